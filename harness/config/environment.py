@@ -1,0 +1,37 @@
+"""What Steelyard reads from the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from harness.errors import SettingsError
+
+
+def cache_dir() -> Path:
+    """The folder for converted weights: STEELYARD_CACHE, else `steelyard` in the user's cache folder."""
+    explicit = os.environ.get("STEELYARD_CACHE")
+    if explicit:
+        return Path(explicit).expanduser()
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "steelyard"
+
+
+def in_ci() -> bool:
+    """Whether this runs in a CI system, by the variable that all of them set."""
+    return bool(os.environ.get("CI"))
+
+
+def secret(variable: str, *, wanted_by: str) -> str:
+    """The value of an environment variable that holds a secret. Never stored, logged or shown.
+
+    Raises:
+        SettingsError: the variable is not set; the message names it and who wants it, never a value.
+    """
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise SettingsError(
+            f"The environment variable {variable} is not set; {wanted_by} reads its API key from it (api_key_env). "
+            f"Set it, or remove api_key_env for an endpoint without a key."
+        )
+    return value

@@ -1,0 +1,136 @@
+"""`[tool.steelyard]` of pyproject.toml, or steelyard.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.config import checks
+from harness.config.versions import VersionSettings, read_versions
+from harness.errors import SettingsError, choices
+
+DESIGNS = ("fixed",)
+INCONCLUSIVE = ("fail", "warn")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a project, checked. Command-line options are laid over them by the plugin.
+
+    Attributes:
+        root: folder that relative paths start from: the one of the settings file, else where the search began.
+        source: the settings file, or None where there is none.
+        candidate, baseline, judge: version names, or None.
+        samples: samples for each case.
+        max_samples: samples of one version that one evaluation may draw at most; None for no bound.
+        margin: the largest drop that still counts as no worse.
+        confidence_level: in (0.5, 1).
+        concurrency: requests in flight.
+        store: SQLAlchemy URL or a path; None for `.steelyard/store.db` under root.
+        report_dir: None for `reports/latest` under root.
+        inconclusive: "fail" or "warn".
+    """
+
+    root: Path
+    source: Path | None = None
+    candidate: str | None = None
+    baseline: str | None = None
+    judge: str | None = None
+    samples: int = 5
+    max_samples: int | None = None
+    margin: float = 0.05
+    margin_is_default: bool = True
+    confidence_level: float = 0.95
+    design: str = "fixed"
+    concurrency: int = 128
+    store: str | None = None
+    report_dir: str | None = None
+    inconclusive: str = "fail"
+    versions: Mapping[str, VersionSettings] = field(default_factory=dict)
+
+    def version(self, name: str) -> VersionSettings:
+        """The version of this name.
+
+        Raises:
+            SettingsError: there is none; the message lists all and the nearest.
+        """
+        if name not in self.versions:
+            where = f" in {self.source}" if self.source else ""
+            hint = "" if self.versions else f" Define one as [tool.steelyard.models.{name}]{where}; see `steelyard init`."
+            raise SettingsError(choices("version", name, self.versions) + hint)
+        return self.versions[name]
+
+
+def find_settings(start: Path) -> Path | None:
+    """The nearest steelyard.toml, or pyproject.toml with [tool.steelyard], in `start` or a folder above it."""
+    for folder in (start, *start.parents):
+        own = folder / "steelyard.toml"
+        if own.is_file():
+            return own
+        project = folder / "pyproject.toml"
+        if project.is_file() and "steelyard" in _read_toml(project).get("tool", {}):
+            return project
+    return None
+
+
+def load_settings(start: Path) -> Settings:
+    """The settings that hold for a folder; the defaults where it has no settings file.
+
+    Raises:
+        SettingsError: TOML that does not parse (with its line), an unknown setting, a value out of range.
+    """
+    source = find_settings(start)
+    if source is None:
+        return Settings(root=start)
+    document = _read_toml(source)
+    table = document if source.name == "steelyard.toml" else document["tool"]["steelyard"]
+    if source.name == "steelyard.toml" and set(document) == {"tool"}:
+        table = document["tool"].get("steelyard", {})
+    return _settings(table, source)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from None
+
+
+def _settings(table: Any, source: Path) -> Settings:
+    where = str(source)
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"{where}: steelyard is not a table; write [tool.steelyard].")
+    names = [name for name in Settings.__slots__ if name not in ("root", "source", "versions", "margin_is_default")]
+    checks.refuse_unknown(table, [*names, "models"], where=where)
+    values: dict[str, Any] = {"root": source.parent, "source": source}
+    for name, value in table.items():
+        if name != "models":
+            values[name] = check_setting(name, value, where=where)
+    values["margin_is_default"] = "margin" not in table
+    values["versions"] = read_versions(table.get("models", {}), where=where)
+    settings = Settings(**values)
+    for role in ("candidate", "judge"):
+        name = getattr(settings, role)
+        if name is not None and name not in settings.versions:
+            raise SettingsError(f"{where}: {role}: {choices('version', name, settings.versions)}")
+    return settings
+
+
+def check_setting(name: str, value: Any, *, where: str) -> Any:
+    """One setting's value, checked; used for files, options and the marker alike."""
+    if name in ("samples", "max_samples", "concurrency"):
+        return checks.integer(value, name, where=where)
+    if name == "margin":
+        return checks.number(value, name, where=where, low=0)
+    if name == "threshold":
+        return checks.number(value, name, where=where, low=0, high=1)
+    if name == "confidence_level":
+        return checks.number(value, name, where=where, low=0.5, high=1, below=True)
+    if name == "design":
+        return checks.one_of(value, name, DESIGNS, where=where)
+    if name == "inconclusive":
+        return checks.one_of(value, name, INCONCLUSIVE, where=where)
+    return checks.text(value, name, where=where)

@@ -1,0 +1,155 @@
+"""The table of model versions: `[tool.steelyard.models.NAME]`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.config import checks
+from harness.errors import SettingsError, choices
+
+ENGINES = ("vllm", "transformers", "openai", "scripted")
+
+_COMMON = ("engine", "base", "system", "template", "sampling", "description", "revision", "max_age")
+_WEIGHTS = ("weights", "tokenizer", "drop_layers", "dtype", "max_model_len")
+_ENDPOINT = ("base_url", "model", "api_key_env", "requests_per_minute", "timeout_s")
+_OF_ENGINE = {
+    "vllm": (*_WEIGHTS, *_ENDPOINT, "engine_args"),
+    "transformers": (*_WEIGHTS, "batch_size"),
+    "openai": _ENDPOINT,
+    "scripted": ("answers", "default", "seed", "latency_s"),
+}
+_SAMPLING = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "max_tokens",
+    "stop",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "repetition_penalty",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSettings:
+    """One version as the settings define it, with what its `base` gives filled in.
+
+    Attributes:
+        system: system text put before the messages that have none.
+        template: how a prompt becomes the user's message; holds `{prompt}`.
+        sampling: defaults of every request, in the words of OpenAI's API.
+        revision: part of the fingerprint; for what can change behind an unchanged address.
+        max_age_s: stored samples older than this are drawn again; None keeps them for ever.
+        engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
+    """
+
+    name: str
+    engine: str
+    system: str | None = None
+    template: str | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    description: str | None = None
+    revision: str | None = None
+    max_age_s: float | None = None
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_versions(tables: Any, *, where: str) -> dict[str, VersionSettings]:
+    """All versions of a models table, each with its base resolved.
+
+    Raises:
+        SettingsError: an unknown key, engine or base, a circle of bases, a value of the wrong kind.
+    """
+    if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
+        raise SettingsError(f"{where}: models is not a table of tables; write [tool.steelyard.models.NAME].")
+    return {name: _version(name, _with_base(name, tables, where), where) for name in tables}
+
+
+def _with_base(name: str, tables: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Any]:
+    """The version's own table laid over its base's; `sampling` and `engine_args` are laid over key by key."""
+    chain = [name]
+    while "base" in tables[chain[-1]]:
+        base = tables[chain[-1]]["base"]
+        if base in chain:
+            raise SettingsError(f"{where}: version {name!r} is based on itself: {' -> '.join([*chain, base])}.")
+        if base not in tables:
+            raise SettingsError(f"{where}: base of {chain[-1]!r}: {choices('version', str(base), tables)}")
+        chain.append(base)
+    merged: dict[str, Any] = {}
+    for link in reversed(chain):
+        for key, value in tables[link].items():
+            if key in ("sampling", "engine_args") and isinstance(value, Mapping):
+                merged[key] = {**merged.get(key, {}), **value}
+            elif key != "base" and not (key == "description" and link != name):
+                merged[key] = value
+    return merged
+
+
+def _version(name: str, table: dict[str, Any], where: str) -> VersionSettings:
+    here = f"{where}, version {name!r}"
+    if "engine" not in table:
+        raise SettingsError(f"{here} has no engine. Engines: {', '.join(ENGINES)}.")
+    engine = checks.one_of(table["engine"], "engine", ENGINES, where=here)
+    checks.refuse_unknown(table, (*_COMMON, *_OF_ENGINE[engine]), where=f"{here} (engine {engine!r})")
+    template = table.get("template")
+    if template is not None and "{prompt}" not in checks.text(template, "template", where=here):
+        raise SettingsError(f"{here}: template = {template!r} does not hold {{prompt}}.")
+    return VersionSettings(
+        name=name,
+        engine=engine,
+        system=None if "system" not in table else checks.text(table["system"], "system", where=here),
+        template=template,
+        sampling=check_sampling(table.get("sampling", {}), where=here),
+        description=table.get("description"),
+        revision=None if "revision" not in table else checks.text(table["revision"], "revision", where=here),
+        max_age_s=None if "max_age" not in table else checks.duration_s(table["max_age"], "max_age", where=here),
+        engine_options=_engine_options(engine, {k: v for k, v in table.items() if k not in _COMMON}, here),
+    )
+
+
+def _engine_options(engine: str, options: dict[str, Any], where: str) -> dict[str, Any]:
+    if engine == "openai" or (engine == "vllm" and "base_url" in options):
+        url = checks.text(options.get("base_url", ""), "base_url", where=where)
+        if not url.startswith(("http://", "https://")):
+            raise SettingsError(f"{where}: base_url = {url!r} is not an http:// or https:// address.")
+        checks.text(options.get("model", ""), "model", where=where)
+    elif engine in ("vllm", "transformers"):
+        checks.text(options.get("weights", ""), "weights", where=where)
+    for name in ("requests_per_minute", "timeout_s"):
+        if name in options:
+            checks.number(options[name], name, where=where, low=0.001)
+    for name in ("max_model_len", "batch_size", "drop_layers"):
+        if name in options:
+            checks.integer(options[name], name, where=where)
+    for name in ("latency_s",):
+        if name in options:
+            checks.number(options[name], name, where=where, low=0)
+    return options
+
+
+def check_sampling(table: Any, *, where: str) -> dict[str, Any]:
+    """Sampling parameters with known names and values in range.
+
+    Raises:
+        SettingsError: naming the parameter, its value and what it may be.
+    """
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"{where}: sampling = {table!r} is not a table; write {{ temperature = 0.7 }}.")
+    where = f"{where}, sampling"
+    checks.refuse_unknown(table, _SAMPLING, where=where)
+    for name, value in table.items():
+        if name in ("max_tokens",):
+            checks.integer(value, name, where=where)
+        elif name in ("seed", "top_k"):
+            checks.integer(value, name, where=where, low=-1 if name == "top_k" else 0)
+        elif name in ("top_p", "min_p"):
+            checks.number(value, name, where=where, low=0, high=1)
+        elif name == "temperature":
+            checks.number(value, name, where=where, low=0)
+        elif name != "stop":
+            checks.number(value, name, where=where)
+    return dict(table)

@@ -1,0 +1,82 @@
+"""One tree of errors, so that a caller can catch as much or as little as it wants.
+
+    SteelyardError
+    ├── UsageError             what the user wrote is wrong: exit code 4, before the first request
+    │   ├── SettingsError      pyproject.toml, steelyard.toml, options, the environment
+    │   ├── CaseError          a case file or a case
+    │   ├── MarkerError        the evaluation marker, its test function or fixtures
+    │   └── StoreError         a store that can't be opened, written or understood
+    ├── EngineError            a model could not answer: the verdict becomes `error`
+    │   ├── UnreachableError   given up after retries; every later request fails at once
+    │   └── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
+    ├── MissingSampleError     `--offline`, and the store lacks a sample
+    └── ScoreError             a test body gave something that is not a score
+
+Messages say what happened with the value, why it is wrong and what to do; `choices` writes the list of what was
+possible.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SteelyardError(Exception):
+    """Anything that Steelyard itself reports."""
+
+
+class UsageError(SteelyardError):
+    """What the user wrote is wrong; nothing has been sent to a model yet."""
+
+
+class SettingsError(UsageError):
+    """A settings file, an option or an environment variable is wrong."""
+
+
+class CaseError(UsageError):
+    """A case file is missing, empty or malformed."""
+
+
+class MarkerError(UsageError):
+    """An evaluation is declared in a way that can't be run."""
+
+
+class StoreError(UsageError):
+    """The store can't be opened, written or understood."""
+
+
+class EngineError(SteelyardError):
+    """A model could not answer."""
+
+
+class UnreachableError(EngineError):
+    """A model's endpoint was given up after retries."""
+
+
+class CapabilityError(EngineError):
+    """The engine of this version cannot do what was asked."""
+
+
+class MissingSampleError(SteelyardError):
+    """A stored sample was demanded (`--offline`) and is not there."""
+
+
+class ScoreError(SteelyardError):
+    """A test body returned something that is not a score."""
+
+
+def choices(kind: str, value: str, known: Iterable[str]) -> str:
+    """Say that `value` is no known `kind`, list the known ones and name the nearest.
+
+    >>> choices("version", "smolm2", ["smollm2", "smollm2-int8"])
+    "No version named 'smolm2'. Versions: smollm2, smollm2-int8. Did you mean 'smollm2'?"
+    >>> choices("version", "a", [])
+    "No version named 'a'. There are no versions."
+    """
+    names = sorted(known)
+    if not names:
+        return f"No {kind} named {value!r}. There are no {kind}s."
+    text = f"No {kind} named {value!r}. {kind.capitalize()}s: {', '.join(names)}."
+    nearest = difflib.get_close_matches(value, names, n=1)
+    return f"{text} Did you mean {nearest[0]!r}?" if nearest else text

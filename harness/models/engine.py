@@ -1,0 +1,57 @@
+"""The port between the sampler and whatever answers: every engine implements `Engine`."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import Protocol
+
+from harness.records import Request, Sample
+
+
+class Capability(enum.StrEnum):
+    """What an engine can do beyond plain chat."""
+
+    LOGPROBS = "logprobs"
+    LOGLIKELIHOOD = "loglikelihood"
+    SCHEMA = "schema"
+    TOOLS = "tools"
+    SEED = "seed"
+
+
+class Engine(Protocol):
+    """Answers requests for one or more versions of the same weights and engine settings.
+
+    All methods are called from one asyncio loop. An engine retries what is worth retrying by itself; what it raises is
+    final: `EngineError` (with the version's name and what to do), `UnreachableError` once it gave up for good.
+
+    Attributes:
+        name: shown in messages, e.g. "vllm (smollm2)".
+        capabilities: what `sample` accepts; a request beyond them raises `CapabilityError` before anything is sent.
+        device: engines with the same non-None device can't work at the same time without slowing each other down
+            (two engines bound to the same CPU cores); the sampler lets one finish before the other starts.
+        http_requests: requests sent over a wire so far, retries included; 0 for engines in process.
+    """
+
+    name: str
+    capabilities: frozenset[Capability]
+    device: str | None
+    http_requests: int
+
+    async def start(self) -> None:
+        """Load the weights or check the endpoint. Called once, before the first `sample`; may take seconds."""
+
+    def choices_per_request(self, request: Request) -> int:
+        """How many samples of `request` one call of `sample` may draw at the moment: 1 at temperature 0, for an
+        endpoint that was seen to ignore `n`, and for engines that have no `n`."""
+
+    async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+        """Draw the samples with these indices; at most `choices_per_request`, consecutive when the request is seeded.
+
+        A seeded request (`request.sampling["seed"]`) draws sample i with seed + i, whatever else is drawn beside it.
+        Returns one sample for each index, in order, with `index` set. Fewer are allowed (at least one): the endpoint
+        ignored `n`, and the caller asks for the rest again.
+        """
+
+    async def close(self) -> None:
+        """Free everything. Never raises for an engine that failed or never started."""

@@ -1,0 +1,337 @@
+"""Frozen data that passes between the layers: cases, requests, samples, scores, estimates and verdicts.
+
+The way of one sample: case → request → sample (stored) → score (stored) → estimate → verdict → report.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Messages = tuple[Mapping[str, Any], ...]
+Role = Literal["candidate", "baseline"]
+
+
+class Case:
+    """One input with what is expected of it. Fields are attributes: `case.id`, `case.prompt`, `case.expected`, …
+
+    >>> case = Case({"id": "peru", "prompt": "Capital of Peru?", "expected": "Lima"})
+    >>> case.expected
+    'Lima'
+    >>> case["prompt"]
+    'Capital of Peru?'
+    """
+
+    __slots__ = ("_fields", "id")
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._fields = dict(fields)
+        self.id: str = self._fields["id"]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self._fields[name]
+        except KeyError:
+            known = ", ".join(self._fields)
+            raise AttributeError(f"case {self.id!r} has no field {name!r}. Its fields: {known}.") from None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._fields[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The field's value, or `default` where this case lacks it."""
+        return self._fields.get(name, default)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """A copy of all fields."""
+        return dict(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Case({self._fields!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of an engine, complete: the answer depends on this, the version's fingerprint and the draw.
+
+    Attributes:
+        kind: "chat" draws an answer to `messages`; "loglikelihood" weighs `continuation` after the raw text `prompt`.
+        messages: chat messages, system text included, in the form of OpenAI's API.
+        sampling: temperature, max_tokens, top_p, stop, seed, …; only what the version or the body set.
+        schema: a JSON schema that the answer must follow, or None.
+        tools: tool definitions in the form of OpenAI's API, or None.
+        logprobs: how many alternatives to report for each token; None for no log probabilities, 0 for the drawn token alone.
+        prompt, continuation: texts of a loglikelihood request.
+    """
+
+    kind: Literal["chat", "loglikelihood"] = "chat"
+    messages: Messages = ()
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] | None = None
+    tools: tuple[Mapping[str, Any], ...] | None = None
+    logprobs: int | None = None
+    prompt: str | None = None
+    continuation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """The log probability (natural) of one drawn token, and of the most probable alternatives at its place."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One output of one model version for one request.
+
+    Attributes:
+        text: the answer, without reasoning.
+        index: which draw this is among those of the same request.
+        finish_reason: "stop", "length" (cut at max_tokens), "tool_calls", or what the engine said.
+        prompt_tokens, completion_tokens: counted by the engine; None where it does not say.
+        latency_s: seconds from sending the request to its complete answer (shared by the choices of one request).
+        reasoning: the thinking that the engine kept apart from the answer, or None.
+        tool_calls: tool calls in the form of OpenAI's API.
+        logprobs: one entry for each token of the answer, where asked for.
+        loglikelihood, is_greedy: of the continuation of a loglikelihood request (natural log, summed over tokens).
+        stored: whether it came from the store and not from the model.
+    """
+
+    text: str
+    index: int = 0
+    finish_reason: str = "stop"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency_s: float | None = None
+    reasoning: str | None = None
+    tool_calls: tuple[Mapping[str, Any], ...] | None = None
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    loglikelihood: float | None = None
+    is_greedy: bool | None = None
+    stored: bool = False
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the answer was cut at max_tokens."""
+        return self.finish_reason == "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A sample on its way into the store, with all that its key was made of."""
+
+    key: bytes
+    fingerprint: str
+    generation: int
+    request: Request
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One judgement of one sample, in [0, 1].
+
+    Raises no error by itself: the value is checked where the body's result is read, so that the message can name the case.
+    """
+
+    value: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """An unbounded figure: seconds, tokens/s, perplexity. Threshold and margin are then in its unit."""
+
+    value: float
+    unit: str
+    higher_is_better: bool = True
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One score on its way into the store.
+
+    Attributes:
+        sample_index: which of the case's repeated samples.
+        value: the score; None where the body skipped the case or ended in an error.
+        outcome: "scored", "skipped" or "error".
+        reason: why, in the body's words; for an error its type and message.
+        sample_key: key of the last sample that the body drew from the version under test, or None.
+    """
+
+    evaluation_id: str
+    metric: str
+    role: Role
+    fingerprint: str
+    case_id: str
+    sample_index: int
+    value: float | None
+    outcome: Literal["scored", "skipped", "error"] = "scored"
+    reason: str | None = None
+    sample_key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its standard error, two-sided interval and method."""
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Candidate minus baseline or threshold. `low` and `high` are the one-sided bounds that the verdict used."""
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    p_value: float
+    method: str
+
+
+class VerdictKind(enum.StrEnum):
+    """What an evaluation comes to. The worse one counts: error > failed > regressed > inconclusive > passed."""
+
+    PASSED = "passed"
+    INCONCLUSIVE = "inconclusive"
+    REGRESSED = "regressed"
+    FAILED = "failed"
+    ERROR = "error"
+
+    @property
+    def severity(self) -> int:
+        """0 for passed up to 4 for error."""
+        return list(VerdictKind).index(self)
+
+    @property
+    def is_red(self) -> bool:
+        """Whether it makes the gate red (exit code 1)."""
+        return self.severity >= VerdictKind.REGRESSED.severity
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case of an evaluation: mean score of candidate and baseline, and what its samples look like.
+
+    `state` is "stable" (every sample right), "flaky" (some are), "broken" (none is); of the candidate's samples.
+    """
+
+    id: str
+    n: int
+    candidate: float | None
+    baseline: float | None
+    state: Literal["stable", "flaky", "broken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One of the two comparisons of an evaluation: against its threshold or against the baseline."""
+
+    against: Literal["threshold", "baseline"]
+    verdict: VerdictKind
+    reason: str
+    difference: Difference
+    samples_needed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict of one evaluation on one metric, with everything that led to it (one entry of report.json)."""
+
+    id: str
+    metric: str
+    requirement: str | None
+    verdict: VerdictKind
+    reason: str
+    threshold: float | None
+    margin: float
+    n_cases: int
+    n_samples: int
+    candidate: Estimate | None
+    baseline: Estimate | None
+    difference: Difference | None
+    samples_needed: int | None
+    labels_needed: int | None
+    cases: tuple[CaseResult, ...]
+    checks: tuple[Check, ...] = ()
+    margin_is_default: bool = False
+    unit: str | None = None
+    higher_is_better: bool = True
+    n_skipped: int = 0
+    n_truncated: int = 0
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRef:
+    """A version as a report names it."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run cost.
+
+    `model_calls` are samples drawn from a model in this run, `http_requests` those sent over a wire,
+    `stored_samples` those answered by the store.
+    """
+
+    model_calls: int = 0
+    http_requests: int = 0
+    stored_samples: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    wall_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A case that moved between baseline and candidate, with one answer of each to look at."""
+
+    evaluation_id: str
+    case_id: str
+    metric: str
+    candidate: float
+    baseline: float
+    n: int
+    candidate_answer: str | None
+    baseline_answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run: what report.json holds, and a little more for the terminal."""
+
+    run_id: str
+    created: str
+    exit_code: int
+    verdict: VerdictKind
+    confidence_level: float
+    candidate: VersionRef
+    baseline: VersionRef | None
+    usage: Usage
+    evaluations: tuple[Verdict, ...]
+    changes: tuple[Change, ...] = ()
+    schema_version: int = 1
