@@ -1,1 +1,1 @@
-"""..."""
+"""A run's report for people and machines: pure functions from `harness.records.Report`."""

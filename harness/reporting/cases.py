@@ -1,0 +1,165 @@
+"""Cases that moved: what both versions answered, and which cases broke."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+from harness.records import CaseResult, Change, Report, Verdict
+from harness.reporting.figures import count, digits, figure
+from harness.reporting.names import display_names
+from harness.reporting.text import cells, pad, printable, right_to_left, symbol
+
+MOST_CHANGES = 3
+_LEAST_ANSWER_CELLS = 18
+_CONTEXT_CHARACTERS = 12
+_COMPARED_CHARACTERS = 20_000
+
+
+def shown_changes(report: Report) -> list[Change]:
+    """The three cases to look at: those of red evaluations first, otherwise in the report's order."""
+    severity = {(verdict.id, verdict.metric): verdict.verdict.severity for verdict in report.evaluations}
+    return heapq.nsmallest(
+        MOST_CHANGES, report.changes, key=lambda change: -severity.get((change.evaluation_id, change.metric), 0)
+    )
+
+
+def change_lines(report: Report, changes: Sequence[Change], width: int, encoding: str) -> list[str]:
+    """The cases with their scores before and after and both answers, on one line each where they fit."""
+    units = {(verdict.id, verdict.metric): verdict.unit for verdict in report.evaluations}
+    tests = _tests([verdict.id for verdict in report.evaluations])
+    names = [
+        printable(f"{tests.get(change.evaluation_id, change.evaluation_id)}/{change.case_id}", 60, encoding=encoding)
+        for change in changes
+    ]
+    moves = [
+        move(change.baseline, change.candidate, change.n, units.get((change.evaluation_id, change.metric)))
+        for change in changes
+    ]
+    size = max(map(cells, names))
+    left = "  most changed    "
+    answers_at = len(left) + size + max(map(len, moves)) + 6
+    beside = width - answers_at >= 2 * _LEAST_ANSWER_CELLS + 4 and not any(map(_reorders, changes))
+    lines = []
+    for position, (change, name, moved) in enumerate(zip(changes, names, moves, strict=True)):
+        start = left if position == 0 else " " * len(left)
+        if beside:
+            answers = _beside(change, width - answers_at, encoding)
+            lines.append(f"{start}{pad(name, size)}   {moved:<{max(map(len, moves))}}   {answers}".rstrip())
+        else:
+            lines += _below(change, f"{name}   {moved}", start, width, encoding)
+    return lines
+
+
+def move(baseline: float, candidate: float, n: int, unit: str | None) -> str:
+    """A case's score before and after; as counts where all its samples scored 0 or 1.
+
+    >>> move(1.0, 0.2, 5, None), move(0.83, 0.41, 5, None)
+    ('5/5 -> 1/5', '0.83 -> 0.41')
+    """
+    if unit is None and n and all(abs(score * n - round(score * n)) < 1e-6 for score in (baseline, candidate)):
+        return f"{round(baseline * n)}/{n} -> {round(candidate * n)}/{n}"
+    places = digits([baseline, candidate], unit)
+    return f"{figure(baseline, places)} -> {figure(candidate, places)}" + (f" {printable(unit, 24)}" if unit else "")
+
+
+def worst_cases(verdict: Verdict, most: int) -> tuple[int, list[CaseResult]]:
+    """How many cases are worse than under the baseline (without one: not always right), and the worst of them."""
+    sign = 1.0 if verdict.higher_is_better else -1.0
+    if verdict.baseline is not None:
+        paired = [case for case in verdict.cases if case.candidate is not None and case.baseline is not None]
+        worse = [(sign * (case.candidate - case.baseline), case) for case in paired]  # type: ignore[operator]
+        worse = [entry for entry in worse if entry[0] < 0]
+    else:
+        worse = [(sign * case.candidate, case) for case in verdict.cases if case.candidate is not None]
+        worse = [entry for entry in worse if verdict.unit is not None or entry[0] < 1]
+    return len(worse), [case for _, case in heapq.nsmallest(most, worse, key=lambda entry: entry[0])]
+
+
+def excerpts(baseline: str, candidate: str, width: int, encoding: str) -> tuple[str, str]:
+    """Both answers in quotes within `width` cells each; what they have in common at the start is shortened to fit.
+
+    >>> excerpts("The capital of the country is Lima", "The capital of the country is Quito", 26, "utf-8")
+    ('"… country is Lima"', '"… country is Quito"')
+    """
+    shared = _shared_start(baseline, candidate)
+    room = width - 2
+    if max(len(baseline), len(candidate)) > room and shared > _CONTEXT_CHARACTERS:
+        start = shared - _CONTEXT_CHARACTERS
+        dots = symbol("…", encoding)
+        texts = [dots + printable(text[start:], room - len(dots), encoding=encoding) for text in (baseline, candidate)]
+    else:
+        texts = [printable(text, room, encoding=encoding) for text in (baseline, candidate)]
+    return f'"{texts[0]}"', f'"{texts[1]}"'
+
+
+def _shared_start(one: str, other: str) -> int:
+    for position, (left, right) in enumerate(zip(one[:_COMPARED_CHARACTERS], other, strict=False)):
+        if left != right:
+            return position
+    return min(len(one), len(other), _COMPARED_CHARACTERS)
+
+
+def _reorders(change: Change) -> bool:
+    """Whether a terminal may swap the two answers on a line."""
+    answers = (change.baseline_answer, change.candidate_answer)
+    return any(right_to_left(answer[:_COMPARED_CHARACTERS]) for answer in answers if answer)
+
+
+def _tests(ids: Sequence[str]) -> dict[str, str]:
+    """The last part of each name, without `test_`; the whole name where two would be the same."""
+    names = display_names(ids)
+    short = {identity: name.rsplit("/", 1)[-1].removeprefix("test_") for identity, name in names.items()}
+    taken = list(short.values())
+    return {identity: name if taken.count(name) == 1 else names[identity] for identity, name in short.items()}
+
+
+def _beside(change: Change, width: int, encoding: str) -> str:
+    if change.baseline_answer is None or change.candidate_answer is None:
+        return " -> ".join(_answer(text, (width - 4) // 2, encoding) for text in _answers(change))
+    return " -> ".join(excerpts(change.baseline_answer, change.candidate_answer, (width - 4) // 2, encoding))
+
+
+def _below(change: Change, title: str, start: str, width: int, encoding: str) -> list[str]:
+    if width < 60:
+        start = "" if not start.strip() else f"{start.rstrip()}\n"
+    indent = " " * (len(start) if width >= 60 else 4)
+    room = max(_LEAST_ANSWER_CELLS, width - len(indent) - len("candidate  "))
+    if change.baseline_answer is None or change.candidate_answer is None:
+        before, after = (_answer(text, room, encoding) for text in _answers(change))
+    else:
+        before, after = excerpts(change.baseline_answer, change.candidate_answer, room, encoding)
+    first = f"{start}{title}" if width >= 60 else f"{start}  {title}"
+    return [*first.split("\n"), f"{indent}baseline   {before}", f"{indent}candidate  {after}"]
+
+
+def _answers(change: Change) -> tuple[str | None, str | None]:
+    return change.baseline_answer, change.candidate_answer
+
+
+def _answer(text: str | None, width: int, encoding: str) -> str:
+    return "no answer" if text is None else f'"{printable(text, width - 2, encoding=encoding)}"'
+
+
+def case_list(verdict: Verdict, most: int) -> str:
+    """The worst cases in words, for a failure's text; "" where none is worse."""
+    number, worst = worst_cases(verdict, most)
+    if not worst:
+        return ""
+    kind = "got worse" if verdict.baseline is not None else "were not always right"
+    if verdict.baseline is None and verdict.unit is not None:
+        kind = "were measured"
+    told = ", ".join(_case(case, verdict.unit) for case in worst)
+    more = ", …" if number > len(worst) else ""
+    return f"{count(number)} of {count(len(verdict.cases))} {kind}: {told}{more}"
+
+
+def _case(case: CaseResult, unit: str | None) -> str:
+    name = printable(case.id, 40)
+    if case.candidate is None:
+        return name
+    if case.baseline is not None:
+        return f"{name} {move(case.baseline, case.candidate, case.n, unit)}"
+    if unit is None and abs(case.candidate * case.n - round(case.candidate * case.n)) < 1e-6:
+        return f"{name} {round(case.candidate * case.n)}/{case.n}"
+    return f"{name} {figure(case.candidate, digits([case.candidate], unit))}" + (f" {unit}" if unit else "")

@@ -1,0 +1,88 @@
+"""The text of one failed evaluation, which stands alone: in pytest's summary, in JUnit XML, in a mail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from harness.records import Change, Verdict, VerdictKind, VersionRef
+from harness.reporting.cases import case_list, excerpts, move
+from harness.reporting.figures import digits, figure, plural
+from harness.reporting.names import display_names
+from harness.reporting.table import row
+from harness.reporting.text import printable, wrap
+
+_WIDTH = 80
+_LABEL_CELLS = 14
+_MOST_ERRORS = 3
+_MOST_CASES = 5
+_MOST_ANSWERS = 3
+
+
+def failure_text(
+    verdict: Verdict, candidate: VersionRef, baseline: VersionRef | None, changes: Sequence[Change] = ()
+) -> str:
+    """What happened, by how much and in which cases, in at most 80 columns.
+
+    Args:
+        verdict: one that did not pass.
+        candidate, baseline: the versions that were weighed.
+        changes: changed cases of the run; those of this evaluation are shown with both answers.
+    """
+    figures = row(verdict, display_names([verdict.id])[verdict.id], "utf-8")
+    against = f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
+    lines = wrap(f"{figures.name} {verdict.verdict}: {printable(candidate.name, 40)}{against}", _WIDTH)
+    needed = (
+        f"; about {plural(verdict.samples_needed, 'more sample')} would decide it" if verdict.samples_needed else ""
+    )
+    margin = figure(verdict.margin, digits([verdict.margin], verdict.unit))
+    default = " (the default)" if verdict.margin_is_default else ""
+    facts = [
+        ("why", figures.why + (needed if "would decide" not in figures.why else "")),
+        ("candidate", figures.candidate),
+        ("baseline", figures.baseline),
+        ("difference", f"{figures.difference}, margin {margin}{default}" if figures.difference else ""),
+        ("required", f"{figures.required}, margin {margin}{default}" if figures.required else ""),
+        ("measured", f"{plural(verdict.n_cases, 'case')}, {plural(verdict.n_samples, 'sample')}{_left_out(verdict)}"),
+        ("cases", case_list(verdict, _MOST_CASES)),
+        *_error_facts(verdict),
+    ]
+    for label, text in facts:
+        lines += _fact(label, text) if text else []
+    for change in [change for change in changes if _is_of(change, verdict)][:_MOST_ANSWERS]:
+        lines += _answers(change, verdict.unit)
+    return "\n".join(lines)
+
+
+def _left_out(verdict: Verdict) -> str:
+    skipped = f", {plural(verdict.n_skipped, 'case')} skipped" if verdict.n_skipped else ""
+    return skipped + (f", {plural(verdict.n_truncated, 'answer')} cut at max_tokens" if verdict.n_truncated else "")
+
+
+def _error_facts(verdict: Verdict) -> list[tuple[str, str]]:
+    shown = Counter(verdict.errors).most_common(_MOST_ERRORS)
+    facts = [("error", (f"{number:,} times: " if number > 1 else "") + printable(text, 600)) for text, number in shown]
+    rest = len(verdict.errors) - sum(number for _, number in shown)
+    if rest:
+        facts.append(("", f"and {plural(rest, 'more error')}"))
+    if verdict.verdict is VerdictKind.ERROR:
+        facts.append(("next", "mend what the error says and run again; every sample that did complete is kept"))
+    return facts
+
+
+def _is_of(change: Change, verdict: Verdict) -> bool:
+    return (change.evaluation_id, change.metric) == (verdict.id, verdict.metric)
+
+
+def _answers(change: Change, unit: str | None) -> list[str]:
+    if change.baseline_answer is None or change.candidate_answer is None:
+        return []
+    before, after = excerpts(change.baseline_answer, change.candidate_answer, _WIDTH - _LABEL_CELLS, "utf-8")
+    title = f"{printable(change.case_id, 40)}   {move(change.baseline, change.candidate, change.n, unit)}"
+    return [f"  {title}", *_fact("  baseline", before), *_fact("  candidate", after)]
+
+
+def _fact(label: str, text: str) -> list[str]:
+    start = f"  {label:<{_LABEL_CELLS - 2}}"
+    first, *rest = wrap(text, _WIDTH - _LABEL_CELLS)
+    return [start + first, *(" " * _LABEL_CELLS + line for line in rest)]

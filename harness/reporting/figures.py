@@ -1,0 +1,91 @@
+"""Numbers as a reader wants them: as many digits as it takes to tell apart what differs, and no more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+_SCORE_DIGITS = 2
+_MOST_EXTRA_DIGITS = 3
+_SMALLEST, _LARGEST = 1e-4, 1e9
+
+
+def digits(values: Iterable[float | None], unit: str | None = None) -> int:
+    """Decimal places with which values that differ look different.
+
+    At least 2 for scores, and 3 significant ones for measures; 2 more at most.
+
+    >>> digits([0.9, 0.85]), digits([0.9, 0.9004]), digits([1234.0, 1250.0], "tokens/s")
+    (2, 4, 0)
+    """
+    finite = sorted({abs(value) for value in values if value is not None and math.isfinite(value)})
+    least = _SCORE_DIGITS
+    if unit is not None and finite and finite[-1] > 0:
+        least = max(0, 2 - math.floor(math.log10(finite[-1])))
+    for places in range(least, least + _MOST_EXTRA_DIGITS):
+        if len({f"{value:.{places}f}" for value in finite}) == len(finite):
+            return places
+        if places >= 4 and unit is None:
+            return places
+    return least + _MOST_EXTRA_DIGITS - 1
+
+
+def figure(value: float | None, places: int = _SCORE_DIGITS, *, signed: bool = False) -> str:
+    """One number; "n/a" for one that is not known. Never "-0.00".
+
+    >>> figure(0.7149), figure(-0.2249, signed=True), figure(0.0101, signed=True), figure(-0.0001), figure(12345.6, 1)
+    ('0.71', '-0.22', '+0.01', '0.00', '12,345.6')
+    """
+    if value is None or math.isnan(value):
+        return "n/a"
+    if math.isinf(value):
+        return "-inf" if value < 0 else "+inf" if signed else "inf"
+    if value and (abs(value) >= _LARGEST or (places > 6 and abs(value) < _SMALLEST)):
+        return f"{value:+.3g}" if signed else f"{value:.3g}"
+    shown = f"{value:,.{places}f}"
+    if not shown.strip("-0.,"):
+        return shown.lstrip("-")
+    return f"+{shown}" if signed and value > 0 else shown
+
+
+def interval(low: float, high: float, places: int = _SCORE_DIGITS, *, signed: bool = False) -> str:
+    """Two bounds.
+
+    >>> interval(-0.28, 0.01, signed=True)
+    '[-0.28, +0.01]'
+    """
+    return f"[{figure(low, places, signed=signed)}, {figure(high, places, signed=signed)}]"
+
+
+def count(number: int) -> str:
+    """A whole number with its thousands apart.
+
+    >>> count(12400)
+    '12,400'
+    """
+    return f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "case"), plural(1200, "case")
+    ('1 case', '1,200 cases')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a reader.
+
+    >>> duration(0.31), duration(41.2), duration(200), duration(7300)
+    ('0.3 s', '41 s', '3 min 20 s', '2 h 1 min')
+    """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 119.5:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,54 @@
+"""What an evaluation is called in a report: short, and never the same for two."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from harness.records import Verdict
+
+_TOP_FOLDERS = ("suites", "tests", "evals")
+
+
+def display_names(ids: Iterable[str]) -> dict[str, str]:
+    """A short name for each evaluation's id (pytest's node id), with its module where two would be called the same.
+
+    >>> display_names(["suites/foundation/test_facts.py::test_capitals[fr]"])
+    {'suites/foundation/test_facts.py::test_capitals[fr]': 'foundation/test_capitals[fr]'}
+    """
+    unique = list(dict.fromkeys(ids))
+    names = {identity: _short(identity) for identity in unique}
+    for longer in (_with_module, str):
+        times = Counter(names.values())
+        clashes = [identity for identity in unique if times[names[identity]] > 1]
+        names.update((identity, longer(identity)) for identity in clashes)
+    return names
+
+
+def row_names(verdicts: Sequence[Verdict]) -> list[str]:
+    """A name for each verdict; the metric is in it where an evaluation has more than one."""
+    names = display_names(verdict.id for verdict in verdicts)
+    times = Counter(verdict.id for verdict in verdicts)
+    return [
+        f"{names[verdict.id]} {verdict.metric}" if times[verdict.id] > 1 else names[verdict.id] for verdict in verdicts
+    ]
+
+
+def _parts(identity: str) -> tuple[list[str], str, str]:
+    """Folders, module and test of a node id; folders and module are empty where it is none."""
+    path, separator, test = identity.partition("::")
+    if not separator:
+        return [], "", identity
+    folders = path.split("/")
+    module = folders.pop().removesuffix(".py")
+    return folders[1:] if folders and folders[0] in _TOP_FOLDERS else folders, module, test
+
+
+def _short(identity: str) -> str:
+    folders, _, test = _parts(identity)
+    return "/".join([*folders, test])
+
+
+def _with_module(identity: str) -> str:
+    folders, module, test = _parts(identity)
+    return "/".join([*folders, module, test]) if module else identity

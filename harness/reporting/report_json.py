@@ -1,0 +1,248 @@
+"""report.json: the whole run for machines, with keys that stay (report.schema.json says which)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+from harness.errors import SettingsError
+from harness.records import (
+    CaseResult,
+    Change,
+    Check,
+    Difference,
+    Estimate,
+    Report,
+    Usage,
+    Verdict,
+    VerdictKind,
+    VersionRef,
+)
+
+FILE_NAME = "report.json"
+SCHEMA_VERSION = 1
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_Record = TypeVar("_Record")
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as plain dicts, lists, texts and numbers, ready for any JSON writer.
+
+    A number that is not finite becomes None, and a lone surrogate (half of a character, which strict parsers refuse)
+    becomes U+FFFD.
+    """
+    document = _plain_record(report, without=("evaluations", "changes"))
+    document["evaluations"] = [_evaluation(verdict) for verdict in report.evaluations]
+    document["changes"] = [_plain_record(change) for change in report.changes]
+    schema_version = document.pop("schema_version")
+    return {"schema_version": schema_version, **document}
+
+
+def from_json(document: Mapping[str, Any]) -> Report:
+    """The report that `to_json` wrote; a number that was not finite comes back as NaN. Unknown keys are left aside.
+
+    Raises:
+        SettingsError: a key is missing, a value is of the wrong kind, or a newer Steelyard wrote it.
+    """
+    version = document.get("schema_version") if isinstance(document, Mapping) else None
+    if not isinstance(version, int):
+        raise SettingsError("This is no report of Steelyard: it has no schema_version.")
+    if version > SCHEMA_VERSION:
+        raise SettingsError(
+            f"The report has schema_version {version}; this Steelyard reads up to {SCHEMA_VERSION}. Upgrade Steelyard."
+        )
+    try:
+        return _record(
+            Report,
+            document,
+            verdict=VerdictKind(document["verdict"]),
+            candidate=_record(VersionRef, document["candidate"]),
+            baseline=_optional(VersionRef, document["baseline"]),
+            usage=_record(Usage, document["usage"]),
+            evaluations=tuple(_verdict(entry) for entry in document["evaluations"]),
+            changes=tuple(_record(Change, entry) for entry in document.get("changes", ())),
+        )
+    except KeyError as error:
+        raise SettingsError(f"The report lacks the key {error.args[0]!r}; write it again with a new run.") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise SettingsError(f"The report can't be read: {error}. Write it again with a new run.") from None
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Write report.json into a folder, made where it is missing. A reader sees the old file or the new one, never half.
+
+    Raises:
+        SettingsError: the folder is a file, or can't be written.
+    """
+    path = prepare_folder(folder) / FILE_NAME
+    temporary = path.with_name(f".{FILE_NAME}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="ascii", newline="\n") as stream:
+            _write(to_json(report), stream)
+        temporary.replace(path)
+    except OSError as error:
+        raise SettingsError(f"{path} can't be written: {error.strerror}. Choose another with --report-dir.") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def read_report(path: Path) -> Report:
+    """Read a report.json, or the one in a folder.
+
+    Raises:
+        SettingsError: it is missing, is not JSON, or is no report.
+    """
+    file = path / FILE_NAME if path.is_dir() else path
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file} can't be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise SettingsError(f"{file} is not valid JSON: {error}.") from None
+    try:
+        return from_json(document)
+    except SettingsError as error:
+        raise SettingsError(f"{file}: {error}") from None
+
+
+def prepare_folder(folder: Path) -> Path:
+    """Make the report folder and see that it can be written; worth doing before the first request.
+
+    Raises:
+        SettingsError: it, or a folder above it, is a file; or it can't be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        culprit = next((place for place in (folder, *folder.parents) if place.is_file()), folder)
+        raise SettingsError(
+            f"The report folder {folder} can't be made: {culprit} is a file. Remove it, or choose with --report-dir."
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"The report folder {folder} can't be made: {error.strerror}. Choose another with --report-dir."
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(f"The report folder {folder} can't be written. Choose another with --report-dir.")
+    return folder
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON schema (draft 2020-12) of report.json."""
+    document: dict[str, Any] = json.loads(Path(__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
+    return document
+
+
+def _evaluation(verdict: Verdict) -> dict[str, Any]:
+    entry = _plain_record(verdict, without=("cases",))
+    entry["cases"] = [
+        {
+            "id": _text(case.id),
+            "n": int(case.n),
+            "candidate": _number(case.candidate),
+            "baseline": _number(case.baseline),
+            "state": case.state,
+        }
+        for case in verdict.cases
+    ]
+    return entry
+
+
+def _plain_record(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        field.name: _plain(getattr(record, field.name))
+        for field in dataclasses.fields(record)
+        if field.name not in without
+    }
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return _text(str(value))
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return _plain_record(value)
+    number = _number(value)
+    return int(number) if number is not None and not isinstance(value, float) and number.is_integer() else number
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _text(text: str) -> str:
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def _write(document: Mapping[str, Any], stream: TextIO) -> None:
+    """One line for each key, and for each evaluation and change: the file can be read, searched and compared by line.
+
+    The standard library's indentation would cost ten times as long.
+    """
+    encode = json.JSONEncoder(allow_nan=False).encode
+    stream.write("{")
+    for position, (key, value) in enumerate(document.items()):
+        stream.write(f"{',' if position else ''}\n  {encode(key)}: ")
+        if isinstance(value, list) and value:
+            stream.write("[\n    ")
+            _write_items((encode(item) for item in value), stream)
+            stream.write("\n  ]")
+        else:
+            stream.write(encode(value))
+    stream.write("\n}\n")
+
+
+def _write_items(items: Iterable[str], stream: TextIO) -> None:
+    for position, item in enumerate(items):
+        stream.write(f",\n    {item}" if position else item)
+
+
+def _verdict(entry: Mapping[str, Any]) -> Verdict:
+    return _record(
+        Verdict,
+        entry,
+        verdict=VerdictKind(entry["verdict"]),
+        candidate=_optional(Estimate, entry["candidate"]),
+        baseline=_optional(Estimate, entry["baseline"]),
+        difference=_optional(Difference, entry["difference"]),
+        cases=tuple(CaseResult(**_known(CaseResult, case)) for case in entry["cases"]),
+        checks=tuple(_check(check) for check in entry.get("checks", ())),
+        errors=tuple(entry.get("errors", ())),
+    )
+
+
+def _check(entry: Mapping[str, Any]) -> Check:
+    return _record(
+        Check, entry, verdict=VerdictKind(entry["verdict"]), difference=_record(Difference, entry["difference"])
+    )
+
+
+def _optional(kind: type[_Record], entry: Mapping[str, Any] | None) -> _Record | None:
+    return None if entry is None else _record(kind, entry)
+
+
+def _record(kind: type[_Record], entry: Mapping[str, Any], **made: Any) -> _Record:
+    """A record of one entry; None becomes NaN where the field holds a number and nothing else."""
+    values = {**_known(kind, entry), **made}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if field.name not in values and field.default is dataclasses.MISSING:
+            raise KeyError(field.name)
+        if field.type == "float" and values.get(field.name, 0.0) is None:
+            values[field.name] = math.nan
+    return kind(**values)
+
+
+def _known(kind: type[Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {name: value for name, value in entry.items() if name in names}

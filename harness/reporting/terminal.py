@@ -1,0 +1,189 @@
+"""The report on a terminal: the verdicts with the worst first, what changed, and what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.records import Report, Verdict, VerdictKind
+from harness.reporting.cases import change_lines, shown_changes
+from harness.reporting.failure import failure_text
+from harness.reporting.figures import count, duration, figure, plural
+from harness.reporting.names import display_names
+from harness.reporting.table import FEW, greens, rows, table
+from harness.reporting.text import flow, printable, symbol, wrap
+
+__all__ = ["Layout", "failure_text", "headline", "next_steps", "render"]
+
+_LEAST_WIDTH = 20
+_WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
+_COLOURS = {"RED": "1;31", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
+_ROW_COLOURS = {"x regressed": "31", "x failed": "31", "! error": "31", "? inconclusive": "33"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a report is written for one stream.
+
+    Attributes:
+        width: columns of the terminal.
+        colour: whether ANSI colours may be used.
+        encoding: of the stream; what it can't hold is written in ASCII.
+        verbose: show every evaluation that passed, too.
+    """
+
+    width: int = 80
+    colour: bool = False
+    encoding: str = "utf-8"
+    verbose: bool = False
+
+
+def render(
+    report: Report, layout: Layout = Layout(), report_path: str | None = None, hints: Sequence[str] = ()
+) -> list[str]:
+    """The report as lines without line ends, each at most as wide as the layout says.
+
+    Args:
+        report: the run.
+        layout: how to write it.
+        report_path: where the full report is, shown on the last line.
+        hints: more for `next`, such as a command; shown before what follows from the verdicts.
+    """
+    width = max(_LEAST_WIDTH, layout.width)
+    every = rows(report, layout.encoding)
+    keep = layout.verbose or len(every) <= FEW
+    shown = [row for row in every if keep or row.verdict.verdict is not VerdictKind.PASSED]
+    hidden = every[len(shown) :]
+    lines = [*_header(report, width, layout.encoding), ""]
+    lines += _coloured_rows(table(shown, width), layout.colour) if shown else []
+    lines += greens(report, hidden, width)
+    changes = shown_changes(report) if report.verdict is not VerdictKind.PASSED or layout.verbose else []
+    if changes:
+        lines += ["", *change_lines(report, changes, width, layout.encoding)]
+    notes = _notes(report, width)
+    if notes:
+        lines += ["", *notes]
+    lines += ["", *_conclusion(report, width, layout.colour)]
+    for step in [*hints, *next_steps(report, layout.encoding)]:
+        lines += _labelled("next", printable(step, encoding=layout.encoding), width)
+    if report_path:
+        lines += _labelled("report", printable(report_path, encoding=layout.encoding), width)
+    return lines
+
+
+def next_steps(report: Report, encoding: str = "utf-8") -> list[str]:
+    """What the reader can do about this report, one text for each way."""
+    steps = []
+    kinds = Counter(verdict.verdict for verdict in report.evaluations)
+    if kinds[VerdictKind.ERROR]:
+        steps.append("mend what the errors say and run again; every sample that did complete is kept")
+    steps += _needs(report, encoding)
+    if kinds[VerdictKind.REGRESSED] or kinds[VerdictKind.FAILED]:
+        steps.append("pytest --lf runs the red ones alone, once the candidate is mended")
+    return steps
+
+
+def headline(report: Report) -> str:
+    """The run in one line: "RED: 1 regressed, 1 inconclusive, 48 passed"."""
+    word = _WORDS.get(report.verdict, "RED")
+    kinds = Counter(verdict.verdict for verdict in report.evaluations)
+    parts = [f"{count(kinds[kind])} {kind}" for kind in sorted(kinds, key=lambda kind: -kind.severity)]
+    if not parts:
+        return f"{word}: no evaluation was run"
+    note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""
+    return f"{word}: {', '.join(parts)}{note}"
+
+
+def _header(report: Report, width: int, encoding: str) -> list[str]:
+    versions = [f"candidate {printable(report.candidate.name, 60, encoding=encoding)}"]
+    if report.baseline:
+        versions.append(f"against {printable(report.baseline.name, 60, encoding=encoding)}")
+    versions.append(f"confidence {report.confidence_level:g}")
+    usage = report.usage
+    samples = usage.model_calls + usage.stored_samples
+    stored = f" ({count(usage.stored_samples)} from the store)" if usage.stored_samples else ""
+    facts = [
+        plural(len(report.evaluations), "evaluation"),
+        plural(samples, "sample") + stored,
+        duration(usage.wall_s),
+        *_margin(report.evaluations),
+    ]
+    dot = symbol("·", encoding)
+    indent = 12 if width >= 60 else 2
+    first = flow(versions, width - indent)
+    second = flow(facts, width - indent, f" {dot} ")
+    start = [f"steelyard   {first[0]}", *(" " * indent + line for line in first[1:])]
+    if width < 60:
+        start = ["steelyard", *(" " * indent + line for line in first)]
+    return start + [" " * indent + line for line in second]
+
+
+def _margin(verdicts: Sequence[Verdict]) -> list[str]:
+    """The margin, where all evaluations share it."""
+    compared = [verdict for verdict in verdicts if verdict.difference is not None and verdict.unit is None]
+    margins = {verdict.margin for verdict in compared}
+    if len(margins) != 1:
+        return []
+    default = " (the default)" if all(verdict.margin_is_default for verdict in compared) else ""
+    return [f"margin {figure(margins.pop())}{default}"]
+
+
+def _notes(report: Report, width: int) -> list[str]:
+    """What a reader must know before trusting the figures."""
+    notes = []
+    truncated = sum(verdict.n_truncated for verdict in report.evaluations)
+    if truncated:
+        samples = sum(verdict.n_samples for verdict in report.evaluations)
+        notes.append(f"{count(truncated)} of {count(samples)} answers were cut at max_tokens")
+    skipped = sum(verdict.n_skipped for verdict in report.evaluations)
+    if skipped:
+        notes.append(f"{plural(skipped, 'case')} skipped, for candidate and baseline alike")
+    return [line for note in notes for line in _labelled("  note", note, width)]
+
+
+def _needs(report: Report, encoding: str) -> list[str]:
+    """For each inconclusive evaluation what would decide it; beyond three the rest is a number."""
+    names = display_names(verdict.id for verdict in report.evaluations)
+    steps = []
+    for verdict in report.evaluations:
+        if verdict.verdict is not VerdictKind.INCONCLUSIVE:
+            continue
+        ways = []
+        if verdict.samples_needed:
+            ways.append(f"about {plural(verdict.samples_needed, 'more sample')}")
+        if verdict.labels_needed:
+            ways.append(f"about {plural(verdict.labels_needed, 'more label')}")
+        if ways:
+            name = printable(names[verdict.id], 100, cut="middle", encoding=encoding)
+            steps.append(f"{' or '.join(ways)} would decide {name}")
+    return [*steps[:3], f"and so for {len(steps) - 3} more"] if len(steps) > 4 else steps
+
+
+def _conclusion(report: Report, width: int, colour: bool) -> list[str]:
+    text = headline(report)
+    lines = wrap(text, width)
+    if not colour:
+        return lines
+    code = _COLOURS[text.split(":")[0]]
+    return [_coloured(line, code) for line in lines]
+
+
+def _coloured_rows(lines: list[str], colour: bool) -> list[str]:
+    if not colour:
+        return lines
+    painted = []
+    for line in lines:
+        status = next((status for status in _ROW_COLOURS if line.lstrip().startswith(status)), None)
+        painted.append(line.replace(status, _coloured(status, _ROW_COLOURS[status]), 1) if status else line)
+    return painted
+
+
+def _coloured(text: str, code: str) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def _labelled(label: str, text: str, width: int) -> list[str]:
+    start = f"{label:<8}"
+    first, *rest = wrap(text, width - len(start))
+    return [start + first, *(" " * len(start) + line for line in rest)]

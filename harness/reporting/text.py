@@ -1,0 +1,167 @@
+"""Text made safe and measured for a terminal: what a model wrote can't move the cursor, hide or reorder anything."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+_VISIBLE = {"\n": "⏎", "\u2028": "⏎", "\u2029": "⏎", "\t": "⇥"}
+_VISIBLE_ASCII = {"\n": "\\n", "\t": "\\t", "⏎": "\\n", "⇥": "\\t", "…": "...", "·": "-", "×": "x"}
+_JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they show nothing by themselves
+_MOST_CHARACTERS_PER_CELL = 4
+
+
+def printable(
+    text: str, width: int | None = None, *, cut: Literal["end", "middle"] = "end", encoding: str = "utf-8"
+) -> str:
+    r"""What someone else wrote, on one line and harmless: control characters, ANSI escapes, lone surrogates, invisible
+    and direction-changing characters are written out, line ends become ⏎.
+
+    Args:
+        text: of any length; what can't be shown is never looked at.
+        width: cells that it may take; None for no limit.
+        cut: where to leave out what does not fit; how many characters are missing is said in its place.
+        encoding: of the stream; a character that it can't hold is written out.
+
+    >>> printable("red \x1b[31m, NUL \0, two\nlines")
+    'red \\x1b[31m, NUL \\x00, two⏎lines'
+    >>> printable("The capital of the country is Lima.", 24)
+    'The capital of the…(+17)'
+    >>> printable("The capital of the country is Lima.", 24, cut="middle")
+    'The capital…(+15)…is Lima.'
+    """
+    if width is None:
+        return "".join(_shown(text, encoding))
+    most = max(1, width) * _MOST_CHARACTERS_PER_CELL
+    if len(text) <= most:
+        whole = "".join(_shown(text, encoding))
+        if cells(whole) <= width:
+            return whole
+    ellipsis = symbol("…", encoding)
+    return _cut(text, width, ellipsis, "end" if width < 24 else cut, encoding)
+
+
+def symbol(character: str, encoding: str) -> str:
+    """One of our own signs, or what stands for it where the stream's encoding lacks it."""
+    return character if _encodable(character, encoding) else _VISIBLE_ASCII[character]
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal a text takes.
+
+    >>> cells("Lima"), cells("東京")
+    (4, 4)
+    """
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def pad(text: str, width: int) -> str:
+    """The text, filled up with spaces to a number of cells."""
+    return text + " " * (width - cells(text))
+
+
+def right_to_left(text: str) -> bool:
+    """Whether a terminal may show parts of the text from right to left."""
+    return not text.isascii() and any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of at most `width` cells, broken at spaces, and within a word only where it is longer than a line.
+
+    >>> wrap("lower than the baseline by more than 0.05", 20)
+    ['lower than the', 'baseline by more', 'than 0.05']
+    """
+    return flow(text.split(" "), width, " ")
+
+
+def flow(pieces: Iterable[str], width: int, gap: str = "   ") -> list[str]:
+    """Pieces put beside each other while they fit, and on a new line where not; never cut.
+
+    A piece that is wider than a line is wrapped at its spaces, or anywhere where it has none.
+    """
+    lines: list[str] = []
+    for piece in pieces:
+        joined = f"{lines[-1]}{gap}{piece}" if lines else piece
+        if lines and cells(joined) <= width:
+            lines[-1] = joined
+        elif cells(piece) <= width:
+            lines.append(piece)
+        else:
+            lines += wrap(piece, width) if " " in piece else _chop(piece, width)
+    return lines or [""]
+
+
+def _shown(text: str, encoding: str) -> Iterator[str]:
+    if text.isascii() and text.isprintable():
+        yield text
+        return
+    for character in text:
+        yield _shown_character(character, encoding)
+
+
+def _shown_character(character: str, encoding: str) -> str:
+    if " " <= character <= "~":
+        return character
+    shown = _VISIBLE.get(character, character)
+    harmless = shown.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs"
+    if harmless and _encodable(shown, encoding):
+        return shown
+    if character in _VISIBLE:
+        return _VISIBLE_ASCII[shown]
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _encodable(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _cut(text: str, width: int, ellipsis: str, where: Literal["end", "middle"], encoding: str) -> str:
+    """The first part of a text, and the last where cut in the middle, around the number of characters left out."""
+    notice = f"{ellipsis}(+{len(text):,})" + (ellipsis if where == "middle" else "")
+    room = width - cells(notice)
+    if room < 4:
+        kept = _prefix(text, max(0, width - cells(ellipsis)), encoding)
+        return "".join(_shown(kept, encoding)) + ellipsis[: max(0, width)]
+    last = (
+        "" if where == "end" else _prefix(text[: -room * _MOST_CHARACTERS_PER_CELL : -1], room * 2 // 5, encoding)[::-1]
+    )
+    last_shown = "".join(_shown(last, encoding))
+    first = _prefix(text, room - cells(last_shown), encoding)
+    missing = f"(+{len(text) - len(first) - len(last):,})"
+    shown = "".join(_shown(first, encoding)) + ellipsis + missing
+    return shown + ellipsis + last_shown if where == "middle" else shown
+
+
+def _prefix(text: str, width: int, encoding: str) -> str:
+    """As much of the start of a text as fits into `width` cells once made printable."""
+    taken = 0
+    used = 0
+    for character in text[: width * _MOST_CHARACTERS_PER_CELL]:
+        used += cells(_shown_character(character, encoding))
+        if used > width:
+            break
+        taken += 1
+    return text[:taken]
+
+
+def _chop(text: str, width: int) -> list[str]:
+    lines = [""]
+    used = 0
+    for character in text:
+        size = cells(character)
+        if used + size > width and lines[-1]:
+            lines.append("")
+            used = 0
+        lines[-1] += character
+        used += size
+    return lines
