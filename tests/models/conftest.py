@@ -12,7 +12,7 @@ LAYERS = 4
 HIDDEN = 128
 INNER = 256
 HEADS = 4
-VOCABULARY = 260
+VOCABULARY = 261
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -73,8 +73,8 @@ def write_tiny_llama(folder: Path) -> Path:
     save_file(make_tensors(), folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
     special = ["<pad>", "<s>", "</s>"]
-    letters = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab"]
-    tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[("a", "b")]))
+    letters = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab", "bc"]
+    tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[("a", "b"), ("b", "c")]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in special])

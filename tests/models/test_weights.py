@@ -41,12 +41,12 @@ def write_gguf(path: Path, tensors: dict[str, np.ndarray], layers: int = 4) -> P
     writer.add_head_count(4)
     writer.add_head_count_kv(4)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_vocab_size(260)
+    writer.add_vocab_size(261)
     writer.add_rope_freq_base(10000.0)
     writer.add_tokenizer_model("gpt2")
-    writer.add_token_list(["<pad>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab"])
-    writer.add_token_types([3, 3, 3, *[1] * 257])
-    writer.add_token_merges(["a b"])
+    writer.add_token_list(["<pad>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab", "bc"])
+    writer.add_token_types([3, 3, 3, *[1] * 258])
+    writer.add_token_merges(["a b", "b c"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_pad_token_id(0)
@@ -249,7 +249,7 @@ def test_the_head_of_a_gguf_file_is_read(tmp_path: Path) -> None:
     settings = gguf_settings(path)
     assert settings["general.architecture"] == "llama"
     assert settings["llama.block_count"] == 4
-    assert settings["tokenizer.ggml.tokens"] == 260
+    assert settings["tokenizer.ggml.tokens"] == 261
 
 
 @pytest.mark.slow
