@@ -1,0 +1,100 @@
+"""Samples and requests as rows, and back. Common rows are small: what is rare shares one column of JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from harness.records import Request, Sample, TokenLogprob
+
+
+def dumps(value: Any) -> str:
+    """JSON in ASCII, without spaces; mappings of any kind and numpy's numbers included."""
+    return json.dumps(value, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)
+
+
+def sample_row(key: bytes, sample: Sample, created: float) -> dict[str, Any]:
+    """A sample as a row of the table `samples`."""
+    return {
+        "key": key,
+        "sample_index": sample.index,
+        "text": sample.text,
+        "finish_reason": sample.finish_reason,
+        "prompt_tokens": sample.prompt_tokens,
+        "completion_tokens": sample.completion_tokens,
+        "latency_s": sample.latency_s,
+        "created": created,
+        "extra": _extra(sample),
+    }
+
+
+def _extra(sample: Sample) -> str | None:
+    extra: dict[str, Any] = {}
+    if sample.reasoning is not None:
+        extra["reasoning"] = sample.reasoning
+    if sample.tool_calls is not None:
+        extra["tool_calls"] = sample.tool_calls
+    if sample.logprobs is not None:
+        extra["logprobs"] = [[entry.token, entry.logprob, entry.top] for entry in sample.logprobs]
+    if sample.loglikelihood is not None:
+        extra["loglikelihood"] = sample.loglikelihood
+    if sample.is_greedy is not None:
+        extra["is_greedy"] = sample.is_greedy
+    return dumps(extra) if extra else None
+
+
+def stored_sample(row: Any) -> Sample:
+    """The sample of a row (index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra)."""
+    index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra = row
+    if extra is None:
+        return Sample(text, index, finish_reason, prompt_tokens, completion_tokens, latency_s, stored=True)
+    fields = json.loads(extra)
+    return Sample(
+        text=text,
+        index=index,
+        finish_reason=finish_reason,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        latency_s=latency_s,
+        reasoning=fields.get("reasoning"),
+        tool_calls=tuple(fields["tool_calls"]) if "tool_calls" in fields else None,
+        logprobs=tuple(map(_logprob, fields["logprobs"])) if "logprobs" in fields else None,
+        loglikelihood=fields.get("loglikelihood"),
+        is_greedy=fields.get("is_greedy"),
+        stored=True,
+    )
+
+
+def _logprob(entry: list[Any]) -> TokenLogprob:
+    token, logprob, top = entry
+    return TokenLogprob(token, logprob, tuple((alternative, value) for alternative, value in top))
+
+
+def request_text(request: Request) -> str:
+    """A request as JSON, without what it does not set."""
+    fields: dict[str, Any] = {"kind": request.kind}
+    for name in ("messages", "sampling"):
+        if getattr(request, name):
+            fields[name] = getattr(request, name)
+    for name in ("schema", "tools", "logprobs", "prompt", "continuation"):
+        if getattr(request, name) is not None:
+            fields[name] = getattr(request, name)
+    return dumps(fields)
+
+
+def stored_request(text: str) -> Request:
+    """The request of its JSON."""
+    fields = json.loads(text)
+    for name in ("messages", "tools"):
+        if name in fields:
+            fields[name] = tuple(fields[name])
+    return Request(**fields)

@@ -1,0 +1,234 @@
+"""One database behind a store: opening it, reading, writing, and its errors in words."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from harness.errors import StoreError
+from harness.store import tables
+from harness.store.location import prepare_folder, without_password
+
+_BUSY_S = 60.0
+_PREPARE_LOCK = 0x5734E1
+_POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
+_ELSEWHERE = "Choose another place with --store, or with `store` in [tool.steelyard]."
+
+
+class Database:
+    """An open database with the store's tables in it.
+
+    Attributes:
+        url: as a message may show it.
+        readonly: whether writing is refused.
+    """
+
+    def __init__(self, engine: Engine, url: str, *, readonly: bool) -> None:
+        self.engine = engine
+        self.url = url
+        self.readonly = readonly
+
+    @classmethod
+    def open(cls, url: str, *, readonly: bool) -> Database:
+        """Open and check a database; when it may be written, make what is missing and write to it once.
+
+        Raises:
+            StoreError: it can't be opened, written or understood.
+        """
+        parsed = _parse(url)
+        shown = without_password(url)
+        if parsed.get_backend_name() == "sqlite":
+            engine = _sqlite_engine(parsed, shown, readonly=readonly)
+        else:
+            engine = _postgres_engine(parsed)
+        database = cls(engine, shown, readonly=readonly)
+        try:
+            database._check() if readonly else database._prepare()
+        except BaseException:
+            engine.dispose()
+            raise
+        return database
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite, not Postgres."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection whose statements see one state of the database."""
+        with self._translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection in a transaction that is committed at the end, or undone by an exception.
+
+        On SQLite it holds the write lock from its start, so that what it reads is still true when it writes.
+        """
+        if self.readonly:
+            raise StoreError(f"The store {self.url} is open for reading only.")
+        with self._translated(), self.engine.connect() as plain:
+            connection = plain.execution_options(steelyard_write=True)
+            with connection.begin():
+                yield connection
+
+    def insert(self, table: Any) -> Any:
+        """An insert that leaves a row alone where there is one of the same key."""
+        statement = sqlite_insert(table) if self.is_sqlite else postgres_insert(table)
+        return statement.on_conflict_do_nothing()
+
+    def lock(self, connection: Connection, table: Any) -> None:
+        """Keep other writers from a table until the transaction ends."""
+        if not self.is_sqlite:
+            connection.execute(text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise StoreError(f"The store {self.url} {_in_words(error)}") from error
+
+    def _prepare(self) -> None:
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_PREPARE_LOCK})"))
+            if not inspect(connection).has_table(tables.meta.name):
+                self._refuse_foreign(connection)
+                tables.metadata.create_all(connection)
+                version = {"name": "schema_version", "value": str(tables.SCHEMA_VERSION)}
+                connection.execute(tables.meta.insert(), version)
+            self._check_version(connection)
+            connection.execute(tables.meta.delete().where(tables.meta.c.name == "opened"))
+            connection.execute(tables.meta.insert(), {"name": "opened", "value": repr(time.time())})
+
+    def _check(self) -> None:
+        with self.read() as connection:
+            if not inspect(connection).has_table(tables.meta.name):
+                raise StoreError(f"The database {self.url} holds no store: it has no table {tables.meta.name}.")
+            self._check_version(connection)
+
+    def _refuse_foreign(self, connection: Connection) -> None:
+        foreign = inspect(connection).get_table_names() if self.is_sqlite else []
+        if foreign:
+            raise StoreError(
+                f"The database {self.url} belongs to something else: it holds the tables {', '.join(foreign[:5])} "
+                f"and none of Steelyard's. {_ELSEWHERE}"
+            )
+
+    def _check_version(self, connection: Connection) -> None:
+        query = select(tables.meta.c.value).where(tables.meta.c.name == "schema_version")
+        found = int(connection.execute(query).scalar_one())
+        if found != tables.SCHEMA_VERSION:
+            raise StoreError(
+                f"The store {self.url} has schema version {found}, and this Steelyard reads version "
+                f"{tables.SCHEMA_VERSION}. Upgrade with `pip install --upgrade steelyard`, or choose another store "
+                f"with --store."
+            )
+
+
+def _parse(url: str) -> URL:
+    if "://" not in url:
+        return URL.create("sqlite", database=url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError(f"The store {without_password(url)!r} is neither a path nor a URL. {_ELSEWHERE}") from None
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        return parsed
+    if parsed.drivername in _POSTGRES:
+        return parsed.set(drivername="postgresql+psycopg")
+    raise StoreError(
+        f"The store {without_password(url)!r} is of a kind that Steelyard does not keep stores in. "
+        f"Write a path, sqlite:///PATH or postgresql://USER@HOST/DATABASE."
+    )
+
+
+def _sqlite_engine(url: URL, shown: str, *, readonly: bool) -> Engine:
+    arguments: dict[str, Any] = {"timeout": _BUSY_S, "isolation_level": None}
+    if url.database and url.database != ":memory:":
+        path = Path(url.database)
+        if path.is_dir():
+            raise StoreError(f"The store {shown} is a folder, not a file. {_ELSEWHERE}")
+        if readonly:
+            if not path.is_file():
+                raise StoreError(f"There is no store at {shown}. A gate makes one; --store names another place.")
+            url = URL.create("sqlite", database=f"{path.resolve().as_uri()}", query={"mode": "ro", "uri": "true"})
+        else:
+            try:
+                prepare_folder(path)
+            except OSError as error:
+                raise StoreError(f"The store {shown} can't be made: {error.strerror or error}. {_ELSEWHERE}") from None
+    engine = create_engine(url, connect_args=arguments)
+    event.listen(engine, "connect", _set_up_sqlite_readonly if readonly else _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:
+    """Write-ahead log, so that readers and one writer don't wait for each other and a commit costs no sync.
+
+    A killed process loses nothing that was committed; a power cut may lose the last commits, never the database.
+    """
+    deadline = time.monotonic() + _BUSY_S
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            break  # a network file system may have kept another mode: slower, and right all the same
+        except sqlite3.OperationalError as error:
+            # Switching the mode is the one lock that SQLite does not wait for by itself.
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA cache_size=-16384")
+
+
+def _set_up_sqlite_readonly(connection: sqlite3.Connection, _: Any) -> None:
+    connection.execute("PRAGMA query_only=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("steelyard_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _postgres_engine(url: URL) -> Engine:
+    arguments = {"connect_timeout": 10, "application_name": "steelyard"}
+    arguments = {name: value for name, value in arguments.items() if name not in url.query}
+    try:
+        return create_engine(url, connect_args=arguments, pool_pre_ping=True)
+    except ImportError as error:
+        raise StoreError(
+            f"A store on Postgres needs psycopg, which can't be imported ({error}). "
+            f"Install it with: pip install 'steelyard[postgres]'"
+        ) from None
+
+
+def _in_words(error: DBAPIError) -> str:
+    """What went wrong and what to do, after "The store URL"."""
+    cause = " ".join(str(error.orig).split())
+    if "full" in cause:
+        return f"can't be written: {cause}. Free some space (`steelyard store prune` helps) and run again."
+    if "locked" in cause:
+        return f"is locked by another process for more than {_BUSY_S:.0f} s ({cause}). End that process and run again."
+    if "not a database" in cause or "malformed" in cause:
+        return f"can't be understood: {cause}. {_ELSEWHERE}"
+    if error.connection_invalidated or "connection" in cause:
+        return f"can't be reached: {cause}"
+    return f"can't be used: {cause}. {_ELSEWHERE}"

@@ -1,0 +1,46 @@
+"""Where a store lies: a path or a SQLAlchemy URL, and how a message names it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness.config import Settings
+
+FOLDER = ".steelyard"
+
+
+def store_url(settings: Settings) -> str:
+    """The store that these settings name; `.steelyard/store.db` under their root where they name none.
+
+    A relative path starts from the root of the settings, wherever the command runs.
+    """
+    store = settings.store
+    if store is None:
+        return str(settings.root / FOLDER / "store.db")
+    return store if "://" in store else str(settings.root / Path(store).expanduser())
+
+
+def without_password(url: str) -> str:
+    """The URL as a message may show it.
+
+    >>> without_password("postgresql://ann:secret@db/steelyard")
+    'postgresql://ann:***@db/steelyard'
+    >>> without_password("postgresql://db/steelyard?user=ann&password=secret")
+    'postgresql://db/steelyard?user=ann&password=***'
+    """
+    shown = re.sub(r"(://[^:/@?]*):.*@", r"\1:***@", url)
+    return re.sub(r"(?i)([?&][^=&]*password=)[^&]*", r"\1***", shown)
+
+
+def prepare_folder(path: Path) -> None:
+    """Make the folder of a store file; one named `.steelyard` is made invisible to git.
+
+    Raises:
+        OSError: the folder can't be made.
+    """
+    folder = path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if folder.name == FOLDER and not ignore.exists():
+        ignore.write_text("*\n", encoding="ascii")

@@ -1,0 +1,125 @@
+"""`Store`: everything that is kept between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from harness.records import Draw, Request, Sample, ScoreRow
+from harness.store import runs, samples
+from harness.store.database import Database
+from harness.store.summaries import RunInfo
+
+
+class Store:
+    """Samples, scores and runs in one database. Rows are added, never changed; `prune` alone removes some.
+
+    Calls are synchronous and short. Several processes may have the same store open. What a call has written when it
+    returns survives the death of the process.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, Store.open(f"{folder}/store.db") as store:
+    ...     store.generation("0a1b"), store.generation("0a1b", fresh=True), store.generation("0a1b")
+    (0, 1, 1)
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str, *, readonly: bool = False) -> Store:
+        """Open a store; unless `readonly`, make its folder and tables where they are missing, and write to it once.
+
+        Args:
+            url: a path, `sqlite:///PATH`, or `postgresql://USER@HOST/DATABASE`.
+            readonly: refuse every change, and make nothing.
+
+        Raises:
+            StoreError: it can't be opened or written, it is of a newer schema or something else than a store, or
+                the driver for it is not installed.
+        """
+        return cls(Database.open(url, readonly=readonly))
+
+    @property
+    def url(self) -> str:
+        """Where it lies, without a password."""
+        return self._database.url
+
+    def find(self, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
+        """All stored samples of these keys, by key and index; keys without any are left out."""
+        return samples.find(self._database, keys)
+
+    def add(self, draws: Sequence[Draw]) -> list[Sample]:
+        """Store samples in one transaction, and with each new key its request.
+
+        Returns the samples that count, one for each draw, in order. Where another process stored a sample of the same
+        key and index first, that is the stored one, so that both processes score the same.
+        """
+        return samples.add(self._database, draws)
+
+    def request(self, key: bytes) -> Request | None:
+        """The request that the samples of a key answer, or None where the key is unknown."""
+        return samples.request(self._database, key)
+
+    def generation(
+        self, fingerprint: str, *, fresh: bool = False, max_age_s: float | None = None, now: float | None = None
+    ) -> int:
+        """The generation of draws that a version is in: 0 at first.
+
+        Args:
+            fresh: begin a new one, for this caller alone.
+            max_age_s: begin a new one when the last was begun longer ago; of two processes that find it too
+                old at the same time, one begins it and both are in it.
+            now: epoch seconds, for the clock's.
+
+        Returns the number. A store open for reading begins none: there a generation that is too old gives the number
+        of the next, of which nothing is stored.
+        """
+        return samples.generation(self._database, fingerprint, fresh=fresh, max_age_s=max_age_s, now=now)
+
+    def begin_run(self, run_id: str, created: str, spec: Mapping[str, Any]) -> None:
+        """Record that a run begins.
+
+        Args:
+            run_id: from `new_run_id`.
+            created: when, in ISO 8601.
+            spec: what is run, as JSON takes it; `candidate` and `baseline` with `name` and `fingerprint` give versions
+                their names in `info`.
+
+        Raises:
+            StoreError: there is a run of this identity.
+        """
+        runs.begin_run(self._database, run_id, created, spec)
+
+    def add_scores(self, run_id: str, rows: Sequence[ScoreRow]) -> None:
+        """Store scores of a run in one transaction. A score that is there already stays as it is."""
+        runs.add_scores(self._database, run_id, rows)
+
+    def finish_run(self, run_id: str, report: Mapping[str, Any]) -> None:
+        """Store the report of a run that is complete. A report that is there already stays as it is."""
+        runs.finish_run(self._database, run_id, report)
+
+    def runs(self) -> list[RunInfo]:
+        """All runs, the oldest first."""
+        return runs.list_runs(self._database)
+
+    def report(self, run_id: str) -> Mapping[str, Any] | None:
+        """The report of a run, or None while there is none."""
+        return runs.report(self._database, run_id)
+
+    def scores(self, run_id: str) -> Iterator[ScoreRow]:
+        """The scores of a run, streamed: evaluations as they were first scored, in them by case and sample."""
+        return runs.stream_scores(self._database, run_id)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

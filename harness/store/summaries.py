@@ -1,0 +1,101 @@
+"""What a store tells about itself and its runs."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+def new_run_id(now: float | None = None) -> str:
+    """An identity for a run: UTC to the second, which sorts, and six random digits, which keep it unique.
+
+    >>> new_run_id(0.0)[:16]
+    '19700101-000000-'
+    """
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run as a list of runs shows it. `verdict` and `exit_code` are None until it is finished.
+
+    Attributes:
+        created: as the run wrote it (ISO 8601).
+        spec: what was run: versions, options, …
+        finished: whether its report is in the store.
+    """
+
+    run_id: str
+    created: str
+    spec: Mapping[str, Any]
+    finished: bool
+    verdict: str | None = None
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """What a store holds of one model version.
+
+    Attributes:
+        names: what runs called it, sorted; empty where no run names it.
+        generations: generations begun so far.
+        apart: samples that came by merge from another generation history (see `Store.merge`): kept for
+            the runs that scored them, never given out by `find`.
+        oldest, newest: when its first and last samples were stored, in epoch seconds.
+    """
+
+    fingerprint: str
+    names: tuple[str, ...]
+    generations: int
+    requests: int
+    samples: int
+    apart: int
+    oldest: float | None
+    newest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What a store holds. `url` never shows a password; times are epoch seconds."""
+
+    url: str
+    schema_version: int
+    size_bytes: int
+    requests: int
+    samples: int
+    runs: int
+    scores: int
+    oldest: float | None
+    newest: float | None
+    versions: tuple[VersionInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What a prune removed, or would remove when it was only tried."""
+
+    samples: int
+    requests: int
+    runs: int
+    scores: int
+    freed_bytes: int = 0
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there was nothing to remove."""
+        return not (self.samples or self.requests or self.runs or self.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge brought in. `apart` counts the samples among `samples` that stay apart (see `Store.merge`)."""
+
+    samples: int
+    apart: int
+    requests: int
+    runs: int
+    scores: int

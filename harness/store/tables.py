@@ -1,0 +1,127 @@
+"""The tables, the same on SQLite and Postgres.
+
+Whatever a model or a user wrote is kept as UTF-8 in a binary column: Postgres refuses NUL in text, and neither database
+takes a lone surrogate. JSON is ASCII, where both are escapes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+SCHEMA_VERSION = 1
+
+
+class Utf8(TypeDecorator[str]):
+    """Any Python string, NUL and lone surrogates included, in a binary column."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> bytes | None:  # noqa: ARG002
+        """Text to bytes."""
+        return None if value is None else value.encode("utf-8", "surrogatepass")
+
+    def process_result_value(self, value: bytes | None, dialect: Any) -> str | None:  # noqa: ARG002
+        """Bytes to text."""
+        return None if value is None else value.decode("utf-8", "surrogatepass")
+
+
+metadata = MetaData()
+
+meta = Table(
+    "steelyard_meta",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# `token` tells generations of the same number in different stores apart; it is empty for generation 0.
+generations = Table(
+    "steelyard_generations",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("begun", Double, nullable=False),
+    Column("token", String(32), nullable=False),
+)
+
+requests = Table(
+    "steelyard_requests",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("request", Text, nullable=False),
+)
+
+samples = Table(
+    "steelyard_samples",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("sample_index", Integer, primary_key=True, autoincrement=False),
+    Column("text", Utf8, nullable=False),
+    Column("finish_reason", Utf8, nullable=False),
+    Column("prompt_tokens", BigInteger),
+    Column("completion_tokens", BigInteger),
+    Column("latency_s", Double),
+    Column("created", Double, nullable=False),
+    Column("extra", Text),
+)
+
+runs = Table(
+    "steelyard_runs",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("created", String(64), nullable=False),
+    Column("begun", Double, nullable=False),
+    Column("spec", Text, nullable=False),
+)
+
+reports = Table(
+    "steelyard_reports",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("verdict", String(20)),
+    Column("exit_code", Integer),
+    Column("report", Text, nullable=False),
+)
+
+score_sets = Table(
+    "steelyard_score_sets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", String(64), nullable=False),
+    Column("evaluation_id", Utf8, nullable=False),
+    Column("metric", Utf8, nullable=False),
+    Column("role", String(10), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    UniqueConstraint("run_id", "evaluation_id", "metric", "role", "fingerprint"),
+)
+
+scores = Table(
+    "steelyard_scores",
+    metadata,
+    Column("set_id", Integer, primary_key=True, autoincrement=False),
+    Column("case_id", Utf8, primary_key=True),
+    Column("sample_index", Integer, primary_key=True, autoincrement=False),
+    Column("value", Double),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("reason", Utf8),
+    Column("sample_key", LargeBinary(16)),
+    sqlite_with_rowid=False,
+)
