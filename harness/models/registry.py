@@ -47,7 +47,9 @@ def create_engine(version: Version, root: Path) -> Engine:
     if is_endpoint(settings):
         from harness.models.openai import OpenAIEngine
 
-        return OpenAIEngine(name, settings.engine_options, api_key=_api_key(settings))
+        return OpenAIEngine(
+            name, settings.engine_options, api_key=_api_key(settings), counts_seeds=settings.engine == "vllm"
+        )
     _require_package(settings)
     if settings.engine == "vllm":
         from harness.models.vllm import VllmEngine

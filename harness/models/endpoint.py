@@ -1,0 +1,275 @@
+"""One HTTP endpoint: sends JSON, tries again what may succeed later, and gives the endpoint up once for all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from harness.errors import EngineError, SettingsError, UnreachableError
+from harness.models.retry import Pace, RetryPolicy, is_retried, retry_after_s
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_CONNECT_TIMEOUT_S = 30.0
+_LONGEST_MESSAGE = 500
+
+Answer = TypeVar("Answer")
+
+
+class RejectedError(EngineError):
+    """The endpoint will not answer this request, however often it is asked; `status` is the HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class UnusableError(Exception):
+    """An attempt that failed in a way that may pass: what `Endpoint.post` tries again.
+
+    Attributes:
+        status: the HTTP status, where there was one.
+        retry_after_s: what the server asked to wait.
+        refused: whether there was no connection at all.
+    """
+
+    def __init__(
+        self, reason: str, *, status: int | None = None, retry_after_s: float | None = None, refused: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.refused = refused
+
+
+class Endpoint:
+    """Posts JSON to one base address.
+
+    The API key goes into the header of each request and nowhere else: it is taken out of whatever the server says, and
+    redirects, which could carry it to another host, are not followed.
+
+    Args:
+        name: begins every message.
+        options: `base_url`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable's name, for messages).
+        api_key: the key, or None for an endpoint without one.
+        policy: how long a request is tried.
+    """
+
+    def __init__(self, name: str, options: Mapping[str, Any], *, api_key: str | None, policy: RetryPolicy) -> None:
+        self.name = name
+        self.http_requests = 0
+        self.base_url = str(options["base_url"]).rstrip("/")
+        self._address = _without_secrets(self.base_url)
+        self._key_variable = options.get("api_key_env")
+        self._timeout_s = float(options.get("timeout_s", 300))
+        self._policy = policy
+        self._pace = Pace(options.get("requests_per_minute"))
+        self._generator = random.Random()
+        self._successes = 0
+        self._failures_in_a_row = 0
+        self._given_up: Callable[[], EngineError] | None = None
+        self._end = asyncio.Event()
+        self._session: aiohttp.ClientSession | None = None
+        self._api_key = api_key
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
+            raise SettingsError(
+                f"{name}: the API key in {self._key_variable} holds a character that no HTTP header can carry; "
+                f"copy it again."
+            )
+
+    async def open(self) -> None:
+        """Prepare connections; as many as there are requests in flight, which the sampler bounds."""
+        import aiohttp
+
+        headers = {"Content-Type": "application/json"}
+        if self._api_key is not None:
+            headers["Authorization"] = f"Bearer {self._api_key}"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(_CONNECT_TIMEOUT_S, self._timeout_s)),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=headers,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def post(
+        self, path: str, payload: Mapping[str, Any], read: Callable[[Mapping[str, Any], float], Answer]
+    ) -> Answer:
+        """What `read` makes of the JSON object that answers `payload`.
+
+        Args:
+            path: appended to the base address.
+            payload: sent as JSON.
+            read: is given the object and the seconds that it took to come; raises `UnusableError` for an answer that
+                is not worth having, and the request is sent again.
+
+        Raises:
+            RejectedError: the server refuses this request (4xx, a redirect).
+            UnreachableError: the endpoint was given up, by this request or an earlier one.
+            EngineError: this request was given up, or the server refuses the API key.
+        """
+        body = json.dumps(payload, default=dict).encode("ascii")
+        attempts = excused = 0
+        spent_s = 0.0
+        while True:
+            await self._pause(self._pace.wait_s())
+            successes, started = self._successes, time.perf_counter()
+            try:
+                document = await self._send(path, body)
+                answer = read(document, time.perf_counter() - started)
+            except UnusableError as error:
+                failure = error
+            else:
+                self._successes += 1
+                self._failures_in_a_row = 0
+                return answer
+            attempts += 1
+            delay_s = self._policy.delay_s(attempts, self._generator)
+            if failure.status == 429 and self._successes > successes:
+                excused += 1  # the rate limit let others through: this request waits for its turn, it does not fail
+            else:
+                spent_s += time.perf_counter() - started + delay_s
+                self._give_up_when_spent(failure, attempts - excused, spent_s)
+            await self._pause(self._asked_wait_s(failure) + delay_s)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not longer than the endpoint is believed in."""
+        if seconds > 0 and not self._end.is_set():
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._end.wait()
+            except TimeoutError:
+                pass
+        if self._given_up is not None:
+            raise self._given_up()
+
+    def _asked_wait_s(self, failure: UnusableError) -> float:
+        """What the server asked to wait; a rate limit holds every other request as well."""
+        seconds = min(failure.retry_after_s or 0.0, self._policy.longest_retry_after_s)
+        if failure.status == 429:
+            self._pace.hold(seconds)
+        return seconds
+
+    async def _send(self, path: str, body: bytes) -> Mapping[str, Any]:
+        """One attempt.
+
+        Raises:
+            UnusableError: it may succeed later.
+            EngineError: it will not.
+        """
+        import aiohttp
+
+        if self._session is None:
+            raise EngineError(f"{self.name} is not started.")
+        self.http_requests += 1
+        try:
+            async with self._session.post(self.base_url + path, data=body, allow_redirects=False) as response:
+                content = await response.read()
+                status, headers = response.status, response.headers
+        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+            raise self._give_up(EngineError, f"has no valid certificate: {self._redacted(error)}") from None
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise self._give_up(EngineError, f"is not an address: {self._redacted(error)}") from None
+        except TimeoutError:
+            raise UnusableError(f"no complete answer within {self._timeout_s:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            refused = isinstance(error, aiohttp.ClientConnectorError)
+            reason = "no connection" if refused else "the connection broke"
+            raise UnusableError(f"{reason} ({self._redacted(error)})", refused=refused) from None
+        if status != 200:
+            raise self._refusal(status, content, headers)
+        return self._document(content)
+
+    def _document(self, content: bytes) -> Mapping[str, Any]:
+        try:
+            document = json.loads(content)
+        except ValueError:
+            raise UnusableError(f"the answer is not JSON: {self._redacted(content[:80])}") from None
+        if not isinstance(document, dict):
+            raise UnusableError(f"the answer is not a JSON object: {self._redacted(content[:80])}")
+        error = document.get("error")
+        if error and not document.get("choices"):
+            code = error.get("code") if isinstance(error, dict) else None
+            raise self._refusal(code if isinstance(code, int) and code >= 400 else 500, content, {})
+        return document
+
+    def _refusal(self, status: int, content: bytes, headers: Mapping[str, str]) -> Exception:
+        """The error for an answer with this HTTP status."""
+        said = self._redacted(_server_message(content))
+        if is_retried(status):
+            wait_s = retry_after_s(headers.get("Retry-After"), time.time())
+            return UnusableError(f"HTTP {status}: {said}", status=status, retry_after_s=wait_s)
+        if status in (401, 403):
+            variable = self._key_variable
+            hint = f"Check the key in {variable}." if variable else "Name the variable that holds a key: api_key_env."
+            return self._give_up(EngineError, f"refuses access (HTTP {status}: {said}). {hint}")
+        if 300 <= status < 400:
+            target = self._redacted(_without_secrets(headers.get("Location", "nowhere")))
+            said = f"it redirects to {target}, and redirects are not followed; set base_url to the final address"
+        if status == 404:
+            said += " (check model and base_url, which often ends with /v1)"
+        return RejectedError(status, f"{self.name} at {self._address} rejects the request (HTTP {status}): {said}")
+
+    def _give_up_when_spent(self, failure: UnusableError, attempts: int, spent_s: float) -> None:
+        """Raise the final error where a request has failed often enough."""
+        never_there = failure.refused and self._successes == 0
+        if never_there and attempts >= self._policy.refused_attempts:
+            raise self._give_up(
+                UnreachableError,
+                f"can't be reached: {failure}, {attempts} attempts. Is the server running, and is base_url right?",
+            ) from None
+        if not self._policy.is_spent(attempts, spent_s):
+            return
+        self._failures_in_a_row += 1
+        tries = f"after {attempts} attempts in {spent_s:.0f} s; the last: {failure}"
+        if self._failures_in_a_row >= self._policy.failures_in_a_row:
+            count = self._failures_in_a_row
+            raise self._give_up(UnreachableError, f"is given up: {count} requests in a row failed {tries}") from None
+        raise EngineError(f"{self.name} at {self._address}: the request is given up {tries}") from None
+
+    def _give_up(self, kind: type[EngineError], what: str) -> EngineError:
+        """The error that this request and every later one ends with; those that wait are woken."""
+        message = f"{self.name}: the endpoint {self._address} {what}"
+        if self._given_up is None:
+            self._given_up = lambda: kind(message)
+            self._end.set()
+        return self._given_up()
+
+    def _redacted(self, said: object) -> str:
+        """One printable line of what a server or library said, without the key."""
+        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        if self._api_key:
+            text = text.replace(self._api_key, "***")
+        text = "".join(character if character.isprintable() else " " for character in text)
+        return " ".join(text.split())[:_LONGEST_MESSAGE]
+
+
+def _without_secrets(url: str) -> str:
+    """The address without user, password and query."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _server_message(content: bytes) -> str:
+    """What a server says went wrong, in whichever of the usual places it says so."""
+    text = content.decode("utf-8", "replace")
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return text
+    for name in ("error", "message", "detail"):
+        if isinstance(document, dict) and document.get(name):
+            document = document[name]
+    return document if isinstance(document, str) else json.dumps(document)

@@ -1,0 +1,142 @@
+"""The engine for any endpoint that speaks OpenAI's HTTP API, a running vLLM server among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.errors import CapabilityError
+from harness.models.endpoint import Endpoint, RejectedError
+from harness.models.engine import Capability
+from harness.models.openai_format import (
+    NO_ECHO,
+    Choices,
+    chat_payload,
+    loglikelihood_payload,
+    read_choices,
+    read_loglikelihood,
+)
+from harness.models.retry import RetryPolicy
+from harness.records import Request, Sample
+
+_MOST_CHOICES = 128
+_REFUSES_SHAPE = (400, 422)
+_NO_SUCH_PATH = (400, 404, 405, 422)
+
+
+class OpenAIEngine:
+    """Answers over HTTP.
+
+    Learns from the endpoint how many choices one request gives: an endpoint that ignores `n`, or rejects it, is asked
+    for one answer at a time from then on; and whether it wants `max_completion_tokens` instead of `max_tokens`.
+
+    Args:
+        name: shown in messages.
+        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `api_key_env`.
+        api_key: the key, or None for an endpoint without one.
+        policy: how long a request is tried.
+        counts_seeds: whether choice i of one seeded request is drawn with seed + i, as vLLM does. Elsewhere the draws
+            of a seeded request are requests of their own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: Mapping[str, Any],
+        *,
+        api_key: str | None = None,
+        policy: RetryPolicy | None = None,
+        counts_seeds: bool = False,
+    ) -> None:
+        self.name = name
+        self.capabilities = frozenset(Capability)
+        self.device: str | None = None
+        self.http_requests = 0
+        self._model = str(options["model"])
+        self._endpoint = Endpoint(name, options, api_key=api_key, policy=policy or RetryPolicy())
+        self._counts_seeds = counts_seeds
+        self._most_choices = _MOST_CHOICES
+        self._n_is_known_to_work = False
+        self._completion_tokens_limited = False
+
+    async def start(self) -> None:
+        """Prepare connections; the first request shows whether the endpoint is there."""
+        await self._endpoint.open()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._endpoint.close()
+
+    def choices_per_request(self, request: Request) -> int:
+        """1 at temperature 0, for a loglikelihood, for a seed that is not counted up, and where `n` is ignored."""
+        if request.kind == "loglikelihood" or request.sampling.get("temperature") == 0:
+            return 1
+        if "seed" in request.sampling and not self._counts_seeds:
+            return 1
+        return self._most_choices
+
+    async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+        """One answer for each index, or fewer.
+
+        Raises:
+            UnreachableError: the endpoint was given up.
+            CapabilityError: the endpoint has no log probabilities or no loglikelihood.
+            EngineError: this request was rejected, or given up after retries.
+        """
+        try:
+            if request.kind == "loglikelihood":
+                return [await self._weigh(request, index) for index in indices[:1]]
+            return await self._draw(request, indices[: self.choices_per_request(request)])
+        finally:
+            self.http_requests = self._endpoint.http_requests
+
+    async def _draw(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+        try:
+            choices = await self._chat(request, indices)
+        except RejectedError as rejected:
+            if len(indices) == 1 or self._n_is_known_to_work or rejected.status not in _REFUSES_SHAPE:
+                raise
+            choices = await self._chat(request, indices[:1])
+            self._most_choices = 1
+        else:
+            if choices.received < len(indices):
+                self._most_choices = min(self._most_choices, choices.received)
+            elif len(indices) > 1:
+                self._n_is_known_to_work = True
+        return choices.samples
+
+    async def _chat(self, request: Request, indices: Sequence[int]) -> Choices:
+        payload = chat_payload(self._model, request, indices)
+
+        def read(document: Mapping[str, Any], latency_s: float) -> Choices:
+            return read_choices(document, request, indices, latency_s)
+
+        if self._completion_tokens_limited:
+            _limit_completion_tokens(payload)
+        try:
+            return await self._endpoint.post("/chat/completions", payload, read)
+        except RejectedError as rejected:
+            asks = "max_tokens" in payload and "max_completion_tokens" in str(rejected)
+            if not asks or rejected.status not in _REFUSES_SHAPE:
+                raise
+        _limit_completion_tokens(payload)
+        choices = await self._endpoint.post("/chat/completions", payload, read)
+        self._completion_tokens_limited = True
+        return choices
+
+    async def _weigh(self, request: Request, index: int) -> Sample:
+        def read(document: Mapping[str, Any], latency_s: float) -> Sample:
+            return read_loglikelihood(document, request, index, latency_s)
+
+        try:
+            return await self._endpoint.post("/completions", loglikelihood_payload(self._model, request), read)
+        except RejectedError as rejected:
+            if rejected.status not in _NO_SUCH_PATH:
+                raise
+            raise CapabilityError(f"{rejected} {NO_ECHO}") from None
+
+
+def _limit_completion_tokens(payload: dict[str, Any]) -> None:
+    """Write `max_tokens` the way that OpenAI's newer models demand."""
+    if "max_tokens" in payload:
+        payload["max_completion_tokens"] = payload.pop("max_tokens")

@@ -1,0 +1,104 @@
+"""When a failed request is sent again, and how fast requests may follow each other."""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import random
+import time
+from dataclasses import dataclass
+
+_RETRIED = frozenset({408, 409, 425, 429})
+_NEVER = frozenset({501, 505})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How long a request is tried.
+
+    With the defaults a request that fails at once is tried for a minute, 14 times or more; one that runs into its time
+    limit is tried at least three times. Waits that the server asks for (Retry-After) don't count.
+
+    Attributes:
+        within_s: no new attempt once this much time went into attempts and the waits between them …
+        least_attempts: … and this many were made.
+        refused_attempts: attempts after which an endpoint that never accepted a connection is given up for good.
+        first_delay_s: longest wait before the second attempt; doubled for each one after it.
+        longest_delay_s: bound of that.
+        longest_retry_after_s: a Retry-After beyond it is shortened to it.
+        failures_in_a_row: so many requests given up one after the other, and the endpoint is.
+    """
+
+    within_s: float = 60.0
+    least_attempts: int = 3
+    refused_attempts: int = 10
+    first_delay_s: float = 0.25
+    longest_delay_s: float = 4.0
+    longest_retry_after_s: float = 60.0
+    failures_in_a_row: int = 3
+
+    def delay_s(self, attempts: int, generator: random.Random) -> float:
+        """Seconds to wait after so many failed attempts: exponential, with full jitter (Brooker 2015, AWS)."""
+        bound = min(self.longest_delay_s, self.first_delay_s * 2.0 ** min(attempts - 1, 60))
+        return generator.uniform(0, bound)
+
+    def is_spent(self, attempts: int, spent_s: float) -> bool:
+        """Whether a request that has failed so often, over so long, is given up."""
+        return attempts >= self.least_attempts and spent_s >= self.within_s
+
+
+def is_retried(status: int) -> bool:
+    """Whether the same request may succeed later, by its HTTP status.
+
+    >>> [status for status in (400, 404, 408, 429, 500, 501, 503) if is_retried(status)]
+    [408, 429, 500, 503]
+    """
+    return status in _RETRIED or (status >= 500 and status not in _NEVER)
+
+
+def retry_after_s(header: str | None, now_s: float) -> float | None:
+    """Seconds of a Retry-After header, which is a number or an HTTP date; None where it is neither.
+
+    Args:
+        header: the header's value, or None.
+        now_s: seconds since the epoch.
+
+    >>> retry_after_s("1.5", 0)
+    1.5
+    >>> retry_after_s("Thu, 01 Jan 1970 00:01:00 GMT", 20)
+    40.0
+    """
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(header).timestamp() - now_s
+        except (ValueError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+class Pace:
+    """Lets requests go one after the other, evenly, and holds all of them when the server says to wait.
+
+    Args:
+        per_minute: requests each minute; None for no bound.
+    """
+
+    def __init__(self, per_minute: float | None = None) -> None:
+        self._interval_s = 60.0 / per_minute if per_minute else 0.0
+        self._next = 0.0
+
+    def wait_s(self) -> float:
+        """Take the next free place; the seconds until it comes."""
+        now = time.monotonic()
+        place = max(now, self._next)
+        if self._interval_s or place > now:
+            self._next = place + self._interval_s
+        return place - now
+
+    def hold(self, seconds: float) -> None:
+        """Let no request go for so long."""
+        self._next = max(self._next, time.monotonic() + seconds)
