@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from harness.records import CaseResult, Change, Report, Verdict
 from harness.reporting.figures import count, digits, figure
 from harness.reporting.names import display_names
-from harness.reporting.text import cells, pad, printable, right_to_left, symbol
+from harness.reporting.table import INDENT, NARROW
+from harness.reporting.text import cells, flow, pad, printable, right_to_left, symbol
 
 MOST_CHANGES = 3
-_LEAST_ANSWER_CELLS = 18
+_AMPLE_CELLS = 32
 _CONTEXT_CHARACTERS = 12
 _COMPARED_CHARACTERS = 20_000
 
@@ -27,27 +28,26 @@ def shown_changes(report: Report) -> list[Change]:
 def change_lines(report: Report, changes: Sequence[Change], width: int, encoding: str) -> list[str]:
     """The cases with their scores before and after and both answers, on one line each where they fit."""
     units = {(verdict.id, verdict.metric): verdict.unit for verdict in report.evaluations}
-    tests = _tests([verdict.id for verdict in report.evaluations])
-    names = [
-        printable(f"{tests.get(change.evaluation_id, change.evaluation_id)}/{change.case_id}", 60, encoding=encoding)
-        for change in changes
-    ]
+    tests = _tests([*(verdict.id for verdict in report.evaluations), *(change.evaluation_id for change in changes)])
+    names = [printable(f"{tests[change.evaluation_id]}/{change.case_id}", 60, encoding=encoding) for change in changes]
     moves = [
         move(change.baseline, change.candidate, change.n, units.get((change.evaluation_id, change.metric)))
         for change in changes
     ]
-    size = max(map(cells, names))
-    left = "  most changed    "
-    answers_at = len(left) + size + max(map(len, moves)) + 6
-    beside = width - answers_at >= 2 * _LEAST_ANSWER_CELLS + 4 and not any(map(_reorders, changes))
-    lines = []
+    size, moves_size = max(map(cells, names)), max(map(cells, moves))
+    wide = width >= NARROW
+    left, indent = ("  most changed", INDENT) if wide else ("", 2)
+    lines = [] if wide else ["most changed"]
     for position, (change, name, moved) in enumerate(zip(changes, names, moves, strict=True)):
-        start = left if position == 0 else " " * len(left)
+        start = f"{left if position == 0 else '':<{indent}}"
+        title = f"{start}{pad(name, size)}   {pad(moved, moves_size)}   "
+        beside = _beside(change, width - cells(title), encoding)
         if beside:
-            answers = _beside(change, width - answers_at, encoding)
-            lines.append(f"{start}{pad(name, size)}   {moved:<{max(map(len, moves))}}   {answers}".rstrip())
+            lines.append(title + beside)
         else:
-            lines += _below(change, f"{name}   {moved}", start, width, encoding)
+            first, *rest = flow([name, moved], width - indent)
+            lines += [start + first, *(" " * indent + line for line in rest)]
+            lines += _below(change, " " * (indent if wide else 4), width, encoding)
     return lines
 
 
@@ -100,12 +100,6 @@ def _shared_start(one: str, other: str) -> int:
     return min(len(one), len(other), _COMPARED_CHARACTERS)
 
 
-def _reorders(change: Change) -> bool:
-    """Whether a terminal may swap the two answers on a line."""
-    answers = (change.baseline_answer, change.candidate_answer)
-    return any(right_to_left(answer[:_COMPARED_CHARACTERS]) for answer in answers if answer)
-
-
 def _tests(ids: Sequence[str]) -> dict[str, str]:
     """The last part of each name, without `test_`; the whole name where two would be the same."""
     names = display_names(ids)
@@ -114,23 +108,29 @@ def _tests(ids: Sequence[str]) -> dict[str, str]:
     return {identity: name if taken.count(name) == 1 else names[identity] for identity, name in short.items()}
 
 
-def _beside(change: Change, width: int, encoding: str) -> str:
-    if change.baseline_answer is None or change.candidate_answer is None:
-        return " -> ".join(_answer(text, (width - 4) // 2, encoding) for text in _answers(change))
-    return " -> ".join(excerpts(change.baseline_answer, change.candidate_answer, (width - 4) // 2, encoding))
+def _beside(change: Change, width: int, encoding: str) -> str | None:
+    """Both answers on one line, or None where they need more room or may be swapped by the terminal."""
+    if any(right_to_left(answer[:_COMPARED_CHARACTERS]) for answer in _answers(change) if answer):
+        return None
+    if (width - 4) // 2 >= _AMPLE_CELLS:
+        return " -> ".join(_both(change, (width - 4) // 2, encoding))
+    if sum(len(answer or "") for answer in _answers(change)) > width:
+        return None
+    whole = " -> ".join(_both(change, width, encoding))
+    return whole if cells(whole) <= width else None
 
 
-def _below(change: Change, title: str, start: str, width: int, encoding: str) -> list[str]:
-    if width < 60:
-        start = "" if not start.strip() else f"{start.rstrip()}\n"
-    indent = " " * (len(start) if width >= 60 else 4)
-    room = max(_LEAST_ANSWER_CELLS, width - len(indent) - len("candidate  "))
-    if change.baseline_answer is None or change.candidate_answer is None:
-        before, after = (_answer(text, room, encoding) for text in _answers(change))
-    else:
-        before, after = excerpts(change.baseline_answer, change.candidate_answer, room, encoding)
-    first = f"{start}{title}" if width >= 60 else f"{start}  {title}"
-    return [*first.split("\n"), f"{indent}baseline   {before}", f"{indent}candidate  {after}"]
+def _below(change: Change, indent: str, width: int, encoding: str) -> list[str]:
+    """Each answer on a line of its own."""
+    before, after = _both(change, width - len(indent) - len("candidate  "), encoding)
+    return [f"{indent}baseline   {before}", f"{indent}candidate  {after}"]
+
+
+def _both(change: Change, width: int, encoding: str) -> tuple[str, str]:
+    before, after = _answers(change)
+    if before is None or after is None:
+        return _answer(before, width, encoding), _answer(after, width, encoding)
+    return excerpts(before, after, width, encoding)
 
 
 def _answers(change: Change) -> tuple[str | None, str | None]:

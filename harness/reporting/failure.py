@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from harness.records import Change, Verdict, VerdictKind, VersionRef
 from harness.reporting.cases import case_list, excerpts, move
 from harness.reporting.figures import digits, figure, plural
 from harness.reporting.names import display_names
-from harness.reporting.table import row
+from harness.reporting.table import error_messages, row
 from harness.reporting.text import printable, wrap
 
 _WIDTH = 80
 _LABEL_CELLS = 14
-_MOST_ERRORS = 3
 _MOST_CASES = 5
 _MOST_ANSWERS = 3
 
@@ -60,11 +58,7 @@ def _left_out(verdict: Verdict) -> str:
 
 
 def _error_facts(verdict: Verdict) -> list[tuple[str, str]]:
-    shown = Counter(verdict.errors).most_common(_MOST_ERRORS)
-    facts = [("error", (f"{number:,} times: " if number > 1 else "") + printable(text, 600)) for text, number in shown]
-    rest = len(verdict.errors) - sum(number for _, number in shown)
-    if rest:
-        facts.append(("", f"and {plural(rest, 'more error')}"))
+    facts = [("error", message) for message in error_messages(verdict)]
     if verdict.verdict is VerdictKind.ERROR:
         facts.append(("next", "mend what the error says and run again; every sample that did complete is kept"))
     return facts

@@ -1,4 +1,4 @@
-"""Live progress while samples are drawn: one line that overwrites itself on a terminal, a line now and then in a log."""
+"""Live progress while samples are drawn: a line that overwrites itself on a terminal, one now and then in a log."""
 
 from __future__ import annotations
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
@@ -12,6 +11,8 @@ from harness.reporting.names import row_names
 from harness.reporting.text import cells, flow, pad, printable, wrap
 
 FEW = 5
+INDENT = 18
+NARROW = 60
 MARKS = {
     VerdictKind.ERROR: "!",
     VerdictKind.FAILED: "x",
@@ -21,8 +22,8 @@ MARKS = {
 }
 _MOST_NAME_CELLS = 200
 _MOST_ERRORS = 3
+_MOST_ERROR_CELLS = 600
 _LEAST_WHY_CELLS = 28
-_VERDICT_CELLS = len("x inconclusive")
 _GAP = "   "
 
 
@@ -78,26 +79,26 @@ def shown_difference(verdict: Verdict) -> Difference | None:
 def table(shown: Sequence[Row], width: int) -> list[str]:
     """The rows as lines, each row on one line if the longest of them allows it, else all folded."""
     columns = {
-        "verdict": [row.status for row in shown],
         "evaluation": [row.name for row in shown],
         "candidate": [row.candidate for row in shown],
         "baseline": [row.baseline for row in shown],
         "difference": [row.difference for row in shown],
         "required": [row.required for row in shown],
+        "why": [row.why for row in shown],
     }
     columns = {title: texts for title, texts in columns.items() if any(texts)}
     sizes = {title: max(cells(text) for text in (title, *texts)) for title, texts in columns.items()}
-    sizes["verdict"] = _VERDICT_CELLS
-    used = 2 + sum(size + len(_GAP) for size in sizes.values())
-    longest_why = max((cells(row.why) for row in shown), default=0)
-    if width - used < min(longest_why, _LEAST_WHY_CELLS):
+    room = width - INDENT - sum(size + len(_GAP) for title, size in sizes.items() if title != "why")
+    if room < min(sizes.get("why", -len(_GAP)), _LEAST_WHY_CELLS):
         return [line for row in shown for line in _folded(row, width)]
-    title = "  " + _GAP.join(pad(f"  {name}" if name == "verdict" else name, size) for name, size in sizes.items())
-    lines = [f"{title}{_GAP}why" if longest_why else title.rstrip()]
+    sizes["why"] = 0
+    lines = [_line("  verdict", columns, sizes)]
     for position, row in enumerate(shown):
-        left = "  " + _GAP.join(pad(columns[name][position], size) for name, size in sizes.items()) + _GAP
-        lines += [(left + row.why).rstrip()] if cells(row.why) <= width - used else _hanging(left, row.why, width)
-        lines += _errors(row, width, 18)
+        texts = {title: texts[position] for title, texts in columns.items()}
+        first, *rest = wrap(texts.get("why", ""), max(1, room))
+        lines.append(_line(f"  {row.status}", {**texts, "why": first}, sizes))
+        lines += [" " * (width - room) + line for line in rest]
+        lines += _errors(row, width, INDENT)
     return lines
 
 
@@ -110,8 +111,13 @@ def greens(report: Report, hidden: Sequence[Row], width: int) -> list[str]:
     what = plural(len(hidden), "evaluation")
     if len(hidden) == len(report.evaluations):
         what = f"all {what}"
-    indent = 18 if width >= 60 else 6
-    return ["    passed".ljust(indent) + line if width >= 60 else f"    passed {line}" for line in [what + note]]
+    return wrap(f"{'    passed':<{INDENT if width >= NARROW else 11}}{what}{note}", width)
+
+
+def _line(status: str, texts: Mapping[str, str | Sequence[str]], sizes: Mapping[str, int]) -> str:
+    """One line of the table; the title line where `texts` are whole columns."""
+    shown = (pad(text if isinstance(text, str) else title, sizes[title]) for title, text in texts.items())
+    return (f"{status:<{INDENT}}" + _GAP.join(shown)).rstrip()
 
 
 def _estimate(estimate: Estimate | None, places: int, unit: str) -> str:
@@ -141,44 +147,44 @@ def _telling(verdict: Verdict, difference: Difference | None) -> list[float | No
     return values
 
 
-def _hanging(left: str, why: str, width: int) -> list[str]:
-    first, *rest = wrap(why, width - cells(left))
-    return [left + first, *(" " * cells(left) + line for line in rest)]
-
-
 def _folded(row: Row, width: int) -> list[str]:
-    """A row on lines of its own, the figures with their names."""
-    wide = width >= 60
-    head = f"  {row.status:<{_VERDICT_CELLS}}{_GAP}" if wide else f"{row.status} "
-    indent = len(head) if wide else 4
-    room = max(8, width - indent)
-    figures = [
-        f"{name} {text}" if name else text
-        for name, text in (
-            ("", row.candidate),
-            ("baseline", row.baseline),
-            ("difference", row.difference),
-            ("required", row.required),
-        )
-        if text
+    """A row on lines of its own: name and reason, then the figures with their names."""
+    wide = width >= NARROW
+    head = f"  {row.status:<{INDENT - 2}}" if wide else f"{row.status} "
+    indent = INDENT if wide else 4
+    figures = [row.candidate, _named("baseline", row.baseline), row.difference, _named("required", row.required)]
+    beside = cells(head + row.name + _GAP + row.why) <= width
+    blocks = [
+        [row.name, row.why] if beside else [row.name],
+        [text for text in figures if text],
+        [] if beside or not row.why else row.why.split(" "),
     ]
-    name_lines = flow([row.name], width - len(head)) if wide or cells(row.name) <= width - len(head) else []
-    lines = [head + name_lines[0]] if name_lines else [head.rstrip()]
-    lines += [" " * indent + line for line in (name_lines[1:] or ([] if name_lines else flow([row.name], room)))]
-    lines += [" " * indent + line for line in (flow(figures, room) if figures else [])]
-    lines += [" " * indent + line for line in (wrap(row.why, room) if row.why else [])]
-    return lines + _errors(row, width, indent)
+    room = width - indent
+    lines = [
+        line for block, gap in zip(blocks, (_GAP, _GAP, " "), strict=True) if block for line in flow(block, room, gap)
+    ]
+    if wide or cells(head + lines[0]) <= width:
+        lines = [head + lines[0], *(" " * indent + line for line in lines[1:])]
+    else:
+        lines = [head.rstrip(), *(" " * indent + line for line in lines)]
+    return [line.rstrip() for line in lines] + _errors(row, width, indent)
+
+
+def _named(name: str, text: str) -> str:
+    return f"{name} {text}" if text else ""
 
 
 def _errors(row: Row, width: int, indent: int) -> list[str]:
-    """The first messages, equal ones counted together; the rest as a number."""
-    if not row.verdict.errors:
-        return []
-    times = Counter(row.verdict.errors)
-    shown = times.most_common(_MOST_ERRORS)
-    messages = [(f"{number:,} times: " if number > 1 else "") + printable(text, 600) for text, number in shown]
-    rest = len(row.verdict.errors) - sum(number for _, number in shown)
-    if rest:
-        messages.append(f"and {plural(rest, 'more error')}")
-    indent = indent if width >= 60 else 4
-    return [" " * indent + line for message in messages for line in wrap(message, max(8, width - indent))]
+    """The first messages, each with its own bullet."""
+    lines = []
+    for message in error_messages(row.verdict):
+        first, *rest = wrap(message, width - indent - 2)
+        lines += [" " * indent + "- " + first, *(" " * (indent + 2) + line for line in rest)]
+    return lines
+
+
+def error_messages(verdict: Verdict) -> list[str]:
+    """The first three error messages, and how many more there are."""
+    messages = [printable(text, _MOST_ERROR_CELLS) for text in verdict.errors[:_MOST_ERRORS]]
+    hidden = len(verdict.errors) - len(messages)
+    return [*messages, f"and {plural(hidden, 'more message')} in report.json"] if hidden else messages

@@ -6,17 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.records import Report, Verdict, VerdictKind
+from harness.records import Report, VerdictKind
 from harness.reporting.cases import change_lines, shown_changes
 from harness.reporting.failure import failure_text
-from harness.reporting.figures import count, duration, figure, plural
+from harness.reporting.figures import count, digits, duration, figure, plural
 from harness.reporting.names import display_names
-from harness.reporting.table import FEW, greens, rows, table
+from harness.reporting.table import FEW, NARROW, greens, rows, table
 from harness.reporting.text import flow, printable, symbol, wrap
 
 __all__ = ["Layout", "failure_text", "headline", "next_steps", "render"]
 
-_LEAST_WIDTH = 20
+_LEAST_WIDTH = 30
+_MOST_ROWS = 50
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
 _COLOURS = {"RED": "1;31", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
 _ROW_COLOURS = {"x regressed": "31", "x failed": "31", "! error": "31", "? inconclusive": "33"}
@@ -55,13 +56,17 @@ def render(
     keep = layout.verbose or len(every) <= FEW
     shown = [row for row in every if keep or row.verdict.verdict is not VerdictKind.PASSED]
     hidden = every[len(shown) :]
-    lines = [*_header(report, width, layout.encoding), ""]
-    lines += _coloured_rows(table(shown, width), layout.colour) if shown else []
-    lines += greens(report, hidden, width)
+    unseen = 0 if layout.verbose else max(0, len(shown) - _MOST_ROWS)
+    shown = shown[: len(shown) - unseen]
+    lines = _header(report, width, layout.encoding)
+    lines += ["", *_coloured_rows(table(shown, width), layout.colour)] if shown else []
+    if unseen:
+        lines += wrap(f"    and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
+    lines += greens(report, hidden, width) if shown else ["", *greens(report, hidden, width)] if hidden else []
     changes = shown_changes(report) if report.verdict is not VerdictKind.PASSED or layout.verbose else []
     if changes:
         lines += ["", *change_lines(report, changes, width, layout.encoding)]
-    notes = _notes(report, width)
+    notes = _notes(report, width, layout.encoding)
     if notes:
         lines += ["", *notes]
     lines += ["", *_conclusion(report, width, layout.colour)]
@@ -77,10 +82,10 @@ def next_steps(report: Report, encoding: str = "utf-8") -> list[str]:
     steps = []
     kinds = Counter(verdict.verdict for verdict in report.evaluations)
     if kinds[VerdictKind.ERROR]:
-        steps.append("mend what the errors say and run again; every sample that did complete is kept")
+        steps.append("mend the errors above and run again: completed samples are kept")
     steps += _needs(report, encoding)
     if kinds[VerdictKind.REGRESSED] or kinds[VerdictKind.FAILED]:
-        steps.append("pytest --lf runs the red ones alone, once the candidate is mended")
+        steps.append("pytest --lf with the same options runs the red ones alone")
     return steps
 
 
@@ -90,7 +95,7 @@ def headline(report: Report) -> str:
     kinds = Counter(verdict.verdict for verdict in report.evaluations)
     parts = [f"{count(kinds[kind])} {kind}" for kind in sorted(kinds, key=lambda kind: -kind.severity)]
     if not parts:
-        return f"{word}: no evaluation was run"
+        return "no evaluation was run"
     note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""
     return f"{word}: {', '.join(parts)}{note}"
 
@@ -107,39 +112,37 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
         plural(len(report.evaluations), "evaluation"),
         plural(samples, "sample") + stored,
         duration(usage.wall_s),
-        *_margin(report.evaluations),
     ]
     dot = symbol("·", encoding)
-    indent = 12 if width >= 60 else 2
+    indent = 12 if width >= NARROW else 2
     first = flow(versions, width - indent)
     second = flow(facts, width - indent, f" {dot} ")
     start = [f"steelyard   {first[0]}", *(" " * indent + line for line in first[1:])]
-    if width < 60:
+    if width < NARROW:
         start = ["steelyard", *(" " * indent + line for line in first)]
     return start + [" " * indent + line for line in second]
 
 
-def _margin(verdicts: Sequence[Verdict]) -> list[str]:
-    """The margin, where all evaluations share it."""
-    compared = [verdict for verdict in verdicts if verdict.difference is not None and verdict.unit is None]
-    margins = {verdict.margin for verdict in compared}
-    if len(margins) != 1:
-        return []
-    default = " (the default)" if all(verdict.margin_is_default for verdict in compared) else ""
-    return [f"margin {figure(margins.pop())}{default}"]
-
-
-def _notes(report: Report, width: int) -> list[str]:
+def _notes(report: Report, width: int, encoding: str) -> list[str]:
     """What a reader must know before trusting the figures."""
     notes = []
-    truncated = sum(verdict.n_truncated for verdict in report.evaluations)
-    if truncated:
-        samples = sum(verdict.n_samples for verdict in report.evaluations)
-        notes.append(f"{count(truncated)} of {count(samples)} answers were cut at max_tokens")
-    skipped = sum(verdict.n_skipped for verdict in report.evaluations)
+    once = list({verdict.id: verdict for verdict in report.evaluations}.values())
+    cut = [verdict for verdict in once if verdict.n_truncated]
+    if cut:
+        total = sum(verdict.n_samples for verdict in cut)
+        where = display_names(verdict.id for verdict in once)[cut[0].id] if len(cut) == 1 else f"{len(cut)} evaluations"
+        truncated = sum(verdict.n_truncated for verdict in cut)
+        where = printable(where, 100, cut="middle", encoding=encoding)
+        notes.append(f"{count(truncated)} of {count(total)} answers were cut at max_tokens in {where}")
+    skipped = sum(verdict.n_skipped for verdict in once)
     if skipped:
         notes.append(f"{plural(skipped, 'case')} skipped, for candidate and baseline alike")
-    return [line for note in notes for line in _labelled("  note", note, width)]
+    defaults = {verdict.margin for verdict in once if verdict.margin_is_default and verdict.difference is not None}
+    for margin in sorted(defaults):
+        notes.append(
+            f"margin {figure(margin, digits([margin]))} is the default; set it for an evaluation or the project"
+        )
+    return [line for note in notes for line in _labelled("note", note, width)]
 
 
 def _needs(report: Report, encoding: str) -> list[str]:
@@ -165,8 +168,8 @@ def _conclusion(report: Report, width: int, colour: bool) -> list[str]:
     lines = wrap(text, width)
     if not colour:
         return lines
-    code = _COLOURS[text.split(":")[0]]
-    return [_coloured(line, code) for line in lines]
+    code = _COLOURS.get(text.split(":")[0])
+    return [_coloured(line, code) for line in lines] if code else lines
 
 
 def _coloured_rows(lines: list[str], colour: bool) -> list[str]:

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-_VISIBLE = {"\n": "⏎", "\u2028": "⏎", "\u2029": "⏎", "\t": "⇥"}
-_VISIBLE_ASCII = {"\n": "\\n", "\t": "\\t", "⏎": "\\n", "⇥": "\\t", "…": "...", "·": "-", "×": "x"}
+_VISIBLE = {"\n": "⏎", "\r": "\\r", "\u2028": "⏎", "\u2029": "⏎", "\t": "⇥"}
+_VISIBLE_ASCII = {"⏎": "\\n", "⇥": "\\t", "…": "...", "·": "-", "×": "x"}
 _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they show nothing by themselves
 _MOST_CHARACTERS_PER_CELL = 4
 
@@ -112,7 +112,7 @@ def _shown_character(character: str, encoding: str) -> str:
     if harmless and _encodable(shown, encoding):
         return shown
     if character in _VISIBLE:
-        return _VISIBLE_ASCII[shown]
+        return symbol(shown, encoding)
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
