@@ -1,1 +1,101 @@
-"""..."""
+"""The command `steelyard`. A subcommand is imported when it is called, so that none pays for another."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from harness.errors import SteelyardError, UsageError, choices
+
+USAGE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Where a subcommand lives, and its line in `steelyard --help`."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+_COMMANDS = {
+    "init": _Entry("harness.cli.init", "init", "Write a first evaluation that runs at once."),
+    "models": _Entry("harness.cli.models", "models", "List the model versions: fingerprint, weights, ready or not."),
+    "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
+    "store": _Entry("harness.cli.store", "store", "Look at stored samples, prune them, merge two stores."),
+}
+
+
+class _Refusal(click.ClickException):
+    """An error of Steelyard's as the command line shows it: one message, no traceback."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class _LazyGroup(click.Group):
+    """Looks subcommands up in `_COMMANDS`; gives errors their exit codes (usage: 4, anything else: 1)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = _COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = getattr(importlib.import_module(entry.module), entry.attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            raise _Refusal(choices("command", args[0], _COMMANDS), USAGE)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in _COMMANDS.items()])
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with _exit_codes():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _exit_codes():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        error.exit_code = USAGE
+        raise
+    except SteelyardError as error:
+        raise _Refusal(str(error), USAGE if isinstance(error, UsageError) else 1) from None
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="steelyard", message="%(prog)s %(version)s")
+def main() -> None:
+    """The behaviour of a language model as test cases.
+
+    Evaluations run with pytest; this command does what surrounds them.
+
+    \b
+    Example:
+      steelyard init
+      pytest suites --candidate forgetful --baseline steady
+    """

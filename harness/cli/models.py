@@ -1,0 +1,163 @@
+"""`steelyard models`: the versions that the settings define, and whether each could answer."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.config.settings import Settings, load_settings
+from harness.config.versions import VersionSettings
+from harness.errors import UsageError
+
+WIDTH = 80
+_SHOWN_DIGITS = 12
+_OWN = ("system", "template", "revision", "max_age_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One version as `steelyard models` shows it.
+
+    Attributes:
+        roles: of "candidate", "baseline" and "judge" those that the settings give it.
+        source: its weights, its endpoint and model, or its scripted answers.
+        differs: setting → value, of what sets it apart from `base`; empty without a base.
+        fingerprint: None where the version is too incomplete to have one.
+        problem: why it could not answer, with what to do; None for a version that is ready.
+    """
+
+    name: str
+    engine: str
+    roles: tuple[str, ...]
+    description: str | None
+    source: str
+    base: str | None
+    differs: Mapping[str, Any]
+    fingerprint: str | None
+    problem: str | None
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Write a JSON list, with whole fingerprints.")
+def models(name: str | None, as_json: bool) -> None:
+    """List the model versions of the settings, or the one called NAME.
+
+    A fingerprint covers everything that a version's answers depend on: equal fingerprints share stored samples.
+
+    \b
+    Examples:
+      steelyard models
+      steelyard models smollm2 --json
+    """
+    settings = load_settings(Path.cwd())
+    if name is None and not settings.versions and not as_json:
+        where = settings.source or "no pyproject.toml or steelyard.toml here or above"
+        click.echo(f"There are no versions ({where}). `steelyard init` writes two to start from.")
+        return
+    names = [settings.version(name).name] if name is not None else list(settings.versions)
+    listed = [describe(settings, each) for each in names]
+    if as_json:
+        click.echo(json.dumps([_as_json(each) for each in listed], indent=2, default=str))
+    else:
+        click.echo("\n".join(_lines(listed)))
+
+
+def describe(settings: Settings, name: str) -> Listed:
+    """What there is to say about a version; nothing is loaded or asked."""
+    from harness.models.registry import check_version
+    from harness.models.version import load_version
+
+    version = settings.version(name)
+    fingerprint = problem = None
+    try:
+        check_version(version, settings.root)
+        fingerprint = load_version(version, settings.root).fingerprint
+    except UsageError as error:
+        problem = str(error)
+    return Listed(
+        name=name,
+        engine=version.engine,
+        roles=tuple(role for role in ("candidate", "baseline", "judge") if getattr(settings, role) == name),
+        description=version.description,
+        source=_source(version),
+        base=version.base,
+        differs=differences(version, settings.versions[version.base]) if version.base is not None else {},
+        fingerprint=fingerprint,
+        problem=problem,
+    )
+
+
+def differences(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:
+    """Setting → value, of what sets a version apart from its base; nested tables as `sampling.top_k`."""
+    own = _flat(version)
+    others = _flat(base)
+    return {key: value for key, value in own.items() if others.get(key) != value}
+
+
+def _flat(version: VersionSettings) -> dict[str, Any]:
+    flat = {name: getattr(version, name) for name in _OWN}
+    flat |= {f"sampling.{key}": value for key, value in version.sampling.items()}
+    for key, value in version.engine_options.items():
+        if isinstance(value, Mapping) and key == "engine_args":
+            flat |= {f"{key}.{inner}": one for inner, one in value.items()}
+        else:
+            flat[key] = value
+    return {key: value for key, value in flat.items() if value is not None}
+
+
+def _source(version: VersionSettings) -> str:
+    options = version.engine_options
+    if "base_url" in options:
+        return f"{options['model']} at {options['base_url']}"
+    if version.engine == "scripted":
+        answers = options.get("answers")
+        return answers if isinstance(answers, str) else "answers in the settings"
+    return str(options["weights"])
+
+
+def _as_json(listed: Listed) -> dict[str, Any]:
+    return {**asdict(listed), "ready": listed.problem is None}
+
+
+def _lines(listed: list[Listed]) -> list[str]:
+    name_width = max(len("version"), *(len(each.name) for each in listed))
+    lines = [f"{'version':<{name_width}}  {'engine':<12}  {'fingerprint':<12}  state"]
+    for each in listed:
+        digits = each.fingerprint[:_SHOWN_DIGITS] if each.fingerprint else "-"
+        state = "ready" if each.problem is None else "not ready"
+        roles = f"  ({', '.join(each.roles)})" if each.roles else ""
+        lines.append(f"{each.name:<{name_width}}  {each.engine:<12}  {digits:<12}  {state}{roles}")
+        for text in _details(each):
+            lines += wrapped(text, indent=4)
+    return lines
+
+
+def wrapped(text: str, *, indent: int, hanging: int = 2) -> list[str]:
+    """Lines of at most `WIDTH`, unless a single word (an address, a path) is longer."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + hanging),
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def _details(each: Listed) -> list[str]:
+    details = [each.description] if each.description else []
+    if each.base is None:
+        details.append(each.source)
+    else:
+        changes = ", ".join(f"{key} = {json.dumps(value, default=str)}" for key, value in each.differs.items())
+        details.append(f"{each.base} with {changes or 'no difference'}")
+    if each.problem is not None:
+        details.append(each.problem)
+    return details
