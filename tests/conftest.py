@@ -1,0 +1,24 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.loopback import Loopback, Options
+
+
+@pytest.fixture
+def loopback() -> Iterator[Callable[..., Loopback]]:
+    """Starts OpenAI-compatible servers on 127.0.0.1: `loopback(latency_s=0.2, answers={"Q": "A"})`, see Options."""
+    servers: list[Loopback] = []
+
+    def start(port: int = 0, **options: Any) -> Loopback:
+        servers.append(Loopback(Options(**options), port))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()

@@ -1,0 +1,209 @@
+"""The server itself: /v1/chat/completions, /v1/completions, /v1/models and /stats."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from harness.models.scripted import ScriptedEngine
+from harness.records import Request, Sample
+from tests.loopback.faults import Fault, fail, striking
+
+_WORD = re.compile(r"\s*\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the server behaves.
+
+    Attributes:
+        answers: {prompt: answer} or {prompt: {answer: probability}}; anything else is answered with `default`.
+        echo: answer with the last user message instead.
+        latency_s: how long each answer takes.
+        ignore_n: always give one choice. reject_n: HTTP 400 for n above 1. most_choices: give at most so many.
+        wants_completion_tokens: HTTP 400 for max_tokens, as OpenAI's newer models do.
+        has_completions, has_logprobs: whether /v1/completions is there, and chat answers with log probabilities.
+        call_tools: answer with a call of the first tool, where the request has tools.
+        reasoning: given beside every answer, under the name `reasoning_field`.
+        usage: whether answers count their tokens.
+        api_key: demanded as a bearer token.
+        faults: requests that fail.
+    """
+
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    default: Any = "ok"
+    echo: bool = False
+    latency_s: float = 0.0
+    ignore_n: bool = False
+    reject_n: bool = False
+    most_choices: int = 1000
+    wants_completion_tokens: bool = False
+    has_completions: bool = True
+    has_logprobs: bool = True
+    call_tools: bool = False
+    reasoning: str | None = None
+    reasoning_field: str = "reasoning_content"
+    usage: bool = True
+    api_key: str | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+class Server:
+    """Answers requests and counts them.
+
+    Attributes:
+        received: bodies of all chat and completion requests, in the order of arrival.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.received: list[dict[str, Any]] = []
+        self.stats = Counter[str](requests=0, choices=0, faults=0, in_flight=0, max_in_flight=0)
+        self._engine = ScriptedEngine("loopback", {"answers": options.answers, "default": options.default}, Path())
+        self._attempts = Counter[bytes]()
+        self._drawn = Counter[bytes]()
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/chat/completions."""
+        return await self._answer(request, self._chat)
+
+    async def completion(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/completions: echo with log probabilities only."""
+        return await self._answer(request, self._completion)
+
+    async def models(self, request: web.Request) -> web.Response:
+        """GET /v1/models."""
+        return web.json_response({"object": "list", "data": [{"id": "loopback", "object": "model"}]})
+
+    async def show_stats(self, request: web.Request) -> web.Response:
+        """GET /stats."""
+        return web.json_response(self.stats)
+
+    async def _answer(self, request: web.Request, answer: Any) -> web.StreamResponse:
+        body = await request.read()
+        number, attempt = self.stats["requests"], self._attempts[body]
+        self._attempts[body] += 1
+        self.stats["requests"] += 1
+        self.stats["in_flight"] += 1
+        self.stats["max_in_flight"] = max(self.stats["max_in_flight"], self.stats["in_flight"])
+        try:
+            self.received.append(payload := json.loads(body))
+            if self.options.latency_s:
+                await asyncio.sleep(self.options.latency_s)
+            if fault := striking(self.options.faults, body, number, attempt):
+                self.stats["faults"] += 1
+                return await fail(fault, request)
+            key = self.options.api_key
+            if key and request.headers.get("Authorization") != f"Bearer {key}":
+                return _refuse(401, f"wrong key: {request.headers.get('Authorization')}")
+            return await answer(payload, body)
+        finally:
+            self.stats["in_flight"] -= 1
+
+    async def _chat(self, payload: dict[str, Any], body: bytes) -> web.Response:
+        n = payload.get("n", 1)
+        if n > 1 and self.options.reject_n:
+            return _refuse(400, "this server has no n")
+        if "max_tokens" in payload and self.options.wants_completion_tokens:
+            return _refuse(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
+        n = 1 if self.options.ignore_n else min(n, self.options.most_choices)
+        samples = await self._samples(payload, body, n)
+        self.stats["choices"] += n
+        document: dict[str, Any] = {
+            "object": "chat.completion",
+            "choices": [self._choice(payload, sample, position) for position, sample in enumerate(samples)],
+        }
+        if self.options.usage:
+            document["usage"] = {
+                "prompt_tokens": samples[0].prompt_tokens,
+                "completion_tokens": sum(sample.completion_tokens or 0 for sample in samples),
+            }
+        return web.Response(text=json.dumps(document), content_type="application/json")
+
+    async def _samples(self, payload: dict[str, Any], body: bytes, n: int) -> list[Sample]:
+        if self.options.echo:
+            text = payload["messages"][-1]["content"]
+            return [Sample(text, prompt_tokens=1, completion_tokens=1)] * n
+        sampling = {name: payload[name] for name in ("temperature", "max_tokens", "seed") if name in payload}
+        if "max_completion_tokens" in payload:
+            sampling["max_tokens"] = payload["max_completion_tokens"]
+        first = 0 if "seed" in sampling else self._drawn[body]
+        self._drawn[body] += n
+        logprobs = payload.get("top_logprobs", 0) if payload.get("logprobs") else None
+        request = Request(messages=tuple(payload["messages"]), sampling=sampling, logprobs=logprobs)
+        return await self._engine.sample(request, range(first, first + n))
+
+    def _choice(self, payload: dict[str, Any], sample: Sample, position: int) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": sample.text}
+        if self.options.reasoning is not None:
+            message[self.options.reasoning_field] = self.options.reasoning
+        choice: dict[str, Any] = {"index": position, "message": message, "finish_reason": sample.finish_reason}
+        if self.options.call_tools and payload.get("tools"):
+            function = {"name": payload["tools"][0]["function"]["name"], "arguments": "{}"}
+            message |= {"content": None, "tool_calls": [{"id": "call-1", "type": "function", "function": function}]}
+            choice["finish_reason"] = "tool_calls"
+        if sample.logprobs is not None and self.options.has_logprobs:
+            choice["logprobs"] = {
+                "content": [
+                    {
+                        "token": entry.token,
+                        "logprob": entry.logprob,
+                        "top_logprobs": [{"token": token, "logprob": logprob} for token, logprob in entry.top],
+                    }
+                    for entry in sample.logprobs
+                ]
+            }
+        return choice
+
+    async def _completion(self, payload: dict[str, Any], body: bytes) -> web.Response:
+        if not self.options.has_completions:
+            return _refuse(404, "no such path")
+        texts = payload["prompt"] if isinstance(payload["prompt"], list) else [payload["prompt"]]
+        choices = [_echoed(text, position) for position, text in enumerate(texts)]
+        if not (payload.get("echo") and self.options.has_logprobs):
+            choices = [{**choice, "logprobs": None} for choice in choices]
+        return web.json_response({"object": "text_completion", "choices": choices})
+
+
+def _echoed(text: str, position: int) -> dict[str, Any]:
+    """The prompt and one more token. A token is a word with the space before it; its log probability is minus a
+    quarter of its length, and the token that the model would rather have seen is " the", at -1."""
+    tokens = [*_WORD.findall(text), " end"]
+    logprobs = [None, *(-len(token) / 4 for token in tokens[1:])]
+    top = [None, *({" the": -1.0, token: -len(token) / 4} for token in tokens[1:])]
+    return {
+        "index": position,
+        "text": "".join(tokens),
+        "finish_reason": "length",
+        "logprobs": {"tokens": tokens, "token_logprobs": logprobs, "top_logprobs": top},
+    }
+
+
+def _refuse(status: int, message: str) -> web.Response:
+    return web.json_response({"error": {"message": message}}, status=status)
+
+
+def application(server: Server) -> web.Application:
+    """The web application around a server."""
+    app = web.Application(client_max_size=64 * 2**20)
+    app.router.add_post("/v1/chat/completions", server.chat)
+    app.router.add_post("/v1/completions", server.completion)
+    app.router.add_get("/v1/models", server.models)
+    app.router.add_get("/stats", server.show_stats)
+    return app
+
+
+async def listen(server: Server, port: int) -> tuple[web.AppRunner, str]:
+    """Start to serve on the loopback interface; the runner to clean up, and the base address."""
+    runner = web.AppRunner(application(server), access_log=None, shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port, backlog=2048).start()
+    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
