@@ -71,7 +71,8 @@ class Request:
         sampling: temperature, max_tokens, top_p, stop, seed, …; only what the version or the body set.
         schema: a JSON schema that the answer must follow, or None.
         tools: tool definitions in the form of OpenAI's API, or None.
-        logprobs: how many alternatives to report for each token; None for no log probabilities, 0 for the drawn token alone.
+        logprobs: how many alternatives to report for each token; None for no log probabilities, 0 for the
+            drawn token alone.
         prompt, continuation: texts of a loglikelihood request.
     """
 
@@ -145,7 +146,8 @@ class Draw:
 class Score:
     """One judgement of one sample, in [0, 1].
 
-    Raises no error by itself: the value is checked where the body's result is read, so that the message can name the case.
+    Raises no error by itself: the value is checked where the body's result is read, so that the message can
+    name the case.
     """
 
     value: float

@@ -1,7 +1,16 @@
 """The only reader of settings files and of the environment."""
 
-from harness.config.environment import cache_dir, in_ci, secret
+from harness.config.environment import cache_dir, child_environment, in_ci, secret
 from harness.config.settings import Settings, find_settings, load_settings
 from harness.config.versions import VersionSettings
 
-__all__ = ["Settings", "VersionSettings", "cache_dir", "find_settings", "in_ci", "load_settings", "secret"]
+__all__ = [
+    "Settings",
+    "VersionSettings",
+    "cache_dir",
+    "child_environment",
+    "find_settings",
+    "in_ci",
+    "load_settings",
+    "secret",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import SettingsError
@@ -15,6 +16,11 @@ def cache_dir() -> Path:
         return Path(explicit).expanduser()
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "steelyard"
+
+
+def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with changes, for a process that Steelyard starts."""
+    return {**os.environ, **changes}
 
 
 def in_ci() -> bool:

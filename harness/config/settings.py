@@ -59,7 +59,9 @@ class Settings:
         """
         if name not in self.versions:
             where = f" in {self.source}" if self.source else ""
-            hint = "" if self.versions else f" Define one as [tool.steelyard.models.{name}]{where}; see `steelyard init`."
+            hint = (
+                "" if self.versions else f" Define one as [tool.steelyard.models.{name}]{where}; see `steelyard init`."
+            )
             raise SettingsError(choices("version", name, self.versions) + hint)
         return self.versions[name]
 

@@ -1,1 +1,25 @@
-"""..."""
+"""A run: evaluations sampled side by side, decided together, and reported."""
+
+from harness.gate.cases import load_cases, no_case_matches, select_cases
+from harness.gate.evaluation import Ending, Evaluation, Plan, check_evaluation, read_plan
+from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name, open_run
+from harness.gate.outcome import make_report
+from harness.gate.run import Run
+
+__all__ = [
+    "Ending",
+    "Evaluation",
+    "OpenRun",
+    "Plan",
+    "Run",
+    "RunOptions",
+    "baseline_name",
+    "candidate_name",
+    "check_evaluation",
+    "load_cases",
+    "make_report",
+    "no_case_matches",
+    "open_run",
+    "read_plan",
+    "select_cases",
+]

@@ -1,1 +1,8 @@
-"""..."""
+"""One window of requests in flight for all evaluations of a session, and the model as a test body sees it."""
+
+from harness.sampling.bridge import call_body
+from harness.sampling.model import Model, Trace
+from harness.sampling.sampler import Sampler, SampleStore
+from harness.sampling.window import Source
+
+__all__ = ["Model", "SampleStore", "Sampler", "Source", "Trace", "call_body"]

@@ -1,0 +1,157 @@
+"""The cases of an evaluation, from a file, a list or a data set."""
+
+from __future__ import annotations
+
+import csv
+import fnmatch
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CaseError, choices
+from harness.records import Case
+
+_SUFFIXES = (".jsonl", ".csv", ".parquet")
+
+
+def load_cases(source: Any, folders: Sequence[Path]) -> tuple[Case, ...]:
+    """All cases, in their order.
+
+    Args:
+        source: path of a .jsonl, .csv or .parquet file, relative to one of `folders`; a list of dicts; a
+            `datasets.Dataset`; or the name of a data set on the hub, as "owner/name" or "owner/name:split".
+        folders: where relative paths are looked for, the first that has the file counts.
+
+    Raises:
+        CaseError: no such file, no cases, a line that is no JSON object, an id that is missing or there twice; the
+            message names file and line.
+    """
+    if isinstance(source, str | Path):
+        path = _find(Path(source), folders)
+        rows = _read(path) if path is not None else _from_hub(str(source), folders)
+        return _cases(rows, str(source))
+    if isinstance(source, Mapping) or not isinstance(source, Iterable):
+        raise CaseError(f"cases={source!r} is neither a path, a list of dicts nor a datasets.Dataset.")
+    return _cases(((f"item {i}", row) for i, row in enumerate(source)), "cases")
+
+
+def _find(path: Path, folders: Sequence[Path]) -> Path | None:
+    candidates = [path] if path.is_absolute() else [folder / path for folder in folders]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    if path.suffix in _SUFFIXES or any(candidate.exists() for candidate in candidates):
+        raise CaseError(f"There is no case file {str(path)!r}.{_nearest_file(candidates)}")
+    return None
+
+
+def _nearest_file(candidates: Sequence[Path]) -> str:
+    for candidate in candidates:
+        if candidate.parent.is_dir():
+            names = sorted(p.name for p in candidate.parent.iterdir() if p.suffix in _SUFFIXES)
+            if names:
+                return f" {candidate.parent} has: {', '.join(names)}."
+    looked = ", ".join(str(candidate.parent) for candidate in candidates)
+    return f" Looked in {looked}: no case file (.jsonl, .csv, .parquet) there."
+
+
+def _read(path: Path) -> Iterable[tuple[str, Any]]:
+    readers = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
+    if path.suffix not in readers:
+        raise CaseError(
+            f"{path}: cases are read from {', '.join(_SUFFIXES)}, not from {path.suffix or 'a file without suffix'}."
+        )
+    try:
+        return list(readers[path.suffix](path))
+    except UnicodeDecodeError as error:
+        raise CaseError(f"{path} is not UTF-8: {error}.") from None
+    except OSError as error:
+        raise CaseError(f"{path} can't be read: {error.strerror}.") from None
+
+
+def _read_jsonl(path: Path) -> Iterable[tuple[str, Any]]:
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                try:
+                    yield f"{path}, line {number}", json.loads(line)
+                except ValueError as error:
+                    raise CaseError(f"{path}, line {number}: not valid JSON: {error}.") from None
+
+
+def _read_csv(path: Path) -> Iterable[tuple[str, Any]]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines, strict=True)
+        try:
+            for row in reader:
+                if None in row or None in row.values():
+                    raise CaseError(f"{path}, line {reader.line_num}: not as many values as the header has names.")
+                yield f"{path}, line {reader.line_num}", row
+        except csv.Error as error:
+            raise CaseError(f"{path}, line {reader.line_num}: not valid CSV: {error}.") from None
+
+
+def _read_parquet(path: Path) -> Iterable[tuple[str, Any]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise CaseError(f'{path}: reading .parquet needs pyarrow: pip install "steelyard[datasets]".') from None
+    try:
+        table = parquet.read_table(path)
+    except ArrowException as error:
+        raise CaseError(f"{path} is not valid parquet: {error}.") from None
+    return ((f"{path}, row {number}", row) for number, row in enumerate(table.to_pylist()))
+
+
+def _from_hub(name: str, folders: Sequence[Path]) -> Iterable[tuple[str, Any]]:
+    path, _, split = name.partition(":")
+    if path.count("/") != 1 or path.startswith((".", "/")):
+        looked = ", ".join(str(folder) for folder in folders)
+        raise CaseError(
+            f"There is no case file {name!r}, and it is no data set's name (owner/name). Looked in {looked}."
+        )
+    try:
+        import datasets
+    except ImportError:
+        raise CaseError(f'Data set {name!r}: loading it needs datasets: pip install "steelyard[datasets]".') from None
+    try:
+        rows = datasets.load_dataset(path, split=split or "test")
+    except Exception as error:  # noqa: BLE001 - datasets raises whatever its transport raises
+        raise CaseError(f"Data set {name!r} can't be loaded: {type(error).__name__}: {error}") from None
+    return ((f"{name}, row {number}", row) for number, row in enumerate(rows))
+
+
+def _cases(rows: Iterable[tuple[str, Any]], name: str) -> tuple[Case, ...]:
+    cases: list[Case] = []
+    places: dict[str, str] = {}
+    for place, row in rows:
+        if not isinstance(row, Mapping):
+            raise CaseError(f"{place}: a case is an object with an id, not {type(row).__name__} {row!r}.")
+        case_id = row.get("id")
+        if isinstance(case_id, int) and not isinstance(case_id, bool):
+            case_id = str(case_id)
+        if not isinstance(case_id, str) or not case_id.strip():
+            raise CaseError(
+                f'{place}: the case has no id; give it a stable one, such as "id": "peru". It has: {", ".join(row)}.'
+            )
+        if case_id in places:
+            raise CaseError(f"{place}: id {case_id!r} is already at {places[case_id]}; ids are unique.")
+        places[case_id] = place
+        cases.append(Case({**row, "id": case_id}))
+    if not cases:
+        raise CaseError(f"{name} holds no cases.")
+    return tuple(cases)
+
+
+def select_cases(cases: Sequence[Case], pattern: str) -> tuple[Case, ...]:
+    """The cases whose id matches a shell pattern (`per*`)."""
+    return tuple(case for case in cases if fnmatch.fnmatchcase(case.id, pattern))
+
+
+def no_case_matches(pattern: str, ids: Iterable[str]) -> CaseError:
+    """The error for a pattern that no case of any evaluation matches."""
+    known = sorted(set(ids))
+    if len(known) > 50:
+        return CaseError(f"--case {pattern!r} matches none of {len(known)} cases, such as {', '.join(known[:5])}.")
+    return CaseError(choices("case", pattern, known))

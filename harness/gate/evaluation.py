@@ -1,0 +1,135 @@
+"""An evaluation as a run sees it: cases, body, requirement. Knows nothing of pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from harness.config import checks
+from harness.config.settings import Settings, check_setting
+from harness.errors import CaseError, MarkerError, SettingsError, choices
+from harness.records import Case
+
+KEYWORDS = ("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement")
+PER = ("suite", "case")
+
+Ending = Literal["failed", "skipped", "aborted", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the marker of an evaluation says, checked, with the settings where it is silent.
+
+    Attributes:
+        cases: the marker's `cases`, not loaded yet; None for an evaluation without.
+        threshold, margin: in [0, 1] for scores, in the measure's unit for measures.
+    """
+
+    cases: Any
+    samples: int
+    threshold: float | None
+    margin: float
+    margin_is_default: bool
+    max_samples: int | None
+    per: Literal["suite", "case"]
+    cluster: str | None
+    requirement: str | None
+
+
+def read_plan(keywords: Mapping[str, Any], settings: Settings, *, where: str, measures: bool = False) -> Plan:
+    """The plan of a marker.
+
+    Args:
+        keywords: what the marker was given.
+        settings: the project's, with the options laid over.
+        where: the test function, for messages.
+        measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
+
+    Raises:
+        MarkerError: an unknown keyword (with the nearest), or a value that can't be.
+    """
+    for keyword in keywords:
+        if keyword not in KEYWORDS:
+            raise MarkerError(f"{where}: {choices('marker keyword', keyword, KEYWORDS)}")
+    values: dict[str, Any] = {}
+    for name in ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement"):
+        if keywords.get(name) is not None:
+            values[name] = _checked(name, keywords[name], where, measures)
+    per = keywords.get("per", "suite")
+    if per not in PER:
+        raise MarkerError(f"{where}: {choices('per', str(per), PER)}")
+    return Plan(
+        cases=keywords.get("cases"),
+        samples=values.get("samples", settings.samples),
+        threshold=values.get("threshold"),
+        margin=values.get("margin", settings.margin),
+        margin_is_default="margin" not in values and settings.margin_is_default,
+        max_samples=values.get("max_samples", settings.max_samples),
+        per=per,
+        cluster=values.get("cluster"),
+        requirement=values.get("requirement"),
+    )
+
+
+def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
+    try:
+        if name == "threshold" and measures:
+            return checks.number(value, name, where=where)
+        return check_setting(name, value, where=where)
+    except SettingsError as error:
+        hint = " A body that returns harness.Measure may have one in its unit." if name == "threshold" else ""
+        raise MarkerError(f"{error}{hint}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One test function with its cases: the unit that gets a verdict.
+
+    Attributes:
+        id: stable and unique in the run.
+        body: called as `body(case=…, model=…, baseline=…)` with those of `wants` that it names.
+        arguments: what the body gets besides, the same for all calls.
+        wants: which of "case", "model" and "baseline" the body takes. One that takes `baseline` compares the two
+            versions itself, so it is not run for the baseline on its own.
+        classify: what an exception of the body means.
+    """
+
+    id: str
+    plan: Plan
+    cases: tuple[Case, ...]
+    body: Callable[..., Any]
+    classify: Callable[[BaseException], Ending]
+    wants: frozenset[str] = frozenset({"case", "model"})
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_pairwise(self) -> bool:
+        """Whether the body itself compares candidate and baseline."""
+        return "baseline" in self.wants
+
+    @property
+    def clusters(self) -> tuple[object, ...] | None:
+        """The value of the cluster field of each case."""
+        name = self.plan.cluster
+        return None if name is None else tuple(str(case[name]) for case in self.cases)
+
+
+def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str) -> None:
+    """Refuse what can't be run before anything is paid for.
+
+    Raises:
+        MarkerError, CaseError
+    """
+    if plan.cluster is not None:
+        for case in cases:
+            if plan.cluster not in case:
+                raise CaseError(
+                    f"{where}: cluster={plan.cluster!r}, but case {case.id!r} has no such field: {', '.join(case)}."
+                )
+    drawn = len(cases) * plan.samples
+    if plan.max_samples is not None and drawn > plan.max_samples:
+        raise MarkerError(
+            f"{where}: {len(cases)} cases × {plan.samples} samples are {drawn:,} samples, more than "
+            f"max_samples = {plan.max_samples:,}. Lower samples, choose cases with --case, or raise max_samples."
+        )

@@ -1,0 +1,26 @@
+"""Turns a finished run into its report."""
+
+from __future__ import annotations
+
+from harness.decisions import worst
+from harness.gate.opening import OpenRun
+from harness.records import Report
+
+
+def make_report(opened: OpenRun, *, exit_code: int, wall_s: float) -> Report:
+    """The report of a run: verdicts in the order of the evaluations, and what they cost."""
+    run = opened.run
+    verdicts = run.all_verdicts
+    candidate, baseline = run.references()
+    return Report(
+        run_id=run.settings.run_id,
+        created=opened.created,
+        exit_code=exit_code,
+        verdict=worst(verdict.verdict for verdict in verdicts),
+        confidence_level=run.settings.confidence_level,
+        candidate=candidate,
+        baseline=baseline,
+        usage=run.usage(wall_s),
+        evaluations=verdicts,
+        changes=run.changes,
+    )

@@ -1,0 +1,266 @@
+"""A run: all evaluations of a session, sampled side by side and decided together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.decisions import Observed, decide
+from harness.gate.admission import Admission
+from harness.gate.bodies import run_body
+from harness.gate.collector import Collector
+from harness.gate.evaluation import Evaluation
+from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
+from harness.sampling import Model, Sampler, Source, Trace
+
+_ROWS_AT_ONCE = 5000
+_LIVE_BODIES_PER_REQUEST = 32
+CHANGES_KEPT = 50
+"""Changed cases kept for the report, over all evaluations."""
+
+
+class ScoreStore(Protocol):
+    """What a run needs of a store beside samples."""
+
+    def add_scores(self, run_id: str, rows: Sequence[ScoreRow]) -> None:
+        """Append scores to a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What holds for all evaluations of a run.
+
+    `n_evaluations` is how many the session holds: evaluations that are decided before others have run get their share
+    of the run's error rate.
+    """
+
+    run_id: str
+    confidence_level: float
+    n_evaluations: int
+    concurrency: int
+
+
+class Run:
+    """Samples evaluations as they are started, and decides them in batches.
+
+    Args:
+        settings: what holds for all evaluations.
+        candidate, baseline: where the samples come from; no baseline, no comparison.
+        sampler: shared by both.
+        store: takes the scores.
+    """
+
+    def __init__(
+        self, settings: RunSettings, candidate: Source, baseline: Source | None, sampler: Sampler, store: ScoreStore
+    ) -> None:
+        self.settings = settings
+        self.candidate = candidate
+        self.baseline = baseline
+        self.sampler = sampler
+        self._store = store
+        self._admission = Admission(settings.concurrency * _LIVE_BODIES_PER_REQUEST)
+        self._collectors: dict[str, Collector] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._verdicts: dict[str, tuple[Verdict, ...]] = {}
+        self._changes: list[Change] = []
+        self._rows: list[ScoreRow] = []
+        self._spans: dict[str, tuple[float, float]] = {}
+
+    # -- sampling ---------------------------------------------------------------------------------------------------
+
+    def start(self, evaluation: Evaluation) -> None:
+        """Begin to sample an evaluation; returns at once."""
+        collector = Collector(evaluation, self._fingerprints(evaluation), self._keep_row)
+        self._collectors[evaluation.id] = collector
+        task = asyncio.get_running_loop().create_task(self._sample(collector))
+        began = time.monotonic()
+        self._spans[evaluation.id] = (began, began)
+        task.add_done_callback(lambda _: self._spans.update({evaluation.id: (began, time.monotonic())}))
+        self._tasks[evaluation.id] = task
+
+    def _fingerprints(self, evaluation: Evaluation) -> dict[Role, str]:
+        roles: dict[Role, str] = {"candidate": self.candidate.version.fingerprint}
+        if self.baseline is not None and not evaluation.is_pairwise:
+            roles["baseline"] = self.baseline.version.fingerprint
+        return roles
+
+    async def _sample(self, collector: Collector) -> None:
+        """Feed cases to the window as it has room, the candidate's first."""
+        n_samples = collector.evaluation.plan.samples
+        groups: set[asyncio.Task[None]] = set()
+        stop = asyncio.Event()
+
+        def ended(group: asyncio.Task[None]) -> None:
+            groups.discard(group)
+            self._admission.release(n_samples)
+            if not group.cancelled() and group.exception() is not None:
+                stop.set()
+
+        try:
+            for role, number in self._work(collector):
+                await self._admission.acquire(n_samples)
+                if stop.is_set() or collector.is_broken:
+                    self._admission.release(n_samples)
+                    break
+                group = asyncio.get_running_loop().create_task(self._case(collector, role, number))
+                groups.add(group)
+                group.add_done_callback(ended)
+            while groups:
+                await asyncio.gather(*groups)
+        finally:
+            for group in groups:
+                group.cancel()
+
+    def _work(self, collector: Collector) -> Iterator[tuple[Role, int]]:
+        for role in collector.roles:
+            for number in range(len(collector.evaluation.cases)):
+                yield role, number
+
+    async def _case(self, collector: Collector, role: Role, number: int) -> None:
+        """All bodies of one case start in one tick, so that what they ask becomes one request."""
+        samples = range(collector.evaluation.plan.samples)
+        await asyncio.gather(*(self._body(collector, role, number, sample) for sample in samples))
+
+    async def _body(self, collector: Collector, role: Role, number: int, sample: int) -> None:
+        evaluation, trace = collector.evaluation, Trace()
+        source = self.candidate if role == "candidate" else self.baseline
+        assert source is not None
+        offered = {
+            "case": lambda: evaluation.cases[number],
+            "model": lambda: Model(self.sampler, source, sample, trace),
+            "baseline": lambda: self._other(sample),
+        }
+        arguments = {**evaluation.arguments, **{name: offered[name]() for name in evaluation.wants}}
+        outcome = await run_body(evaluation.body, arguments, evaluation.classify)
+        collector.add(role, number, sample, outcome, trace)
+
+    def _other(self, sample: int) -> Model:
+        assert self.baseline is not None
+        return Model(self.sampler, self.baseline, sample, Trace())
+
+    def _keep_row(self, row: ScoreRow) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= _ROWS_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Store the scores that have come in."""
+        rows, self._rows = self._rows, []
+        if rows:
+            self._store.add_scores(self.settings.run_id, rows)
+
+    # -- deciding ---------------------------------------------------------------------------------------------------
+
+    async def decide(self, ids: Sequence[str]) -> None:
+        """Wait for these evaluations and decide them together; they stay decided."""
+        open_ids = [name for name in ids if name not in self._verdicts]
+        if not open_ids:
+            return
+        await asyncio.gather(*(self._tasks[name] for name in open_ids))
+        self._decide(open_ids)
+
+    def _decide(self, ids: Sequence[str]) -> None:
+        observed = {name: self._collectors[name].observed() for name in ids}
+        flat = [entry for entries in observed.values() for entry in entries]
+        share = len(ids) / self.settings.n_evaluations
+        verdicts = decide(flat, self.settings.confidence_level, share)
+        for name in ids:
+            self._verdicts[name] = tuple(verdict for verdict in verdicts if verdict.id == name)
+            self._note_changes(self._collectors[name], observed[name])
+
+    def _note_changes(self, collector: Collector, observed: Iterable[Observed]) -> None:
+        for entry in observed:
+            if entry.baseline is not None:
+                self._changes += collector.changes(entry)[:CHANGES_KEPT]
+
+    def verdicts(self, evaluation_id: str) -> tuple[Verdict, ...]:
+        """The verdicts of an evaluation, one for each metric; empty until it is decided."""
+        return self._verdicts.get(evaluation_id, ())
+
+    def fail(self, evaluation: Evaluation, reason: str) -> None:
+        """Give an evaluation that can't be sampled the verdict `error`."""
+        collector = Collector(evaluation, self._fingerprints(evaluation), self._keep_row)
+        collector.note(reason)
+        self._collectors[evaluation.id] = collector
+        self._decide([evaluation.id])
+
+    def interrupt(self) -> None:
+        """Decide what was started and not decided: its verdict is `error` unless it had come to its end."""
+        for name, task in self._tasks.items():
+            if name not in self._verdicts:
+                collector = self._collectors[name]
+                if not task.done() or task.cancelled() or task.exception() is not None:
+                    progress = f"{collector.done:,} of {collector.total:,} samples"
+                    collector.note(f"interrupted after {progress}; run again to go on from there")
+                self._decide([name])
+            task.cancel()
+
+    @property
+    def all_verdicts(self) -> tuple[Verdict, ...]:
+        """All verdicts so far, in the order in which their evaluations were started."""
+        return tuple(verdict for name in self._collectors for verdict in self._verdicts.get(name, ()))
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Cases that moved, largest drop first."""
+        ranked = sorted(self._changes, key=lambda c: (c.candidate - c.baseline, c.evaluation_id, c.case_id))
+        return tuple(ranked[:CHANGES_KEPT])
+
+    # -- state ------------------------------------------------------------------------------------------------------
+
+    @property
+    def done(self) -> int:
+        """Bodies that have ended."""
+        return sum(collector.done for collector in self._collectors.values())
+
+    @property
+    def total(self) -> int:
+        """Bodies of all evaluations started so far."""
+        return sum(collector.total for collector in self._collectors.values())
+
+    @property
+    def n_finished(self) -> int:
+        """Evaluations that are sampled to their end."""
+        return sum(task.done() for task in self._tasks.values())
+
+    @property
+    def n_started(self) -> int:
+        """Evaluations started so far."""
+        return len(self._tasks)
+
+    def usage(self, wall_s: float) -> Usage:
+        """What the run has cost so far."""
+        return Usage(
+            model_calls=self.sampler.model_calls,
+            http_requests=self.sampler.window.http_requests,
+            stored_samples=self.sampler.stored_samples,
+            prompt_tokens=self.sampler.prompt_tokens,
+            completion_tokens=self.sampler.completion_tokens,
+            wall_s=wall_s,
+        )
+
+    def duration_s(self, evaluation_id: str) -> float:
+        """Seconds from the start of an evaluation's samples to the last of them."""
+        began, ended = self._spans.get(evaluation_id, (0.0, 0.0))
+        return max(0.0, ended - began)
+
+    def references(self) -> tuple[VersionRef, VersionRef | None]:
+        """Candidate and baseline as a report names them."""
+        return _reference(self.candidate), None if self.baseline is None else _reference(self.baseline)
+
+    async def close(self) -> None:
+        """Cancel what is under way, keep what was completed."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        try:
+            await self.sampler.close()
+        finally:
+            self.flush()
+
+
+def _reference(source: Source) -> VersionRef:
+    return VersionRef(source.version.name, source.version.fingerprint)

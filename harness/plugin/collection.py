@@ -1,0 +1,142 @@
+"""From collected test functions to evaluations; gathers everything that is wrong with them before it complains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.errors import MarkerError, UsageError
+from harness.plugin.fixtures import OFFERED
+from harness.plugin.options import settings_of
+
+if TYPE_CHECKING:
+    from harness.config import Settings
+    from harness.gate import Evaluation, Plan
+    from harness.records import Case
+
+
+def is_evaluation(item: pytest.Item) -> bool:
+    """Whether an item carries the marker."""
+    return isinstance(item, pytest.Function) and item.get_closest_marker("evaluation") is not None
+
+
+class Collection:
+    """The evaluations of a session.
+
+    Attributes:
+        evaluations: by item, in the order of collection.
+        errors: what is wrong, each once, in the order of its finding.
+    """
+
+    def __init__(self, config: pytest.Config, classify: Callable[[BaseException], Any]) -> None:
+        self._config = config
+        self._classify = classify
+        self._settings: Settings | None = None
+        self._cases: dict[Any, tuple[Case, ...]] = {}
+        self.evaluations: dict[pytest.Item, Evaluation] = {}
+        self.errors: list[str] = []
+
+    @property
+    def settings(self) -> Settings:
+        """The project's settings with the options laid over."""
+        if self._settings is None:
+            self._settings = settings_of(self._config)
+        return self._settings
+
+    def parametrize(self, metafunc: pytest.Metafunc) -> None:
+        """Make one item for each case of an evaluation with `per="case"`."""
+        mark = metafunc.definition.get_closest_marker("evaluation")
+        if mark is None or mark.kwargs.get("per") != "case":
+            return
+        where = metafunc.definition.nodeid
+        try:
+            if "case" not in metafunc.fixturenames:
+                raise MarkerError(f'{where}: per="case", but the test function takes no argument `case`.')
+            plan = self._plan(metafunc.definition, where)
+            cases = self._load(plan, metafunc.definition, where)
+        except UsageError as error:
+            self._note(error)
+            return
+        metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+
+    def gather(self, items: list[pytest.Item]) -> list[pytest.Item]:
+        """Make the evaluations of these items; gives back those left without a case by `--case`."""
+        left_out: list[pytest.Item] = []
+        for item in items:
+            if is_evaluation(item):
+                assert isinstance(item, pytest.Function)
+                try:
+                    evaluation = self._evaluation(item)
+                except UsageError as error:
+                    self._note(error)
+                    continue
+                if evaluation.cases:
+                    self.evaluations[item] = evaluation
+                else:
+                    left_out.append(item)
+        pattern = self._config.getoption("case", default=None)
+        if pattern and not self.evaluations and left_out and not self.errors:
+            from harness.gate import no_case_matches
+
+            ids = [case.id for cases in self._cases.values() for case in cases]
+            self._note(no_case_matches(pattern, ids))
+        return left_out
+
+    def _note(self, error: UsageError) -> None:
+        if str(error) not in self.errors:
+            self.errors.append(str(error))
+
+    def _evaluation(self, item: pytest.Function) -> Evaluation:
+        from harness.gate import Evaluation, check_evaluation, select_cases
+        from harness.plugin.inspection import check_fields, check_fixtures
+
+        where = item.nodeid
+        check_fixtures(item, where=where)
+        plan = self._plan(item, where)
+        given = getattr(item, "callspec", None)
+        parameter = given.params.get("case") if given is not None else None
+        cases = self._load(plan, item, where) if parameter is None else (parameter,)
+        check_fields(item.function, cases, where=where)
+        pattern = self._config.getoption("case", default=None)
+        if pattern:
+            cases = select_cases(cases, pattern)
+        check_evaluation(plan, cases, where=where)
+        wants = frozenset(name for name in OFFERED if name in item._fixtureinfo.argnames)
+        evaluation = Evaluation(where, plan, cases, item.obj, self._classify, wants)
+        if evaluation.is_pairwise:
+            self._check_pairwise(where)
+        return evaluation
+
+    def _check_pairwise(self, where: str) -> None:
+        from harness.gate import baseline_name
+
+        if baseline_name(self.settings) is None:
+            raise MarkerError(f"{where} takes `baseline`, and there is none: say --baseline VERSION.")
+
+    def _plan(self, item: Any, where: str) -> Plan:
+        from harness.gate import read_plan
+        from harness.plugin.inspection import may_measure
+
+        mark = item.get_closest_marker("evaluation")
+        if mark.args:
+            raise MarkerError(f"{where}: the evaluation marker takes keywords only; write cases={mark.args[0]!r}.")
+        return read_plan(mark.kwargs, self.settings, where=where, measures=may_measure(item.function))
+
+    def _load(self, plan: Plan, item: Any, where: str) -> tuple[Case, ...]:
+        """The plan's cases; loaded once for all items that name the same file."""
+        from harness.gate import load_cases
+        from harness.records import Case
+
+        if plan.cases is None:
+            return (Case({"id": item.originalname if isinstance(item, pytest.Function) else item.name}),)
+        key = (plan.cases, item.path.parent) if isinstance(plan.cases, str | Path) else id(plan.cases)
+        if key not in self._cases:
+            folders: Sequence[Path] = (self.settings.root, self._config.rootpath, item.path.parent)
+            try:
+                self._cases[key] = load_cases(plan.cases, tuple(dict.fromkeys(folders)))
+            except UsageError as error:
+                raise type(error)(f"{where}: {error}") from None
+        return self._cases[key]

@@ -1,0 +1,130 @@
+"""The loop in which the bodies of all evaluations run, and the progress that is shown meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.assertion import util as assertion_util
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+    from harness.gate import Run
+    from harness.reporting.progress import Progress
+
+_TICK_S = 0.1
+
+
+class Driver:
+    """Runs coroutines of a run to their end. Between two calls the loop stands still.
+
+    Args:
+        config: pytest's, whose terminal shows the progress.
+        run: whose progress is shown.
+    """
+
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self._config = config
+        self._run = run
+        self._loop = asyncio.new_event_loop()
+        self._began_s = time.monotonic()
+        self._progress: Progress | None = None
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._began_s
+
+    def call_soon(self, function: Any, *arguments: Any) -> None:
+        """Call a function inside the loop, now."""
+
+        async def call() -> None:
+            function(*arguments)
+
+        self._loop.run_until_complete(call())
+
+    def complete(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine to its end, with everything else that is under way, and show progress."""
+        with _no_assertion_diffs():
+            self._loop.run_until_complete(self._watch(work))
+
+    async def _watch(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        try:
+            while not task.done():
+                await asyncio.wait([task], timeout=_TICK_S)
+                if not task.done():
+                    self._show()
+        finally:
+            self._clear()
+            if not task.done():
+                task.cancel()
+        await task
+
+    def _show(self) -> None:
+        from harness.reporting.progress import ProgressState
+
+        run = self._run
+        starting = run.sampler.window.starting
+        state = ProgressState(
+            done=run.done,
+            total=run.total,
+            stored=run.sampler.stored_samples,
+            in_flight=run.sampler.window.in_flight,
+            evaluations_done=run.n_finished,
+            evaluations_total=run.settings.n_evaluations,
+            elapsed_s=self.wall_s,
+            phase=f"starting {', '.join(starting)}" if starting and not run.sampler.window.in_flight else "",
+        )
+        with self._uncaptured():
+            if self._progress is None:
+                self._progress = self._make_progress()
+            if self._progress is not None:
+                self._progress.update(state)
+
+    def _make_progress(self) -> Progress | None:
+        from harness.reporting.progress import Progress
+
+        reporter: TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None or self._config.option.verbose < 0 or hasattr(self._config, "workerinput"):
+            return None
+        reporter.ensure_newline()
+        writer = reporter._tw
+        return Progress(writer._file, writer.hasmarkup or writer._file.isatty(), writer.fullwidth)
+
+    def _clear(self) -> None:
+        if self._progress is not None:
+            with self._uncaptured():
+                self._progress.clear()
+
+    def _uncaptured(self) -> Any:
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        return nullcontext() if capture is None else capture.global_and_fixture_disabled()
+
+    def close(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run the coroutine that closes everything, cancel what is left, and close the loop."""
+        try:
+            self._loop.run_until_complete(work)
+        finally:
+            rest = asyncio.all_tasks(self._loop)
+            for task in rest:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+
+@contextmanager
+def _no_assertion_diffs() -> Iterator[None]:
+    """Without pytest's explanations of comparisons, which cost a second for a long answer and are read by nobody."""
+    kept = assertion_util._reprcompare
+    assertion_util._reprcompare = None
+    try:
+        yield
+    finally:
+        assertion_util._reprcompare = kept

@@ -1,0 +1,87 @@
+"""Looks at a test function without running it, to find before the first request what could not work."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from harness.errors import CaseError, MarkerError
+from harness.plugin.fixtures import OFFERED
+from harness.records import Case
+
+_OF_EVERY_CASE = {name for name in dir(Case) if not name.startswith("_")}
+
+
+def may_measure(function: Callable[..., Any]) -> bool:
+    """Whether a test module speaks of `Measure`, whose threshold may lie outside [0, 1]."""
+    module = inspect.getmodule(function)
+    return "Measure" in vars(module or object) or "Measure" in _source(function)
+
+
+def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: str) -> None:
+    """Refuse a `case.NAME` in the body that a case lacks.
+
+    A name that the body asks for first (`"NAME" in case`, `hasattr(case, "NAME")`) may be missing.
+
+    Raises:
+        CaseError: naming the field, its line and a case without it.
+    """
+    used = _fields_used(function)
+    if not used:
+        return
+    for case in cases:
+        for name, line in used.items():
+            if name not in case:
+                raise CaseError(
+                    f"{where}, line {line}: case.{name}, but case {case.id!r} has no field {name!r}. "
+                    f"Its fields: {', '.join(case)}."
+                )
+
+
+def _source(function: Callable[..., Any]) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):
+        return ""
+
+
+def _fields_used(function: Callable[..., Any]) -> dict[str, int]:
+    """Names read as `case.NAME`, with the line of the first."""
+    try:
+        tree = ast.parse(_source(function))
+    except SyntaxError:
+        return {}
+    first = inspect.unwrap(function).__code__.co_firstlineno if hasattr(inspect.unwrap(function), "__code__") else 1
+    asked_for = {
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    used: dict[str, int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "case":
+            reads = isinstance(node.ctx, ast.Load)
+            if reads and node.attr not in _OF_EVERY_CASE and node.attr not in asked_for:
+                used.setdefault(node.attr, first + node.lineno - 1)
+    return used
+
+
+def check_fixtures(item: pytest.Function, *, where: str) -> None:
+    """Refuse a user's fixture that itself asks for what only a body has.
+
+    Raises:
+        MarkerError: naming the fixture.
+    """
+    for name, definitions in item._fixtureinfo.name2fixturedefs.items():
+        if name in OFFERED:
+            continue
+        for definition in definitions:
+            wanted = [each for each in OFFERED if each in definition.argnames]
+            if wanted:
+                raise MarkerError(
+                    f"{where}: the fixture {name!r} asks for {wanted[0]!r}. Fixtures are set up once for an "
+                    f"evaluation, its body for each case and sample: take {wanted[0]!r} in the body and pass it on."
+                )

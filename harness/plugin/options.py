@@ -1,0 +1,73 @@
+"""Command-line options, and how they are laid over the settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.config import Settings
+
+_LAID_OVER = (
+    "candidate",
+    "baseline",
+    "samples",
+    "max_samples",
+    "design",
+    "confidence_level",
+    "concurrency",
+    "inconclusive",
+    "store",
+    "report_dir",
+)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add the group `steelyard`; every value is checked later, by the same code as the settings file."""
+    group = parser.getgroup("steelyard", "steelyard: evaluations of language models")
+    group.addoption("--candidate", metavar="VERSION", help="the model version under test")
+    group.addoption(
+        "--baseline", metavar="VERSION", help="the version it is weighed against; `none` for thresholds alone"
+    )
+    group.addoption("--samples", metavar="N", help="samples for each case, where the marker says nothing")
+    group.addoption("--max-samples", metavar="N", help="the most samples of one version that an evaluation may draw")
+    group.addoption("--design", metavar="DESIGN", help="fixed: draw every sample, then decide")
+    group.addoption("--confidence-level", metavar="LEVEL", help="1 - error rate of red and of green (default: 0.95)")
+    group.addoption("--case", metavar="PATTERN", help="only cases whose id matches this shell pattern, such as 'per*'")
+    group.addoption("--concurrency", metavar="N", help="requests in flight (default: 128)")
+    group.addoption("--offline", action="store_true", help="stored samples only; missing ones are an error")
+    group.addoption("--fresh", action="store_true", help="draw everything anew; the old samples stay in the store")
+    group.addoption(
+        "--inconclusive", metavar="fail|warn", help="whether an inconclusive verdict fails (exit code 8) or warns"
+    )
+    group.addoption("--report-dir", metavar="FOLDER", help="where report.json goes (default: reports/latest)")
+    group.addoption("--store", metavar="URL", help="SQLite path or SQLAlchemy URL (default: .steelyard/store.db)")
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """The project's settings with the command line's laid over.
+
+    Raises:
+        SettingsError: a setting or an option that can't be.
+    """
+    from harness.config import load_settings
+    from harness.config.settings import check_setting
+
+    settings = load_settings(config.rootpath)
+    given: dict[str, Any] = {}
+    for name in _LAID_OVER:
+        text = config.getoption(name, default=None)
+        if text is not None:
+            given[name] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
+    return replace(settings, **given)
+
+
+def _parse(name: str, text: str) -> Any:
+    """The number in an option's text; the text itself where there is none, for the check to complain about."""
+    kind = {"samples": int, "max_samples": int, "concurrency": int, "confidence_level": float}.get(name)
+    try:
+        return text if kind is None else kind(text)
+    except ValueError:
+        return text

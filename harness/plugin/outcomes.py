@@ -1,0 +1,54 @@
+"""What a verdict is to pytest, and what an exception of a body is to a verdict."""
+
+from __future__ import annotations
+
+import unittest
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.gate import Ending, Run
+    from harness.records import Verdict
+
+
+class SteelyardWarning(pytest.PytestWarning):
+    """An evaluation is inconclusive, and `--inconclusive warn` lets it pass."""
+
+
+EXIT_INCONCLUSIVE = 8
+
+
+def classify(error: BaseException) -> Ending:
+    """What an exception that left a body means: a score of 0, a case left out, the end of the run, or an error."""
+    if isinstance(error, pytest.exit.Exception):
+        return "aborted"
+    if isinstance(error, pytest.skip.Exception | unittest.SkipTest):
+        return "skipped"
+    if isinstance(error, AssertionError | pytest.fail.Exception):
+        return "failed"
+    return "error"
+
+
+def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclusive: str) -> None:
+    """Pass, warn or fail an item as its verdicts say; the item's report keeps the worst one's name."""
+    from harness.records import VerdictKind
+    from harness.reporting.failure import failure_text
+
+    worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
+    item.stash[VERDICT] = str(worst.verdict)
+    if worst.verdict is VerdictKind.PASSED:
+        return
+    versions = run.references()
+    bad = [verdict for verdict in verdicts if verdict.verdict is not VerdictKind.PASSED]
+    bad.sort(key=lambda verdict: -verdict.verdict.severity)
+    text = "\n\n".join(failure_text(verdict, *versions, run.changes) for verdict in bad)
+    if worst.verdict is VerdictKind.INCONCLUSIVE and inconclusive == "warn":
+        item.warn(SteelyardWarning(text))
+        return
+    pytest.fail(text, pytrace=False)
+
+
+VERDICT = pytest.StashKey[str]()
+"""The verdict of an item, once it has one."""

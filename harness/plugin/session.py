@@ -1,0 +1,279 @@
+"""Runs the evaluations of a session: set up together, sampled side by side, each reported as pytest's own item."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Generator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.runner import call_and_report
+
+from harness.errors import UsageError
+from harness.plugin import live
+from harness.plugin.collection import Collection, is_evaluation
+from harness.plugin.outcomes import EXIT_INCONCLUSIVE, VERDICT, SteelyardWarning, classify, conclude
+
+if TYPE_CHECKING:
+    from _pytest.reports import TestReport
+    from _pytest.terminal import TerminalReporter
+
+    from harness.gate import OpenRun
+    from harness.plugin.driver import Driver
+    from harness.records import Report
+
+
+class GateSession:
+    """Everything that Steelyard does in one pytest session (in a worker of xdist: in that worker)."""
+
+    NAME = "steelyard-gate"
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.collection = Collection(config, classify)
+        self.report: Report | None = None
+        self._opened: OpenRun | None = None
+        self._driver: Driver | None = None
+        self._tree: live.SetupTree | None = None
+        self._setups: dict[pytest.Item, TestReport] = {}
+        self._batches: dict[pytest.Item, list[str]] = {}
+        self._n_inconclusive = 0
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether this is a worker process of xdist."""
+        return hasattr(self.config, "workerinput")
+
+    # -- collection -------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Called with all items: checks every evaluation, and drops those without a case by `--case`."""
+        left_out = self.collection.gather(items)
+        if left_out:
+            self.config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in set(left_out)]
+        for item in self.collection.evaluations:
+            item.runtest = functools.partial(self._decide, item)  # type: ignore[method-assign]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Called after collection: the last moment to complain before anything is paid for."""
+        chosen = set(session.items)
+        self.collection.evaluations = {
+            item: evaluation for item, evaluation in self.collection.evaluations.items() if item in chosen
+        }
+        if self.is_worker:
+            return
+        if self.collection.errors:
+            raise pytest.UsageError(*_as_usage(self.collection.errors))
+        if self.collection.evaluations and not self.config.option.collectonly and not session.testsfailed:
+            try:
+                self._open(session)
+            except UsageError as error:
+                raise pytest.UsageError(*_as_usage([str(error)])) from None
+
+    def _open(self, session: pytest.Session) -> None:
+        """Open the run. Everything heavy is imported here and below."""
+        from harness.gate import RunOptions, open_run
+        from harness.plugin.driver import Driver
+        from harness.plugin.summary import report_folder
+        from harness.reporting.report_json import prepare_folder
+
+        settings = self.collection.settings
+        if not self.is_worker:
+            prepare_folder(report_folder(settings))
+        option = self.config.getoption
+        options = RunOptions(option("offline"), option("fresh"), len(self.collection.evaluations))
+        self._opened = open_run(settings, options)
+        self._driver = Driver(self.config, self._opened.run)
+        lacking = live.unsupported(session)
+        if lacking is None:
+            session._setupstate = self._tree = live.SetupTree()
+        else:
+            self._warn(f"this pytest has no {lacking}: evaluations run one after the other")
+
+    def _warn(self, text: str) -> None:
+        self.config.issue_config_time_warning(SteelyardWarning(f"steelyard: {text}"), stacklevel=2)
+
+    # -- running ----------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Called for each item in turn. For an evaluation: sets up all that can live beside it and starts their
+        samples, waits for them, and then reports setup, call and teardown of this one.
+        """
+        if not is_evaluation(item):
+            return None
+        if self.is_worker and self._opened is None and not self.collection.errors:
+            try:
+                self._open(item.session)
+            except UsageError as error:
+                self.collection.errors.append(str(error))
+        if item not in self._setups:
+            self._look_ahead(item)
+        self._wait(item)
+        self._report(item, nextitem)
+        return True
+
+    def _look_ahead(self, first: pytest.Item) -> None:
+        """Set up this evaluation and those after it, up to one that can't be live beside them; start their samples."""
+        batch: list[str] = []
+        shared: dict[str, int] = {}
+        items = first.session.items
+        for item in items[items.index(first) :]:
+            own = live.shared_parameters(item)
+            if item is not first and any(shared.get(name, index) != index for name, index in own.items()):
+                break
+            if not is_evaluation(item) or item in self._setups:
+                continue
+            assert isinstance(item, pytest.Function)
+            alone = live.runs_alone(item)
+            if item is not first and alone:
+                break
+            shared.update(own)
+            self._set_up(item, batch)
+            if alone or self._tree is None:
+                break
+
+    def _set_up(self, item: pytest.Function, batch: list[str]) -> None:
+        self._setups[item] = report = call_and_report(item, "setup", log=False)
+        self._batches[item] = batch
+        if self._tree is not None:
+            self._tree.park(item)
+        evaluation = self.collection.evaluations.get(item)
+        if evaluation is None or self._opened is None or self._driver is None or self.config.option.setuponly:
+            return
+        if report.failed:
+            self._opened.run.fail(evaluation, "its setup failed, see the error of the test")
+        elif report.passed:
+            arguments = {
+                name: item.funcargs[name] for name in item._fixtureinfo.argnames if name not in evaluation.wants
+            }
+            self._driver.call_soon(self._opened.run.start, replace(evaluation, arguments=arguments))
+            batch.append(evaluation.id)
+
+    def _wait(self, item: pytest.Item) -> None:
+        """Wait until the item's batch is sampled; what goes wrong is raised by the item's call."""
+        if self._opened is None or self._driver is None or item not in self.collection.evaluations:
+            return
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        with nullcontext() if capture is None else capture.item_capture("call", item):
+            try:
+                self._driver.complete(self._opened.run.decide(self._decided_with(item)))
+            except Exception as error:  # noqa: BLE001 - kept for the call, where pytest reports it
+                item.stash[_FAILURE] = error
+
+    def _decided_with(self, item: pytest.Item) -> Sequence[str]:
+        """The evaluations whose verdicts are found together: the batch; with -x each by itself, so that it can stop."""
+        own = self.collection.evaluations[item].id
+        batch = self._batches[item]
+        if own not in batch:
+            return []
+        return [own] if self.config.getvalue("maxfail") else batch
+
+    def _decide(self, item: pytest.Item) -> None:
+        """The call of an evaluation: pass or fail as its verdict says."""
+        if item.stash.get(_FAILURE, None) is not None:
+            raise item.stash[_FAILURE]
+        if self._opened is None:
+            pytest.fail("\n".join(self.collection.errors), pytrace=False)
+        run = self._opened.run
+        verdicts = run.verdicts(self.collection.evaluations[item].id)
+        conclude(item, run, verdicts, self.collection.settings.inconclusive)
+
+    def _report(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """pytest's own protocol, with the setup that has already happened."""
+        hook = item.ihook
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        setup = self._setups[item]
+        hook.pytest_runtest_logreport(report=setup)
+        if setup.passed and not self.config.option.setuponly:
+            call_and_report(item, "call")
+        if item.session.shouldfail or item.session.shouldstop:
+            nextitem = None
+            self._stop()
+        if self._tree is not None:
+            self._tree.release(item)
+        call_and_report(item, "teardown", nextitem=nextitem)
+        assert isinstance(item, pytest.Function)
+        item._request = False  # type: ignore[assignment]
+        item.funcargs = None  # type: ignore[assignment]
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+    def _stop(self) -> None:
+        """Stop what is under way: the session ends before all evaluations were reported."""
+        if self._opened is not None and self._driver is not None:
+            self._driver.call_soon(self._opened.run.interrupt)
+        if self._tree is not None:
+            self._tree.release_all()
+
+    # -- reports ----------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, TestReport, TestReport]:
+        """Called for each phase of an item: an evaluation's report gets its verdict and the time that it took."""
+        report = yield
+        if call.when == "call" and item in self.collection.evaluations and self._opened is not None:
+            report.duration = self._opened.run.duration_s(self.collection.evaluations[item].id)
+            verdict = item.stash.get(VERDICT, None)
+            if verdict is not None:
+                report.steelyard_verdict = verdict  # type: ignore[attr-defined]
+                report.user_properties.append(("verdict", verdict))
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, Any] | None:
+        """Called for each report: the word and letter of an evaluation that did not pass are its verdict's."""
+        verdict = getattr(report, "steelyard_verdict", None)
+        if verdict is None or report.when != "call" or not report.failed:
+            return None
+        if verdict == "inconclusive":
+            return "inconclusive", "?", ("INCONCLUSIVE", {"yellow": True})
+        return "failed", "F", verdict.upper()
+
+    def pytest_runtest_logreport(self, report: TestReport) -> None:
+        """Called for each report, on the controller for those of all workers: counts the inconclusive."""
+        if getattr(report, "steelyard_verdict", None) == "inconclusive" and report.failed:
+            self._n_inconclusive += 1
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Called once at the end, also when interrupted: closes everything, sets the exit code, writes the report."""
+        from harness.plugin.summary import finish
+
+        if self._tree is not None:
+            self._tree.release_all()
+        session.exitstatus = self._exit_code(session, int(exitstatus))
+        if self._opened is not None and self._driver is not None:
+            self._driver.call_soon(self._opened.run.interrupt)
+            opened, driver = self._opened, self._driver
+            self.report = finish(opened, driver, int(session.exitstatus))
+        if self.is_worker:
+            self.config.workeroutput["steelyard_errors"] = list(self.collection.errors)  # type: ignore[attr-defined]
+
+    def _exit_code(self, session: pytest.Session, exitstatus: int) -> int:
+        """pytest's own 2 to 5 win; 8 when nothing failed but what is inconclusive."""
+        if exitstatus == pytest.ExitCode.TESTS_FAILED and session.testsfailed == self._n_inconclusive:
+            return EXIT_INCONCLUSIVE
+        return exitstatus
+
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+        """Called at the end of the terminal's output: the table of verdicts."""
+        if self.report is not None and not self.is_worker:
+            from harness.plugin.summary import show
+
+            show(self.report, self.collection.settings, terminalreporter)
+
+
+_FAILURE = pytest.StashKey[Exception]()
+
+
+def _as_usage(errors: Sequence[str]) -> list[str]:
+    return ["steelyard: " + errors[0], *(f"           {error}" for error in errors[1:])]

@@ -1,0 +1,52 @@
+"""The end of a run: close it, write its report, show its verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.config import Settings
+from harness.records import Report
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+    from harness.gate import OpenRun
+    from harness.plugin.driver import Driver
+
+
+def report_folder(settings: Settings) -> Path:
+    """Where report.json goes: the option or setting relative to the project, else reports/latest."""
+    return settings.root / (settings.report_dir or "reports/latest")
+
+
+def finish(opened: OpenRun, driver: Driver, exit_code: int) -> Report:
+    """Close a run and keep its report in the store."""
+    from harness.gate import make_report
+    from harness.reporting.report_json import to_json
+
+    report = make_report(opened, exit_code=exit_code, wall_s=driver.wall_s)
+    try:
+        opened.store.finish_run(report.run_id, to_json(report))
+    finally:
+        driver.close(opened.close())
+    return report
+
+
+def show(report: Report, settings: Settings, terminal: TerminalReporter) -> None:
+    """Write report.json and the table of verdicts."""
+    from harness.reporting.report_json import write_report
+    from harness.reporting.terminal import Layout, render
+
+    path = write_report(report, report_folder(settings))
+    shown = path.relative_to(settings.root) if path.is_relative_to(settings.root) else path
+    writer = terminal._tw
+    layout = Layout(
+        width=writer.fullwidth,
+        colour=writer.hasmarkup,
+        encoding=getattr(writer._file, "encoding", None) or "utf-8",
+        verbose=terminal.verbosity > 0,
+    )
+    terminal.section("steelyard", sep="=")
+    for line in render(report, layout, str(shown)):
+        terminal.write_line(line)

@@ -1,0 +1,108 @@
+"""With pytest-xdist: all evaluations go to one worker, so that the host has one engine and one window of requests.
+
+Workers say through a file which of their items are evaluations; the scheduler hands those out in one piece, and the
+rest one by one. The worker's report comes back to the controller, which shows and writes it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.plugin.collection import is_evaluation
+
+if TYPE_CHECKING:
+    from harness.plugin.session import GateSession
+
+_FOLDER = "steelyard_folder"
+
+
+class XdistHooks:
+    """Hooks of pytest-xdist, on controller and workers."""
+
+    def __init__(self, session: GateSession) -> None:
+        self._session = session
+        self._folder: Path | None = None
+        self._errors: list[str] = []
+
+    def _made_folder(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="steelyard-"))
+        return self._folder
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Called on the controller for each worker before it starts."""
+        node.workerinput[_FOLDER] = str(self._made_folder())
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Called on the controller: schedules as the user chose, with the evaluations kept together."""
+        from xdist import scheduler
+
+        kinds = {"loadfile": scheduler.LoadFileScheduling, "loadgroup": scheduler.LoadGroupScheduling}
+        chosen = config.getvalue("dist")
+        if chosen == "each":
+            return None
+        base = kinds.get(chosen, scheduler.LoadScopeScheduling)
+        return _together(base, self._made_folder(), one_by_one=chosen in ("load", "worksteal"))(config, log)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Called on each worker: says which items are evaluations."""
+        worker = getattr(session.config, "workerinput", None)
+        if worker is not None and _FOLDER in worker:
+            ids = [item.nodeid for item in session.items if is_evaluation(item)]
+            (Path(worker[_FOLDER]) / f"{worker['workerid']}.json").write_text(json.dumps(ids))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Called on the controller when a worker is done: takes its report."""
+        from harness.reporting.report_json import from_json
+
+        output = getattr(node, "workeroutput", None) or {}
+        if output.get("steelyard_report") is not None:
+            self._session.report = from_json(json.loads(output["steelyard_report"]))
+        for text in output.get("steelyard_errors", ()):
+            if text not in self._errors:
+                self._errors.append(text)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Called at the end: on a worker packs the report, on the controller sets the exit code of a usage error."""
+        if self._session.is_worker:
+            if self._session.report is not None:
+                from harness.reporting.report_json import to_json
+
+                session.config.workeroutput["steelyard_report"] = json.dumps(to_json(self._session.report))  # type: ignore[attr-defined]
+            return
+        if self._errors:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Called on the controller: shows what the workers found wrong."""
+        for text in self._errors:
+            terminalreporter.write_line(f"ERROR: steelyard: {text}", red=True)
+
+
+def _together(base: Any, folder: Path, *, one_by_one: bool) -> Any:
+    """A scheduler of the chosen kind that keeps the evaluations in one piece."""
+
+    class Scheduler(base):  # type: ignore[misc]
+        evaluations: set[str] | None = None
+
+        def _split_scope(self, nodeid: str) -> str:
+            if self.evaluations is None:
+                self.evaluations = {name for file in folder.glob("*.json") for name in json.loads(file.read_text())}
+            if nodeid in self.evaluations:
+                return "steelyard evaluations"
+            return nodeid if one_by_one else str(super()._split_scope(nodeid))
+
+    return Scheduler

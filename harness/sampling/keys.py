@@ -1,0 +1,23 @@
+"""Content addresses of samples: what an answer depends on, as sixteen bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from harness.records import Request
+
+_DEFAULTS = Request()
+
+
+def request_text(fingerprint: str, request: Request) -> bytes:
+    """A version and a rendered request as canonical JSON (ASCII, sorted keys, only what differs from the default)."""
+    content = {
+        name: value for name in Request.__slots__ if (value := getattr(request, name)) != getattr(_DEFAULTS, name)
+    }
+    return json.dumps([fingerprint, content], sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def sample_key(text: bytes, generation: int, occurrence: int) -> bytes:
+    """The key of a request's draws. `occurrence` counts from 0 when a body asks the same thing again."""
+    return hashlib.blake2b(text + b"|%d|%d" % (generation, occurrence), digest_size=16).digest()

@@ -1,0 +1,146 @@
+"""The version under test as one test body sees it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import EngineError
+from harness.records import Request, Sample
+from harness.sampling.bridge import settle
+from harness.sampling.keys import request_text, sample_key
+
+if TYPE_CHECKING:
+    from harness.sampling.sampler import Sampler
+    from harness.sampling.window import Source
+
+
+class Trace:
+    """What one body drew: its samples in order, with their keys."""
+
+    __slots__ = ("key", "sample", "truncated")
+
+    def __init__(self) -> None:
+        self.key: bytes | None = None
+        self.sample: Sample | None = None
+        self.truncated = False
+
+    def add(self, key: bytes, sample: Sample) -> None:
+        """Note a sample; the last one stands for the body."""
+        self.key, self.sample = key, sample
+        self.truncated = self.truncated or sample.truncated
+
+
+class Model:
+    """A model version, ready to be asked.
+
+    In an `async def` body every method is awaited; in a `def` body it gives its result directly.
+
+    >>> # async def test_capital(model, case):
+    >>> #     assert case.expected in await model.ask(case.prompt)
+    """
+
+    __slots__ = ("_index", "_occurrences", "_sampler", "_source", "_trace")
+
+    def __init__(self, sampler: Sampler, source: Source, index: int, trace: Trace) -> None:
+        self._sampler = sampler
+        self._source = source
+        self._index = source.first_index + index
+        self._trace = trace
+        self._occurrences: dict[bytes, int] = {}
+
+    @property
+    def name(self) -> str:
+        """The version's name in the settings."""
+        return self._source.version.name
+
+    def __repr__(self) -> str:
+        return f"<model {self.name}>"
+
+    def ask(self, prompt: str, **sampling: Any) -> Any:
+        """The text of the version's answer to a prompt.
+
+        Args:
+            prompt: the user's message; the version's template and system text are put around it.
+            sampling: parameters for this request alone, such as `max_tokens=8`.
+
+        Returns:
+            str
+        """
+        return settle(self._text(self._source.version.chat(prompt, sampling=sampling)))
+
+    def chat(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        logprobs: int | None = None,
+        **sampling: Any,
+    ) -> Any:
+        """The whole sample: text, finish reason, tokens, latency, tool calls, and log probabilities on request.
+
+        Args:
+            messages: chat messages, or one prompt.
+            tools: tool definitions in the form of OpenAI's API; the calls are in `sample.tool_calls`.
+            logprobs: how many alternatives to report for each token.
+            sampling: parameters for this request alone.
+
+        Returns:
+            harness.records.Sample
+        """
+        request = self._source.version.chat(messages, sampling=sampling, tools=tools, logprobs=logprobs)
+        return settle(self._draw(request))
+
+    def structured(
+        self, messages: str | Sequence[Mapping[str, Any]], schema: Mapping[str, Any], **sampling: Any
+    ) -> Any:
+        """The answer as data: the engine is held to a JSON schema, and its answer is parsed.
+
+        Returns:
+            what the JSON holds: dict, list, str, …
+
+        Raises:
+            CapabilityError: the engine can't constrain its output.
+            EngineError: the answer is no JSON all the same, as when it was cut at max_tokens.
+        """
+        return settle(self._structured(self._source.version.chat(messages, sampling=sampling, schema=schema)))
+
+    def loglikelihood(self, prompt: str, continuation: str) -> Any:
+        """The natural log of the probability of `continuation` right after the raw text `prompt`.
+
+        Returns:
+            float
+
+        Raises:
+            CapabilityError: the engine gives no log probabilities of given text.
+        """
+        return settle(self._loglikelihood(self._source.version.loglikelihood(prompt, continuation)))
+
+    async def _draw(self, request: Request) -> Sample:
+        text = request_text(self._source.version.fingerprint, request)
+        occurrence = self._occurrences.get(text, 0)
+        self._occurrences[text] = occurrence + 1
+        key = sample_key(text, self._source.generation, occurrence)
+        sample = await self._sampler.draw(self._source, request, key, self._index)
+        self._trace.add(key, sample)
+        return sample
+
+    async def _text(self, request: Request) -> str:
+        return (await self._draw(request)).text
+
+    async def _structured(self, request: Request) -> Any:
+        sample = await self._draw(request)
+        try:
+            return json.loads(sample.text)
+        except ValueError as error:
+            cut = " It was cut at max_tokens: raise max_tokens." if sample.truncated else ""
+            raise EngineError(
+                f"{self.name} answered no JSON for a schema ({error}): {sample.text[:200]!r}.{cut}"
+            ) from None
+
+    async def _loglikelihood(self, request: Request) -> float:
+        value = (await self._draw(request)).loglikelihood
+        if value is None:
+            raise EngineError(f"{self.name} gave no log likelihood.")
+        return value

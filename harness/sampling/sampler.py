@@ -1,0 +1,151 @@
+"""Asks for samples: from the store first, then from the engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from harness.errors import MissingSampleError
+from harness.records import Draw, Request, Sample
+from harness.sampling.window import Asked, Source, Window, check_capabilities
+
+
+class SampleStore(Protocol):
+    """What the sampler needs of a store."""
+
+    def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Mapping[int, Sample]]:
+        """All stored samples of these keys."""
+
+    def add(self, draws: Sequence[Draw]) -> list[Sample]:
+        """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """Draws of one request that were asked for in this tick of the loop."""
+
+    source: Source
+    request: Request
+    indices: list[int]
+
+
+class Sampler:
+    """Gives each body its sample, once for all who ask for the same.
+
+    Everything that is asked in one tick of the loop is looked up in the store at once; samples of the same request
+    become one request with `n` choices; samples that arrive in one tick are committed in one transaction, and a sample
+    is given to its body only after that.
+
+    Args:
+        store: where samples are looked up and kept.
+        window: the most requests in flight, over all engines.
+    """
+
+    def __init__(self, store: SampleStore, *, window: int) -> None:
+        self._store = store
+        self._wanted: dict[bytes, _Wanted] = {}
+        self._futures: dict[tuple[bytes, int], asyncio.Future[Sample]] = {}
+        self._arrived: list[Draw] = []
+        self.window = Window(window, self._arrive, self._fail)
+        self.model_calls = 0
+        self.stored_samples = 0
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
+
+    async def draw(self, source: Source, request: Request, key: bytes, index: int) -> Sample:
+        """The sample with this key and index, from the store or the engine.
+
+        Raises:
+            MissingSampleError: it is not in the store, and the source has no engine.
+            CapabilityError: the engine can't do what the request asks.
+            EngineError: the engine could not answer.
+        """
+        known = self._futures.get((key, index))
+        if known is not None:
+            return await asyncio.shield(known)
+        if source.engine is not None:
+            check_capabilities(source.engine, request)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Sample] = loop.create_future()
+        self._futures[key, index] = future
+        if not self._wanted:
+            loop.call_soon(self._look_up)
+        wanted = self._wanted.get(key)
+        if wanted is None:
+            self._wanted[key] = _Wanted(source, request, [index])
+        else:
+            wanted.indices.append(index)
+        return await future
+
+    def _look_up(self) -> None:
+        """Answer what the store holds, send for the rest."""
+        wanted, self._wanted = self._wanted, {}
+        try:
+            found = self._store.find(list(wanted))
+        except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
+            for key, item in wanted.items():
+                self._break(key, item.indices, error)
+            return
+        for key, item in wanted.items():
+            stored = found.get(key, {})
+            for index in item.indices:
+                if index in stored:
+                    self.stored_samples += 1
+                    self._give(key, index, stored[index])
+            missing = tuple(sorted(index for index in item.indices if index not in stored))
+            if missing and item.source.engine is None:
+                self._break(key, missing, MissingSampleError(f"a sample of {item.source.version.name} is not stored"))
+            elif missing:
+                self.window.add(Asked(item.source, item.request, key, missing))
+        self.window.pump()
+
+    def _arrive(self, asked: Asked, samples: Sequence[Sample]) -> None:
+        if not self._arrived:
+            asyncio.get_running_loop().call_soon(self.commit)
+        source = asked.source
+        for number, (index, sample) in enumerate(zip(asked.indices, samples, strict=True)):
+            kept = sample if sample.index == index else replace(sample, index=index)
+            self._arrived.append(Draw(asked.key, source.version.fingerprint, source.generation, asked.request, kept))
+            self.model_calls += 1
+            self.completion_tokens += sample.completion_tokens or 0
+            self.prompt_tokens += (sample.prompt_tokens or 0) if number == 0 else 0
+
+    def commit(self) -> None:
+        """Store what has arrived, then give it to those who wait."""
+        draws, self._arrived = self._arrived, []
+        if not draws:
+            return
+        try:
+            samples = self._store.add(draws)
+        except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
+            for draw in draws:
+                self._break(draw.key, [draw.sample.index], error)
+            return
+        for draw, sample in zip(draws, samples, strict=True):
+            self._give(draw.key, draw.sample.index, sample)
+
+    def _fail(self, asked: Asked, error: BaseException) -> None:
+        self._break(asked.key, asked.indices, error)
+
+    def _give(self, key: bytes, index: int, sample: Sample) -> None:
+        future = self._futures.pop((key, index), None)
+        if future is not None and not future.done():
+            future.set_result(sample)
+
+    def _break(self, key: bytes, indices: Sequence[int], error: BaseException) -> None:
+        for index in indices:
+            future = self._futures.pop((key, index), None)
+            if future is None or future.done():
+                continue
+            if isinstance(error, asyncio.CancelledError):
+                future.cancel()
+            else:
+                future.set_exception(error)
+
+    async def close(self) -> None:
+        """Stop what is under way, keep what has arrived, free the engines."""
+        await self.window.stop()
+        self.commit()
+        await self.window.close_engines()

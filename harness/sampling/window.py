@@ -1,0 +1,210 @@
+"""One window of requests in flight over all engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from harness.errors import CapabilityError
+from harness.models.engine import Capability, Engine
+from harness.models.version import Version
+from harness.records import Request, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the samples of one side of a comparison come from.
+
+    Attributes:
+        engine: None to answer from the store alone.
+        first_index: keeps the draws of a baseline apart from those of a candidate that is the same version.
+    """
+
+    version: Version
+    engine: Engine | None
+    generation: int = 0
+    first_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Draws of one request that are still to be made."""
+
+    source: Source
+    request: Request
+    key: bytes
+    indices: tuple[int, ...]
+
+    @property
+    def engine(self) -> Engine:
+        """Who is to answer."""
+        assert self.source.engine is not None
+        return self.source.engine
+
+
+class _Lane:
+    """What waits for one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.queue: deque[Asked] = deque()
+        self.in_flight = 0
+        self.ready: asyncio.Task[None] | None = None
+
+    @property
+    def has_work(self) -> bool:
+        return self.in_flight > 0 or bool(self.queue)
+
+
+class Window:
+    """Sends what is asked, as many requests at once as the window is wide.
+
+    Engines start when they are first needed. Those that share a device take turns: one goes on until it has nothing
+    left to do.
+
+    Args:
+        width: the most requests in flight.
+        arrived: takes the samples of a request, one for each index.
+        failed: takes a request that came to nothing, with the reason.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        arrived: Callable[[Asked, Sequence[Sample]], None],
+        failed: Callable[[Asked, BaseException], None],
+    ) -> None:
+        self._width = width
+        self._arrived = arrived
+        self._failed = failed
+        self._lanes: dict[int, _Lane] = {}
+        self._turn: dict[str, _Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.in_flight = 0
+
+    @property
+    def http_requests(self) -> int:
+        """Requests sent over a wire so far, retries included."""
+        return sum(lane.engine.http_requests for lane in self._lanes.values())
+
+    @property
+    def starting(self) -> list[str]:
+        """Engines that are loading now."""
+        lanes = self._lanes.values()
+        return [lane.engine.name for lane in lanes if lane.ready is not None and not lane.ready.done()]
+
+    def add(self, asked: Asked) -> None:
+        """Queue a request; `pump` sends it."""
+        self._lanes.setdefault(id(asked.engine), _Lane(asked.engine)).queue.append(asked)
+
+    def pump(self) -> None:
+        """Send what there is room for, engine by engine."""
+        waiting = [lane for lane in self._lanes.values() if lane.queue]
+        while waiting:
+            for lane in list(waiting):
+                if self.in_flight < self._width and self._is_ready(lane) and self._has_turn(lane):
+                    self._send_next(lane)
+                else:
+                    waiting.remove(lane)
+                if not lane.queue and lane in waiting:
+                    waiting.remove(lane)
+
+    def _is_ready(self, lane: _Lane) -> bool:
+        """Whether the engine has started; starts it when it is first needed, and fails its queue when it can't."""
+        if lane.ready is None:
+            lane.ready = asyncio.get_running_loop().create_task(lane.engine.start())
+            lane.ready.add_done_callback(lambda _: self.pump())
+        if not lane.ready.done() or lane.ready.cancelled():
+            return False
+        error = lane.ready.exception()
+        while error is not None and lane.queue:
+            self._failed(lane.queue.popleft(), error)
+        return bool(lane.queue)
+
+    def _has_turn(self, lane: _Lane) -> bool:
+        device = lane.engine.device
+        if device is None:
+            return True
+        holder = self._turn.get(device)
+        if holder is None or holder is lane or not holder.has_work:
+            self._turn[device] = lane
+            return True
+        return False
+
+    def _send_next(self, lane: _Lane) -> None:
+        asked = lane.queue.popleft()
+        take = _sendable(asked)
+        if take < len(asked.indices):
+            lane.queue.appendleft(replace(asked, indices=asked.indices[take:]))
+        lane.in_flight += 1
+        self.in_flight += 1
+        task = asyncio.get_running_loop().create_task(self._send(lane, replace(asked, indices=asked.indices[:take])))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, lane: _Lane, asked: Asked) -> None:
+        try:
+            samples = await lane.engine.sample(asked.request, asked.indices)
+        except asyncio.CancelledError as error:
+            self._failed(asked, error)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises belongs to the bodies that wait
+            self._failed(asked, error)
+        else:
+            self._arrived(replace(asked, indices=asked.indices[: len(samples)]), samples)
+            if len(samples) < len(asked.indices):
+                lane.queue.appendleft(replace(asked, indices=asked.indices[len(samples) :]))
+        finally:
+            lane.in_flight -= 1
+            self.in_flight -= 1
+            asyncio.get_running_loop().call_soon(self.pump)
+
+    async def stop(self) -> None:
+        """Cancel what is in flight."""
+        for lane in self._lanes.values():
+            lane.queue.clear()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close_engines(self) -> None:
+        """Free every engine that was used."""
+        for lane in self._lanes.values():
+            if lane.ready is not None:
+                lane.ready.cancel()
+                await asyncio.gather(lane.ready, return_exceptions=True)
+        await asyncio.gather(*(lane.engine.close() for lane in self._lanes.values()), return_exceptions=True)
+
+
+def _sendable(asked: Asked) -> int:
+    """How many of the first indices fit in one request; a seeded request draws consecutive ones."""
+    most = min(len(asked.indices), max(1, asked.engine.choices_per_request(asked.request)))
+    if "seed" not in asked.request.sampling:
+        return most
+    first = asked.indices[0]
+    run = 1
+    while run < most and asked.indices[run] == first + run:
+        run += 1
+    return run
+
+
+def check_capabilities(engine: Engine, request: Request) -> None:
+    """Refuse what an engine can't do.
+
+    Raises:
+        CapabilityError: naming what is lacking and what there is.
+    """
+    wanted = {
+        Capability.LOGPROBS: request.logprobs is not None,
+        Capability.LOGLIKELIHOOD: request.kind == "loglikelihood",
+        Capability.SCHEMA: request.schema is not None,
+        Capability.TOOLS: request.tools is not None,
+        Capability.SEED: "seed" in request.sampling,
+    }
+    lacking = [name.value for name, is_wanted in wanted.items() if is_wanted and name not in engine.capabilities]
+    if lacking:
+        able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
+        raise CapabilityError(f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it.")

@@ -1,0 +1,90 @@
+"""What a test body's result means: one or several named scores."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import ScoreError
+from harness.records import Measure, Score
+
+METRIC = "score"
+"""The name of the metric of a body that returns a single score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One metric of one body: its value, and the unit of a measure (None for a score in [0, 1])."""
+
+    value: float
+    reason: str | None = None
+    unit: str | None = None
+    higher_is_better: bool = True
+
+
+PASS = Reading(1.0)
+
+
+def read_result(result: Any) -> dict[str, Reading]:
+    """The metrics in what a body returned.
+
+    None is 1 (the body got to its end), a bool or a number in [0, 1] is the score, a `Score` or `Measure` is itself,
+    a dict is several metrics.
+
+    Raises:
+        ScoreError: anything else, NaN, or a number outside [0, 1].
+
+    >>> read_result(None)["score"].value
+    1.0
+    >>> sorted(read_result({"exact": True, "f1": 0.5}))
+    ['exact', 'f1']
+    """
+    if isinstance(result, Mapping):
+        if not result:
+            raise ScoreError("The body returned an empty dict; return at least one metric, or nothing for a pass.")
+        for name in result:
+            if not isinstance(name, str) or not name:
+                raise ScoreError(f"The body returned a metric named {name!r}; names are texts.")
+        return {name: _reading(value, name) for name, value in result.items()}
+    return {METRIC: PASS if result is None else _reading(result, METRIC)}
+
+
+def _reading(value: Any, metric: str) -> Reading:
+    if isinstance(value, Reading):
+        return value
+    if isinstance(value, Measure):
+        if not isinstance(value.unit, str) or not value.unit:
+            raise ScoreError(f"{metric}: Measure(unit={value.unit!r}) has no unit; write what it counts, such as 's'.")
+        return Reading(_finite(value.value, metric), value.reason, value.unit, value.higher_is_better)
+    if isinstance(value, Score):
+        return Reading(_in_range(value.value, metric), value.reason)
+    return Reading(_in_range(value, metric))
+
+
+def _finite(value: Any, metric: str) -> float:
+    if isinstance(value, bool | numbers.Real) or type(value).__name__ == "bool_":
+        if math.isfinite(value):
+            return float(value)
+        raise ScoreError(f"{metric}: the body returned {value!r}, which is no score.")
+    raise ScoreError(
+        f"{metric}: the body returned {_short(value)}; return nothing, a bool, a number in [0, 1], "
+        "harness.Score, harness.Measure, or a dict of them."
+    )
+
+
+def _in_range(value: Any, metric: str) -> float:
+    number = _finite(value, metric)
+    if not 0 <= number <= 1:
+        raise ScoreError(
+            f"{metric}: the body returned {number:g}, which is outside [0, 1]. "
+            "Scale it, or return harness.Measure(value, unit) for an unbounded figure."
+        )
+    return number
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}… ({type(value).__name__})"
