@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from harness.records import CaseResult, Change, Report, Verdict
 from harness.reporting.figures import count, digits, figure
@@ -141,17 +141,17 @@ def _answer(text: str | None, width: int, encoding: str) -> str:
     return "no answer" if text is None else f'"{printable(text, width - 2, encoding=encoding)}"'
 
 
-def case_list(verdict: Verdict, most: int) -> str:
-    """The worst cases in words, for a failure's text; "" where none is worse."""
-    number, worst = worst_cases(verdict, most)
+def case_list(verdict: Verdict, most: int, shown: Collection[str] = ()) -> list[str]:
+    """The worst cases in words, for a failure's text: how many, and those that are not shown elsewhere; [] for none."""
+    number, worst = worst_cases(verdict, most + len(shown))
     if not worst:
-        return ""
+        return []
     kind = "got worse" if verdict.baseline is not None else "were not always right"
     if verdict.baseline is None and verdict.unit is not None:
-        kind = "were measured"
-    told = ", ".join(_case(case, verdict.unit) for case in worst)
-    more = ", …" if number > len(worst) else ""
-    return f"{count(number)} of {count(len(verdict.cases))} {kind}: {told}{more}"
+        kind = "were measured, the worst"
+    told = [_case(case, verdict.unit) for case in worst if case.id not in shown][:most]
+    more = ["…"] if number > len(told) + len(shown) and told else []
+    return [f"{count(number)} of {count(len(verdict.cases))} {kind}" + (":" if told or shown else ""), *told, *more]
 
 
 def _case(case: CaseResult, unit: str | None) -> str:

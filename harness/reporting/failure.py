@@ -8,11 +8,12 @@ from harness.records import Change, Verdict, VerdictKind, VersionRef
 from harness.reporting.cases import case_list, excerpts, move
 from harness.reporting.figures import digits, figure, plural
 from harness.reporting.names import display_names
-from harness.reporting.table import error_messages, row
-from harness.reporting.text import printable, wrap
+from harness.reporting.table import Row, row
+from harness.reporting.text import flow, printable, wrap
 
 _WIDTH = 80
 _LABEL_CELLS = 14
+_ROOM = _WIDTH - _LABEL_CELLS
 _MOST_CASES = 5
 _MOST_ANSWERS = 3
 
@@ -42,12 +43,14 @@ def failure_text(
         ("difference", f"{figures.difference}, margin {margin}{default}" if figures.difference else ""),
         ("required", f"{figures.required}, margin {margin}{default}" if figures.required else ""),
         ("measured", f"{plural(verdict.n_cases, 'case')}, {plural(verdict.n_samples, 'sample')}{_left_out(verdict)}"),
-        ("cases", case_list(verdict, _MOST_CASES)),
-        *_error_facts(verdict),
+        *_error_facts(figures),
     ]
     for label, text in facts:
-        lines += _fact(label, text) if text else []
-    for change in [change for change in changes if _is_of(change, verdict)][:_MOST_ANSWERS]:
+        lines += _fact(label, wrap(text, _ROOM)) if text else []
+    seen = [change for change in changes if _is_of(change, verdict)][:_MOST_ANSWERS]
+    cases = case_list(verdict, _MOST_CASES, [change.case_id for change in seen])
+    lines += _fact("cases", flow(cases, _ROOM)) if cases else []
+    for change in seen:
         lines += _answers(change, verdict.unit)
     return "\n".join(lines)
 
@@ -57,26 +60,27 @@ def _left_out(verdict: Verdict) -> str:
     return skipped + (f", {plural(verdict.n_truncated, 'answer')} cut at max_tokens" if verdict.n_truncated else "")
 
 
-def _error_facts(verdict: Verdict) -> list[tuple[str, str]]:
-    facts = [("error", message) for message in error_messages(verdict)]
-    if verdict.verdict is VerdictKind.ERROR:
-        facts.append(("next", "mend what the error says and run again; every sample that did complete is kept"))
+def _error_facts(row: Row) -> list[tuple[str, str]]:
+    facts = [("error", message) for message in row.errors]
+    if row.verdict.verdict is VerdictKind.ERROR:
+        facts.append(("next", "mend the error above and run again: completed samples are kept"))
     return facts
 
 
 def _is_of(change: Change, verdict: Verdict) -> bool:
-    return (change.evaluation_id, change.metric) == (verdict.id, verdict.metric)
+    return (
+        (change.evaluation_id, change.metric) == (verdict.id, verdict.metric)
+        and change.baseline_answer is not None
+        and change.candidate_answer is not None
+    )
 
 
 def _answers(change: Change, unit: str | None) -> list[str]:
-    if change.baseline_answer is None or change.candidate_answer is None:
-        return []
-    before, after = excerpts(change.baseline_answer, change.candidate_answer, _WIDTH - _LABEL_CELLS, "utf-8")
+    before, after = excerpts(change.baseline_answer or "", change.candidate_answer or "", _ROOM, "utf-8")
     title = f"{printable(change.case_id, 40)}   {move(change.baseline, change.candidate, change.n, unit)}"
-    return [f"  {title}", *_fact("  baseline", before), *_fact("  candidate", after)]
+    return [*_fact("", [title]), *_fact("  baseline", [before]), *_fact("  candidate", [after])]
 
 
-def _fact(label: str, text: str) -> list[str]:
-    start = f"  {label:<{_LABEL_CELLS - 2}}"
-    first, *rest = wrap(text, _WIDTH - _LABEL_CELLS)
-    return [start + first, *(" " * _LABEL_CELLS + line for line in rest)]
+def _fact(label: str, texts: list[str]) -> list[str]:
+    first, *rest = texts
+    return [f"  {label:<{_LABEL_CELLS - 2}}{first}", *(" " * _LABEL_CELLS + text for text in rest)]

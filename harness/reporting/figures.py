@@ -75,13 +75,13 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def duration(seconds: float) -> str:
-    """Seconds for a reader.
+def duration(seconds: float, *, whole: bool = False) -> str:
+    """Seconds for a reader; `whole` leaves out tenths.
 
     >>> duration(0.31), duration(41.2), duration(200), duration(7300)
     ('0.3 s', '41 s', '3 min 20 s', '2 h 1 min')
     """
-    if seconds < 9.95:
+    if seconds < 9.95 and not whole:
         return f"{seconds:.1f} s"
     if seconds < 119.5:
         return f"{seconds:.0f} s"

@@ -17,6 +17,7 @@ _LOG_FIRST_S = 5.0
 _LOG_EVERY_S = 15.0
 _WINDOW_S = 30.0
 _STALLED_S = 15.0
+_NARROW = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Progress:
         if self._silent or now < self._next_s:
             return
         self._next_s = now + (_EVERY_S if self._is_terminal else _LOG_EVERY_S)
-        pieces = _pieces(state, self._rate, now)
+        pieces = _pieces(state, self._rate, now, short=self._is_terminal and self._width < _NARROW)
         if self._is_terminal:
             line = _fit(pieces, self._width - 1, self._encoding)
             blank = " " * max(0, self._shown_cells - cells(line))
@@ -134,12 +135,14 @@ class _Rate:
         return 0.0 if self._changed_s is None else now - self._changed_s
 
 
-def _pieces(state: ProgressState, rate: _Rate, now: float) -> list[str]:
+def _pieces(state: ProgressState, rate: _Rate, now: float, *, short: bool) -> list[str]:
     """What to say, the most important first."""
     share = f" ({100 * state.done // state.total}%)" if state.total else ""
     sampled = f"{count(state.done)} of {count(state.total)} samples{share}"
+    if short:
+        sampled = f"{count(state.done)}/{count(state.total)}{share}"
     decided = f"{count(state.evaluations_done)} of {count(state.evaluations_total)} decided"
-    elapsed = duration(state.elapsed_s)
+    elapsed = duration(state.elapsed_s, whole=True)
     if state.phase:
         pieces = [f"{state.phase}, {elapsed}"]
         return [*pieces, sampled, decided] if state.done else pieces
@@ -147,9 +150,9 @@ def _pieces(state: ProgressState, rate: _Rate, now: float) -> list[str]:
     per_second = rate.per_second
     idle_s = rate.idle_s(now)
     if idle_s >= _STALLED_S and state.in_flight:
-        pieces.append(f"no answer for {duration(idle_s)}")
+        pieces.append(f"no answer for {duration(idle_s, whole=True)}")
     elif per_second:
-        pieces += [_per_second(per_second), time_left((state.total - state.done) / per_second)]
+        pieces += [time_left((state.total - state.done) / per_second), _per_second(per_second)]
     if state.evaluations_total:
         pieces.append(decided)
     pieces.append(elapsed)

@@ -165,16 +165,15 @@ def _plain_record(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "item"):  # a scalar of numpy
+        value = value.item()
     if value is None or isinstance(value, bool | int):
         return value
-    if isinstance(value, str):
-        return _text(str(value))
+    if isinstance(value, float):
+        return _number(value)
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
-    if dataclasses.is_dataclass(value):
-        return _plain_record(value)
-    number = _number(value)
-    return int(number) if number is not None and not isinstance(value, float) and number.is_integer() else number
+    return _plain_record(value) if dataclasses.is_dataclass(value) else _text(value)
 
 
 def _number(value: float | None) -> float | None:
@@ -182,7 +181,7 @@ def _number(value: float | None) -> float | None:
 
 
 def _text(text: str) -> str:
-    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
+    return str(text) if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def _write(document: Mapping[str, Any], stream: TextIO) -> None:
@@ -216,7 +215,10 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
         candidate=_optional(Estimate, entry["candidate"]),
         baseline=_optional(Estimate, entry["baseline"]),
         difference=_optional(Difference, entry["difference"]),
-        cases=tuple(CaseResult(**_known(CaseResult, case)) for case in entry["cases"]),
+        cases=tuple(
+            CaseResult(case["id"], case["n"], case["candidate"], case["baseline"], case["state"])
+            for case in entry["cases"]
+        ),
         checks=tuple(_check(check) for check in entry.get("checks", ())),
         errors=tuple(entry.get("errors", ())),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
@@ -22,8 +22,7 @@ MARKS = {
 }
 _MOST_NAME_CELLS = 200
 _MOST_ERRORS = 3
-_MOST_ERROR_CELLS = 600
-_LEAST_WHY_CELLS = 28
+_MOST_ERROR_CELLS = 400
 _GAP = "   "
 
 
@@ -38,6 +37,7 @@ class Row:
     difference: str
     required: str
     why: str
+    errors: tuple[str, ...]
 
     @property
     def status(self) -> str:
@@ -65,6 +65,7 @@ def row(verdict: Verdict, name: str, encoding: str) -> Row:
         difference="" if difference is None else _difference(difference, places) + unit,
         required="" if verdict.threshold is None else figure(verdict.threshold, places) + unit,
         why=printable(verdict.reason, encoding=encoding),
+        errors=_error_messages(verdict, encoding),
     )
 
 
@@ -77,27 +78,31 @@ def shown_difference(verdict: Verdict) -> Difference | None:
 
 
 def table(shown: Sequence[Row], width: int) -> list[str]:
-    """The rows as lines, each row on one line if the longest of them allows it, else all folded."""
+    """The rows as lines, the figures of each on one line if the longest row allows it, else all folded.
+
+    A reason that does not fit behind the figures follows on a line of its own.
+    """
     columns = {
         "evaluation": [row.name for row in shown],
         "candidate": [row.candidate for row in shown],
         "baseline": [row.baseline for row in shown],
         "difference": [row.difference for row in shown],
         "required": [row.required for row in shown],
-        "why": [row.why for row in shown],
     }
     columns = {title: texts for title, texts in columns.items() if any(texts)}
     sizes = {title: max(cells(text) for text in (title, *texts)) for title, texts in columns.items()}
-    room = width - INDENT - sum(size + len(_GAP) for title, size in sizes.items() if title != "why")
-    if room < min(sizes.get("why", -len(_GAP)), _LEAST_WHY_CELLS):
+    room = width - INDENT - sum(size + len(_GAP) for size in sizes.values())
+    if room < -len(_GAP):
         return [line for row in shown for line in _folded(row, width)]
-    sizes["why"] = 0
-    lines = [_line("  verdict", columns, sizes)]
+    behind = [row.why if cells(row.why) <= room else "" for row in shown]
+    lines = [_line("  verdict", list(columns), list(sizes.values()), "why" if any(behind) else "")]
     for position, row in enumerate(shown):
-        texts = {title: texts[position] for title, texts in columns.items()}
-        first, *rest = wrap(texts.get("why", ""), max(1, room))
-        lines.append(_line(f"  {row.status}", {**texts, "why": first}, sizes))
-        lines += [" " * (width - room) + line for line in rest]
+        texts = [texts[position] for texts in columns.values()]
+        lines.append(_line(f"  {row.status}", texts, list(sizes.values()), behind[position]))
+        if not any(texts[1:]) and cells(row.why) <= width - INDENT - sizes["evaluation"] - len(_GAP):
+            lines[-1] = _line(f"  {row.status}", texts[:1], [sizes["evaluation"]], row.why)
+        elif not behind[position]:
+            lines += [" " * INDENT + line for line in wrap(row.why, width - INDENT) if line]
         lines += _errors(row, width, INDENT)
     return lines
 
@@ -114,9 +119,8 @@ def greens(report: Report, hidden: Sequence[Row], width: int) -> list[str]:
     return wrap(f"{'    passed':<{INDENT if width >= NARROW else 11}}{what}{note}", width)
 
 
-def _line(status: str, texts: Mapping[str, str | Sequence[str]], sizes: Mapping[str, int]) -> str:
-    """One line of the table; the title line where `texts` are whole columns."""
-    shown = (pad(text if isinstance(text, str) else title, sizes[title]) for title, text in texts.items())
+def _line(status: str, texts: Sequence[str], sizes: Sequence[int], why: str) -> str:
+    shown = [*map(pad, texts, sizes), why]
     return (f"{status:<{INDENT}}" + _GAP.join(shown)).rstrip()
 
 
@@ -177,14 +181,16 @@ def _named(name: str, text: str) -> str:
 def _errors(row: Row, width: int, indent: int) -> list[str]:
     """The first messages, each with its own bullet."""
     lines = []
-    for message in error_messages(row.verdict):
+    for message in row.errors:
         first, *rest = wrap(message, width - indent - 2)
         lines += [" " * indent + "- " + first, *(" " * (indent + 2) + line for line in rest)]
     return lines
 
 
-def error_messages(verdict: Verdict) -> list[str]:
+def _error_messages(verdict: Verdict, encoding: str) -> tuple[str, ...]:
     """The first three error messages, and how many more there are."""
-    messages = [printable(text, _MOST_ERROR_CELLS) for text in verdict.errors[:_MOST_ERRORS]]
+    messages = [
+        printable(text, _MOST_ERROR_CELLS, cut="middle", encoding=encoding) for text in verdict.errors[:_MOST_ERRORS]
+    ]
     hidden = len(verdict.errors) - len(messages)
-    return [*messages, f"and {plural(hidden, 'more message')} in report.json"] if hidden else messages
+    return (*messages, *([f"and {plural(hidden, 'more message')} in report.json"] if hidden else []))

@@ -10,6 +10,7 @@ _VISIBLE = {"\n": "⏎", "\r": "\\r", "\u2028": "⏎", "\u2029": "⏎", "\t": "�
 _VISIBLE_ASCII = {"⏎": "\\n", "⇥": "\\t", "…": "...", "·": "-", "×": "x"}
 _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they show nothing by themselves
 _MOST_CHARACTERS_PER_CELL = 4
+_MOST_MARKS = 4
 
 
 def printable(
@@ -29,8 +30,10 @@ def printable(
     >>> printable("The capital of the country is Lima.", 24)
     'The capital of the…(+17)'
     >>> printable("The capital of the country is Lima.", 24, cut="middle")
-    'The capital…(+15)…is Lima.'
+    'The capital…(+18)… Lima.'
     """
+    if (width is None or len(text) <= width) and text.isascii() and text.isprintable():
+        return text
     if width is None:
         return "".join(_shown(text, encoding))
     most = max(1, width) * _MOST_CHARACTERS_PER_CELL
@@ -38,8 +41,7 @@ def printable(
         whole = "".join(_shown(text, encoding))
         if cells(whole) <= width:
             return whole
-    ellipsis = symbol("…", encoding)
-    return _cut(text, width, ellipsis, "end" if width < 24 else cut, encoding)
+    return _cut(text, width, "end" if width < 24 else cut, encoding)
 
 
 def symbol(character: str, encoding: str) -> str:
@@ -97,22 +99,27 @@ def flow(pieces: Iterable[str], width: int, gap: str = "   ") -> list[str]:
 
 
 def _shown(text: str, encoding: str) -> Iterator[str]:
-    if text.isascii() and text.isprintable():
-        yield text
-        return
+    """Each character as it is shown; a mark that stands on nothing, or on a heap of others, is written out."""
+    marks = _MOST_MARKS
     for character in text:
-        yield _shown_character(character, encoding)
+        if " " <= character <= "~":
+            marks = 0
+            yield character
+            continue
+        is_mark = character in _JOINERS or unicodedata.category(character) in ("Mn", "Me")
+        marks = marks + 1 if is_mark else 0
+        yield _written_out(character) if marks > _MOST_MARKS else _shown_character(character, encoding)
 
 
 def _shown_character(character: str, encoding: str) -> str:
-    if " " <= character <= "~":
-        return character
     shown = _VISIBLE.get(character, character)
     harmless = shown.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs"
     if harmless and _encodable(shown, encoding):
         return shown
-    if character in _VISIBLE:
-        return symbol(shown, encoding)
+    return symbol(shown, encoding) if character in _VISIBLE else _written_out(character)
+
+
+def _written_out(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
@@ -125,33 +132,40 @@ def _encodable(text: str, encoding: str) -> bool:
     return True
 
 
-def _cut(text: str, width: int, ellipsis: str, where: Literal["end", "middle"], encoding: str) -> str:
+def _cut(text: str, width: int, where: Literal["end", "middle"], encoding: str) -> str:
     """The first part of a text, and the last where cut in the middle, around the number of characters left out."""
+    ellipsis = symbol("…", encoding)
     notice = f"{ellipsis}(+{len(text):,})" + (ellipsis if where == "middle" else "")
     room = width - cells(notice)
     if room < 4:
-        kept = _prefix(text, max(0, width - cells(ellipsis)), encoding)
-        return "".join(_shown(kept, encoding)) + ellipsis[: max(0, width)]
-    last = (
-        "" if where == "end" else _prefix(text[: -room * _MOST_CHARACTERS_PER_CELL : -1], room * 2 // 5, encoding)[::-1]
-    )
-    last_shown = "".join(_shown(last, encoding))
-    first = _prefix(text, room - cells(last_shown), encoding)
-    missing = f"(+{len(text) - len(first) - len(last):,})"
-    shown = "".join(_shown(first, encoding)) + ellipsis + missing
-    return shown + ellipsis + last_shown if where == "middle" else shown
+        return "".join(_first(text, max(0, width - cells(ellipsis)), encoding)) + ellipsis[: max(0, width)]
+    last = [] if where == "end" else _last(text, room * 2 // 5, encoding)
+    first = _first(text, room - sum(map(cells, last)), encoding)
+    shown = f"{''.join(first)}{ellipsis}(+{len(text) - len(first) - len(last):,})"
+    return f"{shown}{ellipsis}{''.join(last)}" if where == "middle" else shown
 
 
-def _prefix(text: str, width: int, encoding: str) -> str:
-    """As much of the start of a text as fits into `width` cells once made printable."""
-    taken = 0
+def _first(text: str, width: int, encoding: str) -> list[str]:
+    """As many characters of the start as fit into `width` cells once made printable."""
+    kept: list[str] = []
     used = 0
-    for character in text[: width * _MOST_CHARACTERS_PER_CELL]:
-        used += cells(_shown_character(character, encoding))
+    for shown in _shown(text[: width * _MOST_CHARACTERS_PER_CELL], encoding):
+        used += cells(shown)
         if used > width:
             break
-        taken += 1
-    return text[:taken]
+        kept.append(shown)
+    return kept
+
+
+def _last(text: str, width: int, encoding: str) -> list[str]:
+    """As many characters of the end as fit."""
+    kept = list(_shown(text[-width * _MOST_CHARACTERS_PER_CELL :], encoding)) if width else []
+    used = sum(map(cells, kept))
+    dropped = 0
+    while used > width:
+        used -= cells(kept[dropped])
+        dropped += 1
+    return kept[dropped:]
 
 
 def _chop(text: str, width: int) -> list[str]:

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import replace
+
+import example_reports as examples
+import jsonschema
+import pytest
+
+from harness.errors import SettingsError
+from harness.records import Usage
+from harness.reporting.report_json import from_json, prepare_folder, read_report, schema, to_json, write_report
+
+TOP_KEYS = {
+    "schema_version", "run_id", "created", "exit_code", "verdict", "confidence_level", "candidate", "baseline", "usage",
+    "evaluations",
+}  # fmt: skip
+USAGE_KEYS = {"model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s"}
+EVALUATION_KEYS = {
+    "id", "metric", "requirement", "verdict", "reason", "threshold", "margin", "n_cases", "n_samples", "candidate",
+    "baseline", "difference", "samples_needed", "labels_needed", "cases",
+}  # fmt: skip
+ESTIMATE_KEYS = {"value", "standard_error", "low", "high", "method"}
+
+
+def test_the_keys_are_those_that_were_promised():
+    document = to_json(examples.red())
+    evaluation = document["evaluations"][-1]
+    assert set(document) >= TOP_KEYS
+    assert set(document) - TOP_KEYS == {"changes"}
+    assert set(document["usage"]) == USAGE_KEYS
+    assert set(document["candidate"]) == {"name", "fingerprint"}
+    assert set(evaluation) >= EVALUATION_KEYS
+    assert set(evaluation["candidate"]) == ESTIMATE_KEYS
+    assert set(evaluation["difference"]) == ESTIMATE_KEYS | {"p_value"}
+    assert set(evaluation["cases"][0]) == {"id", "n", "candidate", "baseline", "state"}
+    assert [case["state"] for case in evaluation["cases"]] == ["broken", "flaky", "flaky", "stable"]
+
+
+@pytest.mark.parametrize("make", examples.ALL)
+def test_every_report_follows_the_published_schema(make, tmp_path):
+    jsonschema.Draft202012Validator.check_schema(schema())
+    document = json.loads(write_report(make(), tmp_path).read_text(encoding="ascii"))
+    jsonschema.Draft202012Validator(schema()).validate(document)
+
+
+@pytest.mark.parametrize("make", [make for make in examples.ALL if make is not examples.hostile])
+def test_what_was_written_reads_back_equal(make, tmp_path):
+    assert read_report(write_report(make(), tmp_path)) == make()
+
+
+def test_reading_a_folder_reads_the_report_in_it(tmp_path):
+    write_report(examples.green(), tmp_path)
+    assert read_report(tmp_path) == examples.green()
+
+
+def test_hostile_text_comes_back_with_lone_surrogates_replaced(tmp_path):
+    report = read_report(write_report(examples.hostile(), tmp_path))
+    assert report.candidate.name == examples.HOSTILE.replace("\ud800", "\ufffd")
+    assert report.changes[0].candidate_answer == (examples.HOSTILE * 10_000).replace("\ud800", "\ufffd")
+
+
+def test_the_file_is_ascii_with_a_line_for_each_evaluation(tmp_path):
+    text = write_report(examples.hostile(), tmp_path).read_bytes().decode("ascii")
+    assert "\\ud800" not in text
+    lines = write_report(examples.red(), tmp_path).read_text().splitlines()
+    assert sum(line.startswith('    {"id": "suites/') for line in lines) == 50
+
+
+def test_a_number_that_is_not_finite_is_null_and_reads_back_as_nan():
+    verdict = examples.verdict()
+    estimate = replace(verdict.candidate, standard_error=math.nan, low=-math.inf, high=math.inf)
+    document = to_json(examples.report(replace(verdict, candidate=estimate)))
+    written = document["evaluations"][0]["candidate"]
+    assert (written["standard_error"], written["low"], written["high"]) == (None, None, None)
+    json.dumps(document, allow_nan=False)
+    assert math.isnan(from_json(document).evaluations[0].candidate.low)
+
+
+def test_numbers_of_numpy_become_plain_numbers():
+    np = pytest.importorskip("numpy")
+    usage = Usage(np.int64(3), np.int32(0), 0, 0, 0, np.float32(1.5))
+    verdict = replace(
+        examples.verdict(), n_cases=np.int64(7), margin=np.float64(0.05), margin_is_default=np.bool_(True)
+    )
+    document = to_json(examples.report(verdict, usage=usage))
+    assert json.loads(json.dumps(document["usage"]))["model_calls"] == 3
+    assert (document["usage"]["wall_s"], document["evaluations"][0]["n_cases"]) == (1.5, 7)
+    assert document["evaluations"][0]["margin_is_default"] is True
+
+
+def test_keys_of_a_later_minor_version_are_left_aside():
+    document = {**to_json(examples.green()), "new_key": 1}
+    document["evaluations"][0]["another"] = 2
+    assert from_json(document) == examples.green()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema_version": 2}, "schema_version 2; this Steelyard reads up to 1"),
+        ({"schema_version": None}, "no report of Steelyard"),
+        ({"verdict": "fine"}, "'fine' is not a valid VerdictKind"),
+        ({"evaluations": None}, "can't be read"),
+        ({"candidate": {"name": "a"}}, "lacks the key 'fingerprint'"),
+    ],
+)
+def test_a_report_that_is_none_is_refused_with_the_reason(change, message):
+    with pytest.raises(SettingsError, match=message):
+        from_json({**to_json(examples.green()), **change})
+
+
+def test_a_file_that_is_not_json_is_named(tmp_path):
+    path = tmp_path / "report.json"
+    with pytest.raises(SettingsError, match=r"report\.json can't be read: No such file"):
+        read_report(path)
+    path.write_text('{"schema_version": 1,')
+    with pytest.raises(SettingsError, match=r"report\.json is not valid JSON: .*line 1"):
+        read_report(path)
+
+
+def test_a_report_folder_that_is_a_file_is_refused(tmp_path):
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    with pytest.raises(SettingsError, match=r"taken is a file.*--report-dir"):
+        prepare_folder(taken)
+    with pytest.raises(SettingsError, match=r"deeper can't be made: .*taken is a file"):
+        write_report(examples.green(), taken / "deeper")
+
+
+def test_a_report_file_that_is_a_folder_is_refused_and_nothing_is_left(tmp_path):
+    (tmp_path / "report.json").mkdir()
+    with pytest.raises(SettingsError, match=r"report\.json can't be written: Is a directory"):
+        write_report(examples.green(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_report_folder_that_the_system_refuses_is_refused_with_its_reason(tmp_path):
+    with pytest.raises(SettingsError, match="File name too long"):
+        prepare_folder(tmp_path / ("x" * 300))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_report_folder_without_permission_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(SettingsError, match="can't be written"):
+        prepare_folder(tmp_path)
+
+
+def test_a_report_replaces_the_one_before_and_leaves_no_other_file(tmp_path):
+    write_report(examples.red(), tmp_path)
+    write_report(examples.green(), tmp_path)
+    assert read_report(tmp_path) == examples.green()
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_report_that_fails_half_way_leaves_the_one_before(tmp_path):
+    write_report(examples.green(), tmp_path)
+    bad = replace(examples.red(), run_id=object())
+    with pytest.raises(AttributeError):
+        write_report(bad, tmp_path)
+    assert read_report(tmp_path) == examples.green()
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
