@@ -1,0 +1,86 @@
+"""How much more would decide what is open."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.decisions.hypotheses import Hypothesis
+from harness.statistics.arrays import FloatArray, case_means
+
+#: Quantile of the normal for power 0.8: drawn anew, a difference as large as the one seen is decided 4 times in 5.
+_POWER = 0.8416212335729143
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """More cases at the present samples each, or more samples for each case; `samples` is the candidate's total."""
+
+    samples: int
+    cases: int | None
+    samples_per_case: int | None
+
+
+def needed(hypothesis: Hypothesis, lower: float, upper: float) -> Needed | None:
+    """What would decide an open comparison if the difference stays as it is; None where nothing seen so far tells.
+
+    Half-widths shrink with the root of the number of units, and with that number itself where no case differs. If the
+    spread comes mostly from the samples within a case, and drawing more of them can shrink it enough, then samples are
+    asked for, else cases.
+
+    Args:
+        hypothesis: an inconclusive comparison.
+        lower, upper: its bounds, less than 0 being worse.
+    """
+    contrast, observed = hypothesis.contrast, hypothesis.observed
+    if contrast is None or not (math.isfinite(lower) and math.isfinite(upper)):
+        return None
+    value, error, margin = contrast.value, contrast.standard_error, observed.margin
+    to_pass = (value + margin) / (value - lower + _POWER * error) if value > -margin else 0.0
+    to_red = -value / (upper - value + _POWER * error) if value < 0 else 0.0
+    shrink = max(to_pass, to_red)
+    if shrink <= 0:
+        return None
+    factor = max(1.0, shrink**-1 if error == 0 else shrink**-2)
+    n_samples = int((~np.isnan(observed.candidate)).sum())
+    if observed.by_samples:
+        extra = _at_least_one((factor - 1) * n_samples)
+        return Needed(extra, None, extra)
+    per_case = n_samples / max(1, int(observed.scored.sum()))
+    within = _share_within(hypothesis)
+    room = 1 / factor - (1 - within)
+    if within > 0.5 and room > 0.2 / factor:
+        extra = _at_least_one(per_case * (within / room - 1))
+        return Needed(extra * hypothesis.n_cases, None, extra)
+    extra = _at_least_one((factor - 1) * hypothesis.n_cases)
+    return Needed(_at_least_one(extra * per_case), extra, None)
+
+
+def _at_least_one(number: float) -> int:
+    return max(1, math.ceil(number - 1e-9))
+
+
+def _share_within(hypothesis: Hypothesis) -> float:
+    """The share of the variance between case values that comes from the samples within cases, 0 to 1."""
+    observed = hypothesis.observed
+    scored = observed.scored
+    candidate = observed.candidate[scored]
+    values, noise = case_means(candidate), _noise(candidate)
+    if hypothesis.against == "baseline" and observed.baseline is not None:
+        baseline = observed.baseline[scored]
+        values, noise = values - case_means(baseline), noise + _noise(baseline)
+    both = ~(np.isnan(values) | np.isnan(noise))
+    if both.sum() < 2:
+        return 0.0
+    total = float(values[both].var(ddof=1))
+    return min(1.0, float(noise[both].mean()) / total) if total > 0 else 0.0
+
+
+def _noise(scores: FloatArray) -> FloatArray:
+    """Variance of each case's mean from its samples, (n_cases,); NaN for a case with fewer than two."""
+    counts = (~np.isnan(scores)).sum(axis=1).astype(np.float64)
+    residuals = np.nan_to_num(scores - case_means(scores)[:, np.newaxis])
+    squares: FloatArray = (residuals**2).sum(axis=1)
+    return np.where(counts > 1, squares / np.maximum(counts * (counts - 1), 1), np.nan)

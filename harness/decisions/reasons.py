@@ -1,0 +1,117 @@
+"""The reason of a verdict in plain words."""
+
+from __future__ import annotations
+
+import math
+
+from harness.decisions.hypotheses import Hypothesis
+from harness.decisions.needed import Needed
+from harness.records import Check, VerdictKind
+
+
+def passed(hypothesis: Hypothesis, upper: float) -> str:
+    """What a pass proves, and whether the candidate is proven to be lower for all that."""
+    observed = hypothesis.observed
+    sign = 1 if observed.higher_is_better else -1
+    if hypothesis.against == "threshold" and observed.threshold is not None:
+        side = "above" if sign > 0 else "below"
+        bound = observed.threshold - sign * observed.margin
+        text = f"required {figure(observed.threshold, observed.unit)}, proven {side} {figure(bound, observed.unit)}"
+    elif observed.margin == 0:
+        text = "better"
+    else:
+        text = f"no worse by more than {figure(observed.margin, observed.unit)}"
+    return f"{text}; {_worse(hypothesis)}, within margin" if upper < 0 else text
+
+
+def red(hypothesis: Hypothesis, upper: float) -> str:
+    """How a failed or regressed evaluation is worse."""
+    observed = hypothesis.observed
+    if hypothesis.against == "threshold" and observed.threshold is not None:
+        side = "below" if observed.higher_is_better else "above"
+        return f"{side} {figure(observed.threshold, observed.unit)}"
+    by = f"by more than {figure(observed.margin, observed.unit)}"
+    return f"{_worse(hypothesis)} {by}" if upper < -observed.margin else f"{_worse(hypothesis)}, perhaps {by}"
+
+
+def inconclusive(hypothesis: Hypothesis, lower: float, more: Needed | None) -> str:
+    """How much worse the candidate could still be, and what would decide it."""
+    observed = hypothesis.observed
+    if hypothesis.contrast is None:
+        return no_scores(hypothesis)
+    if not math.isfinite(lower):
+        return "no spread to judge by: the values are all equal or single; draw more, or assert the figure in the body"
+    if hypothesis.against == "threshold" and observed.threshold is not None:
+        sign = 1 if observed.higher_is_better else -1
+        reach = figure(observed.threshold + sign * lower, observed.unit, apart_from=observed.threshold)
+        text = f"could be as {'low' if sign > 0 else 'high'} as {reach}"
+    elif lower >= 0:
+        text = "not proven to be better"
+    else:
+        text = f"could be {_worse(hypothesis)} by up to {figure(-lower, observed.unit, apart_from=observed.margin)}"
+    return text if more is None else f"{text}; {more_in_words(more)} would decide it"
+
+
+def no_scores(hypothesis: Hypothesis) -> str:
+    """Why there is nothing to compare."""
+    if not hypothesis.observed.scored.any():
+        return nothing_scored(hypothesis.observed.n_skipped)
+    return "no case has a score of both versions"
+
+
+def nothing_scored(n_skipped: int) -> str:
+    """Why an evaluation has no score at all."""
+    return "every case was skipped" if n_skipped else "no case has a score"
+
+
+def more_in_words(more: Needed) -> str:
+    """About so many more cases, samples for each case, or samples."""
+    if more.cases is not None:
+        return f"about {more.cases:,} more {_plural('case', more.cases)}"
+    if more.samples_per_case == more.samples:
+        return f"about {more.samples:,} more {_plural('sample', more.samples)}"
+    count = more.samples_per_case or 0
+    return f"about {count:,} more {_plural('sample', count)} a case"
+
+
+def errors(messages: tuple[str, ...]) -> str:
+    """The first error, and how many others there are."""
+    if len(messages) == 1:
+        return messages[0]
+    return f"{messages[0]} (and {len(messages) - 1:,} more {_plural('error', len(messages) - 1)})"
+
+
+def summed_up(checks: tuple[Check, ...], worst: VerdictKind) -> str:
+    """The reasons of the comparisons that gave the verdict; of two open ones, the one that needs more."""
+    given = [check for check in checks if check.verdict is worst]
+    if worst is VerdictKind.INCONCLUSIVE:
+        given = [max(given, key=lambda check: math.inf if check.samples_needed is None else check.samples_needed)]
+    return "; ".join(check.reason for check in given)
+
+
+def figure(value: float, unit: str | None = None, *, apart_from: float | None = None) -> str:
+    """A figure with two decimals, more where it would read like another one or like 0.
+
+    >>> figure(0.9), figure(0.0504, apart_from=0.05), figure(0.004), figure(12.345, "s")
+    ('0.90', '0.0504', '0.004', '12.35 s')
+    """
+    places = 2
+    while places < 6 and _misleads(value, places, apart_from):
+        places += 1
+    text = f"{value:,.{places}f}"
+    return f"{text} {unit}" if unit else text
+
+
+def _misleads(value: float, places: int, apart_from: float | None) -> bool:
+    """Whether the rounded figure shows 0, or the other figure, for something else."""
+    rounded = round(value, places)
+    reads_as_zero = rounded == 0 and value != 0
+    return reads_as_zero or (apart_from is not None and value != apart_from and rounded == round(apart_from, places))
+
+
+def _worse(hypothesis: Hypothesis) -> str:
+    return "lower" if hypothesis.observed.higher_is_better else "higher"
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"

@@ -1,0 +1,156 @@
+"""The rule of every gate: scores in, verdicts out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from harness.decisions import reasons
+from harness.decisions.cases import case_results
+from harness.decisions.hypotheses import Hypothesis, estimate, hypotheses, natural
+from harness.decisions.needed import needed
+from harness.decisions.observed import Observed
+from harness.records import Check, Difference, Verdict, VerdictKind
+from harness.statistics.arrays import check_confidence
+from harness.statistics.multiplicity import holm_levels
+
+
+def decide(observed: Sequence[Observed], confidence_level: float, share: float = 1.0) -> tuple[Verdict, ...]:
+    """One verdict for each evaluation and metric of a fixed design.
+
+    Let L and U be bounds of candidate minus threshold or baseline, less than 0 being worse. L is the one-sided bound at
+    `confidence_level`; U the one at the level at which Holm's procedure judges this comparison among all those given.
+    L > -margin is `passed`; else U < 0 is `failed` (threshold) or `regressed` (baseline); else `inconclusive`.
+    A pass needs no correction: a green gate needs all of them (intersection-union).
+
+    Args:
+        observed: every evaluation of the run: red is corrected over all of them at once.
+        confidence_level: strictly between 0 and 1.
+        share: the share of the error rate that red may spend here, in (0, 1]; the rest is kept for other decisions of
+            the same run.
+
+    Returns:
+        The verdicts in the order given. `difference.low` and `.high` are the bounds that were used, in the natural
+        direction: candidate minus the other. Where lower is better, `high` is thus the bound that a pass rests on, and
+        `low` > 0 is red. `difference.p_value` is one-sided and not corrected. `n_samples` counts the candidate's
+        scores.
+
+    Raises:
+        ValueError: a level or share out of range, scores outside [0, 1] without a unit.
+    """
+    level = 1 - check_confidence(confidence_level)
+    if not 0 < share <= 1:
+        raise ValueError(f"share = {share!r} is not above 0 and at most 1.")
+    asked = [() if each.errors else hypotheses(each) for each in observed]
+    tested = [each for group in asked for each in group if each.contrast is not None]
+    levels = dict(zip(map(id, tested), _red_levels(tested, level * share), strict=True))
+    return tuple(
+        _verdict(each, tuple(_check(one, level, levels.get(id(one), 0.0), len(tested)) for one in group), level)
+        for each, group in zip(observed, asked, strict=True)
+    )
+
+
+def worst(kinds: Iterable[VerdictKind]) -> VerdictKind:
+    """The verdict that counts: error > failed > regressed > inconclusive > passed. Of none: passed."""
+    return max(kinds, key=lambda kind: kind.severity, default=VerdictKind.PASSED)
+
+
+def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
+    """The exit code of a gate: 0 passed, 1 red, 8 inconclusive.
+
+    Args:
+        kinds: the verdicts of the run.
+        inconclusive: "fail" gives 8 for an inconclusive gate, "warn" gives 0.
+    """
+    if inconclusive not in ("fail", "warn"):
+        raise ValueError(f"inconclusive = {inconclusive!r} is neither 'fail' nor 'warn'.")
+    verdict = worst(kinds)
+    if verdict.is_red:
+        return 1
+    return 8 if verdict is VerdictKind.INCONCLUSIVE and inconclusive == "fail" else 0
+
+
+def _red_levels(tested: Sequence[Hypothesis], level: float) -> list[float]:
+    """The level at which Holm's procedure judges each comparison."""
+    if not tested:
+        return []
+    p_values = [each.contrast.p_less for each in tested if each.contrast is not None]
+    levels: list[float] = holm_levels(np.asarray(p_values), level).tolist()
+    return levels
+
+
+def _check(hypothesis: Hypothesis, level: float, red_level: float, m: int) -> Check:
+    """The rule, applied to one comparison."""
+    contrast, observed = hypothesis.contrast, hypothesis.observed
+    if contrast is None:
+        nothing = Difference(math.nan, math.inf, -math.inf, math.inf, 1.0, "no scores to compare")
+        reason = reasons.no_scores(hypothesis)
+        return Check(hypothesis.against, VerdictKind.INCONCLUSIVE, reason, nothing)
+    lower, upper = contrast.lower(1 - level), contrast.upper(1 - red_level)
+    more = None
+    if lower > -observed.margin:
+        kind, reason = VerdictKind.PASSED, reasons.passed(hypothesis, upper)
+    elif upper < 0:
+        kind = VerdictKind.FAILED if hypothesis.against == "threshold" else VerdictKind.REGRESSED
+        reason = reasons.red(hypothesis, upper)
+    else:
+        kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, upper)
+        reason = reasons.inconclusive(hypothesis, lower, more)
+    method = _method(contrast.method, level, red_level, m, higher_is_better=observed.higher_is_better)
+    difference = natural(contrast, lower, upper, method, higher_is_better=observed.higher_is_better)
+    return Check(hypothesis.against, kind, reason, difference, more.samples if more else None)
+
+
+def _method(method: str, level: float, red_level: float, m: int, *, higher_is_better: bool) -> str:
+    """What the bounds are, with the level of each."""
+    holding, falling = ("lower", "upper") if higher_is_better else ("upper", "lower")
+    correction = f", Holm-corrected over {m:,} comparisons" if m > 1 else ""
+    return (
+        f"{method}; {holding} bound one-sided at {1 - level:.4g}, "
+        f"{falling} bound one-sided at {1 - red_level:.6g}{correction}"
+    )
+
+
+def _verdict(observed: Observed, checks: tuple[Check, ...], level: float) -> Verdict:
+    """The worse of the comparisons, with everything that led to it."""
+    kind, reason = _outcome(observed, checks)
+    by_name = {check.against: check.difference for check in checks}
+    open_samples = [check.samples_needed for check in checks if check.samples_needed is not None]
+    decided = kind is not VerdictKind.INCONCLUSIVE
+    return Verdict(
+        id=observed.id,
+        metric=observed.metric,
+        requirement=observed.requirement,
+        verdict=kind,
+        reason=reason,
+        threshold=observed.threshold,
+        margin=observed.margin,
+        n_cases=int(observed.scored.sum()),
+        n_samples=int((~np.isnan(observed.candidate)).sum()),
+        candidate=estimate(observed, observed.candidate, 1 - level),
+        baseline=estimate(observed, observed.baseline, 1 - level),
+        difference=by_name.get("baseline", by_name.get("threshold")),
+        samples_needed=None if decided or not open_samples else max(open_samples),
+        labels_needed=None,
+        cases=case_results(observed),
+        checks=checks,
+        margin_is_default=observed.margin_is_default,
+        unit=observed.unit,
+        higher_is_better=observed.higher_is_better,
+        n_skipped=observed.n_skipped,
+        n_truncated=observed.n_truncated,
+        errors=observed.errors,
+    )
+
+
+def _outcome(observed: Observed, checks: tuple[Check, ...]) -> tuple[VerdictKind, str]:
+    if observed.errors:
+        return VerdictKind.ERROR, reasons.errors(observed.errors)
+    if not observed.scored.any():
+        return VerdictKind.INCONCLUSIVE, reasons.nothing_scored(observed.n_skipped)
+    if not checks:
+        return VerdictKind.PASSED, "nothing required"
+    kind = worst(check.verdict for check in checks)
+    return kind, reasons.summed_up(checks, kind)

@@ -1,0 +1,96 @@
+"""Arrays of scores as every function of this package takes them: checked, with cases as rows and samples as columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def check_confidence(confidence_level: float) -> float:
+    """The level as a float strictly between 0 and 1.
+
+    Raises:
+        ValueError: it is not; the message says how to write 95 %.
+    """
+    level = float(confidence_level)
+    if not 0 < level < 1:
+        raise ValueError(f"confidence_level = {confidence_level!r} is not between 0 and 1; write 0.95 for 95 %.")
+    return level
+
+
+def check_alternative(alternative: str) -> None:
+    """Refuse a word that is none of the three alternatives."""
+    if alternative not in ("two-sided", "less", "greater"):
+        raise ValueError(f"alternative = {alternative!r} is not one of 'two-sided', 'less', 'greater'.")
+
+
+def check_counts(successes: float, n: float) -> tuple[float, float]:
+    """Successes and trials as floats, 0 <= successes <= n and n > 0."""
+    x, total = float(successes), float(n)
+    if not (math.isfinite(total) and total > 0):
+        raise ValueError(f"n = {n!r} is not a positive number of trials.")
+    if not 0 <= x <= total:
+        raise ValueError(f"successes = {successes!r} is not between 0 and n = {n!r}.")
+    return x, total
+
+
+def as_scores(scores: npt.ArrayLike, name: str = "scores") -> FloatArray:
+    """Scores as a float array of shape (n_cases, n_samples); a flat sequence is one sample for each case.
+
+    Raises:
+        ValueError: other than one or two dimensions, no element, or an infinite one. NaN (missing) is fine.
+    """
+    array = np.asarray(scores, dtype=np.float64)
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+    if array.ndim != 2:
+        raise ValueError(f"{name} has {array.ndim} dimensions; give (n_cases, n_samples), NaN for missing samples.")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty: shape {array.shape}; at least one case with one sample is needed.")
+    if np.isinf(array).any():
+        raise ValueError(f"{name} holds an infinite number; scores are finite, NaN stands for a missing sample.")
+    return array
+
+
+def case_means(scores: FloatArray) -> FloatArray:
+    """The mean of each case over the samples it has, (n_cases,); NaN for a case that has none."""
+    present = ~np.isnan(scores)
+    counts = present.sum(axis=1)
+    sums = np.where(present, scores, 0.0).sum(axis=1)
+    # Samples of one case that are all equal must give that very number: 0.1 * 3 / 3 is not 0.1.
+    first = np.where(counts > 0, scores[np.arange(len(scores)), present.argmax(axis=1)], np.nan)
+    equal = np.where(present, scores == first[:, np.newaxis], True).all(axis=1)
+    return np.where(equal, first, sums / np.maximum(counts, 1))
+
+
+def is_binary(scores: FloatArray) -> bool:
+    """Whether every score that is there is 0 or 1."""
+    return bool(np.all(np.isnan(scores) | (scores == 0) | (scores == 1)))
+
+
+def is_bounded(scores: FloatArray) -> bool:
+    """Whether every score that is there lies in [0, 1]."""
+    return bool(np.all(np.isnan(scores) | ((scores >= 0) & (scores <= 1))))
+
+
+def group_indices(clusters: Sequence[Any] | npt.NDArray[Any] | None, n_cases: int) -> IntArray | None:
+    """The cluster of each case as an index 0, 1, 2, … in order of first appearance; None where there are none.
+
+    Raises:
+        ValueError: the number of clusters is not that of the cases.
+    """
+    if clusters is None:
+        return None
+    if len(clusters) != n_cases:
+        raise ValueError(f"clusters has {len(clusters)} entries for {n_cases} cases; give one for each case.")
+    seen: dict[Hashable, int] = {}
+    labels = clusters.tolist() if isinstance(clusters, np.ndarray) else clusters
+    return np.fromiter((seen.setdefault(label, len(seen)) for label in labels), dtype=np.int64, count=n_cases)

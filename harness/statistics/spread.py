@@ -1,0 +1,120 @@
+"""A mean over independent units with its variance: what every interval of this package starts from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from harness.statistics.arrays import FloatArray, IntArray
+
+#: How many imagined cases, whose samples all agree, steady the variance between cases. With few cases, those that
+#: vary most are often missing from the data, and an interval from the data alone covers too little.
+_AGREEING_CASES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The mean of n cases and how well it is known.
+
+    Attributes
+    ----------
+    value : the mean over cases, each weighing the same.
+    variance : of that mean, over clusters where there are any, else over cases.
+    units : number of independent units; for clusters of unequal size Kish's effective number of them.
+    degrees : degrees of freedom, clusters or cases less one.
+    carriers : how many units carry the variance, the number of units over their kurtosis: 1 where a single unit differs
+        from the rest, n / 3 for a normal distribution. With few, the variance is itself poorly known.
+    """
+
+    value: float
+    variance: float
+    units: float
+    degrees: int
+    carriers: float
+
+    @property
+    def standard_error(self) -> float:
+        """Square root of the variance."""
+        return math.sqrt(self.variance)
+
+
+def spread(values: FloatArray, groups: IntArray | None) -> Spread:
+    """Mean and cluster-robust variance of one number for each case.
+
+    Parameters
+    ----------
+    values : (n_cases,), finite
+    groups : (n_cases,) index of each case's cluster, or None for independent cases
+
+    Notes
+    -----
+    With clusters g of size s_g and sums S_g the variance is G / (G - 1) * sum((S_g - s_g * mean)^2) / n^2, the
+    linearised variance of a ratio: W. G. Cochran (1977), Sampling Techniques, 3rd ed., equation 6.13 and section 9A.
+    """
+    n = len(values)
+    value = float(values[0]) if bool(np.all(values == values[0])) else float(values.mean())
+    residuals = values - value
+    sizes: FloatArray = np.ones(n)
+    if groups is not None:
+        sizes = np.bincount(groups).astype(np.float64)
+        residuals = np.bincount(groups, weights=residuals).astype(np.float64)
+    count = len(residuals)
+    squares = residuals * residuals
+    total, fourth = float(squares.sum()), float((squares * squares).sum())
+    return Spread(
+        value=value,
+        variance=count / (count - 1) * total / n**2 if count > 1 else math.inf,
+        units=n**2 / float((sizes * sizes).sum()),
+        degrees=count - 1,
+        carriers=total * total / fourth if fourth > 0 else 0.0,
+    )
+
+
+def t_quantile(confidence_level: float, degrees: int) -> float:
+    """The quantile of Student's t; infinite without a degree of freedom."""
+    if degrees < 1:
+        return math.copysign(math.inf, confidence_level - 0.5)
+    return float(special.stdtrit(degrees, confidence_level))
+
+
+def normal_tail(confidence_level: float, degrees: int) -> float:
+    """The tail of the normal beyond t's quantile: an exact method at this tail is as wide as t's uncertainty asks.
+
+    This is how E. L. Korn and B. I. Graubard (1998), Confidence intervals for proportions with small expected number
+    of positive counts estimated from survey data, Survey Methodology 24:193-201, carry degrees of freedom into Clopper
+    and Pearson's interval, applied to the tail instead of the sample size.
+    """
+    return float(special.ndtr(-t_quantile(confidence_level, degrees)))
+
+
+def effective_n(mean: Spread, n_scores: float) -> float:
+    """How many independent scores of 0 or 1 would know this mean in [0, 1] as well.
+
+    The design effect comes from the variance between cases, steadied by two imagined cases whose samples all agree;
+    it is exact, n_effective = n, for one sample a case. Never more than the number of scores, and the number of units
+    where the data show no variance at all.
+
+    Parameters
+    ----------
+    mean : spread of a mean in [0, 1]
+    n_scores : number of scores behind it
+    """
+    room = mean.value * (1 - mean.value)
+    if room <= 0 or mean.degrees < 1:
+        return min(mean.units, n_scores)
+    degrees = mean.degrees
+    variance = (degrees * mean.variance + _AGREEING_CASES * room / degrees) / (degrees + _AGREEING_CASES)
+    return min(max((degrees + 1) / degrees * room / variance, 1.0), n_scores)
+
+
+def is_thin(mean: Spread) -> bool:
+    """Whether so few units carry the variance that Student's t can't be trusted with it.
+
+    Simulated with a few per cent of the cases flipping from right to wrong, t alone calls a drop of the whole margin
+    harmless in 8 to 36 of 100 runs; from 40 carriers on, or with a kurtosis below 6, it is right within a point.
+    """
+    units = mean.degrees + 1
+    return mean.carriers < 40 and mean.carriers * 6 < units
