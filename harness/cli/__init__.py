@@ -41,12 +41,15 @@ class _Refusal(click.ClickException):
 
 
 class _LazyGroup(click.Group):
-    """Looks subcommands up in `_COMMANDS`; gives errors their exit codes (usage: 4, anything else: 1)."""
+    """Looks subcommands up in `_COMMANDS`; gives errors their exit codes (usage: 4, anything else: 1).
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    The arguments that go unused are click's.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         entry = _COMMANDS.get(cmd_name)
         if entry is None:
             return None
@@ -61,7 +64,7 @@ class _LazyGroup(click.Group):
             raise _Refusal(choices("command", args[0], _COMMANDS), USAGE)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in _COMMANDS.items()])
 
@@ -88,7 +91,7 @@ def _exit_codes() -> Iterator[None]:
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="steelyard", message="%(prog)s %(version)s")
+@click.version_option(package_name="steelyard", message="steelyard %(version)s")
 def main() -> None:
     """The behaviour of a language model as test cases.
 

@@ -68,15 +68,15 @@ def doctor(as_json: bool) -> None:
 def examine(folder: Path) -> list[Finding]:
     """Everything that `steelyard doctor` says about this environment and the project in `folder`."""
     findings = [*_python(), *_optional_parts()]
+    root = folder
     try:
         settings = load_settings(folder)
     except SettingsError as error:
         findings.append(Finding("project", "settings", "problem", str(error)))
-        settings = None
     else:
         findings += _project(settings)
-    findings += _known_traps((settings.root if settings else folder).resolve())
-    return [*findings, *_machine()]
+        root = settings.root
+    return [*findings, *_known_traps(root), *_machine()]
 
 
 def _python() -> Iterator[Finding]:

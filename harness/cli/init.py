@@ -96,8 +96,9 @@ def init(folder: Path, engine: str, base_url: str | None, model: str | None, api
     done = _Written()
     try:
         _write_settings(folder, settings, done)
+        wanted = {version.engine_options.get("answers") for version in load_settings(folder).versions.values()}
         for name, content in _scaffold():
-            if engine == "scripted" or not name.startswith(_ANSWERS):
+            if not name.startswith(_ANSWERS) or name in wanted:
                 _write_new(folder, name, content, done)
         _ignore(folder / ".gitignore", done)
     except OSError as error:
@@ -158,9 +159,9 @@ def _write_settings(folder: Path, settings: str, done: _Written) -> None:
     tables = [] if pytest_file else [_PYTEST]
     if own.is_file():
         load_settings(folder)
-        done.add("left", own.name, "it exists already; `steelyard models` lists its versions")
+        done.add("left", own.name, "it exists already")
     elif project.is_file() and load_settings(folder).source == project:
-        done.add("left", "[tool.steelyard]", f"{project.name} has it already; `steelyard models` lists its versions")
+        done.add("left", project.name, "it has [tool.steelyard] already")
     else:
         tables.append(settings)
     if pytest_file and not keeps_deepeval_out(pytest_file):
@@ -216,9 +217,11 @@ def _tell(folder: Path, done: _Written) -> None:
     for note in done.notes:
         click.echo(f"\nnote   {note}")
     steps = [] if folder.resolve() == Path.cwd() else [(f"cd {shlex.quote(str(folder))}", "")]
+    steps += _next(folder)
+    width = max(len(command) for command, _ in steps)
     click.echo()
-    for number, (command, why) in enumerate([*steps, *_next(folder)]):
-        click.echo(f"{'next' if number == 0 else '':<6} {command:<38} {why}".rstrip())
+    for number, (command, why) in enumerate(steps):
+        click.echo(f"{'next' if number == 0 else '':<6} {command:<{width}}  {why}".rstrip())
 
 
 def _next(folder: Path) -> list[tuple[str, str]]:

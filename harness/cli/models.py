@@ -77,8 +77,8 @@ def describe(settings: Settings, name: str) -> Listed:
     version = settings.version(name)
     fingerprint = problem = None
     try:
-        check_version(version, settings.root)
         fingerprint = load_version(version, settings.root).fingerprint
+        check_version(version, settings.root)
     except UsageError as error:
         problem = str(error)
     return Listed(

@@ -1,0 +1,103 @@
+import importlib
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+
+from harness.cli import _COMMANDS, main
+from harness.errors import EngineError, SettingsError
+from tests.cli.conftest import Run
+
+HEAVY = {"numpy", "scipy", "sqlalchemy", "aiohttp", "torch", "rich", "pytest", "vllm", "transformers", "deepeval"}
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_every_command_has_help_with_an_example(run: Run, name: str) -> None:
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert "Example" in result.output
+    assert f"steelyard {name}" in result.output
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_a_command_is_called_what_the_table_calls_it(name: str) -> None:
+    entry = _COMMANDS[name]
+    command = getattr(importlib.import_module(entry.module), entry.attribute)
+    assert isinstance(command, click.Command)
+    assert command.name == name
+
+
+def test_help_lists_every_command(run: Run) -> None:
+    output = run("--help").output
+    for name, entry in _COMMANDS.items():
+        assert name in output
+        assert entry.summary in output
+
+
+def test_version_is_the_distributions(run: Run) -> None:
+    assert run("--version").output == "steelyard 0.1.0\n"
+
+
+def test_an_unknown_command_is_refused_with_the_nearest(run: Run) -> None:
+    result = run("modles")
+    assert result.exit_code == 4
+    assert "No command named 'modles'" in result.stderr
+    assert "Did you mean 'models'?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("models", "--jsn"), ("--jsn",), ("models", "a", "b"), ("init", "--engine", "x")]
+)
+def test_an_unknown_option_or_value_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 4
+    assert "Usage:" in result.stderr
+
+
+@pytest.mark.parametrize(("error", "exit_code"), [(SettingsError("no such thing"), 4), (EngineError("no answer"), 1)])
+def test_an_error_of_steelyards_is_one_message_and_an_exit_code(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, exit_code: int
+) -> None:
+    @click.command()
+    def models() -> None:
+        raise error
+
+    monkeypatch.setattr("harness.cli.models.models", models)
+    result = run("models")
+    assert result.exit_code == exit_code
+    assert result.stderr == f"Error: {error}\n"
+    assert result.stdout == ""
+
+
+def imported(arguments: list[str]) -> set[str]:
+    """Top-level modules that the command imports in a process of its own."""
+    code = (
+        "import json, sys; from harness.cli import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit: pass\n"
+        "print('\\n' + json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["models", "--json"], ["doctor"], ["init", "--help"]])
+def test_a_command_imports_nothing_heavy(arguments: list[str]) -> None:
+    assert imported(arguments) & HEAVY == set()
+
+
+def test_help_imports_no_subcommand() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "from harness.cli import main; main(['--help'])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "harness.cli" in done.stderr
+    for entry in _COMMANDS.values():
+        assert entry.module not in done.stderr
+
+
+def test_main_is_a_group_of_click() -> None:
+    assert isinstance(main, click.Group)

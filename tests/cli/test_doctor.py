@@ -1,0 +1,172 @@
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Run
+
+READY = '[models.plain]\nengine = "scripted"\nanswers = { "Capital of Peru?" = "Lima" }\n'
+
+
+def findings(run: Run) -> dict[str, dict[str, Any]]:
+    """Name → finding of `steelyard doctor --json`."""
+    return {finding["name"]: finding for finding in json.loads(run("doctor", "--json").output)["findings"]}
+
+
+def settings(folder: Path, text: str) -> None:
+    (folder / "steelyard.toml").write_text(text, encoding="utf-8")
+
+
+def test_versions_that_can_run_end_with_0(run: Run, folder: Path) -> None:
+    settings(folder, READY)
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert result.output.endswith("\nready\n")
+    assert json.loads(run("doctor", "--json").output)["sound"] is True
+    assert findings(run)["plain"]["state"] == "ok"
+    assert findings(run)["settings"]["detail"] == str(folder / "steelyard.toml")
+
+
+def test_a_version_that_cannot_run_ends_with_1_and_says_why(run: Run, folder: Path) -> None:
+    settings(folder, READY + '[models.lost]\nengine = "scripted"\nanswers = "nowhere.json"\n')
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "nowhere.json" in result.output
+    assert result.output.endswith("1 problem (x above)\n")
+    assert findings(run)["lost"]["state"] == "problem"
+
+
+def test_without_settings_it_names_the_command_that_writes_them(run: Run) -> None:
+    assert findings(run)["settings"]["mend"] == "steelyard init"
+    assert run("doctor").exit_code == 0
+
+
+def test_settings_that_do_not_parse_are_a_problem_not_a_crash(run: Run, folder: Path) -> None:
+    settings(folder, "samples = \n")
+    assert run("doctor").exit_code == 1
+    assert "is not valid TOML" in findings(run)["settings"]["detail"]
+
+
+def test_looking_creates_nothing(run: Run, folder: Path) -> None:
+    settings(folder, READY)
+    run("doctor")
+    assert [path.name for path in folder.iterdir()] == ["steelyard.toml"]
+
+
+@pytest.mark.parametrize(
+    ("store", "state"),
+    [
+        ("deep/er/store.db", "ok"),
+        ("sqlite:///store.db", "ok"),
+        (".", "problem"),
+        ("steelyard.toml/store.db", "problem"),
+    ],
+)
+def test_a_store_must_be_a_file_that_can_be_written(run: Run, folder: Path, store: str, state: str) -> None:
+    settings(folder, f'store = "{store}"\n')
+    assert findings(run)["store"]["state"] == state
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_store_in_a_folder_that_is_not_ours_is_a_problem(run: Run, folder: Path) -> None:
+    (folder / "closed").mkdir(mode=0o500)
+    settings(folder, 'store = "closed/store.db"\n')
+    assert findings(run)["store"]["state"] == "problem"
+
+
+def test_a_postgres_store_is_named_without_its_password(run: Run, folder: Path, install: Callable[..., None]) -> None:
+    install("psycopg", "3.3.9")
+    settings(folder, 'store = "postgresql://ann:secret@127.0.0.1:1/steelyard"\n')
+    assert findings(run)["store"]["state"] == "ok"
+    assert "secret" not in run("doctor").output
+
+
+def test_an_extra_that_is_not_installed_comes_with_its_command(run: Run, install: Callable[..., None]) -> None:
+    install("steelyard", "9.9", "Provides-Extra: judges", "Requires-Dist: absent-judge>=1; extra == 'judges'")
+    judges = findings(run)["judges"]
+    assert judges["state"] == "absent"
+    assert judges["detail"] == "lacks absent-judge>=1"
+    assert judges["mend"] == 'pip install "steelyard[judges]"'
+    assert run("doctor").exit_code == 0
+
+
+def test_one_of_the_two_packages_of_vllm_is_enough(run: Run, install: Callable[..., None]) -> None:
+    install("some-vllm", "1")
+    install(
+        "steelyard",
+        "9.9",
+        "Provides-Extra: vllm",
+        "Requires-Dist: absent-vllm; extra == 'vllm'",
+        "Provides-Extra: vllm-cpu",
+        "Requires-Dist: some-vllm; extra == 'vllm-cpu'",
+    )
+    found = findings(run)
+    assert found["vllm-cpu"]["detail"] == "some-vllm 1"
+    assert "vllm" not in found
+
+
+def test_an_extra_names_a_smaller_one_that_it_holds(run: Run, install: Callable[..., None]) -> None:
+    install("one", "1")
+    install("two", "2")
+    install(
+        "steelyard",
+        "9.9",
+        "Provides-Extra: small",
+        "Requires-Dist: one; extra == 'small'",
+        "Provides-Extra: large",
+        "Requires-Dist: one; extra == 'large'",
+        "Requires-Dist: two; extra == 'large'",
+    )
+    assert findings(run)["large"]["detail"] == "two 2, the extra small"
+
+
+def test_a_missing_core_package_is_a_problem(run: Run, install: Callable[..., None]) -> None:
+    install("steelyard", "9.9", "Requires-Dist: absent-core>=3")
+    assert "absent-core>=3" in findings(run)["packages"]["detail"]
+    assert run("doctor").exit_code == 1
+
+
+def test_torchaudio_beside_a_cpu_torch_is_warned_of(run: Run, install: Callable[..., None]) -> None:
+    install("torch", "2.13.0+cpu")
+    install("torchaudio", "2.11.0")
+    assert findings(run)["torchaudio"]["mend"] == "pip uninstall torchaudio"
+
+
+def test_torchaudio_beside_a_cuda_torch_is_not_warned_of(run: Run, install: Callable[..., None]) -> None:
+    install("torch", "2.13.0")
+    install("torchaudio", "2.11.0")
+    assert "torchaudio" not in findings(run)
+
+
+@pytest.mark.parametrize(("addopts", "warned"), [("", True), ("addopts = -p no:deepeval", False)])
+def test_deepevals_plugin_is_warned_of_unless_kept_out(
+    run: Run, folder: Path, install: Callable[..., None], addopts: str, warned: bool
+) -> None:
+    install("deepeval", "4.3.1")
+    (folder / "pytest.ini").write_text(f"[pytest]\n{addopts}\n", encoding="utf-8")
+    assert ("deepeval" in findings(run)) is warned
+
+
+def test_lines_fit_80_columns(run: Run, folder: Path) -> None:
+    settings(folder, READY)
+    long = [line for line in run("doctor").output.splitlines() if len(line) > 80]
+    assert [line for line in long if "/" not in line] == []
+
+
+def test_a_gpu_is_named_as_nvidia_smi_names_it(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559 MiB'\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert findings(run)["gpu"]["detail"] == "NVIDIA H100 80GB HBM3, 81559 MiB"
+
+
+def test_a_broken_nvidia_smi_is_no_gpu(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert findings(run)["gpu"]["state"] == "absent"

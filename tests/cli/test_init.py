@@ -1,0 +1,212 @@
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config import load_settings
+from tests.cli.conftest import Run
+
+WRITTEN = {
+    ".gitignore",
+    "conftest.py",
+    "evals/foundation/capitals/README.md",
+    "evals/foundation/capitals/answers/forgetful.json",
+    "evals/foundation/capitals/answers/steady.json",
+    "evals/foundation/capitals/cases.jsonl",
+    "pyproject.toml",
+    "reports/README.md",
+    "suites/foundation/test_capitals.py",
+}
+ENDPOINT = ("--engine", "openai", "--base-url", "http://127.0.0.1:8000/v1", "--model", "my-model")
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Relative path → text of every file in a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def gate(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and report of pytest on the folder's suites, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "suites", "-q", *arguments], cwd=folder, capture_output=True, text=True
+    )
+    report = folder / "reports" / "latest" / "report.json"
+    assert report.is_file(), done.stdout + done.stderr
+    return done.returncode, json.loads(report.read_text(encoding="utf-8"))
+
+
+def test_it_writes_the_layout_and_says_so(run: Run, folder: Path) -> None:
+    result = run("init")
+    assert result.exit_code == 0
+    assert set(files(folder)) == WRITTEN
+    for name in WRITTEN:
+        assert f"wrote  {name}" in result.output
+    assert "next   pytest suites" in result.output
+
+
+def test_the_evaluation_has_20_cases_with_unique_ids_and_prompts(run: Run, folder: Path) -> None:
+    run("init")
+    text = (folder / "evals/foundation/capitals/cases.jsonl").read_text(encoding="utf-8")
+    cases = [json.loads(line) for line in text.splitlines()]
+    assert len(cases) >= 20
+    assert len({case["id"] for case in cases}) == len(cases)
+    for name in ("steady", "forgetful"):
+        answers = json.loads((folder / f"evals/foundation/capitals/answers/{name}.json").read_text(encoding="utf-8"))
+        assert set(answers) == {case["prompt"] for case in cases}
+        assert all(case["expected"] in answers[case["prompt"]] for case in cases)
+
+
+def test_the_versions_are_ready(run: Run) -> None:
+    run("init")
+    assert [each["ready"] for each in json.loads(run("models", "--json").output)] == [True, True]
+    assert run("doctor").exit_code == 0
+
+
+def test_what_it_wrote_runs_at_once_and_is_green(run: Run, folder: Path) -> None:
+    run("init")
+    exit_code, report = gate(folder)
+    assert exit_code == 0
+    assert report["verdict"] == "passed"
+    assert report["evaluations"][0]["n_cases"] >= 20
+
+
+def test_the_forgetful_version_is_red(run: Run, folder: Path) -> None:
+    run("init")
+    exit_code, report = gate(folder, "--candidate", "forgetful")
+    assert exit_code == 1
+    assert report["verdict"] in ("regressed", "failed")
+
+
+def test_a_second_time_changes_nothing(run: Run, folder: Path) -> None:
+    run("init")
+    before = files(folder)
+    result = run("init")
+    assert result.exit_code == 0
+    assert files(folder) == before
+    assert "wrote" not in result.output
+    assert "added" not in result.output
+
+
+def test_no_file_is_overwritten(run: Run, folder: Path) -> None:
+    mine = {name: f"mine: {name}\n" for name in ("conftest.py", "suites/foundation/test_capitals.py", ".gitignore")}
+    for name, text in mine.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    result = run("init")
+    after = files(folder)
+    assert after["conftest.py"] == mine["conftest.py"]
+    assert after["suites/foundation/test_capitals.py"] == mine["suites/foundation/test_capitals.py"]
+    assert after[".gitignore"] == mine[".gitignore"] + ".steelyard/\nreports/latest/\n"
+    assert "left   conftest.py" in result.output
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_an_existing_pyproject_keeps_its_text_and_gets_the_tables(run: Run, folder: Path, end: str) -> None:
+    before = '[project]\r\nname = "mine"  # kept\r\n[tool.ruff]\nline-length = 99' + end
+    (folder / "pyproject.toml").write_bytes(before.encode())
+    result = run("init")
+    after = (folder / "pyproject.toml").read_bytes().decode()
+    assert after.startswith(before)
+    assert tomllib.loads(after)["tool"]["pytest"]["ini_options"]["addopts"] == ["-p", "no:deepeval"]
+    assert set(load_settings(folder).versions) == {"steady", "forgetful"}
+    assert "added  pyproject.toml" in result.output
+
+
+def test_pytest_settings_of_ones_own_are_left_and_the_option_is_named(run: Run, folder: Path) -> None:
+    (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = "-ra"\n', encoding="utf-8")
+    result = run("init")
+    table = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    assert table == {"addopts": "-ra"}
+    assert "add -p no:deepeval to its addopts" in result.output
+
+
+def test_a_pytest_ini_that_keeps_deepeval_out_needs_no_note(run: Run, folder: Path) -> None:
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:deepeval\n", encoding="utf-8")
+    result = run("init")
+    assert "note" not in result.output
+    assert "pytest" not in tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+
+
+def test_settings_of_ones_own_are_left(run: Run, folder: Path) -> None:
+    (folder / "steelyard.toml").write_text('[models.mine]\nengine = "scripted"\ndefault = "yes"\n', encoding="utf-8")
+    result = run("init")
+    assert set(load_settings(folder).versions) == {"mine"}
+    assert "left   steelyard.toml" in result.output
+    assert "evals/foundation/capitals/answers/steady.json" not in files(folder)
+
+
+@pytest.mark.parametrize("text", ["[tool\n", "tool = { ruff = {} }\n"])
+def test_a_pyproject_that_cannot_take_a_table_is_refused_before_anything_is_written(
+    run: Run, folder: Path, text: str
+) -> None:
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+    result = run("init")
+    assert result.exit_code == 4
+    assert "pyproject.toml" in result.stderr
+    assert files(folder) == {"pyproject.toml": text}
+
+
+def test_a_folder_that_is_missing_is_made(run: Run, folder: Path) -> None:
+    result = run("init", "some where/gate")
+    assert set(files(folder / "some where" / "gate")) == WRITTEN
+    assert "next   cd 'some where/gate'" in result.output
+
+
+def test_a_folder_that_is_a_file_is_refused(run: Run, folder: Path) -> None:
+    (folder / "taken").write_text("", encoding="utf-8")
+    result = run("init", "taken")
+    assert result.exit_code == 4
+    assert "taken is a file" in result.stderr
+
+
+def test_a_file_in_the_place_of_a_folder_is_an_error_not_a_crash(run: Run, folder: Path) -> None:
+    (folder / "evals").write_text("", encoding="utf-8")
+    result = run("init")
+    assert result.exit_code == 4
+    assert "can't be written" in result.stderr
+
+
+def test_an_endpoint_is_scaffolded_with_two_versions(run: Run, folder: Path) -> None:
+    result = run("init", *ENDPOINT, "--api-key-env", "MY_KEY")
+    assert result.exit_code == 0
+    settings = load_settings(folder)
+    assert settings.baseline == "served"
+    assert settings.versions["served"].engine_options == {
+        "base_url": "http://127.0.0.1:8000/v1",
+        "model": "my-model",
+        "api_key_env": "MY_KEY",
+    }
+    assert settings.versions["served-terse"].system == "Answer in one word."
+    assert not [name for name in files(folder) if "answers" in name]
+
+
+def test_a_model_name_with_quotes_survives(run: Run, folder: Path) -> None:
+    name = 'a "b" \\ c\x7f é 😀'
+    run("init", *ENDPOINT[:-1], name)
+    assert load_settings(folder).versions["served"].engine_options["model"] == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (ENDPOINT[:4], "needs --base-url"),
+        (("--engine", "openai", "--model", "m"), "needs --base-url"),
+        (("--engine", "openai", "--base-url", "127.0.0.1/v1", "--model", "m"), "is not an http:// or https:// address"),
+        (("--model", "m"), "add --engine openai"),
+    ],
+)
+def test_an_incomplete_endpoint_is_a_usage_error(
+    run: Run, folder: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    result = run("init", *arguments)
+    assert result.exit_code == 4
+    assert message in result.stderr
+    assert files(folder) == {}
