@@ -126,20 +126,21 @@ class Run:
 
     async def _body(self, collector: Collector, role: Role, number: int, sample: int) -> None:
         evaluation, trace = collector.evaluation, Trace()
-        source = self.candidate if role == "candidate" else self.baseline
-        assert source is not None
-        offered = {
-            "case": lambda: evaluation.cases[number],
-            "model": lambda: Model(self.sampler, source, sample, trace),
-            "baseline": lambda: self._other(sample),
-        }
-        arguments = {**evaluation.arguments, **{name: offered[name]() for name in evaluation.wants}}
+        arguments = {**evaluation.arguments, **self._offered(evaluation, role, number, sample, trace)}
         outcome = await run_body(evaluation.body, arguments, evaluation.classify)
         collector.add(role, number, sample, outcome, trace)
 
-    def _other(self, sample: int) -> Model:
-        assert self.baseline is not None
-        return Model(self.sampler, self.baseline, sample, Trace())
+    def _offered(self, evaluation: Evaluation, role: Role, number: int, sample: int, trace: Trace) -> dict[str, object]:
+        """What this call of the body gets of `case`, `model` and `baseline`."""
+        source = self.candidate if role == "candidate" else self.baseline
+        offered: dict[str, object] = {}
+        if "case" in evaluation.wants:
+            offered["case"] = evaluation.cases[number]
+        if "model" in evaluation.wants and source is not None:
+            offered["model"] = Model(self.sampler, source, sample, trace)
+        if "baseline" in evaluation.wants and self.baseline is not None:
+            offered["baseline"] = Model(self.sampler, self.baseline, sample, Trace())
+        return offered
 
     def _keep_row(self, row: ScoreRow) -> None:
         self._rows.append(row)

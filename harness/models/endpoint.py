@@ -122,10 +122,10 @@ class Endpoint:
         """
         body = json.dumps(payload, default=dict).encode("ascii")
         attempts = excused = 0
-        spent_s = 0.0
+        spent_s, successes = 0.0, self._successes
         while True:
             await self._pause(self._pace.wait_s())
-            successes, started = self._successes, time.perf_counter()
+            started = time.perf_counter()
             try:
                 document = await self._send(path, body)
                 answer = read(document, time.perf_counter() - started)
@@ -138,7 +138,8 @@ class Endpoint:
             attempts += 1
             delay_s = self._policy.delay_s(attempts, self._generator)
             if failure.status == 429 and self._successes > successes:
-                excused += 1  # the rate limit let others through: this request waits for its turn, it does not fail
+                excused += 1  # the rate limit lets others through: this request waits for its turn, it does not fail
+                successes = self._successes
             else:
                 spent_s += time.perf_counter() - started + delay_s
                 self._give_up_when_spent(failure, attempts - excused, spent_s)

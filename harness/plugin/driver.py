@@ -31,7 +31,7 @@ class Driver:
     def __init__(self, config: pytest.Config, run: Run) -> None:
         self._config = config
         self._run = run
-        self._loop = asyncio.new_event_loop()
+        self._runner = asyncio.Runner()
         self._began_s = time.monotonic()
         self._progress: Progress | None = None
 
@@ -46,15 +46,15 @@ class Driver:
         async def call() -> None:
             function(*arguments)
 
-        self._loop.run_until_complete(call())
+        self._runner.run(call())
 
     def complete(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine to its end, with everything else that is under way, and show progress."""
         with _no_assertion_diffs():
-            self._loop.run_until_complete(self._watch(work))
+            self._runner.run(self._watch(work))
 
     async def _watch(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
+        task = asyncio.get_running_loop().create_task(work)
         try:
             while not task.done():
                 await asyncio.wait([task], timeout=_TICK_S)
@@ -108,15 +108,8 @@ class Driver:
 
     def close(self, work: Coroutine[Any, Any, None]) -> None:
         """Run the coroutine that closes everything, cancel what is left, and close the loop."""
-        try:
-            self._loop.run_until_complete(work)
-        finally:
-            rest = asyncio.all_tasks(self._loop)
-            for task in rest:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
+        with self._runner:
+            self._runner.run(work)
 
 
 @contextmanager

@@ -55,7 +55,7 @@ class GateSession:
         if left_out:
             self.config.hook.pytest_deselected(items=left_out)
             items[:] = [item for item in items if item not in set(left_out)]
-        for item in self.collection.evaluations:
+        for item in filter(is_evaluation, items):
             item.runtest = functools.partial(self._decide, item)  # type: ignore[method-assign]
 
     @pytest.hookimpl(trylast=True)

@@ -59,7 +59,7 @@ def move(baseline: float, candidate: float, n: int, unit: str | None) -> str:
     """
     if unit is None and n and all(abs(score * n - round(score * n)) < 1e-6 for score in (baseline, candidate)):
         return f"{round(baseline * n)}/{n} -> {round(candidate * n)}/{n}"
-    places = digits([baseline, candidate], unit)
+    places = digits([baseline, candidate], unit=unit)
     return f"{figure(baseline, places)} -> {figure(candidate, places)}" + (f" {printable(unit, 24)}" if unit else "")
 
 
@@ -162,4 +162,4 @@ def _case(case: CaseResult, unit: str | None) -> str:
         return f"{name} {move(case.baseline, case.candidate, case.n, unit)}"
     if unit is None and abs(case.candidate * case.n - round(case.candidate * case.n)) < 1e-6:
         return f"{name} {round(case.candidate * case.n)}/{case.n}"
-    return f"{name} {figure(case.candidate, digits([case.candidate], unit))}" + (f" {unit}" if unit else "")
+    return f"{name} {figure(case.candidate, digits([case.candidate], unit=unit))}" + (f" {unit}" if unit else "")

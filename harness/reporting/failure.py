@@ -31,13 +31,13 @@ def failure_text(
     figures = row(verdict, display_names([verdict.id])[verdict.id], "utf-8")
     against = f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
     lines = wrap(f"{figures.name} {verdict.verdict}: {printable(candidate.name, 40)}{against}", _WIDTH)
-    needed = (
-        f"; about {plural(verdict.samples_needed, 'more sample')} would decide it" if verdict.samples_needed else ""
-    )
-    margin = figure(verdict.margin, digits([verdict.margin], verdict.unit))
+    needed = ""
+    if verdict.samples_needed and "would decide" not in verdict.reason:
+        needed = f"; about {plural(verdict.samples_needed, 'more sample')} would decide it"
+    margin = figure(verdict.margin, digits([verdict.margin, 0.0], unit=verdict.unit))
     default = " (the default)" if verdict.margin_is_default else ""
     facts = [
-        ("why", figures.why + (needed if "would decide" not in figures.why else "")),
+        ("why", figures.why + needed),
         ("candidate", figures.candidate),
         ("baseline", figures.baseline),
         ("difference", f"{figures.difference}, margin {margin}{default}" if figures.difference else ""),

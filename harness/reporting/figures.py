@@ -6,28 +6,27 @@ import math
 from collections.abc import Iterable
 
 _SCORE_DIGITS = 2
-_MOST_EXTRA_DIGITS = 3
+_MOST_EXTRA_DIGITS = 2
 _SMALLEST, _LARGEST = 1e-4, 1e9
 
 
-def digits(values: Iterable[float | None], unit: str | None = None) -> int:
-    """Decimal places with which values that differ look different.
+def digits(*groups: Iterable[float | None], unit: str | None = None) -> int:
+    """Decimal places with which the figures of a group that differ look different, whatever their signs.
 
     At least 2 for scores, and 3 significant ones for measures; 2 more at most.
 
-    >>> digits([0.9, 0.85]), digits([0.9, 0.9004]), digits([1234.0, 1250.0], "tokens/s")
-    (2, 4, 0)
+    >>> digits([0.9, 0.85]), digits([0.9, 0.9004]), digits([0.9], [0.9004]), digits([1234.0, 1250.0], unit="tokens/s")
+    (2, 4, 2, 0)
     """
-    finite = sorted({abs(value) for value in values if value is not None and math.isfinite(value)})
+    finite = [{abs(value) for value in group if value is not None and math.isfinite(value)} for group in groups]
+    largest = max((value for group in finite for value in group), default=0.0)
     least = _SCORE_DIGITS
-    if unit is not None and finite and finite[-1] > 0:
-        least = max(0, 2 - math.floor(math.log10(finite[-1])))
+    if unit is not None and largest > 0:
+        least = max(0, 2 - math.floor(math.log10(largest)))
     for places in range(least, least + _MOST_EXTRA_DIGITS):
-        if len({f"{value:.{places}f}" for value in finite}) == len(finite):
+        if all(len({f"{value:.{places}f}" for value in group}) == len(group) for group in finite):
             return places
-        if places >= 4 and unit is None:
-            return places
-    return least + _MOST_EXTRA_DIGITS - 1
+    return least + _MOST_EXTRA_DIGITS
 
 
 def figure(value: float | None, places: int = _SCORE_DIGITS, *, signed: bool = False) -> str:

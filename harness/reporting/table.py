@@ -22,7 +22,7 @@ MARKS = {
 }
 _MOST_NAME_CELLS = 200
 _MOST_ERRORS = 3
-_MOST_ERROR_CELLS = 400
+_MOST_REASON_CELLS = 400
 _GAP = "   "
 
 
@@ -55,8 +55,11 @@ def rows(report: Report, encoding: str) -> list[Row]:
 def row(verdict: Verdict, name: str, encoding: str) -> Row:
     """One evaluation's figures in words."""
     difference = shown_difference(verdict)
-    places = digits(_telling(verdict, difference), verdict.unit)
+    places = digits(*_telling(verdict, difference), unit=verdict.unit)
     unit = f" {printable(verdict.unit, 24, encoding=encoding)}" if verdict.unit else ""
+    reason, errors = verdict.reason, verdict.errors
+    if errors and reason.startswith(errors[0]):
+        reason, errors = (errors[0], ()) if len(errors) == 1 else ("", errors)
     return Row(
         verdict=verdict,
         name=printable(name, _MOST_NAME_CELLS, cut="middle", encoding=encoding),
@@ -64,8 +67,8 @@ def row(verdict: Verdict, name: str, encoding: str) -> Row:
         baseline="" if verdict.baseline is None else figure(verdict.baseline.value, places) + unit,
         difference="" if difference is None else _difference(difference, places) + unit,
         required="" if verdict.threshold is None else figure(verdict.threshold, places) + unit,
-        why=printable(verdict.reason, encoding=encoding),
-        errors=_error_messages(verdict, encoding),
+        why=printable(reason, _MOST_REASON_CELLS, cut="middle", encoding=encoding),
+        errors=_error_messages(errors, encoding),
     )
 
 
@@ -111,8 +114,14 @@ def greens(report: Report, hidden: Sequence[Row], width: int) -> list[str]:
     """One line for the evaluations that passed and have no row of their own."""
     if not hidden:
         return []
+    notes = []
+    lower = sum(_within_margin(row.verdict) for row in hidden)
+    if lower:
+        notes.append(f"{count(lower)} worse, within margin")
     bare = sum(row.verdict.threshold is None and row.verdict.baseline is None for row in hidden)
-    note = f" ({count(bare)} with nothing required)" if bare else ""
+    if bare:
+        notes.append(f"{count(bare)} with nothing required")
+    note = f" ({', '.join(notes)})" if notes else ""
     what = plural(len(hidden), "evaluation")
     if len(hidden) == len(report.evaluations):
         what = f"all {what}"
@@ -135,20 +144,27 @@ def _difference(difference: Difference, places: int) -> str:
     return f"{value} {interval(difference.low, difference.high, places, signed=True)}"
 
 
+def _within_margin(verdict: Verdict) -> bool:
+    """Whether it is proven to be worse, though by less than the margin."""
+    differences = [check.difference for check in verdict.checks]
+    return any(each.high < 0 if verdict.higher_is_better else each.low > 0 for each in differences)
+
+
 def _check(verdict: Verdict, against: str) -> Check | None:
     return next((check for check in verdict.checks if check.against == against), None)
 
 
-def _telling(verdict: Verdict, difference: Difference | None) -> list[float | None]:
-    """The figures of a row that a reader compares with each other."""
-    values: list[float | None] = [verdict.threshold]
+def _telling(verdict: Verdict, difference: Difference | None) -> list[list[float | None]]:
+    """The figures of a row that a reader holds against each other: a value and its bounds, a bound and 0, …"""
+    groups: list[list[float | None]] = []
     if verdict.candidate:
-        values += [verdict.candidate.low, verdict.candidate.value, verdict.candidate.high]
-    if verdict.baseline:
-        values.append(verdict.baseline.value)
+        value = verdict.candidate.value
+        groups += [[value, verdict.candidate.low], [value, verdict.candidate.high], [value, verdict.threshold]]
+        groups += [[value, verdict.baseline.value]] if verdict.baseline else []
     if difference:
-        values += [difference.low, difference.high, verdict.margin]
-    return values
+        margin = [verdict.margin, 0.0]
+        groups += [[difference.low, *margin], [difference.high, *margin], [difference.low, difference.value]]
+    return groups
 
 
 def _folded(row: Row, width: int) -> list[str]:
@@ -187,10 +203,8 @@ def _errors(row: Row, width: int, indent: int) -> list[str]:
     return lines
 
 
-def _error_messages(verdict: Verdict, encoding: str) -> tuple[str, ...]:
+def _error_messages(errors: Sequence[str], encoding: str) -> tuple[str, ...]:
     """The first three error messages, and how many more there are."""
-    messages = [
-        printable(text, _MOST_ERROR_CELLS, cut="middle", encoding=encoding) for text in verdict.errors[:_MOST_ERRORS]
-    ]
-    hidden = len(verdict.errors) - len(messages)
+    messages = [printable(text, _MOST_REASON_CELLS, cut="middle", encoding=encoding) for text in errors[:_MOST_ERRORS]]
+    hidden = len(errors) - len(messages)
     return (*messages, *([f"and {plural(hidden, 'more message')} in report.json"] if hidden else []))

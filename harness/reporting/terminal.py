@@ -18,6 +18,7 @@ __all__ = ["Layout", "failure_text", "headline", "next_steps", "render"]
 
 _LEAST_WIDTH = 30
 _MOST_ROWS = 50
+_DECIDING = "would decide"
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
 _COLOURS = {"RED": "1;31", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
 _ROW_COLOURS = {"x regressed": "31", "x failed": "31", "! error": "31", "? inconclusive": "33"}
@@ -140,17 +141,17 @@ def _notes(report: Report, width: int, encoding: str) -> list[str]:
     defaults = {verdict.margin for verdict in once if verdict.margin_is_default and verdict.difference is not None}
     for margin in sorted(defaults):
         notes.append(
-            f"margin {figure(margin, digits([margin]))} is the default; set it for an evaluation or the project"
+            f"margin {figure(margin, digits([margin, 0.0]))} is the default; set it for an evaluation or the project"
         )
     return [line for note in notes for line in _labelled("note", note, width)]
 
 
 def _needs(report: Report, encoding: str) -> list[str]:
-    """For each inconclusive evaluation what would decide it; beyond three the rest is a number."""
+    """What would decide the inconclusive evaluations, where their reasons do not say it; beyond three a number."""
     names = display_names(verdict.id for verdict in report.evaluations)
     steps = []
     for verdict in report.evaluations:
-        if verdict.verdict is not VerdictKind.INCONCLUSIVE:
+        if verdict.verdict is not VerdictKind.INCONCLUSIVE or _DECIDING in verdict.reason:
             continue
         ways = []
         if verdict.samples_needed:
@@ -159,8 +160,12 @@ def _needs(report: Report, encoding: str) -> list[str]:
             ways.append(f"about {plural(verdict.labels_needed, 'more label')}")
         if ways:
             name = printable(names[verdict.id], 100, cut="middle", encoding=encoding)
-            steps.append(f"{' or '.join(ways)} would decide {name}")
-    return [*steps[:3], f"and so for {len(steps) - 3} more"] if len(steps) > 4 else steps
+            steps.append(f"{' or '.join(ways)} {_DECIDING} {name}")
+    if len(steps) > 4:
+        steps = [*steps[:3], f"and so for {len(steps) - 3} more"]
+    if any(verdict.samples_needed for verdict in report.evaluations):
+        steps.append("raise --samples or add cases: what is stored is not drawn again")
+    return steps
 
 
 def _conclusion(report: Report, width: int, colour: bool) -> list[str]:

@@ -37,6 +37,7 @@ class Database:
         self.engine = engine
         self.url = url
         self.readonly = readonly
+        self._inserts: dict[tuple[Any, ...], Any] = {}
 
     @classmethod
     def open(cls, url: str, *, readonly: bool) -> Database:
@@ -83,10 +84,14 @@ class Database:
             with connection.begin():
                 yield connection
 
-    def insert(self, table: Any) -> Any:
-        """An insert that leaves a row alone where there is one of the same key."""
-        statement = sqlite_insert(table) if self.is_sqlite else postgres_insert(table)
-        return statement.on_conflict_do_nothing()
+    def insert(self, table: Any, *returning: Any) -> Any:
+        """An insert that leaves a row alone where there is one of the same key, and returns columns of those it made."""
+        wanted = (table, *returning)
+        if wanted not in self._inserts:
+            statement = sqlite_insert(table) if self.is_sqlite else postgres_insert(table)
+            statement = statement.on_conflict_do_nothing()
+            self._inserts[wanted] = statement.returning(*returning) if returning else statement
+        return self._inserts[wanted]
 
     def lock(self, connection: Connection, table: Any) -> None:
         """Keep other writers from a table until the transaction ends."""

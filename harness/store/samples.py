@@ -62,8 +62,8 @@ def add(database: Database, draws: Sequence[Draw]) -> list[Sample]:
     rows.sort(key=lambda row: (row["key"], row["sample_index"]))
     with database.write() as connection:
         connection.execute(database.insert(requests), [_request_row(asked[key]) for key in sorted(asked)])
-        written = database.insert(samples).returning(samples.c.key, samples.c.sample_index)
-        own = {(key, index) for key, index in connection.execute(written, rows)}
+        written = connection.execute(database.insert(samples, samples.c.key, samples.c.sample_index), rows)
+        own = {(key, index) for key, index in written}
         if len(own) == len(draws):
             return [draw.sample for draw in draws]
         first = _found(connection, asked)
