@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S = 30.0
 _LONGEST_MESSAGE = 500
+_JSON = json.JSONEncoder(default=dict, separators=(",", ":"))
 
 Answer = TypeVar("Answer")
 
@@ -120,7 +121,7 @@ class Endpoint:
             UnreachableError: the endpoint was given up, by this request or an earlier one.
             EngineError: this request was given up, or the server refuses the API key.
         """
-        body = json.dumps(payload, default=dict).encode("ascii")
+        body = _JSON.encode(payload).encode("ascii")
         attempts = excused = 0
         spent_s, successes = 0.0, self._successes
         while True:

@@ -21,7 +21,7 @@ from harness.records import Request, Sample
 
 _MOST_CHOICES = 128
 _REFUSES_SHAPE = (400, 422)
-_NO_SUCH_PATH = (400, 404, 405, 422)
+_NO_SUCH_PATH = (404, 405, 501)
 
 
 class OpenAIEngine:
@@ -87,6 +87,8 @@ class OpenAIEngine:
             if request.kind == "loglikelihood":
                 return [await self._weigh(request, index) for index in indices[:1]]
             return await self._draw(request, indices[: self.choices_per_request(request)])
+        except CapabilityError as error:
+            raise CapabilityError(f"{self.name}: {error}") from None
         finally:
             self.http_requests = self._endpoint.http_requests
 
@@ -131,9 +133,10 @@ class OpenAIEngine:
         try:
             return await self._endpoint.post("/completions", loglikelihood_payload(self._model, request), read)
         except RejectedError as rejected:
-            if rejected.status not in _NO_SUCH_PATH:
+            lacks = rejected.status in _NO_SUCH_PATH or "echo" in str(rejected) or "logprobs" in str(rejected)
+            if not lacks:
                 raise
-            raise CapabilityError(f"{rejected} {NO_ECHO}") from None
+            raise CapabilityError(f"{NO_ECHO} It says: {rejected}") from None
 
 
 def _limit_completion_tokens(payload: dict[str, Any]) -> None:

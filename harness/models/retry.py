@@ -6,6 +6,7 @@ import email.utils
 import math
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 _RETRIED = frozenset({408, 409, 425, 429})
@@ -85,15 +86,17 @@ class Pace:
 
     Args:
         per_minute: requests each minute; None for no bound.
+        clock: seconds, from any start.
     """
 
-    def __init__(self, per_minute: float | None = None) -> None:
+    def __init__(self, per_minute: float | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval_s = 60.0 / per_minute if per_minute else 0.0
-        self._next = 0.0
+        self._next = -math.inf
+        self._clock = clock
 
     def wait_s(self) -> float:
         """Take the next free place; the seconds until it comes."""
-        now = time.monotonic()
+        now = self._clock()
         place = max(now, self._next)
         if self._interval_s or place > now:
             self._next = place + self._interval_s
@@ -101,4 +104,4 @@ class Pace:
 
     def hold(self, seconds: float) -> None:
         """Let no request go for so long."""
-        self._next = max(self._next, time.monotonic() + seconds)
+        self._next = max(self._next, self._clock() + seconds)

@@ -203,7 +203,7 @@ def application(server: Server) -> web.Application:
 
 async def listen(server: Server, port: int) -> tuple[web.AppRunner, str]:
     """Start to serve on the loopback interface; the runner to clean up, and the base address."""
-    runner = web.AppRunner(application(server), access_log=None, shutdown_timeout=0)
+    runner = web.AppRunner(application(server), access_log=None, shutdown_timeout=0, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=2048).start()
     return runner, f"http://127.0.0.1:{runner.addresses[0][1]}/v1"

@@ -1,0 +1,103 @@
+"""Failed requests wait with jitter, honour the server's wish, and end in bounded time."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+
+from harness.models.retry import Pace, RetryPolicy, is_retried, retry_after_s
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])
+def test_what_may_pass_is_retried(status: int) -> None:
+    assert is_retried(status)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 413, 422, 501])
+def test_what_stays_is_not(status: int) -> None:
+    assert not is_retried(status)
+
+
+def test_delays_are_uniform_below_a_doubling_bound() -> None:
+    policy, generator = RetryPolicy(first_delay_s=1, longest_delay_s=8), random.Random(1)
+    for attempts, bound in ((1, 1), (2, 2), (3, 4), (4, 8), (5, 8), (1000, 8)):
+        delays = [policy.delay_s(attempts, generator) for _ in range(2000)]
+        assert 0 <= min(delays) < 0.01 * bound
+        assert 0.99 * bound < max(delays) <= bound
+        assert sum(delays) / 2000 == pytest.approx(bound / 2, rel=0.05)
+
+
+def test_ten_attempts_fit_into_a_minute_whatever_the_jitter() -> None:
+    class Longest(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return b
+
+    policy, spent_s, attempts = RetryPolicy(), 0.0, 0
+    while not policy.is_spent(attempts, spent_s):
+        attempts += 1
+        spent_s += 0.5 + policy.delay_s(attempts, Longest())
+    assert attempts >= 10
+    assert spent_s < 60 + 5
+
+
+def test_a_request_that_times_out_is_tried_three_times() -> None:
+    assert not RetryPolicy().is_spent(2, 600)
+    assert RetryPolicy().is_spent(3, 900)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("2", 2.0),
+        ("0.25", 0.25),
+        ("-3", 0.0),
+        ("nan", None),
+        ("inf", None),
+        ("soon", None),
+        ("", None),
+        (format_datetime(datetime.fromtimestamp(1030, UTC), usegmt=True), 30.0),
+        (format_datetime(datetime.fromtimestamp(970, UTC), usegmt=True), 0.0),
+    ],
+)
+def test_retry_after_is_a_number_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert retry_after_s(header, 1000.0) == seconds
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_pace_gives_places_evenly() -> None:
+    pace = Pace(per_minute=60, clock=Clock())
+    assert [pace.wait_s() for _ in range(5)] == [0, 1, 2, 3, 4]
+
+
+def test_a_pace_saves_no_places_for_later() -> None:
+    clock = Clock()
+    pace = Pace(per_minute=60, clock=clock)
+    pace.wait_s()
+    clock.now += 10
+    assert [pace.wait_s() for _ in range(3)] == [0, 1, 2]
+
+
+def test_no_pace_lets_all_go_at_once() -> None:
+    pace = Pace(clock=Clock())
+    assert [pace.wait_s() for _ in range(100)] == [0.0] * 100
+
+
+def test_a_hold_keeps_all_waiting() -> None:
+    clock = Clock()
+    pace = Pace(clock=clock)
+    pace.hold(5)
+    assert [pace.wait_s() for _ in range(3)] == [5, 5, 5]
+    clock.now += 6
+    assert pace.wait_s() == 0
