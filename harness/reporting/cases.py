@@ -80,12 +80,13 @@ def excerpts(baseline: str, candidate: str, width: int, encoding: str) -> tuple[
     """Both answers in quotes within `width` cells each; what they have in common at the start is shortened to fit.
 
     >>> excerpts("The capital of the country is Lima", "The capital of the country is Quito", 26, "utf-8")
-    ('"… country is Lima"', '"… country is Quito"')
+    ('"…country is Lima"', '"…country is Quito"')
     """
     shared = _shared_start(baseline, candidate)
     room = width - 2
     if max(len(baseline), len(candidate)) > room and shared > _CONTEXT_CHARACTERS:
         start = shared - _CONTEXT_CHARACTERS
+        start = max(start - _CONTEXT_CHARACTERS, baseline.rfind(" ", 0, start) + 1)
         dots = symbol("…", encoding)
         texts = [dots + printable(text[start:], room - len(dots), encoding=encoding) for text in (baseline, candidate)]
     else:

@@ -94,15 +94,17 @@ def table(shown: Sequence[Row], width: int) -> list[str]:
     }
     columns = {title: texts for title, texts in columns.items() if any(texts)}
     sizes = {title: max(cells(text) for text in (title, *texts)) for title, texts in columns.items()}
-    room = width - INDENT - sum(size + len(_GAP) for size in sizes.values())
-    if room < -len(_GAP):
+    gap = _widest_gap([cells(row.why) for row in shown], list(sizes.values()), width)
+    if gap is None:
         return [line for row in shown for line in _folded(row, width)]
+    room = _room(list(sizes.values()), gap, width)
     behind = [row.why if cells(row.why) <= room else "" for row in shown]
+    sizes = {title: size + gap for title, size in sizes.items()}
     lines = [_line("  verdict", list(columns), list(sizes.values()), "why" if any(behind) else "")]
     for position, row in enumerate(shown):
         texts = [texts[position] for texts in columns.values()]
         lines.append(_line(f"  {row.status}", texts, list(sizes.values()), behind[position]))
-        if not any(texts[1:]) and cells(row.why) <= width - INDENT - sizes["evaluation"] - len(_GAP):
+        if not any(texts[1:]) and cells(row.why) <= width - INDENT - sizes["evaluation"]:
             lines[-1] = _line(f"  {row.status}", texts[:1], [sizes["evaluation"]], row.why)
         elif not behind[position]:
             lines += [" " * INDENT + line for line in wrap(row.why, width - INDENT) if line]
@@ -125,12 +127,24 @@ def greens(report: Report, hidden: Sequence[Row], width: int) -> list[str]:
     what = plural(len(hidden), "evaluation")
     if len(hidden) == len(report.evaluations):
         what = f"all {what}"
-    return wrap(f"{'    passed':<{INDENT if width >= NARROW else 11}}{what}{note}", width)
+    indent = INDENT if width >= NARROW else 11
+    first, *rest = wrap(what + note, width - indent)
+    return [f"{'    passed':<{indent}}{first}", *(" " * indent + line for line in rest)]
+
+
+def _widest_gap(whys: Sequence[int], sizes: Sequence[int], width: int) -> int | None:
+    """The gap between columns that leaves room for most reasons behind the figures; None where no gap fits."""
+    gaps = [gap for gap in (3, 2) if _room(sizes, gap, width) >= -gap]
+    return max(gaps, key=lambda gap: sum(why <= _room(sizes, gap, width) for why in whys), default=None)
+
+
+def _room(sizes: Sequence[int], gap: int, width: int) -> int:
+    """What the columns leave of a line."""
+    return width - INDENT - sum(size + gap for size in sizes)
 
 
 def _line(status: str, texts: Sequence[str], sizes: Sequence[int], why: str) -> str:
-    shown = [*map(pad, texts, sizes), why]
-    return (f"{status:<{INDENT}}" + _GAP.join(shown)).rstrip()
+    return (f"{status:<{INDENT}}" + "".join(map(pad, texts, sizes)) + why).rstrip()
 
 
 def _estimate(estimate: Estimate | None, places: int, unit: str) -> str:

@@ -94,7 +94,11 @@ def headline(report: Report) -> str:
     """The run in one line: "RED: 1 regressed, 1 inconclusive, 48 passed"."""
     word = _WORDS.get(report.verdict, "RED")
     kinds = Counter(verdict.verdict for verdict in report.evaluations)
-    parts = [f"{count(kinds[kind])} {kind}" for kind in sorted(kinds, key=lambda kind: -kind.severity)]
+    words = {
+        kind: plural(number, "error") if kind is VerdictKind.ERROR else f"{count(number)} {kind}"
+        for kind, number in kinds.items()
+    }
+    parts = [words[kind] for kind in sorted(kinds, key=lambda kind: -kind.severity)]
     if not parts:
         return "no evaluation was run"
     note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""

@@ -98,7 +98,7 @@ def passed(number, **more):
     return [
         verdict(
             identity=f"suites/stage_{position % 6}/test_things.py::test_{position:02}",
-            reason="no worse by 0.05",
+            reason="no worse by more than 0.05",
             **more,
         )
         for position in range(number)
@@ -114,6 +114,12 @@ def regressed(**more):
     )
 
 
+def error(*messages, **more):
+    reason = messages[0] if len(messages) == 1 else f"{messages[0]} (and {len(messages) - 1} more errors)"
+    bare = verdict(VerdictKind.ERROR, baseline=None, reason=reason, errors=messages, n_cases=0, n_samples=0, **more)
+    return replace(bare, candidate=None)
+
+
 def inconclusive(**more):
     return verdict(
         VerdictKind.INCONCLUSIVE,
@@ -121,8 +127,7 @@ def inconclusive(**more):
         candidate=0.81,
         baseline=0.84,
         needed=1400,
-        reason="between lower by 0.09 and higher by 0.03: too close to the margin of 0.05",
-        **more,
+        **{"reason": "could be lower by up to 0.09; about 7 more samples a case would decide it", **more},
     )
 
 
@@ -152,7 +157,7 @@ def no_baseline():
         candidate=0.71,
         baseline=None,
         threshold=0.9,
-        reason="0.17 below what is required, at least 0.13 below",
+        reason="below 0.90",
         margin_is_default=True,
         cases=(case("peru", 0.0), case("chad", 0.2), case("fiji", 1.0)),
     )
@@ -176,8 +181,7 @@ def broken():
         "case 'chad': KeyError: 'x'",
         "case 'mali': KeyError: 'x'",
     ]
-    error = verdict(VerdictKind.ERROR, baseline=None, reason="204 of 1,000 bodies ended in an error")
-    return report(*passed(2), replace(error, candidate=None, difference=None, errors=tuple(messages)))
+    return report(*passed(2), error(*messages), error(messages[0], identity=SUMMARIES))
 
 
 def hostile():

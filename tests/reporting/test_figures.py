@@ -24,7 +24,7 @@ from harness.reporting.figures import digits, duration, figure, interval, plural
     ],
 )
 def test_figures_that_differ_get_the_digits_that_show_it(values, unit, places):
-    assert digits(values, unit) == places
+    assert digits(values, unit=unit) == places
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_nothing_is_written_in_the_first_half_second():
 def test_a_terminal_shows_one_line_that_overwrites_itself():
     run = Run(is_terminal=True)
     written = steadily(run, 10, evaluations_total=3, evaluations_done=1, in_flight=8)
-    assert written[-1].rstrip() == "\r100 of 1,000 samples (10%)  about 90 s left  10/s  1 of 3 decided  10 s"
+    assert written[-1].rstrip() == "\r100 of 1,000 samples (10%)  about 2 min left  10/s  1 of 3 decided  10 s"
     assert not any("\n" in text for text in written)
 
 
@@ -83,7 +83,7 @@ def test_a_terminal_is_written_to_ten_times_a_second_at_most():
 def test_no_line_reaches_the_last_column(width):
     run = Run(is_terminal=True, width=width)
     states = {"evaluations_total": 12_345, "stored": 10, "in_flight": 128}
-    for text in steadily(run, 5, **states) + [run.at(9, phase="東京\x1b[31m\nstarting", **states)]:
+    for text in [*steadily(run, 5, **states), run.at(9, phase="東京\x1b[31m\nstarting", **states)]:
         assert cells(text.removeprefix("\r")) <= max(1, width - 1)
         assert "\n" not in text
         assert "\x1b" not in text
@@ -91,7 +91,7 @@ def test_no_line_reaches_the_last_column(width):
 
 def test_a_narrow_terminal_shows_how_much_is_done_and_the_time_left():
     run = Run(is_terminal=True, width=40)
-    assert steadily(run, 10)[-1] == "\r100/1,000 (10%)  about 90 s left  10/s"
+    assert steadily(run, 10)[-1] == "\r100/1,000 (10%)  about 2 min left  10/s"
 
 
 def test_a_log_gets_a_line_after_five_seconds_and_then_every_fifteen():

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import example_reports as examples
+import pytest
+
+from harness.records import VerdictKind
+from harness.reporting.terminal import failure_text
+from harness.reporting.text import cells
+
+REGRESSED = """\
+foundation/test_capitals regressed: smollm2-pruned against smollm2
+  why         lower by more than 0.05
+  candidate   0.71 [0.65, 0.77]
+  baseline    0.93
+  difference  -0.22 [-0.28, -0.16], margin 0.05
+  measured    200 cases, 1,000 samples, 312 answers cut at max_tokens
+  cases       3 of 4 got worse:
+              peru   5/5 -> 0/5
+    baseline  "Lima"
+    candidate "The capital of the"
+              chad   5/5 -> 1/5
+    baseline  "N'Djamena"
+    candidate "Chad is a"
+              mali   3/5 -> 2/5
+    baseline  "Bamako."
+    candidate "Mali is a landlocked country in West Africa.\""""
+
+FAILED = """\
+foundation/test_capitals failed: smollm2-pruned
+  why         below 0.90
+  candidate   0.71 [0.65, 0.77]
+  required    0.90, margin 0.05 (the default)
+  measured    200 cases, 1,000 samples
+  cases       2 of 3 were not always right:   peru 0/5   chad 1/5"""
+
+
+def text(report, verdict=None, changes=()):
+    return failure_text(verdict or report.evaluations[0], report.candidate, report.baseline, changes)
+
+
+def test_a_regression_stands_alone():
+    report = examples.red(0)
+    assert text(report, report.evaluations[1], report.changes) == REGRESSED
+
+
+def test_a_failed_requirement_stands_alone():
+    assert text(examples.no_baseline()) == FAILED
+
+
+def test_without_answers_the_worst_cases_are_listed():
+    cases = tuple(examples.case(f"case-{number}", 0.0, number / 10) for number in range(1, 10))
+    shown = text(examples.red(), replace(examples.regressed(), cases=cases))
+    assert "9 of 9 got worse:   case-9 0.90 -> 0.00   case-8 4/5 -> 0/5" in shown
+    assert shown.endswith("…")
+
+
+def test_a_measure_has_its_unit_and_its_direction():
+    cases = (examples.case("slow", 0.9, 0.3), examples.case("fast", 0.2, 0.4))
+    verdict = replace(examples.regressed(), unit="s", higher_is_better=False, cases=cases)
+    shown = text(examples.red(), verdict)
+    assert "candidate   0.710 [0.650, 0.770] s" in shown
+    assert "1 of 2 got worse:   slow 0.300 -> 0.900 s" in shown
+
+
+def test_an_error_says_what_happened_and_what_to_do():
+    shown = text(examples.broken(), examples.broken().evaluations[2])
+    assert "error       case 'peru': TypeError: 'NoneType' object is not subscriptable" in shown
+    assert "error       and 1 more message in report.json" in shown
+    assert shown.endswith("next        mend the error above and run again: completed samples are kept")
+
+
+def test_an_inconclusive_verdict_says_what_would_decide_it_once():
+    assert " ".join(text(examples.undecided(), examples.inconclusive()).split()).count("would decide") == 1
+    assert "open; about 1,400 more samples would decide it" in text(
+        examples.undecided(), examples.inconclusive(reason="open")
+    )
+
+
+@pytest.mark.parametrize("make", examples.ALL)
+def test_it_fits_80_columns_and_holds_no_control_character(make):
+    report = make()
+    for verdict in report.evaluations:
+        for kind in VerdictKind:
+            shown = text(report, replace(verdict, verdict=kind), report.changes)
+            assert all(cells(line) <= 80 for line in shown.splitlines())
+            assert not set(shown) & set("\r\t\x1b\0\u202e\ud800")

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import example_reports as examples
+import pytest
+
+from harness.records import Change, Difference, VerdictKind
+from harness.reporting.terminal import Layout, headline, next_steps, render
+from harness.reporting.text import cells
+
+RED_IN_80_COLUMNS = """\
+steelyard   candidate smollm2-pruned   against smollm2   confidence 0.95
+            50 evaluations · 12,400 samples (9,100 from the store) · 41 s
+
+  x regressed     foundation/test_capitals   lower by more than 0.05
+                  0.71 [0.65, 0.77]   baseline 0.93   -0.22 [-0.28, -0.16]
+  ? inconclusive  evaluation/test_summaries
+                  0.81 [0.75, 0.87]   baseline 0.84   -0.03 [-0.09, +0.03]
+                  could be lower by up to 0.09; about 7 more samples a case
+                  would decide it
+    passed        48 evaluations
+
+  most changed    capitals/peru   5/5 -> 0/5   "Lima" -> "The capital of the"
+                  capitals/chad   5/5 -> 1/5   "N'Djamena" -> "Chad is a"
+                  capitals/mali   3/5 -> 2/5
+                  baseline   "Bamako."
+                  candidate  "Mali is a landlocked country in West Africa."
+
+note    312 of 1,000 answers were cut at max_tokens in foundation/test_capitals
+
+RED: 1 regressed, 1 inconclusive, 48 passed
+next    raise --samples or add cases: what is stored is not drawn again
+next    pytest --lf with the same options runs the red ones alone
+report  reports/latest/report.json"""
+
+NO_BASELINE_IN_120_COLUMNS = """\
+steelyard   candidate smollm2-pruned   confidence 0.95
+            2 evaluations · 12,400 samples (9,100 from the store) · 41 s
+
+  verdict         evaluation                 candidate                required   why
+  x failed        foundation/test_capitals   0.71 [0.65, 0.77]        0.90       below 0.90
+    passed        inference/test_latency     0.412 [0.390, 0.440] s   0.500 s    required 0.500 s, proven below 0.440 s
+
+note    margin 0.05 is the default; set it for an evaluation or the project
+
+RED: 1 failed, 1 passed
+next    pytest --lf with the same options runs the red ones alone
+report  reports/latest/report.json"""
+
+ERRORS_IN_60_COLUMNS = """\
+steelyard   candidate smollm2-pruned   against smollm2
+            confidence 0.95
+            4 evaluations
+            12,400 samples (9,100 from the store) · 41 s
+
+  ! error         foundation/test_capitals
+                  - case 'peru': version 'served': no answer
+                    from http://127.0.0.1:8000/v1 after 10
+                    attempts (200 times)
+                  - case 'peru': TypeError: 'NoneType'
+                    object is not subscriptable
+                  - case 'chad': KeyError: 'x'
+                  - and 1 more message in report.json
+  ! error         evaluation/test_summaries
+                  case 'peru': version 'served': no answer
+                  from http://127.0.0.1:8000/v1 after 10
+                  attempts (200 times)
+    passed        stage_0/test_00
+                  0.93 [0.87, 0.99]   baseline 0.93
+                  0.00 [-0.06, +0.06]
+                  no worse by more than 0.05
+    passed        stage_1/test_01
+                  0.93 [0.87, 0.99]   baseline 0.93
+                  0.00 [-0.06, +0.06]
+                  no worse by more than 0.05
+
+RED: 2 errors, 2 passed
+next    mend the errors above and run again: completed
+        samples are kept
+report  reports/latest/report.json"""
+
+GREEN_IN_40_COLUMNS = """\
+steelyard
+  candidate smollm2-topk
+  against smollm2   confidence 0.95
+  12 evaluations
+  12,400 samples (9,100 from the store)
+  41 s
+
+    passed all 12 evaluations
+
+GREEN: 12 passed
+report  reports/latest/report.json"""
+
+
+def text(report, **layout):
+    return "\n".join(render(report, Layout(**layout), "reports/latest/report.json"))
+
+
+@pytest.mark.parametrize(
+    ("make", "width", "expected"),
+    [
+        (examples.red, 80, RED_IN_80_COLUMNS),
+        (examples.no_baseline, 120, NO_BASELINE_IN_120_COLUMNS),
+        (examples.broken, 60, ERRORS_IN_60_COLUMNS),
+        (examples.green, 40, GREEN_IN_40_COLUMNS),
+    ],
+)
+def test_a_report_looks_like_this(make, width, expected):
+    assert text(make(), width=width) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("make", examples.ALL)
+def test_no_line_is_wider_than_the_terminal_at_any_width(make, verbose, encoding):
+    for width in [*range(30, 125, 3), 200, 400]:
+        for line in render(
+            make(), Layout(width=width, encoding=encoding, verbose=verbose), "reports/latest/report.json"
+        ):
+            line.encode(encoding)
+            assert cells(line) <= width, (width, line)
+            assert line == line.rstrip()
+            assert "\x1b" not in line
+            assert "\n" not in line
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 120, 200])
+@pytest.mark.parametrize("make", [examples.red, examples.undecided, examples.no_baseline, examples.broken])
+def test_every_figure_is_whole_at_every_width(make, width):
+    """The same numbers appear in the same order, however narrow the terminal is."""
+
+    def figures(columns):
+        lines = render(make(), Layout(width=columns))
+        return sorted(re.findall(r"[+-]?\d+\.\d+\b", "\n".join(lines)))
+
+    assert figures(width) == figures(1000)
+
+
+def test_a_terminal_narrower_than_thirty_columns_gets_thirty():
+    assert text(examples.red(), width=1) == text(examples.red(), width=30)
+
+
+def test_colour_changes_nothing_but_colour():
+    coloured = text(examples.red(), colour=True)
+    assert "\x1b[31mx regressed\x1b[0m" in coloured
+    assert "\x1b[33m? inconclusive\x1b[0m" in coloured
+    assert "\x1b[1;31mRED: 1 regressed, 1 inconclusive, 48 passed\x1b[0m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == text(examples.red())
+
+
+def test_an_ascii_stream_gets_the_same_report_in_ascii():
+    ascii_text = text(examples.red(), encoding="ascii")
+    assert ascii_text == RED_IN_80_COLUMNS.replace("·", "-")
+    assert "..." in text(examples.red(), encoding="ascii", width=60)
+
+
+def test_passed_evaluations_take_one_line_unless_they_are_few_or_asked_for():
+    assert text(examples.green()).count("    passed  ") == 1
+    assert text(examples.green(), verbose=True).count("    passed  ") == 12
+    assert text(examples.report(*examples.passed(5))).count("    passed  ") == 5
+
+
+def test_the_worst_verdict_is_first_and_the_rest_keeps_its_order():
+    verdicts = [
+        examples.verdict(kind, identity=f"suites/a/t.py::test_{number}")
+        for number, kind in enumerate([*VerdictKind, *VerdictKind])
+    ]
+    shown = re.findall(r"a/test_(\d)", text(examples.report(*verdicts), verbose=True, width=200).partition("next")[0])
+    assert shown == ["4", "9", "3", "8", "2", "7", "1", "6", "0", "5"]
+
+
+def test_a_flood_of_red_is_counted_after_fifty_rows():
+    report = examples.report(*(examples.regressed(identity=f"suites/a/t.py::test_{i}") for i in range(60)))
+    assert "    and 10 more that did not pass; -v shows all, so does the report" in text(report)
+    assert "more that did not pass" not in text(report, verbose=True)
+    assert headline(report) == "RED: 60 regressed"
+
+
+def test_the_line_of_passed_ones_says_how_many_are_worse_within_their_margin_or_require_nothing():
+    within = examples.verdict(
+        candidate=0.91, identity="a.py::a", reason="no worse by more than 0.05; lower, within margin"
+    )
+    within = replace(
+        within, checks=(replace(within.checks[0], difference=Difference(-0.02, 0.01, -0.04, -0.01, 0.01, "t")),)
+    )
+    bare = examples.verdict(baseline=None, identity="a.py::b", reason="nothing required")
+    report = examples.report(within, bare, *examples.passed(10))
+    assert "    passed        all 12 evaluations (1 worse, within margin, 1 with nothing required)" in text(
+        report, width=90
+    )
+
+
+def test_more_digits_are_shown_where_two_would_hide_a_difference():
+    close = examples.verdict(
+        VerdictKind.INCONCLUSIVE, candidate=0.9004, baseline=None, threshold=0.9, reason="could be as low as 0.8994"
+    )
+    close = replace(close, candidate=replace(close.candidate, low=0.84, high=0.96))
+    assert "0.9004 [0.8400, 0.9600]   0.9000" in text(examples.report(close))
+
+
+def test_a_difference_that_only_just_exceeds_its_margin_does_not_read_like_it():
+    verdict = examples.verdict(candidate=0.88, reason="no worse by more than 0.05")
+    near = Difference(-0.02, 0.01, -0.0496, 0.01, 0.1, "t")
+    verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=near),))
+    assert "[-0.0496, +0.0100]" in text(examples.report(verdict), width=200)
+
+
+def test_bounds_that_are_not_known_are_said_to_be_unknown():
+    verdict = examples.verdict(VerdictKind.INCONCLUSIVE)
+    nothing = Difference(float("nan"), float("inf"), float("-inf"), float("inf"), 1.0, "no scores to compare")
+    verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=nothing),))
+    assert "n/a [-inf, +inf]" in text(examples.report(verdict))
+
+
+def test_two_metrics_of_one_evaluation_are_told_apart_and_its_notes_counted_once():
+    both = [examples.regressed(metric=name) for name in ("accuracy", "length")]
+    shown = text(examples.report(*both), width=200)
+    assert "foundation/test_capitals accuracy" in shown
+    assert "foundation/test_capitals length" in shown
+    assert "312 of 1,000 answers were cut" in shown
+
+
+def test_answers_that_start_alike_are_shown_from_where_they_part():
+    start = "The capital of this country, which lies on the western coast of its continent, is "
+    change = Change(examples.CAPITALS, "peru", "score", 0.0, 1.0, 5, f"{start}Quito.", f"{start}Lima.")
+    shown = text(examples.report(examples.regressed(), changes=[change]), width=80)
+    assert 'baseline   "…continent, is Lima."' in shown
+    assert 'candidate  "…continent, is Quito."' in shown
+
+
+def test_answers_that_run_from_right_to_left_get_lines_of_their_own():
+    change = Change(examples.CAPITALS, "peru", "score", 0.0, 1.0, 5, "ليما", "كيتو")
+    shown = text(examples.report(examples.regressed(), changes=[change]), width=200).splitlines()
+    assert sum("كيتو" in line or "ليما" in line for line in shown) == 2
+    assert not any("كيتو" in line and "ليما" in line for line in shown)
+
+
+def test_cases_of_red_evaluations_come_before_others_and_an_answer_may_be_missing():
+    other = Change("suites/a/t.py::test_other", "x", "score", 0.0, 1.0, 5, None, None)
+    report = examples.report(examples.regressed(), examples.inconclusive(), changes=[other, *examples.CHANGES[:1]])
+    shown = text(report, width=120)
+    assert shown.index("capitals/peru") < shown.index("other/x")
+    assert "other/x         5/5 -> 0/5   no answer -> no answer" in shown
+
+
+def test_a_score_that_is_no_count_is_shown_as_a_mean():
+    change = replace(examples.CHANGES[0], baseline=0.83, candidate=0.41)
+    assert "0.83 -> 0.41" in text(examples.report(examples.regressed(), changes=[change]))
+
+
+def test_a_green_run_shows_its_changes_only_when_asked():
+    report = examples.report(*examples.passed(2), changes=examples.CHANGES)
+    assert "most changed" not in text(report)
+    assert "most changed" in text(report, verbose=True)
+
+
+def test_an_inconclusive_gate_that_warns_says_that_it_passes():
+    report = examples.report(examples.inconclusive(), exit_code=0)
+    assert headline(report) == "INCONCLUSIVE: 1 inconclusive (exit code 0: --inconclusive warn)"
+
+
+def test_what_would_decide_is_said_once():
+    silent = examples.inconclusive(reason="open", labels_needed=14)
+    assert next_steps(examples.report(silent)) == [
+        "about 1,400 more samples or about 14 more labels would decide evaluation/test_summaries",
+        "raise --samples or add cases: what is stored is not drawn again",
+    ]
+    many = [replace(silent, id=f"suites/a/t.py::test_{number}") for number in range(20)]
+    assert next_steps(examples.report(*many))[3] == "and so for 17 more"
+
+
+def test_hints_come_before_what_follows_from_the_verdicts():
+    lines = render(examples.red(), hints=["steelyard review serve   (14 items wait)"])
+    assert next(line for line in lines if line.startswith("next")) == "next    steelyard review serve   (14 items wait)"
+
+
+def test_a_run_of_nothing_says_so():
+    assert headline(examples.nothing()) == "no evaluation was run"
+
+
+def test_the_samples_of_this_run_and_of_the_store_are_counted():
+    report = examples.report(*examples.passed(1), usage=replace(examples.red().usage, stored_samples=0))
+    assert "1 evaluation · 3,300 samples · 41 s" in text(report)
