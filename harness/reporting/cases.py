@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from harness.records import CaseResult, Change, Report, Verdict
@@ -86,7 +87,7 @@ def excerpts(baseline: str, candidate: str, width: int, encoding: str) -> tuple[
     room = width - 2
     if max(len(baseline), len(candidate)) > room and shared > _CONTEXT_CHARACTERS:
         start = shared - _CONTEXT_CHARACTERS
-        start = max(start - _CONTEXT_CHARACTERS, baseline.rfind(" ", 0, start) + 1)
+        start = max(start - _CONTEXT_CHARACTERS, baseline.rfind(" ", 0, start + 1) + 1)
         dots = symbol("…", encoding)
         texts = [dots + printable(text[start:], room - len(dots), encoding=encoding) for text in (baseline, candidate)]
     else:
@@ -105,8 +106,8 @@ def _tests(ids: Sequence[str]) -> dict[str, str]:
     """The last part of each name, without `test_`; the whole name where two would be the same."""
     names = display_names(ids)
     short = {identity: name.rsplit("/", 1)[-1].removeprefix("test_") for identity, name in names.items()}
-    taken = list(short.values())
-    return {identity: name if taken.count(name) == 1 else names[identity] for identity, name in short.items()}
+    times = Counter(short.values())
+    return {identity: name if times[name] == 1 else names[identity] for identity, name in short.items()}
 
 
 def _beside(change: Change, width: int, encoding: str) -> str | None:
