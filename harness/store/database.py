@@ -85,7 +85,7 @@ class Database:
                 yield connection
 
     def insert(self, table: Any, *returning: Any) -> Any:
-        """An insert that leaves a row alone where there is one of the same key, and returns columns of those it made."""
+        """An insert that leaves a row alone where its key is taken, and returns columns of the rows that it made."""
         wanted = (table, *returning)
         if wanted not in self._inserts:
             statement = sqlite_insert(table) if self.is_sqlite else postgres_insert(table)

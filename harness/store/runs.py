@@ -71,10 +71,10 @@ def report(database: Database, run_id: str) -> Mapping[str, Any] | None:
     return None if text is None else dict(json.loads(text))
 
 
-def add_scores(database: Database, run_id: str, rows: Sequence[ScoreRow]) -> None:
-    """See `Store.add_scores`."""
+def add_scores(database: Database, run_id: str, rows: Sequence[ScoreRow]) -> int:
+    """See `Store.add_scores`. Gives the number of scores that were not there yet."""
     if not rows:
-        return
+        return 0
     with database.write() as connection:
         ids: dict[SetKey, int] = {}
         values = []
@@ -93,7 +93,7 @@ def add_scores(database: Database, run_id: str, rows: Sequence[ScoreRow]) -> Non
                     "sample_key": row.sample_key,
                 }
             )
-        connection.execute(database.insert(scores), values)
+        return connection.execute(database.insert(scores), values).rowcount
 
 
 def _set_id(database: Database, connection: Connection, run_id: str, key: SetKey) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from harness.records import Draw, Request, Sample, ScoreRow
-from harness.store import runs, samples
+from harness.store import maintenance, merging, runs, samples
 from harness.store.database import Database
-from harness.store.summaries import RunInfo
+from harness.store.summaries import Merged, Pruned, RunInfo, StoreInfo
 
 
 class Store:
@@ -111,6 +111,47 @@ class Store:
     def scores(self, run_id: str) -> Iterator[ScoreRow]:
         """The scores of a run, streamed: evaluations as they were first scored, in them by case and sample."""
         return runs.stream_scores(self._database, run_id)
+
+    def info(self) -> StoreInfo:
+        """What the store holds, in numbers."""
+        return maintenance.info(self._database)
+
+    def prune(
+        self,
+        *,
+        older_than_s: float | None = None,
+        fingerprints: Collection[str] | None = None,
+        generations_but_last: bool = False,
+        dry_run: bool = False,
+    ) -> Pruned:
+        """Remove the samples that meet every condition given, and the requests that are left without any.
+
+        Args:
+            older_than_s: stored longer ago than this. Without another condition, runs that began longer ago go too,
+                with their scores and reports.
+            fingerprints: of these versions.
+            generations_but_last: of a generation that is not the version's last, or kept apart by a merge.
+            dry_run: change nothing; what is returned is what would go.
+
+        Raises:
+            StoreError: no condition is given.
+        """
+        return maintenance.prune(
+            self._database,
+            older_than_s=older_than_s,
+            fingerprints=fingerprints,
+            generations_but_last=generations_but_last,
+            dry_run=dry_run,
+        )
+
+    def merge(self, other: Store) -> Merged:
+        """Bring in all that another store holds; what is here stays. Merging again brings in what is new since.
+
+        Samples of a generation that both stores share are given out by `find` like any other. Those of a generation
+        that went another way than this store's, and those that both stores drew, stay apart: they are kept for the
+        runs that scored them, and no gate is ever answered with them. See `harness.store.merging`.
+        """
+        return merging.merge(self._database, other._database)
 
     def close(self) -> None:
         """Close all connections."""

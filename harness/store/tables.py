@@ -25,6 +25,9 @@ from sqlalchemy.types import TypeDecorator
 
 SCHEMA_VERSION = 1
 
+# The generation of requests that a merge brought in under keys of their own: no gate ever asks for them.
+APART = -1
+
 
 class Utf8(TypeDecorator[str]):
     """Any Python string, NUL and lone surrogates included, in a binary column."""

@@ -1,0 +1,180 @@
+"""What a store holds, and removing the part that nobody needs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, text
+from sqlalchemy.sql.expression import TableClause
+
+from harness.errors import StoreError
+from harness.store.database import Database
+from harness.store.summaries import Pruned, StoreInfo, VersionInfo
+from harness.store.tables import (
+    APART,
+    SCHEMA_VERSION,
+    generations,
+    metadata,
+    reports,
+    requests,
+    runs,
+    samples,
+    score_sets,
+    scores,
+)
+
+
+def info(database: Database) -> StoreInfo:
+    """See `Store.info`."""
+    with database.read() as connection:
+        versions = _versions(connection)
+        return StoreInfo(
+            url=database.url,
+            schema_version=SCHEMA_VERSION,
+            size_bytes=_size_bytes(database, connection),
+            requests=sum(version.requests for version in versions),
+            samples=sum(version.samples for version in versions),
+            runs=_count(connection, runs),
+            scores=_count(connection, scores),
+            oldest=min((version.oldest for version in versions if version.oldest is not None), default=None),
+            newest=max((version.newest for version in versions if version.newest is not None), default=None),
+            versions=versions,
+        )
+
+
+def _count(connection: Connection, table: TableClause) -> int:
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _size_bytes(database: Database, connection: Connection) -> int:
+    if database.is_sqlite:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        return int(pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one())
+    query = text("SELECT pg_total_relation_size(CAST(:name AS regclass))")
+    return sum(int(connection.execute(query, {"name": name}).scalar_one()) for name in metadata.tables)
+
+
+def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
+    by_key = (
+        select(
+            samples.c.key,
+            func.count().label("n"),
+            func.min(samples.c.created).label("oldest"),
+            func.max(samples.c.created).label("newest"),
+        )
+        .group_by(samples.c.key)
+        .subquery()
+    )
+    query = select(
+        requests.c.fingerprint,
+        requests.c.generation == APART,
+        func.count(),
+        func.coalesce(func.sum(by_key.c.n), 0),
+        func.min(by_key.c.oldest),
+        func.max(by_key.c.newest),
+    ).join_from(requests, by_key, requests.c.key == by_key.c.key)
+    found: dict[str, list[Any]] = {}
+    for fingerprint, apart, *figures in connection.execute(
+        query.group_by(requests.c.fingerprint, requests.c.generation == APART)
+    ):
+        found.setdefault(fingerprint, []).append((bool(apart), *figures))
+    begun = select(generations.c.fingerprint, func.count()).group_by(generations.c.fingerprint)
+    n_generations: dict[str, int] = {row[0]: row[1] for row in connection.execute(begun)}
+    names = _names(connection)
+    return tuple(
+        VersionInfo(
+            fingerprint=fingerprint,
+            names=tuple(sorted(names.get(fingerprint, ()))),
+            generations=n_generations.get(fingerprint, 0),
+            requests=sum(part[1] for part in found.get(fingerprint, ())),
+            samples=sum(int(part[2]) for part in found.get(fingerprint, ())),
+            apart=sum(int(part[2]) for part in found.get(fingerprint, ()) if part[0]),
+            oldest=min((part[3] for part in found.get(fingerprint, ())), default=None),
+            newest=max((part[4] for part in found.get(fingerprint, ())), default=None),
+        )
+        for fingerprint in sorted({*found, *n_generations})
+    )
+
+
+def _names(connection: Connection) -> dict[str, set[str]]:
+    """What runs called the versions that they weighed."""
+    names: dict[str, set[str]] = {}
+    for spec in connection.execute(select(runs.c.spec)).scalars():
+        for role in ("candidate", "baseline", "judge"):
+            version = json.loads(spec).get(role)
+            if isinstance(version, dict) and "name" in version and "fingerprint" in version:
+                names.setdefault(version["fingerprint"], set()).add(version["name"])
+    return names
+
+
+def prune(
+    database: Database,
+    *,
+    older_than_s: float | None,
+    fingerprints: Collection[str] | None,
+    generations_but_last: bool,
+    dry_run: bool,
+) -> Pruned:
+    """See `Store.prune`."""
+    if older_than_s is None and fingerprints is None and not generations_but_last:
+        raise StoreError("Nothing says what to prune: give an age, a version or all generations but the last.")
+    before = None if older_than_s is None else time.time() - older_than_s
+    of_request = _of_request(fingerprints, generations_but_last)
+    with database.write() as connection:
+        for table in (requests, samples):
+            database.lock(connection, table)
+        size = _size_bytes(database, connection)
+        doomed = [] if before is None else [samples.c.created < before]
+        if of_request:
+            doomed.append(samples.c.key.in_(select(requests.c.key).where(*of_request)))
+        n_samples = connection.execute(delete(samples).where(and_(*doomed))).rowcount
+        answered = exists().where(samples.c.key == requests.c.key)
+        n_requests = connection.execute(delete(requests).where(~answered, *of_request)).rowcount
+        n_runs, n_scores = (0, 0) if before is None or of_request else _delete_runs(connection, before)
+        if dry_run:
+            connection.rollback()
+    if dry_run:
+        return Pruned(n_samples, n_requests, n_runs, n_scores)
+    _vacuum(database)
+    with database.read() as connection:
+        freed = max(0, size - _size_bytes(database, connection))
+    return Pruned(n_samples, n_requests, n_runs, n_scores, freed)
+
+
+def _of_request(fingerprints: Collection[str] | None, generations_but_last: bool) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if fingerprints is not None:
+        conditions.append(requests.c.fingerprint.in_(list(fingerprints)))
+    if generations_but_last:
+        newest = select(func.max(generations.c.generation)).where(generations.c.fingerprint == requests.c.fingerprint)
+        conditions.append(
+            or_(requests.c.generation == APART, requests.c.generation < newest.correlate(requests).scalar_subquery())
+        )
+    return conditions
+
+
+def _delete_runs(connection: Connection, before: float) -> tuple[int, int]:
+    old = select(runs.c.run_id).where(runs.c.begun < before)
+    sets = select(score_sets.c.id).where(score_sets.c.run_id.in_(old))
+    n_scores = connection.execute(delete(scores).where(scores.c.set_id.in_(sets))).rowcount
+    connection.execute(delete(score_sets).where(score_sets.c.run_id.in_(old)))
+    connection.execute(delete(reports).where(reports.c.run_id.in_(old)))
+    return connection.execute(delete(runs).where(runs.c.begun < before)).rowcount, n_scores
+
+
+def _vacuum(database: Database) -> None:
+    """Give freed pages back to the file system. Postgres does it by itself; SQLite reuses them if it can't now."""
+    if not database.is_sqlite:
+        return
+    connection = database.engine.raw_connection()
+    try:
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection.cursor().execute("VACUUM")
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
