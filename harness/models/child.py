@@ -73,7 +73,7 @@ class Child:
             EngineError: the process ended, now or earlier.
         """
         if self._failure:
-            raise self._failure
+            raise _again(self._failure)
         if self._process is None:
             raise EngineError(f"{self._name} was asked before it was started or after it was closed.")
         request_id = next(self._ids)
@@ -133,7 +133,7 @@ class Child:
         self._failure = failure
         for future in (self._ready, *self._pending.values()):
             if not future.done():
-                future.set_exception(failure)
+                future.set_exception(_again(failure))
 
     async def _read_lines(self) -> None:
         assert self._process is not None
@@ -154,3 +154,8 @@ class Child:
             cause = f"ended with exit code {code}"
         last = "".join(f"\n  {line}" for line in self._lines)
         return f"the process of the engine {cause}.{' Its last lines:' + last if last else ''}"
+
+
+def _again(failure: SettingsError | EngineError) -> SettingsError | EngineError:
+    """The failure as an exception of its own for each request, so that tracebacks do not pile up."""
+    return type(failure)(str(failure))

@@ -74,7 +74,8 @@ def write_tiny_llama(folder: Path) -> Path:
     (folder / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
     special = ["<pad>", "<s>", "</s>"]
     letters = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab", "bc"]
-    tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[("a", "b"), ("b", "c")]))
+    vocabulary = {letter: i for i, letter in enumerate(letters)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[("a", "b"), ("b", "c")]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in special])
