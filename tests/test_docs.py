@@ -1,0 +1,90 @@
+"""The guide is true: every code block is written or run as a reader would, and prints what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "docs" / "guide").glob("*.md"))
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    text: str
+
+    @property
+    def title(self) -> str:
+        """What the first line says: a file's path, `shown`, or nothing."""
+        first = self.text.partition("\n")[0]
+        return first[2:].strip() if first.startswith("# ") else ""
+
+
+def blocks(chapter: Path) -> list[Block]:
+    return [Block(*match.groups()) for match in _BLOCK.finditer(chapter.read_text(encoding="utf-8"))]
+
+
+def commands(text: str) -> list[tuple[str, list[str], str]]:
+    """The commands of a console block, each with the lines that its output holds and its exit code."""
+    found: list[tuple[str, list[str], str]] = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], [], "0"))
+        elif line.startswith("# exit code "):
+            command, lines, _ = found[-1]
+            found[-1] = (command, lines, line.removeprefix("# exit code "))
+        elif line.strip():
+            found[-1][1].append(line)
+    return found
+
+
+def squeeze(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_every_block_of_the_guide_runs(chapter: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "80"}
+    environment["PYTEST_ADDOPTS"] = "-p no:deepeval -p no:asyncio"
+    assert blocks(chapter)
+    for block in blocks(chapter):
+        if block.title.startswith("shown"):
+            assert_shown_is_real(block, tmp_path)
+        elif block.language == "console":
+            for command, expected, code in commands(block.text):
+                done = subprocess.run(
+                    command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+                )
+                output = squeeze(done.stdout + done.stderr)
+                assert code in ("any", str(done.returncode)), f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+                for line in expected:
+                    assert squeeze(line) in output, f"{command}: no {line!r} in\n{done.stdout}{done.stderr}"
+        else:
+            assert block.title, f"{chapter.name}: a {block.language} block without a file name in its first line"
+            path = tmp_path / block.title
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = block.text.partition("\n")[2] if block.language == "jsonl" else block.text
+            path.write_text(text, encoding="utf-8")
+
+
+def assert_shown_is_real(block: Block, folder: Path) -> None:
+    """A block that shows part of a file: `# shown: PATH` is in that file, `# shown` is settings that load."""
+    text = block.text.partition("\n")[2]
+    if block.title.startswith("shown: "):
+        assert text.strip() in (folder / block.title.removeprefix("shown: ")).read_text(encoding="utf-8")
+        return
+    from harness.config import load_settings
+
+    place = folder / "shown"
+    place.mkdir(exist_ok=True)
+    (place / "steelyard.toml").write_text(text, encoding="utf-8")
+    assert load_settings(place).versions
