@@ -1,0 +1,300 @@
+"""The rule of DESIGN: pass, red, inconclusive, and that the reported numbers are those that decided."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.decisions import decide, exit_code, worst
+from harness.records import VerdictKind
+from tests.decisions.observations import binary, observed, share_right
+
+PASSED, INCONCLUSIVE, REGRESSED, FAILED, ERROR = VerdictKind
+
+
+def one(*arguments, level=0.95, **changes):
+    (verdict,) = decide([observed(*arguments, **changes)], level)
+    return verdict
+
+
+def test_equal_versions_on_enough_cases_pass():
+    rates = np.random.default_rng(1).beta(0.9, 0.1, 300)
+    rng = np.random.default_rng(2)
+    verdict = one(binary(rng, rates, 10), binary(rng, rates, 10))
+    assert verdict.verdict is PASSED
+    assert verdict.reason == "no worse by more than 0.05"
+    assert verdict.difference.low > -0.05
+    assert verdict.samples_needed is None
+
+
+def test_a_large_drop_is_regressed():
+    verdict = one(share_right(60, 100), share_right(95, 100))
+    assert verdict.verdict is REGRESSED
+    assert verdict.reason == "lower by more than 0.05"
+    assert verdict.difference.value == pytest.approx(-0.35)
+    assert verdict.difference.high < -0.05
+
+
+def test_a_drop_that_may_be_within_the_margin_says_perhaps():
+    verdict = one(share_right(181, 200), share_right(190, 200))
+    assert verdict.verdict is REGRESSED
+    assert verdict.reason == "lower, perhaps by more than 0.05"
+    assert verdict.difference.low <= -0.05 < verdict.difference.high < 0
+
+
+def test_a_proven_drop_within_the_margin_passes_with_a_note():
+    verdict = one(share_right(1880, 2000), share_right(1910, 2000))
+    assert verdict.verdict is PASSED
+    assert verdict.difference.high < 0
+    assert verdict.reason == "no worse by more than 0.05; lower, within margin"
+
+
+def test_too_few_cases_are_inconclusive_and_say_what_would_decide():
+    verdict = one(share_right(19, 20), share_right(19, 20))
+    assert verdict.verdict is INCONCLUSIVE
+    assert verdict.reason.startswith("could be lower by up to 0.15; about ")
+    assert verdict.reason.endswith(" more cases would decide it")
+    assert verdict.samples_needed > 0
+
+
+def test_a_threshold_is_met_missed_or_open():
+    met, missed, is_open = (one(share_right(right, 100), threshold=0.9) for right in (96, 70, 88))
+    assert (met.verdict, met.reason) == (PASSED, "required 0.90, proven above 0.85")
+    assert (missed.verdict, missed.reason) == (FAILED, "below 0.90")
+    assert is_open.verdict is INCONCLUSIVE
+    assert is_open.reason.startswith("could be as low as 0.81; about ")
+
+
+def test_the_difference_from_a_threshold_is_the_mean_less_the_threshold():
+    verdict = one(share_right(96, 100), threshold=0.9)
+    assert verdict.difference.value == pytest.approx(0.06)
+    assert verdict.difference.value == pytest.approx(verdict.candidate.value - 0.9)
+
+
+def test_with_threshold_and_baseline_the_worse_verdict_counts_and_both_are_kept():
+    verdict = one(share_right(60, 100), share_right(95, 100), threshold=0.9)
+    assert verdict.verdict is FAILED
+    assert {check.against: check.verdict for check in verdict.checks} == {"threshold": FAILED, "baseline": REGRESSED}
+    assert verdict.reason == "below 0.90"
+    assert verdict.difference.value == pytest.approx(-0.35)
+
+
+def test_two_passes_give_both_reasons():
+    verdict = one(share_right(99, 100), share_right(99, 100), threshold=0.9)
+    assert verdict.reason == "required 0.90, proven above 0.85; no worse by more than 0.05"
+
+
+def test_with_neither_the_evaluation_is_measured():
+    verdict = one(share_right(3, 4))
+    assert (verdict.verdict, verdict.reason, verdict.difference) == (PASSED, "nothing required", None)
+    assert verdict.candidate.value == 0.75
+
+
+def test_any_error_makes_the_verdict_error_and_keeps_what_was_scored():
+    verdict = one(share_right(60, 100), share_right(95, 100), errors=("ValueError: boom", "TimeoutError"))
+    assert (verdict.verdict, verdict.reason) == (ERROR, "ValueError: boom (and 1 more error)")
+    assert verdict.candidate.value == 0.6
+    assert verdict.difference is None
+
+
+def test_an_evaluation_in_error_does_not_weaken_the_others():
+    evaluation = observed(share_right(85, 100), share_right(90, 100))
+    broken = [observed(share_right(60, 100), share_right(95, 100), id=f"e{i}", errors=("x",)) for i in range(20)]
+    assert decide([evaluation, *broken], 0.95)[0].difference == decide([evaluation], 0.95)[0].difference
+
+
+@pytest.mark.parametrize("n_cases", [0, 3])
+def test_skipped_cases_only_are_inconclusive(n_cases):
+    empty = np.full((n_cases, 2), np.nan)
+    verdict = one(empty, empty, threshold=0.9, case_ids=tuple(map(str, range(n_cases))), n_skipped=3)
+    assert (verdict.verdict, verdict.reason) == (INCONCLUSIVE, "every case was skipped")
+    assert (verdict.n_cases, verdict.candidate, verdict.cases) == (0, None, ())
+
+
+def test_no_common_case_is_inconclusive():
+    verdict = one([[1.0], [np.nan]], [[np.nan], [1.0]])
+    assert (verdict.verdict, verdict.reason) == (INCONCLUSIVE, "no case has a score of both versions")
+
+
+def test_a_measure_that_must_be_low_is_decided_the_other_way_round():
+    rng = np.random.default_rng(3)
+    baseline = rng.normal(10, 1, (60, 3))
+    slower, equal = baseline + 3 + rng.normal(0, 0.3, (60, 3)), baseline + rng.normal(0, 0.3, (60, 3))
+    seconds = {"unit": "s", "higher_is_better": False, "margin": 0.5}
+    worse, same = one(slower, baseline, **seconds), one(equal, baseline, threshold=12.0, **seconds)
+    assert (worse.verdict, worse.reason) == (REGRESSED, "higher by more than 0.50 s")
+    assert 0 < worse.difference.low < worse.difference.value < worse.difference.high
+    assert worse.difference.value == pytest.approx(3, abs=0.2)
+    assert same.reason == "required 12.00 s, proven below 12.50 s; no worse by more than 0.50 s"
+    assert same.difference.high < 0.5
+    assert one(slower, threshold=12.0, **seconds).reason == "above 12.00 s"
+
+
+def test_lower_is_better_mirrors_higher_is_better():
+    rng = np.random.default_rng(4)
+    candidate, baseline = rng.normal(10, 1, (20, 2)), rng.normal(10, 1, (20, 2))
+    up = one(candidate, baseline, unit="tokens/s", margin=0.3)
+    down = one(-candidate, -baseline, unit="tokens/s", margin=0.3, higher_is_better=False)
+    assert up.verdict is down.verdict
+    assert (down.difference.low, down.difference.high) == (-up.difference.high, -up.difference.low)
+
+
+def test_a_single_case_is_decided_on_its_samples():
+    alone = one([[1.0] * 30 + [0.0] * 30], [[1.0] * 55 + [0.0] * 5], threshold=0.9)
+    assert [check.verdict for check in alone.checks] == [FAILED, REGRESSED]
+    assert "Newcombe, 60 and 60 samples" in alone.difference.method
+    by_case = one([[1.0] * 30 + [0.0] * 30], [[1.0] * 55 + [0.0] * 5], threshold=0.9, per="case")
+    assert by_case.checks == alone.checks
+
+
+def test_a_figure_without_spread_says_so():
+    verdict = one([[269.0]], threshold=300.0, unit="MB", higher_is_better=False)
+    assert verdict.verdict is INCONCLUSIVE
+    assert verdict.reason.startswith("no spread to judge by")
+    assert verdict.samples_needed is None
+
+
+def test_clusters_of_dependent_cases_widen_the_bounds():
+    rng = np.random.default_rng(5)
+    candidate, baseline = (np.repeat(binary(rng, rng.uniform(0, 1, 25), 4), 4, axis=0) for _ in "ab")
+    free = one(candidate, baseline)
+    clustered = one(candidate, baseline, clusters=tuple(np.repeat(np.arange(25), 4).tolist()))
+    assert clustered.difference.low < free.difference.low
+    assert clustered.difference.high > free.difference.high
+
+
+def gate(rng, n):
+    """Evaluations from equal to much worse."""
+    evaluations = []
+    for i in range(n):
+        rates = rng.beta(0.9, 0.1, 60)
+        evaluations.append(
+            observed(
+                binary(rng, rates * (1 - 0.02 * (i % 8)), 4),
+                binary(rng, rates, 4),
+                threshold=0.85 if i % 3 == 0 else None,
+                id=f"e{i}",
+            )
+        )
+    return evaluations
+
+
+def test_every_check_follows_from_the_numbers_it_reports():
+    """L > -margin passes; else U < 0 is red; else open: with the very bounds in the report."""
+    seen = set()
+    for seed in range(10):
+        for verdict in decide(gate(np.random.default_rng(seed), 12), 0.95):
+            for check in verdict.checks:
+                red = FAILED if check.against == "threshold" else REGRESSED
+                low, high = check.difference.low, check.difference.high
+                assert check.verdict is (PASSED if low > -0.05 else red if high < 0 else INCONCLUSIVE)
+                assert low <= check.difference.value <= high
+                seen.add(check.verdict)
+            assert verdict.verdict is worst(check.verdict for check in verdict.checks)
+    assert seen == {PASSED, INCONCLUSIVE, REGRESSED, FAILED}
+
+
+def test_red_is_what_holm_rejects():
+    for seed in range(10):
+        verdicts = decide(gate(np.random.default_rng(seed), 12), 0.95)
+        differences = [check.difference for verdict in verdicts for check in verdict.checks]
+        ordered = sorted(differences, key=lambda difference: difference.p_value)
+        rejecting = True
+        for rank, difference in enumerate(ordered):
+            rejecting = rejecting and difference.p_value < 0.05 / (len(ordered) - rank)
+            assert (difference.high < 0) == rejecting
+
+
+def test_more_evaluations_never_make_one_red():
+    evaluations = gate(np.random.default_rng(1), 8)
+    alone = [decide([evaluation], 0.95)[0] for evaluation in evaluations]
+    together = decide(evaluations, 0.95)
+    for single, corrected in zip(alone, together, strict=True):
+        assert single.difference.low == corrected.difference.low
+        assert single.difference.high <= corrected.difference.high
+        assert single.verdict.is_red or not corrected.verdict.is_red
+
+
+def test_half_the_share_is_half_the_level():
+    evaluation = observed(share_right(85, 100), share_right(90, 100))
+    half, strict = decide([evaluation], 0.95, share=0.5)[0], decide([evaluation], 0.975)[0]
+    assert half.difference.high == pytest.approx(strict.difference.high)
+    assert half.difference.low > strict.difference.low
+
+
+def test_the_method_says_what_was_corrected():
+    method = decide(gate(np.random.default_rng(1), 8), 0.95)[1].difference.method
+    assert "lower bound one-sided at 0.95" in method
+    assert "Holm-corrected over 11 comparisons" in method
+    assert "Holm" not in one(share_right(9, 10), share_right(9, 10)).difference.method
+
+
+@settings(max_examples=30)
+@given(st.randoms(), st.integers(0, 5))
+def test_order_of_evaluations_and_cases_does_not_matter(random, seed):
+    evaluations = gate(np.random.default_rng(seed), 6)
+    order = random.sample(range(60), 60)
+    shuffled = [
+        observed(e.candidate[order], e.baseline[order], threshold=e.threshold, id=e.id)
+        for e in random.sample(evaluations, len(evaluations))
+    ]
+    expected = {verdict.id: verdict for verdict in decide(evaluations, 0.95)}
+    for verdict in decide(shuffled, 0.95):
+        assert verdict.verdict is expected[verdict.id].verdict
+        assert verdict.difference.low == pytest.approx(expected[verdict.id].difference.low)
+        assert verdict.difference.high == pytest.approx(expected[verdict.id].difference.high)
+
+
+@pytest.mark.parametrize("arguments", [(1.5,), (95,), (0.95, 0.0), (0.95, 2.0)])
+def test_impossible_levels_are_refused(arguments):
+    with pytest.raises(ValueError):
+        decide([], *arguments)
+
+
+def test_no_evaluations_give_no_verdicts():
+    assert decide([], 0.95) == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"margin": -0.1},
+        {"margin": math.nan},
+        {"threshold": math.inf},
+        {"case_ids": ("a",)},
+        {"clusters": ("a",)},
+        {"per": "case"},
+    ],
+)
+def test_what_cannot_be_decided_is_refused(changes):
+    with pytest.raises(ValueError, match="foundation/test_capitals"):
+        observed(share_right(1, 2), **changes)
+
+
+def test_the_worst_verdict_counts():
+    assert worst([PASSED, INCONCLUSIVE, REGRESSED, FAILED, ERROR]) is ERROR
+    assert worst([PASSED, REGRESSED, FAILED]) is FAILED
+    assert worst([PASSED, INCONCLUSIVE, REGRESSED]) is REGRESSED
+    assert worst([]) is PASSED
+
+
+@pytest.mark.parametrize(
+    ("kinds", "fail", "warn"),
+    [
+        ([], 0, 0),
+        ([PASSED], 0, 0),
+        ([PASSED, INCONCLUSIVE], 8, 0),
+        ([INCONCLUSIVE, REGRESSED], 1, 1),
+        ([FAILED], 1, 1),
+        ([ERROR, PASSED], 1, 1),
+    ],
+)
+def test_exit_codes(kinds, fail, warn):
+    assert (fail, warn) == (exit_code(kinds, "fail"), exit_code(kinds, "warn"))
+
+
+def test_an_unknown_policy_for_inconclusive_is_refused():
+    with pytest.raises(ValueError, match="neither 'fail' nor 'warn'"):
+        exit_code([], "ignore")
