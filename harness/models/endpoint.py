@@ -75,7 +75,7 @@ class Endpoint:
         self._generator = random.Random()
         self._successes = 0
         self._failures_in_a_row = 0
-        self._given_up: Callable[[], EngineError] | None = None
+        self._given_up: str | None = None
         self._end = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
         self._api_key = api_key
@@ -118,8 +118,9 @@ class Endpoint:
 
         Raises:
             RejectedError: the server refuses this request (4xx, a redirect).
-            UnreachableError: the endpoint was given up, by this request or an earlier one.
-            EngineError: this request was given up, or the server refuses the API key.
+            UnreachableError: the endpoint was given up, by this request or an earlier one: it is dead, has no valid
+                certificate, or refuses the API key.
+            EngineError: this request was given up.
         """
         body = _JSON.encode(payload).encode("ascii")
         attempts = excused = 0
@@ -155,7 +156,7 @@ class Endpoint:
             except TimeoutError:
                 pass
         if self._given_up is not None:
-            raise self._given_up()
+            raise UnreachableError(self._given_up)
 
     def _asked_wait_s(self, failure: UnusableError) -> float:
         """What the server asked to wait; a rate limit holds every other request as well."""
@@ -181,9 +182,9 @@ class Endpoint:
                 content = await response.read()
                 status, headers = response.status, response.headers
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise self._give_up(EngineError, f"has no valid certificate: {self._redacted(error)}") from None
+            raise self._give_up(f"has no valid certificate: {self._redacted(error)}") from None
         except (aiohttp.InvalidURL, ValueError) as error:
-            raise self._give_up(EngineError, f"is not an address: {self._redacted(error)}") from None
+            raise self._give_up(f"is not an address: {self._redacted(error)}") from None
         except TimeoutError:
             raise UnusableError(f"no complete answer within {self._timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -216,7 +217,7 @@ class Endpoint:
         if status in (401, 403):
             variable = self._key_variable
             hint = f"Check the key in {variable}." if variable else "Name the variable that holds a key: api_key_env."
-            return self._give_up(EngineError, f"refuses access (HTTP {status}: {said}). {hint}")
+            return self._give_up(f"refuses access (HTTP {status}: {said}). {hint}")
         if 300 <= status < 400:
             target = self._redacted(_without_secrets(headers.get("Location", "nowhere")))
             said = f"it redirects to {target}, and redirects are not followed; set base_url to the final address"
@@ -229,7 +230,6 @@ class Endpoint:
         never_there = failure.refused and self._successes == 0
         if never_there and attempts >= self._policy.refused_attempts:
             raise self._give_up(
-                UnreachableError,
                 f"can't be reached: {failure}, {attempts} attempts. Is the server running, and is base_url right?",
             ) from None
         if not self._policy.is_spent(attempts, spent_s):
@@ -238,16 +238,15 @@ class Endpoint:
         tries = f"after {attempts} attempts in {spent_s:.0f} s; the last: {failure}"
         if self._failures_in_a_row >= self._policy.failures_in_a_row:
             count = self._failures_in_a_row
-            raise self._give_up(UnreachableError, f"is given up: {count} requests in a row failed {tries}") from None
+            raise self._give_up(f"is given up: {count} requests in a row failed {tries}") from None
         raise EngineError(f"{self.name} at {self._address}: the request is given up {tries}") from None
 
-    def _give_up(self, kind: type[EngineError], what: str) -> EngineError:
+    def _give_up(self, what: str) -> UnreachableError:
         """The error that this request and every later one ends with; those that wait are woken."""
-        message = f"{self.name}: the endpoint {self._address} {what}"
         if self._given_up is None:
-            self._given_up = lambda: kind(message)
+            self._given_up = f"{self.name}: the endpoint {self._address} {what}"
             self._end.set()
-        return self._given_up()
+        return UnreachableError(self._given_up)
 
     def _redacted(self, said: object) -> str:
         """One printable line of what a server or library said, without the key."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.errors import CapabilityError
+from harness.errors import CapabilityError, UnreachableError
 from harness.models.endpoint import Endpoint, RejectedError
 from harness.models.engine import Capability
 from harness.models.openai_format import (
@@ -20,6 +20,7 @@ from harness.models.retry import RetryPolicy
 from harness.records import Request, Sample
 
 _MOST_CHOICES = 128
+_NOT_FOUND = 404
 _REFUSES_SHAPE = (400, 422)
 _NO_SUCH_PATH = (404, 405, 501)
 
@@ -79,7 +80,7 @@ class OpenAIEngine:
         """One answer for each index, or fewer.
 
         Raises:
-            UnreachableError: the endpoint was given up.
+            UnreachableError: the endpoint was given up, or has no such path or model.
             CapabilityError: the endpoint has no log probabilities or no loglikelihood.
             EngineError: this request was rejected, or given up after retries.
         """
@@ -118,6 +119,8 @@ class OpenAIEngine:
         try:
             return await self._endpoint.post("/chat/completions", payload, read)
         except RejectedError as rejected:
+            if rejected.status == _NOT_FOUND:
+                raise UnreachableError(str(rejected)) from None
             asks = "max_tokens" in payload and "max_completion_tokens" in str(rejected)
             if not asks or rejected.status not in _REFUSES_SHAPE:
                 raise

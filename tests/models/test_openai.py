@@ -306,6 +306,13 @@ class TestDeadEndpoint:
         assert all("can't be reached" in str(result) and str(free_port) in str(result) for result in results)
         assert dead.http_requests <= 50 * 10
 
+    def test_an_address_without_the_path_or_model_can_not_be_reached(self, loopback: Start) -> None:
+        server = loopback()
+        wrong = OpenAIEngine("v", {"base_url": server.base_url + "/v1", "model": "m"}, policy=QUICK)
+        with pytest.raises(UnreachableError, match="check model and base_url"):
+            sample(wrong, ask())
+        assert wrong.http_requests == 1
+
     def test_those_that_wait_fail_with_the_first(self, free_port: int) -> None:
         policy = RetryPolicy(refused_attempts=1, first_delay_s=3600, longest_delay_s=3600)
         options = {"base_url": f"http://127.0.0.1:{free_port}/v1", "model": "m", "requests_per_minute": 1}
@@ -369,7 +376,7 @@ class TestDeadEndpoint:
         async def run() -> None:
             await one.start()
             for _ in range(3):
-                with pytest.raises(EngineError, match=r"refuses access \(HTTP 401.*Check the key in SOME_KEY"):
+                with pytest.raises(UnreachableError, match=r"refuses access \(HTTP 401.*Check the key in SOME_KEY"):
                     await one.sample(ask(), [0])
             await one.close()
 
