@@ -1,0 +1,111 @@
+"""Measure, and write reports/benchmarks/: `python -m tests.bench [NAME …]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.bench import sampling
+from tests.bench.sampling import ROOT, Figure
+
+REPORTS = ROOT / "reports" / "benchmarks"
+
+
+def vllm(_folder: Path) -> list[Figure]:
+    """The engine in its own process against `LLM.chat`, given the same prompts at once."""
+    command = [sys.executable, "-m", "tests.bench.bench_vllm"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    figures = json.loads(done.stdout.strip().splitlines()[-1])
+    beside = f"{figures['ours']:.0f} against {figures['llm_chat']:.0f} tokens/s"
+    ratio, ready_s = figures["ratio"], figures["ready_s"]
+    return [
+        Figure("vLLM on the CPU: output tokens/s against LLM.chat", ratio, "×", "≥ 0.95", ratio >= 0.95, beside),
+        Figure("vLLM on the CPU: engine ready", ready_s, "s", "≤ 15 s", ready_s <= 15),
+    ]
+
+
+def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figure]]]:
+    """All benchmarks by name."""
+    return {
+        "client": lambda folder: sampling.against_the_client(folder, repeats),
+        "evaluations": lambda folder: sampling.many_evaluations(folder, repeats),
+        "stored": lambda folder: sampling.stored(folder, repeats),
+        "start-up": lambda folder: sampling.start_up(folder, repeats),
+        "memory": lambda folder: sampling.memory(folder, cases),
+        "vllm": vllm,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    known = benchmarks(1, 1)
+    parser.add_argument("names", nargs="*", choices=[*known, []], metavar="NAME", help=f"of: {', '.join(known)}")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of each command; medians are reported")
+    parser.add_argument("--cases", type=int, default=100_000, help="cases of the memory benchmark, 10 samples each")
+    arguments = parser.parse_args()
+    measured: dict[str, list[Figure]] = {}
+    for name, benchmark in benchmarks(arguments.repeats, arguments.cases).items():
+        if arguments.names and name not in arguments.names:
+            continue
+        print(f"{name} …", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            measured[name] = benchmark(Path(folder))
+        for figure in measured[name]:
+            print(f"  {line(figure)}", flush=True)
+        write(name, measured[name])
+    summarise()
+    return 0 if all(figure.met for figures in measured.values() for figure in figures) else 1
+
+
+def line(figure: Figure) -> str:
+    """One figure in words."""
+    state = "met" if figure.met else "MISSED"
+    beside = f"; {figure.beside}" if figure.beside else ""
+    return f"{figure.name}: {figure.value:.3g} {figure.unit} (goal {figure.goal}: {state}{beside})"
+
+
+def write(name: str, figures: list[Figure]) -> None:
+    """Keep the figures of one benchmark."""
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    document = {
+        "command": f"make bench ARGS={name}",
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "figures": [asdict(figure) for figure in figures],
+    }
+    (REPORTS / f"{name}.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def summarise() -> None:
+    """Write the page that lists what was measured."""
+    lines = [
+        "# Measured",
+        "",
+        "Made by `make bench`; medians of several runs, ratios within one run, against a loopback server in a process",
+        "of its own. Absolute times depend on the machine.",
+        "",
+        "| what | measured | goal | beside it | date, command |",
+        "|---|---|---|---|---|",
+    ]
+    for path in sorted(REPORTS.glob("*.json")):
+        document = json.loads(path.read_text())
+        for entry in document["figures"]:
+            figure = Figure(**entry)
+            state = "" if figure.met else ", **missed**"
+            cells = [figure.name, f"{figure.value:.3g} {figure.unit}", figure.goal + state, figure.beside]
+            lines.append(f"| {' | '.join(cells)} | {document['date']}, `{document['command']}` |")
+    lines += ["", "Machine of each figure: see the `.json` beside this page.", ""]
+    (REPORTS / "README.md").write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
