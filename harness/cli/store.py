@@ -1,0 +1,232 @@
+"""`steelyard store`: what is stored, removing a part of it, and bringing another store in."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.config.checks import duration_s
+from harness.config.settings import Settings, load_settings
+from harness.errors import SettingsError, UsageError, choices
+
+if TYPE_CHECKING:
+    from harness.store import Pruned, Store, StoreInfo, VersionInfo
+
+_SHOWN_DIGITS = 12
+_FEWEST_DIGITS = 4
+
+
+@click.group()
+def store() -> None:
+    """Look at the store of samples, scores and runs, prune it, or merge another one into it.
+
+    The store is the one of the settings; --store names another, by path or by URL.
+
+    \b
+    Examples:
+      steelyard store info
+      steelyard store prune --older-than 30d
+      steelyard store merge ../other/.steelyard/store.db
+    """
+
+
+def _store_option(command: Callable[..., None]) -> Callable[..., None]:
+    text = "A path, sqlite:///PATH or postgresql://USER@HOST/DATABASE, for the one of the settings."
+    return click.option("--store", "place", metavar="URL", help=text)(command)
+
+
+@store.command()
+@_store_option
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, with whole fingerprints and times in epoch seconds.")
+def info(place: str | None, as_json: bool) -> None:
+    """Show what the store holds: runs, scores, and the samples of each version.
+
+    \b
+    Examples:
+      steelyard store info
+      steelyard store info --json
+    """
+    with _open(_settings(place), readonly=True) as opened:
+        held = opened.info()
+    click.echo(json.dumps(asdict(held), indent=2) if as_json else "\n".join(_lines(held)))
+
+
+@store.command()
+@_store_option
+@click.option("--older-than", metavar="AGE", help='Stored longer ago than this: "12h", "30d", "8w".')
+@click.option(
+    "--version",
+    "versions",
+    metavar="NAME",
+    multiple=True,
+    help="Of this version, by name or by the first digits of its fingerprint. May be repeated.",
+)
+@click.option("--keep-latest-generation", is_flag=True, help="All that a later --fresh or an age has replaced.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def prune(
+    place: str | None, older_than: str | None, versions: tuple[str, ...], keep_latest_generation: bool, yes: bool
+) -> None:
+    """Remove stored samples that meet every condition given; shows what would go, and asks.
+
+    With --older-than alone, runs that began longer ago go too, with their scores and reports.
+
+    \b
+    Examples:
+      steelyard store prune --older-than 30d
+      steelyard store prune --version smollm2-pruned --yes
+      steelyard store prune --keep-latest-generation --older-than 8w
+    """
+    if older_than is None and not versions and not keep_latest_generation:
+        raise UsageError(
+            "Nothing says what to prune. Give --older-than 30d, --version NAME or --keep-latest-generation, "
+            "or several of them for what meets all."
+        )
+    age_s = None if older_than is None else duration_s(older_than, "--older-than", where="store prune")
+    settings = _settings(place)
+    with _open(settings) as opened:
+        conditions: dict[str, Any] = {
+            "older_than_s": age_s,
+            "fingerprints": _fingerprints(versions, opened.info().versions, settings) if versions else None,
+            "generations_but_last": keep_latest_generation,
+        }
+        doomed = opened.prune(**conditions, dry_run=True)
+        if doomed.nothing:
+            click.echo(f"Nothing in {opened.url} meets that.")
+            return
+        click.echo(f"{_counted(doomed)} would go from {opened.url}.")
+        if not yes:
+            click.confirm("Remove them for good?", abort=True)
+        gone = opened.prune(**conditions)
+    click.echo(f"Removed {_counted(gone)}; {_size(gone.freed_bytes)} given back.")
+
+
+@store.command()
+@_store_option
+@click.argument("other")
+def merge(place: str | None, other: str) -> None:
+    """Bring in what the store OTHER holds, a path or a URL. OTHER is only read, and what is here stays.
+
+    Samples of a version are shared unless the two stores drew them anew at different times (--fresh, max_age), or both
+    drew the same ones. Such samples stay apart: the runs that scored them still show them, no gate uses them. Merging
+    again brings in what is new since.
+
+    \b
+    Examples:
+      steelyard store merge ../other/.steelyard/store.db
+      steelyard store merge --store postgresql://ann@db/steelyard .steelyard/store.db
+    """
+    settings = _settings(place)
+    source = other if "://" in other else str(Path(other).expanduser().absolute())
+    with _open(replace(settings, store=source), readonly=True) as theirs, _open(settings) as ours:
+        merged = ours.merge(theirs)
+        url = ours.url
+    parts = [_plural(merged.samples, "sample"), _plural(merged.runs, "run"), _plural(merged.scores, "score")]
+    click.echo(f"Brought {', '.join(parts)} into {url}.")
+    if merged.apart:
+        click.echo(
+            f"{_plural(merged.apart, 'sample')} of them stay apart: drawn anew here or there; no gate uses them."
+        )
+
+
+def _settings(place: str | None) -> Settings:
+    """The settings of this folder; a store given on the command line starts from this folder, too."""
+    settings = load_settings(Path.cwd())
+    if place is None:
+        return settings
+    return replace(settings, store=place if "://" in place else str(Path(place).expanduser().absolute()))
+
+
+def _open(settings: Settings, *, readonly: bool = False) -> Store:
+    from harness.store import Store, store_url
+
+    return Store.open(store_url(settings), readonly=readonly)
+
+
+def _fingerprints(wanted: tuple[str, ...], stored: tuple[VersionInfo, ...], settings: Settings) -> list[str]:
+    """The fingerprints that names or first digits mean: first what runs called so, then what the settings do."""
+    found: set[str] = set()
+    for name in wanted:
+        matching = {version.fingerprint for version in stored if name in version.names}
+        if not matching and name in settings.versions:
+            matching = {_fingerprint(name, settings)}
+        if not matching and len(name) >= _FEWEST_DIGITS:
+            matching = {version.fingerprint for version in stored if version.fingerprint.startswith(name)}
+            if len(matching) > 1:
+                raise UsageError(
+                    f"{name!r} begins the fingerprints of {len(matching)} versions; write more digits: "
+                    f"{', '.join(sorted(matching))}."
+                )
+        if not matching:
+            known = {each for version in stored for each in (*version.names, version.fingerprint[:_SHOWN_DIGITS])}
+            raise SettingsError(choices("version", name, {*known, *settings.versions}))
+        found |= matching
+    return sorted(found)
+
+
+def _fingerprint(name: str, settings: Settings) -> str:
+    from harness.models.version import load_version
+
+    return load_version(settings.version(name), settings.root).fingerprint
+
+
+def _lines(held: StoreInfo) -> list[str]:
+    lines = [
+        f"store    {held.url}",
+        f"size     {_size(held.size_bytes)}, schema version {held.schema_version}",
+        f"holds    {_plural(held.samples, 'sample')} of {_plural(held.requests, 'request')}, "
+        f"{_plural(held.runs, 'run')}, {_plural(held.scores, 'score')}",
+    ]
+    if held.oldest is not None and held.newest is not None:
+        lines.append(f"drawn    {_date(held.oldest)} to {_date(held.newest)}")
+    if held.versions:
+        lines += ["", *_table(held.versions)]
+    return lines
+
+
+def _table(versions: tuple[VersionInfo, ...]) -> list[str]:
+    from harness.reporting.text import cells, pad, printable
+
+    encoding = sys.stdout.encoding or "utf-8"
+    names = [printable(", ".join(version.names) or "-", 30, encoding=encoding) for version in versions]
+    width = max(len("version"), *map(cells, names))
+    lines = [f"{'version':<{width}}  {'fingerprint':<{_SHOWN_DIGITS}}     samples  generations  newest"]
+    for version, name in zip(versions, names, strict=True):
+        newest = "-" if version.newest is None else _date(version.newest)[:10]
+        lines.append(
+            f"{pad(name, width)}  {version.fingerprint[:_SHOWN_DIGITS]:<{_SHOWN_DIGITS}}  "
+            f"{version.samples:>10,}  {version.generations:>11}  {newest}"
+        )
+        if version.apart:
+            lines.append(f"{'':<{width}}  {_plural(version.apart, 'sample')} apart, of another store's generation")
+    return lines
+
+
+def _counted(pruned: Pruned) -> str:
+    parts = [_plural(pruned.samples, "sample"), _plural(pruned.requests, "request")]
+    if pruned.runs:
+        parts += [_plural(pruned.runs, "run"), _plural(pruned.scores, "score")]
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _date(epoch_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(epoch_s))
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
