@@ -62,19 +62,19 @@ def answer(message: dict[str, Any], output: Any, tokenizer: Any) -> dict[str, An
                 "text": choice.text,
                 "finish_reason": choice.finish_reason,
                 "completion_tokens": len(choice.token_ids),
-                "logprobs": None if message["logprobs"] is None else _logprobs(choice, message["logprobs"]),
+                "logprobs": None if message["logprobs"] is None else _logprobs(choice, message["logprobs"], tokenizer),
             }
         )
     return {"choices": choices, "prompt_tokens": len(output.prompt_token_ids)}
 
 
-def _logprobs(choice: Any, count: int) -> list[Any]:
+def _logprobs(choice: Any, count: int, tokenizer: Any) -> list[Any]:
     """For each token: its text, its log probability and the `count` most probable alternatives."""
     entries = []
     for token, alternatives in zip(choice.token_ids, choice.logprobs, strict=True):
-        ranked = sorted(alternatives.values(), key=lambda entry: entry.rank)
-        top = [[entry.decoded_token, entry.logprob] for entry in ranked if entry.rank <= count]
-        entries.append([alternatives[token].decoded_token, alternatives[token].logprob, top])
+        ranked = sorted(alternatives.items(), key=lambda item: item[1].rank)
+        top = [[tokenizer.decode([other]), entry.logprob] for other, entry in ranked if entry.rank <= count]
+        entries.append([tokenizer.decode([token]), alternatives[token].logprob, top])
     return entries
 
 

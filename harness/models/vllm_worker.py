@@ -9,6 +9,7 @@ the last lines.
 from __future__ import annotations
 
 import collections
+import dataclasses
 import logging
 import os
 import queue
@@ -17,7 +18,7 @@ import threading
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from harness.errors import SettingsError
+from harness.errors import SettingsError, choices
 from harness.models.frames import encode_frame, read_frame
 from harness.models.vllm_requests import answer, render_prompt, sampling_parameters
 from harness.models.weights import materialize, tokenizer_path
@@ -76,11 +77,12 @@ class Worker:
         from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.llm_engine import LLMEngine
 
-        arguments = {
-            **start["engine_args"],
-            "model": str(folder),
-            "tokenizer": str(tokenizer_path(options, root) or folder),
-        }
+        names = [field.name for field in dataclasses.fields(EngineArgs)]
+        for argument in start["engine_args"]:
+            if argument not in names:
+                raise SettingsError(f"engine_args: {choices('engine argument', argument, names)}")
+        tokenizer = tokenizer_path(options, root) or folder
+        arguments = {**start["engine_args"], "model": str(folder), "tokenizer": str(tokenizer)}
         self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS)
         self._tokenizer = self._engine.renderer.get_tokenizer()
         self._defaults = self._engine.model_config.get_diff_sampling_param()
