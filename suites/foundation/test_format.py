@@ -1,0 +1,11 @@
+import pytest
+
+
+@pytest.mark.evaluation(
+    cases="evals/foundation/format/cases.jsonl",
+    samples=10,
+    requirement="Non-functional: a program can read the answer, because it has the form asked for and nothing else.",
+)
+async def test_format(model, case):
+    answer = await model.chat([*case.examples, {"role": "user", "content": case.prompt}])
+    assert answer.text.strip() == case.expected

@@ -1,0 +1,13 @@
+import pytest
+
+from harness.scoring import contains_word
+
+
+@pytest.mark.evaluation(
+    cases="evals/foundation/vocabulary/cases.jsonl",
+    samples=10,
+    requirement="Business: the language tutor gives the right opposite, plural or past tense.",
+)
+async def test_vocabulary(model, case):
+    answer = await model.chat([*case.examples, {"role": "user", "content": case.prompt}])
+    assert contains_word(answer.text, case.expected)

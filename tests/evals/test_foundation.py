@@ -1,0 +1,58 @@
+"""The cases of the main job keep what their README says."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.scoring import contains_word
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("arithmetic", "capitals", "format", "vocabulary")
+
+
+def cases_of(name):
+    text = (ROOT / "evals" / "foundation" / name / "cases.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_there_are_at_least_150_cases_and_no_two_ask_the_same(name):
+    cases = cases_of(name)
+    assert len(cases) >= 150
+    assert len(cases) == len({case["id"] for case in cases}) == len({case["prompt"] for case in cases})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_example_gives_a_case_away(name):
+    cases = cases_of(name)
+    shown = {message["content"] for case in cases for message in case["examples"]}
+    assert not shown & {case["prompt"] for case in cases}
+
+
+@pytest.mark.parametrize("name", ["capitals", "vocabulary"])
+def test_neither_the_question_nor_an_example_holds_the_answer(name):
+    for case in cases_of(name):
+        assert not contains_word(case["prompt"], case["expected"]), case["id"]
+        for message in case["examples"]:
+            assert not contains_word(message["content"], case["expected"]), case["id"]
+
+
+def test_the_expected_results_of_arithmetic_are_true():
+    for case in cases_of("arithmetic"):
+        words = case["prompt"].rstrip("?").split()
+        if words[0] == "Which":
+            result = max(int(words[4].rstrip(",")), int(words[6]))
+        elif "after" in words:
+            result = int(words[-1]) + 1
+        else:
+            a, sign, b = int(words[2]), words[3], int(words[4])
+            result = {"+": a + b, "-": a - b, "x": a * b}[sign]
+        assert result == case["expected"], case["id"]
+
+
+def test_every_format_is_shown_by_an_example_with_another_word():
+    for case in cases_of("format"):
+        asked, shown = case["examples"]
+        assert shown["content"] != case["expected"], case["id"]
+        assert asked["content"] != case["prompt"], case["id"]
