@@ -7,9 +7,8 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, or_, select, text
 from sqlalchemy.sql.expression import TableClause
 
 from harness.errors import StoreError
@@ -70,35 +69,39 @@ def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
         .group_by(samples.c.key)
         .subquery()
     )
-    query = select(
-        requests.c.fingerprint,
-        requests.c.generation == APART,
-        func.count(),
-        func.coalesce(func.sum(by_key.c.n), 0),
-        func.min(by_key.c.oldest),
-        func.max(by_key.c.newest),
-    ).join_from(requests, by_key, requests.c.key == by_key.c.key)
-    found: dict[str, list[Any]] = {}
-    for fingerprint, apart, *figures in connection.execute(
-        query.group_by(requests.c.fingerprint, requests.c.generation == APART)
-    ):
-        found.setdefault(fingerprint, []).append((bool(apart), *figures))
+    apart = case((requests.c.generation == APART, by_key.c.n), else_=0)
+    query = (
+        select(
+            requests.c.fingerprint,
+            func.count(),
+            func.sum(by_key.c.n),
+            func.sum(apart),
+            func.min(by_key.c.oldest),
+            func.max(by_key.c.newest),
+        )
+        .join_from(requests, by_key, requests.c.key == by_key.c.key)
+        .group_by(requests.c.fingerprint)
+    )
+    stored = {fingerprint: figures for fingerprint, *figures in connection.execute(query)}
     begun = select(generations.c.fingerprint, func.count()).group_by(generations.c.fingerprint)
     n_generations: dict[str, int] = {row[0]: row[1] for row in connection.execute(begun)}
     names = _names(connection)
-    return tuple(
-        VersionInfo(
-            fingerprint=fingerprint,
-            names=tuple(sorted(names.get(fingerprint, ()))),
-            generations=n_generations.get(fingerprint, 0),
-            requests=sum(part[1] for part in found.get(fingerprint, ())),
-            samples=sum(int(part[2]) for part in found.get(fingerprint, ())),
-            apart=sum(int(part[2]) for part in found.get(fingerprint, ()) if part[0]),
-            oldest=min((part[3] for part in found.get(fingerprint, ())), default=None),
-            newest=max((part[4] for part in found.get(fingerprint, ())), default=None),
+    versions = []
+    for fingerprint in sorted({*stored, *n_generations}):
+        n_requests, n_samples, n_apart, oldest, newest = stored.get(fingerprint, (0, 0, 0, None, None))
+        versions.append(
+            VersionInfo(
+                fingerprint=fingerprint,
+                names=tuple(sorted(names.get(fingerprint, ()))),
+                generations=n_generations.get(fingerprint, 0),
+                requests=n_requests,
+                samples=int(n_samples),
+                apart=int(n_apart),
+                oldest=oldest,
+                newest=newest,
+            )
         )
-        for fingerprint in sorted({*found, *n_generations})
-    )
+    return tuple(versions)
 
 
 def _names(connection: Connection) -> dict[str, set[str]]:

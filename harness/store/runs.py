@@ -93,7 +93,8 @@ def add_scores(database: Database, run_id: str, rows: Sequence[ScoreRow]) -> int
                     "sample_key": row.sample_key,
                 }
             )
-        return connection.execute(database.insert(scores), values).rowcount
+        counted = {"preserve_rowcount": True}
+        return connection.execute(database.insert(scores), values, execution_options=counted).rowcount
 
 
 def _set_id(database: Database, connection: Connection, run_id: str, key: SetKey) -> int:
@@ -125,7 +126,6 @@ def stream_scores(database: Database, run_id: str) -> Iterator[ScoreRow]:
                 .order_by(scores.c.case_id, scores.c.sample_index)
             )
             of_set = (entry.evaluation_id, entry.metric, entry.role, entry.fingerprint)
-            for case_id, index, value, outcome, reason, key in connection.execute(
-                query, execution_options={"yield_per": _STREAM}
-            ):
-                yield ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key)
+            with connection.execute(query, execution_options={"yield_per": _STREAM}) as rows:
+                for case_id, index, value, outcome, reason, key in rows:
+                    yield ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key)
