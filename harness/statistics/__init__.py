@@ -2,20 +2,32 @@
 
 from harness.statistics.differences import DifferenceEstimate, paired_difference
 from harness.statistics.independent import independent_difference, newcombe_interval
+from harness.statistics.margins import Equivalence, NonInferiority, equivalence, non_inferiority
 from harness.statistics.means import MeanEstimate, clustered_mean
 from harness.statistics.multiplicity import benjamini_hochberg, holm
+from harness.statistics.paired_proportions import mcnemar_test, newcombe_paired_interval, tango_interval
 from harness.statistics.proportions import Interval, clopper_pearson_interval, wilson_interval
+from harness.statistics.sign_flips import SignFlipTest, sign_flip_test
 
 __all__ = [
     "DifferenceEstimate",
+    "Equivalence",
     "Interval",
     "MeanEstimate",
+    "NonInferiority",
+    "SignFlipTest",
     "benjamini_hochberg",
     "clopper_pearson_interval",
     "clustered_mean",
+    "equivalence",
     "holm",
     "independent_difference",
+    "mcnemar_test",
     "newcombe_interval",
+    "newcombe_paired_interval",
+    "non_inferiority",
     "paired_difference",
+    "sign_flip_test",
+    "tango_interval",
     "wilson_interval",
 ]
