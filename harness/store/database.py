@@ -190,6 +190,9 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:
 
     A killed process loses nothing that was committed; a power cut may lose the last commits, never the database.
     """
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if names and tables.meta.name not in names:
+        return  # somebody else's, which will be refused, and is left as it is
     deadline = time.monotonic() + _BUSY_S
     while connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
         try:

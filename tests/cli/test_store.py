@@ -1,0 +1,163 @@
+import json
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import main
+from harness.store import Store
+from tests.cli.conftest import Run
+from tests.store.rows import draw, score
+
+SETTINGS = """
+[models.small]
+engine = "scripted"
+answers = { "a" = "Lima" }
+"""
+
+
+@pytest.fixture
+def place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store at the default place: "small" with 3 samples in 2 generations, one of them 40 days old, and 2 runs."""
+    path = folder / ".steelyard" / "store.db"
+    with Store.open(str(path)) as store:
+        with monkeypatch.context() as patched:
+            old = time.time() - 40 * 86400
+            patched.setattr("time.time", lambda: old)
+            store.generation("f0a1b2c3d4e5f6")
+            store.add([draw("a", "old", fingerprint="f0a1b2c3d4e5f6")])
+            store.begin_run("r1", "2026", {"candidate": {"name": "small", "fingerprint": "f0a1b2c3d4e5f6"}})
+            store.add_scores("r1", [score()])
+        store.generation("f0a1b2c3d4e5f6", fresh=True)
+        store.add([draw("a", "new", index, generation=1, fingerprint="f0a1b2c3d4e5f6") for index in range(2)])
+        store.add([draw("other", fingerprint="f0ffffffffffff")])
+        store.begin_run("r2", "2026", {})
+    return path
+
+
+@pytest.mark.parametrize("command", ["info", "prune", "merge"])
+def test_each_command_has_help_with_an_example(run: Run, command: str) -> None:
+    result = run("store", command, "--help")
+    assert result.exit_code == 0
+    assert f"  steelyard store {command}" in result.output.split("Examples:")[1]
+
+
+def test_info_shows_what_is_stored_in_80_columns(run: Run, place: Path) -> None:
+    result = run("store", "info")
+    assert result.exit_code == 0
+    assert "holds    4 samples of 3 requests, 2 runs, 1 score" in result.output
+    lines = result.output.splitlines()
+    small = next(line for line in lines if line.startswith("small"))
+    assert small.split()[:4] == ["small", "f0a1b2c3d4e5", "3", "2"]
+    assert max(len(line) for line in lines if str(place) not in line) <= 80
+
+
+def test_info_as_json_has_every_number(run: Run, place: Path) -> None:
+    held = json.loads(run("store", "info", "--json").output)
+    assert held["samples"] == 4
+    assert held["url"] == str(place)
+    assert [version["fingerprint"] for version in held["versions"]] == ["f0a1b2c3d4e5f6", "f0ffffffffffff"]
+    assert held["versions"][0]["names"] == ["small"]
+
+
+def test_info_writes_out_what_a_name_could_do_to_the_terminal(run: Run, folder: Path) -> None:
+    with Store.open(str(folder / "s.db")) as store:
+        store.generation("f0")
+        store.begin_run("r", "2026", {"candidate": {"name": "\x1b[31mred\ud800", "fingerprint": "f0"}})
+    result = run("store", "info", "--store", "s.db")
+    assert "\\x1b[31mred" in result.output
+    assert "\x1b" not in result.output
+
+
+def test_a_missing_store_is_a_usage_error(run: Run) -> None:
+    result = run("store", "info")
+    assert result.exit_code == 4
+    assert "There is no store at" in result.output
+    assert not Path(".steelyard").exists()
+
+
+def test_prune_shows_what_would_go_and_asks(run: Run, place: Path) -> None:
+    for answer, left in (("n\n", 4), ("y\n", 3)):
+        result = CliRunner().invoke(main, ["store", "prune", "--older-than", "30d"], input=answer)
+        assert "1 sample, 1 request, 1 run and 1 score would go" in result.output
+        assert result.exit_code == (1 if left == 4 else 0)
+        assert json.loads(run("store", "info", "--json").output)["samples"] == left
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        (["--version", "small"], 1),
+        (["--version", "f0ff"], 3),
+        (["--version", "small", "--version", "f0ff"], 0),
+        (["--keep-latest-generation"], 3),
+        (["--version", "small", "--older-than", "30d"], 3),
+    ],
+)
+def test_prune_removes_what_meets_every_condition(run: Run, place: Path, options: list[str], left: int) -> None:
+    result = run("store", "prune", *options, "--yes")
+    assert result.exit_code == 0
+    assert "Removed" in result.output
+    assert json.loads(run("store", "info", "--json").output)["samples"] == left
+
+
+def test_prune_finds_a_version_of_the_settings_that_no_run_names(run: Run, folder: Path) -> None:
+    (folder / "steelyard.toml").write_text(SETTINGS)
+    fingerprint = json.loads(run("models", "--json").output)[0]["fingerprint"]
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        store.add([draw("a", fingerprint=fingerprint)])
+    assert "Removed 1 sample and 1 request" in run("store", "prune", "--version", "small", "--yes").output
+
+
+def test_prune_says_when_nothing_meets_its_conditions(run: Run, place: Path) -> None:
+    result = run("store", "prune", "--older-than", "52w")
+    assert result.exit_code == 0
+    assert result.output == f"Nothing in {place} meets that.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "Nothing says what to prune. Give --older-than 30d"),
+        (["--older-than", "soon"], "'soon' is not a duration"),
+        (["--version", "smal"], "Did you mean 'small'?"),
+        (["--version", "f0"], "No version named 'f0'"),
+    ],
+)
+def test_a_prune_that_is_not_understood_is_a_usage_error(
+    run: Run, place: Path, options: list[str], message: str
+) -> None:
+    result = run("store", "prune", *options, "--yes")
+    assert result.exit_code == 4
+    assert message in result.output
+
+
+def test_digits_that_begin_several_fingerprints_are_refused(run: Run, folder: Path) -> None:
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        store.add([draw("a", fingerprint="abcd1"), draw("b", fingerprint="abcd2")])
+    result = run("store", "prune", "--version", "abcd", "--yes")
+    assert result.exit_code == 4
+    assert "write more digits: abcd1, abcd2" in result.output
+
+
+def test_merge_brings_another_store_in(run: Run, place: Path, folder: Path) -> None:
+    with Store.open(str(folder / "other.db")) as other:
+        other.add([draw("theirs"), draw("other", "theirs", fingerprint="f0ffffffffffff")])
+    result = run("store", "merge", "other.db")
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        f"Brought 2 samples, 0 runs, 0 scores into {place}.",
+        "1 sample of them stay apart: drawn anew here or there; no gate uses them.",
+    ]
+
+
+def test_merge_makes_the_store_that_it_merges_into(run: Run, place: Path, folder: Path) -> None:
+    assert run("store", "merge", "--store", "team.db", str(place)).exit_code == 0
+    with Store.open(str(folder / "team.db"), readonly=True) as team:
+        assert team.info().samples == 4
+
+
+def test_merging_a_store_that_is_not_there_makes_none(run: Run, folder: Path) -> None:
+    assert run("store", "merge", "nowhere.db").exit_code == 4
+    assert not (folder / ".steelyard").exists()
