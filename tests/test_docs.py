@@ -65,7 +65,9 @@ def test_every_block_of_the_guide_runs(chapter: Path, tmp_path: Path) -> None:
                     command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
                 )
                 output = squeeze(done.stdout + done.stderr)
-                assert code in ("any", str(done.returncode)), f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+                assert code in ("any", str(done.returncode)), (
+                    f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+                )
                 for line in expected:
                     assert squeeze(line) in output, f"{command}: no {line!r} in\n{done.stdout}{done.stderr}"
         else:
