@@ -9,7 +9,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
+
+from harness.cli import main
+from harness.config import Settings, versions
+from harness.gate.evaluation import KEYWORDS
+from harness.plugin.fixtures import OFFERED
+from harness.plugin.options import add_options
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "docs" / "guide").glob("*.md"))
@@ -90,3 +97,46 @@ def assert_shown_is_real(block: Block, folder: Path) -> None:
     place.mkdir(exist_ok=True)
     (place / "steelyard.toml").write_text(text, encoding="utf-8")
     assert load_settings(place).versions
+
+
+REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+
+
+def test_every_option_is_in_the_reference() -> None:
+    parser = pytest.Parser(_ispytest=True)
+    add_options(parser)
+    options = [name for group in parser._groups for option in group.options for name in option.names()]
+    assert options
+    assert [name for name in options if f"`{name}" not in REFERENCE] == []
+
+
+def test_every_marker_keyword_is_in_the_reference() -> None:
+    assert [name for name in KEYWORDS if f"| `{name}` |" not in REFERENCE] == []
+
+
+def test_every_setting_is_in_the_reference() -> None:
+    hidden = ("root", "source", "versions", "margin_is_default")
+    settings = [name for name in Settings.__slots__ if name not in hidden]
+    keys = [*versions._COMMON, *versions._SAMPLING, *(key for keys in versions._OF_ENGINE.values() for key in keys)]
+    assert [name for name in [*settings, *keys] if f"`{name}`" not in REFERENCE] == []
+
+
+def test_every_fixture_is_in_the_reference() -> None:
+    assert [name for name in OFFERED if f"| `{name}` |" not in REFERENCE] == []
+
+
+def test_every_command_is_in_the_reference() -> None:
+    commands = main.list_commands(click.Context(main))
+    assert "init" in commands
+    assert [name for name in commands if f"`steelyard {name}`" not in REFERENCE] == []
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "evals").rglob("*.md")]
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
