@@ -15,8 +15,11 @@ from harness.errors import UsageError
 from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
 from harness.plugin.outcomes import EXIT_INCONCLUSIVE, VERDICT, SteelyardWarning, classify, conclude
+from harness.plugin.summary import finish, report_folder, show
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from _pytest.reports import TestReport
     from _pytest.terminal import TerminalReporter
 
@@ -34,6 +37,8 @@ class GateSession:
         self.config = config
         self.collection = Collection(config, classify)
         self.report: Report | None = None
+        self._path: Path | None = None
+        self._unwritten = ""
         self._opened: OpenRun | None = None
         self._driver: Driver | None = None
         self._tree: live.SetupTree | None = None
@@ -79,7 +84,6 @@ class GateSession:
         """Open the run. Everything heavy is imported here and below."""
         from harness.gate import RunOptions, open_run
         from harness.plugin.driver import Driver
-        from harness.plugin.summary import report_folder
         from harness.reporting.report_json import prepare_folder
 
         settings = self.collection.settings
@@ -246,17 +250,28 @@ class GateSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Called once at the end, also when interrupted: closes everything, sets the exit code, writes the report."""
-        from harness.plugin.summary import finish
-
         if self._tree is not None:
             self._tree.release_all()
         session.exitstatus = self._exit_code(session, int(exitstatus))
         if self._opened is not None and self._driver is not None:
             self._driver.call_soon(self._opened.run.interrupt)
-            opened, driver = self._opened, self._driver
-            self.report = finish(opened, driver, int(session.exitstatus))
+            self.report = finish(self._opened, self._driver, int(session.exitstatus))
+            if not self.is_worker:
+                self.write(session)
         if self.is_worker:
             self.config.workeroutput["steelyard_errors"] = list(self.collection.errors)  # type: ignore[attr-defined]
+
+    def write(self, session: pytest.Session) -> None:
+        """Write report.json with the exit code of the session; when that fails, the exit code is a usage error's."""
+        from harness.reporting.report_json import write_report
+
+        if self.report is not None:
+            self.report = replace(self.report, exit_code=int(session.exitstatus))
+            try:
+                self._path = write_report(self.report, report_folder(self.collection.settings))
+            except UsageError as error:
+                self._unwritten = str(error)
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def _exit_code(self, session: pytest.Session, exitstatus: int) -> int:
         """pytest's own 2 to 5 win; 8 when nothing failed but what is inconclusive."""
@@ -267,9 +282,9 @@ class GateSession:
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Called at the end of the terminal's output: the table of verdicts."""
         if self.report is not None and not self.is_worker:
-            from harness.plugin.summary import show
-
-            show(self.report, self.collection.settings, terminalreporter)
+            show(self.report, self._path, self.collection.settings, terminalreporter)
+        if self._unwritten:
+            terminalreporter.write_line(f"ERROR: steelyard: {self._unwritten}", red=True)
 
 
 _FAILURE = pytest.StashKey[Exception]()

@@ -1,18 +1,18 @@
-"""The end of a run: close it, write its report, show its verdicts."""
+"""The end of a run: close it, keep its report, show its verdicts."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.config import Settings
-from harness.records import Report
-
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from _pytest.terminal import TerminalReporter
 
+    from harness.config import Settings
     from harness.gate import OpenRun
     from harness.plugin.driver import Driver
+    from harness.records import Report
 
 
 def report_folder(settings: Settings) -> Path:
@@ -33,13 +33,11 @@ def finish(opened: OpenRun, driver: Driver, exit_code: int) -> Report:
     return report
 
 
-def show(report: Report, settings: Settings, terminal: TerminalReporter) -> None:
-    """Write report.json and the table of verdicts."""
-    from harness.reporting.report_json import write_report
+def show(report: Report, path: Path | None, settings: Settings, terminal: TerminalReporter) -> None:
+    """Write the table of verdicts, and where the report is (None where it could not be written)."""
     from harness.reporting.terminal import Layout, render
 
-    path = write_report(report, report_folder(settings))
-    shown = path.relative_to(settings.root) if path.is_relative_to(settings.root) else path
+    shown = path.relative_to(settings.root) if path is not None and path.is_relative_to(settings.root) else path
     writer = terminal._tw
     layout = Layout(
         width=writer.fullwidth,
@@ -48,5 +46,5 @@ def show(report: Report, settings: Settings, terminal: TerminalReporter) -> None
         verbose=terminal.verbosity > 0,
     )
     terminal.section("steelyard", sep="=")
-    for line in render(report, layout, str(shown)):
+    for line in render(report, layout, str(shown or "not written")):
         terminal.write_line(line)

@@ -83,6 +83,7 @@ class XdistHooks:
             return
         if self._errors:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        self._session.write(session)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

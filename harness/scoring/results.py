@@ -65,7 +65,7 @@ def _reading(value: Any, metric: str) -> Reading:
 
 
 def _finite(value: Any, metric: str) -> float:
-    if isinstance(value, bool | numbers.Real) or type(value).__name__ == "bool_":
+    if isinstance(value, bool | numbers.Real) or type(value).__name__ in ("bool", "bool_"):  # numpy 2, 1
         if math.isfinite(value):
             return float(value)
         raise ScoreError(f"{metric}: the body returned {value!r}, which is no score.")

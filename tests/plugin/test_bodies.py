@@ -1,0 +1,274 @@
+"""What a test body's ending means."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugin.projects import Project
+
+
+@pytest.mark.parametrize(
+    ("body", "score"),
+    [
+        ("assert model.ask(case.prompt) == 'no'", 0.0),
+        ("pytest.fail('wrong')", 0.0),
+        ("raise AssertionError", 0.0),
+        ("assert model.ask(case.prompt) == 'yes'", 1.0),
+        ("return None", 1.0),
+        ("return True", 1.0),
+        ("return False", 0.0),
+        ("return 0.25", 0.25),
+        ("return 1", 1.0),
+        ("import numpy; return numpy.float32(0.5)", 0.5),
+        ("import numpy; return numpy.bool_(True)", 1.0),
+        ("return Score(0.75, reason='three of four')", 0.75),
+    ],
+)
+def test_result_of_a_body_is_its_score(project: Project, body: str, score: float) -> None:
+    project.body(body)
+    assert project.run().ret == 0
+    assert project.score() == score
+    assert project.evaluation()["reason"] == "nothing required"
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ("1.5", "returned 1.5, which is outside [0, 1]"),
+        ("-0.1", "outside [0, 1]"),
+        ("float('nan')", "nan, which is no score"),
+        ("float('inf')", "inf, which is no score"),
+        ("Score(2)", "returned 2, which is outside [0, 1]"),
+        ("Measure(float('nan'), 's')", "nan, which is no score"),
+        ("Measure(1, '')", "has no unit"),
+        ("'yes'", "the body returned 'yes'"),
+        ("[1]", "the body returned [1]"),
+        ("1j", "the body returned 1j"),
+        ("{}", "empty dict"),
+        ("{1: 1}", "a metric named 1"),
+        ("{'f1': 7}", "f1: the body returned 7"),
+    ],
+)
+def test_result_that_is_no_score_is_an_error(project: Project, result: str, words: str) -> None:
+    project.body(f"return {result}")
+    assert project.run().ret == 1
+    entry = project.evaluation()
+    assert entry["verdict"] == "error"
+    assert words in entry["reason"]
+    assert "case 'c" in entry["reason"]
+
+
+def test_any_other_exception_is_an_error_and_no_score(project: Project) -> None:
+    project.body("raise KeyError('missing')")
+    result = project.run()
+    assert result.ret == 1
+    entry = project.evaluation()
+    assert entry["verdict"] == "error"
+    assert entry["candidate"] is None
+    assert "KeyError: 'missing'" in entry["reason"]
+    result.stdout.fnmatch_lines(["*KeyError*"])
+
+
+def test_exception_of_one_case_keeps_the_others_but_gives_no_verdict(project: Project) -> None:
+    project.body("if case.id == 'c1': raise ValueError('odd')\nassert model.ask(case.prompt) == 'yes'", threshold=0.1)
+    project.run()
+    entry = project.evaluation()
+    assert entry["verdict"] == "error"
+    assert "case 'c1': ValueError: odd" in entry["reason"]
+
+
+def test_dict_is_several_metrics_each_with_a_verdict(project: Project) -> None:
+    project.body("return {'right': True, 'brevity': 0.5}", cases=30, threshold=0.9)
+    assert project.run().ret == 1
+    assert project.evaluation(metric="right")["verdict"] == "passed"
+    assert project.evaluation(metric="brevity")["verdict"] == "failed"
+    assert project.evaluation(metric="brevity")["candidate"]["value"] == 0.5
+
+
+def test_failed_assertion_is_0_on_every_metric(project: Project) -> None:
+    project.body("assert case.id != 'c0'\nreturn {'a': 1.0, 'b': 0.5}", cases=4)
+    project.run()
+    assert project.evaluation(metric="a")["candidate"]["value"] == pytest.approx(0.75)
+    assert project.evaluation(metric="b")["candidate"]["value"] == pytest.approx(0.375)
+
+
+def test_bodies_that_return_different_metrics_are_an_error(project: Project) -> None:
+    project.body("return {'a': 1.0} if case.id == 'c0' else {'b': 1.0}")
+    project.run()
+    for metric in "ab":
+        entry = project.evaluation(metric=metric)
+        assert entry["verdict"] == "error"
+        assert "return the same metrics each time" in entry["reason"]
+
+
+def test_measure_has_threshold_and_margin_in_its_unit(project: Project) -> None:
+    project.body(
+        "return Measure(2.0 + int(case.id[1:]) / 100, 's', higher_is_better=False)", cases=8, threshold=3.0, margin=0.5
+    )
+    assert project.run().ret == 0
+    entry = project.evaluation()
+    assert (entry["verdict"], entry["unit"], entry["higher_is_better"]) == ("passed", "s", False)
+    assert entry["candidate"]["value"] == pytest.approx(2.035)
+
+
+def test_measure_above_its_threshold_fails_where_lower_is_better(project: Project) -> None:
+    project.body(
+        "return Measure(9.0 + int(case.id[1:]) / 100, 's', higher_is_better=False)", cases=8, threshold=3.0, margin=0.5
+    )
+    assert project.run().ret == 1
+    assert project.evaluation()["verdict"] == "failed"
+
+
+def test_measure_below_its_threshold_fails_where_higher_is_better(project: Project) -> None:
+    project.body("return Measure(9.0 + int(case.id[1:]) / 100, 'tokens/s')", cases=8, threshold=30.0, margin=0.5)
+    assert project.run().ret == 1
+    assert project.evaluation()["verdict"] == "failed"
+
+
+def test_threshold_above_1_of_a_body_that_returns_scores_is_an_error(project: Project) -> None:
+    project.body("return 1.0 if case.id else Measure(1, 's')", threshold=30.0)
+    assert project.run().ret == 1
+    assert "threshold 30 is outside [0, 1]" in project.evaluation()["reason"]
+
+
+def test_skipped_case_is_left_out_and_counted(project: Project) -> None:
+    project.body("if case.id == 'c0': pytest.skip('no answer known')\nreturn 1.0", cases=4)
+    assert project.run().ret == 0
+    entry = project.evaluation()
+    assert (entry["n_cases"], entry["n_skipped"]) == (3, 1)
+    assert [case["id"] for case in entry["cases"]] == ["c1", "c2", "c3"]
+
+
+def test_case_skipped_for_one_version_is_left_out_for_both(project: Project) -> None:
+    project.versions = {"a": {"engine": "scripted", "default": "yes"}, "b": {"engine": "scripted", "default": "no"}}
+    project.body("if model.ask(case.prompt) == 'no' and case.id == 'c0': pytest.skip()\nreturn 0.5", cases=5)
+    project.run("--candidate", "a", "--baseline", "b")
+    entry = project.evaluation()
+    assert (entry["n_cases"], entry["n_skipped"], entry["n_samples"]) == (4, 1, 8)
+
+
+def test_all_cases_skipped_is_inconclusive(project: Project) -> None:
+    project.body("pytest.skip('not today')", threshold=0.5)
+    assert project.run().ret == 8
+    assert project.evaluation()["reason"] == "every case was skipped"
+
+
+def test_unittest_skip_in_a_body_leaves_the_case_out(project: Project) -> None:
+    project.body("import unittest\nif case.id == 'c0': raise unittest.SkipTest('no')\nreturn 1")
+    assert project.run().ret == 0
+    assert project.evaluation()["n_skipped"] == 1
+
+
+@pytest.mark.parametrize("kind", ["", "async "])
+def test_def_and_async_def_bodies_see_the_same_answers(project: Project, kind: str) -> None:
+    wait = "await " if kind else ""
+    project.module(f"""
+        CASES = [{{"id": "peru", "prompt": "Capital of Peru?", "expected": "Lima"}}]
+
+        @pytest.mark.evaluation(cases=CASES)
+        {kind}def test_it(model, case):
+            answer = {wait}model.ask(case.prompt)
+            assert type(answer) is str
+            assert answer == "Lima"
+            sample = {wait}model.chat([{{"role": "user", "content": case.prompt}}], temperature=0.5)
+            assert (sample.text, sample.finish_reason) == ("Lima", "stop")
+            assert {wait}model.structured("As JSON?", {{"type": "object"}}) == {{"city": "Lima"}}
+            assert {wait}model.loglikelihood("Capital of Peru?", "Lima") == 0.0
+            assert model.name == "only"
+    """)
+    project.versions["only"] = {
+        "engine": "scripted",
+        "answers": {"Capital of Peru?": "Lima", "As JSON?": '{"city": "Lima"}'},
+    }
+    assert project.run().ret == 0
+    assert project.score() == 1.0
+
+
+def test_body_may_wait_for_several_answers_at_once(project: Project) -> None:
+    project.module("""
+        import asyncio
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        async def test_it(model, case):
+            return (await asyncio.gather(*(model.ask(f"question {i}") for i in range(20)))) == ["yes"] * 20
+    """)
+    assert project.run().ret == 0
+    assert project.score() == 1.0
+
+
+def test_body_without_model_or_case_is_measured_once(project: Project) -> None:
+    project.module("""
+        @pytest.mark.evaluation(samples=3)
+        def test_it():
+            return 0.5
+    """)
+    assert project.run().ret == 0
+    entry = project.evaluation()
+    assert (entry["n_cases"], entry["n_samples"], entry["candidate"]["value"]) == (1, 3, 0.5)
+
+
+def test_body_that_takes_the_baseline_weighs_both_itself(project: Project) -> None:
+    project.versions = {"a": {"engine": "scripted", "default": "yes"}, "b": {"engine": "scripted", "default": "no"}}
+    project.body(
+        "assert (model.name, baseline.name) == ('a', 'b')\n"
+        "assert (model.ask(case.prompt), baseline.ask(case.prompt)) == ('yes', 'no')\nreturn 1.0",
+        cases=30,
+        arguments="model, baseline, case",
+        threshold=0.5,
+    )
+    assert project.run("--candidate", "a", "--baseline", "b").ret == 0
+    assert project.evaluation()["baseline"] is None
+    assert project.evaluation()["n_samples"] == 60
+
+
+def test_assertion_diffs_are_off_in_bodies_and_on_in_plain_tests(project: Project) -> None:
+    project.write(
+        "conftest.py",
+        """
+        def pytest_assertrepr_compare(config, op, left, right):
+            with open("explained.txt", "a") as log:
+                log.write(f"{len(str(left))}\\n")
+        """,
+    )
+    project.versions["only"]["default"] = "x" * 100_000
+    project.module("""
+        @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(20)])
+        def test_it(model, case):
+            assert model.ask(case.id) == "y" * 100_000
+
+        def test_plain():
+            assert "ab" == "cd"
+    """)
+    assert project.run().ret == 1
+    assert project.score() == 0.0
+    assert (project.path / "explained.txt").read_text() == "2\n"
+
+
+def test_what_a_body_prints_is_in_the_item_sections(project: Project) -> None:
+    project.body("print('look at', case.id)\nreturn 0.0", threshold=0.9)
+    result = project.run()
+    result.stdout.fnmatch_lines(["*Captured stdout call*", "look at c0"])
+
+
+def test_exit_in_a_body_ends_the_session(project: Project) -> None:
+    project.module("""
+        @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}])
+        def test_it(model, case):
+            pytest.exit("enough", returncode=3)
+
+        def test_after():
+            open("after", "w")
+    """)
+    result = project.run_apart()
+    assert result.ret == 3
+    assert not (project.path / "after").exists()
+    result.stdout.fnmatch_lines(["*enough*"])
+    assert project.report()["exit_code"] == 3
+
+
+def test_truncated_answers_are_counted(project: Project) -> None:
+    project.versions["only"] |= {"default": "one two three four", "sampling": {"max_tokens": 2}}
+    project.body("return model.ask(case.prompt) == 'one two'")
+    project.run()
+    assert project.evaluation()["n_truncated"] == 6
+    assert project.score() == 1.0
