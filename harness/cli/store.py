@@ -130,9 +130,7 @@ def merge(place: str | None, other: str) -> None:
     parts = [_plural(merged.samples, "sample"), _plural(merged.runs, "run"), _plural(merged.scores, "score")]
     click.echo(f"Brought {', '.join(parts)} into {url}.")
     if merged.apart:
-        click.echo(
-            f"{_plural(merged.apart, 'sample')} of them stay apart: drawn anew here or there; no gate uses them."
-        )
+        click.echo(f"Kept apart, since they were drawn anew here or there: {_plural(merged.apart, 'sample')} of them.")
 
 
 def _settings(place: str | None) -> Settings:

@@ -148,7 +148,7 @@ def test_merge_brings_another_store_in(run: Run, place: Path, folder: Path) -> N
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         f"Brought 2 samples, 0 runs, 0 scores into {place}.",
-        "1 sample of them stay apart: drawn anew here or there; no gate uses them.",
+        "Kept apart, since they were drawn anew here or there: 1 sample of them.",
     ]
 
 
