@@ -6,6 +6,7 @@ VENV ?= .venv
 CANDIDATE ?= smollm2-pruned
 BASELINE ?= smollm2
 ARGS ?=
+WORKERS ?= 2
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d ' ' -f 1)
@@ -42,7 +43,7 @@ test: $(STAMP)  ## every test, lint, types and layers included
 
 check: $(STAMP)  ## the quick loop: lint, types, layers, unit tests
 	@$(MAKE) --no-print-directory --output-sync=target -j 3 lint types layers
-	@$(BIN)/pytest tests -q -m "$(QUICK)" $(ARGS)
+	@$(BIN)/pytest tests -q -n $(WORKERS) -m "$(QUICK)" $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet .
