@@ -89,7 +89,7 @@ def _read_csv(path: Path) -> Iterable[tuple[str, Any]]:
                     raise CaseError(f"{path}, line {reader.line_num}: not as many values as the header has names.")
                 yield f"{path}, line {reader.line_num}", row
         except csv.Error as error:
-            raise CaseError(f"{path}, line {reader.line_num}: not valid CSV: {error}.") from None
+            raise CaseError(f"{path}, line {reader.reader.line_num}: not valid CSV: {error}.") from None
 
 
 def _read_parquet(path: Path) -> Iterable[tuple[str, Any]]:

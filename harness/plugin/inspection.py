@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -57,9 +57,7 @@ def _fields_used(function: Callable[..., Any]) -> dict[str, int]:
     except SyntaxError:
         return {}
     first = inspect.unwrap(function).__code__.co_firstlineno if hasattr(inspect.unwrap(function), "__code__") else 1
-    asked_for = {
-        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    asked_for = set(_names_asked_for(tree))
     used: dict[str, int] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "case":
@@ -67,6 +65,17 @@ def _fields_used(function: Callable[..., Any]) -> dict[str, int]:
             if reads and node.attr not in _OF_EVERY_CASE and node.attr not in asked_for:
                 used.setdefault(node.attr, first + node.lineno - 1)
     return used
+
+
+def _names_asked_for(tree: ast.AST) -> Iterator[str]:
+    """Texts that are compared with `in`, or given to a call such as `hasattr` or `case.get`."""
+    for node in ast.walk(tree):
+        given: list[ast.expr] = []
+        if isinstance(node, ast.Compare) and any(isinstance(how, ast.In | ast.NotIn) for how in node.ops):
+            given = [node.left]
+        elif isinstance(node, ast.Call):
+            given = node.args
+        yield from (text.value for text in given if isinstance(text, ast.Constant) and isinstance(text.value, str))
 
 
 def check_fixtures(item: pytest.Function, *, where: str) -> None:

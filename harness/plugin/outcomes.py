@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,9 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
     bad.sort(key=lambda verdict: -verdict.verdict.severity)
     text = "\n\n".join(failure_text(verdict, *versions, run.changes) for verdict in bad)
     if worst.verdict is VerdictKind.INCONCLUSIVE and inconclusive == "warn":
-        item.warn(SteelyardWarning(text))
+        with warnings.catch_warnings():  # `warn` is what was asked for, also where warnings are errors
+            warnings.simplefilter("always", SteelyardWarning)
+            item.warn(SteelyardWarning(text))
         return
     pytest.fail(text, pytrace=False)
 

@@ -12,7 +12,7 @@ import pytest
 
 ADDOPTS = "addopts = -p no:deepeval -p no:hypothesispytest -p no:benchmark\n"
 INI = f"[pytest]\n{ADDOPTS}filterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
-IMPORTS = "import pytest\nfrom harness import Measure, Score\n"
+IMPORTS = "import harness\nimport pytest\n"
 MODULE = "test_it.py"
 SCRIPTED = {"engine": "scripted", "default": "yes"}
 

@@ -21,7 +21,7 @@ from tests.plugin.projects import Project
         ("return 1", 1.0),
         ("import numpy; return numpy.float32(0.5)", 0.5),
         ("import numpy; return numpy.bool_(True)", 1.0),
-        ("return Score(0.75, reason='three of four')", 0.75),
+        ("return harness.Score(0.75, reason='three of four')", 0.75),
     ],
 )
 def test_result_of_a_body_is_its_score(project: Project, body: str, score: float) -> None:
@@ -38,9 +38,9 @@ def test_result_of_a_body_is_its_score(project: Project, body: str, score: float
         ("-0.1", "outside [0, 1]"),
         ("float('nan')", "nan, which is no score"),
         ("float('inf')", "inf, which is no score"),
-        ("Score(2)", "returned 2, which is outside [0, 1]"),
-        ("Measure(float('nan'), 's')", "nan, which is no score"),
-        ("Measure(1, '')", "has no unit"),
+        ("harness.Score(2)", "returned 2, which is outside [0, 1]"),
+        ("harness.Measure(float('nan'), 's')", "nan, which is no score"),
+        ("harness.Measure(1, '')", "has no unit"),
         ("'yes'", "the body returned 'yes'"),
         ("[1]", "the body returned [1]"),
         ("1j", "the body returned 1j"),
@@ -103,7 +103,10 @@ def test_bodies_that_return_different_metrics_are_an_error(project: Project) -> 
 
 def test_measure_has_threshold_and_margin_in_its_unit(project: Project) -> None:
     project.body(
-        "return Measure(2.0 + int(case.id[1:]) / 100, 's', higher_is_better=False)", cases=8, threshold=3.0, margin=0.5
+        "return harness.Measure(2.0 + int(case.id[1:]) / 100, 's', higher_is_better=False)",
+        cases=8,
+        threshold=3.0,
+        margin=0.5,
     )
     assert project.run().ret == 0
     entry = project.evaluation()
@@ -113,20 +116,25 @@ def test_measure_has_threshold_and_margin_in_its_unit(project: Project) -> None:
 
 def test_measure_above_its_threshold_fails_where_lower_is_better(project: Project) -> None:
     project.body(
-        "return Measure(9.0 + int(case.id[1:]) / 100, 's', higher_is_better=False)", cases=8, threshold=3.0, margin=0.5
+        "return harness.Measure(9.0 + int(case.id[1:]) / 100, 's', higher_is_better=False)",
+        cases=8,
+        threshold=3.0,
+        margin=0.5,
     )
     assert project.run().ret == 1
     assert project.evaluation()["verdict"] == "failed"
 
 
 def test_measure_below_its_threshold_fails_where_higher_is_better(project: Project) -> None:
-    project.body("return Measure(9.0 + int(case.id[1:]) / 100, 'tokens/s')", cases=8, threshold=30.0, margin=0.5)
+    project.body(
+        "return harness.Measure(9.0 + int(case.id[1:]) / 100, 'tokens/s')", cases=8, threshold=30.0, margin=0.5
+    )
     assert project.run().ret == 1
     assert project.evaluation()["verdict"] == "failed"
 
 
 def test_threshold_above_1_of_a_body_that_returns_scores_is_an_error(project: Project) -> None:
-    project.body("return 1.0 if case.id else Measure(1, 's')", threshold=30.0)
+    project.body("return 1.0 if case.id else harness.Measure(1, 's')", threshold=30.0)
     assert project.run().ret == 1
     assert "threshold 30 is outside [0, 1]" in project.evaluation()["reason"]
 

@@ -1,0 +1,321 @@
+"""What the marker takes, and what is refused before a model is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tests.plugin.projects import Project
+
+ROWS = '{"id": "peru", "prompt": "Capital of Peru?"}\n{"id": "chad", "prompt": "Capital of Chad?"}\n'
+
+
+def refused(project: Project, *arguments: str) -> str:
+    """Run, and give the message of a usage error that came before a store was made or a model asked."""
+    result = project.run(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert not project.store.exists()
+    return str(result.stderr)
+
+
+def marked(project: Project, keywords: str, body: str = "model.ask(case.prompt)", head: str = "") -> None:
+    """A module whose only evaluation has these keywords."""
+    project.module(f"{dedent(head)}\n@pytest.mark.evaluation({keywords})\ndef test_it(model, case):\n    {body}\n")
+
+
+# -- what it takes ---------------------------------------------------------------------------------------------------
+
+
+def test_cases_from_jsonl_beside_the_settings(project: Project) -> None:
+    project.write("evals/capitals/cases.jsonl", ROWS)
+    project.write(
+        "suites/foundation/test_it.py",
+        """
+        @pytest.mark.evaluation(cases="evals/capitals/cases.jsonl")
+        def test_it(model, case):
+            model.ask(case.prompt)
+        """,
+    )
+    assert project.run().ret == 0
+    assert [case["id"] for case in project.evaluation()["cases"]] == ["peru", "chad"]
+
+
+def test_cases_from_a_file_beside_the_module(project: Project) -> None:
+    project.write("suites/cases.jsonl", ROWS)
+    project.write("suites/test_it.py", "@pytest.mark.evaluation(cases='cases.jsonl')\ndef test_it(model, case): ...\n")
+    assert project.run().ret == 0
+    assert project.evaluation()["n_cases"] == 2
+
+
+def test_cases_from_csv(project: Project) -> None:
+    project.write("cases.csv", 'id,prompt\nperu,"Capital, of Peru?"\nchad,Capital of Chad?\n')
+    marked(project, "cases='cases.csv'", "return case.prompt == 'Capital, of Peru?'")
+    assert project.run().ret == 0
+    assert project.score() == 0.5
+
+
+def test_cases_from_parquet(project: Project) -> None:
+    pytest.importorskip("pyarrow")
+    from pyarrow import Table, parquet
+
+    parquet.write_table(Table.from_pylist([{"id": 7, "tags": ["a", "b"]}]), project.path / "cases.parquet")
+    marked(project, "cases='cases.parquet'", "return (case.id, case.tags) == ('7', ['a', 'b'])")
+    assert project.run_apart().ret == 0
+    assert project.score() == 1.0
+
+
+def test_cases_from_a_path_object(project: Project) -> None:
+    project.write("cases.jsonl", ROWS)
+    marked(project, "cases=pathlib.Path(__file__).parent / 'cases.jsonl'", head="import pathlib")
+    assert project.run().ret == 0
+
+
+def test_cases_from_a_data_set(project: Project) -> None:
+    pytest.importorskip("datasets")
+    marked(
+        project,
+        "cases=datasets.Dataset.from_list([{'id': 'a', 'prompt': 'q'}, {'id': 'b', 'prompt': 'r'}])",
+        head="import datasets",
+    )
+    project.ini = project.ini.replace("filterwarnings = error\n", "")
+    assert project.run_apart().ret == 0
+    assert project.evaluation()["n_cases"] == 2
+
+
+def test_every_keyword_reaches_the_report(project: Project) -> None:
+    project.body(
+        "return model.ask(case.prompt) == 'yes'",
+        cases=40,
+        samples=3,
+        threshold=0.9,
+        margin=0.2,
+        max_samples=120,
+        design="fixed",
+        per="suite",
+        requirement="BR-7",
+    )
+    assert project.run().ret == 0
+    entry = project.evaluation()
+    named = {name: entry[name] for name in ("threshold", "margin", "margin_is_default", "requirement", "n_samples")}
+    assert named == {
+        "threshold": 0.9,
+        "margin": 0.2,
+        "margin_is_default": False,
+        "requirement": "BR-7",
+        "n_samples": 120,
+    }
+
+
+def test_cluster_makes_its_cases_one_unit(project: Project) -> None:
+    rows = [{"id": f"c{i}", "prompt": f"q{i}", "page": i // 10} for i in range(40)]
+    marked(project, f"cases={rows}, cluster='page', threshold=0.5")
+    project.run()
+    clustered = project.evaluation()["candidate"]
+    marked(project, f"cases={rows}, threshold=0.5")
+    project.run()
+    assert clustered["low"] < project.evaluation()["candidate"]["low"]
+
+
+def test_per_case_gives_each_case_an_item_and_a_verdict(project: Project) -> None:
+    rows = [{"id": "peru", "prompt": "q"}, {"id": "chad", "prompt": "r"}]
+    marked(project, f"cases={rows}, per='case', samples=60, threshold=0.5", "return case.id == 'peru'")
+    result = project.run("-v")
+    result.stdout.fnmatch_lines(["*test_it[[]peru[]] PASSED*", "*test_it[[]chad[]] FAILED*"])
+    assert project.verdicts() == {"test_it[peru]": "passed", "test_it[chad]": "failed"}
+
+
+def test_marker_of_a_module_holds_for_its_functions_and_the_closest_wins(project: Project) -> None:
+    project.module("""
+        pytestmark = pytest.mark.evaluation(cases=[{"id": "a"}], samples=4)
+
+        def test_module(model, case): ...
+
+        class TestIt:
+            @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], samples=3)
+            def test_own(self, model, case): ...
+    """)
+    assert project.run().ret == 0
+    assert project.evaluation("test_module")["n_samples"] == 4
+    assert project.evaluation("test_own")["n_samples"] == 6
+
+
+# -- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ("cases=C, treshold=0.5", "'treshold'. * Did you mean 'threshold'?"),
+        ("cases=C, samples=0", "samples = 0 is below 1"),
+        ("cases=C, samples=2.5", "samples = 2.5 is not a whole number"),
+        ("cases=C, samples=True", "samples = True is not a whole number"),
+        ("cases=C, threshold=1.5", "threshold = 1.5 is outside [[]0, 1[]]"),
+        ("cases=C, threshold=-0.1", "threshold = -0.1 is outside [[]0, 1[]]"),
+        ("cases=C, threshold='0.5'", "threshold = '0.5' is not a number"),
+        ("cases=C, threshold=float('nan')", "threshold = nan is not a number"),
+        ("cases=C, margin=-0.1", "margin = -0.1 is outside the range from 0 up"),
+        ("cases=C, per='item'", "per named 'item'"),
+        ("cases=C, design='adaptive'", "design named 'adaptive'"),
+        ("cases=C, max_samples=3", "1 cases × 5 samples are 5 samples, more than max_samples = 3"),
+        ("cases=C, cluster='page'", "cluster='page', but case 'a' has no such field"),
+        ("cases=C, requirement=''", "requirement = '' is not a text"),
+        ("'cases.jsonl'", "takes keywords only; write cases='cases.jsonl'"),
+        ("cases='gone.jsonl'", "There is no case file 'gone.jsonl'"),
+        ("cases='cases.yaml'", "There is no case file 'cases.yaml'"),
+        ("cases=[]", "cases holds no cases"),
+        ("cases=7", "cases=7 is neither a path, a list of dicts nor a datasets.Dataset"),
+        ("cases={'id': 'a'}", "neither a path, a list of dicts"),
+        ("cases=['a']", "item 0: a case is an object with an id, not str 'a'"),
+        ("cases=[{'prompt': 'q'}]", "item 0: the case has no id"),
+        ("cases=[{'id': ' '}]", "item 0: the case has no id"),
+        ("cases=[{'id': 'a'}, {'id': 'b'}, {'id': 'a'}]", "item 2: id 'a' is already at item 0"),
+        ("cases=[{'id': 1}, {'id': '1'}]", "item 1: id '1' is already at item 0"),
+    ],
+)
+def test_wrong_keyword_is_a_usage_error(project: Project, keywords: str, words: str) -> None:
+    marked(project, keywords, "model.ask('q')", head="C = [{'id': 'a'}]")
+    project.settings["samples"] = 5
+    text = " ".join(refused(project).split())
+    pytest.LineMatcher([text]).fnmatch_lines([f"*{words}*"])
+    assert "test_it.py::test_it" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("cases.jsonl", "", "holds no cases"),
+        ("cases.jsonl", "\n\n", "holds no cases"),
+        ("cases.jsonl", '{"id": "a"}\n\n{"id": "b"\n', "cases.jsonl, line 3: not valid JSON"),
+        ("cases.jsonl", '{"id": "a"}\n[1]\n', "cases.jsonl, line 2: a case is an object with an id, not list"),
+        ("cases.jsonl", '{"id": "a"}\n{"name": "b"}\n', "cases.jsonl, line 2: the case has no id"),
+        ("cases.jsonl", '{"id": "a"}\n{"id": "a"}\n', "cases.jsonl, line 2: id 'a' is already at *cases.jsonl, line 1"),
+        ("cases.csv", "id,prompt\na,b,c\n", "cases.csv, line 2: not as many values as the header has names"),
+        ("cases.csv", "id,prompt\na\n", "cases.csv, line 2: not as many values as the header has names"),
+        ("cases.csv", 'id,prompt\na,"b\n', "cases.csv, line 2: not valid CSV"),
+        ("cases.csv", "id,prompt\n", "holds no cases"),
+        ("cases.json", "[]", "cases are read from .jsonl, .csv, .parquet, not from .json"),
+    ],
+)
+def test_wrong_case_file_is_a_usage_error_with_file_and_line(
+    project: Project, file: str, text: str, words: str
+) -> None:
+    (project.path / file).write_text(text, encoding="utf-8")
+    marked(project, f"cases={file!r}")
+    pytest.LineMatcher([" ".join(refused(project).split())]).fnmatch_lines([f"*{words}*"])
+
+
+def test_case_file_that_is_not_utf_8_is_refused(project: Project) -> None:
+    (project.path / "cases.jsonl").write_bytes(b'{"id": "\xff"}\n')
+    marked(project, "cases='cases.jsonl'")
+    assert "cases.jsonl is not UTF-8" in refused(project)
+
+
+def test_missing_case_file_names_those_beside_it(project: Project) -> None:
+    project.write("evals/a.jsonl", ROWS)
+    marked(project, "cases='evals/b.jsonl'")
+    assert f"{project.path / 'evals'} has: a.jsonl." in refused(project)
+
+
+def test_folder_as_cases_is_refused(project: Project) -> None:
+    project.write("evals/a.jsonl", ROWS)
+    marked(project, "cases='evals'")
+    assert "There is no case file 'evals'" in refused(project)
+
+
+def test_case_field_that_a_case_lacks_is_refused_with_its_line(project: Project) -> None:
+    marked(project, "cases=[{'id': 'a', 'prompt': 'q'}, {'id': 'b'}]")
+    assert "test_it, line 6: case.prompt, but case 'b' has no field 'prompt'. Its fields: id." in refused(project)
+
+
+def test_case_field_that_the_body_asks_for_first_may_be_missing(project: Project) -> None:
+    marked(
+        project,
+        "cases=[{'id': 'a', 'hint': 'q'}, {'id': 'b'}]",
+        "return len(case.hint) if 'hint' in case else case.get('hint', 1)",
+    )
+    assert project.run().ret == 0
+
+
+@pytest.mark.parametrize("name", ["case", "model", "baseline"])
+def test_fixture_that_asks_for_what_only_a_body_has_is_refused(project: Project, name: str) -> None:
+    project.module(f"""
+        @pytest.fixture
+        def prepared({name}):
+            return 1
+
+        @pytest.fixture
+        def outer(prepared):
+            return 2
+
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}])
+        def test_it(model, case, outer): ...
+    """)
+    assert f"the fixture 'prepared' asks for '{name}'" in refused(project)
+
+
+def test_per_case_without_case_is_refused(project: Project) -> None:
+    project.module("@pytest.mark.evaluation(cases=[{'id': 'a'}], per='case')\ndef test_it(model): ...\n")
+    assert "takes no argument `case`" in refused(project)
+
+
+def test_baseline_argument_without_a_baseline_is_refused(project: Project) -> None:
+    project.module("@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, baseline, case): ...\n")
+    assert "say --baseline VERSION" in refused(project)
+
+
+def test_all_that_is_wrong_is_said_at_once(project: Project) -> None:
+    project.module("""
+        @pytest.mark.evaluation(cases=[], samples=1)
+        def test_first(model, case): ...
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}], margin=-1)
+        def test_second(model, case): ...
+    """)
+    text = refused(project)
+    assert "test_first" in text
+    assert "test_second" in text
+
+
+def test_nothing_is_sent_before_a_usage_error(project: Project, loopback) -> None:
+    server = loopback()
+    project.versions["only"] = {"engine": "openai", **server.settings()}
+    project.module("""
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_first(model, case):
+            model.ask("q")
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=0)
+        def test_second(model, case):
+            model.ask("q")
+    """)
+    refused(project)
+    assert server.stats["requests"] == 0
+
+
+@pytest.mark.parametrize("name", ["case", "model", "baseline"])
+def test_offered_fixture_outside_an_evaluation_says_so(project: Project, name: str) -> None:
+    project.module(f"def test_plain({name}):\n    {name}.anything\n")
+    result = project.run()
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"*'{name}' exists in the body of a test that is marked with*"])
+
+
+def test_marker_is_listed(project: Project) -> None:
+    project.run("--markers").stdout.fnmatch_lines(["@pytest.mark.evaluation(cases, *"])
+
+
+def test_marker_listing_names_every_keyword(project: Project) -> None:
+    from harness.gate.evaluation import KEYWORDS
+
+    (line,) = [line for line in project.run("--markers").outlines if line.startswith("@pytest.mark.evaluation")]
+    assert set(KEYWORDS) <= set(line.partition("(")[2].partition(")")[0].split(", "))
+
+
+def test_broken_settings_are_a_usage_error(project: Project) -> None:
+    marked(project, "cases=[{'id': 'a', 'prompt': 'q'}]")
+    project.settings["sample"] = 3
+    text = refused(project)
+    assert "Did you mean 'samples'?" in text
+    assert str(Path("steelyard.toml")) in text
