@@ -1,27 +1,36 @@
 """Pure functions over arrays of scores: estimates, intervals, tests and corrections. numpy and scipy.special only."""
 
+from harness.statistics.betting import ConfidenceSequence, EProcess, betting_e_process, confidence_sequence
 from harness.statistics.differences import DifferenceEstimate, paired_difference
+from harness.statistics.e_values import log_e_value
 from harness.statistics.independent import independent_difference, newcombe_interval
 from harness.statistics.margins import Equivalence, NonInferiority, equivalence, non_inferiority
 from harness.statistics.means import MeanEstimate, clustered_mean
-from harness.statistics.multiplicity import benjamini_hochberg, holm
+from harness.statistics.multiplicity import benjamini_hochberg, e_benjamini_hochberg, e_holm, holm
 from harness.statistics.paired_proportions import mcnemar_test, newcombe_paired_interval, tango_interval
 from harness.statistics.proportions import Interval, clopper_pearson_interval, wilson_interval
 from harness.statistics.sign_flips import SignFlipTest, sign_flip_test
 
 __all__ = [
+    "ConfidenceSequence",
     "DifferenceEstimate",
+    "EProcess",
     "Equivalence",
     "Interval",
     "MeanEstimate",
     "NonInferiority",
     "SignFlipTest",
     "benjamini_hochberg",
+    "betting_e_process",
     "clopper_pearson_interval",
     "clustered_mean",
+    "confidence_sequence",
+    "e_benjamini_hochberg",
+    "e_holm",
     "equivalence",
     "holm",
     "independent_difference",
+    "log_e_value",
     "mcnemar_test",
     "newcombe_interval",
     "newcombe_paired_interval",

@@ -100,6 +100,87 @@ def benjamini_hochberg(p_values: npt.ArrayLike, level: float) -> BoolArray:
     return rejected
 
 
+def e_benjamini_hochberg(e_values: npt.ArrayLike, level: float) -> BoolArray:
+    """Reject with an expected share of false rejections of at most `level`, however the e-values depend on each other.
+
+    Parameters
+    ----------
+    e_values : (m,) of 0 or more, infinity included
+    level : in (0, 1)
+
+    Returns
+    -------
+    (m,) bool, in the order given
+
+    References
+    ----------
+    R. Wang, A. Ramdas (2022), False discovery rate control with e-values, J. R. Statistical Society B 84:822-852.
+
+    Examples
+    --------
+    >>> e_benjamini_hochberg([50, 12, 1, 35], 0.1).tolist()
+    [True, False, False, True]
+    """
+    values = check_e_values(e_values)
+    check_level(level)
+    m = len(values)
+    ordered = np.sort(values)[::-1]
+    passing = np.flatnonzero(ordered >= m / (level * np.arange(1, m + 1)))
+    if not len(passing):
+        return np.zeros(m, dtype=np.bool_)
+    rejected: BoolArray = values >= ordered[passing[-1]]
+    return rejected
+
+
+def e_holm(e_values: npt.ArrayLike, level: float) -> BoolArray:
+    """Reject with the chance of any false rejection at most `level`, however the e-values depend on each other.
+
+    Closed testing with the mean of e-values, which is one itself: a hypothesis is rejected if the mean of its e-value
+    and of any others, the smallest at worst, still reaches 1 / level.
+
+    Parameters
+    ----------
+    e_values : (m,) of 0 or more, infinity included
+    level : in (0, 1)
+
+    Returns
+    -------
+    (m,) bool, in the order given
+
+    References
+    ----------
+    V. Vovk, R. Wang (2021), E-values: calibration, combination and applications, Annals of Statistics 49:1736-1754.
+
+    Examples
+    --------
+    >>> e_holm([50, 12, 1, 35], 0.1).tolist()
+    [True, False, False, True]
+    """
+    values = check_e_values(e_values)
+    check_level(level)
+    rejected: BoolArray = e_holm_adjusted(values) >= 1 / level
+    return rejected
+
+
+def e_holm_adjusted(e_values: npt.ArrayLike) -> FloatArray:
+    """Each e-value, lowered to its smallest mean with any others: it may be compared with 1 / level by itself.
+
+    Parameters
+    ----------
+    e_values : (m,) of 0 or more, infinity included
+
+    Returns
+    -------
+    (m,) adjusted e-values, in the order given
+    """
+    values = check_e_values(e_values)
+    smallest = np.concatenate([[0.0], np.cumsum(np.sort(values))])
+    counts = np.arange(1, len(values) + 1)
+    # With the i smallest others: for an e-value that is itself among them the mean is that of i - 1 others and
+    # the e-value twice, never smaller than without it.
+    return np.array([((value + smallest[:-1]) / counts).min() for value in values])
+
+
 def check_p_values(p_values: npt.ArrayLike) -> FloatArray:
     """P-values as a flat array, each in [0, 1].
 
@@ -118,3 +199,17 @@ def check_level(level: float) -> None:
     """Refuse an error level that is not strictly between 0 and 1."""
     if not 0 < level < 1:
         raise ValueError(f"level = {level!r} is not between 0 and 1; write 0.05 for 5 in 100.")
+
+
+def check_e_values(e_values: npt.ArrayLike) -> FloatArray:
+    """E-values as a flat array, each 0 or more.
+
+    Raises:
+        ValueError: another shape, NaN, or a number below 0.
+    """
+    values = np.asarray(e_values, dtype=np.float64)
+    if values.ndim != 1:
+        raise ValueError(f"e_values has {values.ndim} dimensions; give a flat sequence.")
+    if not bool(np.all(values >= 0)):
+        raise ValueError("e_values holds a number below 0 or NaN.")
+    return values

@@ -1,4 +1,6 @@
-"""Holm and Benjamini-Hochberg: the published example, statsmodels, what levels mean."""
+"""Holm and Benjamini-Hochberg, for p-values and e-values: published examples, oracles, what levels mean."""
+
+import itertools
 
 import numpy as np
 import pytest
@@ -6,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from harness.statistics import benjamini_hochberg, holm
-from harness.statistics.multiplicity import holm_levels
+from harness.statistics import benjamini_hochberg, e_benjamini_hochberg, e_holm, holm
+from harness.statistics.multiplicity import e_holm_adjusted, holm_levels
 
 P_VALUES = st.lists(st.floats(0, 1) | st.sampled_from([0.0, 0.001, 0.01, 0.05, 1.0]), min_size=1, max_size=40)
 
@@ -60,3 +62,52 @@ def test_wrong_input_is_refused(p_values, level):
     for method in (holm, benjamini_hochberg):
         with pytest.raises(ValueError):
             method(p_values, level)
+
+
+E_VALUES = st.lists(st.floats(0, 500), min_size=1, max_size=8)
+
+
+def test_the_largest_of_m_e_values_alone_needs_m_times_what_all_of_them_together_need():
+    """The k largest are rejected from m / (k level) on."""
+    assert e_benjamini_hochberg([20], 0.05).tolist() == [True]
+    assert e_benjamini_hochberg([20] * 7, 0.05).tolist() == [True] * 7
+    assert e_benjamini_hochberg([139] + [0] * 6, 0.05).tolist() == [False] * 7
+    assert e_benjamini_hochberg([140] + [0] * 6, 0.05).tolist() == [True] + [False] * 6
+
+
+@given(E_VALUES, st.sampled_from([0.01, 0.05, 0.2]))
+def test_e_benjamini_hochberg_is_the_p_value_procedure_on_inverses(e_values, level):
+    inverses = [1.0 if value <= 1 else 1 / value for value in e_values]
+    assert e_benjamini_hochberg(e_values, level).tolist() == benjamini_hochberg(inverses, level).tolist()
+
+
+@given(E_VALUES)
+def test_adjusted_e_values_are_the_smallest_means_of_any_subset(e_values):
+    """Closed testing, by brute force over all subsets that hold the hypothesis."""
+    adjusted = e_holm_adjusted(e_values)
+    for i, value in enumerate(e_values):
+        others = e_values[:i] + e_values[i + 1 :]
+        smallest = min(
+            np.mean([value, *subset])
+            for size in range(len(e_values))
+            for subset in itertools.combinations(others, size)
+        )
+        assert adjusted[i] == pytest.approx(smallest)
+
+
+@given(E_VALUES, st.sampled_from([0.01, 0.05, 0.2]))
+def test_e_holm_rejects_whatever_holm_rejects_on_inverses(e_values, level):
+    inverses = [min(1.0, 1 / value) if value else 1.0 for value in e_values]
+    assert np.all(e_holm(e_values, level) | ~holm(inverses, level * (1 - 1e-9)))
+
+
+def test_infinite_evidence_is_rejected_and_does_not_spoil_the_rest():
+    assert e_holm([np.inf, 1, 0], 0.05).tolist() == [True, False, False]
+    assert e_benjamini_hochberg([np.inf, 1, 0], 0.05).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(("e_values", "level"), [([-1], 0.05), ([float("nan")], 0.05), ([[1]], 0.05), ([1], 0)])
+def test_wrong_e_values_are_refused(e_values, level):
+    for method in (e_holm, e_benjamini_hochberg):
+        with pytest.raises(ValueError):
+            method(e_values, level)
