@@ -8,10 +8,14 @@ from harness.statistics.margins import Equivalence, NonInferiority, equivalence,
 from harness.statistics.means import MeanEstimate, clustered_mean
 from harness.statistics.multiplicity import benjamini_hochberg, e_benjamini_hochberg, e_holm, holm
 from harness.statistics.paired_proportions import mcnemar_test, newcombe_paired_interval, tango_interval
+from harness.statistics.pass_rates import pass_at_k, pass_hat_k
+from harness.statistics.planning import Allocation, minimum_detectable_difference, optimal_samples, required_cases
+from harness.statistics.prediction_powered import PredictionPoweredMean, ppi_mean, rogan_gladen
 from harness.statistics.proportions import Interval, clopper_pearson_interval, wilson_interval
 from harness.statistics.sign_flips import SignFlipTest, sign_flip_test
 
 __all__ = [
+    "Allocation",
     "ConfidenceSequence",
     "DifferenceEstimate",
     "EProcess",
@@ -19,6 +23,7 @@ __all__ = [
     "Interval",
     "MeanEstimate",
     "NonInferiority",
+    "PredictionPoweredMean",
     "SignFlipTest",
     "benjamini_hochberg",
     "betting_e_process",
@@ -32,10 +37,17 @@ __all__ = [
     "independent_difference",
     "log_e_value",
     "mcnemar_test",
+    "minimum_detectable_difference",
     "newcombe_interval",
     "newcombe_paired_interval",
     "non_inferiority",
+    "optimal_samples",
     "paired_difference",
+    "pass_at_k",
+    "pass_hat_k",
+    "ppi_mean",
+    "required_cases",
+    "rogan_gladen",
     "sign_flip_test",
     "tango_interval",
     "wilson_interval",

@@ -1,0 +1,182 @@
+"""How many cases and samples a comparison needs, before it is run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy import special
+
+from harness.statistics.arrays import check_alternative, check_confidence
+from harness.statistics.proportions import Alternative
+
+
+def required_cases(
+    difference: float,
+    between_sd: float,
+    within_sd: float,
+    samples: int,
+    confidence_level: float = 0.95,
+    power: float = 0.8,
+    alternative: Alternative = "two-sided",
+) -> int:
+    """The number of cases at which a paired test finds a true difference with the given power.
+
+    Parameters
+    ----------
+    difference : the true difference to find; its sign does not matter
+    between_sd : standard deviation over cases of the case's true difference
+    within_sd : standard deviation within a case of the difference of one sample of each version; for binary scores
+        with rate p in both versions the square root of 2 p (1 - p)
+    samples : samples of each version for each case
+    confidence_level, power : in (0, 1)
+    alternative : "two-sided" or one side
+
+    Returns
+    -------
+    int
+        At least 2. The t test's power, so a little more than the normal formula gives for few cases.
+
+    References
+    ----------
+    E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, for the variance of paired evaluations;
+    J. Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, 2nd ed., chapter 2, for the t test.
+
+    Examples
+    --------
+    >>> required_cases(0.05, between_sd=0.15, within_sd=0.4, samples=5)
+    174
+    """
+    if not (math.isfinite(difference) and difference != 0):
+        raise ValueError(f"difference = {difference!r}: only a difference other than 0 can be found.")
+    effect = abs(difference) / _case_sd(between_sd, within_sd, samples)
+    _check_power(confidence_level, power, alternative)
+    low, high = 1, 2
+    while _power(effect, high, confidence_level, alternative) < power:
+        low, high = high, 2 * high
+        if high > 2**50:
+            raise ValueError(f"difference = {difference!r} is too small to be found with any number of cases.")
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _power(effect, middle, confidence_level, alternative) < power:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def minimum_detectable_difference(
+    cases: int,
+    between_sd: float,
+    within_sd: float,
+    samples: int,
+    confidence_level: float = 0.95,
+    power: float = 0.8,
+    alternative: Alternative = "two-sided",
+) -> float:
+    """The smallest true difference that a paired test on so many cases finds with the given power.
+
+    Parameters
+    ----------
+    cases : number of cases, 2 or more
+    between_sd, within_sd, samples, confidence_level, power, alternative : as for `required_cases`
+
+    Examples
+    --------
+    >>> round(minimum_detectable_difference(174, between_sd=0.15, within_sd=0.4, samples=5), 3)
+    0.05
+    """
+    if cases < 2 or cases != int(cases):
+        raise ValueError(f"cases = {cases!r} is not a whole number of 2 or more.")
+    scale = _case_sd(between_sd, within_sd, samples)
+    _check_power(confidence_level, power, alternative)
+    low, high = 0.0, 1.0
+    while _power(high, cases, confidence_level, alternative) < power:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        if _power(middle, cases, confidence_level, alternative) < power:
+            low = middle
+        else:
+            high = middle
+    return high * scale
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Samples for each case, the cases that a budget then pays for, and the standard error that results."""
+
+    samples: int
+    cases: int
+    standard_error: float
+
+
+def optimal_samples(
+    between_sd: float, within_sd: float, budget: float, *, case_cost: float = 0.0, sample_cost: float = 1.0
+) -> Allocation:
+    """How to split a budget between cases and samples for the smallest standard error.
+
+    Without a cost of the cases themselves (there are enough of them), one sample each is best; the dearer a case is to
+    write or to label, the more samples of it.
+
+    Parameters
+    ----------
+    between_sd, within_sd : as for `required_cases`
+    budget : in the unit of the costs
+    case_cost, sample_cost : cost of one more case, and of one more sample of each version for a case
+
+    References
+    ----------
+    W. G. Cochran (1977), Sampling Techniques, 3rd ed., chapter 10: the best size is
+    within / between * sqrt(case_cost / sample_cost), here the better of its two whole neighbours.
+
+    Examples
+    --------
+    >>> optimal_samples(0.15, 0.4, budget=1000, case_cost=5).samples
+    5
+    """
+    _case_sd(between_sd, within_sd, 1)
+    if not (case_cost >= 0 and sample_cost > 0 and math.isfinite(case_cost) and math.isfinite(sample_cost)):
+        raise ValueError(f"case_cost = {case_cost!r} is below 0, or sample_cost = {sample_cost!r} not above 0.")
+    if not (math.isfinite(budget) and budget >= case_cost + sample_cost):
+        raise ValueError(f"budget = {budget!r} does not pay for one sample of one case.")
+    most = int((budget - case_cost) / sample_cost)
+    best = math.inf if between_sd == 0 else within_sd / between_sd * math.sqrt(case_cost / sample_cost)
+    best = min(max(best, 1.0), most)
+    options = []
+    for samples in {math.floor(best), min(math.ceil(best), most)}:
+        cases = int(budget / (case_cost + samples * sample_cost))
+        error = _case_sd(between_sd, within_sd, samples) / math.sqrt(cases)
+        options.append(Allocation(samples, cases, error))
+    return min(options, key=lambda option: (option.standard_error, option.samples))
+
+
+def _case_sd(between_sd: float, within_sd: float, samples: int) -> float:
+    """Standard deviation of the measured difference of one case."""
+    for name, value in (("between_sd", between_sd), ("within_sd", within_sd)):
+        if not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} = {value!r} is not a number of 0 or more.")
+    if between_sd == within_sd == 0:
+        raise ValueError("between_sd and within_sd are both 0: without any spread nothing needs to be planned.")
+    if samples < 1 or samples != int(samples):
+        raise ValueError(f"samples = {samples!r} is not a whole number of 1 or more.")
+    return math.sqrt(between_sd**2 + within_sd**2 / samples)
+
+
+def _check_power(confidence_level: float, power: float, alternative: str) -> None:
+    check_confidence(confidence_level)
+    check_alternative(alternative)
+    if not 1 - confidence_level < power < 1:
+        raise ValueError(f"power = {power!r} is not between the error rate {1 - confidence_level:.4g} and 1.")
+
+
+def _power(effect: float, cases: int, confidence_level: float, alternative: str) -> float:
+    """Power of the t test on the right side, by the noncentral t; its far tail on the wrong side is left out."""
+    tail = 1 - confidence_level
+    if alternative == "two-sided":
+        tail /= 2
+    degrees = cases - 1
+    if degrees > 10_000:
+        return float(special.ndtr(effect * math.sqrt(cases) - special.ndtri(1 - tail)))
+    critical = float(special.stdtrit(degrees, 1 - tail))
+    return 1 - float(special.nctdtr(degrees, effect * math.sqrt(cases), critical))
