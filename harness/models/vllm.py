@@ -57,7 +57,7 @@ class VllmEngine:
             "device": device,
             "root": str(self._root.absolute()),
         }
-        ready = await self._child.start(message, engine_environment(self._options))
+        ready = await self._child.start(message, engine_environment(self._options, device))
         self._default_temperature = float(ready["defaults"].get("temperature", 1.0))
 
     def choices_per_request(self, request: Request) -> int:

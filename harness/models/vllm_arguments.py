@@ -47,9 +47,12 @@ def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, An
     return {**arguments, **given}
 
 
-def engine_environment(options: Mapping[str, Any]) -> dict[str, str]:
+def engine_environment(options: Mapping[str, Any], device: Device) -> dict[str, str]:
     """Environment variables of the engine's process."""
+    # Nothing needs compiling then, and so no C++ compiler.
+    is_eager = engine_arguments(options, device).get("enforce_eager", False)
     return {
+        **({"TORCHDYNAMO_DISABLE": "1"} if is_eager and device == "cpu" else {}),
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_LOGGING_LEVEL": "WARNING",

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.errors import SettingsError, choices
+from harness.models import cpu_sampler
 from harness.models.frames import encode_frame, read_frame
 from harness.models.vllm_requests import answer, render_prompt, sampling_parameters
 from harness.models.weights import materialize, tokenizer_path
@@ -81,6 +82,8 @@ class Worker:
         for argument in start["engine_args"]:
             if argument not in names:
                 raise SettingsError(f"engine_args: {choices('engine argument', argument, names)}")
+        if start["device"] == "cpu":
+            cpu_sampler.install()
         tokenizer = tokenizer_path(options, root) or folder
         arguments = {**start["engine_args"], "model": str(folder), "tokenizer": str(tokenizer)}
         self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS)

@@ -89,7 +89,7 @@ async def measure(shape: tuple[int, int, int], rounds: int) -> dict[str, float]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=child_environment(engine_environment(OPTIONS)),
+        env=child_environment({**engine_environment(OPTIONS, find_device()), "TORCHDYNAMO_DISABLE": "0"}),
         text=True,
     )
     assert process.stdout is not None

@@ -70,7 +70,7 @@ def test_the_version_s_engine_arguments_are_laid_over_the_defaults() -> None:
     arguments = engine_arguments(options, "cpu")
     assert (arguments["block_size"], arguments["max_model_len"], arguments["dtype"]) == (64, 512, "float32")
     assert "distributed_executor_backend" not in arguments, "two workers need processes of their own"
-    assert "|" in engine_environment(options)["VLLM_CPU_OMP_THREADS_BIND"]
+    assert "|" in engine_environment(options, "cpu")["VLLM_CPU_OMP_THREADS_BIND"]
     assert engine_arguments({}, "gpu")["gpu_memory_utilization"] < 0.5, "two engines fit on one GPU"
     assert "enforce_eager" not in engine_arguments({}, "gpu")
 
