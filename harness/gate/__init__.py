@@ -1,5 +1,6 @@
 """A run: evaluations sampled side by side, decided together, and reported."""
 
+from harness.gate.bodies import Aborted
 from harness.gate.cases import load_cases, no_case_matches, select_cases
 from harness.gate.evaluation import Ending, Evaluation, Plan, check_evaluation, read_plan
 from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name, open_run
@@ -7,6 +8,7 @@ from harness.gate.outcome import make_report
 from harness.gate.run import Run
 
 __all__ = [
+    "Aborted",
     "Ending",
     "Evaluation",
     "OpenRun",

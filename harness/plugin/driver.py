@@ -49,9 +49,18 @@ class Driver:
         self._runner.run(call())
 
     def complete(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine to its end, with everything else that is under way, and show progress."""
+        """Run a coroutine to its end, with everything else that is under way, and show progress.
+
+        Raises:
+            BaseException: what a body raised to end the session.
+        """
+        from harness.gate import Aborted
+
         with _no_assertion_diffs():
-            self._runner.run(self._watch(work))
+            try:
+                self._runner.run(self._watch(work))
+            except Aborted as aborted:
+                raise aborted.reason from None
 
     async def _watch(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -39,6 +39,7 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
 
     worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
     item.stash[VERDICT] = str(worst.verdict)
+    item.user_properties.append(("verdict", str(worst.verdict)))
     if worst.verdict is VerdictKind.PASSED:
         return
     versions = run.references()

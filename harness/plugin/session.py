@@ -227,7 +227,6 @@ class GateSession:
             verdict = item.stash.get(VERDICT, None)
             if verdict is not None:
                 report.steelyard_verdict = verdict  # type: ignore[attr-defined]
-                report.user_properties.append(("verdict", verdict))
         return report
 
     @pytest.hookimpl(tryfirst=True)

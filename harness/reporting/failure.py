@@ -25,19 +25,17 @@ def failure_text(
 
     Args:
         verdict: one that did not pass.
-        candidate, baseline: the versions that were weighed.
+        candidate, baseline: the versions that were weighed; the first line leaves them to the second, so that pytest's
+            short summary says what happened.
         changes: changed cases of the run; those of this evaluation are shown with both answers.
     """
     figures = row(verdict, display_names([verdict.id])[verdict.id], "utf-8")
+    lines = wrap(f"{figures.name} {verdict.verdict}: {_headline(figures)}", _WIDTH)
     against = f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
-    lines = wrap(f"{figures.name} {verdict.verdict}: {printable(candidate.name, 40)}{against}", _WIDTH)
-    needed = ""
-    if verdict.samples_needed and "would decide" not in verdict.reason:
-        needed = f"; about {plural(verdict.samples_needed, 'more sample')} would decide it"
     margin = figure(verdict.margin, digits([verdict.margin, 0.0], unit=verdict.unit))
     default = " (the default)" if verdict.margin_is_default else ""
     facts = [
-        ("why", figures.why + needed),
+        ("versions", printable(candidate.name, 40) + against),
         ("candidate", figures.candidate),
         ("baseline", figures.baseline),
         ("difference", f"{figures.difference}, margin {margin}{default}" if figures.difference else ""),
@@ -53,6 +51,18 @@ def failure_text(
     for change in seen:
         lines += _answers(change, verdict.unit)
     return "\n".join(lines)
+
+
+def _headline(figures: Row) -> str:
+    """The figures that were weighed and why, for pytest's short summary: "0.61 against 0.82, lower by more than …"."""
+    verdict = figures.verdict
+    if figures.errors or verdict.verdict is VerdictKind.ERROR:
+        return figures.why or figures.errors[0]
+    weighed = [text.split(" [")[0] for text in (figures.candidate, figures.baseline) if text]
+    why = figures.why
+    if verdict.samples_needed and "would decide" not in verdict.reason:
+        why += f"; about {plural(verdict.samples_needed, 'more sample')} would decide it"
+    return ", ".join(text for text in (" against ".join(weighed), why) if text)
 
 
 def _left_out(verdict: Verdict) -> str:

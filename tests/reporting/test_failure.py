@@ -10,8 +10,8 @@ from harness.reporting.terminal import failure_text
 from harness.reporting.text import cells
 
 REGRESSED = """\
-foundation/test_capitals regressed: smollm2-pruned against smollm2
-  why         lower by more than 0.05
+foundation/test_capitals regressed: 0.71 against 0.93, lower by more than 0.05
+  versions    smollm2-pruned against smollm2
   candidate   0.71 [0.65, 0.77]
   baseline    0.93
   difference  -0.22 [-0.28, -0.16], margin 0.05
@@ -28,8 +28,8 @@ foundation/test_capitals regressed: smollm2-pruned against smollm2
     candidate "Mali is a landlocked country in West Africa.\""""
 
 FAILED = """\
-foundation/test_capitals failed: smollm2-pruned
-  why         below 0.90
+foundation/test_capitals failed: 0.71, below 0.90
+  versions    smollm2-pruned
   candidate   0.71 [0.65, 0.77]
   required    0.90, margin 0.05 (the default)
   measured    200 cases, 1,000 samples
@@ -73,9 +73,8 @@ def test_an_error_says_what_happened_and_what_to_do():
 
 def test_an_inconclusive_verdict_says_what_would_decide_it_once():
     assert " ".join(text(examples.undecided(), examples.inconclusive()).split()).count("would decide") == 1
-    assert "open; about 1,400 more samples would decide it" in text(
-        examples.undecided(), examples.inconclusive(reason="open")
-    )
+    shown = text(examples.undecided(), examples.inconclusive(reason="open"))
+    assert "open; about 1,400 more samples would decide it" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize("make", examples.ALL)

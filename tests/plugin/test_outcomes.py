@@ -1,0 +1,226 @@
+"""What a verdict does to the item, the exit code and the reports."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.reporting.report_json import schema
+from tests.plugin.projects import Project
+
+RED_AND_GREEN = """
+    CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(40)]
+
+    @pytest.mark.evaluation(cases=CASES, threshold=0.5)
+    def test_green(model, case):
+        return True
+
+    @pytest.mark.evaluation(cases=CASES, threshold=0.5)
+    def test_red(model, case):
+        return False
+
+    @pytest.mark.evaluation(cases=CASES, threshold=0.9)
+    def test_open(model, case):
+        return int(case.id[1:]) % 10 != 0
+
+    @pytest.mark.evaluation(cases=CASES, threshold=0.9)
+    def test_broken(model, case):
+        raise OSError("no route")
+
+    @pytest.mark.evaluation(cases=CASES)
+    def test_free(model, case):
+        return 0.3
+
+    def test_plain(): ...
+
+    def test_plainly_wrong():
+        assert 1 == 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "code", "verdict"),
+    [
+        ("green", 0, "passed"),
+        ("free", 0, "passed"),
+        ("green or free or plain", 1, "passed"),
+        ("green or red", 1, "failed"),
+        ("green or open", 8, "inconclusive"),
+        ("red or open", 1, "failed"),
+        ("broken or open", 1, "error"),
+        ("open or plainly", 1, "inconclusive"),
+        ("green or plainly", 1, "passed"),
+    ],
+)
+def test_exit_code_of_the_process_and_the_report(project: Project, chosen: str, code: int, verdict: str) -> None:
+    project.module(RED_AND_GREEN)
+    assert project.run("-k", chosen).ret == code
+    assert project.report()["exit_code"] == code
+    assert project.report()["verdict"] == verdict
+
+
+def test_no_test_collected_is_5(project: Project) -> None:
+    project.module(RED_AND_GREEN)
+    assert project.run("-k", "nothing_of_this_name").ret == 5
+    assert not project.store.exists()
+
+
+def test_collection_error_is_2_and_nothing_is_opened(project: Project) -> None:
+    project.module(RED_AND_GREEN)
+    project.write("test_other.py", "import no_such_module\n")
+    assert project.run().ret == 2
+    assert not project.store.exists()
+
+
+def test_keyboard_interrupt_in_a_body_is_2(project: Project) -> None:
+    project.body("model.ask(case.prompt)\nraise KeyboardInterrupt")
+    assert project.run_apart().ret == 2
+    assert project.report()["exit_code"] == 2
+    assert project.evaluation()["verdict"] == "error"
+    assert "interrupted after" in project.evaluation()["reason"]
+
+
+def test_each_verdict_is_its_items_word(project: Project) -> None:
+    project.module(RED_AND_GREEN)
+    result = project.run("-v")
+    result.stdout.fnmatch_lines(
+        [
+            "*::test_green PASSED*",
+            "*::test_red FAILED*",
+            "*::test_open INCONCLUSIVE*",
+            "*::test_broken ERROR*",
+            "*::test_free PASSED*",
+        ]
+    )
+    counts = result.parseoutcomes()
+    assert (counts["passed"], counts["failed"], counts["inconclusive"]) == (3, 3, 1)
+
+
+def test_regressed_is_its_items_word(project: Project) -> None:
+    project.versions = {"a": {"engine": "scripted", "default": "yes"}, "b": {"engine": "scripted", "default": "no"}}
+    project.body("return model.ask(case.prompt) == 'yes'", cases=40)
+    result = project.run("-v", "--candidate", "b", "--baseline", "a")
+    result.stdout.fnmatch_lines(["*::test_it REGRESSED*"])
+    assert result.ret == 1
+
+
+def test_worse_of_threshold_and_baseline_counts(project: Project) -> None:
+    project.versions = {"a": {"engine": "scripted", "default": "yes"}, "b": {"engine": "scripted", "default": "no"}}
+    project.body("return model.ask(case.prompt) == 'yes'", cases=40, threshold=0.9)
+    project.run("--candidate", "b", "--baseline", "a")
+    entry = project.evaluation()
+    assert entry["verdict"] == "failed"
+    assert {check["against"]: check["verdict"] for check in entry["checks"]} == {
+        "threshold": "failed",
+        "baseline": "regressed",
+    }
+
+
+def test_short_summary_says_why(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    project.versions = {"a": {"engine": "scripted", "default": "yes"}, "b": {"engine": "scripted", "default": "no"}}
+    project.body("return model.ask(case.prompt) == 'yes'", cases=40)
+    result = project.run("--candidate", "b", "--baseline", "a")
+    result.stdout.fnmatch_lines(
+        ["*short test summary*", "*test_it regressed: 0.00 against 1.00, lower by more than 0.05*"]
+    )
+
+
+def test_report_has_the_fixed_keys(project: Project) -> None:
+    project.module(RED_AND_GREEN)
+    project.run()
+    report = project.report()
+    assert list(report)[:4] == ["schema_version", "run_id", "created", "exit_code"]
+    fixed = {
+        *("schema_version", "run_id", "created", "exit_code", "verdict", "confidence_level"),
+        *("candidate", "baseline", "usage", "evaluations"),
+    }
+    assert fixed | {"changes"} == set(report)
+    assert set(report["usage"]) == {
+        *("model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s"),
+    }
+    of_evaluation = {
+        *("id", "metric", "requirement", "verdict", "reason", "threshold", "margin", "n_cases", "n_samples"),
+        *("candidate", "baseline", "difference", "samples_needed", "labels_needed", "cases"),
+    }
+    for entry in report["evaluations"]:
+        assert of_evaluation <= set(entry)
+        for case in entry["cases"]:
+            assert set(case) == {"id", "n", "candidate", "baseline", "state"}
+
+
+def test_report_follows_its_published_schema(project: Project) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    project.module(RED_AND_GREEN)
+    project.run()
+    jsonschema.validate(project.report(), schema())
+
+
+def test_junit_xml_tells_what_failed(project: Project) -> None:
+    project.module(RED_AND_GREEN)
+    project.run("--junitxml", "junit.xml")
+    cases = {case.get("name"): case for case in ElementTree.parse(project.path / "junit.xml").iter("testcase")}
+    assert list(cases) == [
+        *("test_green", "test_red", "test_open", "test_broken", "test_free", "test_plain", "test_plainly_wrong"),
+    ]
+    assert cases["test_green"].find("failure") is None
+    for name, words in {"test_red": "below 0.50", "test_open": "would decide it", "test_broken": "no route"}.items():
+        failure = cases[name].find("failure")
+        assert failure is not None
+        assert words in (failure.text or "")
+    verdicts = {name: case.find("properties/property[@name='verdict']") for name, case in cases.items()}
+    assert {name: found.get("value") for name, found in verdicts.items() if found is not None} == {
+        "test_green": "passed",
+        "test_red": "failed",
+        "test_open": "inconclusive",
+        "test_broken": "error",
+        "test_free": "passed",
+    }
+
+
+def test_run_without_a_terminal_writes_its_report(project: Project) -> None:
+    project.module(RED_AND_GREEN)
+    assert project.run("-p", "no:terminal", "-k", "red").ret == 1
+    assert project.verdicts() == {"test_red": "failed"}
+
+
+def test_quiet_run_still_shows_verdicts(project: Project) -> None:
+    project.module(RED_AND_GREEN)
+    project.run("-q", "-k", "red or green").stdout.fnmatch_lines(["*x failed*test_red*", "RED: 1 failed, 1 passed"])
+
+
+def test_run_is_kept_in_the_store(project: Project) -> None:
+    from harness.store import Store
+
+    project.module(RED_AND_GREEN)
+    project.run("-k", "red or green")
+    with Store.open(str(project.store), readonly=True) as store:
+        (run,) = store.runs()
+        assert (run.run_id, run.finished, run.verdict, run.exit_code) == (project.report()["run_id"], True, "failed", 1)
+        scores = list(store.scores(run.run_id))
+    assert len(scores) == 160
+    assert {score.value for score in scores} == {0.0, 1.0}
+
+
+def test_plain_run_writes_no_report_and_no_store(project: Project) -> None:
+    project.module("def test_plain(): ...\n")
+    assert project.run().ret == 0
+    assert sorted(path.name for path in project.path.iterdir() if path.name != "__pycache__") == [
+        *(".pytest_cache", "pytest.ini", "steelyard.toml", "test_it.py"),
+    ]
+
+
+def test_red_is_corrected_over_all_evaluations(project: Project) -> None:
+    body = "\n".join(
+        f"""
+        @pytest.mark.evaluation(cases=CASES, threshold=0.9, margin=0.0, samples=1)
+        def test_{i}(model, case):
+            return int(case.id[1:]) % 20 > {2 + i}
+        """
+        for i in range(5)
+    )
+    project.module('CASES = [{"id": f"c{i}"} for i in range(60)]\n' + "\n".join(line[8:] for line in body.split("\n")))
+    project.run()
+    methods = {check["difference"]["method"] for entry in project.report()["evaluations"] for check in entry["checks"]}
+    assert all("Holm-corrected over 5 comparisons" in method for method in methods)
