@@ -1,5 +1,6 @@
 """Pure functions over arrays of scores: estimates, intervals, tests and corrections. numpy and scipy.special only."""
 
+from harness.statistics.agreement import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha
 from harness.statistics.betting import ConfidenceSequence, EProcess, betting_e_process, confidence_sequence
 from harness.statistics.differences import DifferenceEstimate, paired_difference
 from harness.statistics.e_values import log_e_value
@@ -11,11 +12,14 @@ from harness.statistics.paired_proportions import mcnemar_test, newcombe_paired_
 from harness.statistics.pass_rates import pass_at_k, pass_hat_k
 from harness.statistics.planning import Allocation, minimum_detectable_difference, optimal_samples, required_cases
 from harness.statistics.prediction_powered import PredictionPoweredMean, ppi_mean, rogan_gladen
+from harness.statistics.preferences import BradleyTerry, bradley_terry, bradley_terry_rows
 from harness.statistics.proportions import Interval, clopper_pearson_interval, wilson_interval
 from harness.statistics.sign_flips import SignFlipTest, sign_flip_test
 
 __all__ = [
+    "Agreement",
     "Allocation",
+    "BradleyTerry",
     "ConfidenceSequence",
     "DifferenceEstimate",
     "EProcess",
@@ -27,14 +31,19 @@ __all__ = [
     "SignFlipTest",
     "benjamini_hochberg",
     "betting_e_process",
+    "bradley_terry",
+    "bradley_terry_rows",
     "clopper_pearson_interval",
     "clustered_mean",
+    "cohen_kappa",
     "confidence_sequence",
     "e_benjamini_hochberg",
     "e_holm",
     "equivalence",
+    "fleiss_kappa",
     "holm",
     "independent_difference",
+    "krippendorff_alpha",
     "log_e_value",
     "mcnemar_test",
     "minimum_detectable_difference",

@@ -62,6 +62,17 @@ def independent_difference(
         Newcombe's interval for scores of 0 and 1, Welch's t for others. Scores in [0, 1] without any spread get
         Newcombe's as well (no score in [0, 1] varies more than a binary one); an unbounded scale without spread, or a
         single sample of a version, gives an infinite interval.
+
+    Raises
+    ------
+    ValueError
+        No sample of a version, an infinite score, a level outside (0, 1), an unknown alternative.
+
+    Examples
+    --------
+    >>> result = independent_difference([1, 1, 1, 1, 1], [0, 0, 1, 0, 0])
+    >>> round(result.value, 3), round(result.low, 3), round(result.high, 3)
+    (0.8, 0.193, 0.964)
     """
     level = check_confidence(confidence_level)
     check_alternative(alternative)

@@ -1,0 +1,157 @@
+"""Kappas and alpha: the authors' own examples, statsmodels, honest intervals."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats import inter_rater
+
+from harness.statistics import cohen_kappa, fleiss_kappa, krippendorff_alpha
+
+NAN = float("nan")
+
+#: K. Krippendorff (2011), Computing Krippendorff's alpha-reliability, part C: 4 observers, 12 units, missing data.
+KRIPPENDORFF = [
+    [1, 2, 3, 3, 2, 1, 4, 1, 2, NAN, NAN, NAN],
+    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, NAN, 3],
+    [NAN, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NAN],
+    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NAN],
+]
+
+#: J. L. Fleiss (1971), table 1: 30 patients, 6 psychiatrists, 5 diagnoses.
+FLEISS = [
+    [0, 0, 0, 6, 0], [0, 3, 0, 0, 3], [0, 1, 4, 0, 1], [0, 0, 0, 0, 6], [0, 3, 0, 3, 0], [2, 0, 4, 0, 0],
+    [0, 0, 4, 0, 2], [2, 0, 3, 1, 0], [2, 0, 0, 4, 0], [0, 0, 0, 0, 6], [1, 0, 0, 5, 0], [1, 1, 0, 4, 0],
+    [0, 3, 3, 0, 0], [1, 0, 0, 5, 0], [0, 2, 0, 3, 1], [0, 0, 5, 0, 1], [3, 0, 0, 1, 2], [5, 1, 0, 0, 0],
+    [0, 2, 0, 4, 0], [1, 0, 2, 0, 3], [0, 0, 0, 0, 6], [0, 1, 0, 5, 0], [0, 2, 0, 1, 3], [2, 0, 0, 4, 0],
+    [1, 0, 0, 4, 1], [0, 5, 0, 1, 0], [4, 0, 0, 0, 2], [0, 2, 0, 4, 0], [1, 0, 5, 0, 0], [0, 0, 0, 0, 6],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("level", "published"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849), ("ratio", 0.797)]
+)
+def test_alpha_is_krippendorffs_example(level, published):
+    result = krippendorff_alpha(KRIPPENDORFF, level)
+    assert round(result.value, 3) == published
+    assert result.n_units == 11
+    assert result.low < result.value < result.high
+
+
+def test_fleiss_kappa_is_fleiss_example():
+    assert round(fleiss_kappa(FLEISS).value, 3) == 0.430
+
+
+def test_cohens_kappa_is_that_of_fleiss_cohen_and_everitt():
+    """J. L. Fleiss, J. Cohen, B. S. Everitt (1969), Psychological Bulletin 72:323-327: 200 units, kappa 0.429."""
+    table = np.array([[106, 10, 4], [22, 28, 10], [2, 12, 6]])
+    first, second = (np.repeat(index.ravel(), table.ravel()) for index in np.indices(table.shape))
+    oracle = inter_rater.cohens_kappa(table)
+    result = cohen_kappa(first, second)
+    assert round(result.value, 3) == 0.429
+    assert result.value == pytest.approx(oracle.kappa)
+    assert result.standard_error == pytest.approx(oracle.std_kappa, rel=0.05)
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=5, max_size=40))
+def test_weighted_kappas_agree_with_statsmodels(pairs):
+    first, second = zip(*pairs, strict=True)
+    used = sorted(set(first) | set(second))
+    if len(used) < 2:
+        return
+    table = np.zeros((len(used), len(used)))
+    for a, b in pairs:
+        table[used.index(a), used.index(b)] += 1
+    for weights in (None, "linear", "quadratic"):
+        oracle = inter_rater.cohens_kappa(table, wt=weights, return_results=False)
+        assert cohen_kappa(first, second, weights=weights).value == pytest.approx(oracle)
+
+
+@given(st.lists(st.integers(0, 4), min_size=4, max_size=30))
+def test_fleiss_kappa_agrees_with_statsmodels(yes):
+    counts = np.array([[y, 4 - y] for y in yes])
+    if (counts.sum(axis=0) > 0).all():
+        assert fleiss_kappa(counts).value == pytest.approx(inter_rater.fleiss_kappa(counts))
+
+
+RATINGS = st.lists(st.lists(st.integers(1, 4), min_size=3, max_size=3), min_size=4, max_size=20)
+
+
+@given(RATINGS, st.sampled_from(["nominal", "ordinal", "interval", "ratio"]), st.randoms())
+def test_alpha_does_not_depend_on_the_order_of_raters_or_units(rows, level, random):
+    if len({x for row in rows for x in row}) < 2:
+        return
+    table = np.array(rows, dtype=float).T
+    shuffled = table[random.sample(range(3), 3)][:, random.sample(range(len(rows)), len(rows))]
+    one, other = (krippendorff_alpha(ratings, level, resamples=100) for ratings in (table, shuffled))
+    assert one.value == pytest.approx(other.value)
+    assert one.low <= one.value <= one.high
+
+
+def test_two_raters_of_many_units_have_nearly_cohens_fleiss_and_krippendorffs_value_alike():
+    rng = np.random.default_rng(1)
+    first = rng.integers(0, 2, 3000)
+    second = np.where(rng.random(3000) < 0.85, first, 1 - first)
+    counts = np.stack([(first == 0) * 1 + (second == 0), (first == 1) * 1 + (second == 1)], axis=1)
+    values = [
+        cohen_kappa(first, second).value,
+        fleiss_kappa(counts).value,
+        krippendorff_alpha([first, second], resamples=100).value,
+    ]
+    assert np.ptp(values) < 0.002
+    assert values[0] == pytest.approx(0.7, abs=0.04)
+
+
+def test_intervals_cover_the_agreement_of_the_population():
+    rng = np.random.default_rng(2)
+    hits = np.zeros(2)
+    for _ in range(200):
+        first = rng.integers(0, 2, 80)
+        second = np.where(rng.random(80) < 0.85, first, 1 - first)
+        results = cohen_kappa(first, second), krippendorff_alpha([first, second], resamples=200)
+        hits += [result.low <= 0.7 <= result.high for result in results]
+    assert np.all(hits / 200 > 0.9)
+
+
+def test_perfect_agreement_still_has_an_interval_with_width():
+    yes_no = [0, 1] * 10
+    for result in (
+        cohen_kappa(yes_no, yes_no),
+        fleiss_kappa([[3, 0], [0, 3]] * 10),
+        krippendorff_alpha([yes_no, yes_no]),
+    ):
+        assert result.value == 1
+        assert 0.7 < result.low < 0.9
+        assert result.high == 1
+
+
+def test_resampling_is_repeatable_and_follows_the_generator():
+    one, same = krippendorff_alpha(KRIPPENDORFF), krippendorff_alpha(KRIPPENDORFF)
+    other = krippendorff_alpha(KRIPPENDORFF, generator=np.random.default_rng(1))
+    assert one == same
+    assert one.low != other.low or one.standard_error != other.standard_error
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: cohen_kappa([1, 2], [1]), "Ratings of shapes"),
+        (lambda: cohen_kappa([1.0, NAN], [1.0, 2.0]), "missing"),
+        (lambda: cohen_kappa([1, 1], [1, 1]), "All ratings are the same"),
+        (lambda: cohen_kappa([1], [2]), "at least 2"),
+        (lambda: cohen_kappa([1, 2], [1, 2], weights="cubic"), "'linear', 'quadratic'"),
+        (lambda: fleiss_kappa([[2, 0], [1, 0]]), "All ratings"),
+        (lambda: fleiss_kappa([[2, 0], [1, 2]]), "2 to 3 raters"),
+        (lambda: fleiss_kappa([[1.5, 0.5], [1, 1]]), "not a count"),
+        (lambda: fleiss_kappa([1, 2]), "1 dimensions"),
+        (lambda: krippendorff_alpha([[1, 2], [1, NAN]]), "1 units"),
+        (lambda: krippendorff_alpha([[1, 1], [1, 1]]), "All ratings"),
+        (lambda: krippendorff_alpha([[1, -2], [1, 2]], "ratio"), "negative"),
+        (lambda: krippendorff_alpha([[1, 2], [1, 2]], "rank"), "'nominal', 'ordinal'"),
+        (lambda: krippendorff_alpha([1, 2]), "1 dimensions"),
+        (lambda: krippendorff_alpha([[1, 2], [1, 2]], resamples=10), "at least 100"),
+    ],
+)
+def test_wrong_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
