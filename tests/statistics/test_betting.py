@@ -75,10 +75,10 @@ def test_tuned_bets_need_fewer_cases():
 def test_a_confidence_sequence_holds_the_mean_at_every_step_in_95_of_100_runs():
     rng = np.random.default_rng(3)
     missed = 0
-    for _ in range(200):
-        sequence = confidence_sequence((rng.random(150) < 0.9).astype(float), resolution=200)
+    for _ in range(100):
+        sequence = confidence_sequence((rng.random(100) < 0.9).astype(float), resolution=100)
         missed += bool(np.any((sequence.low > 0.9) | (sequence.high < 0.9)))
-    assert missed / 200 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 200)
+    assert missed / 100 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 100)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))

@@ -23,7 +23,7 @@ def test_published_example_has_three_familywise_and_four_false_discovery_rejecti
     assert benjamini_hochberg(INFARCTION, 0.05).tolist() == [True] * 4 + [False] * 11
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(P_VALUES, st.sampled_from([0.01, 0.05, 0.2]))
 def test_rejections_agree_with_statsmodels(p_values, level):
     assert multipletests(p_values, level, method="holm")[0].tolist() == holm(p_values, level).tolist()

@@ -1,6 +1,8 @@
 """What every result is: a frozen dataclass of plain numbers, which a report can write down."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -62,3 +64,9 @@ def test_every_public_function_is_documented_with_its_parameters():
         if not isinstance(thing, type):
             assert "Parameters" in thing.__doc__, name
             assert ">>>" in thing.__doc__, name
+
+
+def test_the_gates_path_never_imports_scipy_stats():
+    """It would cost more than a second of every run."""
+    script = "import harness.decisions, sys; sys.exit(any(name.startswith('scipy.stats') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
