@@ -1,0 +1,41 @@
+"""Frozen data that passes between the layers.
+
+The way of one sample: case → request → sample (stored) → score (stored) → estimate → verdict → report.
+"""
+
+from harness.records.samples import Case, Draw, Measure, Messages, Request, Role, Sample, Score, ScoreRow, TokenLogprob
+from harness.records.verdicts import (
+    CaseResult,
+    Change,
+    Check,
+    Difference,
+    Estimate,
+    Report,
+    Usage,
+    Verdict,
+    VerdictKind,
+    VersionRef,
+)
+
+__all__ = [
+    "Case",
+    "CaseResult",
+    "Change",
+    "Check",
+    "Difference",
+    "Draw",
+    "Estimate",
+    "Measure",
+    "Messages",
+    "Report",
+    "Request",
+    "Role",
+    "Sample",
+    "Score",
+    "ScoreRow",
+    "TokenLogprob",
+    "Usage",
+    "Verdict",
+    "VerdictKind",
+    "VersionRef",
+]

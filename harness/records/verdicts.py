@@ -1,0 +1,158 @@
+"""Estimates, verdicts and the report of a run."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its standard error, two-sided interval and method."""
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Candidate minus baseline or threshold. `low` and `high` are the one-sided bounds that the verdict used."""
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    p_value: float
+    method: str
+
+
+class VerdictKind(enum.StrEnum):
+    """What an evaluation comes to. The worse one counts: error > failed > regressed > inconclusive > passed."""
+
+    PASSED = "passed"
+    INCONCLUSIVE = "inconclusive"
+    REGRESSED = "regressed"
+    FAILED = "failed"
+    ERROR = "error"
+
+    @property
+    def severity(self) -> int:
+        """0 for passed up to 4 for error."""
+        return list(VerdictKind).index(self)
+
+    @property
+    def is_red(self) -> bool:
+        """Whether it makes the gate red (exit code 1)."""
+        return self.severity >= VerdictKind.REGRESSED.severity
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case of an evaluation: mean score of candidate and baseline, and what its samples look like.
+
+    `state` is "stable" (every sample right), "flaky" (some are), "broken" (none is); of the candidate's samples.
+    """
+
+    id: str
+    n: int
+    candidate: float | None
+    baseline: float | None
+    state: Literal["stable", "flaky", "broken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One of the two comparisons of an evaluation: against its threshold or against the baseline."""
+
+    against: Literal["threshold", "baseline"]
+    verdict: VerdictKind
+    reason: str
+    difference: Difference
+    samples_needed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict of one evaluation on one metric, with everything that led to it (one entry of report.json)."""
+
+    id: str
+    metric: str
+    requirement: str | None
+    verdict: VerdictKind
+    reason: str
+    threshold: float | None
+    margin: float
+    n_cases: int
+    n_samples: int
+    candidate: Estimate | None
+    baseline: Estimate | None
+    difference: Difference | None
+    samples_needed: int | None
+    labels_needed: int | None
+    cases: tuple[CaseResult, ...]
+    checks: tuple[Check, ...] = ()
+    margin_is_default: bool = False
+    unit: str | None = None
+    higher_is_better: bool = True
+    n_skipped: int = 0
+    n_truncated: int = 0
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRef:
+    """A version as a report names it."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run cost.
+
+    `model_calls` are samples drawn from a model in this run, `http_requests` those sent over a wire,
+    `stored_samples` those answered by the store.
+    """
+
+    model_calls: int = 0
+    http_requests: int = 0
+    stored_samples: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    wall_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A case that moved between baseline and candidate, with one answer of each to look at."""
+
+    evaluation_id: str
+    case_id: str
+    metric: str
+    candidate: float
+    baseline: float
+    n: int
+    candidate_answer: str | None
+    baseline_answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run: what report.json holds, and a little more for the terminal."""
+
+    run_id: str
+    created: str
+    exit_code: int
+    verdict: VerdictKind
+    confidence_level: float
+    candidate: VersionRef
+    baseline: VersionRef | None
+    usage: Usage
+    evaluations: tuple[Verdict, ...]
+    changes: tuple[Change, ...] = ()
+    schema_version: int = 1
