@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -119,6 +120,21 @@ class Driver:
         """Run the coroutine that closes everything, cancel what is left, and close the loop."""
         with self._runner:
             self._runner.run(work)
+
+
+@contextmanager
+def captured(item: pytest.Item) -> Iterator[None]:
+    """With what bodies print and log kept for the item, as pytest does in its call."""
+    find = item.config.pluginmanager.get_plugin
+    capture, logs = find("capturemanager"), getattr(find("logging-plugin"), "_runtest_for", None)
+    if inspect.isgeneratorfunction(logs):  # before pytest 9.2
+        logs = contextmanager(logs)
+    with ExitStack() as stack:
+        if capture is not None:
+            stack.enter_context(capture.item_capture("call", item))
+        if logs is not None:
+            stack.enter_context(logs(item, "call"))
+        yield
 
 
 @contextmanager

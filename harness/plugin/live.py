@@ -1,8 +1,8 @@
 """Lets several items be set up at once, which pytest by itself does not.
 
 pytest keeps the set-up nodes as a stack: one item at a time. Here it becomes a tree: the nodes of all live items stay
-set up until the last item below them is torn down. Fixture values of function scope, which pytest keeps in definitions
-shared by all items, are put aside between an item's setup and its teardown.
+set up until the last item below them is torn down. A fixture's value, which pytest keeps in the one definition that all
+items share, is put aside while items of another function, class, module or package are at work.
 
 This leans on private parts of pytest; `unsupported` says which are missing, and then evaluations run one at a time.
 """
@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from _pytest.fixtures import FixtureDef
+from _pytest.fixtures import FixtureDef, get_scope_package
+from _pytest.nodes import Node
 from _pytest.outcomes import TEST_OUTCOME
 from _pytest.runner import SetupState
 
@@ -33,17 +34,72 @@ def unsupported(session: pytest.Session) -> str | None:
     return ", ".join(missing) or None
 
 
+class FixtureValues:
+    """The values of fixtures by the node that they live for: the item, or its class, module, package or session."""
+
+    def __init__(self) -> None:
+        self._values: dict[FixtureDef[Any], dict[Node, tuple[Any, list[Any]]]] = {}
+        self._owners: dict[FixtureDef[Any], Node | None] = {}
+
+    def note(self, item: pytest.Item) -> None:
+        """Remember for which nodes the fixtures of an item were set up."""
+        request = getattr(item, "_request", None)
+        for definition in set(getattr(request, "_fixture_defs", {}).values()):
+            if definition.cached_result is not None:
+                owner = self._owners[definition] = _scope_node(item, definition)
+                self._values.setdefault(definition, {})[owner] = (definition.cached_result, [])
+
+    def bring(self, chain: list[Node]) -> None:
+        """Put every definition into the state that it has for the nodes of this chain; unset where it has none."""
+        for definition, values in self._values.items():
+            wanted = next((node for node in chain if node in values), None)
+            owner = self._owners[definition]
+            if wanted is owner:
+                continue
+            if owner is not None:
+                values[owner] = (definition.cached_result, list(definition._finalizers))
+            result, finalizers = (None, []) if wanted is None else values[wanted]
+            definition.cached_result = result
+            definition._finalizers[:] = finalizers
+            self._owners[definition] = wanted
+
+    def forget(self, node: Node) -> None:
+        """Forget the values of a node that is torn down."""
+        for definition, values in list(self._values.items()):
+            if values.pop(node, None) is not None and self._owners[definition] is node:
+                self._owners[definition] = None
+            if not values:
+                del self._values[definition], self._owners[definition]
+
+
+def _scope_node(item: pytest.Item, definition: FixtureDef[Any]) -> Node:
+    """The node that a fixture's value lives for; the item where the fixture asks for a class and there is none."""
+    if definition.scope == "session":
+        return item.session
+    if definition.scope == "package":
+        return get_scope_package(item, definition) or item.session
+    if definition.scope == "class":
+        return item.getparent(pytest.Class) or item
+    if definition.scope == "module":
+        return item.getparent(pytest.Module) or item
+    return item
+
+
 class SetupTree(SetupState):
     """Set-up nodes as a tree: every node of a live item stays."""
 
     def __init__(self) -> None:
         super().__init__()
         self._live: set[pytest.Item] = set()
-        self._parked: dict[pytest.Item, list[tuple[FixtureDef[Any], Any, list[Any]]]] = {}
+        self._values = FixtureValues()
+        self._latest: pytest.Item | None = None
 
     def setup(self, item: pytest.Item) -> None:
         """Set up the nodes above an item, and the item, where that has not happened yet."""
+        self._settle()
         chain = item.listchain()
+        self._values.bring(chain)
+        self._latest = item
         for node in chain:
             if node in self.stack and self.stack[node][1] is not None:
                 error, traceback = self.stack[node][1]  # type: ignore[misc]
@@ -58,15 +114,15 @@ class SetupTree(SetupState):
                 self.stack[node] = (self.stack[node][0], (error, error.__traceback__))
                 raise
 
-    def park(self, item: pytest.Function) -> None:
-        """Keep an item set up: put its fixture values of function scope aside."""
+    def _settle(self) -> None:
+        """Note the fixtures of the item that was set up last, those that it asked for since included."""
+        if self._latest is not None:
+            self._values.note(self._latest)
+            self._latest = None
+
+    def keep(self, item: pytest.Item) -> None:
+        """Keep an item set up until it is released."""
         self._live.add(item)
-        parked = self._parked[item] = []
-        for definition in set(item._request._fixture_defs.values()):
-            if definition.scope == "function" and definition.cached_result is not None:
-                parked.append((definition, definition.cached_result, list(definition._finalizers)))
-                definition.cached_result = None
-                definition._finalizers.clear()
 
     def release(self, item: pytest.Item) -> None:
         """Let the next teardown take an item down."""
@@ -76,19 +132,14 @@ class SetupTree(SetupState):
         """Let the next teardown take everything down."""
         self._live.clear()
 
-    def _unpark(self, item: pytest.Item) -> None:
-        for definition, result, finalizers in self._parked.pop(item, ()):
-            definition.cached_result = result
-            definition._finalizers[:] = finalizers
-
     def teardown_exact(self, nextitem: pytest.Item | None) -> None:
         """Take down every node that neither the next item nor a live one needs."""
+        self._settle()
         wanted = [*self._live, *([nextitem] if nextitem is not None else [])]
         needed = {node for item in wanted for node in item.listchain()}
         errors: list[BaseException] = []
         for node in [node for node in reversed(self.stack) if node not in needed]:
-            if isinstance(node, pytest.Item):
-                self._unpark(node)
+            self._values.bring(node.listchain())
             finalizers, _ = self.stack.pop(node)
             of_node: list[BaseException] = []
             while finalizers:
@@ -96,6 +147,7 @@ class SetupTree(SetupState):
                     finalizers.pop()()
                 except TEST_OUTCOME as error:
                     of_node.append(error)
+            self._values.forget(node)
             if len(of_node) > 1:
                 of_node = [BaseExceptionGroup(f"errors while tearing down {node!r}", of_node[::-1])]
             errors += of_node

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Generator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +145,7 @@ class GateSession:
         self._setups[item] = report = call_and_report(item, "setup", log=False)
         self._batches[item] = batch
         if self._tree is not None:
-            self._tree.park(item)
+            self._tree.keep(item)
         evaluation = self.collection.evaluations.get(item)
         if evaluation is None or self._opened is None or self._driver is None or self.config.option.setuponly:
             return
@@ -163,8 +162,9 @@ class GateSession:
         """Wait until the item's batch is sampled; what goes wrong is raised by the item's call."""
         if self._opened is None or self._driver is None or item not in self.collection.evaluations:
             return
-        capture = self.config.pluginmanager.get_plugin("capturemanager")
-        with nullcontext() if capture is None else capture.item_capture("call", item):
+        from harness.plugin.driver import captured
+
+        with captured(item):
             try:
                 self._driver.complete(self._opened.run.decide(self._decided_with(item)))
             except Exception as error:  # noqa: BLE001 - kept for the call, where pytest reports it

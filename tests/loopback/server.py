@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ class Options:
     Attributes:
         answers: {prompt: answer} or {prompt: {answer: probability}}; anything else is answered with `default`.
         echo: answer with the last user message instead.
-        latency_s: how long each answer takes.
+        latency_s: how long each answer takes. jitter_s: up to so much longer, drawn from the request.
         ignore_n: always give one choice. reject_n: HTTP 400 for n above 1. most_choices: give at most so many.
         wants_completion_tokens: HTTP 400 for max_tokens, as OpenAI's newer models do.
         has_completions, has_logprobs: whether /v1/completions is there, and chat answers with log probabilities.
@@ -42,6 +43,7 @@ class Options:
     default: Any = "ok"
     echo: bool = False
     latency_s: float = 0.0
+    jitter_s: float = 0.0
     ignore_n: bool = False
     reject_n: bool = False
     most_choices: int = 1000
@@ -96,8 +98,8 @@ class Server:
         self.stats["max_in_flight"] = max(self.stats["max_in_flight"], self.stats["in_flight"])
         try:
             self.received.append(payload := json.loads(body))
-            if self.options.latency_s:
-                await asyncio.sleep(self.options.latency_s)
+            if self.options.latency_s or self.options.jitter_s:
+                await asyncio.sleep(self.options.latency_s + self.options.jitter_s * zlib.crc32(body) / 2**32)
             if fault := striking(self.options.faults, body, number, attempt):
                 self.stats["faults"] += 1
                 return await fail(fault, request)

@@ -285,6 +285,8 @@ def test_store_of_the_settings_gives_way_to_the_option(project: Project) -> None
     ("arguments", "words"),
     [
         (("--store", "."), "is a folder, not a file"),
+        (("--store", "pytest.ini/store.db"), "can't be made"),
+        (("--store", "pytest.ini"), "not a database"),
         (("--store", "mysql://host/db"), "is of a kind that Steelyard does not keep stores in"),
         (("--samples", "0"), "--samples: samples = 0 is below 1"),
         (("--samples", "many"), "--samples: samples = 'many' is not a whole number"),

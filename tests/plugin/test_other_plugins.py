@@ -1,0 +1,194 @@
+"""Beside other plugins of pytest."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugin.projects import Project
+
+MIXED = """
+    CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(30)]
+
+    @pytest.mark.parametrize("n", range(4))
+    @pytest.mark.evaluation(cases=CASES, threshold=0.5)
+    def test_green(model, case, n):
+        return model.ask(f"{case.prompt} {n}") == "yes"
+
+    @pytest.mark.evaluation(cases=CASES, threshold=0.5)
+    async def test_red(model, case):
+        return await model.ask(case.prompt) == "no"
+
+    @pytest.mark.parametrize("n", range(6))
+    def test_plain(n): ...
+"""
+
+
+def strict(project: Project, dist: str = "load") -> tuple[str, ...]:
+    """Arguments for two workers."""
+    pytest.importorskip("xdist")
+    return ("-n", "2", "--dist", dist)
+
+
+@pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "worksteal", "loadgroup"])
+def test_two_workers_give_one_report_from_one_engine(project: Project, dist: str) -> None:
+    project.write(
+        "conftest.py",
+        """
+        import os, pathlib
+        from harness.models.scripted import ScriptedEngine
+
+        start = ScriptedEngine.start
+
+        async def traced(self):
+            with pathlib.Path("started").open("a") as log:
+                log.write(os.environ.get("PYTEST_XDIST_WORKER", "none") + "\\n")
+            await start(self)
+
+        ScriptedEngine.start = traced
+        """,
+    )
+    project.module(MIXED)
+    result = project.run_apart(*strict(project, dist))
+    assert result.ret == 1
+    counts = result.parseoutcomes()
+    assert (counts["passed"], counts["failed"]) == (10, 1)
+    report = project.report()
+    assert report["exit_code"] == 1
+    assert sorted(project.verdicts().values()) == ["failed", *["passed"] * 4]
+    assert report["usage"]["model_calls"] == 300
+    assert len((project.path / "started").read_text().splitlines()) == 1
+    result.stdout.fnmatch_lines(["*x failed*test_red*", "RED: 1 failed, 4 passed"])
+
+
+def test_workers_report_the_exit_code_of_the_whole_session(project: Project) -> None:
+    project.module(MIXED.replace('== "no"', '== "yes"') + "\n    def test_wrong():\n        assert 1 == 2\n")
+    assert project.run_apart(*strict(project)).ret == 1
+    assert project.report()["exit_code"] == 1
+    assert project.report()["verdict"] == "passed"
+
+
+def test_inconclusive_of_a_worker_is_8(project: Project) -> None:
+    project.body("return case.id != 'c0'", cases=6, threshold=0.9)
+    result = project.run_apart(*strict(project))
+    assert result.ret == 8
+    assert project.report()["exit_code"] == 8
+    assert result.parseoutcomes()["inconclusive"] == 1
+
+
+def test_usage_error_of_a_worker_is_4(project: Project) -> None:
+    project.body("return 1", samples=0)
+    result = project.run_apart(*strict(project))
+    assert result.ret == 4
+    result.stdout.fnmatch_lines(["*samples = 0 is below 1*"])
+    assert not project.store.exists()
+
+
+def test_workers_without_an_evaluation_write_nothing(project: Project) -> None:
+    project.module("@pytest.mark.parametrize('n', range(4))\ndef test_plain(n): ...\n")
+    assert project.run_apart(*strict(project)).ret == 0
+    assert not (project.path / "reports").exists()
+
+
+def test_reruns_never_run_an_evaluation_again(project: Project) -> None:
+    pytest.importorskip("pytest_rerunfailures")
+    project.module("""
+        COUNT = []
+
+        @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9)
+        def test_it(model, case):
+            COUNT.append(1)
+            return 0.0
+
+        def test_plain():
+            assert len(COUNT) == 60
+            COUNT.append("again")
+            assert False
+    """)
+    result = project.run("--reruns", "2")
+    counts = result.parseoutcomes()
+    assert (counts["failed"], counts["rerun"]) == (2, 2)
+    assert project.report()["evaluations"][0]["n_samples"] == 60
+    assert len(project.report()["evaluations"]) == 1
+
+
+def test_repeat_gives_each_repetition_a_verdict(project: Project) -> None:
+    pytest.importorskip("pytest_repeat")
+    project.body("return 0.5")
+    project.run("--count", "2").assert_outcomes(passed=2)
+    assert len(project.verdicts()) == 2
+
+
+def test_auto_mode_of_asyncio_leaves_evaluations_alone(project: Project) -> None:
+    pytest.importorskip("pytest_asyncio")
+    project.ini += "asyncio_mode = auto\n"
+    project.module("""
+        import pytest_asyncio
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        async def test_it(model, case):
+            return await model.ask("q") == "yes"
+
+        async def test_coroutine():
+            import asyncio
+            await asyncio.sleep(0)
+
+        @pytest.fixture
+        async def made():
+            yield 1
+
+        async def test_fixture(made):
+            assert made == 1
+    """)
+    project.run().assert_outcomes(passed=3)
+    assert project.score() == 1.0
+
+
+def test_anyio_mark_leaves_evaluations_alone(project: Project) -> None:
+    pytest.importorskip("anyio")
+    project.module("""
+        pytestmark = pytest.mark.anyio
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        async def test_it(model, case):
+            return await model.ask("q") == "yes"
+
+        async def test_plain(): ...
+    """)
+    project.run(
+        "-p", "no:asyncio", "-o", "addopts=-p no:deepeval -p no:hypothesispytest -p no:benchmark", "-W", "ignore"
+    )
+    assert project.score() == 1.0
+
+
+def test_unittest_classes_run_beside_evaluations(project: Project) -> None:
+    project.module("""
+        import unittest
+
+        class TestOld(unittest.TestCase):
+            def test_plain(self):
+                self.assertEqual(1, 1)
+
+            @unittest.skip("later")
+            def test_later(self): ...
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_it(model, case): ...
+    """)
+    project.run().assert_outcomes(passed=2, skipped=1)
+
+
+def test_random_order_of_plugins_does_not_matter(project: Project) -> None:
+    project.write(
+        "conftest.py",
+        """
+        def pytest_collection_modifyitems(items):
+            items.reverse()
+        """,
+    )
+    project.module(MIXED)
+    assert project.run().ret == 1
+    assert project.verdicts()["test_red"] == "failed"

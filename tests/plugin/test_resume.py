@@ -1,0 +1,105 @@
+"""Killed or interrupted at any moment, a run loses no completed sample, and the next asks only for the rest."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.plugin.projects import Project
+
+N_CASES, N_SAMPLES = 40, 3
+
+
+@pytest.fixture
+def slow(project: Project, loopback):
+    """A project with 120 samples of a server that takes its time, and that server."""
+    server = loopback(latency_s=0.1, answers={f"q{i}": {"yes": 0.7, "no": 0.3} for i in range(N_CASES)})
+    project.versions["only"] = {"engine": "openai", **server.settings()}
+    project.settings |= {"samples": N_SAMPLES, "concurrency": 4}
+    project.body("return model.ask(case.prompt) == 'yes'", cases=N_CASES)
+    project.configure()
+    return project, server
+
+
+def start(project: Project, log: str = "out.txt") -> subprocess.Popen[bytes]:
+    """pytest in a process of its own, which can be killed."""
+    with (project.path / log).open("wb") as out:
+        return subprocess.Popen([sys.executable, "-m", "pytest"], cwd=project.path, stdout=out, stderr=out)
+
+
+def wait_for(server, requests: int) -> None:
+    """Wait until the server has received so many requests."""
+    until = time.monotonic() + 60
+    while server.stats["requests"] < requests:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_killed_run_loses_no_completed_sample_and_the_next_asks_for_the_rest(slow) -> None:
+    project, server = slow
+    process = start(project)
+    wait_for(server, 14)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    time.sleep(0.3)
+    kept = project.stored()
+    assert 0 < kept < N_CASES * N_SAMPLES
+    assert kept % N_SAMPLES == 0
+    asked = server.stats["choices"]
+    assert kept >= asked - (4 + 4) * N_SAMPLES  # those in flight at the kill, and those whose commit was under way
+    assert project.run().ret == 0
+    assert server.stats["choices"] - asked == N_CASES * N_SAMPLES - kept
+    usage = project.report()["usage"]
+    assert (usage["stored_samples"], usage["model_calls"]) == (kept, N_CASES * N_SAMPLES - kept)
+
+
+@pytest.mark.slow
+def test_interrupted_run_reports_how_far_it_came_and_the_next_asks_for_the_rest(slow) -> None:
+    project, server = slow
+    process = start(project)
+    wait_for(server, 14)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 2
+    report = project.report()
+    assert report["exit_code"] == 2
+    (entry,) = report["evaluations"]
+    assert entry["verdict"] == "error"
+    assert "of 120 samples; run again to go on from there" in entry["reason"]
+    text = (project.path / "out.txt").read_text()
+    assert "KeyboardInterrupt" in text
+    assert "interrupted after" in text
+    time.sleep(0.3)
+    kept, asked = project.stored(), server.stats["choices"]
+    assert 0 < kept < N_CASES * N_SAMPLES
+    assert project.run().ret == 0
+    assert server.stats["choices"] - asked == N_CASES * N_SAMPLES - kept
+
+
+@pytest.mark.slow
+def test_two_processes_on_one_store_agree(slow) -> None:
+    project, _ = slow
+    processes = [start(project, f"{name}.txt") for name in "ab"]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert project.stored() == N_CASES * N_SAMPLES
+    from harness.store import Store
+
+    with Store.open(str(project.store), readonly=True) as store:
+        first, second = (store.report(run.run_id) for run in store.runs())
+    assert first is not None
+    assert second is not None
+    assert first["evaluations"] == second["evaluations"]
+
+
+def test_stopped_endpoint_keeps_what_was_completed(project: Project, loopback) -> None:
+    server = loopback(port=0)
+    project.versions["only"] = {"engine": "openai", **server.settings()}
+    project.body("model.ask(case.prompt)", cases=5, samples=2)
+    assert project.run("--case", "c[01]").ret == 0
+    server.stop()
+    assert project.run("--case", "c[01]").ret == 0
+    assert project.report()["usage"]["stored_samples"] == 4
