@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from harness.errors import SteelyardError
+from harness.errors import MarkerError, SteelyardError
 from harness.gate.collector import Outcome
 from harness.gate.evaluation import Ending
-from harness.sampling import call_body
+from harness.gate.failures import describe
+from harness.sampling import Trace, call_body
 from harness.scoring.results import read_result
 
 _REASON_KEPT = 400
@@ -24,19 +25,40 @@ class Aborted(Exception):  # noqa: N818 - no error: someone wants the session to
 
 
 async def run_body(
-    body: Callable[..., Any], arguments: dict[str, Any], classify: Callable[[BaseException], Ending]
+    body: Callable[..., Any], arguments: dict[str, Any], classify: Callable[[BaseException], Ending], trace: Trace
 ) -> Outcome:
     """Run a body; whatever it raises becomes an outcome.
+
+    An engine's error counts even where the body caught it: what it returned then says nothing about the model.
 
     Raises:
         Aborted: it raised what ends the session.
     """
+    outcome = await _ended(body, arguments, classify)
+    if trace.error is not None:
+        return Outcome(error=trace.error)
+    if trace.unawaited > 0 and outcome.error is None:
+        return Outcome(
+            error=MarkerError(
+                "the body asked the model and did not wait for the answer: `await model.ask(…)` in an `async def` "
+                "body, and ask in the body's own thread"
+            )
+        )
+    return outcome
+
+
+async def _ended(
+    body: Callable[..., Any], arguments: dict[str, Any], classify: Callable[[BaseException], Ending]
+) -> Outcome:
+    task = asyncio.current_task()
     try:
         return Outcome(readings=read_result(await call_body(body, arguments)))
     except KeyboardInterrupt as error:
         raise Aborted(error) from error
-    except (GeneratorExit, asyncio.CancelledError):
-        raise
+    except asyncio.CancelledError as error:
+        if task is not None and task.cancelling():
+            raise
+        return Outcome(error=error)
     except SteelyardError as error:
         return Outcome(error=error)
     except BaseException as error:
@@ -45,5 +67,5 @@ async def run_body(
             raise Aborted(error) from error
         if ending == "error":
             return Outcome(error=error)
-        reason = str(error)[:_REASON_KEPT] or None
+        reason = describe(error)[:_REASON_KEPT] or None
         return Outcome(failed=ending == "failed", skipped=ending == "skipped", reason=reason)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from harness.decisions import Observed
 from harness.errors import EngineError, MissingSampleError, UnreachableError
 from harness.gate.evaluation import Evaluation
+from harness.gate.failures import describe, raised_at
 from harness.records import Change, Role, ScoreRow
 from harness.sampling import Trace
 from harness.scoring.results import METRIC, Reading
@@ -61,6 +62,7 @@ class Collector:
         }
         self._skipped: set[int] = set()
         self._errors: Counter[str] = Counter()
+        self._first_case: dict[str, int] = {}
         self._keys: dict[int, bytes] = {}
         self._answers: dict[tuple[str, int, Role], tuple[tuple[float, int], str]] = {}
         self.n_missing = 0
@@ -79,8 +81,8 @@ class Collector:
         self.done += 1
         if role == "candidate" and trace.truncated:
             self.n_truncated += 1
-        if trace.key is not None and role == "candidate" and sample == 0:
-            self._keys[case] = trace.key
+        if trace.first_key is not None and role == "candidate" and sample == 0:
+            self._keys[case] = trace.first_key
         place = (role, case, sample)
         if outcome.error is not None:
             self._add_error(case, outcome.error)
@@ -133,10 +135,12 @@ class Collector:
             return
         if isinstance(error, UnreachableError) or not isinstance(error, EngineError):
             self.is_broken = True
-        name = type(error).__name__
         own = type(error).__module__.startswith("harness.")
-        text = str(error) if own else f"{name}: {error}"
-        self._errors[f"case {self.evaluation.cases[case].id!r}: {text}"[:1000]] += 1
+        text = describe(error) if own else f"{type(error).__name__}: {describe(error)}{raised_at(error)}"
+        text = text[:1000]
+        self._errors[text] += 1
+        first = self._first_case.setdefault(text, case)
+        self._first_case[text] = min(first, case)
 
     def note(self, error: str) -> None:
         """Note an error of the evaluation as a whole."""
@@ -159,7 +163,9 @@ class Collector:
             lines.append(f"{self.n_missing:,} samples are not in the store; run without --offline to draw them")
         ranked = sorted(self._errors.items(), key=lambda item: (-item[1], item[0]))
         for text, count in ranked[:_ERRORS_SHOWN]:
-            lines.append(text if count == 1 else f"{text} ({count:,} times)")
+            case = self._first_case.get(text)
+            place = "" if case is None else f"case {self.evaluation.cases[case].id!r}: "
+            lines.append(place + (text if count == 1 else f"{text} ({count:,} bodies ended so)"))
         hidden = sum(count for _, count in ranked[_ERRORS_SHOWN:])
         if hidden:
             lines.append(f"and {hidden:,} more errors")

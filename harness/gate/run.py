@@ -17,6 +17,8 @@ from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
 from harness.sampling import Model, Sampler, Source, Trace
 
 _ROWS_AT_ONCE = 5000
+_CLOSING_S = 5.0
+"""How long a body that catches its cancellation may hold up the end."""
 _LIVE_BODIES_PER_REQUEST = 32
 CHANGES_KEPT = 50
 """Changed cases kept for the report, over all evaluations."""
@@ -127,7 +129,7 @@ class Run:
     async def _body(self, collector: Collector, role: Role, number: int, sample: int) -> None:
         evaluation, trace = collector.evaluation, Trace()
         arguments = {**evaluation.arguments, **self._offered(evaluation, role, number, sample, trace)}
-        outcome = await run_body(evaluation.body, arguments, evaluation.classify)
+        outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
         collector.add(role, number, sample, outcome, trace)
 
     def _offered(self, evaluation: Evaluation, role: Role, number: int, sample: int, trace: Trace) -> dict[str, object]:
@@ -139,7 +141,7 @@ class Run:
         if "model" in evaluation.wants and source is not None:
             offered["model"] = Model(self.sampler, source, sample, trace)
         if "baseline" in evaluation.wants and self.baseline is not None:
-            offered["baseline"] = Model(self.sampler, self.baseline, sample, Trace())
+            offered["baseline"] = Model(self.sampler, self.baseline, sample, trace, is_other=True)
         return offered
 
     def _keep_row(self, row: ScoreRow) -> None:
@@ -256,7 +258,9 @@ class Run:
         """Cancel what is under way, keep what was completed."""
         for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self.sampler.window.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=_CLOSING_S)
         try:
             await self.sampler.close()
         finally:

@@ -8,6 +8,7 @@ import json
 from harness.records import Request
 
 _DEFAULTS = Request()
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def request_text(fingerprint: str, request: Request) -> bytes:
@@ -15,7 +16,7 @@ def request_text(fingerprint: str, request: Request) -> bytes:
     content = {
         name: value for name in Request.__slots__ if (value := getattr(request, name)) != getattr(_DEFAULTS, name)
     }
-    return json.dumps([fingerprint, content], sort_keys=True, separators=(",", ":")).encode("ascii")
+    return _encode([fingerprint, content]).encode("ascii")
 
 
 def sample_key(text: bytes, generation: int, occurrence: int) -> bytes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import EngineError
+from harness.errors import EngineError, SteelyardError
 from harness.records import Request, Sample
 from harness.sampling.bridge import settle
 from harness.sampling.keys import request_text, sample_key
@@ -17,17 +17,28 @@ if TYPE_CHECKING:
 
 
 class Trace:
-    """What one body drew: its samples in order, with their keys."""
+    """What one body drew, from all versions that it asked.
 
-    __slots__ = ("key", "sample", "truncated")
+    Attributes:
+        first_key: of the first request; cases that share it share their samples.
+        key, sample: of the last sample of the version under test, which stands for the body.
+        truncated: whether any sample of that version was cut at max_tokens.
+        error: the first error of an engine or the store, which counts even if the body catches it.
+        unawaited: requests that were made and never awaited.
+    """
+
+    __slots__ = ("error", "first_key", "key", "sample", "truncated", "unawaited")
 
     def __init__(self) -> None:
+        self.first_key: bytes | None = None
         self.key: bytes | None = None
         self.sample: Sample | None = None
         self.truncated = False
+        self.error: BaseException | None = None
+        self.unawaited = 0
 
     def add(self, key: bytes, sample: Sample) -> None:
-        """Note a sample; the last one stands for the body."""
+        """Note a sample of the version under test."""
         self.key, self.sample = key, sample
         self.truncated = self.truncated or sample.truncated
 
@@ -41,9 +52,10 @@ class Model:
     >>> #     assert case.expected in await model.ask(case.prompt)
     """
 
-    __slots__ = ("_index", "_occurrences", "_sampler", "_source", "_trace")
+    __slots__ = ("_index", "_is_other", "_occurrences", "_sampler", "_source", "_trace")
 
-    def __init__(self, sampler: Sampler, source: Source, index: int, trace: Trace) -> None:
+    def __init__(self, sampler: Sampler, source: Source, index: int, trace: Trace, *, is_other: bool = False) -> None:
+        self._is_other = is_other
         self._sampler = sampler
         self._source = source
         self._index = source.first_index + index
@@ -68,7 +80,7 @@ class Model:
         Returns:
             str
         """
-        return settle(self._text(self._source.version.chat(prompt, sampling=sampling)))
+        return self._settle(self._text(self._source.version.chat(prompt, sampling=sampling)))
 
     def chat(
         self,
@@ -90,7 +102,7 @@ class Model:
             harness.records.Sample
         """
         request = self._source.version.chat(messages, sampling=sampling, tools=tools, logprobs=logprobs)
-        return settle(self._draw(request))
+        return self._settle(self._draw(request))
 
     def structured(
         self, messages: str | Sequence[Mapping[str, Any]], schema: Mapping[str, Any], **sampling: Any
@@ -104,7 +116,7 @@ class Model:
             CapabilityError: the engine can't constrain its output.
             EngineError: the answer is no JSON all the same, as when it was cut at max_tokens.
         """
-        return settle(self._structured(self._source.version.chat(messages, sampling=sampling, schema=schema)))
+        return self._settle(self._structured(self._source.version.chat(messages, sampling=sampling, schema=schema)))
 
     def loglikelihood(self, prompt: str, continuation: str) -> Any:
         """The natural log of the probability of `continuation` right after the raw text `prompt`.
@@ -115,15 +127,27 @@ class Model:
         Raises:
             CapabilityError: the engine gives no log probabilities of given text.
         """
-        return settle(self._loglikelihood(self._source.version.loglikelihood(prompt, continuation)))
+        return self._settle(self._loglikelihood(self._source.version.loglikelihood(prompt, continuation)))
+
+    def _settle(self, work: Coroutine[Any, Any, Any]) -> Any:
+        self._trace.unawaited += 1
+        return settle(work)
 
     async def _draw(self, request: Request) -> Sample:
         text = request_text(self._source.version.fingerprint, request)
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
         key = sample_key(text, self._source.generation, occurrence)
-        sample = await self._sampler.draw(self._source, request, key, self._index)
-        self._trace.add(key, sample)
+        if self._trace.first_key is None:
+            self._trace.first_key = key
+        self._trace.unawaited -= 1
+        try:
+            sample = await self._sampler.draw(self._source, request, key, self._index)
+        except SteelyardError as error:
+            self._trace.error = self._trace.error or error
+            raise
+        if not self._is_other:
+            self._trace.add(key, sample)
         return sample
 
     async def _text(self, request: Request) -> str:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.errors import CapabilityError
+from harness.errors import CapabilityError, EngineError
 from harness.models.engine import Capability, Engine
 from harness.models.version import Version
 from harness.records import Request, Sample
@@ -83,6 +83,7 @@ class Window:
         self._turn: dict[str, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.in_flight = 0
+        self._stopped = False
 
     @property
     def http_requests(self) -> int:
@@ -96,7 +97,10 @@ class Window:
         return [lane.engine.name for lane in lanes if lane.ready is not None and not lane.ready.done()]
 
     def add(self, asked: Asked) -> None:
-        """Queue a request; `pump` sends it."""
+        """Queue a request; `pump` sends it. Once the window has stopped, it comes to nothing."""
+        if self._stopped:
+            self._failed(asked, EngineError("the run has ended"))
+            return
         self._lanes.setdefault(id(asked.engine), _Lane(asked.engine)).queue.append(asked)
 
     def pump(self) -> None:
@@ -147,13 +151,13 @@ class Window:
     async def _send(self, lane: _Lane, asked: Asked) -> None:
         try:
             samples = await lane.engine.sample(asked.request, asked.indices)
+            self._arrived(replace(asked, indices=asked.indices[: len(samples)]), samples)
         except asyncio.CancelledError as error:
             self._failed(asked, error)
             raise
         except Exception as error:  # noqa: BLE001 - whatever an engine raises belongs to the bodies that wait
             self._failed(asked, error)
         else:
-            self._arrived(replace(asked, indices=asked.indices[: len(samples)]), samples)
             if len(samples) < len(asked.indices):
                 lane.queue.appendleft(replace(asked, indices=asked.indices[len(samples) :]))
         finally:
@@ -162,7 +166,8 @@ class Window:
             asyncio.get_running_loop().call_soon(self.pump)
 
     async def stop(self) -> None:
-        """Cancel what is in flight."""
+        """Cancel what is in flight; nothing more is sent."""
+        self._stopped = True
         for lane in self._lanes.values():
             lane.queue.clear()
         tasks = list(self._tasks)

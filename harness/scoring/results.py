@@ -26,6 +26,7 @@ class Reading:
 
 
 PASS = Reading(1.0)
+_LARGEST = 1e100
 
 
 def read_result(result: Any) -> dict[str, Reading]:
@@ -58,10 +59,23 @@ def _reading(value: Any, metric: str) -> Reading:
     if isinstance(value, Measure):
         if not isinstance(value.unit, str) or not value.unit:
             raise ScoreError(f"{metric}: Measure(unit={value.unit!r}) has no unit; write what it counts, such as 's'.")
-        return Reading(_finite(value.value, metric), value.reason, value.unit, value.higher_is_better)
+        if not isinstance(value.higher_is_better, bool):
+            raise ScoreError(
+                f"{metric}: Measure(higher_is_better={value.higher_is_better!r}) is neither True nor False."
+            )
+        figure = _finite(value.value, metric)
+        if abs(figure) > _LARGEST:
+            raise ScoreError(f"{metric}: Measure({figure:g}) is beyond ±{_LARGEST:g}, where no mean can be taken.")
+        return Reading(figure, _reason(value.reason, metric), value.unit, value.higher_is_better)
     if isinstance(value, Score):
-        return Reading(_in_range(value.value, metric), value.reason)
+        return Reading(_in_range(value.value, metric), _reason(value.reason, metric))
     return Reading(_in_range(value, metric))
+
+
+def _reason(reason: Any, metric: str) -> str | None:
+    if reason is None or isinstance(reason, str):
+        return reason
+    raise ScoreError(f"{metric}: reason={_short(reason)} is not a text.")
 
 
 def _finite(value: Any, metric: str) -> float:
