@@ -262,15 +262,16 @@ class GateSession:
 
     def write(self, session: pytest.Session) -> None:
         """Write report.json with the exit code of the session; when that fails, the exit code is a usage error's."""
+        if self.report is None:
+            return
         from harness.reporting.report_json import write_report
 
-        if self.report is not None:
-            self.report = replace(self.report, exit_code=int(session.exitstatus))
-            try:
-                self._path = write_report(self.report, report_folder(self.collection.settings))
-            except UsageError as error:
-                self._unwritten = str(error)
-                session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        self.report = replace(self.report, exit_code=int(session.exitstatus))
+        try:
+            self._path = write_report(self.report, report_folder(self.collection.settings))
+        except UsageError as error:
+            self._unwritten = str(error)
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def _exit_code(self, session: pytest.Session, exitstatus: int) -> int:
         """pytest's own 2 to 5 win; 8 when nothing failed but what is inconclusive."""
