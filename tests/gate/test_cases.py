@@ -1,0 +1,71 @@
+"""Cases from files and objects."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import CaseError
+from harness.gate.cases import load_cases, no_case_matches, select_cases
+from harness.records import Case
+
+
+def test_first_folder_that_has_the_file_counts(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cases.jsonl").write_text(f'{{"id": "{name}"}}\n')
+    assert [case.id for case in load_cases("cases.jsonl", (tmp_path / "b", tmp_path / "a"))] == ["b"]
+
+
+def test_byte_order_mark_and_blank_lines_are_left_aside(tmp_path: Path) -> None:
+    (tmp_path / "cases.jsonl").write_bytes(b'\xef\xbb\xbf{"id": "a"}\r\n\r\n{"id": "b"}')
+    assert [case.id for case in load_cases("cases.jsonl", (tmp_path,))] == ["a", "b"]
+
+
+def test_whole_number_is_an_id_and_true_is_none() -> None:
+    assert load_cases([{"id": 7}], ())[0].id == "7"
+    with pytest.raises(CaseError, match="has no id"):
+        load_cases([{"id": True}], ())
+
+
+def test_name_that_is_neither_a_file_nor_a_data_set_says_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(CaseError, match=r"no data set's name .owner/name.. Looked in"):
+        load_cases("capitals", (tmp_path,))
+
+
+def test_unwritten_suffix_of_an_existing_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cases.txt").write_text("a")
+    with pytest.raises(CaseError, match=r"cases are read from .jsonl, .csv, .parquet, not from .txt"):
+        load_cases("cases.txt", (tmp_path,))
+
+
+def test_broken_parquet_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    (tmp_path / "cases.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(CaseError, match="is not valid parquet"):
+        load_cases("cases.parquet", (tmp_path,))
+
+
+def test_selection_is_by_case_sensitive_shell_pattern() -> None:
+    cases = [Case({"id": name}) for name in ("peru", "Peru", "chad")]
+    assert [case.id for case in select_cases(cases, "p*")] == ["peru"]
+    assert [case.id for case in select_cases(cases, "[!c]eru")] == ["peru", "Peru"]
+
+
+def test_unmatched_pattern_names_the_nearest_of_few_and_counts_many() -> None:
+    assert "Did you mean 'peru'?" in str(no_case_matches("pery", ["peru", "chad"]))
+    assert "matches none of 60 cases, such as c00" in str(no_case_matches("x", [f"c{i:02}" for i in range(60)]))
+
+
+@given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, unique=True))
+def test_any_ids_survive_a_file(ids: list[str]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cases.jsonl"
+        path.write_text("".join(json.dumps({"id": name}) + "\n" for name in ids), encoding="utf-8")
+        assert [case.id for case in load_cases(path, ())] == ids

@@ -1,0 +1,67 @@
+"""An engine for tests: answers when told to, and notes what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from harness.models.engine import Capability
+from harness.records import Request, Sample
+
+
+class NotingEngine:
+    """Answers "TEXT/INDEX" after `latency_s`.
+
+    Attributes:
+        asked: the indices of each request, in the order of asking.
+        order: ("begin" | "end", name) of each request.
+    """
+
+    def __init__(
+        self,
+        name: str = "noting",
+        *,
+        device: str | None = None,
+        latency_s: float = 0.0,
+        most: int = 1000,
+        gives: int | None = None,
+        error: Exception | None = None,
+        order: list[tuple[str, str]] | None = None,
+    ) -> None:
+        self.name = name
+        self.capabilities = frozenset({Capability.SEED})
+        self.device = device
+        self.http_requests = 0
+        self.asked: list[tuple[int, ...]] = []
+        self.order = [] if order is None else order
+        self.started = self.closed = 0
+        self.in_flight = self.max_in_flight = 0
+        self.start_error: Exception | None = None
+        self._latency_s, self._most, self._gives, self._error = latency_s, most, gives, error
+
+    async def start(self) -> None:
+        self.started += 1
+        await asyncio.sleep(0)
+        if self.start_error is not None:
+            raise self.start_error
+
+    def choices_per_request(self, request: Request) -> int:
+        return self._most
+
+    async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+        self.asked.append(tuple(indices))
+        self.order.append(("begin", self.name))
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        try:
+            await asyncio.sleep(self._latency_s)
+            if self._error is not None:
+                raise self._error
+        finally:
+            self.in_flight -= 1
+            self.order.append(("end", self.name))
+        text = str(request.messages[-1]["content"]) if request.messages else ""
+        return [Sample(f"{text}/{index}", index) for index in indices[: self._gives]]
+
+    async def close(self) -> None:
+        self.closed += 1

@@ -1,0 +1,213 @@
+"""Store first, engine for the rest; one request for all who ask the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config.versions import VersionSettings
+from harness.errors import CapabilityError, EngineError, MissingSampleError
+from harness.models.version import Version
+from harness.records import Request, Sample
+from harness.sampling import Sampler, Source
+from harness.sampling.keys import request_text, sample_key
+from harness.store import Store
+from tests.sampling.engines import NotingEngine
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    with Store.open(str(tmp_path / "store.db")) as opened:
+        yield opened
+
+
+def source(engine: NotingEngine | None, name: str = "v") -> Source:
+    """Where samples of a version come from."""
+    return Source(Version(name, VersionSettings(name, "scripted"), fingerprint=name * 8), engine)
+
+
+def asking(text: str, **sampling: Any) -> Request:
+    """A chat request of one message."""
+    return Request(messages=({"role": "user", "content": text},), sampling=sampling)
+
+
+def draw(sampler: Sampler, where: Source, text: str, index: int, **sampling: Any) -> Coroutine[Any, Any, Sample]:
+    """Ask for one sample."""
+    request = asking(text, **sampling)
+    key = sample_key(request_text(where.version.fingerprint, request), where.generation, 0)
+    return sampler.draw(where, request, key, index)
+
+
+def run(store: Store, *works: Any, width: int = 8) -> list[Any]:
+    """Run `works(sampler)` side by side; exceptions are results."""
+
+    async def all_of_them() -> list[Any]:
+        sampler = Sampler(store, window=width)
+        try:
+            return await asyncio.gather(*(work(sampler) for work in works), return_exceptions=True)
+        finally:
+            await sampler.close()
+
+    return asyncio.run(all_of_them())
+
+
+def test_samples_asked_in_one_tick_are_one_request(store: Store) -> None:
+    engine = NotingEngine()
+    where = source(engine)
+    samples = run(store, *(lambda s, i=i: draw(s, where, "q", i) for i in range(5)))
+    assert [sample.text for sample in samples] == [f"q/{i}" for i in range(5)]
+    assert engine.asked == [(0, 1, 2, 3, 4)]
+
+
+def test_same_sample_asked_twice_is_drawn_once(store: Store) -> None:
+    engine = NotingEngine(latency_s=0.01)
+    where = source(engine)
+
+    async def late(sampler: Sampler) -> Sample:
+        await asyncio.sleep(0.005)
+        return await draw(sampler, where, "q", 0)
+
+    first, second, third = run(store, *(lambda s: draw(s, where, "q", 0) for _ in range(2)), late)
+    assert first == second == third
+    assert engine.asked == [(0,)]
+
+
+def test_stored_samples_are_given_without_the_engine(store: Store) -> None:
+    first = NotingEngine()
+    run(store, lambda s: draw(s, source(first), "q", 0), lambda s: draw(s, source(first), "q", 1))
+    second = NotingEngine()
+    samples = run(store, *(lambda s, i=i: draw(s, source(second), "q", i) for i in range(3)))
+    assert [sample.stored for sample in samples] == [True, True, False]
+    assert second.asked == [(2,)]
+
+
+def test_without_an_engine_a_missing_sample_is_an_error(store: Store) -> None:
+    run(store, lambda s: draw(s, source(NotingEngine()), "q", 0))
+    present, missing = run(store, *(lambda s, i=i: draw(s, source(None), "q", i) for i in range(2)))
+    assert present.text == "q/0"
+    assert isinstance(missing, MissingSampleError)
+
+
+def test_versions_never_share_samples(store: Store) -> None:
+    run(store, lambda s: draw(s, source(NotingEngine(), "a"), "q", 0))
+    engine = NotingEngine()
+    run(store, lambda s: draw(s, source(engine, "b"), "q", 0))
+    assert engine.asked == [(0,)]
+
+
+def test_engine_that_gives_fewer_is_asked_for_the_rest(store: Store) -> None:
+    engine = NotingEngine(gives=2)
+    where = source(engine)
+    samples = run(store, *(lambda s, i=i: draw(s, where, "q", i) for i in range(5)))
+    assert [sample.text for sample in samples] == [f"q/{i}" for i in range(5)]
+    assert engine.asked == [(0, 1, 2, 3, 4), (2, 3, 4), (4,)]
+
+
+def test_request_holds_no_more_than_the_engine_takes(store: Store) -> None:
+    engine = NotingEngine(most=2)
+    where = source(engine)
+    run(store, *(lambda s, i=i: draw(s, where, "q", i) for i in range(5)))
+    assert sorted(engine.asked) == [(0, 1), (2, 3), (4,)]
+
+
+def test_seeded_request_holds_consecutive_samples(store: Store) -> None:
+    engine = NotingEngine()
+    run(store, *(lambda s, i=i: draw(s, source(engine), "q", i, seed=1) for i in (1, 2)))
+    run(store, *(lambda s, i=i: draw(s, source(engine), "q", i, seed=1) for i in range(5)))
+    assert engine.asked == [(1, 2), (0,), (3, 4)]
+
+
+def test_error_of_an_engine_reaches_all_who_wait_and_is_not_stored(store: Store) -> None:
+    broken = NotingEngine(error=EngineError("down"))
+    results = run(store, *(lambda s, i=i: draw(s, source(broken), "q", i) for i in range(3)))
+    assert [str(result) for result in results] == ["down"] * 3
+    assert store.info().samples == 0
+    assert run(store, lambda s: draw(s, source(NotingEngine()), "q", 0))[0].text == "q/0"
+
+
+def test_engine_that_can_not_start_fails_all_its_requests(store: Store) -> None:
+    engine = NotingEngine()
+    engine.start_error = EngineError("no weights")
+    where = source(engine)
+    results = run(store, *(lambda s, t=t: draw(s, where, t, 0) for t in "abc"))
+    assert [str(result) for result in results] == ["no weights"] * 3
+    assert engine.asked == []
+    assert (engine.started, engine.closed) == (1, 1)
+
+
+def test_request_beyond_an_engine_is_refused_before_it_is_asked(store: Store) -> None:
+    engine = NotingEngine()
+
+    async def work(sampler: Sampler) -> Sample:
+        return await sampler.draw(source(engine), Request(kind="loglikelihood", prompt="a", continuation="b"), b"k", 0)
+
+    (result,) = run(store, work)
+    assert isinstance(result, CapabilityError)
+    assert "noting has no loglikelihood (it has: seed)" in str(result)
+    assert engine.started == 0
+
+
+def test_window_is_never_wider_than_told(store: Store) -> None:
+    engine = NotingEngine(latency_s=0.005)
+    where = source(engine)
+    run(store, *(lambda s, i=i: draw(s, where, f"q{i}", 0) for i in range(20)), width=3)
+    assert engine.max_in_flight == 3
+
+
+def test_engines_of_one_device_take_turns(store: Store) -> None:
+    order: list[tuple[str, str]] = []
+    engines = [NotingEngine(name, device="cpu", latency_s=0.002, order=order) for name in "ab"]
+    works = [lambda s, e=engine, i=i: draw(s, source(e, e.name), f"q{i}", 0) for i in range(4) for engine in engines]
+    run(store, *works)
+    names = [name for _, name in order]
+    assert names == ["a"] * 8 + ["b"] * 8
+
+
+def test_engines_without_a_device_work_side_by_side(store: Store) -> None:
+    order: list[tuple[str, str]] = []
+    engines = [NotingEngine(name, latency_s=0.01, order=order) for name in "ab"]
+    run(store, *(lambda s, e=engine: draw(s, source(e, e.name), "q", 0) for engine in engines))
+    assert [kind for kind, _ in order] == ["begin", "begin", "end", "end"]
+
+
+def test_what_has_arrived_is_stored_when_the_run_is_cut_short(store: Store) -> None:
+    fast, slow = NotingEngine("fast"), NotingEngine("slow", latency_s=60)
+
+    async def cut_short() -> None:
+        sampler = Sampler(store, window=8)
+        tasks = [asyncio.create_task(draw(sampler, source(e, e.name), "q", 0)) for e in (fast, slow)]
+        await tasks[0]
+        for task in tasks:
+            task.cancel()
+        await sampler.close()
+
+    asyncio.run(cut_short())
+    assert store.info().samples == 1
+    assert (fast.closed, slow.closed) == (1, 1)
+
+
+def test_sample_is_stored_before_it_is_given(store: Store) -> None:
+    where = source(NotingEngine())
+
+    async def work(sampler: Sampler) -> int:
+        await draw(sampler, where, "q", 0)
+        return store.info().samples
+
+    assert run(store, work) == [1]
+
+
+def test_usage_counts_samples_and_tokens(store: Store) -> None:
+    async def work() -> tuple[int, int]:
+        sampler = Sampler(store, window=8)
+        where = source(NotingEngine())
+        await asyncio.gather(*(draw(sampler, where, "q", i) for i in range(3)))
+        await draw(sampler, where, "q", 1)
+        await sampler.close()
+        return sampler.model_calls, sampler.stored_samples
+
+    assert asyncio.run(work()) == (3, 1)
