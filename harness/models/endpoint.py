@@ -198,6 +198,8 @@ class Endpoint:
     def _document(self, content: bytes) -> Mapping[str, Any]:
         try:
             document = json.loads(content)
+        except RecursionError:
+            raise UnusableError("the answer is nested too deep to be read") from None
         except ValueError:
             raise UnusableError(f"the answer is not JSON: {self._redacted(content[:80])}") from None
         if not isinstance(document, dict):
@@ -268,7 +270,7 @@ def _server_message(content: bytes) -> str:
     text = content.decode("utf-8", "replace")
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     for name in ("error", "message", "detail"):
         if isinstance(document, dict) and document.get(name):

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import CapabilityError
 from harness.models.endpoint import UnusableError
+from harness.models.openai_fields import count, logarithm, optional_text, position, text, tool_calls
 from harness.records import Request, Sample, TokenLogprob
 
 _THINK, _END_THINK = "<think>", "</think>"
@@ -16,6 +17,7 @@ NO_ECHO = (
     "serve the model with an engine that does (vllm)."
 )
 _MAY_BE_EMPTY = ("length", "content_filter")
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def chat_payload(model: str, request: Request, indices: Sequence[int]) -> dict[str, Any]:
@@ -49,20 +51,22 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
     """The answers in the body of a chat response, at most one for each index.
 
     Raises:
-        UnusableError: there are no choices, or none of them holds an answer.
+        UnusableError: there are no choices, none of them holds an answer, or a field is of another type than it must
+            be; only token counts are left out when they are none.
         CapabilityError: log probabilities were asked for and are not there.
     """
     choices = document.get("choices")
     if not isinstance(choices, list) or not choices:
         raise UnusableError("the answer holds no choices")
     try:
-        choices = sorted(choices, key=lambda choice: choice.get("index") or 0)
+        choices = sorted(choices, key=lambda choice: position(choice.get("index")))
         contents = [_content(choice, request) for choice in choices]
-        usage = document.get("usage") or {}
-        counts = _token_counts(usage.get("completion_tokens"), contents)
-        prompt_tokens = usage.get("prompt_tokens")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except _MALFORMED as error:
         raise UnusableError(f"the answer is not a chat completion ({type(error).__name__}: {error})") from None
+    usage = document.get("usage")
+    usage = usage if isinstance(usage, Mapping) else {}
+    counts = _token_counts(count(usage.get("completion_tokens")), contents)
+    prompt_tokens = count(usage.get("prompt_tokens"))
     answers = [(content, count) for content, count in zip(contents, counts, strict=True) if content is not None]
     if not answers:
         raise UnusableError("the answer holds neither text nor tool calls")
@@ -76,24 +80,29 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
 def _content(choice: Mapping[str, Any], request: Request) -> dict[str, Any] | None:
     """The fields of a sample that one choice gives; None where it gives no answer."""
     message = choice["message"]
-    finish_reason = choice.get("finish_reason") or "stop"
-    tool_calls = tuple(message.get("tool_calls") or ())
-    thought = message.get("reasoning_content") or message.get("reasoning")
-    text = message.get("content")
-    if isinstance(text, list):
-        text = "".join(part.get("text") or "" for part in text)
-    if text is None:
-        text = message.get("refusal")
-    if text is None and not tool_calls and not thought and finish_reason not in _MAY_BE_EMPTY:
+    finish_reason = optional_text(choice.get("finish_reason"), "finish_reason") or "stop"
+    calls = tool_calls(message.get("tool_calls"))
+    thought = optional_text(message.get("reasoning_content") or message.get("reasoning"), "reasoning")
+    answer = _answer(message)
+    if answer is None and not calls and not thought and finish_reason not in _MAY_BE_EMPTY:
         return None
-    reasoning, text = (thought, text or "") if thought else split_reasoning(text or "")
+    reasoning, answer = (thought, answer or "") if thought else split_reasoning(answer or "")
     return {
-        "text": text,
+        "text": answer,
         "finish_reason": finish_reason,
         "reasoning": reasoning,
-        "tool_calls": tool_calls or None,
+        "tool_calls": calls or None,
         "logprobs": None if request.logprobs is None else _logprobs(choice, request.logprobs),
     }
+
+
+def _answer(message: Mapping[str, Any]) -> str | None:
+    """What a message says, or how it refuses; None where it does neither."""
+    content = message.get("content")
+    if isinstance(content, list):
+        return "".join(optional_text(part.get("text"), "a part of the content") or "" for part in content)
+    said = optional_text(content, "content")
+    return optional_text(message.get("refusal"), "refusal") if said is None else said
 
 
 def split_reasoning(text: str) -> tuple[str | None, str]:
@@ -122,9 +131,12 @@ def _logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[TokenLogpro
         )
     return tuple(
         TokenLogprob(
-            token=entry["token"],
-            logprob=entry["logprob"],
-            top=tuple((top["token"], top["logprob"]) for top in (entry.get("top_logprobs") or ())[:alternatives]),
+            token=text(entry["token"], "a token"),
+            logprob=logarithm(entry["logprob"]),
+            top=tuple(
+                (text(top["token"], "a token"), logarithm(top["logprob"]))
+                for top in (entry.get("top_logprobs") or ())[:alternatives]
+            ),
         )
         for entry in entries
     )
@@ -162,18 +174,17 @@ def read_loglikelihood(document: Mapping[str, Any], request: Request, index: int
         CapabilityError: the endpoint did not echo the prompt with its log probabilities.
     """
     try:
-        choices = sorted(document["choices"], key=lambda choice: choice["index"])
-        lists = [choice.get("logprobs") or {} for choice in choices]
-        rows = [list(zip(item["token_logprobs"], item["top_logprobs"], strict=True))[:-1] for item in lists if item]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        choices = sorted(document["choices"], key=lambda choice: position(choice["index"]))
+        rows = [_echoed_tokens(choice["logprobs"]) for choice in choices if choice.get("logprobs")]
+    except _MALFORMED as error:
         raise UnusableError(f"the answer is not a completion ({type(error).__name__}: {error})") from None
     if len(rows) != (2 if request.prompt else 1) or not all(rows):
         raise CapabilityError(NO_ECHO)
     start = len(rows[0]) if request.prompt else 0
-    if rows[-1] and rows[-1][0][0] is None:
+    if rows[-1][0] is None:
         start = max(start, 1)
-    weighed = rows[-1][start:]
-    if not weighed or any(logprob is None for logprob, _ in weighed):
+    weighed = [token for token in rows[-1][start:] if token is not None]
+    if not weighed or len(weighed) < len(rows[-1]) - start:
         raise CapabilityError(NO_ECHO)
     return Sample(
         text="",
@@ -182,5 +193,17 @@ def read_loglikelihood(document: Mapping[str, Any], request: Request, index: int
         completion_tokens=0,
         latency_s=latency_s,
         loglikelihood=float(sum(logprob for logprob, _ in weighed)),
-        is_greedy=all(logprob >= max(top.values()) for logprob, top in weighed),
+        is_greedy=all(logprob >= best for logprob, best in weighed),
     )
+
+
+def _echoed_tokens(logprobs: Mapping[str, Any]) -> list[tuple[float, float] | None]:
+    """For each token of the echoed prompt its log probability and that of the most probable token at its place.
+
+    None for a token without them, as the first one is. The generated token at the end is left out.
+    """
+    pairs = list(zip(logprobs["token_logprobs"], logprobs["top_logprobs"], strict=True))[:-1]
+    return [
+        None if logprob is None else (logarithm(logprob), max(logarithm(value) for value in top.values()))
+        for logprob, top in pairs
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -106,6 +107,55 @@ class TestChoices:
         with pytest.raises(UnusableError):
             read(choices)
 
+    @pytest.mark.parametrize(
+        "malformed",
+        [
+            choice(3),  # type: ignore[arg-type]
+            choice({"text": "A"}),  # type: ignore[arg-type]
+            choice([{"text": 3}]),  # type: ignore[arg-type]
+            choice(["A"]),  # type: ignore[arg-type]
+            choice("A", "first"),  # type: ignore[arg-type]
+            choice("A", 0.5),  # type: ignore[arg-type]
+            choice(finish_reason=3),
+            choice(finish_reason=["stop"]),
+            choice(None, message={"refusal": 3}),
+            choice(message={"reasoning": {"text": "hm"}}),
+            choice(message={"tool_calls": "look"}),
+            choice(message={"tool_calls": ["look"]}),
+            choice(message={"tool_calls": [{"function": "look"}]}),
+            choice(message={"tool_calls": [{"function": {"name": 3}}]}),
+            choice(logprobs={"content": [{"token": 3, "logprob": -1.0}]}),
+            choice(logprobs={"content": [{"token": "A", "logprob": "-1"}]}),
+            choice(logprobs={"content": [{"token": "A", "logprob": None}]}),
+            choice(logprobs={"content": [{"token": "A", "logprob": math.nan}]}),
+            choice(logprobs={"content": [{"token": "A", "logprob": -(10**400)}]}),
+            choice(logprobs={"content": [{"token": "A", "logprob": -1, "top_logprobs": [{"token": "B"}]}]}),
+            choice(logprobs={"content": [{"token": "A", "logprob": -1, "top_logprobs": {"B": -2}}]}),
+            choice(logprobs={"content": 3}),
+            choice(logprobs="none"),
+        ],
+    )
+    def test_a_field_of_another_type_is_unusable(self, malformed: dict[str, Any]) -> None:
+        with pytest.raises(UnusableError, match="not a chat completion"):
+            read([malformed], Request(logprobs=1))
+
+    def test_a_tool_call_that_is_too_deep_to_be_stored_is_unusable(self) -> None:
+        deep: Any = "x"
+        for _ in range(900):
+            deep = [deep]
+        calls = [{"function": {"name": "look", "arguments": deep}}]
+        with pytest.raises(UnusableError, match="nested more than"):
+            read([choice(message={"tool_calls": calls})])
+
+    @pytest.mark.parametrize("tokens", [-1, 2**53, 2.5, "7", True, [7], None])
+    def test_a_count_of_tokens_that_is_none_is_left_out(self, tokens: Any) -> None:
+        sample = read([choice()], usage={"prompt_tokens": tokens, "completion_tokens": tokens})[0]
+        assert (sample.prompt_tokens, sample.completion_tokens) == (None, None)
+
+    @pytest.mark.parametrize("usage", ["none", [1], 7])
+    def test_usage_of_another_type_is_left_out(self, usage: Any) -> None:
+        assert read([choice()], usage=usage)[0].prompt_tokens is None
+
     @pytest.mark.parametrize("reason", ["length", "content_filter"])
     def test_an_answer_may_be_empty_when_it_was_cut_or_withheld(self, reason: str) -> None:
         assert read([choice(None, finish_reason=reason)])[0].text == ""
@@ -194,7 +244,18 @@ class TestLoglikelihood:
         with pytest.raises(CapabilityError, match="does not echo"):
             self.weigh(*choices)
 
-    @pytest.mark.parametrize("document", [{}, {"choices": 3}, {"choices": [{}]}])
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {},
+            {"choices": 3},
+            {"choices": [{}]},
+            {"choices": [echoed([None, "x"], [None, -1.0])]},  # type: ignore[list-item]
+            {"choices": [echoed([None, -1.0], [None, "x"])]},  # type: ignore[list-item]
+            {"choices": [echoed([None, -1.0], [None, None])]},
+            {"choices": [{"index": 0, "logprobs": {"token_logprobs": 3, "top_logprobs": 3}}]},
+        ],
+    )
     def test_another_body_is_unusable(self, document: dict[str, Any]) -> None:
         with pytest.raises(UnusableError):
             read_loglikelihood(document, self.REQUEST, 0, 0.1)
