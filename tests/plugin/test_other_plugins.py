@@ -29,7 +29,13 @@ def strict(project: Project, dist: str = "load") -> tuple[str, ...]:
     return ("-n", "2", "--dist", dist)
 
 
-@pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "worksteal", "loadgroup"])
+@pytest.mark.parametrize(
+    "dist",
+    [
+        "load",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("loadscope", "loadfile", "worksteal", "loadgroup")),
+    ],
+)
 def test_two_workers_give_one_report_from_one_engine(project: Project, dist: str) -> None:
     project.write(
         "conftest.py",
