@@ -211,6 +211,8 @@ class Collector:
         plan, kind = self.evaluation.plan, self._kinds.get(metric, Reading(0.0))
         if kind.unit is None and plan.threshold is not None and plan.threshold > 1:
             errors = [*errors, f"threshold {plan.threshold:g} is outside [0, 1], and {metric!r} is a score"]
+        if kind.unit is None and plan.margin >= 1:
+            errors = [*errors, f"margin {plan.margin:g} lets everything pass, and {metric!r} is a score in [0, 1]"]
         return Observed(
             id=self.evaluation.id,
             metric=metric,

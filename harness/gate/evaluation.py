@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -37,13 +37,21 @@ class Plan:
     requirement: str | None
 
 
-def read_plan(keywords: Mapping[str, Any], settings: Settings, *, where: str, measures: bool = False) -> Plan:
+def read_plan(
+    keywords: Mapping[str, Any],
+    settings: Settings,
+    *,
+    where: str,
+    measures: bool = False,
+    options: Collection[str] = (),
+) -> Plan:
     """The plan of a marker.
 
     Args:
         keywords: what the marker was given.
         settings: the project's, with the options laid over.
         where: the test function, for messages.
+        options: settings that the command line gave, which win over the marker's.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
 
     Raises:
@@ -54,7 +62,7 @@ def read_plan(keywords: Mapping[str, Any], settings: Settings, *, where: str, me
             raise MarkerError(f"{where}: {choices('marker keyword', keyword, KEYWORDS)}")
     values: dict[str, Any] = {}
     for name in ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement"):
-        if keywords.get(name) is not None:
+        if keywords.get(name) is not None and name not in options:
             values[name] = _checked(name, keywords[name], where, measures)
     per = keywords.get("per", "suite")
     if per not in PER:
@@ -76,9 +84,14 @@ def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
     try:
         if name == "threshold" and measures:
             return checks.number(value, name, where=where)
+        if name == "margin" and measures:
+            return checks.number(value, name, where=where, low=0)
+        if name == "margin" and isinstance(value, int | float) and value >= 1:
+            raise SettingsError(f"{where}: margin = {value!r} lets everything pass: scores lie in [0, 1].")
         return check_setting(name, value, where=where)
     except SettingsError as error:
-        hint = " A body that returns harness.Measure may have one in its unit." if name == "threshold" else ""
+        bounded = name in ("threshold", "margin")
+        hint = " A body that returns harness.Measure may have one in its unit." if bounded else ""
         raise MarkerError(f"{error}{hint}") from None
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.decisions import worst
 from harness.gate.opening import OpenRun
-from harness.records import Report
+from harness.records import Report, Verdict, VerdictKind
 
 
 def make_report(opened: OpenRun, *, exit_code: int, wall_s: float) -> Report:
@@ -16,7 +18,7 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float) -> Report:
         run_id=run.settings.run_id,
         created=opened.created,
         exit_code=exit_code,
-        verdict=worst(verdict.verdict for verdict in verdicts),
+        verdict=_verdict(verdicts, exit_code),
         confidence_level=run.settings.confidence_level,
         candidate=candidate,
         baseline=baseline,
@@ -24,3 +26,10 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float) -> Report:
         evaluations=verdicts,
         changes=run.changes,
     )
+
+
+def _verdict(verdicts: Sequence[Verdict], exit_code: int) -> VerdictKind:
+    """The worst verdict; a run that failed before it had any is an error."""
+    if not verdicts and exit_code != 0:
+        return VerdictKind.ERROR
+    return worst(verdict.verdict for verdict in verdicts)

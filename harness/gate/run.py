@@ -169,7 +169,15 @@ class Run:
         observed = {name: self._collectors[name].observed() for name in ids}
         flat = [entry for entries in observed.values() for entry in entries]
         share = len(ids) / self.settings.n_evaluations
-        verdicts = decide(flat, self.settings.confidence_level, share)
+        try:
+            verdicts = decide(flat, self.settings.confidence_level, share)
+        except (ArithmeticError, ValueError) as error:
+            if len(ids) > 1:
+                for name in ids:
+                    self._decide([name])
+                return
+            self._collectors[ids[0]].note(f"its scores can't be decided: {error}")
+            verdicts = decide(self._collectors[ids[0]].observed(), self.settings.confidence_level, share)
         for name in ids:
             self._verdicts[name] = tuple(verdict for verdict in verdicts if verdict.id == name)
             self._note_changes(self._collectors[name], observed[name])

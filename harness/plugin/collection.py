@@ -95,6 +95,11 @@ class Collection:
 
         where = item.nodeid
         check_fixtures(item, where=where)
+        if item.get_closest_marker("xfail") is not None:
+            raise MarkerError(
+                f"{where} is marked xfail, which would end a red gate with exit code 0. Skip it, or "
+                "state the threshold and margin that are met today."
+            )
         plan = self._plan(item, where)
         given = getattr(item, "callspec", None)
         parameter = given.params.get("case") if given is not None else None
@@ -123,7 +128,9 @@ class Collection:
         mark = item.get_closest_marker("evaluation")
         if mark.args:
             raise MarkerError(f"{where}: the evaluation marker takes keywords only; write cases={mark.args[0]!r}.")
-        return read_plan(mark.kwargs, self.settings, where=where, measures=may_measure(item.function))
+        given = [name for name in ("samples", "max_samples", "design") if self._config.getoption(name, default=None)]
+        measures = may_measure(item.function)
+        return read_plan(mark.kwargs, self.settings, where=where, measures=measures, options=given)
 
     def _load(self, plan: Plan, item: Any, where: str) -> tuple[Case, ...]:
         """The plan's cases; loaded once for all items that name the same file."""

@@ -31,7 +31,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--baseline", metavar="VERSION", help="the version it is weighed against; `none` for thresholds alone"
     )
-    group.addoption("--samples", metavar="N", help="samples for each case, where the marker says nothing")
+    group.addoption("--samples", metavar="N", help="samples for each case; wins over the marker's")
     group.addoption("--max-samples", metavar="N", help="the most samples of one version that an evaluation may draw")
     group.addoption("--design", metavar="DESIGN", help="fixed: draw every sample, then decide")
     group.addoption("--confidence-level", metavar="LEVEL", help="1 - error rate of red and of green (default: 0.95)")

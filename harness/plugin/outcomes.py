@@ -56,3 +56,8 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
 
 VERDICT = pytest.StashKey[str]()
 """The verdict of an item, once it has one."""
+
+
+def as_usage(errors: Sequence[str]) -> list[str]:
+    """Errors as the lines of one usage error."""
+    return ["steelyard: " + errors[0], *(f"           {error}" for error in errors[1:])]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import call_and_report
 
-from harness.errors import UsageError
+from harness.errors import SettingsError, UsageError
 from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
-from harness.plugin.outcomes import EXIT_INCONCLUSIVE, VERDICT, SteelyardWarning, classify, conclude
-from harness.plugin.summary import finish, report_folder, show
+from harness.plugin.outcomes import EXIT_INCONCLUSIVE, VERDICT, SteelyardWarning, as_usage, classify, conclude
+from harness.plugin.summary import discard_report, finish, report_folder, show
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,13 +71,15 @@ class GateSession:
         }
         if self.is_worker:
             return
+        if (self.collection.errors or self.collection.evaluations) and not self.config.option.collectonly:
+            discard_report(self.collection)
         if self.collection.errors:
-            raise pytest.UsageError(*_as_usage(self.collection.errors))
+            raise pytest.UsageError(*as_usage(self.collection.errors))
         if self.collection.evaluations and not self.config.option.collectonly and not session.testsfailed:
             try:
                 self._open(session)
             except UsageError as error:
-                raise pytest.UsageError(*_as_usage([str(error)])) from None
+                raise pytest.UsageError(*as_usage([str(error)])) from None
 
     def _open(self, session: pytest.Session) -> None:
         """Open the run. Everything heavy is imported here and below."""
@@ -89,6 +91,8 @@ class GateSession:
         if not self.is_worker:
             prepare_folder(report_folder(settings))
         option = self.config.getoption
+        if option("offline") and option("fresh"):
+            raise SettingsError("--fresh draws anew and --offline draws nothing: choose one of them.")
         options = RunOptions(option("offline"), option("fresh"), len(self.collection.evaluations))
         self._opened = open_run(settings, options)
         self._driver = Driver(self.config, self._opened.run)
@@ -96,10 +100,8 @@ class GateSession:
         if lacking is None:
             session._setupstate = self._tree = live.SetupTree()
         else:
-            self._warn(f"this pytest has no {lacking}: evaluations run one after the other")
-
-    def _warn(self, text: str) -> None:
-        self.config.issue_config_time_warning(SteelyardWarning(f"steelyard: {text}"), stacklevel=2)
+            warning = SteelyardWarning(f"steelyard: this pytest has no {lacking}: evaluations run one after the other")
+            self.config.issue_config_time_warning(warning, stacklevel=2)
 
     # -- running ----------------------------------------------------------------------------------------------------
 
@@ -251,9 +253,10 @@ class GateSession:
         """Called once at the end, also when interrupted: closes everything, sets the exit code, writes the report."""
         if self._tree is not None:
             self._tree.release_all()
-        session.exitstatus = self._exit_code(session, int(exitstatus))
         if self._opened is not None and self._driver is not None:
             self._driver.call_soon(self._opened.run.interrupt)
+        session.exitstatus = self._exit_code(session, int(exitstatus))
+        if self._opened is not None and self._driver is not None:
             self.report = finish(self._opened, self._driver, int(session.exitstatus))
             if not self.is_worker:
                 self.write(session)
@@ -275,9 +278,15 @@ class GateSession:
 
     def _exit_code(self, session: pytest.Session, exitstatus: int) -> int:
         """pytest's own 2 to 5 win; 8 when nothing failed but what is inconclusive."""
+        if exitstatus == 0 and self._is_red():
+            return int(pytest.ExitCode.INTERRUPTED)
         if exitstatus == pytest.ExitCode.TESTS_FAILED and session.testsfailed == self._n_inconclusive:
             return EXIT_INCONCLUSIVE
         return exitstatus
+
+    def _is_red(self) -> bool:
+        """Whether a verdict is red though pytest counts no failure: the session ended in the middle."""
+        return self._opened is not None and any(each.verdict.is_red for each in self._opened.run.all_verdicts)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Called at the end of the terminal's output: the table of verdicts."""
@@ -288,7 +297,3 @@ class GateSession:
 
 
 _FAILURE = pytest.StashKey[Exception]()
-
-
-def _as_usage(errors: Sequence[str]) -> list[str]:
-    return ["steelyard: " + errors[0], *(f"           {error}" for error in errors[1:])]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
 
     from harness.config import Settings
     from harness.gate import OpenRun
+    from harness.plugin.collection import Collection
     from harness.plugin.driver import Driver
     from harness.records import Report
 
@@ -18,6 +22,12 @@ if TYPE_CHECKING:
 def report_folder(settings: Settings) -> Path:
     """Where report.json goes: the option or setting relative to the project, else reports/latest."""
     return settings.root / (settings.report_dir or "reports/latest")
+
+
+def discard_report(collection: Collection) -> None:
+    """Remove the last run's report.json, which says nothing about this one."""
+    with suppress(UsageError, OSError):
+        (report_folder(collection.settings) / "report.json").unlink()
 
 
 def finish(opened: OpenRun, driver: Driver, exit_code: int) -> Report:

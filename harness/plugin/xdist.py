@@ -60,6 +60,12 @@ class XdistHooks:
             ids = [item.nodeid for item in session.items if is_evaluation(item)]
             (Path(worker[_FOLDER]) / f"{worker['workerid']}.json").write_text(json.dumps(ids))
 
+    def _n_expected(self) -> int:
+        """How many evaluations the workers have collected."""
+        if self._folder is None or self._session.config.option.collectonly:
+            return 0
+        return max((len(json.loads(file.read_text())) for file in self._folder.glob("*.json")), default=0)
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Called on the controller when a worker is done: takes its report."""
@@ -81,6 +87,8 @@ class XdistHooks:
 
                 session.config.workeroutput["steelyard_report"] = json.dumps(to_json(self._session.report))  # type: ignore[attr-defined]
             return
+        if self._n_expected() and self._session.report is None and session.exitstatus == 0:
+            self._errors.append("no worker gave a report: the one that ran the evaluations ended too early")
         if self._errors:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         self._session.write(session)

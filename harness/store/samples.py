@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, exists, select
 
 from harness.errors import StoreError
 from harness.records import Draw, Request, Sample
@@ -96,8 +96,10 @@ def generation(database: Database, fingerprint: str, *, fresh: bool, max_age_s: 
     now = time.time() if now is None else now
     with database.read() as connection:
         last = _last_generation(connection, fingerprint)
-    if _goes_on(last, now, fresh=fresh, max_age_s=max_age_s):
-        return int(last.generation)
+        drawn = _last_generation(connection, fingerprint, with_samples=True)
+    for known in (drawn, last):  # a fresh start that came to nothing hides no samples
+        if _goes_on(known, now, fresh=fresh, max_age_s=max_age_s):
+            return int(known.generation)
     if database.readonly:
         if fresh:
             raise StoreError(f"The store {database.url} is open for reading only: no new generation can begin.")
@@ -114,8 +116,11 @@ def generation(database: Database, fingerprint: str, *, fresh: bool, max_age_s: 
         return number
 
 
-def _last_generation(connection: Connection, fingerprint: str) -> Any:
+def _last_generation(connection: Connection, fingerprint: str, *, with_samples: bool = False) -> Any:
     query = select(generations).where(generations.c.fingerprint == fingerprint)
+    if with_samples:
+        drawn = requests.c.fingerprint == fingerprint, requests.c.generation == generations.c.generation
+        query = query.where(exists().where(*drawn))
     return connection.execute(query.order_by(generations.c.generation.desc()).limit(1)).one_or_none()
 
 

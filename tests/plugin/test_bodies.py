@@ -280,3 +280,51 @@ def test_truncated_answers_are_counted(project: Project) -> None:
     project.run()
     assert project.evaluation()["n_truncated"] == 6
     assert project.score() == 1.0
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_an_engine_error_that_the_body_catches_is_an_error_all_the_same(project: Project, kind: str) -> None:
+    wait = "await " if kind == "async def" else ""
+    project.module(f"""
+        @pytest.mark.evaluation(cases=[{{"id": f"c{{i}}"}} for i in range(30)], threshold=0.9)
+        {kind} test_it(model, case):
+            try:
+                {wait}model.ask("q")
+            except Exception:
+                return 1.0
+    """)
+    result = project.run("--offline")
+    assert result.ret == 1
+    assert project.evaluation()["verdict"] == "error"
+
+
+def test_a_forgotten_await_is_an_error(project: Project) -> None:
+    project.module("""
+        @pytest.mark.filterwarnings("ignore")
+        @pytest.mark.evaluation(cases=[{"id": "a"}], threshold=0.5)
+        async def test_it(model, case):
+            assert model.ask("q")
+    """)
+    assert project.run("-W", "ignore").ret == 1
+    assert "did not wait for the answer" in project.evaluation()["errors"][0]
+
+
+def test_one_body_that_cancels_itself_is_an_error_of_its_evaluation_alone(project: Project) -> None:
+    project.module("""
+        import asyncio
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        async def test_cancelled(model, case):
+            raise asyncio.CancelledError
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_reason(model, case):
+            return harness.Score(1.0, reason={"why": 1})
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_good(model, case):
+            return 1.0
+    """)
+    result = project.run()
+    assert result.ret == 1
+    assert project.verdicts() == {"test_cancelled": "error", "test_reason": "error", "test_good": "passed"}

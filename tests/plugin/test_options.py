@@ -79,7 +79,7 @@ def test_baseline_of_the_settings_is_left_out_by_none(pair: Project) -> None:
     assert pair.evaluation()["baseline"] is None
 
 
-def test_samples_option_wins_over_the_settings_and_the_marker_over_both(project: Project) -> None:
+def test_samples_option_wins_over_the_marker_and_the_marker_over_the_settings(project: Project) -> None:
     project.module("""
         @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_open(model, case): ...
@@ -91,7 +91,7 @@ def test_samples_option_wins_over_the_settings_and_the_marker_over_both(project:
     project.run()
     assert [entry["n_samples"] for entry in project.report()["evaluations"]] == [3, 7]
     project.run("--samples", "4")
-    assert [entry["n_samples"] for entry in project.report()["evaluations"]] == [4, 7]
+    assert [entry["n_samples"] for entry in project.report()["evaluations"]] == [4, 4]
 
 
 def test_max_samples_option_bounds_what_an_evaluation_draws(pair: Project) -> None:
