@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from harness.errors import EngineError, SettingsError, UnreachableError
+from harness.models.endpoint_redaction import Redactor
 from harness.models.retry import Pace, RetryPolicy, is_retried, retry_after_s
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class UnusableError(Exception):
 class Endpoint:
     """Posts JSON to one base address.
 
-    The API key goes into the header of each request and nowhere else: it is taken out of whatever the server says, and
-    redirects, which could carry it to another host, are not followed.
+    The API key goes into the header of each request and nowhere else: it is taken out of whatever the server says (by
+    `redactor`, out of answers too), and redirects, which could carry it to another host, are not followed.
 
     Args:
         name: begins every message.
@@ -79,6 +80,7 @@ class Endpoint:
         self._end = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
         self._api_key = api_key
+        self.redactor = Redactor(api_key)
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
             raise SettingsError(
                 f"{name}: the API key in {self._key_variable} holds a character that no HTTP header can carry; "
@@ -201,9 +203,9 @@ class Endpoint:
         except RecursionError:
             raise UnusableError("the answer is nested too deep to be read") from None
         except ValueError:
-            raise UnusableError(f"the answer is not JSON: {self._redacted(content[:80])}") from None
+            raise UnusableError(f"the answer is not JSON: {self._redacted(content)[:80]}") from None
         if not isinstance(document, dict):
-            raise UnusableError(f"the answer is not a JSON object: {self._redacted(content[:80])}")
+            raise UnusableError(f"the answer is not a JSON object: {self._redacted(content)[:80]}")
         error = document.get("error")
         if error and not document.get("choices"):
             code = error.get("code") if isinstance(error, dict) else None
@@ -212,7 +214,7 @@ class Endpoint:
 
     def _refusal(self, status: int, content: bytes, headers: Mapping[str, str]) -> Exception:
         """The error for an answer with this HTTP status."""
-        said = self._redacted(_server_message(content))
+        said = self._redacted(self._server_message(content))
         if is_retried(status):
             wait_s = retry_after_s(headers.get("Retry-After"), time.time())
             return UnusableError(f"HTTP {status}: {said}", status=status, retry_after_s=wait_s)
@@ -253,26 +255,27 @@ class Endpoint:
     def _redacted(self, said: object) -> str:
         """One printable line of what a server or library said, without the key."""
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        if self._api_key:
-            text = text.replace(self._api_key, "***")
+        text = self.redactor.text(text)
         text = "".join(character if character.isprintable() else " " for character in text)
         return " ".join(text.split())[:_LONGEST_MESSAGE]
+
+    def _server_message(self, content: bytes) -> str:
+        """What a server says went wrong, in whichever of the usual places it says so."""
+        text = content.decode("utf-8", "replace")
+        try:
+            document = self.redactor.leaves(json.loads(text))
+            for name in ("error", "message", "detail"):
+                if isinstance(document, dict) and document.get(name):
+                    document = document[name]
+            return document if isinstance(document, str) else json.dumps(document)
+        except (ValueError, RecursionError):
+            return text
 
 
 def _without_secrets(url: str) -> str:
     """The address without user, password and query."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-
-
-def _server_message(content: bytes) -> str:
-    """What a server says went wrong, in whichever of the usual places it says so."""
-    text = content.decode("utf-8", "replace")
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    for name in ("error", "message", "detail"):
-        if isinstance(document, dict) and document.get(name):
-            document = document[name]
-    return document if isinstance(document, str) else json.dumps(document)
+        parts = urlsplit(url)
+    except ValueError:
+        return "something that is no address"
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -87,7 +87,8 @@ class OpenAIEngine:
         try:
             if request.kind == "loglikelihood":
                 return [await self._weigh(request, index) for index in indices[:1]]
-            return await self._draw(request, indices[: self.choices_per_request(request)])
+            drawn = await self._draw(request, indices[: self.choices_per_request(request)])
+            return [self._endpoint.redactor.sample(sample) for sample in drawn]
         except CapabilityError as error:
             raise CapabilityError(f"{self.name}: {error}") from None
         finally:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import logging
 import math
 import socket
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -432,6 +437,104 @@ class TestKey:
         with pytest.raises(EngineError) as failed:
             sample(engine(server), ask("\x1b[2J"))
         assert str(failed.value).isprintable()
+
+
+class Raw:
+    """A server that answers every request with the same status and body."""
+
+    def __init__(self, status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        raw = self
+        self.requests = 0
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                raw.requests += 1
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+
+    def __enter__(self) -> Raw:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def sample(self, request: Request) -> list[Sample]:
+        """What an engine with KEY draws from this server."""
+        options = {"base_url": f"http://127.0.0.1:{self._server.server_port}/v1", "model": "m"}
+        policy = RetryPolicy(within_s=0, least_attempts=3, first_delay_s=0.001, longest_delay_s=0.001)
+        return sample(OpenAIEngine("openai (v)", options, api_key=KEY, policy=policy), request)
+
+
+def chat_body(message: Mapping[str, Any], **fields: Any) -> bytes:
+    return json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop", **fields}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "nested too deep"),
+        (b"\xff\xfe{}", "not JSON"),
+        (b"9" * 10_000, "not JSON"),
+        (b"[]", "not a JSON object"),
+        (chat_body({"content": 3}), "content is int, not a text"),
+        (chat_body({"content": "A"}, finish_reason=[1]), "finish_reason is list, not a text"),
+    ],
+    ids=["deep list", "deep object", "no UTF-8", "huge number", "no object", "content", "finish reason"],
+)
+def test_a_malformed_answer_is_tried_again_and_then_an_error(body: bytes, said: str) -> None:
+    with Raw(200, body) as server, pytest.raises(EngineError, match=rf"after 3 attempts .*{said}"):
+        server.sample(ask())
+    assert server.requests == 3
+
+
+HALF = KEY[:12]
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"." * 70 + KEY.encode(),
+        json.dumps({"sent": {"authorization": f"Bearer {KEY}"}}).encode(),
+        json.dumps({"error": {"headers": ["x" * 480, KEY]}}).encode(),
+        json.dumps({"detail": KEY.replace("-", "&#45;")}).encode(),
+        base64.b64encode(f"Bearer {KEY}".encode()),
+        b"[" * 100_000 + KEY.encode(),
+    ],
+    ids=["cut", "no message", "long", "html", "base64", "deep"],
+)
+def test_no_part_of_the_key_is_in_an_error(status: int, body: bytes) -> None:
+    with Raw(status, body) as server, pytest.raises(EngineError) as failed:
+        server.sample(ask())
+    said = str(failed.value).replace("&#45;", "-")
+    assert HALF not in said
+    assert base64.b64encode(f"Bearer {KEY}".encode()).decode()[12:28] not in said
+
+
+def test_a_redirect_to_what_is_no_address_is_an_error() -> None:
+    with Raw(302, b"", {"Location": "http://[x"}) as server, pytest.raises(EngineError, match="no address"):
+        server.sample(ask())
+
+
+def test_an_answer_that_repeats_the_key_is_stored_without_it() -> None:
+    message = {"content": f"It is {KEY}.", "reasoning": KEY}
+    with Raw(200, chat_body(message)) as server:
+        (answer,) = server.sample(ask())
+    assert (answer.text, answer.reasoning) == ("It is ***.", "***")
 
 
 @pytest.fixture
