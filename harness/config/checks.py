@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.errors import SettingsError, choices
 
@@ -24,11 +25,18 @@ def number(
     value: Any, name: str, *, where: str, low: float = -math.inf, high: float = math.inf, below: bool = False
 ) -> float:
     """A finite number in [low, high] (in [low, high) with `below`)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise SettingsError(f"{where}: {name} = {value!r} is not a number.")
     if not low <= value <= high or (below and value == high):
         raise SettingsError(f"{where}: {name} = {value!r} is outside {_range(low, high, below)}.")
     return float(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def _range(low: float, high: float, below: bool) -> str:
@@ -37,12 +45,14 @@ def _range(low: float, high: float, below: bool) -> str:
     return f"[{low:g}, {high:g}{')' if below else ']'}"
 
 
-def integer(value: Any, name: str, *, where: str, low: int = 1) -> int:
-    """A whole number of at least `low`."""
+def integer(value: Any, name: str, *, where: str, low: int = 1, high: int | None = None) -> int:
+    """A whole number of at least `low` and, where there is one, at most `high`."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise SettingsError(f"{where}: {name} = {value!r} is not a whole number.")
     if value < low:
         raise SettingsError(f"{where}: {name} = {value!r} is below {low}.")
+    if high is not None and value > high:
+        raise SettingsError(f"{where}: {name} = {value!r} is above {high}, the largest possible.")
     return value
 
 
@@ -51,6 +61,50 @@ def text(value: Any, name: str, *, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise SettingsError(f"{where}: {name} = {value!r} is not a text; write it in quotes.")
     return value
+
+
+def path(value: Any, name: str, *, where: str) -> str:
+    """A text that may be the path of a file or folder."""
+    if "\0" in text(value, name, where=where):
+        raise SettingsError(f"{where}: {name} = {value!r} holds a NUL character, which no path has; remove it.")
+    return str(value)
+
+
+def variable(value: Any, name: str, *, where: str) -> str:
+    """The name of an environment variable. What is none is not shown: it may be the secret itself."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text(value, name, where=where)):
+        raise SettingsError(
+            f"{where}: {name} is not the name of an environment variable; put the key into a variable, such as "
+            f'OPENAI_API_KEY, and write {name} = "OPENAI_API_KEY".'
+        )
+    return str(value)
+
+
+def stops(value: Any, name: str, *, where: str) -> Any:
+    """A text that ends an answer, or a list of them; whitespace is one."""
+    texts = value if isinstance(value, list | tuple) else [value]
+    if not texts or not all(isinstance(item, str) and item for item in texts):
+        raise SettingsError(f'{where}: {name} = {value!r} is neither a text nor a list of texts; write ["\\n\\n"].')
+    return value
+
+
+def web_address(value: Any, name: str, *, where: str) -> str:
+    """An http:// or https:// address with a host; a user's password in it is not shown."""
+    url = text(value, name, where=where)
+    shown = repr(re.sub(r"//[^/?#]*@", "//***@", url))
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise SettingsError(f"{where}: {name} = {shown} holds a space or a control character; remove it.")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise SettingsError(f"{where}: {name} = {shown} is not an address: {error}.") from None
+    if parts.scheme not in ("http", "https"):
+        raise SettingsError(f"{where}: {name} = {shown} is not an http:// or https:// address.")
+    if not host or port == 0:
+        lacks = "names no host" if not host else "has port 0, which nothing listens on"
+        raise SettingsError(f"{where}: {name} = {shown} {lacks}; write one like http://127.0.0.1:8000/v1.")
+    return url
 
 
 def one_of(value: Any, name: str, known: Iterable[str], *, where: str) -> str:
@@ -68,6 +122,7 @@ def duration_s(value: Any, name: str, *, where: str) -> float:
     604800.0
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", value.strip()) if isinstance(value, str) else None
-    if not match or float(match[1]) <= 0:
+    seconds = float(match[1]) * _UNITS_S[match[2]] if match else 0.0
+    if not 0 < seconds < math.inf:
         raise SettingsError(f'{where}: {name} = {value!r} is not a duration; write "90s", "30m", "12h", "7d" or "2w".')
-    return float(match[1]) * _UNITS_S[match[2]]
+    return seconds

@@ -14,6 +14,8 @@ from harness.errors import SettingsError, choices
 
 DESIGNS = ("fixed",)
 INCONCLUSIVE = ("fail", "warn")
+_MOST = {"samples": 1_000_000, "max_samples": 1_000_000_000, "concurrency": 10_000}
+_HIGHEST_CONFIDENCE = 0.9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Settings:
         samples: samples for each case.
         max_samples: samples of one version that one evaluation may draw at most; None for no bound.
         margin: the largest drop that still counts as no worse.
-        confidence_level: in (0.5, 1).
+        confidence_level: in [0.5, 0.9999].
         concurrency: requests in flight.
         store: SQLAlchemy URL or a path; None for `.steelyard/store.db` under root.
         report_dir: None for `reports/latest` under root.
@@ -73,7 +75,7 @@ def find_settings(start: Path) -> Path | None:
         if own.is_file():
             return own
         project = folder / "pyproject.toml"
-        if project.is_file() and "steelyard" in _read_toml(project).get("tool", {}):
+        if project.is_file() and "steelyard" in _tools(_read_toml(project)):
             return project
     return None
 
@@ -88,17 +90,26 @@ def load_settings(start: Path) -> Settings:
     if source is None:
         return Settings(root=start)
     document = _read_toml(source)
-    table = document if source.name == "steelyard.toml" else document["tool"]["steelyard"]
-    if source.name == "steelyard.toml" and set(document) == {"tool"}:
-        table = document["tool"].get("steelyard", {})
-    return _settings(table, source)
+    if source.name == "steelyard.toml" and set(document) != {"tool"}:
+        return _settings(document, source)
+    return _settings(_tools(document).get("steelyard", {}), source)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
+    except RecursionError:
+        raise SettingsError(f"{path} is not valid TOML: it is nested too deep.") from None
+    except ValueError as error:
         raise SettingsError(f"{path} is not valid TOML: {error}.") from None
+
+
+def _tools(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The table `tool` of a document; empty where it is something else, which is for others to complain about."""
+    tools = document.get("tool", {})
+    return tools if isinstance(tools, Mapping) else {}
 
 
 def _settings(table: Any, source: Path) -> Settings:
@@ -123,16 +134,20 @@ def _settings(table: Any, source: Path) -> Settings:
 
 def check_setting(name: str, value: Any, *, where: str) -> Any:
     """One setting's value, checked; used for files, options and the marker alike."""
-    if name in ("samples", "max_samples", "concurrency"):
-        return checks.integer(value, name, where=where)
+    if name in _MOST:
+        return checks.integer(value, name, where=where, high=_MOST[name])
     if name == "margin":
-        return checks.number(value, name, where=where, low=0)
+        if checks.number(value, name, where=where, low=0) >= 1:
+            raise SettingsError(f"{where}: margin = {value!r} lets everything pass: scores lie in [0, 1].")
+        return float(value)
     if name == "threshold":
         return checks.number(value, name, where=where, low=0, high=1)
     if name == "confidence_level":
-        return checks.number(value, name, where=where, low=0.5, high=1, below=True)
+        return checks.number(value, name, where=where, low=0.5, high=_HIGHEST_CONFIDENCE)
     if name == "design":
         return checks.one_of(value, name, DESIGNS, where=where)
     if name == "inconclusive":
         return checks.one_of(value, name, INCONCLUSIVE, where=where)
+    if name in ("store", "report_dir"):
+        return checks.path(value, name, where=where)
     return checks.text(value, name, where=where)

@@ -20,6 +20,13 @@ _OF_ENGINE = {
     "openai": _ENDPOINT,
     "scripted": ("answers", "default", "seed", "latency_s"),
 }
+_KINDS = {
+    "weights": checks.path,
+    "tokenizer": checks.path,
+    "dtype": checks.text,
+    "model": checks.text,
+    "api_key_env": checks.variable,
+}
 _SAMPLING = (
     "temperature",
     "top_p",
@@ -78,7 +85,7 @@ def _with_base(name: str, tables: Mapping[str, Mapping[str, Any]], where: str) -
     """The version's own table laid over its base's; `sampling` and `engine_args` are laid over key by key."""
     chain = [name]
     while "base" in tables[chain[-1]]:
-        base = tables[chain[-1]]["base"]
+        base = checks.text(tables[chain[-1]]["base"], "base", where=f"{where}, version {chain[-1]!r}")
         if base in chain:
             raise SettingsError(f"{where}: version {name!r} is based on itself: {' -> '.join([*chain, base])}.")
         if base not in tables:
@@ -106,35 +113,49 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
     return VersionSettings(
         name=name,
         engine=engine,
-        system=None if "system" not in table else checks.text(table["system"], "system", where=here),
+        system=_optional_text(table, "system", here),
         template=template,
         sampling=check_sampling(table.get("sampling", {}), where=here),
-        description=table.get("description"),
-        revision=None if "revision" not in table else checks.text(table["revision"], "revision", where=here),
+        description=_optional_text(table, "description", here),
+        revision=_optional_text(table, "revision", here),
         max_age_s=None if "max_age" not in table else checks.duration_s(table["max_age"], "max_age", where=here),
         engine_options=_engine_options(engine, {k: v for k, v in table.items() if k not in _COMMON}, here),
         base=base,
     )
 
 
+def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | None:
+    return None if name not in table else checks.text(table[name], name, where=where)
+
+
 def _engine_options(engine: str, options: dict[str, Any], where: str) -> dict[str, Any]:
     if engine == "openai" or (engine == "vllm" and "base_url" in options):
-        url = checks.text(options.get("base_url", ""), "base_url", where=where)
-        if not url.startswith(("http://", "https://")):
-            raise SettingsError(f"{where}: base_url = {url!r} is not an http:// or https:// address.")
+        checks.web_address(options.get("base_url", ""), "base_url", where=where)
         checks.text(options.get("model", ""), "model", where=where)
     elif engine in ("vllm", "transformers"):
-        checks.text(options.get("weights", ""), "weights", where=where)
+        checks.path(options.get("weights", ""), "weights", where=where)
+    for name, check in _KINDS.items():
+        if name in options:
+            check(options[name], name, where=where)
     for name in ("requests_per_minute", "timeout_s"):
         if name in options:
             checks.number(options[name], name, where=where, low=0.001)
     for name in ("max_model_len", "batch_size", "drop_layers"):
         if name in options:
             checks.integer(options[name], name, where=where)
-    for name in ("latency_s",):
-        if name in options:
-            checks.number(options[name], name, where=where, low=0)
+    if "latency_s" in options:
+        checks.number(options["latency_s"], "latency_s", where=where, low=0)
+    _check_tables(options, where)
     return options
+
+
+def _check_tables(options: Mapping[str, Any], where: str) -> None:
+    for name, kinds in (("answers", (str, Mapping)), ("engine_args", (Mapping,))):
+        if name in options and not isinstance(options[name], kinds):
+            wanted = "a table" if str not in kinds else "a table or the path of a file"
+            raise SettingsError(f"{where}: {name} = {options[name]!r} is not {wanted}.")
+    if isinstance(options.get("answers"), str):
+        checks.path(options["answers"], "answers", where=where)
 
 
 def check_sampling(table: Any, *, where: str) -> dict[str, Any]:
@@ -156,6 +177,8 @@ def check_sampling(table: Any, *, where: str) -> dict[str, Any]:
             checks.number(value, name, where=where, low=0, high=1)
         elif name == "temperature":
             checks.number(value, name, where=where, low=0)
-        elif name != "stop":
+        elif name == "stop":
+            checks.stops(value, name, where=where)
+        else:
             checks.number(value, name, where=where)
     return dict(table)

@@ -292,7 +292,7 @@ def test_store_of_the_settings_gives_way_to_the_option(project: Project) -> None
         (("--samples", "many"), "--samples: samples = 'many' is not a whole number"),
         (("--max-samples", "0"), "--max-samples: max_samples = 0 is below 1"),
         (("--concurrency", "0"), "--concurrency: concurrency = 0 is below 1"),
-        (("--confidence-level", "1"), "outside [0.5, 1)"),
+        (("--confidence-level", "1"), "outside [0.5, 0.9999]"),
         (("--confidence-level", "95%"), "confidence_level = '95%' is not a number"),
         (("--inconclusive", "pass"), "No inconclusive named 'pass'"),
     ],

@@ -1,0 +1,165 @@
+"""Settings files are read, and whatever is wrong in one is refused with what to write instead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config.settings import Settings, load_settings
+from harness.errors import SettingsError
+
+SCRIPTED = {"engine": "scripted", "default": "A"}
+SERVED = {"engine": "openai", "base_url": "http://127.0.0.1:8000/v1", "model": "m"}
+WEIGHTS = {"engine": "transformers", "weights": "folder"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def load(folder: Path, text: str) -> Settings:
+    (folder / "steelyard.toml").write_text(text, encoding="utf-8")
+    return load_settings(folder)
+
+
+def toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name)} = {toml(child)}" for name, child in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value)
+
+
+def load_version(folder: Path, table: dict[str, Any]) -> Settings:
+    return load(folder, f"models = {{ v = {toml(table)} }}")
+
+
+class TestFile:
+    def test_a_byte_order_mark_is_skipped(self, folder: Path) -> None:
+        (folder / "steelyard.toml").write_bytes(b"\xef\xbb\xbfsamples = 3\n")
+        assert load_settings(folder).samples == 3
+
+    @pytest.mark.parametrize("text", ["samples = ", "samples = " + "9" * 5000, "a = " + "[" * 5000 + "]" * 5000])
+    def test_what_is_no_toml_is_refused(self, folder: Path, text: str) -> None:
+        with pytest.raises(SettingsError, match=r"steelyard\.toml is not valid TOML"):
+            load(folder, text)
+
+    def test_bytes_that_are_no_text_are_refused(self, folder: Path) -> None:
+        (folder / "steelyard.toml").write_bytes(b"\xff\xfe")
+        with pytest.raises(SettingsError, match="is not valid TOML"):
+            load_settings(folder)
+
+    def test_tools_that_are_no_table_hold_no_settings(self, folder: Path) -> None:
+        (folder / "pyproject.toml").write_text("tool = 3", encoding="utf-8")
+        assert load_settings(folder).source is None
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ("samples = 0", "is below 1"),
+            ("samples = 1000001", "is above 1000000, the largest possible"),
+            ("max_samples = 1000000001", "is above 1000000000"),
+            ("concurrency = 10001", "is above 10000"),
+            ("samples = true", "is not a whole number"),
+            ("margin = 1", "lets everything pass"),
+            ("margin = 1.5", "lets everything pass"),
+            ("margin = -0.1", "outside the range"),
+            ("margin = nan", "is not a number"),
+            ("margin = " + "9" * 400, "is not a number"),
+            ("confidence_level = 0.99999", r"outside \[0.5, 0.9999\]"),
+            ("confidence_level = 1", r"outside \[0.5, 0.9999\]"),
+            ("store = 'a\\u0000b'".replace("'", '"'), "NUL"),
+            ('report_dir = "a\\u0000b"', "NUL"),
+            ("store = 3", "is not a text"),
+        ],
+    )
+    def test_a_value_out_of_range_is_refused_with_its_name(self, folder: Path, line: str, said: str) -> None:
+        with pytest.raises(SettingsError, match=rf"steelyard\.toml: {line.split()[0]} = .*{said}"):
+            load(folder, line)
+
+    def test_the_bounds_themselves_are_possible(self, folder: Path) -> None:
+        settings = load(folder, "samples = 1000000\nconcurrency = 10000\nconfidence_level = 0.9999\nmargin = 0.999")
+        assert (settings.samples, settings.concurrency) == (1_000_000, 10_000)
+        assert (settings.confidence_level, settings.margin) == (0.9999, 0.999)
+
+
+class TestVersions:
+    @pytest.mark.parametrize("table", [SCRIPTED, SERVED, WEIGHTS])
+    def test_an_engine_with_its_own_settings_is_understood(self, folder: Path, table: dict[str, Any]) -> None:
+        assert load_version(folder, table).version("v").engine == table["engine"]
+
+    @pytest.mark.parametrize(
+        ("table", "name"),
+        [
+            ({**SCRIPTED, "base": ["x"]}, "base"),
+            ({**SCRIPTED, "base": 3}, "base"),
+            ({**SCRIPTED, "description": 3}, "description"),
+            ({**SCRIPTED, "revision": 3}, "revision"),
+            ({**SCRIPTED, "answers": 3}, "answers"),
+            ({**SCRIPTED, "answers": "a\0b"}, "answers"),
+            ({**SERVED, "api_key_env": 3}, "api_key_env"),
+            ({**SERVED, "model": 3}, "model"),
+            ({**WEIGHTS, "weights": 3}, "weights"),
+            ({**WEIGHTS, "weights": "a\0b"}, "weights"),
+            ({**WEIGHTS, "tokenizer": ["x"]}, "tokenizer"),
+            ({**WEIGHTS, "dtype": 16}, "dtype"),
+            ({**WEIGHTS, "engine": "vllm", "engine_args": 3}, "engine_args"),
+            ({**SCRIPTED, "max_age": "9" * 400 + "d"}, "max_age"),
+            ({**SCRIPTED, "sampling": {"stop": []}}, "stop"),
+            ({**SCRIPTED, "sampling": {"stop": ""}}, "stop"),
+            ({**SCRIPTED, "sampling": {"stop": ["a", ""]}}, "stop"),
+            ({**SCRIPTED, "sampling": {"stop": 3}}, "stop"),
+            ({**SCRIPTED, "sampling": {"stop": ["a", 3]}}, "stop"),
+        ],
+    )
+    def test_a_value_of_another_kind_is_refused_with_its_name(
+        self, folder: Path, table: dict[str, Any], name: str
+    ) -> None:
+        with pytest.raises(SettingsError, match=rf"version 'v'.*: {name} = "):
+            load_version(folder, table)
+
+    @pytest.mark.parametrize("stop", ["\n", " ", ["\n\n", "END"]])
+    def test_whitespace_may_end_an_answer(self, folder: Path, stop: Any) -> None:
+        assert load_version(folder, {**SCRIPTED, "sampling": {"stop": stop}}).version("v").sampling["stop"] == stop
+
+    @pytest.mark.parametrize(
+        ("url", "said"),
+        [
+            ("127.0.0.1:8000", "is not an"),
+            ("ftp://host/v1", "is not an http:// or https:// address"),
+            ("http://", "names no host"),
+            ("http:///v1", "names no host"),
+            ("http://:8000/v1", "names no host"),
+            ("http://host:99999/v1", "is not an address"),
+            ("http://host:port/v1", "is not an address"),
+            ("http://host:0/v1", "port 0"),
+            ("http://[::1/v1", "is not an address"),
+            ("http://ho st/v1", "holds a space or a control character"),
+            ("http://host/v1\n", "holds a space or a control character"),
+            ("http://host/\0v1", "holds a space or a control character"),
+        ],
+    )
+    def test_an_address_that_is_none_is_refused(self, folder: Path, url: str, said: str) -> None:
+        with pytest.raises(SettingsError, match=rf"base_url = .*{said}"):
+            load_version(folder, {**SERVED, "base_url": url})
+
+    @pytest.mark.parametrize("url", ["https://api.example.com/v1", "http://[::1]:8000/v1", "http://me:pw@host/v1"])
+    def test_an_address_with_a_host_is_understood(self, folder: Path, url: str) -> None:
+        version = load_version(folder, {**SERVED, "base_url": url}).version("v")
+        assert version.engine_options["base_url"] == url
+
+    def test_a_password_in_a_wrong_address_is_not_shown(self, folder: Path) -> None:
+        with pytest.raises(SettingsError) as refused:
+            load_version(folder, {**SERVED, "base_url": "http://me:secret@host:port/v1"})
+        assert "secret" not in str(refused.value)
+
+    def test_a_key_in_the_place_of_its_variable_is_refused_without_being_shown(self, folder: Path) -> None:
+        with pytest.raises(SettingsError, match="api_key_env is not the name of an environment variable") as refused:
+            load_version(folder, {**SERVED, "api_key_env": "sk-secret-0123"})
+        assert "sk-secret" not in str(refused.value)
