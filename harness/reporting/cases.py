@@ -28,11 +28,11 @@ def shown_changes(report: Report) -> list[Change]:
 
 def change_lines(report: Report, changes: Sequence[Change], width: int, encoding: str) -> list[str]:
     """The cases with their scores before and after and both answers, on one line each where they fit."""
-    units = {(verdict.id, verdict.metric): verdict.unit for verdict in report.evaluations}
+    verdicts = {(verdict.id, verdict.metric): verdict for verdict in report.evaluations}
     tests = _tests([*(verdict.id for verdict in report.evaluations), *(change.evaluation_id for change in changes)])
     names = [printable(f"{tests[change.evaluation_id]}/{change.case_id}", 60, encoding=encoding) for change in changes]
     moves = [
-        move(change.baseline, change.candidate, change.n, units.get((change.evaluation_id, change.metric)))
+        move(change.baseline, change.candidate, change.n, verdicts.get((change.evaluation_id, change.metric)))
         for change in changes
     ]
     size, moves_size = max(map(cells, names)), max(map(cells, moves))
@@ -52,16 +52,32 @@ def change_lines(report: Report, changes: Sequence[Change], width: int, encoding
     return lines
 
 
-def move(baseline: float, candidate: float, n: int, unit: str | None) -> str:
-    """A case's score before and after; as counts where all its samples scored 0 or 1.
+def move(baseline: float, candidate: float, n: int, verdict: Verdict | None) -> str:
+    """A case's score before and after; as counts where all samples of its evaluation scored 0 or 1.
 
-    >>> move(1.0, 0.2, 5, None), move(0.83, 0.41, 5, None)
-    ('5/5 -> 1/5', '0.83 -> 0.41')
+    >>> move(1.0, 0.2, 5, None)
+    '1.00 -> 0.20'
     """
-    if unit is None and n and all(abs(score * n - round(score * n)) < 1e-6 for score in (baseline, candidate)):
+    if verdict is not None and counts_right(verdict) and _whole(baseline, n) and _whole(candidate, n):
         return f"{round(baseline * n)}/{n} -> {round(candidate * n)}/{n}"
+    unit = verdict.unit if verdict else None
     places = digits([baseline, candidate], unit=unit)
     return f"{figure(baseline, places)} -> {figure(candidate, places)}" + (f" {printable(unit, 24)}" if unit else "")
+
+
+def counts_right(verdict: Verdict) -> bool:
+    """Whether every sample scored 0 or 1, so that a case's mean is a number of right ones.
+
+    The means themselves can't tell: five scores of 0.2 have the mean of one right answer in five. The interval can, for
+    Wilson's alone is given to scores of 0 and 1 only.
+    """
+    estimates = [estimate for estimate in (verdict.candidate, verdict.baseline) if estimate is not None]
+    binary = all(estimate.method.lower().startswith("wilson") for estimate in estimates)
+    return verdict.unit is None and bool(estimates) and binary
+
+
+def _whole(score: float, n: int) -> bool:
+    return n > 0 and abs(score * n - round(score * n)) < 1e-6
 
 
 def worst_cases(verdict: Verdict, most: int) -> tuple[int, list[CaseResult]]:
@@ -149,19 +165,20 @@ def case_list(verdict: Verdict, most: int, shown: Collection[str] = ()) -> list[
     if not worst:
         return []
     kind = "got worse" if verdict.baseline is not None else "were not always right"
-    if verdict.baseline is None and verdict.unit is not None:
-        kind = "were measured, the worst"
-    told = [_case(case, verdict.unit) for case in worst if case.id not in shown][:most]
+    if verdict.baseline is None and not counts_right(verdict):
+        kind = "scored below 1" if verdict.unit is None else "were measured, the worst"
+    told = [_case(case, verdict) for case in worst if case.id not in shown][:most]
     more = ["…"] if number > len(told) + len(shown) and told else []
     return [f"{count(number)} of {count(len(verdict.cases))} {kind}" + (":" if told or shown else ""), *told, *more]
 
 
-def _case(case: CaseResult, unit: str | None) -> str:
+def _case(case: CaseResult, verdict: Verdict) -> str:
+    unit = verdict.unit
     name = printable(case.id, 40)
     if case.candidate is None:
         return name
     if case.baseline is not None:
-        return f"{name} {move(case.baseline, case.candidate, case.n, unit)}"
-    if unit is None and abs(case.candidate * case.n - round(case.candidate * case.n)) < 1e-6:
+        return f"{name} {move(case.baseline, case.candidate, case.n, verdict)}"
+    if counts_right(verdict) and _whole(case.candidate, case.n):
         return f"{name} {round(case.candidate * case.n)}/{case.n}"
     return f"{name} {figure(case.candidate, digits([case.candidate], unit=unit))}" + (f" {unit}" if unit else "")

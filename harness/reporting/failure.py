@@ -49,7 +49,7 @@ def failure_text(
     cases = case_list(verdict, _MOST_CASES, [change.case_id for change in seen])
     lines += _fact("cases", flow(cases, _ROOM)) if cases else []
     for change in seen:
-        lines += _answers(change, verdict.unit)
+        lines += _answers(change, verdict)
     return "\n".join(lines)
 
 
@@ -85,9 +85,9 @@ def _is_of(change: Change, verdict: Verdict) -> bool:
     )
 
 
-def _answers(change: Change, unit: str | None) -> list[str]:
+def _answers(change: Change, verdict: Verdict) -> list[str]:
     before, after = excerpts(change.baseline_answer or "", change.candidate_answer or "", _ROOM, "utf-8")
-    title = f"{printable(change.case_id, 40)}   {move(change.baseline, change.candidate, change.n, unit)}"
+    title = f"{printable(change.case_id, 40)}   {move(change.baseline, change.candidate, change.n, verdict)}"
     return [*_fact("", [title]), *_fact("  baseline", [before]), *_fact("  candidate", [after])]
 
 

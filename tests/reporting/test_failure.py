@@ -56,6 +56,14 @@ def test_without_answers_the_worst_cases_are_listed():
     assert shown.endswith("…")
 
 
+def test_a_graded_score_is_shown_as_a_mean_though_it_could_be_a_count():
+    cases = (examples.case("peru", 0.2), examples.case("chad", 0.2), examples.case("fiji", 1.0))
+    failed = replace(examples.no_baseline().evaluations[0], cases=cases)
+    thin = replace(failed, candidate=replace(failed.candidate, method="wider of t on case means and Wilson, 2 df"))
+    assert "2 of 3 scored below 1:   peru 0.20   chad 0.20" in text(examples.no_baseline(), thin)
+    assert "2 of 3 were not always right:   peru 1/5   chad 1/5" in text(examples.no_baseline(), failed)
+
+
 def test_a_measure_has_its_unit_and_its_direction():
     cases = (examples.case("slow", 0.9, 0.3), examples.case("fast", 0.2, 0.4))
     verdict = replace(examples.regressed(), unit="s", higher_is_better=False, cases=cases)

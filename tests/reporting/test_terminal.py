@@ -243,12 +243,21 @@ def test_cases_of_red_evaluations_come_before_others_and_an_answer_may_be_missin
     report = examples.report(examples.regressed(), examples.inconclusive(), changes=[other, *examples.CHANGES[:1]])
     shown = text(report, width=120)
     assert shown.index("capitals/peru") < shown.index("other/x")
-    assert "other/x         5/5 -> 0/5   no answer -> no answer" in shown
+    assert "other/x         1.00 -> 0.00   no answer -> no answer" in shown
 
 
 def test_a_score_that_is_no_count_is_shown_as_a_mean():
     change = replace(examples.CHANGES[0], baseline=0.83, candidate=0.41)
     assert "0.83 -> 0.41" in text(examples.report(examples.regressed(), changes=[change]))
+
+
+def test_scores_that_only_add_up_to_a_whole_number_are_no_count_of_right_answers():
+    """Five scores of 0.2 have the mean of one right answer in five, and none is right."""
+    change = replace(examples.CHANGES[0], baseline=0.4, candidate=0.2)
+    graded = examples.regressed()
+    graded = replace(graded, candidate=replace(graded.candidate, method="t on case means, 199 df"))
+    assert "0.40 -> 0.20" in text(examples.report(graded, changes=[change]))
+    assert "2/5 -> 1/5" in text(examples.report(examples.regressed(), changes=[change]))
 
 
 def test_a_green_run_shows_its_changes_only_when_asked():
