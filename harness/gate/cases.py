@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import fnmatch
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,22 @@ def load_cases(source: Any, folders: Sequence[Path]) -> tuple[Case, ...]:
 
 def _find(path: Path, folders: Sequence[Path]) -> Path | None:
     candidates = [path] if path.is_absolute() else [folder / path for folder in folders]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    if path.suffix in _SUFFIXES or any(candidate.exists() for candidate in candidates):
-        raise CaseError(f"There is no case file {str(path)!r}.{_nearest_file(candidates)}")
+    try:
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate
+        if path.suffix in _SUFFIXES or any(candidate.exists() for candidate in candidates):
+            raise CaseError(f"There is no case file {str(path)!r}.{_nearest_file(candidates)}")
+    except OSError as error:  # a name that is too long, a circle of links, a folder that may not be searched
+        raise CaseError(f"The case file {_shortened(path)} can't be looked for: {error.strerror or error}.") from None
+    except (RuntimeError, ValueError) as error:  # a NUL in the name
+        raise CaseError(f"The case file {_shortened(path)} can't be looked for: {error}.") from None
     return None
+
+
+def _shortened(path: Path) -> str:
+    name = repr(str(path))
+    return name if len(name) <= 200 else f"{name[:200]}…"
 
 
 def _nearest_file(candidates: Sequence[Path]) -> str:
@@ -67,7 +78,7 @@ def _read(path: Path) -> Iterable[tuple[str, Any]]:
     except UnicodeDecodeError as error:
         raise CaseError(f"{path} is not UTF-8: {error}.") from None
     except OSError as error:
-        raise CaseError(f"{path} can't be read: {error.strerror}.") from None
+        raise CaseError(f"{path} can't be read: {error.strerror or error}.") from None
 
 
 def _read_jsonl(path: Path) -> Iterable[tuple[str, Any]]:
@@ -75,15 +86,36 @@ def _read_jsonl(path: Path) -> Iterable[tuple[str, Any]]:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 try:
-                    yield f"{path}, line {number}", json.loads(line)
+                    yield f"{path}, line {number}", json.loads(line, object_pairs_hook=_object)
+                except _DuplicateKeyError as error:
+                    raise CaseError(
+                        f"{path}, line {number}: the key {error.args[0]!r} is there twice in one object; keep one."
+                    ) from None
+                except RecursionError:
+                    raise CaseError(f"{path}, line {number}: nested too deep to be read.") from None
                 except ValueError as error:
                     raise CaseError(f"{path}, line {number}: not valid JSON: {error}.") from None
+
+
+class _DuplicateKeyError(ValueError):
+    """A key that one JSON object holds twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise _DuplicateKeyError(Counter(name for name, _ in pairs).most_common(1)[0][0])
+    return fields
 
 
 def _read_csv(path: Path) -> Iterable[tuple[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines, strict=True)
         try:
+            names = list(reader.fieldnames or ())
+            twice = [name for name in names if names.count(name) > 1]
+            if twice:
+                raise CaseError(f"{path}, line {reader.line_num}: the column {twice[0]!r} is there twice; rename one.")
             for row in reader:
                 if None in row or None in row.values():
                     raise CaseError(f"{path}, line {reader.line_num}: not as many values as the header has names.")
@@ -131,9 +163,14 @@ def _cases(rows: Iterable[tuple[str, Any]], name: str) -> tuple[Case, ...]:
         case_id = row.get("id")
         if isinstance(case_id, int) and not isinstance(case_id, bool):
             case_id = str(case_id)
-        if not isinstance(case_id, str) or not case_id.strip():
+        if not isinstance(case_id, str) and "id" in row:
             raise CaseError(
-                f'{place}: the case has no id; give it a stable one, such as "id": "peru". It has: {", ".join(row)}.'
+                f'{place}: id {case_id!r} is not a text but {type(case_id).__name__}; write one such as "id": "peru".'
+            )
+        if not isinstance(case_id, str) or not case_id.strip():
+            fields = ", ".join(map(str, row))
+            raise CaseError(
+                f'{place}: the case has no id; give it a stable one, such as "id": "peru". It has: {fields}.'
             )
         if case_id in places:
             raise CaseError(f"{place}: id {case_id!r} is already at {places[case_id]}; ids are unique.")

@@ -126,9 +126,10 @@ def prepare_folder(folder: Path) -> Path:
         raise SettingsError(
             f"The report folder {folder} can't be made: {culprit} is a file. Remove it, or choose with --report-dir."
         ) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
         raise SettingsError(
-            f"The report folder {folder} can't be made: {error.strerror}. Choose another with --report-dir."
+            f"The report folder {str(folder)!r} can't be made: {reason}. Choose another with --report-dir."
         ) from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SettingsError(f"The report folder {folder} can't be written. Choose another with --report-dir.")

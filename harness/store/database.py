@@ -138,13 +138,26 @@ class Database:
 
     def _check_version(self, connection: Connection) -> None:
         query = select(tables.meta.c.value).where(tables.meta.c.name == "schema_version")
-        found = int(connection.execute(query).scalar_one())
+        written = connection.execute(query).scalars().first()
+        try:
+            found = int(str(written))
+        except (TypeError, ValueError):
+            raise self._damaged(f"its schema version is {'missing' if written is None else repr(written)}") from None
         if found != tables.SCHEMA_VERSION:
             raise StoreError(
                 f"The store {self.url} has schema version {found}, and this Steelyard reads version "
                 f"{tables.SCHEMA_VERSION}. Upgrade with `pip install --upgrade steelyard`, or choose another store "
                 f"with --store."
             )
+        names = [name for name in tables.metadata.tables if not inspect(connection).has_table(name)]
+        if names:
+            raise self._damaged(f"it lacks the table {', '.join(names)}")
+
+    def _damaged(self, what: str) -> StoreError:
+        return StoreError(
+            f"The store {self.url} is damaged: {what}. Put a copy of it in its place, or remove it and the next gate "
+            f"makes a new one. {_ELSEWHERE}"
+        )
 
 
 def _parse(url: str) -> URL:
@@ -166,19 +179,23 @@ def _parse(url: str) -> URL:
 
 def _sqlite_engine(url: URL, shown: str, *, readonly: bool) -> Engine:
     arguments: dict[str, Any] = {"timeout": _BUSY_S, "isolation_level": None}
-    if url.database and url.database != ":memory:":
-        path = Path(url.database)
+    path = Path(url.database or ":memory:")
+    if path.name == ":memory:" or url.query.get("mode") == "memory":
+        raise StoreError(f"The store {shown} would lie in memory and end with its process. {_ELSEWHERE}")
+    try:
         if path.is_dir():
             raise StoreError(f"The store {shown} is a folder, not a file. {_ELSEWHERE}")
-        if readonly:
-            if not path.is_file():
-                raise StoreError(f"There is no store at {shown}. A gate makes one; --store names another place.")
+        if not readonly:
+            prepare_folder(path)
+        elif path.is_file():
             url = URL.create("sqlite", database=f"{path.resolve().as_uri()}", query={"mode": "ro", "uri": "true"})
         else:
-            try:
-                prepare_folder(path)
-            except OSError as error:
-                raise StoreError(f"The store {shown} can't be made: {error.strerror or error}. {_ELSEWHERE}") from None
+            raise StoreError(f"There is no store at {shown}. A gate makes one; --store names another place.")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(
+            f"The store {shown} can't be {'read' if readonly else 'made'}: {reason}. {_ELSEWHERE}"
+        ) from None
     engine = create_engine(url, connect_args=arguments)
     event.listen(engine, "connect", _set_up_sqlite_readonly if readonly else _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

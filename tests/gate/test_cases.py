@@ -26,10 +26,56 @@ def test_byte_order_mark_and_blank_lines_are_left_aside(tmp_path: Path) -> None:
     assert [case.id for case in load_cases("cases.jsonl", (tmp_path,))] == ["a", "b"]
 
 
-def test_whole_number_is_an_id_and_true_is_none() -> None:
+def test_whole_number_is_an_id() -> None:
     assert load_cases([{"id": 7}], ())[0].id == "7"
-    with pytest.raises(CaseError, match="has no id"):
-        load_cases([{"id": True}], ())
+
+
+@pytest.mark.parametrize("value", [True, 0.5, None, ["a"]])
+def test_id_that_is_no_text_is_named(value: object) -> None:
+    with pytest.raises(CaseError, match=r"item 0: id .* is not a text but"):
+        load_cases([{"id": value}], ())
+
+
+@pytest.mark.parametrize("row", [{"prompt": "Q"}, {3: "Q"}, {"id": " "}])
+def test_case_without_an_id_says_what_it_has(row: dict[object, object]) -> None:
+    with pytest.raises(CaseError, match=r"item 0: the case has no id.* It has: "):
+        load_cases([row], ())
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"id": "b", "a": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deep to be read"),
+        ('{"id": "b", "prompt": "1", "prompt": "2"}', "the key 'prompt' is there twice in one object"),
+        ('{"id": "b", "of": {"x": 1, "y": 2, "x": 1}}', "the key 'x' is there twice"),
+        ('{"id": "b", "n": ' + "9" * 5000 + "}", "not valid JSON"),
+        ('{"id": null}', "id None is not a text"),
+    ],
+    ids=["deep", "twice", "twice within", "huge number", "null"],
+)
+def test_line_that_can_not_be_a_case_is_refused_with_its_number(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "cases.jsonl").write_text(f'{{"id": "a"}}\n{line}\n')
+    with pytest.raises(CaseError, match=rf"cases\.jsonl, line 2: {said}"):
+        load_cases("cases.jsonl", (tmp_path,))
+
+
+def test_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("id,prompt,prompt\na,1,2\n")
+    with pytest.raises(CaseError, match=r"cases\.csv, line 1: the column 'prompt' is there twice"):
+        load_cases("cases.csv", (tmp_path,))
+
+
+@pytest.mark.parametrize("name", ["x" * 5000 + ".jsonl", "x" * 5000, "a\0.jsonl"])
+def test_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CaseError, match="case file") as refused:
+        load_cases(name, (tmp_path,))
+    assert len(str(refused.value)) < 1000
+
+
+def test_circle_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cases.jsonl").symlink_to("cases.jsonl")
+    with pytest.raises(CaseError, match="case file"):
+        load_cases("cases.jsonl", (tmp_path,))
 
 
 def test_name_that_is_neither_a_file_nor_a_data_set_says_where_it_looked(tmp_path: Path) -> None:

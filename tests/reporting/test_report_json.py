@@ -140,6 +140,8 @@ def test_a_report_file_that_is_a_folder_is_refused_and_nothing_is_left(tmp_path)
 def test_a_report_folder_that_the_system_refuses_is_refused_with_its_reason(tmp_path):
     with pytest.raises(SettingsError, match="File name too long"):
         prepare_folder(tmp_path / ("x" * 300))
+    with pytest.raises(SettingsError, match="can't be made: embedded null byte"):
+        prepare_folder(tmp_path / "a\0b")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -54,6 +54,36 @@ def test_a_store_of_a_newer_schema_is_refused_with_both_numbers(url: str) -> Non
 
 
 @pytest.mark.parametrize("readonly", [False, True])
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE steelyard_meta SET value = 'one' WHERE name = 'schema_version'", "its schema version is 'one'"),
+        ("DELETE FROM steelyard_meta", "its schema version is missing"),
+        ("DROP TABLE steelyard_samples", "it lacks the table steelyard_samples"),
+    ],
+)
+def test_a_damaged_store_is_refused_with_what_to_do(url: str, statement: str, said: str, readonly: bool) -> None:
+    with Store.open(url) as store, store._database.write() as connection:
+        connection.exec_driver_sql(statement)
+    with pytest.raises(StoreError, match=f"is damaged: {said}.*Put a copy of it"):
+        Store.open(url, readonly=readonly)
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+@pytest.mark.parametrize("url", [":memory:", "sqlite://", "sqlite:///:memory:", "sqlite:///x?mode=memory&uri=true"])
+def test_a_store_in_memory_is_refused(url: str, readonly: bool) -> None:
+    with pytest.raises(StoreError, match="would lie in memory and end with its process"):
+        Store.open(url, readonly=readonly)
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b/c"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str, readonly: bool) -> None:
+    with pytest.raises(StoreError):
+        Store.open(str(tmp_path / name), readonly=readonly)
+
+
+@pytest.mark.parametrize("readonly", [False, True])
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path, readonly: bool) -> None:
     path = tmp_path / "store.db"
     path.write_bytes(b"not a database at all, " * 100)
