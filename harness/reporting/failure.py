@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.records import Change, Verdict, VerdictKind, VersionRef
 from harness.reporting.cases import case_list, excerpts, move
 from harness.reporting.figures import digits, figure, plural
+from harness.reporting.interruption import GO_ON, is_interrupted
 from harness.reporting.names import display_names
 from harness.reporting.table import Row, row
 from harness.reporting.text import flow, printable, wrap
@@ -72,7 +73,9 @@ def _left_out(verdict: Verdict) -> str:
 
 def _error_facts(row: Row) -> list[tuple[str, str]]:
     facts = [("error", message) for message in row.errors]
-    if row.verdict.verdict is VerdictKind.ERROR:
+    if is_interrupted(row.verdict):
+        facts.append(("next", GO_ON))
+    elif row.verdict.verdict is VerdictKind.ERROR:
         facts.append(("next", "mend the error above and run again: completed samples are kept"))
     return facts
 

@@ -124,8 +124,8 @@ def greens(report: Report, hidden: Sequence[Row], width: int) -> list[str]:
     if bare:
         notes.append(f"{count(bare)} with nothing required")
     note = f" ({', '.join(notes)})" if notes else ""
-    what = plural(len(hidden), "evaluation")
-    if len(hidden) == len(report.evaluations):
+    what = plural(len(hidden), "evaluation") if len(hidden) > 1 else hidden[0].name
+    if 1 < len(hidden) == len(report.evaluations):
         what = f"all {what}"
     indent = INDENT if width >= NARROW else 11
     first, *rest = wrap(what + note, width - indent)

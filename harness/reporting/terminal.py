@@ -10,6 +10,7 @@ from harness.records import Report, VerdictKind
 from harness.reporting.cases import change_lines, shown_changes
 from harness.reporting.failure import failure_text
 from harness.reporting.figures import count, digits, duration, figure, plural
+from harness.reporting.interruption import GO_ON, interrupted, progress
 from harness.reporting.names import display_names
 from harness.reporting.table import FEW, NARROW, greens, rows, table
 from harness.reporting.text import flow, printable, symbol, wrap
@@ -20,7 +21,7 @@ _LEAST_WIDTH = 30
 _MOST_ROWS = 50
 _DECIDING = "would decide"
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
-_COLOURS = {"RED": "1;31", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
+_COLOURS = {"RED": "1;31", "INTERRUPTED": "1;33", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
 _ROW_COLOURS = {"x regressed": "31", "x failed": "31", "! error": "31", "? inconclusive": "33"}
 
 
@@ -82,7 +83,9 @@ def next_steps(report: Report, encoding: str = "utf-8") -> list[str]:
     """What the reader can do about this report, one text for each way."""
     steps = []
     kinds = Counter(verdict.verdict for verdict in report.evaluations)
-    if kinds[VerdictKind.ERROR]:
+    if interrupted(report):
+        steps.append(GO_ON)
+    elif kinds[VerdictKind.ERROR]:
         steps.append("mend the errors above and run again: completed samples are kept")
     steps += _needs(report, encoding)
     if kinds[VerdictKind.REGRESSED] or kinds[VerdictKind.FAILED]:
@@ -92,15 +95,20 @@ def next_steps(report: Report, encoding: str = "utf-8") -> list[str]:
 
 def headline(report: Report) -> str:
     """The run in one line: "RED: 1 regressed, 1 inconclusive, 48 passed"."""
+    stopped = interrupted(report)
     word = _WORDS.get(report.verdict, "RED")
     kinds = Counter(verdict.verdict for verdict in report.evaluations)
-    words = {
-        kind: plural(number, "error") if kind is VerdictKind.ERROR else f"{count(number)} {kind}"
-        for kind, number in kinds.items()
-    }
+    words = {kind: f"{count(number)} {kind}" for kind, number in kinds.items()}
+    if stopped:
+        words[VerdictKind.ERROR] = f"{count(len(stopped))} interrupted after {progress(stopped)}"
+    elif kinds[VerdictKind.ERROR]:
+        words[VerdictKind.ERROR] = plural(kinds[VerdictKind.ERROR], "error")
     parts = [words[kind] for kind in sorted(kinds, key=lambda kind: -kind.severity)]
     if not parts:
         return "no evaluation was run"
+    if stopped and not kinds[VerdictKind.FAILED] and not kinds[VerdictKind.REGRESSED]:
+        parts[0] = f"{progress(stopped)}, {count(len(stopped))} undecided"
+        word = "INTERRUPTED"
     note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""
     return f"{word}: {', '.join(parts)}{note}"
 
@@ -141,7 +149,8 @@ def _notes(report: Report, width: int, encoding: str) -> list[str]:
         notes.append(f"{count(truncated)} of {count(total)} answers were cut at max_tokens in {where}")
     skipped = sum(verdict.n_skipped for verdict in once)
     if skipped:
-        notes.append(f"{plural(skipped, 'case')} skipped, for candidate and baseline alike")
+        both = any(verdict.baseline is not None for verdict in once if verdict.n_skipped)
+        notes.append(f"{plural(skipped, 'case')} skipped" + (", for candidate and baseline alike" if both else ""))
     defaults = {verdict.margin for verdict in once if verdict.margin_is_default and verdict.difference is not None}
     for margin in sorted(defaults):
         notes.append(

@@ -79,6 +79,11 @@ def test_an_error_says_what_happened_and_what_to_do():
     assert shown.endswith("next        mend the error above and run again: completed samples are kept")
 
 
+def test_an_interruption_is_nothing_to_mend():
+    stopped = examples.error("interrupted after 100 of 300 samples; run again to go on from there")
+    assert text(examples.red(), stopped).endswith("next        run again to go on from there (without --fresh)")
+
+
 def test_an_inconclusive_verdict_says_what_would_decide_it_once():
     assert " ".join(text(examples.undecided(), examples.inconclusive()).split()).count("would decide") == 1
     shown = text(examples.undecided(), examples.inconclusive(reason="open"))

@@ -290,6 +290,40 @@ def test_a_run_of_nothing_says_so():
     assert headline(examples.nothing()) == "no evaluation was run"
 
 
+STOPPED = "interrupted after {} of 300 samples; run again to go on from there"
+
+
+def test_an_interrupted_run_is_no_red_one_and_says_how_far_it_came():
+    stopped = [examples.error(STOPPED.format(n), identity=f"suites/a/t.py::test_{n}") for n in (100, 250)]
+    report = examples.report(*examples.passed(3), *stopped)
+    assert headline(report) == "INTERRUPTED: 350 of 600 samples, 2 undecided, 3 passed"
+    assert next_steps(report) == ["run again to go on from there (without --fresh)"]
+    assert "\x1b[1;33mINTERRUPTED: " in text(report, colour=True)
+
+
+def test_a_run_that_was_interrupted_after_something_regressed_is_red():
+    report = examples.report(examples.error(STOPPED.format(100)), examples.regressed(identity="a.py::b"))
+    assert headline(report) == "RED: 1 interrupted after 100 of 300 samples, 1 regressed"
+    assert "run again to go on from there (without --fresh)" in next_steps(report)
+
+
+def test_an_error_beside_an_interruption_is_to_be_mended_first():
+    report = examples.report(examples.error(STOPPED.format(100)), examples.error("KeyError: 'x'", identity="a.py::b"))
+    assert headline(report) == "RED: 2 errors"
+    assert next_steps(report) == ["mend the errors above and run again: completed samples are kept"]
+
+
+def test_a_single_passed_evaluation_is_named():
+    report = examples.report(*examples.passed(1), *(examples.regressed(identity=f"a/t.py::t_{i}") for i in range(5)))
+    assert "    passed        stage_0/test_00\n" in text(report)
+
+
+def test_skipped_cases_are_counted_and_for_both_versions_only_where_there_are_two():
+    alone = examples.verdict(baseline=None, n_skipped=4)
+    assert "note    4 cases skipped\n" in text(examples.report(alone, baseline=None))
+    assert "note    4 cases skipped, for candidate and baseline alike\n" in text(examples.undecided())
+
+
 def test_the_samples_of_this_run_and_of_the_store_are_counted():
     report = examples.report(*examples.passed(1), usage=replace(examples.red().usage, stored_samples=0))
     assert "1 evaluation · 3,300 samples · 41 s" in text(report)
