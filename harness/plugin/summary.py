@@ -55,6 +55,6 @@ def show(report: Report, path: Path | None, settings: Settings, terminal: Termin
         encoding=getattr(writer._file, "encoding", None) or "utf-8",
         verbose=terminal.verbosity > 0,
     )
-    terminal.section("steelyard", sep="=")
+    terminal.write_sep("=", "steelyard")
     for line in render(report, layout, str(shown or "not written")):
         terminal.write_line(line)
