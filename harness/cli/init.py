@@ -37,6 +37,7 @@ answers = "{_ANSWERS}forgetful.json"
 
 _ENDPOINT = """\
 [tool.steelyard]
+candidate = "served"
 baseline = "served"
 
 [tool.steelyard.models.served]
@@ -234,7 +235,7 @@ def _next(folder: Path) -> list[tuple[str, str]]:
         ]
     if {"served", "served-terse"} <= set(settings.versions):
         return [
-            ("steelyard models", "are the versions ready?"),
+            ("pytest suites", "served against itself: is it good enough?"),
             ("pytest suites --candidate served-terse", "weighs it against served"),
         ]
     return [("steelyard models", "lists your versions"), ("pytest suites --candidate NAME", "weighs one of them")]

@@ -194,6 +194,13 @@ def test_a_model_name_with_quotes_survives(run: Run, folder: Path) -> None:
     assert load_settings(folder).versions["served"].engine_options["model"] == name
 
 
+def test_an_endpoints_project_says_which_version_is_under_test(run: Run, folder: Path) -> None:
+    """Without one, `pytest suites` would refuse to choose between the two."""
+    assert "next   pytest suites  " in run("init", *ENDPOINT).output
+    settings = load_settings(folder)
+    assert (settings.candidate, settings.baseline) == ("served", "served")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
