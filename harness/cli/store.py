@@ -27,7 +27,7 @@ _FEWEST_DIGITS = 4
 def store() -> None:
     """Look at the store of samples, scores and runs, prune it, or merge another one into it.
 
-    The store is the one of the settings; --store names another, by path or by URL.
+    The store is the one of the settings; each command takes --store for another, by path or by URL.
 
     \b
     Examples:
@@ -68,7 +68,9 @@ def info(place: str | None, as_json: bool) -> None:
     multiple=True,
     help="Of this version, by name or by the first digits of its fingerprint. May be repeated.",
 )
-@click.option("--keep-latest-generation", is_flag=True, help="All that a later --fresh or an age has replaced.")
+@click.option(
+    "--keep-latest-generation", is_flag=True, help="All that later samples have replaced, after --fresh or an age."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(
     place: str | None, older_than: str | None, versions: tuple[str, ...], keep_latest_generation: bool, yes: bool
@@ -148,7 +150,10 @@ def _open(settings: Settings, *, readonly: bool = False) -> Store:
 
 
 def _fingerprints(wanted: tuple[str, ...], stored: tuple[VersionInfo, ...], settings: Settings) -> list[str]:
-    """The fingerprints that names or first digits mean: first what runs called so, then what the settings do."""
+    """The fingerprints that names or first digits mean: first what runs called so, then what the settings do.
+
+    Messages name a version as runs do, and by its first digits only where none did.
+    """
     found: set[str] = set()
     for name in wanted:
         matching = {version.fingerprint for version in stored if name in version.names}
@@ -157,15 +162,21 @@ def _fingerprints(wanted: tuple[str, ...], stored: tuple[VersionInfo, ...], sett
         if not matching and len(name) >= _FEWEST_DIGITS:
             matching = {version.fingerprint for version in stored if version.fingerprint.startswith(name)}
             if len(matching) > 1:
+                many = [version for version in stored if version.fingerprint in matching]
                 raise UsageError(
-                    f"{name!r} begins the fingerprints of {len(matching)} versions; write more digits: "
-                    f"{', '.join(sorted(matching))}."
+                    f"{name!r} begins the fingerprints of {len(matching)} versions; write more digits, or a name: "
+                    f"{', '.join(_named(version) for version in many)}."
                 )
         if not matching:
-            known = {each for version in stored for each in (*version.names, version.fingerprint[:_SHOWN_DIGITS])}
+            known = {each for version in stored for each in version.names or (version.fingerprint[:_SHOWN_DIGITS],)}
             raise SettingsError(choices("version", name, {*known, *settings.versions}))
         found |= matching
     return sorted(found)
+
+
+def _named(version: VersionInfo) -> str:
+    names = f" ({', '.join(version.names)})" if version.names else ""
+    return f"{version.fingerprint[:_SHOWN_DIGITS]}{names}"
 
 
 def _fingerprint(name: str, settings: Settings) -> str:

@@ -154,7 +154,10 @@ def _of_request(fingerprints: Collection[str] | None, generations_but_last: bool
     if fingerprints is not None:
         conditions.append(requests.c.fingerprint.in_(list(fingerprints)))
     if generations_but_last:
-        newest = select(func.max(generations.c.generation)).where(generations.c.fingerprint == requests.c.fingerprint)
+        # A generation that was begun and got no sample (a failed `--fresh`) replaces nothing.
+        others = requests.alias("others")
+        sampled = exists().where(samples.c.key == others.c.key)
+        newest = select(func.max(others.c.generation)).where(others.c.fingerprint == requests.c.fingerprint, sampled)
         conditions.append(
             or_(requests.c.generation == APART, requests.c.generation < newest.correlate(requests).scalar_subquery())
         )

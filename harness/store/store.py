@@ -130,7 +130,8 @@ class Store:
             older_than_s: stored longer ago than this. Without another condition, runs that began longer ago go too,
                 with their scores and reports.
             fingerprints: of these versions.
-            generations_but_last: of a generation that is not the version's last, or kept apart by a merge.
+            generations_but_last: of a generation that is not the last one of its version that holds samples, or that a
+                merge kept apart.
             dry_run: change nothing; what is returned is what would go.
 
         Raises:

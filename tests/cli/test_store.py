@@ -138,7 +138,12 @@ def test_digits_that_begin_several_fingerprints_are_refused(run: Run, folder: Pa
         store.add([draw("a", fingerprint="abcd1"), draw("b", fingerprint="abcd2")])
     result = run("store", "prune", "--version", "abcd", "--yes")
     assert result.exit_code == 4
-    assert "write more digits: abcd1, abcd2" in result.output
+    assert "write more digits, or a name: abcd1, abcd2" in result.output
+
+
+def test_a_version_is_named_as_runs_do_and_by_digits_only_where_none_did(run: Run, place: Path) -> None:
+    result = run("store", "prune", "--version", "nobody", "--yes")
+    assert "Versions: f0ffffffffff, small." in result.output
 
 
 def test_merge_brings_another_store_in(run: Run, place: Path, folder: Path) -> None:

@@ -93,6 +93,15 @@ def test_prune_of_generations_keeps_the_last_of_each_version(filled: Store) -> N
     assert filled.find([key_of("a", 1), key_of("a large")]).keys() == {key_of("a", 1), key_of("a large")}
 
 
+def test_a_generation_without_samples_does_not_count_as_the_last(store: Store) -> None:
+    store.generation("f0")
+    store.add([draw("a")])
+    assert store.generation("f0", fresh=True) == 1
+    assert store.prune(generations_but_last=True).nothing
+    store.add([draw("a", generation=1)])
+    assert store.prune(generations_but_last=True) == Pruned(1, 1, 0, 0)
+
+
 def test_samples_meet_every_condition_to_be_pruned(filled: Store) -> None:
     assert filled.prune(older_than_s=30 * DAY_S, fingerprints=["f1"]).nothing
     assert filled.prune(older_than_s=30 * DAY_S, fingerprints=["f0"]) == Pruned(3, 1, 0, 0)
