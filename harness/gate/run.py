@@ -178,8 +178,11 @@ class Run:
                 return
             self._collectors[ids[0]].note(f"its scores can't be decided: {error}")
             verdicts = decide(self._collectors[ids[0]].observed(), self.settings.confidence_level, share)
+        by_id: dict[str, list[Verdict]] = {name: [] for name in ids}
+        for verdict in verdicts:
+            by_id[verdict.id].append(verdict)
         for name in ids:
-            self._verdicts[name] = tuple(verdict for verdict in verdicts if verdict.id == name)
+            self._verdicts[name] = tuple(by_id[name])
             self._note_changes(self._collectors[name], observed[name])
 
     def _note_changes(self, collector: Collector, observed: Iterable[Observed]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,7 @@ from harness.records import Case
 _OF_EVERY_CASE = {name for name in dir(Case) if not name.startswith("_")}
 
 
+@functools.lru_cache(maxsize=256)
 def may_measure(function: Callable[..., Any]) -> bool:
     """Whether a test module speaks of `Measure`, whose threshold may lie outside [0, 1]."""
     module = inspect.getmodule(function)
@@ -50,6 +52,7 @@ def _source(function: Callable[..., Any]) -> str:
         return ""
 
 
+@functools.lru_cache(maxsize=256)
 def _fields_used(function: Callable[..., Any]) -> dict[str, int]:
     """Names read as `case.NAME`, with the line of the first."""
     try:

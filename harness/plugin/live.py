@@ -9,6 +9,8 @@ This leans on private parts of pytest; `unsupported` says which are missing, and
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from _pytest.fixtures import FixtureDef, get_scope_package
 from _pytest.nodes import Node
 from _pytest.outcomes import TEST_OUTCOME
 from _pytest.runner import SetupState
+
+from harness.plugin.outcomes import SteelyardWarning
 
 ALONE = frozenset({"monkeypatch", "capsys", "capfd", "capsysbinary", "capfdbinary", "capteesys", "caplog", "recwarn"})
 """Fixtures that change what all items share: an evaluation that uses one runs alone."""
@@ -90,9 +94,13 @@ class SetupTree(SetupState):
 
     def __init__(self) -> None:
         super().__init__()
-        self._live: set[pytest.Item] = set()
         self._values = FixtureValues()
         self._latest: pytest.Item | None = None
+        self._live: dict[pytest.Item, None] = {}
+        self._users: Counter[Node] = Counter()
+        self._idle: set[Node] = set()
+        self._order: dict[Node, int] = {}
+        self._numbers = itertools.count()
 
     def setup(self, item: pytest.Item) -> None:
         """Set up the nodes above an item, and the item, where that has not happened yet."""
@@ -100,6 +108,7 @@ class SetupTree(SetupState):
         chain = item.listchain()
         self._values.bring(chain)
         self._latest = item
+        self._idle.update(chain)
         for node in chain:
             if node in self.stack and self.stack[node][1] is not None:
                 error, traceback = self.stack[node][1]  # type: ignore[misc]
@@ -107,6 +116,7 @@ class SetupTree(SetupState):
         for node in chain:
             if node in self.stack:
                 continue
+            self._order[node] = next(self._numbers)
             self.stack[node] = ([node.teardown], None)
             try:
                 node.setup()
@@ -122,39 +132,61 @@ class SetupTree(SetupState):
 
     def keep(self, item: pytest.Item) -> None:
         """Keep an item set up until it is released."""
-        self._live.add(item)
+        self._live[item] = None
+        self._users.update(item.listchain())
 
     def release(self, item: pytest.Item) -> None:
         """Let the next teardown take an item down."""
-        self._live.discard(item)
+        if item in self._live:
+            del self._live[item]
+            self._users.subtract(item.listchain())
+            self._idle.update(item.listchain())
 
     def release_all(self) -> None:
         """Let the next teardown take everything down."""
-        self._live.clear()
+        for item in list(self._live):
+            self.release(item)
 
     def teardown_exact(self, nextitem: pytest.Item | None) -> None:
         """Take down every node that neither the next item nor a live one needs."""
         self._settle()
-        wanted = [*self._live, *([nextitem] if nextitem is not None else [])]
-        needed = {node for item in wanted for node in item.listchain()}
+        needed = set() if nextitem is None else set(nextitem.listchain())
+        idle = {node for node in self._idle if node in self.stack and not self._users[node]}
+        self._idle = idle & needed
         errors: list[BaseException] = []
-        for node in [node for node in reversed(self.stack) if node not in needed]:
-            self._values.bring(node.listchain())
-            finalizers, _ = self.stack.pop(node)
-            of_node: list[BaseException] = []
-            while finalizers:
-                try:
-                    finalizers.pop()()
-                except TEST_OUTCOME as error:
-                    of_node.append(error)
-            self._values.forget(node)
-            if len(of_node) > 1:
-                of_node = [BaseExceptionGroup(f"errors while tearing down {node!r}", of_node[::-1])]
-            errors += of_node
+        for node in sorted(idle - needed, key=self._order.__getitem__, reverse=True):
+            errors += self._take_down(node)
         if len(errors) == 1:
             raise errors[0]
         if errors:
             raise BaseExceptionGroup("errors during test teardown", errors[::-1])
+
+    def _take_down(self, node: Node) -> list[BaseException]:
+        """Run a node's finalizers, the last first; gives what they raised, as one error."""
+        self._values.bring(node.listchain())
+        finalizers, _ = self.stack.pop(node)
+        errors: list[BaseException] = []
+        while finalizers:
+            try:
+                finalizers.pop()()
+            except TEST_OUTCOME as error:
+                errors.append(error)
+        self._values.forget(node)
+        del self._order[node], self._users[node]
+        if len(errors) > 1:
+            return [BaseExceptionGroup(f"errors while tearing down {node!r}", errors[::-1])]
+        return errors
+
+
+def grow_tree(session: pytest.Session) -> SetupTree | None:
+    """Give a session a tree, before its first item is set up; None with a warning where its pytest can't have one."""
+    lacking = unsupported(session)
+    if lacking is not None:
+        warning = SteelyardWarning(f"steelyard: this pytest has no {lacking}: evaluations run one after the other")
+        session.config.issue_config_time_warning(warning, stacklevel=2)
+        return None
+    session._setupstate = tree = SetupTree()
+    return tree
 
 
 def runs_alone(item: pytest.Function) -> bool:

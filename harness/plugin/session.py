@@ -13,7 +13,7 @@ from _pytest.runner import call_and_report
 from harness.errors import SettingsError, UsageError
 from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
-from harness.plugin.outcomes import EXIT_INCONCLUSIVE, VERDICT, SteelyardWarning, as_usage, classify, conclude
+from harness.plugin.outcomes import EXIT_INCONCLUSIVE, VERDICT, as_usage, classify, conclude
 from harness.plugin.summary import discard_report, finish, report_folder, show
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ class GateSession:
         left_out = self.collection.gather(items)
         if left_out:
             self.config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if item not in set(left_out)]
+            dropped = set(left_out)
+            items[:] = [item for item in items if item not in dropped]
         for item in filter(is_evaluation, items):
             item.runtest = functools.partial(self._decide, item)  # type: ignore[method-assign]
 
@@ -69,6 +70,8 @@ class GateSession:
         self.collection.evaluations = {
             item: evaluation for item, evaluation in self.collection.evaluations.items() if item in chosen
         }
+        if self.collection.evaluations:
+            self._tree = live.grow_tree(session)
         if self.is_worker:
             return
         if (self.collection.errors or self.collection.evaluations) and not self.config.option.collectonly:
@@ -77,11 +80,11 @@ class GateSession:
             raise pytest.UsageError(*as_usage(self.collection.errors))
         if self.collection.evaluations and not self.config.option.collectonly and not session.testsfailed:
             try:
-                self._open(session)
+                self._open()
             except UsageError as error:
                 raise pytest.UsageError(*as_usage([str(error)])) from None
 
-    def _open(self, session: pytest.Session) -> None:
+    def _open(self) -> None:
         """Open the run. Everything heavy is imported here and below."""
         from harness.gate import RunOptions, open_run
         from harness.plugin.driver import Driver
@@ -96,12 +99,6 @@ class GateSession:
         options = RunOptions(option("offline"), option("fresh"), len(self.collection.evaluations))
         self._opened = open_run(settings, options)
         self._driver = Driver(self.config, self._opened.run)
-        lacking = live.unsupported(session)
-        if lacking is None:
-            session._setupstate = self._tree = live.SetupTree()
-        else:
-            warning = SteelyardWarning(f"steelyard: this pytest has no {lacking}: evaluations run one after the other")
-            self.config.issue_config_time_warning(warning, stacklevel=2)
 
     # -- running ----------------------------------------------------------------------------------------------------
 
@@ -114,7 +111,7 @@ class GateSession:
             return None
         if self.is_worker and self._opened is None and not self.collection.errors:
             try:
-                self._open(item.session)
+                self._open()
             except UsageError as error:
                 self.collection.errors.append(str(error))
         if item not in self._setups:
@@ -166,9 +163,12 @@ class GateSession:
             return
         from harness.plugin.driver import captured
 
+        together = self._decided_with(item)
+        if not together:
+            return
         with captured(item):
             try:
-                self._driver.complete(self._opened.run.decide(self._decided_with(item)))
+                self._driver.complete(self._opened.run.decide(together))
             except Exception as error:  # noqa: BLE001 - kept for the call, where pytest reports it
                 item.stash[_FAILURE] = error
 
@@ -176,7 +176,7 @@ class GateSession:
         """The evaluations whose verdicts are found together: the batch; with -x each by itself, so that it can stop."""
         own = self.collection.evaluations[item].id
         batch = self._batches[item]
-        if own not in batch:
+        if own not in batch or self._opened is None or self._opened.run.verdicts(own):
             return []
         return [own] if self.config.getvalue("maxfail") else batch
 

@@ -89,6 +89,29 @@ def test_usage_error_of_a_worker_is_4(project: Project) -> None:
     assert not project.store.exists()
 
 
+def test_worker_that_ran_plain_tests_first_tears_their_fixtures_down(project: Project) -> None:
+    project.module("""
+        import pathlib
+
+        @pytest.fixture(scope="session")
+        def shared():
+            with pathlib.Path("log").open("a") as log:
+                log.write("up ")
+            yield 0.5
+            with pathlib.Path("log").open("a") as log:
+                log.write("down ")
+
+        def test_plain(shared): ...
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_it(model, case, shared):
+            return shared
+    """)
+    assert project.run_apart("-n", "1").ret == 0
+    assert project.score() == 0.5
+    assert (project.path / "log").read_text() == "up down "
+
+
 def test_workers_without_an_evaluation_write_nothing(project: Project) -> None:
     project.module("@pytest.mark.parametrize('n', range(4))\ndef test_plain(n): ...\n")
     assert project.run_apart(*strict(project)).ret == 0
