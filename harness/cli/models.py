@@ -29,7 +29,8 @@ class Listed:
         source: its weights, its endpoint and model, or its scripted answers.
         differs: setting → value, of what sets it apart from `base`; empty without a base.
         fingerprint: None where the version is too incomplete to have one.
-        problem: why it could not answer, with what to do; None for a version that is ready.
+        problem: why it could not answer, with what to do; None for a version that could.
+        endpoint: whether it is a server's answer, which is asked by a run only.
     """
 
     name: str
@@ -41,6 +42,14 @@ class Listed:
     differs: Mapping[str, Any]
     fingerprint: str | None
     problem: str | None
+    endpoint: bool
+
+    @property
+    def state(self) -> str:
+        """Whether it could answer; an endpoint that was not asked is configured, and no more is known."""
+        if self.problem is not None:
+            return "not ready"
+        return "configured" if self.endpoint else "ready"
 
 
 @click.command()
@@ -91,6 +100,7 @@ def describe(settings: Settings, name: str) -> Listed:
         differs=differences(version, settings.versions[version.base]) if version.base is not None else {},
         fingerprint=fingerprint,
         problem=problem,
+        endpoint="base_url" in version.engine_options,
     )
 
 
@@ -123,7 +133,7 @@ def _source(version: VersionSettings) -> str:
 
 
 def _as_json(listed: Listed) -> dict[str, Any]:
-    return {**asdict(listed), "ready": listed.problem is None}
+    return {**asdict(listed), "ready": listed.problem is None, "state": listed.state}
 
 
 def _lines(listed: list[Listed]) -> list[str]:
@@ -131,9 +141,8 @@ def _lines(listed: list[Listed]) -> list[str]:
     lines = [f"{'version':<{name_width}}  {'engine':<12}  {'fingerprint':<12}  state"]
     for each in listed:
         digits = each.fingerprint[:_SHOWN_DIGITS] if each.fingerprint else "-"
-        state = "ready" if each.problem is None else "not ready"
         roles = f"  ({', '.join(each.roles)})" if each.roles else ""
-        lines.append(f"{each.name:<{name_width}}  {each.engine:<12}  {digits:<12}  {state}{roles}")
+        lines.append(f"{each.name:<{name_width}}  {each.engine:<12}  {digits:<12}  {each.state}{roles}")
         for text in _details(each):
             lines += wrapped(text, indent=4)
     return lines

@@ -93,6 +93,37 @@ def test_an_extra_that_is_not_installed_comes_with_its_command(run: Run, install
     assert run("doctor").exit_code == 0
 
 
+JUDGES = ("Provides-Extra: judges", "Requires-Dist: absent-judge>=1; extra == 'judges'")
+VLLM = ("Provides-Extra: vllm", "Requires-Dist: absent-vllm>=1; extra == 'vllm'")
+
+
+def test_extras_that_nothing_here_needs_share_a_line_unless_all_are_asked_for(
+    run: Run, folder: Path, install: Callable[..., None]
+) -> None:
+    install("steelyard", "9.9", *JUDGES, *VLLM)
+    settings(folder, READY)
+    output = run("doctor").output
+    assert "not installed, not needed here: judges, vllm" in output
+    assert "absent-judge" not in output
+    assert "steelyard[judges]" in run("doctor", "--all").output
+
+
+def test_an_extra_that_a_version_needs_keeps_its_line(run: Run, folder: Path, install: Callable[..., None]) -> None:
+    install("steelyard", "9.9", *JUDGES, *VLLM)
+    settings(folder, '[models.own]\nengine = "vllm"\nweights = "w"\n')
+    output = run("doctor").output
+    assert "not installed, not needed here: judges\n" in output
+    assert 'pip install "steelyard[vllm]"' in output
+
+
+def test_an_endpoint_is_configured_and_not_called_ready(run: Run, folder: Path) -> None:
+    settings(folder, '[models.served]\nengine = "openai"\nbase_url = "http://127.0.0.1:1/v1"\nmodel = "m"\n')
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert result.output.endswith("\nnothing is missing; endpoints are configured, not asked\n")
+    assert findings(run)["served"]["state"] == "configured"
+
+
 def test_one_of_the_two_packages_of_vllm_is_enough(run: Run, install: Callable[..., None]) -> None:
     install("some-vllm", "1")
     install(

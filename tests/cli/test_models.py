@@ -87,7 +87,8 @@ def test_a_key_is_never_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     for arguments in (["models"], ["models", "--json"]):
         result = run(*arguments)
         assert "sk-secret" not in result.output
-    assert json.loads(run("models", "served", "--json").output)[0]["ready"] is True
+    served = json.loads(run("models", "served", "--json").output)[0]
+    assert (served["ready"], served["state"]) == (True, "configured")
 
 
 @pytest.mark.usefixtures("settings")
