@@ -29,14 +29,16 @@ gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the defau
 	@$(BIN)/pytest suites/foundation --candidate $(CANDIDATE) --baseline $(BASELINE) $(ARGS) || { \
 	  code=$$?; echo; \
 	  case $$code in \
-	    1) echo "The gate is red, so pytest ended with 1 and make reports an error." ;; \
+	    1) if grep -q '"verdict": "error"' reports/latest/report.json 2> /dev/null; then \
+	         echo "The gate ended in errors, so pytest ended with 1 and make reports an error."; code=error; \
+	       else echo "The gate is red, so pytest ended with 1 and make reports an error."; fi ;; \
 	    8) echo "The gate is inconclusive, so pytest ended with 8 and make reports an error." ;; \
 	    *) echo "pytest ended with $$code before the gate could be decided." ;; \
 	  esac; \
 	  if [ $$code = 1 ] && [ $(CANDIDATE) = smollm2-pruned ]; then \
 	    echo "That is right: smollm2-pruned lacks layers. For a green one: make gate CANDIDATE=smollm2"; \
 	  fi; \
-	  exit $$code; }
+	  [ $$code = error ] && exit 1; exit $$code; }
 
 test: $(STAMP)  ## every test, lint, types and layers included
 	@$(BIN)/pytest tests $(ARGS)

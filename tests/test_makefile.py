@@ -157,6 +157,18 @@ def test_a_gate_that_is_not_green_says_why_make_reports_an_error(
     assert f"suites/foundation --candidate {candidate} --baseline smollm2 -k capitals\n" in done.stdout
 
 
+def test_a_gate_that_ended_in_errors_is_told_from_a_red_one(project: Path) -> None:
+    install(project)
+    pytest_program = project / ".venv" / "bin" / "pytest"
+    report = "mkdir -p reports/latest; echo '{\"verdict\": \"error\"}' > reports/latest/report.json"
+    pytest_program.write_text(f"#!/bin/sh\n{report}\nexit 1\n", encoding="utf-8")
+    pytest_program.chmod(0o755)
+    done = make(project, "gate")
+    assert done.returncode != 0
+    assert "The gate ended in errors" in done.stdout
+    assert "That is right" not in done.stdout
+
+
 def test_a_green_gate_ends_with_0(project: Path) -> None:
     install(project)
     pytest_program = project / ".venv" / "bin" / "pytest"
