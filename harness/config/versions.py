@@ -104,6 +104,8 @@ def _with_base(name: str, tables: Mapping[str, Mapping[str, Any]], where: str) -
 def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) -> VersionSettings:
     here = f"{where}, version {name!r}"
     if "engine" not in table:
+        every = {key for keys in _OF_ENGINE.values() for key in keys}
+        checks.refuse_unknown(table, (*_COMMON, *sorted(every)), where=here)
         raise SettingsError(f"{here} has no engine. Engines: {', '.join(ENGINES)}.")
     engine = checks.one_of(table["engine"], "engine", ENGINES, where=here)
     checks.refuse_unknown(table, (*_COMMON, *_OF_ENGINE[engine]), where=f"{here} (engine {engine!r})")

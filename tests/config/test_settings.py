@@ -90,6 +90,12 @@ class TestValues:
 
 
 class TestVersions:
+    def test_a_misspelt_engine_is_told_from_a_missing_one(self, folder: Path) -> None:
+        with pytest.raises(SettingsError, match=r"version 'v': No setting named 'engin'.*Did you mean 'engine'\?"):
+            load_version(folder, {"engin": "openai", **{key: SERVED[key] for key in SERVED if key != "engine"}})
+        with pytest.raises(SettingsError, match=r"version 'v' has no engine\. Engines: vllm"):
+            load_version(folder, {key: SERVED[key] for key in SERVED if key != "engine"})
+
     @pytest.mark.parametrize("table", [SCRIPTED, SERVED, WEIGHTS])
     def test_an_engine_with_its_own_settings_is_understood(self, folder: Path, table: dict[str, Any]) -> None:
         assert load_version(folder, table).version("v").engine == table["engine"]
