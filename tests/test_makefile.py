@@ -160,7 +160,7 @@ def test_a_gate_that_is_not_green_says_why_make_reports_an_error(
 def test_a_gate_that_ended_in_errors_is_told_from_a_red_one(project: Path) -> None:
     install(project)
     pytest_program = project / ".venv" / "bin" / "pytest"
-    report = "mkdir -p reports/latest; echo '{\"verdict\": \"error\"}' > reports/latest/report.json"
+    report = 'mkdir -p reports/latest; echo \'{"verdict": "error"}\' > reports/latest/report.json'
     pytest_program.write_text(f"#!/bin/sh\n{report}\nexit 1\n", encoding="utf-8")
     pytest_program.chmod(0o755)
     done = make(project, "gate")
