@@ -240,11 +240,6 @@ class Run:
         """Evaluations that are sampled to their end."""
         return sum(task.done() for task in self._tasks.values())
 
-    @property
-    def n_started(self) -> int:
-        """Evaluations started so far."""
-        return len(self._tasks)
-
     def usage(self, wall_s: float) -> Usage:
         """What the run has cost so far."""
         return Usage(
