@@ -7,13 +7,15 @@ from typing import Literal
 
 import numpy as np
 
-from harness.decisions.observed import Observed, has_score
+from harness.decisions.betting import BettingContrast, baseline_row, betting_contrast, score_units, threshold_row
+from harness.decisions.observed import Observed, has_score, oriented
 from harness.records import Difference, Estimate
 from harness.statistics.arrays import FloatArray
 from harness.statistics.contrasts import Contrast
 from harness.statistics.differences import paired_contrast
 from harness.statistics.independent import independent_contrast
 from harness.statistics.means import as_column, clustered_mean, threshold_contrast
+from harness.statistics.sequential import anytime_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +28,29 @@ class Hypothesis:
     n_cases: int
 
 
-def hypotheses(observed: Observed) -> tuple[Hypothesis, ...]:
-    """The comparisons with threshold and baseline, as far as the evaluation has them."""
+def hypotheses(observed: Observed, red_level: float) -> tuple[Hypothesis, ...]:
+    """The comparisons with threshold and baseline, as far as the evaluation has them.
+
+    Args:
+        red_level: of a sequential design: evidence for worse that reaches it is settled there.
+    """
     found = []
     if observed.threshold is not None:
-        found.append(_against_threshold(observed, observed.threshold))
+        found.append(_against_threshold(observed, observed.threshold, red_level))
     if observed.baseline is not None:
-        found.append(_against_baseline(observed, observed.baseline))
+        found.append(_against_baseline(observed, observed.baseline, red_level))
     return tuple(found)
 
 
-def oriented(observed: Observed, scores: FloatArray) -> FloatArray:
-    """Scores turned so that more is better; those in [0, 1] stay there."""
-    if observed.higher_is_better:
-        return scores
-    return 1 - scores if observed.bounded else -scores
-
-
-def _against_threshold(observed: Observed, threshold: float) -> Hypothesis:
+def _against_threshold(observed: Observed, threshold: float, red_level: float) -> Hypothesis:
     n_cases = int(observed.scored.sum())
     if n_cases == 0:
         return Hypothesis(observed, "threshold", None, 0)
     scores = oriented(observed, observed.candidate)
     level = float(oriented(observed, np.array([threshold]))[0])
+    if observed.is_sequential:
+        bets = betting_contrast(threshold_row(observed), observed, level, red_level)
+        return Hypothesis(observed, "threshold", bets, n_cases)
     clusters = observed.clusters
     if observed.by_samples:
         scores, clusters = as_column(scores), None
@@ -56,11 +58,14 @@ def _against_threshold(observed: Observed, threshold: float) -> Hypothesis:
     return Hypothesis(observed, "threshold", contrast, n_cases)
 
 
-def _against_baseline(observed: Observed, baseline: FloatArray) -> Hypothesis:
+def _against_baseline(observed: Observed, baseline: FloatArray, red_level: float) -> Hypothesis:
     common = observed.scored & has_score(baseline)
     n_cases = int(common.sum())
     if n_cases == 0:
         return Hypothesis(observed, "baseline", None, 0)
+    if observed.is_sequential:
+        bets = betting_contrast(baseline_row(observed), observed, None, red_level)
+        return Hypothesis(observed, "baseline", bets, n_cases)
     first, second = oriented(observed, observed.candidate[common]), oriented(observed, baseline[common])
     if observed.per == "case" or n_cases == 1:
         contrast = independent_contrast(first.ravel(), second.ravel(), bounded=observed.bounded)
@@ -75,10 +80,14 @@ def estimate(observed: Observed, scores: FloatArray | None, confidence_level: fl
     """The mean of one version with its two-sided interval; None where it has no score."""
     if scores is None or not scores.size or np.isnan(scores).all():
         return None
-    clusters = observed.clusters
+    clusters, given = observed.clusters, scores
     if observed.per == "case" or int(has_score(scores).sum()) == 1:
         scores, clusters = as_column(scores), None
     mean = clustered_mean(scores, clusters, confidence_level, bounded=observed.bounded)
+    if observed.is_sequential:
+        low, high = anytime_interval(score_units(observed, given), confidence_level)
+        low, high = min(low, mean.value), max(high, mean.value)
+        return Estimate(mean.value, mean.standard_error, low, high, "betting, valid whenever one stops")
     return Estimate(mean.value, mean.standard_error, mean.low, mean.high, mean.method)
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis
 from harness.statistics.arrays import FloatArray, case_means
+from harness.statistics.contrasts import Contrast
 
 #: Quantile of the normal for power 0.8: drawn anew, a difference as large as the one seen is decided 4 times in 5.
 _POWER = 0.8416212335729143
@@ -23,7 +25,7 @@ class Needed:
     samples_per_case: int | None
 
 
-def needed(hypothesis: Hypothesis, lower: float, upper: float) -> Needed | None:
+def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[float, float]) -> Needed | None:
     """What would decide an open comparison if the difference stays as it is; None where nothing seen so far tells.
 
     Half-widths shrink with the root of the number of units, and with that number itself where no case differs. If the
@@ -33,17 +35,17 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float) -> Needed | None:
     Args:
         hypothesis: an inconclusive comparison.
         lower, upper: its bounds, less than 0 being worse.
+        levels: at which it would pass, and at which it would be red.
     """
     contrast, observed = hypothesis.contrast, hypothesis.observed
     if contrast is None or not (math.isfinite(lower) and math.isfinite(upper)):
         return None
-    value, error, margin = contrast.value, contrast.standard_error, observed.margin
-    to_pass = (value + margin) / (value - lower + _POWER * error) if value > -margin else 0.0
-    to_red = -value / (upper - value + _POWER * error) if value < 0 else 0.0
-    shrink = max(to_pass, to_red)
-    if shrink <= 0:
+    if isinstance(contrast, BettingContrast):
+        factor = contrast.growth_needed(*levels)
+    else:
+        factor = _growth(contrast, lower, upper, observed.margin)
+    if factor is None:
         return None
-    factor = max(1.0, shrink**-1 if error == 0 else shrink**-2)
     n_samples = int((~np.isnan(observed.candidate)).sum())
     if observed.by_samples:
         extra = _at_least_one((factor - 1) * n_samples)
@@ -56,6 +58,17 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float) -> Needed | None:
         return Needed(extra * hypothesis.n_cases, None, extra)
     extra = _at_least_one((factor - 1) * hypothesis.n_cases)
     return Needed(_at_least_one(extra * per_case), extra, None)
+
+
+def _growth(contrast: Contrast, lower: float, upper: float, margin: float) -> float | None:
+    """How many times the present units it takes until one of the bounds decides; None where neither comes nearer."""
+    value, error = contrast.value, contrast.standard_error
+    to_pass = (value + margin) / (value - lower + _POWER * error) if value > -margin else 0.0
+    to_red = -value / (upper - value + _POWER * error) if value < 0 else 0.0
+    shrink = max(to_pass, to_red)
+    if shrink <= 0:
+        return None
+    return max(1.0, shrink**-1 if error == 0 else shrink**-2)
 
 
 def _at_least_one(number: float) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from harness.statistics.arrays import BoolArray, FloatArray
+from harness.records import Interruption
+from harness.statistics.arrays import BoolArray, FloatArray, is_binary
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,15 @@ class Observed:
         per: "suite" for one verdict over all cases, "case" for a single case whose samples are the units.
         unit: unit of an unbounded measure; None means scores in [0, 1].
         higher_is_better: False turns all comparisons round (seconds, perplexity).
+        design: "fixed" decides all that is there; "sequential" the first rows (samples, for a single case) that suffice.
+            Rows are then in the order drawn.
+        largest_cluster: the most cases that a cluster of the evaluation has; adjacent ones of a cluster count together.
+        n_planned: how many cases the evaluation has (samples, for a single case), drawn or not; 0 where not known.
         n_skipped: cases that their body left out.
-        n_truncated: candidate samples cut at max_tokens.
+        n_truncated: candidate scores of an answer that was cut at max_tokens.
         errors: what went wrong; any makes the verdict `error`.
+        interruption: how far it was when the run was stopped; it is among the errors, too.
+        traceback: the user's frames of the first error.
     """
 
     id: str
@@ -45,9 +52,14 @@ class Observed:
     per: Literal["suite", "case"] = "suite"
     unit: str | None = None
     higher_is_better: bool = True
+    design: Literal["fixed", "sequential"] = "fixed"
+    largest_cluster: int = 1
+    n_planned: int = 0
     n_skipped: int = 0
     n_truncated: int = 0
     errors: tuple[str, ...] = ()
+    interruption: Interruption | None = None
+    traceback: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""
@@ -70,6 +82,16 @@ class Observed:
         return self.unit is None
 
     @property
+    def is_binary(self) -> bool:
+        """Whether every score of both versions is 0 or 1."""
+        return self.bounded and is_binary(self.candidate) and (self.baseline is None or is_binary(self.baseline))
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether it may stop when it is decided: no bet can be made on an unbounded measure."""
+        return self.design == "sequential" and self.bounded
+
+    @property
     def scored(self) -> BoolArray:
         """Which cases have a candidate score, (n_cases,) of bool."""
         return has_score(self.candidate)
@@ -78,6 +100,26 @@ class Observed:
     def by_samples(self) -> bool:
         """Whether samples are the units, because there is a single case."""
         return self.per == "case" or int(self.scored.sum()) == 1
+
+    def first(self, n: int) -> Observed:
+        """The first `n` rows alone; of a single case its first `n` samples."""
+        if self.by_samples:
+            baseline = None if self.baseline is None else self.baseline[:, :n]
+            return replace(self, candidate=self.candidate[:, :n], baseline=baseline)
+        return replace(
+            self,
+            case_ids=self.case_ids[:n],
+            candidate=self.candidate[:n],
+            baseline=None if self.baseline is None else self.baseline[:n],
+            clusters=None if self.clusters is None else self.clusters[:n],
+        )
+
+
+def oriented(observed: Observed, scores: FloatArray) -> FloatArray:
+    """Scores turned so that more is better; those in [0, 1] stay there."""
+    if observed.higher_is_better:
+        return scores
+    return 1 - scores if observed.bounded else -scores
 
 
 def has_score(scores: FloatArray) -> BoolArray:

@@ -13,17 +13,20 @@ from harness.decisions.hypotheses import Hypothesis, estimate, hypotheses, natur
 from harness.decisions.needed import needed
 from harness.decisions.observed import Observed
 from harness.records import Check, Difference, Verdict, VerdictKind
+from harness.decisions.multiplicity import red_levels
+from harness.decisions.stopping import decided_after, settling_level
 from harness.statistics.arrays import check_confidence
-from harness.statistics.multiplicity import holm_levels
 
 
 def decide(observed: Sequence[Observed], confidence_level: float, share: float = 1.0) -> tuple[Verdict, ...]:
-    """One verdict for each evaluation and metric of a fixed design.
+    """One verdict for each evaluation and metric.
 
     Let L and U be bounds of candidate minus threshold or baseline, less than 0 being worse. L is the one-sided bound at
-    `confidence_level`; U the one at the level at which Holm's procedure judges this comparison among all those given.
-    L > -margin is `passed`; else U < 0 is `failed` (threshold) or `regressed` (baseline); else `inconclusive`.
-    A pass needs no correction: a green gate needs all of them (intersection-union).
+    `confidence_level`; U the one at the level at which this comparison is judged among all those given: Holm's for
+    fixed designs, the closed test of e-values for sequential ones. L > -margin is `passed`; else U < 0 is `failed`
+    (threshold) or `regressed` (baseline); else `inconclusive`. A pass needs no correction: a green gate needs all of
+    them (intersection-union). A sequential design is decided by its first rows that suffice; what was drawn beyond them
+    does not count.
 
     Args:
         observed: every evaluation of the run: red is corrected over all of them at once.
@@ -43,12 +46,20 @@ def decide(observed: Sequence[Observed], confidence_level: float, share: float =
     level = 1 - check_confidence(confidence_level)
     if not 0 < share <= 1:
         raise ValueError(f"share = {share!r} is not above 0 and at most 1.")
-    asked = [() if each.errors else hypotheses(each) for each in observed]
+    evaluations: dict[str, list[Observed]] = {}
+    for each in observed:
+        evaluations.setdefault(each.id, []).append(each)
+    each_level = level * share / max(1, len(evaluations))
+    ends = {name: decided_after(group, level, each_level) for name, group in evaluations.items()}
+    used = [each if (end := ends[each.id]) is None else each.first(end) for each in observed]
+    settling = {name: settling_level(group, each_level) for name, group in evaluations.items()}
+    asked = [() if each.errors else hypotheses(each, settling[each.id]) for each in used]
     tested = [each for group in asked for each in group if each.contrast is not None]
-    levels = dict(zip(map(id, tested), _red_levels(tested, level * share), strict=True))
+    levels = red_levels(tested, [settling[each.observed.id] for each in tested], level * share)
+    by_identity = dict(zip(map(id, tested), levels, strict=True))
     return tuple(
-        _verdict(each, tuple(_check(one, level, levels.get(id(one), 0.0), len(tested)) for one in group), level)
-        for each, group in zip(observed, asked, strict=True)
+        _verdict(each, tuple(_check(one, level, by_identity.get(id(one), 0.0), len(tested)) for one in group), level)
+        for each, group in zip(used, asked, strict=True)
     )
 
 
@@ -72,15 +83,6 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
     return 8 if verdict is VerdictKind.INCONCLUSIVE and inconclusive == "fail" else 0
 
 
-def _red_levels(tested: Sequence[Hypothesis], level: float) -> list[float]:
-    """The level at which Holm's procedure judges each comparison."""
-    if not tested:
-        return []
-    p_values = [each.contrast.p_less for each in tested if each.contrast is not None]
-    levels: list[float] = holm_levels(np.asarray(p_values), level).tolist()
-    return levels
-
-
 def _check(hypothesis: Hypothesis, level: float, red_level: float, m: int) -> Check:
     """The rule, applied to one comparison."""
     contrast, observed = hypothesis.contrast, hypothesis.observed
@@ -96,17 +98,19 @@ def _check(hypothesis: Hypothesis, level: float, red_level: float, m: int) -> Ch
         kind = VerdictKind.FAILED if hypothesis.against == "threshold" else VerdictKind.REGRESSED
         reason = reasons.red(hypothesis, upper)
     else:
-        kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, upper)
+        kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, upper, (level, red_level))
         reason = reasons.inconclusive(hypothesis, lower, more)
-    method = _method(contrast.method, level, red_level, m, higher_is_better=observed.higher_is_better)
+    correction = (
+        "" if m == 1 else f", {'e-Holm' if observed.is_sequential else 'Holm'}-corrected over {m:,} comparisons"
+    )
+    method = _method(contrast.method, level, red_level, correction, higher_is_better=observed.higher_is_better)
     difference = natural(contrast, lower, upper, method, higher_is_better=observed.higher_is_better)
     return Check(hypothesis.against, kind, reason, difference, more.samples if more else None)
 
 
-def _method(method: str, level: float, red_level: float, m: int, *, higher_is_better: bool) -> str:
+def _method(method: str, level: float, red_level: float, correction: str, *, higher_is_better: bool) -> str:
     """What the bounds are, with the level of each."""
     holding, falling = ("lower", "upper") if higher_is_better else ("upper", "lower")
-    correction = f", Holm-corrected over {m:,} comparisons" if m > 1 else ""
     return (
         f"{method}; {holding} bound one-sided at {1 - level:.4g}, "
         f"{falling} bound one-sided at {1 - red_level:.6g}{correction}"
@@ -139,9 +143,14 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float) -> Ver
         margin_is_default=observed.margin_is_default,
         unit=observed.unit,
         higher_is_better=observed.higher_is_better,
+        design=observed.design if observed.is_sequential else "fixed",
+        n_planned=observed.n_planned,
         n_skipped=observed.n_skipped,
         n_truncated=observed.n_truncated,
         errors=observed.errors,
+        is_binary=observed.is_binary,
+        interruption=observed.interruption,
+        traceback=observed.traceback,
     )
 
 

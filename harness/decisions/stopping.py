@@ -1,0 +1,48 @@
+"""When a sequential design has seen enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.decisions.betting import BettingContrast
+from harness.decisions.hypotheses import Hypothesis, hypotheses
+from harness.decisions.observed import Observed
+
+
+def decided_after(observed: Sequence[Observed], level: float, evaluation_level: float) -> int | None:
+    """After how many rows (samples, for a single case) all metrics of an evaluation are decided; None if they are not.
+
+    It depends on the scores in the order drawn and on nothing else, so that whoever looks, and whenever, finds the same.
+
+    Args:
+        observed: every metric of one evaluation.
+        level: at which a comparison passes.
+        evaluation_level: the chance of a false red that the evaluation may spend over all its comparisons.
+    """
+    if not observed or not all(each.is_sequential for each in observed):
+        return None
+    red_level = settling_level(observed, evaluation_level)
+    found = [_decided(hypotheses(each, red_level), level, red_level) for each in observed]
+    known = [each for each in found if each is not None]
+    return max(known) if len(known) == len(found) else None
+
+
+def settling_level(observed: Sequence[Observed], evaluation_level: float) -> float:
+    """The level at which evidence for worse counts whatever else the run finds: an equal share for each comparison."""
+    comparisons = sum((each.threshold is not None) + (each.baseline is not None) for each in observed)
+    return evaluation_level / max(1, comparisons)
+
+
+def _decided(asked: tuple[Hypothesis, ...], level: float, red_level: float) -> int | None:
+    """After how many rows one metric is decided: every comparison has passed, or one is red."""
+    passes: list[int | None] = []
+    reds: list[int] = []
+    for each in asked:
+        if not isinstance(each.contrast, BettingContrast):
+            return None
+        passed, worse = each.contrast.passed_at(level), each.contrast.worse_at(red_level)
+        passes.append(passed)
+        if worse is not None and (passed is None or worse < passed):
+            reds.append(worse)
+    ends = [max(each for each in passes if each is not None)] if passes and None not in passes else []
+    return min([*ends, *reds], default=None)

@@ -1,0 +1,200 @@
+"""Bets against a mean that are tuned to a margin: evidence and bounds that hold whenever one stops."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.statistics.arrays import FloatArray, check_confidence
+
+#: The share of the wealth that a bet can lose at most, so that one bad number never ends the game.
+_MOST_LOST = 0.95
+#: Before anything is seen: the variance of a difference of two versions on one case, and the cases that it counts for.
+_EXPECTED_VARIANCE = 0.1
+_EXPECTED_CASES = 10
+#: A mean this close to the lowest number possible is bet against as if it were this far from it.
+_LEAST_ROOM = 1e-3
+_HALVINGS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What is bet on, one after another: cases, clusters of cases, or the samples of a single case.
+
+    Attributes
+    ----------
+    sums : (n,) the sum of a unit's values
+    sizes : (n,) how many values that are; all 1 where units are single values
+    low : the smallest value possible
+    largest : the most values that a unit can have, known before the first is drawn
+    """
+
+    sums: FloatArray
+    sizes: FloatArray
+    low: float
+    largest: float = 1.0
+
+    def above(self, mean: float) -> FloatArray:
+        """How far each unit lies above a mean, (n,), as a share of the largest unit; 0 in expectation at that mean."""
+        distances: FloatArray = (self.sums - mean * self.sizes) / self.largest
+        return distances
+
+
+@dataclass(frozen=True, slots=True)
+class Wealth:
+    """What a bettor owns who stakes on every unit lying above a mean: an e-process against that mean, for each mean.
+
+    The stakes are the same for every mean (less where they could ruin), and each is settled by the units before its
+    own. If the mean is not above `m`, the wealth against `m` is a nonnegative supermartingale that starts at 1: it
+    reaches 1 / level with a chance of at most `level`, whenever one looks (Ville 1939). It falls as `m` grows, so the
+    means that it rules out lie below a bound.
+
+    References
+    ----------
+    I. Waudby-Smith, A. Ramdas (2024), Estimating means of bounded random variables by betting, J. R. Statistical
+    Society B 86:1-27: capital processes, predictable bets and their inversion.
+    """
+
+    units: Units
+    stakes: FloatArray
+
+    def log(self, mean: float) -> FloatArray:
+        """Natural logarithm of the wealth against a mean after each unit, (n,)."""
+        room = max(mean - self.units.low, _LEAST_ROOM)
+        stakes = np.minimum(self.stakes, _MOST_LOST / room)
+        logs: FloatArray = np.cumsum(np.log1p(stakes * self.units.above(mean)))
+        return logs
+
+    def first_above(self, mean: float, level: float) -> int | None:
+        """The number of units after which the wealth first reaches 1 / level, or None."""
+        if mean < self.units.low:
+            return 1 if len(self.stakes) else None
+        reached = self.log(mean) >= -math.log(level)
+        return int(reached.argmax()) + 1 if reached.any() else None
+
+    def bound(self, level: float, high: float, *, at_the_end: bool = False) -> float:
+        """The mean below which all are ruled out.
+
+        Parameters
+        ----------
+        level : the chance of being wrong, in (0, 1)
+        high : the largest mean possible
+        at_the_end : by the wealth after the last unit, not by the largest on the way: where the level depends on other
+            data, only that is valid
+        """
+        wanted = -math.log(level)
+        if len(self.stakes) == 0 or not self._rules_out(self.units.low, wanted, at_the_end):
+            return self.units.low
+        below, above = self.units.low, high
+        for _ in range(_HALVINGS):
+            middle = (below + above) / 2
+            if self._rules_out(middle, wanted, at_the_end):
+                below = middle
+            else:
+                above = middle
+        return below
+
+    def _rules_out(self, mean: float, wanted: float, at_the_end: bool) -> bool:
+        logs = self.log(mean)
+        return bool((logs[-1] if at_the_end else logs.max()) >= wanted)
+
+    def until(self, n: int) -> Wealth:
+        """The same after the first `n` units."""
+        units = Units(self.units.sums[:n], self.units.sizes[:n], self.units.low, self.units.largest)
+        return Wealth(units, self.stakes[:n])
+
+
+def tuned_wealth(units: Units, mean: float, gain: float) -> Wealth:
+    """Bets against `mean` that grow fastest if the truth lies `gain` above it, and learn the spread as they go.
+
+    A bet of gain / (variance + gain²) is the best constant one for small gains (Kelly 1956; Waudby-Smith and Ramdas
+    2024, section 5); the variance is that of the units before, with a guess to begin with. Once what was seen is more
+    than one standard error away from `gain`, the bet follows it: a large drop is found sooner, and one smaller than the
+    margin in the end.
+
+    Parameters
+    ----------
+    mean : to bet against
+    gain : above 0
+
+    Examples
+    --------
+    >>> level = Units(np.zeros(100), np.ones(100), low=-1.0)
+    >>> tuned_wealth(level, -0.05, 0.05).first_above(-0.05, level=0.05)
+    65
+    """
+    if not gain > 0:
+        raise ValueError(f"gain = {gain!r} is not above 0.")
+    seen = units.above(mean)
+    counts = np.arange(len(seen)) + _EXPECTED_CASES
+    means = (_before(seen) + _EXPECTED_CASES * gain) / counts
+    squares = (_before(seen**2) + _EXPECTED_CASES * (_EXPECTED_VARIANCE + gain**2)) / counts
+    variances = np.maximum(squares - means**2, 1e-12)
+    errors = np.sqrt(variances / counts)
+    aims = np.maximum(np.clip(gain, means - errors, means + errors), 0.0)
+    return Wealth(units, aims / (variances + aims**2))
+
+
+def ratio_wealth(units: Units, rate: float, gain: float) -> Wealth:
+    """Bets against a pass rate whose wealth on scores of 0 and 1 is the likelihood ratio of rate + gain to it.
+
+    On scores turned round (0 and -1) it is that of rate - gain. Scores between 0 and 1 are valid too.
+
+    Parameters
+    ----------
+    rate : of the scores as they were before they were turned, in (0, 1)
+    gain : above 0
+
+    References
+    ----------
+    A. Wald (1945), Sequential tests of statistical hypotheses, Annals of Mathematical Statistics 16:117-186.
+
+    Examples
+    --------
+    >>> scores = Units(np.array([1.0, 0.0]), np.ones(2), low=0.0)
+    >>> [round(float(w), 4) for w in np.exp(ratio_wealth(scores, 0.8, 0.1).log(0.8))]
+    [1.125, 0.5625]
+    """
+    if not (0 < rate < 1 and gain > 0):
+        raise ValueError(f"rate = {rate!r} is not strictly between 0 and 1, or gain = {gain!r} not above 0.")
+    return Wealth(units, np.full(len(units.sums), gain / (rate * (1 - rate))))
+
+
+def anytime_interval(units: Units, confidence_level: float = 0.95) -> tuple[float, float]:
+    """Two-sided bounds of the mean of scores in [0, 1] that hold whenever one stops.
+
+    Parameters
+    ----------
+    units : of values in [0, 1] (low=0), at least one, in the order drawn
+    confidence_level : in (0, 1)
+
+    References
+    ----------
+    Waudby-Smith and Ramdas (2024), theorem 3: the bets sqrt(2 log(2 / level) / (variance · t · log(1 + t))), made of the
+    units before.
+
+    Examples
+    --------
+    >>> low, high = anytime_interval(Units(np.ones(60), np.ones(60), low=0.0))
+    >>> round(low, 2), high
+    (0.94, 1.0)
+    """
+    tail = (1 - check_confidence(confidence_level)) / 2
+    n = len(units.sums)
+    if n == 0:
+        raise ValueError("There is no unit: an interval needs at least one.")
+    steps = np.arange(1, n + 1)
+    means = (0.5 + np.cumsum(units.sums)) / (1 + np.cumsum(units.sizes))
+    distances = (units.sums - means * units.sizes) / units.largest
+    variances = np.maximum((0.25 + _before(distances**2)) / steps, 1e-12)
+    stakes = np.sqrt(2 * math.log(1 / tail) / (variances * steps * np.log1p(steps)))
+    low = Wealth(units, stakes).bound(tail, 1.0)
+    high = -Wealth(Units(-units.sums, units.sizes, -1.0, units.largest), stakes).bound(tail, 0.0)
+    return low, max(low, high)
+
+
+def _before(values: FloatArray) -> FloatArray:
+    """The sum of all values before each."""
+    return np.concatenate([[0.0], np.cumsum(values)[:-1]]) if len(values) else values
