@@ -29,10 +29,12 @@ def case_results(observed: Observed) -> tuple[CaseResult, ...]:
     baseline: list[float | None] = [None] * len(scores)
     if observed.baseline is not None:
         baseline = _means(observed.baseline)
-    rows = zip(observed.case_ids, counts.tolist(), candidate, baseline, states, scored.tolist(), strict=True)
-    return tuple(
-        CaseResult(case_id, n, mean, other, _STATES[state]) for case_id, n, mean, other, state, kept in rows if kept
-    )
+    clusters: list[str | None] = [None] * len(scores)
+    if observed.clusters is not None:
+        clusters = [str(cluster) for cluster in observed.clusters]
+    names = [_STATES[state] for state in states]
+    rows = zip(observed.case_ids, counts.tolist(), candidate, baseline, names, clusters, strict=True)
+    return tuple(CaseResult(*row) for row, kept in zip(rows, scored.tolist(), strict=True) if kept)
 
 
 def _right(observed: Observed) -> BoolArray:

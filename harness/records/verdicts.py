@@ -55,6 +55,7 @@ class CaseResult:
     """One case of an evaluation: mean score of candidate and baseline, and what its samples look like.
 
     `state` is "stable" (every sample right), "flaky" (some are), "broken" (none is); of the candidate's samples.
+    `cluster` is shared by the cases that depend on each other; None where each stands alone.
     """
 
     id: str
@@ -62,6 +63,7 @@ class CaseResult:
     candidate: float | None
     baseline: float | None
     state: Literal["stable", "flaky", "broken"]
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,7 @@ def _evaluation(verdict: Verdict) -> dict[str, Any]:
             "baseline": _number(case.baseline),
             "state": case.state,
         }
+            **({} if case.cluster is None else {"cluster": _text(case.cluster)}),
         for case in verdict.cases
     ]
     return entry
@@ -217,7 +218,9 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
         baseline=_optional(Estimate, entry["baseline"]),
         difference=_optional(Difference, entry["difference"]),
         cases=tuple(
-            CaseResult(case["id"], case["n"], case["candidate"], case["baseline"], case["state"])
+            CaseResult(
+                case["id"], case["n"], case["candidate"], case["baseline"], case["state"], case.get("cluster")
+            )
             for case in entry["cases"]
         ),
         checks=tuple(_check(check) for check in entry.get("checks", ())),

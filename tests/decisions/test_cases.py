@@ -22,6 +22,12 @@ def test_cases_without_a_candidate_score_are_left_out():
     assert [(result.id, result.baseline) for result in results] == [("c0", 1.0), ("c2", None)]
 
 
+def test_a_case_keeps_the_cluster_that_it_was_decided_in():
+    results = case_results(observed([[1.0], [np.nan], [0.0]], clusters=("a", "b", 7)))
+    assert [result.cluster for result in results] == ["a", "7"]
+    assert case_results(observed([[1.0]]))[0].cluster is None
+
+
 @pytest.mark.parametrize(
     ("changes", "states"),
     [

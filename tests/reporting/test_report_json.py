@@ -93,6 +93,14 @@ def test_numbers_of_numpy_become_plain_numbers():
 
 def test_keys_of_a_later_minor_version_are_left_aside():
     document = {**to_json(examples.green()), "new_key": 1}
+def test_a_case_has_a_cluster_only_where_it_does_not_stand_alone():
+    cases = (replace(examples.case("a", 1.0), cluster="x\ud800"), examples.case("b", 1.0))
+    document = to_json(examples.report(examples.verdict(cases=cases)))
+    assert [case.get("cluster") for case in document["evaluations"][0]["cases"]] == ["x\ufffd", None]
+    assert "cluster" not in document["evaluations"][0]["cases"][1]
+    assert [case.cluster for case in from_json(document).evaluations[0].cases] == ["x\ufffd", None]
+
+
     document["evaluations"][0]["another"] = 2
     assert from_json(document) == examples.green()
 
