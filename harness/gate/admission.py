@@ -18,6 +18,11 @@ class Admission:
         self._alive = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
+    @property
+    def alive(self) -> int:
+        """Bodies that were let in and not released."""
+        return self._alive
+
     async def acquire(self, size: int) -> None:
         """Wait for room for `size` bodies; first come, first served."""
         if not self._waiting and self._fits(size):

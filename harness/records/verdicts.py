@@ -78,8 +78,25 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Interruption:
+    """How far an evaluation was when its run was stopped: bodies that had ended, of all."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict of one evaluation on one metric, with everything that led to it (one entry of report.json)."""
+    """The verdict of one evaluation on one metric, with everything that led to it (one entry of report.json).
+
+    Attributes:
+        n_samples: scores of the candidate; `n_truncated` of them come from an answer cut at max_tokens.
+        design: "sequential" if it stopped as soon as it was decided; bounds then hold whenever one stops.
+        n_planned: how many cases the evaluation has (samples, for a single case), decided by or not; 0 where not known.
+        is_binary: whether every score of both versions is 0 or 1, so that a case's mean is a number of right ones.
+        interruption: where the run was stopped in the middle of it; `errors` then says so too.
+        traceback: the user's frames of the first of `errors`, outermost first, where there is more than one.
+    """
 
     id: str
     metric: str
@@ -103,6 +120,11 @@ class Verdict:
     n_skipped: int = 0
     n_truncated: int = 0
     errors: tuple[str, ...] = ()
+    is_binary: bool = False
+    interruption: Interruption | None = None
+    traceback: tuple[str, ...] = ()
+    design: Literal["fixed", "sequential"] = "fixed"
+    n_planned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +139,9 @@ class VersionRef:
 class Usage:
     """What a run cost.
 
-    `model_calls` are samples drawn from a model in this run, `http_requests` those sent over a wire,
-    `stored_samples` those answered by the store.
+    `model_calls` are samples drawn from a model in this run, `stored_samples` those answered by the store,
+    `shared_samples` those that one of either had already answered in this run, because another body asked the same:
+    together, all that bodies asked for. `http_requests` are those sent over a wire.
     """
 
     model_calls: int = 0
@@ -127,20 +150,32 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     wall_s: float = 0.0
+    shared_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A case that moved between baseline and candidate, with one answer of each to look at."""
+    """A case to look at: it moved between baseline and candidate, or was not always right where there is no baseline
+    or a threshold is set.
+
+    Attributes:
+        candidate, baseline: mean scores; no baseline where the evaluation is not run for one.
+        n, baseline_n: how many scores the means are of.
+        candidate_answer, baseline_answer: the start of one answer each, the candidate's worst and the baseline's best.
+        candidate_reason, baseline_reason: why that answer has its score, in the body's words, where it has any.
+    """
 
     evaluation_id: str
     case_id: str
     metric: str
     candidate: float
-    baseline: float
+    baseline: float | None
     n: int
     candidate_answer: str | None
     baseline_answer: str | None
+    baseline_n: int | None = None
+    candidate_reason: str | None = None
+    baseline_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ _COMPARED_CHARACTERS = 20_000
 def shown_changes(report: Report) -> list[Change]:
     """The three cases to look at: those of red evaluations first, otherwise in the report's order."""
     severity = {(verdict.id, verdict.metric): verdict.verdict.severity for verdict in report.evaluations}
+    moved = [change for change in report.changes if change.baseline is not None]
     return heapq.nsmallest(
-        MOST_CHANGES, report.changes, key=lambda change: -severity.get((change.evaluation_id, change.metric), 0)
+        MOST_CHANGES, moved, key=lambda change: -severity.get((change.evaluation_id, change.metric), 0)
     )
 
 

@@ -18,6 +18,7 @@ from harness.records import (
     Check,
     Difference,
     Estimate,
+    Interruption,
     Report,
     Usage,
     Verdict,
@@ -151,8 +152,8 @@ def _evaluation(verdict: Verdict) -> dict[str, Any]:
             "candidate": _number(case.candidate),
             "baseline": _number(case.baseline),
             "state": case.state,
-        }
             **({} if case.cluster is None else {"cluster": _text(case.cluster)}),
+        }
         for case in verdict.cases
     ]
     return entry
@@ -225,6 +226,8 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
         ),
         checks=tuple(_check(check) for check in entry.get("checks", ())),
         errors=tuple(entry.get("errors", ())),
+        interruption=_optional(Interruption, entry.get("interruption")),
+        traceback=tuple(entry.get("traceback", ())),
     )
 
 

@@ -23,17 +23,19 @@ class Trace:
         first_key: of the first request; cases that share it share their samples.
         key, sample: of the last sample of the version under test, which stands for the body.
         truncated: whether any sample of that version was cut at max_tokens.
+        drew: whether any sample had to be drawn, by this body or another one; the store had the others.
         error: the first error of an engine or the store, which counts even if the body catches it.
         unawaited: requests that were made and never awaited.
     """
 
-    __slots__ = ("error", "first_key", "key", "sample", "truncated", "unawaited")
+    __slots__ = ("drew", "error", "first_key", "key", "sample", "truncated", "unawaited")
 
     def __init__(self) -> None:
         self.first_key: bytes | None = None
         self.key: bytes | None = None
         self.sample: Sample | None = None
         self.truncated = False
+        self.drew = False
         self.error: BaseException | None = None
         self.unawaited = 0
 
@@ -146,6 +148,7 @@ class Model:
         except SteelyardError as error:
             self._trace.error = self._trace.error or error
             raise
+        self._trace.drew = self._trace.drew or not sample.stored
         if not self._is_other:
             self._trace.add(key, sample)
         return sample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.errors import MissingSampleError
@@ -28,7 +28,8 @@ class _Wanted:
 
     source: Source
     request: Request
-    indices: list[int]
+    indices: list[int] = field(default_factory=list)
+    asked_again: set[int] = field(default_factory=set)
 
 
 class Sampler:
@@ -51,6 +52,8 @@ class Sampler:
         self.window = Window(window, self._arrive, self._fail)
         self.model_calls = 0
         self.stored_samples = 0
+        self.shared_samples = 0
+        self._asked: dict[int, dict[bytes, int]] = {}
         self.prompt_tokens = 0
         self.completion_tokens = 0
 
@@ -62,9 +65,12 @@ class Sampler:
             CapabilityError: the engine can't do what the request asks.
             EngineError: the engine could not answer.
         """
+        asked_again = self._was_asked(source, key, index)
         known = self._futures.get((key, index))
         if known is not None:
-            return await asyncio.shield(known)
+            sample = await asyncio.shield(known)
+            self.shared_samples += 1
+            return sample
         if source.engine is not None:
             check_capabilities(source.engine, request)
         loop = asyncio.get_running_loop()
@@ -74,10 +80,18 @@ class Sampler:
             loop.call_soon(self._look_up)
         wanted = self._wanted.get(key)
         if wanted is None:
-            self._wanted[key] = _Wanted(source, request, [index])
-        else:
-            wanted.indices.append(index)
+            wanted = self._wanted[key] = _Wanted(source, request)
+        wanted.indices.append(index)
+        if asked_again:
+            wanted.asked_again.add(index)
         return await future
+
+    def _was_asked(self, source: Source, key: bytes, index: int) -> bool:
+        """Whether a sample was asked for before in this run; one bit for each."""
+        asked = self._asked.setdefault(source.first_index, {})
+        before, bit = asked.get(key, 0), 1 << (index - source.first_index)
+        asked[key] = before | bit
+        return bool(before & bit)
 
     def _look_up(self) -> None:
         """Answer what the store holds, send for the rest."""
@@ -92,7 +106,10 @@ class Sampler:
             stored = found.get(key, {})
             for index in item.indices:
                 if index in stored:
-                    self.stored_samples += 1
+                    if index in item.asked_again:
+                        self.shared_samples += 1
+                    else:
+                        self.stored_samples += 1
                     self._give(key, index, stored[index])
             missing = tuple(sorted(index for index in item.indices if index not in stored))
             if missing and item.source.engine is None:

@@ -204,6 +204,7 @@ def test_fresh_draws_everything_anew_and_keeps_the_old(project: Project) -> None
         "model_calls": 0,
         "http_requests": 0,
         "stored_samples": 8,
+        "shared_samples": 0,
         "prompt_tokens": 0,
         "completion_tokens": 0,
         "wall_s": 0,

@@ -139,6 +139,7 @@ def test_report_has_the_fixed_keys(project: Project) -> None:
     assert fixed | {"changes"} == set(report)
     assert set(report["usage"]) == {
         *("model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s"),
+        "shared_samples",
     }
     of_evaluation = {
         *("id", "metric", "requirement", "verdict", "reason", "threshold", "margin", "n_cases", "n_samples"),

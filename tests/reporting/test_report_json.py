@@ -17,7 +17,9 @@ TOP_KEYS = {
     "schema_version", "run_id", "created", "exit_code", "verdict", "confidence_level", "candidate", "baseline", "usage",
     "evaluations",
 }  # fmt: skip
-USAGE_KEYS = {"model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s"}
+USAGE_KEYS = {
+    "model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s", "shared_samples",
+}  # fmt: skip
 EVALUATION_KEYS = {
     "id", "metric", "requirement", "verdict", "reason", "threshold", "margin", "n_cases", "n_samples", "candidate",
     "baseline", "difference", "samples_needed", "labels_needed", "cases",
@@ -91,8 +93,6 @@ def test_numbers_of_numpy_become_plain_numbers():
     assert document["evaluations"][0]["margin_is_default"] is True
 
 
-def test_keys_of_a_later_minor_version_are_left_aside():
-    document = {**to_json(examples.green()), "new_key": 1}
 def test_a_case_has_a_cluster_only_where_it_does_not_stand_alone():
     cases = (replace(examples.case("a", 1.0), cluster="x\ud800"), examples.case("b", 1.0))
     document = to_json(examples.report(examples.verdict(cases=cases)))
@@ -101,6 +101,8 @@ def test_a_case_has_a_cluster_only_where_it_does_not_stand_alone():
     assert [case.cluster for case in from_json(document).evaluations[0].cases] == ["x\ufffd", None]
 
 
+def test_keys_of_a_later_minor_version_are_left_aside():
+    document = {**to_json(examples.green()), "new_key": 1}
     document["evaluations"][0]["another"] = 2
     assert from_json(document) == examples.green()
 

@@ -201,13 +201,14 @@ def test_sample_is_stored_before_it_is_given(store: Store) -> None:
     assert run(store, work) == [1]
 
 
-def test_usage_counts_samples_and_tokens(store: Store) -> None:
-    async def work() -> tuple[int, int]:
+def test_usage_counts_what_was_drawn_what_the_store_had_and_what_was_asked_again(store: Store) -> None:
+    async def work() -> tuple[int, int, int]:
         sampler = Sampler(store, window=8)
         where = source(NotingEngine())
-        await asyncio.gather(*(draw(sampler, where, "q", i) for i in range(3)))
+        await asyncio.gather(*(draw(sampler, where, "q", i) for i in (0, 1, 2, 2)))
         await draw(sampler, where, "q", 1)
         await sampler.close()
-        return sampler.model_calls, sampler.stored_samples
+        return sampler.model_calls, sampler.stored_samples, sampler.shared_samples
 
-    assert asyncio.run(work()) == (3, 1)
+    assert asyncio.run(work()) == (3, 0, 2)
+    assert asyncio.run(work()) == (0, 3, 2)

@@ -1,0 +1,114 @@
+"""The cases of an evaluation that are worth a look, each with one answer of each version."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.decisions import Observed
+from harness.records import Change, Role, Verdict, VerdictKind
+from harness.sampling import Trace
+from harness.scoring.results import METRIC, Reading
+from harness.statistics.arrays import FloatArray, case_means
+
+Place = tuple[Role, int, int]
+"""Role, number of the case and number of the sample."""
+ANSWER_KEPT = 400
+"""Characters of an answer, and of its reason, kept to be shown; the whole is in the store."""
+_MOST = 50
+_MOST_OF_EACH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    rank: tuple[float, int]
+    answer: str | None = None
+    reason: str | None = None
+
+
+class Answers:
+    """One answer of each case, metric and version: the candidate's worst and the baseline's best, to be shown side by
+    side. Of equal ones the first sample's, whatever order they arrive in.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, int, Role], _Kept] = {}
+
+    def keep(self, metric: str, place: Place, reading: Reading, trace: Trace) -> None:
+        """Keep what a body was answered, with the score and the reason that it gave, where it is the one to show."""
+        role, case, sample = place
+        worst_first = reading.higher_is_better == (role == "candidate")
+        rank = (reading.value if worst_first else -reading.value, sample)
+        kept = self._kept.get((metric, case, role))
+        if kept is None or rank < kept.rank:
+            answer = None if trace.sample is None else trace.sample.text[:ANSWER_KEPT]
+            reason = None if reading.reason is None else reading.reason[:ANSWER_KEPT]
+            self._kept[metric, case, role] = _Kept(rank, answer, reason)
+
+    def of(self, metric: str, case: int, role: Role) -> tuple[str | None, str | None]:
+        """Answer and reason. A body that failed an assertion, which has no metric's name, counts for each metric."""
+        found = [self._kept[name, case, role] for name in {metric, METRIC} if (name, case, role) in self._kept]
+        shown = min(found, key=lambda kept: kept.rank, default=_Kept((0.0, 0)))
+        return shown.answer, shown.reason
+
+
+def changes(observed: Observed, numbers: Mapping[str, int], answers: Answers) -> list[Change]:
+    """The cases to look at: those that moved, the largest drop first. Where there is no baseline, or a threshold, those
+    that were not always right as well, the lowest score first.
+
+    `numbers` has the number of each case, by its id.
+    """
+    sign = 1.0 if observed.higher_is_better else -1.0
+    ours = case_means(observed.candidate)
+    theirs = None if observed.baseline is None else case_means(observed.baseline)
+    moved = np.where(np.isnan(ours), np.nan, 0.0) if theirs is None else ours - theirs
+    is_chosen = np.abs(moved) > 0
+    if theirs is None or observed.threshold is not None:
+        is_chosen |= ~np.isnan(moved) & ((ours < 1) if observed.bounded else True)
+    ranked = heapq.nsmallest(
+        _MOST,
+        np.flatnonzero(is_chosen).tolist(),
+        key=lambda row: (sign * moved[row], sign * ours[row], observed.case_ids[row]),
+    )
+    return [_change(observed, row, ours, theirs, (answers, numbers[observed.case_ids[row]])) for row in ranked]
+
+
+def most_telling(found: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Change, ...]:
+    """What a report shows of the cases of all verdicts: the worst of each, then the next of each, and so on to fifty in
+    all; the three worst of one that did not pass in any case.
+    """
+    ranked = [(rank, verdict, change) for verdict, each in found for rank, change in enumerate(each)]
+    ranked.sort(key=lambda entry: entry[0])
+    return tuple(
+        change
+        for position, (rank, verdict, change) in enumerate(ranked)
+        if position < _MOST or (rank < _MOST_OF_EACH and verdict.verdict is not VerdictKind.PASSED)
+    )
+
+
+def _change(
+    observed: Observed, row: int, ours: FloatArray, theirs: FloatArray | None, shown: tuple[Answers, int]
+) -> Change:
+    answers, case = shown
+    answer, reason = answers.of(observed.metric, case, "candidate")
+    other, why = answers.of(observed.metric, case, "baseline")
+    return Change(
+        evaluation_id=observed.id,
+        case_id=observed.case_ids[row],
+        metric=observed.metric,
+        candidate=float(ours[row]),
+        baseline=None if theirs is None else float(theirs[row]),
+        n=_count(observed.candidate, row),
+        candidate_answer=answer,
+        baseline_answer=other,
+        baseline_n=None if observed.baseline is None else _count(observed.baseline, row),
+        candidate_reason=reason,
+        baseline_reason=why,
+    )
+
+
+def _count(scores: FloatArray, row: int) -> int:
+    return int((~np.isnan(scores[row])).sum())
