@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Any
 
 from harness.records import Draw, Request, Sample, ScoreRow
-from harness.store import maintenance, merging, runs, samples
+from harness.store import maintenance, merging, runs, samples, score_sets
 from harness.store.database import Database
-from harness.store.summaries import Merged, Pruned, RunInfo, StoreInfo
+from harness.store.summaries import Merged, Pruned, RunInfo, ScoreArray, ScoreSet, StoreInfo
 
 
 class Store:
@@ -111,6 +111,27 @@ class Store:
     def scores(self, run_id: str) -> Iterator[ScoreRow]:
         """The scores of a run, streamed: evaluations as they were first scored, in them by case and sample."""
         return runs.stream_scores(self._database, run_id)
+
+    def score_sets(self, run_id: str) -> list[ScoreSet]:
+        """What a run scored, as it was first scored; `score_array` gives the scores of one."""
+        return score_sets.list_sets(self._database, run_id)
+
+    def score_array(self, score_set: ScoreSet) -> ScoreArray:
+        """The scores of a set as an array: a million take a second or two, and little more memory than the array."""
+        return score_sets.read_array(self._database, score_set)
+
+    def scores_of(self, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
+        """The scores of some cases of a set, whole, by case and sample."""
+        return score_sets.rows_of_cases(self._database, score_set, case_ids)
+
+    def differing_requests(
+        self, ours: Collection[ScoreSet], theirs: Collection[ScoreSet]
+    ) -> Iterator[tuple[str, Request, Request]]:
+        """The cases of which the first sample of ours and of theirs answer different requests, with both requests.
+
+        Give all sets of one evaluation and role on either side. Cases whose samples are no longer stored are left out.
+        """
+        return score_sets.differing_requests(self._database, ours, theirs)
 
     def info(self) -> StoreInfo:
         """What the store holds, in numbers."""

@@ -6,7 +6,13 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from harness.records import Role
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 def new_run_id(now: float | None = None) -> str:
@@ -34,6 +40,32 @@ class RunInfo:
     finished: bool
     verdict: str | None = None
     exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSet:
+    """What a run scored: one metric of an evaluation, of one version in one role."""
+
+    id: int
+    evaluation_id: str
+    metric: str
+    role: Role
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreArray:
+    """The scores of a set.
+
+    Attributes:
+        case_ids: the cases that have a score, one for each row of `values`, in no order that means anything.
+        values: (n_cases, n_samples), NaN where a body gave no score.
+        skipped: the cases that a body left out.
+    """
+
+    case_ids: tuple[str, ...]
+    values: npt.NDArray[np.float64]
+    skipped: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,94 @@
+"""The scores of a run by the set, as arrays: for those who weigh whole runs, of a million scores and more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import LargeBinary, Select, Subquery, select, type_coerce
+
+from harness.records import Request, ScoreRow
+from harness.store import codec
+from harness.store.database import Database
+from harness.store.runs import OUTCOMES
+from harness.store.summaries import ScoreArray, ScoreSet
+from harness.store.tables import requests, score_sets, scores
+
+_ROWS_AT_ONCE = 10_000
+_CASES_AT_ONCE = 500
+_SCORED, _SKIPPED = OUTCOMES.index("scored"), OUTCOMES.index("skipped")
+
+
+def list_sets(database: Database, run_id: str) -> list[ScoreSet]:
+    """See `Store.score_sets`."""
+    columns = (score_sets.c[name] for name in ("id", "evaluation_id", "metric", "role", "fingerprint"))
+    query = select(*columns).where(score_sets.c.run_id == run_id).order_by(score_sets.c.id)
+    with database.read() as connection:
+        return [ScoreSet(*row) for row in connection.execute(query)]
+
+
+def read_array(database: Database, score_set: ScoreSet) -> ScoreArray:
+    """See `Store.score_array`. Ids stay bytes until they are known to differ: there are far more rows than cases."""
+    import numpy as np
+
+    # A first, empty part: a set may hold nothing but skipped cases.
+    rows, columns, values = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
+    places: dict[bytes, int] = {}
+    own = scores.c.set_id == score_set.id
+    case_id = type_coerce(scores.c.case_id, LargeBinary)
+    scored = select(case_id, scores.c.sample_index, scores.c.value).where(own, scores.c.outcome == _SCORED)
+    skipped = select(scores.c.case_id).where(own, scores.c.outcome == _SKIPPED).distinct()
+    with database.read() as connection:
+        with connection.execute(scored, execution_options={"yield_per": _ROWS_AT_ONCE}) as found:
+            for part in found.partitions():
+                ids, indices, numbers = zip(*part, strict=True)
+                rows.append(np.fromiter((places.setdefault(each, len(places)) for each in ids), np.int64, len(ids)))
+                columns.append(np.array(indices, dtype=np.int64))
+                values.append(np.array(numbers, dtype=np.float64))
+        left_out = frozenset(connection.execute(skipped).scalars())
+    place = np.concatenate(columns)
+    array = np.full((len(places), int(place.max(initial=-1)) + 1), np.nan)
+    array[np.concatenate(rows), place] = np.concatenate(values)
+    return ScoreArray(tuple(each.decode("utf-8", "surrogatepass") for each in places), array, left_out)
+
+
+def rows_of_cases(database: Database, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
+    """See `Store.scores_of`."""
+    names = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key")
+    query = select(*(scores.c[name] for name in names)).order_by(scores.c.case_id, scores.c.sample_index)
+    of_set = (score_set.evaluation_id, score_set.metric, score_set.role, score_set.fingerprint)
+    wanted = sorted(set(case_ids))
+    found = []
+    with database.read() as connection:
+        for start in range(0, len(wanted), _CASES_AT_ONCE):
+            chosen = scores.c.case_id.in_(wanted[start : start + _CASES_AT_ONCE])
+            for row in connection.execute(query.where(scores.c.set_id == score_set.id, chosen)):
+                case_id, index, value, outcome, reason, key = row
+                found.append(ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key))
+    return found
+
+
+def differing_requests(
+    database: Database, ours: Collection[ScoreSet], theirs: Collection[ScoreSet]
+) -> Iterator[tuple[str, Request, Request]]:
+    """See `Store.differing_requests`."""
+    one, other = _first_keys(ours), _first_keys(theirs)
+    asked, others = requests.alias("asked"), requests.alias("others")
+    query: Select[Any] = (
+        select(one.c.case_id, asked.c.request, others.c.request)
+        .join_from(one, other, one.c.case_id == other.c.case_id)
+        .join(asked, asked.c.key == one.c.sample_key)
+        .join(others, others.c.key == other.c.sample_key)
+        .where(one.c.sample_key != other.c.sample_key, asked.c.request != others.c.request)
+    )
+    options = {"yield_per": _CASES_AT_ONCE}
+    with database.read() as connection, connection.execute(query, execution_options=options) as found:
+        for case_id, mine, another in found:
+            yield case_id, codec.stored_request(mine), codec.stored_request(another)
+
+
+def _first_keys(sets: Collection[ScoreSet]) -> Subquery:
+    """The request that the first sample of each case rests on; metrics of one body share it."""
+    chosen = scores.c.set_id.in_([each.id for each in sets])
+    first = scores.c.sample_index == 0, scores.c.sample_key.is_not(None)
+    return select(scores.c.case_id, scores.c.sample_key).where(chosen, *first).distinct().subquery()
