@@ -12,7 +12,7 @@ from harness.config import checks
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
 
-DESIGNS = ("fixed",)
+DESIGNS = ("sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
 _MOST = {"samples": 1_000_000, "max_samples": 1_000_000_000, "concurrency": 10_000}
 _HIGHEST_CONFIDENCE = 0.9999
@@ -30,6 +30,8 @@ class Settings:
         max_samples: samples of one version that one evaluation may draw at most; None for no bound.
         margin: the largest drop that still counts as no worse.
         confidence_level: in [0.5, 0.9999].
+        design: "sequential" stops sampling when the evaluation is decided, "fixed" draws every sample.
+        seed: of the random order in which a sequential design takes the cases.
         concurrency: requests in flight.
         store: SQLAlchemy URL or a path; None for `.steelyard/store.db` under root.
         report_dir: None for `reports/latest` under root.
@@ -46,7 +48,8 @@ class Settings:
     margin: float = 0.05
     margin_is_default: bool = True
     confidence_level: float = 0.95
-    design: str = "fixed"
+    design: str = "sequential"
+    seed: int = 0
     concurrency: int = 128
     store: str | None = None
     report_dir: str | None = None
@@ -136,6 +139,8 @@ def check_setting(name: str, value: Any, *, where: str) -> Any:
     """One setting's value, checked; used for files, options and the marker alike."""
     if name in _MOST:
         return checks.integer(value, name, where=where, high=_MOST[name])
+    if name == "seed":
+        return checks.integer(value, name, where=where, low=0, high=(1 << 63) - 1)
     if name == "margin":
         if checks.number(value, name, where=where, low=0) >= 1:
             raise SettingsError(f"{where}: margin = {value!r} lets everything pass: scores lie in [0, 1].")

@@ -1,6 +1,9 @@
-"""Verdicts from scores: requirement and regression on a fixed design, corrected over the run. Pure functions."""
+"""Verdicts from scores: requirement and regression, on fixed and sequential designs, corrected over the run. Pure
+functions.
+"""
 
 from harness.decisions.observed import Observed
 from harness.decisions.rule import decide, exit_code, worst
+from harness.decisions.stopping import decided_after
 
-__all__ = ["Observed", "decide", "exit_code", "worst"]
+__all__ = ["Observed", "decide", "decided_after", "exit_code", "worst"]

@@ -164,7 +164,7 @@ def betting_contrast(row: Row, observed: Observed, threshold: float | None, red_
     allowed = demanded - observed.margin
     gain = observed.margin or _GAIN_WITHOUT_MARGIN
     negated = _negated(units)
-    if threshold is not None and observed.per == "case" and 0 < allowed and demanded < 1 and observed.margin > 0:
+    if threshold is not None and observed.per == "case" and allowed > 0 and demanded < 1 and observed.margin > 0:
         better = ratio_wealth(units, allowed, observed.margin)
         worse = ratio_wealth(negated, demanded, observed.margin)
         method = "likelihood ratio"

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.decisions.betting import BettingContrast, baseline_row, betting_contrast, score_units, threshold_row
+from harness.decisions.betting import baseline_row, betting_contrast, score_units, threshold_row
 from harness.decisions.observed import Observed, has_score, oriented
 from harness.records import Difference, Estimate
 from harness.statistics.arrays import FloatArray

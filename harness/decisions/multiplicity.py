@@ -36,6 +36,8 @@ def red_levels(tested: Sequence[Hypothesis], own: Sequence[float], level: float)
         logs = np.array([tested[i].contrast.log_e_less for i in betting])  # type: ignore[union-attr]
         theirs = math.fsum(own[i] for i in betting) + spare * len(betting) / len(tested)
         weights = np.array([own[i] for i in betting])
-        for i, each in zip(betting, e_holm_levels(np.exp(np.minimum(logs, 700)), theirs, weights).tolist(), strict=True):
+        for i, each in zip(
+            betting, e_holm_levels(np.exp(np.minimum(logs, 700)), theirs, weights).tolist(), strict=True
+        ):
             levels[i] = each
     return levels

@@ -28,9 +28,9 @@ class Observed:
         per: "suite" for one verdict over all cases, "case" for a single case whose samples are the units.
         unit: unit of an unbounded measure; None means scores in [0, 1].
         higher_is_better: False turns all comparisons round (seconds, perplexity).
-        design: "fixed" decides all that is there; "sequential" the first rows (samples, for a single case) that suffice.
-            Rows are then in the order drawn.
-        largest_cluster: the most cases that a cluster of the evaluation has; adjacent ones of a cluster count together.
+        design: "fixed" decides all that is there; "sequential" the first rows (of a single case: samples) that suffice,
+            which are then in the order drawn.
+        largest_cluster: the most cases that a cluster of the evaluation has; adjacent ones count together.
         n_planned: how many cases the evaluation has (samples, for a single case), drawn or not; 0 where not known.
         n_skipped: cases that their body left out.
         n_truncated: candidate scores of an answer that was cut at max_tokens.
@@ -98,8 +98,9 @@ class Observed:
 
     @property
     def by_samples(self) -> bool:
-        """Whether samples are the units, because there is a single case."""
-        return self.per == "case" or int(self.scored.sum()) == 1
+        """Whether samples are the units, because there is a single case: not the first of a sequential design's many."""
+        is_single = self.design == "fixed" or self.n_planned <= 1
+        return self.per == "case" or (is_single and int(self.scored.sum()) == 1)
 
     def first(self, n: int) -> Observed:
         """The first `n` rows alone; of a single case its first `n` samples."""

@@ -10,11 +10,11 @@ import numpy as np
 from harness.decisions import reasons
 from harness.decisions.cases import case_results
 from harness.decisions.hypotheses import Hypothesis, estimate, hypotheses, natural
+from harness.decisions.multiplicity import red_levels
 from harness.decisions.needed import needed
 from harness.decisions.observed import Observed
-from harness.records import Check, Difference, Verdict, VerdictKind
-from harness.decisions.multiplicity import red_levels
 from harness.decisions.stopping import decided_after, settling_level
+from harness.records import Check, Difference, Verdict, VerdictKind
 from harness.statistics.arrays import check_confidence
 
 

@@ -12,7 +12,7 @@ from harness.decisions.observed import Observed
 def decided_after(observed: Sequence[Observed], level: float, evaluation_level: float) -> int | None:
     """After how many rows (samples, for a single case) all metrics of an evaluation are decided; None if they are not.
 
-    It depends on the scores in the order drawn and on nothing else, so that whoever looks, and whenever, finds the same.
+    It depends on the scores in the order drawn and on nothing else, so that all who look, whenever, find the same.
 
     Args:
         observed: every metric of one evaluation.

@@ -13,18 +13,18 @@ import numpy.typing as npt
 from harness.decisions import Observed
 from harness.errors import EngineError, MissingSampleError, UnreachableError
 from harness.gate.evaluation import Evaluation
-from harness.gate.failures import describe, raised_at
-from harness.records import Change, Role, ScoreRow
+from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes
+from harness.gate.failures import describe, raised_at, user_frames
+from harness.gate.order import Order
+from harness.records import Change, Interruption, Role, ScoreRow
 from harness.sampling import Trace
 from harness.scoring.results import METRIC, Reading
 
 FloatArray = npt.NDArray[np.float64]
-Place = tuple[Role, int, int]
-"""Role, number of the case and number of the sample."""
 _How = Literal["scored", "skipped", "error"]
-ANSWER_KEPT = 400
-"""Characters of an answer kept to be shown; the whole is in the store."""
 _ERRORS_SHOWN = 5
+_WHOLE = -1
+"""Stands for the step of an error that belongs to none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,61 +43,112 @@ class Collector:
 
     Args:
         evaluation: whose scores.
+        order: in which its bodies run.
         fingerprints: of the versions that its body runs for, by role.
         keep: takes each score on its way to the store.
     """
 
     def __init__(
-        self, evaluation: Evaluation, fingerprints: Mapping[Role, str], keep: Callable[[ScoreRow], None]
+        self, evaluation: Evaluation, order: Order, fingerprints: Mapping[Role, str], keep: Callable[[ScoreRow], None]
     ) -> None:
         self.evaluation = evaluation
+        self.order = order
         self.roles: tuple[Role, ...] = tuple(fingerprints)
         self._fingerprints = fingerprints
         self._keep = keep
-        self._shape = (len(evaluation.cases), evaluation.plan.samples)
+        self._shape = (len(evaluation.cases), order.n_samples)
+        self._positions = {case: position for position, case in enumerate(order.cases)}
+        self._left = [len(self.roles) * sum(1 for _ in order.bodies(step)) for step in range(order.n_steps)]
+        self._upto: int | None = None
         self._scores: dict[str, dict[Role, FloatArray]] = {}
         self._kinds: dict[str, Reading] = {}
         self._failed: dict[Role, npt.NDArray[np.bool_]] = {
             role: np.zeros(self._shape, dtype=bool) for role in self.roles
         }
         self._skipped: set[int] = set()
-        self._errors: Counter[str] = Counter()
-        self._first_case: dict[str, int] = {}
+        self._errors: dict[str, Counter[int]] = {}
+        self._missing: Counter[int] = Counter()
+        self._frames: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._keys: dict[int, bytes] = {}
-        self._answers: dict[tuple[str, int, Role], tuple[tuple[float, int], str]] = {}
-        self.n_missing = 0
+        self._answers = Answers()
+        self._truncated = np.zeros(self._shape, dtype=bool)
+        self._interruption: Interruption | None = None
         self.is_broken = False
         """Whether more cases can't help: the body itself is broken, or the endpoint was given up."""
-        self.n_truncated = 0
         self.done = 0
+        self.n_stored = 0
+        """Bodies that ended without a draw: the store had all that they asked for."""
+
+        self._largest_cluster = max(Counter(evaluation.clusters or ()).values(), default=1)
+        self.complete = 0
+        """How many steps have come to their end, with all those before them."""
 
     @property
     def total(self) -> int:
-        """Bodies to run in all."""
-        return self._shape[0] * self._shape[1] * len(self.roles)
+        """Bodies to run in all, at most."""
+        return self.done if self._upto is not None else self.order.n_bodies * len(self.roles)
+
+    def stop_after(self, n: int) -> None:
+        """Decide by the first `n` of the cases (of the samples, for a single case) that were not skipped."""
+        if self.evaluation.plan.per == "case":
+            self._upto = self._step(0, n - 1) + 1
+        else:
+            self._upto = self._step(self._kept(self.complete)[n - 1], 0) + 1
+
+    def count_all(self) -> None:
+        """Decide by all that is there: nothing more can come."""
+        self._upto = self.order.n_steps
+
+    def _step(self, case: int, sample: int) -> int:
+        return self.order.step_of(self._positions[case], sample)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it is decided, so that no further step counts."""
+        return self._upto is not None
+
+    def _end(self) -> int:
+        """The steps that count: of a sequential design the complete ones, without a cluster that goes on after them."""
+        if self._upto is not None or not self.order.interleaved:
+            return self.order.n_steps if self._upto is None else self._upto
+        end, clusters = self.complete, self.evaluation.clusters
+        if clusters is not None and end < self.order.n_steps:
+            while end > 0 and clusters[self.order.cases[end - 1]] == clusters[self.order.cases[end]]:
+                end -= 1
+        return end
+
+    def _kept(self, end: int) -> list[int]:
+        """The cases of the first steps in the order drawn, without those that were skipped."""
+        return [case for case in self.order.cases[:end] if case not in self._skipped]
 
     def add(self, role: Role, case: int, sample: int, outcome: Outcome, trace: Trace) -> None:
         """Take in how one body ended."""
         self.done += 1
-        if role == "candidate" and trace.truncated:
-            self.n_truncated += 1
+        step = self._step(case, sample)
+        self._left[step] -= 1
+        while self.complete < len(self._left) and self._left[self.complete] == 0:
+            self.complete += 1
+        self.n_stored += not trace.drew
+        if role == "candidate":
+            self._truncated[case, sample] = trace.truncated
         if trace.first_key is not None and role == "candidate" and sample == 0:
             self._keys[case] = trace.first_key
         place = (role, case, sample)
         if outcome.error is not None:
-            self._add_error(case, outcome.error)
+            self._add_error(step, outcome.error)
             self._emit(METRIC, place, Reading(float("nan"), str(outcome.error)[:ANSWER_KEPT]), "error", trace)
         elif outcome.skipped:
             self._skipped.add(case)
             self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
         elif outcome.failed:
             self._failed[role][case, sample] = True
-            self._keep_answer(METRIC, place, 0.0, trace)
-            self._emit(METRIC, place, Reading(0.0, outcome.reason), "scored", trace)
+            reading = Reading(0.0, outcome.reason)
+            self._answers.keep(METRIC, place, reading, trace)
+            self._emit(METRIC, place, reading, "scored", trace)
         else:
             for metric, reading in (outcome.readings or {}).items():
                 self._put(metric, reading, place)
-                self._keep_answer(metric, place, reading.value, trace)
+                self._answers.keep(metric, place, reading, trace)
                 self._emit(metric, place, reading, "scored", trace)
 
     def _emit(self, metric: str, place: Place, reading: Reading, how: _How, trace: Trace) -> None:
@@ -121,91 +172,109 @@ class Collector:
         role, case, sample = place
         known = self._kinds.setdefault(metric, reading)
         if (known.unit, known.higher_is_better) != (reading.unit, reading.higher_is_better):
-            self._errors[
-                f"metric {metric!r} is sometimes in {known.unit or '[0, 1]'}, sometimes in {reading.unit or '[0, 1]'}"
-            ] += 1
+            units = f"sometimes in {known.unit or '[0, 1]'}, sometimes in {reading.unit or '[0, 1]'}"
+            self._errors.setdefault(f"metric {metric!r} is {units}", Counter())[self._step(case, sample)] += 1
             return
         if metric not in self._scores:
             self._scores[metric] = {each: np.full(self._shape, np.nan) for each in self.roles}
         self._scores[metric][role][case, sample] = reading.value
 
-    def _add_error(self, case: int, error: BaseException) -> None:
+    def _add_error(self, step: int, error: BaseException) -> None:
         if isinstance(error, MissingSampleError):
-            self.n_missing += 1
+            self._missing[step] += 1
             return
         if isinstance(error, UnreachableError) or not isinstance(error, EngineError):
             self.is_broken = True
         own = type(error).__module__.startswith("harness.")
         text = describe(error) if own else f"{type(error).__name__}: {describe(error)}{raised_at(error)}"
         text = text[:1000]
-        self._errors[text] += 1
-        first = self._first_case.setdefault(text, case)
-        self._first_case[text] = min(first, case)
+        self._errors.setdefault(text, Counter())[step] += 1
+        if text not in self._frames or step < self._frames[text][0]:
+            self._frames[text] = step, () if own else user_frames(error)
 
     def note(self, error: str) -> None:
         """Note an error of the evaluation as a whole."""
-        self._errors[error] += 1
+        self._errors.setdefault(error, Counter())[_WHOLE] += 1
 
-    def _keep_answer(self, metric: str, place: Place, value: float, trace: Trace) -> None:
-        """Keep the candidate's worst answer and the baseline's best, to be shown side by side."""
-        if trace.sample is None:
-            return
-        role, case, sample = place
-        rank = (value if role == "candidate" else -value, sample)
-        kept = self._answers.get((metric, case, role))
-        if kept is None or rank < kept[0]:
-            self._answers[metric, case, role] = (rank, trace.sample.text[:ANSWER_KEPT])
+    def interrupt(self) -> None:
+        """Note that the run was stopped before the evaluation came to its end."""
+        self._interruption = Interruption(self.done, self.total)
+        self.note(f"interrupted after {self.done:,} of {self.total:,} samples; run again to go on from there")
 
     def errors(self) -> tuple[str, ...]:
         """What went wrong, most frequent first; empty if nothing did."""
         lines = []
-        if self.n_missing:
-            lines.append(f"{self.n_missing:,} samples are not in the store; run without --offline to draw them")
-        ranked = sorted(self._errors.items(), key=lambda item: (-item[1], item[0]))
-        for text, count in ranked[:_ERRORS_SHOWN]:
-            case = self._first_case.get(text)
-            place = "" if case is None else f"case {self.evaluation.cases[case].id!r}: "
+        n_missing = sum(count for step, count in self._missing.items() if step < self._end())
+        if n_missing:
+            lines.append(f"{n_missing:,} samples are not in the store; run without --offline to draw them")
+        ranked = self._ranked_errors()
+        for text, count, step in ranked[:_ERRORS_SHOWN]:
+            place = "" if step == _WHOLE else f"case {self._case_of(step)!r}: "
             lines.append(place + (text if count == 1 else f"{text} ({count:,} bodies ended so)"))
-        hidden = sum(count for _, count in ranked[_ERRORS_SHOWN:])
+        hidden = sum(count for _, count, _ in ranked[_ERRORS_SHOWN:])
         if hidden:
             lines.append(f"and {hidden:,} more errors")
         return tuple(lines)
 
+    def _case_of(self, step: int) -> str:
+        return self.evaluation.cases[next(self.order.bodies(step))[0]].id
+
+    def _ranked_errors(self) -> list[tuple[str, int, int]]:
+        """Text, number and first step of each error among the steps that count."""
+        end = self._end()
+        found = []
+        for text, by_step in self._errors.items():
+            counted = {step: count for step, count in by_step.items() if step < end}
+            if counted:
+                found.append((text, sum(counted.values()), min(counted)))
+        return sorted(found, key=lambda entry: (-entry[1], entry[0]))
+
     def observed(self) -> list[Observed]:
         """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
-        self._spread_failures()
-        kept = [i for i in range(self._shape[0]) if i not in self._skipped]
+        scores, errors = self._with_failures()
+        rows, columns = self._counted()
+        cut = {
+            metric: {role: values[rows][:, :columns] for role, values in by_role.items()}
+            for metric, by_role in scores.items()
+        }
+        errors = list(self.errors()) or errors or self._inconsistencies(cut)
+        return [self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items()]
+
+    def _counted(self) -> tuple[list[int], int]:
+        """The cases and the number of samples that count."""
+        end = self._end()
+        if self.evaluation.plan.per == "case" and self.order.interleaved:
+            return self._kept(1), min(end * self.order.batch, self.order.n_samples)
+        return self._kept(end), self.order.n_samples
+
+    def _with_failures(self) -> tuple[dict[str, dict[Role, FloatArray]], list[str]]:
+        """The scores of each metric, an assertion that failed being a 0 on every one; what is wrong with that."""
         metrics = self._scores or {METRIC: {role: np.full(self._shape, np.nan) for role in self.roles}}
-        errors = list(self.errors()) or self._inconsistencies(kept)
-        return [self._observed(metric, by_role, kept, errors) for metric, by_role in metrics.items()]
-
-    def _spread_failures(self) -> None:
-        """An assertion that failed is a 0 on every metric of the evaluation."""
         if not any(failed.any() for failed in self._failed.values()):
-            return
-        if not self._scores:
-            self._scores[METRIC] = {role: np.full(self._shape, np.nan) for role in self.roles}
-        for metric, by_role in self._scores.items():
-            kind = self._kinds.get(metric)
-            if kind is not None and kind.unit is not None:
-                self._errors[
-                    f"a body that measures {metric!r} in {kind.unit} failed an assertion, which gives no measure"
-                ] += 1
-            for role in self.roles:
-                by_role[role][self._failed[role]] = 0.0
-        for role in self.roles:
-            self._failed[role][:] = False
+            return metrics, []
+        spread = {
+            metric: {role: np.where(self._failed[role], 0.0, values) for role, values in by_role.items()}
+            for metric, by_role in metrics.items()
+        }
+        units = {metric: kind.unit for metric, kind in self._kinds.items() if kind.unit is not None}
+        return spread, [
+            f"a body that measures {metric!r} in {unit} failed an assertion, which gives no measure"
+            for metric, unit in units.items()
+        ]
 
-    def _inconsistencies(self, kept: list[int]) -> list[str]:
+    def _inconsistencies(self, scores: dict[str, dict[Role, FloatArray]]) -> list[str]:
         """A body must return the same metrics each time."""
-        lines = []
-        for metric, by_role in self._scores.items():
-            missing = sum(int(np.isnan(scores[kept]).sum()) for scores in by_role.values())
-            if missing and self.done == self.total:
-                lines.append(
-                    f"{missing:,} bodies returned no metric {metric!r}, others did; return the same metrics each time"
-                )
-        return lines
+        if self.complete < self._end():
+            return []
+        counts = {
+            metric: sum(int(np.isnan(values).sum()) for values in by_role.values())
+            for metric, by_role in scores.items()
+        }
+        return [
+            f"{missing:,} bodies returned no metric {metric!r}, others did; return the same metrics each time"
+            for metric, missing in counts.items()
+            if missing
+        ]
 
     def _observed(self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observed:
         plan, kind = self.evaluation.plan, self._kinds.get(metric, Reading(0.0))
@@ -213,6 +282,7 @@ class Collector:
             errors = [*errors, f"threshold {plan.threshold:g} is outside [0, 1], and {metric!r} is a score"]
         if kind.unit is None and plan.margin >= 1:
             errors = [*errors, f"margin {plan.margin:g} lets everything pass, and {metric!r} is a score in [0, 1]"]
+        candidate = by_role["candidate"]
         return Observed(
             id=self.evaluation.id,
             metric=metric,
@@ -221,15 +291,20 @@ class Collector:
             margin=plan.margin,
             margin_is_default=plan.margin_is_default,
             case_ids=tuple(self.evaluation.cases[i].id for i in kept),
-            candidate=by_role["candidate"][kept],
-            baseline=by_role["baseline"][kept] if "baseline" in by_role else None,
+            candidate=candidate,
+            baseline=by_role.get("baseline"),
             clusters=self._clusters(kept),
             per=plan.per,
             unit=kind.unit,
             higher_is_better=kind.higher_is_better,
-            n_skipped=len(self._skipped),
-            n_truncated=self.n_truncated,
+            design="sequential" if self.order.interleaved else "fixed",
+            largest_cluster=self._largest_cluster,
+            n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),
+            n_skipped=len(self._skipped & set(self.order.cases[: self._end()])),
+            n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
             errors=tuple(errors),
+            interruption=self._interruption,
+            traceback=next((self._frames[text][1] for text, _, _ in self._ranked_errors() if text in self._frames), ()),
         )
 
     def _clusters(self, kept: list[int]) -> tuple[object, ...] | None:
@@ -244,29 +319,6 @@ class Collector:
         return tuple(key.hex() if key is not None else f"case {i}" for i, key in zip(kept, keys, strict=True))
 
     def changes(self, observed: Observed) -> list[Change]:
-        """Cases of a metric that moved, worst first, with an answer of each version."""
-        assert observed.baseline is not None
-        index = {case.id: number for number, case in enumerate(self.evaluation.cases)}
-        sign = 1 if observed.higher_is_better else -1
-        moved = []
-        for row, case_id in enumerate(observed.case_ids):
-            ours, theirs = observed.candidate[row], observed.baseline[row]
-            if np.isnan(ours).all() or np.isnan(theirs).all() or np.nanmean(ours) == np.nanmean(theirs):
-                continue
-            moved.append(
-                Change(
-                    evaluation_id=self.evaluation.id,
-                    case_id=case_id,
-                    metric=observed.metric,
-                    candidate=float(np.nanmean(ours)),
-                    baseline=float(np.nanmean(theirs)),
-                    n=self.evaluation.plan.samples,
-                    candidate_answer=self._answer(observed.metric, index[case_id], "candidate"),
-                    baseline_answer=self._answer(observed.metric, index[case_id], "baseline"),
-                )
-            )
-        return sorted(moved, key=lambda change: (sign * (change.candidate - change.baseline), change.case_id))
-
-    def _answer(self, metric: str, case: int, role: Role) -> str | None:
-        kept = self._answers.get((metric, case, role)) or self._answers.get((METRIC, case, role))
-        return None if kept is None else kept[1]
+        """The cases of a metric to look at, the worst first, each with an answer of each version."""
+        numbers = {case.id: number for number, case in enumerate(self.evaluation.cases)}
+        return changes(observed, numbers, self._answers)

@@ -35,6 +35,7 @@ class Plan:
     per: Literal["suite", "case"]
     cluster: str | None
     requirement: str | None
+    design: Literal["sequential", "fixed"] = "fixed"
 
 
 def read_plan(
@@ -67,6 +68,9 @@ def read_plan(
     per = keywords.get("per", "suite")
     if per not in PER:
         raise MarkerError(f"{where}: {choices('per', str(per), PER)}")
+    design = values.get("design", settings.design)
+    if per == "case" and design == "sequential":
+        _check_single_case(values, settings, where)
     return Plan(
         cases=keywords.get("cases"),
         samples=values.get("samples", settings.samples),
@@ -77,7 +81,18 @@ def read_plan(
         per=per,
         cluster=values.get("cluster"),
         requirement=values.get("requirement"),
+        design=design,
     )
+
+
+def _check_single_case(values: Mapping[str, Any], settings: Settings, where: str) -> None:
+    """A single case is sampled until it is decided, and that needs to know what is demanded and what is allowed."""
+    margin = values.get("margin", settings.margin)
+    if "threshold" not in values or ("margin" not in values and settings.margin_is_default) or margin == 0:
+        raise MarkerError(
+            f'{where}: per="case" samples each case until it is decided, and needs a threshold and a margin above 0 '
+            'for that, such as threshold=0.9, margin=0.1; or draw a fixed number of samples with design="fixed".'
+        )
 
 
 def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
@@ -140,9 +155,13 @@ def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str) -> None
                 raise CaseError(
                     f"{where}: cluster={plan.cluster!r}, but case {case.id!r} has no such field: {', '.join(case)}."
                 )
-    drawn = len(cases) * plan.samples
-    if plan.max_samples is not None and drawn > plan.max_samples:
+    if plan.max_samples is None:
+        return
+    drawn, what = len(cases) * plan.samples, f"{len(cases)} cases × {plan.samples} samples are "
+    if plan.design == "sequential":
+        drawn, what = plan.samples, "a sequential design draws at least "
+    if drawn > plan.max_samples:
         raise MarkerError(
-            f"{where}: {len(cases)} cases × {plan.samples} samples are {drawn:,} samples, more than "
-            f"max_samples = {plan.max_samples:,}. Lower samples, choose cases with --case, or raise max_samples."
+            f"{where}: {what}{drawn:,} samples, more than max_samples = {plan.max_samples:,}. "
+            "Lower samples, choose cases with --case, or raise max_samples."
         )

@@ -127,6 +127,7 @@ def _assemble(
         confidence_level=settings.confidence_level,
         n_evaluations=options.n_evaluations,
         concurrency=settings.concurrency,
+        seed=settings.seed,
     )
     store.begin_run(run_settings.run_id, created, _specification(settings, candidate, baseline))
     sampler = Sampler(store, window=settings.concurrency)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.decisions import Observed, decide
+from harness.decisions import Observed, decide, decided_after
 from harness.gate.admission import Admission
 from harness.gate.bodies import run_body
 from harness.gate.collector import Collector
 from harness.gate.evaluation import Evaluation
+from harness.gate.examples import most_telling
+from harness.gate.order import order_of
+from harness.gate.pace import Pace
+from harness.models.engine import Engine
 from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
 from harness.sampling import Model, Sampler, Source, Trace
 
@@ -20,8 +25,6 @@ _ROWS_AT_ONCE = 5000
 _CLOSING_S = 5.0
 """How long a body that catches its cancellation may hold up the end."""
 _LIVE_BODIES_PER_REQUEST = 32
-CHANGES_KEPT = 50
-"""Changed cases kept for the report, over all evaluations."""
 
 
 class ScoreStore(Protocol):
@@ -36,13 +39,14 @@ class RunSettings:
     """What holds for all evaluations of a run.
 
     `n_evaluations` is how many the session holds: evaluations that are decided before others have run get their share
-    of the run's error rate.
+    of the run's error rate. `seed` settles the order in which sequential designs take their cases.
     """
 
     run_id: str
     confidence_level: float
     n_evaluations: int
     concurrency: int
+    seed: int = 0
 
 
 class Run:
@@ -64,10 +68,11 @@ class Run:
         self.sampler = sampler
         self._store = store
         self._admission = Admission(settings.concurrency * _LIVE_BODIES_PER_REQUEST)
+        self._busy: dict[int, Admission] = {}
         self._collectors: dict[str, Collector] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
-        self._changes: list[Change] = []
+        self._changes: list[tuple[Verdict, list[Change]]] = []
         self._rows: list[ScoreRow] = []
         self._spans: dict[str, tuple[float, float]] = {}
 
@@ -75,8 +80,7 @@ class Run:
 
     def start(self, evaluation: Evaluation) -> None:
         """Begin to sample an evaluation; returns at once."""
-        collector = Collector(evaluation, self._fingerprints(evaluation), self._keep_row)
-        self._collectors[evaluation.id] = collector
+        collector = self._collector(evaluation)
         task = asyncio.get_running_loop().create_task(self._sample(collector))
         began = time.monotonic()
         self._spans[evaluation.id] = (began, began)
@@ -89,42 +93,77 @@ class Run:
             roles["baseline"] = self.baseline.version.fingerprint
         return roles
 
-    async def _sample(self, collector: Collector) -> None:
-        """Feed cases to the window as it has room, the candidate's first."""
-        n_samples = collector.evaluation.plan.samples
-        groups: set[asyncio.Task[None]] = set()
-        stop = asyncio.Event()
+    def _collector(self, evaluation: Evaluation) -> Collector:
+        fingerprints = self._fingerprints(evaluation)
+        order = order_of(evaluation, len(fingerprints), self.settings.seed)
+        collector = Collector(evaluation, order, fingerprints, self._keep_row)
+        self._collectors[evaluation.id] = collector
+        return collector
 
-        def ended(group: asyncio.Task[None]) -> None:
+    async def _sample(self, collector: Collector) -> None:
+        """Feed the steps of an evaluation to the window as it has room, until it is decided or there are no more."""
+        groups: set[asyncio.Task[None]] = set()
+        pace = Pace(collector)
+
+        def ended(group: asyncio.Task[None], engine: Engine | None) -> None:
             groups.discard(group)
-            self._admission.release(n_samples)
+            self._leave(collector, engine)
             if not group.cancelled() and group.exception() is not None:
-                stop.set()
+                pace.stop()
+            elif pace.is_due():
+                self._look(collector)
+            pace.go_on()
 
         try:
-            for role, number in self._work(collector):
-                await self._admission.acquire(n_samples)
-                if stop.is_set() or collector.is_broken:
-                    self._admission.release(n_samples)
+            for role, step in collector.order.work(collector.roles):
+                await pace.wait_for(step)
+                engine = self._engine(role) if collector.order.interleaved else None
+                await self._enter(collector, engine)
+                if pace.is_over():
+                    self._leave(collector, engine)
                     break
-                group = asyncio.get_running_loop().create_task(self._case(collector, role, number))
+                group = asyncio.get_running_loop().create_task(self._step(collector, role, step))
                 groups.add(group)
-                group.add_done_callback(ended)
+                group.add_done_callback(functools.partial(ended, engine=engine))
             while groups:
                 await asyncio.gather(*groups)
+            self._look(collector)
+            if collector.is_broken and not collector.is_stopped:
+                collector.count_all()
         finally:
             for group in groups:
                 group.cancel()
 
-    def _work(self, collector: Collector) -> Iterator[tuple[Role, int]]:
-        for role in collector.roles:
-            for number in range(len(collector.evaluation.cases)):
-                yield role, number
+    def _look(self, collector: Collector) -> None:
+        """Stop an evaluation that is decided."""
+        if collector.is_stopped or not collector.order.interleaved:
+            return
+        level = 1 - self.settings.confidence_level
+        end = decided_after(collector.observed(), level, level / self.settings.n_evaluations)
+        if end is not None:
+            collector.stop_after(end)
 
-    async def _case(self, collector: Collector, role: Role, number: int) -> None:
-        """All bodies of one case start in one tick, so that what they ask becomes one request."""
-        samples = range(collector.evaluation.plan.samples)
-        await asyncio.gather(*(self._body(collector, role, number, sample) for sample in samples))
+    def _engine(self, role: Role) -> Engine | None:
+        source = self.candidate if role == "candidate" else self.baseline
+        return None if source is None else source.engine
+
+    async def _enter(self, collector: Collector, engine: Engine | None) -> None:
+        """Wait for room for the bodies of a step: in memory, and on the engine where more would only queue up."""
+        await self._admission.acquire(collector.order.batch)
+        if engine is not None and engine.batch_size is not None:
+            busy = self._busy.setdefault(id(engine), Admission(engine.batch_size))
+            await busy.acquire(collector.order.batch)
+
+    def _leave(self, collector: Collector, engine: Engine | None) -> None:
+        self._admission.release(collector.order.batch)
+        if engine is not None and id(engine) in self._busy:
+            self._busy[id(engine)].release(collector.order.batch)
+
+    async def _step(self, collector: Collector, role: Role, step: int) -> None:
+        """All bodies of a step start in one tick, so that what they ask becomes one request."""
+        await asyncio.gather(
+            *(self._body(collector, role, case, sample) for case, sample in collector.order.bodies(step))
+        )
 
     async def _body(self, collector: Collector, role: Role, number: int, sample: int) -> None:
         evaluation, trace = collector.evaluation, Trace()
@@ -186,9 +225,8 @@ class Run:
             self._note_changes(self._collectors[name], observed[name])
 
     def _note_changes(self, collector: Collector, observed: Iterable[Observed]) -> None:
-        for entry in observed:
-            if entry.baseline is not None:
-                self._changes += collector.changes(entry)[:CHANGES_KEPT]
+        changes = {entry.metric: collector.changes(entry) for entry in observed}
+        self._changes += [(each, changes[each.metric]) for each in self._verdicts[collector.evaluation.id]]
 
     def verdicts(self, evaluation_id: str) -> tuple[Verdict, ...]:
         """The verdicts of an evaluation, one for each metric; empty until it is decided."""
@@ -196,9 +234,7 @@ class Run:
 
     def fail(self, evaluation: Evaluation, reason: str) -> None:
         """Give an evaluation that can't be sampled the verdict `error`."""
-        collector = Collector(evaluation, self._fingerprints(evaluation), self._keep_row)
-        collector.note(reason)
-        self._collectors[evaluation.id] = collector
+        self._collector(evaluation).note(reason)
         self._decide([evaluation.id])
 
     def interrupt(self) -> None:
@@ -207,8 +243,7 @@ class Run:
             if name not in self._verdicts:
                 collector = self._collectors[name]
                 if not task.done() or task.cancelled() or task.exception() is not None:
-                    progress = f"{collector.done:,} of {collector.total:,} samples"
-                    collector.note(f"interrupted after {progress}; run again to go on from there")
+                    collector.interrupt()
                 self._decide([name])
             task.cancel()
 
@@ -219,9 +254,8 @@ class Run:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """Cases that moved, largest drop first."""
-        ranked = sorted(self._changes, key=lambda c: (c.candidate - c.baseline, c.evaluation_id, c.case_id))
-        return tuple(ranked[:CHANGES_KEPT])
+        """Cases to look at, the worst of each evaluation first."""
+        return most_telling(self._changes)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -234,6 +268,16 @@ class Run:
     def total(self) -> int:
         """Bodies of all evaluations started so far."""
         return sum(collector.total for collector in self._collectors.values())
+
+    @property
+    def n_stored(self) -> int:
+        """Bodies that have ended and needed no draw: the store had all that they asked for."""
+        return sum(collector.n_stored for collector in self._collectors.values())
+
+    @property
+    def n_under_way(self) -> int:
+        """Bodies that have begun and not ended."""
+        return self._admission.alive
 
     @property
     def n_finished(self) -> int:
@@ -249,6 +293,7 @@ class Run:
             prompt_tokens=self.sampler.prompt_tokens,
             completion_tokens=self.sampler.completion_tokens,
             wall_s=wall_s,
+            shared_samples=self.sampler.shared_samples,
         )
 
     def duration_s(self, evaluation_id: str) -> float:

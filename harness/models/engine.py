@@ -30,13 +30,20 @@ class Engine(Protocol):
         capabilities: what `sample` accepts; a request beyond them raises `CapabilityError` before anything is sent.
         device: engines with the same non-None device can't work at the same time without slowing each other down
             (two engines bound to the same CPU cores); the sampler lets one finish before the other starts.
+        batch_size: how many samples keep it busy, beyond which more only queue up; None where the window of requests is
+            the only bound.
         http_requests: requests sent over a wire so far, retries included; 0 for engines in process.
     """
 
     name: str
     capabilities: frozenset[Capability]
     device: str | None
+    batch_size: int | None
     http_requests: int
+
+    @property
+    def trouble(self) -> str:
+        """Why requests are sent again right now, in a few words for people; "" where none is."""
 
     async def start(self) -> None:
         """Load the weights or check the endpoint. Called once, before the first `sample`; may take seconds."""

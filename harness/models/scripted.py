@@ -47,7 +47,9 @@ class ScriptedEngine:
         self.name = name
         self.capabilities = frozenset(Capability) - {Capability.TOOLS}
         self.device: str | None = None
+        self.batch_size: int | None = None
         self.http_requests = 0
+        self.trouble = ""
         self._script = load_script(options, root, where=name)
         self._misses: dict[str, str] = {}
 

@@ -55,6 +55,7 @@ class TransformersEngine:
 
     capabilities = frozenset({Capability.LOGPROBS, Capability.LOGLIKELIHOOD, Capability.SEED})
     http_requests = 0
+    trouble = ""
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         self.name = name
@@ -62,6 +63,7 @@ class TransformersEngine:
         self._options = options
         self._root = root
         self._batch_size = int(options.get("batch_size", _BATCH_SIZE))
+        self.batch_size: int | None = 2 * self._batch_size
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="transformers")
         self._model: TransformersModel | None = None
         self._waiting: list[_Job] = []

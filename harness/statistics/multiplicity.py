@@ -211,7 +211,7 @@ def e_holm_levels(e_values: npt.ArrayLike, level: float, weights: npt.ArrayLike 
     check_level(level)
     shares = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
     if shares.shape != values.shape or not bool(np.all(shares > 0)):
-        raise ValueError(f"weights has shape {shares.shape} for {len(values)} e-values, or a number that is not above 0.")
+        raise ValueError(f"weights has shape {shares.shape} for {len(values)} e-values, or not all above 0.")
     short = shares * np.maximum(0.0, 1 / level - values)
     wanted: FloatArray = 1 / level + (short.sum() - short) / shares
     return 1 / wanted

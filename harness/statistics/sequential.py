@@ -172,8 +172,8 @@ def anytime_interval(units: Units, confidence_level: float = 0.95) -> tuple[floa
 
     References
     ----------
-    Waudby-Smith and Ramdas (2024), theorem 3: the bets sqrt(2 log(2 / level) / (variance · t · log(1 + t))), made of the
-    units before.
+    Waudby-Smith and Ramdas (2024), theorem 3: bets of sqrt(2 log(2 / level) / (variance · t · log(1 + t))), with the
+    variance of the units before.
 
     Examples
     --------

@@ -11,6 +11,7 @@ import pytest
 from harness.config import Settings
 from harness.gate.collector import Collector, Outcome
 from harness.gate.evaluation import Evaluation, read_plan
+from harness.gate.order import order_of
 from harness.records import Case, Sample, ScoreRow
 from harness.sampling import Trace
 from harness.scoring.results import Reading
@@ -20,11 +21,11 @@ N_CASES, N_SAMPLES = 6, 4
 
 def collector(rows: list[ScoreRow] | None = None, **marker: object) -> Collector:
     """A collector of six cases with four samples of two versions."""
-    plan = read_plan({"samples": N_SAMPLES, **marker}, Settings(root=Path()), where="test")
+    plan = read_plan({"samples": N_SAMPLES, "design": "fixed", **marker}, Settings(root=Path()), where="test")
     cases = tuple(Case({"id": f"c{i}", "page": i // 2}) for i in range(N_CASES))
     evaluation = Evaluation("test", plan, cases, lambda: None, lambda error: "error")
     kept = [] if rows is None else rows
-    return Collector(evaluation, {"candidate": "f" * 64, "baseline": "b" * 64}, kept.append)
+    return Collector(evaluation, order_of(evaluation, 2, 0), {"candidate": "f" * 64, "baseline": "b" * 64}, kept.append)
 
 
 def outcomes() -> list[tuple]:

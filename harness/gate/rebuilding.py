@@ -1,0 +1,190 @@
+"""Stored scores of one evaluation as a gate's decision had them before it."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.decisions import Observed
+from harness.errors import SettingsError
+from harness.gate.stored_runs import Weighed
+from harness.records import Report, Verdict
+from harness.scoring.results import METRIC
+from harness.statistics.arrays import FloatArray
+from harness.store import ScoreArray, ScoreSet, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: a version of a stored run, and the report of that run."""
+
+    weighed: Weighed
+    report: Report
+
+
+class Scores:
+    """What the bodies of one side gave in one evaluation.
+
+    Attributes:
+        entries: the run's verdicts on the evaluation, by metric.
+        sets: by metric; bodies that failed an assertion are in the one called `score`, whatever the others return.
+        known: the cases that have a score or were skipped.
+        skipped: the cases that were skipped.
+    """
+
+    def __init__(self, store: Store, side: Side, sets: Iterable[ScoreSet]) -> None:
+        self.side = side
+        self.sets = {each.metric: each for each in sets}
+        evaluation = next(iter(self.sets.values())).evaluation_id
+        self.entries = {entry.metric: entry for entry in side.report.evaluations if entry.id == evaluation}
+        self._arrays = {metric: store.score_array(each) for metric, each in self.sets.items()}
+        self._rows = {metric: _rows(array) for metric, array in self._arrays.items()}
+        self._n_samples = max(array.values.shape[1] for array in self._arrays.values())
+        self.skipped = frozenset(case for array in self._arrays.values() for case in array.skipped)
+        self.known = self.skipped.union(*self._rows.values())
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What the bodies returned; none where each of them failed an assertion."""
+        if list(self.entries) == list(self.sets) == [METRIC] and not self._arrays[METRIC].values.any():
+            return ()
+        return tuple(self.entries)
+
+    def of(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
+        """The scores of a metric, (n_cases, n_samples), NaN where there is none. A failed assertion is a 0."""
+        scores = self._of_set(metric, case_ids)
+        if metric != METRIC:
+            scores[np.isnan(scores) & (self._of_set(METRIC, case_ids) == 0)] = 0.0
+        return scores
+
+    def _of_set(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
+        scores = np.full((len(case_ids), self._n_samples), np.nan)
+        if metric in self._arrays:
+            rows = self._rows[metric]
+            places = np.fromiter((rows.get(case, -1) for case in case_ids), np.int64, len(case_ids))
+            values = self._arrays[metric].values
+            scores[places >= 0, : values.shape[1]] = values[places[places >= 0]]
+        return scores
+
+
+def _rows(array: ScoreArray) -> dict[str, int]:
+    return {case: row for row, case in enumerate(array.case_ids)}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The scores of both sides in one evaluation."""
+
+    candidate: Scores
+    baseline: Scores
+
+    @property
+    def is_of_one_run(self) -> bool:
+        """Whether both sides were weighed against each other in one run."""
+        return self.candidate.side.weighed.run.run_id == self.baseline.side.weighed.run.run_id
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of either side."""
+        return tuple(dict.fromkeys([*self.candidate.metrics, *self.baseline.metrics])) or (METRIC,)
+
+    def entry(self, metric: str) -> Verdict:
+        """What the candidate's run says of a metric: its threshold, margin, unit and cases."""
+        known = self.candidate.entries
+        return known.get(metric) or next(iter(known.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """The cases of an evaluation.
+
+    Attributes:
+        paired: those that both sides have, in the order of the candidate's run.
+        n_skipped: those that both have and that a body skipped.
+        candidate_alone, baseline_alone: how many only one of them has.
+    """
+
+    paired: tuple[str, ...]
+    n_skipped: int
+    candidate_alone: int
+    baseline_alone: int
+
+
+def cases_of(pair: Pair, pattern: str) -> Cases:
+    """The cases of both sides whose id matches a shell pattern."""
+    ours, theirs = (
+        {case for case in each.known if fnmatch.fnmatchcase(case, pattern)} for each in (pair.candidate, pair.baseline)
+    )
+    skipped = (pair.candidate.skipped | pair.baseline.skipped) & ours & theirs
+    paired = (ours & theirs) - skipped
+    longest: Sequence[str] = max(
+        ([case.id for case in entry.cases] for entry in pair.candidate.entries.values()), key=len, default=[]
+    )
+    ordered = dict.fromkeys(case for case in longest if case in paired)
+    ordered.update(dict.fromkeys(sorted(paired.difference(ordered))))
+    return Cases(tuple(ordered), len(skipped), len(ours - theirs), len(theirs - ours))
+
+
+def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Observed:
+    """Both sides' scores of a metric, ready to be decided on a fixed design.
+
+    Args:
+        margin: in place of that of the candidate's run.
+
+    Raises:
+        SettingsError: the margin lets everything pass.
+    """
+    entry = pair.entry(metric)
+    kind = pair.candidate.entries.get(metric) or pair.baseline.entries.get(metric) or entry
+    if margin is not None and margin >= 1 and kind.unit is None:
+        raise SettingsError(f"--margin {margin:g} lets everything pass: the scores of {entry.id} lie in [0, 1].")
+    whole = cases.candidate_alone == 0 and pair.candidate.side.weighed.role == "candidate"
+    return Observed(
+        id=entry.id,
+        metric=metric,
+        requirement=entry.requirement,
+        threshold=entry.threshold,
+        margin=entry.margin if margin is None else margin,
+        margin_is_default=entry.margin_is_default and margin is None,
+        case_ids=cases.paired,
+        candidate=pair.candidate.of(metric, cases.paired),
+        baseline=pair.baseline.of(metric, cases.paired),
+        clusters=_clusters(entry, cases.paired),
+        unit=kind.unit,
+        higher_is_better=kind.higher_is_better,
+        n_planned=len(cases.paired),
+        n_skipped=cases.n_skipped,
+        n_truncated=entry.n_truncated if whole else 0,
+        errors=_errors(pair, metric),
+    )
+
+
+def _clusters(entry: Verdict, case_ids: Sequence[str]) -> tuple[str, ...] | None:
+    """The clusters that the candidate's run was decided in."""
+    known: Mapping[str, str] = {case.id: case.cluster for case in entry.cases if case.cluster is not None}
+    return tuple(known.get(case, f"case {case}") for case in case_ids) if known else None
+
+
+def _errors(pair: Pair, metric: str) -> tuple[str, ...]:
+    """What went wrong in either run: what an evaluation that did not come to its end would show, nobody knows."""
+    own, other = pair.candidate.entries.get(metric), pair.baseline.entries.get(metric)
+    if pair.is_of_one_run:
+        return own.errors if own else ()
+    found = [
+        f"run {scores.side.weighed.run.run_id}: {error}"
+        for scores, entry in ((pair.candidate, own), (pair.baseline, other))
+        for error in (entry.errors if entry else ())
+    ]
+    if own and other and (own.unit, own.higher_is_better) != (other.unit, other.higher_is_better):
+        found.append(
+            f"{metric!r} is {_kind(own)} in the candidate's run, {_kind(other)} in the baseline's; run a gate again"
+        )
+    return tuple(found)
+
+
+def _kind(entry: Verdict) -> str:
+    direction = "higher" if entry.higher_is_better else "lower"
+    return f"{f'in {entry.unit}' if entry.unit else 'a score in [0, 1]'}, {direction} being better,"

@@ -1,0 +1,131 @@
+"""Stored runs by what a user calls them: an id or its beginning, `latest`, or the name of a version."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from harness.errors import SettingsError
+from harness.records import Role, VersionRef
+from harness.store import RunInfo
+
+LATEST = "latest"
+_NEWEST_SHOWN = 5
+_ROLES: tuple[Role, ...] = get_args(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A version as a finished run weighed it.
+
+    Attributes:
+        role: which of the run's versions it was.
+    """
+
+    run: RunInfo
+    role: Role
+
+    @property
+    def version(self) -> VersionRef:
+        """Its name and fingerprint."""
+        entry = self.run.spec[self.role]
+        return VersionRef(entry["name"], entry["fingerprint"])
+
+    def __str__(self) -> str:
+        return f"{self.version.name}, {self.role} of run {self.run.run_id}"
+
+    @property
+    def first_index(self) -> int:
+        """The index of the stored sample that its sample 0 is."""
+        return int(self.run.spec[self.role].get("first_index", 0))
+
+
+def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[Weighed, Weighed]:
+    """What is weighed, and what it is weighed against.
+
+    A run stands for its candidate, a version for the newest finished run in which it was candidate or baseline. Where
+    both come to the candidate of one run, the second is that run's baseline, if it may be called so.
+
+    Args:
+        runs: all that are stored, the oldest first.
+        candidate, baseline: the id of a run or its beginning, `latest`, or the name of a version.
+
+    Raises:
+        SettingsError: there is no such run or version, it was not finished, or both are the same scores.
+    """
+    ours, theirs = find(runs, candidate), find(runs, baseline)
+    if ours != theirs:
+        return ours, theirs
+    other = _baseline_of(ours.run)
+    is_named = any(_name(run, role) == baseline for run in runs for role in _ROLES) and baseline != LATEST
+    if ours.role == "candidate" and other is not None and (not is_named or other.version.name == baseline):
+        return ours, other
+    raise SettingsError(
+        f"{candidate!r} and {baseline!r} are the same scores: {ours}. Name two runs or versions. {_newest(runs)}"
+    )
+
+
+def find(runs: Sequence[RunInfo], text: str) -> Weighed:
+    """The run or version of this name.
+
+    Raises:
+        SettingsError: there is none, or more than one; the message lists the nearest and the newest.
+    """
+    finished = [run for run in reversed(runs) if run.finished and _name(run, "candidate") is not None]
+    if text == LATEST and finished:
+        return Weighed(finished[0], "candidate")
+    exact = [run for run in runs if run.run_id == text]
+    if exact:
+        return _finished(exact[0], runs)
+    for run in finished:
+        for role in _ROLES:
+            if _name(run, role) == text:
+                return Weighed(run, role)
+    named = [run for run in reversed(runs) if text in (_name(run, role) for role in _ROLES)]
+    if named:
+        return _finished(named[0], runs)
+    begun = [run for run in runs if text and run.run_id.startswith(text)]
+    if len(begun) > 1:
+        raise SettingsError(f"{text!r} begins the ids of {len(begun)} runs; write more of it. {_newest(begun)}")
+    if begun:
+        return _finished(begun[0], runs)
+    raise SettingsError(f"No stored run or version is called {text!r}. {_nearest(text, runs)}{_newest(runs)}")
+
+
+def _finished(run: RunInfo, runs: Sequence[RunInfo]) -> Weighed:
+    if not run.finished:
+        raise SettingsError(
+            f"Run {run.run_id} did not come to its end, so that it has no verdicts. Run its gate again: what it drew "
+            f"is stored and not drawn again. {_newest(runs)}"
+        )
+    return Weighed(run, "candidate")
+
+
+def _baseline_of(run: RunInfo) -> Weighed | None:
+    return Weighed(run, "baseline") if _name(run, "baseline") is not None else None
+
+
+def _name(run: RunInfo, role: Role) -> str | None:
+    entry: Any = run.spec.get(role)
+    return entry.get("name") if isinstance(entry, dict) else None
+
+
+def _nearest(text: str, runs: Iterable[RunInfo]) -> str:
+    names = {name for run in runs for role in _ROLES if (name := _name(run, role)) is not None}
+    nearest = difflib.get_close_matches(text, [*sorted(names), *(run.run_id for run in runs)], n=1)
+    versions = f"Versions: {', '.join(sorted(names))}. " if names else ""
+    return versions + (f"Did you mean {nearest[0]!r}? " if nearest else "")
+
+
+def _newest(runs: Sequence[RunInfo]) -> str:
+    if not runs:
+        return "The store holds no run; a gate (pytest) makes one."
+    return f"Newest runs: {', '.join(map(_described, list(reversed(runs))[:_NEWEST_SHOWN]))}."
+
+
+def _described(run: RunInfo) -> str:
+    other = _name(run, "baseline")
+    versions = f"{_name(run, 'candidate')} against {other}" if other else f"{_name(run, 'candidate')}"
+    return f"{run.run_id} ({versions}, {run.verdict if run.finished else 'unfinished'})"

@@ -1,0 +1,209 @@
+"""Sequential designs: stopped at the first cases that decide, wrong at most 5 times in 100 all the same."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.decisions import decide, decided_after, worst
+from harness.records import VerdictKind
+from tests.decisions.observations import binary, observed
+
+PASSED, REGRESSED, FAILED, INCONCLUSIVE = (
+    VerdictKind.PASSED,
+    VerdictKind.REGRESSED,
+    VerdictKind.FAILED,
+    VerdictKind.INCONCLUSIVE,
+)
+RUNS = 200
+ALLOWED = 0.05 + 2 * math.sqrt(0.05 * 0.95 / RUNS)
+
+
+def sequential(candidate, baseline=None, **changes):
+    n = len(np.atleast_2d(candidate))
+    return observed(candidate, baseline, design="sequential", n_planned=n, **changes)
+
+
+def pair(rng, drop, n_cases, n_samples, share=0.3):
+    """Scores of two versions of which `share` of the cases differ, the mean being lower by `drop`."""
+    rates = rng.beta(2, 0.5, n_cases)
+    new = rng.beta(2, 0.5, n_cases) * (1 - drop / (share * 0.8))
+    changed = np.where(rng.random(n_cases) < share, new, rates)
+    return binary(rng, changed, n_samples), binary(rng, rates, n_samples)
+
+
+def test_equal_versions_pass_after_65_cases():
+    ones = np.ones((200, 3))
+    (verdict,) = decide([sequential(ones, ones)], 0.95)
+    assert (verdict.verdict, verdict.n_cases, verdict.n_samples) == (PASSED, 65, 195)
+    assert verdict.design == "sequential"
+    assert verdict.n_planned == 200
+    assert "valid whenever one stops" in verdict.difference.method
+
+
+def test_a_clear_drop_is_red_long_before_the_last_case():
+    rng = np.random.default_rng(1)
+    candidate, baseline = binary(rng, np.full(300, 0.5), 5), binary(rng, np.full(300, 0.95), 5)
+    (verdict,) = decide([sequential(candidate, baseline)], 0.95)
+    assert verdict.verdict is REGRESSED
+    assert verdict.n_cases < 20
+    assert verdict.difference.high < 0
+
+
+def test_what_was_drawn_beyond_the_decision_changes_nothing():
+    rng = np.random.default_rng(2)
+    candidate, baseline = pair(rng, 0.0, 600, 5)
+    entry = sequential(candidate, baseline)
+    (whole,) = decide([entry], 0.95)
+    n = decided_after([entry], 1 - 0.95, (1 - 0.95) / 1)
+    (cut,) = decide([entry.first(n + 7)], 0.95)
+    assert whole.n_cases == n < 600
+    assert cut == whole
+
+
+@given(st.integers(0, 10_000))
+def test_the_end_found_step_by_step_is_the_one_found_at_once(seed):
+    rng = np.random.default_rng(seed)
+    entry = sequential(*pair(rng, float(rng.choice([0.0, 0.05, 0.2])), 120, 4))
+    whole = decided_after([entry], 0.05, 0.01)
+    steps = (decided_after([entry.first(n)], 0.05, 0.01) for n in range(1, 121))
+    assert next((end for end in steps if end is not None), None) == whole
+
+
+@pytest.mark.parametrize("n_evaluations", [1, 4])
+def test_a_version_against_itself_is_red_in_at_most_5_of_100_gates(n_evaluations):
+    rng = np.random.default_rng([3, n_evaluations])
+    red = 0
+    for _ in range(RUNS):
+        entries = [sequential(*pair(rng, 0.0, 250, 5), id=str(i)) for i in range(n_evaluations)]
+        red += worst(each.verdict for each in decide(entries, 0.95)).is_red
+    assert red / RUNS <= ALLOWED
+
+
+def test_a_drop_of_the_whole_margin_is_green_in_at_most_5_of_100_gates():
+    rng = np.random.default_rng(4)
+    green = 0
+    for _ in range(2 * RUNS):
+        (verdict,) = decide([sequential(*pair(rng, 0.05, 250, 5))], 0.95)
+        green += verdict.verdict is PASSED
+    assert green / (2 * RUNS) <= ALLOWED
+
+
+def test_whole_cases_that_flip_do_not_pass_small_suites():
+    """All or nothing, 1 case in 20 lost: where a fixed design of 20 cases is wrong 9 times in 100."""
+    rng = np.random.default_rng(5)
+    for n_cases in (20, 50, 100):
+        green = 0
+        for _ in range(RUNS):
+            lost = np.repeat((rng.random(n_cases) >= 0.05)[:, np.newaxis], 3, axis=1).astype(float)
+            (verdict,) = decide([sequential(lost, np.ones((n_cases, 3)))], 0.95)
+            green += verdict.verdict is PASSED
+        assert green / RUNS <= 0.05
+
+
+def test_dependent_evaluations_keep_the_rate():
+    rng = np.random.default_rng(6)
+    red = 0
+    for _ in range(RUNS):
+        candidate, baseline = pair(rng, 0.0, 150, 4)
+        entries = [sequential(candidate, baseline, id=str(i)) for i in range(3)]
+        red += worst(each.verdict for each in decide(entries, 0.95)).is_red
+    assert red / RUNS <= ALLOWED
+
+
+def test_a_drop_of_the_margin_takes_190_cases_at_most_where_a_fixed_design_needs_300():
+    rng = np.random.default_rng(7)
+    ends = []
+    for _ in range(300):
+        (verdict,) = decide([sequential(*pair(rng, 0.05, 600, 5))], 0.95)
+        ends.append(verdict.n_cases)
+    assert np.mean(ends) <= 205  # variance 0.0733 here, 0.0693 for the 300 cases: 190 cases of that are 201 of these
+
+
+def test_a_threshold_is_decided_by_cases():
+    rng = np.random.default_rng(8)
+    good = sequential(binary(rng, np.full(300, 0.97), 5), threshold=0.9)
+    bad = sequential(binary(rng, np.full(300, 0.7), 5), threshold=0.9, id="bad")
+    first, second = decide([good, bad], 0.95)
+    assert (first.verdict, second.verdict) == (PASSED, FAILED)
+    assert max(first.n_cases, second.n_cases) < 60
+
+
+def test_threshold_and_baseline_must_both_be_decided():
+    rng = np.random.default_rng(9)
+    scores = binary(rng, np.full(300, 0.99), 5)
+    (alone,) = decide([sequential(scores, threshold=0.9)], 0.95)
+    (both,) = decide([sequential(scores, scores, threshold=0.9)], 0.95)
+    assert alone.n_cases < both.n_cases < 100
+    assert both.verdict is PASSED
+
+
+def test_a_single_case_is_decided_by_its_samples():
+    rng = np.random.default_rng(10)
+    scores = (rng.random((1, 200)) < 0.99).astype(float)
+    (verdict,) = decide([observed(scores, threshold=0.9, margin=0.1, per="case", design="sequential")], 0.95)
+    assert verdict.verdict is PASSED
+    assert verdict.n_samples < 40
+    assert "likelihood ratio" in verdict.difference.method
+
+
+def test_a_measure_is_never_stopped():
+    times = np.random.default_rng(11).normal(10, 1, (80, 2))
+    entry = sequential(times, times + 0.1, unit="s", higher_is_better=False, margin=1.0)
+    assert decided_after([entry], 0.05, 0.05) is None
+    (verdict,) = decide([entry], 0.95)
+    assert (verdict.verdict, verdict.n_cases, verdict.design) == (PASSED, 80, "fixed")
+
+
+def test_all_metrics_must_be_decided():
+    rng = np.random.default_rng(12)
+    sure = np.ones((300, 2))
+    open_candidate, open_baseline = pair(rng, 0.0, 300, 2)
+    both = [sequential(sure, sure, metric="a"), sequential(open_candidate, open_baseline, metric="b")]
+    ends = [decided_after([each], 0.05, 0.05) for each in both]
+    together = decided_after(both, 0.05, 0.05)
+    assert together is None or together >= max(end for end in ends if end is not None)
+    assert len({verdict.n_cases for verdict in decide(both, 0.95)}) == 1
+
+
+def test_cases_of_a_cluster_count_together_and_a_late_one_not_at_all():
+    ones = np.ones((300, 1))
+    pairs = [f"p{i // 2}" for i in range(300)]
+    (clustered,) = decide([sequential(ones, ones, clusters=tuple(pairs), largest_cluster=2)], 0.95)
+    assert clustered.n_cases == 2 * 65
+    scattered = tuple(f"p{i % 150}" for i in range(300))
+    (late,) = decide([sequential(ones, ones, clusters=scattered)], 0.95)
+    assert late.n_cases == 65
+
+
+def test_inconclusive_says_about_how_many_more_cases_it_takes():
+    """Of the runs that go on from there half end between a third and twice of what was said."""
+    rng = np.random.default_rng(13)
+    ratios = []
+    for _ in range(150):
+        entry = sequential(*pair(rng, 0.0, 1200, 5))
+        (verdict,) = decide([entry.first(80)], 0.95)
+        if verdict.verdict is not INCONCLUSIVE or verdict.samples_needed is None:
+            continue
+        end = decided_after([entry], 0.05, 0.05) or 1200
+        ratios.append((end - 80) / (verdict.samples_needed / 5))
+    assert len(ratios) > 50
+    assert 1 / 3 <= np.median(ratios) <= 2
+
+
+def test_errors_are_errors_all_the_same():
+    entry = replace(sequential(np.ones((100, 2)), np.ones((100, 2))), errors=("broken",))
+    (verdict,) = decide([entry], 0.95)
+    assert verdict.verdict is VerdictKind.ERROR
+
+
+def test_fixed_and_sequential_evaluations_share_one_gate():
+    rng = np.random.default_rng(14)
+    ones = np.ones((200, 2))
+    bad = binary(rng, np.full(200, 0.5), 2)
+    entries = [sequential(bad, ones), observed(bad, ones, id="fixed"), sequential(ones, ones, id="good")]
+    kinds = [verdict.verdict for verdict in decide(entries, 0.95)]
+    assert kinds == [REGRESSED, REGRESSED, PASSED]
