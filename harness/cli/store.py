@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.stored import open_store, settings_with_store, store_option
 from harness.config.checks import duration_s
-from harness.config.settings import Settings, load_settings
+from harness.config.settings import Settings
 from harness.errors import SettingsError, UsageError, choices
 
 if TYPE_CHECKING:
-    from harness.store import Pruned, Store, StoreInfo, VersionInfo
+    from harness.store import Pruned, StoreInfo, VersionInfo
 
 _SHOWN_DIGITS = 12
 _FEWEST_DIGITS = 4
@@ -37,13 +37,8 @@ def store() -> None:
     """
 
 
-def _store_option(command: Callable[..., None]) -> Callable[..., None]:
-    text = "A path, sqlite:///PATH or postgresql://USER@HOST/DATABASE, for the one of the settings."
-    return click.option("--store", "place", metavar="URL", help=text)(command)
-
-
 @store.command()
-@_store_option
+@store_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, with whole fingerprints and times in epoch seconds.")
 def info(place: str | None, as_json: bool) -> None:
     """Show what the store holds: runs, scores, and the samples of each version.
@@ -53,13 +48,13 @@ def info(place: str | None, as_json: bool) -> None:
       steelyard store info
       steelyard store info --json
     """
-    with _open(_settings(place), readonly=True) as opened:
+    with open_store(settings_with_store(place), readonly=True) as opened:
         held = opened.info()
     click.echo(json.dumps(asdict(held), indent=2) if as_json else "\n".join(_lines(held)))
 
 
 @store.command()
-@_store_option
+@store_option
 @click.option("--older-than", metavar="AGE", help='Stored longer ago than this: "12h", "30d", "8w".')
 @click.option(
     "--version",
@@ -91,8 +86,8 @@ def prune(
             "or several of them for what meets all."
         )
     age_s = None if older_than is None else duration_s(older_than, "--older-than", where="store prune")
-    settings = _settings(place)
-    with _open(settings) as opened:
+    settings = settings_with_store(place)
+    with open_store(settings) as opened:
         conditions: dict[str, Any] = {
             "older_than_s": age_s,
             "fingerprints": _fingerprints(versions, opened.info().versions, settings) if versions else None,
@@ -110,7 +105,7 @@ def prune(
 
 
 @store.command()
-@_store_option
+@store_option
 @click.argument("other")
 def merge(place: str | None, other: str) -> None:
     """Bring in what the store OTHER holds, a path or a URL. OTHER is only read, and what is here stays.
@@ -124,29 +119,15 @@ def merge(place: str | None, other: str) -> None:
       steelyard store merge ../other/.steelyard/store.db
       steelyard store merge --store postgresql://ann@db/steelyard .steelyard/store.db
     """
-    settings = _settings(place)
+    settings = settings_with_store(place)
     source = other if "://" in other else str(Path(other).expanduser().absolute())
-    with _open(replace(settings, store=source), readonly=True) as theirs, _open(settings) as ours:
+    with open_store(replace(settings, store=source), readonly=True) as theirs, open_store(settings) as ours:
         merged = ours.merge(theirs)
         url = ours.url
     parts = [_plural(merged.samples, "sample"), _plural(merged.runs, "run"), _plural(merged.scores, "score")]
     click.echo(f"Brought {', '.join(parts)} into {url}.")
     if merged.apart:
         click.echo(f"Kept apart, since they were drawn anew here or there: {_plural(merged.apart, 'sample')} of them.")
-
-
-def _settings(place: str | None) -> Settings:
-    """The settings of this folder; a store given on the command line starts from this folder, too."""
-    settings = load_settings(Path.cwd())
-    if place is None:
-        return settings
-    return replace(settings, store=place if "://" in place else str(Path(place).expanduser().absolute()))
-
-
-def _open(settings: Settings, *, readonly: bool = False) -> Store:
-    from harness.store import Store, store_url
-
-    return Store.open(store_url(settings), readonly=readonly)
 
 
 def _fingerprints(wanted: tuple[str, ...], stored: tuple[VersionInfo, ...], settings: Settings) -> list[str]:

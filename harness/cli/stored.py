@@ -1,0 +1,36 @@
+"""The store that a command reads: the one of the settings, or another by --store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.config.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from harness.store import Store
+
+
+def store_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --store, which the command gets as `place`."""
+    text = "A path, sqlite:///PATH or postgresql://USER@HOST/DATABASE, for the one of the settings."
+    return click.option("--store", "place", metavar="URL", help=text)(command)
+
+
+def settings_with_store(place: str | None) -> Settings:
+    """The settings of this folder; a store given on the command line starts from this folder, too."""
+    settings = load_settings(Path.cwd())
+    if place is None:
+        return settings
+    return replace(settings, store=place if "://" in place else str(Path(place).expanduser().absolute()))
+
+
+def open_store(settings: Settings, *, readonly: bool = False) -> Store:
+    """The store that the settings name."""
+    from harness.store import Store, store_url
+
+    return Store.open(store_url(settings), readonly=readonly)
