@@ -110,10 +110,16 @@ class Collection:
             cases = select_cases(cases, pattern)
         check_evaluation(plan, cases, where=where)
         wants = frozenset(name for name in OFFERED if name in item._fixtureinfo.argnames)
-        evaluation = Evaluation(where, plan, cases, item.obj, self._classify, wants)
+        evaluation = Evaluation(self._id(item), plan, cases, item.obj, self._classify, wants)
         if evaluation.is_pairwise:
             self._check_pairwise(where)
         return evaluation
+
+    def _id(self, item: pytest.Function) -> str:
+        """pytest's id with the path from the project's folder, wherever pytest has its root."""
+        if not item.path.is_relative_to(self.settings.root):
+            return item.nodeid
+        return f"{item.path.relative_to(self.settings.root).as_posix()}::{item.nodeid.partition('::')[2]}"
 
     def _check_pairwise(self, where: str) -> None:
         from harness.gate import baseline_name

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,13 +57,29 @@ def settings_of(config: pytest.Config) -> Settings:
     from harness.config import load_settings
     from harness.config.settings import check_setting
 
-    settings = load_settings(config.rootpath)
+    settings = load_settings(_search_start(config))
     given: dict[str, Any] = {}
     for name in _LAID_OVER:
         text = config.getoption(name, default=None)
         if text is not None:
             given[name] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
     return replace(settings, **given)
+
+
+def _search_start(config: pytest.Config) -> Path:
+    """Where the search for settings begins: at the tests that were named, else where pytest was started.
+
+    Not at pytest's own root, unless `--rootdir` says so: pytest finds that before it knows the options of plugins, and
+    takes the value of `--store PATH` for the path of a test.
+    """
+    if config.getoption("rootdir"):
+        return config.rootpath
+    folder = config.invocation_params.dir
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return folder
+    named = [folder / argument.partition("::")[0] for argument in config.args]
+    tests = [os.path.normpath(path if path.is_dir() else path.parent) for path in named if path.exists()]
+    return Path(os.path.commonpath(tests)) if tests else folder
 
 
 def _parse(name: str, text: str) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.plugin.projects import Project
@@ -323,6 +326,69 @@ def test_settings_are_found_from_a_folder_below(project: Project, monkeypatch: p
     monkeypatch.chdir(project.path / "suites")
     assert project.run().ret == 0
     assert project.report()["candidate"]["name"] == "only"
+
+
+@pytest.fixture
+def elsewhere(project: Project) -> Path:
+    """A folder beside the project, which is a project of its own."""
+    folder = project.path.parent / f"{project.path.name}-elsewhere"
+    (folder / "out").mkdir(parents=True)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "steelyard.toml").write_text("[models.foreign]\nengine = 'scripted'\ndefault = 'no'\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "tests", [[], ["suites"], ["suites/a", "suites/b/test_b.py::test_b"]], ids=["none", "one", "two"]
+)
+@pytest.mark.parametrize("form", ["{}={}", "{} {}"], ids=["joined", "apart"])
+@pytest.mark.parametrize("exists", [False, True], ids=["new", "exists"])
+def test_value_of_an_option_moves_neither_settings_nor_ids(
+    project: Project, elsewhere: Path, form: str, tests: tuple[str, ...], exists: bool
+) -> None:
+    for name in "ab":
+        project.write(
+            f"suites/{name}/test_{name}.py",
+            f"@pytest.mark.evaluation(cases='cases.jsonl')\ndef test_{name}(model, case): model.ask(case.prompt)\n",
+        )
+    project.write("cases.jsonl", '{"id": "a", "prompt": "q"}\n')
+    options = {"--store": elsewhere / "store.db", "--report-dir": elsewhere / "out" / "report"}
+    if exists:
+        options["--store"].touch()
+        options["--report-dir"].mkdir()
+    project.ini += "testpaths = suites\n"
+    given = [word for name, path in options.items() for word in form.format(name, path).split()]
+    assert (
+        project.run("-p", "no:deepeval", "-o", "asyncio_default_fixture_loop_scope=function", *given, *tests).ret == 0
+    )
+    report = json.loads((options["--report-dir"] / "report.json").read_text())
+    assert report["candidate"]["name"] == "only"
+    assert [entry["id"] for entry in report["evaluations"]] == [
+        "suites/a/test_a.py::test_a",
+        "suites/b/test_b.py::test_b",
+    ]
+    assert options["--store"].stat().st_size > 0
+
+
+@pytest.mark.parametrize("form", ["{}={}", "{} {}"], ids=["joined", "apart"])
+@pytest.mark.parametrize("exists", [False, True], ids=["new", "exists"])
+def test_relative_path_of_an_option_starts_from_the_project(
+    project: Project, monkeypatch: pytest.MonkeyPatch, form: str, exists: bool
+) -> None:
+    project.write("suites/test_it.py", "@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, case): ...\n")
+    project.configure()
+    if exists:
+        project.write("suites/kept/store.db", "")
+    monkeypatch.chdir(project.path / "suites")
+    assert project.run(*form.format("--store", "kept/store.db").split()).ret == 0
+    assert (project.path / "kept" / "store.db").is_file()
+    assert project.evaluation()["id"] == "suites/test_it.py::test_it"
+
+
+def test_rootdir_option_is_where_the_search_for_settings_begins(project: Project, elsewhere: Path) -> None:
+    project.body("return 1")
+    assert project.run(f"--rootdir={elsewhere}", "test_it.py").ret == 0
+    assert project.report(str(elsewhere / "reports" / "latest"))["candidate"]["name"] == "foreign"
 
 
 def test_every_option_is_in_the_help(project: Project) -> None:
