@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ def finish(opened: OpenRun, driver: Driver, exit_code: int) -> Report:
 
 def show(report: Report, path: Path | None, settings: Settings, terminal: TerminalReporter) -> None:
     """Write the table of verdicts, and where the report is (None where it could not be written)."""
+    from harness.reporting.cases import look_up
     from harness.reporting.terminal import Layout, render
 
     shown = path.relative_to(settings.root) if path is not None and path.is_relative_to(settings.root) else path
@@ -56,5 +58,13 @@ def show(report: Report, path: Path | None, settings: Settings, terminal: Termin
         verbose=terminal.verbosity > 0,
     )
     terminal.write_sep("=", "steelyard")
-    for line in render(report, layout, str(shown or "not written")):
+    hints = [] if report.verdict == "passed" else look_up(report, _store_option(terminal.config.getoption("store")))
+    for line in render(report, layout, str(shown or "not written"), hints):
         terminal.write_line(line)
+
+
+def _store_option(place: str | None) -> str:
+    """The option that names the same store to a command; an address with a password or a user is not repeated."""
+    if place is None:
+        return ""
+    return " --store URL" if "@" in place else f" --store {shlex.quote(place)}"

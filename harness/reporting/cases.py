@@ -1,84 +1,117 @@
-"""Cases that moved: what both versions answered, and which cases broke."""
+"""Cases to look at: how they scored, and an answer of each version with the reason of its score."""
 
 from __future__ import annotations
 
+import glob
 import heapq
+import shlex
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from harness.records import CaseResult, Change, Report, Verdict
+from harness.records import CaseResult, Change, Report, Verdict, VerdictKind
+from harness.reporting.answers import COMPARED_CHARACTERS, excerpts, quoted, shown_reason
 from harness.reporting.figures import count, digits, figure
 from harness.reporting.names import display_names
 from harness.reporting.table import INDENT, NARROW
-from harness.reporting.text import cells, flow, pad, printable, right_to_left, symbol
+from harness.reporting.text import cells, flow, pad, printable, right_to_left
 
 MOST_CHANGES = 3
 _AMPLE_CELLS = 32
-_CONTEXT_CHARACTERS = 12
-_COMPARED_CHARACTERS = 20_000
+_MOST_ID_CELLS = 60
+_LABEL_CELLS = len("candidate  ")
 
 
 def shown_changes(report: Report) -> list[Change]:
     """The three cases to look at: those of red evaluations first, otherwise in the report's order."""
     severity = {(verdict.id, verdict.metric): verdict.verdict.severity for verdict in report.evaluations}
-    moved = [change for change in report.changes if change.baseline is not None]
     return heapq.nsmallest(
-        MOST_CHANGES, moved, key=lambda change: -severity.get((change.evaluation_id, change.metric), 0)
+        MOST_CHANGES, report.changes, key=lambda change: -severity.get((change.evaluation_id, change.metric), 0)
     )
 
 
+def look_up(report: Report, options: str = "") -> list[str]:
+    """The command that shows all answers of the first case to look at; [] where there is none.
+
+    Args:
+        options: more of the command line, such as the store's place.
+    """
+    ids = [change.case_id for change in shown_changes(report) if _is_typed(change.case_id)]
+    return [f"steelyard store show {shlex.quote(case_id)}{options}   (all its answers)" for case_id in ids[:1]]
+
+
+def case_option(report: Report) -> str:
+    """`--case` for the first case to look at of what is red; "" where there is none."""
+    red = {verdict.id for verdict in report.evaluations if verdict.verdict.is_red}
+    ids = [change.case_id for change in shown_changes(report) if change.evaluation_id in red]
+    return next((f"--case {shlex.quote(glob.escape(case_id))}" for case_id in ids if _is_typed(case_id)), "")
+
+
+def _is_typed(case_id: str) -> bool:
+    """Whether an id can be typed into a shell as it is shown."""
+    return cells(case_id) <= _MOST_ID_CELLS and printable(case_id) == case_id
+
+
 def change_lines(report: Report, changes: Sequence[Change], width: int, encoding: str) -> list[str]:
-    """The cases with their scores before and after and both answers, on one line each where they fit."""
+    """The cases with their scores and answers, on one line each where they fit, and the reasons below."""
     verdicts = {(verdict.id, verdict.metric): verdict for verdict in report.evaluations}
-    tests = _tests([*(verdict.id for verdict in report.evaluations), *(change.evaluation_id for change in changes)])
-    names = [printable(f"{tests[change.evaluation_id]}/{change.case_id}", 60, encoding=encoding) for change in changes]
-    moves = [
-        move(change.baseline, change.candidate, change.n, verdicts.get((change.evaluation_id, change.metric)))
-        for change in changes
-    ]
-    size, moves_size = max(map(cells, names)), max(map(cells, moves))
+    names = _names(report, changes, encoding)
+    scores = [score_in_words(change, verdicts.get((change.evaluation_id, change.metric))) for change in changes]
+    size, scores_size = max(map(cells, names)), max(map(cells, scores))
     wide = width >= NARROW
-    left, indent = ("  most changed", INDENT) if wide else ("", 2)
-    lines = [] if wide else ["most changed"]
-    for position, (change, name, moved) in enumerate(zip(changes, names, moves, strict=True)):
+    title = "most changed" if all(_has_moved(change) for change in changes) else "worst cases"
+    left, indent = (f"  {title}", INDENT) if wide else ("", 2)
+    lines = [] if wide else [title]
+    for position, (change, name, score) in enumerate(zip(changes, names, scores, strict=True)):
         start = f"{left if position == 0 else '':<{indent}}"
-        title = f"{start}{pad(name, size)}   {pad(moved, moves_size)}   "
-        beside = _beside(change, width - cells(title), encoding)
+        head = f"{start}{pad(name, size)}   {pad(score, scores_size)}   "
+        beside = _beside(change, width - cells(head), encoding)
+        below = " " * (indent + 2)
         if beside:
-            lines.append(title + beside)
+            lines.append(head + beside)
         else:
-            first, *rest = flow([name, moved], width - indent)
+            first, *rest = flow([name, score], width - indent)
             lines += [start + first, *(" " * indent + line for line in rest)]
-            lines += _below(change, " " * (indent if wide else 4), width, encoding)
+            lines += [
+                f"{below}{label:<{_LABEL_CELLS}}{text}"
+                for label, text in _answers(change, width - len(below) - _LABEL_CELLS, encoding)
+            ]
+        reason = shown_reason(change.candidate_reason, width - len(below) - _LABEL_CELLS, encoding)
+        lines += [f"{below}{'reason':<{_LABEL_CELLS}}{reason}"] if reason else []
     return lines
 
 
-def move(baseline: float, candidate: float, n: int, verdict: Verdict | None) -> str:
-    """A case's score before and after; as counts where all samples of its evaluation scored 0 or 1.
+def answer_facts(change: Change, width: int) -> list[tuple[str, str]]:
+    """The answers of a case and the reasons of their scores, each with its label, for a failure's text."""
+    reasons = (
+        [change.candidate_reason] if change.baseline is None else [change.baseline_reason, change.candidate_reason]
+    )
+    facts = []
+    for fact, reason in zip(_answers(change, width, "utf-8"), reasons, strict=True):
+        facts.append(fact)
+        shown = shown_reason(reason, width, "utf-8")
+        facts += [("reason", shown)] if shown else []
+    return facts
 
-    >>> move(1.0, 0.2, 5, None)
-    '1.00 -> 0.20'
-    """
-    if verdict is not None and counts_right(verdict) and _whole(baseline, n) and _whole(candidate, n):
-        return f"{round(baseline * n)}/{n} -> {round(candidate * n)}/{n}"
-    unit = verdict.unit if verdict else None
+
+def score_in_words(case: Change | CaseResult, verdict: Verdict | None) -> str:
+    """A case's score, after the baseline's where there is one: "5/5 -> 1/5" where all scores are 0 or 1."""
+    n = case.n
+    other_n = case.baseline_n or 0 if isinstance(case, Change) else n
+    candidate, baseline, unit = case.candidate, case.baseline, verdict.unit if verdict else None
+    if candidate is None:
+        return ""
+    counts = _is_count(candidate, n) and (baseline is None or _is_count(baseline, other_n))
+    if verdict is not None and verdict.is_binary and counts:
+        ours = f"{round(candidate * n)}/{n}"
+        return ours if baseline is None else f"{round(baseline * other_n)}/{other_n} -> {ours}"
     places = digits([baseline, candidate], unit=unit)
-    return f"{figure(baseline, places)} -> {figure(candidate, places)}" + (f" {printable(unit, 24)}" if unit else "")
+    before = "" if baseline is None else f"{figure(baseline, places)} -> "
+    return f"{before}{figure(candidate, places)}" + (f" {printable(unit, 24)}" if unit else "")
 
 
-def counts_right(verdict: Verdict) -> bool:
-    """Whether every sample scored 0 or 1, so that a case's mean is a number of right ones.
-
-    The means themselves can't tell: five scores of 0.2 have the mean of one right answer in five. The interval can, for
-    Wilson's alone is given to scores of 0 and 1 only.
-    """
-    estimates = [estimate for estimate in (verdict.candidate, verdict.baseline) if estimate is not None]
-    binary = all(estimate.method.lower().startswith("wilson") for estimate in estimates)
-    return verdict.unit is None and bool(estimates) and binary
-
-
-def _whole(score: float, n: int) -> bool:
-    return n > 0 and abs(score * n - round(score * n)) < 1e-6
+def _is_count(mean: float, n: int) -> bool:
+    return n > 0 and abs(mean * n - round(mean * n)) < 1e-6
 
 
 def worst_cases(verdict: Verdict, most: int) -> tuple[int, list[CaseResult]]:
@@ -94,29 +127,40 @@ def worst_cases(verdict: Verdict, most: int) -> tuple[int, list[CaseResult]]:
     return len(worse), [case for _, case in heapq.nsmallest(most, worse, key=lambda entry: entry[0])]
 
 
-def excerpts(baseline: str, candidate: str, width: int, encoding: str) -> tuple[str, str]:
-    """Both answers in quotes within `width` cells each; what they have in common at the start is shortened to fit.
-
-    >>> excerpts("The capital of the country is Lima", "The capital of the country is Quito", 26, "utf-8")
-    ('"…country is Lima"', '"…country is Quito"')
-    """
-    shared = _shared_start(baseline, candidate)
-    room = width - 2
-    if max(len(baseline), len(candidate)) > room and shared > _CONTEXT_CHARACTERS:
-        start = shared - _CONTEXT_CHARACTERS
-        start = max(start - _CONTEXT_CHARACTERS, baseline.rfind(" ", 0, start + 1) + 1)
-        dots = symbol("…", encoding)
-        texts = [dots + printable(text[start:], room - len(dots), encoding=encoding) for text in (baseline, candidate)]
-    else:
-        texts = [printable(text, room, encoding=encoding) for text in (baseline, candidate)]
-    return f'"{texts[0]}"', f'"{texts[1]}"'
+def case_list(verdict: Verdict, most: int, shown: Collection[str] = ()) -> list[str]:
+    """The worst cases in words, for a failure's text: how many, and those that are not shown elsewhere; [] for none."""
+    number, worst = worst_cases(verdict, most + len(shown))
+    if not worst:
+        return []
+    kind = "got worse" if verdict.baseline is not None else "were not always right"
+    if verdict.baseline is None and not verdict.is_binary:
+        kind = "scored below 1" if verdict.unit is None else "were measured, the worst"
+    told = [f"{printable(case.id, 40)} {_mean_in_words(case, verdict)}" for case in worst if case.id not in shown][
+        :most
+    ]
+    more = ["…"] if number > len(told) + len(shown) and told else []
+    return [f"{count(number)} of {count(len(verdict.cases))} {kind}" + (":" if told or shown else ""), *told, *more]
 
 
-def _shared_start(one: str, other: str) -> int:
-    for position, (left, right) in enumerate(zip(one[:_COMPARED_CHARACTERS], other, strict=False)):
-        if left != right:
-            return position
-    return min(len(one), len(other), _COMPARED_CHARACTERS)
+def _mean_in_words(case: CaseResult, verdict: Verdict) -> str:
+    """A case's score; where samples are missing, no count can be told from the mean."""
+    is_whole = verdict.verdict is not VerdictKind.ERROR
+    return score_in_words(case, verdict if is_whole else replace(verdict, is_binary=False))
+
+
+def _names(report: Report, changes: Sequence[Change], encoding: str) -> list[str]:
+    """The id of each case, as `--case` takes it, with its evaluation where there are several."""
+    ids = [verdict.id for verdict in report.evaluations]
+    tests = _tests([*ids, *(change.evaluation_id for change in changes)])
+    return [
+        printable(change.case_id, _MOST_ID_CELLS, encoding=encoding)
+        + (
+            f" ({printable(tests[change.evaluation_id], 40, cut='middle', encoding=encoding)})"
+            if len(tests) > 1
+            else ""
+        )
+        for change in changes
+    ]
 
 
 def _tests(ids: Sequence[str]) -> dict[str, str]:
@@ -127,59 +171,37 @@ def _tests(ids: Sequence[str]) -> dict[str, str]:
     return {identity: name if times[name] == 1 else names[identity] for identity, name in short.items()}
 
 
+def _has_moved(change: Change) -> bool:
+    return change.baseline is not None and change.baseline != change.candidate
+
+
 def _beside(change: Change, width: int, encoding: str) -> str | None:
-    """Both answers on one line, or None where they need more room or may be swapped by the terminal."""
-    if any(right_to_left(answer[:_COMPARED_CHARACTERS]) for answer in _answers(change) if answer):
+    """All answers on one line, or None where they need more room or may be swapped by the terminal."""
+    texts = _texts(change)
+    if any(right_to_left(text[:COMPARED_CHARACTERS]) for text in texts if text):
         return None
-    if (width - 4) // 2 >= _AMPLE_CELLS:
-        return " -> ".join(_both(change, (width - 4) // 2, encoding))
-    if sum(len(answer or "") for answer in _answers(change)) > width:
+    between = 4 * (len(texts) - 1)
+    ample = (width - between) // len(texts)
+    if ample >= _AMPLE_CELLS:
+        return " -> ".join(text for _, text in _answers(change, ample, encoding))
+    if sum(len(text or "") for text in texts) > width:
         return None
-    whole = " -> ".join(_both(change, width, encoding))
+    whole = " -> ".join(text for _, text in _answers(change, width, encoding))
     return whole if cells(whole) <= width else None
 
 
-def _below(change: Change, indent: str, width: int, encoding: str) -> list[str]:
-    """Each answer on a line of its own."""
-    before, after = _both(change, width - len(indent) - len("candidate  "), encoding)
-    return [f"{indent}baseline   {before}", f"{indent}candidate  {after}"]
+def _texts(change: Change) -> list[str | None]:
+    """What the versions answered: baseline and candidate, or the candidate alone."""
+    return [change.candidate_answer] if change.baseline is None else [change.baseline_answer, change.candidate_answer]
 
 
-def _both(change: Change, width: int, encoding: str) -> tuple[str, str]:
-    before, after = _answers(change)
+def _answers(change: Change, width: int, encoding: str) -> list[tuple[str, str]]:
+    """The answers within `width` cells each, with whose they are."""
+    before, after = change.baseline_answer, change.candidate_answer
+    if change.baseline is None:
+        return [("answer", quoted(after, width, encoding))]
     if before is None or after is None:
-        return _answer(before, width, encoding), _answer(after, width, encoding)
-    return excerpts(before, after, width, encoding)
-
-
-def _answers(change: Change) -> tuple[str | None, str | None]:
-    return change.baseline_answer, change.candidate_answer
-
-
-def _answer(text: str | None, width: int, encoding: str) -> str:
-    return "no answer" if text is None else f'"{printable(text, width - 2, encoding=encoding)}"'
-
-
-def case_list(verdict: Verdict, most: int, shown: Collection[str] = ()) -> list[str]:
-    """The worst cases in words, for a failure's text: how many, and those that are not shown elsewhere; [] for none."""
-    number, worst = worst_cases(verdict, most + len(shown))
-    if not worst:
-        return []
-    kind = "got worse" if verdict.baseline is not None else "were not always right"
-    if verdict.baseline is None and not counts_right(verdict):
-        kind = "scored below 1" if verdict.unit is None else "were measured, the worst"
-    told = [_case(case, verdict) for case in worst if case.id not in shown][:most]
-    more = ["…"] if number > len(told) + len(shown) and told else []
-    return [f"{count(number)} of {count(len(verdict.cases))} {kind}" + (":" if told or shown else ""), *told, *more]
-
-
-def _case(case: CaseResult, verdict: Verdict) -> str:
-    unit = verdict.unit
-    name = printable(case.id, 40)
-    if case.candidate is None:
-        return name
-    if case.baseline is not None:
-        return f"{name} {move(case.baseline, case.candidate, case.n, verdict)}"
-    if counts_right(verdict) and _whole(case.candidate, case.n):
-        return f"{name} {round(case.candidate * case.n)}/{case.n}"
-    return f"{name} {figure(case.candidate, digits([case.candidate], unit=unit))}" + (f" {unit}" if unit else "")
+        texts = quoted(before, width, encoding), quoted(after, width, encoding)
+    else:
+        texts = excerpts(before, after, width, encoding)
+    return list(zip(("baseline", "candidate"), texts, strict=True))

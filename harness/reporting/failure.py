@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.records import Change, Verdict, VerdictKind, VersionRef
-from harness.reporting.cases import case_list, excerpts, move
+from harness.reporting.cases import answer_facts, case_list, score_in_words
 from harness.reporting.figures import digits, figure, plural
 from harness.reporting.interruption import GO_ON, is_interrupted
 from harness.reporting.names import display_names
@@ -17,6 +17,7 @@ _LABEL_CELLS = 14
 _ROOM = _WIDTH - _LABEL_CELLS
 _MOST_CASES = 5
 _MOST_ANSWERS = 3
+_MOST_FRAME_CELLS = 200
 
 
 def failure_text(
@@ -28,7 +29,7 @@ def failure_text(
         verdict: one that did not pass.
         candidate, baseline: the versions that were weighed; the first line leaves them to the second, so that pytest's
             short summary says what happened.
-        changes: changed cases of the run; those of this evaluation are shown with both answers.
+        changes: cases of the run to look at; those of this evaluation are shown with their answers.
     """
     figures = row(verdict, display_names([verdict.id])[verdict.id], "utf-8")
     lines = wrap(f"{figures.name} {verdict.verdict}: {_headline(figures)}", _WIDTH)
@@ -56,14 +57,10 @@ def failure_text(
 
 def _headline(figures: Row) -> str:
     """The figures that were weighed and why, for pytest's short summary: "0.61 against 0.82, lower by more than …"."""
-    verdict = figures.verdict
-    if figures.errors or verdict.verdict is VerdictKind.ERROR:
+    if figures.errors or figures.verdict.verdict is VerdictKind.ERROR:
         return figures.why or figures.errors[0]
-    weighed = [text.split(" [")[0] for text in (figures.candidate, figures.baseline) if text]
-    why = figures.why
-    if verdict.samples_needed and "would decide" not in verdict.reason:
-        why += f"; about {plural(verdict.samples_needed, 'more sample')} would decide it"
-    return ", ".join(text for text in (" against ".join(weighed), why) if text)
+    weighed = " against ".join(text for text in (figures.value, figures.baseline) if text)
+    return ", ".join(text for text in (weighed, figures.why) if text)
 
 
 def _left_out(verdict: Verdict) -> str:
@@ -73,6 +70,10 @@ def _left_out(verdict: Verdict) -> str:
 
 def _error_facts(row: Row) -> list[tuple[str, str]]:
     facts = [("error", message) for message in row.errors]
+    facts += [
+        ("raised at" if not position else "", printable(frame, _MOST_FRAME_CELLS))
+        for position, frame in enumerate(row.verdict.traceback)
+    ]
     if is_interrupted(row.verdict):
         facts.append(("next", GO_ON))
     elif row.verdict.verdict is VerdictKind.ERROR:
@@ -81,17 +82,16 @@ def _error_facts(row: Row) -> list[tuple[str, str]]:
 
 
 def _is_of(change: Change, verdict: Verdict) -> bool:
-    return (
-        (change.evaluation_id, change.metric) == (verdict.id, verdict.metric)
-        and change.baseline_answer is not None
-        and change.candidate_answer is not None
+    return (change.evaluation_id, change.metric) == (verdict.id, verdict.metric) and (
+        change.candidate_answer is not None or change.candidate_reason is not None
     )
 
 
 def _answers(change: Change, verdict: Verdict) -> list[str]:
-    before, after = excerpts(change.baseline_answer or "", change.candidate_answer or "", _ROOM, "utf-8")
-    title = f"{printable(change.case_id, 40)}   {move(change.baseline, change.candidate, change.n, verdict)}"
-    return [*_fact("", [title]), *_fact("  baseline", [before]), *_fact("  candidate", [after])]
+    lines = _fact("", [f"{printable(change.case_id, 40)}   {score_in_words(change, verdict)}"])
+    for label, text in answer_facts(change, _ROOM):
+        lines += _fact(f"  {label}", [text])
+    return lines
 
 
 def _fact(label: str, texts: list[str]) -> list[str]:

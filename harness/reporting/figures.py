@@ -48,11 +48,13 @@ def figure(value: float | None, places: int = _SCORE_DIGITS, *, signed: bool = F
 
 
 def interval(low: float, high: float, places: int = _SCORE_DIGITS, *, signed: bool = False) -> str:
-    """Two bounds.
+    """Two bounds; "(no spread)" where there is neither, because the values are all equal or single.
 
-    >>> interval(-0.28, 0.01, signed=True)
-    '[-0.28, +0.01]'
+    >>> interval(-0.28, 0.01, signed=True), interval(-math.inf, math.inf)
+    ('[-0.28, +0.01]', '(no spread)')
     """
+    if not math.isfinite(low) and not math.isfinite(high):
+        return "(no spread)"
     return f"[{figure(low, places, signed=signed)}, {figure(high, places, signed=signed)}]"
 
 

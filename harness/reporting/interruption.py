@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from harness.records import Report, Verdict, VerdictKind
@@ -10,13 +9,10 @@ from harness.reporting.figures import count
 
 GO_ON = "run again to go on from there (without --fresh)"
 
-_PROGRESS = re.compile(r"interrupted after ([\d,]+) of ([\d,]+) samples")
-
 
 def is_interrupted(verdict: Verdict) -> bool:
     """Whether nothing but an interruption kept an evaluation from its verdict."""
-    messages = verdict.errors or (verdict.reason,)
-    return verdict.verdict is VerdictKind.ERROR and all(_PROGRESS.match(message) for message in messages)
+    return verdict.interruption is not None and len(verdict.errors) <= 1
 
 
 def interrupted(report: Report) -> list[Verdict]:
@@ -27,7 +23,5 @@ def interrupted(report: Report) -> list[Verdict]:
 
 def progress(verdicts: Sequence[Verdict]) -> str:
     """How far interrupted evaluations came: "400 of 600 samples"."""
-    once = {verdict.id: verdict for verdict in verdicts}.values()
-    found = [match for verdict in once if (match := _PROGRESS.match((verdict.errors or (verdict.reason,))[0]))]
-    done, total = (sum(int(match[group].replace(",", "")) for match in found) for group in (1, 2))
-    return f"{count(done)} of {count(total)} samples"
+    once = {verdict.id: verdict.interruption for verdict in verdicts if verdict.interruption is not None}.values()
+    return f"{count(sum(each.done for each in once))} of {count(sum(each.total for each in once))} samples"

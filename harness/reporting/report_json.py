@@ -219,9 +219,7 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
         baseline=_optional(Estimate, entry["baseline"]),
         difference=_optional(Difference, entry["difference"]),
         cases=tuple(
-            CaseResult(
-                case["id"], case["n"], case["candidate"], case["baseline"], case["state"], case.get("cluster")
-            )
+            CaseResult(case["id"], case["n"], case["candidate"], case["baseline"], case["state"], case.get("cluster"))
             for case in entry["cases"]
         ),
         checks=tuple(_check(check) for check in entry.get("checks", ())),

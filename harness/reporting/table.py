@@ -1,10 +1,11 @@
-"""The verdict table: one line for each evaluation where the terminal is wide enough, else folded, never cut."""
+"""The verdict table: a line for each evaluation where the terminal is wide, two below that, else folded; never cut."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.decisions.reasons import figure as in_words
 from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
 from harness.reporting.figures import count, digits, figure, interval, plural
 from harness.reporting.names import row_names
@@ -13,6 +14,7 @@ from harness.reporting.text import cells, flow, pad, printable, wrap
 FEW = 5
 INDENT = 18
 NARROW = 60
+WIDE = 100
 MARKS = {
     VerdictKind.ERROR: "!",
     VerdictKind.FAILED: "x",
@@ -28,10 +30,11 @@ _GAP = "   "
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One evaluation in words: empty texts where it has no such figure."""
+    """One evaluation in words: empty texts where it has no such figure. `value` is `candidate` without its interval."""
 
     verdict: Verdict
     name: str
+    value: str
     candidate: str
     baseline: str
     difference: str
@@ -60,9 +63,12 @@ def row(verdict: Verdict, name: str, encoding: str) -> Row:
     reason, errors = verdict.reason, verdict.errors
     if errors and reason.startswith(errors[0]):
         reason, errors = (errors[0], ()) if len(errors) == 1 else ("", errors)
+    if verdict.threshold is not None:  # `required` says it
+        reason = reason.removeprefix(f"required {in_words(verdict.threshold, verdict.unit)}, ")
     return Row(
         verdict=verdict,
         name=printable(name, _MOST_NAME_CELLS, cut="middle", encoding=encoding),
+        value="" if verdict.candidate is None else figure(verdict.candidate.value, places) + unit,
         candidate=_estimate(verdict.candidate, places, unit),
         baseline="" if verdict.baseline is None else figure(verdict.baseline.value, places) + unit,
         difference="" if difference is None else _difference(difference, places) + unit,
@@ -81,25 +87,35 @@ def shown_difference(verdict: Verdict) -> Difference | None:
 
 
 def table(shown: Sequence[Row], width: int) -> list[str]:
-    """The rows as lines, the figures of each on one line if the longest row allows it, else all folded.
+    """The rows as lines: each on one line with its figures in columns, from 100 columns on and where the longest allows
+    it; else its figures on a line below its name, in columns still; else folded.
 
-    A reason that does not fit behind the figures follows on a line of its own.
+    A reason that does not fit on the first line of its row follows on a line of its own.
     """
-    columns = {
-        "evaluation": [row.name for row in shown],
+    figures = {
         "candidate": [row.candidate for row in shown],
         "baseline": [row.baseline for row in shown],
         "difference": [row.difference for row in shown],
         "required": [row.required for row in shown],
     }
-    columns = {title: texts for title, texts in columns.items() if any(texts)}
+    figures = {title: texts for title, texts in figures.items() if any(texts)}
+    columns = {"evaluation": [row.name for row in shown], **figures}
     sizes = {title: max(cells(text) for text in (title, *texts)) for title, texts in columns.items()}
-    gap = _widest_gap([cells(row.why) for row in shown], list(sizes.values()), width)
-    if gap is None:
-        return [line for row in shown for line in _folded(row, width)]
-    room = _room(list(sizes.values()), gap, width)
+    gap = _widest_gap([cells(row.why) for row in shown], list(sizes.values()), width) if width >= WIDE else None
+    if gap is not None:
+        return _on_one_line(shown, columns, {title: size + gap for title, size in sizes.items()}, width)
+    del sizes["evaluation"]
+    gap = _widest_gap([], list(sizes.values()), width) if width >= NARROW else None
+    if gap is not None:
+        return _on_two_lines(shown, figures, {title: size + gap for title, size in sizes.items()}, width)
+    return [line for row in shown for line in _folded(row, width)]
+
+
+def _on_one_line(
+    shown: Sequence[Row], columns: Mapping[str, Sequence[str]], sizes: Mapping[str, int], width: int
+) -> list[str]:
+    room = width - INDENT - sum(sizes.values())
     behind = [row.why if cells(row.why) <= room else "" for row in shown]
-    sizes = {title: size + gap for title, size in sizes.items()}
     lines = [_line("  verdict", list(columns), list(sizes.values()), "why" if any(behind) else "")]
     for position, row in enumerate(shown):
         texts = [texts[position] for texts in columns.values()]
@@ -108,6 +124,25 @@ def table(shown: Sequence[Row], width: int) -> list[str]:
             lines[-1] = _line(f"  {row.status}", texts[:1], [sizes["evaluation"]], row.why)
         elif not behind[position]:
             lines += [" " * INDENT + line for line in wrap(row.why, width - INDENT) if line]
+        lines += _errors(row, width, INDENT)
+    return lines
+
+
+def _on_two_lines(
+    shown: Sequence[Row], figures: Mapping[str, Sequence[str]], sizes: Mapping[str, int], width: int
+) -> list[str]:
+    room = width - INDENT
+    lines = ["  verdict         evaluation"]
+    lines += [_line("", list(figures), list(sizes.values()), "")] if figures else []
+    for position, row in enumerate(shown):
+        texts = [texts[position] for texts in figures.values()]
+        is_beside = cells(row.name + _GAP + row.why) <= room
+        below = [] if is_beside else wrap(row.why, room)
+        first, *rest = flow([row.name, row.why] if is_beside and row.why else [row.name], room)
+        lines.append(f"  {row.status}".ljust(INDENT) + first)
+        lines += [" " * INDENT + line for line in rest]
+        lines += [_line("", texts, list(sizes.values()), "")] if any(texts) else []
+        lines += [" " * INDENT + line for line in below if line]
         lines += _errors(row, width, INDENT)
     return lines
 
@@ -186,7 +221,12 @@ def _folded(row: Row, width: int) -> list[str]:
     wide = width >= NARROW
     head = f"  {row.status:<{INDENT - 2}}" if wide else f"{row.status} "
     indent = INDENT if wide else 4
-    figures = [row.candidate, _named("baseline", row.baseline), row.difference, _named("required", row.required)]
+    figures = [
+        _named("candidate", row.candidate),
+        _named("baseline", row.baseline),
+        _named("difference", row.difference),
+        _named("required", row.required),
+    ]
     beside = cells(head + row.name + _GAP + row.why) <= width
     blocks = [
         [row.name, row.why] if beside else [row.name],

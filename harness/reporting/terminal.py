@@ -6,20 +6,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.records import Report, VerdictKind
-from harness.reporting.cases import change_lines, shown_changes
+from harness.records import Change, Report, Usage, VerdictKind
+from harness.reporting.cases import case_option, change_lines, shown_changes
 from harness.reporting.failure import failure_text
 from harness.reporting.figures import count, digits, duration, figure, plural
 from harness.reporting.interruption import GO_ON, interrupted, progress
 from harness.reporting.names import display_names
-from harness.reporting.table import FEW, NARROW, greens, rows, table
+from harness.reporting.table import FEW, NARROW, Row, greens, rows, table
 from harness.reporting.text import flow, printable, symbol, wrap
 
 __all__ = ["Layout", "failure_text", "headline", "next_steps", "render"]
 
 _LEAST_WIDTH = 30
 _MOST_ROWS = 50
-_DECIDING = "would decide"
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
 _COLOURS = {"RED": "1;31", "INTERRUPTED": "1;33", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
 _ROW_COLOURS = {"x regressed": "31", "x failed": "31", "! error": "31", "? inconclusive": "33"}
@@ -43,7 +42,13 @@ class Layout:
 
 
 def render(
-    report: Report, layout: Layout = Layout(), report_path: str | None = None, hints: Sequence[str] = ()
+    report: Report,
+    layout: Layout = Layout(),
+    report_path: str | None = None,
+    hints: Sequence[str] = (),
+    *,
+    changes: Sequence[Change] | None = None,
+    steps: Sequence[str] | None = None,
 ) -> list[str]:
     """The report as lines without line ends, each at most as wide as the layout says.
 
@@ -52,6 +57,8 @@ def render(
         layout: how to write it.
         report_path: where the full report is, shown on the last line.
         hints: more for `next`, such as a command; shown before what follows from the verdicts.
+        changes: the cases to show, in place of the three to look at of a report that is not green.
+        steps: for `next`, in place of what follows from the verdicts.
     """
     width = max(_LEAST_WIDTH, layout.width)
     every = rows(report, layout.encoding)
@@ -65,21 +72,24 @@ def render(
     if unseen:
         lines += wrap(f"    and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
     lines += greens(report, hidden, width) if shown else ["", *greens(report, hidden, width)] if hidden else []
-    changes = shown_changes(report) if report.verdict is not VerdictKind.PASSED or layout.verbose else []
+    if changes is None:
+        changes = shown_changes(report) if report.verdict is not VerdictKind.PASSED or layout.verbose else []
     if changes:
         lines += ["", *change_lines(report, changes, width, layout.encoding)]
-    notes = _notes(report, width, layout.encoding)
-    if notes:
-        lines += ["", *notes]
+    notes = [("ranges", text) for text in _ranges(shown, report.confidence_level)]
+    notes += [("note", text) for text in _notes(report, layout.encoding)]
+    lines += [""] if notes else []
+    for label, text in notes:
+        lines += _labelled(label, text, width)
     lines += ["", *_conclusion(report, width, layout.colour)]
-    for step in [*hints, *next_steps(report, layout.encoding)]:
+    for step in [*hints, *(next_steps(report) if steps is None else steps)]:
         lines += _labelled("next", printable(step, encoding=layout.encoding), width)
     if report_path:
         lines += _labelled("report", printable(report_path, encoding=layout.encoding), width)
     return lines
 
 
-def next_steps(report: Report, encoding: str = "utf-8") -> list[str]:
+def next_steps(report: Report) -> list[str]:
     """What the reader can do about this report, one text for each way."""
     steps = []
     kinds = Counter(verdict.verdict for verdict in report.evaluations)
@@ -87,9 +97,12 @@ def next_steps(report: Report, encoding: str = "utf-8") -> list[str]:
         steps.append(GO_ON)
     elif kinds[VerdictKind.ERROR]:
         steps.append("mend the errors above and run again: completed samples are kept")
-    steps += _needs(report, encoding)
+    if any(verdict.samples_needed for verdict in report.evaluations):
+        steps.append("raise --samples or add cases: what is stored is not drawn again")
     if kinds[VerdictKind.REGRESSED] or kinds[VerdictKind.FAILED]:
         steps.append("pytest --lf with the same options runs the red ones alone")
+        one = case_option(report)
+        steps += [f"pytest --lf {one} with the same options runs that case alone"] if one else []
     return steps
 
 
@@ -119,13 +132,7 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
         versions.append(f"against {printable(report.baseline.name, 60, encoding=encoding)}")
     versions.append(f"confidence {report.confidence_level:g}")
     usage = report.usage
-    samples = usage.model_calls + usage.stored_samples
-    stored = f" ({count(usage.stored_samples)} from the store)" if usage.stored_samples else ""
-    facts = [
-        plural(len(report.evaluations), "evaluation"),
-        plural(samples, "sample") + stored,
-        duration(usage.wall_s),
-    ]
+    facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), _samples(usage)]
     dot = symbol("·", encoding)
     indent = 12 if width >= NARROW else 2
     first = flow(versions, width - indent)
@@ -136,7 +143,31 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     return start + [" " * indent + line for line in second]
 
 
-def _notes(report: Report, width: int, encoding: str) -> list[str]:
+def _samples(usage: Usage) -> str:
+    """What the bodies were answered, and where it came from, so that the parts add up to the whole."""
+    parts = {
+        "drawn now": usage.model_calls,
+        "from the store": usage.stored_samples,
+        "shared with bodies that asked the same": usage.shared_samples,
+    }
+    total = plural(sum(parts.values()), "sample")
+    told = [(number, origin) for origin, number in parts.items() if number]
+    if len(told) == 1:
+        return f"{total}, all {told[0][1]}"
+    return total + (f" ({', '.join(f'{count(number)} {origin}' for number, origin in told)})" if told else "")
+
+
+def _ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
+    """What the brackets of the table mean."""
+    if not any(row.candidate for row in shown):
+        return []
+    inside = f"a score lies inside its range with confidence {confidence_level:g}"
+    if not any(row.difference for row in shown):
+        return [inside]
+    return [f"{inside}; a difference above its first bound, and below its second, each with {confidence_level:g} or more"]
+
+
+def _notes(report: Report, encoding: str) -> list[str]:
     """What a reader must know before trusting the figures."""
     notes = []
     once = list({verdict.id: verdict for verdict in report.evaluations}.values())
@@ -156,29 +187,7 @@ def _notes(report: Report, width: int, encoding: str) -> list[str]:
         notes.append(
             f"margin {figure(margin, digits([margin, 0.0]))} is the default; set it for an evaluation or the project"
         )
-    return [line for note in notes for line in _labelled("note", note, width)]
-
-
-def _needs(report: Report, encoding: str) -> list[str]:
-    """What would decide the inconclusive evaluations, where their reasons do not say it; beyond three a number."""
-    names = display_names(verdict.id for verdict in report.evaluations)
-    steps = []
-    for verdict in report.evaluations:
-        if verdict.verdict is not VerdictKind.INCONCLUSIVE or _DECIDING in verdict.reason:
-            continue
-        ways = []
-        if verdict.samples_needed:
-            ways.append(f"about {plural(verdict.samples_needed, 'more sample')}")
-        if verdict.labels_needed:
-            ways.append(f"about {plural(verdict.labels_needed, 'more label')}")
-        if ways:
-            name = printable(names[verdict.id], 100, cut="middle", encoding=encoding)
-            steps.append(f"{' or '.join(ways)} {_DECIDING} {name}")
-    if len(steps) > 4:
-        steps = [*steps[:3], f"and so for {len(steps) - 3} more"]
-    if any(verdict.samples_needed for verdict in report.evaluations):
-        steps.append("raise --samples or add cases: what is stored is not drawn again")
-    return steps
+    return notes
 
 
 def _conclusion(report: Report, width: int, colour: bool) -> list[str]:

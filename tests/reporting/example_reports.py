@@ -10,6 +10,7 @@ from harness.records import (
     Check,
     Difference,
     Estimate,
+    Interruption,
     Report,
     Usage,
     Verdict,
@@ -36,6 +37,13 @@ def difference(value, half=0.06):
 
 def case(identity, candidate, baseline=None, n=5):
     return CaseResult(identity, n, candidate, baseline, _STATES.get(candidate, "flaky"))
+
+
+def change(identity, candidate, baseline, answer, other=None, test=CAPITALS, **more):
+    """A case to look at, without a baseline where that is None."""
+    return Change(
+        test, identity, "score", candidate, baseline, 5, answer, other, None if baseline is None else 5, **more
+    )
 
 
 def verdict(
@@ -72,6 +80,7 @@ def verdict(
             "labels_needed": None,
             "cases": (),
             "checks": tuple(checks),
+            "is_binary": True,
             **more,
         }
     )
@@ -120,6 +129,12 @@ def error(*messages, **more):
     return replace(bare, candidate=None)
 
 
+def interrupted(done, total, **more):
+    """An evaluation that its run was stopped in the middle of."""
+    message = f"interrupted after {done} of {total} samples; run again to go on from there"
+    return error(message, interruption=Interruption(done, total), **more)
+
+
 def inconclusive(**more):
     return verdict(
         VerdictKind.INCONCLUSIVE,
@@ -132,10 +147,10 @@ def inconclusive(**more):
 
 
 CHANGES = (
-    Change(CAPITALS, "peru", "score", 0.0, 1.0, 5, "The capital of the", "Lima"),
-    Change(CAPITALS, "chad", "score", 0.2, 1.0, 5, "Chad is a", "N'Djamena"),
-    Change(CAPITALS, "mali", "score", 0.4, 0.6, 5, "Mali is a landlocked country in West Africa.", "Bamako."),
-    Change(CAPITALS, "fiji", "score", 0.4, 0.6, 5, "a", "b"),
+    change("peru", 0.0, 1.0, "The capital of the", "Lima", candidate_reason="assert 'Lima' in 'The capital of the'"),
+    change("chad", 0.2, 1.0, "Chad is a", "N'Djamena"),
+    change("mali", 0.4, 0.6, "Mali is a landlocked country in West Africa.", "Bamako.", candidate_reason="Not named."),
+    change("fiji", 0.4, 0.6, "a", "b"),
 )
 
 
@@ -152,6 +167,16 @@ def undecided():
 
 
 def no_baseline():
+    changes = (
+        change(
+            "peru",
+            0.0,
+            None,
+            "The capital of the",
+            candidate_reason="no capital\nassert 'Lima' in 'The capital of the'",
+        ),
+        change("chad", 0.2, None, "Chad is a landlocked country in the north of Africa, and its capital is not Lima."),
+    )
     failed = verdict(
         VerdictKind.FAILED,
         candidate=0.71,
@@ -167,11 +192,12 @@ def no_baseline():
         unit="s",
         higher_is_better=False,
         threshold=0.5,
+        is_binary=False,
         candidate=Estimate(0.41237, 0.01, 0.39, 0.44, "t"),
         difference=Difference(-0.0877, 0.01, -0.11, -0.06, 0.001, "t"),
-        reason="required 0.500 s, proven below 0.440 s",
+        reason="required 0.50 s, proven below 0.44 s",
     )
-    return report(failed, measured, baseline=None)
+    return report(failed, measured, baseline=None, changes=changes)
 
 
 def broken():
@@ -186,9 +212,13 @@ def broken():
 
 def hostile():
     name = f"suites/foundation/test_facts.py::test_capitals[{HOSTILE}]"
-    change = Change(name, "\x1b[31m" + HOSTILE, "score", 0.0, 1.0, 5, HOSTILE * 10_000, "שלום")
-    entry = regressed(identity=name, reason=HOSTILE, errors=(HOSTILE * 1000,))
-    return report(entry, candidate=HOSTILE, changes=[change])
+    moved = change(
+        *("\x1b[31m" + HOSTILE, 0.0, 1.0, HOSTILE * 10_000, "שלום", name),
+        candidate_reason=HOSTILE * 100,
+        baseline_reason=HOSTILE,
+    )
+    entry = regressed(identity=name, reason=HOSTILE, errors=(HOSTILE * 1000,), traceback=(HOSTILE, HOSTILE * 100))
+    return report(entry, candidate=HOSTILE, changes=[moved])
 
 
 def unicode_names():

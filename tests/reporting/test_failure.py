@@ -20,12 +20,14 @@ foundation/test_capitals regressed: 0.71 against 0.93, lower by more than 0.05
               peru   5/5 -> 0/5
     baseline  "Lima"
     candidate "The capital of the"
+    reason    assert 'Lima' in 'The capital of the'
               chad   5/5 -> 1/5
     baseline  "N'Djamena"
     candidate "Chad is a"
               mali   3/5 -> 2/5
     baseline  "Bamako."
-    candidate "Mali is a landlocked country in West Africa.\""""
+    candidate "Mali is a landlocked country in West Africa."
+    reason    Not named."""
 
 FAILED = """\
 foundation/test_capitals failed: 0.71, below 0.90
@@ -33,7 +35,12 @@ foundation/test_capitals failed: 0.71, below 0.90
   candidate   0.71 [0.65, 0.77]
   required    0.90, margin 0.05 (the default)
   measured    200 cases, 1,000 samples
-  cases       2 of 3 were not always right:   peru 0/5   chad 1/5"""
+  cases       2 of 3 were not always right:
+              peru   0/5
+    answer    "The capital of the"
+    reason    no capital
+              chad   1/5
+    answer    "Chad is a landlocked country in the north of Africa, and i…(+23)\""""
 
 
 def text(report, verdict=None, changes=()):
@@ -46,7 +53,8 @@ def test_a_regression_stands_alone():
 
 
 def test_a_failed_requirement_stands_alone():
-    assert text(examples.no_baseline()) == FAILED
+    report = examples.no_baseline()
+    assert text(report, changes=report.changes) == FAILED
 
 
 def test_without_answers_the_worst_cases_are_listed():
@@ -59,14 +67,15 @@ def test_without_answers_the_worst_cases_are_listed():
 def test_a_graded_score_is_shown_as_a_mean_though_it_could_be_a_count():
     cases = (examples.case("peru", 0.2), examples.case("chad", 0.2), examples.case("fiji", 1.0))
     failed = replace(examples.no_baseline().evaluations[0], cases=cases)
-    thin = replace(failed, candidate=replace(failed.candidate, method="wider of t on case means and Wilson, 2 df"))
-    assert "2 of 3 scored below 1:   peru 0.20   chad 0.20" in text(examples.no_baseline(), thin)
+    assert "2 of 3 scored below 1:   peru 0.20   chad 0.20" in text(
+        examples.no_baseline(), replace(failed, is_binary=False)
+    )
     assert "2 of 3 were not always right:   peru 1/5   chad 1/5" in text(examples.no_baseline(), failed)
 
 
 def test_a_measure_has_its_unit_and_its_direction():
     cases = (examples.case("slow", 0.9, 0.3), examples.case("fast", 0.2, 0.4))
-    verdict = replace(examples.regressed(), unit="s", higher_is_better=False, cases=cases)
+    verdict = replace(examples.regressed(), unit="s", higher_is_better=False, cases=cases, is_binary=False)
     shown = text(examples.red(), verdict)
     assert "candidate   0.710 [0.650, 0.770] s" in shown
     assert "1 of 2 got worse:   slow 0.300 -> 0.900 s" in shown
@@ -80,14 +89,35 @@ def test_an_error_says_what_happened_and_what_to_do():
 
 
 def test_an_interruption_is_nothing_to_mend():
-    stopped = examples.error("interrupted after 100 of 300 samples; run again to go on from there")
+    stopped = examples.interrupted(100, 300)
     assert text(examples.red(), stopped).endswith("next        run again to go on from there (without --fresh)")
 
 
 def test_an_inconclusive_verdict_says_what_would_decide_it_once():
     assert " ".join(text(examples.undecided(), examples.inconclusive()).split()).count("would decide") == 1
-    shown = text(examples.undecided(), examples.inconclusive(reason="open"))
-    assert "open; about 1,400 more samples would decide it" in " ".join(shown.split())
+
+
+def test_a_bug_in_a_body_is_followed_to_its_line():
+    frames = ("test_facts.py:12: assert is_right(answer, case)", "checks.py:7: return answer.strip() == case.expected")
+    broken = replace(examples.broken().evaluations[2], traceback=frames)
+    assert f"  raised at   {frames[0]}\n              {frames[1]}\n" in text(examples.broken(), broken)
+
+
+def test_no_count_of_right_answers_is_told_where_samples_are_missing():
+    cases = (examples.case("peru", 0.5, 1.0, n=4),)
+    missing = replace(examples.regressed(), verdict=VerdictKind.ERROR, cases=cases)
+    assert "1 of 1 got worse:   peru 1.00 -> 0.50" in text(examples.red(), missing)
+
+
+def test_the_reasons_of_both_answers_are_told():
+    shown = examples.change("peru", 0.2, 0.9, "Quito", "Lima", candidate_reason="wrong", baseline_reason="right")
+    told = text(examples.red(), examples.regressed(), [shown])
+    assert [line.strip() for line in told.splitlines()[-4:]] == [
+        'baseline  "Lima"',
+        "reason    right",
+        'candidate "Quito"',
+        "reason    wrong",
+    ]
 
 
 @pytest.mark.parametrize("make", examples.ALL)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
@@ -7,53 +8,69 @@ import example_reports as examples
 import pytest
 
 from harness.records import Change, Difference, VerdictKind
+from harness.reporting.cases import look_up
 from harness.reporting.terminal import Layout, headline, next_steps, render
 from harness.reporting.text import cells
 
 RED_IN_80_COLUMNS = """\
 steelyard   candidate smollm2-pruned   against smollm2   confidence 0.95
-            50 evaluations · 12,400 samples (9,100 from the store) · 41 s
+            50 evaluations · 41 s
+            12,400 samples (3,300 drawn now, 9,100 from the store)
 
+  verdict         evaluation
+                  candidate           baseline   difference
   x regressed     foundation/test_capitals   lower by more than 0.05
-                  0.71 [0.65, 0.77]   baseline 0.93   -0.22 [-0.28, -0.16]
+                  0.71 [0.65, 0.77]   0.93       -0.22 [-0.28, -0.16]
   ? inconclusive  evaluation/test_summaries
-                  0.81 [0.75, 0.87]   baseline 0.84   -0.03 [-0.09, +0.03]
+                  0.81 [0.75, 0.87]   0.84       -0.03 [-0.09, +0.03]
                   could be lower by up to 0.09; about 7 more samples a case
                   would decide it
     passed        48 evaluations
 
-  most changed    capitals/peru   5/5 -> 0/5   "Lima" -> "The capital of the"
-                  capitals/chad   5/5 -> 1/5   "N'Djamena" -> "Chad is a"
-                  capitals/mali   3/5 -> 2/5
-                  baseline   "Bamako."
-                  candidate  "Mali is a landlocked country in West Africa."
+  most changed    peru (capitals)   5/5 -> 0/5   "Lima" -> "The capital of the"
+                    reason     assert 'Lima' in 'The capital of the'
+                  chad (capitals)   5/5 -> 1/5   "N'Djamena" -> "Chad is a"
+                  mali (capitals)   3/5 -> 2/5
+                    baseline   "Bamako."
+                    candidate  "Mali is a landlocked country in West Africa."
+                    reason     Not named.
 
+ranges  a score lies inside its range with confidence 0.95; a difference above
+        its first bound, and below its second, each with 0.95 or more
 note    312 of 1,000 answers were cut at max_tokens in foundation/test_capitals
 
 RED: 1 regressed, 1 inconclusive, 48 passed
 next    raise --samples or add cases: what is stored is not drawn again
 next    pytest --lf with the same options runs the red ones alone
+next    pytest --lf --case peru with the same options runs that case alone
 report  reports/latest/report.json"""
 
 NO_BASELINE_IN_120_COLUMNS = """\
 steelyard   candidate smollm2-pruned   confidence 0.95
-            2 evaluations · 12,400 samples (9,100 from the store) · 41 s
+            2 evaluations · 41 s · 12,400 samples (3,300 drawn now, 9,100 from the store)
 
   verdict         evaluation                 candidate                required   why
   x failed        foundation/test_capitals   0.71 [0.65, 0.77]        0.90       below 0.90
-    passed        inference/test_latency     0.412 [0.390, 0.440] s   0.500 s    required 0.500 s, proven below 0.440 s
+    passed        inference/test_latency     0.412 [0.390, 0.440] s   0.500 s    proven below 0.44 s
 
+  worst cases     peru (capitals)   0/5   "The capital of the"
+                    reason     no capital
+                  chad (capitals)   1/5   "Chad is a landlocked country in the north of Africa, and its capital i…(+11)"
+
+ranges  a score lies inside its range with confidence 0.95
 note    margin 0.05 is the default; set it for an evaluation or the project
 
 RED: 1 failed, 1 passed
 next    pytest --lf with the same options runs the red ones alone
+next    pytest --lf --case peru with the same options runs that case alone
 report  reports/latest/report.json"""
 
 ERRORS_IN_60_COLUMNS = """\
 steelyard   candidate smollm2-pruned   against smollm2
             confidence 0.95
-            4 evaluations
-            12,400 samples (9,100 from the store) · 41 s
+            4 evaluations · 41 s
+            12,400 samples (3,300 drawn now, 9,100 from the
+            store)
 
   ! error         foundation/test_capitals
                   - case 'peru': version 'served': no answer
@@ -68,13 +85,19 @@ steelyard   candidate smollm2-pruned   against smollm2
                   from http://127.0.0.1:8000/v1 after 10
                   attempts (200 times)
     passed        stage_0/test_00
-                  0.93 [0.87, 0.99]   baseline 0.93
-                  0.00 [-0.06, +0.06]
+                  candidate 0.93 [0.87, 0.99]
+                  baseline 0.93
+                  difference 0.00 [-0.06, +0.06]
                   no worse by more than 0.05
     passed        stage_1/test_01
-                  0.93 [0.87, 0.99]   baseline 0.93
-                  0.00 [-0.06, +0.06]
+                  candidate 0.93 [0.87, 0.99]
+                  baseline 0.93
+                  difference 0.00 [-0.06, +0.06]
                   no worse by more than 0.05
+
+ranges  a score lies inside its range with confidence 0.95;
+        a difference above its first bound, and below its
+        second, each with 0.95 or more
 
 RED: 2 errors, 2 passed
 next    mend the errors above and run again: completed
@@ -85,9 +108,9 @@ GREEN_IN_40_COLUMNS = """\
 steelyard
   candidate smollm2-topk
   against smollm2   confidence 0.95
-  12 evaluations
-  12,400 samples (9,100 from the store)
-  41 s
+  12 evaluations · 41 s
+  12,400 samples (3,300 drawn now, 9,100
+  from the store)
 
     passed all 12 evaluations
 
@@ -212,7 +235,7 @@ def test_bounds_that_are_not_known_are_said_to_be_unknown():
     verdict = examples.verdict(VerdictKind.INCONCLUSIVE)
     nothing = Difference(float("nan"), float("inf"), float("-inf"), float("inf"), 1.0, "no scores to compare")
     verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=nothing),))
-    assert "n/a [-inf, +inf]" in text(examples.report(verdict))
+    assert "n/a (no spread)" in text(examples.report(verdict))
 
 
 def test_two_metrics_of_one_evaluation_are_told_apart_and_its_notes_counted_once():
@@ -242,21 +265,19 @@ def test_cases_of_red_evaluations_come_before_others_and_an_answer_may_be_missin
     other = Change("suites/a/t.py::test_other", "x", "score", 0.0, 1.0, 5, None, None)
     report = examples.report(examples.regressed(), examples.inconclusive(), changes=[other, *examples.CHANGES[:1]])
     shown = text(report, width=120)
-    assert shown.index("capitals/peru") < shown.index("other/x")
-    assert "other/x         1.00 -> 0.00   no answer -> no answer" in shown
+    assert shown.index("peru (capitals)") < shown.index("x (other)")
+    assert "x (other)         1.00 -> 0.00   no answer -> no answer" in shown
 
 
 def test_a_score_that_is_no_count_is_shown_as_a_mean():
     change = replace(examples.CHANGES[0], baseline=0.83, candidate=0.41)
-    assert "0.83 -> 0.41" in text(examples.report(examples.regressed(), changes=[change]))
+    assert "0.83 -> 0.41" in text(examples.report(examples.regressed(is_binary=False), changes=[change]))
 
 
 def test_scores_that_only_add_up_to_a_whole_number_are_no_count_of_right_answers():
     """Five scores of 0.2 have the mean of one right answer in five, and none is right."""
     change = replace(examples.CHANGES[0], baseline=0.4, candidate=0.2)
-    graded = examples.regressed()
-    graded = replace(graded, candidate=replace(graded.candidate, method="t on case means, 199 df"))
-    assert "0.40 -> 0.20" in text(examples.report(graded, changes=[change]))
+    assert "0.40 -> 0.20" in text(examples.report(examples.regressed(is_binary=False), changes=[change]))
     assert "2/5 -> 1/5" in text(examples.report(examples.regressed(), changes=[change]))
 
 
@@ -271,14 +292,9 @@ def test_an_inconclusive_gate_that_warns_says_that_it_passes():
     assert headline(report) == "INCONCLUSIVE: 1 inconclusive (exit code 0: --inconclusive warn)"
 
 
-def test_what_would_decide_is_said_once():
-    silent = examples.inconclusive(reason="open", labels_needed=14)
-    assert next_steps(examples.report(silent)) == [
-        "about 1,400 more samples or about 14 more labels would decide evaluation/test_summaries",
-        "raise --samples or add cases: what is stored is not drawn again",
-    ]
-    many = [replace(silent, id=f"suites/a/t.py::test_{number}") for number in range(20)]
-    assert next_steps(examples.report(*many))[3] == "and so for 17 more"
+def test_what_would_decide_is_said_once_and_how_to_get_it():
+    assert next_steps(examples.undecided()) == ["raise --samples or add cases: what is stored is not drawn again"]
+    assert " ".join(text(examples.undecided()).split()).count("would decide it") == 1
 
 
 def test_hints_come_before_what_follows_from_the_verdicts():
@@ -290,11 +306,8 @@ def test_a_run_of_nothing_says_so():
     assert headline(examples.nothing()) == "no evaluation was run"
 
 
-STOPPED = "interrupted after {} of 300 samples; run again to go on from there"
-
-
 def test_an_interrupted_run_is_no_red_one_and_says_how_far_it_came():
-    stopped = [examples.error(STOPPED.format(n), identity=f"suites/a/t.py::test_{n}") for n in (100, 250)]
+    stopped = [examples.interrupted(n, 300, identity=f"suites/a/t.py::test_{n}") for n in (100, 250)]
     report = examples.report(*examples.passed(3), *stopped)
     assert headline(report) == "INTERRUPTED: 350 of 600 samples, 2 undecided, 3 passed"
     assert next_steps(report) == ["run again to go on from there (without --fresh)"]
@@ -302,13 +315,13 @@ def test_an_interrupted_run_is_no_red_one_and_says_how_far_it_came():
 
 
 def test_a_run_that_was_interrupted_after_something_regressed_is_red():
-    report = examples.report(examples.error(STOPPED.format(100)), examples.regressed(identity="a.py::b"))
+    report = examples.report(examples.interrupted(100, 300), examples.regressed(identity="a.py::b"))
     assert headline(report) == "RED: 1 interrupted after 100 of 300 samples, 1 regressed"
     assert "run again to go on from there (without --fresh)" in next_steps(report)
 
 
 def test_an_error_beside_an_interruption_is_to_be_mended_first():
-    report = examples.report(examples.error(STOPPED.format(100)), examples.error("KeyError: 'x'", identity="a.py::b"))
+    report = examples.report(examples.interrupted(100, 300), examples.error("KeyError: 'x'", identity="a.py::b"))
     assert headline(report) == "RED: 2 errors"
     assert next_steps(report) == ["mend the errors above and run again: completed samples are kept"]
 
@@ -326,4 +339,59 @@ def test_skipped_cases_are_counted_and_for_both_versions_only_where_there_are_tw
 
 def test_the_samples_of_this_run_and_of_the_store_are_counted():
     report = examples.report(*examples.passed(1), usage=replace(examples.red().usage, stored_samples=0))
-    assert "1 evaluation · 3,300 samples · 41 s" in text(report)
+    assert "1 evaluation · 41 s · 3,300 samples, all drawn now" in text(report)
+    shared = examples.report(*examples.passed(1), usage=replace(examples.red().usage, shared_samples=600))
+    expected = "13,000 samples (3,300 drawn now, 9,100 from the store, 600 shared with bodies that asked the same)"
+    assert expected in text(shared, width=140)
+
+
+def test_brackets_are_explained_once_and_only_where_there_are_any():
+    assert (
+        text(examples.red(), width=200).count("ranges  a score lies inside its range with confidence 0.95; a diff") == 1
+    )
+    assert "ranges  a score lies inside its range with confidence 0.95\n" in text(examples.no_baseline())
+    assert "ranges" not in text(examples.report(examples.error("KeyError: 'x'")))
+
+
+def test_a_threshold_is_told_once():
+    met = examples.verdict(candidate=0.97, baseline=None, threshold=0.9, reason="required 0.90, proven above 0.85")
+    shown = text(examples.report(met, baseline=None))
+    assert shown.count("0.90") == 1
+    assert "proven above 0.85" in shown
+
+
+@pytest.mark.parametrize("name", ["test_a", "test_" + "long_" * 7])
+def test_the_layout_at_80_columns_does_not_depend_on_the_length_of_a_name(name):
+    shown = text(examples.report(examples.verdict(identity=f"a.py::{name}", baseline=None)), width=80)
+    assert "  verdict         evaluation\n                  candidate\n" in shown
+
+
+def test_a_measure_of_equal_values_has_no_spread():
+    measured = examples.verdict(VerdictKind.INCONCLUSIVE, candidate=3.0, baseline=None, unit="s", is_binary=False)
+    for unknown in (math.inf, math.nan):  # NaN after a way through JSON
+        estimate = replace(measured.candidate, low=-unknown, high=unknown)
+        assert "3.00 (no spread) s" in text(examples.report(replace(measured, candidate=estimate)))
+
+
+def test_what_is_printed_of_a_case_can_be_pasted():
+    def shown(identity):
+        change = examples.change(identity, 0.0, 1.0, "Quito", "Lima")
+        report = examples.report(examples.regressed(), changes=[change])
+        return look_up(report, " --store s.db"), next_steps(report)[1:]
+
+    case = "with the same options runs that case alone"
+    assert shown("peru") == (
+        ["steelyard store show peru --store s.db   (all its answers)"],
+        [f"pytest --lf --case peru {case}"],
+    )
+    assert shown("who's [1]") == (
+        ["""steelyard store show 'who'"'"'s [1]' --store s.db   (all its answers)"""],
+        [f"""pytest --lf --case 'who'"'"'s [[]1]' {case}"""],
+    )
+    assert shown("\x1b[31m") == ([], [])
+
+
+def test_cases_of_something_green_are_not_run_again_with_lf():
+    change = examples.change("peru", 0.9, 1.0, "Quito", "Lima", test=examples.SUMMARIES)
+    report = examples.report(examples.regressed(), examples.verdict(identity=examples.SUMMARIES), changes=[change])
+    assert next_steps(report) == ["pytest --lf with the same options runs the red ones alone"]
