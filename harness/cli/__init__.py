@@ -28,6 +28,7 @@ _COMMANDS = {
     "init": _Entry("harness.cli.init", "init", "Write a first evaluation that runs at once."),
     "models": _Entry("harness.cli.models", "models", "List the model versions: fingerprint, source, ready or not."),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
+    "compare": _Entry("harness.cli.compare", "compare", "Weigh two stored runs or versions against each other."),
     "store": _Entry("harness.cli.store", "store", "Look at stored samples, prune them, merge two stores."),
 }
 

@@ -147,8 +147,9 @@ def _question(request: Request) -> object:
 
 
 def _check_units(observed: Sequence[Observed], margin: float | None) -> None:
+    """Refuse one margin for evaluations of several units; metrics of one evaluation share theirs in a gate, too."""
     units = sorted({each.unit or "[0, 1]" for each in observed})
-    if margin is not None and len(units) > 1:
+    if margin is not None and len(units) > 1 and len({each.id for each in observed}) > 1:
         raise SettingsError(
             f"--margin {margin:g} is one number, and what is compared is measured in {', '.join(units)}. Choose with "
             "--evaluation what it is for."

@@ -1,0 +1,151 @@
+"""`steelyard compare`: two stored runs or versions weighed against each other, without asking a model."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import shutil
+import sys
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.stored import open_store, settings_with_store, store_option
+from harness.config import checks
+from harness.config.settings import check_setting
+from harness.errors import SettingsError, choices
+
+if TYPE_CHECKING:
+    from harness.gate.comparison import Choice, Comparison
+    from harness.records import Report
+    from harness.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What the command line says beside the two names."""
+
+    place: str | None
+    evaluation: str | None
+    case: str | None
+    cases: int
+    margin: float | None
+    confidence_level: float | None
+    as_json: bool
+
+
+@click.command()
+@click.argument("candidate", metavar="A")
+@click.argument("baseline", metavar="B")
+@store_option
+@click.option("--evaluation", metavar="PATTERN", help="Only evaluations whose name or id matches this shell pattern.")
+@click.option("--case", metavar="PATTERN", help="Only cases whose id matches this shell pattern, such as 'per*'.")
+@click.option(
+    "--cases",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="How many of the cases that moved are shown, those that moved most.",
+)
+@click.option("--margin", metavar="DROP", type=float, help="The largest drop that still counts as no worse.")
+@click.option("--confidence-level", metavar="LEVEL", type=float, help="1 - error rate of red and of green.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON in the shape of report.json.")
+def compare(candidate: str, baseline: str, **options: Any) -> None:
+    """Weigh A against B from what is stored: the candidate against what it should be no worse than.
+
+    Each is a run, by its id, the beginning of it, or `latest`; or a version, by name, which stands for the newest
+    finished run that weighed it. Two names of one run compare its candidate with its baseline. Cases that both have are
+    paired. Thresholds, margins and requirements are those of A's run. No model is asked.
+
+    Exit code: 0 passed, 1 red, 8 inconclusive, as a gate's; 4 for names that are not stored.
+
+    \b
+    Examples:
+      steelyard compare smollm2-int8 smollm2
+      steelyard compare latest 20261124-1615 --cases 30
+      steelyard compare smollm2-int8 smollm2 --evaluation '*capitals*' --margin 0.02
+      steelyard compare latest smollm2 --json
+    """
+    began = time.monotonic()
+    given = _Options(**options)
+    settings = settings_with_store(given.place)
+    with open_store(settings, readonly=True) as opened:
+        comparison = _compared(opened, candidate, baseline, given, settings.inconclusive)
+    report = comparison.report
+    usage = replace(report.usage, wall_s=time.monotonic() - began)
+    _show(replace(comparison, report=replace(report, usage=usage)), as_json=given.as_json)
+    sys.exit(report.exit_code)
+
+
+def _compared(store: Store, candidate: str, baseline: str, given: _Options, inconclusive: str) -> Comparison:
+    from harness.gate.comparison import compare as weigh
+    from harness.gate.rebuilding import Side
+    from harness.gate.stored_runs import find_pair
+
+    ours, theirs = find_pair(store.runs(), candidate, baseline)
+    reports = {run_id: _report(store, run_id) for run_id in {ours.run.run_id, theirs.run.run_id}}
+    own = reports[ours.run.run_id]
+    choice = _choice(own, given, inconclusive)
+    return weigh(store, Side(ours, own), Side(theirs, reports[theirs.run.run_id]), choice)
+
+
+def _report(store: Store, run_id: str) -> Report:
+    from harness.reporting.report_json import from_json
+
+    try:
+        return from_json(store.report(run_id) or {})
+    except SettingsError as error:
+        raise SettingsError(f"Run {run_id}: {error}") from None
+
+
+def _choice(report: Report, given: _Options, inconclusive: str) -> Choice:
+    from harness.gate.comparison import EVERY_CASE, Choice
+
+    margin, level = given.margin, given.confidence_level
+    return Choice(
+        evaluations=None if given.evaluation is None else _evaluations(given.evaluation, report),
+        cases=EVERY_CASE if given.case is None else given.case,
+        margin=None if margin is None else checks.number(margin, "margin", where="--margin", low=0),
+        confidence_level=None
+        if level is None
+        else check_setting("confidence_level", level, where="--confidence-level"),
+        n_changes=given.cases,
+        inconclusive=inconclusive,
+    )
+
+
+def _evaluations(pattern: str, report: Report) -> Collection[str]:
+    """The evaluations whose id, or name in the table, or test function, matches a pattern."""
+    from harness.reporting.names import display_names
+
+    names = display_names(verdict.id for verdict in report.evaluations)
+    found = {
+        identity
+        for identity, name in names.items()
+        if any(
+            each == pattern or fnmatch.fnmatchcase(each, pattern) for each in (identity, name, name.rpartition("/")[2])
+        )
+    }
+    if not found:
+        raise SettingsError(f"--evaluation: {choices('evaluation', pattern, names.values())}")
+    return found
+
+
+def _show(comparison: Comparison, *, as_json: bool) -> None:
+    from harness.reporting.comparison import comparison_json, render_comparison
+    from harness.reporting.terminal import Layout
+
+    if as_json:
+        click.echo(json.dumps(comparison_json(comparison), allow_nan=False))
+        return
+    layout = Layout(
+        width=shutil.get_terminal_size().columns,
+        colour=sys.stdout.isatty(),
+        encoding=sys.stdout.encoding or "utf-8",
+        verbose=True,
+    )
+    click.echo("\n".join(render_comparison(comparison, layout)))
