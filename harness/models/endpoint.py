@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from harness.errors import EngineError, SettingsError, UnreachableError
 from harness.models.endpoint_redaction import Redactor
-from harness.models.retry import Pace, RetryPolicy, is_retried, retry_after_s
+from harness.models.retry import Pace, RetryPolicy, UnusableError, is_retried, retry_after_s
 
 if TYPE_CHECKING:
     import aiohttp
@@ -31,24 +31,6 @@ class RejectedError(EngineError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-class UnusableError(Exception):
-    """An attempt that failed in a way that may pass: what `Endpoint.post` tries again.
-
-    Attributes:
-        status: the HTTP status, where there was one.
-        retry_after_s: what the server asked to wait.
-        refused: whether there was no connection at all.
-    """
-
-    def __init__(
-        self, reason: str, *, status: int | None = None, retry_after_s: float | None = None, refused: bool = False
-    ) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.retry_after_s = retry_after_s
-        self.refused = refused
 
 
 class Endpoint:
@@ -77,6 +59,7 @@ class Endpoint:
         self._successes = 0
         self._failures_in_a_row = 0
         self._given_up: str | None = None
+        self._repeating: dict[int, str] = {}
         self._end = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
         self._api_key = api_key
@@ -125,6 +108,20 @@ class Endpoint:
             EngineError: this request was given up.
         """
         body = _JSON.encode(payload).encode("ascii")
+        try:
+            return await self._tried(path, body, read)
+        finally:
+            self._repeating.pop(id(body), None)
+
+    @property
+    def trouble(self) -> str:
+        """Why requests are sent again right now, and how many; "" where none is."""
+        count = len(self._repeating)
+        latest = next(reversed(self._repeating.values()), "")
+        return f"{latest}, repeating {count:,} request{'s' if count > 1 else ''}" if count else ""
+
+    async def _tried(self, path: str, body: bytes, read: Callable[[Mapping[str, Any], float], Answer]) -> Answer:
+        """What comes of a request, sent again while that may help."""
         attempts = excused = 0
         spent_s, successes = 0.0, self._successes
         while True:
@@ -140,6 +137,7 @@ class Endpoint:
                 self._failures_in_a_row = 0
                 return answer
             attempts += 1
+            self._repeating[id(body)] = failure.brief
             delay_s = self._policy.delay_s(attempts, self._generator)
             if failure.status == 429 and self._successes > successes:
                 excused += 1  # the rate limit lets others through: this request waits for its turn, it does not fail

@@ -52,6 +52,7 @@ class OpenAIEngine:
         self.name = name
         self.capabilities = frozenset(Capability)
         self.device: str | None = None
+        self.batch_size: int | None = None
         self.http_requests = 0
         self._model = str(options["model"])
         self._endpoint = Endpoint(name, options, api_key=api_key, policy=policy or RetryPolicy())
@@ -59,6 +60,11 @@ class OpenAIEngine:
         self._most_choices = _MOST_CHOICES
         self._n_is_known_to_work = False
         self._completion_tokens_limited = False
+
+    @property
+    def trouble(self) -> str:
+        """Why requests are sent again right now; "" where none is."""
+        return self._endpoint.trouble
 
     async def start(self) -> None:
         """Prepare connections; the first request shows whether the endpoint is there."""

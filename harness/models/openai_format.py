@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import CapabilityError
-from harness.models.endpoint import UnusableError
 from harness.models.openai_fields import count, logarithm, optional_text, position, text, tool_calls
+from harness.models.retry import UnusableError
 from harness.records import Request, Sample, TokenLogprob
 
 _THINK, _END_THINK = "<think>", "</think>"

@@ -1,4 +1,4 @@
-"""When a failed request is sent again, and how fast requests may follow each other."""
+"""Which failed requests are sent again, when, and how fast requests may follow each other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,31 @@ from dataclasses import dataclass
 
 _RETRIED = frozenset({408, 409, 425, 429})
 _NEVER = frozenset({501, 505})
+
+
+class UnusableError(Exception):
+    """An attempt that failed in a way that may pass: what `Endpoint.post` tries again.
+
+    Attributes:
+        status: the HTTP status, where there was one.
+        retry_after_s: what the server asked to wait.
+        refused: whether there was no connection at all.
+    """
+
+    def __init__(
+        self, reason: str, *, status: int | None = None, retry_after_s: float | None = None, refused: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.refused = refused
+
+    @property
+    def brief(self) -> str:
+        """What went wrong in a few words, without what the server said."""
+        if self.status is not None:
+            return "asked to slow down (HTTP 429)" if self.status == 429 else f"HTTP {self.status}"
+        return "no connection" if self.refused else "no usable answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from harness.records import Request, Sample, TokenLogprob
 
 _MAX_CHOICES = 128
 _GREEDY_BELOW = 1e-5
+_SEQUENCES = {"cpu": 128, "gpu": 512}
+"""Answers under way at once that keep vLLM busy."""
 
 
 class VllmEngine:
@@ -29,10 +31,12 @@ class VllmEngine:
 
     capabilities = frozenset({Capability.LOGPROBS, Capability.LOGLIKELIHOOD, Capability.SCHEMA, Capability.SEED})
     http_requests = 0
+    trouble = ""
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         self.name = name
         self.device: str | None = find_device()
+        self.batch_size: int | None = _SEQUENCES[find_device()]
         self._options = options
         self._root = root
         self._child = Child(name, "harness.models.vllm_worker")

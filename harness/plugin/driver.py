@@ -47,7 +47,8 @@ class Driver:
         async def call() -> None:
             function(*arguments)
 
-        self._runner.run(call())
+        with _no_assertion_diffs():  # bodies that were started before go on meanwhile
+            self._runner.run(call())
 
     def complete(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine to its end, with everything else that is under way, and show progress.
@@ -79,17 +80,19 @@ class Driver:
     def _show(self) -> None:
         from harness.reporting.progress import ProgressState
 
-        run = self._run
-        starting = run.sampler.window.starting
+        run, window = self._run, self._run.sampler.window
+        starting = window.starting
         state = ProgressState(
             done=run.done,
             total=run.total,
-            stored=run.sampler.stored_samples,
-            in_flight=run.sampler.window.in_flight,
+            stored=run.n_stored,
+            under_way=run.n_under_way,
+            in_flight=window.in_flight,
             evaluations_done=run.n_finished,
             evaluations_total=run.settings.n_evaluations,
             elapsed_s=self.wall_s,
-            phase=f"starting {', '.join(starting)}" if starting and not run.sampler.window.in_flight else "",
+            phase=f"starting {', '.join(starting)}" if starting and not window.in_flight else "",
+            trouble="; ".join(window.troubles),
         )
         with self._uncaptured():
             if self._progress is None:

@@ -25,23 +25,28 @@ class ProgressState:
     """How far a run is.
 
     Attributes:
-        done: samples that are there, those of the store included.
-        total: samples that the run needs at most.
-        stored: how many of the done ones the store had.
-        in_flight: samples asked for and not there yet.
+        done: bodies that have ended, each with its sample.
+        total: bodies that the run needs at most.
+        stored: how many of the done ones the store answered, in no time.
+        under_way: bodies that have begun and not ended. They wait for a model; of those that have not begun, the store
+            may answer any number, and a decision may make others needless.
+        in_flight: requests that are sent and not answered yet.
         evaluations_done, evaluations_total: how many have their verdict.
         elapsed_s: seconds since the run began.
         phase: what is going on instead of sampling, such as "starting vllm (smollm2)"; "" while sampling.
+        trouble: why requests are sent again, such as "no connection, repeating 3 requests"; "" while all goes well.
     """
 
     done: int
     total: int
     stored: int = 0
+    under_way: int = 0
     in_flight: int = 0
     evaluations_done: int = 0
     evaluations_total: int = 0
     elapsed_s: float = 0.0
     phase: str = ""
+    trouble: str = ""
 
 
 class Progress:
@@ -149,10 +154,13 @@ def _pieces(state: ProgressState, rate: _Rate, now: float, *, short: bool) -> li
     pieces = [sampled]
     per_second = rate.per_second
     idle_s = rate.idle_s(now)
-    if idle_s >= _STALLED_S and state.in_flight:
+    if state.trouble:
+        pieces.append(state.trouble)
+    elif idle_s >= _STALLED_S and state.in_flight:
         pieces.append(f"no answer for {duration(idle_s, whole=True)}")
     elif per_second:
-        pieces += [time_left((state.total - state.done) / per_second), _per_second(per_second)]
+        left = state.total - state.done
+        pieces += [time_left(left / per_second, at_most=left > state.under_way), _per_second(per_second)]
     if state.evaluations_total:
         pieces.append(decided)
     pieces.append(elapsed)
@@ -167,22 +175,25 @@ def _per_second(rate: float) -> str:
     return f"{count(round(rate))}/s" if rate >= 10 else f"{rate:.1f}/s"
 
 
-def time_left(seconds: float) -> str:
-    """An estimate, no more exact than it can be.
+def time_left(seconds: float, *, at_most: bool = False) -> str:
+    """An estimate, no more exact than it can be; `at_most` where it may turn out to be less.
 
     >>> [time_left(seconds) for seconds in (3, 47, 130, 6100)]
     ['a few seconds left', 'about 50 s left', 'about 2 min left', 'about 1 h 40 min left']
+    >>> time_left(47, at_most=True)
+    'at most 50 s left'
     """
     if seconds < 8:
         return "a few seconds left"
+    word = "at most" if at_most else "about"
     if seconds < 90:
-        return f"about {max(10, round(seconds / 10) * 10)} s left"
+        return f"{word} {max(10, round(seconds / 10) * 10)} s left"
     minutes = round(seconds / 60)
     if minutes < 60:
-        return f"about {minutes} min left"
+        return f"{word} {minutes} min left"
     minutes = round(minutes / 10) * 10
     hours, minutes = divmod(minutes, 60)
-    return f"about {hours} h {minutes} min left" if minutes else f"about {hours} h left"
+    return f"{word} {hours} h {minutes} min left" if minutes else f"{word} {hours} h left"
 
 
 def _fit(pieces: list[str], width: int, encoding: str) -> str:

@@ -96,6 +96,11 @@ class Window:
         lanes = self._lanes.values()
         return [lane.engine.name for lane in lanes if lane.ready is not None and not lane.ready.done()]
 
+    @property
+    def troubles(self) -> list[str]:
+        """What engines say about requests that they send again now."""
+        return [trouble for lane in self._lanes.values() if (trouble := lane.engine.trouble)]
+
     def add(self, asked: Asked) -> None:
         """Queue a request; `pump` sends it. Once the window has stopped, it comes to nothing."""
         if self._stopped:

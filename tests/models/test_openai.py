@@ -326,6 +326,28 @@ class TestDeadEndpoint:
         assert {type(result) for result in results} == {UnreachableError}
         assert dead.http_requests == 1
 
+    @pytest.mark.parametrize(("n", "said"), [(1, "1 request"), (3, "3 requests")])
+    def test_it_says_which_requests_are_sent_again_and_why_as_long_as_they_are(
+        self, free_port: int, n: int, said: str
+    ) -> None:
+        policy = RetryPolicy(first_delay_s=3600, longest_delay_s=3600)
+        dead = OpenAIEngine("v", {"base_url": f"http://127.0.0.1:{free_port}", "model": "m"}, policy=policy)
+
+        async def run() -> None:
+            await dead.start()
+            assert dead.trouble == ""
+            work = asyncio.gather(*(dead.sample(ask(f"Q{i}"), [0]) for i in range(n)))
+            async with asyncio.timeout(30):
+                while dead.trouble != f"no connection, repeating {said}":
+                    await asyncio.sleep(0.001)
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            assert dead.trouble == ""
+            await dead.close()
+
+        asyncio.run(run())
+
     def test_later_requests_fail_without_being_sent(self, free_port: int) -> None:
         dead = OpenAIEngine("v", {"base_url": f"http://127.0.0.1:{free_port}", "model": "m"}, policy=QUICK)
 

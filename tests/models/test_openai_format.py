@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from harness.errors import CapabilityError
-from harness.models.endpoint import UnusableError
 from harness.models.openai_format import (
     chat_payload,
     loglikelihood_payload,
@@ -16,6 +15,7 @@ from harness.models.openai_format import (
     read_loglikelihood,
     split_reasoning,
 )
+from harness.models.retry import UnusableError
 from harness.records import Request, Sample
 
 REQUEST = Request(messages=({"role": "user", "content": "Q"},), sampling={"temperature": 0.7, "max_tokens": 8})

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from harness.models.retry import Pace, RetryPolicy, is_retried, retry_after_s
+from harness.models.retry import Pace, RetryPolicy, UnusableError, is_retried, retry_after_s
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])
@@ -19,6 +19,19 @@ def test_what_may_pass_is_retried(status: int) -> None:
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 413, 422, 501])
 def test_what_stays_is_not(status: int) -> None:
     assert not is_retried(status)
+
+
+@pytest.mark.parametrize(
+    ("failure", "brief"),
+    [
+        (UnusableError("HTTP 429: slow down", status=429), "asked to slow down (HTTP 429)"),
+        (UnusableError("HTTP 503: <html>", status=503), "HTTP 503"),
+        (UnusableError("no connection (refused)", refused=True), "no connection"),
+        (UnusableError("the answer is not JSON: <html>"), "no usable answer"),
+    ],
+)
+def test_a_failed_attempt_says_in_brief_what_went_wrong(failure: UnusableError, brief: str) -> None:
+    assert failure.brief == brief
 
 
 def test_delays_are_uniform_below_a_doubling_bound() -> None:

@@ -47,7 +47,7 @@ def test_nothing_is_written_in_the_first_half_second():
 def test_a_terminal_shows_one_line_that_overwrites_itself():
     run = Run(is_terminal=True)
     written = steadily(run, 10, evaluations_total=3, evaluations_done=1, in_flight=8)
-    assert written[-1].rstrip() == "\r100 of 1,000 samples (10%)  about 2 min left  10/s  1 of 3 decided  10 s"
+    assert written[-1].rstrip() == "\r100 of 1,000 samples (10%)  at most 2 min left  10/s  1 of 3 decided  10 s"
     assert not any("\n" in text for text in written)
 
 
@@ -91,7 +91,7 @@ def test_no_line_reaches_the_last_column(width):
 
 def test_a_narrow_terminal_shows_how_much_is_done_and_the_time_left():
     run = Run(is_terminal=True, width=40)
-    assert steadily(run, 10)[-1] == "\r100/1,000 (10%)  about 2 min left  10/s"
+    assert steadily(run, 10, under_way=900)[-1] == "\r100/1,000 (10%)  about 2 min left  10/s"
 
 
 def test_a_log_gets_a_line_after_five_seconds_and_then_every_fifteen():
@@ -99,7 +99,7 @@ def test_a_log_gets_a_line_after_five_seconds_and_then_every_fifteen():
     written = steadily(run, 41, evaluations_total=3)
     lines = {position / 2: text for position, text in enumerate(written) if text}
     assert list(lines) == [5, 20, 35]
-    assert lines[20] == "steelyard  200 of 1,000 samples (20%)   about 80 s left   10/s   0 of 3 decided   20 s\n"
+    assert lines[20] == "steelyard  200 of 1,000 samples (20%)   at most 80 s left   10/s   0 of 3 decided   20 s\n"
     run.progress.close()
     assert run.stream.take() == ""
 
@@ -114,8 +114,22 @@ def test_the_rate_leaves_out_the_start_of_the_engine_and_what_the_store_had():
     for second in range(60):
         run.at(second, 500, stored=500, phase="starting vllm (smollm2)")
     for second in range(60, 70):
-        text = run.at(second, 500 + 20 * (second - 59), stored=500)
+        text = run.at(second, 500 + 20 * (second - 59), stored=500, under_way=500)
     assert "  about 20 s left  20/s  " in text
+
+
+def test_the_time_left_is_a_bound_while_the_store_may_answer_what_has_not_begun():
+    for under_way, said in ((899, "at most"), (900, "about")):
+        run = Run(is_terminal=True, width=200)
+        assert f"  {said} 2 min left  10/s  " in steadily(run, 10, under_way=under_way)[-1]
+
+
+def test_requests_that_are_sent_again_are_said_in_place_of_the_time_left():
+    run = Run(is_terminal=True, width=200)
+    steadily(run, 10)
+    shown = run.at(11, 100, trouble="no connection, repeating 3 requests")
+    assert "\r100 of 1,000 samples (10%)  no connection, repeating 3 requests  11 s" in shown
+    assert "left" not in shown
 
 
 def test_a_stall_is_said():

@@ -32,6 +32,7 @@ class NotingEngine:
         self.capabilities = frozenset({Capability.SEED})
         self.device = device
         self.http_requests = 0
+        self.trouble = ""
         self.asked: list[tuple[int, ...]] = []
         self.order = [] if order is None else order
         self.started = self.closed = 0

@@ -191,6 +191,18 @@ def test_what_has_arrived_is_stored_when_the_run_is_cut_short(store: Store) -> N
     assert (fast.closed, slow.closed) == (1, 1)
 
 
+def test_what_engines_say_of_requests_that_are_sent_again_is_gathered(store: Store) -> None:
+    well, ill = NotingEngine("well"), NotingEngine("ill")
+    ill.trouble = "no connection, repeating 1 request"
+
+    async def work(sampler: Sampler) -> list[str]:
+        for engine in (well, ill):
+            await draw(sampler, source(engine, engine.name), "q", 0)
+        return sampler.window.troubles
+
+    assert run(store, work) == [["no connection, repeating 1 request"]]
+
+
 def test_sample_is_stored_before_it_is_given(store: Store) -> None:
     where = source(NotingEngine())
 
