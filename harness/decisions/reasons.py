@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.needed import Needed
+from harness.decisions.observed import Observed
 from harness.records import Check, VerdictKind
 
 
@@ -31,7 +34,9 @@ def red(hypothesis: Hypothesis, upper: float) -> str:
         side = "below" if observed.higher_is_better else "above"
         return f"{side} {figure(observed.threshold, observed.unit)}"
     by = f"by more than {figure(observed.margin, observed.unit)}"
-    return f"{_worse(hypothesis)} {by}" if upper < -observed.margin else f"{_worse(hypothesis)}, perhaps {by}"
+    if upper < -observed.margin:
+        return f"{_worse(hypothesis)} {by}"
+    return _worse(hypothesis) if observed.is_sequential else f"{_worse(hypothesis)}, perhaps {by}"
 
 
 def inconclusive(hypothesis: Hypothesis, lower: float, more: Needed | None) -> str:
@@ -50,6 +55,14 @@ def inconclusive(hypothesis: Hypothesis, lower: float, more: Needed | None) -> s
     else:
         text = f"could be {_worse(hypothesis)} by up to {figure(-lower, observed.unit, apart_from=observed.margin)}"
     return text if more is None else f"{text}; {more_in_words(more)} would decide it"
+
+
+def where_stopped(observed: Observed) -> str:
+    """After how many of its cases (samples, for a single case) a sequential design was decided; "" for all of them."""
+    n = int((~np.isnan(observed.candidate)).sum()) if observed.by_samples else len(observed.case_ids)
+    if not observed.is_sequential or not n < observed.n_planned:
+        return ""
+    return f", decided after {n:,} of {observed.n_planned:,} {'samples' if observed.by_samples else 'cases'}"
 
 
 def no_scores(hypothesis: Hypothesis) -> str:

@@ -162,4 +162,5 @@ def _outcome(observed: Observed, checks: tuple[Check, ...]) -> tuple[VerdictKind
     if not checks:
         return VerdictKind.PASSED, "nothing required"
     kind = worst(check.verdict for check in checks)
-    return kind, reasons.summed_up(checks, kind)
+    stopped = "" if kind is VerdictKind.INCONCLUSIVE else reasons.where_stopped(observed)
+    return kind, reasons.summed_up(checks, kind) + stopped

@@ -8,7 +8,8 @@ import pytest
 
 from harness.config import Settings
 from harness.errors import MarkerError
-from harness.gate.evaluation import KEYWORDS, check_evaluation, read_plan
+from harness.gate.evaluation import KEYWORDS, Evaluation, check_evaluation, read_plan
+from harness.gate.order import order_of
 from harness.records import Case
 
 SETTINGS = Settings(root=Path(), samples=7, margin=0.1, margin_is_default=False, max_samples=99)
@@ -51,6 +52,18 @@ def test_misspelt_keyword_names_the_right_one(keyword: str) -> None:
 
 def test_max_samples_counts_the_samples_of_one_version() -> None:
     cases = tuple(Case({"id": str(i)}) for i in range(10))
-    check_evaluation(read_plan({"samples": 3, "max_samples": 30}, SETTINGS, where="test"), cases, where="test")
+
+    def check(**keywords: object) -> None:
+        check_evaluation(read_plan({"samples": 3, **keywords}, SETTINGS, where="test"), cases, where="test")
+
+    check(max_samples=30, design="fixed")
     with pytest.raises(MarkerError, match="30 samples, more than max_samples = 29"):
-        check_evaluation(read_plan({"samples": 3, "max_samples": 29}, SETTINGS, where="test"), cases, where="test")
+        check(max_samples=29, design="fixed")
+
+
+def test_max_samples_bounds_a_sequential_design_where_it_stops() -> None:
+    cases = tuple(Case({"id": str(i)}) for i in range(10))
+    plan = read_plan({"samples": 3, "max_samples": 10, "threshold": 0.5}, SETTINGS, where="test")
+    check_evaluation(plan, cases, where="test")
+    order = order_of(Evaluation("test", plan, cases, lambda: None, lambda error: "error"), 1, 0)
+    assert order.n_steps == 3

@@ -223,6 +223,7 @@ def test_body_that_takes_the_baseline_weighs_both_itself(project: Project) -> No
         cases=30,
         arguments="model, baseline, case",
         threshold=0.5,
+        design="fixed",
     )
     assert project.run("--candidate", "a", "--baseline", "b").ret == 0
     assert project.evaluation()["baseline"] is None
@@ -253,7 +254,7 @@ def test_assertion_diffs_are_off_in_bodies_and_on_in_plain_tests(project: Projec
 
 
 def test_what_a_body_prints_is_in_the_item_sections(project: Project) -> None:
-    project.body("print('look at', case.id)\nreturn 0.0", threshold=0.9)
+    project.body("print('look at', case.id)\nreturn 0.0", threshold=0.9, design="fixed")
     result = project.run()
     result.stdout.fnmatch_lines(["*Captured stdout call*", "look at c0"])
 

@@ -120,7 +120,7 @@ def test_cluster_makes_its_cases_one_unit(project: Project) -> None:
 
 def test_per_case_gives_each_case_an_item_and_a_verdict(project: Project) -> None:
     rows = [{"id": "peru", "prompt": "q"}, {"id": "chad", "prompt": "r"}]
-    marked(project, f"cases={rows}, per='case', samples=60, threshold=0.5", "return case.id == 'peru'")
+    marked(project, f"cases={rows}, per='case', samples=60, threshold=0.5, design='fixed'", "return case.id == 'peru'")
     result = project.run("-v")
     result.stdout.fnmatch_lines(["*test_it[[]peru[]] PASSED*", "*test_it[[]chad[]] FAILED*"])
     assert project.verdicts() == {"test_it[peru]": "passed", "test_it[chad]": "failed"}
@@ -158,7 +158,11 @@ def test_marker_of_a_module_holds_for_its_functions_and_the_closest_wins(project
         ("cases=C, margin=-0.1", "margin = -0.1 is outside the range from 0 up"),
         ("cases=C, per='item'", "per named 'item'"),
         ("cases=C, design='adaptive'", "design named 'adaptive'"),
-        ("cases=C, max_samples=3", "1 cases × 5 samples are 5 samples, more than max_samples = 3"),
+        ("cases=C, max_samples=3, design='fixed'", "1 cases × 5 samples are 5 samples, more than max_samples = 3"),
+        ("cases=C, max_samples=3", "a sequential design draws at least 5 samples, more than max_samples = 3"),
+        ("cases=C, per='case', threshold=0.9", "needs a threshold and a margin above 0"),
+        ("cases=C, per='case', margin=0.1", "needs a threshold and a margin above 0"),
+        ("cases=C, per='case', threshold=0.9, margin=0", "needs a threshold and a margin above 0"),
         ("cases=C, cluster='page'", "cluster='page', but case 'a' has no such field"),
         ("cases=C, requirement=''", "requirement = '' is not a text"),
         ("'cases.jsonl'", "takes keywords only; write cases='cases.jsonl'"),

@@ -98,7 +98,7 @@ def test_samples_option_wins_over_the_marker_and_the_marker_over_the_settings(pr
 
 
 def test_max_samples_option_bounds_what_an_evaluation_draws(pair: Project) -> None:
-    arguments = ("--candidate", "yes", "--samples", "2")
+    arguments = ("--candidate", "yes", "--samples", "2", "--design", "fixed")
     assert "40 cases × 2 samples are 80 samples" in refused(pair, *arguments, "--max-samples", "79")
     assert pair.run(*arguments, "--max-samples", "80").ret == 0
     pair.settings["max_samples"] = 10
@@ -147,7 +147,7 @@ def test_case_option_deselects_evaluations_without_a_match(project: Project) -> 
 
 
 def test_case_option_chooses_items_of_an_evaluation_per_case(project: Project) -> None:
-    project.body("return 1", per="case", cases=3)
+    project.body("return 1", per="case", cases=3, design="fixed")
     project.run("--case", "c2").assert_outcomes(passed=1, deselected=2)
 
 

@@ -123,7 +123,7 @@ def test_reruns_never_run_an_evaluation_again(project: Project) -> None:
     project.module("""
         COUNT = []
 
-        @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9)
+        @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9, design="fixed")
         def test_it(model, case):
             COUNT.append(1)
             return 0.0

@@ -123,7 +123,7 @@ def test_short_summary_says_why(project: Project, monkeypatch: pytest.MonkeyPatc
     project.body("return model.ask(case.prompt) == 'yes'", cases=40)
     result = project.run("--candidate", "b", "--baseline", "a")
     result.stdout.fnmatch_lines(
-        ["*short test summary*", "*test_it regressed: 0.00 against 1.00, lower by more than 0.05*"]
+        ["*short test summary*", "*test_it regressed: 0.* against 1.*, lower, decided after 7 of 40 cases*"]
     )
 
 
@@ -200,7 +200,7 @@ def test_run_is_kept_in_the_store(project: Project) -> None:
         (run,) = store.runs()
         assert (run.run_id, run.finished, run.verdict, run.exit_code) == (project.report()["run_id"], True, "failed", 1)
         scores = list(store.scores(run.run_id))
-    assert len(scores) == 160
+    assert len(scores) >= 20
     assert {score.value for score in scores} == {0.0, 1.0}
 
 

@@ -18,7 +18,7 @@ SUITE = """
         answer = model.ask(case.prompt + "?")
         return {"right": answer == "yes", "length": len(answer) / 10}
 
-    @pytest.mark.evaluation(cases=CASES[:2], per="case", threshold=0.5, samples=20)
+    @pytest.mark.evaluation(cases=CASES[:2], per="case", threshold=0.5, margin=0.2)
     def test_three(model, case):
         if case.id == "c1" and model.ask(case.prompt) == "no":
             pytest.skip("no")
