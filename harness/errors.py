@@ -6,6 +6,7 @@
     │   ├── CaseError          a case file or a case
     │   ├── MarkerError        the evaluation marker, its test function or fixtures
     │   └── StoreError         a store that can't be opened, written or understood
+    │       └── UnstorableError    a value that it does not take; others it still takes
     ├── EngineError            a model could not answer: the verdict becomes `error`
     │   ├── UnreachableError   given up after retries; every later request fails at once
     │   └── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
@@ -44,6 +45,10 @@ class MarkerError(UsageError):
 
 class StoreError(UsageError):
     """The store can't be opened, written or understood."""
+
+
+class UnstorableError(StoreError):
+    """The store does not take a value."""
 
 
 class EngineError(SteelyardError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.errors import MissingSampleError
+from harness.errors import MissingSampleError, UnstorableError
 from harness.records import Draw, Request, Sample
 from harness.sampling.window import Asked, Source, Window, check_capabilities
 
@@ -132,10 +132,20 @@ class Sampler:
     def commit(self) -> None:
         """Store what has arrived, then give it to those who wait."""
         draws, self._arrived = self._arrived, []
-        if not draws:
-            return
+        if draws:
+            self._keep(draws)
+
+    def _keep(self, draws: Sequence[Draw]) -> None:
+        """Store draws in one transaction; one by one where the store does not take all of them."""
         try:
             samples = self._store.add(draws)
+        except UnstorableError as error:
+            if len(draws) == 1:
+                self._break(draws[0].key, [draws[0].sample.index], error)
+                return
+            for draw in draws:
+                self._keep([draw])
+            return
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
             for draw in draws:
                 self._break(draw.key, [draw.sample.index], error)

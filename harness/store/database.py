@@ -13,9 +13,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, s
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError, StatementError
 
-from harness.errors import StoreError
+from harness.errors import StoreError, UnstorableError
 from harness.store import tables
 from harness.store.location import prepare_folder, without_password
 
@@ -106,8 +106,12 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except (DataError, IntegrityError, ProgrammingError, OverflowError) as error:
+            raise UnstorableError(f"The store {self.url} does not take a value: {_cause(error)}") from error
         except DBAPIError as error:
             raise StoreError(f"The store {self.url} {_in_words(error)}") from error
+        except StatementError as error:
+            raise UnstorableError(f"The store {self.url} does not take a value: {_cause(error)}") from error
 
     def _prepare(self) -> None:
         with self.write() as connection:
@@ -247,7 +251,7 @@ def _postgres_engine(url: URL) -> Engine:
 
 def _in_words(error: DBAPIError) -> str:
     """What went wrong and what to do, after "The store URL"."""
-    cause = " ".join(str(error.orig).split())
+    cause = _cause(error)
     if "full" in cause:
         return f"can't be written: {cause}. Free some space (`steelyard store prune` helps) and run again."
     if "locked" in cause:
@@ -257,3 +261,8 @@ def _in_words(error: DBAPIError) -> str:
     if error.connection_invalidated or "connection" in cause:
         return f"can't be reached: {cause}"
     return f"can't be used: {cause}. {_ELSEWHERE}"
+
+
+def _cause(error: Exception) -> str:
+    """What the driver says, on one line."""
+    return " ".join(str(getattr(error, "orig", error)).split())

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, select
 
-from harness.errors import StoreError
+from harness.errors import StoreError, UnstorableError
 from harness.records import Draw, Request, Sample
 from harness.store import codec
 from harness.store.database import Database
@@ -58,7 +58,7 @@ def add(database: Database, draws: Sequence[Draw]) -> list[Sample]:
     now = time.time()
     asked = {draw.key: draw for draw in reversed(draws)}
     # Sorted, so that two processes that write the same rows on Postgres never wait for each other in a circle.
-    rows = [codec.sample_row(draw.key, draw.sample, now) for draw in draws]
+    rows = [_sample_row(draw, now) for draw in draws]
     rows.sort(key=lambda row: (row["key"], row["sample_index"]))
     with database.write() as connection:
         connection.execute(database.insert(requests), [_request_row(asked[key]) for key in sorted(asked)])
@@ -73,6 +73,13 @@ def add(database: Database, draws: Sequence[Draw]) -> list[Sample]:
         kept.append(draw.sample if place in own else first[draw.key][draw.sample.index])
         own.discard(place)
     return kept
+
+
+def _sample_row(draw: Draw, now: float) -> dict[str, Any]:
+    try:
+        return codec.sample_row(draw.key, draw.sample, now)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnstorableError(f"A sample holds what can't be written as JSON: {error}") from error
 
 
 def _request_row(draw: Draw) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.config.versions import VersionSettings
-from harness.errors import CapabilityError, EngineError, MissingSampleError
+from harness.errors import CapabilityError, EngineError, MissingSampleError, UnstorableError
 from harness.models.version import Version
 from harness.records import Request, Sample
 from harness.sampling import Sampler, Source
@@ -211,6 +212,20 @@ def test_sample_is_stored_before_it_is_given(store: Store) -> None:
         return store.info().samples
 
     assert run(store, work) == [1]
+
+
+def test_sample_that_can_not_be_stored_costs_those_beside_it_nothing(store: Store) -> None:
+    class Odd(NotingEngine):
+        async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+            samples = await super().sample(request, indices)
+            return [replace(each, completion_tokens=2**70) if each.index == 1 else each for each in samples]
+
+    where = source(Odd())
+    first, odd, last = run(store, *(lambda s, i=i: draw(s, where, "q", i) for i in range(3)))
+    assert (first.text, last.text) == ("q/0", "q/2")
+    assert isinstance(odd, UnstorableError)
+    assert store.info().samples == 2
+    assert run(store, lambda s: draw(s, source(NotingEngine()), "q", 1))[0].text == "q/1"
 
 
 def test_usage_counts_what_was_drawn_what_the_store_had_and_what_was_asked_again(store: Store) -> None:

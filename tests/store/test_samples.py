@@ -1,11 +1,12 @@
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.errors import StoreError
+from harness.errors import StoreError, UnstorableError
 from harness.records import Draw, Request, Sample, TokenLogprob
 from harness.store import Store
 from tests.store.conftest import OpenStore
@@ -126,6 +127,21 @@ def test_who_stores_a_sample_first_is_kept(store: Store, url: str, open_store: O
 
 def test_of_two_draws_of_one_sample_the_first_counts(store: Store) -> None:
     assert store.add([draw("a", "one"), draw("a", "two")]) == [Sample("one"), Sample("one", stored=True)]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"completion_tokens": 2**70}, {"text": None}, {"text": b"bytes"}, {"tool_calls": ({("a", 1): "b"},)}],
+    ids=["huge", "none", "bytes", "no JSON"],
+)
+def test_a_value_that_it_does_not_take_is_an_error_and_nothing_of_that_call_is_kept(
+    store: Store, odd: dict[str, Any]
+) -> None:
+    good = draw("a", index=0)
+    with pytest.raises(UnstorableError):
+        store.add([good, replace(good, sample=replace(good.sample, index=1, **odd))])
+    assert store.find([good.key]) == {}
+    assert store.add([good]) == [good.sample]
 
 
 def test_a_store_open_for_reading_finds_and_does_not_add(store: Store, url: str, open_store: OpenStore) -> None:
