@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.decisions.observed import Observed, oriented
 from harness.statistics.arrays import FloatArray, case_means
-from harness.statistics.sequential import Units, Wealth, ratio_wealth, tuned_wealth
+from harness.statistics.sequential import Horizon, Units, Wealth, ratio_wealth, tuned_wealth
 
 #: What bets are tuned to where no drop is allowed: a gain that a suite of some hundred cases can show.
 _GAIN_WITHOUT_MARGIN = 0.05
@@ -150,12 +150,14 @@ def _negated(units: Units) -> Units:
     return Units(-units.sums, units.sizes, -1.0, units.largest)
 
 
-def betting_contrast(row: Row, observed: Observed, threshold: float | None, red_level: float) -> BettingContrast | None:
+def betting_contrast(
+    row: Row, observed: Observed, threshold: float | None, levels: tuple[float, float]
+) -> BettingContrast | None:
     """The contrast of a row with the baseline (threshold None) or a threshold; None where there is no unit.
 
     Args:
         threshold: in [0, 1], turned so that more is better.
-        red_level: the level at which evidence for worse is settled at once: it counts as it stood then.
+        levels: at which it passes, and at which evidence for worse is settled at once: it counts as it stood then.
     """
     units = row.units
     if not len(units.sums):
@@ -169,9 +171,13 @@ def betting_contrast(row: Row, observed: Observed, threshold: float | None, red_
         worse = ratio_wealth(negated, demanded, observed.margin)
         method = "likelihood ratio"
     else:
-        better, worse = tuned_wealth(units, allowed, gain), tuned_wealth(negated, -demanded, gain)
+        ends = [Horizon(observed.n_planned, level) if _has_end(observed) else None for level in levels]
+        better, worse = (
+            tuned_wealth(units, allowed, gain, ends[0]),
+            tuned_wealth(negated, -demanded, gain, ends[1]),
+        )
         method = "betting on samples" if observed.by_samples else "betting on case means"
-    settled = worse.first_above(-demanded, red_level)
+    settled = worse.first_above(-demanded, levels[1])
     n = float(units.sizes.sum())
     value = float(units.sums.sum()) / n
     return BettingContrast(
@@ -185,6 +191,11 @@ def betting_contrast(row: Row, observed: Observed, threshold: float | None, red_
         standard_error=_standard_error(units, value),
         method=f"{method}, valid whenever one stops",
     )
+
+
+def _has_end(observed: Observed) -> bool:
+    """Whether it is known how many units there will be: not how many clusters."""
+    return observed.n_planned > 0 and observed.clusters is None
 
 
 def _standard_error(units: Units, value: float) -> float:

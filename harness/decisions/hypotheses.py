@@ -28,28 +28,28 @@ class Hypothesis:
     n_cases: int
 
 
-def hypotheses(observed: Observed, red_level: float) -> tuple[Hypothesis, ...]:
+def hypotheses(observed: Observed, levels: tuple[float, float]) -> tuple[Hypothesis, ...]:
     """The comparisons with threshold and baseline, as far as the evaluation has them.
 
     Args:
-        red_level: of a sequential design: evidence for worse that reaches it is settled there.
+        levels: of a sequential design: at which it passes, and at which evidence for worse is settled.
     """
     found = []
     if observed.threshold is not None:
-        found.append(_against_threshold(observed, observed.threshold, red_level))
+        found.append(_against_threshold(observed, observed.threshold, levels))
     if observed.baseline is not None:
-        found.append(_against_baseline(observed, observed.baseline, red_level))
+        found.append(_against_baseline(observed, observed.baseline, levels))
     return tuple(found)
 
 
-def _against_threshold(observed: Observed, threshold: float, red_level: float) -> Hypothesis:
+def _against_threshold(observed: Observed, threshold: float, levels: tuple[float, float]) -> Hypothesis:
     n_cases = int(observed.scored.sum())
     if n_cases == 0:
         return Hypothesis(observed, "threshold", None, 0)
     scores = oriented(observed, observed.candidate)
     level = float(oriented(observed, np.array([threshold]))[0])
     if observed.is_sequential:
-        bets = betting_contrast(threshold_row(observed), observed, level, red_level)
+        bets = betting_contrast(threshold_row(observed), observed, level, levels)
         return Hypothesis(observed, "threshold", bets, n_cases)
     clusters = observed.clusters
     if observed.by_samples:
@@ -58,13 +58,13 @@ def _against_threshold(observed: Observed, threshold: float, red_level: float) -
     return Hypothesis(observed, "threshold", contrast, n_cases)
 
 
-def _against_baseline(observed: Observed, baseline: FloatArray, red_level: float) -> Hypothesis:
+def _against_baseline(observed: Observed, baseline: FloatArray, levels: tuple[float, float]) -> Hypothesis:
     common = observed.scored & has_score(baseline)
     n_cases = int(common.sum())
     if n_cases == 0:
         return Hypothesis(observed, "baseline", None, 0)
     if observed.is_sequential:
-        bets = betting_contrast(baseline_row(observed), observed, None, red_level)
+        bets = betting_contrast(baseline_row(observed), observed, None, levels)
         return Hypothesis(observed, "baseline", bets, n_cases)
     first, second = oriented(observed, observed.candidate[common]), oriented(observed, baseline[common])
     if observed.per == "case" or n_cases == 1:

@@ -98,7 +98,7 @@ class Observed:
 
     @property
     def by_samples(self) -> bool:
-        """Whether samples are the units, because there is a single case: not the first of a sequential design's many."""
+        """Whether samples are the units, because there is a single case (and not the first of many to come)."""
         is_single = self.design == "fixed" or self.n_planned <= 1
         return self.per == "case" or (is_single and int(self.scored.sum()) == 1)
 

@@ -53,7 +53,7 @@ def decide(observed: Sequence[Observed], confidence_level: float, share: float =
     ends = {name: decided_after(group, level, each_level) for name, group in evaluations.items()}
     used = [each if (end := ends[each.id]) is None else each.first(end) for each in observed]
     settling = {name: settling_level(group, each_level) for name, group in evaluations.items()}
-    asked = [() if each.errors else hypotheses(each, settling[each.id]) for each in used]
+    asked = [() if each.errors else hypotheses(each, (level, settling[each.id])) for each in used]
     tested = [each for group in asked for each in group if each.contrast is not None]
     levels = red_levels(tested, [settling[each.observed.id] for each in tested], level * share)
     by_identity = dict(zip(map(id, tested), levels, strict=True))

@@ -22,7 +22,7 @@ def decided_after(observed: Sequence[Observed], level: float, evaluation_level: 
     if not observed or not all(each.is_sequential for each in observed):
         return None
     red_level = settling_level(observed, evaluation_level)
-    found = [_decided(hypotheses(each, red_level), level, red_level) for each in observed]
+    found = [_decided(hypotheses(each, (level, red_level)), level, red_level) for each in observed]
     known = [each for each in found if each is not None]
     return max(known) if len(known) == len(found) else None
 
