@@ -42,7 +42,7 @@ class Scores:
         self.entries = {entry.metric: entry for entry in side.report.evaluations if entry.id == evaluation}
         self._arrays = {metric: store.score_array(each) for metric, each in self.sets.items()}
         self._rows = {metric: _rows(array) for metric, array in self._arrays.items()}
-        self._n_samples = max(array.values.shape[1] for array in self._arrays.values())
+        self._n_samples = max(1, *(array.values.shape[1] for array in self._arrays.values()))
         self.skipped = frozenset(case for array in self._arrays.values() for case in array.skipped)
         self.known = self.skipped.union(*self._rows.values())
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from harness.records import VerdictKind
 from harness.reporting.figures import count, plural
 from harness.reporting.names import display_names
-from harness.reporting.report_json import to_json
+from harness.reporting.report_json import plain, to_json
 from harness.reporting.terminal import Layout, render
 from harness.reporting.text import printable, wrap
 
@@ -44,12 +43,12 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     document["comparison"] = {
         "candidate": _side_json(comparison.candidate),
         "baseline": _side_json(comparison.baseline),
-        "cases": {**asdict(comparison.tally), "moved": comparison.n_moved},
-        "evaluations": [asdict(each) for each in comparison.compared],
-        "candidate_alone": list(matched.candidate_alone),
-        "baseline_alone": list(matched.baseline_alone),
-        "against_others": list(matched.against_others),
-        "notes": notes(comparison),
+        "cases": {**plain(comparison.tally), "moved": comparison.n_moved},
+        "evaluations": plain(comparison.compared),
+        "candidate_alone": plain(matched.candidate_alone),
+        "baseline_alone": plain(matched.baseline_alone),
+        "against_others": plain(matched.against_others),
+        "notes": plain(notes(comparison)),
     }
     return document
 
@@ -139,4 +138,4 @@ def _runs(comparison: Comparison) -> list[str]:
 
 
 def _side_json(side: Side) -> dict[str, str]:
-    return {"run_id": side.weighed.run.run_id, "role": side.weighed.role, **asdict(side.weighed.version)}
+    return {"run_id": side.weighed.run.run_id, "role": side.weighed.role, **plain(side.weighed.version)}

@@ -161,13 +161,14 @@ def _evaluation(verdict: Verdict) -> dict[str, Any]:
 
 def _plain_record(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
     return {
-        field.name: _plain(getattr(record, field.name))
+        field.name: plain(getattr(record, field.name))
         for field in dataclasses.fields(record)
         if field.name not in without
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A record, list, text or number as any JSON writer takes it."""
     if hasattr(value, "item"):  # a scalar of numpy
         value = value.item()
     if value is None or isinstance(value, bool | int):
@@ -175,7 +176,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return _number(value)
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return _plain_record(value) if dataclasses.is_dataclass(value) else _text(value)
 
 

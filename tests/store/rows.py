@@ -10,7 +10,7 @@ from harness.records import Draw, Request, Sample, ScoreRow
 
 def key_of(name: str, generation: int = 0) -> bytes:
     """A key like the sampler's: 16 bytes of everything that an answer depends on."""
-    return hashlib.blake2b(f"{name}/{generation}".encode(), digest_size=16).digest()
+    return hashlib.blake2b(f"{name}/{generation}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def draw(

@@ -1,0 +1,146 @@
+"""Runs in a store, as a gate leaves them there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.decisions import Observed, decide, worst
+from harness.gate.rebuilding import Side
+from harness.gate.stored_runs import Weighed
+from harness.records import Draw, Report, Request, Role, Sample, ScoreRow, Usage, VersionRef
+from harness.reporting.report_json import from_json, to_json
+from harness.store import Store
+from tests.store.rows import key_of
+
+Values = Mapping[str, Sequence[float | str | None]]
+"""Case → the score of each sample; "skipped", "failed", "error", or None for one that was not drawn."""
+NAMES = {"candidate": "small", "baseline": "large"}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One evaluation of a run: scores by role, and what its marker says.
+
+    `metric` is that of scores; a failed assertion has none. `prompts` is what a case asks, by default its id.
+    """
+
+    id: str = "suites/test_capitals.py::test_capitals"
+    candidate: Values = field(default_factory=dict)
+    baseline: Values | None = None
+    metric: str = "score"
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    rule: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, role: Role) -> Values | None:
+        """The scores of a role; None where the body was not run for it."""
+        return self.candidate if role == "candidate" else self.baseline
+
+
+def run(
+    store: Store,
+    run_id: str,
+    *evaluations: Scored,
+    names: Mapping[str, str] = NAMES,
+    level: float = 0.95,
+    finished: bool = True,
+) -> Side:
+    """Store a run with its samples, scores and report; gives its candidate."""
+    versions = {
+        role: {"name": name, "fingerprint": _fingerprint(name), "first_index": 0} for role, name in names.items()
+    }
+    if len(set(names.values())) < len(names):
+        versions["baseline"]["first_index"] = 1_000_000
+    store.begin_run(run_id, "2026-11-24T16:03:12Z", {"confidence_level": level, **versions})
+    for evaluation in evaluations:
+        for role in versions:
+            store.add_scores(run_id, list(_rows(store, run_id, evaluation, role, versions[role])))
+    if finished:
+        store.finish_run(run_id, to_json(_report(run_id, evaluations, versions, level)))
+    return side(store, run_id)
+
+
+def side(store: Store, run_id: str, role: Role = "candidate") -> Side:
+    """A version of a stored run."""
+    (info,) = (each for each in store.runs() if each.run_id == run_id)
+    document = store.report(run_id)
+    return Side(Weighed(info, role), from_json(document) if document else None)  # type: ignore[arg-type]
+
+
+def answer(role: str, case: str, index: int) -> str:
+    """What a version answered in a sample."""
+    return f"{role} on {case}, {index}"
+
+
+def _fingerprint(name: str) -> str:
+    return f"f-{name}" if name.isidentifier() else key_of(name).hex()
+
+
+def _rows(store: Store, run_id: str, evaluation: Scored, role: Any, version: Mapping[str, Any]) -> Iterator[ScoreRow]:
+    for case, values in (evaluation.of(role) or {}).items():
+        key = key_of(f"{version['fingerprint']}/{evaluation.prompts.get(case, case)}")
+        request = Request(messages=({"role": "user", "content": evaluation.prompts.get(case, case)},))
+        for index, value in enumerate(values):
+            if value is None:
+                continue
+            drawn = Sample(answer(role, case, index), version["first_index"] + index)
+            store.add([Draw(key, version["fingerprint"], 0, request, drawn)])
+            how = value if value in ("skipped", "error") else "scored"
+            number = None if how != "scored" else 0.0 if value == "failed" else float(value)
+            metric = "score" if isinstance(value, str) else evaluation.metric
+            of_set = evaluation.id, metric, role, version["fingerprint"]
+            yield ScoreRow(*of_set, case, index, number, how, f"why {index}", key)  # type: ignore[arg-type]
+
+
+def _report(
+    run_id: str, evaluations: Sequence[Scored], versions: Mapping[str, Mapping[str, Any]], level: float
+) -> Report:
+    verdicts = decide([_observed(each) for each in evaluations], level)
+    references = {role: VersionRef(entry["name"], entry["fingerprint"]) for role, entry in versions.items()}
+    return Report(
+        run_id=run_id,
+        created="2026-11-24T16:03:12Z",
+        exit_code=0,
+        verdict=worst(verdict.verdict for verdict in verdicts),
+        confidence_level=level,
+        candidate=references["candidate"],
+        baseline=references.get("baseline"),
+        usage=Usage(),
+        evaluations=verdicts,
+    )
+
+
+def _observed(evaluation: Scored) -> Observed:
+    cases = [
+        case
+        for case in evaluation.candidate
+        if not any("skipped" in (values or {}).get(case, ()) for values in (evaluation.candidate, evaluation.baseline))
+    ]
+    fields: dict[str, Any] = {
+        "id": evaluation.id,
+        "metric": evaluation.metric,
+        "requirement": None,
+        "threshold": None,
+        "margin": 0.05,
+        "margin_is_default": True,
+        "case_ids": tuple(cases),
+        "candidate": _array(evaluation.candidate, cases),
+        "baseline": None if evaluation.baseline is None else _array(evaluation.baseline, cases),
+        "n_skipped": len(evaluation.candidate) - len(cases),
+    }
+    return Observed(**{**fields, **evaluation.rule})
+
+
+def _array(values: Values, cases: Sequence[str]) -> Any:
+    width = max((len(each) for each in values.values()), default=1)
+    scores = np.full((len(cases), width), np.nan)
+    for row, case in enumerate(cases):
+        for column, value in enumerate(values.get(case, ())):
+            if value == "failed":
+                scores[row, column] = 0.0
+            elif isinstance(value, int | float):
+                scores[row, column] = value
+    return scores
