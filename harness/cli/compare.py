@@ -146,6 +146,6 @@ def _show(comparison: Comparison, *, as_json: bool) -> None:
         width=shutil.get_terminal_size().columns,
         colour=sys.stdout.isatty(),
         encoding=sys.stdout.encoding or "utf-8",
-        verbose=True,
+        verbosity=1,
     )
     click.echo("\n".join(render_comparison(comparison, layout)))

@@ -55,10 +55,10 @@ def show(report: Report, path: Path | None, settings: Settings, terminal: Termin
         width=writer.fullwidth,
         colour=writer.hasmarkup,
         encoding=getattr(writer._file, "encoding", None) or "utf-8",
-        verbose=terminal.verbosity > 0,
+        verbosity=terminal.verbosity,
     )
     terminal.write_sep("=", "steelyard")
-    hints = [] if report.verdict == "passed" else look_up(report, _store_option(terminal.config.getoption("store")))
+    hints = look_up(report, _store_option(terminal.config.getoption("store")))
     for line in render(report, layout, str(shown or "not written"), hints):
         terminal.write_line(line)
 

@@ -22,12 +22,16 @@ _MOST_ID_CELLS = 60
 _LABEL_CELLS = len("candidate  ")
 
 
-def shown_changes(report: Report) -> list[Change]:
-    """The three cases to look at: those of red evaluations first, otherwise in the report's order."""
+def shown_changes(report: Report, *, of_passed: bool = False) -> list[Change]:
+    """The three cases to look at: those of red evaluations first, otherwise in the report's order.
+
+    Args:
+        of_passed: whether cases of evaluations that passed count, too.
+    """
     severity = {(verdict.id, verdict.metric): verdict.verdict.severity for verdict in report.evaluations}
-    return heapq.nsmallest(
-        MOST_CHANGES, report.changes, key=lambda change: -severity.get((change.evaluation_id, change.metric), 0)
-    )
+    ranked = [(severity.get((change.evaluation_id, change.metric), 0), change) for change in report.changes]
+    shown = [entry for entry in ranked if of_passed or entry[0] > VerdictKind.PASSED.severity]
+    return [change for _, change in heapq.nsmallest(MOST_CHANGES, shown, key=lambda entry: -entry[0])]
 
 
 def look_up(report: Report, options: str = "") -> list[str]:
@@ -67,8 +71,8 @@ def change_lines(report: Report, changes: Sequence[Change], width: int, encoding
         head = f"{start}{pad(name, size)}   {pad(score, scores_size)}   "
         beside = _beside(change, width - cells(head), encoding)
         below = " " * (indent + 2)
-        if beside:
-            lines.append(head + beside)
+        if beside is not None:
+            lines.append((head + beside).rstrip())
         else:
             first, *rest = flow([name, score], width - indent)
             lines += [start + first, *(" " * indent + line for line in rest)]
@@ -83,15 +87,11 @@ def change_lines(report: Report, changes: Sequence[Change], width: int, encoding
 
 def answer_facts(change: Change, width: int) -> list[tuple[str, str]]:
     """The answers of a case and the reasons of their scores, each with its label, for a failure's text."""
-    reasons = (
-        [change.candidate_reason] if change.baseline is None else [change.baseline_reason, change.candidate_reason]
-    )
-    facts = []
-    for fact, reason in zip(_answers(change, width, "utf-8"), reasons, strict=True):
-        facts.append(fact)
-        shown = shown_reason(reason, width, "utf-8")
-        facts += [("reason", shown)] if shown else []
-    return facts
+    facts = _answers(change, width, "utf-8")
+    if change.baseline is not None:
+        facts.insert(1, ("reason", shown_reason(change.baseline_reason, width, "utf-8")))
+    facts.append(("reason", shown_reason(change.candidate_reason, width, "utf-8")))
+    return [(label, text) for label, text in facts if text]
 
 
 def score_in_words(case: Change | CaseResult, verdict: Verdict | None) -> str:
@@ -178,6 +178,8 @@ def _has_moved(change: Change) -> bool:
 def _beside(change: Change, width: int, encoding: str) -> str | None:
     """All answers on one line, or None where they need more room or may be swapped by the terminal."""
     texts = _texts(change)
+    if not texts:
+        return ""
     if any(right_to_left(text[:COMPARED_CHARACTERS]) for text in texts if text):
         return None
     between = 4 * (len(texts) - 1)
@@ -191,15 +193,17 @@ def _beside(change: Change, width: int, encoding: str) -> str | None:
 
 
 def _texts(change: Change) -> list[str | None]:
-    """What the versions answered: baseline and candidate, or the candidate alone."""
-    return [change.candidate_answer] if change.baseline is None else [change.baseline_answer, change.candidate_answer]
+    """What the versions answered: baseline and candidate, or the candidate alone where it did."""
+    if change.baseline is None:
+        return [] if change.candidate_answer is None else [change.candidate_answer]
+    return [change.baseline_answer, change.candidate_answer]
 
 
 def _answers(change: Change, width: int, encoding: str) -> list[tuple[str, str]]:
     """The answers within `width` cells each, with whose they are."""
     before, after = change.baseline_answer, change.candidate_answer
     if change.baseline is None:
-        return [("answer", quoted(after, width, encoding))]
+        return [] if after is None else [("answer", quoted(after, width, encoding))]
     if before is None or after is None:
         texts = quoted(before, width, encoding), quoted(after, width, encoding)
     else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.decisions.reasons import figure as in_words
 from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
@@ -108,7 +109,15 @@ def table(shown: Sequence[Row], width: int) -> list[str]:
     gap = _widest_gap([], list(sizes.values()), width) if width >= NARROW else None
     if gap is not None:
         return _on_two_lines(shown, figures, {title: size + gap for title, size in sizes.items()}, width)
+    if width >= NARROW and "required" in figures:
+        return table([_with_required_told(row) for row in shown], width)
     return [line for row in shown for line in _folded(row, width)]
+
+
+def _with_required_told(row: Row) -> Row:
+    """The row with what is required before its reason, where there is no room for a column of it."""
+    why = "; ".join(text for text in (_named("required", row.required), row.why) if text)
+    return replace(row, required="", why=why)
 
 
 def _on_one_line(
@@ -185,7 +194,8 @@ def _line(status: str, texts: Sequence[str], sizes: Sequence[int], why: str) -> 
 def _estimate(estimate: Estimate | None, places: int, unit: str) -> str:
     if estimate is None:
         return ""
-    return f"{figure(estimate.value, places)} {interval(estimate.low, estimate.high, places)}{unit}"
+    value, bounds = figure(estimate.value, places), interval(estimate.low, estimate.high, places)
+    return f"{value} {bounds}{unit}" if math.isfinite(estimate.low) else f"{value}{unit} {bounds}"
 
 
 def _difference(difference: Difference, places: int) -> str:

@@ -32,13 +32,13 @@ class Layout:
         width: columns of the terminal.
         colour: whether ANSI colours may be used.
         encoding: of the stream; what it can't hold is written in ASCII.
-        verbose: show every evaluation that passed, too.
+        verbosity: 1 shows every evaluation that passed, too; 2 also the cases to look at of those.
     """
 
     width: int = 80
     colour: bool = False
     encoding: str = "utf-8"
-    verbose: bool = False
+    verbosity: int = 0
 
 
 def render(
@@ -62,10 +62,10 @@ def render(
     """
     width = max(_LEAST_WIDTH, layout.width)
     every = rows(report, layout.encoding)
-    keep = layout.verbose or len(every) <= FEW
+    keep = layout.verbosity > 0 or len(every) <= FEW
     shown = [row for row in every if keep or row.verdict.verdict is not VerdictKind.PASSED]
     hidden = every[len(shown) :]
-    unseen = 0 if layout.verbose else max(0, len(shown) - _MOST_ROWS)
+    unseen = 0 if layout.verbosity > 0 else max(0, len(shown) - _MOST_ROWS)
     shown = shown[: len(shown) - unseen]
     lines = _header(report, width, layout.encoding)
     lines += ["", *_coloured_rows(table(shown, width), layout.colour)] if shown else []
@@ -73,7 +73,7 @@ def render(
         lines += wrap(f"    and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
     lines += greens(report, hidden, width) if shown else ["", *greens(report, hidden, width)] if hidden else []
     if changes is None:
-        changes = shown_changes(report) if report.verdict is not VerdictKind.PASSED or layout.verbose else []
+        changes = shown_changes(report, of_passed=layout.verbosity > 1)
     if changes:
         lines += ["", *change_lines(report, changes, width, layout.encoding)]
     notes = [("ranges", text) for text in _ranges(shown, report.confidence_level)]
@@ -148,7 +148,7 @@ def _samples(usage: Usage) -> str:
     parts = {
         "drawn now": usage.model_calls,
         "from the store": usage.stored_samples,
-        "shared with bodies that asked the same": usage.shared_samples,
+        "shared by equal questions": usage.shared_samples,
     }
     total = plural(sum(parts.values()), "sample")
     told = [(number, origin) for origin, number in parts.items() if number]
@@ -164,7 +164,8 @@ def _ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
     inside = f"a score lies inside its range with confidence {confidence_level:g}"
     if not any(row.difference for row in shown):
         return [inside]
-    return [f"{inside}; a difference above its first bound, and below its second, each with {confidence_level:g} or more"]
+    each = f"each with {confidence_level:g} or more"
+    return [f"{inside}; a difference above its first bound, and below its second, {each}"]
 
 
 def _notes(report: Report, encoding: str) -> list[str]:

@@ -136,12 +136,12 @@ def test_a_report_looks_like_this(make, width, expected):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
-@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("verbosity", [0, 2])
 @pytest.mark.parametrize("make", examples.ALL)
-def test_no_line_is_wider_than_the_terminal_at_any_width(make, verbose, encoding):
+def test_no_line_is_wider_than_the_terminal_at_any_width(make, verbosity, encoding):
     for width in [*range(30, 125, 3), 200, 400]:
         for line in render(
-            make(), Layout(width=width, encoding=encoding, verbose=verbose), "reports/latest/report.json"
+            make(), Layout(width=width, encoding=encoding, verbosity=verbosity), "reports/latest/report.json"
         ):
             line.encode(encoding)
             assert cells(line) <= width, (width, line)
@@ -182,7 +182,7 @@ def test_an_ascii_stream_gets_the_same_report_in_ascii():
 
 def test_passed_evaluations_take_one_line_unless_they_are_few_or_asked_for():
     assert text(examples.green()).count("    passed  ") == 1
-    assert text(examples.green(), verbose=True).count("    passed  ") == 12
+    assert text(examples.green(), verbosity=1).count("    passed  ") == 12
     assert text(examples.report(*examples.passed(5))).count("    passed  ") == 5
 
 
@@ -191,14 +191,14 @@ def test_the_worst_verdict_is_first_and_the_rest_keeps_its_order():
         examples.verdict(kind, identity=f"suites/a/t.py::test_{number}")
         for number, kind in enumerate([*VerdictKind, *VerdictKind])
     ]
-    shown = re.findall(r"a/test_(\d)", text(examples.report(*verdicts), verbose=True, width=200).partition("next")[0])
+    shown = re.findall(r"a/test_(\d)", text(examples.report(*verdicts), verbosity=1, width=200).partition("next")[0])
     assert shown == ["4", "9", "3", "8", "2", "7", "1", "6", "0", "5"]
 
 
 def test_a_flood_of_red_is_counted_after_fifty_rows():
     report = examples.report(*(examples.regressed(identity=f"suites/a/t.py::test_{i}") for i in range(60)))
     assert "    and 10 more that did not pass; -v shows all, so does the report" in text(report)
-    assert "more that did not pass" not in text(report, verbose=True)
+    assert "more that did not pass" not in text(report, verbosity=1)
     assert headline(report) == "RED: 60 regressed"
 
 
@@ -262,11 +262,11 @@ def test_answers_that_run_from_right_to_left_get_lines_of_their_own():
 
 
 def test_cases_of_red_evaluations_come_before_others_and_an_answer_may_be_missing():
-    other = Change("suites/a/t.py::test_other", "x", "score", 0.0, 1.0, 5, None, None)
+    other = examples.change("x", 0.0, 1.0, None, None, examples.SUMMARIES)
     report = examples.report(examples.regressed(), examples.inconclusive(), changes=[other, *examples.CHANGES[:1]])
     shown = text(report, width=120)
-    assert shown.index("peru (capitals)") < shown.index("x (other)")
-    assert "x (other)         1.00 -> 0.00   no answer -> no answer" in shown
+    assert shown.index("peru (capitals)") < shown.index("x (summaries)")
+    assert "x (summaries)     5/5 -> 0/5   no answer -> no answer" in shown
 
 
 def test_a_score_that_is_no_count_is_shown_as_a_mean():
@@ -284,7 +284,31 @@ def test_scores_that_only_add_up_to_a_whole_number_are_no_count_of_right_answers
 def test_a_green_run_shows_its_changes_only_when_asked():
     report = examples.report(*examples.passed(2), changes=examples.CHANGES)
     assert "most changed" not in text(report)
-    assert "most changed" in text(report, verbose=True)
+    assert "most changed" not in text(report, verbosity=1)
+    assert "most changed" in text(report, verbosity=2)
+
+
+def test_a_red_run_shows_no_changes_of_what_passed():
+    passed = examples.verdict(identity=examples.SUMMARIES)
+    change = examples.change("x", 0.8, 1.0, "a", "b", test=examples.SUMMARIES)
+    report = examples.report(examples.regressed(), passed, changes=[change])
+    assert "most changed" not in text(report)
+
+
+def test_a_case_that_asked_nothing_shows_its_score_alone():
+    change = examples.change("slow", 3.5, None, None)
+    measured = examples.verdict(VerdictKind.FAILED, candidate=3.5, baseline=None, unit="s", is_binary=False)
+    assert "  worst cases     slow   3.50 s\n" in text(examples.report(measured, changes=[change]))
+
+
+def test_what_is_required_has_no_column_where_there_is_no_room_for_it():
+    close = examples.verdict(
+        VerdictKind.INCONCLUSIVE, candidate=0.9004, threshold=0.9, reason="could be as low as 0.89"
+    )
+    shown = text(examples.report(close), width=80)
+    assert "  ? inconclusive  foundation/test_capitals\n" in shown
+    assert "                  0.9004 [0.8404, 0.9604]  0.9300    -0.0296 [-0.0896, +0.0304]\n" in shown
+    assert "                  required 0.9000; could be as low as 0.89\n" in shown
 
 
 def test_an_inconclusive_gate_that_warns_says_that_it_passes():
@@ -341,7 +365,7 @@ def test_the_samples_of_this_run_and_of_the_store_are_counted():
     report = examples.report(*examples.passed(1), usage=replace(examples.red().usage, stored_samples=0))
     assert "1 evaluation · 41 s · 3,300 samples, all drawn now" in text(report)
     shared = examples.report(*examples.passed(1), usage=replace(examples.red().usage, shared_samples=600))
-    expected = "13,000 samples (3,300 drawn now, 9,100 from the store, 600 shared with bodies that asked the same)"
+    expected = "13,000 samples (3,300 drawn now, 9,100 from the store, 600 shared by equal questions)"
     assert expected in text(shared, width=140)
 
 
@@ -370,7 +394,7 @@ def test_a_measure_of_equal_values_has_no_spread():
     measured = examples.verdict(VerdictKind.INCONCLUSIVE, candidate=3.0, baseline=None, unit="s", is_binary=False)
     for unknown in (math.inf, math.nan):  # NaN after a way through JSON
         estimate = replace(measured.candidate, low=-unknown, high=unknown)
-        assert "3.00 (no spread) s" in text(examples.report(replace(measured, candidate=estimate)))
+        assert "3.00 s (no spread)" in text(examples.report(replace(measured, candidate=estimate)))
 
 
 def test_what_is_printed_of_a_case_can_be_pasted():
