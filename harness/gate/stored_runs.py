@@ -114,7 +114,7 @@ def _name(run: RunInfo, role: Role) -> str | None:
 
 def _nearest(text: str, runs: Iterable[RunInfo]) -> str:
     names = {name for run in runs for role in _ROLES if (name := _name(run, role)) is not None}
-    nearest = difflib.get_close_matches(text, [*sorted(names), *(run.run_id for run in runs)], n=1)
+    nearest = difflib.get_close_matches(text, [*sorted(names), LATEST, *(run.run_id for run in runs)], n=1)
     versions = f"Versions: {', '.join(sorted(names))}. " if names else ""
     return versions + (f"Did you mean {nearest[0]!r}? " if nearest else "")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +57,7 @@ def run(
     store.begin_run(run_id, "2026-11-24T16:03:12Z", {"confidence_level": level, **versions})
     for evaluation in evaluations:
         for role in versions:
-            store.add_scores(run_id, list(_rows(store, run_id, evaluation, role, versions[role])))
+            _stored(store, run_id, evaluation, role, versions[role])
     if finished:
         store.finish_run(run_id, to_json(_report(run_id, evaluations, versions, level)))
     return side(store, run_id)
@@ -79,20 +79,24 @@ def _fingerprint(name: str) -> str:
     return f"f-{name}" if name.isidentifier() else key_of(name).hex()
 
 
-def _rows(store: Store, run_id: str, evaluation: Scored, role: Any, version: Mapping[str, Any]) -> Iterator[ScoreRow]:
+def _stored(store: Store, run_id: str, evaluation: Scored, role: Any, version: Mapping[str, Any]) -> None:
+    draws, rows = [], []
     for case, values in (evaluation.of(role) or {}).items():
-        key = key_of(f"{version['fingerprint']}/{evaluation.prompts.get(case, case)}")
-        request = Request(messages=({"role": "user", "content": evaluation.prompts.get(case, case)},))
+        prompt = evaluation.prompts.get(case, case)
+        key = key_of(f"{version['fingerprint']}/{prompt}")
+        request = Request(messages=({"role": "user", "content": prompt},))
         for index, value in enumerate(values):
             if value is None:
                 continue
             drawn = Sample(answer(role, case, index), version["first_index"] + index)
-            store.add([Draw(key, version["fingerprint"], 0, request, drawn)])
+            draws.append(Draw(key, version["fingerprint"], 0, request, drawn))
             how = value if value in ("skipped", "error") else "scored"
             number = None if how != "scored" else 0.0 if value == "failed" else float(value)
             metric = "score" if isinstance(value, str) else evaluation.metric
             of_set = evaluation.id, metric, role, version["fingerprint"]
-            yield ScoreRow(*of_set, case, index, number, how, f"why {index}", key)  # type: ignore[arg-type]
+            rows.append(ScoreRow(*of_set, case, index, number, how, f"why {index}", key))  # type: ignore[arg-type]
+    store.add(draws)
+    store.add_scores(run_id, rows)
 
 
 def _report(

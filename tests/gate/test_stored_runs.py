@@ -79,6 +79,7 @@ def test_the_same_scores_twice_are_refused(runs, names) -> None:
     ("text", "message"),
     [
         ("smal", r"No stored run or version is called 'smal'\. Versions: large, small, tiny\. Did you mean 'small'\?"),
+        ("lastest", r"Did you mean 'latest'\?"),
         ("20261104-1000-d", "Run 20261104-1000-d did not come to its end"),
         ("20261104", "Run 20261104-1000-d did not come to its end"),
         ("2026110", r"'2026110' begins the ids of 4 runs; write more of it\. Newest runs: 20261104-1000-d"),
