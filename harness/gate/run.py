@@ -306,16 +306,18 @@ class Run:
         return _reference(self.candidate), None if self.baseline is None else _reference(self.baseline)
 
     async def close(self) -> None:
-        """Cancel what is under way, keep what was completed."""
+        """Cancel what is under way, keep what was completed, also when this is cancelled."""
         for task in self._tasks.values():
             task.cancel()
-        await self.sampler.window.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=_CLOSING_S)
         try:
-            await self.sampler.close()
+            await self.sampler.window.stop()
+            if self._tasks:
+                await asyncio.wait(self._tasks.values(), timeout=_CLOSING_S)
         finally:
-            self.flush()
+            try:
+                await self.sampler.close()
+            finally:
+                self.flush()
 
 
 def _reference(source: Source) -> VersionRef:

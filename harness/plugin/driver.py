@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Coroutine, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,9 +120,31 @@ class Driver:
         return nullcontext() if capture is None else capture.global_and_fixture_disabled()
 
     def close(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run the coroutine that closes everything, cancel what is left, and close the loop."""
-        with self._runner:
-            self._runner.run(work)
+        """Run the coroutine that closes everything, cancel what is left, and close the loop.
+
+        A body that catches its cancellation is waited for as long as `work` does; it is left where it is then, and at
+        once when Ctrl-C is pressed.
+        """
+        with suppress(KeyboardInterrupt):
+            self._runner.run(_closed(work))
+        loop = self._runner.get_loop()
+        if asyncio.all_tasks(loop):
+            loop.set_exception_handler(lambda *_: None)  # which would complain of each task that is left
+            loop.close()
+        else:
+            with suppress(KeyboardInterrupt):
+                self._runner.close()
+
+
+async def _closed(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    finally:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_TICK_S)
 
 
 @contextmanager

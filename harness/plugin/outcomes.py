@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from harness.gate import Ending, Run
+    from harness.gate import Ending, OpenRun, Run
     from harness.records import Verdict
 
 
@@ -52,6 +52,18 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
             item.warn(SteelyardWarning(text))
         return
     pytest.fail(text, pytrace=False)
+
+
+def exit_code(exitstatus: int, opened: OpenRun | None, only_inconclusive: bool) -> int:
+    """pytest's own 2 to 5 win; 8 when nothing failed but what is inconclusive.
+
+    A verdict that is red though pytest counts no failure means that the session ended in the middle.
+    """
+    if exitstatus == 0 and opened is not None and any(each.verdict.is_red for each in opened.run.all_verdicts):
+        return int(pytest.ExitCode.INTERRUPTED)
+    if exitstatus == pytest.ExitCode.TESTS_FAILED and only_inconclusive:
+        return EXIT_INCONCLUSIVE
+    return exitstatus
 
 
 VERDICT = pytest.StashKey[str]()

@@ -13,8 +13,9 @@ from _pytest.runner import call_and_report
 from harness.errors import SettingsError, UsageError
 from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
-from harness.plugin.outcomes import EXIT_INCONCLUSIVE, VERDICT, as_usage, classify, conclude
-from harness.plugin.summary import discard_report, finish, report_folder, show
+from harness.plugin.interrupts import uninterrupted
+from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code
+from harness.plugin.summary import close, discard_report, finish, report_folder, show
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +38,7 @@ class GateSession:
         self.collection = Collection(config, classify)
         self.report: Report | None = None
         self._path: Path | None = None
-        self._unwritten = ""
+        self.problems: dict[str, None] = {}
         self._opened: OpenRun | None = None
         self._driver: Driver | None = None
         self._tree: live.SetupTree | None = None
@@ -250,18 +251,24 @@ class GateSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Called once at the end, also when interrupted: closes everything, sets the exit code, writes the report."""
+        """Called once at the end, also when interrupted: sets the exit code, writes the report, closes everything."""
         if self._tree is not None:
             self._tree.release_all()
+        with uninterrupted():
+            self._finish(session, int(exitstatus))
+        if self._opened is not None and self._driver is not None:
+            self._complain(session, close(self._opened, self._driver))
+
+    def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._opened is not None and self._driver is not None:
             self._driver.call_soon(self._opened.run.interrupt)
-        session.exitstatus = self._exit_code(session, int(exitstatus))
+        only_inconclusive = session.testsfailed == self._n_inconclusive
+        session.exitstatus = exit_code(exitstatus, self._opened, only_inconclusive)
         if self._opened is not None and self._driver is not None:
-            self.report = finish(self._opened, self._driver, int(session.exitstatus))
+            self.report, problem = finish(self._opened, self._driver, int(session.exitstatus))
+            self._complain(session, problem)
             if not self.is_worker:
                 self.write(session)
-        if self.is_worker:
-            self.config.workeroutput["steelyard_errors"] = list(self.collection.errors)  # type: ignore[attr-defined]
 
     def write(self, session: pytest.Session) -> None:
         """Write report.json with the exit code of the session; when that fails, the exit code is a usage error's."""
@@ -273,27 +280,20 @@ class GateSession:
         try:
             self._path = write_report(self.report, report_folder(self.collection.settings))
         except UsageError as error:
-            self._unwritten = str(error)
+            self._complain(session, str(error))
+
+    def _complain(self, session: pytest.Session, problem: str) -> None:
+        """Note what went wrong at the end, if anything did; the exit code is then a usage error's."""
+        if problem:
+            self.problems[problem] = None
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-
-    def _exit_code(self, session: pytest.Session, exitstatus: int) -> int:
-        """pytest's own 2 to 5 win; 8 when nothing failed but what is inconclusive."""
-        if exitstatus == 0 and self._is_red():
-            return int(pytest.ExitCode.INTERRUPTED)
-        if exitstatus == pytest.ExitCode.TESTS_FAILED and session.testsfailed == self._n_inconclusive:
-            return EXIT_INCONCLUSIVE
-        return exitstatus
-
-    def _is_red(self) -> bool:
-        """Whether a verdict is red though pytest counts no failure: the session ended in the middle."""
-        return self._opened is not None and any(each.verdict.is_red for each in self._opened.run.all_verdicts)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Called at the end of the terminal's output: the table of verdicts."""
         if self.report is not None and not self.is_worker:
             show(self.report, self._path, self.collection.settings, terminalreporter)
-        if self._unwritten:
-            terminalreporter.write_line(f"ERROR: steelyard: {self._unwritten}", red=True)
+        for problem in self.problems:
+            terminalreporter.write_line(f"ERROR: steelyard: {problem}", red=True)
 
 
 _FAILURE = pytest.StashKey[Exception]()

@@ -1,4 +1,4 @@
-"""The end of a run: close it, keep its report, show its verdicts."""
+"""The end of a run: keep its report, close it, show its verdicts."""
 
 from __future__ import annotations
 
@@ -31,17 +31,27 @@ def discard_report(collection: Collection) -> None:
         (report_folder(collection.settings) / "report.json").unlink()
 
 
-def finish(opened: OpenRun, driver: Driver, exit_code: int) -> Report:
-    """Close a run and keep its report in the store."""
+def finish(opened: OpenRun, driver: Driver, exit_code: int) -> tuple[Report, str]:
+    """The report of a run, kept in the store; with the reason where it could not be kept."""
     from harness.gate import make_report
     from harness.reporting.report_json import to_json
 
     report = make_report(opened, exit_code=exit_code, wall_s=driver.wall_s)
     try:
+        opened.run.flush()
         opened.store.finish_run(report.run_id, to_json(report))
-    finally:
+    except UsageError as error:
+        return report, str(error)
+    return report, ""
+
+
+def close(opened: OpenRun, driver: Driver) -> str:
+    """Close a run; the reason where that failed."""
+    try:
         driver.close(opened.close())
-    return report
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def show(report: Report, path: Path | None, settings: Settings, terminal: TerminalReporter) -> None:

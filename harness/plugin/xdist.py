@@ -82,10 +82,12 @@ class XdistHooks:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Called at the end: on a worker packs the report, on the controller sets the exit code of a usage error."""
         if self._session.is_worker:
+            output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
+            output["steelyard_errors"] = [*self._session.collection.errors, *self._session.problems]
             if self._session.report is not None:
                 from harness.reporting.report_json import to_json
 
-                session.config.workeroutput["steelyard_report"] = json.dumps(to_json(self._session.report))  # type: ignore[attr-defined]
+                output["steelyard_report"] = json.dumps(to_json(self._session.report))
             return
         if self._n_expected() and self._session.report is None and session.exitstatus == 0:
             self._errors.append("no worker gave a report: the one that ran the evaluations ended too early")

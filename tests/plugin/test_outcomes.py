@@ -225,3 +225,22 @@ def test_red_is_corrected_over_all_evaluations(project: Project) -> None:
     project.run()
     methods = {check["difference"]["method"] for entry in project.report()["evaluations"] for check in entry["checks"]}
     assert all("Holm-corrected over 5 comparisons" in method for method in methods)
+
+
+def test_store_that_fails_at_the_end_costs_the_exit_code_and_not_the_report(project: Project) -> None:
+    project.module("""
+        import sqlite3
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_it(model, case): model.ask("q")
+
+        def test_last():
+            with sqlite3.connect(".steelyard/store.db") as connection:
+                connection.execute("DROP TABLE steelyard_reports")
+            connection.close()
+    """)
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(["ERROR: steelyard: The store * can't be used: no such table: steelyard_reports.*"])
+    assert project.report()["exit_code"] == 4
+    assert project.verdicts() == {"test_it": "passed"}

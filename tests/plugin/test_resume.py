@@ -95,6 +95,53 @@ def test_two_processes_on_one_store_agree(slow) -> None:
     assert first["evaluations"] == second["evaluations"]
 
 
+STUBBORN = """
+    import asyncio, pathlib
+    from harness.gate import run
+
+    run._CLOSING_S = {closing_s}
+
+    @pytest.mark.evaluation(cases=[{{"id": "a"}}, {{"id": "b"}}], samples=1)
+    async def test_it(model, case):
+        await model.ask(case.id)
+        while case.id == "b":
+            pathlib.Path("waits").touch()
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                pathlib.Path("caught").touch()
+"""
+
+
+def wait_for_file(project: Project, name: str) -> None:
+    """Wait until the project has a file."""
+    until = time.monotonic() + 60
+    while not (project.path / name).exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("presses", "closing_s"), [(1, 0.1), (2, 3600)], ids=["once", "twice"])
+def test_body_that_catches_its_cancellation_is_left_behind(project: Project, presses: int, closing_s: float) -> None:
+    """After a while, and at once when Ctrl-C is pressed again."""
+    project.module(STUBBORN.format(closing_s=closing_s))
+    project.configure()
+    process = start(project)
+    try:
+        for name in ("waits", "reports/latest/report.json")[:presses]:
+            wait_for_file(project, name)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 2
+    finally:
+        process.kill()
+    assert (project.path / "caught").exists()
+    (entry,) = project.report()["evaluations"]
+    assert "interrupted after 1 of 2 samples" in entry["reason"]
+    assert "interrupted after" in (project.path / "out.txt").read_text()
+
+
 def test_stopped_endpoint_keeps_what_was_completed(project: Project, loopback) -> None:
     server = loopback(port=0)
     project.versions["only"] = {"engine": "openai", **server.settings()}
