@@ -11,20 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decisions import Observed
-from harness.errors import EngineError, MissingSampleError, UnreachableError
 from harness.gate.evaluation import Evaluation
 from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes
-from harness.gate.failures import describe, raised_at, user_frames
 from harness.gate.order import Order
+from harness.gate.tally import Tally
 from harness.records import Change, Interruption, Role, ScoreRow
 from harness.sampling import Trace
 from harness.scoring.results import METRIC, Reading
 
 FloatArray = npt.NDArray[np.float64]
 _How = Literal["scored", "skipped", "error"]
-_ERRORS_SHOWN = 5
-_WHOLE = -1
-"""Stands for the step of an error that belongs to none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +62,14 @@ class Collector:
             role: np.zeros(self._shape, dtype=bool) for role in self.roles
         }
         self._skipped: set[int] = set()
-        self._errors: dict[str, Counter[int]] = {}
-        self._missing: Counter[int] = Counter()
-        self._frames: dict[str, tuple[int, tuple[str, ...]]] = {}
+        self._tally = Tally()
         self._keys: dict[int, bytes] = {}
         self._answers = Answers()
         self._truncated = np.zeros(self._shape, dtype=bool)
         self._interruption: Interruption | None = None
-        self.is_broken = False
-        """Whether more cases can't help: the body itself is broken, or the endpoint was given up."""
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
-
         self._largest_cluster = max(Counter(evaluation.clusters or ()).values(), default=1)
         self.complete = 0
         """How many steps have come to their end, with all those before them."""
@@ -135,7 +126,7 @@ class Collector:
             self._keys[case] = trace.first_key
         place = (role, case, sample)
         if outcome.error is not None:
-            self._add_error(step, outcome.error)
+            self._tally.add(step, outcome.error)
             self._emit(METRIC, place, Reading(float("nan"), str(outcome.error)[:ANSWER_KEPT]), "error", trace)
         elif outcome.skipped:
             self._skipped.add(case)
@@ -173,61 +164,28 @@ class Collector:
         known = self._kinds.setdefault(metric, reading)
         if (known.unit, known.higher_is_better) != (reading.unit, reading.higher_is_better):
             units = f"sometimes in {known.unit or '[0, 1]'}, sometimes in {reading.unit or '[0, 1]'}"
-            self._errors.setdefault(f"metric {metric!r} is {units}", Counter())[self._step(case, sample)] += 1
+            self._tally.note(f"metric {metric!r} is {units}", self._step(case, sample))
             return
         if metric not in self._scores:
             self._scores[metric] = {each: np.full(self._shape, np.nan) for each in self.roles}
         self._scores[metric][role][case, sample] = reading.value
 
-    def _add_error(self, step: int, error: BaseException) -> None:
-        if isinstance(error, MissingSampleError):
-            self._missing[step] += 1
-            return
-        if isinstance(error, UnreachableError) or not isinstance(error, EngineError):
-            self.is_broken = True
-        own = type(error).__module__.startswith("harness.")
-        text = describe(error) if own else f"{type(error).__name__}: {describe(error)}{raised_at(error)}"
-        text = text[:1000]
-        self._errors.setdefault(text, Counter())[step] += 1
-        if text not in self._frames or step < self._frames[text][0]:
-            self._frames[text] = step, () if own else user_frames(error)
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether more cases can't help: the body itself is broken, or the endpoint was given up."""
+        return self._tally.is_hopeless
 
     def note(self, error: str) -> None:
         """Note an error of the evaluation as a whole."""
-        self._errors.setdefault(error, Counter())[_WHOLE] += 1
+        self._tally.note(error)
 
     def interrupt(self) -> None:
         """Note that the run was stopped before the evaluation came to its end."""
         self._interruption = Interruption(self.done, self.total)
         self.note(f"interrupted after {self.done:,} of {self.total:,} samples; run again to go on from there")
 
-    def errors(self) -> tuple[str, ...]:
-        """What went wrong, most frequent first; empty if nothing did."""
-        lines = []
-        n_missing = sum(count for step, count in self._missing.items() if step < self._end())
-        if n_missing:
-            lines.append(f"{n_missing:,} samples are not in the store; run without --offline to draw them")
-        ranked = self._ranked_errors()
-        for text, count, step in ranked[:_ERRORS_SHOWN]:
-            place = "" if step == _WHOLE else f"case {self._case_of(step)!r}: "
-            lines.append(place + (text if count == 1 else f"{text} ({count:,} bodies ended so)"))
-        hidden = sum(count for _, count, _ in ranked[_ERRORS_SHOWN:])
-        if hidden:
-            lines.append(f"and {hidden:,} more errors")
-        return tuple(lines)
-
     def _case_of(self, step: int) -> str:
         return self.evaluation.cases[next(self.order.bodies(step))[0]].id
-
-    def _ranked_errors(self) -> list[tuple[str, int, int]]:
-        """Text, number and first step of each error among the steps that count."""
-        end = self._end()
-        found = []
-        for text, by_step in self._errors.items():
-            counted = {step: count for step, count in by_step.items() if step < end}
-            if counted:
-                found.append((text, sum(counted.values()), min(counted)))
-        return sorted(found, key=lambda entry: (-entry[1], entry[0]))
 
     def observed(self) -> list[Observed]:
         """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
@@ -237,7 +195,7 @@ class Collector:
             metric: {role: values[rows][:, :columns] for role, values in by_role.items()}
             for metric, by_role in scores.items()
         }
-        errors = list(self.errors()) or errors or self._inconsistencies(cut)
+        errors = list(self._tally.lines(self._end(), self._case_of)) or errors or self._inconsistencies(cut)
         return [self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items()]
 
     def _counted(self) -> tuple[list[int], int]:
@@ -304,7 +262,7 @@ class Collector:
             n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
             errors=tuple(errors),
             interruption=self._interruption,
-            traceback=next((self._frames[text][1] for text, _, _ in self._ranked_errors() if text in self._frames), ()),
+            traceback=self._tally.traceback(self._end()),
         )
 
     def _clusters(self, kept: list[int]) -> tuple[object, ...] | None:

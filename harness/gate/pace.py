@@ -51,4 +51,4 @@ class Pace:
 
     def is_over(self) -> bool:
         """Whether no further step is to start: the evaluation is decided, or can't be."""
-        return self._stopped or self._collector.is_broken or self._collector.is_stopped
+        return self._stopped or self._collector.is_hopeless or self._collector.is_stopped

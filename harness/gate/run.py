@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.decisions import Observed, decide, decided_after
-from harness.gate.admission import Admission
-from harness.gate.bodies import run_body
+from harness.decisions import Observed, decide
 from harness.gate.collector import Collector
 from harness.gate.evaluation import Evaluation
 from harness.gate.examples import most_telling
+from harness.gate.feeding import Feeder
 from harness.gate.order import order_of
-from harness.gate.pace import Pace
-from harness.models.engine import Engine
 from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
-from harness.sampling import Model, Sampler, Source, Trace
+from harness.sampling import Sampler, Source
 
 _ROWS_AT_ONCE = 5000
 _CLOSING_S = 5.0
 """How long a body that catches its cancellation may hold up the end."""
-_LIVE_BODIES_PER_REQUEST = 32
 
 
 class ScoreStore(Protocol):
@@ -67,8 +62,11 @@ class Run:
         self.baseline = baseline
         self.sampler = sampler
         self._store = store
-        self._admission = Admission(settings.concurrency * _LIVE_BODIES_PER_REQUEST)
-        self._busy: dict[int, Admission] = {}
+        level = 1 - settings.confidence_level
+        sources: dict[Role, Source] = {"candidate": candidate}
+        if baseline is not None:
+            sources["baseline"] = baseline
+        self._feeder = Feeder(sources, sampler, settings.concurrency, (level, level / settings.n_evaluations))
         self._collectors: dict[str, Collector] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
@@ -81,7 +79,7 @@ class Run:
     def start(self, evaluation: Evaluation) -> None:
         """Begin to sample an evaluation; returns at once."""
         collector = self._collector(evaluation)
-        task = asyncio.get_running_loop().create_task(self._sample(collector))
+        task = asyncio.get_running_loop().create_task(self._feeder.feed(collector))
         began = time.monotonic()
         self._spans[evaluation.id] = (began, began)
         task.add_done_callback(lambda _: self._spans.update({evaluation.id: (began, time.monotonic())}))
@@ -99,89 +97,6 @@ class Run:
         collector = Collector(evaluation, order, fingerprints, self._keep_row)
         self._collectors[evaluation.id] = collector
         return collector
-
-    async def _sample(self, collector: Collector) -> None:
-        """Feed the steps of an evaluation to the window as it has room, until it is decided or there are no more."""
-        groups: set[asyncio.Task[None]] = set()
-        pace = Pace(collector)
-
-        def ended(group: asyncio.Task[None], engine: Engine | None) -> None:
-            groups.discard(group)
-            self._leave(collector, engine)
-            if not group.cancelled() and group.exception() is not None:
-                pace.stop()
-            elif pace.is_due():
-                self._look(collector)
-            pace.go_on()
-
-        try:
-            for role, step in collector.order.work(collector.roles):
-                await pace.wait_for(step)
-                engine = self._engine(role) if collector.order.interleaved else None
-                await self._enter(collector, engine)
-                if pace.is_over():
-                    self._leave(collector, engine)
-                    break
-                group = asyncio.get_running_loop().create_task(self._step(collector, role, step))
-                groups.add(group)
-                group.add_done_callback(functools.partial(ended, engine=engine))
-            while groups:
-                await asyncio.gather(*groups)
-            self._look(collector)
-            if collector.is_broken and not collector.is_stopped:
-                collector.count_all()
-        finally:
-            for group in groups:
-                group.cancel()
-
-    def _look(self, collector: Collector) -> None:
-        """Stop an evaluation that is decided."""
-        if collector.is_stopped or not collector.order.interleaved:
-            return
-        level = 1 - self.settings.confidence_level
-        end = decided_after(collector.observed(), level, level / self.settings.n_evaluations)
-        if end is not None:
-            collector.stop_after(end)
-
-    def _engine(self, role: Role) -> Engine | None:
-        source = self.candidate if role == "candidate" else self.baseline
-        return None if source is None else source.engine
-
-    async def _enter(self, collector: Collector, engine: Engine | None) -> None:
-        """Wait for room for the bodies of a step: in memory, and on the engine where more would only queue up."""
-        await self._admission.acquire(collector.order.batch)
-        if engine is not None and engine.batch_size is not None:
-            busy = self._busy.setdefault(id(engine), Admission(engine.batch_size))
-            await busy.acquire(collector.order.batch)
-
-    def _leave(self, collector: Collector, engine: Engine | None) -> None:
-        self._admission.release(collector.order.batch)
-        if engine is not None and id(engine) in self._busy:
-            self._busy[id(engine)].release(collector.order.batch)
-
-    async def _step(self, collector: Collector, role: Role, step: int) -> None:
-        """All bodies of a step start in one tick, so that what they ask becomes one request."""
-        await asyncio.gather(
-            *(self._body(collector, role, case, sample) for case, sample in collector.order.bodies(step))
-        )
-
-    async def _body(self, collector: Collector, role: Role, number: int, sample: int) -> None:
-        evaluation, trace = collector.evaluation, Trace()
-        arguments = {**evaluation.arguments, **self._offered(evaluation, role, number, sample, trace)}
-        outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
-        collector.add(role, number, sample, outcome, trace)
-
-    def _offered(self, evaluation: Evaluation, role: Role, number: int, sample: int, trace: Trace) -> dict[str, object]:
-        """What this call of the body gets of `case`, `model` and `baseline`."""
-        source = self.candidate if role == "candidate" else self.baseline
-        offered: dict[str, object] = {}
-        if "case" in evaluation.wants:
-            offered["case"] = evaluation.cases[number]
-        if "model" in evaluation.wants and source is not None:
-            offered["model"] = Model(self.sampler, source, sample, trace)
-        if "baseline" in evaluation.wants and self.baseline is not None:
-            offered["baseline"] = Model(self.sampler, self.baseline, sample, trace, is_other=True)
-        return offered
 
     def _keep_row(self, row: ScoreRow) -> None:
         self._rows.append(row)
@@ -277,7 +192,7 @@ class Run:
     @property
     def n_under_way(self) -> int:
         """Bodies that have begun and not ended."""
-        return self._admission.alive
+        return self._feeder.n_alive
 
     @property
     def n_finished(self) -> int:

@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from harness.config import Settings
 from harness.gate.collector import Collector, Outcome
@@ -117,13 +116,3 @@ def test_failed_assertion_of_a_body_that_measures_is_an_error() -> None:
     gathered.add("candidate", 0, 0, Outcome(readings={"time": Reading(1.0, unit="s")}), Trace())
     gathered.add("candidate", 1, 0, Outcome(failed=True), Trace())
     assert any("failed an assertion, which gives no measure" in text for text in gathered.observed()[0].errors)
-
-
-@pytest.mark.parametrize("n", [3, 8])
-def test_many_different_errors_are_counted_and_not_all_shown(n: int) -> None:
-    gathered = collector()
-    for i in range(n):
-        gathered.note(f"broken {i}")
-    lines = gathered.errors()
-    assert len(lines) == min(n, 6)
-    assert (lines[-1] == "and 3 more errors") is (n == 8)

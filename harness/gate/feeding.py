@@ -1,0 +1,120 @@
+"""Feeds the bodies of evaluations to the window of requests, each until it is decided."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+
+from harness.decisions import decided_after
+from harness.gate.admission import Admission
+from harness.gate.bodies import run_body
+from harness.gate.collector import Collector
+from harness.gate.evaluation import Evaluation
+from harness.gate.pace import Pace
+from harness.models.engine import Engine
+from harness.records import Role
+from harness.sampling import Model, Sampler, Source, Trace
+
+_LIVE_BODIES_PER_REQUEST = 32
+
+
+class Feeder:
+    """Runs the bodies of all evaluations of a run, so many at once as memory and engines have room for.
+
+    Args:
+        sources: where each version's samples come from.
+        sampler: shared by all.
+        concurrency: requests in flight.
+        levels: the error rate of the gate, and the part of it that one evaluation may spend on a false red.
+    """
+
+    def __init__(
+        self, sources: dict[Role, Source], sampler: Sampler, concurrency: int, levels: tuple[float, float]
+    ) -> None:
+        self._sources = sources
+        self._sampler = sampler
+        self._levels = levels
+        self._admission = Admission(concurrency * _LIVE_BODIES_PER_REQUEST)
+        self._busy: dict[int, Admission] = {}
+
+    @property
+    def n_alive(self) -> int:
+        """Bodies that have begun and not ended."""
+        return self._admission.alive
+
+    async def feed(self, collector: Collector) -> None:
+        """Start the steps of an evaluation as there is room, until it is decided or there are no more."""
+        groups: set[asyncio.Task[None]] = set()
+        pace = Pace(collector)
+
+        def ended(group: asyncio.Task[None], engine: Engine | None) -> None:
+            groups.discard(group)
+            self._leave(collector, engine)
+            if not group.cancelled() and group.exception() is not None:
+                pace.stop()
+            elif pace.is_due():
+                self._look(collector)
+            pace.go_on()
+
+        try:
+            for role, step in collector.order.work(collector.roles):
+                await pace.wait_for(step)
+                engine = self._sources[role].engine if collector.order.interleaved else None
+                await self._enter(collector, engine)
+                if pace.is_over():
+                    self._leave(collector, engine)
+                    break
+                group = asyncio.get_running_loop().create_task(self._step(collector, role, step))
+                groups.add(group)
+                group.add_done_callback(functools.partial(ended, engine=engine))
+            while groups:
+                await asyncio.gather(*groups)
+            self._look(collector)
+            if collector.is_hopeless and not collector.is_stopped:
+                collector.count_all()
+        finally:
+            for group in groups:
+                group.cancel()
+
+    def _look(self, collector: Collector) -> None:
+        """Stop an evaluation that is decided."""
+        if collector.is_stopped or not collector.order.interleaved:
+            return
+        end = decided_after(collector.observed(), *self._levels)
+        if end is not None:
+            collector.stop_after(end)
+
+    async def _enter(self, collector: Collector, engine: Engine | None) -> None:
+        """Wait for room for the bodies of a step: in memory, and on the engine where more would only queue up."""
+        await self._admission.acquire(collector.order.batch)
+        if engine is not None and engine.batch_size is not None:
+            busy = self._busy.setdefault(id(engine), Admission(engine.batch_size))
+            await busy.acquire(collector.order.batch)
+
+    def _leave(self, collector: Collector, engine: Engine | None) -> None:
+        self._admission.release(collector.order.batch)
+        if engine is not None and id(engine) in self._busy:
+            self._busy[id(engine)].release(collector.order.batch)
+
+    async def _step(self, collector: Collector, role: Role, step: int) -> None:
+        """All bodies of a step start in one tick, so that what they ask becomes one request."""
+        await asyncio.gather(
+            *(self._body(collector, role, case, sample) for case, sample in collector.order.bodies(step))
+        )
+
+    async def _body(self, collector: Collector, role: Role, number: int, sample: int) -> None:
+        evaluation, trace = collector.evaluation, Trace()
+        arguments = {**evaluation.arguments, **self._offered(evaluation, role, number, sample, trace)}
+        outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
+        collector.add(role, number, sample, outcome, trace)
+
+    def _offered(self, evaluation: Evaluation, role: Role, number: int, sample: int, trace: Trace) -> dict[str, object]:
+        """What this call of the body gets of `case`, `model` and `baseline`."""
+        offered: dict[str, object] = {}
+        if "case" in evaluation.wants:
+            offered["case"] = evaluation.cases[number]
+        if "model" in evaluation.wants:
+            offered["model"] = Model(self._sampler, self._sources[role], sample, trace)
+        if "baseline" in evaluation.wants and "baseline" in self._sources:
+            offered["baseline"] = Model(self._sampler, self._sources["baseline"], sample, trace, is_other=True)
+        return offered
