@@ -56,6 +56,25 @@ def integer(value: Any, name: str, *, where: str, low: int = 1, high: int | None
     return value
 
 
+def layers(value: Any, name: str, *, where: str) -> int | list[int]:
+    """How many layers, at least 1, or a list of different layer numbers, counted from 0."""
+    listed = value if isinstance(value, list) else [value]
+    if not listed or any(isinstance(item, bool) or not isinstance(item, int) for item in listed):
+        raise SettingsError(
+            f"{where}: {name} = {value!r} is neither a number of layers nor a list of layer numbers; write 2 for the "
+            f"last two, or [14, 15] for those two, counted from 0."
+        )
+    if not isinstance(value, list):
+        return integer(value, name, where=where)
+    negative = next((item for item in listed if item < 0), None)
+    if negative is not None:
+        raise SettingsError(f"{where}: {name} = {value!r} names layer {negative}; layers are counted from 0.")
+    twice = next((item for item in listed if listed.count(item) > 1), None)
+    if twice is not None:
+        raise SettingsError(f"{where}: {name} = {value!r} names layer {twice} twice.")
+    return listed
+
+
 def text(value: Any, name: str, *, where: str) -> str:
     """A non-empty text."""
     if not isinstance(value, str) or not value.strip():

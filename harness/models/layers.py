@@ -1,0 +1,129 @@
+"""Leaves decoder layers out of a model that is saved as safetensors."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import struct
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SettingsError
+
+RECIPE = "recipe 1"
+"""Part of the digest of weights that lack layers: changed with anything here that changes what is written."""
+
+_LAYER = re.compile(r"(?<![^.])(layers|h|blocks)\.(\d+)(?=\.)")
+_LAYER_COUNTS = ("num_hidden_layers", "n_layer", "num_layers")
+_LAYER_LISTS = ("layer_types", "mlp_layer_types", "no_rope_layers")
+_COPY_BYTES = 1 << 24
+
+
+def layer_count(folder: Path) -> int | None:
+    """How many decoder layers the folder's config states, or None."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return next((config[name] for name in _LAYER_COUNTS if isinstance(config.get(name), int)), None)
+
+
+def chosen_layers(setting: int | Sequence[int], count: int, weights: str) -> tuple[int, ...]:
+    """The numbers of the layers that `drop_layers` leaves out, in order.
+
+    Args:
+        setting: how many of the last layers, or the layers' numbers, counted from 0.
+        count: how many layers the whole model has.
+        weights: as in the settings, for the message.
+
+    Raises:
+        SettingsError: there is no such layer, or none would be left.
+    """
+    chosen = range(max(0, count - setting), count) if isinstance(setting, int) else sorted(setting)
+    unknown = [str(layer) for layer in chosen if layer >= count]
+    if unknown:
+        raise SettingsError(
+            f"drop_layers = {setting!r}: there is no layer {' or '.join(unknown)}; {weights!r} has {count}, numbered "
+            f"0 to {count - 1}."
+        )
+    if len(chosen) == count:
+        raise SettingsError(f"drop_layers = {setting!r} leaves no layer: {weights!r} has {count}.")
+    return tuple(chosen)
+
+
+def drop_layers(source: Path, folder: Path, layers: Collection[int]) -> None:
+    """Write the model of `source` without these decoder layers into `folder`; other files are copied.
+
+    The layers that stay are numbered anew, in the tensors' names, and lists of the config with one entry for each layer
+    lose those of the layers left out. What a config says of a layer by its number is left as it is.
+
+    Raises:
+        SettingsError: the layers are not found in the safetensors files.
+    """
+    count = layer_count(source) or 0
+    kept = (layer for layer in range(count) if layer not in layers)
+    numbers = {old: new for new, old in enumerate(kept)}
+    is_found = False
+    for file in source.iterdir():
+        if file.suffix == ".safetensors":
+            is_found |= _copy_tensors(file, folder / file.name, numbers)
+        elif file.name == "config.json":
+            config = _shortened(json.loads(file.read_text(encoding="utf-8")), count, numbers)
+            (folder / file.name).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        elif file.name.endswith(".index.json"):
+            content = json.loads(file.read_text(encoding="utf-8"))
+            content["weight_map"] = _renamed(content["weight_map"], numbers)
+            (folder / file.name).write_text(json.dumps(content), encoding="utf-8")
+        elif file.is_file():
+            shutil.copy(file, folder)
+    if not is_found:
+        raise SettingsError(f"drop_layers: no tensor of {source} has a name like layers.{min(layers)}.…")
+
+
+def _shortened(config: dict[str, Any], count: int, numbers: Collection[int]) -> dict[str, Any]:
+    """The config with its count of layers, and every list that has one entry for each layer, cut."""
+    short = dict(config)
+    for name, value in config.items():
+        if name in _LAYER_COUNTS and value == count:
+            short[name] = len(numbers)
+        elif name in _LAYER_LISTS and isinstance(value, list):
+            short[name] = [entry for layer, entry in enumerate(value) if layer in numbers]
+    return short
+
+
+def _renamed(tensors: dict[str, Any], numbers: dict[int, int]) -> dict[str, Any]:
+    """The tensors outside the layers and those of the layers that stay, these under their new numbers."""
+    renamed = {}
+    for name, value in tensors.items():
+        layer = _LAYER.search(name)
+        if layer is None:
+            renamed[name] = value
+        elif int(layer[2]) in numbers:
+            renamed[f"{name[: layer.start(2)]}{numbers[int(layer[2])]}{name[layer.end(2) :]}"] = value
+    return renamed
+
+
+def _copy_tensors(source: Path, target: Path, numbers: dict[int, int]) -> bool:
+    """Copy a safetensors file without the layers that `numbers` lacks, byte for byte; returns whether it held any.
+
+    The format: 8 bytes with the length of the header, the header as JSON, the tensors' bytes.
+    """
+    with source.open("rb") as reader:
+        length = struct.unpack("<Q", reader.read(8))[0]
+        header = json.loads(reader.read(length))
+        data_start = 8 + length
+        written: dict[str, Any] = {"__metadata__": header.pop("__metadata__")} if "__metadata__" in header else {}
+        kept = _renamed(header, numbers)
+        spans = sorted((entry["data_offsets"], name) for name, entry in kept.items())
+        position = 0
+        for (start, end), name in spans:
+            written[name] = {**kept[name], "data_offsets": [position, position + end - start]}
+            position += end - start
+        head = json.dumps(written, separators=(",", ":")).encode()
+        head += b" " * (-len(head) % 8)
+        with target.open("wb") as writer:
+            writer.write(struct.pack("<Q", len(head)) + head)
+            for (start, end), _ in spans:
+                reader.seek(data_start + start)
+                for done in range(0, end - start, _COPY_BYTES):
+                    writer.write(reader.read(min(_COPY_BYTES, end - start - done)))
+    return len(kept) < len(header)
