@@ -36,7 +36,7 @@ gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the defau
 	    *) echo "pytest ended with $$code before the gate could be decided." ;; \
 	  esac; \
 	  if [ $$code = 1 ] && [ $(CANDIDATE) = smollm2-pruned ]; then \
-	    echo "That is right: smollm2-pruned lacks layers. For a green one: make gate CANDIDATE=smollm2"; \
+	    echo "That is right: smollm2-pruned lacks a layer. For a green one: make gate CANDIDATE=smollm2"; \
 	  fi; \
 	  [ $$code = error ] && exit 1; exit $$code; }
 

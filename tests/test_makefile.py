@@ -138,7 +138,7 @@ def test_a_python_without_venv_is_refused_with_the_package(project: Path) -> Non
 @pytest.mark.parametrize(
     ("exit_code", "candidate", "line"),
     [
-        (1, "smollm2-pruned", "That is right: smollm2-pruned lacks layers."),
+        (1, "smollm2-pruned", "That is right: smollm2-pruned lacks a layer."),
         (1, "other", "The gate is red"),
         (8, "smollm2", "The gate is inconclusive"),
         (4, "smollm2", "pytest ended with 4"),
