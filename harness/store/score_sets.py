@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import LargeBinary, Select, Subquery, select, type_coerce
+from sqlalchemy import ColumnElement, LargeBinary, Select, and_, select, type_coerce
 
 from harness.records import Request, ScoreRow
 from harness.store import codec
@@ -71,24 +71,24 @@ def rows_of_cases(database: Database, score_set: ScoreSet, case_ids: Iterable[st
 def differing_requests(
     database: Database, ours: Collection[ScoreSet], theirs: Collection[ScoreSet]
 ) -> Iterator[tuple[str, Request, Request]]:
-    """See `Store.differing_requests`."""
-    one, other = _first_keys(ours), _first_keys(theirs)
+    """See `Store.differing_requests`. Metrics of one body share its request, so that a case comes up more than once."""
+    one, other = scores.alias("one"), scores.alias("other")
     asked, others = requests.alias("asked"), requests.alias("others")
     query: Select[Any] = (
         select(one.c.case_id, asked.c.request, others.c.request)
-        .join_from(one, other, one.c.case_id == other.c.case_id)
+        .join_from(one, other, and_(one.c.case_id == other.c.case_id, one.c.sample_key != other.c.sample_key))
         .join(asked, asked.c.key == one.c.sample_key)
         .join(others, others.c.key == other.c.sample_key)
-        .where(one.c.sample_key != other.c.sample_key, asked.c.request != others.c.request)
+        .where(_first_of(one, ours), _first_of(other, theirs), asked.c.request != others.c.request)
     )
     options = {"yield_per": _CASES_AT_ONCE}
+    seen: set[str] = set()
     with database.read() as connection, connection.execute(query, execution_options=options) as found:
         for case_id, mine, another in found:
-            yield case_id, codec.stored_request(mine), codec.stored_request(another)
+            if case_id not in seen:
+                seen.add(case_id)
+                yield case_id, codec.stored_request(mine), codec.stored_request(another)
 
 
-def _first_keys(sets: Collection[ScoreSet]) -> Subquery:
-    """The request that the first sample of each case rests on; metrics of one body share it."""
-    chosen = scores.c.set_id.in_([each.id for each in sets])
-    first = scores.c.sample_index == 0, scores.c.sample_key.is_not(None)
-    return select(scores.c.case_id, scores.c.sample_key).where(chosen, *first).distinct().subquery()
+def _first_of(table: Any, sets: Collection[ScoreSet]) -> ColumnElement[bool]:
+    return and_(table.c.set_id.in_([each.id for each in sets]), table.c.sample_index == 0)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.bench import sampling
+from tests.bench import bench_compare, sampling
 from tests.bench.sampling import ROOT, Figure
 
 REPORTS = ROOT / "reports" / "benchmarks"
@@ -41,6 +41,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "stored": lambda folder: sampling.stored(folder, repeats),
         "start-up": lambda folder: sampling.start_up(folder, repeats),
         "memory": lambda folder: sampling.memory(folder, cases),
+        "compare": lambda folder: bench_compare.compare(folder, cases, repeats),
         "vllm": vllm,
     }
 
@@ -50,7 +51,7 @@ def main() -> int:
     known = benchmarks(1, 1)
     parser.add_argument("names", nargs="*", choices=[*known, []], metavar="NAME", help=f"of: {', '.join(known)}")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each command; medians are reported")
-    parser.add_argument("--cases", type=int, default=100_000, help="cases of the memory benchmark, 10 samples each")
+    parser.add_argument("--cases", type=int, default=100_000, help="cases of memory and compare, 10 samples each")
     arguments = parser.parse_args()
     measured: dict[str, list[Figure]] = {}
     for name, benchmark in benchmarks(arguments.repeats, arguments.cases).items():
