@@ -3,7 +3,7 @@
 from harness.gate.bodies import Aborted
 from harness.gate.cases import load_cases, no_case_matches, select_cases
 from harness.gate.evaluation import Ending, Evaluation, Plan, check_evaluation, read_plan
-from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name, open_run
+from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name, check_run, open_run
 from harness.gate.outcome import make_report
 from harness.gate.run import Run
 
@@ -18,6 +18,7 @@ __all__ = [
     "baseline_name",
     "candidate_name",
     "check_evaluation",
+    "check_run",
     "load_cases",
     "make_report",
     "no_case_matches",

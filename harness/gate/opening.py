@@ -87,11 +87,7 @@ def open_run(settings: Settings, options: RunOptions) -> OpenRun:
     Raises:
         UsageError: whatever is wrong with any of them.
     """
-    names = [candidate_name(settings)]
-    against = baseline_name(settings)
-    names += [against] if against is not None else []
-    for name in names if not options.offline else ():
-        check_version(settings.version(name), settings.root)
+    names = _checked_names(settings, options)
     versions = {name: load_version(settings.version(name), settings.root) for name in names}
     engines = {} if options.offline else _engines(versions, settings)
     store = Store.open(store_url(settings))
@@ -100,6 +96,28 @@ def open_run(settings: Settings, options: RunOptions) -> OpenRun:
     except BaseException:
         store.close()
         raise
+
+
+def check_run(settings: Settings, options: RunOptions) -> None:
+    """See that another process could open a run: with these versions, and in this store.
+
+    Raises:
+        UsageError: whatever is wrong with any of them.
+    """
+    _checked_names(settings, options)
+    Store.open(store_url(settings)).close()
+
+
+def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
+    """Candidate and baseline, which can answer as far as one can see without asking."""
+    if options.offline and options.fresh:
+        raise SettingsError("--fresh draws anew and --offline draws nothing: choose one of them.")
+    names = [candidate_name(settings)]
+    against = baseline_name(settings)
+    names += [against] if against is not None else []
+    for name in names if not options.offline else ():
+        check_version(settings.version(name), settings.root)
+    return names
 
 
 def _engines(versions: Mapping[str, Version], settings: Settings) -> dict[str, Engine]:

@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.config import Settings
+    from harness.gate import RunOptions
 
 _LAID_OVER = (
     "candidate",
@@ -64,6 +65,13 @@ def settings_of(config: pytest.Config) -> Settings:
         if text is not None:
             given[name] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
     return replace(settings, **given)
+
+
+def run_options(config: pytest.Config, n_evaluations: int) -> RunOptions:
+    """What the command line says of a run beyond the settings."""
+    from harness.gate import RunOptions
+
+    return RunOptions(config.getoption("offline"), config.getoption("fresh"), n_evaluations)
 
 
 def _search_start(config: pytest.Config) -> Path:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import call_and_report
 
-from harness.errors import SettingsError, UsageError
+from harness.errors import UsageError
 from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
 from harness.plugin.interrupts import uninterrupted
+from harness.plugin.options import run_options
 from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code
 from harness.plugin.summary import close, discard_report, finish, report_folder, show
 
@@ -87,18 +88,14 @@ class GateSession:
 
     def _open(self) -> None:
         """Open the run. Everything heavy is imported here and below."""
-        from harness.gate import RunOptions, open_run
+        from harness.gate import open_run
         from harness.plugin.driver import Driver
         from harness.reporting.report_json import prepare_folder
 
         settings = self.collection.settings
         if not self.is_worker:
             prepare_folder(report_folder(settings))
-        option = self.config.getoption
-        if option("offline") and option("fresh"):
-            raise SettingsError("--fresh draws anew and --offline draws nothing: choose one of them.")
-        options = RunOptions(option("offline"), option("fresh"), len(self.collection.evaluations))
-        self._opened = open_run(settings, options)
+        self._opened = open_run(settings, run_options(self.config, len(self.collection.evaluations)))
         self._driver = Driver(self.config, self._opened.run)
 
     # -- running ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """With pytest-xdist: all evaluations go to one worker, so that the host has one engine and one window of requests.
 
-Workers say through a file which of their items are evaluations; the scheduler hands those out in one piece, and the
-rest one by one. The worker's report comes back to the controller, which shows and writes it.
+Workers say through a file which of their items are evaluations, and what is wrong with them; the controller ends the
+session where something is, before any test runs. The scheduler hands the evaluations out in one piece, and the rest one
+by one. The worker's report comes back to the controller, which shows and writes it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.errors import UsageError
 from harness.plugin.collection import is_evaluation
+from harness.plugin.options import run_options
+from harness.plugin.outcomes import as_usage
+from harness.plugin.summary import discard_report, report_folder
 
 if TYPE_CHECKING:
     from harness.plugin.session import GateSession
@@ -28,6 +33,7 @@ class XdistHooks:
     def __init__(self, session: GateSession) -> None:
         self._session = session
         self._folder: Path | None = None
+        self._n_evaluations = 0
         self._errors: list[str] = []
 
     def _made_folder(self) -> Path:
@@ -54,17 +60,36 @@ class XdistHooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Called on each worker: says which items are evaluations."""
+        """Called on each worker: says which items are evaluations, and what is wrong with them."""
         worker = getattr(session.config, "workerinput", None)
         if worker is not None and _FOLDER in worker:
             ids = [item.nodeid for item in session.items if is_evaluation(item)]
-            (Path(worker[_FOLDER]) / f"{worker['workerid']}.json").write_text(json.dumps(ids))
+            said = {"evaluations": ids, "errors": self._session.collection.errors}
+            (Path(worker[_FOLDER]) / f"{worker['workerid']}.json").write_text(json.dumps(said))
 
-    def _n_expected(self) -> int:
-        """How many evaluations the workers have collected."""
-        if self._folder is None or self._session.config.option.collectonly:
-            return 0
-        return max((len(json.loads(file.read_text())) for file in self._folder.glob("*.json")), default=0)
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any) -> None:
+        """Called on the controller when a worker has collected: the last moment to complain before any test runs."""
+        said = json.loads((self._made_folder() / f"{node.gateway.id}.json").read_text())
+        if self._n_evaluations or not (said["evaluations"] or said["errors"]):
+            return
+        self._n_evaluations = len(said["evaluations"])
+        discard_report(self._session.collection)
+        try:
+            if not said["errors"]:
+                self._check_run()
+        except UsageError as error:
+            said["errors"] = [str(error)]
+        if said["errors"]:
+            raise pytest.UsageError(*as_usage(said["errors"]))
+
+    def _check_run(self) -> None:
+        from harness.gate import check_run
+        from harness.reporting.report_json import prepare_folder
+
+        settings = self._session.collection.settings
+        prepare_folder(report_folder(settings))
+        check_run(settings, run_options(self._session.config, self._n_evaluations))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -89,7 +114,7 @@ class XdistHooks:
 
                 output["steelyard_report"] = json.dumps(to_json(self._session.report))
             return
-        if self._n_expected() and self._session.report is None and session.exitstatus == 0:
+        if self._n_evaluations and self._session.report is None and session.exitstatus == 0:
             self._errors.append("no worker gave a report: the one that ran the evaluations ended too early")
         if self._errors:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
@@ -111,7 +136,9 @@ def _together(base: Any, folder: Path, *, one_by_one: bool) -> Any:
 
         def _split_scope(self, nodeid: str) -> str:
             if self.evaluations is None:
-                self.evaluations = {name for file in folder.glob("*.json") for name in json.loads(file.read_text())}
+                self.evaluations = {
+                    name for file in folder.glob("*.json") for name in json.loads(file.read_text())["evaluations"]
+                }
             if nodeid in self.evaluations:
                 return "steelyard evaluations"
             return nodeid if one_by_one else str(super()._split_scope(nodeid))

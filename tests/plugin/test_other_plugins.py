@@ -81,12 +81,32 @@ def test_inconclusive_of_a_worker_is_8(project: Project) -> None:
     assert result.parseoutcomes()["inconclusive"] == 1
 
 
-def test_usage_error_of_a_worker_is_4(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--samples=0", "--samples: samples = 0 is below 1"),
+        ("--candidate=onyl", "Did you mean 'only'?"),
+        ("--store=pytest.ini", "not a database"),
+        ("--report-dir=pytest.ini", "pytest.ini is a file"),
+    ],
+)
+def test_usage_error_ends_workers_before_any_test_runs(project: Project, option: str, words: str) -> None:
+    project.body("return 1")
+    project.write("test_other.py", "import pathlib\n\ndef test_plain(): pathlib.Path('ran').touch()\n")
+    result = project.run_apart(*strict(project), option)
+    assert result.ret == 4
+    assert words in str(result.stderr)
+    assert not (project.path / "ran").exists()
+    assert project.stored() == 0
+
+
+def test_usage_error_that_a_worker_finds_removes_the_report_of_the_last_run(project: Project) -> None:
     project.body("return 1", samples=0)
+    report = project.write("reports/latest/report.json", "of the last run")
     result = project.run_apart(*strict(project))
     assert result.ret == 4
-    result.stdout.fnmatch_lines(["*samples = 0 is below 1*"])
-    assert not project.store.exists()
+    assert "samples = 0 is below 1" in str(result.stderr)
+    assert not report.exists()
 
 
 def test_worker_that_ran_plain_tests_first_tears_their_fixtures_down(project: Project) -> None:
