@@ -238,6 +238,8 @@ class Endpoint:
             return
         self._failures_in_a_row += 1
         tries = f"after {attempts} attempts in {spent_s:.0f} s; the last: {failure}"
+        if failure.refused:  # nobody listens, so that no other request would fare better
+            raise self._give_up(f"is gone: a request failed {tries}") from None
         if self._failures_in_a_row >= self._policy.failures_in_a_row:
             count = self._failures_in_a_row
             raise self._give_up(f"is given up: {count} requests in a row failed {tries}") from None

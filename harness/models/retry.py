@@ -52,7 +52,8 @@ class RetryPolicy:
         first_delay_s: longest wait before the second attempt; doubled for each one after it.
         longest_delay_s: bound of that.
         longest_retry_after_s: a Retry-After beyond it is shortened to it.
-        failures_in_a_row: so many requests given up one after the other, and the endpoint is.
+        failures_in_a_row: so many requests given up one after the other, and the endpoint is; one is enough where
+            the last attempt found nobody listening.
     """
 
     within_s: float = 60.0

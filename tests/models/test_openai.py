@@ -395,6 +395,27 @@ class TestDeadEndpoint:
 
         assert asyncio.run(run()) == [EngineError, EngineError, UnreachableError, UnreachableError]
 
+    def test_one_request_that_finds_nobody_listening_any_more_ends_it_for_all(self, loopback: Start) -> None:
+        """Whether they wait beside it or come later: the time is spent once."""
+        server = loopback(latency_s=0.01)
+        policy = RetryPolicy(within_s=0.1, least_attempts=3, first_delay_s=0.01, longest_delay_s=0.02)
+        one = engine(server, policy=policy)
+
+        async def run() -> tuple[list[Any], int, int]:
+            await one.start()
+            await one.sample(ask(), [0])
+            server.stop()
+            beside = await asyncio.gather(*(one.sample(ask(f"Q{i}"), [0]) for i in range(5)), return_exceptions=True)
+            spent = one.http_requests
+            later = [await asyncio.gather(one.sample(ask(f"R{i}"), [0]), return_exceptions=True) for i in range(5)]
+            await one.close()
+            return [*beside, *(result for (result,) in later)], spent, one.http_requests
+
+        results, spent, spent_later = asyncio.run(run())
+        assert {type(result) for result in results} == {UnreachableError}
+        assert "is gone: a request failed after" in str(results[0])
+        assert spent == spent_later
+
     @pytest.mark.parametrize("key", [None, "sk-wrong"])
     def test_a_wrong_key_is_one_error_for_all(self, loopback: Start, key: str | None) -> None:
         server = loopback(api_key=KEY)
