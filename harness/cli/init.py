@@ -15,6 +15,7 @@ import click
 
 from harness.cli.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
 from harness.config.settings import load_settings
+from harness.config.versions import read_versions
 from harness.errors import SettingsError, UsageError
 
 _IGNORED = (".steelyard/", "reports/latest/")
@@ -117,10 +118,10 @@ def _settings_text(engine: str, base_url: str | None, model: str | None, api_key
         return _SCRIPTED
     if base_url is None or model is None:
         raise UsageError("--engine openai needs --base-url (such as http://127.0.0.1:8000/v1) and --model.")
-    if not base_url.startswith(("http://", "https://")):
-        raise UsageError(f"--base-url {base_url!r} is not an http:// or https:// address.")
-    key = f"api_key_env = {_toml(api_key_env)}\n" if api_key_env else ""
-    return _ENDPOINT.format(base_url=_toml(base_url), model=_toml(model), key=key)
+    key = "" if api_key_env is None else f"api_key_env = {_toml(api_key_env)}\n"
+    written = _ENDPOINT.format(base_url=_toml(base_url), model=_toml(model), key=key)
+    read_versions(tomllib.loads(written)["tool"]["steelyard"]["models"], where="--engine openai")
+    return written
 
 
 def _toml(text: str) -> str:

@@ -207,6 +207,11 @@ def test_an_endpoints_project_says_which_version_is_under_test(run: Run, folder:
         (ENDPOINT[:4], "needs --base-url"),
         (("--engine", "openai", "--model", "m"), "needs --base-url"),
         (("--engine", "openai", "--base-url", "127.0.0.1/v1", "--model", "m"), "is not an http:// or https:// address"),
+        (("--engine", "openai", "--base-url", "http://", "--model", "m"), "names no host"),
+        (("--engine", "openai", "--base-url", "http://h/v1?a=b", "--model", "m"), "goes on after its path"),
+        ((*ENDPOINT[:4], "--model", " "), "model = ' ' is not a text"),
+        ((*ENDPOINT, "--api-key-env", "sk-not-a-variable"), "is not the name of an environment variable"),
+        ((*ENDPOINT, "--api-key-env", ""), "api_key_env = '' is not a text"),
         (("--model", "m"), "add --engine openai"),
     ],
 )

@@ -167,6 +167,9 @@ class TestVersions:
             ("http:///v1", "names no host"),
             ("http://:8000/v1", "names no host"),
             ("http://host:99999/v1", "is not an address"),
+            ("http://host/v1?api-version=1", "goes on after its path"),
+            ("http://host/v1#chat", "goes on after its path"),
+            ("http://host/v1?", "goes on after its path"),
             ("http://host:port/v1", "is not an address"),
             ("http://host:0/v1", "port 0"),
             ("http://[::1/v1", "is not an address"),
@@ -183,6 +186,12 @@ class TestVersions:
     def test_an_address_with_a_host_is_understood(self, folder: Path, url: str) -> None:
         version = load_version(folder, {**SERVED, "base_url": url}).version("v")
         assert version.engine_options["base_url"] == url
+
+    @pytest.mark.parametrize("url", ["http://host/v1?key=secret", "ftp://host/v1?key=secret", "http://host/#a\nsecret"])
+    def test_a_query_of_a_wrong_address_is_not_shown(self, folder: Path, url: str) -> None:
+        with pytest.raises(SettingsError) as failed:
+            load_version(folder, {**SERVED, "base_url": url})
+        assert "secret" not in str(failed.value)
 
     def test_a_password_in_a_wrong_address_is_not_shown(self, folder: Path) -> None:
         with pytest.raises(SettingsError) as refused:
