@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 
 OFFERED = ("case", "model", "baseline")
@@ -17,26 +19,34 @@ class _Placeholder:
     def __getattr__(self, attribute: str) -> object:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
-        pytest.fail(
-            f"{self._name}.{attribute}: {self._name!r} exists in the body of a test that is marked with "
-            "@pytest.mark.evaluation, and nowhere else.",
-            pytrace=False,
-        )
+        _refuse(self._name)
+
+
+def _placeholder(request: pytest.FixtureRequest) -> object:
+    name = str(request.fixturename)
+    return _Placeholder(name) if request.node.get_closest_marker("evaluation") else _refuse(name)
+
+
+def _refuse(name: str) -> NoReturn:
+    pytest.fail(
+        f"{name!r} exists in the body of a test that is marked with @pytest.mark.evaluation, and nowhere else.",
+        pytrace=False,
+    )
 
 
 @pytest.fixture
-def case() -> object:
+def case(request: pytest.FixtureRequest) -> object:
     """The case at hand: `case.id` and its other fields."""
-    return _Placeholder("case")
+    return _placeholder(request)
 
 
 @pytest.fixture
-def model() -> object:
+def model(request: pytest.FixtureRequest) -> object:
     """The model version under test: `ask`, `chat`, `structured`, `loglikelihood`."""
-    return _Placeholder("model")
+    return _placeholder(request)
 
 
 @pytest.fixture
-def baseline() -> object:
+def baseline(request: pytest.FixtureRequest) -> object:
     """The version that the candidate is weighed against, for a body that compares the two answers itself."""
-    return _Placeholder("baseline")
+    return _placeholder(request)

@@ -299,11 +299,24 @@ def test_nothing_is_sent_before_a_usage_error(project: Project, loopback) -> Non
 
 
 @pytest.mark.parametrize("name", ["case", "model", "baseline"])
-def test_offered_fixture_outside_an_evaluation_says_so(project: Project, name: str) -> None:
-    project.module(f"def test_plain({name}):\n    {name}.anything\n")
-    result = project.run()
-    assert result.ret == 1
-    result.stdout.fnmatch_lines([f"*'{name}' exists in the body of a test that is marked with*"])
+def test_offered_fixture_outside_an_evaluation_is_an_error_that_says_so(project: Project, name: str) -> None:
+    project.module(f"""
+        def test_plain({name}):
+            assert {name}
+
+        @pytest.fixture
+        def made(request):
+            return request.getfixturevalue({name!r}).anything
+
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}])
+        def test_it(made, {name}): ...
+    """)
+    result = project.run("--candidate", "only", "--baseline", "only")
+    result.assert_outcomes(errors=2)
+    said = [
+        line for line in result.outlines if line.startswith(f"{name!r} exists in the body of a test that is marked")
+    ]
+    assert len(said) == 2
 
 
 def test_marker_is_listed(project: Project) -> None:
