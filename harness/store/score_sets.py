@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from harness.store.runs import OUTCOMES
 from harness.store.summaries import ScoreArray, ScoreSet
 from harness.store.tables import requests, score_sets, scores
 
-_ROWS_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 1000
 _CASES_AT_ONCE = 500
 _SCORED, _SKIPPED = OUTCOMES.index("scored"), OUTCOMES.index("skipped")
 
@@ -31,8 +32,7 @@ def read_array(database: Database, score_set: ScoreSet) -> ScoreArray:
     """See `Store.score_array`. Ids stay bytes until they are known to differ: there are far more rows than cases."""
     import numpy as np
 
-    # A first, empty part: a set may hold nothing but skipped cases.
-    rows, columns, values = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
+    rows, columns, values = array("q"), array("q"), array("d")
     places: dict[bytes, int] = {}
     own = scores.c.set_id == score_set.id
     case_id = type_coerce(scores.c.case_id, LargeBinary)
@@ -40,16 +40,15 @@ def read_array(database: Database, score_set: ScoreSet) -> ScoreArray:
     skipped = select(scores.c.case_id).where(own, scores.c.outcome == _SKIPPED).distinct()
     with database.read() as connection:
         with connection.execute(scored, execution_options={"yield_per": _ROWS_AT_ONCE}) as found:
-            for part in found.partitions():
-                ids, indices, numbers = zip(*part, strict=True)
-                rows.append(np.fromiter((places.setdefault(each, len(places)) for each in ids), np.int64, len(ids)))
-                columns.append(np.array(indices, dtype=np.int64))
-                values.append(np.array(numbers, dtype=np.float64))
+            for case, index, value in found:
+                rows.append(places.setdefault(case, len(places)))
+                columns.append(index)
+                values.append(value)
         left_out = frozenset(connection.execute(skipped).scalars())
-    place = np.concatenate(columns)
-    array = np.full((len(places), int(place.max(initial=-1)) + 1), np.nan)
-    array[np.concatenate(rows), place] = np.concatenate(values)
-    return ScoreArray(tuple(each.decode("utf-8", "surrogatepass") for each in places), array, left_out)
+    place = np.frombuffer(columns, np.int64)
+    table = np.full((len(places), int(place.max(initial=-1)) + 1), np.nan)
+    table[np.frombuffer(rows, np.int64), place] = np.frombuffer(values)
+    return ScoreArray(tuple(each.decode("utf-8", "surrogatepass") for each in places), table, left_out)
 
 
 def rows_of_cases(database: Database, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
