@@ -76,8 +76,8 @@ def notes(comparison: Comparison) -> list[str]:
     sequential = [each.evaluation_id for each in compared if each.was_sequential]
     if sequential:
         found.append(
-            f"{some(sequential)}: a run stopped when it was decided; all that it drew is compared here on a fixed "
-            "design, whose error rate does not allow for that"
+            f"{some(sequential)}: sampled until it was decided; all that was drawn is compared here on a fixed design, "
+            "whose error rate does not allow for stopping early"
         )
     return found
 
@@ -129,12 +129,11 @@ def _steps(comparison: Comparison) -> list[str]:
 
 
 def _runs(comparison: Comparison) -> list[str]:
-    """Which runs were taken."""
+    """Which runs were taken; an id says when its run began."""
     ours, theirs = comparison.candidate.weighed, comparison.baseline.weighed
-    first = f"{ours.version.name}: {ours.role} of run {ours.run.run_id}, begun {ours.run.created}"
     if ours.run.run_id == theirs.run.run_id:
-        return [first, f"{theirs.version.name}: {theirs.role} of the same run"]
-    return [first, f"{theirs.version.name}: {theirs.role} of run {theirs.run.run_id}, begun {theirs.run.created}"]
+        return [str(ours), f"{theirs.version.name}, {theirs.role} of the same run"]
+    return [str(ours), str(theirs)]
 
 
 def _side_json(side: Side) -> dict[str, str]:

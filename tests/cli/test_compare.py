@@ -81,7 +81,7 @@ def test_a_gate_that_stopped_early_is_compared_on_all_that_it_drew(gated: Projec
     gated.run_apart("--candidate", "forgetful", "--baseline", "steady", "-k", "asserts")
     assert gated.evaluation("test_asserts")["design"] == "sequential"
     result = call("latest", "latest", "--evaluation", "test_asserts")
-    assert "a run stopped when it was decided" in " ".join(result.stdout.split())
+    assert "sampled until it was decided" in " ".join(result.stdout.split())
     assert compared("latest", "latest")["evaluations"][0]["design"] == "fixed"
 
 
@@ -92,7 +92,7 @@ def test_runs_of_two_gates_are_compared(gated: Project) -> None:
     result = call("forgetful", steady)
     assert result.exit_code == 1
     assert "x regressed     test_asserts" in result.stdout
-    assert f"steady: candidate of run {steady}, begun" in result.stdout
+    assert f"steady, candidate of run {steady}" in result.stdout
     assert "asked in other words" not in result.stdout
 
 
