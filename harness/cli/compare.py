@@ -46,7 +46,7 @@ class _Options:
 @click.option(
     "--cases",
     metavar="N",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=1000),
     default=10,
     show_default=True,
     help="How many of the cases that moved are shown, those that moved most.",

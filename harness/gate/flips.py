@@ -73,7 +73,8 @@ def _share_better(ours: FloatArray, theirs: FloatArray) -> FloatArray:
         one = ours[:, column : column + 1]
         wins += (one > theirs).sum(axis=1) + 0.5 * (one == theirs).sum(axis=1)
     n_pairs = (~np.isnan(ours)).sum(axis=1) * (~np.isnan(theirs)).sum(axis=1)
-    return wins / n_pairs
+    share: FloatArray = wins / n_pairs
+    return share
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,8 @@ def find(runs: Sequence[RunInfo], text: str) -> Weighed:
     Raises:
         SettingsError: there is none, or more than one; the message lists the nearest and the newest.
     """
-    finished = [run for run in reversed(runs) if run.finished and _name(run, "candidate") is not None]
+    runs = [run for run in runs if _name(run, "candidate") is not None]
+    finished = [run for run in reversed(runs) if run.finished]
     if text == LATEST and finished:
         return Weighed(finished[0], "candidate")
     exact = [run for run in runs if run.run_id == text]

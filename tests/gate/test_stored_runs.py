@@ -106,6 +106,13 @@ def test_a_version_of_unfinished_runs_alone_is_told_from_an_unknown_one() -> Non
         find([run("20261101", "new", finished=False)], "new")
 
 
+def test_a_run_that_weighed_nothing_is_none_to_compare() -> None:
+    empty = RunInfo("20261106", "2026", {}, finished=True)
+    assert find([*RUNS, empty], "latest").run.run_id == "20261103-1000-c"
+    with pytest.raises(SettingsError, match="No stored run or version is called '20261106'"):
+        find([*RUNS, empty], "20261106")
+
+
 @pytest.mark.parametrize("text", ["latest", "small"])
 def test_an_empty_store_says_how_a_run_is_made(text) -> None:
     with pytest.raises(SettingsError, match="The store holds no run; a gate"):
