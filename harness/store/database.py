@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError, StatementError
 
@@ -88,8 +86,11 @@ class Database:
         """An insert that leaves a row alone where its key is taken, and returns columns of the rows that it made."""
         wanted = (table, *returning)
         if wanted not in self._inserts:
-            statement = sqlite_insert(table) if self.is_sqlite else postgres_insert(table)
-            statement = statement.on_conflict_do_nothing()
+            if self.is_sqlite:
+                from sqlalchemy.dialects.sqlite import insert
+            else:
+                from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
+            statement: Any = insert(table).on_conflict_do_nothing()
             self._inserts[wanted] = statement.returning(*returning) if returning else statement
         return self._inserts[wanted]
 
