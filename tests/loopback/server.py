@@ -6,8 +6,9 @@ import asyncio
 import json
 import re
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ class Options:
     Attributes:
         answers: {prompt: answer} or {prompt: {answer: probability}}; anything else is answered with `default`.
         echo: answer with the last user message instead.
+        twins: a request waits, for a second, until so many equal ones have come.
         latency_s: how long each answer takes. jitter_s: up to so much longer, drawn from the request.
         ignore_n: always give one choice. reject_n: HTTP 400 for n above 1. most_choices: give at most so many.
         wants_completion_tokens: HTTP 400 for max_tokens, as OpenAI's newer models do.
@@ -42,6 +44,7 @@ class Options:
     answers: Mapping[str, Any] = field(default_factory=dict)
     default: Any = "ok"
     echo: bool = False
+    twins: int = 1
     latency_s: float = 0.0
     jitter_s: float = 0.0
     ignore_n: bool = False
@@ -72,6 +75,7 @@ class Server:
         self._engine = ScriptedEngine("loopback", {"answers": options.answers, "default": options.default}, Path())
         self._attempts = Counter[bytes]()
         self._drawn = Counter[bytes]()
+        self._twins: defaultdict[bytes, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/chat/completions."""
@@ -98,6 +102,10 @@ class Server:
         self.stats["max_in_flight"] = max(self.stats["max_in_flight"], self.stats["in_flight"])
         try:
             self.received.append(payload := json.loads(body))
+            if attempt + 1 >= self.options.twins:
+                self._twins[body].set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._twins[body].wait(), timeout=1)
             if self.options.latency_s or self.options.jitter_s:
                 await asyncio.sleep(self.options.latency_s + self.options.jitter_s * zlib.crc32(body) / 2**32)
             if fault := striking(self.options.faults, body, number, attempt):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ def test_the_same_requests_get_the_same_answers_from_every_server() -> None:
         server.stop()
     assert drawn[0] == drawn[1]
     assert drawn[0][0] != drawn[0][1]
+
+
+def test_twins_are_answered_together() -> None:
+    server = Loopback(Options(twins=2))
+    with ThreadPoolExecutor() as pool:
+        assert [texts(answer) for answer in pool.map(post, [server.base_url] * 2)] == [["ok"], ["ok"]]
+    assert server.stats["max_in_flight"] == 2
+    server.stop()
 
 
 def test_faults_by_rate_depend_on_the_request_and_its_attempt() -> None:

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from harness.store import Store
 from tests.plugin.projects import Project
 
 N_CASES, N_SAMPLES = 40, 3
@@ -81,18 +82,27 @@ def test_interrupted_run_reports_how_far_it_came_and_the_next_asks_for_the_rest(
 
 
 @pytest.mark.slow
-def test_two_processes_on_one_store_agree(slow) -> None:
-    project, _ = slow
+@pytest.mark.parametrize("marker", [{}, {"threshold": 0.5, "margin": 0.2}], ids=["all drawn", "stopped when decided"])
+def test_two_processes_that_draw_the_same_samples_at_once_agree(
+    project: Project, loopback, marker: dict[str, float]
+) -> None:
+    """Whoever stores a sample second takes the stored one: nothing is lost, and nothing counts twice."""
+    answers = {f"q{i}": {"yes": 0.7, "no": 0.3} for i in range(N_CASES)}
+    server = loopback(twins=2, answers=answers)
+    project.versions["only"] = {"engine": "openai", **server.settings()}
+    project.settings |= {"samples": N_SAMPLES, "concurrency": 4}
+    project.body("return model.ask(case.prompt) == 'yes'", cases=N_CASES, **marker)
+    project.configure()
     processes = [start(project, f"{name}.txt") for name in "ab"]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    assert project.stored() == N_CASES * N_SAMPLES
-    from harness.store import Store
-
     with Store.open(str(project.store), readonly=True) as store:
         first, second = (store.report(run.run_id) for run in store.runs())
     assert first is not None
     assert second is not None
     assert first["evaluations"] == second["evaluations"]
+    drawn = [report["usage"]["model_calls"] for report in (first, second)]
+    assert sum(drawn) == server.stats["choices"]
+    assert max(drawn) <= project.stored() < sum(drawn)
 
 
 STUBBORN = """
