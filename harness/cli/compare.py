@@ -15,6 +15,7 @@ import click
 
 from harness.cli.stored import open_store, settings_with_store, store_option
 from harness.config import checks
+from harness.config.environment import colours_wanted
 from harness.config.settings import check_setting
 from harness.errors import SettingsError, choices
 
@@ -144,7 +145,7 @@ def _show(comparison: Comparison, *, as_json: bool) -> None:
         return
     layout = Layout(
         width=shutil.get_terminal_size().columns,
-        colour=sys.stdout.isatty(),
+        colour=sys.stdout.isatty() and colours_wanted(),
         encoding=sys.stdout.encoding or "utf-8",
         verbosity=1,
     )

@@ -28,6 +28,11 @@ def in_ci() -> bool:
     return bool(os.environ.get("CI"))
 
 
+def colours_wanted() -> bool:
+    """Whether a terminal may be written to in colour: NO_COLOR (no-color.org) is not set, or empty."""
+    return not os.environ.get("NO_COLOR")
+
+
 def secret(variable: str, *, wanted_by: str) -> str:
     """The value of an environment variable that holds a secret. Never stored, logged or shown.
 

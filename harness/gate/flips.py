@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.decisions import Observed
+from harness.decisions.observed import has_score
 from harness.gate.examples import ANSWER_KEPT
 from harness.gate.rebuilding import Pair, Scores
 from harness.records import Change, ScoreRow
@@ -62,7 +63,7 @@ def tally(observed: Observed) -> Tally:
 
 def _both(observed: Observed) -> tuple[FloatArray, FloatArray]:
     assert observed.baseline is not None
-    common = ~(np.isnan(observed.candidate).all(axis=1) | np.isnan(observed.baseline).all(axis=1))
+    common = observed.scored & has_score(observed.baseline)
     return observed.candidate[common], observed.baseline[common]
 
 
