@@ -1,4 +1,4 @@
-"""`steelyard store`: what is stored, removing a part of it, and bringing another store in."""
+"""`steelyard store`: what is stored, all answers of a case, removing a part of it, and bringing another store in."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ _FEWEST_DIGITS = 4
 
 @click.group()
 def store() -> None:
-    """Look at the store of samples, scores and runs, prune it, or merge another one into it.
+    """Look at the store of samples, scores and runs, at the answers of a case, prune it, or merge another one into it.
 
     The store is the one of the settings; each command takes --store for another, by path or by URL.
 
     \b
     Examples:
       steelyard store info
+      steelyard store show peru
       steelyard store prune --older-than 30d
       steelyard store merge ../other/.steelyard/store.db
     """
@@ -51,6 +52,31 @@ def info(place: str | None, as_json: bool) -> None:
     with open_store(settings_with_store(place), readonly=True) as opened:
         held = opened.info()
     click.echo(json.dumps(asdict(held), indent=2) if as_json else "\n".join(_lines(held)))
+
+
+@store.command()
+@store_option
+@click.option("--run", "run_name", metavar="RUN", help="An id or its beginning, `latest`, or a version's name.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, with whole answers.")
+@click.argument("case_id", metavar="CASE")
+def show(place: str | None, run_name: str | None, as_json: bool, case_id: str) -> None:
+    """Show every answer to CASE, the id of a case, with its scores and the reasons for them.
+
+    They are those of the newest run that has scores of it, or of --run.
+
+    \b
+    Examples:
+      steelyard store show peru
+      steelyard store show peru --run 20261124-161500 --json
+    """
+    from harness.cli.answers import answer_lines, answers_json, find_answers
+
+    with open_store(settings_with_store(place), readonly=True) as opened:
+        run, answers = find_answers(opened, case_id, run_name)
+    if as_json:
+        click.echo(json.dumps(answers_json(run, case_id, answers), indent=2))
+    else:
+        click.echo("\n".join(answer_lines(run, answers, sys.stdout.encoding or "utf-8")))
 
 
 @store.command()

@@ -36,7 +36,7 @@ def place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["info", "prune", "merge"])
+@pytest.mark.parametrize("command", ["info", "show", "prune", "merge"])
 def test_each_command_has_help_with_an_example(run: Run, command: str) -> None:
     result = run("store", command, "--help")
     assert result.exit_code == 0

@@ -1,0 +1,117 @@
+"""`steelyard store show` tells every answer of a case, and none of them can harm a terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.store import Store
+from tests.cli.conftest import Run
+from tests.store.rows import draw, key_of, score
+
+VERSIONS = {
+    "candidate": {"name": "close", "fingerprint": "f0", "first_index": 0},
+    "baseline": {"name": "good", "fingerprint": "f0", "first_index": 1_000_000},
+}
+
+
+@pytest.fixture
+def place(folder: Path) -> Path:
+    """Run "r1" with two answers of each version to the case "peru", and a later run "r2" of other cases."""
+    path = folder / ".steelyard" / "store.db"
+    with Store.open(str(path)) as store:
+        store.add([draw("Peru?", "Lima", 0), draw("Peru?", "Quito\x1b[31m\nor so", 1, finish_reason="length")])
+        store.add([draw("Peru?", "Lima!", 1_000_000), draw("Peru?", "Lima?", 1_000_001)])
+        store.begin_run("r1", "2026-11-24T16:15:00Z", VERSIONS)
+        key, why = key_of("Peru?"), "no capital\nassert 'Lima' in 'Quito'"
+        store.add_scores("r1", [score(sample_key=key, role="baseline", index=index) for index in (0, 1)])
+        store.add_scores("r1", [score(sample_key=key), score(index=1, value=0.0, reason=why, sample_key=key)])
+        store.add_scores("r1", [score(metric="brevity", value=0.25, sample_key=key)])
+        store.finish_run("r1", {"verdict": "failed", "exit_code": 1})
+        store.begin_run("r2", "2026-11-25T16:15:00Z", VERSIONS)
+        store.add_scores("r2", [score("chad", value=None, outcome="error", reason="KeyError: 'x'"), score("fiji")])
+        store.finish_run("r2", {"verdict": "error", "exit_code": 1})
+    return path
+
+
+SHOWN = """\
+run r1   2026-11-24T16:15:00Z
+
+suites/test_capitals.py::test_capitals
+  candidate close
+    asked  Peru?
+        0  1  brevity 0.25  "Lima"
+        1  0                "Quito\\x1b[31m⏎or so"  (cut at max_tokens)
+                            no capital
+  baseline good
+    asked  Peru?
+        0  1                "Lima!"
+        1  1                "Lima?"
+"""
+
+
+def test_the_newest_run_that_has_the_case_is_shown(run: Run, place: Path) -> None:
+    assert run("store", "show", "peru").output == SHOWN
+    assert run("store", "show", "peru", "--run", "good").exit_code == 4  # r2 is the newest of that version
+
+
+def test_a_run_is_chosen_by_its_id(run: Run, place: Path) -> None:
+    assert run("store", "show", "peru", "--run", "r1", "--store", str(place)).output == SHOWN
+
+
+def test_a_body_that_asked_nothing_has_no_answer_and_an_error_no_score(run: Run, place: Path) -> None:
+    lines = run("store", "show", "chad").output.splitlines()
+    assert lines[-2:] == ["        0  error  no answer", "                  KeyError: 'x'"]
+
+
+def test_json_has_the_answers_whole(run: Run, place: Path) -> None:
+    document = json.loads(run("store", "show", "peru", "--json").output)
+    assert (document["run_id"], document["case"], len(document["answers"])) == ("r1", "peru", 4)
+    assert document["answers"][1] == {
+        "evaluation_id": "suites/test_capitals.py::test_capitals",
+        "role": "candidate",
+        "version": "close",
+        "sample_index": 1,
+        "scores": {"score": 0.0},
+        "outcome": "scored",
+        "reasons": {"score": "no capital\nassert 'Lima' in 'Quito'"},
+        "asked": "Peru?",
+        "answer": "Quito\x1b[31m\nor so",
+        "finish_reason": "length",
+    }
+
+
+def test_an_answer_that_was_pruned_is_said_to_be_missing(run: Run, place: Path) -> None:
+    run("store", "prune", "--version", "f0", "--yes")
+    run("store", "prune", "--version", "good", "--yes")
+    assert "        0  1  brevity 0.25  no answer" in run("store", "show", "peru").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("perv",), "Run r2: No case named 'perv'. Cases: fiji."),
+        (("perv", "--run", "r1"), "Run r1: No case named 'perv'. Cases: peru. Did you mean 'peru'?"),
+        (("peru", "--run", "r9"), "No stored run or version is called 'r9'"),
+    ],
+)
+def test_what_is_not_there_is_a_usage_error_that_names_what_is(
+    run: Run, place: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    result = run("store", "show", *arguments)
+    assert result.exit_code == 4
+    assert message in result.output
+
+
+def test_of_many_cases_a_few_are_named(run: Run, folder: Path) -> None:
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        store.begin_run("r1", "2026", VERSIONS)
+        store.add_scores("r1", [score(f"c{number:03}") for number in range(60)])
+    assert "No case named 'x' among 60, such as c000, c001, c002, c003, c004." in run("store", "show", "x").output
+
+
+def test_a_store_without_a_run_says_so(run: Run, folder: Path) -> None:
+    Store.open(str(folder / ".steelyard" / "store.db")).close()
+    assert "holds no run yet" in run("store", "show", "x").output
