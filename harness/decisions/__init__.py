@@ -2,8 +2,8 @@
 functions.
 """
 
-from harness.decisions.observed import Observed
+from harness.decisions.observed import Observed, PartlySkipped
 from harness.decisions.rule import decide, exit_code, worst
 from harness.decisions.stopping import decided_after
 
-__all__ = ["Observed", "decide", "decided_after", "exit_code", "worst"]
+__all__ = ["Observed", "PartlySkipped", "decide", "decided_after", "exit_code", "worst"]

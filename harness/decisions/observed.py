@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from harness.records import Interruption
+from harness.records import Interruption, Role
 from harness.statistics.arrays import BoolArray, FloatArray, is_binary
+
+
+@dataclass(frozen=True, slots=True)
+class PartlySkipped:
+    """Cases that were left out because some of their bodies skipped, as one does that looks at the answer first.
+
+    Attributes:
+        n_cases: how many.
+        n_bodies: bodies of these cases that ran for each version.
+        n_skips: those of them that skipped, by version.
+    """
+
+    n_cases: int
+    n_bodies: int
+    n_skips: Mapping[Role, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,7 @@ class Observed:
         largest_cluster: the most cases that a cluster of the evaluation has; adjacent ones count together.
         n_planned: how many cases the evaluation has (samples, for a single case), drawn or not; 0 where not known.
         n_skipped: cases that their body left out.
+        partly_skipped: those of them that not all of their bodies skipped, or None.
         n_truncated: candidate scores of an answer that was cut at max_tokens.
         errors: what went wrong; any makes the verdict `error`.
         interruption: how far it was when the run was stopped; it is among the errors, too.
@@ -56,6 +73,7 @@ class Observed:
     largest_cluster: int = 1
     n_planned: int = 0
     n_skipped: int = 0
+    partly_skipped: PartlySkipped | None = None
     n_truncated: int = 0
     errors: tuple[str, ...] = ()
     interruption: Interruption | None = None

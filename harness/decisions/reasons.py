@@ -77,6 +77,19 @@ def nothing_scored(n_skipped: int) -> str:
     return "every case was skipped" if n_skipped else "no case has a score"
 
 
+def partly_skipped(observed: Observed) -> str:
+    """Cases that are missing though not all of their bodies skipped; "" where there are none or an error comes first."""
+    partly = observed.partly_skipped
+    if partly is None or observed.errors:
+        return ""
+    by_version = ", ".join(f"{role} {count:,} of {partly.n_bodies:,}" for role, count in partly.n_skips.items())
+    cases = f"{partly.n_cases:,} {_plural('case', partly.n_cases)}"
+    return (
+        f"; {cases} left out though not every body skipped ({by_version}): "
+        "skipping by what the model answered biases the result"
+    )
+
+
 def more_in_words(more: Needed) -> str:
     """About so many more cases, samples for each case, or samples."""
     if more.cases is not None:

@@ -120,6 +120,7 @@ def _method(method: str, level: float, red_level: float, correction: str, *, hig
 def _verdict(observed: Observed, checks: tuple[Check, ...], level: float) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
     kind, reason = _outcome(observed, checks)
+    reason += reasons.partly_skipped(observed)
     by_name = {check.against: check.difference for check in checks}
     open_samples = [check.samples_needed for check in checks if check.samples_needed is not None]
     decided = kind is not VerdictKind.INCONCLUSIVE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.decisions import Observed
+from harness.decisions import Observed, PartlySkipped
 from harness.gate.evaluation import Evaluation
 from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes
 from harness.gate.order import Order
@@ -61,7 +61,7 @@ class Collector:
         self._failed: dict[Role, npt.NDArray[np.bool_]] = {
             role: np.zeros(self._shape, dtype=bool) for role in self.roles
         }
-        self._skipped: set[int] = set()
+        self._skipped: defaultdict[int, Counter[Role]] = defaultdict(Counter)
         self._tally = Tally()
         self._keys: dict[int, bytes] = {}
         self._answers = Answers()
@@ -129,7 +129,7 @@ class Collector:
             self._tally.add(step, outcome.error)
             self._emit(METRIC, place, Reading(float("nan"), str(outcome.error)[:ANSWER_KEPT]), "error", trace)
         elif outcome.skipped:
-            self._skipped.add(case)
+            self._skipped[case][role] += 1
             self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
         elif outcome.failed:
             self._failed[role][case, sample] = True
@@ -258,12 +258,26 @@ class Collector:
             design="sequential" if self.order.interleaved else "fixed",
             largest_cluster=self._largest_cluster,
             n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),
-            n_skipped=len(self._skipped & set(self.order.cases[: self._end()])),
+            n_skipped=len(self._counted_skips()),
+            partly_skipped=self._partly_skipped(),
             n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
             errors=tuple(errors),
             interruption=self._interruption,
             traceback=self._tally.traceback(self._end()),
         )
+
+    def _counted_skips(self) -> list[Counter[Role]]:
+        """How often each version's bodies skipped a case, for the cases that were left out."""
+        return [self._skipped[case] for case in self.order.cases[: self._end()] if case in self._skipped]
+
+    def _partly_skipped(self) -> PartlySkipped | None:
+        """The cases that were left out though some of their bodies, or those of one version, did not skip."""
+        n_bodies = self._counted()[1]
+        partly = [skips for skips in self._counted_skips() if any(skips[role] < n_bodies for role in self.roles)]
+        if not partly:
+            return None
+        by_role = {role: sum(skips[role] for skips in partly) for role in self.roles}
+        return PartlySkipped(len(partly), len(partly) * n_bodies, by_role)
 
     def _clusters(self, kept: list[int]) -> tuple[object, ...] | None:
         """The user's clusters; else cases that asked the model the very same thing share samples, and so a cluster."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.plugin.projects import Project
@@ -145,6 +147,7 @@ def test_skipped_case_is_left_out_and_counted(project: Project) -> None:
     entry = project.evaluation()
     assert (entry["n_cases"], entry["n_skipped"]) == (3, 1)
     assert [case["id"] for case in entry["cases"]] == ["c1", "c2", "c3"]
+    assert entry["reason"] == "nothing required"
 
 
 def test_case_skipped_for_one_version_is_left_out_for_both(project: Project) -> None:
@@ -153,6 +156,24 @@ def test_case_skipped_for_one_version_is_left_out_for_both(project: Project) -> 
     project.run("--candidate", "a", "--baseline", "b")
     entry = project.evaluation()
     assert (entry["n_cases"], entry["n_skipped"], entry["n_samples"]) == (4, 1, 8)
+    assert entry["reason"].endswith(
+        "1 case left out though not every body skipped (candidate 0 of 2, baseline 2 of 2): "
+        "skipping by what the model answered biases the result"
+    )
+
+
+def test_case_skipped_for_some_samples_is_told(project: Project) -> None:
+    project.versions["only"]["default"] = {"yes": 0.5, "": 0.5}
+    project.body("if not model.ask(case.prompt): pytest.skip('no answer')\nreturn 1.0", cases=30, threshold=0.5)
+    assert project.run("--samples=4").ret in (0, 8)
+    entry = project.evaluation()
+    told = re.search(
+        r"(\d+) cases left out though not every body skipped \(candidate (\d+) of (\d+)\)", entry["reason"]
+    )
+    assert told is not None
+    n_cases, n_skips, n_bodies = map(int, told.groups())
+    assert n_cases <= entry["n_skipped"]
+    assert n_cases <= n_skips < n_bodies == n_cases * 4
 
 
 def test_all_cases_skipped_is_inconclusive(project: Project) -> None:
