@@ -78,7 +78,7 @@ def nothing_scored(n_skipped: int) -> str:
 
 
 def partly_skipped(observed: Observed) -> str:
-    """Cases that are missing though not all of their bodies skipped; "" where there are none or an error comes first."""
+    """Cases that are missing though not all of their bodies skipped; "" for none, or where an error comes first."""
     partly = observed.partly_skipped
     if partly is None or observed.errors:
         return ""
