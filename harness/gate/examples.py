@@ -24,9 +24,16 @@ _MOST_OF_EACH = 3
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    rank: tuple[float, int]
+    """An answer; the one of the lowest value is shown."""
+
+    value: float
+    sample: int
     answer: str | None = None
     reason: str | None = None
+
+    def makes_needless(self, other: _Kept) -> bool:
+        """Whether the other one can't be the one to show, however many of the first samples count."""
+        return self.sample <= other.sample and self.value <= other.value
 
 
 class Answers:
@@ -35,23 +42,26 @@ class Answers:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, int, Role], _Kept] = {}
+        self._kept: dict[tuple[str, int, Role], list[_Kept]] = {}
 
     def keep(self, metric: str, place: Place, reading: Reading, trace: Trace) -> None:
         """Keep what a body was answered, with the score and the reason that it gave, where it is the one to show."""
         role, case, sample = place
-        worst_first = reading.higher_is_better == (role == "candidate")
-        rank = (reading.value if worst_first else -reading.value, sample)
-        kept = self._kept.get((metric, case, role))
-        if kept is None or rank < kept.rank:
-            answer = None if trace.sample is None else trace.sample.text[:ANSWER_KEPT]
-            reason = None if reading.reason is None else reading.reason[:ANSWER_KEPT]
-            self._kept[metric, case, role] = _Kept(rank, answer, reason)
+        value = reading.value if reading.higher_is_better == (role == "candidate") else -reading.value
+        answer = None if trace.sample is None else trace.sample.text[:ANSWER_KEPT]
+        reason = None if reading.reason is None else reading.reason[:ANSWER_KEPT]
+        new, kept = _Kept(value, sample, answer, reason), self._kept.setdefault((metric, case, role), [])
+        if not any(each.makes_needless(new) for each in kept):
+            kept[:] = [*(each for each in kept if not new.makes_needless(each)), new]
 
-    def of(self, metric: str, case: int, role: Role) -> tuple[str | None, str | None]:
-        """Answer and reason. A body that failed an assertion, which has no metric's name, counts for each metric."""
-        found = [self._kept[name, case, role] for name in {metric, METRIC} if (name, case, role) in self._kept]
-        shown = min(found, key=lambda kept: kept.rank, default=_Kept((0.0, 0)))
+    def of(self, metric: str, case: int, role: Role, n: int) -> tuple[str | None, str | None]:
+        """Answer and reason among the first `n` samples. A body that failed an assertion, which has no metric's name,
+        counts for each metric.
+        """
+        found = [
+            each for name in {metric, METRIC} for each in self._kept.get((name, case, role), ()) if each.sample < n
+        ]
+        shown = min(found, key=lambda each: (each.value, each.sample), default=_Kept(0.0, 0))
         return shown.answer, shown.reason
 
 
@@ -93,8 +103,9 @@ def _change(
     observed: Observed, row: int, ours: FloatArray, theirs: FloatArray | None, shown: tuple[Answers, int]
 ) -> Change:
     answers, case = shown
-    answer, reason = answers.of(observed.metric, case, "candidate")
-    other, why = answers.of(observed.metric, case, "baseline")
+    answer, reason = answers.of(observed.metric, case, "candidate", observed.candidate.shape[1])
+    n_theirs = 0 if observed.baseline is None else observed.baseline.shape[1]
+    other, why = answers.of(observed.metric, case, "baseline", n_theirs)
     return Change(
         evaluation_id=observed.id,
         case_id=observed.case_ids[row],
