@@ -17,6 +17,8 @@ _EXPECTED_VARIANCE = 0.1
 _EXPECTED_CASES = 10
 #: A mean this close to the lowest number possible is bet against as if it were this far from it.
 _LEAST_ROOM = 1e-3
+#: The part of the fastest bet that is staked.
+_CAUTION = 0.8
 _HALVINGS = 60
 _NORMAL = NormalDist()
 
@@ -120,9 +122,9 @@ def tuned_wealth(units: Units, mean: float, gain: float, horizon: Horizon | None
     """Bets against `mean` that grow fastest if the truth lies `gain` above it, and learn the spread as they go.
 
     A bet of gain / (variance + gain²) is the best constant one for small gains (Kelly 1956; Waudby-Smith and Ramdas
-    2024, section 5); the variance is that of the units before, with a guess to begin with. Once what was seen is more
-    than one standard error away from `gain`, the bet follows it: a large drop is found sooner, and one smaller than the
-    margin in the end. A bettor who is behind with few units left bets more, as much as the best test of that many units
+    2024, section 5); the variance is that of the units before, with a guess to begin with. Four fifths of it grow 4 %
+    slower and waver 20 % less, so that more suites are decided before their last case. Once what was seen is more than
+    one standard error above `gain`, the bet follows it: a large drop is found sooner. A bettor who is behind with few units left bets more, as much as the best test of that many units
     would stake; that loses nothing on average and decides more suites before their last case.
 
     Parameters
@@ -141,7 +143,7 @@ def tuned_wealth(units: Units, mean: float, gain: float, horizon: Horizon | None
     --------
     >>> level = Units(np.zeros(100), np.ones(100), low=-1.0)
     >>> tuned_wealth(level, -0.05, 0.05).first_above(-0.05, level=0.05)
-    65
+    67
     """
     if not gain > 0:
         raise ValueError(f"gain = {gain!r} is not above 0.")
@@ -151,8 +153,8 @@ def tuned_wealth(units: Units, mean: float, gain: float, horizon: Horizon | None
     squares = (_before(seen**2) + _EXPECTED_CASES * (_EXPECTED_VARIANCE + gain**2)) / counts
     variances = np.maximum(squares - means**2, 1e-12)
     errors = np.sqrt(variances / counts)
-    aims = np.maximum(np.clip(gain, means - errors, means + errors), 0.0)
-    stakes = aims / (variances + aims**2)
+    aims = np.maximum(gain, means - errors)
+    stakes = _CAUTION * aims / (variances + aims**2)
     if horizon is not None:
         most = _MOST_LOST / max(mean - units.low, _LEAST_ROOM)
         stakes = _hurried(np.minimum(stakes, most), seen, np.sqrt(variances), horizon, most)
