@@ -19,7 +19,7 @@ import numpy as np
 from harness.decisions import Observed, decide
 from harness.records import Draw, Report, Request, Sample, ScoreRow, Usage, VersionRef
 from harness.reporting.report_json import to_json
-from harness.store import Store
+from harness.store import Store, new_run_id
 from tests.bench.process import middle, run
 from tests.bench.sampling import Figure
 
@@ -56,7 +56,7 @@ def fill(store: Store, version: str, cases: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     scores = (rng.random((cases, SAMPLES)) < rng.beta(4, 1, (cases, 1))).astype(float)
     fingerprint = hashlib.blake2b(version.encode(), digest_size=16).hexdigest()
-    run_id = f"20261124-16000{seed}-{version}"
+    run_id = new_run_id()
     store.begin_run(run_id, "2026-11-24T16:00:00Z", {"candidate": {"name": version, "fingerprint": fingerprint}})
     ids = [f"case-{number:06}" for number in range(cases)]
     _in_parts(store.add, _draws(version, fingerprint, ids))
