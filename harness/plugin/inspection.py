@@ -6,6 +6,7 @@ import ast
 import functools
 import inspect
 import textwrap
+import unittest
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -79,6 +80,24 @@ def _names_asked_for(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.Call):
             given = node.args
         yield from (text.value for text in given if isinstance(text, ast.Constant) and isinstance(text.value, str))
+
+
+def check_kind(item: pytest.Function, *, where: str) -> None:
+    """Refuse a test that can't be an evaluation.
+
+    Raises:
+        MarkerError: it is a method of a unittest.TestCase, or marked xfail.
+    """
+    if item.cls is not None and issubclass(item.cls, unittest.TestCase):
+        raise MarkerError(
+            f"{where} is a method of a unittest.TestCase, which gets no `case` and no `model`. Write a function, or a "
+            "method of a class without a base."
+        )
+    if item.get_closest_marker("xfail") is not None:
+        raise MarkerError(
+            f"{where} is marked xfail, which would end a red gate with exit code 0. Skip it, or "
+            "state the threshold and margin that are met today."
+        )
 
 
 def check_fixtures(item: pytest.Function, *, where: str) -> None:

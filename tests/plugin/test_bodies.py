@@ -304,6 +304,13 @@ def test_truncated_answers_are_counted(project: Project) -> None:
     assert project.score() == 1.0
 
 
+def test_truncated_answers_of_skipped_cases_count_no_more_than_their_samples(project: Project) -> None:
+    project.versions["only"] |= {"default": "one two three four", "sampling": {"max_tokens": 2}}
+    project.body("model.ask(case.prompt)\nif case.id == 'c0': pytest.skip()")
+    project.run().stdout.fnmatch_lines(["note    4 of 4 answers were cut at max_tokens in test_it"])
+    assert (project.evaluation()["n_truncated"], project.evaluation()["n_samples"]) == (4, 4)
+
+
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_an_engine_error_that_the_body_catches_is_an_error_all_the_same(project: Project, kind: str) -> None:
     wait = "await " if kind == "async def" else ""

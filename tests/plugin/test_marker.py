@@ -259,6 +259,17 @@ def test_fixture_that_asks_for_what_only_a_body_has_is_refused(project: Project,
     assert f"the fixture 'prepared' asks for '{name}'" in refused(project)
 
 
+def test_method_of_a_unittest_class_is_refused(project: Project) -> None:
+    project.module("""
+        import unittest
+
+        class TestOld(unittest.TestCase):
+            @pytest.mark.evaluation(threshold=0.9)
+            def test_it(self): ...
+    """)
+    assert "test_it.py::TestOld::test_it is a method of a unittest.TestCase" in refused(project)
+
+
 def test_per_case_without_case_is_refused(project: Project) -> None:
     project.module("@pytest.mark.evaluation(cases=[{'id': 'a'}], per='case')\ndef test_it(model): ...\n")
     assert "takes no argument `case`" in refused(project)

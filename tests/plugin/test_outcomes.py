@@ -127,6 +127,45 @@ def test_short_summary_says_why(project: Project, monkeypatch: pytest.MonkeyPatc
     )
 
 
+def test_without_a_baseline_the_worst_cases_are_shown_with_an_answer_and_the_authors_reason(project: Project) -> None:
+    project.versions["only"] = {"engine": "scripted", "answers": {"q1": "Quito"}, "default": "Lima"}
+    project.body("assert model.ask(case.prompt) == 'Quito', 'not the capital'", cases=20, threshold=0.9, design="fixed")
+    result = project.run()
+    result.stdout.fnmatch_lines(
+        [
+            "*test_it failed: *below 0.90*",
+            "*c0   0/2",
+            '*answer    "Lima"',
+            "*reason    not the capital",
+            '  worst cases     c0*0/2   "Lima"',
+            "*reason     not the capital",
+            "next    steelyard store show c0   (all its answers)",
+            "next    pytest --lf --case c0 with the same options runs that case alone",
+        ]
+    )
+    change = project.report()["changes"][0]
+    assert (change["case_id"], change["candidate"], change["baseline"]) == ("c0", 0.0, None)
+    assert change["candidate_answer"] == "Lima"
+    assert change["candidate_reason"].startswith("not the capital")
+
+
+def test_a_bug_in_a_body_is_followed_to_its_line(project: Project) -> None:
+    project.module("""
+        def parse(text):
+            return text["answer"]
+
+        @pytest.mark.evaluation(cases=[{"id": "a", "prompt": "q"}])
+        def test_it(model, case):
+            return parse(model.ask(case.prompt))
+    """)
+    lines = [
+        "*raised at   test_it.py:9: return parse(model.ask(case.prompt))",
+        '*test_it.py:5: return text[[]"answer"]',
+    ]
+    project.run("--junitxml", "junit.xml").stdout.fnmatch_lines(lines)
+    assert len(project.evaluation()["traceback"]) == 2
+
+
 def test_report_has_the_fixed_keys(project: Project) -> None:
     project.module(RED_AND_GREEN)
     project.run()
@@ -159,6 +198,8 @@ def test_report_follows_its_published_schema(project: Project) -> None:
 
 
 def test_junit_xml_tells_what_failed(project: Project) -> None:
+    # The verdict `error` is a <failure>, too: pytest writes <error> for what goes wrong outside of a test's call, and
+    # an evaluation is decided in its call. The property `verdict` and the first line of the text tell them apart.
     project.module(RED_AND_GREEN)
     project.run("--junitxml", "junit.xml")
     cases = {case.get("name"): case for case in ElementTree.parse(project.path / "junit.xml").iter("testcase")}
