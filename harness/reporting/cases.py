@@ -184,12 +184,14 @@ def _beside(change: Change, width: int, encoding: str) -> str | None:
         return None
     between = 4 * (len(texts) - 1)
     ample = (width - between) // len(texts)
-    if ample >= _AMPLE_CELLS:
-        return " -> ".join(text for _, text in _answers(change, ample, encoding))
-    if sum(len(text or "") for text in texts) > width:
-        return None
-    whole = " -> ".join(text for _, text in _answers(change, width, encoding))
-    return whole if cells(whole) <= width else None
+    left_by_shorter = width - between - min(len(text or "") + 2 for text in texts) if between else width
+    for room in (max(ample, left_by_shorter), ample):
+        is_whole = all(len(text or "") + 2 <= room for text in texts)
+        if room >= _AMPLE_CELLS or is_whole:
+            line = " -> ".join(text for _, text in _answers(change, room, encoding))
+            if cells(line) <= width:
+                return line
+    return None
 
 
 def _texts(change: Change) -> list[str | None]:
