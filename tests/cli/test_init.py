@@ -5,10 +5,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.config import load_settings
+from harness.decisions import decide
 from tests.cli.conftest import Run
+from tests.decisions.observations import binary, observed
 
 WRITTEN = {
     ".gitignore",
@@ -52,16 +55,43 @@ def test_it_writes_the_layout_and_says_so(run: Run, folder: Path) -> None:
     assert "next   pytest suites" in result.output
 
 
-def test_the_evaluation_has_20_cases_with_unique_ids_and_prompts(run: Run, folder: Path) -> None:
+def answers(folder: Path, version: str) -> dict[str, dict[str, float]]:
+    """The table that a scripted version answers from: prompt → answer → probability."""
+    return json.loads((folder / f"evals/foundation/capitals/answers/{version}.json").read_text(encoding="utf-8"))
+
+
+def rates(folder: Path, version: str) -> np.ndarray:
+    """The probability of a right answer for each case."""
+    text = (folder / "evals/foundation/capitals/cases.jsonl").read_text(encoding="utf-8")
+    table = answers(folder, version)
+    return np.array([table[case["prompt"]][case["expected"]] for case in map(json.loads, text.splitlines())])
+
+
+def test_the_evaluation_has_60_cases_with_unique_ids_and_prompts(run: Run, folder: Path) -> None:
     run("init")
     text = (folder / "evals/foundation/capitals/cases.jsonl").read_text(encoding="utf-8")
     cases = [json.loads(line) for line in text.splitlines()]
-    assert len(cases) >= 20
-    assert len({case["id"] for case in cases}) == len(cases)
+    assert len(cases) == 60
+    assert len({case["id"] for case in cases}) == len({case["prompt"] for case in cases}) == len(cases)
     for name in ("steady", "forgetful"):
-        answers = json.loads((folder / f"evals/foundation/capitals/answers/{name}.json").read_text(encoding="utf-8"))
-        assert set(answers) == {case["prompt"] for case in cases}
-        assert all(case["expected"] in answers[case["prompt"]] for case in cases)
+        assert set(answers(folder, name)) == {case["prompt"] for case in cases}
+        assert all(0 < rate < 1 for rate in rates(folder, name))
+
+
+def test_its_cases_suffice_whatever_is_drawn(run: Run, folder: Path) -> None:
+    """Green against itself in 98 of 100 draws, and red for the forgetful version in as many."""
+    run("init")
+    steady, forgetful = rates(folder, "steady"), rates(folder, "forgetful")
+    rng = np.random.default_rng(1)
+    for candidate, wanted in ((steady, "passed"), (forgetful, "red")):
+        seen = 0
+        for _ in range(100):
+            order = rng.permutation(len(steady))
+            scores = binary(rng, candidate[order], 5), binary(rng, steady[order], 5)
+            entry = observed(*scores, threshold=0.9, margin=0.1, design="sequential", n_planned=len(order))
+            (verdict,) = decide([entry], 0.95)
+            seen += ("red" if verdict.verdict.is_red else verdict.verdict.value) == wanted
+        assert seen >= 98
 
 
 def test_the_versions_are_ready(run: Run) -> None:
@@ -75,7 +105,9 @@ def test_what_it_wrote_runs_at_once_and_is_green(run: Run, folder: Path) -> None
     exit_code, report = gate(folder)
     assert exit_code == 0
     assert report["verdict"] == "passed"
-    assert report["evaluations"][0]["n_cases"] >= 20
+    (evaluation,) = report["evaluations"]
+    assert (evaluation["design"], evaluation["n_planned"]) == ("sequential", 60)
+    assert evaluation["n_cases"] < 60
 
 
 def test_the_forgetful_version_is_red(run: Run, folder: Path) -> None:
