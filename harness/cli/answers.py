@@ -145,8 +145,6 @@ def _scores(answer: StoredAnswer) -> str:
 
 
 def _asked(request: Request) -> str:
-    """What a version was asked, as text: the last message, or the prompt of a loglikelihood."""
-    if request.kind == "loglikelihood":
-        return f"{request.prompt}{request.continuation}"
-    content = request.messages[-1].get("content") if request.messages else ""
-    return content if isinstance(content, str) else json.dumps(content)
+    """What a version was asked, as text: the raw prompt or the last message, and the continuation that was weighed."""
+    content = request.messages[-1].get("content") if request.messages else request.prompt or ""
+    return (content if isinstance(content, str) else json.dumps(content)) + (request.continuation or "")

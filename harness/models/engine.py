@@ -12,8 +12,12 @@ from harness.records import Request, Sample
 class Capability(enum.StrEnum):
     """What an engine can do beyond plain chat."""
 
+    COMPLETION = "completion"
+    CHAT_TEMPLATE = "chat_template"
+    """Chat messages as the context of a completion or loglikelihood; plain chat needs it not."""
     LOGPROBS = "logprobs"
     LOGLIKELIHOOD = "loglikelihood"
+    ROLLING = "rolling"
     SCHEMA = "schema"
     TOOLS = "tools"
     SEED = "seed"
@@ -50,7 +54,8 @@ class Engine(Protocol):
 
     def choices_per_request(self, request: Request) -> int:
         """How many samples of `request` one call of `sample` may draw at the moment: 1 at temperature 0, for an
-        endpoint that was seen to ignore `n`, and for engines that have no `n`."""
+        endpoint that was seen to ignore `n`, and for engines that have no `n`. What is weighed and not drawn is the
+        same for every index, and so computed once for all of them."""
 
     async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         """Draw the samples with these indices; at most `choices_per_request`, consecutive when the request is seeded.

@@ -50,7 +50,11 @@ class OpenAIEngine:
         counts_seeds: bool = False,
     ) -> None:
         self.name = name
-        self.capabilities = frozenset(Capability)
+        self.capabilities = frozenset(Capability) - {
+            Capability.COMPLETION,
+            Capability.CHAT_TEMPLATE,
+            Capability.ROLLING,
+        }
         self.device: str | None = None
         self.batch_size: int | None = None
         self.http_requests = 0

@@ -60,38 +60,81 @@ class Version:
         Raises:
             UsageError: messages, sampling, schema or logprobs that no engine could understand.
         """
-        rendered = self._messages(messages)
-        if sampling:
-            laid = {**self.settings.sampling, **check_sampling(sampling, where=f"version {self.name!r}")}
-        else:
-            laid = dict(self.settings.sampling)
         if schema is not None and not isinstance(schema, Mapping):
             raise UsageError(
                 f"schema = {schema!r} is not a JSON schema; give a dict such as "
                 f'{{"type": "object", "properties": …}}, or MODEL.model_json_schema() of a pydantic model.'
             )
-        if logprobs is not None and (isinstance(logprobs, bool) or not isinstance(logprobs, int) or logprobs < 0):
-            raise UsageError(f"logprobs = {logprobs!r} is not a count; give 0 for the drawn token alone, or 5.")
         return Request(
-            messages=rendered,
-            sampling=laid,
+            messages=self._messages(messages),
+            sampling=self._sampling(sampling),
             schema=schema,
             tools=tuple(tools) if tools else None,
-            logprobs=logprobs,
+            logprobs=_checked_logprobs(logprobs),
         )
 
-    def loglikelihood(self, prompt: str, continuation: str) -> Request:
-        """The request for the log probability of `continuation` after the raw text `prompt` (no chat template).
+    def completion(
+        self,
+        context: str | Sequence[Mapping[str, Any]],
+        *,
+        sampling: Mapping[str, Any] = _NOTHING,
+        logprobs: int | None = None,
+        truncate: bool = False,
+    ) -> Request:
+        """The request for what follows `context`.
+
+        Args:
+            context: raw text, without any template or system text; or chat messages, which go through the chat
+                template with the version's system text, a last message of the assistant being continued.
+            sampling, logprobs: as for `chat`.
+            truncate: let a context that leaves no room for `max_tokens` lose its beginning.
+
+        Raises:
+            UsageError: a context, sampling or logprobs that no engine could understand.
+        """
+        prompt, messages = self._context(context)
+        return Request(
+            kind="completion",
+            messages=messages,
+            sampling=self._sampling(sampling),
+            logprobs=_checked_logprobs(logprobs),
+            prompt=prompt,
+            truncate=truncate,
+        )
+
+    def loglikelihood(
+        self, context: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False
+    ) -> Request:
+        """The request for the log probability of `continuation` right after `context`, which is as in `completion`.
 
         Raises:
             UsageError: one of them is not a text, or the continuation is empty.
         """
-        for name, text in (("prompt", prompt), ("continuation", continuation)):
-            if not isinstance(text, str):
-                raise UsageError(f"{name} = {text!r} is not a text; loglikelihood takes two of them.")
+        _check_text(continuation, "continuation")
         if not continuation:
             raise UsageError("continuation = '' is empty: there is nothing whose probability could be asked for.")
-        return Request(kind="loglikelihood", prompt=prompt, continuation=continuation)
+        prompt, messages = self._context(context)
+        return Request(
+            kind="loglikelihood", messages=messages, prompt=prompt, continuation=continuation, truncate=truncate
+        )
+
+    def rolling(self, text: str) -> Request:
+        """The request for the log probability of the whole raw `text`, from its first token.
+
+        Raises:
+            UsageError: it is not a text.
+        """
+        _check_text(text, "text")
+        return Request(kind="rolling", prompt=text)
+
+    def _sampling(self, sampling: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The version's own sampling parameters with those of one request laid over them."""
+        laid = check_sampling(sampling, where=f"version {self.name!r}") if sampling else {}
+        return {**self.settings.sampling, **laid}
+
+    def _context(self, context: str | Sequence[Mapping[str, Any]]) -> tuple[str | None, Messages]:
+        """The raw text or the messages of a context; the other one is None or empty."""
+        return (context, ()) if isinstance(context, str) else (None, self._messages(context))
 
     def _messages(self, messages: str | Sequence[Mapping[str, Any]]) -> Messages:
         if isinstance(messages, str):
@@ -105,6 +148,17 @@ class Version:
         if self.settings.system is None or bring_system:
             return rendered
         return ({"role": "system", "content": self.settings.system}, *rendered)
+
+
+def _check_text(text: Any, name: str) -> None:
+    if not isinstance(text, str):
+        raise UsageError(f"{name} = {text!r} is not a text.")
+
+
+def _checked_logprobs(logprobs: int | None) -> int | None:
+    if logprobs is not None and (isinstance(logprobs, bool) or not isinstance(logprobs, int) or logprobs < 0):
+        raise UsageError(f"logprobs = {logprobs!r} is not a count; give 0 for the drawn token alone, or 5.")
+    return logprobs
 
 
 def check_messages(messages: Any) -> Messages:

@@ -42,7 +42,7 @@ def case(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest) -> object:
-    """The model version under test: `ask`, `chat`, `structured`, `loglikelihood`."""
+    """The model version under test: `ask`, `chat`, `structured`, `complete`, `loglikelihood`, `weigh`, `rolling`."""
     return _placeholder(request)
 
 

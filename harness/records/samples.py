@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Messages = tuple[Mapping[str, Any], ...]
 Role = Literal["candidate", "baseline"]
+Kind = Literal["chat", "completion", "loglikelihood", "rolling"]
 
 
 class Case:
@@ -62,17 +63,21 @@ class Request:
     """What is asked of an engine, complete: the answer depends on this, the version's fingerprint and the draw.
 
     Attributes:
-        kind: "chat" draws an answer to `messages`; "loglikelihood" weighs `continuation` after the raw text `prompt`.
+        kind: "chat" draws an answer to `messages`; "completion" draws what follows a context, "loglikelihood" weighs
+            `continuation` after one, "rolling" weighs the whole text `prompt` from its first token. A context is the
+            raw text `prompt`, or `messages` through the chat template, a last message of the assistant being continued.
         messages: chat messages, system text included, in the form of OpenAI's API.
         sampling: temperature, max_tokens, top_p, stop, seed, …; only what the version or the body set.
         schema: a JSON schema that the answer must follow, or None.
         tools: tool definitions in the form of OpenAI's API, or None.
         logprobs: how many alternatives to report for each token; None for no log probabilities, 0 for the
             drawn token alone.
-        prompt, continuation: texts of a loglikelihood request.
+        prompt: the raw text of a completion, loglikelihood or rolling request; None where `messages` are the context.
+        continuation: the text that a loglikelihood request weighs.
+        truncate: whether a context that the model's window does not hold loses its beginning instead of being refused.
     """
 
-    kind: Literal["chat", "loglikelihood"] = "chat"
+    kind: Kind = "chat"
     messages: Messages = ()
     sampling: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
@@ -80,6 +85,7 @@ class Request:
     logprobs: int | None = None
     prompt: str | None = None
     continuation: str | None = None
+    truncate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,9 @@ class Sample:
         reasoning: the thinking that the engine kept apart from the answer, or None.
         tool_calls: tool calls in the form of OpenAI's API.
         logprobs: one entry for each token of the answer, where asked for.
-        loglikelihood, is_greedy: of the continuation of a loglikelihood request (natural log, summed over tokens).
+        loglikelihood: of the weighed text, the natural log summed over its tokens; None where nothing was weighed.
+        is_greedy: whether each weighed token is the most probable one at its place.
+        cut_tokens: how many tokens the context lost at its beginning, where `Request.truncate` allowed it.
         stored: whether it came from the store and not from the model.
     """
 
@@ -119,6 +127,7 @@ class Sample:
     logprobs: tuple[TokenLogprob, ...] | None = None
     loglikelihood: float | None = None
     is_greedy: bool | None = None
+    cut_tokens: int = 0
     stored: bool = False
 
     @property

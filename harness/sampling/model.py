@@ -89,6 +89,7 @@ class Model:
         messages: str | Sequence[Mapping[str, Any]],
         *,
         tools: Sequence[Mapping[str, Any]] | None = None,
+        schema: Mapping[str, Any] | None = None,
         logprobs: int | None = None,
         **sampling: Any,
     ) -> Any:
@@ -97,14 +98,17 @@ class Model:
         Args:
             messages: chat messages, or one prompt.
             tools: tool definitions in the form of OpenAI's API; the calls are in `sample.tool_calls`.
+            schema: a JSON schema that the answer is held to; with `logprobs` too.
             logprobs: how many alternatives to report for each token.
             sampling: parameters for this request alone.
 
         Returns:
             harness.records.Sample
         """
-        request = self._source.version.chat(messages, sampling=sampling, tools=tools, logprobs=logprobs)
-        return self._settle(self._draw(request))
+        version = self._source.version
+        return self._settle(
+            self._draw(version.chat(messages, sampling=sampling, schema=schema, tools=tools, logprobs=logprobs))
+        )
 
     def structured(
         self, messages: str | Sequence[Mapping[str, Any]], schema: Mapping[str, Any], **sampling: Any
@@ -120,8 +124,36 @@ class Model:
         """
         return self._settle(self._structured(self._source.version.chat(messages, sampling=sampling, schema=schema)))
 
-    def loglikelihood(self, prompt: str, continuation: str) -> Any:
-        """The natural log of the probability of `continuation` right after the raw text `prompt`.
+    def complete(
+        self,
+        prompt: str | Sequence[Mapping[str, Any]],
+        *,
+        logprobs: int | None = None,
+        truncate: bool = False,
+        **sampling: Any,
+    ) -> Any:
+        """What the version writes after a prompt, as a whole sample.
+
+        Args:
+            prompt: raw text, without chat template, version's template or system text; or chat messages, which go
+                through the chat template, a last message of the assistant being continued.
+            logprobs: how many alternatives to report for each token.
+            truncate: let a prompt that is too long lose its beginning; `sample.cut_tokens` says how much.
+            sampling: parameters for this request alone, such as `stop=["\n"]`.
+
+        Returns:
+            harness.records.Sample
+
+        Raises:
+            CapabilityError: the engine completes no raw text, or no chat messages.
+        """
+        version = self._source.version
+        return self._settle(
+            self._draw(version.completion(prompt, sampling=sampling, logprobs=logprobs, truncate=truncate))
+        )
+
+    def loglikelihood(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str) -> Any:
+        """The natural log of the probability of `continuation` right after `prompt`, which is as in `complete`.
 
         Returns:
             float
@@ -130,6 +162,31 @@ class Model:
             CapabilityError: the engine gives no log probabilities of given text.
         """
         return self._settle(self._loglikelihood(self._source.version.loglikelihood(prompt, continuation)))
+
+    def weigh(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False) -> Any:
+        """`loglikelihood` as a whole sample: `sample.loglikelihood`, `sample.is_greedy`, tokens.
+
+        Args:
+            prompt, continuation: as in `loglikelihood`.
+            truncate: let a prompt that is too long lose its beginning; `sample.cut_tokens` says how much.
+
+        Returns:
+            harness.records.Sample
+        """
+        return self._settle(self._draw(self._source.version.loglikelihood(prompt, continuation, truncate=truncate)))
+
+    def rolling(self, text: str) -> Any:
+        """The natural log of the probability of a whole text, of any length, from its first token.
+
+        What is longer than the model's window is weighed in pieces, each after one token of the piece before it.
+
+        Returns:
+            float
+
+        Raises:
+            CapabilityError: the engine gives no log probabilities of given text.
+        """
+        return self._settle(self._loglikelihood(self._source.version.rolling(text)))
 
     def _settle(self, work: Coroutine[Any, Any, Any]) -> Any:
         self._trace.unawaited += 1

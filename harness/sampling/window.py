@@ -208,8 +208,11 @@ def check_capabilities(engine: Engine, request: Request) -> None:
         CapabilityError: naming what is lacking and what there is.
     """
     wanted = {
+        Capability.COMPLETION: request.kind == "completion",
+        Capability.CHAT_TEMPLATE: request.kind != "chat" and bool(request.messages),
         Capability.LOGPROBS: request.logprobs is not None,
         Capability.LOGLIKELIHOOD: request.kind == "loglikelihood",
+        Capability.ROLLING: request.kind == "rolling",
         Capability.SCHEMA: request.schema is not None,
         Capability.TOOLS: request.tools is not None,
         Capability.SEED: "seed" in request.sampling,

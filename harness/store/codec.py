@@ -49,6 +49,8 @@ def _extra(sample: Sample) -> str | None:
         extra["loglikelihood"] = sample.loglikelihood
     if sample.is_greedy is not None:
         extra["is_greedy"] = sample.is_greedy
+    if sample.cut_tokens:
+        extra["cut_tokens"] = sample.cut_tokens
     return dumps(extra) if extra else None
 
 
@@ -70,6 +72,7 @@ def stored_sample(row: Any) -> Sample:
         logprobs=tuple(map(_logprob, fields["logprobs"])) if "logprobs" in fields else None,
         loglikelihood=fields.get("loglikelihood"),
         is_greedy=fields.get("is_greedy"),
+        cut_tokens=fields.get("cut_tokens", 0),
         stored=True,
     )
 
@@ -88,6 +91,8 @@ def request_text(request: Request) -> str:
     for name in ("schema", "tools", "logprobs", "prompt", "continuation"):
         if getattr(request, name) is not None:
             fields[name] = getattr(request, name)
+    if request.truncate:
+        fields["truncate"] = True
     return dumps(fields)
 
 

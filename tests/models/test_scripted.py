@@ -145,13 +145,59 @@ def test_latency_is_waited_and_reported() -> None:
 
 def test_logprobs_are_those_of_the_table() -> None:
     for sample in draw(engine(), request(logprobs=2), range(30)):
-        (token,) = sample.logprobs or ()
-        assert (sample.text, pytest.approx(math.log(TABLE["Q"][sample.text]))) == (token.token, token.logprob)
-        assert [answer for answer, _ in token.top] == ["yes", "no"]
+        first, *rest = sample.logprobs or ()
+        assert "".join(token.token for token in (first, *rest)) == sample.text
+        assert math.fsum(token.logprob for token in (first, *rest)) == pytest.approx(math.log(TABLE["Q"][sample.text]))
+        assert [token for token, _ in first.top] == ["yes", "no"]
+
+
+def test_the_alternatives_to_a_token_are_those_after_the_same_beginning() -> None:
+    table = {'{"score": 4}': 0.5, '{"score": 5}': 0.3, '{"score": 10}': 0.1, '{"none": 9}': 0.1}
+    scored = engine(answers={"Q": table})
+    sample = draw(scored, request(logprobs=3, schema={"type": "object"}, sampling={"temperature": 0}), [0])[0]
+    tokens = {entry.token: entry for entry in sample.logprobs or ()}
+    assert list(tokens) == ["{", '"', "score", ":", " 4", "}"]
+    assert [(token, pytest.approx(math.exp(value) * 0.9)) for token, value in tokens[" 4"].top] == [
+        (" 4", 0.5),
+        (" 5", 0.3),
+        (" 1", 0.1),
+    ]
+
+
+def test_an_answer_that_is_cut_has_the_logprobs_of_what_is_left() -> None:
+    cut = draw(engine(answers={"Q": "one two three"}), request(logprobs=0, sampling={"max_tokens": 2}), [0])[0]
+    assert [token.token for token in cut.logprobs or ()] == ["one", " two"]
 
 
 def test_no_alternatives_are_reported_unless_asked_for() -> None:
     assert (draw(engine(), request(logprobs=0), [0])[0].logprobs or ())[0].top == ()
+
+
+def test_a_completion_is_looked_up_by_its_raw_prompt() -> None:
+    completion = Request(kind="completion", prompt="Q")
+    assert set(texts(engine(), completion, range(50))) == set(TABLE["Q"])
+    other = engine(answers={"Q": TABLE["Q"], "R": TABLE["Q"]})
+    assert texts(other, completion, range(50)) != texts(other, Request(kind="completion", prompt="R"), range(50))
+
+
+@pytest.mark.parametrize(("stop", "left"), [("wo", "one t"), ([" th", " two"], "one"), ("one", ""), ("four", None)])
+def test_an_answer_ends_before_a_stop(stop: Any, left: str | None) -> None:
+    whole = "one two three"
+    sample = draw(engine(answers={"Q": whole}), request(sampling={"stop": stop}), [0])[0]
+    assert (sample.text, sample.finish_reason) == (whole if left is None else left, "stop")
+
+
+def test_a_loglikelihood_after_messages_is_looked_up_by_the_last_of_the_user() -> None:
+    weighed = Request(kind="loglikelihood", messages=request().messages, continuation=" no")
+    assert draw(engine(), weighed, [0])[0].loglikelihood == pytest.approx(math.log(0.2))
+
+
+def test_a_whole_text_stands_under_the_empty_prompt() -> None:
+    weighed = Request(kind="rolling", prompt="Once upon a time.")
+    table = {"": {"Once upon a time.": 0.01, "Call me Ishmael.": 0.99}}
+    first, second = draw(engine(answers=table), weighed, [0, 1])
+    assert (first.loglikelihood, first.index) == (pytest.approx(math.log(0.01)), 0)
+    assert (second.loglikelihood, second.index) == (first.loglikelihood, 1)
 
 
 @pytest.mark.parametrize(

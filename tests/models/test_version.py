@@ -94,6 +94,33 @@ class TestChat:
             version(SCRIPT).chat("Q", **more)
 
 
+class TestCompletion:
+    def test_raw_text_goes_through_nothing(self) -> None:
+        request = version(SCRIPT, system="s", template="> {prompt}").completion("Q")
+        assert (request.kind, request.prompt, request.messages) == ("completion", "Q", ())
+
+    def test_messages_get_the_system_text(self) -> None:
+        request = version(SCRIPT, system="s").completion([{"role": "user", "content": "Q"}])
+        assert (request.prompt, [turn["content"] for turn in request.messages]) == (None, ["s", "Q"])
+
+    def test_sampling_is_laid_over_the_versions(self) -> None:
+        request = version(SCRIPT, sampling={"temperature": 0.7}).completion("Q", sampling={"stop": ["."]}, logprobs=3)
+        assert (request.sampling, request.logprobs) == ({"temperature": 0.7, "stop": ["."]}, 3)
+
+    @pytest.mark.parametrize(
+        ("context", "more", "said"),
+        [
+            (7, {}, "7 is neither a prompt nor a list"),
+            ([], {}, "empty"),
+            ("Q", {"logprobs": -1}, "logprobs = -1"),
+            ("Q", {"sampling": {"until": ["."]}}, "sampling.*'until'"),
+        ],
+    )
+    def test_what_no_engine_understands_is_refused(self, context: Any, more: dict[str, Any], said: str) -> None:
+        with pytest.raises(UsageError, match=said):
+            version(SCRIPT).completion(context, **more)
+
+
 class TestLoglikelihood:
     def test_the_texts_are_kept_raw(self) -> None:
         request = version(SCRIPT, system="s", template="> {prompt}").loglikelihood("Q", " A")
@@ -104,13 +131,30 @@ class TestLoglikelihood:
             request.messages,
         ) == ("loglikelihood", "Q", " A", ())
 
+    def test_messages_get_the_system_text(self) -> None:
+        request = version(SCRIPT, system="s").loglikelihood([{"role": "user", "content": "Q"}], " A", truncate=True)
+        assert (request.prompt, [turn["content"] for turn in request.messages]) == (None, ["s", "Q"])
+        assert (request.continuation, request.truncate) == (" A", True)
+
     def test_an_empty_continuation_is_refused(self) -> None:
         with pytest.raises(UsageError, match="continuation = '' is empty"):
             version(SCRIPT).loglikelihood("Q", "")
 
     def test_something_else_than_a_text_is_refused(self) -> None:
-        with pytest.raises(UsageError, match="prompt = None is not a text"):
+        with pytest.raises(UsageError, match="messages = None is neither"):
             version(SCRIPT).loglikelihood(None, "A")  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="continuation = 7 is not a text"):
+            version(SCRIPT).loglikelihood("Q", 7)  # type: ignore[arg-type]
+
+
+class TestRolling:
+    def test_the_text_is_kept_raw(self) -> None:
+        request = version(SCRIPT, system="s", template="> {prompt}").rolling("Q")
+        assert (request.kind, request.prompt, request.messages, request.sampling) == ("rolling", "Q", (), {})
+
+    def test_something_else_than_a_text_is_refused(self) -> None:
+        with pytest.raises(UsageError, match="text = None is not a text"):
+            version(SCRIPT).rolling(None)  # type: ignore[arg-type]
 
 
 class TestFingerprint:

@@ -24,6 +24,9 @@ CHANGES: list[dict[str, Any]] = [
     {"kind": "loglikelihood", "prompt": "q"},
     {"prompt": "q"},
     {"continuation": "q"},
+    {"kind": "completion", "prompt": "q", "messages": ()},
+    {"kind": "rolling", "prompt": "q", "messages": ()},
+    {"truncate": True},
 ]
 
 
@@ -52,6 +55,8 @@ def test_key_stays_the_same_over_releases() -> None:
         b'["f",{"messages":[{"content":"q","role":"user"}],"sampling":{"max_tokens":8,"temperature":0.7}}]'
     )
     assert key(PLAIN).hex() == "dadb831d4b84b895214eb357479dfdd7"
+    weighed = Request(kind="loglikelihood", prompt="q", continuation=" a")
+    assert request_text("f", weighed) == b'["f",{"continuation":" a","kind":"loglikelihood","prompt":"q"}]'
 
 
 @given(st.text(), st.text())

@@ -24,6 +24,7 @@ FULL = Sample(
     logprobs=(TokenLogprob("Li", -0.1, (("Li", -0.1), ("Cu", -2.5))), TokenLogprob("ma", -1e-9)),
     loglikelihood=-12.25,
     is_greedy=False,
+    cut_tokens=3,
 )
 
 
@@ -110,7 +111,7 @@ def test_the_request_is_kept_once_for_a_key(store: Store) -> None:
 
 
 def test_a_loglikelihood_request_is_kept(store: Store) -> None:
-    request = Request(kind="loglikelihood", prompt="The capital is", continuation=" Lima")
+    request = Request(kind="loglikelihood", prompt="The capital is", continuation=" Lima", truncate=True)
     one = Draw(key_of("a"), "f0", 0, request, Sample("", loglikelihood=float("-inf"), is_greedy=True))
     store.add([one])
     assert store.request(one.key) == request

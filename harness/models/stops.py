@@ -1,0 +1,25 @@
+"""Texts that end an answer, for engines that look for them themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.records import Request
+
+
+def stops(request: Request) -> list[str]:
+    """The texts that end the request's answers."""
+    stop = request.sampling.get("stop") or []
+    return [stop] if isinstance(stop, str) else list(stop)
+
+
+def before_stop(text: str, stops: Sequence[str]) -> str | None:
+    """What stands before the first of the stops in the text; None where there is none.
+
+    >>> before_stop("Lima. And", ["\\n", "."])
+    'Lima'
+    >>> before_stop("Lima", ["."]) is None
+    True
+    """
+    places = [place for stop in stops if (place := text.find(stop)) >= 0]
+    return text[: min(places)] if places else None
