@@ -104,6 +104,9 @@ def _check(hypothesis: Hypothesis, level: float, red_level: float, m: int) -> Ch
         "" if m == 1 else f", {'e-Holm' if observed.is_sequential else 'Holm'}-corrected over {m:,} comparisons"
     )
     method = _method(contrast.method, level, red_level, correction, higher_is_better=observed.higher_is_better)
+    # Bounds that hold whenever one stops never move back, so that a mean that does may leave them: shown to hold it.
+    lower = lower if kind is VerdictKind.PASSED and contrast.value <= -observed.margin else min(lower, contrast.value)
+    upper = upper if kind.is_red and contrast.value >= 0 else max(upper, contrast.value)
     difference = natural(contrast, lower, upper, method, higher_is_better=observed.higher_is_better)
     return Check(hypothesis.against, kind, reason, difference, more.samples if more else None)
 

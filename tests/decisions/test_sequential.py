@@ -207,3 +207,12 @@ def test_fixed_and_sequential_evaluations_share_one_gate():
     entries = [sequential(bad, ones), observed(bad, ones, id="fixed"), sequential(ones, ones, id="good")]
     kinds = [verdict.verdict for verdict in decide(entries, 0.95)]
     assert kinds == [REGRESSED, REGRESSED, PASSED]
+
+
+def test_a_figure_lies_within_the_bounds_beside_it():
+    """A mean that was high at first and fell leaves bounds that never move back: 30 right samples, then wrong ones."""
+    scores = np.array([[1.0] * 14 + [0.0] * 3 + [1.0, 0.0] * 20])
+    entry = observed(scores, threshold=0.9, margin=0.3, per="case", design="sequential")
+    (verdict,) = decide([entry], 0.95)
+    assert verdict.difference.low <= verdict.difference.value <= verdict.difference.high
+    assert verdict.candidate.low <= verdict.candidate.value <= verdict.candidate.high
