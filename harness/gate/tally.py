@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from harness.errors import EngineError, MissingSampleError, UnreachableError
+from harness.errors import EngineError, MissingSampleError, UnreachableError, UnstorableError
 from harness.gate.failures import describe, raised_at, user_frames
 
 _SHOWN = 5
@@ -18,7 +18,7 @@ class Tally:
     """Errors by their text, with the steps at which they came.
 
     Attributes:
-        is_hopeless: whether more cases can't help: the body itself is broken, or the endpoint was given up.
+        is_hopeless: whether more cases can't help: the body or the store is broken, or the endpoint was given up.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Tally:
         if isinstance(error, MissingSampleError):
             self._missing[step] += 1
             return
-        if isinstance(error, UnreachableError) or not isinstance(error, EngineError):
+        if isinstance(error, UnreachableError) or not isinstance(error, EngineError | UnstorableError):
             self.is_hopeless = True
         own = type(error).__module__.startswith("harness.")
         text = describe(error) if own else f"{type(error).__name__}: {describe(error)}{raised_at(error)}"

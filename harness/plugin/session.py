@@ -16,7 +16,7 @@ from harness.plugin.collection import Collection, is_evaluation
 from harness.plugin.interrupts import uninterrupted
 from harness.plugin.options import run_options
 from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code
-from harness.plugin.summary import close, discard_report, finish, report_folder, show
+from harness.plugin.summary import discard_report, finish, keep, report_folder, show
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,8 +209,8 @@ class GateSession:
 
     def _stop(self) -> None:
         """Stop what is under way: the session ends before all evaluations were reported."""
-        if self._opened is not None and self._driver is not None:
-            self._driver.call_soon(self._opened.run.interrupt)
+        if self._opened is not None:
+            self._opened.run.interrupt()
         if self._tree is not None:
             self._tree.release_all()
 
@@ -253,23 +253,24 @@ class GateSession:
             self._tree.release_all()
         with uninterrupted():
             self._finish(session, int(exitstatus))
-        if self._opened is not None and self._driver is not None:
-            self._complain(session, close(self._opened, self._driver))
+        if self._opened is not None and self._driver is not None and self.report is not None:
+            problem = keep(self.report, self._opened, self._driver)
+            if problem:
+                self._complain(session, problem)
+                self.write(session)
 
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._opened is not None and self._driver is not None:
-            self._driver.call_soon(self._opened.run.interrupt)
+        if self._opened is not None:
+            self._opened.run.interrupt()
         only_inconclusive = session.testsfailed == self._n_inconclusive
         session.exitstatus = exit_code(exitstatus, self._opened, only_inconclusive)
         if self._opened is not None and self._driver is not None:
-            self.report, problem = finish(self._opened, self._driver, int(session.exitstatus))
-            self._complain(session, problem)
-            if not self.is_worker:
-                self.write(session)
+            self.report = finish(self._opened, self._driver, int(session.exitstatus))
+            self.write(session)
 
     def write(self, session: pytest.Session) -> None:
         """Write report.json with the exit code of the session; when that fails, the exit code is a usage error's."""
-        if self.report is None:
+        if self.report is None or self.is_worker:
             return
         from harness.reporting.report_json import write_report
 
@@ -280,10 +281,9 @@ class GateSession:
             self._complain(session, str(error))
 
     def _complain(self, session: pytest.Session, problem: str) -> None:
-        """Note what went wrong at the end, if anything did; the exit code is then a usage error's."""
-        if problem:
-            self.problems[problem] = None
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        """Note what went wrong at the end; the exit code is then a usage error's."""
+        self.problems[problem] = None
+        session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Called at the end of the terminal's output: the table of verdicts."""

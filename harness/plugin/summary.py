@@ -31,27 +31,30 @@ def discard_report(collection: Collection) -> None:
         (report_folder(collection.settings) / "report.json").unlink()
 
 
-def finish(opened: OpenRun, driver: Driver, exit_code: int) -> tuple[Report, str]:
-    """The report of a run, kept in the store; with the reason where it could not be kept."""
+def finish(opened: OpenRun, driver: Driver, exit_code: int) -> Report:
+    """The report of a run."""
     from harness.gate import make_report
+
+    return make_report(opened, exit_code=exit_code, wall_s=driver.wall_s)
+
+
+def keep(report: Report, opened: OpenRun, driver: Driver) -> str:
+    """Keep a report in the store, and close its run; the reason where that failed, else "". Ctrl-C ends any wait."""
     from harness.reporting.report_json import to_json
 
-    report = make_report(opened, exit_code=exit_code, wall_s=driver.wall_s)
+    problem = ""
     try:
         opened.run.flush()
         opened.store.finish_run(report.run_id, to_json(report))
     except UsageError as error:
-        return report, str(error)
-    return report, ""
-
-
-def close(opened: OpenRun, driver: Driver) -> str:
-    """Close a run; the reason where that failed."""
+        problem = str(error)
+    except KeyboardInterrupt:
+        pass
     try:
         driver.close(opened.close())
     except UsageError as error:
-        return str(error)
-    return ""
+        problem = problem or str(error)
+    return problem
 
 
 def show(report: Report, path: Path | None, settings: Settings, terminal: TerminalReporter) -> None:

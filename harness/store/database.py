@@ -11,13 +11,22 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError, StatementError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+    StatementError,
+)
 
 from harness.errors import StoreError, UnstorableError
 from harness.store import tables
 from harness.store.location import prepare_folder, without_password
 
 _BUSY_S = 60.0
+_NAP_MS = 100
 _PREPARE_LOCK = 0x5734E1
 _POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
 _ELSEWHERE = "Choose another place with --store, or with `store` in [tool.steelyard]."
@@ -234,8 +243,23 @@ def _set_up_sqlite_readonly(connection: sqlite3.Connection, _: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("steelyard_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    """Begin a transaction; one that writes waits for its turn here, in short naps: SQLite's own are deaf to Ctrl-C."""
+    if not connection.get_execution_options().get("steelyard_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    deadline = time.monotonic() + _BUSY_S
+    sqlite: Any = connection.connection.driver_connection
+    sqlite.execute(f"PRAGMA busy_timeout={_NAP_MS}")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+    finally:
+        sqlite.execute(f"PRAGMA busy_timeout={_BUSY_S * 1000:.0f}")
 
 
 def _postgres_engine(url: URL) -> Engine:

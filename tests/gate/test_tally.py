@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import EngineError, MissingSampleError, UnreachableError
+from harness.errors import EngineError, MissingSampleError, StoreError, UnreachableError, UnstorableError
 from harness.gate.tally import Tally
 
 
@@ -46,7 +46,13 @@ def test_missing_samples_are_counted_together() -> None:
 
 @pytest.mark.parametrize(
     ("error", "is_hopeless"),
-    [(EngineError("500"), False), (UnreachableError("gone"), True), (OSError("bug"), True)],
+    [
+        (EngineError("500"), False),
+        (UnstorableError("too large"), False),
+        (UnreachableError("gone"), True),
+        (StoreError("disk full"), True),
+        (OSError("bug"), True),
+    ],
 )
 def test_an_engine_s_error_leaves_hope_for_other_cases(error: Exception, is_hopeless: bool) -> None:
     tally = Tally()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -150,6 +152,25 @@ def test_body_that_catches_its_cancellation_is_left_behind(project: Project, pre
     (entry,) = project.report()["evaluations"]
     assert "interrupted after 1 of 2 samples" in entry["reason"]
     assert "interrupted after" in (project.path / "out.txt").read_text()
+
+
+@pytest.mark.slow
+def test_locked_store_keeps_nobody_from_ending_a_run(slow) -> None:
+    """Each press of Ctrl-C ends one wait; the report is written first."""
+    project, server = slow
+    process = start(project)
+    wait_for(server, 8)
+    with closing(sqlite3.connect(project.store, isolation_level=None, timeout=60)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            until = time.monotonic() + 30
+            while process.poll() is None and time.monotonic() < until:
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.5)
+            assert process.returncode is not None
+        finally:
+            process.kill()
+    assert project.report()["exit_code"] == 2
 
 
 def test_stopped_endpoint_keeps_what_was_completed(project: Project, loopback) -> None:

@@ -1,4 +1,5 @@
 import multiprocessing
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -276,3 +277,26 @@ def test_reading_goes_on_while_another_process_writes(url: str, open_store: Open
         assert reader.find([key_of("a")]) == {}
     writer.add([draw("a")])
     assert reader.find([key_of("a")]).keys() == {key_of("a")}
+
+
+def test_whoever_waits_for_another_writer_hears_a_signal(tmp_path: Path) -> None:
+    """Otherwise Ctrl-C would be unheard for as long as another process holds the lock."""
+
+    class HeardError(Exception):
+        pass
+
+    def hear(*_: object) -> None:
+        raise HeardError
+
+    url = str(tmp_path / "store.db")
+    with Store.open(url) as store, closing(sqlite3.connect(url, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        handler = signal.signal(signal.SIGALRM, hear)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        try:
+            with pytest.raises(HeardError):
+                store.add([draw("a")])
+        finally:
+            signal.signal(signal.SIGALRM, handler)
+        other.execute("ROLLBACK")
+        assert store.add([draw("a")]) == [draw("a").sample]
