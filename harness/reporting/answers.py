@@ -41,14 +41,19 @@ def quoted(answer: str | None, width: int, encoding: str) -> str:
 def shown_reason(reason: str | None, width: int, encoding: str) -> str:
     r"""Why an answer has its score, on one line; "" where nothing was said.
 
-    Of an assertion with a message that is the message, without pytest's account of the values.
+    Of an assertion with a message that is the message, without pytest's account of the values. Where their values come
+    from is told only where the assertion alone says nothing.
 
-    >>> shown_reason("assert 'Lima' in 'Quito'\n +  where 'Lima' = case.expected", 60, "utf-8")
-    "assert 'Lima' in 'Quito' + where 'Lima' = case.expected"
     >>> shown_reason("no capital\nassert 'Lima' in 'Quito'", 60, "utf-8")
     'no capital'
+    >>> shown_reason("assert 'Lima' in 'Quito'\n +  where 'Lima' = Case(…).expected", 60, "utf-8")
+    "assert 'Lima' in 'Quito'"
+    >>> shown_reason("assert False\n +  where False = is_capital('Quito')", 60, "utf-8")
+    "assert False + where False = is_capital('Quito')"
     """
     if not reason:
         return ""
     message = reason.partition("\nassert ")[0]
+    assertion, _, _ = message.partition("\n +")
+    message = assertion if len(assertion.split()) > 2 else message
     return printable(" ".join(message.split()), width, encoding=encoding)
