@@ -13,6 +13,7 @@ import numpy.typing as npt
 from harness.decisions import Observed, PartlySkipped
 from harness.gate.evaluation import Evaluation
 from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes
+from harness.gate.failures import describe
 from harness.gate.order import Order
 from harness.gate.tally import Tally
 from harness.records import Change, Interruption, Role, ScoreRow
@@ -127,7 +128,7 @@ class Collector:
         place = (role, case, sample)
         if outcome.error is not None:
             self._tally.add(step, outcome.error)
-            self._emit(METRIC, place, Reading(float("nan"), str(outcome.error)[:ANSWER_KEPT]), "error", trace)
+            self._emit(METRIC, place, Reading(float("nan"), describe(outcome.error)[:ANSWER_KEPT]), "error", trace)
         elif outcome.skipped:
             self._skipped[case][role] += 1
             self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)

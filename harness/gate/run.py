@@ -116,7 +116,13 @@ class Run:
         open_ids = [name for name in ids if name not in self._verdicts]
         if not open_ids:
             return
-        await asyncio.gather(*(self._tasks[name] for name in open_ids))
+        tasks = {name: self._tasks[name] for name in open_ids}
+        await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
+        for name, task in tasks.items():
+            if task.cancelled():
+                self._collectors[name].note("a body cancelled the task that it runs in, or that of another")
+            elif task.done():
+                task.result()
         self._decide(open_ids)
 
     def _decide(self, ids: Sequence[str]) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.assertion import util as assertion_util
 
+from harness.errors import ScoreError
+
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
@@ -55,6 +57,7 @@ class Driver:
 
         Raises:
             BaseException: what a body raised to end the session.
+            ScoreError: a body cancelled this.
         """
         from harness.gate import Aborted
 
@@ -63,6 +66,8 @@ class Driver:
                 self._runner.run(self._watch(work))
             except Aborted as aborted:
                 raise aborted.reason from None
+            except asyncio.CancelledError:
+                raise ScoreError("a body cancelled tasks that are not its own, the one of the run among them") from None
 
     async def _watch(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -357,3 +357,51 @@ def test_one_body_that_cancels_itself_is_an_error_of_its_evaluation_alone(projec
     result = project.run()
     assert result.ret == 1
     assert project.verdicts() == {"test_cancelled": "error", "test_reason": "error", "test_good": "passed"}
+
+
+def test_body_that_cancels_itself_is_an_error_and_others_go_on(project: Project) -> None:
+    project.module("""
+        import asyncio
+
+        CASES = [{"id": "a"}, {"id": "b"}]
+
+        @pytest.mark.evaluation(cases=CASES)
+        async def test_it(model, case):
+            await model.ask("q")
+            asyncio.current_task().cancel()
+            await asyncio.sleep(0)
+
+        @pytest.mark.evaluation(cases=CASES)
+        async def test_other(model, case):
+            await asyncio.sleep(0.01)
+    """)
+    assert project.run().ret == 1
+    assert project.verdicts() == {"test_it": "error", "test_other": "passed"}
+    assert "a body cancelled the task that it runs in" in project.evaluation()["reason"]
+
+
+def test_body_that_cancels_the_run_fails_its_test_and_ends_nothing(project: Project) -> None:
+    project.module("""
+        import asyncio
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        async def test_it(model, case):
+            for task in asyncio.all_tasks():
+                task.cancel()
+
+        def test_plain(): ...
+    """)
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    assert project.verdicts() == {"test_it": "error"}
+
+
+def test_error_without_a_readable_text_is_one_error(project: Project) -> None:
+    project.body("""
+        class Mute(Exception):
+            def __str__(self):
+                raise RuntimeError("no text")
+        raise Mute
+    """)
+    assert project.run().ret == 1
+    assert "Mute: (its text can't be read: RuntimeError)" in project.evaluation()["reason"]
