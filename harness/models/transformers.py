@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _GATHER_S = 0.002
 _BATCH_SIZE = 16
+_ALL_CHOICES = 1_000_000
+_WEIGHED = ("loglikelihood", "rolling")
 
 
 @dataclass(eq=False)
@@ -34,9 +36,16 @@ class _Job:
 
     @property
     def batch_key(self) -> str:
-        """Equal for requests that one batch can answer: same sampling parameters."""
+        """Equal for requests that one batch can answer: all that weigh a text, or those with the same sampling."""
         request = self.request
+        if self.is_weighed:
+            return "weighed"
         return json.dumps([request.kind, request.logprobs, dict(request.sampling)], sort_keys=True)
+
+    @property
+    def is_weighed(self) -> bool:
+        """Whether a given text is weighed, so that nothing is drawn."""
+        return self.request.kind in _WEIGHED
 
     @property
     def is_seeded(self) -> bool:
@@ -53,7 +62,7 @@ class TransformersEngine:
         root: folder that relative paths start from.
     """
 
-    capabilities = frozenset({Capability.LOGPROBS, Capability.LOGLIKELIHOOD, Capability.SEED})
+    capabilities = frozenset(Capability) - {Capability.SCHEMA, Capability.TOOLS}
     http_requests = 0
     trouble = ""
 
@@ -87,13 +96,15 @@ class TransformersEngine:
     def _load(self) -> TransformersModel:
         from harness.models.transformers_model import TransformersModel
 
-        return TransformersModel(self._options, self._root)
+        return TransformersModel(self._options, self._root, self._batch_size)
 
     def choices_per_request(self, request: Request) -> int:
-        """1 for a greedy or loglikelihood request, else a batch."""
+        """1 for a greedy request, any number of the same where a text is weighed, else a batch."""
+        if request.kind in _WEIGHED:
+            return _ALL_CHOICES
         default = self._model.defaults.get("temperature", 1.0) if self._model else 1.0
         temperature = request.sampling.get("temperature", default)
-        return 1 if request.kind != "chat" or temperature == 0 else self._batch_size
+        return 1 if temperature == 0 else self._batch_size
 
     async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         """Draw the samples with these indices, in one batch with other requests of the same parameters.
@@ -161,7 +172,8 @@ class TransformersEngine:
         first = self._waiting[0]
         batch, rows = [first], len(first.indices)
         for job in [] if first.is_seeded else self._waiting[1:]:
-            if job.batch_key == first.batch_key and rows + len(job.indices) <= self._batch_size:
+            fits = first.is_weighed or rows + len(job.indices) <= self._batch_size
+            if fits and job.batch_key == first.batch_key:
                 batch.append(job)
                 rows += len(job.indices)
         self._waiting = [job for job in self._waiting if job not in batch]
@@ -171,25 +183,32 @@ class TransformersEngine:
 def _answer(model: TransformersModel, batch: list[tuple[Request, Sequence[int]]]) -> list[list[Sample] | EngineError]:
     """The samples of each request of a batch, or why it has none."""
     first, indices = batch[0]
-    if first.kind == "loglikelihood":
+    if first.kind in _WEIGHED:
         weighed = model.weigh([request for request, _ in batch])
-        return [result if isinstance(result, EngineError) else [result] for result in weighed]
+        return [
+            result if isinstance(result, EngineError) else [result] * len(wanted)
+            for result, (_, wanted) in zip(weighed, batch, strict=True)
+        ]
     results: list[list[Sample] | EngineError] = []
     rows: list[list[int]] = []
+    cuts: list[int] = []
     for request, wanted in batch:
         try:
-            tokens = model.prompt_tokens(request)
+            tokens, cut = model.prompt_tokens(request)
         except EngineError as error:
             results.append(error)
             continue
         results.append([])
         rows.extend([tokens] * len(wanted))
+        cuts.extend([cut] * len(wanted))
     if not rows:
         return results
     seed = first.sampling.get("seed")
-    if seed is not None:
-        return [[model.generate([rows[0]], first, seed + index)[0] for index in indices]]
-    samples = iter(model.generate(rows, first))
+    if seed is None:
+        drawn = model.generate(rows, first)
+    else:
+        drawn = [model.generate([rows[0]], first, seed + index)[0] for index in indices]
+    samples = (dataclasses.replace(sample, cut_tokens=cut) for sample, cut in zip(drawn, cuts, strict=True))
     for result, (_, wanted) in zip(results, batch, strict=True):
         if not isinstance(result, EngineError):
             result.extend(next(samples) for _ in wanted)

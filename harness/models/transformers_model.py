@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CapabilityError, EngineError
-from harness.models.continuation import split_continuation
+from harness.models.stops import before_stop, stops
+from harness.models.transformers_weighing import weigh_rows
+from harness.models.weighing import Row, context_text, context_tokens, continuation_row, rolling_rows, weighed_sample
 from harness.models.weights import materialize, tokenizer_path
 from harness.records import Request, Sample, TokenLogprob
 
@@ -22,9 +24,10 @@ class TransformersModel:
     Args:
         options: `weights`, `tokenizer`, `drop_layers`, `dtype` and `max_model_len`.
         root: folder that relative paths start from.
+        batch_size: texts weighed at once.
     """
 
-    def __init__(self, options: Mapping[str, Any], root: Path) -> None:
+    def __init__(self, options: Mapping[str, Any], root: Path, batch_size: int) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging as transformers_logging
@@ -36,6 +39,7 @@ class TransformersModel:
         self._model = model.to(self.device).eval()
         tokenizer_folder = tokenizer_path(options, root) or folder
         self.tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder), clean_up_tokenization_spaces=False)
+        self._batch_size = batch_size
         self._limit = options.get("max_model_len") or model.config.max_position_embeddings
         ends = model.generation_config.eos_token_id
         self._ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
@@ -46,26 +50,28 @@ class TransformersModel:
         stated = _stated(folder / "generation_config.json")
         self.defaults = {name: value for name, value in own.items() if value is not None and name in stated}
 
-    def prompt_tokens(self, request: Request) -> list[int]:
-        """The tokens of a chat request's prompt, through the chat template.
+    def prompt_tokens(self, request: Request) -> tuple[list[int], int]:
+        """The tokens that a request's answer follows, and how many were left out in front of them.
 
         Raises:
             EngineError: there is no chat template, it refuses the messages, or the prompt is too long.
         """
-        from jinja2 import TemplateError
-
-        turns = [dict(turn) for turn in request.messages]
         try:
-            text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        except (TemplateError, ValueError, TypeError) as error:
-            raise EngineError(f"the chat template could not be applied: {error}") from error
-        tokens = list(self.tokenizer.encode(text, add_special_tokens=False))
-        if len(tokens) >= self._limit:
+            text = context_text(self.tokenizer, request)
+        except ValueError as error:
+            raise EngineError(str(error)) from error
+        if request.kind == "completion":
+            tokens = context_tokens(self.tokenizer, text)
+        else:
+            tokens = list(self.tokenizer.encode(text, add_special_tokens=False))
+        room = self._limit - request.sampling.get("max_tokens", 1)
+        cut = max(0, len(tokens) - room) if request.truncate and room > 0 else 0
+        if len(tokens) - cut >= self._limit:
             raise EngineError(
                 f"the prompt has {len(tokens)} tokens; with at least one for the answer that is beyond "
                 f"max_model_len = {self._limit}"
             )
-        return tokens
+        return tokens[cut:], cut
 
     def generate(self, prompts: Sequence[list[int]], request: Request, seed: int | None = None) -> list[Sample]:
         """One answer to each prompt, all with the sampling parameters of `request`.
@@ -84,41 +90,38 @@ class TransformersModel:
             torch.manual_seed(secrets.randbits(63) if seed is None else seed)
             made = self._model.generate(rows, attention_mask=mask, **settings)
         answers = made.sequences[:, width:].tolist()
-        stops = _stops(request)
+        stop = stops(request)
         samples = []
         for i, tokens in enumerate(answers):
             steps = [logits[i] for logits in made.logits] if request.logprobs is not None else None
-            samples.append(self._sample(tokens, len(prompts[i]), stops, steps, request.logprobs))
+            samples.append(self._sample(tokens, len(prompts[i]), stop, steps, request.logprobs))
         return samples
 
     def weigh(self, requests: Sequence[Request]) -> list[Sample | EngineError]:
-        """The log-likelihood of each request's continuation, all in one forward pass."""
-        import torch
-
-        rows: list[tuple[list[int], int] | EngineError] = []
+        """The log likelihood of each request's text, weighed in batches over all requests."""
+        rows_of: list[list[Row] | EngineError] = []
         for request in requests:
             try:
-                tokens, before = split_continuation(self.tokenizer, request.prompt or "", request.continuation or "")
+                rows_of.append(self._rows(request))
             except ValueError as error:
-                rows.append(EngineError(str(error)))
-                continue
-            too_long = len(tokens) > self._limit
-            problem = f"the text has {len(tokens)} tokens, more than max_model_len = {self._limit}"
-            rows.append(EngineError(problem) if too_long else (tokens, before))
-        texts = [row for row in rows if not isinstance(row, EngineError)]
-        if not texts:
-            return [row for row in rows if isinstance(row, EngineError)]
-        width = max(len(tokens) for tokens, _ in texts)
-        padded = [tokens + [self._padding] * (width - len(tokens)) for tokens, _ in texts]
-        mask = [[1] * len(tokens) + [0] * (width - len(tokens)) for tokens, _ in texts]
-        with torch.inference_mode():
-            output = self._model(
-                torch.tensor(padded, device=self.device), attention_mask=torch.tensor(mask, device=self.device)
-            )
-        weighed = iter(
-            _weighed(output.logits[i], tokens, before, requests[0]) for i, (tokens, before) in enumerate(texts)
-        )
-        return [row if isinstance(row, EngineError) else next(weighed) for row in rows]
+                rows_of.append(EngineError(str(error)))
+        every_row = [row for rows in rows_of if not isinstance(rows, EngineError) for row in rows]
+        weights = iter(weigh_rows(self._model, every_row, self._batch_size))
+        samples: list[Sample | EngineError] = []
+        for rows in rows_of:
+            if isinstance(rows, EngineError):
+                samples.append(rows)
+            else:
+                samples.append(weighed_sample(rows, [next(weights) for _ in rows]))
+        return samples
+
+    def _rows(self, request: Request) -> list[Row]:
+        most = self._limit + 1  # the last token is weighed, but never goes in
+        if request.kind == "rolling":
+            return rolling_rows(self.tokenizer, request.prompt or "", most)
+        context = context_text(self.tokenizer, request)
+        continuation = request.continuation or ""
+        return [continuation_row(self.tokenizer, context, continuation, most, truncate=request.truncate)]
 
     def _generation_settings(self, request: Request, width: int) -> dict[str, Any]:
         sampling = {**self.defaults, **request.sampling}
@@ -136,12 +139,12 @@ class TransformersModel:
             top_k = max(0, sampling.get("top_k", 0))
             settings |= {"temperature": float(temperature), "top_k": top_k, "top_p": sampling.get("top_p", 1.0)}
             settings |= {"min_p": sampling["min_p"]} if sampling.get("min_p") else {}
-        if stops := _stops(request):
-            settings |= {"stop_strings": stops, "tokenizer": self.tokenizer}
+        if stop := stops(request):
+            settings |= {"stop_strings": stop, "tokenizer": self.tokenizer}
         return settings
 
     def _sample(
-        self, tokens: list[int], prompt_tokens: int, stops: list[str], steps: list[Any] | None, alternatives: int | None
+        self, tokens: list[int], prompt_tokens: int, stop: list[str], steps: list[Any] | None, alternatives: int | None
     ) -> Sample:
         """One row of a batch, cut where its answer ended; the batch ran on until its longest answer did."""
         end = next((i for i, token in enumerate(tokens) if token in self._ends), None)
@@ -149,13 +152,13 @@ class TransformersModel:
         while end is None and kept and kept[-1] == self._padding:
             kept = kept[:-1]
         text = self.tokenizer.decode(kept, skip_special_tokens=True)
-        cuts = [place for stop in stops if (place := text.find(stop)) >= 0]
+        stopped = before_stop(text, stop)
         logprobs = None
         if steps is not None and alternatives is not None:
             logprobs = tuple(self._token_logprob(steps[i], token, alternatives) for i, token in enumerate(kept))
         return Sample(
-            text=text[: min(cuts)] if cuts else text,
-            finish_reason="length" if end is None and not cuts else "stop",
+            text=text if stopped is None else stopped,
+            finish_reason="length" if end is None and stopped is None else "stop",
             prompt_tokens=prompt_tokens,
             completion_tokens=len(kept),
             logprobs=logprobs,
@@ -185,22 +188,3 @@ def _stated(path: Path) -> set[str]:
     import json
 
     return set(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else set()
-
-
-def _stops(request: Request) -> list[str]:
-    stop = request.sampling.get("stop") or []
-    return [stop] if isinstance(stop, str) else list(stop)
-
-
-def _weighed(logits: Any, tokens: list[int], before: int, request: Request) -> Sample:
-    """Score the tokens from `before` on by the logits of the places before each."""
-    logprobs = logits[before - 1 : len(tokens) - 1].float().log_softmax(-1)
-    wanted = tokens[before:]
-    total = sum(float(logprobs[i, token]) for i, token in enumerate(wanted))
-    return Sample(
-        text=request.continuation or "",
-        prompt_tokens=before,
-        completion_tokens=len(wanted),
-        loglikelihood=total,
-        is_greedy=logprobs.argmax(-1).tolist() == wanted,
-    )

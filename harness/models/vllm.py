@@ -14,6 +14,7 @@ from harness.models.vllm_arguments import engine_arguments, engine_environment, 
 from harness.records import Request, Sample, TokenLogprob
 
 _MAX_CHOICES = 128
+_ALL_CHOICES = 1_000_000
 _GREEDY_BELOW = 1e-5
 _SEQUENCES = {"cpu": 128, "gpu": 512}
 """Answers under way at once that keep vLLM busy."""
@@ -29,7 +30,7 @@ class VllmEngine:
         root: folder that relative paths start from.
     """
 
-    capabilities = frozenset({Capability.LOGPROBS, Capability.LOGLIKELIHOOD, Capability.SCHEMA, Capability.SEED})
+    capabilities = frozenset(Capability) - {Capability.TOOLS}
     http_requests = 0
     trouble = ""
 
@@ -65,9 +66,11 @@ class VllmEngine:
         self._default_temperature = float(ready["defaults"].get("temperature", 1.0))
 
     def choices_per_request(self, request: Request) -> int:
-        """1 for a greedy or loglikelihood request; vLLM refuses more at temperature 0."""
+        """1 for a greedy request, of which vLLM refuses more; any number of the same where a text is weighed."""
+        if request.kind in ("loglikelihood", "rolling"):
+            return _ALL_CHOICES
         temperature = request.sampling.get("temperature", self._default_temperature)
-        return 1 if request.kind != "chat" or temperature < _GREEDY_BELOW else _MAX_CHOICES
+        return 1 if temperature < _GREEDY_BELOW else _MAX_CHOICES
 
     async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         """Draw the samples with these indices as the choices of one request.
@@ -85,55 +88,41 @@ class VllmEngine:
         if sampling.get("seed") is not None:
             # vLLM draws choice i of a request with seed + i.
             sampling["seed"] += indices[0]
-        message = {
-            "kind": request.kind,
-            "messages": [dict(turn) for turn in request.messages],
-            "sampling": sampling,
-            "schema": request.schema,
-            "logprobs": request.logprobs,
-            "prompt": request.prompt,
-            "continuation": request.continuation,
-            "n": len(indices),
-        }
+        message = {"request": {**_fields(request), "sampling": sampling}, "n": len(indices)}
         began = time.monotonic()
         answer = await self._child.ask(message)
         latency_s = time.monotonic() - began
         if "error" in answer:
             raise EngineError(f"{self.name} refused a request: {answer['error']}")
-        if request.kind == "loglikelihood":
-            return [_weighed(request, index, answer, latency_s) for index in indices]
+        if "sample" in answer:
+            return [Sample(**{**answer["sample"], "index": index, "latency_s": latency_s}) for index in indices]
         pairs = zip(indices, answer["choices"], strict=True)
-        return [_drawn(index, choice, answer["prompt_tokens"], latency_s) for index, choice in pairs]
+        return [_drawn(index, choice, answer, latency_s) for index, choice in pairs]
 
     async def close(self) -> None:
         """End the engine's process."""
         await self._child.close()
 
 
-def _drawn(index: int, choice: dict[str, Any], prompt_tokens: int, latency_s: float) -> Sample:
+def _fields(request: Request) -> dict[str, Any]:
+    """The request as plain data."""
+    fields = {name: getattr(request, name) for name in Request.__slots__}
+    return {**fields, "messages": [dict(turn) for turn in request.messages]}
+
+
+def _drawn(index: int, choice: dict[str, Any], answer: dict[str, Any], latency_s: float) -> Sample:
     logprobs = choice["logprobs"]
     return Sample(
         text=choice["text"],
         index=index,
         finish_reason=choice["finish_reason"],
-        prompt_tokens=prompt_tokens,
+        prompt_tokens=answer["prompt_tokens"],
         completion_tokens=choice["completion_tokens"],
         latency_s=latency_s,
         logprobs=None if logprobs is None else tuple(_token(*entry) for entry in logprobs),
+        cut_tokens=answer["cut_tokens"],
     )
 
 
 def _token(token: str, logprob: float, top: list[list[Any]]) -> TokenLogprob:
     return TokenLogprob(token, logprob, tuple((text, value) for text, value in top))
-
-
-def _weighed(request: Request, index: int, answer: dict[str, Any], latency_s: float) -> Sample:
-    return Sample(
-        text=request.continuation or "",
-        index=index,
-        prompt_tokens=answer["prompt_tokens"],
-        completion_tokens=answer["completion_tokens"],
-        latency_s=latency_s,
-        loglikelihood=answer["loglikelihood"],
-        is_greedy=answer["is_greedy"],
-    )

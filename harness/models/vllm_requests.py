@@ -2,88 +2,193 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import Any
+from typing import Any, Protocol
 
-from harness.models.continuation import split_continuation
+from harness.models.weighing import context_text, context_tokens, continuation_row, rolling_rows, weighed_sample
+from harness.records import Request
 
 
-def render_prompt(engine: Any, message: dict[str, Any]) -> Any:
-    """The request's prompt as the engine takes it: chat messages through the chat template, or tokens."""
-    renderer = engine.renderer
-    if message["kind"] == "loglikelihood":
-        tokens, _ = split_continuation(renderer.get_tokenizer(), message["prompt"], message["continuation"])
-        (prompt,) = renderer.render_cmpl([{"prompt_token_ids": tokens}])
-    else:
-        from vllm.renderers import ChatParams
+class Job(Protocol):
+    """What one request of the parent asks of the engine.
 
-        parameters = ChatParams(
-            chat_template_kwargs={"add_generation_prompt": True, "continue_final_message": False, "tools": None}
+    Attributes:
+        request_id: of the parent.
+        is_seeded: whether it is drawn from a seed.
+        prompts: as the engine takes them; each is one request of the engine.
+        answer: for the parent, once nothing is left to ask.
+    """
+
+    request_id: int
+    is_seeded: bool
+    prompts: list[Any]
+    answer: dict[str, Any] | None
+
+    def parameters(self, number: int, /) -> Any:
+        """The sampling parameters of a prompt."""
+
+    def take(self, number: int, output: Any, /) -> bool:
+        """Take in the finished output of a prompt; whether it has to be asked again, with other parameters."""
+
+
+def open_job(engine: Any, message: dict[str, Any], defaults: dict[str, Any]) -> Job:
+    """What is to be asked of the engine for a message of the parent.
+
+    Args:
+        defaults: sampling parameters of the model's generation config.
+
+    Raises:
+        ValueError: the request can't be rendered, or is too long.
+    """
+    fields = message["request"]
+    request = Request(**{**fields, "messages": tuple(fields["messages"])})
+    if request.kind in ("loglikelihood", "rolling"):
+        return _Weighing(engine, message["id"], request)
+    return _Drawing(engine, message["id"], request, message["n"], defaults)
+
+
+class _Drawing:
+    """Answers to a chat or completion request, as the choices of one request of the engine."""
+
+    def __init__(self, engine: Any, request_id: int, request: Request, n: int, defaults: dict[str, Any]) -> None:
+        self.request_id = request_id
+        self.is_seeded = request.sampling.get("seed") is not None
+        self.answer: dict[str, Any] | None = None
+        self._request = request
+        self._n = n
+        self._defaults = defaults
+        self._tokenizer = engine.renderer.get_tokenizer()
+        limit = engine.model_config.max_model_len
+        prompt, self._cut = (
+            _completion(engine, request, limit) if request.kind == "completion" else _chat(engine, request)
         )
-        _, (prompt,) = renderer.render_chat([message["messages"]], parameters)
-    length, limit = len(prompt["prompt_token_ids"]), engine.model_config.max_model_len
-    if length >= limit:
-        raise ValueError(
-            f"the prompt has {length} tokens; with at least one for the answer that is beyond max_model_len = {limit}"
-        )
-    return prompt
+        length = len(prompt["prompt_token_ids"])
+        if length >= limit:
+            raise ValueError(
+                f"the prompt has {length} tokens; with at least one for the answer that is beyond "
+                f"max_model_len = {limit}"
+            )
+        self.prompts = [prompt]
+
+    def parameters(self, _number: int, /) -> Any:
+        """The request's sampling parameters; what it leaves open is as the model's generation config says."""
+        from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
+
+        request = self._request
+        wanted: dict[str, Any] = {"max_tokens": None, **self._defaults, **request.sampling}
+        if request.schema is not None:
+            wanted["structured_outputs"] = StructuredOutputsParams(json=request.schema)
+        return SamplingParams(n=self._n, logprobs=request.logprobs, output_kind=RequestOutputKind.FINAL_ONLY, **wanted)
+
+    def take(self, _number: int, output: Any, /) -> bool:
+        """Read the choices."""
+        choices = []
+        for choice in output.outputs:
+            if choice.finish_reason not in ("stop", "length"):
+                self.answer = {"error": f"the engine ended the request with {choice.finish_reason!r}"}
+                return False
+            choices.append(
+                {
+                    "text": choice.text,
+                    "finish_reason": choice.finish_reason,
+                    "completion_tokens": len(choice.token_ids),
+                    "logprobs": None if self._request.logprobs is None else self._logprobs(choice),
+                }
+            )
+        self.answer = {"choices": choices, "prompt_tokens": len(output.prompt_token_ids), "cut_tokens": self._cut}
+        return False
+
+    def _logprobs(self, choice: Any) -> list[Any]:
+        """For each token: its text, its log probability and the most probable alternatives that are possible."""
+        entries = []
+        for token, alternatives in zip(choice.token_ids, choice.logprobs, strict=True):
+            ranked = sorted(alternatives.items(), key=lambda item: item[1].rank)
+            top = [
+                [self._tokenizer.decode([other]), entry.logprob]
+                for other, entry in ranked
+                if entry.rank <= self._request.logprobs and entry.logprob > -math.inf
+            ]
+            entries.append([self._tokenizer.decode([token]), alternatives[token].logprob, top])
+        return entries
 
 
-def sampling_parameters(message: dict[str, Any], defaults: dict[str, Any]) -> Any:
-    """The request's sampling parameters; what it leaves open is as the model's generation config says."""
-    from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
+def _chat(engine: Any, request: Request) -> tuple[Any, int]:
+    from vllm.renderers import ChatParams
 
-    if message["kind"] == "loglikelihood":
+    parameters = ChatParams(
+        chat_template_kwargs={"add_generation_prompt": True, "continue_final_message": False, "tools": None}
+    )
+    _, (prompt,) = engine.renderer.render_chat([list(request.messages)], parameters)
+    return prompt, 0
+
+
+def _completion(engine: Any, request: Request, limit: int) -> tuple[Any, int]:
+    """The prompt of a completion, and how many of its tokens were left out."""
+    tokenizer = engine.renderer.get_tokenizer()
+    tokens = context_tokens(tokenizer, context_text(tokenizer, request))
+    room = limit - request.sampling.get("max_tokens", 1)
+    cut = max(0, len(tokens) - room) if request.truncate and room > 0 else 0
+    (prompt,) = engine.renderer.render_cmpl([{"prompt_token_ids": tokens[cut:]}])
+    return prompt, cut
+
+
+class _Weighing:
+    """The log likelihood of a text, in one request of the engine for each row of tokens.
+
+    Rows that begin alike share what the engine keeps of their beginning. What it gives for tokens that it did not
+    compute is without meaning; a row whose weighed tokens are among them is asked again, computed from its start.
+    """
+
+    is_seeded = False
+
+    def __init__(self, engine: Any, request_id: int, request: Request) -> None:
+        self.request_id = request_id
+        tokenizer = engine.renderer.get_tokenizer()
+        most = engine.model_config.max_model_len - 1  # vLLM always makes one token more
+        if request.kind == "rolling":
+            self._rows = rolling_rows(tokenizer, request.prompt or "", most)
+        else:
+            text, continuation = context_text(tokenizer, request), request.continuation or ""
+            self._rows = [continuation_row(tokenizer, text, continuation, most, truncate=request.truncate)]
+        self.prompts = list(engine.renderer.render_cmpl([{"prompt_token_ids": row.tokens} for row in self._rows]))
+        self._weights: dict[int, tuple[float, bool]] = {}
+        self._computed_whole: set[int] = set()
+        self.answer: dict[str, Any] | None = None
+        self._finish()
+
+    def parameters(self, number: int, /) -> Any:
+        """Those of a request that asks for the log probabilities of its prompt."""
+        from vllm.sampling_params import RequestOutputKind, SamplingParams
+
         return SamplingParams(
             temperature=0.0,
             max_tokens=1,
             prompt_logprobs=0,
+            skip_reading_prefix_cache=number in self._computed_whole,
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-    wanted: dict[str, Any] = {"max_tokens": None, **defaults, **message["sampling"]}
-    if message["schema"] is not None:
-        wanted["structured_outputs"] = StructuredOutputsParams(json=message["schema"])
-    return SamplingParams(
-        n=message["n"], logprobs=message["logprobs"], output_kind=RequestOutputKind.FINAL_ONLY, **wanted
-    )
 
+    def take(self, number: int, output: Any, /) -> bool:
+        """Read what the tokens of a row weigh; asks again where they were not computed."""
+        row = self._rows[number]
+        weighed = row.tokens[row.before :]
+        # Counted from the end: for tokens that were not computed there are no entries in some of vLLM's runners.
+        entries = output.prompt_logprobs[-len(weighed) :]
+        is_computed = output.num_cached_tokens < row.before and len(entries) == len(weighed)
+        if not (is_computed and all(token in entry for token, entry in zip(weighed, entries, strict=True))):
+            if number in self._computed_whole:
+                self.answer = {"error": "the engine gave no log probabilities of the prompt"}
+            self._computed_whole.add(number)
+            return self.answer is None
+        found = [entry[token] for token, entry in zip(weighed, entries, strict=True)]
+        loglikelihood = math.fsum(logprob.logprob for logprob in found)
+        self._weights[number] = (loglikelihood, all(logprob.rank == 1 for logprob in found))
+        self._finish()
+        return False
 
-def answer(message: dict[str, Any], output: Any, tokenizer: Any) -> dict[str, Any]:
-    """The finished output of a request as plain data."""
-    if message["kind"] == "loglikelihood":
-        return _loglikelihood(message, output, tokenizer)
-    choices = []
-    for choice in output.outputs:
-        if choice.finish_reason not in ("stop", "length"):
-            return {"error": f"the engine ended the request with {choice.finish_reason!r}"}
-        choices.append(
-            {
-                "text": choice.text,
-                "finish_reason": choice.finish_reason,
-                "completion_tokens": len(choice.token_ids),
-                "logprobs": None if message["logprobs"] is None else _logprobs(choice, message["logprobs"], tokenizer),
-            }
-        )
-    return {"choices": choices, "prompt_tokens": len(output.prompt_token_ids)}
-
-
-def _logprobs(choice: Any, count: int, tokenizer: Any) -> list[Any]:
-    """For each token: its text, its log probability and the `count` most probable alternatives."""
-    entries = []
-    for token, alternatives in zip(choice.token_ids, choice.logprobs, strict=True):
-        ranked = sorted(alternatives.items(), key=lambda item: item[1].rank)
-        top = [[tokenizer.decode([other]), entry.logprob] for other, entry in ranked if entry.rank <= count]
-        entries.append([tokenizer.decode([token]), alternatives[token].logprob, top])
-    return entries
-
-
-def _loglikelihood(message: dict[str, Any], output: Any, tokenizer: Any) -> dict[str, Any]:
-    tokens, before = split_continuation(tokenizer, message["prompt"], message["continuation"])
-    entries = [output.prompt_logprobs[i][tokens[i]] for i in range(before, len(tokens))]
-    return {
-        "loglikelihood": math.fsum(entry.logprob for entry in entries),
-        "is_greedy": all(entry.rank == 1 for entry in entries),
-        "prompt_tokens": before,
-        "completion_tokens": len(entries),
-    }
+    def _finish(self) -> None:
+        if self.answer is None and len(self._weights) == len(self._rows):
+            sample = weighed_sample(self._rows, [self._weights[number] for number in range(len(self._rows))])
+            self.answer = {"sample": dataclasses.asdict(sample)}

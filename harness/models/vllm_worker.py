@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from harness.errors import SettingsError, choices
 from harness.models import cpu_sampler
 from harness.models.frames import encode_frame, read_frame
-from harness.models.vllm_requests import answer, render_prompt, sampling_parameters
+from harness.models.vllm_requests import Job, open_job
 from harness.models.weights import materialize, tokenizer_path
 
 _GATHER_S = 0.002
@@ -87,12 +87,11 @@ class Worker:
         tokenizer = tokenizer_path(options, root) or folder
         arguments = {**start["engine_args"], "model": str(folder), "tokenizer": str(tokenizer)}
         self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS)
-        self._tokenizer = self._engine.renderer.get_tokenizer()
         self._defaults = self._engine.model_config.get_diff_sampling_param()
         self._defaults.pop("max_new_tokens", None)
         self._keep_seeds_apart = start["device"] == "cpu"
         self._waiting: collections.deque[dict[str, Any]] = collections.deque()
-        self._running: dict[str, dict[str, Any]] = {}
+        self._running: dict[str, tuple[Job, int]] = {}
         ready = {"max_model_len": self._engine.model_config.max_model_len, "defaults": self._defaults}
         self._answers.write(encode_frame({"ready": ready}))
 
@@ -122,11 +121,9 @@ class Worker:
     def _accept(self, message: dict[str, Any]) -> None:
         if "cancel" not in message:
             self._waiting.append(message)
-        elif (request_id := str(message["cancel"])) in self._running:
-            self._engine.abort_request([request_id])
-            del self._running[request_id]
-        else:
-            self._waiting = collections.deque(other for other in self._waiting if other["id"] != message["cancel"])
+            return
+        self._waiting = collections.deque(other for other in self._waiting if other["id"] != message["cancel"])
+        self._abort(message["cancel"])
 
     def _admit(self) -> None:
         """Hand waiting requests to the engine.
@@ -136,31 +133,52 @@ class Worker:
         """
         while self._waiting:
             if self._keep_seeds_apart and self._running:
-                other = next(iter(self._running.values()))
-                if _is_seeded(other) != _is_seeded(self._waiting[0]):
+                other, _ = next(iter(self._running.values()))
+                if other.is_seeded != _is_seeded(self._waiting[0]):
                     return
             self._add(self._waiting.popleft())
 
     def _add(self, message: dict[str, Any]) -> None:
         try:
-            prompt = render_prompt(self._engine, message)
-            self._engine.add_request(str(message["id"]), prompt, sampling_parameters(message, self._defaults))
+            job = open_job(self._engine, message, self._defaults)
+            for number in range(len(job.prompts)):
+                self._submit(job, number)
         except Exception as error:  # noqa: BLE001  a request that vLLM refuses must not end the others
+            self._abort(message["id"])
             self._send(message["id"], {"error": f"{error}"})
         else:
-            self._running[str(message["id"])] = message
+            if job.answer is not None:
+                self._send(job.request_id, job.answer)
+
+    def _submit(self, job: Job, number: int) -> None:
+        request_id = f"{job.request_id}.{number}"
+        self._engine.add_request(request_id, job.prompts[number], job.parameters(number))
+        self._running[request_id] = job, number
+
+    def _abort(self, message_id: int) -> None:
+        """End what the engine does for a request of the parent, if anything."""
+        ended = [request_id for request_id, (job, _) in self._running.items() if job.request_id == message_id]
+        if ended:
+            self._engine.abort_request(ended)
+        for request_id in ended:
+            del self._running[request_id]
 
     def _step(self) -> None:
         for output in self._engine.step():
-            if output.finished and (message := self._running.pop(output.request_id, None)):
-                self._send(message["id"], answer(message, output, self._tokenizer))
+            if not output.finished or (entry := self._running.pop(output.request_id, None)) is None:
+                continue
+            job, number = entry
+            if job.take(number, output):
+                self._submit(job, number)
+            elif job.answer is not None:
+                self._send(job.request_id, job.answer)
 
     def _send(self, request_id: int, content: dict[str, Any]) -> None:
         self._answers.write(encode_frame({"id": request_id, **content}))
 
 
 def _is_seeded(message: dict[str, Any]) -> bool:
-    return message["sampling"].get("seed") is not None
+    return message["request"]["sampling"].get("seed") is not None
 
 
 if __name__ == "__main__":

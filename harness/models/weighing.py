@@ -1,0 +1,132 @@
+"""Which tokens of a request are weighed, after which others: as lm-evaluation-harness has them, so that numbers agree.
+
+Source: `TemplateLM._encode_pair`, `HFLM.tok_encode`, `HFLM.loglikelihood_rolling` and
+`lm_eval.utils.get_rolling_token_windows` of lm-evaluation-harness 0.4.13.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.records import Request, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Tokens that go into the model together; those from `before` on are weighed, each after all that precede it.
+
+    Attributes:
+        cut: how many tokens were left out in front of these.
+    """
+
+    tokens: list[int]
+    before: int
+    cut: int = 0
+
+
+def context_text(tokenizer: Any, request: Request) -> str:
+    """What a request's answer or continuation follows: its raw prompt, or its messages through the chat template.
+
+    A last message of the assistant is continued, but in plain chat, where a new one begins.
+
+    Raises:
+        ValueError: there is no chat template, or it refuses the messages.
+    """
+    if request.prompt is not None:
+        return request.prompt
+    from jinja2 import TemplateError
+
+    continues = request.kind != "chat" and request.messages[-1]["role"] == "assistant"
+    try:
+        text: str = tokenizer.apply_chat_template(
+            [dict(turn) for turn in request.messages],
+            tokenize=False,
+            add_generation_prompt=not continues,
+            continue_final_message=continues,
+        )
+    except (TemplateError, ValueError, TypeError) as error:
+        raise ValueError(f"the chat template could not be applied: {error}") from error
+    return text
+
+
+def context_tokens(tokenizer: Any, text: str) -> list[int]:
+    """The tokens of a text that is to be completed; an empty one is the token that begins a text."""
+    return _encode(tokenizer, text) or [_prefix(tokenizer)]
+
+
+def continuation_row(tokenizer: Any, context: str, continuation: str, most: int, *, truncate: bool) -> Row:
+    """The tokens of context and continuation together, the continuation's weighed.
+
+    Both are tokenized as one text, as a model would have met them; spaces between them count to the continuation, for
+    most tokenizers put them in the next word's token. After an empty context the continuation follows the token that
+    begins a text.
+
+    Args:
+        most: how many tokens the row may have.
+        truncate: leave out tokens of the context that are too much; else they are refused.
+
+    Raises:
+        ValueError: the continuation has no token of its own, or the text is too long.
+    """
+    stripped = context.rstrip()
+    moved = context[len(stripped) :] + continuation
+    if context:
+        tokens, before = _encode(tokenizer, stripped + moved), len(_encode(tokenizer, stripped))
+    else:
+        tokens, before = list(tokenizer.encode(moved, add_special_tokens=False)), 0
+    if before == 0:
+        tokens = tokens if tokens[:1] == [_prefix(tokenizer)] else [_prefix(tokenizer), *tokens]
+        before = 1
+    if len(tokens) <= before:
+        raise ValueError(f"the continuation {continuation!r} has no token of its own after {context!r}")
+    too_many = max(0, len(tokens) - most)
+    if too_many and not (truncate and too_many < before):
+        raise ValueError(f"the text has {len(tokens)} tokens, and max_model_len leaves room for {most}")
+    return Row(tokens[too_many:], before - too_many, too_many)
+
+
+def rolling_rows(tokenizer: Any, text: str, most: int) -> list[Row]:
+    """The tokens of a whole text, each weighed once; none for an empty text.
+
+    The first row begins with the token that begins a text. Those after it have as many tokens as fit, and each begins
+    with one that the row before it has weighed; the last one reaches back further, to be as long as the others.
+
+    Args:
+        most: how many tokens a row may have, at least 2.
+    """
+    tokens = _encode(tokenizer, text)
+    window = most - 1
+    rows = [Row([_prefix(tokenizer), *tokens[:window]], 1)] if tokens else []
+    for start in range(window, len(tokens), window):
+        end = min(start + window, len(tokens))
+        first = end - window - 1
+        rows.append(Row(tokens[first:end], start - first))
+    return rows
+
+
+def weighed_sample(rows: Sequence[Row], weights: Sequence[tuple[float, bool]]) -> Sample:
+    """The sample of a request whose rows have these log likelihoods; each with whether all its tokens are greedy."""
+    return Sample(
+        text="",
+        prompt_tokens=sum(row.before for row in rows),
+        completion_tokens=sum(len(row.tokens) - row.before for row in rows),
+        loglikelihood=math.fsum(loglikelihood for loglikelihood, _ in weights),
+        is_greedy=all(is_greedy for _, is_greedy in weights),
+        cut_tokens=sum(row.cut for row in rows),
+    )
+
+
+def _encode(tokenizer: Any, text: str) -> list[int]:
+    """The tokens of a text, with the tokenizer's own special tokens unless the text begins with one."""
+    if text.startswith(tokenizer.decode([_prefix(tokenizer)])):
+        return list(tokenizer.encode(text, add_special_tokens=False))
+    return list(tokenizer.encode(text))
+
+
+def _prefix(tokenizer: Any) -> int:
+    """The token that begins a text; the one that ends it where the tokenizer has no other."""
+    token = tokenizer.bos_token_id
+    return int(tokenizer.eos_token_id if token is None else token)
