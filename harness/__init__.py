@@ -3,7 +3,23 @@
 `harness` is the engine. What a test body needs is here; everything heavy is imported where it is used.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from harness.records import Measure, Score
 
-__all__ = ["Measure", "Score"]
+if TYPE_CHECKING:
+    from harness.scoring import checks
+
+__all__ = ["Measure", "Score", "checks"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """The checks, imported by the first who asks for them."""
+    if name == "checks":
+        import harness.scoring.checks
+
+        return harness.scoring.checks
+    raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -11,7 +11,8 @@
     │   ├── UnreachableError   given up after retries; every later request fails at once
     │   └── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
     ├── MissingSampleError     `--offline`, and the store lacks a sample
-    └── ScoreError             a test body gave something that is not a score
+    ├── ScoreError             a test body gave something that is not a score
+    └── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
 
 Messages say what happened with the value, why it is wrong and what to do; `choices` writes the list of what was
 possible.
@@ -69,6 +70,10 @@ class MissingSampleError(SteelyardError):
 
 class ScoreError(SteelyardError):
     """A test body returned something that is not a score."""
+
+
+class CheckError(SteelyardError):
+    """A check could not work, whatever the answer is."""
 
 
 def choices(kind: str, value: str, known: Iterable[str]) -> str:

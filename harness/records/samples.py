@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
+
+from harness.errors import ScoreError
 
 Messages = tuple[Mapping[str, Any], ...]
 Role = Literal["candidate", "baseline"]
@@ -151,12 +153,17 @@ class Draw:
 class Score:
     """One judgement of one sample, in [0, 1].
 
-    Raises no error by itself: the value is checked where the body's result is read, so that the message can
-    name the case.
+    The value is checked where the body's result is read, so that the message can name the case. A score is returned,
+    not asserted: it is neither true nor false, and says so, since `assert score` would pass at 0.
     """
 
     value: float
     reason: str | None = None
+
+    def __bool__(self) -> NoReturn:
+        raise ScoreError(
+            f"a Score ({self.value}) is neither true nor false; return it from the body, or compare its value."
+        )
 
 
 @dataclass(frozen=True, slots=True)

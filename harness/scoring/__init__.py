@@ -1,5 +1,4 @@
-"""Scores: checks for the bodies of evaluations, and the reading of what a body gave."""
+"""Scores: the checks for the bodies of evaluations, and the reading of what a body gave."""
 
-from harness.scoring.checks import contains_word, last_number, normalised, numbers
-
-__all__ = ["contains_word", "last_number", "normalised", "numbers"]
+from harness.scoring.checks import *  # noqa: F403
+from harness.scoring.checks import __all__ as __all__

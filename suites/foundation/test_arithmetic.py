@@ -1,6 +1,6 @@
 import pytest
 
-from harness.scoring import last_number
+from harness import checks
 
 
 @pytest.mark.evaluation(
@@ -11,4 +11,4 @@ from harness.scoring import last_number
 )
 async def test_arithmetic(model, case):
     answer = await model.chat([*case.examples, {"role": "user", "content": case.prompt}])
-    assert last_number(answer.text) == case.expected
+    return checks.numeric(answer.text, case.expected)

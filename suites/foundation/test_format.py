@@ -1,5 +1,7 @@
 import pytest
 
+from harness import checks
+
 
 @pytest.mark.evaluation(
     cases="evals/foundation/format/cases.jsonl",
@@ -8,4 +10,4 @@ import pytest
 )
 async def test_format(model, case):
     answer = await model.chat([*case.examples, {"role": "user", "content": case.prompt}])
-    assert answer.text.strip() == case.expected
+    return checks.exact(answer.text.strip(), case.expected)

@@ -1,6 +1,6 @@
 import pytest
 
-from harness.scoring import contains_word
+from harness import checks
 
 
 @pytest.mark.evaluation(
@@ -10,4 +10,4 @@ from harness.scoring import contains_word
 )
 async def test_vocabulary(model, case):
     answer = await model.chat([*case.examples, {"role": "user", "content": case.prompt}])
-    assert contains_word(answer.text, case.expected)
+    return checks.contains(answer.text, case.expected)

@@ -1,0 +1,78 @@
+"""The check of code: it runs, and its tests pass, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import functools
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from harness.errors import CheckError
+from harness.records import Score
+from harness.scoring.checks.given import answer_text, shown
+from harness.scoring.checks.waiting import wait_for
+from harness.scoring.confinement import ConfinedRun, Limits
+
+_LEAST_MEMORY = 64 << 20
+
+
+def runs(
+    code: str,
+    *,
+    tests: str | Iterable[str] = "",
+    timeout_s: float = 10.0,
+    memory_bytes: int = 512 << 20,
+) -> Any:
+    """1 where Python code, and the tests after it, run to their end; to be awaited in an `async def` body.
+
+    Nothing of it runs in the test process: docs/guide/6-checks-and-judges.md says what the process that it runs in can
+    reach. As many run at once as there are cores.
+
+    Args:
+        code: a program, or an answer whose first fenced block of Python is one.
+        tests: Python that is run after the code in the same module, one text or several: assertions, or calls that
+            raise. With tests, code under `if __name__ == "__main__"` does not run.
+        timeout_s: seconds that it may take, of CPU time as well.
+        memory_bytes: the address space that it may use, at least 64 MiB.
+
+    Returns:
+        Score
+
+    Raises:
+        CheckError: an argument is wrong, or the process can't be started.
+    """
+    program = answer_text(code, "runs")
+    lines = [tests] if isinstance(tests, str) else list(tests) if isinstance(tests, Iterable) else [tests]
+    if not all(isinstance(line, str) for line in lines):
+        raise CheckError(f"runs: tests = {shown(tests)}; give Python as a text, or a list of texts.")
+    if not _is_number(timeout_s) or not 0 < timeout_s <= 3600:
+        raise CheckError(f"runs: timeout_s = {timeout_s!r}; give seconds, more than 0 and at most 3600.")
+    if not isinstance(memory_bytes, int) or memory_bytes < _LEAST_MEMORY:
+        raise CheckError(
+            f"runs: memory_bytes = {memory_bytes!r}; the interpreter alone needs {_LEAST_MEMORY} (64 MiB)."
+        )
+    limits = Limits(timeout_s=float(timeout_s), memory_bytes=memory_bytes)
+    return wait_for("runs", _run(ConfinedRun(program, "\n".join(lines), limits)))
+
+
+async def _run(confined: ConfinedRun) -> Score:
+    try:
+        reason = await asyncio.get_running_loop().run_in_executor(_threads(), confined.run)
+    except asyncio.CancelledError:
+        confined.stop()
+        raise
+    return Score(1.0) if reason is None else Score(0.0, reason)
+
+
+@functools.cache
+def _threads() -> concurrent.futures.ThreadPoolExecutor:
+    """One thread for each core waits for a process."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return concurrent.futures.ThreadPoolExecutor(cores, thread_name_prefix="steelyard-runs")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

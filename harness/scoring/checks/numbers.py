@@ -1,0 +1,135 @@
+"""Checks of the number that an answer gives."""
+
+from __future__ import annotations
+
+import decimal
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from harness.errors import CheckError
+from harness.records import Score
+from harness.scoring.checks.given import answer_text, shown
+
+_GROUPS = ",'’_\u00a0\u2009\u202f"
+_NUMBER = re.compile(
+    rf"""
+    (?<![\w.])(?<!\d[{_GROUPS}/])                     # not inside a word or another number
+    (?P<sign>[-+−]?)
+    (?P<digits>
+        \d{{1,3}}(?:(?P<group>[{_GROUPS}])\d{{3}}(?:(?P=group)\d{{3}})*)(?!\d)
+        | \d+ | (?=\.\d)
+    )
+    (?P<fraction>\.\d+)?
+    (?:
+        [eE](?P<exponent>[-+−]?\d+)
+        | \s?(?:×|\*|x|\\times)\s?10(?: (?:\^\{{?|\*\*)(?P<power>[-+−]?\d+)\}}? | (?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+) )
+    )?
+    (?P<percent>\s?\\?%)?
+    (?![.{_GROUPS}/]\d | \d | (?:st|nd|rd|th)\b | _ | [xX][0-9a-fA-F])
+    """,
+    re.VERBOSE,
+)
+_LONGEST_EXPONENT = 6
+_PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺−", "0123456789-+-")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A number and how it was written."""
+
+    value: Decimal
+    written: str
+
+
+def last_number(text: str) -> float | None:
+    """The last number of the text, None where it holds none. An answer that spells out a sum ends in its result.
+
+    Thousands may be grouped ("1,250", "1 250" with a narrow space), numbers may have a sign, a fraction, an exponent
+    ("1.5e3", "1.5 × 10³"), a percent sign (the number before it counts) or a unit ("5kg"). No numbers are digits within
+    a word ("H2O", "1st"), and what could be read in two ways ("3,5", "1.2.3", "1/2").
+
+    >>> last_number("7 + 5 = 12.")
+    12.0
+    >>> last_number("about 1,250.5 metres")
+    1250.5
+    >>> last_number("twelve") is None
+    True
+    """
+    found = _last(text)
+    return None if found is None else float(found.value)
+
+
+def numeric(
+    answer: str,
+    expected: float | str,
+    *,
+    absolute: float = 0.0,
+    relative: float = 0.0,
+    percent_as_fraction: bool = False,
+) -> Score:
+    """1 where the last number of the answer is the expected one, within the larger of the two tolerances.
+
+    Args:
+        answer: the answer; `last_number` says what counts as a number.
+        expected: a number, or a text that holds one.
+        absolute: how far off it may be.
+        relative: how far off it may be, as a share of the expected number.
+        percent_as_fraction: "50%" is 0.5; else it is 50.
+
+    Raises:
+        CheckError: the expected number or a tolerance is none.
+
+    >>> numeric("That makes 1,250 metres.", 1250).value
+    1.0
+    >>> numeric("It is 3.1.", 3.14159, relative=0.01)
+    Score(value=0.0, reason="3.1 is not within 0.0314159 of 3.14159")
+    """
+    wanted = _expected(expected, percent_as_fraction)
+    text = answer_text(answer, "numeric")
+    with decimal.localcontext(decimal.Context(prec=50, traps=[])):
+        tolerance = max(_tolerance("absolute", absolute), _tolerance("relative", relative) * abs(wanted))
+        found = _last(text, percent_as_fraction)
+        if found is None:
+            return Score(0.0, f"no number in {shown(text)}")
+        if abs(found.value - wanted) <= tolerance:
+            return Score(1.0)
+        near = f"within {tolerance.normalize():f} of " if tolerance else ""
+        return Score(0.0, f"{found.written} is not {near}{expected}")
+
+
+def _last(text: str, percent_as_fraction: bool = False) -> _Found | None:
+    last = None
+    for last in _NUMBER.finditer(text):  # noqa: B007 - the last one is what is wanted
+        pass
+    if last is None:
+        return None
+    digits = re.sub(rf"[{_GROUPS}]", "", last["digits"]) or "0"
+    exponent = (last["exponent"] or last["power"] or last["raised"] or "0").translate(_PLAIN)
+    if len(exponent.lstrip("+-0")) > _LONGEST_EXPONENT:
+        exponent = exponent[:1].strip("0123456789") + "9" * _LONGEST_EXPONENT
+    mantissa = f"{last['sign'].translate(_PLAIN)}{digits}{last['fraction'] or ''}"
+    with decimal.localcontext(decimal.Context(prec=50, traps=[])):
+        value = Decimal(f"{mantissa}E{exponent}")
+        if last["percent"] and percent_as_fraction:
+            value /= 100
+    return _Found(value, last[0].strip())
+
+
+def _expected(expected: Any, percent_as_fraction: bool) -> Decimal:
+    if isinstance(expected, str) and (found := _last(expected, percent_as_fraction)) is not None:
+        return found.value
+    if isinstance(expected, int | float | Decimal) and not isinstance(expected, bool):
+        value = Decimal(str(expected))
+        if value.is_finite():
+            return value
+    raise CheckError(f"numeric: expected = {shown(expected)} is no number.")
+
+
+def _tolerance(name: str, value: Any) -> Decimal:
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        tolerance = Decimal(str(value))
+        if tolerance.is_finite() and tolerance >= 0:
+            return tolerance
+    raise CheckError(f"numeric: {name} = {shown(value)} is no tolerance; write a number from 0 up.")
