@@ -118,10 +118,18 @@ def _settings_text(engine: str, base_url: str | None, model: str | None, api_key
         return _SCRIPTED
     if base_url is None or model is None:
         raise UsageError("--engine openai needs --base-url (such as http://127.0.0.1:8000/v1) and --model.")
+    undecoded = [name for name, value in given.items() if value is not None and not _is_text(value)]
+    if undecoded:
+        raise UsageError(f"{undecoded[0]} holds bytes that are no UTF-8, which no settings file can.")
     key = "" if api_key_env is None else f"api_key_env = {_toml(api_key_env)}\n"
     written = _ENDPOINT.format(base_url=_toml(base_url), model=_toml(model), key=key)
     read_versions(tomllib.loads(written)["tool"]["steelyard"]["models"], where="--engine openai")
     return written
+
+
+def _is_text(argument: str) -> bool:
+    """Whether an argument was decoded whole: what could not be is there as lone surrogates."""
+    return argument.encode("utf-8", "replace").decode("utf-8") == argument
 
 
 def _toml(text: str) -> str:

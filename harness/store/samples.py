@@ -134,4 +134,5 @@ def _last_generation(connection: Connection, fingerprint: str, *, with_samples: 
 def _goes_on(last: Any, now: float, *, fresh: bool, max_age_s: float | None) -> bool:
     if last is None or fresh:
         return False
-    return max_age_s is None or now - float(last.begun) <= max_age_s
+    # A generation begun in the future, by a clock that was wrong then or is now, tells as little as an old one.
+    return max_age_s is None or abs(now - float(last.begun)) <= max_age_s

@@ -242,6 +242,7 @@ def test_an_endpoints_project_says_which_version_is_under_test(run: Run, folder:
         (("--engine", "openai", "--base-url", "http://", "--model", "m"), "names no host"),
         (("--engine", "openai", "--base-url", "http://h/v1?a=b", "--model", "m"), "goes on after its path"),
         ((*ENDPOINT[:4], "--model", " "), "model = ' ' is not a text"),
+        ((*ENDPOINT[:4], "--model", "\udcff"), "--model holds bytes that are no UTF-8"),
         ((*ENDPOINT, "--api-key-env", "sk-not-a-variable"), "is not the name of an environment variable"),
         ((*ENDPOINT, "--api-key-env", ""), "api_key_env = '' is not a text"),
         (("--model", "m"), "add --engine openai"),

@@ -169,6 +169,13 @@ def test_an_old_generation_is_followed_by_a_new_one(store: Store) -> None:
     assert store.generation("f0", now=9999.0) == 1
 
 
+def test_a_generation_of_a_clock_that_was_far_ahead_is_followed_by_a_new_one(store: Store) -> None:
+    assert store.generation("f0", max_age_s=100, now=9000.0) == 0
+    assert store.generation("f0", max_age_s=100, now=8950.0) == 0
+    assert store.generation("f0", max_age_s=100, now=1000.0) == 1
+    assert store.generation("f0", max_age_s=100, now=1000.0) == 1
+
+
 def test_generations_are_kept(url: str, open_store: OpenStore) -> None:
     first = open_store(url)
     first.generation("f0")
