@@ -5,11 +5,13 @@
     │   ├── SettingsError      pyproject.toml, steelyard.toml, options, the environment
     │   ├── CaseError          a case file or a case
     │   ├── MarkerError        the evaluation marker, its test function or fixtures
+    │   ├── RubricError        a rubric file that is not there, or what it says
     │   └── StoreError         a store that can't be opened, written or understood
     │       └── UnstorableError    a value that it does not take; others it still takes
     ├── EngineError            a model could not answer: the verdict becomes `error`
     │   ├── UnreachableError   given up after retries; every later request fails at once
-    │   └── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
+    │   ├── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
+    │   └── JudgeError         a judge's answers did not follow the form or the scale that it was given
     ├── MissingSampleError     `--offline`, and the store lacks a sample
     ├── ScoreError             a test body gave something that is not a score
     └── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
@@ -44,6 +46,10 @@ class MarkerError(UsageError):
     """An evaluation is declared in a way that can't be run."""
 
 
+class RubricError(UsageError):
+    """A rubric file is missing, or says something that no judge could follow."""
+
+
 class StoreError(UsageError):
     """The store can't be opened, written or understood."""
 
@@ -62,6 +68,10 @@ class UnreachableError(EngineError):
 
 class CapabilityError(EngineError):
     """The engine of this version cannot do what was asked."""
+
+
+class JudgeError(EngineError):
+    """A judge was asked, and asked again, and gave no judgement: nothing is known of the answer under judgement."""
 
 
 class MissingSampleError(SteelyardError):

@@ -3,6 +3,7 @@
 The way of one sample: case → request → sample (stored) → score (stored) → estimate → verdict → report.
 """
 
+from harness.records.judging import JudgedBy, Judgement, JudgeSummary
 from harness.records.samples import Case, Draw, Measure, Messages, Request, Role, Sample, Score, ScoreRow, TokenLogprob
 from harness.records.verdicts import (
     CaseResult,
@@ -27,6 +28,9 @@ __all__ = [
     "Draw",
     "Estimate",
     "Interruption",
+    "JudgeSummary",
+    "JudgedBy",
+    "Judgement",
     "Measure",
     "Messages",
     "Report",

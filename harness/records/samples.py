@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
 from harness.errors import ScoreError
+from harness.records.judging import JudgedBy
 
 Messages = tuple[Mapping[str, Any], ...]
 Role = Literal["candidate", "baseline"]
@@ -155,10 +156,13 @@ class Score:
 
     The value is checked where the body's result is read, so that the message can name the case. A score is returned,
     not asserted: it is neither true nor false, and says so, since `assert score` would pass at 0.
+
+    `judged_by` says by whom and by what rule, where a judge gave it.
     """
 
     value: float
     reason: str | None = None
+    judged_by: JudgedBy | None = None
 
     def __bool__(self) -> NoReturn:
         raise ScoreError(
@@ -186,6 +190,7 @@ class ScoreRow:
         outcome: "scored", "skipped" or "error".
         reason: why, in the body's words; for an error its type and message.
         sample_key: key of the last sample that the body drew from the version under test, or None.
+        judged_by: by whom and by what rule, where a judge had a part in it.
     """
 
     evaluation_id: str
@@ -198,3 +203,4 @@ class ScoreRow:
     outcome: Literal["scored", "skipped", "error"] = "scored"
     reason: str | None = None
     sample_key: bytes | None = None
+    judged_by: JudgedBy | None = None

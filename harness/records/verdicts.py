@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.records.judging import JudgeSummary
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -96,6 +98,7 @@ class Verdict:
         is_binary: whether every score of both versions is 0 or 1, so that a case's mean is a number of right ones.
         interruption: where the run was stopped in the middle of it; `errors` then says so too.
         traceback: the user's frames of the first of `errors`, outermost first, where there is more than one.
+        judges: what each judge did that its bodies asked.
     """
 
     id: str
@@ -125,6 +128,7 @@ class Verdict:
     traceback: tuple[str, ...] = ()
     design: Literal["fixed", "sequential"] = "fixed"
     n_planned: int = 0
+    judges: tuple[JudgeSummary, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run: what report.json holds, and a little more for the terminal."""
+    """A whole run: what report.json holds, and a little more for the terminal. `judges` scored its answers, if any."""
 
     run_id: str
     created: str
@@ -192,4 +196,5 @@ class Report:
     usage: Usage
     evaluations: tuple[Verdict, ...]
     changes: tuple[Change, ...] = ()
+    judges: tuple[VersionRef, ...] = ()
     schema_version: int = 1

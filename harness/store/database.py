@@ -22,7 +22,7 @@ from sqlalchemy.exc import (
 )
 
 from harness.errors import StoreError, UnstorableError
-from harness.store import tables
+from harness.store import migrations, tables
 from harness.store.location import prepare_folder, without_password
 
 _BUSY_S = 60.0
@@ -38,12 +38,14 @@ class Database:
     Attributes:
         url: as a message may show it.
         readonly: whether writing is refused.
+        schema_version: of its tables; older than the present one only where it is readonly.
     """
 
     def __init__(self, engine: Engine, url: str, *, readonly: bool) -> None:
         self.engine = engine
         self.url = url
         self.readonly = readonly
+        self.schema_version = tables.SCHEMA_VERSION
         self._inserts: dict[tuple[Any, ...], Any] = {}
 
     @classmethod
@@ -133,6 +135,8 @@ class Database:
                 version = {"name": "schema_version", "value": str(tables.SCHEMA_VERSION)}
                 connection.execute(tables.meta.insert(), version)
             self._check_version(connection)
+            migrations.migrate(connection, self.schema_version)
+            self.schema_version = tables.SCHEMA_VERSION
             connection.execute(tables.meta.delete().where(tables.meta.c.name == "opened"))
             connection.execute(tables.meta.insert(), {"name": "opened", "value": repr(time.time())})
 
@@ -157,12 +161,13 @@ class Database:
             found = int(str(written))
         except (TypeError, ValueError):
             raise self._damaged(f"its schema version is {'missing' if written is None else repr(written)}") from None
-        if found != tables.SCHEMA_VERSION:
+        if not 1 <= found <= tables.SCHEMA_VERSION:
             raise StoreError(
-                f"The store {self.url} has schema version {found}, and this Steelyard reads version "
+                f"The store {self.url} has schema version {found}, and this Steelyard reads versions up to "
                 f"{tables.SCHEMA_VERSION}. Upgrade with `pip install --upgrade steelyard`, or choose another store "
                 f"with --store."
             )
+        self.schema_version = found
         names = [name for name in tables.metadata.tables if not inspect(connection).has_table(name)]
         if names:
             raise self._damaged(f"it lacks the table {', '.join(names)}")

@@ -16,7 +16,6 @@ from harness.store.database import Database
 from harness.store.summaries import Pruned, StoreInfo, VersionInfo
 from harness.store.tables import (
     APART,
-    SCHEMA_VERSION,
     generations,
     metadata,
     reports,
@@ -34,7 +33,7 @@ def info(database: Database) -> StoreInfo:
         versions = _versions(connection)
         return StoreInfo(
             url=database.url,
-            schema_version=SCHEMA_VERSION,
+            schema_version=database.schema_version,
             size_bytes=_size_bytes(database, connection),
             requests=sum(version.requests for version in versions),
             samples=sum(version.samples for version in versions),
@@ -108,8 +107,8 @@ def _names(connection: Connection) -> dict[str, set[str]]:
     """What runs called the versions that they weighed."""
     names: dict[str, set[str]] = {}
     for spec in connection.execute(select(runs.c.spec)).scalars():
-        for role in ("candidate", "baseline", "judge"):
-            version = json.loads(spec).get(role)
+        run = json.loads(spec)
+        for version in (run.get("candidate"), run.get("baseline"), *run.get("judges", ())):
             if isinstance(version, dict) and "name" in version and "fingerprint" in version:
                 names.setdefault(version["fingerprint"], set()).add(version["name"])
     return names

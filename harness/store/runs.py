@@ -11,9 +11,10 @@ from sqlalchemy import Connection, and_, select
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.records import ScoreRow
+from harness.records import JudgedBy, Role, ScoreRow
 from harness.store import codec
 from harness.store.database import Database
+from harness.store.migrations import readable
 from harness.store.summaries import RunInfo
 from harness.store.tables import reports, runs, score_sets, scores
 
@@ -91,6 +92,7 @@ def add_scores(database: Database, run_id: str, rows: Sequence[ScoreRow]) -> int
                     "outcome": _OUTCOME_CODES[row.outcome],
                     "reason": row.reason,
                     "sample_key": row.sample_key,
+                    "judged_by": None if row.judged_by is None else str(row.judged_by),
                 }
             )
         counted = {"preserve_rowcount": True}
@@ -121,11 +123,19 @@ def stream_scores(database: Database, run_id: str) -> Iterator[ScoreRow]:
                     scores.c.outcome,
                     scores.c.reason,
                     scores.c.sample_key,
+                    readable(scores.c.judged_by, database.schema_version),
                 )
                 .where(scores.c.set_id == entry.id)
                 .order_by(scores.c.case_id, scores.c.sample_index)
             )
             of_set = (entry.evaluation_id, entry.metric, entry.role, entry.fingerprint)
             with connection.execute(query, execution_options={"yield_per": _STREAM}) as rows:
-                for case_id, index, value, outcome, reason, key in rows:
-                    yield ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key)
+                for row in rows:
+                    yield score_row(of_set, row)
+
+
+def score_row(of_set: tuple[str, str, Role, str], row: Any) -> ScoreRow:
+    """The score of a row (case_id, sample_index, value, outcome, reason, sample_key, judged_by) of a set."""
+    case_id, index, value, outcome, reason, key, judged_by = row
+    judge = None if judged_by is None else JudgedBy.parse(judged_by)
+    return ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key, judge)

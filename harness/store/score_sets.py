@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, LargeBinary, Select, and_, select, type_coerce
 
-from harness.records import Request, ScoreRow
+from harness.records import JudgedBy, Request, ScoreRow
 from harness.store import codec
 from harness.store.database import Database
-from harness.store.runs import OUTCOMES
+from harness.store.migrations import readable
+from harness.store.runs import OUTCOMES, score_row
 from harness.store.summaries import ScoreArray, ScoreSet
 from harness.store.tables import requests, score_sets, scores
 
@@ -53,18 +54,27 @@ def read_array(database: Database, score_set: ScoreSet) -> ScoreArray:
 
 def rows_of_cases(database: Database, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
     """See `Store.scores_of`."""
-    names = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key")
-    query = select(*(scores.c[name] for name in names)).order_by(scores.c.case_id, scores.c.sample_index)
+    names = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by")
+    query = select(*(readable(scores.c[name], database.schema_version) for name in names))
+    query = query.order_by(scores.c.case_id, scores.c.sample_index)
     of_set = (score_set.evaluation_id, score_set.metric, score_set.role, score_set.fingerprint)
     wanted = sorted(set(case_ids))
     found = []
     with database.read() as connection:
         for start in range(0, len(wanted), _CASES_AT_ONCE):
             chosen = scores.c.case_id.in_(wanted[start : start + _CASES_AT_ONCE])
-            for row in connection.execute(query.where(scores.c.set_id == score_set.id, chosen)):
-                case_id, index, value, outcome, reason, key = row
-                found.append(ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key))
+            rows = connection.execute(query.where(scores.c.set_id == score_set.id, chosen))
+            found += [score_row(of_set, row) for row in rows]
     return found
+
+
+def judged_by(database: Database, sets: Collection[ScoreSet]) -> frozenset[JudgedBy]:
+    """See `Store.judged_by`."""
+    column = readable(scores.c.judged_by, database.schema_version)
+    query = select(column).where(scores.c.set_id.in_([each.id for each in sets])).distinct()
+    with database.read() as connection:
+        found = connection.execute(query).scalars().all()
+    return frozenset(JudgedBy.parse(text) for text in found if text is not None)
 
 
 def differing_requests(

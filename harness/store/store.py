@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from harness.records import Draw, Request, Sample, ScoreRow
+from harness.records import Draw, JudgedBy, Request, Sample, ScoreRow
 from harness.store import maintenance, merging, runs, samples, score_sets
 from harness.store.database import Database
 from harness.store.summaries import Merged, Pruned, RunInfo, ScoreArray, ScoreSet, StoreInfo
@@ -29,7 +29,7 @@ class Store:
 
     @classmethod
     def open(cls, url: str, *, readonly: bool = False) -> Store:
-        """Open a store; unless `readonly`, make its folder and tables where they are missing, and write to it once.
+        """Open a store; unless `readonly`, make what is missing of its folder and tables, and write to it once.
 
         Args:
             url: a path, `sqlite:///PATH`, or `postgresql://USER@HOST/DATABASE`.
@@ -84,8 +84,8 @@ class Store:
         Args:
             run_id: from `new_run_id`.
             created: when, in ISO 8601.
-            spec: what is run, as JSON takes it; `candidate` and `baseline` with `name` and `fingerprint` give versions
-                their names in `info`.
+            spec: what is run, as JSON takes it; `candidate` and `baseline` with `name` and `fingerprint`, and a list
+                `judges` of such, give versions their names in `info`.
 
         Raises:
             StoreError: there is a run of this identity.
@@ -123,6 +123,10 @@ class Store:
     def scores_of(self, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
         """The scores of some cases of a set, whole, by case and sample."""
         return score_sets.rows_of_cases(self._database, score_set, case_ids)
+
+    def judged_by(self, sets: Collection[ScoreSet]) -> frozenset[JudgedBy]:
+        """By whom and by what rules the scores of these sets were given, as far as judges gave them."""
+        return score_sets.judged_by(self._database, sets)
 
     def differing_requests(
         self, ours: Collection[ScoreSet], theirs: Collection[ScoreSet]

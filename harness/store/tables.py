@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # The generation of requests that a merge brought in under keys of their own: no gate ever asks for them.
 APART = -1
@@ -126,5 +126,6 @@ scores = Table(
     Column("outcome", SmallInteger, nullable=False),
     Column("reason", Utf8),
     Column("sample_key", LargeBinary(16)),
+    Column("judged_by", Utf8),
     sqlite_with_rowid=False,
 )

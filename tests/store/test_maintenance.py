@@ -4,6 +4,7 @@ import pytest
 
 from harness.errors import StoreError
 from harness.store import Pruned, Store
+from harness.store.tables import SCHEMA_VERSION
 from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of, score
 
@@ -50,7 +51,7 @@ def test_info_of_an_empty_store_is_zeros(store: Store) -> None:
     assert (info.samples, info.requests, info.runs, info.scores, info.oldest, info.newest) == (0, 0, 0, 0, None, None)
     assert info.versions == ()
     assert info.size_bytes > 0
-    assert info.schema_version == 1
+    assert info.schema_version == SCHEMA_VERSION
 
 
 def test_info_counts_what_each_version_has(filled: Store) -> None:
@@ -61,6 +62,13 @@ def test_info_counts_what_each_version_has(filled: Store) -> None:
     assert (small.fingerprint, small.names, small.generations, small.samples) == ("f0", ("small",), 2, 5)
     assert (large.fingerprint, large.names, large.generations, large.samples) == ("f1", ("large",), 1, 1)
     assert (small.oldest, small.newest, small.requests, small.apart) == (NOW - 40 * DAY_S, NOW - DAY_S, 2, 0)
+
+
+def test_judges_of_a_run_give_versions_their_names(store: Store) -> None:
+    store.add([draw("rated", fingerprint="f2")])
+    judges = [{"name": "strict", "fingerprint": "f2"}, {"name": "mild", "fingerprint": "f3"}]
+    store.begin_run("r1", "2026", {"candidate": {"name": "small", "fingerprint": "f0"}, "judges": judges})
+    assert [(version.fingerprint, version.names) for version in store.info().versions] == [("f2", ("strict",))]
 
 
 def test_prune_by_age_removes_old_samples_and_old_runs(filled: Store) -> None:

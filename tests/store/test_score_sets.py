@@ -2,7 +2,7 @@ import tracemalloc
 
 import numpy as np
 
-from harness.records import Draw, Request, Sample
+from harness.records import Draw, JudgedBy, Request, Sample
 from harness.store import ScoreSet, Store
 from tests.store.rows import draw, key_of, score
 
@@ -94,6 +94,16 @@ def asked(store: Store, run_id: str, **requests: Request) -> list[ScoreSet]:
         store.add([Draw(key, run_id, 0, request, Sample("yes"))])
         store.add_scores(run_id, [score(case, 0, sample_key=key), score(case, 0, metric="seconds", sample_key=key)])
     return store.score_sets(run_id)
+
+
+def test_by_whom_scores_were_given_is_told_of_sets_together(store: Store) -> None:
+    small, large = JudgedBy(("f7",), "rubric"), JudgedBy(("f7", "f8"), "Faithfulness")
+    rows = [score(judged_by=small), score("chad", judged_by=small), score(metric="clear", judged_by=large)]
+    store.add_scores("r1", [*rows, score(metric="exact")])
+    sets = by_metric(store)
+    assert store.judged_by([sets["score"], sets["clear"]]) == {small, large}
+    assert store.judged_by([sets["exact"]]) == frozenset()
+    assert [row.judged_by for row in store.scores_of(sets["clear"], ["peru"])] == [large]
 
 
 def test_cases_that_asked_something_else_are_found_with_both_requests(store: Store) -> None:

@@ -1,0 +1,32 @@
+"""What brings a store of an older schema up to date. One that is open for reading alone is read as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, null, text
+
+from harness.store import tables
+
+_COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {2: (tables.scores.c.judged_by,)}
+"""The columns that each schema version brought. All of them take NULL, so that old rows, and the processes of an older
+Steelyard that are under way, go on as they are."""
+
+
+def readable(column: Column[Any], schema_version: int) -> ColumnElement[Any]:
+    """A column to read; NULL in a store of a schema version that does not have it yet."""
+    is_newer = any(column in columns for since, columns in _COLUMNS_SINCE.items() if since > schema_version)
+    return null().label(column.name) if is_newer else column
+
+
+def migrate(connection: Connection, schema_version: int) -> None:
+    """Bring a store of a schema version to the present one, in the caller's transaction."""
+    if schema_version == tables.SCHEMA_VERSION:
+        return
+    for since in range(schema_version + 1, tables.SCHEMA_VERSION + 1):
+        for column in _COLUMNS_SINCE[since]:
+            kind = column.type.compile(connection.dialect)
+            connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}"))
+    newest = {"value": str(tables.SCHEMA_VERSION)}
+    connection.execute(tables.meta.update().where(tables.meta.c.name == "schema_version").values(newest))

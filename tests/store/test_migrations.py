@@ -1,0 +1,46 @@
+import pytest
+
+from harness.records import JudgedBy
+from harness.store import Store, tables
+from tests.store.rows import draw, key_of, score
+
+JUDGED = JudgedBy(("a1", "b2"), "c3")
+
+
+@pytest.fixture
+def old_url(url: str) -> str:
+    """A store as schema version 1 was, with a sample and a score in it."""
+    with Store.open(url) as store:
+        store.add([draw("a")])
+        store.begin_run("r1", "2026", {"candidate": {"name": "small", "fingerprint": "f0"}})
+        store.add_scores("r1", [score()])
+        with store._database.write() as connection:
+            connection.exec_driver_sql("ALTER TABLE steelyard_scores DROP COLUMN judged_by")
+            connection.exec_driver_sql("UPDATE steelyard_meta SET value = '1' WHERE name = 'schema_version'")
+    return url
+
+
+def test_a_store_of_an_older_schema_is_brought_up_to_date_and_keeps_what_it_holds(old_url: str) -> None:
+    for _ in range(2):
+        with Store.open(old_url) as store:
+            assert store.info().schema_version == tables.SCHEMA_VERSION
+            assert store.find([key_of("a")])[key_of("a")][0].text == "Lima"
+            assert list(store.scores("r1")) == [score()]
+    with Store.open(old_url) as store:
+        store.add_scores("r1", [score("chad", judged_by=JUDGED)])
+        assert [row.judged_by for row in store.scores("r1")] == [JUDGED, None]
+
+
+def test_a_store_of_an_older_schema_that_is_open_for_reading_is_read_as_it_is(old_url: str) -> None:
+    with Store.open(old_url, readonly=True) as store:
+        assert store.info().schema_version == 1
+        assert list(store.scores("r1")) == [score()]
+        (score_set,) = store.score_sets("r1")
+        assert store.scores_of(score_set, ["peru"]) == [score()]
+        assert store.judged_by([score_set]) == frozenset()
+
+
+def test_a_store_of_an_older_schema_is_merged(old_url: str, new_url, open_store) -> None:
+    target = open_store(new_url())
+    assert target.merge(open_store(old_url, readonly=True)).scores == 1
+    assert list(target.scores("r1")) == [score()]
