@@ -83,8 +83,8 @@ def numeric(
 
     >>> numeric("That makes 1,250 metres.", 1250).value
     1.0
-    >>> numeric("It is 3.1.", 3.14159, relative=0.01)
-    Score(value=0.0, reason="3.1 is not within 0.0314159 of 3.14159")
+    >>> numeric("It is 3.1.", 3.14159, relative=0.01).reason
+    '3.1 is not within 0.0314159 of 3.14159'
     """
     wanted = _expected(expected, percent_as_fraction)
     text = answer_text(answer, "numeric")

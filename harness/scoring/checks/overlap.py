@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import CheckError
 from harness.records import Score
-from harness.scoring.checks.given import answer_text, imported, references, shown
+from harness.scoring.checks.given import answer_text, imported, listed, references, shown
 from harness.scoring.checks.text import Expected
 
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
@@ -35,7 +35,7 @@ def token_f1(answer: str, expected: Expected) -> Score:
     texts = references(expected, "token_f1", blank=True)
     words = _squad_words(answer_text(answer, "token_f1"))
     value, nearest = max((_f1(words, _squad_words(text)), text) for text in texts)
-    return _share(value, answer, nearest)
+    return _share(value, (nearest,))
 
 
 def _squad_words(text: str) -> list[str]:
@@ -80,7 +80,7 @@ def rouge(answer: str, expected: Expected, *, kind: str = "rougeL", stemmer: boo
             )
     found = answer_text(answer, "rouge")
     value, nearest = max((float(scorer.score(text, found)[kind].fmeasure), text) for text in texts)
-    return _share(value, found, nearest)
+    return _share(value, (nearest,))
 
 
 @functools.lru_cache(maxsize=16)
@@ -142,8 +142,8 @@ def _sacrebleu(metric: Any, answer: Any, texts: tuple[str, ...], check: str) -> 
     found = answer_text(answer, check)
     # Sums of logarithms may end a hair above 100.
     value = min(float(metric.sentence_score(found, list(texts)).score) / 100, 1.0)
-    return _share(value, found, texts[0])
+    return _share(value, texts)
 
 
-def _share(value: float, answer: str, expected: str) -> Score:
-    return Score(1.0) if value == 1 else Score(value, f"{value:.2f}: {shown(answer)} against {shown(expected)}")
+def _share(value: float, texts: tuple[str, ...]) -> Score:
+    return Score(1.0) if value == 1 else Score(value, f"{value:.2f} against {listed(texts)}")

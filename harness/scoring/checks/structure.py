@@ -32,8 +32,8 @@ def follows_schema(answer: Any, schema: Mapping[str, Any] | str | Path, *, fence
     >>> person = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
     >>> follows_schema('{"age": 7}', person).value
     1.0
-    >>> follows_schema('{"age": "7"}', person)
-    Score(value=0.0, reason="$.age: '7' is not of type 'integer'")
+    >>> follows_schema('{"age": "7"}', person).reason
+    "$.age: '7' is not of type 'integer'"
     """
     validator = _validator(_schema_text(schema))
     data = answer

@@ -114,5 +114,5 @@ def test_an_expected_number_that_is_none_is_an_error(expected) -> None:
 
 @pytest.mark.parametrize("tolerance", [-0.1, math.nan, math.inf, "0.1", True])
 def test_a_tolerance_that_is_none_is_an_error(tolerance) -> None:
-    with pytest.raises(CheckError, match="absolute = .* is no tolerance"):
+    with pytest.raises(CheckError, match=r"absolute = .* is no tolerance"):
         checks.numeric("4", 4, absolute=tolerance)

@@ -1,0 +1,150 @@
+"""A version as deepeval's metrics see their model. Imports deepeval: only for use once that is wanted."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+from deepeval.metrics.g_eval.schema import ReasonScore
+from deepeval.metrics.utils import trimAndLoadJson
+from deepeval.models import DeepEvalBaseLLM
+from openai import pydantic_function_tool
+from pydantic import BaseModel, ValidationError
+
+from harness.errors import CheckError, JudgeError, SteelyardError
+from harness.records import Sample, TokenLogprob
+from harness.sampling import Model
+
+_LEAST_LOGPROB = math.log(0.01)
+"""deepeval leaves out what is less probable than this."""
+_SHOWN = 120
+
+
+class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
+    """Answers a metric's questions with samples of a version: stored, counted and in the window like any other.
+
+    Args:
+        model: the version; None stands for the judge in a metric that is built before there is one.
+
+    Attributes:
+        error: the first error, which counts even where deepeval caught it.
+        scale: the lowest and highest score of a G-Eval, which its judge is held to; None for other metrics.
+    """
+
+    def __init__(self, model: Model | None) -> None:
+        self._version = model
+        self.error: SteelyardError | None = None
+        self.scale: tuple[int, int] | None = None
+        super().__init__("the judge" if model is None else model.name)
+
+    def load_model(self) -> JudgeModel:
+        """There is nothing to load."""
+        return self
+
+    def get_model_name(self) -> str:
+        """The version's name."""
+        return str(self.name)
+
+    def generate(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: it would hold up all other bodies."""
+        self._fail(
+            CheckError(
+                "The metric asks its model with generate(), which would hold up all other bodies; "
+                "let its a_measure await a_generate(prompt, schema=…)."
+            )
+        )
+
+    async def a_generate(self, prompt: str, schema: type[BaseModel] | None = None) -> Any:
+        """The answer: an instance of the pydantic schema, to whose JSON form the engine is held, or a text."""
+        if schema is None:
+            return (await self._ask(prompt)).text
+        return self._parsed(await self._ask(prompt, schema=json_schema(schema, self.scale)), schema)
+
+    async def a_generate_with_schema(self, prompt: str, schema: type[BaseModel] | None = None) -> Any:
+        """`a_generate`; deepeval's own asks again without the schema after a TypeError."""
+        return await self.a_generate(prompt, schema)
+
+    async def a_generate_raw_response(self, prompt: str, top_logprobs: int = 20) -> tuple[Any, None]:
+        """The answer of a G-Eval in the form of OpenAI's API, with the probabilities that weight its score.
+
+        Raises:
+            AttributeError: `top_logprobs` is 0; deepeval asks for an unweighted score then.
+        """
+        if not top_logprobs:
+            raise AttributeError("no log probabilities are wanted")
+        sample = await self._ask(prompt, schema=json_schema(ReasonScore, self.scale), logprobs=top_logprobs)
+        self._parsed(sample, ReasonScore)
+        content = _score_token(sample.logprobs or (), self.scale)
+        choice = SimpleNamespace(message=SimpleNamespace(content=sample.text), logprobs=SimpleNamespace(content=content))
+        return SimpleNamespace(choices=[choice]), None
+
+    async def _ask(self, prompt: str, **asked: Any) -> Sample:
+        if self._version is None:
+            self._fail(
+                CheckError(
+                    "the_judge() answers no questions: it stands for the judge until judge.measure puts that in its place."
+                )
+            )
+        try:
+            sample: Sample = await self._version.chat([{"role": "user", "content": prompt}], **asked)
+        except SteelyardError as error:
+            self._fail(error)
+        return sample
+
+    def _parsed(self, sample: Sample, schema: type[BaseModel]) -> BaseModel:
+        """The answer as data."""
+        form = f"deepeval's {schema.__name__}"
+        if sample.truncated:
+            self._fail(JudgeError(f"{self.name} was cut at max_tokens within {form}; give the judge more max_tokens."))
+        try:
+            parsed = schema.model_validate(trimAndLoadJson(sample.text))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            self._fail(JudgeError(f"{self.name} did not answer as {form} has it ({place}: {first['msg']})."))
+        except ValueError:
+            self._fail(JudgeError(f"{self.name} answered no JSON, but {sample.text[:_SHOWN]!r}, for {form}."))
+        if getattr(parsed, "verdicts", None) == []:
+            self._fail(JudgeError(f"{self.name} gave no verdict where {form} asks for some."))
+        return parsed
+
+    def _fail(self, error: SteelyardError) -> NoReturn:
+        self.error = self.error or error
+        raise error
+
+
+@functools.lru_cache(maxsize=256)
+def json_schema(schema: type[BaseModel], scale: tuple[int, int] | None = None) -> Mapping[str, Any]:
+    """A pydantic schema in the strict form of OpenAI's API, which every engine takes: all fields, and no others.
+
+    A list of verdicts holds at least one, for deepeval takes none for a perfect score; the score of a G-Eval is one of
+    its scale's whole numbers.
+    """
+    strict: dict[str, Any] = pydantic_function_tool(schema)["function"]["parameters"]
+    fields = strict["properties"]
+    if fields.get("verdicts", {}).get("type") == "array":
+        fields["verdicts"]["minItems"] = 1
+    if scale is not None and schema is ReasonScore:
+        fields["score"] = {"type": "integer", "enum": list(range(scale[0], scale[1] + 1))}
+    return strict
+
+
+def _score_token(tokens: Sequence[TokenLogprob], scale: tuple[int, int] | None) -> list[SimpleNamespace]:
+    """The token that is the score, as deepeval looks for it; none where its probabilities can't be told.
+
+    Where a tokenizer writes 10 as 1 and 0, the probability of 1 is that of both.
+    """
+    last = next((token for token in reversed(tokens) if token.token.strip().isdecimal()), None)
+    if last is None:
+        return []
+    written = {token.strip() for token, _ in last.top}
+    probable = {token.strip() for token, logprob in last.top if logprob >= _LEAST_LOGPROB}
+    begun = tuple(token for token in probable if token.isdecimal())
+    scores = map(str, range(scale[0], scale[1] + 1)) if scale is not None else ()
+    if any(score not in written and score.startswith(begun) for score in scores):
+        return []
+    top = [SimpleNamespace(token=token.strip(), logprob=logprob) for token, logprob in last.top]
+    return [SimpleNamespace(token=last.token.strip(), logprob=last.logprob, top_logprobs=top)]

@@ -1,0 +1,112 @@
+"""One answer measured by one metric of deepeval, whose questions a version answers."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from harness.config.environment import quieten_deepeval
+from harness.errors import CheckError, JudgeError
+from harness.records import Score
+from harness.sampling import Model
+from harness.scoring.deepeval.fields import Fields
+
+_ROUNDING = 1e-9
+
+
+async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Score:
+    """What a metric of deepeval says of an answer, and why.
+
+    Args:
+        model: the version that answers the metric's questions.
+        metric: a metric class of deepeval, its name, a function that takes `model=` and gives a metric, or a metric,
+            of which each call uses a copy.
+        fields: what the metric may look at.
+        options: for the metric class, such as `include_reason=False`.
+
+    Raises:
+        CheckError: no metric, or one that can't be used so; an option or a field that it lacks; no deepeval.
+        JudgeError: what the version answered is no judgement, or the score is outside [0, 1].
+        EngineError: the version could not answer.
+    """
+    _load("judge.measure")
+    from harness.scoring.deepeval.cases import make_case
+    from harness.scoring.deepeval.judge_model import JudgeModel
+    from harness.scoring.deepeval.metrics import make_metric, required_fields
+
+    judge = JudgeModel(model)
+    made = make_metric(metric, options, judge)
+    name = type(made).__name__
+    case = make_case(made, fields)
+    if "actual_output" in required_fields(made) and not case.actual_output.strip():
+        return Score(0.0, f"the answer is empty, which {name} does not measure")
+    await _run(made, case, judge)
+    return Score(_value(made.score, name, judge), None if made.reason is None else str(made.reason))
+
+
+def the_judge() -> Any:
+    """Stands for the judge in a metric that is built before there is one, as those inside a `DAGMetric` are.
+
+    Without a model, deepeval builds a client of OpenAI's API, and wants a key for it.
+
+    >>> # GEval(name="Tone", evaluation_params=[…], evaluation_steps=[…], model=the_judge())
+    """
+    _load("the_judge")
+    from harness.scoring.deepeval.judge_model import JudgeModel
+
+    return JudgeModel(None)
+
+
+def _load(wanted_by: str) -> None:
+    """Import deepeval, kept quiet before it begins.
+
+    Raises:
+        CheckError: it is not installed; the message has the command that mends it.
+    """
+    quieten_deepeval()
+    try:
+        importlib.import_module("deepeval.metrics")
+    except ImportError as error:
+        raise CheckError(f'{wanted_by} needs deepeval: pip install "steelyard[judges]" ({error})') from error
+
+
+async def _run(metric: Any, case: Any, judge: Any) -> None:
+    """Let the metric measure. An error of the judge counts whatever deepeval makes of it."""
+    accepted = inspect.signature(metric.a_measure).parameters
+    given = {"_show_indicator": False} if "_show_indicator" in accepted else {}
+    with _counted_by_nobody():
+        try:
+            await metric.a_measure(case, **given)
+        except Exception as error:  # noqa: BLE001 - looked into, and raised again
+            if judge.error is not None:
+                raise judge.error from None
+            if isinstance(error, ValueError) and type(metric).__module__.startswith("deepeval."):
+                raise JudgeError(f"{type(metric).__name__}, judged by {judge.name}: {error}") from error
+            raise
+    if judge.error is not None:
+        raise judge.error
+
+
+@contextmanager
+def _counted_by_nobody() -> Iterator[None]:
+    """With a tally of deepeval's that is thrown away: its own begins a thread, and sends at exit what it counted."""
+    from deepeval.telemetry import Entrypoint
+    from deepeval.telemetry.context import pop_run, push_run
+
+    _, token = push_run(Entrypoint.STANDALONE, "")
+    try:
+        yield
+    finally:
+        pop_run(token)
+
+
+def _value(score: Any, name: str, judge: Any) -> float:
+    """The metric's score, which must lie in [0, 1] but for rounding."""
+    if score is None or not -_ROUNDING <= float(score) <= 1 + _ROUNDING or math.isnan(score):
+        scale = f": {judge.name} answered outside the scale" if score is not None else ""
+        raise JudgeError(f"{name} gave the score {score}, which is not in [0, 1]{scale}.")
+    return min(1.0, max(0.0, float(score)))

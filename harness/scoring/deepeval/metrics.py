@@ -1,0 +1,193 @@
+"""From what a body names to a metric of deepeval, ready to measure. Imports deepeval: only for use once that is wanted."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+import deepeval.metrics as library
+from deepeval.config.eval_mode import EvalMode
+from deepeval.metrics import BaseArenaMetric, BaseConversationalMetric, BaseMetric, DAGMetric, GEval, JevEval
+from deepeval.metrics.dag import NonBinaryJudgementNode
+from deepeval.metrics.dag.utils import extract_required_params
+from deepeval.metrics.utils import copy_metrics
+from pydantic import create_model
+
+from harness.errors import CheckError, choices
+from harness.scoring.deepeval.judge_model import JudgeModel
+
+_OTHERS = {
+    BaseConversationalMetric: "judges a conversation of several turns, and judge.measure judges one answer; use a "
+    "metric of single answers, such as GEval, with the conversation as its input",
+    BaseArenaMetric: "compares answers, and judge.measure judges one; use judge.prefer",
+    JevEval: "asks a model of its own instead of the judge; use GEval",
+}
+
+
+def make_metric(metric: Any, options: Mapping[str, Any], judge: JudgeModel) -> BaseMetric:
+    """A metric of its own for one answer, whose questions the judge answers.
+
+    Args:
+        metric: class, name, function that takes `model=`, or a metric to copy.
+        options: for the class or the function.
+
+    Raises:
+        CheckError: it is no metric, can't be used on single answers, or can't be made with these options.
+    """
+    if isinstance(metric, str):
+        metric = _named(metric)
+    if isinstance(metric, BaseMetric):
+        made = _copy(metric, options)
+    else:
+        _refuse_others(metric if isinstance(metric, type) else type(metric))
+        if not callable(metric) or (isinstance(metric, type) and not issubclass(metric, BaseMetric)):
+            raise CheckError(_no_metric(metric))
+        made = _call(metric, options, judge)
+    if not isinstance(made, BaseMetric):
+        _refuse_others(type(made))
+        raise CheckError(_no_metric(made))
+    _refuse_others(type(made))
+    _check(made)
+    _put_judge(made, judge)
+    return made
+
+
+def required_fields(metric: BaseMetric) -> list[str]:
+    """The fields of a test case that a metric needs, in deepeval's words."""
+    if isinstance(metric, DAGMetric):
+        own = extract_required_params(metric.dag.root_nodes, multiturn=False)
+        inner = (name for each in _inner_metrics(metric) for name in required_fields(each))
+        return sorted({*(parameter.value for parameter in own), *inner})
+    needed = metric.evaluation_params if isinstance(metric, GEval) else metric._required_params
+    return [parameter.value for parameter in needed] if isinstance(needed, list | tuple) else []
+
+
+def _named(name: str) -> type[BaseMetric]:
+    kinds = {each: getattr(library, each) for each in library.__all__}
+    usable = [each for each, kind in kinds.items() if issubclass(kind, BaseMetric) and not _why_not(kind)]
+    if name not in kinds:
+        raise CheckError(choices("metric", name, [each for each in usable if each != "BaseMetric"]))
+    return kinds[name]
+
+
+def _no_metric(given: Any) -> str:
+    shown = given.__name__ if isinstance(given, type) else repr(given)[:80]
+    return (
+        f"{shown} is no metric of deepeval; give a class such as FaithfulnessMetric, its name, a function that takes "
+        "model= and gives a metric, or a metric."
+    )
+
+
+def _why_not(kind: type) -> str:
+    """Why metrics of this class can't judge a single answer; "" where they can."""
+    for other, why in _OTHERS.items():
+        if issubclass(kind, other):
+            return why
+    if ".multimodal_metrics." in kind.__module__:
+        return "judges images, and judge.measure judges text"
+    return ""
+
+
+def _refuse_others(kind: type) -> None:
+    if why := _why_not(kind):
+        raise CheckError(f"{kind.__name__} {why}.")
+
+
+def _copy(metric: BaseMetric, options: Mapping[str, Any]) -> BaseMetric:
+    name = type(metric).__name__
+    if options:
+        raise CheckError(
+            f"{name} is made already, and takes no {', '.join(options)} any more; give judge.measure the class."
+        )
+    try:
+        return copy_metrics([metric])[0]
+    except TypeError as error:
+        raise CheckError(
+            f"This {name} can't be copied for each answer ({error}): keep what its constructor takes in attributes of "
+            "the same names, or give judge.measure a function that makes it."
+        ) from error
+
+
+def _call(make: Callable[..., Any], options: Mapping[str, Any], judge: JudgeModel) -> Any:
+    """What the class or function makes, with the judge as its model where it takes one."""
+    name = getattr(make, "__name__", None) or getattr(getattr(make, "func", None), "__name__", "the metric's function")
+    known = inspect.signature(make).parameters
+    if "model" in options:
+        raise CheckError(f"{name}: the judge is its model; leave out model=, and name a version with --judge.")
+    if options.get("eval_mode", "llm") != "llm":
+        raise CheckError(f"{name}: eval_mode={options['eval_mode']!r} asks a model other than the judge; leave it out.")
+    takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in known.values())
+    own = {"model": judge, "eval_mode": "llm"}
+    given = {**{key: value for key, value in own.items() if key in known}, **options}
+    if "model" not in given and takes_any:
+        given["model"] = judge
+    for option in options if not takes_any else ():
+        if option not in known:
+            raise CheckError(f"{name}: {choices('option', option, [each for each in known if each not in own])}")
+    try:
+        inspect.signature(make).bind(**given)
+    except TypeError as error:
+        raise CheckError(f"{name}: {error}; give it to judge.measure.") from None
+    try:
+        return make(**given)
+    except (TypeError, ValueError) as error:
+        raise CheckError(f"{name} can't be made: {error}") from error
+
+
+def _put_judge(metric: BaseMetric, judge: JudgeModel) -> None:
+    metric.model, metric.using_native_model, metric.evaluation_model = judge, False, judge.get_model_name()
+    metric.eval_mode, metric.system_one_model = EvalMode.LLM, None
+    if isinstance(metric, GEval):
+        judge.scale = (0, 1) if metric.strict_mode else metric.score_range
+    for each in _inner_metrics(metric):
+        _put_judge(each, judge)
+
+
+def _check(metric: BaseMetric) -> None:
+    """Refuse what would measure something else each time, or nothing.
+
+    Raises:
+        CheckError: saying what to write instead.
+    """
+    name = type(metric).__name__
+    if isinstance(metric, GEval):
+        _check_steps(metric)
+    if metric.requires_trace:
+        hint = "give it evaluation_params" if isinstance(metric, GEval) else "use a metric of answers"
+        raise CheckError(f"{name} judges the trace of an agent, and judge.measure judges one answer; {hint}.")
+    if isinstance(metric, DAGMetric):
+        for each in _inner_metrics(metric):
+            _refuse_others(type(each))
+            _check(each)
+            if isinstance(each, GEval) and (each.criteria, each.rubric, each.strict_mode) != (None, None, False):
+                raise CheckError(
+                    f"{name} {metric.name!r}: deepeval asks a GEval in it without its rubric and strict_mode, and with "
+                    f"criteria instead of its steps; give {each.name!r} evaluation_steps alone."
+                )
+        _settle_options(metric)
+
+
+def _check_steps(metric: GEval) -> None:
+    if not metric.evaluation_steps:
+        raise CheckError(
+            f"GEval {metric.name!r} has no evaluation_steps: its judge would write other ones for each answer, so that "
+            "no two are judged alike. Write them down once: evaluation_steps=["
+            '"Check whether the facts in the actual output contradict the input.", …].'
+        )
+
+
+def _inner_metrics(metric: BaseMetric) -> Iterator[Any]:
+    """The metrics that the verdicts of a DAGMetric lead to."""
+    if isinstance(metric, DAGMetric):
+        children = (getattr(node, "child", None) for node in metric.dag.indegree)
+        yield from (child for child in children if isinstance(child, BaseMetric | BaseConversationalMetric))
+
+
+def _settle_options(metric: DAGMetric) -> None:
+    """Name the options of each choice in the author's order; deepeval's own differs from process to process."""
+    for node in metric.dag.indegree:
+        if isinstance(node, NonBinaryJudgementNode):
+            node._verdict_options = [child.verdict for child in node.children]
+            verdict = (Literal[tuple(node._verdict_options)], ...)
+            node._verdict_schema = create_model("NonBinaryJudgementVerdict", verdict=verdict, reason=(str, ...))
