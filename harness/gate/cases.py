@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.config.files import find_file
 from harness.errors import CaseError, choices
 from harness.records import Case
 
@@ -29,42 +30,12 @@ def load_cases(source: Any, folders: Sequence[Path]) -> tuple[Case, ...]:
             message names file and line.
     """
     if isinstance(source, str | Path):
-        path = _find(Path(source), folders)
+        path = find_file(Path(source), folders, kind="case file", suffixes=_SUFFIXES, error=CaseError)
         rows = _read(path) if path is not None else _from_hub(str(source), folders)
         return _cases(rows, str(source))
     if isinstance(source, Mapping) or not isinstance(source, Iterable):
         raise CaseError(f"cases={source!r} is neither a path, a list of dicts nor a datasets.Dataset.")
     return _cases(((f"item {i}", row) for i, row in enumerate(source)), "cases")
-
-
-def _find(path: Path, folders: Sequence[Path]) -> Path | None:
-    candidates = [path] if path.is_absolute() else [folder / path for folder in folders]
-    try:
-        for candidate in candidates:
-            if candidate.is_file():
-                return candidate
-        if path.suffix in _SUFFIXES or any(candidate.exists() for candidate in candidates):
-            raise CaseError(f"There is no case file {str(path)!r}.{_nearest_file(candidates)}")
-    except OSError as error:  # a name that is too long, a circle of links, a folder that may not be searched
-        raise CaseError(f"The case file {_shortened(path)} can't be looked for: {error.strerror or error}.") from None
-    except (RuntimeError, ValueError) as error:  # a NUL in the name
-        raise CaseError(f"The case file {_shortened(path)} can't be looked for: {error}.") from None
-    return None
-
-
-def _shortened(path: Path) -> str:
-    name = repr(str(path))
-    return name if len(name) <= 200 else f"{name[:200]}…"
-
-
-def _nearest_file(candidates: Sequence[Path]) -> str:
-    for candidate in candidates:
-        if candidate.parent.is_dir():
-            names = sorted(p.name for p in candidate.parent.iterdir() if p.suffix in _SUFFIXES)
-            if names:
-                return f" {candidate.parent} has: {', '.join(names)}."
-    looked = ", ".join(str(candidate.parent) for candidate in candidates)
-    return f" Looked in {looked}: no case file (.jsonl, .csv, .parquet) there."
 
 
 def _read(path: Path) -> Iterable[tuple[str, Any]]:

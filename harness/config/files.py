@@ -1,0 +1,55 @@
+"""Where a file that a test names is looked for, and what is said of one that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import UsageError
+
+_SHOWN = 200
+
+
+def find_file(
+    path: Path, folders: Sequence[Path], *, kind: str, suffixes: Sequence[str], error: type[UsageError]
+) -> Path | None:
+    """The file of this path, relative to the first of `folders` that has it.
+
+    None where there is none and the path has none of the suffixes, so that it may be the name of something else.
+
+    Args:
+        kind: what it is called in messages, such as "case file".
+        suffixes: of such files.
+        error: what is raised.
+
+    Raises:
+        UsageError: there is no such file, or it can't be looked for; the message lists those that are there.
+    """
+    places = [path] if path.is_absolute() else [folder / path for folder in folders]
+    try:
+        for place in places:
+            if place.is_file():
+                return place
+        if path.suffix in suffixes or any(place.exists() for place in places):
+            raise error(f"There is no {kind} {str(path)!r}.{_nearest(places, kind, suffixes)}")
+    except OSError as problem:  # a name that is too long, a circle of links, a folder that may not be searched
+        reason = problem.strerror or problem
+        raise error(f"The {kind} {_shortened(path)} can't be looked for: {reason}.") from None
+    except (RuntimeError, ValueError) as problem:  # a NUL in the name
+        raise error(f"The {kind} {_shortened(path)} can't be looked for: {problem}.") from None
+    return None
+
+
+def _shortened(path: Path) -> str:
+    name = repr(str(path))
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+
+
+def _nearest(places: Sequence[Path], kind: str, suffixes: Sequence[str]) -> str:
+    for place in places:
+        if place.parent.is_dir():
+            names = sorted(other.name for other in place.parent.iterdir() if other.suffix in suffixes)
+            if names:
+                return f" {place.parent} has: {', '.join(names)}."
+    looked = ", ".join(str(place.parent) for place in places)
+    return f" Looked in {looked}: no {kind} ({', '.join(suffixes)}) there."
