@@ -5,6 +5,7 @@
     │   ├── SettingsError      pyproject.toml, steelyard.toml, options, the environment
     │   ├── CaseError          a case file or a case
     │   ├── MarkerError        the evaluation marker, its test function or fixtures
+    │   ├── TaskError          an lm-eval task that can't be loaded or run
     │   ├── RubricError        a rubric file that is not there, or what it says
     │   └── StoreError         a store that can't be opened, written or understood
     │       └── UnstorableError    a value that it does not take; others it still takes
@@ -48,6 +49,10 @@ class MarkerError(UsageError):
 
 class RubricError(UsageError):
     """A rubric file is missing, or says something that no judge could follow."""
+
+
+class TaskError(UsageError):
+    """An lm-eval task can't be loaded or run."""
 
 
 class StoreError(UsageError):

@@ -69,6 +69,21 @@ class Model:
         """The version's name in the settings."""
         return self._source.version.name
 
+    @property
+    def system(self) -> str | None:
+        """The version's system text, or None."""
+        return self._source.version.settings.system
+
+    @property
+    def sampling(self) -> Mapping[str, Any]:
+        """The version's own sampling parameters, over which those of a request are laid."""
+        return self._source.version.settings.sampling
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the version's answers from every other version's."""
+        return self._source.version.fingerprint
+
     def __repr__(self) -> str:
         return f"<model {self.name}>"
 
