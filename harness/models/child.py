@@ -91,7 +91,7 @@ class Child:
             self._pending.pop(request_id, None)
 
     async def close(self) -> None:
-        """End the process; at once, whatever it does."""
+        """End the process: kindly, and after some seconds, or when this is cancelled, by force."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -100,11 +100,13 @@ class Child:
         if process.stdin:
             process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), _GRACE_S)
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _GRACE_S)
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _write(self, message: dict[str, Any]) -> None:

@@ -84,7 +84,7 @@ class Sampler:
         wanted.indices.append(index)
         if asked_again:
             wanted.asked_again.add(index)
-        return await future
+        return await asyncio.shield(future)  # whose body may give up waiting, while others wait for the same
 
     def _was_asked(self, source: Source, key: bytes, index: int) -> bool:
         """Whether a sample was asked for before in this run; one bit for each."""

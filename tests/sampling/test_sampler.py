@@ -78,6 +78,23 @@ def test_same_sample_asked_twice_is_drawn_once(store: Store) -> None:
     assert engine.asked == [(0,)]
 
 
+def test_who_gives_up_waiting_leaves_the_sample_to_those_who_wait_with_it(store: Store) -> None:
+    engine = NotingEngine(latency_s=0.05)
+    where = source(engine)
+
+    async def impatient(sampler: Sampler) -> Sample:
+        return await asyncio.wait_for(draw(sampler, where, "q", 0), timeout=0.01)
+
+    async def after(sampler: Sampler, delay_s: float) -> Sample:
+        await asyncio.sleep(delay_s)
+        return await draw(sampler, where, "q", 0)
+
+    first, second, third = run(store, impatient, lambda s: after(s, 0.001), lambda s: after(s, 0.03))
+    assert isinstance(first, TimeoutError)
+    assert second.text == third.text == "q/0"
+    assert engine.asked == [(0,)]
+
+
 def test_stored_samples_are_given_without_the_engine(store: Store) -> None:
     first = NotingEngine()
     run(store, lambda s: draw(s, source(first), "q", 0), lambda s: draw(s, source(first), "q", 1))
