@@ -46,3 +46,12 @@ def secret(variable: str, *, wanted_by: str) -> str:
             f"Set it, or remove api_key_env for an endpoint without a key."
         )
     return value
+
+
+def quieten_deepeval() -> None:
+    """Keep deepeval from sending telemetry, and from reading .env and .deepeval, unless the environment asks for it.
+
+    To be called before deepeval is imported.
+    """
+    for name in ("DEEPEVAL_TELEMETRY_OPT_OUT", "DEEPEVAL_DISABLE_DOTENV", "DEEPEVAL_DISABLE_LEGACY_KEYFILE"):
+        os.environ.setdefault(name, "1")

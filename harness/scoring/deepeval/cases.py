@@ -97,7 +97,7 @@ def _tool(item: Any, field: str) -> ToolCall:
         return item
     if isinstance(item, str):
         return ToolCall(name=item)
-    function = item.get("function") if isinstance(item, Mapping) else None
+    function: Any = item.get("function") if isinstance(item, Mapping) else None
     try:
         arguments = function["arguments"] or "{}"
         return ToolCall(name=function["name"], input_parameters=json.loads(arguments))

@@ -78,14 +78,16 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
         sample = await self._ask(prompt, schema=json_schema(ReasonScore, self.scale), logprobs=top_logprobs)
         self._parsed(sample, ReasonScore)
         content = _score_token(sample.logprobs or (), self.scale)
-        choice = SimpleNamespace(message=SimpleNamespace(content=sample.text), logprobs=SimpleNamespace(content=content))
+        choice = SimpleNamespace(
+            message=SimpleNamespace(content=sample.text), logprobs=SimpleNamespace(content=content)
+        )
         return SimpleNamespace(choices=[choice]), None
 
     async def _ask(self, prompt: str, **asked: Any) -> Sample:
         if self._version is None:
             self._fail(
                 CheckError(
-                    "the_judge() answers no questions: it stands for the judge until judge.measure puts that in its place."
+                    "the_judge() answers no questions; it stands for the judge until judge.measure takes the metric."
                 )
             )
         try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.config.environment import quieten_deepeval
 from harness.errors import CheckError, JudgeError
-from harness.records import Score
+from harness.records import JudgedBy, Score
 from harness.sampling import Model
 from harness.scoring.deepeval.fields import Fields
 
@@ -37,15 +37,17 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
     from harness.scoring.deepeval.cases import make_case
     from harness.scoring.deepeval.judge_model import JudgeModel
     from harness.scoring.deepeval.metrics import make_metric, required_fields
+    from harness.scoring.deepeval.rule import rule_of
 
     judge = JudgeModel(model)
     made = make_metric(metric, options, judge)
     name = type(made).__name__
+    judged_by = JudgedBy((model.fingerprint,), rule_of(made))
     case = make_case(made, fields)
     if "actual_output" in required_fields(made) and not case.actual_output.strip():
-        return Score(0.0, f"the answer is empty, which {name} does not measure")
+        return Score(0.0, f"the answer is empty, which {name} does not measure", judged_by)
     await _run(made, case, judge)
-    return Score(_value(made.score, name, judge), None if made.reason is None else str(made.reason))
+    return Score(_value(made.score, name, judge), None if made.reason is None else str(made.reason), judged_by)
 
 
 def the_judge() -> Any:
@@ -81,7 +83,7 @@ async def _run(metric: Any, case: Any, judge: Any) -> None:
     with _counted_by_nobody():
         try:
             await metric.a_measure(case, **given)
-        except Exception as error:  # noqa: BLE001 - looked into, and raised again
+        except Exception as error:
             if judge.error is not None:
                 raise judge.error from None
             if isinstance(error, ValueError) and type(metric).__module__.startswith("deepeval."):

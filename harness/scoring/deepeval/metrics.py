@@ -1,4 +1,4 @@
-"""From what a body names to a metric of deepeval, ready to measure. Imports deepeval: only for use once that is wanted."""
+"""From what a body names to a metric that is ready to measure. Imports deepeval: only for use once that is wanted."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def _named(name: str) -> type[BaseMetric]:
     usable = [each for each, kind in kinds.items() if issubclass(kind, BaseMetric) and not _why_not(kind)]
     if name not in kinds:
         raise CheckError(choices("metric", name, [each for each in usable if each != "BaseMetric"]))
-    return kinds[name]
+    found: type[BaseMetric] = kinds[name]
+    return found
 
 
 def _no_metric(given: Any) -> str:
@@ -151,6 +152,8 @@ def _check(metric: BaseMetric) -> None:
         CheckError: saying what to write instead.
     """
     name = type(metric).__name__
+    if type(metric).a_measure is BaseMetric.a_measure:
+        raise CheckError(f"{name} has no a_measure, so it can't be waited for beside other bodies; write one.")
     if isinstance(metric, GEval):
         _check_steps(metric)
     if metric.requires_trace:
@@ -189,5 +192,5 @@ def _settle_options(metric: DAGMetric) -> None:
     for node in metric.dag.indegree:
         if isinstance(node, NonBinaryJudgementNode):
             node._verdict_options = [child.verdict for child in node.children]
-            verdict = (Literal[tuple(node._verdict_options)], ...)
+            verdict: Any = (Literal[tuple(node._verdict_options)], ...)
             node._verdict_schema = create_model("NonBinaryJudgementVerdict", verdict=verdict, reason=(str, ...))
