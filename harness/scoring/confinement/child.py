@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 _CODE, _TESTS = "the code", "the tests"
-_FENCED = re.compile(r"^```[ \t]*(?:python3?|py)?[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_FENCED = re.compile(r"^[ ]{0,3}```[ \t]*([\w+-]*)[^\n]*\n(.*?)^[ ]{0,3}```[ \t]*$", re.MULTILINE | re.DOTALL)
+_PYTHON = ("python", "python3", "py", "")
 _LONGEST = 400
 
 _NEW_USER, _NEW_IPC, _NEW_NETWORK = 0x10000000, 0x08000000, 0x40000000
@@ -34,6 +35,7 @@ _READ = 1 << 2 | 1 << 3
 _WRITE_FILE = 1 << 1
 _RIGHTS_OF_FIRST_VERSION = (1 << 13) - 1
 _EXECUTE = 1 << 0
+_LOCAL_FAMILY = 1
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
@@ -146,10 +148,8 @@ def _refuse(folder: str) -> Callable[[str, tuple[Any, ...]], None]:
     """An audit hook: no network, no processes, nothing written outside `folder`, nothing of other processes read."""
     home = os.path.realpath(folder)
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-    network = ("socket.",)
     processes = ("subprocess.", "os.fork", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.kill", "pty.spawn")
     changes = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate")
-    harmless = ("socket.__new__", "socket.gethostname")
 
     def is_inside(path: Any) -> bool:
         if isinstance(path, int):
@@ -166,7 +166,9 @@ def _refuse(folder: str) -> Callable[[str, tuple[Any, ...]], None]:
                 raise PermissionError(f"only the program's own folder can be written: {path!r}")
             if os.fsdecode(path).startswith("/proc") and not is_inside(path):
                 raise PermissionError(f"other processes can't be looked at: {path!r}")
-        elif event.startswith(network) and event not in harmless:
+        elif event == "socket.__new__" and arguments[1] == _LOCAL_FAMILY:
+            return
+        elif event.startswith("socket.") and event != "socket.gethostname":
             raise PermissionError(f"there is no network here ({event})")
         elif event.startswith(processes) and not (event == "os.kill" and arguments[0] == os.getpid()):
             raise PermissionError(f"no other process can be started or reached ({event})")
@@ -206,10 +208,11 @@ def _compiled(text: str) -> tuple[types.CodeType, str]:
     try:
         return compile(text, _CODE, "exec", dont_inherit=True), text
     except SyntaxError:
-        block = _FENCED.search(text)
+        blocks = [(language.lower(), block) for language, block in _FENCED.findall(text)]
+        block = next((block for language, block in blocks if language in _PYTHON), None)
         if block is None:
             raise
-        return compile(block.group(1), _CODE, "exec", dont_inherit=True), block.group(1)
+        return compile(block, _CODE, "exec", dont_inherit=True), block
 
 
 def _described(error: BaseException, sources: dict[str, str]) -> str:

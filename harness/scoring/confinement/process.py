@@ -15,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ class ConfinedRun:
         self._limits = limits
         self._token = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_stopped = False
+        self._stopped = threading.Event()
 
     def run(self) -> str | None:
         """Run it; blocks for at most `timeout_s` and the start of a process.
@@ -89,7 +90,7 @@ class ConfinedRun:
 
     def stop(self) -> None:
         """End it early, from another thread."""
-        self._is_stopped = True
+        self._stopped.set()
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
@@ -98,12 +99,14 @@ class ConfinedRun:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            if self._is_stopped:
+            if self._stopped.is_set():
                 return "stopped"
             self._send(process.stdin, process.pid, folder)
             answers = process.stdout.fileno()
             if not _wait_for(answers, time.monotonic() + _START_S) or os.read(answers, 1) != b".":
                 _kill(process)
+                if self._stopped.is_set():
+                    return "stopped"
                 raise CheckError(f"runs: the program's process did not start: {_how(process)}{_last_words(output)}")
             deadline = time.monotonic() + self._limits.timeout_s
             result = self._result(answers, deadline)
