@@ -29,6 +29,10 @@ _COMMANDS = {
     "models": _Entry("harness.cli.models", "models", "List the model versions: fingerprint, source, ready or not."),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
     "compare": _Entry("harness.cli.compare", "compare", "Weigh two stored runs or versions against each other."),
+    "plan": _Entry("harness.cli.plan", "plan", "Tell what a suite can find, or how large it must be to find a drop."),
+    "calibrate": _Entry(
+        "harness.cli.calibrate", "calibrate", "Measure how often a gate is wrong, beside what it promises."
+    ),
     "store": _Entry("harness.cli.store", "store", "Look at stored samples, prune them, merge two stores."),
 }
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.stored import open_store, settings_with_store, store_option
+from harness.cli.stored import open_store, settings_with_store, store_option, stored_report
 from harness.config import checks
 from harness.config.environment import colours_wanted
 from harness.config.settings import check_setting
@@ -88,19 +88,10 @@ def _compared(store: Store, candidate: str, baseline: str, given: _Options, inco
     from harness.gate.stored_runs import find_pair
 
     ours, theirs = find_pair(store.runs(), candidate, baseline)
-    reports = {run_id: _report(store, run_id) for run_id in {ours.run.run_id, theirs.run.run_id}}
+    reports = {run_id: stored_report(store, run_id) for run_id in {ours.run.run_id, theirs.run.run_id}}
     own = reports[ours.run.run_id]
     choice = _choice(own, given, inconclusive)
     return weigh(store, Side(ours, own), Side(theirs, reports[theirs.run.run_id]), choice)
-
-
-def _report(store: Store, run_id: str) -> Report:
-    from harness.reporting.report_json import from_json
-
-    try:
-        return from_json(store.report(run_id) or {})
-    except SettingsError as error:
-        raise SettingsError(f"Run {run_id}: {error}") from None
 
 
 def _choice(report: Report, given: _Options, inconclusive: str) -> Choice:

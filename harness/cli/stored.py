@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.config.settings import Settings, load_settings
+from harness.errors import SettingsError
 
 if TYPE_CHECKING:
+    from harness.records import Report
     from harness.store import Store
 
 
@@ -34,3 +36,17 @@ def open_store(settings: Settings, *, readonly: bool = False) -> Store:
     from harness.store import Store, store_url
 
     return Store.open(store_url(settings), readonly=readonly)
+
+
+def stored_report(store: Store, run_id: str) -> Report:
+    """The report of a finished run.
+
+    Raises:
+        SettingsError: it can't be read; the message names the run.
+    """
+    from harness.reporting.report_json import from_json
+
+    try:
+        return from_json(store.report(run_id) or {})
+    except SettingsError as error:
+        raise SettingsError(f"Run {run_id}: {error}") from None

@@ -1,0 +1,153 @@
+"""Scores drawn from a known truth, so that one can see what a gate makes of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from harness.decisions import Observed
+from harness.scoring.results import METRIC
+from harness.statistics.arrays import FloatArray
+
+#: Cases that lose by a planted drop lose half of their score at most.
+_MOST_LOST = 0.5
+_NEAREST_TO_CERTAIN = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How the scores of an evaluation vary.
+
+    Each case has a true mean of its own, and its samples vary around it.
+
+    Attributes:
+        mean: of the scores, over all cases.
+        correlation: variance of the cases' true means, as a share of the largest possible, mean · (1 - mean). Where
+            scores are 0 or 1 this is the correlation of two samples of a case. In [0, 1).
+        differing: the share of the cases whose true mean is another one in another version.
+        noise: variance of the samples of a case, as a share of what scores of 0 and 1 have. In (0, 1].
+    """
+
+    mean: float = 0.9
+    correlation: float = 0.5
+    differing: float = 0.3
+    noise: float = 1.0
+
+    @property
+    def between(self) -> float:
+        """Variance of the cases' true means."""
+        return self.correlation * self.mean * (1 - self.mean)
+
+    @property
+    def within(self) -> float:
+        """Variance of one sample around the true mean of its case, on average."""
+        return self.noise * (1 - self.correlation) * self.mean * (1 - self.mean)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One evaluation of a gate: how much is drawn, what is required, how scores vary.
+
+    Attributes:
+        threshold: what is required; None weighs against a baseline instead.
+    """
+
+    name: str = "evaluation"
+    cases: int = 200
+    samples: int = 5
+    margin: float = 0.05
+    threshold: float | None = None
+    spread: Spread = field(default_factory=Spread)
+    design: Literal["sequential", "fixed"] = "sequential"
+
+    @property
+    def between_sd(self) -> float:
+        """Standard deviation over cases of what a case truly adds to the comparison."""
+        times = 1.0 if self.threshold is not None else 2 * self.spread.differing
+        return math.sqrt(times * self.spread.between)
+
+    @property
+    def within_sd(self) -> float:
+        """Standard deviation within a case of one sample (against a baseline: of one of each version)."""
+        return math.sqrt((1.0 if self.threshold is not None else 2.0) * self.spread.within)
+
+    @property
+    def deepest(self) -> float:
+        """The largest drop that scores of this mean can have."""
+        return self.spread.mean if self.threshold is None else self.threshold
+
+
+def true_means(shape: Shape, drop: float | None, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
+    """The true mean of each case of candidate and baseline, (cases,) each; no baseline against a threshold.
+
+    Args:
+        drop: how much lower the candidate truly is than the baseline, over all the cases there could be, or than the
+            threshold. Cases that differ have means of their own, and all lose the same share of them. None: nothing is
+            wrong with the candidate. It is then the baseline itself; against a threshold it has the mean of the spread,
+            or the threshold where that is higher.
+    """
+    spread = shape.spread
+    if shape.threshold is not None:
+        mean = max(spread.mean, shape.threshold) if drop is None else shape.threshold - drop
+        return _case_means(mean, spread.correlation, shape.cases, rng), None
+    baseline = _case_means(spread.mean, spread.correlation, shape.cases, rng)
+    share = spread.differing if not drop else max(spread.differing, min(1.0, drop / (_MOST_LOST * spread.mean)))
+    if drop is None or share == 0:
+        return baseline, baseline
+    differs = rng.random(shape.cases) < share
+    others = _case_means(spread.mean, spread.correlation, shape.cases, rng) * (1 - drop / (share * spread.mean))
+    return np.where(differs, others, baseline), baseline
+
+
+def _case_means(mean: float, correlation: float, n: int, rng: np.random.Generator) -> FloatArray:
+    """Beta-distributed means, (n,)."""
+    if correlation <= 0 or not 0 < mean < 1:
+        return np.full(n, min(1.0, max(0.0, mean)))
+    size = 1 / correlation - 1
+    return rng.beta(mean * size, (1 - mean) * size, n)
+
+
+def sampled(means: FloatArray, samples: int, noise: float, rng: np.random.Generator) -> FloatArray:
+    """Scores around the true mean of each case, (cases, samples): 0 or 1, or between them if the noise is below 1."""
+    if noise >= 1:
+        return (rng.random((len(means), samples)) < means[:, np.newaxis]).astype(np.float64)
+    size = 1 / noise - 1
+    inner = np.clip(means, _NEAREST_TO_CERTAIN, 1 - _NEAREST_TO_CERTAIN)[:, np.newaxis]
+    return rng.beta(inner * size, (1 - inner) * size, (len(means), samples))
+
+
+def simulated(shape: Shape, drop: float | None, rng: np.random.Generator, name: str | None = None) -> Observed:
+    """Every score of one evaluation, in the order in which cases would be drawn, ready to be decided.
+
+    Args:
+        drop: as for `true_means`.
+        name: in place of the shape's own.
+    """
+    candidate, baseline = true_means(shape, drop, rng)
+    noise = shape.spread.noise
+    return observed(
+        shape,
+        sampled(candidate, shape.samples, noise, rng),
+        None if baseline is None else sampled(baseline, shape.samples, noise, rng),
+        name,
+    )
+
+
+def observed(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, name: str | None = None) -> Observed:
+    """Scores as an evaluation of this shape has them."""
+    return Observed(
+        id=name or shape.name,
+        metric=METRIC,
+        requirement=None,
+        threshold=shape.threshold,
+        margin=shape.margin,
+        margin_is_default=False,
+        case_ids=tuple(map(str, range(len(candidate)))),
+        candidate=candidate,
+        baseline=baseline,
+        design=shape.design,
+        n_planned=shape.cases,
+    )

@@ -1,0 +1,193 @@
+"""`steelyard plan`: what a suite finds, and what it takes to find a drop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.gate.planning import Levels, Simulation
+from harness.gate.shapes import spread_of
+from harness.gate.simulation import Shape, Spread
+from harness.store import Store
+from tests.cli.conftest import Run
+from tests.gate.stored import Scored
+from tests.gate.stored import run as stored_run
+
+FEW = ("--gates", "40")
+
+
+def planned(run: Run, *arguments: str) -> Any:
+    result = run("plan", *FEW, *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def scores(seed: int, n_cases: int = 50) -> dict[str, list[float]]:
+    rng = np.random.default_rng(seed)
+    return {f"c{i}": [float(x) for x in rng.random(4) < rate] for i, rate in enumerate(rng.beta(4, 1, n_cases))}
+
+
+def store_run(folder: Path, run_id: str, *evaluations: Scored) -> None:
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        stored_run(store, run_id, *evaluations)
+
+
+def test_without_a_store_it_says_what_it_assumes_and_what_a_pass_takes(run: Run, folder: Path) -> None:
+    result = run("plan", *FEW)
+    assert result.exit_code == 0
+    assert "spread assumed; no run is stored" in result.output
+    assert "score 0.90, correlation 0.50, 30 in 100 cases differ" in result.output
+    assert "At margin 0.05 a version that equals its baseline in every answer passes with 62" in result.output
+    assert max(map(len, result.output.splitlines())) <= 80
+    assert list(folder.iterdir()) == []
+
+
+def test_figures_are_those_of_the_simulation(run: Run) -> None:
+    (row,) = planned(run, "--cases", "150", "--samples", "3", "--margin", "0.1", "--evaluations", "4")["rows"]
+    shape = Shape(cases=150, samples=3, margin=0.1)
+    simulation = Simulation(Levels(1 - 0.95, (1 - 0.95) / 4), 40, 0)
+    drop = simulation.smallest_drop(shape)
+    assert row["drop"] == drop
+    assert row["unchanged"]["cases_used"] == simulation.outlook(shape, None).cases
+    assert row["dropped"]["red"] == simulation.outlook(shape, drop).red.value >= 0.8
+
+
+def test_the_settings_say_what_the_options_do_not(run: Run, folder: Path) -> None:
+    (folder / "steelyard.toml").write_text(
+        'samples = 2\nmargin = 0.2\ndesign = "fixed"\nconfidence_level = 0.9\n', encoding="utf-8"
+    )
+    document = planned(run)
+    (row,) = document["rows"]
+    assert (row["samples"], row["margin"], row["design"]) == (2, 0.2, "fixed")
+    assert document["confidence_level"] == 0.9
+
+
+def test_options_shape_the_spread(run: Run) -> None:
+    (row,) = planned(run, "--score", "0.7", "--correlation", "0.2", "--differing", "0.5")["rows"]
+    assert row["spread"] == {"mean": 0.7, "correlation": 0.2, "differing": 0.5, "noise": 1.0}
+
+
+def test_a_drop_is_found_with_fewer_cases_the_more_samples_they_have(run: Run) -> None:
+    rows = planned(run, "--drop", "0.1")["rows"]
+    assert [row["samples"] for row in rows] == [1, 2, 3, 5, 10, 20]
+    cases = [row["cases"] for row in rows]
+    assert cases[0] > cases[3] > cases[5]
+    assert all(row["dropped"]["red"] >= 0.8 and row["unchanged"]["green"] >= 0.8 for row in rows)
+    (one,) = planned(run, "--drop", "0.1", "--samples", "5")["rows"]
+    assert one == rows[3]
+
+
+def test_a_drop_in_words(run: Run) -> None:
+    result = run("plan", *FEW, "--drop", "0.1", "--cost-per-case", "2", "--cost-per-sample", "0.02")
+    assert "a drop of 0.1 is red in 80 of 100 gates" in result.output
+    assert "Cheapest: " in result.output
+    assert max(map(len, result.output.splitlines())) <= 80
+
+
+def test_costs_are_those_of_the_cases_and_of_the_samples_drawn(run: Run) -> None:
+    arguments = ("--drop", "0.1", "--samples", "5", "--cost-per-case", "2", "--cost-per-sample", "0.5")
+    (row,) = planned(run, *arguments)["rows"]
+    assert row["cost"] == pytest.approx(2 * row["cases"] + 0.5 * 5 * row["unchanged"]["cases_used"])
+
+
+def test_a_budget_is_split_by_the_costs(run: Run) -> None:
+    (row,) = planned(run, "--budget", "1000", "--cost-per-case", "5", "--cost-per-sample", "1")["rows"]
+    assert row["cases"] == int(1000 / (5 + row["samples"]))
+    assert row["samples"] == row["best_split"]["samples"] > 1
+
+
+def test_a_suite_that_can_never_pass_is_told(run: Run) -> None:
+    result = run("plan", *FEW, "--cases", "40")
+    assert "can't pass with 40 cases, however good: give it 22 more, or set its margin to 0.08" in " ".join(
+        result.output.split()
+    )
+
+
+def test_a_score_below_its_threshold_is_told(run: Run) -> None:
+    result = run("plan", *FEW, "--threshold", "0.9", "--score", "0.7")
+    assert "can't pass with its score of 0.70: a pass proves a score above 0.85" in " ".join(result.output.split())
+
+
+def test_the_newest_run_gives_sizes_and_spread(run: Run, folder: Path) -> None:
+    ours, theirs = scores(1), scores(2)
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_old", scores(3), scores(4)))
+    store_run(
+        folder,
+        "20261124-000000-000002",
+        Scored("suites/test_a.py::test_a", ours, theirs, rule={"margin": 0.1}),
+        Scored("suites/test_a.py::test_b", ours, theirs, rule={"threshold": 0.6}),
+    )
+    document = planned(run)
+    assert document["source"] == "as seen in run 20261124-000000-000002 (small against large)"
+    assert document["evaluations"] == 2
+    assert [(row["name"], row["threshold"], row["cases"], row["samples"]) for row in document["rows"]] == [
+        ("test_a", None, 50, 4),
+        ("test_b", None, 50, 4),
+        ("test_b", 0.6, 50, 4),
+    ]
+    spread = spread_of(np.array(list(ours.values())), np.array(list(theirs.values())))
+    assert Spread(**document["rows"][0]["spread"]) == spread
+    text = run("plan", *FEW).output
+    assert "test_b against 0.6" in text
+
+
+def test_a_run_may_be_named_and_its_evaluations_chosen(run: Run, folder: Path) -> None:
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_old", scores(3), scores(4)))
+    store_run(folder, "20261124-000000-000002", Scored("test_a.py::test_new", scores(1), scores(2)))
+    assert [row["name"] for row in planned(run, "--run", "20261124-000000-000001")["rows"]] == ["test_old"]
+    assert "assumed" in planned(run, "--run", "none")["source"]
+    refused = run("plan", "--evaluation", "test_old")
+    assert refused.exit_code == 4
+    assert "No evaluation named 'test_old'. Evaluations: test_new." in refused.output
+
+
+def test_options_win_over_the_run(run: Run, folder: Path) -> None:
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", scores(1), scores(2)))
+    (row,) = planned(run, "--cases", "90", "--samples", "2", "--margin", "0.2", "--threshold", "0.7")["rows"]
+    assert (row["cases"], row["samples"], row["margin"], row["threshold"]) == (90, 2, 0.2, 0.7)
+
+
+def test_what_the_stored_spread_does_not_know_is_said(run: Run, folder: Path) -> None:
+    once = {case: values[:1] for case, values in scores(1).items()}
+    clusters = tuple(str(i // 2) for i in range(50))
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", once, once, rule={"clusters": clusters}))
+    text = " ".join(run("plan", *FEW).output.split())
+    assert "test_a: one sample a case does not tell how alike samples are" in text
+    assert "test_a: cases share clusters" in text
+    assert "test_a: hardly any case differed" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--cases", "1"), "a single case has no spread"),
+        (("--cases", "0"), "cases = 0 is below 1"),
+        (("--drop", "0"), "--drop: 0 is not above 0"),
+        (("--drop", "0.95"), "at most 0.90"),
+        (("--margin", "1"), "lets everything pass"),
+        (("--threshold", "1.2"), "outside [0, 1]"),
+        (("--power", "1"), "power = 1.0 is outside"),
+        (("--design", "sequentially"), "Did you mean 'sequential'?"),
+        (("--budget", "100"), "give --cost-per-case"),
+        (("--budget", "1", "--cost-per-case", "5"), "budget = 1.0 is outside"),
+        (("--cost-per-sample", "0"), "--cost-per-sample: 0 asks for"),
+        (("--correlation", "2"), "correlation = 2.0 is outside [0, 1]"),
+        (("--run", "latest"), "There is no store at"),
+    ],
+)
+def test_what_can_not_be_is_refused(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    result = run("plan", *FEW, *arguments)
+    assert result.exit_code == 4
+    assert message in " ".join(result.output.split())
+
+
+def test_a_run_of_measures_alone_can_not_be_planned(run: Run, folder: Path) -> None:
+    times = {f"c{i}": [1.0 + i, 2.0] for i in range(4)}
+    store_run(folder, "20261124-000000-000001", Scored("a::test_t", times, times, metric="t", rule={"unit": "s"}))
+    result = run("plan")
+    assert result.exit_code == 4
+    assert "has no evaluation of scores in [0, 1] with two cases or more" in " ".join(result.output.split())
