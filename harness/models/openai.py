@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.errors import CapabilityError, UnreachableError
 from harness.models.endpoint import Endpoint, RejectedError
 from harness.models.engine import Capability
 from harness.models.openai_format import (
+    NO_COMPLETIONS,
     NO_ECHO,
     Choices,
     chat_payload,
-    loglikelihood_payload,
+    completion_payload,
+    echo_payload,
     read_choices,
-    read_loglikelihood,
+    read_echo,
 )
 from harness.models.retry import RetryPolicy
 from harness.records import Request, Sample
 
 _MOST_CHOICES = 128
+_ALL_CHOICES = 1_000_000
+_WEIGHED = ("loglikelihood", "rolling")
 _NOT_FOUND = 404
 _REFUSES_SHAPE = (400, 422)
 _NO_SUCH_PATH = (404, 405, 501)
@@ -50,11 +55,7 @@ class OpenAIEngine:
         counts_seeds: bool = False,
     ) -> None:
         self.name = name
-        self.capabilities = frozenset(Capability) - {
-            Capability.COMPLETION,
-            Capability.CHAT_TEMPLATE,
-            Capability.ROLLING,
-        }
+        self.capabilities = frozenset(Capability) - {Capability.CHAT_TEMPLATE}
         self.device: str | None = None
         self.batch_size: int | None = None
         self.http_requests = 0
@@ -79,8 +80,10 @@ class OpenAIEngine:
         await self._endpoint.close()
 
     def choices_per_request(self, request: Request) -> int:
-        """1 at temperature 0, for a loglikelihood, for a seed that is not counted up, and where `n` is ignored."""
-        if request.kind == "loglikelihood" or request.sampling.get("temperature") == 0:
+        """1 at temperature 0, for a seed that is not counted up, and where `n` is ignored."""
+        if request.kind in _WEIGHED:
+            return _ALL_CHOICES
+        if request.sampling.get("temperature") == 0:
             return 1
         if "seed" in request.sampling and not self._counts_seeds:
             return 1
@@ -91,12 +94,13 @@ class OpenAIEngine:
 
         Raises:
             UnreachableError: the endpoint was given up, or has no such path or model.
-            CapabilityError: the endpoint has no log probabilities or no loglikelihood.
+            CapabilityError: the endpoint has no log probabilities, no completion or no echo.
             EngineError: this request was rejected, or given up after retries.
         """
         try:
-            if request.kind == "loglikelihood":
-                return [await self._weigh(request, index) for index in indices[:1]]
+            if request.kind in _WEIGHED:
+                weighed = await self._weigh(request)
+                return [replace(weighed, index=index) for index in indices]
             drawn = await self._draw(request, indices[: self.choices_per_request(request)])
             return [self._endpoint.redactor.sample(sample) for sample in drawn]
         except CapabilityError as error:
@@ -106,11 +110,11 @@ class OpenAIEngine:
 
     async def _draw(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         try:
-            choices = await self._chat(request, indices)
+            choices = await self._ask(request, indices)
         except RejectedError as rejected:
             if len(indices) == 1 or self._n_is_known_to_work or rejected.status not in _REFUSES_SHAPE:
                 raise
-            choices = await self._chat(request, indices[:1])
+            choices = await self._ask(request, indices[:1])
             self._most_choices = 1
         else:
             if choices.received < len(indices):
@@ -119,14 +123,13 @@ class OpenAIEngine:
                 self._n_is_known_to_work = True
         return choices.samples
 
-    async def _chat(self, request: Request, indices: Sequence[int]) -> Choices:
+    async def _ask(self, request: Request, indices: Sequence[int]) -> Choices:
+        if request.kind == "completion":
+            return await self._complete(request, indices)
         payload = chat_payload(self._model, request, indices)
-
-        def read(document: Mapping[str, Any], latency_s: float) -> Choices:
-            return read_choices(document, request, indices, latency_s)
-
         if self._completion_tokens_limited:
             _limit_completion_tokens(payload)
+        read = _reading_choices(request, indices)
         try:
             return await self._endpoint.post("/chat/completions", payload, read)
         except RejectedError as rejected:
@@ -140,17 +143,36 @@ class OpenAIEngine:
         self._completion_tokens_limited = True
         return choices
 
-    async def _weigh(self, request: Request, index: int) -> Sample:
+    async def _complete(self, request: Request, indices: Sequence[int]) -> Choices:
+        payload = completion_payload(self._model, request, indices)
+        try:
+            return await self._endpoint.post("/completions", payload, _reading_choices(request, indices))
+        except RejectedError as rejected:
+            if rejected.status not in _NO_SUCH_PATH:
+                raise
+            raise CapabilityError(f"{NO_COMPLETIONS} It says: {rejected}") from None
+
+    async def _weigh(self, request: Request) -> Sample:
+        if not request.prompt and not request.continuation:
+            return Sample("", prompt_tokens=0, completion_tokens=0, loglikelihood=0.0, is_greedy=True)
+
         def read(document: Mapping[str, Any], latency_s: float) -> Sample:
-            return read_loglikelihood(document, request, index, latency_s)
+            return read_echo(document, request, latency_s)
 
         try:
-            return await self._endpoint.post("/completions", loglikelihood_payload(self._model, request), read)
+            return await self._endpoint.post("/completions", echo_payload(self._model, request), read)
         except RejectedError as rejected:
             lacks = rejected.status in _NO_SUCH_PATH or "echo" in str(rejected) or "logprobs" in str(rejected)
             if not lacks:
                 raise
             raise CapabilityError(f"{NO_ECHO} It says: {rejected}") from None
+
+
+def _reading_choices(request: Request, indices: Sequence[int]) -> Callable[[Mapping[str, Any], float], Choices]:
+    def read(document: Mapping[str, Any], latency_s: float) -> Choices:
+        return read_choices(document, request, indices, latency_s)
+
+    return read
 
 
 def _limit_completion_tokens(payload: dict[str, Any]) -> None:

@@ -13,8 +13,16 @@ from harness.records import Request, Sample, TokenLogprob
 
 _THINK, _END_THINK = "<think>", "</think>"
 NO_ECHO = (
-    "A loglikelihood was asked for, and the endpoint does not echo a prompt with its log probabilities (/completions); "
-    "serve the model with an engine that does (vllm)."
+    "The log likelihood of a text was asked for, and the endpoint does not echo a prompt with its log probabilities "
+    "(/completions); serve the model with an engine that does (vllm)."
+)
+NO_COMPLETIONS = (
+    "A completion of raw text was asked for, and the endpoint has none (/completions); ask with chat messages, or "
+    "serve the model with an engine that has it (vllm)."
+)
+NO_LOGPROBS = (
+    "Log probabilities were asked for, and the endpoint answers without them; ask for none, or serve the model with an "
+    "engine that has them (vllm)."
 )
 _MAY_BE_EMPTY = ("length", "content_filter")
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -22,11 +30,7 @@ _MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, Type
 
 def chat_payload(model: str, request: Request, indices: Sequence[int]) -> dict[str, Any]:
     """The body of a chat request that draws the samples with these indices."""
-    payload: dict[str, Any] = {"model": model, "messages": list(request.messages), **request.sampling}
-    if len(indices) > 1:
-        payload["n"] = len(indices)
-    if "seed" in payload:
-        payload["seed"] += indices[0]
+    payload = {"model": model, "messages": list(request.messages), **_drawing(request, indices)}
     if request.logprobs is not None:
         payload["logprobs"] = True
         if request.logprobs:
@@ -39,6 +43,22 @@ def chat_payload(model: str, request: Request, indices: Sequence[int]) -> dict[s
     return payload
 
 
+def completion_payload(model: str, request: Request, indices: Sequence[int]) -> dict[str, Any]:
+    """The body of a completion request that draws the samples with these indices."""
+    payload = {"model": model, "prompt": request.prompt, **_drawing(request, indices)}
+    return payload if request.logprobs is None else {**payload, "logprobs": request.logprobs}
+
+
+def _drawing(request: Request, indices: Sequence[int]) -> dict[str, Any]:
+    """What says how the samples with these indices are drawn."""
+    fields = dict(request.sampling)
+    if len(indices) > 1:
+        fields["n"] = len(indices)
+    if "seed" in fields:
+        fields["seed"] += indices[0]
+    return fields
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What came back for one request: how many choices, and those of them that are answers."""
@@ -48,7 +68,7 @@ class Choices:
 
 
 def read_choices(document: Mapping[str, Any], request: Request, indices: Sequence[int], latency_s: float) -> Choices:
-    """The answers in the body of a chat response, at most one for each index.
+    """The answers in the body of a response to a chat or completion request, at most one for each index.
 
     Raises:
         UnusableError: there are no choices, none of them holds an answer, or a field is of another type than it must
@@ -60,9 +80,11 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
         raise UnusableError("the answer holds no choices")
     try:
         choices = sorted(choices, key=lambda choice: position(choice.get("index")))
-        contents = [_content(choice, request) for choice in choices]
+        read = _completed if request.kind == "completion" else _content
+        contents = [read(choice, request) for choice in choices]
     except _MALFORMED as error:
-        raise UnusableError(f"the answer is not a chat completion ({type(error).__name__}: {error})") from None
+        kind = "completion" if request.kind == "completion" else "chat completion"
+        raise UnusableError(f"the answer is not a {kind} ({type(error).__name__}: {error})") from None
     usage = document.get("usage")
     usage = usage if isinstance(usage, Mapping) else {}
     counts = _token_counts(count(usage.get("completion_tokens")), contents)
@@ -96,6 +118,15 @@ def _content(choice: Mapping[str, Any], request: Request) -> dict[str, Any] | No
     }
 
 
+def _completed(choice: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    """The fields of a sample that one choice of a completion gives."""
+    return {
+        "text": text(choice["text"], "text"),
+        "finish_reason": optional_text(choice.get("finish_reason"), "finish_reason") or "stop",
+        "logprobs": None if request.logprobs is None else _completed_logprobs(choice, request.logprobs),
+    }
+
+
 def _answer(message: Mapping[str, Any]) -> str | None:
     """What a message says, or how it refuses; None where it does neither."""
     content = message.get("content")
@@ -125,10 +156,7 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
 def _logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[TokenLogprob, ...]:
     entries = (choice.get("logprobs") or {}).get("content")
     if entries is None:
-        raise CapabilityError(
-            "Log probabilities were asked for, and the endpoint answers without them; ask for none, or serve the model "
-            "with an engine that has them (vllm)."
-        )
+        raise CapabilityError(NO_LOGPROBS)
     return tuple(
         TokenLogprob(
             token=text(entry["token"], "a token"),
@@ -140,6 +168,30 @@ def _logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[TokenLogpro
         )
         for entry in entries
     )
+
+
+def _completed_logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[TokenLogprob, ...]:
+    """The tokens of a completion, whose log probabilities stand in lists side by side."""
+    lists = choice.get("logprobs")
+    if lists is None:
+        raise CapabilityError(NO_LOGPROBS)
+    tops = (lists.get("top_logprobs") if alternatives else None) or [None] * len(lists["tokens"])
+    return tuple(
+        TokenLogprob(
+            token=text(token, "a token"),
+            logprob=logarithm(logprob),
+            top=tuple(
+                sorted(((text(other, "a token"), logarithm(value)) for other, value in (top or {}).items()), key=_rank)
+            )[:alternatives],
+        )
+        for token, logprob, top in zip(lists["tokens"], lists["token_logprobs"], tops, strict=True)
+    )
+
+
+def _rank(alternative: tuple[str, float]) -> tuple[float, str]:
+    """The most probable one first."""
+    token, logprob = alternative
+    return -logprob, token
 
 
 def _token_counts(total: int | None, contents: Sequence[Mapping[str, Any] | None]) -> list[int | None]:
@@ -156,18 +208,25 @@ def _token_counts(total: int | None, contents: Sequence[Mapping[str, Any] | None
     return [share + (position < rest) for position in range(len(contents))]
 
 
-def loglikelihood_payload(model: str, request: Request) -> dict[str, Any]:
-    """The body of a completion request that weighs prompt and continuation.
+def echo_payload(model: str, request: Request) -> dict[str, Any]:
+    """The body of a completion request that weighs a continuation, or a whole text.
 
-    The prompt is sent alone as well: where its tokens end is what tells the continuation's from them.
+    Spaces before a continuation count to it. The prompt is sent alone as well: where its tokens end is what tells the
+    continuation's from them.
     """
-    prompt, continuation = request.prompt or "", request.continuation or ""
-    texts = [prompt, prompt + continuation] if prompt else [continuation]
+    texts = [text for text in (_weighed_after(request), (request.prompt or "") + (request.continuation or "")) if text]
     return {"model": model, "prompt": texts, "echo": True, "logprobs": 1, "max_tokens": 1, "temperature": 0}
 
 
-def read_loglikelihood(document: Mapping[str, Any], request: Request, index: int, latency_s: float) -> Sample:
-    """The log probability of the continuation, summed over its tokens.
+def _weighed_after(request: Request) -> str:
+    """What stands before the text that is weighed."""
+    return "" if request.kind == "rolling" else (request.prompt or "").rstrip()
+
+
+def read_echo(document: Mapping[str, Any], request: Request, latency_s: float) -> Sample:
+    """The log probability of the continuation or the whole text, summed over its tokens.
+
+    The first token of all has one only where the server puts a token in front of it; else it is not weighed.
 
     Raises:
         UnusableError: the answer is not a completion.
@@ -178,9 +237,10 @@ def read_loglikelihood(document: Mapping[str, Any], request: Request, index: int
         rows = [_echoed_tokens(choice["logprobs"]) for choice in choices if choice.get("logprobs")]
     except _MALFORMED as error:
         raise UnusableError(f"the answer is not a completion ({type(error).__name__}: {error})") from None
-    if len(rows) != (2 if request.prompt else 1) or not all(rows):
+    context = _weighed_after(request)
+    if len(rows) != (2 if context else 1) or not all(rows):
         raise CapabilityError(NO_ECHO)
-    start = len(rows[0]) if request.prompt else 0
+    start = len(rows[0]) if context else 0
     if rows[-1][0] is None:
         start = max(start, 1)
     weighed = [token for token in rows[-1][start:] if token is not None]
@@ -188,9 +248,8 @@ def read_loglikelihood(document: Mapping[str, Any], request: Request, index: int
         raise CapabilityError(NO_ECHO)
     return Sample(
         text="",
-        index=index,
-        prompt_tokens=len(rows[-1]),
-        completion_tokens=0,
+        prompt_tokens=len(rows[-1]) - len(weighed),
+        completion_tokens=len(weighed),
         latency_s=latency_s,
         loglikelihood=float(sum(logprob for logprob, _ in weighed)),
         is_greedy=all(logprob >= best for logprob, best in weighed),

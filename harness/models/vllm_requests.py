@@ -151,7 +151,8 @@ class _Weighing:
         else:
             text, continuation = context_text(tokenizer, request), request.continuation or ""
             self._rows = [continuation_row(tokenizer, text, continuation, most, truncate=request.truncate)]
-        self.prompts = list(engine.renderer.render_cmpl([{"prompt_token_ids": row.tokens} for row in self._rows]))
+        prompts = [{"prompt_token_ids": row.tokens} for row in self._rows]
+        self.prompts = list(engine.renderer.render_cmpl(prompts)) if prompts else []
         self._weights: dict[int, tuple[float, bool]] = {}
         self._computed_whole: set[int] = set()
         self.answer: dict[str, Any] | None = None

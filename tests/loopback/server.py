@@ -27,7 +27,8 @@ class Options:
     """How the server behaves.
 
     Attributes:
-        answers: {prompt: answer} or {prompt: {answer: probability}}; anything else is answered with `default`.
+        answers: {prompt: answer} or {prompt: {answer: probability}}, for the last user message and for a raw prompt;
+            anything else is answered with `default`.
         echo: answer with the last user message instead.
         twins: a request waits, for a second, until so many equal ones have come.
         latency_s: how long each answer takes. jitter_s: up to so much longer, drawn from the request.
@@ -82,7 +83,7 @@ class Server:
         return await self._answer(request, self._chat)
 
     async def completion(self, request: web.Request) -> web.StreamResponse:
-        """POST /v1/completions: echo with log probabilities only."""
+        """POST /v1/completions: answers to one prompt, or the echo of several with log probabilities."""
         return await self._answer(request, self._completion)
 
     async def models(self, request: web.Request) -> web.Response:
@@ -119,17 +120,21 @@ class Server:
             self.stats["in_flight"] -= 1
 
     async def _chat(self, payload: dict[str, Any], body: bytes) -> web.Response:
+        if "max_tokens" in payload and self.options.wants_completion_tokens:
+            return _refuse(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
+        return await self._drawn_choices("chat.completion", payload, body)
+
+    async def _drawn_choices(self, kind: str, payload: dict[str, Any], body: bytes) -> web.Response:
         n = payload.get("n", 1)
         if n > 1 and self.options.reject_n:
             return _refuse(400, "this server has no n")
-        if "max_tokens" in payload and self.options.wants_completion_tokens:
-            return _refuse(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
         n = 1 if self.options.ignore_n else min(n, self.options.most_choices)
         samples = await self._samples(payload, body, n)
         self.stats["choices"] += n
+        choice = self._completed if "prompt" in payload else self._choice
         document: dict[str, Any] = {
-            "object": "chat.completion",
-            "choices": [self._choice(payload, sample, position) for position, sample in enumerate(samples)],
+            "object": kind,
+            "choices": [choice(payload, sample, position) for position, sample in enumerate(samples)],
         }
         if self.options.usage:
             document["usage"] = {
@@ -140,16 +145,31 @@ class Server:
 
     async def _samples(self, payload: dict[str, Any], body: bytes, n: int) -> list[Sample]:
         if self.options.echo:
-            text = payload["messages"][-1]["content"]
+            text = payload["prompt"] if "prompt" in payload else payload["messages"][-1]["content"]
             return [Sample(text, prompt_tokens=1, completion_tokens=1)] * n
-        sampling = {name: payload[name] for name in ("temperature", "max_tokens", "seed") if name in payload}
+        sampling = {name: payload[name] for name in ("temperature", "max_tokens", "seed", "stop") if name in payload}
         if "max_completion_tokens" in payload:
             sampling["max_tokens"] = payload["max_completion_tokens"]
         first = 0 if "seed" in sampling else self._drawn[body]
         self._drawn[body] += n
-        logprobs = payload.get("top_logprobs", 0) if payload.get("logprobs") else None
-        request = Request(messages=tuple(payload["messages"]), sampling=sampling, logprobs=logprobs)
+        if "prompt" in payload:
+            request = Request(
+                kind="completion", prompt=payload["prompt"], sampling=sampling, logprobs=payload.get("logprobs")
+            )
+        else:
+            logprobs = payload.get("top_logprobs", 0) if payload.get("logprobs") else None
+            request = Request(messages=tuple(payload["messages"]), sampling=sampling, logprobs=logprobs)
         return await self._engine.sample(request, range(first, first + n))
+
+    def _completed(self, payload: dict[str, Any], sample: Sample, position: int) -> dict[str, Any]:
+        choice = {"index": position, "text": sample.text, "finish_reason": sample.finish_reason, "logprobs": None}
+        if sample.logprobs is not None and self.options.has_logprobs:
+            choice["logprobs"] = {
+                "tokens": [entry.token for entry in sample.logprobs],
+                "token_logprobs": [entry.logprob for entry in sample.logprobs],
+                "top_logprobs": [dict(entry.top) for entry in sample.logprobs] if payload["logprobs"] else None,
+            }
+        return choice
 
     def _choice(self, payload: dict[str, Any], sample: Sample, position: int) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": sample.text}
@@ -176,9 +196,11 @@ class Server:
     async def _completion(self, payload: dict[str, Any], body: bytes) -> web.Response:
         if not self.options.has_completions:
             return _refuse(404, "no such path")
+        if not payload.get("echo"):
+            return await self._drawn_choices("text_completion", payload, body)
         texts = payload["prompt"] if isinstance(payload["prompt"], list) else [payload["prompt"]]
         choices = [_echoed(text, position) for position, text in enumerate(texts)]
-        if not (payload.get("echo") and self.options.has_logprobs):
+        if not self.options.has_logprobs:
             choices = [{**choice, "logprobs": None} for choice in choices]
         return web.json_response({"object": "text_completion", "choices": choices})
 

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from harness.errors import CapabilityError, EngineError, SettingsError, UnreachableError
+from harness.models.engine import Capability
 from harness.models.openai import OpenAIEngine
 from harness.models.retry import RetryPolicy
 from harness.records import Request, Sample
@@ -183,15 +184,75 @@ class TestLoglikelihood:
         (weighed,) = sample(engine(loopback()), Request(kind="loglikelihood", prompt="one", continuation=" a b"))
         assert weighed.is_greedy
 
+    def test_spaces_after_the_prompt_count_to_the_continuation(self, loopback: Start) -> None:
+        (weighed,) = sample(engine(loopback()), Request(kind="loglikelihood", prompt="one ", continuation="two"))
+        assert (weighed.loglikelihood, weighed.completion_tokens) == (-4 / 4, 1)
+
+    def test_a_whole_text_is_weighed_from_the_first_token_that_has_a_probability(self, loopback: Start) -> None:
+        (weighed,) = sample(engine(loopback()), Request(kind="rolling", prompt="one two three"))
+        assert weighed.loglikelihood == -(4 + 6) / 4
+
+    def test_an_empty_text_needs_no_endpoint(self, loopback: Start) -> None:
+        server = loopback()
+        assert sample(engine(server), Request(kind="rolling", prompt=""))[0].loglikelihood == 0
+        assert server.stats["requests"] == 0
+
+    def test_it_is_asked_for_once_for_all_indices(self, loopback: Start) -> None:
+        server = loopback()
+        samples = sample(engine(server), Request(kind="rolling", prompt="one two"), [3, 9])
+        assert [(weighed.index, weighed.loglikelihood) for weighed in samples] == [(3, -1.0), (9, -1.0)]
+        assert server.stats["requests"] == 1
+
     @pytest.mark.parametrize("options", [{"has_completions": False}, {"has_logprobs": False}])
-    def test_an_endpoint_without_it_lacks_the_capability(self, loopback: Start, options: dict[str, Any]) -> None:
-        request = Request(kind="loglikelihood", prompt="one", continuation=" two")
+    @pytest.mark.parametrize(
+        "request_",
+        [Request(kind="loglikelihood", prompt="one", continuation=" two"), Request(kind="rolling", prompt="one two")],
+        ids=lambda request: request.kind,
+    )
+    def test_an_endpoint_without_it_lacks_the_capability(
+        self, loopback: Start, options: dict[str, Any], request_: Request
+    ) -> None:
         with pytest.raises(CapabilityError, match=r"openai \(v\): .*does not echo a prompt"):
-            sample(engine(loopback(**options)), request)
+            sample(engine(loopback(**options)), request_)
 
     def test_log_probabilities_of_chat_likewise(self, loopback: Start) -> None:
         with pytest.raises(CapabilityError, match="Log probabilities were asked for"):
             sample(engine(loopback(has_logprobs=False)), ask(logprobs=1))
+
+
+class TestCompletions:
+    def test_they_follow_the_raw_prompt(self, loopback: Start) -> None:
+        server = loopback(answers={"The capital is": {" Lima": 0.5, " Quito": 0.5}})
+        sampling = {"temperature": 1.0, "stop": ["."]}
+        samples = sample(
+            engine(server), Request(kind="completion", prompt="The capital is", sampling=sampling), range(30)
+        )
+        assert {each.text for each in samples} == {" Lima", " Quito"}
+        assert [each.index for each in samples] == list(range(30))
+        assert server.received == [
+            {"model": "loopback", "prompt": "The capital is", "temperature": 1.0, "stop": ["."], "n": 30}
+        ]
+
+    def test_logprobs_come_with_alternatives(self, loopback: Start) -> None:
+        server = loopback(answers={"Q": {" yes": 0.75, " no": 0.25}})
+        request = Request(kind="completion", prompt="Q", sampling={"temperature": 0}, logprobs=2)
+        (token,) = sample(engine(server), request)[0].logprobs or ()
+        assert (token.token, token.logprob) == (" yes", pytest.approx(math.log(0.75)))
+        assert token.top == ((" yes", token.logprob), (" no", pytest.approx(math.log(0.25))))
+
+    def test_an_endpoint_that_ignores_n_is_asked_one_by_one(self, loopback: Start) -> None:
+        server = loopback(ignore_n=True)
+        talker = engine(server)
+        request = Request(kind="completion", prompt="Q")
+        assert len(sample(talker, request, range(3))) == 1
+        assert talker.choices_per_request(request) == 1
+
+    def test_an_endpoint_without_them_lacks_the_capability(self, loopback: Start) -> None:
+        with pytest.raises(CapabilityError, match=r"openai \(v\): A completion of raw text was asked for"):
+            sample(engine(loopback(has_completions=False)), Request(kind="completion", prompt="Q"))
+
+    def test_chat_messages_are_no_context_for_an_endpoint(self, loopback: Start) -> None:
+        assert Capability.CHAT_TEMPLATE not in engine(loopback()).capabilities
 
 
 class TestRetries:

@@ -10,9 +10,10 @@ import pytest
 from harness.errors import CapabilityError
 from harness.models.openai_format import (
     chat_payload,
-    loglikelihood_payload,
+    completion_payload,
+    echo_payload,
     read_choices,
-    read_loglikelihood,
+    read_echo,
     split_reasoning,
 )
 from harness.models.retry import UnusableError
@@ -61,9 +62,28 @@ class TestPayload:
         tool = {"type": "function", "function": {"name": "look"}}
         assert chat_payload("m", Request(tools=(tool,)), [0])["tools"] == [tool]
 
-    def test_a_loglikelihood_sends_the_prompt_alone_and_with_its_continuation(self) -> None:
-        request = Request(kind="loglikelihood", prompt="Q", continuation=" A")
-        assert loglikelihood_payload("m", request)["prompt"] == ["Q", "Q A"]
+    def test_a_completion_sends_its_prompt_raw(self) -> None:
+        request = Request(kind="completion", prompt="Q", sampling={"stop": ["."], "seed": 1}, logprobs=0)
+        assert completion_payload("m", request, [4, 5]) == {
+            "model": "m",
+            "prompt": "Q",
+            "stop": ["."],
+            "n": 2,
+            "seed": 5,
+            "logprobs": 0,
+        }
+
+    @pytest.mark.parametrize(
+        ("prompt", "texts"), [("Q", ["Q", "Q A"]), ("Q \n", ["Q", "Q \n A"]), ("", [" A"]), (" ", ["  A"])]
+    )
+    def test_a_loglikelihood_sends_the_prompt_alone_and_with_its_continuation(
+        self, prompt: str, texts: list[str]
+    ) -> None:
+        request = Request(kind="loglikelihood", prompt=prompt, continuation=" A")
+        assert echo_payload("m", request)["prompt"] == texts
+
+    def test_a_whole_text_is_sent_once(self) -> None:
+        assert echo_payload("m", Request(kind="rolling", prompt="A text."))["prompt"] == ["A text."]
 
 
 class TestChoices:
@@ -206,6 +226,50 @@ class TestChoices:
             read([choice(**fields)], Request(logprobs=0))
 
 
+class TestCompletions:
+    REQUEST = Request(kind="completion", prompt="Q")
+
+    def test_texts_come_as_they_are(self) -> None:
+        samples = read(
+            [{"index": 1, "text": "b"}, {"index": 0, "text": "<think>a", "finish_reason": "length"}], self.REQUEST
+        )
+        assert [(sample.text, sample.finish_reason) for sample in samples] == [("<think>a", "length"), ("b", "stop")]
+
+    def test_logprobs_are_read_from_their_lists(self) -> None:
+        lists = {
+            "tokens": [" A", "B"],
+            "token_logprobs": [-0.5, -2],
+            "top_logprobs": [{" A": -0.5, " C": -1.0}, {"C": -0.1, "D": -0.2, "B": -2}],
+        }
+        (sample,) = read([{"text": " AB", "logprobs": lists}], Request(kind="completion", prompt="Q", logprobs=2))
+        first, second = sample.logprobs or ()
+        assert (first.token, first.logprob, first.top) == (" A", -0.5, ((" A", -0.5), (" C", -1.0)))
+        assert (second.token, second.logprob, second.top) == ("B", -2.0, (("C", -0.1), ("D", -0.2)))
+
+    def test_without_alternatives_their_list_may_be_missing(self) -> None:
+        lists = {"tokens": ["A"], "token_logprobs": [-0.5], "top_logprobs": None}
+        (sample,) = read([{"text": "A", "logprobs": lists}], Request(kind="completion", prompt="Q", logprobs=0))
+        assert [(entry.token, entry.top) for entry in sample.logprobs or ()] == [("A", ())]
+
+    def test_logprobs_that_are_missing_are_a_missing_capability(self) -> None:
+        with pytest.raises(CapabilityError, match="Log probabilities were asked for"):
+            read([{"text": "A", "logprobs": None}], Request(kind="completion", prompt="Q", logprobs=0))
+
+    @pytest.mark.parametrize(
+        "malformed",
+        [
+            {},
+            {"text": None},
+            {"text": "A", "logprobs": {"tokens": ["A"], "token_logprobs": []}},
+            {"text": "A", "logprobs": {"tokens": ["A"], "token_logprobs": ["x"]}},
+            {"text": "A", "logprobs": []},
+        ],
+    )
+    def test_another_body_is_unusable(self, malformed: dict[str, Any]) -> None:
+        with pytest.raises(UnusableError, match="not a completion"):
+            read([malformed], Request(kind="completion", prompt="Q", logprobs=0))
+
+
 def echoed(logprobs: list[float | None], best: list[float | None], index: int = 0) -> dict[str, Any]:
     """A completion that echoes tokens with these log probabilities, and generates one more."""
     top = [None if logprob is None else {"best": logprob} for logprob in best]
@@ -216,12 +280,13 @@ class TestLoglikelihood:
     REQUEST = Request(kind="loglikelihood", prompt="a b", continuation=" c d")
 
     def weigh(self, *choices: dict[str, Any], request: Request = REQUEST) -> Sample:
-        return read_loglikelihood({"choices": list(choices)}, request, 0, 0.1)
+        return read_echo({"choices": list(choices)}, request, 0.1)
 
     def test_the_tokens_after_the_prompt_are_summed(self) -> None:
         whole = echoed([None, -1, -2, -4], [None, -1, -2, -3], index=1)
         sample = self.weigh(whole, echoed([None, -1], [None, -1]))
-        assert (sample.loglikelihood, sample.is_greedy, sample.prompt_tokens) == (-6.0, False, 4)
+        assert (sample.loglikelihood, sample.is_greedy) == (-6.0, False)
+        assert (sample.prompt_tokens, sample.completion_tokens) == (2, 2)
 
     def test_a_continuation_of_most_probable_tokens_is_greedy(self) -> None:
         whole = echoed([None, -1, -2], [None, -0.5, -2], index=1)
@@ -230,6 +295,13 @@ class TestLoglikelihood:
     def test_without_a_prompt_the_first_token_has_no_probability(self) -> None:
         request = Request(kind="loglikelihood", prompt="", continuation="a b")
         assert self.weigh(echoed([None, -3], [None, -1]), request=request).loglikelihood == -3.0
+
+    @pytest.mark.parametrize(("first", "total"), [(None, -3.0), (-2.0, -5.0)])
+    def test_the_first_token_of_a_whole_text_counts_where_it_has_a_probability(
+        self, first: float | None, total: float
+    ) -> None:
+        whole = echoed([first, -1, -2], [first, -1, -2])
+        assert self.weigh(whole, request=Request(kind="rolling", prompt="a b c")).loglikelihood == total
 
     @pytest.mark.parametrize(
         "choices",
@@ -258,4 +330,4 @@ class TestLoglikelihood:
     )
     def test_another_body_is_unusable(self, document: dict[str, Any]) -> None:
         with pytest.raises(UnusableError):
-            read_loglikelihood(document, self.REQUEST, 0, 0.1)
+            read_echo(document, self.REQUEST, 0.1)
