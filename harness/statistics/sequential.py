@@ -124,8 +124,9 @@ def tuned_wealth(units: Units, mean: float, gain: float, horizon: Horizon | None
     A bet of gain / (variance + gain²) is the best constant one for small gains (Kelly 1956; Waudby-Smith and Ramdas
     2024, section 5); the variance is that of the units before, with a guess to begin with. Four fifths of it grow 4 %
     slower and waver 20 % less, so that more suites are decided before their last case. Once what was seen is more than
-    one standard error above `gain`, the bet follows it: a large drop is found sooner. A bettor who is behind with few units left bets more, as much as the best test of that many units
-    would stake; that loses nothing on average and decides more suites before their last case.
+    one standard error above `gain`, the bet follows it: a large drop is found sooner. A bettor who is behind with few
+    units left bets more, as much as the best test of that many units would stake; that loses nothing on average and
+    decides more suites before their last case.
 
     Parameters
     ----------
