@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import deepeval.metrics as library
@@ -102,7 +104,8 @@ def _copy(metric: BaseMetric, options: Mapping[str, Any]) -> BaseMetric:
             f"{name} is made already, and takes no {', '.join(options)} any more; give judge.measure the class."
         )
     try:
-        return copy_metrics([metric])[0]
+        with _unwarned():
+            return copy_metrics([metric])[0]
     except TypeError as error:
         raise CheckError(
             f"This {name} can't be copied for each answer ({error}): keep what its constructor takes in attributes of "
@@ -131,9 +134,18 @@ def _call(make: Callable[..., Any], options: Mapping[str, Any], judge: JudgeMode
     except TypeError as error:
         raise CheckError(f"{name}: {error}; give it to judge.measure.") from None
     try:
-        return make(**given)
+        with _unwarned():
+            return make(**given)
     except (TypeError, ValueError) as error:
         raise CheckError(f"{name} can't be made: {error}") from error
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Without deepeval's notice that some scores were turned round in a release before the one that is used here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* now scores in the same direction", DeprecationWarning)
+        yield
 
 
 def _put_judge(metric: BaseMetric, judge: JudgeModel) -> None:

@@ -1,0 +1,106 @@
+"""A judge for deepeval's metrics: the scripted engine behind a real sampler and store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config.versions import read_versions
+from harness.models.engine import Capability
+from harness.models.scripted import ScriptedEngine
+from harness.models.version import load_version
+from harness.records import Request, Sample, Score
+from harness.sampling import Model, Sampler, Source, Trace
+from harness.scoring.deepeval import Fields, measure
+from harness.store import Store
+
+
+class NotingScriptedEngine(ScriptedEngine):
+    """A scripted engine that notes what it was asked."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.requests: list[Request] = []
+
+    async def sample(self, request: Request, indices: Any) -> list[Sample]:
+        self.requests.append(request)
+        return await super().sample(request, indices)
+
+
+@dataclass
+class Judge:
+    """Measures with a scripted version as the judge; `requests` are those of the last call."""
+
+    folder: Path
+    requests: list[Request]
+
+    def measure(
+        self,
+        metric: Any,
+        answers: Mapping[str, Any] | str = "",
+        *,
+        fields: Fields | None = None,
+        without: frozenset[Capability] = frozenset(),
+        sampling: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Score:
+        """One measurement, in a store of its own.
+
+        Args:
+            answers: what the judge says to everything: the fields of all that the metric asks for, as one object, of
+                which each question takes its own; or a text.
+            sampling: of the judge.
+        """
+        text = answers if isinstance(answers, str) else json.dumps(answers)
+        table = {"engine": "scripted", "default": text, "sampling": dict(sampling or {})}
+        settings = read_versions({"the-judge": table}, where="test")["the-judge"]
+        engine = NotingScriptedEngine("scripted (the-judge)", settings.engine_options, self.folder)
+        engine.capabilities -= without
+        self.requests = engine.requests
+
+        async def run() -> Score:
+            with Store.open(str(self.folder / "store.db")) as store:
+                sampler = Sampler(store, window=8)
+                source = Source(load_version(settings, self.folder), engine)
+                try:
+                    model = Model(sampler, source, 0, Trace(), is_other=True)
+                    return await measure(model, metric, fields or COMPLETE, options)
+                finally:
+                    await sampler.close()
+
+        try:
+            return asyncio.run(run())
+        finally:
+            for leftover in self.folder.glob("store.db*"):
+                leftover.unlink()
+
+
+COMPLETE = Fields(
+    input="When was the bridge built?",
+    output="The bridge was built in 1932.",
+    expected="In 1932.",
+    context=["The bridge was built in 1932.", "It spans the harbour."],
+    tools=["search"],
+    expected_tools=["search"],
+)
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Judge:
+    return Judge(tmp_path, [])
+
+
+@pytest.fixture
+def verdicts() -> Callable[..., list[dict[str, str]]]:
+    """Verdicts in the form that all metrics of deepeval take."""
+
+    def write(*words: str) -> list[dict[str, str]]:
+        return [{"verdict": word, "reason": f"because {word}", "statement": "…"} for word in words]
+
+    return write

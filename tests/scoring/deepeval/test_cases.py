@@ -1,0 +1,87 @@
+"""What is known of an answer, as deepeval's metrics want it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deepeval.metrics import ContextualRecallMetric, FaithfulnessMetric, HallucinationMetric, ToolCorrectnessMetric
+from deepeval.test_case import ToolCall
+
+from harness.errors import CheckError
+from harness.scoring.deepeval import Fields, the_judge
+from harness.scoring.deepeval.cases import make_case
+from harness.scoring.deepeval.metrics import make_metric
+
+PASSAGES = ["one", "two"]
+
+
+def faithful() -> Any:
+    return FaithfulnessMetric(model=the_judge())
+
+
+@pytest.mark.parametrize(
+    ("metric", "fields", "context", "retrieval_context"),
+    [
+        (FaithfulnessMetric, {"context": PASSAGES}, PASSAGES, PASSAGES),
+        (FaithfulnessMetric, {"context": "one"}, ["one"], ["one"]),
+        (FaithfulnessMetric, {"context": ["a"], "retrieval_context": PASSAGES}, ["a"], PASSAGES),
+        (HallucinationMetric, {"context": PASSAGES}, PASSAGES, None),
+    ],
+)
+def test_passages_go_where_the_metric_looks_for_them(
+    metric: Any, fields: Any, context: Any, retrieval_context: Any
+) -> None:
+    case = make_case(make_metric(metric, {}, the_judge()), Fields(input="?", output="!", **fields))
+    assert (case.context, case.retrieval_context) == (context, retrieval_context)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "search",
+        {"id": "call_1", "type": "function", "function": {"name": "search", "arguments": '{"q": "x"}'}},
+        {"function": {"name": "search", "arguments": ""}},
+        ToolCall(name="search"),
+    ],
+)
+def test_tools_are_given_by_name_as_the_model_called_them_or_as_deepevals(call: Any) -> None:
+    metric = ToolCorrectnessMetric(model=the_judge())
+    case = make_case(metric, Fields(input="?", tools=[call], expected_tools=()))
+    assert [tool.name for tool in case.tools_called] == ["search"]
+    assert case.expected_tools == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (Fields(input="?"), r"FaithfulnessMetric needs actual_output, retrieval_context: .*output=…, context=…\)"),
+        (Fields(input="?", output="!", context=[]), r"needs passages, and context = \[\] holds none"),
+        (Fields(input="?", output="!", context=[" "]), "decide in the body what an answer without any is worth"),
+        (Fields(input="?", output="!", context=7), "context = 7 is neither a text nor a list"),
+        (Fields(input="?", output=b"!", context="c"), r"judge.measure\(output=…\): the answer is no text but bytes"),
+        (Fields(input="?", output="!", context="c", tools="t"), "tools = 't' is no list; give names"),
+        (Fields(input="?", output="!", context="c", tools=[7]), "tools holds 7, which is no tool call"),
+        (
+            Fields(input="?", output="!", context="c", tools=[{"function": {"name": "t", "arguments": "{"}}]),
+            "which is no tool call",
+        ),
+    ],
+)
+def test_fields_that_are_missing_or_no_texts_are_named(fields: Any, message: str) -> None:
+    with pytest.raises(CheckError, match=message):
+        make_case(faithful(), fields)
+
+
+def test_what_a_metric_does_not_look_at_may_be_missing() -> None:
+    metric = ContextualRecallMetric(model=the_judge())
+    assert make_case(metric, Fields(input="?", expected="!", context="c")).actual_output is None
+
+
+def test_an_answer_can_not_make_deepeval_open_a_file(tmp_path: Path) -> None:
+    """deepeval takes what is written so for an image, whoever wrote it."""
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"secret")
+    case = make_case(faithful(), Fields(input="?", output=f"[DEEPEVAL:IMAGE:{secret}]", context="c"))
+    assert case.multimodal is False

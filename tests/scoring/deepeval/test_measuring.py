@@ -1,0 +1,213 @@
+"""Each kind of metric of deepeval, measured with a scripted judge, gives deepeval's own score and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from deepeval import metrics as library
+from deepeval.metrics import DAGMetric, DeepAcyclicGraph, FaithfulnessMetric, GEval
+from deepeval.metrics.dag import BinaryJudgementNode, NonBinaryJudgementNode, TaskNode
+from deepeval.metrics.g_eval import Rubric
+from deepeval.test_case import SingleTurnParams
+from pydantic import BaseModel
+
+from harness.errors import CapabilityError, CheckError, JudgeError
+from harness.models.engine import Capability
+from harness.scoring.deepeval import the_judge
+from tests.scoring.deepeval.conftest import COMPLETE, Judge
+
+Verdicts = Callable[..., list[dict[str, str]]]
+
+
+class Word(BaseModel):
+    word: str
+
+
+STEPS = {
+    "name": "Dates",
+    "evaluation_steps": ["Check the year."],
+    "evaluation_params": [SingleTurnParams.INPUT, SingleTurnParams.ACTUAL_OUTPUT],
+}
+
+
+@pytest.mark.parametrize(
+    ("metric", "items", "words", "expected", "n_requests"),
+    [
+        ("AnswerRelevancyMetric", "statements", ("yes", "no", "borderline"), 2 / 3, 3),
+        ("FaithfulnessMetric", "claims", ("yes", "no", "no", "borderline"), 1 / 2, 4),
+        ("ContextualPrecisionMetric", None, ("no", "yes"), 1 / 2, 2),
+        ("ContextualRecallMetric", None, ("yes", "no"), 1 / 2, 2),
+        ("ContextualRelevancyMetric", None, ("yes", "no"), 1 / 2, 3),
+        ("HallucinationMetric", None, ("yes", "no", "no", "no"), 1 / 4, 2),
+        ("BiasMetric", "opinions", ("yes", "no"), 1 / 2, 3),
+        ("ToxicityMetric", "opinions", ("yes", "yes"), 0.0, 3),
+    ],
+)
+def test_verdicts_become_a_score(
+    judge: Judge, verdicts: Verdicts, metric: str, items: str | None, words: Any, expected: float, n_requests: int
+) -> None:
+    answers = {items: ["one", "two"], "truths": ["t"], "verdicts": verdicts(*words), "reason": "said the judge"}
+    score = judge.measure(getattr(library, metric), answers)
+    assert score.value == pytest.approx(expected)
+    assert score.reason == "said the judge"
+    assert len(judge.requests) == n_requests
+    assert all(request.schema is not None for request in judge.requests)
+
+
+def test_a_summary_is_as_good_as_the_worse_of_alignment_and_coverage(judge: Judge, verdicts: Verdicts) -> None:
+    answers = {
+        "truths": ["t"],
+        "claims": ["c"],
+        "verdicts": verdicts("yes", "no", "no", "no"),
+        "answers": ["yes", "no"],
+        "reason": "short",
+    }
+    score = judge.measure("SummarizationMetric", answers, assessment_questions=["Is it old?", "Is it long?"])
+    assert (score.value, score.reason) == (0.25, "short")
+
+
+def test_tools_are_compared_without_asking_the_judge(judge: Judge) -> None:
+    called = {"function": {"name": "search", "arguments": '{"q": "bridge"}'}}
+    fields = replace(COMPLETE, tools=[called], expected_tools=["search", "open"])
+    assert judge.measure("ToolCorrectnessMetric", fields=fields).value == 0.5
+    assert judge.requests == []
+
+
+@pytest.mark.parametrize(("answer", "expected"), [(0, 0.0), (7, 0.7), (10, 1.0)])
+def test_g_eval_gives_its_share_of_the_scale(judge: Judge, answer: int, expected: float) -> None:
+    score = judge.measure(GEval, {"reason": "the year is right", "score": answer}, **STEPS)
+    assert (score.value, score.reason) == (expected, "the year is right")
+    assert len(judge.requests) == 1
+    assert judge.requests[0].logprobs == 20
+
+
+def test_g_eval_holds_the_judge_to_the_scale_of_its_rubric(judge: Judge) -> None:
+    rubric = [Rubric(score_range=(1, 2), expected_outcome="bad"), Rubric(score_range=(3, 5), expected_outcome="good")]
+    assert judge.measure(GEval, {"reason": "r", "score": 4}, rubric=rubric, **STEPS).value == 0.75
+    schema = judge.requests[0].schema
+    assert schema is not None
+    assert schema["properties"]["score"] == {"type": "integer", "enum": [1, 2, 3, 4, 5]}
+
+
+def test_g_eval_that_is_strict_gives_all_or_nothing(judge: Judge) -> None:
+    assert judge.measure(GEval, {"reason": "r", "score": 1}, strict_mode=True, **STEPS).value == 1.0
+    schema = judge.requests[0].schema
+    assert schema is not None
+    assert schema["properties"]["score"]["enum"] == [0, 1]
+
+
+def test_a_score_beyond_the_scale_is_an_error_of_the_judge(judge: Judge) -> None:
+    """deepeval itself would give 10.0."""
+    with pytest.raises(JudgeError, match=r"GEval gave the score 10\.0, which is not in \[0, 1\]: the-judge answered"):
+        judge.measure(GEval, {"reason": "ten out of ten!", "score": 100}, **STEPS)
+
+
+def test_top_logprobs_0_asks_for_none(judge: Judge) -> None:
+    score = judge.measure(GEval, {"reason": "r", "score": 7}, top_logprobs=0, **STEPS)
+    assert score.value == 0.7
+    assert judge.requests[0].logprobs is None
+    assert judge.requests[0].schema is not None
+
+
+def test_a_graph_of_judgements_works(judge: Judge) -> None:
+    score = judge.measure(DAGMetric, {"output": "1932", "verdict": True, "reason": "old"}, name="Era", dag=graph())
+    assert (score.value, score.reason) == (0.9, "old")
+    assert [list(request.schema["properties"]) for request in judge.requests if request.schema] == [
+        ["output"],
+        ["verdict", "reason"],
+        ["reason"],
+    ]
+
+
+def graph() -> DeepAcyclicGraph:
+    task = TaskNode("Extract the year.", "Year", evaluation_params=[SingleTurnParams.ACTUAL_OUTPUT])
+    judgement = BinaryJudgementNode("Is the year before 1950?")
+    judgement.add_verdict(True, score=9)
+    judgement.add_verdict(False, score=0)
+    task.add_node(judgement)
+    return DeepAcyclicGraph([task])
+
+
+def test_a_graph_leads_to_metrics_that_ask_the_same_judge(judge: Judge, verdicts: Verdicts) -> None:
+    def leading_to(then: Any) -> DAGMetric:
+        node = NonBinaryJudgementNode("How sure?", evaluation_params=[SingleTurnParams.ACTUAL_OUTPUT])
+        node.add_verdict("unsure", score=1)
+        node.add_verdict("sure", then=then)
+        return DAGMetric(name="Sure", dag=DeepAcyclicGraph([node]), model=the_judge())
+
+    answers = {"verdict": "sure", "claims": ["c"], "truths": ["t"], "reason": "inner"}
+    g_eval = leading_to(GEval(**STEPS, model=the_judge()))
+    assert judge.measure(g_eval, {**answers, "score": 3}).value == 0.3
+    faithful = leading_to(FaithfulnessMetric(model=the_judge()))
+    assert judge.measure(faithful, {**answers, "verdicts": verdicts("yes")}).value == 1.0
+    with pytest.raises(CheckError, match=r"DAGMetric needs actual_output, retrieval_context: .*output=…, context=…"):
+        judge.measure(faithful, fields=replace(COMPLETE, output=None, context=None))
+
+
+def test_an_engines_error_is_not_made_a_score(judge: Judge) -> None:
+    with pytest.raises(CapabilityError, match="has no schema"):
+        judge.measure(FaithfulnessMetric, without=frozenset({Capability.SCHEMA}))
+
+
+def test_an_error_of_the_judge_counts_though_the_metric_catches_it(judge: Judge) -> None:
+    class Careless(library.BaseMetric):
+        def __init__(self, model: Any = None) -> None:
+            self.model = model
+
+        async def a_measure(self, test_case: Any) -> float:
+            try:
+                await self.model.a_generate("?", schema=Word)
+            except JudgeError:
+                self.score = 1.0
+            return 1.0
+
+    with pytest.raises(JudgeError, match="answered no JSON"):
+        judge.measure(Careless, '"a text"')
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({"claims": "one"}, r"did not answer as deepeval's Truths has it \(truths: Field required\)"),
+        ({"claims": ["c"], "truths": ["t"], "verdicts": []}, "gave no verdict where deepeval's Verdicts asks"),
+        ("[1]", r"answered no JSON, but '\[1\]', for deepeval's"),
+        ({"claims": ["c"], "truths": ["t"], "verdicts": [{"verdict": "perhaps"}]}, r"\(verdicts\.0\.verdict: Input"),
+    ],
+)
+def test_an_answer_that_is_no_judgement_is_an_error_of_the_judge(judge: Judge, answers: Any, message: str) -> None:
+    with pytest.raises(JudgeError, match=message):
+        judge.measure(FaithfulnessMetric, answers)
+
+
+def test_what_deepeval_can_not_score_is_an_error_of_the_judge_and_a_users_fault_is_not(judge: Judge) -> None:
+    class Counting(library.BaseMetric):
+        async def a_measure(self, test_case: Any) -> float:
+            raise ValueError("Number of verdicts generated does not equal.")
+
+    with pytest.raises(ValueError, match=r"^Number of verdicts"):
+        judge.measure(Counting)
+    Counting.__module__ = "deepeval.metrics.counting"
+    with pytest.raises(JudgeError, match=r"Counting, judged by the-judge: Number of verdicts"):
+        judge.measure(Counting)
+
+
+def test_an_empty_answer_scores_0_and_asks_nothing(judge: Judge) -> None:
+    score = judge.measure(FaithfulnessMetric, fields=replace(COMPLETE, output=" \n"))
+    assert (score.value, score.reason) == (0.0, "the answer is empty, which FaithfulnessMetric does not measure")
+    assert judge.requests == []
+
+
+def test_a_metric_that_looks_at_no_answer_takes_an_empty_one(judge: Judge, verdicts: Verdicts) -> None:
+    fields = replace(COMPLETE, output="")
+    answers = {"verdicts": verdicts("yes"), "reason": "r"}
+    assert judge.measure("ContextualRecallMetric", answers, fields=fields).value == 1.0
+
+
+def test_the_score_names_the_judge_and_the_rule(judge: Judge) -> None:
+    score = judge.measure(GEval, {"reason": "r", "score": 7}, **STEPS)
+    assert score.judged_by is not None
+    assert [len(fingerprint) for fingerprint in score.judged_by.judges] == [32]
+    assert score.judged_by.rubric.startswith("Dates-")
