@@ -79,6 +79,7 @@ class _Embedder:
         from harness.models.weights import materialize
 
         folder = materialize({"weights": model}, Path.cwd())
+        transformers.utils.logging.disable_progress_bar()
         self._pooling = _pooling(folder)
         try:
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
