@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import MarkerError, SteelyardError
-from harness.gate.collector import Outcome
 from harness.gate.evaluation import Ending
 from harness.gate.failures import describe
 from harness.sampling import Trace, call_body
-from harness.scoring.results import read_result
+from harness.scoring.results import Reading, read_result
 
 _REASON_KEPT = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one body ended: with readings, failed (an assertion), skipped, or with an error."""
+
+    readings: dict[str, Reading] | None = None
+    failed: bool = False
+    skipped: bool = False
+    error: BaseException | None = None
+    reason: str | None = None
 
 
 class Aborted(Exception):  # noqa: N818 - no error: someone wants the session to end

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from harness.config import checks
 from harness.config.settings import Settings, check_setting
 from harness.errors import CaseError, MarkerError, SettingsError, choices
+from harness.gate.aggregates import Aggregation
 from harness.records import Case
 
 KEYWORDS = ("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement")
@@ -121,6 +122,7 @@ class Evaluation:
         wants: which of "case", "model" and "baseline" the body takes. One that takes `baseline` compares the two
             versions itself, so it is not run for the baseline on its own.
         classify: what an exception of the body means.
+        aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
     """
 
     id: str
@@ -130,6 +132,7 @@ class Evaluation:
     classify: Callable[[BaseException], Ending]
     wants: frozenset[str] = frozenset({"case", "model"})
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    aggregation: Aggregation | None = None
 
     @property
     def is_pairwise(self) -> bool:

@@ -6,6 +6,7 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 from harness.records.judging import JudgedBy, Judgement, JudgeSummary
 from harness.records.samples import Case, Draw, Measure, Messages, Request, Role, Sample, Score, ScoreRow, TokenLogprob
 from harness.records.verdicts import (
+    Aggregate,
     CaseResult,
     Change,
     Check,
@@ -20,6 +21,7 @@ from harness.records.verdicts import (
 )
 
 __all__ = [
+    "Aggregate",
     "Case",
     "CaseResult",
     "Change",

@@ -88,6 +88,18 @@ class Interruption:
 
 
 @dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A figure over all cases at once, which no mean of scores gives: a perplexity, a BLEU over a corpus.
+
+    It is told beside a verdict and decides nothing. None where a version has none.
+    """
+
+    name: str
+    candidate: float | None
+    baseline: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The verdict of one evaluation on one metric, with everything that led to it (one entry of report.json).
 
@@ -99,6 +111,7 @@ class Verdict:
         interruption: where the run was stopped in the middle of it; `errors` then says so too.
         traceback: the user's frames of the first of `errors`, outermost first, where there is more than one.
         judges: what each judge did that its bodies asked.
+        aggregates: figures over the cases that were decided by, as the library that defines the metrics reports them.
     """
 
     id: str
@@ -129,6 +142,7 @@ class Verdict:
     design: Literal["fixed", "sequential"] = "fixed"
     n_planned: int = 0
     judges: tuple[JudgeSummary, ...] = ()
+    aggregates: tuple[Aggregate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

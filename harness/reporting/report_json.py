@@ -13,6 +13,7 @@ from typing import Any, TextIO, TypeVar
 
 from harness.errors import SettingsError
 from harness.records import (
+    Aggregate,
     CaseResult,
     Change,
     Check,
@@ -227,6 +228,7 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
         errors=tuple(entry.get("errors", ())),
         interruption=_optional(Interruption, entry.get("interruption")),
         traceback=tuple(entry.get("traceback", ())),
+        aggregates=tuple(_record(Aggregate, each) for each in entry.get("aggregates", ())),
     )
 
 

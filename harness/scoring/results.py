@@ -17,12 +17,16 @@ METRIC = "score"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One metric of one body: its value, and the unit of a measure (None for a score in [0, 1])."""
+    """One metric of one body: its value, and the unit of a measure (None for a score in [0, 1]).
+
+    `part` is what figures over all cases at once are made of, for an evaluation that has some.
+    """
 
     value: float
     reason: str | None = None
     unit: str | None = None
     higher_is_better: bool = True
+    part: Any = None
 
 
 PASS = Reading(1.0)
