@@ -17,10 +17,13 @@ from pydantic import BaseModel, ValidationError
 from harness.errors import CheckError, JudgeError, SteelyardError
 from harness.records import Sample, TokenLogprob
 from harness.sampling import Model
+from harness.scoring.checks.given import shown
 
 _LEAST_LOGPROB = math.log(0.01)
 """deepeval leaves out what is less probable than this."""
-_SHOWN = 120
+_DRAWS = 2
+LEAST_TOKENS = 1024
+"""Room for a list of verdicts with reasons, whatever a version's `max_tokens` leaves its own answers."""
 
 
 class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
@@ -31,12 +34,15 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
 
     Attributes:
         error: the first error, which counts even where deepeval caught it.
+        n_answers: answers that were drawn.
+        n_malformed: answers of these that were not as deepeval wanted them.
         scale: the lowest and highest score of a G-Eval, which its judge is held to; None for other metrics.
     """
 
     def __init__(self, model: Model | None) -> None:
         self._version = model
         self.error: SteelyardError | None = None
+        self.n_answers = self.n_malformed = 0
         self.scale: tuple[int, int] | None = None
         super().__init__("the judge" if model is None else model.name)
 
@@ -50,7 +56,7 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
 
     def generate(self, *_: Any, **__: Any) -> NoReturn:
         """Refused: it would hold up all other bodies."""
-        self._fail(
+        raise self._noted(
             CheckError(
                 "The metric asks its model with generate(), which would hold up all other bodies; "
                 "let its a_measure await a_generate(prompt, schema=…)."
@@ -61,7 +67,7 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
         """The answer: an instance of the pydantic schema, to whose JSON form the engine is held, or a text."""
         if schema is None:
             return (await self._ask(prompt)).text
-        return self._parsed(await self._ask(prompt, schema=json_schema(schema, self.scale)), schema)
+        return (await self._structured(prompt, schema))[1]
 
     async def a_generate_with_schema(self, prompt: str, schema: type[BaseModel] | None = None) -> Any:
         """`a_generate`; deepeval's own asks again without the schema after a TypeError."""
@@ -75,47 +81,73 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
         """
         if not top_logprobs:
             raise AttributeError("no log probabilities are wanted")
-        sample = await self._ask(prompt, schema=json_schema(ReasonScore, self.scale), logprobs=top_logprobs)
-        self._parsed(sample, ReasonScore)
+        sample, _ = await self._structured(prompt, ReasonScore, logprobs=top_logprobs)
         content = _score_token(sample.logprobs or (), self.scale)
-        choice = SimpleNamespace(
-            message=SimpleNamespace(content=sample.text), logprobs=SimpleNamespace(content=content)
-        )
+        message = SimpleNamespace(content=sample.text)
+        choice = SimpleNamespace(message=message, logprobs=SimpleNamespace(content=content))
         return SimpleNamespace(choices=[choice]), None
+
+    async def _structured(self, prompt: str, schema: type[BaseModel], **asked: Any) -> tuple[Sample, BaseModel]:
+        """An answer as the schema has it. Where the first one is not, one more is drawn."""
+        wanted = json_schema(schema, self.scale)
+        problem = ""
+        for _ in range(_DRAWS):
+            sample = await self._ask(prompt, schema=wanted, **asked)
+            try:
+                return sample, self._checked(_parsed(sample, schema))
+            except ValueError as error:
+                problem = str(error)
+                self.n_malformed += 1
+        raise self._noted(
+            JudgeError(f"judge {self.name} gave no {schema.__name__} as deepeval wants it, asked twice: {problem}")
+        )
+
+    def _checked(self, answer: BaseModel) -> BaseModel:
+        """The answer, whose score is on the scale where it has one."""
+        if self.scale is not None and isinstance(answer, ReasonScore):
+            low, high = self.scale
+            if not low <= answer.score <= high:
+                raise ValueError(f"the score {answer.score:g} is not on the scale from {low} to {high}")
+        return answer
 
     async def _ask(self, prompt: str, **asked: Any) -> Sample:
         if self._version is None:
-            self._fail(
+            raise self._noted(
                 CheckError(
                     "the_judge() answers no questions; it stands for the judge until judge.measure takes the metric."
                 )
             )
+        if self._version.sampling.get("max_tokens", LEAST_TOKENS) < LEAST_TOKENS:
+            asked["max_tokens"] = LEAST_TOKENS
         try:
             sample: Sample = await self._version.chat([{"role": "user", "content": prompt}], **asked)
         except SteelyardError as error:
-            self._fail(error)
+            raise self._noted(error) from None
+        self.n_answers += 1
         return sample
 
-    def _parsed(self, sample: Sample, schema: type[BaseModel]) -> BaseModel:
-        """The answer as data."""
-        form = f"deepeval's {schema.__name__}"
-        if sample.truncated:
-            self._fail(JudgeError(f"{self.name} was cut at max_tokens within {form}; give the judge more max_tokens."))
-        try:
-            parsed = schema.model_validate(trimAndLoadJson(sample.text))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            self._fail(JudgeError(f"{self.name} did not answer as {form} has it ({place}: {first['msg']})."))
-        except ValueError:
-            self._fail(JudgeError(f"{self.name} answered no JSON, but {sample.text[:_SHOWN]!r}, for {form}."))
-        if getattr(parsed, "verdicts", None) == []:
-            self._fail(JudgeError(f"{self.name} gave no verdict where {form} asks for some."))
-        return parsed
-
-    def _fail(self, error: SteelyardError) -> NoReturn:
+    def _noted(self, error: SteelyardError) -> SteelyardError:
         self.error = self.error or error
-        raise error
+        return error
+
+
+def _parsed(sample: Sample, schema: type[BaseModel]) -> BaseModel:
+    """The answer as data.
+
+    Raises:
+        ValueError: it is no JSON, or not as the schema has it.
+    """
+    cut = ", cut at max_tokens" if sample.truncated else ""
+    try:
+        parsed = schema.model_validate(trimAndLoadJson(sample.text))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}{cut}") from None
+    except ValueError:
+        raise ValueError(f"it is no JSON{cut}: {shown(sample.text)}") from None
+    if getattr(parsed, "verdicts", None) == []:
+        raise ValueError("it holds no verdict")
+    return parsed
 
 
 @functools.lru_cache(maxsize=256)

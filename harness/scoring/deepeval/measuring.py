@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from harness.config.environment import quieten_deepeval
-from harness.errors import CheckError, JudgeError
-from harness.records import JudgedBy, Score
+from harness.errors import CheckError, JudgeError, SteelyardError
+from harness.records import Judgement
 from harness.sampling import Model
 from harness.scoring.deepeval.fields import Fields
 
 _ROUNDING = 1e-9
 
 
-async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Score:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of one answer and one metric.
+
+    Attributes:
+        rule: of the metric, which tells its scores from those of another.
+        judgement: what the judge did, for the report.
+        value: the score in [0, 1]; None where the judge gave none.
+        reason: the metric's.
+        error: why there is no score.
+    """
+
+    rule: str
+    judgement: Judgement
+    value: float | None = None
+    reason: str | None = None
+    error: SteelyardError | None = None
+
+
+async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Measured:
     """What a metric of deepeval says of an answer, and why.
 
     Args:
@@ -30,8 +49,6 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
 
     Raises:
         CheckError: no metric, or one that can't be used so; an option or a field that it lacks; no deepeval.
-        JudgeError: what the version answered is no judgement, or the score is outside [0, 1].
-        EngineError: the version could not answer.
     """
     _load("judge.measure")
     from harness.scoring.deepeval.cases import make_case
@@ -41,13 +58,21 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
 
     judge = JudgeModel(model)
     made = make_metric(metric, options, judge)
-    name = type(made).__name__
-    judged_by = JudgedBy((model.fingerprint,), rule_of(made))
+    name, rule = type(made).__name__, rule_of(made)
     case = make_case(made, fields)
     if "actual_output" in required_fields(made) and not case.actual_output.strip():
-        return Score(0.0, f"the answer is empty, which {name} does not measure", judged_by)
-    await _run(made, case, judge)
-    return Score(_value(made.score, name, judge), None if made.reason is None else str(made.reason), judged_by)
+        reason = f"the answer is empty, which {name} does not measure"
+        return Measured(rule, Judgement(model.name, 0, values=(0.0,)), 0.0, reason)
+    try:
+        await _run(made, case, judge)
+        value = _value(made.score, name, judge.name)
+    except CheckError:
+        raise
+    except SteelyardError as error:
+        judgement = Judgement(model.name, judge.n_answers, judge.n_malformed, is_complete=False)
+        return Measured(rule, judgement, error=error)
+    judgement = Judgement(model.name, judge.n_answers, judge.n_malformed, values=(value,))
+    return Measured(rule, judgement, value, None if made.reason is None else str(made.reason))
 
 
 def the_judge() -> Any:
@@ -106,9 +131,12 @@ def _counted_by_nobody() -> Iterator[None]:
         pop_run(token)
 
 
-def _value(score: Any, name: str, judge: Any) -> float:
+def _value(score: Any, name: str, judge: str) -> float:
     """The metric's score, which must lie in [0, 1] but for rounding."""
-    if score is None or not -_ROUNDING <= float(score) <= 1 + _ROUNDING or math.isnan(score):
-        scale = f": {judge.name} answered outside the scale" if score is not None else ""
-        raise JudgeError(f"{name} gave the score {score}, which is not in [0, 1]{scale}.")
+    if score is None:
+        raise JudgeError(f"{name}, judged by {judge}, gave no score.")
+    if not -_ROUNDING <= float(score) <= 1 + _ROUNDING:
+        raise JudgeError(
+            f"{name} gave the score {score}, which is not in [0, 1]: judge {judge} answered outside the scale."
+        )
     return min(1.0, max(0.0, float(score)))

@@ -15,9 +15,9 @@ from harness.config.versions import read_versions
 from harness.models.engine import Capability
 from harness.models.scripted import ScriptedEngine
 from harness.models.version import load_version
-from harness.records import Request, Sample, Score
+from harness.records import Request, Sample
 from harness.sampling import Model, Sampler, Source, Trace
-from harness.scoring.deepeval import Fields, measure
+from harness.scoring.deepeval import Fields, Measured, measure
 from harness.store import Store
 
 
@@ -35,10 +35,11 @@ class NotingScriptedEngine(ScriptedEngine):
 
 @dataclass
 class Judge:
-    """Measures with a scripted version as the judge; `requests` are those of the last call."""
+    """Measures with a scripted version as the judge; `requests` and `last` are those of the last call."""
 
     folder: Path
     requests: list[Request]
+    last: Measured | None = None
 
     def measure(
         self,
@@ -49,8 +50,8 @@ class Judge:
         without: frozenset[Capability] = frozenset(),
         sampling: Mapping[str, Any] | None = None,
         **options: Any,
-    ) -> Score:
-        """One measurement, in a store of its own.
+    ) -> Measured:
+        """One measurement, in a store of its own; what is wrong with it is raised.
 
         Args:
             answers: what the judge says to everything: the fields of all that the metric asks for, as one object, of
@@ -64,7 +65,7 @@ class Judge:
         engine.capabilities -= without
         self.requests = engine.requests
 
-        async def run() -> Score:
+        async def run() -> Measured:
             with Store.open(str(self.folder / "store.db")) as store:
                 sampler = Sampler(store, window=8)
                 source = Source(load_version(settings, self.folder), engine)
@@ -75,10 +76,13 @@ class Judge:
                     await sampler.close()
 
         try:
-            return asyncio.run(run())
+            self.last = asyncio.run(run())
         finally:
             for leftover in self.folder.glob("store.db*"):
                 leftover.unlink()
+        if self.last.error is not None:
+            raise self.last.error
+        return self.last
 
 
 COMPLETE = Fields(

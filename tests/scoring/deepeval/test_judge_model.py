@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ class Version:
     """A version that answers what it is told to, at the port that `JudgeModel` uses."""
 
     name = "v"
+    sampling: Mapping[str, Any] = {}
 
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
@@ -91,10 +91,21 @@ def test_json_in_a_fence_is_taken_out_as_deepeval_does() -> None:
     assert answer == ReasonScore(reason="r", score=3)
 
 
-def test_an_answer_that_was_cut_asks_for_more_max_tokens() -> None:
-    cut = replace(Sample('{"reason": "r", "score": 3}'), finish_reason="length")
-    with pytest.raises(JudgeError, match="v was cut at max_tokens within deepeval's ReasonScore; give the judge more"):
+def test_an_answer_that_was_cut_says_so() -> None:
+    cut = Sample('{"reason": "and so on', finish_reason="length")
+    with pytest.raises(JudgeError, match=r"judge v gave no ReasonScore .*: it is no JSON, cut at max_tokens: '\{"):
         asyncio.run(judge(cut).a_generate("?", ReasonScore))
+
+
+def test_one_answer_more_is_drawn_where_the_first_is_none() -> None:
+    class Improving(Version):
+        async def chat(self, messages: Any, **asked: Any) -> Sample:
+            self.sample, sample = Sample('{"reason": "r", "score": 3}'), self.sample
+            return sample
+
+    model = JudgeModel(Improving(Sample("hm")))  # type: ignore[arg-type]
+    assert asyncio.run(model.a_generate("?", ReasonScore)) == ReasonScore(reason="r", score=3)
+    assert (model.error, model.n_answers, model.n_malformed) == (None, 2, 1)
 
 
 def test_a_schema_is_not_dropped_where_something_raises_a_type_error() -> None:

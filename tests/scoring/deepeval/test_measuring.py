@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 
 from harness.errors import CapabilityError, CheckError, JudgeError
 from harness.models.engine import Capability
+from harness.records import Judgement
 from harness.scoring.deepeval import the_judge
 from tests.scoring.deepeval.conftest import COMPLETE, Judge
 
@@ -101,8 +103,25 @@ def test_g_eval_that_is_strict_gives_all_or_nothing(judge: Judge) -> None:
 
 def test_a_score_beyond_the_scale_is_an_error_of_the_judge(judge: Judge) -> None:
     """deepeval itself would give 10.0."""
-    with pytest.raises(JudgeError, match=r"GEval gave the score 10\.0, which is not in \[0, 1\]: the-judge answered"):
+    with pytest.raises(JudgeError, match="asked twice: the score 100 is not on the scale from 0 to 10"):
         judge.measure(GEval, {"reason": "ten out of ten!", "score": 100}, **STEPS)
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (7.5, r"Own gave the score 7\.5, which is not in \[0, 1\]"),
+        (math.nan, "Own gave the score nan, which is not"),
+        (None, "Own, judged by the-judge, gave no score"),
+    ],
+)
+def test_a_metrics_score_that_is_none_is_an_error_of_the_judge(judge: Judge, score: Any, message: str) -> None:
+    class Own(library.BaseMetric):
+        async def a_measure(self, test_case: Any) -> None:
+            self.score = score
+
+    with pytest.raises(JudgeError, match=message):
+        judge.measure(Own)
 
 
 def test_top_logprobs_0_asks_for_none(judge: Judge) -> None:
@@ -164,17 +183,20 @@ def test_an_error_of_the_judge_counts_though_the_metric_catches_it(judge: Judge)
                 self.score = 1.0
             return 1.0
 
-    with pytest.raises(JudgeError, match="answered no JSON"):
+    with pytest.raises(JudgeError, match="it is no JSON"):
         judge.measure(Careless, '"a text"')
 
 
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
-        ({"claims": "one"}, r"did not answer as deepeval's Truths has it \(truths: Field required\)"),
-        ({"claims": ["c"], "truths": ["t"], "verdicts": []}, "gave no verdict where deepeval's Verdicts asks"),
-        ("[1]", r"answered no JSON, but '\[1\]', for deepeval's"),
-        ({"claims": ["c"], "truths": ["t"], "verdicts": [{"verdict": "perhaps"}]}, r"\(verdicts\.0\.verdict: Input"),
+        ({"claims": "one"}, "no Truths as deepeval wants it, asked twice: truths: Field required"),
+        (
+            {"claims": ["c"], "truths": ["t"], "verdicts": []},
+            "no Verdicts as deepeval wants it, asked twice: it holds no verdict",
+        ),
+        ("[1]", r"asked twice: it is no JSON: '\[1\]'"),
+        ({"claims": ["c"], "truths": ["t"], "verdicts": [{"verdict": "perhaps"}]}, r"verdicts\.0\.verdict: Input"),
     ],
 )
 def test_an_answer_that_is_no_judgement_is_an_error_of_the_judge(judge: Judge, answers: Any, message: str) -> None:
@@ -206,8 +228,17 @@ def test_a_metric_that_looks_at_no_answer_takes_an_empty_one(judge: Judge, verdi
     assert judge.measure("ContextualRecallMetric", answers, fields=fields).value == 1.0
 
 
-def test_the_score_names_the_judge_and_the_rule(judge: Judge) -> None:
-    score = judge.measure(GEval, {"reason": "r", "score": 7}, **STEPS)
-    assert score.judged_by is not None
-    assert [len(fingerprint) for fingerprint in score.judged_by.judges] == [32]
-    assert score.judged_by.rubric.startswith("Dates-")
+def test_what_the_judge_did_is_counted(judge: Judge, verdicts: Verdicts) -> None:
+    answers = {"truths": ["t"], "claims": ["c"], "verdicts": verdicts("yes"), "reason": "r"}
+    assert judge.measure(FaithfulnessMetric, answers).judgement == Judgement("the-judge", 4, 0, values=(1.0,))
+    with pytest.raises(JudgeError):
+        judge.measure(FaithfulnessMetric, {**answers, "verdicts": []})
+    assert judge.last is not None
+    assert judge.last.judgement == Judgement("the-judge", 4, 2, is_complete=False)
+    assert judge.last.rule.startswith("FaithfulnessMetric-")
+
+
+def test_a_judge_has_room_for_its_verdicts_whatever_its_version_says(judge: Judge) -> None:
+    for given, expected in ((16, 1024), (4096, 4096)):
+        judge.measure(GEval, {"reason": "r", "score": 7}, sampling={"max_tokens": given}, **STEPS)
+        assert judge.requests[0].sampling["max_tokens"] == expected
