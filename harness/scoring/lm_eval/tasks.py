@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,33 +35,43 @@ def load_tasks(source: str, folders: Sequence[Path]) -> tuple[Any, ...]:
     require_lm_eval(f"Task {source!r}")
     if names_a_file(source):
         path = find_file(source, folders)
-        manager, configs = _of_file(path)
-        spec, where, starts = str(path), str(path), [*folders, path.parent]
+        found, where, starts = _of_file(path), str(path), [*folders, path.parent]
     else:
-        manager, configs = _of_name(source, folders[0])
-        spec, where, starts = source, f"Task {source!r}", [*folders]
-    tasks = _load(manager, spec, where, _start(configs, starts))
+        found, where, starts = _of_name(source, folders[0]), f"Task {source!r}", [*folders]
+    tasks = _load(found, where, _start(found.configs, starts))
     for task in tasks:
         _refuse_unsupported(task, where)
     return tasks
 
 
-def _of_file(path: Path) -> tuple[Any, list[Mapping[str, Any]]]:
-    """A manager that knows what a task file refers to (nothing, or the tasks beside a group, else lm-eval's own); and
-    what the files say of the tasks.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a task is.
+
+    Attributes:
+        manager: of lm-eval, which knows it.
+        spec: what the manager calls it.
+        configs: what the user's files say of it, or of the tasks of a group.
     """
+
+    manager: Any
+    spec: str
+    configs: Sequence[Mapping[str, Any]] = ()
+
+
+def _of_file(path: Path) -> _Found:
+    """The task or group of a file. A group refers to the tasks beside it, else to lm-eval's own."""
     from lm_eval.tasks import TaskManager
 
     config = read_file(path)
     if "group" not in config:
         check_task(config, path)
-        return TaskManager(include_defaults=False), [config]
+        return _Found(TaskManager(include_defaults=False), str(path), [config])
     beside = TaskManager(include_path=path.parent, include_defaults=False)
     members = list(_member_names(config))
     configs = [config for name in members for config in _checked(beside, name)]
-    if all(name in beside.task_index for name in members):
-        return beside, configs
-    return _with_lm_evals_own(path.parent), configs
+    is_whole = all(name in beside.task_index for name in members)
+    return _Found(beside if is_whole else _with_lm_evals_own(path.parent), str(config["group"]), configs)
 
 
 def _checked(manager: Any, name: str) -> list[Mapping[str, Any]]:
@@ -84,9 +95,8 @@ def _member_names(config: Mapping[str, Any]) -> Iterator[str]:
             yield member["task"]
 
 
-def _of_name(name: str, root: Path) -> tuple[Any, list[Mapping[str, Any]]]:
-    """A manager that knows a name, from the project's own task files, else from lm-eval's, which takes 17 s to index;
-    and what the project's file says of it.
+def _of_name(name: str, root: Path) -> _Found:
+    """The task or group of a name: of the project's own task files, else of lm-eval's, which takes 17 s to index.
 
     Raises:
         TaskError: neither has it; with the nearest.
@@ -96,10 +106,10 @@ def _of_name(name: str, root: Path) -> tuple[Any, list[Mapping[str, Any]]]:
     folder = root / _OWN_TASKS
     own = TaskManager(include_path=folder, include_defaults=False)
     if name in own.task_index:
-        return own, _checked(own, name)
+        return _Found(own, name, _checked(own, name))
     manager = _with_lm_evals_own(folder)
     if name in manager.task_index:
-        return manager, []
+        return _Found(manager, name)
     nearest = difflib.get_close_matches(name, manager.all_tasks, n=_NEAREST)
     hint = f" Did you mean one of {', '.join(map(repr, nearest))}?" if nearest else ""
     raise TaskError(
@@ -140,11 +150,11 @@ def _is_there(folder: Path, text: str) -> bool:
     return (folder / text).exists() or ("*" in text and not text.startswith("/") and any(folder.glob(text)))
 
 
-def _load(manager: Any, spec: str, where: str, start: Path) -> tuple[Any, ...]:
+def _load(found: _Found, where: str, start: Path) -> tuple[Any, ...]:
     """Have lm-eval load a task, with relative paths of its data from a folder."""
     try:
         with surroundings(), contextlib.chdir(start):
-            loaded = manager.load([spec])
+            loaded = found.manager.load([found.spec])
     except Exception as error:  # a task's own functions and templates raise whatever they raise
         raise TaskError(f"{where}: lm-eval can't load it: {_reason(error)}") from error
     return tuple(loaded["tasks"].values())

@@ -1,0 +1,206 @@
+"""Evaluations made of lm-eval tasks: `@pytest.mark.evaluation(task=…)`, and `--task` without a test file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.errors import MarkerError, UsageError
+
+if TYPE_CHECKING:
+    from harness.config import Settings
+    from harness.gate import Plan
+    from harness.scoring.lm_eval import EvaluatedTask, Prompting
+
+PARAMETER = "lm_eval_task"
+"""What an evaluation of several tasks is parametrized with; its body has no such argument."""
+_WITHOUT_FILE = "lm-eval"
+_TASK = pytest.StashKey[Any]()
+
+
+class Tasks:
+    """The lm-eval tasks of a session; each file or name is loaded once.
+
+    Args:
+        config: pytest's.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._loaded: dict[tuple[str, Path], tuple[Any, ...]] = {}
+
+    def load(self, source: Any, settings: Settings, folder: Path, where: str) -> tuple[Any, ...]:
+        """The tasks that a file or a name stands for.
+
+        Args:
+            folder: of the test; relative paths start from the project's folder, from pytest's root, or from it.
+
+        Raises:
+            UsageError: whatever is wrong with it.
+        """
+        from harness.scoring.lm_eval import load_tasks
+
+        if not isinstance(source, str) or not source.strip():
+            raise MarkerError(f"{where}: task={source!r} is neither the path of a task file nor the name of a task.")
+        key = (source, folder)
+        if key not in self._loaded:
+            folders = dict.fromkeys((settings.root, self._config.rootpath, folder))
+            self._loaded[key] = load_tasks(source, tuple(folders))
+        return self._loaded[key]
+
+    def parametrize(self, metafunc: pytest.Metafunc, settings: Settings) -> None:
+        """Make one item for each task of a group or tag.
+
+        Raises:
+            UsageError: the task can't be loaded.
+        """
+        item = metafunc.definition
+        mark = item.get_closest_marker("evaluation")
+        assert mark is not None
+        tasks = self.load(mark.kwargs["task"], settings, item.path.parent, item.nodeid)
+        if len(tasks) > 1:
+            metafunc.fixturenames.append(PARAMETER)
+            metafunc.parametrize(PARAMETER, tasks, ids=[task.task_name for task in tasks])
+
+    def items(self, session: pytest.Session, settings: Settings) -> Iterator[pytest.Item]:
+        """An item for each task that `--task` names.
+
+        Raises:
+            UsageError: one of them can't be loaded.
+        """
+        for source in self._config.getoption("task"):
+            tasks = self.load(source, settings, self._config.invocation_params.dir, f"--task {source}")
+            path = self._config.invocation_params.dir / source
+            name = source if path.is_file() else _WITHOUT_FILE
+            nodes = _TaskFile.from_parent(session, name=name, nodeid=name, path=path if path.is_file() else None)
+            nodes.given = (source, tasks)
+            yield from session.genitems(nodes)
+
+    def of_item(self, item: pytest.Function, settings: Settings) -> EvaluatedTask:
+        """What an item's marker makes of its task.
+
+        Raises:
+            UsageError: whatever is wrong with marker, test function or task.
+        """
+        from harness.scoring.lm_eval import EvaluatedTask
+
+        where, keywords = item.nodeid, _keywords(item)
+        if item._fixtureinfo.argnames:
+            raise MarkerError(
+                f"{where} takes {', '.join(item._fixtureinfo.argnames)}, and the body of a task's evaluation is not "
+                f"run: write `def {item.originalname}(): ...`."
+            )
+        for other in ("cases", "per"):
+            if other in keywords:
+                raise MarkerError(f"{where}: task= and {other}= are both given; a task brings its own documents.")
+        task = item.stash.get(_TASK, None)
+        if task is None:
+            given = item.callspec.params.get(PARAMETER) if hasattr(item, "callspec") else None
+            task = given or self.load(keywords["task"], settings, item.path.parent, where)[0]
+        prompting, metrics = _prompting(keywords, settings, where), _metrics(keywords.get("metric"), where)
+        return EvaluatedTask(task, prompting, metrics, where)
+
+    def plan(self, item: pytest.Function, evaluated: EvaluatedTask, settings: Settings, options: list[str]) -> Plan:
+        """The plan of an item's marker. Where every draw gives the same, one is made.
+
+        Args:
+            options: settings that the command line gave.
+
+        Raises:
+            MarkerError: a value that can't be.
+        """
+        from harness.gate import TASK_KEYWORDS, read_plan
+
+        given = {name: value for name, value in _keywords(item).items() if name not in TASK_KEYWORDS}
+        measures = evaluated.metrics.has_measures
+        plan = read_plan(given, settings, where=item.nodeid, measures=measures, options=options)
+        if not any(evaluated.draws(sampling) for sampling in _samplings(settings)):
+            return replace(plan, samples=1)
+        asked_for = "samples" in given or "samples" in options
+        return plan if asked_for or evaluated.repeats is None else replace(plan, samples=evaluated.repeats)
+
+
+class _TaskFile(pytest.Collector):
+    """The items of one `--task`.
+
+    Attributes:
+        given: the option's value, and the tasks that it stands for.
+    """
+
+    given: tuple[str, tuple[Any, ...]]
+
+    def collect(self) -> Iterable[pytest.Item]:
+        """An item for each task."""
+        source, tasks = self.given
+        for task in tasks:
+            item = _TaskItem.from_parent(self, name=str(task.task_name), callobj=_body(source))
+            item.stash[_TASK] = task
+            yield item
+
+
+class _TaskItem(pytest.Function):
+    """An evaluation without a test function in a file of the user's."""
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Called for the item's line in the output: the task file, not the module of the plugin."""
+        return self.path, None, self.name
+
+
+def _body(source: str) -> Any:
+    @pytest.mark.evaluation(task=source)
+    def body() -> None:
+        """Stands for a test function."""
+
+    return body
+
+
+def _keywords(item: pytest.Item) -> Mapping[str, Any]:
+    mark = item.get_closest_marker("evaluation")
+    assert mark is not None
+    if mark.args:
+        raise MarkerError(f"{item.nodeid}: the evaluation marker takes keywords only; write task={mark.args[0]!r}.")
+    return mark.kwargs
+
+
+def _prompting(keywords: Mapping[str, Any], settings: Settings, where: str) -> Prompting:
+    from harness.config.settings import check_setting
+    from harness.scoring.lm_eval import Prompting
+
+    values: dict[str, Any] = {}
+    for name in ("num_fewshot", "apply_chat_template", "fewshot_as_multiturn"):
+        given = keywords.get(name)
+        values[name] = getattr(settings, name, None) if given is None else check_setting(name, given, where=where)
+    return Prompting(**values)
+
+
+def _metrics(given: Any, where: str) -> Mapping[str, str | None]:
+    """The names of metrics, each with its unit where the marker gives one."""
+    named: Mapping[Any, Any] = {}
+    if isinstance(given, str):
+        named = {given: None}
+    elif isinstance(given, list | tuple):
+        named = dict.fromkeys(given)
+    elif isinstance(given, Mapping):
+        named = given
+    units_are_texts = all(unit is None or (isinstance(unit, str) and unit.strip()) for unit in named.values())
+    if given is not None and not (named and units_are_texts and all(isinstance(name, str) for name in named)):
+        raise MarkerError(
+            f'{where}: metric={given!r} names no metric; write metric="acc_norm", a list of names, or a dict of names '
+            "and units for those that are no score in [0, 1]."
+        )
+    return named
+
+
+def _samplings(settings: Settings) -> list[Mapping[str, Any]]:
+    """The sampling parameters of the versions that will be asked; none where that is not clear, which is said later."""
+    from harness.gate import baseline_name, candidate_name
+
+    try:
+        names = [candidate_name(settings), baseline_name(settings)]
+    except UsageError:
+        return []
+    return [settings.version(name).sampling for name in names if name is not None]
