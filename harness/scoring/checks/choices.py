@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from harness.errors import CheckError
 from harness.records import Score
 from harness.scoring.checks.given import shown
 from harness.scoring.checks.waiting import wait_for
+
+Prompt = str | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +32,13 @@ class Choice:
 
 
 def choose(
-    model: Any, prompt: str, choices: Sequence[str], *, length_normalised: bool = True, separator: str = " "
+    model: Any, prompt: Prompt, choices: Sequence[str], *, length_normalised: bool = True, separator: str = " "
 ) -> Any:
     """The choice that the model finds most probable after the prompt; to be awaited in an `async def` body.
 
-    The prompt is raw text: no chat template is put around it.
-
     Args:
         model: a version, as the body gets it.
-        prompt: what comes before each choice.
+        prompt: what comes before each choice: raw text without a chat template around it, or chat messages.
         choices: at least two texts.
         length_normalised: weigh log likelihoods by character, as lm-eval's acc_norm does; False weighs the sums, as its
             acc does, which favours short choices.
@@ -74,7 +74,7 @@ def multiple_choice(model: Any, case: Any, *, length_normalised: bool = True, se
     return wait_for("multiple_choice", _score(model, case.prompt, given, right, (length_normalised, separator)))
 
 
-async def _choose(model: Any, prompt: str, choices: tuple[str, ...], by_length: bool, separator: str) -> Choice:
+async def _choose(model: Any, prompt: Prompt, choices: tuple[str, ...], by_length: bool, separator: str) -> Choice:
     asked = (model.loglikelihood(prompt, f"{separator}{choice}") for choice in choices)
     sums = tuple(await asyncio.gather(*asked))
     if any(math.isnan(value) for value in sums):
@@ -84,7 +84,7 @@ async def _choose(model: Any, prompt: str, choices: tuple[str, ...], by_length: 
     return Choice(weighed.index(max(weighed)), sums, normalised)
 
 
-async def _score(model: Any, prompt: str, choices: tuple[str, ...], right: int, how: tuple[bool, str]) -> Score:
+async def _score(model: Any, prompt: Prompt, choices: tuple[str, ...], right: int, how: tuple[bool, str]) -> Score:
     by_length, separator = how
     choice = await _choose(model, prompt, choices, by_length, separator)
     if choice.index == right:
