@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
 from harness.cli import main
 from harness.config import Settings, versions
+from harness.decisions import decide
 from harness.gate.evaluation import KEYWORDS
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.options import add_options
+from tests.decisions.observations import observed
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "docs" / "guide").glob("*.md"))
@@ -129,6 +132,17 @@ def test_every_command_is_in_the_reference() -> None:
     commands = main.list_commands(click.Context(main))
     assert "init" in commands
     assert [name for name in commands if f"`steelyard {name}`" not in REFERENCE] == []
+
+
+def test_the_fewest_cases_that_can_pass_are_those_of_the_guide() -> None:
+    chapter = (ROOT / "docs" / "guide" / "5-what-red-and-green-mean.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (0\.\d+) \| (\d+) \|$", chapter, re.MULTILINE)
+    assert len(rows) == 4
+    for margin, fewest in rows:
+        for n_cases, verdict in ((int(fewest) - 1, "inconclusive"), (int(fewest), "passed")):
+            equal = np.ones((n_cases, 5))
+            entry = observed(equal, equal, margin=float(margin), design="sequential", n_planned=n_cases)
+            assert decide([entry], 0.95)[0].verdict.value == verdict
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:

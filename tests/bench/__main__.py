@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.bench import bench_compare, sampling
+from tests.bench import bench_compare, bench_practice, sampling
 from tests.bench.sampling import ROOT, Figure
 
 REPORTS = ROOT / "reports" / "benchmarks"
@@ -42,6 +42,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "start-up": lambda folder: sampling.start_up(folder, repeats),
         "memory": lambda folder: sampling.memory(folder, cases),
         "compare": lambda folder: bench_compare.compare(folder, cases, repeats),
+        "practice": bench_practice.practice,
         "vllm": vllm,
     }
 
@@ -69,6 +70,8 @@ def main() -> int:
 
 def line(figure: Figure) -> str:
     """One figure in words."""
+    if not figure.goal:
+        return f"{figure.name}: {figure.value:.3g} {figure.unit}"
     state = "met" if figure.met else "MISSED"
     beside = f"; {figure.beside}" if figure.beside else ""
     return f"{figure.name}: {figure.value:.3g} {figure.unit} (goal {figure.goal}: {state}{beside})"
@@ -87,7 +90,7 @@ def write(name: str, figures: list[Figure]) -> None:
 
 
 def summarise() -> None:
-    """Write the page that lists what was measured."""
+    """Write the page that lists what was measured; figures without a goal stand in their file alone."""
     lines = [
         "# Measured",
         "",
@@ -101,6 +104,8 @@ def summarise() -> None:
         document = json.loads(path.read_text())
         for entry in document["figures"]:
             figure = Figure(**entry)
+            if not figure.goal:
+                continue
             state = "" if figure.met else ", **missed**"
             cells = [figure.name, f"{figure.value:.3g} {figure.unit}", figure.goal + state, figure.beside]
             lines.append(f"| {' | '.join(cells)} | {document['date']}, `{document['command']}` |")
