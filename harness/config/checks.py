@@ -75,11 +75,29 @@ def layers(value: Any, name: str, *, where: str) -> int | list[int]:
     return listed
 
 
+def boolean(value: Any, name: str, *, where: str) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise SettingsError(f"{where}: {name} = {value!r} is neither true nor false.")
+    return value
+
+
 def text(value: Any, name: str, *, where: str) -> str:
     """A non-empty text."""
     if not isinstance(value, str) or not value.strip():
         raise SettingsError(f"{where}: {name} = {value!r} is not a text; write it in quotes.")
     return value
+
+
+def names(value: Any, name: str, *, where: str) -> tuple[str, ...]:
+    """One name, or a list of different ones."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    found = tuple(text(item, name, where=where) for item in listed)
+    twice = next((item for item in found if found.count(item) > 1), None)
+    if not found or twice is not None:
+        wrong = "names nobody" if not found else f"names {twice!r} twice"
+        raise SettingsError(f'{where}: {name} = {value!r} {wrong}; write one name, or a list such as ["a", "b"].')
+    return found
 
 
 def path(value: Any, name: str, *, where: str) -> str:

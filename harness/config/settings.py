@@ -25,7 +25,8 @@ class Settings:
     Attributes:
         root: folder that relative paths start from: the one of the settings file, else where the search began.
         source: the settings file, or None where there is none.
-        candidate, baseline, judge: version names, or None.
+        candidate, baseline: version names, or None.
+        judge: names of the versions that judge; more than one is a panel.
         samples: samples for each case.
         max_samples: samples of one version that one evaluation may draw at most; None for no bound.
         margin: the largest drop that still counts as no worse.
@@ -36,13 +37,14 @@ class Settings:
         store: SQLAlchemy URL or a path; None for `.steelyard/store.db` under root.
         report_dir: None for `reports/latest` under root.
         inconclusive: "fail" or "warn".
+        apply_chat_template, fewshot_as_multiturn: how tasks of lm-eval are put to a model, as lm-eval has it.
     """
 
     root: Path
     source: Path | None = None
     candidate: str | None = None
     baseline: str | None = None
-    judge: str | None = None
+    judge: tuple[str, ...] = ()
     samples: int = 5
     max_samples: int | None = None
     margin: float = 0.05
@@ -54,6 +56,8 @@ class Settings:
     store: str | None = None
     report_dir: str | None = None
     inconclusive: str = "fail"
+    apply_chat_template: bool = False
+    fewshot_as_multiturn: bool = True
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
 
     def version(self, name: str) -> VersionSettings:
@@ -128,8 +132,8 @@ def _settings(table: Any, source: Path) -> Settings:
     values["margin_is_default"] = "margin" not in table
     values["versions"] = read_versions(table.get("models", {}), where=where)
     settings = Settings(**values)
-    for role in ("candidate", "judge"):
-        name = getattr(settings, role)
+    named = [("candidate", settings.candidate), *(("judge", name) for name in settings.judge)]
+    for role, name in named:
         if name is not None and name not in settings.versions:
             raise SettingsError(f"{where}: {role}: {choices('version', name, settings.versions)}")
     return settings
@@ -139,7 +143,9 @@ def check_setting(name: str, value: Any, *, where: str) -> Any:
     """One setting's value, checked; used for files, options and the marker alike."""
     if name in _MOST:
         return checks.integer(value, name, where=where, high=_MOST[name])
-    if name == "seed":
+    if name in ("apply_chat_template", "fewshot_as_multiturn"):
+        return checks.boolean(value, name, where=where)
+    if name in ("seed", "num_fewshot"):
         return checks.integer(value, name, where=where, low=0, high=(1 << 63) - 1)
     if name == "margin":
         if checks.number(value, name, where=where, low=0) >= 1:
@@ -153,6 +159,8 @@ def check_setting(name: str, value: Any, *, where: str) -> Any:
         return checks.one_of(value, name, DESIGNS, where=where)
     if name == "inconclusive":
         return checks.one_of(value, name, INCONCLUSIVE, where=where)
+    if name == "judge":
+        return checks.names(value, name, where=where)
     if name in ("store", "report_dir"):
         return checks.path(value, name, where=where)
     return checks.text(value, name, where=where)

@@ -2,12 +2,13 @@
 
 from harness.gate.bodies import Aborted
 from harness.gate.cases import load_cases, no_case_matches, select_cases
-from harness.gate.evaluation import Ending, Evaluation, Plan, check_evaluation, read_plan
-from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name, check_run, open_run
+from harness.gate.evaluation import TASK_KEYWORDS, Ending, Evaluation, Plan, check_evaluation, read_plan
+from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name, check_run, judge_names, open_run
 from harness.gate.outcome import make_report
 from harness.gate.run import Run
 
 __all__ = [
+    "TASK_KEYWORDS",
     "Aborted",
     "Ending",
     "Evaluation",
@@ -19,6 +20,7 @@ __all__ = [
     "candidate_name",
     "check_evaluation",
     "check_run",
+    "judge_names",
     "load_cases",
     "make_report",
     "no_case_matches",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import MarkerError, SteelyardError
 from harness.gate.evaluation import Ending
 from harness.gate.failures import describe
+from harness.records import JudgedBy
 from harness.sampling import Trace, call_body
 from harness.scoring.results import Reading, read_result
 
@@ -55,7 +56,16 @@ async def run_body(
                 "body, and ask in the body's own thread"
             )
         )
+    if outcome.readings is not None and trace.judged_by is not None:
+        return replace(outcome, readings=_attributed(outcome.readings, trace.judged_by))
     return outcome
+
+
+def _attributed(readings: dict[str, Reading], by: JudgedBy) -> dict[str, Reading]:
+    """The readings of a body that asked a judge: those that are the judge's say so, or all of them where none does."""
+    if any(reading.judged_by is not None for reading in readings.values()):
+        return readings
+    return {name: replace(reading, judged_by=by) for name, reading in readings.items()}
 
 
 async def _ended(

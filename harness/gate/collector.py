@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.decisions import Observed, PartlySkipped
+from harness.gate.aggregates import Parts
+from harness.gate.bodies import Outcome
 from harness.gate.evaluation import Evaluation
 from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes
 from harness.gate.failures import describe
+from harness.gate.judging import Counted, Judges
 from harness.gate.order import Order
-from harness.gate.tally import Tally
-from harness.records import Change, Interruption, Role, ScoreRow
+from harness.gate.tally import Tally, missing_metrics
+from harness.records import Change, Interruption, JudgeSummary, Role, ScoreRow
 from harness.sampling import Trace
 from harness.scoring.results import METRIC, Reading
 
 FloatArray = npt.NDArray[np.float64]
 _How = Literal["scored", "skipped", "error"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one body ended: with readings, failed (an assertion), skipped, or with an error."""
-
-    readings: dict[str, Reading] | None = None
-    failed: bool = False
-    skipped: bool = False
-    error: BaseException | None = None
-    reason: str | None = None
 
 
 class Collector:
@@ -68,6 +59,8 @@ class Collector:
         self._answers = Answers()
         self._truncated = np.zeros(self._shape, dtype=bool)
         self._interruption: Interruption | None = None
+        self._judges = Judges()
+        self.parts = Parts()
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
@@ -126,6 +119,7 @@ class Collector:
         if trace.first_key is not None and role == "candidate" and sample == 0:
             self._keys[case] = trace.first_key
         place = (role, case, sample)
+        self._judges.keep(place, trace.judgements)
         if outcome.error is not None:
             self._tally.add(step, outcome.error)
             self._emit(METRIC, place, Reading(float("nan"), describe(outcome.error)[:ANSWER_KEPT]), "error", trace)
@@ -134,10 +128,11 @@ class Collector:
             self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
         elif outcome.failed:
             self._failed[role][case, sample] = True
-            reading = Reading(0.0, outcome.reason)
+            reading = Reading(0.0, outcome.reason, judged_by=trace.judged_by)
             self._answers.keep(METRIC, place, reading, trace)
             self._emit(METRIC, place, reading, "scored", trace)
         else:
+            self.parts.keep(place, outcome.readings or {})
             for metric, reading in (outcome.readings or {}).items():
                 self._put(metric, reading, place)
                 self._answers.keep(metric, place, reading, trace)
@@ -157,6 +152,7 @@ class Collector:
                 outcome=how,
                 reason=reading.reason,
                 sample_key=trace.key,
+                judged_by=reading.judged_by,
             )
         )
 
@@ -196,7 +192,11 @@ class Collector:
             metric: {role: values[rows][:, :columns] for role, values in by_role.items()}
             for metric, by_role in scores.items()
         }
-        errors = list(self._tally.lines(self._end(), self._case_of)) or errors or self._inconsistencies(cut)
+        end = self._end()
+        judged = self._judges.errors(lambda place: self._step(place[1], place[2]) < end)
+        errors = [*judged, *self._tally.lines(end, self._case_of)] or errors
+        if not errors and self.complete >= end:
+            errors = missing_metrics(cut)
         return [self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items()]
 
     def _counted(self) -> tuple[list[int], int]:
@@ -219,20 +219,6 @@ class Collector:
         return spread, [
             f"a body that measures {metric!r} in {unit} failed an assertion, which gives no measure"
             for metric, unit in units.items()
-        ]
-
-    def _inconsistencies(self, scores: dict[str, dict[Role, FloatArray]]) -> list[str]:
-        """A body must return the same metrics each time."""
-        if self.complete < self._end():
-            return []
-        counts = {
-            metric: sum(int(np.isnan(values).sum()) for values in by_role.values())
-            for metric, by_role in scores.items()
-        }
-        return [
-            f"{missing:,} bodies returned no metric {metric!r}, others did; return the same metrics each time"
-            for metric, missing in counts.items()
-            if missing
         ]
 
     def _observed(self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observed:
@@ -290,6 +276,12 @@ class Collector:
         if len(set(asked)) == len(asked):
             return None
         return tuple(key.hex() if key is not None else f"case {i}" for i, key in zip(kept, keys, strict=True))
+
+    def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
+        """What each judge did in the bodies that count."""
+        kept, n_samples = self._counted()
+        counted = Counted(kept, n_samples, self._clusters(kept), self.evaluation.plan.per == "case")
+        return self._judges.summaries(counted, confidence_level)
 
     def changes(self, observed: Observed) -> list[Change]:
         """The cases of a metric to look at, the worst first, each with an answer of each version."""

@@ -11,8 +11,14 @@ from harness.config.settings import Settings, check_setting
 from harness.errors import CaseError, MarkerError, SettingsError, choices
 from harness.gate.aggregates import Aggregation
 from harness.records import Case
+from harness.scoring.judging import Rubrics
 
-KEYWORDS = ("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement")
+TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewshot_as_multiturn")
+"""Of an evaluation that is a task of lm-eval."""
+KEYWORDS = (
+    *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement"),
+    *TASK_KEYWORDS,
+)
 PER = ("suite", "case")
 
 Ending = Literal["failed", "skipped", "aborted", "error"]
@@ -62,6 +68,10 @@ def read_plan(
     for keyword in keywords:
         if keyword not in KEYWORDS:
             raise MarkerError(f"{where}: {choices('marker keyword', keyword, KEYWORDS)}")
+        if keyword in TASK_KEYWORDS:
+            raise MarkerError(
+                f"{where}: {keyword}= is for an evaluation with task=, the path or name of a lm-eval task."
+            )
     values: dict[str, Any] = {}
     for name in ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement"):
         if keywords.get(name) is not None and name not in options:
@@ -117,12 +127,13 @@ class Evaluation:
 
     Attributes:
         id: stable and unique in the run.
-        body: called as `body(case=…, model=…, baseline=…)` with those of `wants` that it names.
+        body: called as `body(case=…, model=…, baseline=…, judge=…)` with those of `wants` that it names.
         arguments: what the body gets besides, the same for all calls.
-        wants: which of "case", "model" and "baseline" the body takes. One that takes `baseline` compares the two
-            versions itself, so it is not run for the baseline on its own.
+        wants: which of "case", "model", "baseline" and "judge" the body takes. One that takes `baseline` compares the
+            two versions itself, so it is not run for the baseline on its own.
         classify: what an exception of the body means.
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
+        rubrics: those that its body names to the judge.
     """
 
     id: str
@@ -133,6 +144,7 @@ class Evaluation:
     wants: frozenset[str] = frozenset({"case", "model"})
     arguments: Mapping[str, Any] = field(default_factory=dict)
     aggregation: Aggregation | None = None
+    rubrics: Rubrics = field(default_factory=Rubrics)
 
     @property
     def is_pairwise(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Sequence
 
 from harness.decisions import decided_after
 from harness.gate.admission import Admission
@@ -14,6 +15,7 @@ from harness.gate.pace import Pace
 from harness.models.engine import Engine
 from harness.records import Role
 from harness.sampling import Model, Sampler, Source, Trace
+from harness.scoring.judging import Judge
 
 _LIVE_BODIES_PER_REQUEST = 32
 
@@ -23,15 +25,22 @@ class Feeder:
 
     Args:
         sources: where each version's samples come from.
+        judges: where those of the judging versions come from.
         sampler: shared by all.
         concurrency: requests in flight.
         levels: the error rate of the gate, and the part of it that one evaluation may spend on a false red.
     """
 
     def __init__(
-        self, sources: dict[Role, Source], sampler: Sampler, concurrency: int, levels: tuple[float, float]
+        self,
+        sources: dict[Role, Source],
+        judges: Sequence[Source],
+        sampler: Sampler,
+        concurrency: int,
+        levels: tuple[float, float],
     ) -> None:
         self._sources = sources
+        self._judges = judges
         self._sampler = sampler
         self._levels = levels
         self._admission = Admission(concurrency * _LIVE_BODIES_PER_REQUEST)
@@ -109,7 +118,7 @@ class Feeder:
         collector.add(role, number, sample, outcome, trace)
 
     def _offered(self, evaluation: Evaluation, role: Role, number: int, sample: int, trace: Trace) -> dict[str, object]:
-        """What this call of the body gets of `case`, `model` and `baseline`."""
+        """What this call of the body gets of `case`, `model`, `baseline` and `judge`."""
         offered: dict[str, object] = {}
         if "case" in evaluation.wants:
             offered["case"] = evaluation.cases[number]
@@ -117,4 +126,7 @@ class Feeder:
             offered["model"] = Model(self._sampler, self._sources[role], sample, trace)
         if "baseline" in evaluation.wants and "baseline" in self._sources:
             offered["baseline"] = Model(self._sampler, self._sources["baseline"], sample, trace, is_other=True)
+        if "judge" in evaluation.wants:
+            judges = [Model(self._sampler, source, sample, trace, is_other=True) for source in self._judges]
+            offered["judge"] = Judge(judges, evaluation.rubrics, evaluation.cases[number].id, trace)
         return offered

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.config import Settings
 from harness.errors import SettingsError
 from harness.gate.run import Run, RunSettings
-from harness.models.engine import Engine
+from harness.models.engine import Capability, Engine
 from harness.models.registry import check_version, create_engine, engine_key
 from harness.models.version import Version, load_version
 from harness.sampling import Sampler, Source
@@ -25,11 +25,12 @@ NO_BASELINE = "none"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line says beyond the settings."""
+    """What a run is beyond the settings: what the command line says, and how many evaluations, judged or not."""
 
     offline: bool = False
     fresh: bool = False
     n_evaluations: int = 1
+    is_judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,41 @@ def baseline_name(settings: Settings) -> str | None:
     return settings.version(settings.baseline).name
 
 
+def judge_names(settings: Settings) -> tuple[str, ...]:
+    """The versions that judge, more than one for a panel.
+
+    Raises:
+        SettingsError: none is named, or one of them is no version.
+    """
+    if not settings.judge:
+        known = ", ".join(sorted(settings.versions)) or "none is defined yet"
+        raise SettingsError(
+            f'Which version judges? Say --judge NAME, or judge = "NAME" in [tool.steelyard]; two names and more are a '
+            f"panel. Versions: {known}."
+        )
+    return tuple(settings.version(name).name for name in settings.judge)
+
+
+def _judges(settings: Settings, options: RunOptions) -> tuple[str, ...]:
+    return judge_names(settings) if options.is_judged else ()
+
+
+def _check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
+    """Refuse a judge whose engine can't be held to a form.
+
+    Raises:
+        SettingsError: naming what it can do.
+    """
+    for name in names:
+        engine = engines.get(name)
+        if engine is not None and Capability.SCHEMA not in engine.capabilities:
+            able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
+            raise SettingsError(
+                f"{engine.name} can't judge: a judge's answer is held to a JSON schema, and this engine has no "
+                f"structured output (it has: {able}). Name another with --judge; vllm and openai have it."
+            )
+
+
 def open_run(settings: Settings, options: RunOptions) -> OpenRun:
     """Load the versions, open the store and make the engines (which start when they are first needed).
 
@@ -90,6 +126,7 @@ def open_run(settings: Settings, options: RunOptions) -> OpenRun:
     names = _checked_names(settings, options)
     versions = {name: load_version(settings.version(name), settings.root) for name in names}
     engines = {} if options.offline else _engines(versions, settings)
+    _check_judges(_judges(settings, options), engines)
     store = Store.open(store_url(settings))
     try:
         return _assemble(settings, options, versions, engines, store)
@@ -109,12 +146,13 @@ def check_run(settings: Settings, options: RunOptions) -> None:
 
 
 def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
-    """Candidate and baseline, which can answer as far as one can see without asking."""
+    """Candidate, baseline and judges, which can answer as far as one can see without asking."""
     if options.offline and options.fresh:
         raise SettingsError("--fresh draws anew and --offline draws nothing: choose one of them.")
     names = [candidate_name(settings)]
     against = baseline_name(settings)
     names += [against] if against is not None else []
+    names += _judges(settings, options)
     for name in names if not options.offline else ():
         check_version(settings.version(name), settings.root)
     return names
@@ -137,7 +175,7 @@ def _assemble(
     engines: Mapping[str, Engine],
     store: Store,
 ) -> OpenRun:
-    candidate, baseline = _sources(settings, options, versions, engines, store)
+    candidate, baseline, judges = _sources(settings, options, versions, engines, store)
     now = time.time()
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     run_settings = RunSettings(
@@ -147,9 +185,9 @@ def _assemble(
         concurrency=settings.concurrency,
         seed=settings.seed,
     )
-    store.begin_run(run_settings.run_id, created, _specification(settings, candidate, baseline))
+    store.begin_run(run_settings.run_id, created, _specification(settings, candidate, baseline, judges))
     sampler = Sampler(store, window=settings.concurrency)
-    return OpenRun(Run(run_settings, candidate, baseline, sampler, store), store, created)
+    return OpenRun(Run(run_settings, candidate, baseline, sampler, store, judges), store, created)
 
 
 def _sources(
@@ -158,36 +196,42 @@ def _sources(
     versions: Mapping[str, Version],
     engines: Mapping[str, Engine],
     store: Store,
-) -> tuple[Source, Source | None]:
+) -> tuple[Source, Source | None, tuple[Source, ...]]:
     generations: dict[str, int] = {}
     for version in versions.values():
         if version.fingerprint not in generations:
             generations[version.fingerprint] = store.generation(
                 version.fingerprint, fresh=options.fresh, max_age_s=version.settings.max_age_s
             )
-    name, against = candidate_name(settings), baseline_name(settings)
-    version = versions[name]
-    candidate = Source(version, engines.get(name), generations[version.fingerprint])
+
+    def source(name: str, first_index: int = 0) -> Source:
+        version = versions[name]
+        return Source(version, engines.get(name), generations[version.fingerprint], first_index)
+
+    candidate, against = source(candidate_name(settings)), baseline_name(settings)
+    judges = tuple(map(source, _judges(settings, options)))
     if against is None:
-        return candidate, None
-    other = versions[against]
-    first = BASELINE_FIRST_INDEX if other.fingerprint == version.fingerprint else 0
-    return candidate, Source(other, engines.get(against), generations[other.fingerprint], first)
+        return candidate, None, judges
+    is_same = versions[against].fingerprint == candidate.version.fingerprint
+    return candidate, source(against, BASELINE_FIRST_INDEX if is_same else 0), judges
 
 
-def _specification(settings: Settings, candidate: Source, baseline: Source | None) -> dict[str, Any]:
+def _specification(
+    settings: Settings, candidate: Source, baseline: Source | None, judges: Sequence[Source]
+) -> dict[str, Any]:
     """What a run was, for those who read the store later."""
-    sources = {"candidate": candidate, "baseline": baseline}
+    named: dict[str, Any] = {"candidate": _described(candidate)}
+    if baseline is not None:
+        named["baseline"] = _described(baseline)
+    if judges:
+        named["judges"] = [_described(judge) for judge in judges]
+    return {"confidence_level": settings.confidence_level, **named}
+
+
+def _described(source: Source) -> dict[str, Any]:
     return {
-        "confidence_level": settings.confidence_level,
-        **{
-            role: {
-                "name": source.version.name,
-                "fingerprint": source.version.fingerprint,
-                "generation": source.generation,
-                "first_index": source.first_index,
-            }
-            for role, source in sources.items()
-            if source is not None
-        },
+        "name": source.version.name,
+        "fingerprint": source.version.fingerprint,
+        "generation": source.generation,
+        "first_index": source.first_index,
     }

@@ -25,6 +25,7 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float) -> Report:
         usage=run.usage(wall_s),
         evaluations=verdicts,
         changes=run.changes,
+        judges=run.judge_references(),
     )
 
 

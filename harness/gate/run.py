@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from harness.decisions import Observed, decide
@@ -50,23 +50,32 @@ class Run:
     Args:
         settings: what holds for all evaluations.
         candidate, baseline: where the samples come from; no baseline, no comparison.
-        sampler: shared by both.
+        sampler: shared by all.
         store: takes the scores.
+        judges: where the judges' samples come from; none where nothing is judged.
     """
 
     def __init__(
-        self, settings: RunSettings, candidate: Source, baseline: Source | None, sampler: Sampler, store: ScoreStore
+        self,
+        settings: RunSettings,
+        candidate: Source,
+        baseline: Source | None,
+        sampler: Sampler,
+        store: ScoreStore,
+        judges: Sequence[Source] = (),
     ) -> None:
         self.settings = settings
         self.candidate = candidate
         self.baseline = baseline
+        self.judges = judges
         self.sampler = sampler
         self._store = store
         level = 1 - settings.confidence_level
         sources: dict[Role, Source] = {"candidate": candidate}
         if baseline is not None:
             sources["baseline"] = baseline
-        self._feeder = Feeder(sources, sampler, settings.concurrency, (level, level / settings.n_evaluations))
+        levels = level, level / settings.n_evaluations
+        self._feeder = Feeder(sources, judges, sampler, settings.concurrency, levels)
         self._collectors: dict[str, Collector] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
@@ -139,11 +148,21 @@ class Run:
             self._collectors[ids[0]].note(f"its scores can't be decided: {error}")
             verdicts = decide(self._collectors[ids[0]].observed(), self.settings.confidence_level, share)
         by_id: dict[str, list[Verdict]] = {name: [] for name in ids}
+        judges = {name: self._collectors[name].judges(self.settings.confidence_level) for name in ids}
         for verdict in verdicts:
-            by_id[verdict.id].append(verdict)
+            by_id[verdict.id].append(replace(verdict, judges=judges[verdict.id]))
         for name in ids:
-            self._verdicts[name] = tuple(by_id[name])
+            self._verdicts[name] = self._with_aggregates(self._collectors[name], by_id[name])
             self._note_changes(self._collectors[name], observed[name])
+
+    def _with_aggregates(self, collector: Collector, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+        """The verdicts of an evaluation, its figures over all cases beside the first of them."""
+        evaluation = collector.evaluation
+        if evaluation.aggregation is None or not verdicts:
+            return tuple(verdicts)
+        numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
+        told = collector.parts.aggregates(evaluation.aggregation, verdicts[0].cases, numbers)
+        return (replace(verdicts[0], aggregates=told), *verdicts[1:])
 
     def _note_changes(self, collector: Collector, observed: Iterable[Observed]) -> None:
         changes = {entry.metric: collector.changes(entry) for entry in observed}
@@ -225,6 +244,10 @@ class Run:
     def references(self) -> tuple[VersionRef, VersionRef | None]:
         """Candidate and baseline as a report names them."""
         return _reference(self.candidate), None if self.baseline is None else _reference(self.baseline)
+
+    def judge_references(self) -> tuple[VersionRef, ...]:
+        """The judges as a report names them."""
+        return tuple(map(_reference, self.judges))
 
     async def close(self) -> None:
         """Cancel what is under way, keep what was completed, also when this is cancelled."""

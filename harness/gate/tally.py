@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from harness.errors import EngineError, MissingSampleError, UnreachableError, UnstorableError
+import numpy as np
+
+from harness.errors import CapabilityError, EngineError, MissingSampleError, UnreachableError, UnstorableError
 from harness.gate.failures import describe, raised_at, user_frames
+from harness.records import Role
+from harness.statistics.arrays import FloatArray
 
 _SHOWN = 5
 _WHOLE = -1
@@ -14,11 +18,28 @@ _WHOLE = -1
 _TEXT_KEPT = 1000
 
 
+def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]]) -> list[str]:
+    """What is wrong with bodies that did not return the same metrics each time.
+
+    Args:
+        scores: of complete steps, by metric; NaN where a body gave none.
+    """
+    counts = {
+        metric: sum(int(np.isnan(values).sum()) for values in by_role.values()) for metric, by_role in scores.items()
+    }
+    return [
+        f"{missing:,} bodies returned no metric {metric!r}, others did; return the same metrics each time"
+        for metric, missing in counts.items()
+        if missing
+    ]
+
+
 class Tally:
     """Errors by their text, with the steps at which they came.
 
     Attributes:
-        is_hopeless: whether more cases can't help: the body or the store is broken, or the endpoint was given up.
+        is_hopeless: whether more cases can't help: the body or the store is broken, the endpoint was given up, or an
+            engine can't do what is asked of it.
     """
 
     def __init__(self) -> None:
@@ -32,7 +53,8 @@ class Tally:
         if isinstance(error, MissingSampleError):
             self._missing[step] += 1
             return
-        if isinstance(error, UnreachableError) or not isinstance(error, EngineError | UnstorableError):
+        is_final = isinstance(error, UnreachableError | CapabilityError)
+        if is_final or not isinstance(error, EngineError | UnstorableError):
             self.is_hopeless = True
         own = type(error).__module__.startswith("harness.")
         text = describe(error) if own else f"{type(error).__name__}: {describe(error)}{raised_at(error)}"

@@ -6,13 +6,25 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plugin.fixtures import baseline, case, model
+from harness.plugin.fixtures import baseline, case, judge, model
 from harness.plugin.options import add_options
+from harness.plugin.quiet import pytest_load_initial_conftests
 
-__all__ = ["baseline", "case", "model", "pytest_addoption", "pytest_configure", "pytest_generate_tests"]
+__all__ = [
+    "baseline",
+    "case",
+    "judge",
+    "model",
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "pytest_load_initial_conftests",
+]
 
 MARKER = (
-    "evaluation(cases, samples, threshold, margin, max_samples, design, per, cluster, requirement): "
+    "evaluation(cases, samples, threshold, margin, max_samples, design, per, cluster, requirement, task, metric, "
+    "num_fewshot, apply_chat_template, fewshot_as_multiturn): "
     "a test function whose body is run repeatedly against a model version, and decided with statistics"
 )
 
@@ -28,10 +40,23 @@ def pytest_configure(config: pytest.Config) -> None:
     from harness.plugin.xdist import XdistHooks
 
     config.addinivalue_line("markers", MARKER)
+    if config.getoption("task") and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = []  # tasks are what is asked for: no test file is collected unless one is named
     session = GateSession(config)
     config.pluginmanager.register(session, GateSession.NAME)
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(XdistHooks(session), "steelyard-xdist")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Called with all items, before others choose among them: adds one for each task of `--task`."""
+    if config.getoption("task"):
+        from harness.plugin.session import GateSession
+
+        gate = config.pluginmanager.get_plugin(GateSession.NAME)
+        assert isinstance(gate, GateSession)
+        gate.collection.add_tasks(session, items)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

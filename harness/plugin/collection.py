@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +10,12 @@ import pytest
 
 from harness.errors import MarkerError, UsageError
 from harness.plugin.fixtures import OFFERED
-from harness.plugin.options import settings_of
+from harness.plugin.options import run_options, settings_of
+from harness.plugin.tasks import Tasks
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate import Evaluation, Plan
+    from harness.gate import Evaluation, Plan, RunOptions
     from harness.records import Case
 
 
@@ -36,6 +37,7 @@ class Collection:
         self._classify = classify
         self._settings: Settings | None = None
         self._cases: dict[Any, tuple[Case, ...]] = {}
+        self._tasks = Tasks(config)
         self.evaluations: dict[pytest.Item, Evaluation] = {}
         self.errors: list[str] = []
 
@@ -46,13 +48,26 @@ class Collection:
             self._settings = settings_of(self._config)
         return self._settings
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether any evaluation asks a judge."""
+        return any("judge" in evaluation.wants for evaluation in self.evaluations.values())
+
+    @property
+    def run_options(self) -> RunOptions:
+        """What the run of these evaluations needs to know beyond the settings."""
+        return run_options(self._config, len(self.evaluations), is_judged=self.is_judged)
+
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
-        """Make one item for each case of an evaluation with `per="case"`."""
+        """Make one item for each case of an evaluation with `per="case"`, or for each task of a group."""
         mark = metafunc.definition.get_closest_marker("evaluation")
-        if mark is None or mark.kwargs.get("per") != "case":
+        if mark is None or not ("task" in mark.kwargs or mark.kwargs.get("per") == "case"):
             return
         where = metafunc.definition.nodeid
         try:
+            if "task" in mark.kwargs:
+                self._tasks.parametrize(metafunc, self.settings)
+                return
             if "case" not in metafunc.fixturenames:
                 raise MarkerError(f'{where}: per="case", but the test function takes no argument `case`.')
             plan = self._plan(metafunc.definition, where)
@@ -61,6 +76,13 @@ class Collection:
             self._note(error)
             return
         metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+
+    def add_tasks(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        """Add an item for each task that `--task` names."""
+        try:
+            items += self._tasks.items(session, self.settings)
+        except UsageError as error:
+            self._note(error)
 
     def gather(self, items: list[pytest.Item]) -> list[pytest.Item]:
         """Make the evaluations of these items; gives back those left without a case by `--case`."""
@@ -90,26 +112,53 @@ class Collection:
             self.errors.append(str(error))
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
-        from harness.gate import Evaluation, check_evaluation, select_cases
+        from harness.gate import Evaluation, check_evaluation
         from harness.plugin.inspection import check_fields, check_fixtures, check_kind
+        from harness.plugin.rubrics import check_rubrics
+        from harness.scoring.judging import Rubrics
 
         where = item.nodeid
         check_kind(item, where=where)
         check_fixtures(item, where=where)
+        if "task" in item.get_closest_marker("evaluation").kwargs:  # type: ignore[union-attr]
+            return self._task_evaluation(item)
         plan = self._plan(item, where)
         given = getattr(item, "callspec", None)
         parameter = given.params.get("case") if given is not None else None
         cases = self._load(plan, item, where) if parameter is None else (parameter,)
         check_fields(item.function, cases, where=where)
-        pattern = self._config.getoption("case", default=None)
-        if pattern:
-            cases = select_cases(cases, pattern)
+        cases = self._selected(cases)
         check_evaluation(plan, cases, where=where)
         wants = frozenset(name for name in OFFERED if name in item._fixtureinfo.argnames)
-        evaluation = Evaluation(self._id(item), plan, cases, item.obj, self._classify, wants)
+        rubrics = Rubrics(self._folders(item))
+        evaluation = Evaluation(self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics)
         if evaluation.is_pairwise:
             self._check_pairwise(where)
+        if "judge" in wants:
+            self._check_judge(where)
+            check_rubrics(item.function, rubrics, cases, where=where)
         return evaluation
+
+    def _task_evaluation(self, item: pytest.Function) -> Evaluation:
+        from harness.gate import Evaluation, check_evaluation
+
+        evaluated = self._tasks.of_item(item, self.settings)
+        plan = self._tasks.plan(item, evaluated, self.settings, self._options())
+        self._cases[item] = evaluated.cases
+        cases = self._selected(evaluated.cases)
+        check_evaluation(plan, cases, where=item.nodeid)
+        over_all = evaluated.metrics.over_all
+        return Evaluation(self._id(item), plan, cases, evaluated.body, self._classify, aggregation=over_all)
+
+    def _selected(self, cases: tuple[Case, ...]) -> tuple[Case, ...]:
+        from harness.gate import select_cases
+
+        pattern = self._config.getoption("case", default=None)
+        return select_cases(cases, pattern) if pattern else cases
+
+    def _options(self) -> list[str]:
+        """Settings of a plan that the command line gave."""
+        return [name for name in ("samples", "max_samples", "design") if self._config.getoption(name, default=None)]
 
     def _id(self, item: pytest.Function) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""
@@ -123,6 +172,18 @@ class Collection:
         if baseline_name(self.settings) is None:
             raise MarkerError(f"{where} takes `baseline`, and there is none: say --baseline VERSION.")
 
+    def _check_judge(self, where: str) -> None:
+        from harness.gate import judge_names
+
+        try:
+            judge_names(self.settings)
+        except UsageError as error:
+            raise type(error)(f"{where} takes `judge`. {error}") from None
+
+    def _folders(self, item: Any) -> tuple[Path, ...]:
+        """Where the files that a test names are looked for."""
+        return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
+
     def _plan(self, item: Any, where: str) -> Plan:
         from harness.gate import read_plan
         from harness.plugin.inspection import may_measure
@@ -130,9 +191,8 @@ class Collection:
         mark = item.get_closest_marker("evaluation")
         if mark.args:
             raise MarkerError(f"{where}: the evaluation marker takes keywords only; write cases={mark.args[0]!r}.")
-        given = [name for name in ("samples", "max_samples", "design") if self._config.getoption(name, default=None)]
         measures = may_measure(item.function)
-        return read_plan(mark.kwargs, self.settings, where=where, measures=measures, options=given)
+        return read_plan(mark.kwargs, self.settings, where=where, measures=measures, options=self._options())
 
     def _load(self, plan: Plan, item: Any, where: str) -> tuple[Case, ...]:
         """The plan's cases; loaded once for all items that name the same file."""
@@ -143,9 +203,8 @@ class Collection:
             return (Case({"id": item.originalname if isinstance(item, pytest.Function) else item.name}),)
         key = (plan.cases, item.path.parent) if isinstance(plan.cases, str | Path) else id(plan.cases)
         if key not in self._cases:
-            folders: Sequence[Path] = (self.settings.root, self._config.rootpath, item.path.parent)
             try:
-                self._cases[key] = load_cases(plan.cases, tuple(dict.fromkeys(folders)))
+                self._cases[key] = load_cases(plan.cases, self._folders(item))
             except UsageError as error:
                 raise type(error)(f"{where}: {error}") from None
         return self._cases[key]

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import pytest
 
-OFFERED = ("case", "model", "baseline")
+OFFERED = ("case", "model", "baseline", "judge")
 """What the body of an evaluation may ask for, and nothing else may."""
 
 
@@ -49,4 +49,10 @@ def model(request: pytest.FixtureRequest) -> object:
 @pytest.fixture
 def baseline(request: pytest.FixtureRequest) -> object:
     """The version that the candidate is weighed against, for a body that compares the two answers itself."""
+    return _placeholder(request)
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest) -> object:
+    """The versions that score answers: `rate` by a rubric, `prefer` one of two answers."""
     return _placeholder(request)

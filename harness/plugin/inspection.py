@@ -54,20 +54,33 @@ def _source(function: Callable[..., Any]) -> str:
 
 
 @functools.lru_cache(maxsize=256)
+def parsed(function: Callable[..., Any]) -> ast.AST | None:
+    """The source of a function as a syntax tree; None where it has none that can be read."""
+    try:
+        return ast.parse(_source(function))
+    except SyntaxError:
+        return None
+
+
+def first_line(function: Callable[..., Any]) -> int:
+    """The line of its file in which a function's source begins."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return 1 if code is None else int(code.co_firstlineno)
+
+
+@functools.lru_cache(maxsize=256)
 def _fields_used(function: Callable[..., Any]) -> dict[str, int]:
     """Names read as `case.NAME`, with the line of the first."""
-    try:
-        tree = ast.parse(_source(function))
-    except SyntaxError:
+    tree = parsed(function)
+    if tree is None:
         return {}
-    first = inspect.unwrap(function).__code__.co_firstlineno if hasattr(inspect.unwrap(function), "__code__") else 1
     asked_for = set(_names_asked_for(tree))
     used: dict[str, int] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "case":
             reads = isinstance(node.ctx, ast.Load)
             if reads and node.attr not in _OF_EVERY_CASE and node.attr not in asked_for:
-                used.setdefault(node.attr, first + node.lineno - 1)
+                used.setdefault(node.attr, first_line(function) + node.lineno - 1)
     return used
 
 

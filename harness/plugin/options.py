@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _LAID_OVER = (
     "candidate",
     "baseline",
+    "judge",
     "samples",
     "max_samples",
     "design",
@@ -34,6 +35,14 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--baseline", metavar="VERSION", help="the version it is weighed against; `none` for thresholds alone"
     )
+    group.addoption(
+        "--task",
+        metavar="TASK",
+        action="append",
+        default=[],
+        help="gate an lm-eval task, by the path of its file or by its name, without a test file; may be repeated",
+    )
+    group.addoption("--judge", metavar="VERSION", help="the version that judges; several with commas are a panel")
     group.addoption("--samples", metavar="N", help="samples for each case; wins over the marker's")
     group.addoption("--max-samples", metavar="N", help="the most samples of one version that an evaluation may draw")
     group.addoption("--design", metavar="DESIGN", help="sequential: stop when decided (default), or fixed: draw all")
@@ -67,11 +76,11 @@ def settings_of(config: pytest.Config) -> Settings:
     return replace(settings, **given)
 
 
-def run_options(config: pytest.Config, n_evaluations: int) -> RunOptions:
-    """What the command line says of a run beyond the settings."""
+def run_options(config: pytest.Config, n_evaluations: int, *, is_judged: bool) -> RunOptions:
+    """What is known of a run beyond the settings."""
     from harness.gate import RunOptions
 
-    return RunOptions(config.getoption("offline"), config.getoption("fresh"), n_evaluations)
+    return RunOptions(config.getoption("offline"), config.getoption("fresh"), n_evaluations, is_judged)
 
 
 def _search_start(config: pytest.Config) -> Path:
@@ -91,7 +100,9 @@ def _search_start(config: pytest.Config) -> Path:
 
 
 def _parse(name: str, text: str) -> Any:
-    """The number in an option's text; the text itself where there is none, for the check to complain about."""
+    """The number or names in an option's text; the text itself where it holds none, for the check to complain about."""
+    if name == "judge":
+        return [part.strip() for part in text.split(",")]
     kind = {"samples": int, "max_samples": int, "concurrency": int, "confidence_level": float}.get(name)
     try:
         return text if kind is None else kind(text)

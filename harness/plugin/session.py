@@ -14,7 +14,6 @@ from harness.errors import UsageError
 from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
 from harness.plugin.interrupts import uninterrupted
-from harness.plugin.options import run_options
 from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code
 from harness.plugin.summary import discard_report, finish, keep, report_folder, show
 
@@ -95,7 +94,7 @@ class GateSession:
         settings = self.collection.settings
         if not self.is_worker:
             prepare_folder(report_folder(settings))
-        self._opened = open_run(settings, run_options(self.config, len(self.collection.evaluations)))
+        self._opened = open_run(settings, self.collection.run_options)
         self._driver = Driver(self.config, self._opened.run)
 
     # -- running ----------------------------------------------------------------------------------------------------

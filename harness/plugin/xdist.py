@@ -34,6 +34,7 @@ class XdistHooks:
         self._session = session
         self._folder: Path | None = None
         self._n_evaluations = 0
+        self._is_judged = False
         self._errors: list[str] = []
 
     def _made_folder(self) -> Path:
@@ -64,7 +65,8 @@ class XdistHooks:
         worker = getattr(session.config, "workerinput", None)
         if worker is not None and _FOLDER in worker:
             ids = [item.nodeid for item in session.items if is_evaluation(item)]
-            said = {"evaluations": ids, "errors": self._session.collection.errors}
+            collection = self._session.collection
+            said = {"evaluations": ids, "errors": collection.errors, "is_judged": collection.is_judged}
             (Path(worker[_FOLDER]) / f"{worker['workerid']}.json").write_text(json.dumps(said))
 
     @pytest.hookimpl(optionalhook=True)
@@ -74,6 +76,7 @@ class XdistHooks:
         if self._n_evaluations or not (said["evaluations"] or said["errors"]):
             return
         self._n_evaluations = len(said["evaluations"])
+        self._is_judged = said["is_judged"]
         discard_report(self._session.collection)
         try:
             if not said["errors"]:
@@ -89,7 +92,7 @@ class XdistHooks:
 
         settings = self._session.collection.settings
         prepare_folder(report_folder(settings))
-        check_run(settings, run_options(self._session.config, self._n_evaluations))
+        check_run(settings, run_options(self._session.config, self._n_evaluations, is_judged=self._is_judged))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -47,6 +47,7 @@ class Judgement:
         values: in [0, 1], one for each repeat that gave a score; empty for a preference.
         flip: share of the pairs whose two orders disagree; None for a rating.
         first_wins: how often the answer shown first was preferred, a tie being a half; None for a rating.
+        is_complete: whether every question got an answer in its form, at the second attempt if not at the first.
     """
 
     judge: str
@@ -55,6 +56,7 @@ class Judgement:
     values: tuple[float, ...] = ()
     flip: float | None = None
     first_wins: float | None = None
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

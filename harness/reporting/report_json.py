@@ -20,6 +20,7 @@ from harness.records import (
     Difference,
     Estimate,
     Interruption,
+    JudgeSummary,
     Report,
     Usage,
     Verdict,
@@ -70,6 +71,7 @@ def from_json(document: Mapping[str, Any]) -> Report:
             usage=_record(Usage, document["usage"]),
             evaluations=tuple(_verdict(entry) for entry in document["evaluations"]),
             changes=tuple(_record(Change, entry) for entry in document.get("changes", ())),
+            judges=tuple(_record(VersionRef, entry) for entry in document.get("judges", ())),
         )
     except KeyError as error:
         raise SettingsError(f"The report lacks the key {error.args[0]!r}; write it again with a new run.") from None
@@ -229,7 +231,13 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
         interruption=_optional(Interruption, entry.get("interruption")),
         traceback=tuple(entry.get("traceback", ())),
         aggregates=tuple(_record(Aggregate, each) for each in entry.get("aggregates", ())),
+        judges=tuple(_judge(each) for each in entry.get("judges", ())),
     )
+
+
+def _judge(entry: Mapping[str, Any]) -> JudgeSummary:
+    estimates = {name: _optional(Estimate, entry.get(name)) for name in ("flip", "first_wins")}
+    return _record(JudgeSummary, entry, **estimates)
 
 
 def _check(entry: Mapping[str, Any]) -> Check:

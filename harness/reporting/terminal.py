@@ -11,6 +11,7 @@ from harness.reporting.cases import case_option, change_lines, shown_changes
 from harness.reporting.failure import failure_text
 from harness.reporting.figures import count, digits, duration, figure, plural
 from harness.reporting.interruption import GO_ON, interrupted, progress
+from harness.reporting.judges import judge_notes
 from harness.reporting.names import display_names
 from harness.reporting.table import FEW, NARROW, Row, greens, rows, table
 from harness.reporting.text import flow, printable, symbol, wrap
@@ -130,6 +131,9 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     versions = [f"candidate {printable(report.candidate.name, 60, encoding=encoding)}"]
     if report.baseline:
         versions.append(f"against {printable(report.baseline.name, 60, encoding=encoding)}")
+    if report.judges:
+        judges = ", ".join(printable(judge.name, 60, encoding=encoding) for judge in report.judges)
+        versions.append(f"judged by {judges}")
     versions.append(f"confidence {report.confidence_level:g}")
     usage = report.usage
     facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), _samples(usage)]
@@ -188,7 +192,7 @@ def _notes(report: Report, encoding: str) -> list[str]:
         notes.append(
             f"margin {figure(margin, digits([margin, 0.0]))} is the default; set it for an evaluation or the project"
         )
-    return notes
+    return notes + judge_notes(once, encoding)
 
 
 def _conclusion(report: Report, width: int, colour: bool) -> list[str]:

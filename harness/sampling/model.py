@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import EngineError, SteelyardError
-from harness.records import Request, Sample
+from harness.records import JudgedBy, Judgement, Request, Sample
 from harness.sampling.bridge import settle
 from harness.sampling.keys import request_text, sample_key
 
 if TYPE_CHECKING:
     from harness.sampling.sampler import Sampler
     from harness.sampling.window import Source
+
+
+SETS_APART = 10_000_000
+"""How far the indices of a model's sets of draws lie apart: further than there are samples of a case."""
 
 
 class Trace:
@@ -24,11 +29,23 @@ class Trace:
         key, sample: of the last sample of the version under test, which stands for the body.
         truncated: whether any sample of that version was cut at max_tokens.
         drew: whether any sample had to be drawn, by this body or another one; the store had the others.
-        error: the first error of an engine or the store, which counts even if the body catches it.
+        error: the first error of an engine, a judge or the store, which counts even if the body catches it.
         unawaited: requests that were made and never awaited.
+        judgements: what each judge did that the body asked.
+        judged_by: by whom and by what rule the body had something judged, the last time that it had.
     """
 
-    __slots__ = ("drew", "error", "first_key", "key", "sample", "truncated", "unawaited")
+    __slots__ = (
+        "drew",
+        "error",
+        "first_key",
+        "judged_by",
+        "judgements",
+        "key",
+        "sample",
+        "truncated",
+        "unawaited",
+    )
 
     def __init__(self) -> None:
         self.first_key: bytes | None = None
@@ -38,6 +55,8 @@ class Trace:
         self.drew = False
         self.error: BaseException | None = None
         self.unawaited = 0
+        self.judgements: list[Judgement] = []
+        self.judged_by: JudgedBy | None = None
 
     def add(self, key: bytes, sample: Sample) -> None:
         """Note a sample of the version under test."""
@@ -86,6 +105,18 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<model {self.name}>"
+
+    def apart(self, number: int) -> Model:
+        """The same version for the same body, with draws of their own: what it is asked is drawn again.
+
+        Asking a model twice draws twice as well, but a version with a seed gives its sample of this index both times.
+
+        Args:
+            number: of the set of draws, from 1; this model has set 0.
+        """
+        first_index = self._source.first_index
+        source = replace(self._source, first_index=first_index + number * SETS_APART)
+        return Model(self._sampler, source, self._index - first_index, self._trace, is_other=self._is_other)
 
     def ask(self, prompt: str, **sampling: Any) -> Any:
         """The text of the version's answer to a prompt.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import ScoreError
-from harness.records import Measure, Score
+from harness.records import JudgedBy, Measure, Score
 
 METRIC = "score"
 """The name of the metric of a body that returns a single score."""
@@ -19,7 +19,8 @@ METRIC = "score"
 class Reading:
     """One metric of one body: its value, and the unit of a measure (None for a score in [0, 1]).
 
-    `part` is what figures over all cases at once are made of, for an evaluation that has some.
+    `judged_by` says by whom and by what rule, where a judge had a part in it; `part` is what figures over all cases at
+    once are made of, for an evaluation that has some.
     """
 
     value: float
@@ -27,6 +28,7 @@ class Reading:
     unit: str | None = None
     higher_is_better: bool = True
     part: Any = None
+    judged_by: JudgedBy | None = None
 
 
 PASS = Reading(1.0)
@@ -72,7 +74,7 @@ def _reading(value: Any, metric: str) -> Reading:
             raise ScoreError(f"{metric}: Measure({figure:g}) is beyond ±{_LARGEST:g}, where no mean can be taken.")
         return Reading(figure, _reason(value.reason, metric), value.unit, value.higher_is_better)
     if isinstance(value, Score):
-        return Reading(_in_range(value.value, metric), _reason(value.reason, metric))
+        return Reading(_in_range(value.value, metric), _reason(value.reason, metric), judged_by=value.judged_by)
     return Reading(_in_range(value, metric))
 
 

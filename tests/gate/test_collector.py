@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.config import Settings
-from harness.gate.collector import Collector, Outcome
+from harness.gate.bodies import Outcome
+from harness.gate.collector import Collector
 from harness.gate.evaluation import Evaluation, read_plan
 from harness.gate.order import order_of
 from harness.records import Case, Sample, ScoreRow

@@ -1,0 +1,97 @@
+"""From what judges said to one score, with a reason that tells where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
+
+from harness.records import JudgedBy, Judgement, Score
+from harness.scoring.judging.drawing import Answered, Opinion
+from harness.scoring.judging.rubric import Rubric
+
+_WORDS = {1.0: "better", 0.5: "tie", 0.0: "worse"}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one judge said, each repeat of it."""
+
+    judge: str
+    opinions: tuple[Opinion, ...]
+
+
+def rating(rubric: Rubric, said: Sequence[Said], by: JudgedBy) -> Score:
+    """The mean over judges of the mean of each judge's scores, as a number in [0, 1]."""
+    means = [fmean(rubric.value(score) for score, _ in each.opinions) for each in said]
+    on_scale = f"on {rubric.scores[0]} to {rubric.scores[-1]}"
+    if len(said) == 1:
+        return Score(means[0], f"{_scores(said[0])} {on_scale}{_noise(rubric, said[0])}: {_typical(said[0])}", by)
+    scores = ", ".join(f"{each.judge} {_scores(each)}{_noise(rubric, each)}" for each in said)
+    reasons = " | ".join(f"{each.judge}: {_typical(each)}" for each in said)
+    return Score(fmean(means), f"{scores} {on_scale}, spread {stdev(means):.2f}: {reasons}", by)
+
+
+def _scores(said: Said) -> str:
+    return ", ".join(f"{score:.3g}" for score, _ in said.opinions)
+
+
+def _noise(rubric: Rubric, said: Said) -> str:
+    if len(said.opinions) == 1:
+        return ""
+    return f" (noise {stdev(rubric.value(score) for score, _ in said.opinions):.2f})"
+
+
+def _typical(said: Said) -> str:
+    """The reason of the score nearest to the judge's mean, the first of several."""
+    mean = fmean(score for score, _ in said.opinions)
+    return min(said.opinions, key=lambda opinion: abs(opinion[0] - mean))[1]
+
+
+def preference(said: Sequence[Said], by: JudgedBy) -> Score:
+    """The mean over judges of how often the first answer was preferred in either order; a tie is a half."""
+    means = [fmean(value for pair in pairs(each.opinions) for value in pair) for each in said]
+    if len(said) == 1:
+        return Score(means[0], _why(said[0]), by)
+    reasons = " | ".join(f"{each.judge}: {_why(each)}" for each in said)
+    return Score(fmean(means), f"spread {stdev(means):.2f}; {reasons}", by)
+
+
+def pairs(opinions: Sequence[Opinion]) -> list[tuple[float, float]]:
+    """What each pair of questions is worth for the first answer: shown first, and shown second."""
+    values = [value for value, _ in opinions]
+    return [
+        (shown_first, 1 - shown_second) for shown_first, shown_second in zip(values[::2], values[1::2], strict=True)
+    ]
+
+
+def _why(said: Said) -> str:
+    found = pairs(said.opinions)
+    (shown_first, shown_second), first_reason, second_reason = found[0], said.opinions[0][1], said.opinions[1][1]
+    if len(found) > 1:
+        counted = [value for pair in found for value in pair]
+        words = ", ".join(f"{word} {counted.count(value)}" for value, word in _WORDS.items())
+        return f"{words} of {len(counted)}: {first_reason}"
+    if shown_first == shown_second:
+        return f"{_WORDS[shown_first]} in both orders: {first_reason}"
+    return (
+        f"{_WORDS[shown_first]} when shown first as A, {_WORDS[shown_second]} when shown second as B: "
+        f"{first_reason} | {second_reason}"
+    )
+
+
+def judgement(judge: str, answered: Answered, rubric: Rubric | None) -> Judgement:
+    """What a judge did, for the report.
+
+    Args:
+        rubric: that was rated by; None for a preference.
+    """
+    given = tuple(opinion for opinion in answered.opinions if opinion is not None)
+    is_complete = len(given) == len(answered.opinions)
+    plain = Judgement(judge, answered.n_answers, len(answered.problems), is_complete=is_complete)
+    if rubric is not None:
+        return replace(plain, values=tuple(rubric.value(score) for score, _ in given))
+    if not is_complete:
+        return plain
+    flip = fmean(shown_first != shown_second for shown_first, shown_second in pairs(given))
+    return replace(plain, flip=flip, first_wins=fmean(value for value, _ in given))

@@ -1,0 +1,177 @@
+"""The judges as one test body sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CheckError, JudgeError
+from harness.records import Case, JudgedBy, Score
+from harness.sampling import Model, Trace
+from harness.sampling.bridge import settle
+from harness.scoring.checks.given import answer_text
+from harness.scoring.judging import combining
+from harness.scoring.judging.answers import (
+    ALTERNATIVES,
+    preference_schema,
+    rating_schema,
+    read_preference,
+    read_rating,
+)
+from harness.scoring.judging.combining import Said
+from harness.scoring.judging.drawing import MOST_REPEATS, Question, Seat
+from harness.scoring.judging.prompts import Material, material, preference_messages, rating_messages
+from harness.scoring.judging.rubric import Rubric, Rubrics
+
+AnyCase = Case | Mapping[str, Any]
+
+
+class Judge:
+    """One judging version, or a panel of several, that scores answers by a rubric.
+
+    In an `async def` body every method is awaited; in a `def` body it gives its result directly.
+
+    >>> # async def test_summaries(model, case, judge):
+    >>> #     return await judge.rate(await model.ask(case.prompt), rubric="evals/…/rubric.md", case=case)
+    """
+
+    __slots__ = ("_case_id", "_models", "_rubrics", "_seats", "_trace")
+
+    def __init__(self, models: Sequence[Model], rubrics: Rubrics, case_id: str, trace: Trace) -> None:
+        self._models = tuple(models)
+        self._seats = tuple(map(Seat, models))
+        self._rubrics = rubrics
+        self._case_id = case_id
+        self._trace = trace
+
+    @property
+    def name(self) -> str:
+        """The names of the judging versions."""
+        return ", ".join(model.name for model in self._models)
+
+    def __repr__(self) -> str:
+        return f"<judge {self.name}>"
+
+    def rate(
+        self,
+        answer: str,
+        *,
+        rubric: str | Path,
+        case: AnyCase | None = None,
+        reference: Any = None,
+        repeats: int = 1,
+        weighted: bool = False,
+    ) -> Any:
+        """The score of an answer by a rubric, mapped from the rubric's scale to [0, 1].
+
+        Args:
+            answer: what is judged.
+            rubric: path of the rubric, looked for like a file of cases.
+            case: whose fields the judge is shown: those that the rubric names, else `prompt`.
+            reference: a right answer; default: the field of the case that the rubric names, if it names one.
+            repeats: how often each judge is asked; the mean counts.
+            weighted: weigh the scale's scores by their probabilities instead of taking the one that was drawn. Needs
+                an engine with log probabilities, and a scale of single digits.
+
+        Returns:
+            harness.Score, with the judge's reason.
+
+        Raises:
+            RubricError: a rubric that is missing, malformed, or not for this case.
+            CheckError: an answer that is no text, or no number of repeats.
+            JudgeError: a judge's answer, and one more, did not follow the form or the scale.
+            EngineError: a judge could not answer.
+        """
+        answer, repeats = answer_text(answer, "judge.rate"), _checked(repeats, "judge.rate")
+        wanted = self._rubrics.get(rubric)
+        wanted.check_scale(weighted=weighted)
+        given = material(wanted, case, reference, self._case_id).with_answers(answer)
+        question = Question(
+            messages=rating_messages(wanted, given),
+            schema=rating_schema(wanted),
+            read=functools.partial(read_rating, rubric=wanted, weighted=weighted),
+            logprobs=ALTERNATIVES if weighted else None,
+        )
+        return self._settle(self._rate(wanted, [replace(question, repeat=repeat) for repeat in range(repeats)]))
+
+    def prefer(
+        self,
+        first: str,
+        second: str,
+        *,
+        rubric: str | Path,
+        case: AnyCase | None = None,
+        reference: Any = None,
+        repeats: int = 1,
+    ) -> Any:
+        """Whether the first answer is the better one: 1 for better, 0.5 for a tie, 0 for worse.
+
+        Each judge sees both orders, and the mean of them counts: a judge that always prefers what stands first gives
+        0.5. How often the order changed a judge's mind is in the report.
+
+        Args:
+            first, second: what is compared, such as the candidate's answer and the baseline's.
+            rubric, case, reference, repeats: as in `rate`; a rubric for preferences needs no scale.
+
+        Returns, Raises:
+            as `rate`
+        """
+        answers = answer_text(first, "judge.prefer"), answer_text(second, "judge.prefer")
+        repeats = _checked(repeats, "judge.prefer")
+        wanted = self._rubrics.get(rubric)
+        given = material(wanted, case, reference, self._case_id)
+        orders = [_comparison(wanted, given, pair) for pair in (answers, answers[::-1])]
+        repeated = [replace(order, repeat=repeat) for repeat in range(repeats) for order in orders]
+        return self._settle(self._prefer(wanted, repeated))
+
+    def _settle(self, work: Coroutine[Any, Any, Score]) -> Any:
+        self._trace.unawaited += 1
+        return settle(work)
+
+    async def _rate(self, rubric: Rubric, questions: Sequence[Question]) -> Score:
+        said, by = await self._ask(rubric, questions, rated_by=rubric)
+        return combining.rating(rubric, said, by)
+
+    async def _prefer(self, rubric: Rubric, questions: Sequence[Question]) -> Score:
+        said, by = await self._ask(rubric, questions, rated_by=None)
+        return combining.preference(said, by)
+
+    async def _ask(
+        self, rubric: Rubric, questions: Sequence[Question], *, rated_by: Rubric | None
+    ) -> tuple[list[Said], JudgedBy]:
+        """What each judge says to all questions; whatever it did is noted, also when it gave no judgement."""
+        self._trace.unawaited -= 1
+        self._trace.judged_by = by = JudgedBy(tuple(model.fingerprint for model in self._models), rubric.digest)
+        panel = await asyncio.gather(*(seat.ask(questions) for seat in self._seats), return_exceptions=True)
+        said, failed = [], None
+        for model, answered in zip(self._models, panel, strict=True):
+            if isinstance(answered, BaseException):
+                raise answered
+            self._trace.judgements.append(combining.judgement(model.name, answered, rated_by))
+            opinions = tuple(opinion for opinion in answered.opinions if opinion is not None)
+            said.append(Said(model.name, opinions))
+            if len(opinions) < len(questions):
+                problem = f"judge {model.name} gave no judgement, asked twice: {answered.problems[-1]}"
+                failed = failed or JudgeError(problem)
+        if failed is not None:
+            self._trace.error = self._trace.error or failed
+            raise failed
+        return said, by
+
+
+def _comparison(rubric: Rubric, given: Material, answers: Sequence[str]) -> Question:
+    return Question(
+        messages=preference_messages(rubric, given.with_answers(*answers)),
+        schema=preference_schema(),
+        read=read_preference,
+    )
+
+
+def _checked(repeats: Any, check: str) -> int:
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or not 1 <= repeats <= MOST_REPEATS:
+        raise CheckError(f"{check}: repeats = {repeats!r} is not how often to ask; write 1 to {MOST_REPEATS}.")
+    return repeats
