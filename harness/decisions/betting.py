@@ -125,13 +125,24 @@ class BettingContrast:
 
     def growth_needed(self, level: float, red_level: float) -> float | None:
         """How many times the present units it takes to decide, if those to come are like those seen."""
-        sides = (
-            (self.better, self.allowed, level, self.better.units),
-            (self.worse, -self.demanded, red_level, _negated(self.better.units)),
-        )
-        times = [_times(wealth, mean, at, units) for wealth, mean, at, units in sides]
-        finite = [each for each in times if each is not None]
-        return min(finite) if finite else None
+        units = self.better.units
+        times = [
+            _times(self.better, self.allowed, level, units),
+            _times(self.worse, -self.demanded, red_level, _negated(units)),
+        ]
+        return min((each for each in times if each is not None), default=None)
+
+    def fewest_units(self, level: float, red_level: float) -> float:
+        """How many units it would take if each lay where the mean of those seen lies: no more samples can go below."""
+        units = self.better.units
+        return min(_fewest(units, self.allowed, level), _fewest(_negated(units), -self.demanded, red_level))
+
+
+def _fewest(units: Units, mean: float, level: float) -> float:
+    distance = float(units.above(mean).mean())
+    if distance <= 0:
+        return math.inf
+    return -math.log(level) / math.log1p(_BETS_TRIED[-1] / max(mean - units.low, 1e-3) * distance)
 
 
 def _times(wealth: Wealth, mean: float, level: float, units: Units) -> float | None:

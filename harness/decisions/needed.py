@@ -40,8 +40,9 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[flo
     contrast, observed = hypothesis.contrast, hypothesis.observed
     if contrast is None or not (math.isfinite(lower) and math.isfinite(upper)):
         return None
+    fewest = 0.0
     if isinstance(contrast, BettingContrast):
-        factor = contrast.growth_needed(*levels)
+        factor, fewest = contrast.growth_needed(*levels), contrast.fewest_units(*levels)
     else:
         factor = _growth(contrast, lower, upper, observed.margin)
     if factor is None:
@@ -53,7 +54,7 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[flo
     per_case = n_samples / max(1, int(observed.scored.sum()))
     within = _share_within(hypothesis)
     room = 1 / factor - (1 - within)
-    if within > 0.5 and room > 0.2 / factor:
+    if within > 0.5 and room > 0.2 / factor and fewest <= hypothesis.n_cases:
         extra = _at_least_one(per_case * (within / room - 1))
         return Needed(extra * hypothesis.n_cases, None, extra)
     extra = _at_least_one((factor - 1) * hypothesis.n_cases)

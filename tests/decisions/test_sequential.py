@@ -216,3 +216,12 @@ def test_a_figure_lies_within_the_bounds_beside_it():
     (verdict,) = decide([entry], 0.95)
     assert verdict.difference.low <= verdict.difference.value <= verdict.difference.high
     assert verdict.candidate.low <= verdict.candidate.value <= verdict.candidate.high
+
+
+def test_a_suite_that_is_too_small_asks_for_cases_and_not_for_samples():
+    """20 cases can't pass at a margin of 0.1, whatever the number of samples of each."""
+    rng = np.random.default_rng(15)
+    rates = np.full(20, 0.8)
+    (verdict,) = decide([sequential(binary(rng, rates, 5), binary(rng, rates, 5), margin=0.1)], 0.95)
+    assert verdict.verdict is INCONCLUSIVE
+    assert "more cases would decide it" in verdict.reason
