@@ -107,3 +107,15 @@ def test_what_an_engine_lacks_is_refused_by_name(
     with pytest.raises(CapabilityError, match=rf"scripted \(v\) has no {lacking} \(it has: "):
         ask(call, frozenset({lacking}))
     ask(call)
+
+
+def test_a_set_of_draws_apart_is_drawn_anew_and_stays_the_same(ask: Callable[..., Any]) -> None:
+    """Also where the version has a seed, with which the same sample asked twice is the same."""
+
+    def draws(model: Any) -> Any:
+        return [model.apart(number).chat("Q", seed=7).text for number in (*range(1, 30), *range(1, 30))]
+
+    texts = ask(draws)
+    assert set(texts) == {"yes", "no"}
+    assert texts[:29] == texts[29:]
+    assert ask(lambda model: model.apart(3).apart(0).name) == "v"
