@@ -18,10 +18,10 @@ from harness.errors import CheckError, JudgeError, SteelyardError
 from harness.records import Sample, TokenLogprob
 from harness.sampling import Model
 from harness.scoring.checks.given import shown
+from harness.scoring.judging.drawing import MOST_REPEATS
 
 _LEAST_LOGPROB = math.log(0.01)
 """deepeval leaves out what is less probable than this."""
-_DRAWS = 2
 LEAST_TOKENS = 1024
 """Room for a list of verdicts with reasons, whatever a version's `max_tokens` leaves its own answers."""
 
@@ -91,8 +91,8 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
         """An answer as the schema has it. Where the first one is not, one more is drawn."""
         wanted = json_schema(schema, self.scale)
         problem = ""
-        for _ in range(_DRAWS):
-            sample = await self._ask(prompt, schema=wanted, **asked)
+        for in_place_of_another in (False, True):
+            sample = await self._ask(prompt, in_place_of_another, schema=wanted, **asked)
             try:
                 return sample, self._checked(_parsed(sample, schema))
             except ValueError as error:
@@ -110,17 +110,18 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
                 raise ValueError(f"the score {answer.score:g} is not on the scale from {low} to {high}")
         return answer
 
-    async def _ask(self, prompt: str, **asked: Any) -> Sample:
+    async def _ask(self, prompt: str, in_place_of_another: bool = False, **asked: Any) -> Sample:
         if self._version is None:
             raise self._noted(
                 CheckError(
                     "the_judge() answers no questions; it stands for the judge until judge.measure takes the metric."
                 )
             )
-        if self._version.sampling.get("max_tokens", LEAST_TOKENS) < LEAST_TOKENS:
+        version = self._version.apart(MOST_REPEATS) if in_place_of_another else self._version
+        if version.sampling.get("max_tokens", LEAST_TOKENS) < LEAST_TOKENS:
             asked["max_tokens"] = LEAST_TOKENS
         try:
-            sample: Sample = await self._version.chat([{"role": "user", "content": prompt}], **asked)
+            sample: Sample = await version.chat([{"role": "user", "content": prompt}], **asked)
         except SteelyardError as error:
             raise self._noted(error) from None
         self.n_answers += 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 from harness.records import JudgedBy, Judgement, Score
+from harness.scoring.deepeval import Measured
 from harness.scoring.judging.drawing import Answered, Opinion
 from harness.scoring.judging.rubric import Rubric
 
@@ -78,6 +79,16 @@ def _why(said: Said) -> str:
         f"{_WORDS[shown_first]} when shown first as A, {_WORDS[shown_second]} when shown second as B: "
         f"{first_reason} | {second_reason}"
     )
+
+
+def measurement(panel: Sequence[Measured], by: JudgedBy) -> Score:
+    """The mean over judges of what a metric gives with each of them as its model."""
+    values = [each.value or 0.0 for each in panel]
+    if len(panel) == 1:
+        return Score(values[0], panel[0].reason, by)
+    scores = ", ".join(f"{each.judgement.judge} {value:.2f}" for each, value in zip(panel, values, strict=True))
+    reasons = " | ".join(f"{each.judgement.judge}: {each.reason}" for each in panel if each.reason is not None)
+    return Score(fmean(values), f"{scores}, spread {stdev(values):.2f}{': ' if reasons else ''}{reasons}", by)
 
 
 def judgement(judge: str, answered: Answered, rubric: Rubric | None) -> Judgement:

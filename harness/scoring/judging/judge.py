@@ -14,6 +14,7 @@ from harness.records import Case, JudgedBy, Score
 from harness.sampling import Model, Trace
 from harness.sampling.bridge import settle
 from harness.scoring.checks.given import answer_text
+from harness.scoring.deepeval import Fields, measure
 from harness.scoring.judging import combining
 from harness.scoring.judging.answers import (
     ALTERNATIVES,
@@ -31,7 +32,7 @@ AnyCase = Case | Mapping[str, Any]
 
 
 class Judge:
-    """One judging version, or a panel of several, that scores answers by a rubric.
+    """One judging version, or a panel of several, that scores answers by a rubric or a metric of deepeval.
 
     In an `async def` body every method is awaited; in a `def` body it gives its result directly.
 
@@ -128,6 +129,44 @@ class Judge:
         repeated = [replace(order, repeat=repeat) for repeat in range(repeats) for order in orders]
         return self._settle(self._prefer(wanted, repeated))
 
+    def measure(
+        self,
+        metric: Any,
+        *,
+        input: str | None = None,  # noqa: A002 - deepeval's word for it
+        output: str | None = None,
+        expected: str | None = None,
+        context: str | Sequence[str] | None = None,
+        retrieval_context: str | Sequence[str] | None = None,
+        tools: Sequence[Any] | None = None,
+        expected_tools: Sequence[Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """The score that a metric of deepeval gives an answer, with the judge as its model.
+
+        Args:
+            metric: a metric class of deepeval, its name ("FaithfulnessMetric"), a function that takes `model=` and
+                gives a metric, or a metric, of which each call uses a copy.
+            input: what the answer was asked with.
+            output: the answer.
+            expected: what the answer should be.
+            context: passages that the answer is held to, for metrics of `context` and of `retrieval_context`.
+            retrieval_context: passages that a retriever found, where they are others than `context`.
+            tools, expected_tools: tools that were called, and that should have been: names, `sample.tool_calls`, or
+                deepeval's `ToolCall`.
+            options: for the metric class, such as `include_reason=False`.
+
+        Returns:
+            harness.Score, with the metric's reason. An empty answer scores 0 where the metric looks at the answer.
+
+        Raises:
+            CheckError: no such metric, one that judges no single answer, what it needs is missing, or no deepeval.
+            JudgeError: a judge's answer, and one more, was none that deepeval can use, or the score is outside [0, 1].
+            EngineError: a judge could not answer.
+        """
+        fields = Fields(input, output, expected, context, retrieval_context, tools, expected_tools)
+        return self._settle(self._measure(metric, fields, options))
+
     def _settle(self, work: Coroutine[Any, Any, Score]) -> Any:
         self._trace.unawaited += 1
         return settle(work)
@@ -161,6 +200,23 @@ class Judge:
             self._trace.error = self._trace.error or failed
             raise failed
         return said, by
+
+    async def _measure(self, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Score:
+        self._trace.unawaited -= 1
+        working = [measure(model, metric, fields, options) for model in self._models]
+        panel = []
+        for measured in await asyncio.gather(*working, return_exceptions=True):
+            if isinstance(measured, BaseException):
+                raise measured
+            self._trace.judgements.append(measured.judgement)
+            panel.append(measured)
+        fingerprints = tuple(model.fingerprint for model in self._models)
+        self._trace.judged_by = by = JudgedBy(fingerprints, panel[0].rule)
+        failed = next((measured.error for measured in panel if measured.error is not None), None)
+        if failed is not None:
+            self._trace.error = self._trace.error or failed
+            raise failed
+        return combining.measurement(panel, by)
 
 
 def _comparison(rubric: Rubric, given: Material, answers: Sequence[str]) -> Question:

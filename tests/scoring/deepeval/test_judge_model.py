@@ -28,6 +28,9 @@ class Version:
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
 
+    def apart(self, number: int) -> Version:
+        return self
+
     async def chat(self, messages: Any, **asked: Any) -> Sample:
         return self.sample
 
