@@ -49,6 +49,7 @@ class Compared:
         candidate_alone, baseline_alone: cases that one side alone has, which are left out.
         asked_otherwise: in how many of the cases the first samples answer different questions; `example` is one.
         was_sequential: whether a run stopped as soon as it was decided.
+        judged_otherwise: whether other judges, or other rubrics, gave the scores of one side than of the other.
     """
 
     evaluation_id: str
@@ -58,6 +59,7 @@ class Compared:
     asked_otherwise: int
     example: str | None
     was_sequential: bool
+    judged_otherwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,17 @@ def _compared(store: Store, pair: Pair, cases: Cases) -> Compared:
         asked_otherwise=len(asked),
         example=min(asked, default=None),
         was_sequential=any(entry.design == "sequential" for entry in entries),
+        judged_otherwise=_judged_otherwise(store, pair),
     )
+
+
+def _judged_otherwise(store: Store, pair: Pair) -> bool:
+    """Whether the two runs judged by other versions or rubrics; most runs have no judge, and are not searched."""
+    sides = (pair.candidate, pair.baseline)
+    if pair.is_of_one_run or not any(each.side.weighed.run.spec.get("judges") for each in sides):
+        return False
+    ours, theirs = (store.judged_by(list(each.sets.values())) for each in sides)
+    return ours != theirs
 
 
 def _asked_otherwise(store: Store, pair: Pair, cases: Cases) -> list[str]:

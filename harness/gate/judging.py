@@ -57,8 +57,8 @@ class Judges:
                 n_malformed, n_answers = sum(each.n_malformed for each in given), sum(each.n_answers for each in given)
                 found.append(
                     f"judge {name}: {n_malformed:,} of {n_answers:,} answers did not follow the form or the scale that "
-                    f"it was given, so that {left:,} {'body' if left == 1 else 'bodies'} got no judgement; name a judge "
-                    "that keeps to it, or draw anew with --fresh"
+                    f"it was given, so that {left:,} {'body' if left == 1 else 'bodies'} got no judgement; name a "
+                    "judge that keeps to it, or draw anew with --fresh"
                 )
         return found
 

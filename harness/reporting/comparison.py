@@ -73,6 +73,12 @@ def notes(comparison: Comparison) -> list[str]:
         found.append(f"left out, since its bodies compare with their run's baseline, which is another one: {what}")
     found += _first([f"{names[each.evaluation_id]}: {text}" for each in compared if (text := _unpaired(each))])
     found += _first([f"{names[each.evaluation_id]}: {text}" for each in compared if (text := _asked_otherwise(each))])
+    judged = [each.evaluation_id for each in compared if each.judged_otherwise]
+    if judged:
+        found.append(
+            f"{some(judged)}: other judges or rubrics gave the scores of one run than of the other, and a difference "
+            "may be theirs; judge both in one gate"
+        )
     sequential = [each.evaluation_id for each in compared if each.was_sequential]
     if sequential:
         found.append(

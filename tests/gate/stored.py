@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from harness.decisions import Observed, decide, worst
 from harness.gate.rebuilding import Side
 from harness.gate.stored_runs import Weighed
-from harness.records import Draw, Report, Request, Role, Sample, ScoreRow, Usage, VersionRef
+from harness.records import Draw, JudgedBy, Report, Request, Role, Sample, ScoreRow, Usage, VersionRef
 from harness.reporting.report_json import from_json, to_json
 from harness.store import Store
 from tests.store.rows import key_of
@@ -26,6 +26,7 @@ class Scored:
     """One evaluation of a run: scores by role, and what its marker says.
 
     `metric` is that of scores; a failed assertion has none. `prompts` is what a case asks, by default its id.
+    `judged_by` gave all scores, if a judge did.
     """
 
     id: str = "suites/test_capitals.py::test_capitals"
@@ -34,6 +35,7 @@ class Scored:
     metric: str = "score"
     prompts: Mapping[str, str] = field(default_factory=dict)
     rule: Mapping[str, Any] = field(default_factory=dict)
+    judged_by: JudgedBy | None = None
 
     def of(self, role: Role) -> Values | None:
         """The scores of a role; None where the body was not run for it."""
@@ -54,7 +56,13 @@ def run(
     }
     if len(set(names.values())) < len(names):
         versions["baseline"]["first_index"] = 1_000_000
-    store.begin_run(run_id, "2026-11-24T16:03:12Z", {"confidence_level": level, **versions})
+    judges = [
+        {"name": "judge", "fingerprint": name}
+        for each in evaluations
+        for name in (each.judged_by.judges if each.judged_by else ())
+    ]
+    spec = {"confidence_level": level, **versions, **({"judges": judges} if judges else {})}
+    store.begin_run(run_id, "2026-11-24T16:03:12Z", spec)
     for evaluation in evaluations:
         for role in versions:
             _stored(store, run_id, evaluation, role, versions[role])
@@ -94,7 +102,8 @@ def _stored(store: Store, run_id: str, evaluation: Scored, role: Any, version: M
             number = None if how != "scored" else 0.0 if value == "failed" else float(value)
             metric = "score" if isinstance(value, str) else evaluation.metric
             of_set = evaluation.id, metric, role, version["fingerprint"]
-            rows.append(ScoreRow(*of_set, case, index, number, how, f"why {index}", key))  # type: ignore[arg-type]
+            row = ScoreRow(*of_set, case, index, number, how, f"why {index}", key)  # type: ignore[arg-type]
+            rows.append(replace(row, judged_by=evaluation.judged_by))
     store.add(draws)
     store.add_scores(run_id, rows)
 

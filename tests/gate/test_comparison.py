@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import CaseError, SettingsError
 from harness.gate.comparison import Choice, compare
-from harness.records import VerdictKind
+from harness.records import JudgedBy, VerdictKind
 from harness.store import Store
 from tests.gate.stored import Scored, run, side
 
@@ -141,6 +141,23 @@ def test_cases_that_were_asked_in_other_words_are_counted(store: Store) -> None:
     assert (compared.asked_otherwise, compared.example) == (2, "case 2")
     (compared,) = compare(store, ours, theirs, Choice(cases="case 3")).compared
     assert (compared.asked_otherwise, compared.example) == (1, "case 3")
+
+
+def test_scores_of_other_judges_or_rubrics_are_told_apart(store: Store) -> None:
+    def judged(by: JudgedBy | None) -> Scored:
+        return Scored("judged", drawn(1, 0.5, graded=True), judged_by=by)
+
+    small, changed = JudgedBy(("j1",), "r1"), JudgedBy(("j1",), "r2")
+    runs = {
+        run_id: run(store, run_id, judged(by), names=ALONE)
+        for run_id, by in (("one", small), ("same", small), ("changed", changed), ("none", None))
+    }
+    told = {
+        run_id: compare(store, runs["one"], other).compared[0].judged_otherwise
+        for run_id, other in runs.items()
+        if run_id != "one"
+    }
+    assert told == {"same": False, "changed": True, "none": True}
 
 
 def test_a_run_that_stopped_when_it_was_decided_is_known(store: Store) -> None:

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from harness.gate.comparison import Choice, Comparison, compare
+from harness.records import JudgedBy
 from harness.reporting.comparison import comparison_json, notes, render_comparison
 from harness.reporting.report_json import schema
 from harness.reporting.terminal import Layout
@@ -157,3 +158,15 @@ def test_nothing_that_was_stored_moves_the_cursor_or_leaves_the_width(store: Sto
         assert all(cells(line) <= width and line.isprintable() for line in lines)
     jsonschema.validate(comparison_json(comparison), schema())
     assert "\ud800" not in str(json.loads(json.dumps(comparison_json(comparison))))
+
+
+def test_scores_of_other_judges_are_a_note(store: Store) -> None:
+    cases = {"a": RIGHT, "b": RIGHT}
+    sides = [
+        run(store, name, Scored(CAPITALS, cases, judged_by=JudgedBy((name,), "rubric")), names={"candidate": name})
+        for name in ("new", "old")
+    ]
+    (note,) = [text for text in notes(compare(store, *sides)) if "judge" in text]
+    assert note.startswith(
+        "foundation/test_capitals: other judges or rubrics gave the scores of one run than of the other"
+    )
