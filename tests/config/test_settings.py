@@ -202,3 +202,27 @@ class TestVersions:
         with pytest.raises(SettingsError, match="api_key_env is not the name of an environment variable") as refused:
             load_version(folder, {**SERVED, "api_key_env": "sk-secret-0123"})
         assert "sk-secret" not in str(refused.value)
+
+
+class TestJudge:
+    MODELS = f"models = {{ a = {toml(SCRIPTED)}, b = {toml(SCRIPTED)} }}"
+
+    @pytest.mark.parametrize(("text", "names"), [('"a"', ("a",)), ('["b", "a"]', ("b", "a"))])
+    def test_one_judge_or_several_are_named(self, folder: Path, text: str, names: tuple[str, ...]) -> None:
+        assert load(folder, f"judge = {text}\n{self.MODELS}").judge == names
+        assert load(folder, self.MODELS).judge == ()
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ('"c"', r"judge: No version named 'c'\. Versions: a, b"),
+            ('["a", "c"]', r"judge: No version named 'c'"),
+            ('["a", "a"]', r"judge = \['a', 'a'\] names 'a' twice; write one name, or a list"),
+            ("[]", r"judge = \[\] names nobody"),
+            ("3", r"judge = 3 is not a text"),
+            ('[""]', r"judge = '' is not a text"),
+        ],
+    )
+    def test_a_judge_that_is_no_version_is_refused(self, folder: Path, text: str, said: str) -> None:
+        with pytest.raises(SettingsError, match=said):
+            load(folder, f"judge = {text}\n{self.MODELS}")
