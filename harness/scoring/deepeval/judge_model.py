@@ -18,12 +18,10 @@ from harness.errors import CheckError, JudgeError, SteelyardError
 from harness.records import Sample, TokenLogprob
 from harness.sampling import Model
 from harness.scoring.checks.given import shown
-from harness.scoring.judging.drawing import MOST_REPEATS
+from harness.scoring.judging.drawing import LEAST_TOKENS, MOST_REPEATS
 
 _LEAST_LOGPROB = math.log(0.01)
 """deepeval leaves out what is less probable than this."""
-LEAST_TOKENS = 1024
-"""Room for a list of verdicts with reasons, whatever a version's `max_tokens` leaves its own answers."""
 
 
 class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]

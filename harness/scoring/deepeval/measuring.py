@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.config.environment import quieten_deepeval
-from harness.errors import CheckError, JudgeError, SteelyardError
+from harness.errors import CheckError, JudgeError
 from harness.records import Judgement
 from harness.sampling import Model
 from harness.scoring.deepeval.fields import Fields
@@ -27,14 +27,14 @@ class Measured:
         judgement: what the judge did, for the report.
         value: the score in [0, 1]; None where the judge gave none.
         reason: the metric's.
-        error: why there is no score.
+        error: why the judge gave no score.
     """
 
     rule: str
     judgement: Judgement
     value: float | None = None
     reason: str | None = None
-    error: SteelyardError | None = None
+    error: JudgeError | None = None
 
 
 async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Measured:
@@ -49,6 +49,7 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
 
     Raises:
         CheckError: no metric, or one that can't be used so; an option or a field that it lacks; no deepeval.
+        EngineError: the version could not answer.
     """
     _load("judge.measure")
     from harness.scoring.deepeval.cases import make_case
@@ -66,9 +67,7 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
     try:
         await _run(made, case, judge)
         value = _value(made.score, name, judge.name)
-    except CheckError:
-        raise
-    except SteelyardError as error:
+    except JudgeError as error:
         judgement = Judgement(model.name, judge.n_answers, judge.n_malformed, is_complete=False)
         return Measured(rule, judgement, error=error)
     judgement = Judgement(model.name, judge.n_answers, judge.n_malformed, values=(value,))

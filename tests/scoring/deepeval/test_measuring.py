@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -239,6 +240,16 @@ def test_what_the_judge_did_is_counted(judge: Judge, verdicts: Verdicts) -> None
 
 
 def test_a_judge_has_room_for_its_verdicts_whatever_its_version_says(judge: Judge) -> None:
-    for given, expected in ((16, 1024), (4096, 4096)):
+    for given, expected in ((16, 512), (4096, 4096)):
         judge.measure(GEval, {"reason": "r", "score": 7}, sampling={"max_tokens": given}, **STEPS)
         assert judge.requests[0].sampling["max_tokens"] == expected
+
+
+def test_deepeval_that_is_not_installed_is_named_with_the_command(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "deepeval.metrics", None)
+    with pytest.raises(
+        CheckError, match=r'judge.measure needs deepeval: pip install "steelyard\[judges\]"'
+    ):
+        judge.measure("FaithfulnessMetric")
