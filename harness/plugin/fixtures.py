@@ -54,5 +54,5 @@ def baseline(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def judge(request: pytest.FixtureRequest) -> object:
-    """The versions that score answers: `rate` by a rubric, `prefer` one of two answers."""
+    """The versions that score answers: `rate` by a rubric, `prefer` one of two, `measure` by a metric of deepeval."""
     return _placeholder(request)
