@@ -45,6 +45,8 @@ class Feeder:
         self._levels = levels
         self._admission = Admission(concurrency * _LIVE_BODIES_PER_REQUEST)
         self._busy: dict[int, Admission] = {}
+        self._concurrency = concurrency
+        self._n_fed = 0
 
     @property
     def n_alive(self) -> int:
@@ -54,7 +56,7 @@ class Feeder:
     async def feed(self, collector: Collector) -> None:
         """Start the steps of an evaluation as there is room, until it is decided or there are no more."""
         groups: set[asyncio.Task[None]] = set()
-        pace = Pace(collector)
+        pace = Pace(collector, lambda: self._concurrency // (len(self._sources) * max(1, self._n_fed)))
 
         def ended(group: asyncio.Task[None], engine: Engine | None) -> None:
             groups.discard(group)
@@ -65,6 +67,7 @@ class Feeder:
                 self._look(collector)
             pace.go_on()
 
+        self._n_fed += 1
         try:
             for role, step in collector.order.work(collector.roles):
                 await pace.wait_for(step)
@@ -82,6 +85,7 @@ class Feeder:
             if collector.is_hopeless and not collector.is_stopped:
                 collector.count_all()
         finally:
+            self._n_fed -= 1
             for group in groups:
                 group.cancel()
 

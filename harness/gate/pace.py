@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from harness.gate.collector import Collector
 
-_STEPS_AHEAD = 32
+_MOST_STEPS_AHEAD = 32
+_FEWEST_STEPS_AHEAD = 8
 _SHARE_AHEAD = 4
 _SHARE_BETWEEN_LOOKS = 25
 
@@ -16,19 +18,24 @@ class Pace:
 
     Args:
         collector: of the evaluation.
+        room: how many steps of an evaluation would fill the window of requests at the moment.
     """
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, collector: Collector, room: Callable[[], int]) -> None:
         self._collector = collector
+        self._room = room
         self._moved = asyncio.Event()
         self._next_look = 1
         self._stopped = False
 
     async def wait_for(self, step: int) -> None:
-        """Wait until a step may start: up to 32 beyond those that are complete, or a quarter of them if more."""
+        """Wait until a step may start: 8 to 32 beyond those that are complete, as there is room, or a quarter of them
+        if that is more. The batches of a single case come one by one: there are other cases to fill the window.
+        """
         while self._collector.order.interleaved and not self.is_over():
             complete = self._collector.complete
-            if step - complete < max(_STEPS_AHEAD, complete // _SHARE_AHEAD):
+            ahead = max(_FEWEST_STEPS_AHEAD, min(_MOST_STEPS_AHEAD, self._room()), complete // _SHARE_AHEAD)
+            if step - complete < (1 if self._collector.evaluation.plan.per == "case" else ahead):
                 return
             self._moved.clear()
             await self._moved.wait()

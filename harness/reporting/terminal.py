@@ -166,10 +166,12 @@ def _ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
     if not any(row.candidate for row in shown):
         return []
     inside = f"a score lies inside its range with confidence {confidence_level:g}"
+    stopped = any(row.verdict.design == "sequential" for row in shown)
+    whenever = ", whenever sampling stops" if stopped else ""
     if not any(row.difference for row in shown):
-        return [inside]
+        return [inside + whenever]
     each = f"each with {confidence_level:g} or more"
-    return [f"{inside}; a difference above its first bound, and below its second, {each}"]
+    return [f"{inside}; a difference above its first bound, and below its second, {each}{whenever}"]
 
 
 def _notes(report: Report, encoding: str) -> list[str]:

@@ -123,6 +123,8 @@ def paired_contrast(
     if bounded and not inside:
         raise ValueError("Scores outside [0, 1] can't be treated as bounded.")
     differences = means[kept] - others[kept]
+    largest = max(float(np.abs(means[kept]).max()), float(np.abs(others[kept]).max()))
+    differences = np.where(np.abs(differences) <= 1e-12 * largest, 0.0, differences)
     reach = 1.0
     if not (inside if bounded is None else bounded):
         both = np.concatenate([means[kept], others[kept]])
@@ -138,7 +140,7 @@ def _contrast(differences: FloatArray, groups: IntArray | None, reach: float, n_
     if not flat and not (bounded and is_thin(total)):
         method = f"paired t on case means, {total.degrees} df"
         return StudentContrast(total.value, total.standard_error, total.degrees, method)
-    if reach == 0 or (total.degrees < 1 and not bounded):
+    if not bounded and (reach == 0 or total.degrees < 1 or (total.variance == 0 and total.value != 0)):
         return UnknownContrast(total.value)
     scaled = differences / reach
     gains, losses = np.maximum(scaled, 0.0), np.maximum(-scaled, 0.0)

@@ -12,7 +12,7 @@ from harness.statistics.arrays import as_scores, check_alternative, check_confid
 from harness.statistics.contrasts import Contrast, StudentContrast, UnknownContrast, tail_where_negative
 from harness.statistics.differences import DifferenceEstimate
 from harness.statistics.means import as_column, summarise
-from harness.statistics.proportions import Alternative, Interval, wilson_bound
+from harness.statistics.proportions import Alternative, Interval, exact_lower, wilson_bound
 from harness.statistics.spread import Spread
 
 
@@ -36,9 +36,11 @@ def newcombe_interval(x1: float, n1: float, x2: float, n2: float, confidence_lev
     (0.0524, 0.3339)
     """
     first, second = check_counts(x1, n1), check_counts(x2, n2)
-    contrast = NewcombeContrast(first[0] / first[1], first[1], second[0] / second[1], second[1], 0.0)
-    level = 0.5 + check_confidence(confidence_level) / 2
-    return Interval(contrast.lower(level), contrast.upper(level))
+    quantile = -float(special.ndtri(0.5 - check_confidence(confidence_level) / 2))
+    one, other = first[0] / first[1], second[0] / second[1]
+    below = one - wilson_bound(one, first[1], -quantile), other - wilson_bound(other, second[1], -quantile)
+    above = wilson_bound(one, first[1], quantile) - one, wilson_bound(other, second[1], quantile) - other
+    return Interval(one - other - math.hypot(below[0], above[1]), one - other + math.hypot(above[0], below[1]))
 
 
 def independent_difference(
@@ -59,9 +61,9 @@ def independent_difference(
     Returns
     -------
     DifferenceEstimate
-        Newcombe's interval for scores of 0 and 1, Welch's t for others. Scores in [0, 1] without any spread get
-        Newcombe's as well (no score in [0, 1] varies more than a binary one); an unbounded scale without spread, or a
-        single sample of a version, gives an infinite interval.
+        Bounds recovered from Clopper and Pearson's for scores of 0 and 1, Welch's t for others. Scores in [0, 1]
+        without any spread get the former as well (no score in [0, 1] varies more than a binary one); an unbounded scale
+        without spread, or a single sample of a version, gives an infinite interval.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def independent_difference(
     --------
     >>> result = independent_difference([1, 1, 1, 1, 1], [0, 0, 1, 0, 0])
     >>> round(result.value, 3), round(result.low, 3), round(result.high, 3)
-    (0.8, 0.193, 0.964)
+    (0.8, 0.066, 0.995)
     """
     level = check_confidence(confidence_level)
     check_alternative(alternative)
@@ -99,7 +101,7 @@ def independent_contrast(candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, b
     flat = mean.degrees < 1 or other.degrees < 1 or mean.variance + other.variance == 0
     if first.bounded and second.bounded and (flat or (first.binary and second.binary)):
         error = math.sqrt(_variance(mean) + _variance(other))
-        return NewcombeContrast(mean.value, mean.units, other.value, other.units, error)
+        return RecoveredContrast(mean.value, mean.units, other.value, other.units, error)
     if flat:
         return UnknownContrast(mean.value - other.value)
     variance = mean.variance + other.variance
@@ -113,8 +115,13 @@ def _variance(mean: Spread) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class NewcombeContrast:
-    """Difference of two independent proportions by Newcombe's method 10."""
+class RecoveredContrast:
+    """Difference of two independent proportions, its bounds recovered from Clopper and Pearson's of both (MOVER).
+
+    Zou and Donner (2008), Statistics in Medicine 27:1693-1702. Newcombe's method 10 does the same with Wilson's
+    bounds, which are too narrow in the tails for few samples: of 5 against 5 samples at a level of 0.005 they err twice
+    as often as they may. These keep the level (exact sizes in the tests).
+    """
 
     proportion: float
     n: float
@@ -130,25 +137,25 @@ class NewcombeContrast:
     @property
     def method(self) -> str:
         """What the bounds come from."""
-        return f"Newcombe, {self.n:.0f} and {self.other_n:.0f} samples"
+        return f"recovered from Clopper-Pearson (MOVER), {self.n:.0f} and {self.other_n:.0f} samples"
 
     @property
     def p_less(self) -> float:
         """One-sided p-value for a true difference of 0 or more."""
         if self.value >= 0:
             return 1.0
-        return tail_where_negative(lambda tail: self._upper(-float(special.ndtri(tail))))
+        return tail_where_negative(self._upper)
 
     def lower(self, confidence_level: float) -> float:
         """The one-sided lower bound."""
-        mirrored = NewcombeContrast(self.other, self.other_n, self.proportion, self.n, self.standard_error)
+        mirrored = RecoveredContrast(self.other, self.other_n, self.proportion, self.n, self.standard_error)
         return -mirrored.upper(confidence_level)
 
     def upper(self, confidence_level: float) -> float:
         """The one-sided upper bound."""
-        return self._upper(-float(special.ndtri(1 - confidence_level)))
+        return self._upper(1 - confidence_level)
 
-    def _upper(self, quantile: float) -> float:
-        above = wilson_bound(self.proportion, self.n, quantile) - self.proportion
-        below = self.other - wilson_bound(self.other, self.other_n, -quantile)
-        return self.value + math.hypot(above, below)
+    def _upper(self, tail: float) -> float:
+        above = 1 - exact_lower((1 - self.proportion) * self.n, self.n, tail) - self.proportion
+        below = self.other - exact_lower(self.other * self.other_n, self.other_n, tail)
+        return self.value + math.hypot(max(0.0, above), max(0.0, below))

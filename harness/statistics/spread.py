@@ -13,6 +13,8 @@ from harness.statistics.arrays import FloatArray, IntArray
 #: How many imagined cases, whose samples all agree, steady the variance between cases. With few cases, those that
 #: vary most are often missing from the data, and an interval from the data alone covers too little.
 _AGREEING_CASES = 2
+#: Numbers that differ by no more than this share of the largest are equal: 0.6 - 0.2 and 0.8 - 0.4 are.
+_ROUNDING = 1e-11
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,9 @@ def spread(values: FloatArray, groups: IntArray | None) -> Spread:
     linearised variance of a ratio: W. G. Cochran (1977), Sampling Techniques, 3rd ed., equation 6.13 and section 9A.
     """
     n = len(values)
-    value = float(values[0]) if bool(np.all(values == values[0])) else float(values.mean())
-    residuals = values - value
+    level = bool(np.ptp(values) <= _ROUNDING * np.abs(values).max())
+    value = float(values[0]) if level else float(values.mean())
+    residuals = np.zeros(n) if level else values - value
     sizes: FloatArray = np.ones(n)
     if groups is not None:
         sizes = np.bincount(groups).astype(np.float64)

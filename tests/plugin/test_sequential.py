@@ -149,3 +149,19 @@ def test_a_seed_of_the_settings_gives_another_order(project: Project) -> None:
         project.run("--candidate", "bad")
         orders.append([case["id"] for case in project.evaluation()["cases"]])
     assert orders[0] != orders[1]
+
+
+def test_the_terminal_says_that_ranges_hold_whenever_sampling_stops(project: Project) -> None:
+    two_versions(project)
+    text = " ".join(project.run("--candidate", "bad").stdout.str().split())
+    assert "each with 0.95 or more, whenever sampling stops" in text
+    text = " ".join(project.run("--candidate", "bad", "--design", "fixed").stdout.str().split())
+    assert "whenever" not in text
+
+
+def test_a_single_case_draws_no_more_than_its_batches(project: Project) -> None:
+    project.body(BODY.replace("'yes'", "'no'"), cases=4, per="case", threshold=0.9, margin=0.1, samples=5)
+    project.run()
+    report = project.report()
+    used = sum(entry["n_samples"] for entry in report["evaluations"])
+    assert used <= report["usage"]["model_calls"] < used + 4 * 5

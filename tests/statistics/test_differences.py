@@ -210,3 +210,16 @@ def test_power_is_that_of_the_paired_t_test_within_2_points():
         oracle = stats.ttest_rel(candidate.mean(axis=1), baseline.mean(axis=1), alternative="less")
         student += oracle.pvalue < 0.05
     assert abs(here - student) / runs <= 0.02
+
+
+def test_differences_that_are_equal_but_for_rounding_have_no_spread():
+    """0.6 - 0.2 and 0.8 - 0.4 differ in the last digit: no evidence of anything, from two cases."""
+    rounded, exact = paired_difference([0.2, 0.4], [0.6, 0.8]), paired_difference([0.25, 0.25], [0.75, 0.75])
+    assert rounded.high > 0
+    assert rounded.p_value > 0.05
+    assert exact.high > 0
+
+
+def test_equal_differences_of_a_measure_say_nothing_of_its_spread():
+    result = paired_difference([5.0] * 10, [3.0] * 10)
+    assert (result.low, result.high, result.p_value) == (-math.inf, math.inf, 1.0)

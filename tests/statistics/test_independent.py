@@ -76,3 +76,23 @@ def test_missing_samples_are_left_out():
 def test_impossible_counts_are_refused():
     with pytest.raises(ValueError, match="not between 0 and n"):
         newcombe_interval(5, 4, 1, 4)
+
+
+@pytest.mark.parametrize("n", [3, 5, 10, 20])
+@pytest.mark.parametrize("level", [0.05, 0.005])
+def test_equal_rates_are_called_different_no_more_often_than_the_level_says(n, level):
+    """The exact size, over all common rates: every pair of counts with its binomial probability."""
+    counts = range(n + 1)
+    called = np.array(
+        [
+            [
+                independent_difference([1.0] * x + [0.0] * (n - x), [1.0] * y + [0.0] * (n - y), 1 - level, "less").high
+                < 0
+                for y in counts
+            ]
+            for x in counts
+        ]
+    )
+    for rate in np.linspace(0.02, 0.98, 33):
+        chances = stats.binom.pmf(list(counts), n, rate)
+        assert float((np.outer(chances, chances) * called).sum()) <= level
