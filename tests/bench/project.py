@@ -23,6 +23,18 @@ async def test_answer(model, case, number):
     assert await model.ask(f"What is {{number}}?")
 """
 
+_FAITHFULNESS = """import pytest
+from deepeval.metrics import FaithfulnessMetric
+
+CASES = [{{"id": str(number)}} for number in range({cases})]
+
+
+@pytest.mark.evaluation(cases=CASES, samples=1, design="fixed")
+async def test_faithful(case, judge):
+    passage = f"Bridge {{case.id}} was built in 1932."
+    return await judge.measure(FaithfulnessMetric, input=case.id, output=f"{{passage}} It is.", context=[passage])
+"""
+
 _PLAIN = """import pytest
 
 
@@ -40,6 +52,12 @@ def one_evaluation(folder: Path, cases: int, samples: int, version: str) -> Path
 def many_evaluations(folder: Path, evaluations: int, samples: int, version: str) -> Path:
     """A project of many evaluations of one case each."""
     return _write(folder, _MANY.format(evaluations=evaluations, samples=samples), version)
+
+
+def faithfulness(folder: Path, cases: int, url: str) -> Path:
+    """A project of one evaluation in which a metric of deepeval judges answers that are there."""
+    version = f'candidate = "bench"\njudge = "bench"\n{endpoint(url)}'
+    return _write(folder, _FAITHFULNESS.format(cases=cases), version)
 
 
 def no_evaluation(folder: Path) -> Path:

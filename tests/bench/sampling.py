@@ -29,9 +29,9 @@ class Figure:
 
 
 @contextmanager
-def server(latency_s: float) -> Iterator[str]:
+def server(latency_s: float, *options: str) -> Iterator[str]:
     """A loopback endpoint in a process of its own; gives its address."""
-    command = [sys.executable, "-m", "tests.loopback", "--latency", str(latency_s)]
+    command = [sys.executable, "-m", "tests.loopback", "--latency", str(latency_s), *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

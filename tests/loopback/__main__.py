@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, metavar="S", help="seconds that each answer takes")
     parser.add_argument("--answers", type=Path, metavar="FILE", help="JSON: {prompt: answer or {answer: probability}}")
     parser.add_argument("--default", default="ok", help="the answer to every other prompt")
+    parser.add_argument("--stamp", metavar="TEXT", help="what stands in answers for a number that each request has")
     parser.add_argument("--echo", action="store_true", help="answer with the last user message")
     parser.add_argument("--ignore-n", action="store_true", help="always give one choice")
     parser.add_argument("--reject-n", action="store_true", help="HTTP 400 for n above 1")
@@ -32,6 +33,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     options = Options(
         answers=json.loads(arguments.answers.read_text()) if arguments.answers else {},
         default=arguments.default,
+        stamp=arguments.stamp,
         echo=arguments.echo,
         latency_s=arguments.latency,
         ignore_n=arguments.ignore_n,

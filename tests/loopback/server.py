@@ -9,7 +9,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Options:
     Attributes:
         answers: {prompt: answer} or {prompt: {answer: probability}}, for the last user message and for a raw prompt;
             anything else is answered with `default`.
+        stamp: what stands in an answer for a number that each request has of its own.
         echo: answer with the last user message instead.
         twins: a request waits, for a second, until so many equal ones have come.
         latency_s: how long each answer takes. jitter_s: up to so much longer, drawn from the request.
@@ -44,6 +45,7 @@ class Options:
 
     answers: Mapping[str, Any] = field(default_factory=dict)
     default: Any = "ok"
+    stamp: str | None = None
     echo: bool = False
     twins: int = 1
     latency_s: float = 0.0
@@ -159,7 +161,12 @@ class Server:
         else:
             logprobs = payload.get("top_logprobs", 0) if payload.get("logprobs") else None
             request = Request(messages=tuple(payload["messages"]), sampling=sampling, logprobs=logprobs)
-        return await self._engine.sample(request, range(first, first + n))
+        samples = await self._engine.sample(request, range(first, first + n))
+        if self.options.stamp is None:
+            return samples
+        return [
+            replace(sample, text=sample.text.replace(self.options.stamp, str(zlib.crc32(body)))) for sample in samples
+        ]
 
     def _completed(self, payload: dict[str, Any], sample: Sample, position: int) -> dict[str, Any]:
         choice = {"index": position, "text": sample.text, "finish_reason": sample.finish_reason, "logprobs": None}

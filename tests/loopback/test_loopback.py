@@ -54,6 +54,16 @@ def test_the_same_requests_get_the_same_answers_from_every_server() -> None:
     assert drawn[0][0] != drawn[0][1]
 
 
+def test_a_stamp_is_a_number_that_each_request_has_of_its_own() -> None:
+    server = Loopback(Options(default="about #", stamp="#"))
+    try:
+        said = [texts(post(server.base_url, messages=[{"role": "user", "content": prompt}])) for prompt in "aab"]
+    finally:
+        server.stop()
+    assert said[0] == said[1] != said[2]
+    assert said[0][0].removeprefix("about ").isdecimal()
+
+
 def test_twins_are_answered_together() -> None:
     server = Loopback(Options(twins=2))
     with ThreadPoolExecutor() as pool:

@@ -66,11 +66,11 @@ def required_fields(metric: BaseMetric) -> list[str]:
 
 
 def _named(name: str) -> type[BaseMetric]:
-    kinds = {each: getattr(library, each) for each in library.__all__}
-    usable = [each for each, kind in kinds.items() if issubclass(kind, BaseMetric) and not _why_not(kind)]
-    if name not in kinds:
-        raise CheckError(choices("metric", name, [each for each in usable if each != "BaseMetric"]))
-    found: type[BaseMetric] = kinds[name]
+    if name not in library.__all__:
+        kinds = {each: getattr(library, each) for each in library.__all__ if each != "BaseMetric"}
+        usable = [each for each, kind in kinds.items() if issubclass(kind, BaseMetric) and not _why_not(kind)]
+        raise CheckError(choices("metric", name, usable))
+    found: type[BaseMetric] = getattr(library, name)
     return found
 
 
@@ -116,7 +116,8 @@ def _copy(metric: BaseMetric, options: Mapping[str, Any]) -> BaseMetric:
 def _call(make: Callable[..., Any], options: Mapping[str, Any], judge: JudgeModel) -> Any:
     """What the class or function makes, with the judge as its model where it takes one."""
     name = getattr(make, "__name__", None) or getattr(getattr(make, "func", None), "__name__", "the metric's function")
-    known = inspect.signature(make).parameters
+    signature = inspect.signature(make)
+    known = signature.parameters
     if "model" in options:
         raise CheckError(f"{name}: the judge is its model; leave out model=, and name a version with --judge.")
     if options.get("eval_mode", "llm") != "llm":
@@ -130,7 +131,7 @@ def _call(make: Callable[..., Any], options: Mapping[str, Any], judge: JudgeMode
         if option not in known:
             raise CheckError(f"{name}: {choices('option', option, [each for each in known if each not in own])}")
     try:
-        inspect.signature(make).bind(**given)
+        signature.bind(**given)
     except TypeError as error:
         raise CheckError(f"{name}: {error}; give it to judge.measure.") from None
     try:
