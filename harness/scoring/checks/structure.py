@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from harness.scoring.checks.given import imported, shown
 
 _FENCE = re.compile(r"\s*```[ \t]*(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
 _LONGEST = 200
+_MOST_ERRORS = 1000
 
 
 def follows_schema(answer: Any, schema: Mapping[str, Any] | str | Path, *, fenced: bool = False) -> Score:
@@ -52,7 +54,7 @@ def _validated(validator: Any, data: Any) -> Score:
     jsonschema = imported("jsonschema", "follows_schema")
 
     try:
-        errors = list(validator.iter_errors(data))
+        errors = list(itertools.islice(validator.iter_errors(data), _MOST_ERRORS))
     except referencing.exceptions.Unresolvable as error:
         raise CheckError(f"follows_schema: the schema refers to {error.ref!r}, which is not in it.") from None
     except RecursionError:
@@ -61,7 +63,8 @@ def _validated(validator: Any, data: Any) -> Score:
         return Score(1.0)
     worst = jsonschema.exceptions.best_match(errors)
     message = worst.message if len(worst.message) <= _LONGEST else f"{worst.message[:_LONGEST]}…"
-    more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
+    least = "at least " if len(errors) == _MOST_ERRORS else ""
+    more = f" ({least}{len(errors) - 1} more)" if len(errors) > 1 else ""
     return Score(0.0, f"{worst.json_path}: {message}{more}")
 
 

@@ -59,6 +59,11 @@ def test_a_long_value_is_cut_in_the_reason() -> None:
     assert len(reason) < 300
 
 
+def test_a_thousand_errors_are_enough() -> None:
+    reason = checks.follows_schema(json.dumps(["a"] * 5000), {"items": {"type": "integer"}}).reason
+    assert reason == "$[999]: 'a' is not of type 'integer' (at least 999 more)"
+
+
 def test_a_fence_is_taken_out_where_it_is_allowed() -> None:
     answer = '```json\n{"items": [], "paid": false}\n```\n'
     assert checks.follows_schema(answer, ORDER, fenced=True) == Score(1.0)
