@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.records import Change, Report, Usage, VerdictKind
+from harness.reporting.aggregates import aggregate_notes
 from harness.reporting.cases import case_option, change_lines, shown_changes
 from harness.reporting.failure import failure_text
 from harness.reporting.figures import count, digits, duration, figure, plural
@@ -176,7 +177,7 @@ def _ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
 
 def _notes(report: Report, encoding: str) -> list[str]:
     """What a reader must know before trusting the figures."""
-    notes = []
+    notes = aggregate_notes(report.evaluations, encoding)
     once = list({verdict.id: verdict for verdict in report.evaluations}.values())
     cut = [verdict for verdict in once if verdict.n_truncated]
     if cut:

@@ -70,12 +70,15 @@ class EvaluatedTask:
         number = self._documents.numbers[case.id]
         instances = self._documents.requests(model.system)[number]
         together = self._repeats if self.repeats is None and self.draws(model.sampling) else 1
-        responses = await asyncio.gather(*(ask(model, self._task, instance, together) for instance in instances))
+        given = await asyncio.gather(*(ask(model, self._task, instance, together) for instance in instances))
+        times = self._repeats if together == 1 else 1
         answered = [
-            dataclasses.replace(instance, resps=given * (self._repeats if together == 1 else 1), filtered_resps={})
-            for instance, given in zip(instances, responses, strict=True)
+            dataclasses.replace(instance, resps=each.responses * times, filtered_resps={})
+            for instance, each in zip(instances, given, strict=True)
         ]
-        return self.metrics.readings(self._results(number, answered), self._reason(answered))
+        results = self._results(number, answered)
+        reasons = [self._reason(answered), _cut(max(each.cut_tokens for each in given))]
+        return self.metrics.readings(results, "; ".join(filter(None, reasons)) or None)
 
     def _results(self, number: int, answered: Sequence[Any]) -> Results:
         """What the task's own filters and `process_results` make of the responses."""
@@ -87,17 +90,21 @@ class EvaluatedTask:
             results |= {self.metrics.name(metric, pipeline.name): value for metric, value in values.items()}
         return results
 
-    def _reason(self, answered: Sequence[Any]) -> str | None:
+    def _reason(self, answered: Sequence[Any]) -> str:
         """What stands behind the figures and is not in the answer: the most likely choice, or a filtered text."""
         first = answered[0]
         if first.request_type == "generate_until":
             filtered = {name: value for name, value in first.filtered_resps.items() if value != first.resps[0]}
-            return "; ".join(f"{name}: {_shortened(value)}" for name, value in filtered.items()) or None
+            return "; ".join(f"{name}: {_shortened(value)}" for name, value in filtered.items())
         if self._task.OUTPUT_TYPE == "multiple_choice" and not getattr(self._task, "multiple_input", 0):
             choices = self._task.doc_to_choice(first.doc)
             best = max(range(len(choices)), key=lambda position: answered[position].resps[0][0])
             return f"most likely: {_shortened(choices[best])}"
-        return None
+        return ""
+
+
+def _cut(tokens: int) -> str:
+    return f"the prompt lost its first {tokens:,} tokens, which did not fit the model's window" if tokens else ""
 
 
 def _shortened(value: Any) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.config.versions import check_sampling
 from harness.errors import SettingsError, TaskError
+from harness.records import Sample
 
 LONGEST_ANSWER_TOKENS = 256
 """What lm-eval lets a model write where neither task nor version says."""
@@ -86,8 +88,21 @@ def check_arguments(task: Any, instance: Any, where: str) -> None:
         raise TaskError(f"{where}: task {task.task_name!r}: {error}") from None
 
 
-async def ask(model: AskedModel, task: Any, instance: Any, count: int) -> list[Any]:
-    """The responses to an instance, as lm-eval's own models give them.
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a model gave for an instance.
+
+    Attributes:
+        responses: as lm-eval's own models give them.
+        cut_tokens: how many tokens of the context did not fit the model's window, and were left out at its beginning.
+    """
+
+    responses: list[Any]
+    cut_tokens: int = 0
+
+
+async def ask(model: AskedModel, task: Any, instance: Any, count: int) -> Answered:
+    """The responses to an instance.
 
     Args:
         count: how many answers are drawn; what is weighed is the same each time, and asked for once.
@@ -95,18 +110,19 @@ async def ask(model: AskedModel, task: Any, instance: Any, count: int) -> list[A
     if instance.request_type == "loglikelihood":
         context, continuation = instance.args
         sample = await model.weigh(context, continuation, truncate=True)
-        return [(sample.loglikelihood, sample.is_greedy)]
+        return Answered([(sample.loglikelihood, sample.is_greedy)], sample.cut_tokens)
     if instance.request_type == "loglikelihood_rolling":
-        return [await model.rolling(instance.args[0])]
+        return Answered([await model.rolling(instance.args[0])])
     context, arguments = instance.args
     sampling = sampling_of(stated_by(task, arguments), model.sampling)
-    return list(await asyncio.gather(*(_answer(model, context, sampling) for _ in range(count))))
+    samples = await asyncio.gather(*(_answer(model, context, sampling) for _ in range(count)))
+    return Answered([sample.text for sample in samples], samples[0].cut_tokens)
 
 
-async def _answer(model: AskedModel, context: Any, sampling: Mapping[str, Any]) -> str:
-    """The text that follows a prompt; messages that end with the assistant's are continued."""
+async def _answer(model: AskedModel, context: Any, sampling: Mapping[str, Any]) -> Sample:
+    """What follows a prompt; messages that end with the assistant's are continued."""
     if isinstance(context, str) or context[-1]["role"] == "assistant":
-        sample = await model.complete(context, truncate=True, **sampling)
+        sample: Sample = await model.complete(context, truncate=True, **sampling)
     else:
         sample = await model.chat(context, **sampling)
-    return str(sample.text)
+    return sample
