@@ -114,7 +114,7 @@ def _group_sequential(workers: Executor) -> Iterator[Figure]:
         for n_cases in (50, 100, 200):
             green = sum(workers.map(partial(_lost, chosen, n_cases), range(8)))
             what = f"{name}, 5 looks, {n_cases} cases: false green where 1 case in 20 is lost altogether"
-            yield Figure(what, green / 8000, "of the gates", "", True, "betting: see above")
+            yield Figure(what, green / 8000, "of the gates", "", True, "betting: see the false greens")
     for drop in (0.1,):
         ends, _ = _gathered(workers.map(partial(_suites, 450, drop), range(_GATES // _AT_ONCE)))
         yield Figure(

@@ -46,7 +46,7 @@ def error_rates(workers: Executor) -> Iterator[Figure]:
     yield _figure(f"sequential, 4 evaluations, {_TRUTHS[1]}, {looks}", "red", _counted(workers, _reds_at_any_look))
     lost = "1 case in 20 lost altogether, all others always right"
     for design in ("sequential", "fixed"):
-        for n_cases in (20, 100):
+        for n_cases in (70, 100, 200):
             rate = _counted(workers, partial(_green_where_whole_cases_are_lost, design, n_cases))
             yield _figure(f"{design}, 1 evaluation of {n_cases} cases × 3 samples, {lost}", "green", rate)
 

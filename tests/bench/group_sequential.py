@@ -41,11 +41,13 @@ def boundaries(name: str, looks: int = 5, level: float = 0.05, power: float = 0.
     critical = constant * shape
     fixed = stats.norm.ppf(1 - level) + stats.norm.ppf(power)
     drift = optimize.brentq(lambda d: crossed(critical, d) - power, 2.0, 6.0, xtol=1e-4)
-    return Boundaries(name, tuple(critical.tolist()), (drift / fixed) ** 2)
+    return Boundaries(name, tuple(critical.tolist()), float((drift / fixed) ** 2))
 
 
 def decided(differences: FloatArray, margin: float, chosen: Boundaries) -> tuple[str, int]:
     """Verdict and cases used of one evaluation: red below 0, green above -margin, tested at each look with Student's t.
+
+    Where all cases are the same there is no spread to judge by, and it goes on.
 
     Args:
         differences: of all cases, in the order drawn; the last look is after all of them.
@@ -56,8 +58,8 @@ def decided(differences: FloatArray, margin: float, chosen: Boundaries) -> tuple
         seen = differences[:n]
         error = seen.std(ddof=1) / math.sqrt(n)
         quantile = stats.t.ppf(stats.norm.cdf(critical), n - 1)
-        if seen.mean() - quantile * error > -margin:
+        if error > 0 and seen.mean() - quantile * error > -margin:
             return "green", n
-        if seen.mean() + quantile * error < 0:
+        if error > 0 and seen.mean() + quantile * error < 0:
             return "red", n
     return "open", len(differences)
