@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import CapabilityError, EngineError, SettingsError
 from harness.models.engine import Capability
+from harness.models.transformers_schema import has_schemas
 from harness.records import Request, Sample
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class _Job:
         request = self.request
         if self.is_weighed:
             return "weighed"
-        return json.dumps([request.kind, request.logprobs, dict(request.sampling)], sort_keys=True)
+        return json.dumps([request.kind, request.logprobs, dict(request.sampling), request.schema], sort_keys=True)
 
     @property
     def is_weighed(self) -> bool:
@@ -62,12 +63,13 @@ class TransformersEngine:
         root: folder that relative paths start from.
     """
 
-    capabilities = frozenset(Capability) - {Capability.SCHEMA, Capability.TOOLS}
     http_requests = 0
     trouble = ""
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         self.name = name
+        lacking = {Capability.TOOLS} if has_schemas() else {Capability.TOOLS, Capability.SCHEMA}
+        self.capabilities = frozenset(Capability) - lacking
         self.device: str | None = "gpu" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
         self._options = options
         self._root = root
@@ -112,14 +114,15 @@ class TransformersEngine:
         A seeded sample is generated alone: in a batch its random numbers would depend on its neighbours.
 
         Raises:
-            CapabilityError: a schema, tools, or sampling parameters that transformers has not.
+            CapabilityError: a schema without xgrammar, tools, or sampling parameters that transformers has not.
             EngineError: the request can't be answered, or the engine is not started.
         """
         from harness.models.transformers_model import refuse_unknown_sampling
 
-        if request.schema is not None or request.tools:
-            what = "follow a JSON schema" if request.schema is not None else "call tools"
-            raise CapabilityError(f"{self.name} can't {what}; the engines vllm and openai can.")
+        if request.schema is not None and not has_schemas():
+            raise CapabilityError(f"{self.name} can't follow a JSON schema without xgrammar: pip install xgrammar")
+        if request.tools:
+            raise CapabilityError(f"{self.name} can't call tools; the engine openai can.")
         refuse_unknown_sampling(request, self.name)
         if self._model is None:
             raise EngineError(f"{self.name} was asked before it was started or after it was closed.")

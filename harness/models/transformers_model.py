@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 from harness.errors import CapabilityError, EngineError
 from harness.models.stops import before_stop, stops
+from harness.models.transformers_schema import SchemaCompiler
 from harness.models.transformers_weighing import weigh_rows
 from harness.models.weighing import Row, context_text, context_tokens, continuation_row, rolling_rows, weighed_sample
 from harness.models.weights import materialize, tokenizer_path
@@ -85,17 +88,25 @@ class TransformersModel:
         rows = torch.tensor([[self._padding] * (width - len(row)) + row for row in prompts], device=self.device)
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=self.device)
         settings = self._generation_settings(request, width)
+        constraint = None if request.schema is None else self._schema_compiler.constraint(request.schema)
         devices = [0] if self.device == "cuda" else []
         with torch.inference_mode(), torch.random.fork_rng(devices):
             torch.manual_seed(secrets.randbits(63) if seed is None else seed)
-            made = self._model.generate(rows, attention_mask=mask, **settings)
+            made = self._model.generate(
+                rows, attention_mask=mask, logits_processor=[constraint] if constraint else [], **settings
+            )
         answers = made.sequences[:, width:].tolist()
+        logits = constraint.steps if constraint else made.logits
         stop = stops(request)
         samples = []
         for i, tokens in enumerate(answers):
-            steps = [logits[i] for logits in made.logits] if request.logprobs is not None else None
+            steps = [step[i] for step in logits] if request.logprobs is not None else None
             samples.append(self._sample(tokens, len(prompts[i]), stop, steps, request.logprobs))
         return samples
+
+    @functools.cached_property
+    def _schema_compiler(self) -> SchemaCompiler:
+        return SchemaCompiler(self.tokenizer, self._model.get_output_embeddings().weight.shape[0], self._ends)
 
     def weigh(self, requests: Sequence[Request]) -> list[Sample | EngineError]:
         """The log likelihood of each request's text, weighed in batches over all requests."""
@@ -166,10 +177,11 @@ class TransformersModel:
 
     def _token_logprob(self, logits: Any, token: int, alternatives: int) -> TokenLogprob:
         logprobs = logits.float().log_softmax(-1)
-        values, tokens = logprobs.topk(alternatives)
+        values, tokens = logprobs.topk(min(alternatives, len(logprobs)))
         top = tuple(
             (self.tokenizer.decode([other]), float(value))
             for other, value in zip(tokens.tolist(), values.tolist(), strict=True)
+            if value > -math.inf
         )
         return TokenLogprob(self.tokenizer.decode([token]), float(logprobs[token]), top)
 

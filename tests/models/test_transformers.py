@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import math
 import shutil
 from collections.abc import Coroutine, Iterator
@@ -120,9 +122,63 @@ def test_loglikelihoods_of_all_continuations_sum_to_one(run: Loop, engine: Trans
     assert pair.loglikelihood == pytest.approx(first.loglikelihood + second.loglikelihood, abs=1e-4)
 
 
+def test_an_answer_follows_a_schema_and_logprobs_are_those_of_what_it_allows(
+    run: Loop, engine: TransformersEngine
+) -> None:
+    schema = {"type": "object", "properties": {"score": {"enum": [1, 2, 3]}}, "required": ["score"]}
+    request = chat(schema=schema, logprobs=20, sampling={"temperature": 0.5, "max_tokens": 60})
+    samples = run(engine.sample(request, [0, 1, 2, 3]))
+    for sample in samples:
+        score = next(entry for entry in sample.logprobs or () if entry.token in "123")
+        assert str(json.loads(sample.text)["score"]) == score.token
+        assert {token for token, _ in score.top} == {"1", "2", "3"}
+        assert sum(math.exp(logprob) for _, logprob in score.top) == pytest.approx(1, abs=1e-4)
+        assert all(logprob > -math.inf for entry in sample.logprobs or () for _, logprob in entry.top)
+    plain = run(engine.sample(chat(sampling={"temperature": 0, "max_tokens": 12}), [0]))[0]
+    with pytest.raises(ValueError):
+        json.loads(plain.text)
+
+
+def test_a_schema_that_is_none_fails_alone(run: Loop, engine: TransformersEngine) -> None:
+    async def together() -> Any:
+        odd = engine.sample(chat(schema={"type": "nonsense"}), [0])
+        return await asyncio.gather(odd, engine.sample(chat(), [0]), return_exceptions=True)
+
+    failure, samples = run(together())
+    assert isinstance(failure, EngineError)
+    assert "nonsense" in str(failure)
+    assert len(samples) == 1
+
+
+def test_completions_follow_the_raw_text(run: Loop, engine: TransformersEngine) -> None:
+    request = Request(kind="completion", prompt="Hi", sampling={"temperature": 1.0, "max_tokens": 6}, logprobs=0)
+    samples = run(engine.sample(request, [2, 3]))
+    assert [(sample.index, sample.prompt_tokens) for sample in samples] == [(2, 2), (3, 2)]
+    assert len(samples[0].logprobs or ()) == samples[0].completion_tokens
+    long = Request(kind="completion", prompt="x" * 600, sampling={"max_tokens": 12}, truncate=True)
+    cut = run(engine.sample(long, [0]))[0]
+    assert (cut.prompt_tokens, cut.cut_tokens) == (500, 100)
+    with pytest.raises(EngineError, match="max_model_len = 512"):
+        run(engine.sample(dataclasses.replace(long, truncate=False), [0]))
+
+
+def test_all_that_is_weighed_waits_for_one_batch(run: Loop, engine: TransformersEngine) -> None:
+    """A batch holds whatever waits, so that texts of like length can be computed together; and once for all indices."""
+    request = Request(kind="loglikelihood", prompt="Hi", continuation=" Lima")
+    assert engine.choices_per_request(request) > 1000
+
+    async def together() -> Any:
+        whole = engine.sample(Request(kind="rolling", prompt="Hi Lima"), [0])
+        failing = engine.sample(Request(kind="loglikelihood", prompt="Hi", continuation=""), [0])
+        return await asyncio.gather(engine.sample(request, [3, 7]), whole, failing, return_exceptions=True)
+
+    (third, seventh), (rolled,), failure = run(together())
+    assert (third.index, seventh.index, third.loglikelihood) == (3, 7, seventh.loglikelihood)
+    assert rolled.loglikelihood < third.loglikelihood
+    assert isinstance(failure, EngineError)
+
+
 def test_what_it_cannot_do_is_refused(run: Loop, engine: TransformersEngine) -> None:
-    with pytest.raises(CapabilityError, match="JSON schema"):
-        run(engine.sample(chat(schema={"type": "object"}), [0]))
     with pytest.raises(CapabilityError, match="call tools"):
         run(engine.sample(chat(tools=({"type": "function"},)), [0]))
     with pytest.raises(CapabilityError, match="presence_penalty"):

