@@ -18,8 +18,8 @@ from harness.config import Settings, versions
 from harness.decisions import decide
 from harness.gate.evaluation import KEYWORDS
 from harness.plugin.fixtures import OFFERED
-from harness.sampling import Model
 from harness.plugin.options import add_options
+from harness.sampling import Model
 from tests.decisions.observations import observed
 
 ROOT = Path(__file__).parents[1]
@@ -132,7 +132,7 @@ def test_every_fixture_is_in_the_reference() -> None:
 def test_every_method_of_a_model_is_in_the_reference() -> None:
     methods = [name for name in dir(Model) if not name.startswith("_")]
     assert "ask" in methods
-    assert [name for name in methods if not re.search(rf"^\| `{name}[(`]", REFERENCE, re.MULTILINE)] == []
+    assert [name for name in methods if not re.search(rf"^\| .*`{name}[(`].* \|", REFERENCE, re.MULTILINE)] == []
 
 
 def test_every_command_is_in_the_reference() -> None:
