@@ -93,7 +93,10 @@ def describe(settings: Settings, name: str) -> Listed:
     return Listed(
         name=name,
         engine=version.engine,
-        roles=tuple(role for role in ("candidate", "baseline", "judge") if getattr(settings, role) == name),
+        roles=(
+            *(role for role in ("candidate", "baseline") if getattr(settings, role) == name),
+            *(["judge"] if name in settings.judge else []),
+        ),
         description=version.description,
         source=_source(version),
         base=version.base,

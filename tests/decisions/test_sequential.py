@@ -152,7 +152,8 @@ def test_a_single_case_is_decided_by_its_samples():
 
 def test_a_measure_is_never_stopped():
     times = np.random.default_rng(11).normal(10, 1, (80, 2))
-    entry = sequential(times, times + 0.1, unit="s", higher_is_better=False, margin=1.0)
+    later = times + 0.1 + np.random.default_rng(16).normal(0, 0.1, times.shape)
+    entry = sequential(times, later, unit="s", higher_is_better=False, margin=1.0)
     assert decided_after([entry], 0.05, 0.05) is None
     (verdict,) = decide([entry], 0.95)
     assert (verdict.verdict, verdict.n_cases, verdict.design) == (PASSED, 80, "fixed")

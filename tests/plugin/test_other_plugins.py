@@ -61,7 +61,7 @@ def test_two_workers_give_one_report_from_one_engine(project: Project, dist: str
     report = project.report()
     assert report["exit_code"] == 1
     assert sorted(project.verdicts().values()) == ["failed", *["passed"] * 4]
-    assert report["usage"]["model_calls"] == 300
+    assert 0 < report["usage"]["model_calls"] <= 300
     assert len((project.path / "started").read_text().splitlines()) == 1
     result.stdout.fnmatch_lines(["*x failed*test_red*", "RED: 1 failed, 4 passed"])
 

@@ -123,7 +123,7 @@ def test_short_summary_says_why(project: Project, monkeypatch: pytest.MonkeyPatc
     project.body("return model.ask(case.prompt) == 'yes'", cases=40)
     result = project.run("--candidate", "b", "--baseline", "a")
     result.stdout.fnmatch_lines(
-        ["*short test summary*", "*test_it regressed: 0.* against 1.*, lower, decided after 6 of 40 cases*"]
+        ["*short test summary*", "*test_it regressed: 0.00 against 1.00, lower by more than 0.05, decided after 7*"]
     )
 
 

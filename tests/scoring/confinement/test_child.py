@@ -220,17 +220,21 @@ assert list(held) == [0] * 6, list(held)
     assert ending(code) is None
 
 
+#: Wall time or CPU time, whichever limit comes first.
+TIME_IS_UP = ("still ran after 1 s", "used more than 1 s of CPU time")
+
+
 @pytest.mark.parametrize(
     ("code", "limits", "reason"),
     [
-        ("while True: pass", {"timeout_s": 1}, "still ran after 1 s"),
+        ("while True: pass", {"timeout_s": 1}, TIME_IS_UP),
         ("import time; time.sleep(1000)", {"timeout_s": 0.5}, "still ran after 0.5 s"),
         (
             "import signal\nfor s in (1, 2, 15, 24): signal.signal(s, signal.SIG_IGN)\nwhile True: pass",
             {"timeout_s": 1},
-            "still ran after 1 s",
+            TIME_IS_UP,
         ),
-        ("import os; os.closerange(0, 1000)\nwhile True: pass", {"timeout_s": 1}, "still ran after 1 s"),
+        ("import os; os.closerange(0, 1000)\nwhile True: pass", {"timeout_s": 1}, TIME_IS_UP),
         ("x = bytearray(10 << 30)", {}, "needs more than 512 MiB of memory"),
         ("x = []\nwhile True: x.append(bytearray(1 << 20))", {"memory_bytes": 100 << 20}, "needs more than 100 MiB"),
         ("line = 'x' * (1 << 20)\nfor _ in range(1024): print(line)", {}, "writes more than 16 MiB to a file or as"),
