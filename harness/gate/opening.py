@@ -101,7 +101,7 @@ def _judges(settings: Settings, options: RunOptions) -> tuple[str, ...]:
     return judge_names(settings) if options.is_judged else ()
 
 
-def _check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
+def check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
     """Refuse a judge whose engine can't be held to a form.
 
     Raises:
@@ -126,7 +126,7 @@ def open_run(settings: Settings, options: RunOptions) -> OpenRun:
     names = _checked_names(settings, options)
     versions = {name: load_version(settings.version(name), settings.root) for name in names}
     engines = {} if options.offline else _engines(versions, settings)
-    _check_judges(_judges(settings, options), engines)
+    check_judges(_judges(settings, options), engines)
     store = Store.open(store_url(settings))
     try:
         return _assemble(settings, options, versions, engines, store)

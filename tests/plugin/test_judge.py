@@ -339,18 +339,6 @@ def test_a_judge_that_can_not_be_is_refused(judged: Project, options: list[str],
     result.stderr.fnmatch_lines([said])
 
 
-def test_a_judge_that_is_held_to_no_form_by_its_engine_is_refused(judged: Project, tmp_path: Any) -> None:
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "config.json").write_text("{}")
-    (weights / "model.safetensors").write_bytes(b"")
-    judged.versions["small"] = {"engine": "transformers", "weights": str(weights)}
-    judged.body(RATE, arguments="model, case, judge")
-    result = judged.run()
-    assert result.ret == 4
-    result.stderr.fnmatch_lines(["*transformers (small) can't judge: *no structured output (it has: *"])
-
-
 def test_without_an_evaluation_that_judges_the_judge_is_left_alone(judged: Project) -> None:
     """A project's settings may name a judge whose weights this machine does not have."""
     judged.versions["small"] = {"engine": "openai", "base_url": "http://127.0.0.1:9", "model": "m", "api_key_env": "NO"}
