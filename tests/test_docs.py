@@ -85,7 +85,7 @@ def test_every_block_of_the_guide_runs(chapter: Path, tmp_path: Path) -> None:
             assert block.title, f"{chapter.name}: a {block.language} block without a file name in its first line"
             path = tmp_path / block.title
             path.parent.mkdir(parents=True, exist_ok=True)
-            text = block.text.partition("\n")[2] if block.language == "jsonl" else block.text
+            text = block.text.partition("\n")[2] if block.language in ("jsonl", "markdown") else block.text
             path.write_text(text, encoding="utf-8")
 
 
