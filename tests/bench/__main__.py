@@ -14,7 +14,15 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.bench import bench_checks, bench_compare, bench_decisions, bench_deepeval, bench_practice, sampling
+from tests.bench import (
+    bench_checks,
+    bench_compare,
+    bench_decisions,
+    bench_deepeval,
+    bench_judge,
+    bench_practice,
+    sampling,
+)
 from tests.bench.sampling import ROOT, Figure
 
 REPORTS = ROOT / "reports" / "benchmarks"
@@ -45,6 +53,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "decisions": bench_decisions.decisions,
         "practice": bench_practice.practice,
         "checks": bench_checks.costs,
+        "judge": lambda folder: bench_judge.judge(folder, repeats),
         "deepeval": lambda folder: bench_deepeval.deepeval(folder, repeats),
         "vllm": vllm,
     }

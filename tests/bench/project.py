@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 _SUITE = """import pytest
@@ -44,6 +45,15 @@ def test_plain(number):
 """
 
 
+_JUDGED = """import pytest
+
+
+@pytest.mark.evaluation(cases="cases.jsonl", samples=1, design="fixed")
+async def test_judged(judge, case):
+    return await judge.rate(case.answer, rubric="rubric.md", case=case)
+"""
+
+
 def one_evaluation(folder: Path, cases: int, samples: int, version: str) -> Path:
     """A project of one evaluation."""
     return _write(folder, _SUITE.format(cases=cases, samples=samples), version)
@@ -63,6 +73,22 @@ def faithfulness(folder: Path, cases: int, url: str) -> Path:
 def no_evaluation(folder: Path) -> Path:
     """A project of plain tests."""
     return _write(folder, _PLAIN, "")
+
+
+def judged(folder: Path, answers: int, url: str, rubric: str) -> Path:
+    """A project whose evaluation has a judge rate answers that are there."""
+    _write(folder, _JUDGED, 'judge = "bench"\n' + endpoint(url))
+    cases = [
+        {
+            "id": str(number),
+            "prompt": f"Sum up report {number}.",
+            "answer": f"Report {number} says that {'the bridge was built in 1932 and spans the harbour. ' * 5}",
+        }
+        for number in range(answers)
+    ]
+    (folder / "cases.jsonl").write_text("".join(f"{json.dumps(case)}\n" for case in cases))
+    (folder / "rubric.md").write_text(rubric)
+    return folder
 
 
 def endpoint(url: str) -> str:
