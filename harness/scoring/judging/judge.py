@@ -137,10 +137,7 @@ class Judge:
         output: str | None = None,
         expected: str | None = None,
         context: str | Sequence[str] | None = None,
-        retrieval_context: str | Sequence[str] | None = None,
-        tools: Sequence[Any] | None = None,
-        expected_tools: Sequence[Any] | None = None,
-        **options: Any,
+        **more: Any,
     ) -> Any:
         """The score that a metric of deepeval gives an answer, with the judge as its model.
 
@@ -151,10 +148,9 @@ class Judge:
             output: the answer.
             expected: what the answer should be.
             context: passages that the answer is held to, for metrics of `context` and of `retrieval_context`.
-            retrieval_context: passages that a retriever found, where they are others than `context`.
-            tools, expected_tools: tools that were called, and that should have been: names, `sample.tool_calls`, or
-                deepeval's `ToolCall`.
-            options: for the metric class, such as `include_reason=False`.
+            more: `retrieval_context`, passages that a retriever found, where they are others than `context`; `tools`
+                and `expected_tools`, which were called and which should have been: names, `sample.tool_calls`, or
+                deepeval's `ToolCall`. Any other is an option of the metric's class, such as `include_reason=False`.
 
         Returns:
             harness.Score, with the metric's reason. An empty answer scores 0 where the metric looks at the answer.
@@ -164,8 +160,8 @@ class Judge:
             JudgeError: a judge's answer, and one more, was none that deepeval can use, or the score is outside [0, 1].
             EngineError: a judge could not answer.
         """
-        fields = Fields(input, output, expected, context, retrieval_context, tools, expected_tools)
-        return self._settle(self._measure(metric, fields, options))
+        rarer = {name: more.pop(name) for name in ("retrieval_context", "tools", "expected_tools") if name in more}
+        return self._settle(self._measure(metric, Fields(input, output, expected, context, **rarer), more))
 
     def _settle(self, work: Coroutine[Any, Any, Score]) -> Any:
         self._trace.unawaited += 1
