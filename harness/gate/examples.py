@@ -48,7 +48,8 @@ class Answers:
         """Keep what a body was answered, with the score and the reason that it gave, where it is the one to show."""
         role, case, sample = place
         value = reading.value if reading.higher_is_better == (role == "candidate") else -reading.value
-        answer = None if trace.sample is None else trace.sample.text[:ANSWER_KEPT]
+        is_answer = trace.sample is not None and trace.sample.loglikelihood is None
+        answer = trace.sample.text[:ANSWER_KEPT] if trace.sample is not None and is_answer else None
         reason = None if reading.reason is None else reading.reason[:ANSWER_KEPT]
         new, kept = _Kept(value, sample, answer, reason), self._kept.setdefault((metric, case, role), [])
         if not any(each.makes_needless(new) for each in kept):

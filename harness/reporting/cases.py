@@ -80,7 +80,7 @@ def change_lines(report: Report, changes: Sequence[Change], width: int, encoding
                 f"{below}{label:<{_LABEL_CELLS}}{text}"
                 for label, text in _answers(change, width - len(below) - _LABEL_CELLS, encoding)
             ]
-        reason = shown_reason(change.candidate_reason, width - len(below) - _LABEL_CELLS, encoding)
+        reason = _reason(change, width - len(below) - _LABEL_CELLS, encoding)
         lines += [f"{below}{'reason':<{_LABEL_CELLS}}{reason}"] if reason else []
     return lines
 
@@ -88,10 +88,21 @@ def change_lines(report: Report, changes: Sequence[Change], width: int, encoding
 def answer_facts(change: Change, width: int) -> list[tuple[str, str]]:
     """The answers of a case and the reasons of their scores, each with its label, for a failure's text."""
     facts = _answers(change, width, "utf-8")
+    labels = ("reason", "reason") if facts or change.baseline is None else ("baseline", "candidate")
     if change.baseline is not None:
-        facts.insert(1, ("reason", shown_reason(change.baseline_reason, width, "utf-8")))
-    facts.append(("reason", shown_reason(change.candidate_reason, width, "utf-8")))
+        facts.insert(1, (labels[0], shown_reason(change.baseline_reason, width, "utf-8")))
+    facts.append((labels[1], shown_reason(change.candidate_reason, width, "utf-8")))
     return [(label, text) for label, text in facts if text]
+
+
+def _reason(change: Change, width: int, encoding: str) -> str:
+    """Why the candidate's answer has its score; of versions that gave none, as where texts are weighed, of both."""
+    ours = shown_reason(change.candidate_reason, width, encoding)
+    if change.candidate_answer is not None or change.baseline_answer is not None or not change.baseline_reason:
+        return ours
+    theirs = shown_reason(change.baseline_reason, width, encoding)
+    both = f"{theirs} -> {ours}"
+    return both if cells(both) <= width else ours
 
 
 def score_in_words(case: Change | CaseResult, verdict: Verdict | None) -> str:
@@ -195,17 +206,21 @@ def _beside(change: Change, width: int, encoding: str) -> str | None:
 
 
 def _texts(change: Change) -> list[str | None]:
-    """What the versions answered: baseline and candidate, or the candidate alone where it did."""
+    """What the versions answered: baseline and candidate, or the candidate alone where it did; none where none did."""
+    if change.candidate_answer is None and (change.baseline is None or change.baseline_answer is None):
+        return []
     if change.baseline is None:
-        return [] if change.candidate_answer is None else [change.candidate_answer]
+        return [change.candidate_answer]
     return [change.baseline_answer, change.candidate_answer]
 
 
 def _answers(change: Change, width: int, encoding: str) -> list[tuple[str, str]]:
     """The answers within `width` cells each, with whose they are."""
     before, after = change.baseline_answer, change.candidate_answer
+    if not _texts(change):
+        return []
     if change.baseline is None:
-        return [] if after is None else [("answer", quoted(after, width, encoding))]
+        return [("answer", quoted(after, width, encoding))]
     if before is None or after is None:
         texts = quoted(before, width, encoding), quoted(after, width, encoding)
     else:

@@ -1,6 +1,7 @@
 """The cases of the main job keep what their README says."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,25 @@ def test_every_format_is_shown_by_an_example_with_another_word():
         asked, shown = case["examples"]
         assert shown["content"] != case["expected"], case["id"]
         assert asked["content"] != case["prompt"], case["id"]
+
+
+def documents_of(name):
+    text = (ROOT / "evals" / "foundation" / name / "documents.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_each_fact_has_four_answers_and_the_right_one_stands_anywhere():
+    documents = documents_of("facts")
+    assert len(documents) >= 150
+    assert len({each["id"] for each in documents}) == len({each["question"] for each in documents}) == len(documents)
+    assert all(len(set(each["choices"])) == 4 for each in documents)
+    places = Counter(each["answer"] for each in documents)
+    assert set(places) == {0, 1, 2, 3}
+    assert max(places.values()) - min(places.values()) <= 1
+
+
+def test_passages_of_prose_are_of_like_length_and_no_two_begin_alike():
+    documents = documents_of("prose")
+    lengths = [len(each["text"].split()) for each in documents]
+    assert (min(lengths), max(lengths)) == (42, 52)
+    assert len({each["id"] for each in documents}) == len({each["text"][:25] for each in documents}) == len(documents)

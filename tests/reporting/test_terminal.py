@@ -268,11 +268,22 @@ def test_answers_that_run_from_right_to_left_get_lines_of_their_own():
 
 
 def test_cases_of_red_evaluations_come_before_others_and_an_answer_may_be_missing():
-    other = examples.change("x", 0.0, 1.0, None, None, examples.SUMMARIES)
+    other = examples.change("x", 0.0, 1.0, None, "gone", examples.SUMMARIES)
     report = examples.report(examples.regressed(), examples.inconclusive(), changes=[other, *examples.CHANGES[:1]])
     shown = text(report, width=120)
     assert shown.index("peru (capitals)") < shown.index("x (summaries)")
-    assert "x (summaries)     5/5 -> 0/5   no answer -> no answer" in shown
+    assert 'x (summaries)     5/5 -> 0/5   "gone" -> no answer' in shown
+
+
+def test_of_versions_that_only_weighed_given_texts_the_reasons_are_shown():
+    reasons = {"candidate_reason": "most likely: 'Rome'", "baseline_reason": "most likely: 'Paris'"}
+    changes = [
+        examples.change("france", 0.0, 1.0, None, None, **reasons),
+        examples.change("italy", 0.2, 1.0, None, None),
+    ]
+    shown = text(examples.report(examples.regressed(), changes=changes), width=120)
+    assert "no answer" not in shown
+    assert "reason     most likely: 'Paris' -> most likely: 'Rome'" in shown
 
 
 def test_a_score_that_is_no_count_is_shown_as_a_mean():
