@@ -3,7 +3,7 @@ import pytest
 
 @pytest.mark.evaluation(
     task="evals/foundation/facts/task.yaml",
-    requirement="Business: of four answers to a question of general knowledge, the model holds the right one likeliest.",
+    requirement="Business: of four answers to a question of general knowledge, the right one is the likeliest.",
 )
 def test_facts(): ...
 

@@ -20,6 +20,7 @@ from tests.bench import (
     bench_decisions,
     bench_deepeval,
     bench_judge,
+    bench_lm_eval,
     bench_practice,
     sampling,
 )
@@ -55,6 +56,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "checks": bench_checks.costs,
         "judge": lambda folder: bench_judge.judge(folder, repeats),
         "deepeval": lambda folder: bench_deepeval.deepeval(folder, repeats),
+        "lm-eval": lambda folder: bench_lm_eval.against_lm_eval(folder, repeats),
         "vllm": vllm,
     }
 
