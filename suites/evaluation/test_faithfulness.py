@@ -14,7 +14,9 @@ CASES = "evals/evaluation/rag/cases.jsonl"
 async def test_faithful(model, case, judge):
     """What this says is worth what the judge is worth, which the next evaluation measures."""
     answer = await model.ask("\n".join([*case.passages, case.prompt]), max_tokens=48)
-    return await judge.measure(FaithfulnessMetric, input=case.prompt, output=answer, context=case.passages)
+    return await judge.measure(
+        FaithfulnessMetric, input=case.prompt, output=answer, context=case.passages, include_reason=False
+    )
 
 
 @pytest.mark.evaluation(
