@@ -10,9 +10,11 @@ from harness.scoring.lm_eval.documents import Documents, Prompting
 from harness.scoring.lm_eval.tasks import load_tasks
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, SUMS, write_task
 
+PLAIN = Prompting()
+
 
 def documents(
-    folder: Path, config: Any = CHOICE, rows: Any = SUMS, prompting: Prompting = Prompting(), **more: Any
+    folder: Path, config: Any = CHOICE, rows: Any = SUMS, prompting: Prompting = PLAIN, **more: Any
 ) -> Documents:
     (task,) = load_tasks(str(write_task(folder, config, rows, **more)), [folder])
     return Documents(task, prompting, "here")
@@ -102,8 +104,6 @@ def test_a_template_that_fails_for_one_document_names_it(tmp_path: Path) -> None
 
 
 def test_no_documents_are_refused(tmp_path: Path) -> None:
-    functions = "def none(docs):\n    return docs\n"
-    (tmp_path / "functions.py").write_text(functions)
     (task,) = load_tasks(str(write_task(tmp_path, CHOICE)), [tmp_path])
     task.dataset["test"] = task.dataset["test"].select([])
     with pytest.raises(TaskError, match="task 'choice' has no documents"):

@@ -13,6 +13,8 @@ from harness.scoring.lm_eval.requests import Answered, ask, check_arguments, sam
 from harness.scoring.lm_eval.tasks import load_tasks
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, ROLLING, write_task
 
+PLAIN = Prompting()
+
 
 class Recorder:
     """A model that writes down what it is asked."""
@@ -66,7 +68,7 @@ def test_what_the_task_states_wins_then_the_version_then_lm_evals_greedy_default
     assert sampling_of(stated, version) == expected
 
 
-def first(folder: Path, config: Any, prompting: Prompting = Prompting(), **more: Any) -> tuple[Any, Any]:
+def first(folder: Path, config: Any, prompting: Prompting = PLAIN, **more: Any) -> tuple[Any, Any]:
     (task,) = load_tasks(str(write_task(folder, config, **more)), [folder])
     return task, Documents(task, prompting, "here").requests(None)[0][0]
 
