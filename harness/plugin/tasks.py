@@ -75,8 +75,8 @@ class Tasks:
         for source in self._config.getoption("task"):
             tasks = self.load(source, settings, self._config.invocation_params.dir, f"--task {source}")
             path = self._config.invocation_params.dir / source
-            name = source if path.is_file() else _WITHOUT_FILE
-            nodes = _TaskFile.from_parent(session, name=name, nodeid=name, path=path if path.is_file() else None)
+            name, place = (source, path) if path.is_file() else (_WITHOUT_FILE, settings.root / _WITHOUT_FILE)
+            nodes = _TaskFile.from_parent(session, name=name, nodeid=name, path=place)
             nodes.given = (source, tasks)
             yield from session.genitems(nodes)
 
