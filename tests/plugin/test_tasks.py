@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,6 @@ SUITE = """
 SAMPLED = {"until": ["\n"], "do_sample": True, "temperature": 0.7}
 ANSWERS = {row["question"]: {row["answer"]: 0.75, "no": 0.25} for row in SUMS}
 CHOICES = {row["question"]: {f" {choice}": 0.25 for choice in row["choices"]} for row in SUMS}
-
-
-@pytest.fixture(autouse=True)
-def _imported() -> Iterator[None]:
-    """An inner run forgets what it imports; lm-eval stays."""
-    import lm_eval.api.metrics
-    import lm_eval.tasks
-
-    yield
 
 
 def prepare(project: Project, config: Any, *, marker: str = "", documents: Any = SUMS, **more: Any) -> Path:
@@ -117,7 +108,7 @@ def test_a_perplexity_is_compared_in_nats_and_what_lm_eval_reports_is_told_besid
     project.versions = {
         name: {"engine": "scripted", "answers": {"": {**texts, "other": 0.2}}} for name in ("first", "second")
     }
-    project.versions["second"]["answers"] = {"": {**{text: 0.02 for text in texts}, "other": 0.6}}
+    project.versions["second"]["answers"] = {"": {**dict.fromkeys(texts, 0.02), "other": 0.6}}
     prepare(project, ROLLING, marker=", margin=0.5")
     result = project.run("--candidate", "second", "--baseline", "first")
     entry = project.evaluation()
