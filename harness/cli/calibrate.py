@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--gates",
     metavar="N",
     type=click.IntRange(1, 1_000_000),
-    default=300,
+    default=1000,
     show_default=True,
     help="Simulated for each truth.",
 )
