@@ -28,7 +28,9 @@ HEAVY = {
     "transformers",
     "rich",
     "click",
+    "datasets",
     "deepeval",
+    "lm_eval",
     "mlflow",
 }
 MACHINE_WORDS = (

@@ -67,17 +67,19 @@ class Tasks:
             metafunc.parametrize(PARAMETER, tasks, ids=[task.task_name for task in tasks])
 
     def items(self, session: pytest.Session, settings: Settings) -> Iterator[pytest.Item]:
-        """An item for each task that `--task` names.
+        """An item for each task that `--task` names, once however often it does.
 
         Raises:
             UsageError: one of them can't be loaded.
         """
+        named: set[str] = set()
         for source in self._config.getoption("task"):
             tasks = self.load(source, settings, self._config.invocation_params.dir, f"--task {source}")
             path = self._config.invocation_params.dir / source
             name, place = (source, path) if path.is_file() else (_WITHOUT_FILE, settings.root / _WITHOUT_FILE)
             nodes = _TaskFile.from_parent(session, name=name, nodeid=name, path=place)
-            nodes.given = (source, tasks)
+            nodes.given = (source, [task for task in tasks if f"{name}::{task.task_name}" not in named])
+            named.update(f"{name}::{task.task_name}" for task in tasks)
             yield from session.genitems(nodes)
 
     def of_item(self, item: pytest.Function, settings: Settings) -> EvaluatedTask:
@@ -131,7 +133,7 @@ class _TaskFile(pytest.Collector):
         given: the option's value, and the tasks that it stands for.
     """
 
-    given: tuple[str, tuple[Any, ...]]
+    given: tuple[str, list[Any]]
 
     def collect(self) -> Iterable[pytest.Item]:
         """An item for each task."""

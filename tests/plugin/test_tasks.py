@@ -178,7 +178,8 @@ def test_a_task_needs_no_test_file(project: Project) -> None:
     write_task(project.path / "evals", CHOICE)
     write_task(project.path / "evals" / "more", CHOICE, task="other")
     project.module("def test_plain():\n    raise AssertionError\n")
-    result = project.run("-v", "--task", "evals/choice.yaml", "--task=other", "--design=fixed")
+    twice = ["--task", "evals/choice.yaml", "--task=other", "--task=other"]
+    result = project.run("-v", *twice, "--design=fixed")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["evals/choice.yaml::choice PASSED*", "lm-eval::other PASSED*"])
     assert project.verdicts() == {"choice": "passed", "other": "passed"}

@@ -1,7 +1,10 @@
 from dataclasses import replace
 
+import jsonschema
+
 from harness.records import Aggregate
 from harness.reporting.aggregates import aggregate_notes
+from harness.reporting.report_json import from_json, schema, to_json
 from tests.reporting import example_reports as examples
 
 FIGURES = (Aggregate("word_perplexity", 91.73, 78.52), Aggregate("bits_per_byte", 1.3061, None))
@@ -21,6 +24,12 @@ def test_three_are_told_and_the_others_counted():
     notes = aggregate_notes([measured(f"prose{number}") for number in range(5)], "utf-8")
     assert len(notes) == 4
     assert notes[-1] == "figures over all cases of 2 more evaluations in report.json"
+
+
+def test_they_are_kept_in_report_json_and_follow_its_schema():
+    document = to_json(examples.report(measured()))
+    jsonschema.validate(document, schema())
+    assert from_json(document).evaluations[0].aggregates == FIGURES
 
 
 def test_a_hostile_name_is_harmless():

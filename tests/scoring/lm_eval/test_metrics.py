@@ -136,6 +136,7 @@ def test_what_lm_eval_would_report_of_all_documents_is_told_for_every_metric_tha
     found = metrics(tmp_path, CHOICE, metric_list=listed("acc", "f1", "mcc"))
     told = found.over_all([{"acc": 1, "f1": (1, 1)}, {"acc": 0, "f1": (1, 0)}])
     assert told == {"acc": 0.5, "f1": pytest.approx(2 / 3)}
+    assert found.over_all([{"f1": "no pair"}]) == {}
     rolling = metrics(tmp_path, ROLLING)
     pair = (-25.0, 10), (-5.0, 5)
     assert rolling.over_all([{"word_perplexity": each} for each in pair]) == {"word_perplexity": math.exp(2)}
