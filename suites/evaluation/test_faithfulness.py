@@ -13,7 +13,7 @@ CASES = "evals/evaluation/rag/cases.jsonl"
 )
 async def test_faithful(model, case, judge):
     """What this says is worth what the judge is worth, which the next evaluation measures."""
-    answer = await model.ask("\n".join([*case.passages, case.prompt]), max_tokens=48)
+    answer = await model.ask("\n".join([*case.passages, case.prompt, "Answer in one short sentence."]), max_tokens=64)
     return await judge.measure(
         FaithfulnessMetric, input=case.prompt, output=answer, context=case.passages, include_reason=False
     )
@@ -23,7 +23,7 @@ async def test_faithful(model, case, judge):
     cases=CASES,
     samples=1,
     threshold=0.8,
-    margin=0.1,
+    design="fixed",
     requirement="Non-functional: the judge tells a faithful answer from one that contradicts its passages.",
 )
 async def test_the_judge_tells_faithful_from_unfaithful(case, judge):
