@@ -38,14 +38,27 @@ def deepeval(folder: Path, repeats: int) -> list[Figure]:
             ([*client, str(5 * ANSWERS), "128"], many),
             (imported, few),
         )
+    usage = json.loads((few / "reports" / "latest" / "report.json").read_text())["usage"]
+    assert usage["model_calls"] == 4 * ANSWERS
+    ratio = usage["wall_s"] / theirs.wall_s
     own_ms = (ours_many.cpu_s - ours.cpu_s) / (4 * ANSWERS) * 1000
     their_ms = (theirs_many.cpu_s - theirs.cpu_s) / (4 * ANSWERS) * 1000
-    beside = (
-        f"hand-written client, the same requests: {theirs.wall_s:.2f} s; import of deepeval: {library.wall_s:.2f} s"
-    )
     return [
         Figure(
-            f"FaithfulnessMetric on {ANSWERS} answers, pytest from start to exit", ours.wall_s, "s", "", True, beside
+            f"FaithfulnessMetric on {ANSWERS} answers, 4 requests each at 200 ms and 128 connections, after start-up",
+            ratio,
+            "× the bare requests",
+            "≤ 1.3",
+            ratio <= 1.3,
+            f"{usage['wall_s']:.2f} s against {theirs.wall_s:.2f} s of a hand-written client",
+        ),
+        Figure(
+            f"FaithfulnessMetric on {ANSWERS} answers, pytest from start to exit",
+            ours.wall_s,
+            "s",
+            "",
+            True,
+            f"of which the import of deepeval takes {library.wall_s:.2f} s",
         ),
         Figure(
             "CPU for each further answer that FaithfulnessMetric measures, beyond the client's own",
