@@ -96,7 +96,7 @@ def _member_names(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_name(name: str, root: Path) -> _Found:
-    """The task or group of a name: of the project's own task files, else of lm-eval's, which takes 17 s to index.
+    """The task or group of a name: of the project's own task files, else of lm-eval's, which take seconds to index.
 
     Raises:
         TaskError: neither has it; with the nearest.
