@@ -7,8 +7,18 @@
     │   ├── MarkerError        the evaluation marker, its test function or fixtures
     │   ├── TaskError          an lm-eval task that can't be loaded or run
     │   ├── RubricError        a rubric file that is not there, or what it says
-    │   └── StoreError         a store that can't be opened, written or understood
-    │       └── UnstorableError    a value that it does not take; others it still takes
+    │   ├── StoreError         a store that can't be opened, written or understood
+    │   │   └── UnstorableError    a value that it does not take; others it still takes
+    │   └── ReviewError        the review queue can't do what was asked; nothing was written
+    │       ├── UnknownItemError   no such item or batch
+    │       ├── ReviewerError      no such reviewer, a disabled one, or one whose role does not allow it
+    │       ├── LabelError         a value that is none of the item's
+    │       ├── LeaseError         no such lease, or somebody else's
+    │       │   ├── LeaseExpiredError  it ran out
+    │       │   └── LeaseEndedError    it was used already, perhaps in another tab
+    │       ├── RepeatedKeyError   the key of one event was given again for another
+    │       ├── NothingToUndoError there is no event to take back
+    │       └── ReviewFileError    a file to import that can't be understood
     ├── EngineError            a model could not answer: the verdict becomes `error`
     │   ├── UnreachableError   given up after retries; every later request fails at once
     │   ├── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
@@ -61,6 +71,46 @@ class StoreError(UsageError):
 
 class UnstorableError(StoreError):
     """The store does not take a value."""
+
+
+class ReviewError(UsageError):
+    """The review queue can't do what was asked; nothing was written."""
+
+
+class UnknownItemError(ReviewError):
+    """There is no such item or batch."""
+
+
+class ReviewerError(ReviewError):
+    """There is no such reviewer, or this one may not do that."""
+
+
+class LabelError(ReviewError):
+    """A value that is none of the item's."""
+
+
+class LeaseError(ReviewError):
+    """There is no such lease, or it is somebody else's."""
+
+
+class LeaseExpiredError(LeaseError):
+    """The lease ran out before the reviewer said anything."""
+
+
+class LeaseEndedError(LeaseError):
+    """The lease was used already, perhaps in another tab."""
+
+
+class RepeatedKeyError(ReviewError):
+    """The key of one event was given again for something else."""
+
+
+class NothingToUndoError(ReviewError):
+    """The reviewer has nothing that could be taken back."""
+
+
+class ReviewFileError(ReviewError):
+    """A file to import can't be understood."""
 
 
 class EngineError(SteelyardError):

@@ -1,0 +1,279 @@
+"""What the review queue keeps: items, how they are answered, leases, labels as events, and reviewers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from harness.errors import LabelError, choices
+from harness.records import Messages
+
+FormKind = Literal["scale", "categories", "text", "preference"]
+ReviewerRole = Literal["annotator", "adjudicator", "admin"]
+EventKind = Literal["label", "skip", "flag", "adjudicate", "undo"]
+ItemState = Literal["open", "done", "disputed", "flagged"]
+Task = Literal["label", "adjudicate"]
+Value = int | str
+
+ROLES: tuple[ReviewerRole, ...] = get_args(ReviewerRole)
+LEFT, TIE, RIGHT = "left", "tie", "right"
+FIRST, SECOND = "first", "second"
+MOST_TEXT = 100_000
+
+_TURNED = {FIRST: SECOND, SECOND: FIRST, TIE: TIE}
+_SEEN = {LEFT: FIRST, RIGHT: SECOND, TIE: TIE}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the values that a label may have.
+
+    Attributes:
+        value: a whole number on a scale, else a word.
+        meaning: what it stands for; may be empty.
+        score: what it counts for, in [0, 1]; None where it counts for nothing.
+    """
+
+    value: Value
+    meaning: str
+    score: float | None
+
+
+PREFERENCES = (Choice(LEFT, "left is better", None), Choice(TIE, "neither", None), Choice(RIGHT, "right is better", None))
+_PREFERENCE_SCORES: Mapping[Value, float] = {FIRST: 1.0, TIE: 0.5, SECOND: 0.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a reviewer is asked of an item.
+
+    Attributes:
+        kind: "scale" (whole numbers), "categories", "text" (free), or "preference" (which of two answers is better).
+        title: what is judged, in a few words.
+        criteria: what a good answer is, as the judge is told; Markdown.
+        guidelines: for reviewers alone; Markdown.
+        choices: the values of a scale, the lowest first, or the categories; none for "text". Those of a preference are
+            `PREFERENCES`, as the reviewer sees the answers: "left", "tie", "right".
+        rubric: digest of the rubric file that this comes from, or None.
+    """
+
+    kind: FormKind
+    title: str
+    criteria: str = ""
+    guidelines: str = ""
+    choices: tuple[Choice, ...] = ()
+    rubric: str | None = None
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether two answers are compared."""
+        return self.kind == "preference"
+
+    def read(self, value: Any, *, swapped: bool = False) -> tuple[Value, float | None]:
+        """A reviewer's value as it is stored, and the score that it counts for.
+
+        A preference is stored as "first", "second" or "tie", in the order of the item's answers, whichever side each
+        was shown on.
+
+        Args:
+            swapped: whether the item's second answer was shown on the left.
+
+        Raises:
+            LabelError: a value that the form does not have.
+
+        >>> Form("preference", "Better answer", choices=PREFERENCES).read("left", swapped=True)
+        ('second', 0.0)
+        """
+        if self.kind == "text":
+            return _text(value), None
+        for choice in self.choices:
+            if choice.value == value and type(choice.value) is type(value):
+                break
+        else:
+            raise LabelError(f"The label {_shown(value)} is none of this item's. {self._known(value)}")
+        if self.kind != "preference":
+            return choice.value, choice.score
+        stored = _SEEN[str(value)]
+        stored = _TURNED[stored] if swapped else stored
+        return stored, _PREFERENCE_SCORES[stored]
+
+    def shown(self, value: Value, *, swapped: bool = False) -> Value:
+        """A stored value as the reviewer gave it: the inverse of `read`.
+
+        >>> Form("preference", "Better answer", choices=PREFERENCES).shown("second", swapped=True)
+        'left'
+        """
+        if self.kind != "preference":
+            return value
+        stored = _TURNED[str(value)] if swapped else str(value)
+        return next(seen for seen, each in _SEEN.items() if each == stored)
+
+    def _known(self, value: Any) -> str:
+        known = [str(choice.value) for choice in self.choices]
+        if self.kind == "scale":
+            return f"Scores: {', '.join(known)}, whole numbers."
+        return choices("label", str(value)[:80], known)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise LabelError(f"The label {_shown(value)} is not a text; write one, or skip the item.")
+    if len(value) > MOST_TEXT:
+        raise LabelError(f"The label has {len(value):,} characters; the most are {MOST_TEXT:,}.")
+    return value
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer under review, with where it comes from, which no reviewer is shown.
+
+    Attributes:
+        text: what a version wrote.
+        version: its name.
+        fingerprint: of the version.
+        sample_key: under which the store keeps the sample.
+        sample_index: which of the case's repeated samples, as in `ScoreRow`.
+    """
+
+    text: str
+    version: str | None = None
+    fingerprint: str | None = None
+    sample_key: bytes | None = None
+    sample_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One answer, or two to compare, with all that reviewing it takes.
+
+    Attributes:
+        id: random, so that it tells nothing.
+        batch_id: of what it was added with.
+        case_id: of its evaluation.
+        messages: what was asked, in the form of OpenAI's API.
+        answers: one, or two of which the first is the candidate's.
+        reference: a right answer that reviewers are shown, or None.
+        wanted: how many reviewers are to label it (the overlap).
+        position: which draw brought it, from 0; items are offered in this order.
+        probability: of that draw; see `harness.review.drawing`.
+        judge_score: what a judge gave it, in [0, 1]: of a pair 1 where the first answer won; None where none did.
+    """
+
+    id: str
+    batch_id: str
+    case_id: str
+    messages: Messages
+    answers: tuple[Answer, ...]
+    reference: str | None = None
+    wanted: int = 1
+    position: int = 0
+    probability: float = 1.0
+    judge_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items that were added together: of one evaluation, all answered by one form.
+
+    Attributes:
+        run_id: the run that they come from; None for items of a file.
+        metric: of the evaluation.
+        source: how they were drawn, as JSON takes it: `drawing`, `floor`, `seed`, `population`, …
+        closed: when it was closed, in epoch seconds; None while its items are offered.
+        closed_reason: why, in words.
+    """
+
+    id: str
+    created: float
+    evaluation_id: str
+    form: Form
+    metric: str = "score"
+    run_id: str | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
+    closed: float | None = None
+    closed_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """That a reviewer has an item, until it expires or is ended by what the reviewer says.
+
+    Attributes:
+        task: to label it as one of the reviewers wanted, or to adjudicate it.
+        swapped: whether the second answer of a pair is shown on the left.
+        expires: epoch seconds.
+    """
+
+    id: str
+    item_id: str
+    reviewer: str
+    task: Task
+    swapped: bool
+    begun: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a reviewer did with an item. Events are added, never changed.
+
+    Attributes:
+        number: rises with every event.
+        key: chosen by who submits it, once for each press of a key: sent again, it is the same event.
+        value: of a label, as stored (see `Form.read`); None for others.
+        score: what the label counts for, in [0, 1].
+        swapped: which side the answers were on.
+        lease_id: under which it was given; None for labels of a file.
+        undoes: the number of the event that this one takes back.
+    """
+
+    number: int
+    kind: EventKind
+    item_id: str
+    reviewer: str
+    time: float
+    key: str
+    value: Value | None = None
+    score: float | None = None
+    note: str = ""
+    swapped: bool = False
+    lease_id: str | None = None
+    undoes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an item stands, which follows from its events.
+
+    Attributes:
+        state: "open" (labels are wanted), "done", "disputed" (labels differ) or "flagged", the last two until
+            somebody adjudicates.
+        n_labels: labels of different reviewers that are in force.
+        value, score: the label that counts, of an item that is done.
+    """
+
+    state: ItemState
+    n_labels: int
+    value: Value | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """Somebody who reviews.
+
+    Attributes:
+        role: "annotator" labels, "adjudicator" also settles what labels differ in, "admin" may do everything.
+        disabled: when the reviewer was disabled, in epoch seconds, or None.
+    """
+
+    name: str
+    role: ReviewerRole
+    created: float
+    disabled: float | None = None
