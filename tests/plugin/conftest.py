@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import warnings
 
 import pytest
 
@@ -15,9 +16,13 @@ from tests.plugin.projects import Project
 
 @pytest.fixture(scope="session", autouse=True)
 def _imported() -> None:
-    """pytester forgets what an inner run imports, and numpy can't be imported twice: import everything first."""
-    for name in ("numpy", "scipy.special", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql", "aiohttp"):
+    """pytester forgets what a test imports; numpy and datasets can't be imported twice: import everything first."""
+    dialects = ("sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql")
+    for name in ("numpy", "scipy.special", *dialects, "aiohttp", "pyarrow.parquet"):
         importlib.import_module(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module("datasets")
     for package in (harness.gate, harness.plugin, harness.reporting):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)

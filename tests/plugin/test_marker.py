@@ -57,7 +57,6 @@ def test_cases_from_csv(project: Project) -> None:
 
 
 def test_cases_from_parquet(project: Project) -> None:
-    pytest.importorskip("pyarrow")
     from pyarrow import Table, parquet
 
     parquet.write_table(Table.from_pylist([{"id": 7, "tags": ["a", "b"]}]), project.path / "cases.parquet")
@@ -73,7 +72,6 @@ def test_cases_from_a_path_object(project: Project) -> None:
 
 
 def test_cases_from_a_data_set(project: Project) -> None:
-    pytest.importorskip("datasets")
     marked(
         project,
         "cases=datasets.Dataset.from_list([{'id': 'a', 'prompt': 'q'}, {'id': 'b', 'prompt': 'r'}])",
