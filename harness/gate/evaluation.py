@@ -16,10 +16,11 @@ from harness.scoring.judging import Rubrics
 TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewshot_as_multiturn")
 """Of an evaluation that is a task of lm-eval."""
 KEYWORDS = (
-    *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement"),
+    *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement", "weighs"),
     *TASK_KEYWORDS,
 )
 PER = ("suite", "case")
+WEIGHS = ("model", "judge")
 
 Ending = Literal["failed", "skipped", "aborted", "error"]
 
@@ -31,6 +32,7 @@ class Plan:
     Attributes:
         cases: the marker's `cases`, not loaded yet; None for an evaluation without.
         threshold, margin: in [0, 1] for scores, in the measure's unit for measures.
+        weighs: "judge" where the version under test is the judge, and its judgements are what is measured.
     """
 
     cases: Any
@@ -43,6 +45,7 @@ class Plan:
     cluster: str | None
     requirement: str | None
     design: Literal["sequential", "fixed"] = "fixed"
+    weighs: Literal["model", "judge"] = "model"
 
 
 def read_plan(
@@ -76,9 +79,10 @@ def read_plan(
     for name in ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement"):
         if keywords.get(name) is not None and name not in options:
             values[name] = _checked(name, keywords[name], where, measures)
-    per = keywords.get("per", "suite")
-    if per not in PER:
-        raise MarkerError(f"{where}: {choices('per', str(per), PER)}")
+    per, weighs = keywords.get("per", "suite"), keywords.get("weighs", "model")
+    for name, value, known in (("per", per, PER), ("weighs", weighs, WEIGHS)):
+        if value not in known:
+            raise MarkerError(f"{where}: {choices(f'{name} value', str(value), known)}")
     design = values.get("design", settings.design)
     if per == "case" and design == "sequential":
         _check_single_case(values, settings, where)
@@ -93,6 +97,7 @@ def read_plan(
         cluster=values.get("cluster"),
         requirement=values.get("requirement"),
         design=design,
+        weighs=weighs,
     )
 
 
@@ -150,6 +155,11 @@ class Evaluation:
     def is_pairwise(self) -> bool:
         """Whether the body itself compares candidate and baseline."""
         return "baseline" in self.wants
+
+    @property
+    def weighs_judge(self) -> bool:
+        """Whether the version under test is the judge, so that none is named beside it."""
+        return self.plan.weighs == "judge"
 
     @property
     def clusters(self) -> tuple[object, ...] | None:

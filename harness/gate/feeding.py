@@ -131,6 +131,8 @@ class Feeder:
         if "baseline" in evaluation.wants and "baseline" in self._sources:
             offered["baseline"] = Model(self._sampler, self._sources["baseline"], sample, trace, is_other=True)
         if "judge" in evaluation.wants:
-            judges = [Model(self._sampler, source, sample, trace, is_other=True) for source in self._judges]
+            own = evaluation.weighs_judge
+            sources = [self._sources[role]] if own else self._judges
+            judges = [Model(self._sampler, source, sample, trace, is_other=not own) for source in sources]
             offered["judge"] = Judge(judges, evaluation.rubrics, evaluation.cases[number].id, trace)
         return offered

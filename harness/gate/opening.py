@@ -25,12 +25,18 @@ NO_BASELINE = "none"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a run is beyond the settings: what the command line says, and how many evaluations, judged or not."""
+    """What a run is beyond the settings: what the command line says, and of how many evaluations of what kind.
+
+    Attributes:
+        is_judged: whether any asks the judge that settings or command line name.
+        weighs_judges: whether in any the versions under test judge.
+    """
 
     offline: bool = False
     fresh: bool = False
     n_evaluations: int = 1
     is_judged: bool = False
+    weighs_judges: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,7 @@ def check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
             able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
             raise SettingsError(
                 f"{engine.name} can't judge: a judge's answer is held to a JSON schema, and this engine has no "
-                f"structured output (it has: {able}). Name another with --judge; vllm and openai have it."
+                f"structured output (it has: {able}). Name another version; vllm and openai have it."
             )
 
 
@@ -126,7 +132,8 @@ def open_run(settings: Settings, options: RunOptions) -> OpenRun:
     names = _checked_names(settings, options)
     versions = {name: load_version(settings.version(name), settings.root) for name in names}
     engines = {} if options.offline else _engines(versions, settings)
-    check_judges(_judges(settings, options), engines)
+    judging = versions if options.weighs_judges else _judges(settings, options)
+    check_judges(tuple(judging), engines)
     store = Store.open(store_url(settings))
     try:
         return _assemble(settings, options, versions, engines, store)

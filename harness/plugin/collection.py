@@ -50,13 +50,15 @@ class Collection:
 
     @property
     def is_judged(self) -> bool:
-        """Whether any evaluation asks a judge."""
-        return any("judge" in evaluation.wants for evaluation in self.evaluations.values())
+        """Whether any evaluation asks a judge beside the versions under test."""
+        return any("judge" in each.wants and not each.weighs_judge for each in self.evaluations.values())
 
     @property
     def run_options(self) -> RunOptions:
         """What the run of these evaluations needs to know beyond the settings."""
-        return run_options(self._config, len(self.evaluations), is_judged=self.is_judged)
+        weighs_judges = any(each.weighs_judge for each in self.evaluations.values())
+        n_evaluations = len(self.evaluations)
+        return run_options(self._config, n_evaluations, is_judged=self.is_judged, weighs_judges=weighs_judges)
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Make one item for each case of an evaluation with `per="case"`, or for each task of a group."""
@@ -134,8 +136,14 @@ class Collection:
         evaluation = Evaluation(self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics)
         if evaluation.is_pairwise:
             self._check_pairwise(where)
+        if evaluation.weighs_judge and ("judge" not in wants or evaluation.is_pairwise):
+            raise MarkerError(
+                f'{where}: weighs="judge" makes the version under test the judge of a body, and then the baseline: '
+                "take `judge`, and not `baseline`."
+            )
         if "judge" in wants:
-            self._check_judge(where)
+            if not evaluation.weighs_judge:
+                self._check_judge(where)
             check_rubrics(item.function, rubrics, cases, where=where)
         return evaluation
 

@@ -76,11 +76,13 @@ def settings_of(config: pytest.Config) -> Settings:
     return replace(settings, **given)
 
 
-def run_options(config: pytest.Config, n_evaluations: int, *, is_judged: bool) -> RunOptions:
+def run_options(
+    config: pytest.Config, n_evaluations: int, *, is_judged: bool, weighs_judges: bool = False
+) -> RunOptions:
     """What is known of a run beyond the settings."""
     from harness.gate import RunOptions
 
-    return RunOptions(config.getoption("offline"), config.getoption("fresh"), n_evaluations, is_judged)
+    return RunOptions(config.getoption("offline"), config.getoption("fresh"), n_evaluations, is_judged, weighs_judges)
 
 
 def _search_start(config: pytest.Config) -> Path:

@@ -378,6 +378,67 @@ def test_a_rubric_beside_its_test_is_found(judged: Project) -> None:
     assert judged.run().ret == 0
 
 
+WEIGHED = """
+    right = judge.rate("right", rubric="rubric.md", case=case)
+    assert judge.name in ("small", "other")
+    return right
+"""
+
+
+def test_the_version_under_test_may_be_the_judge_and_the_baseline_judges_in_its_turn(judged: Project) -> None:
+    """Nobody is named as judge beside them, and both are compared case by case."""
+    judged.versions |= {"small": says(rated(3)), "other": says(rated(5))}
+    judged.settings = {"samples": 2, "candidate": "small", "baseline": "other"}
+    judged.body(WEIGHED, cases=20, arguments="case, judge", weighs="judge", design="fixed")
+    result = judged.run()
+    assert judged.verdicts() == {"test_it": "regressed"}
+    entry = judged.evaluation()
+    assert (entry["candidate"]["value"], entry["baseline"]["value"]) == (0.5, 1.0)
+    assert [each["name"] for each in entry["judges"]] == ["other", "small"]
+    result.stdout.no_fnmatch_line("*judged by*")
+    assert {row.judged_by.judges[0] for row in rows(judged)} == {row.fingerprint for row in rows(judged)}
+    assert all(row.sample_key is not None for row in rows(judged)), "what the judge said stands for the body"
+
+
+def test_a_judge_weighed_against_itself_draws_twice(judged: Project) -> None:
+    judged.versions["small"] = says(rated(1), rated(5))
+    judged.settings = {"samples": 2, "candidate": "small", "baseline": "small"}
+    judged.body(WEIGHED, cases=30, arguments="case, judge", weighs="judge", design="fixed")
+    judged.run()
+    entry = judged.evaluation()
+    assert entry["candidate"]["value"] != entry["baseline"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "weighs", "message"),
+    [
+        ("model, case", "judge", 'weighs="judge" makes the version under test the judge'),
+        ("case, judge, baseline", "judge", 'weighs="judge" makes the version under test the judge'),
+        ("case, judge", "jugde", "No weighs value named 'jugde'. Weighs values: judge, model. Did you mean 'judge'?"),
+    ],
+)
+def test_what_cannot_weigh_a_judge_is_refused(judged: Project, arguments: str, weighs: str, message: str) -> None:
+    judged.body("pass", arguments=arguments, weighs=weighs)
+    result = judged.run("--baseline", "small")
+    assert result.ret == 4
+    assert message in result.stderr.str()
+
+
+def test_a_preference_says_whether_the_order_changed_it(judged: Project) -> None:
+    judged.versions["small"] = says(chosen("A"))
+    judged.body(
+        """
+        found = judge.prefer("x", "y", rubric="rubric.md", case=case)
+        return {"preferred": found, "agrees": 1 - found.flip, "first": found.first_wins}
+        """,
+        arguments="model, case, judge",
+        design="fixed",
+    )
+    judged.run()
+    figures = {entry["metric"]: entry["candidate"]["value"] for entry in judged.report()["evaluations"]}
+    assert figures == {"preferred": 0.5, "agrees": 0.0, "first": 1.0}
+
+
 def test_a_fixture_may_not_ask_for_the_judge(judged: Project) -> None:
     judged.module("""
         @pytest.fixture

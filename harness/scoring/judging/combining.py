@@ -15,6 +15,19 @@ _WORDS = {1.0: "better", 0.5: "tie", 0.0: "worse"}
 
 
 @dataclass(frozen=True, slots=True)
+class Preference(Score):
+    """The score of a comparison in both orders, and what it says of its judge.
+
+    Attributes:
+        flip: share of the pairs of questions whose two orders disagree.
+        first_wins: how often the answer shown first was preferred, a tie being a half; 0.5 is no bias of position.
+    """
+
+    flip: float = 0.0
+    first_wins: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What one judge said, each repeat of it."""
 
@@ -49,13 +62,21 @@ def _typical(said: Said) -> str:
     return min(said.opinions, key=lambda opinion: abs(opinion[0] - mean))[1]
 
 
-def preference(said: Sequence[Said], by: JudgedBy) -> Score:
+def preference(said: Sequence[Said], by: JudgedBy) -> Preference:
     """The mean over judges of how often the first answer was preferred in either order; a tie is a half."""
     means = [fmean(value for pair in pairs(each.opinions) for value in pair) for each in said]
+    position = [_position(each.opinions) for each in said]
+    flip, first_wins = fmean(flip for flip, _ in position), fmean(first for _, first in position)
     if len(said) == 1:
-        return Score(means[0], _why(said[0]), by)
+        return Preference(means[0], _why(said[0]), by, flip, first_wins)
     reasons = " | ".join(f"{each.judge}: {_why(each)}" for each in said)
-    return Score(fmean(means), f"spread {stdev(means):.2f}; {reasons}", by)
+    return Preference(fmean(means), f"spread {stdev(means):.2f}; {reasons}", by, flip, first_wins)
+
+
+def _position(opinions: Sequence[Opinion]) -> tuple[float, float]:
+    """The share of pairs whose two orders disagree, and how often the answer shown first was preferred."""
+    flip = fmean(shown_first != shown_second for shown_first, shown_second in pairs(opinions))
+    return flip, fmean(value for value, _ in opinions)
 
 
 def pairs(opinions: Sequence[Opinion]) -> list[tuple[float, float]]:
@@ -104,5 +125,5 @@ def judgement(judge: str, answered: Answered, rubric: Rubric | None) -> Judgemen
         return replace(plain, values=tuple(rubric.value(score) for score, _ in given))
     if not is_complete:
         return plain
-    flip = fmean(shown_first != shown_second for shown_first, shown_second in pairs(given))
-    return replace(plain, flip=flip, first_wins=fmean(value for value, _ in given))
+    flip, first_wins = _position(given)
+    return replace(plain, flip=flip, first_wins=first_wins)

@@ -118,7 +118,11 @@ class Judge:
             first, second: what is compared, such as the candidate's answer and the baseline's.
             rubric, case, reference, repeats: as in `rate`; a rubric for preferences needs no scale.
 
-        Returns, Raises:
+        Returns:
+            a harness.Score, with the judge's reason. Its `flip` is 1 where the two orders disagreed, else 0, and its
+            `first_wins` how often what stood first was preferred; means, where there are repeats or several judges.
+
+        Raises:
             as `rate`
         """
         answers = answer_text(first, "judge.prefer"), answer_text(second, "judge.prefer")
