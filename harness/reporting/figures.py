@@ -15,10 +15,12 @@ def digits(*groups: Iterable[float | None], unit: str | None = None) -> int:
 
     At least 2 for scores, and 3 significant ones for measures; 2 more at most.
 
-    >>> digits([0.9, 0.85]), digits([0.9, 0.9004]), digits([0.9], [0.9004]), digits([1234.0, 1250.0], unit="tokens/s")
-    (2, 4, 2, 0)
+    >>> digits([0.9, 0.85]), digits([0.9, 0.9004]), digits([0.9], [0.9004]), digits([0.3, 0.1 + 0.2])
+    (2, 4, 2, 2)
+    >>> digits([1234.0, 1250.0], unit="tokens/s")
+    0
     """
-    finite = [{abs(value) for value in group if value is not None and math.isfinite(value)} for group in groups]
+    finite = [{_steady(abs(value)) for value in group if value is not None and math.isfinite(value)} for group in groups]
     largest = max((value for group in finite for value in group), default=0.0)
     least = _SCORE_DIGITS
     if unit is not None and largest > 0:
@@ -27,6 +29,10 @@ def digits(*groups: Iterable[float | None], unit: str | None = None) -> int:
         if all(len({f"{value:.{places}f}" for value in group}) == len(group) for group in finite):
             return places
     return least + _MOST_EXTRA_DIGITS
+
+
+def _steady(value: float) -> float:
+    return float(f"{value:.12g}")  # the same mean, added up in another order, is the same figure
 
 
 def figure(value: float | None, places: int = _SCORE_DIGITS, *, signed: bool = False) -> str:
