@@ -154,7 +154,7 @@ def test_marker_of_a_module_holds_for_its_functions_and_the_closest_wins(project
         ("cases=C, threshold='0.5'", "threshold = '0.5' is not a number"),
         ("cases=C, threshold=float('nan')", "threshold = nan is not a number"),
         ("cases=C, margin=-0.1", "margin = -0.1 is outside the range from 0 up"),
-        ("cases=C, per='item'", "per named 'item'"),
+        ("cases=C, per='item'", "per value named 'item'"),
         ("cases=C, design='adaptive'", "design named 'adaptive'"),
         ("cases=C, max_samples=3, design='fixed'", "1 cases × 5 samples are 5 samples, more than max_samples = 3"),
         ("cases=C, max_samples=3", "a sequential design draws at least 5 samples, more than max_samples = 3"),
