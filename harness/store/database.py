@@ -168,7 +168,7 @@ class Database:
                 f"with --store."
             )
         self.schema_version = found
-        names = [name for name in tables.metadata.tables if not inspect(connection).has_table(name)]
+        names = [name for name in migrations.table_names(found) if not inspect(connection).has_table(name)]
         if names:
             raise self._damaged(f"it lacks the table {', '.join(names)}")
 

@@ -13,11 +13,11 @@ from sqlalchemy.sql.expression import TableClause
 
 from harness.errors import StoreError
 from harness.store.database import Database
+from harness.store.migrations import table_names
 from harness.store.summaries import Pruned, StoreInfo, VersionInfo
 from harness.store.tables import (
     APART,
     generations,
-    metadata,
     reports,
     requests,
     runs,
@@ -54,7 +54,8 @@ def _size_bytes(database: Database, connection: Connection) -> int:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         return int(pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one())
     query = text("SELECT pg_total_relation_size(CAST(:name AS regclass))")
-    return sum(int(connection.execute(query, {"name": name}).scalar_one()) for name in metadata.tables)
+    names = table_names(database.schema_version)
+    return sum(int(connection.execute(query, {"name": name}).scalar_one()) for name in names)
 
 
 def _versions(connection: Connection) -> tuple[VersionInfo, ...]:

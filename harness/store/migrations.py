@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, null, text
+from sqlalchemy import Column, ColumnElement, Connection, Table, null, text
 
-from harness.store import tables
+from harness.store import review_tables, tables
 
 _COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {2: (tables.scores.c.judged_by,)}
 """The columns that each schema version brought. All of them take NULL, so that old rows, and the processes of an older
 Steelyard that are under way, go on as they are."""
+
+_TABLES_SINCE: Mapping[int, Sequence[Table]] = {3: review_tables.TABLES}
+"""The tables that each schema version brought."""
+
+
+def table_names(schema_version: int) -> list[str]:
+    """The names of the tables that a store of a schema version has."""
+    newer = {table.name for since, added in _TABLES_SINCE.items() if since > schema_version for table in added}
+    return [name for name in tables.metadata.tables if name not in newer]
 
 
 def readable(column: Column[Any], schema_version: int) -> ColumnElement[Any]:
@@ -25,7 +34,8 @@ def migrate(connection: Connection, schema_version: int) -> None:
     if schema_version == tables.SCHEMA_VERSION:
         return
     for since in range(schema_version + 1, tables.SCHEMA_VERSION + 1):
-        for column in _COLUMNS_SINCE[since]:
+        tables.metadata.create_all(connection, _TABLES_SINCE.get(since, ()))
+        for column in _COLUMNS_SINCE.get(since, ()):
             kind = column.type.compile(connection.dialect)
             connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}"))
     newest = {"value": str(tables.SCHEMA_VERSION)}

@@ -40,7 +40,11 @@ class Choice:
     score: float | None
 
 
-PREFERENCES = (Choice(LEFT, "left is better", None), Choice(TIE, "neither", None), Choice(RIGHT, "right is better", None))
+PREFERENCES = (
+    Choice(LEFT, "left is better", None),
+    Choice(TIE, "neither", None),
+    Choice(RIGHT, "right is better", None),
+)
 _PREFERENCE_SCORES: Mapping[Value, float] = {FIRST: 1.0, TIE: 0.5, SECOND: 0.0}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from harness.records import Draw, JudgedBy, Request, Sample, ScoreRow
 from harness.store import maintenance, merging, runs, samples, score_sets
 from harness.store.database import Database
+from harness.store.review import ReviewStore
 from harness.store.summaries import Merged, Pruned, RunInfo, ScoreArray, ScoreSet, StoreInfo
 
 
@@ -26,6 +27,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.review = ReviewStore(database)
 
     @classmethod
     def open(cls, url: str, *, readonly: bool = False) -> Store:

@@ -1,10 +1,24 @@
 import pytest
+from sqlalchemy import inspect
 
 from harness.records import JudgedBy
-from harness.store import Store, tables
+from harness.store import Store, review_tables, tables
 from tests.store.rows import draw, key_of, score
 
 JUDGED = JudgedBy(("a1", "b2"), "c3")
+
+
+@pytest.fixture
+def version_2_url(url: str) -> str:
+    """A store as schema version 2 was, before there was a review queue, with a score in it."""
+    with Store.open(url) as store:
+        store.begin_run("r1", "2026", {})
+        store.add_scores("r1", [score(judged_by=JUDGED)])
+        with store._database.write() as connection:
+            for table in review_tables.TABLES:
+                connection.exec_driver_sql(f"DROP TABLE {table.name}")
+            connection.exec_driver_sql("UPDATE steelyard_meta SET value = '2' WHERE name = 'schema_version'")
+    return url
 
 
 @pytest.fixture
@@ -16,6 +30,8 @@ def old_url(url: str) -> str:
         store.add_scores("r1", [score()])
         with store._database.write() as connection:
             connection.exec_driver_sql("ALTER TABLE steelyard_scores DROP COLUMN judged_by")
+            for table in review_tables.TABLES:
+                connection.exec_driver_sql(f"DROP TABLE {table.name}")
             connection.exec_driver_sql("UPDATE steelyard_meta SET value = '1' WHERE name = 'schema_version'")
     return url
 
@@ -44,3 +60,23 @@ def test_a_store_of_an_older_schema_is_merged(old_url: str, new_url, open_store)
     target = open_store(new_url())
     assert target.merge(open_store(old_url, readonly=True)).scores == 1
     assert list(target.scores("r1")) == [score()]
+
+
+def test_a_store_without_a_review_queue_gets_one_and_keeps_its_scores(version_2_url: str) -> None:
+    for _ in range(2):
+        with Store.open(version_2_url) as store:
+            assert store.info().schema_version == tables.SCHEMA_VERSION
+            assert list(store.scores("r1")) == [score(judged_by=JUDGED)]
+            assert store.review.batches() == []
+    with Store.open(version_2_url) as store, store._database.read() as connection:
+        for table in review_tables.TABLES:
+            assert inspect(connection).get_columns(table.name)
+            found = {each["name"] for each in inspect(connection).get_indexes(table.name)}
+            assert {index.name for index in table.indexes} <= found
+
+
+def test_a_store_without_a_review_queue_that_is_open_for_reading_has_an_empty_one(version_2_url: str) -> None:
+    with Store.open(version_2_url, readonly=True) as store:
+        assert store.info().schema_version == 2
+        assert store.review.batches() == []
+        assert store.review.reviewers() == []

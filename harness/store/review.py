@@ -1,0 +1,162 @@
+"""`ReviewStore`: the review queue as the store keeps it, one short transaction for each call.
+
+All that changes the queue takes its turn: on SQLite by the write lock that a transaction holds from its start, on
+Postgres by an advisory lock, within a process by a lock that is handed on without naps. So what a call has read is
+still true when it writes, no item is given twice, and a call that dies half-way leaves nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, func, select, text
+
+from harness.store import review_events, review_items, review_leases, review_reviewers, review_turns
+from harness.store.database import Database
+from harness.store.review_leases import Wish
+from harness.store.review_records import Batch, Event, Item, Reviewer, Standing
+from harness.store.review_tables import standings
+from harness.store.review_turns import Held, ImportedLabel, Recorded, Submitted
+
+_QUEUE_LOCK = 0x5734E2
+_SINCE_VERSION = 3
+
+
+class ReviewStore:
+    """Items, leases, events and reviewers of one store. Calls may come from any thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with self._turn, self._database.write() as connection:
+            if not self._database.is_sqlite:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_QUEUE_LOCK})"))
+            yield connection
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether the store has a queue; one of an older schema that is open for reading has none."""
+        return self._database.schema_version >= _SINCE_VERSION
+
+    def add_batch(self, batch: Batch, added: Sequence[Item]) -> None:
+        """Add a batch and its items, all or none."""
+        with self._write() as connection:
+            review_items.add_batch(connection, batch, added)
+
+    def batches(self) -> list[Batch]:
+        """All batches, the oldest first."""
+        if not self._is_there:
+            return []
+        with self._database.read() as connection:
+            return review_items.list_batches(connection)
+
+    def batch(self, batch_id: str) -> Batch:
+        """The batch of an id, or UnknownItemError."""
+        with self._database.read() as connection:
+            return review_items.find_batch(connection, batch_id)
+
+    def set_closed(self, batch_id: str, closed: float | None, reason: str | None = None) -> None:
+        """Stop offering a batch's items, or (None) offer them again; leases that are held may still be used."""
+        with self._write() as connection:
+            review_items.set_closed(connection, batch_id, closed, reason)
+
+    def item(self, item_id: str) -> Item:
+        """The item of an id, or UnknownItemError."""
+        with self._database.read() as connection:
+            return review_items.find_item(connection, item_id)
+
+    def items(self, batch_id: str) -> list[Item]:
+        """The items of a batch in the order in which they are offered."""
+        with self._database.read() as connection:
+            return review_items.items_of(connection, batch_id)
+
+    def standings(self, batch_id: str) -> dict[str, Standing]:
+        """How each item of a batch stands."""
+        with self._database.read() as connection:
+            return review_items.standings_of(connection, batch_id)
+
+    def events(self, *, batch_id: str | None = None, item_id: str | None = None) -> list[Event]:
+        """All events of a batch or an item, in the order in which they happened."""
+        with self._database.read() as connection:
+            if batch_id is not None:
+                return review_events.of_batch(connection, batch_id)
+            return review_events.of_item(connection, item_id or "")
+
+    def left(self, batch_id: str) -> int:
+        """How many labels a batch still wants."""
+        wanted = func.sum(standings.c.wanted - standings.c.n_labels)
+        query = select(wanted).where(standings.c.batch_id == batch_id, standings.c.state == "open")
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one() or 0)
+
+    def n_leased(self, batch_id: str, now: float | None = None) -> int:
+        """How many items of a batch reviewers hold at present."""
+        with self._database.read() as connection:
+            return review_leases.count_live(connection, batch_id, time.time() if now is None else now)
+
+    def next(self, wish: Wish) -> Held | None:
+        """The reviewer's next item under a lease; None where nothing is left for this reviewer."""
+        with self._write() as connection:
+            return review_turns.take(connection, wish)
+
+    def renew(self, reviewer: str, lease_id: str, *, lease_s: float, now: float) -> Held:
+        """Let a lease run anew; see `review_leases.renew`."""
+        with self._write() as connection:
+            return review_turns.renew(connection, reviewer, lease_id, lease_s=lease_s, now=now)
+
+    def record(self, submitted: Submitted, now: float) -> Recorded:
+        """Store what a reviewer says of an item, and end the lease.
+
+        Raises:
+            LeaseError, LabelError, RepeatedKeyError, ReviewerError: and nothing is stored.
+        """
+        with self._write() as connection:
+            return review_turns.record(connection, submitted, now)
+
+    def undo(self, reviewer: str, key: str, *, lease_s: float, now: float) -> tuple[Recorded, Held | None]:
+        """Take back the reviewer's last event that is in force, and lease its item anew where it is still free.
+
+        Raises:
+            NothingToUndoError, RepeatedKeyError, ReviewerError: and nothing is stored.
+        """
+        with self._write() as connection:
+            return review_turns.undo(connection, reviewer, key, lease_s=lease_s, now=now)
+
+    def import_labels(self, labels: Sequence[ImportedLabel], now: float) -> int:
+        """Store labels from elsewhere, all or none; gives how many are new. Reviewers who are not known are added, and
+        can't sign in until they get a token."""
+        with self._write() as connection:
+            return review_turns.import_labels(connection, labels, now)
+
+    def add_reviewer(self, reviewer: Reviewer, token: str | None) -> None:
+        """Add a reviewer; of the token a hash is kept."""
+        with self._write() as connection:
+            review_reviewers.add(connection, reviewer, token)
+
+    def set_token(self, name: str, token: str) -> None:
+        """Give a reviewer a new token, also one who was disabled."""
+        with self._write() as connection:
+            review_reviewers.set_token(connection, name, token)
+
+    def disable(self, name: str, now: float) -> None:
+        """Let a reviewer do nothing any more."""
+        with self._write() as connection:
+            review_reviewers.disable(connection, name, now)
+
+    def reviewers(self) -> list[Reviewer]:
+        """All reviewers, by name."""
+        if not self._is_there:
+            return []
+        with self._database.read() as connection:
+            return review_reviewers.list_all(connection)
+
+    def reviewer_of(self, token: str) -> Reviewer | None:
+        """The reviewer who signs in with a token and is not disabled."""
+        with self._database.read() as connection:
+            return review_reviewers.by_token(connection, token)

@@ -1,0 +1,142 @@
+"""What reviewers do, as events that are added and never changed, and what follows from them.
+
+An event is in force until an undo names it. An item's standing is worked out from its events alone, in the transaction
+that adds one, so that neither can be without the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from harness.store import codec
+from harness.store.review_records import Event, EventKind, FormKind, Standing, Value
+from harness.store.review_tables import batches, events, items, marks, standings
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event before it has a number; fields as of `Event`."""
+
+    kind: EventKind
+    item_id: str
+    reviewer: str
+    time: float
+    key: str
+    value: Value | None = None
+    score: float | None = None
+    note: str = ""
+    swapped: bool = False
+    lease_id: str | None = None
+    undoes: int | None = None
+
+
+def in_force(happened: Iterable[Event]) -> list[Event]:
+    """The events that nobody took back, without the undos themselves."""
+    known = list(happened)
+    undone = {event.undoes for event in known if event.kind == "undo"}
+    return [event for event in known if event.kind != "undo" and event.number not in undone]
+
+
+def labels_in_force(happened: Iterable[Event]) -> list[Event]:
+    """The label of each reviewer that is in force, adjudications left out: the last where there are several."""
+    return list({event.reviewer: event for event in in_force(happened) if event.kind == "label"}.values())
+
+
+def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
+    """How an item stands after its events.
+
+    An adjudication settles it. Otherwise one flag takes it out of the queue, and labels that differ are a dispute; free
+    texts always differ and are none.
+
+    >>> four, two = (Event(n, "label", "i", f"r{n}", 0.0, f"k{n}", value=n) for n in (4, 2))
+    >>> fold([four], 2, "scale").state, fold([four, two], 2, "scale").state
+    ('open', 'disputed')
+    """
+    standing = in_force(happened)
+    labels = labels_in_force(happened)
+    settled = [event for event in standing if event.kind == "adjudicate"]
+    if settled:
+        return Standing("done", len(labels), settled[-1].value, settled[-1].score)
+    if any(event.kind == "flag" for event in standing):
+        return Standing("flagged", len(labels))
+    if len(labels) < wanted:
+        return Standing("open", len(labels))
+    if kind != "text" and len({event.value for event in labels}) > 1:
+        return Standing("disputed", len(labels))
+    return Standing("done", len(labels), labels[0].value, labels[0].score)
+
+
+def add(connection: Connection, event: NewEvent) -> tuple[Event, Standing]:
+    """Add an event, and bring its item's standing and its reviewer's mark up to date."""
+    fields = {name: getattr(event, name) for name in NewEvent.__slots__}
+    stored = None if event.value is None else codec.dumps(event.value)
+    number = connection.execute(events.insert().returning(events.c.number), {**fields, "value": stored}).scalar_one()
+    standing = settle(connection, event.item_id, event.reviewer)
+    return Event(number=number, **fields), standing
+
+
+def settle(connection: Connection, item_id: str, *reviewers: str) -> Standing:
+    """Work out an item's standing and these reviewers' marks from its events, and keep them."""
+    happened = of_item(connection, item_id)
+    kind = (
+        select(standings.c.wanted, batches.c.form)
+        .join(batches, batches.c.id == standings.c.batch_id)
+        .where(standings.c.item_id == item_id)
+    )
+    wanted, form = connection.execute(kind).one()
+    standing = fold(happened, wanted, json.loads(form)["kind"])
+    changed = {
+        "state": standing.state,
+        "n_labels": standing.n_labels,
+        "value": None if standing.value is None else codec.dumps(standing.value),
+        "score": standing.score,
+    }
+    connection.execute(update(standings).where(standings.c.item_id == item_id).values(changed))
+    for reviewer in reviewers:
+        own = [event for event in in_force(happened) if event.reviewer == reviewer]
+        connection.execute(delete(marks).where(marks.c.reviewer == reviewer, marks.c.item_id == item_id))
+        if own:
+            mark = {"reviewer": reviewer, "item_id": item_id, "number": own[-1].number, "kind": own[-1].kind}
+            connection.execute(marks.insert(), mark)
+    return standing
+
+
+def of_item(connection: Connection, item_id: str) -> list[Event]:
+    """All events of an item, in the order of their numbers."""
+    query = select(events).where(events.c.item_id == item_id).order_by(events.c.number)
+    return [_event(row) for row in connection.execute(query)]
+
+
+def of_batch(connection: Connection, batch_id: str) -> list[Event]:
+    """All events of a batch's items, in the order of their numbers."""
+    query = (
+        select(events)
+        .join(items, items.c.id == events.c.item_id)
+        .where(items.c.batch_id == batch_id)
+        .order_by(events.c.number)
+    )
+    return [_event(row) for row in connection.execute(query)]
+
+
+def by_key(connection: Connection, reviewer: str, key: str) -> Event | None:
+    """The event that a reviewer submitted with this key."""
+    query = select(events).where(events.c.reviewer == reviewer, events.c.key == key)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _event(row)
+
+
+def last_of(connection: Connection, reviewer: str) -> Event | None:
+    """The last event of a reviewer that is in force."""
+    last = select(marks.c.number).where(marks.c.reviewer == reviewer).order_by(marks.c.number.desc()).limit(1)
+    row = connection.execute(select(events).where(events.c.number == last.scalar_subquery())).one_or_none()
+    return None if row is None else _event(row)
+
+
+def _event(row: Any) -> Event:
+    fields = row._asdict()
+    return Event(**{**fields, "value": None if row.value is None else json.loads(row.value)})

@@ -1,0 +1,104 @@
+"""Who reviews. A reviewer signs in with a random token of 256 bits, of which the store keeps a hash alone."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from harness.errors import ReviewerError, choices
+from harness.store.review_records import ROLES, Reviewer, ReviewerRole, Task
+from harness.store.review_tables import reviewers
+
+_LONGEST = 64
+_MAY: dict[Task, tuple[ReviewerRole, ...]] = {"label": ROLES, "adjudicate": ("adjudicator", "admin")}
+
+
+def new_token() -> str:
+    """A random token: too many to be guessed, so that a plain hash of it keeps it secret."""
+    return secrets.token_urlsafe(32)
+
+
+def token_hash(token: str) -> str:
+    """What the store keeps of a token."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def add(connection: Connection, reviewer: Reviewer, token: str | None) -> None:
+    """Add a reviewer, who signs in with this token, or not at all.
+
+    Raises:
+        ReviewerError: a name that is taken or is none, or no such role.
+    """
+    name = reviewer.name
+    if not name or name != name.strip() or not name.isprintable() or len(name) > _LONGEST:
+        raise ReviewerError(f"{name!r} is no name for a reviewer: write 1 to {_LONGEST} printable characters.")
+    if reviewer.role not in ROLES:
+        raise ReviewerError(choices("role", reviewer.role, ROLES))
+    if find(connection, name) is not None:
+        raise ReviewerError(f"There is a reviewer named {name!r} already.")
+    row = {each: getattr(reviewer, each) for each in Reviewer.__slots__}
+    connection.execute(reviewers.insert(), {**row, "token_hash": None if token is None else token_hash(token)})
+
+
+def set_token(connection: Connection, name: str, token: str) -> None:
+    """Give a reviewer a new token; the old one stops working."""
+    known(connection, name)
+    changed = {"token_hash": token_hash(token), "disabled": None}
+    connection.execute(update(reviewers).where(reviewers.c.name == name).values(changed))
+
+
+def disable(connection: Connection, name: str, now: float) -> None:
+    """Let a reviewer do nothing any more; what the reviewer did stays."""
+    known(connection, name)
+    connection.execute(update(reviewers).where(reviewers.c.name == name).values(disabled=now))
+
+
+def list_all(connection: Connection) -> list[Reviewer]:
+    """All reviewers, by name."""
+    return [_reviewer(row) for row in connection.execute(select(reviewers).order_by(reviewers.c.name))]
+
+
+def by_token(connection: Connection, token: str) -> Reviewer | None:
+    """The reviewer who signs in with a token and is not disabled."""
+    query = select(reviewers).where(reviewers.c.token_hash == token_hash(token), reviewers.c.disabled.is_(None))
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _reviewer(row)
+
+
+def find(connection: Connection, name: str) -> Reviewer | None:
+    """The reviewer of a name."""
+    row = connection.execute(select(reviewers).where(reviewers.c.name == name)).one_or_none()
+    return None if row is None else _reviewer(row)
+
+
+def known(connection: Connection, name: str) -> Reviewer:
+    """The reviewer of a name.
+
+    Raises:
+        ReviewerError: there is none; the message names the nearest.
+    """
+    found = find(connection, name)
+    if found is None:
+        raise ReviewerError(choices("reviewer", name, [each.name for each in list_all(connection)]))
+    return found
+
+
+def allowed(connection: Connection, name: str, task: Task) -> Reviewer:
+    """The reviewer of a name, who may do this.
+
+    Raises:
+        ReviewerError: there is none, or the reviewer is disabled or has another role.
+    """
+    reviewer = known(connection, name)
+    if reviewer.disabled is not None:
+        raise ReviewerError(f"The reviewer {name!r} is disabled.")
+    if reviewer.role not in _MAY[task]:
+        raise ReviewerError(f"The reviewer {name!r} is an {reviewer.role}; only {' and '.join(_MAY[task])} may {task}.")
+    return reviewer
+
+
+def _reviewer(row: Any) -> Reviewer:
+    return Reviewer(row.name, row.role, row.created, row.disabled)
