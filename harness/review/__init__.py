@@ -21,11 +21,11 @@ processes may serve the same store. Whatever a call has written when it returns 
 
     view = queue.next("eve", task="adjudicate")            # disputed and flagged items; for adjudicators
     queue.adjudicate("eve", view.lease_id, 2, key="…")     # this label counts
-    queue.reveal("ann", item_id)                           # Revealed: versions, judge, labels; only after one's own label
+    queue.reveal("ann", item_id)                           # Revealed: versions, judge, labels; after one's own label
 
     queue.batches(); queue.close(batch_id, "decided"); queue.reopen(batch_id)
     queue.progress(); queue.progress(batch_id)             # list[Progress]: labels in and left, by state and reviewer
-    queue.agreement(batch_id)                              # AgreementReport: people among themselves, judge against people
+    queue.agreement(batch_id)                              # AgreementReport: among people, judge against people
     queue.labels(batch_id)                                 # list[Labelled]: what counts, with its drawing, for the gate
 
 What holds, whatever the clients do:
@@ -36,7 +36,12 @@ What holds, whatever the clients do:
   `LeaseExpiredError`), and a value of the item's form (`LabelError`). Nothing is written when one is raised.
 - `key` is made by the client, once for each press (such as `crypto.randomUUID()`). The same key again gives the first
   answer with `repeated=True`; for something else it is a `RepeatedKeyError`.
-- A `View` holds no version, run, judge score, drawing or label of somebody else. Which side an answer of a pair is on is
-  random for each reviewer and stored with the lease; a preference is "left", "tie" or "right", as it was seen.
+- A `View` holds no version, run, judge score, drawing or label of somebody else. Which side an answer of a pair is on
+  is random for each reviewer and stored with the lease; a preference is "left", "tie" or "right", as it was seen.
 - Every error is a `ReviewError` of `harness.errors`, with a message that can be shown.
 """
+
+from harness.review.queue import LEASE_S, Labelled, Queue
+from harness.review.views import Done, Revealed, Undone, View
+
+__all__ = ["LEASE_S", "Done", "Labelled", "Queue", "Revealed", "Undone", "View"]

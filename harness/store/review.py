@@ -8,17 +8,16 @@ still true when it writes, no item is given twice, and a call that dies half-way
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, text
 
-from harness.store import review_events, review_items, review_leases, review_reviewers, review_turns
+from harness.store import review_counts, review_events, review_items, review_reviewers, review_turns
 from harness.store.database import Database
+from harness.store.review_counts import Counts
 from harness.store.review_leases import Wish
 from harness.store.review_records import Batch, Event, Item, Reviewer, Standing
-from harness.store.review_tables import standings
 from harness.store.review_turns import Held, ImportedLabel, Recorded, Submitted
 
 _QUEUE_LOCK = 0x5734E2
@@ -81,6 +80,11 @@ class ReviewStore:
         with self._database.read() as connection:
             return review_items.standings_of(connection, batch_id)
 
+    def standing(self, item_id: str) -> Standing:
+        """How an item stands."""
+        with self._database.read() as connection:
+            return review_items.find_standing(connection, item_id)
+
     def events(self, *, batch_id: str | None = None, item_id: str | None = None) -> list[Event]:
         """All events of a batch or an item, in the order in which they happened."""
         with self._database.read() as connection:
@@ -88,17 +92,11 @@ class ReviewStore:
                 return review_events.of_batch(connection, batch_id)
             return review_events.of_item(connection, item_id or "")
 
-    def left(self, batch_id: str) -> int:
-        """How many labels a batch still wants."""
-        wanted = func.sum(standings.c.wanted - standings.c.n_labels)
-        query = select(wanted).where(standings.c.batch_id == batch_id, standings.c.state == "open")
+    def counts(self, batch_id: str, now: float) -> Counts:
+        """How far a batch is."""
         with self._database.read() as connection:
-            return int(connection.execute(query).scalar_one() or 0)
-
-    def n_leased(self, batch_id: str, now: float | None = None) -> int:
-        """How many items of a batch reviewers hold at present."""
-        with self._database.read() as connection:
-            return review_leases.count_live(connection, batch_id, time.time() if now is None else now)
+            review_items.find_batch(connection, batch_id)
+            return review_counts.count(connection, batch_id, now)
 
     def next(self, wish: Wish) -> Held | None:
         """The reviewer's next item under a lease; None where nothing is left for this reviewer."""

@@ -1,0 +1,225 @@
+"""How far reviewers agree with each other, and a judge with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from harness.statistics import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha, wilson_interval
+from harness.statistics.arrays import FloatArray
+from harness.store.review_events import labels_in_force
+from harness.store.review_records import FIRST, SECOND, TIE, Event, Form, Item, Standing, Value
+
+CUT = 0.5
+"""From which score on an answer counts as right."""
+
+_MOST_PAIRS = 20
+_PREFERENCES: tuple[Value, ...] = (SECOND, TIE, FIRST)
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficient:
+    """A coefficient of agreement, or why there is none.
+
+    Attributes:
+        reviewers: whose labels it compares.
+        found: value, interval and method; None where it can't be told.
+        problem: why, in words; None where it can.
+    """
+
+    name: str
+    reviewers: tuple[str, ...]
+    found: Agreement | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share with its interval (Wilson), of `n` items; items count with the inverse of the chance to be drawn."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeAgreement:
+    """A judge against the labels that count.
+
+    Attributes:
+        right_right, right_wrong, wrong_right, wrong_wrong: items by what people say, then by what the judge says. Of a
+            pair, "right" is that the candidate's answer is the better one.
+        n_ties: pairs that people or the judge call a tie, which are in none of these.
+        sensitivity: share of what people call right that the judge calls right; None where people call nothing right.
+        specificity: share of what people call wrong that the judge calls wrong, or None.
+    """
+
+    right_right: int
+    right_wrong: int
+    wrong_right: int
+    wrong_wrong: int
+    n_ties: int
+    sensitivity: Rate | None
+    specificity: Rate | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementReport:
+    """Agreement in a batch.
+
+    Attributes:
+        n_overlapping: items that two reviewers or more have labelled.
+        n_differing: items among these whose labels are not all the same.
+        coefficients: Krippendorff's alpha, Fleiss' kappa, Cohen's kappa of the pairs with most items in common.
+        judge: None where no item with a score by a judge has a label that counts.
+    """
+
+    batch_id: str
+    n_items: int
+    n_overlapping: int
+    n_differing: int
+    coefficients: tuple[Coefficient, ...]
+    judge: JudgeAgreement | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ratings:
+    """Who gave which items which of the form's values, by its place among them."""
+
+    form: Form
+    values: tuple[Value, ...]
+    given: dict[str, dict[str, int]]
+
+    @property
+    def reviewers(self) -> tuple[str, ...]:
+        return tuple(sorted({name for labels in self.given.values() for name in labels}))
+
+
+def agreement_of(
+    batch_id: str,
+    form: Form,
+    items: Sequence[Item],
+    events: Sequence[Event],
+    standings: dict[str, Standing],
+    confidence_level: float = 0.95,
+) -> AgreementReport:
+    """The agreement of a batch: adjudications are no votes, but settle what the judge is held against."""
+    ratings = _ratings(form, events)
+    overlapping = {item: labels for item, labels in ratings.given.items() if len(labels) > 1}
+    shared = _Ratings(form, ratings.values, overlapping)
+    coefficients = () if form.kind == "text" else _coefficients(shared, confidence_level)
+    return AgreementReport(
+        batch_id=batch_id,
+        n_items=len(items),
+        n_overlapping=len(overlapping),
+        n_differing=sum(len(set(labels.values())) > 1 for labels in overlapping.values()),
+        coefficients=coefficients,
+        judge=judge_agreement(form, items, standings, confidence_level),
+    )
+
+
+def _ratings(form: Form, events: Sequence[Event]) -> _Ratings:
+    values = _PREFERENCES if form.is_pair else tuple(choice.value for choice in form.choices)
+    by_item: dict[str, list[Event]] = {}
+    for event in events:
+        by_item.setdefault(event.item_id, []).append(event)
+    given = {
+        item: {event.reviewer: values.index(event.value) for event in labels_in_force(own) if event.value in values}
+        for item, own in by_item.items()
+    }
+    return _Ratings(form, values, {item: labels for item, labels in given.items() if labels})
+
+
+def _coefficients(shared: _Ratings, confidence_level: float) -> tuple[Coefficient, ...]:
+    names = shared.reviewers
+    found = [
+        _told("Krippendorff's alpha", names, lambda: _alpha(shared, confidence_level)),
+        _told("Fleiss' kappa", names, lambda: _fleiss(shared, confidence_level)),
+    ]
+    common = Counter(pair for labels in shared.given.values() for pair in combinations(sorted(labels), 2))
+    for (one, other), n_items in common.most_common(_MOST_PAIRS):
+        if n_items > 1:
+            found.append(_told("Cohen's kappa", (one, other), _cohen(shared, one, other, confidence_level)))
+    return tuple(found)
+
+
+def _told(name: str, reviewers: tuple[str, ...], measure: Callable[[], Agreement]) -> Coefficient:
+    """A coefficient; where there is too little to go by, what `harness.statistics` says of it."""
+    try:
+        return Coefficient(name, reviewers, measure())
+    except ValueError as error:
+        return Coefficient(name, reviewers, None, str(error))
+
+
+def _alpha(shared: _Ratings, confidence_level: float) -> Agreement:
+    names = shared.reviewers
+    table = np.full((len(names), len(shared.given)), np.nan)
+    for unit, labels in enumerate(shared.given.values()):
+        for name, place in labels.items():
+            table[names.index(name), unit] = place
+    return krippendorff_alpha(table, "nominal" if shared.form.kind == "categories" else "ordinal", confidence_level)
+
+
+def _fleiss(shared: _Ratings, confidence_level: float) -> Agreement:
+    """Over the items with the most common number of reviewers: Fleiss' kappa wants the same number of each."""
+    usual = Counter(len(labels) for labels in shared.given.values()).most_common(1)
+    chosen = [labels for labels in shared.given.values() if usual and len(labels) == usual[0][0]]
+    counts = np.zeros((len(chosen), len(shared.values)))
+    for unit, labels in enumerate(chosen):
+        for place in labels.values():
+            counts[unit, place] += 1
+    return fleiss_kappa(counts, confidence_level)
+
+
+def _cohen(shared: _Ratings, one: str, other: str, confidence_level: float) -> Callable[[], Agreement]:
+    both = [labels for labels in shared.given.values() if one in labels and other in labels]
+    first, second = [labels[one] for labels in both], [labels[other] for labels in both]
+    is_nominal = shared.form.kind == "categories"
+    return lambda: cohen_kappa(first, second, confidence_level, None if is_nominal else "linear")
+
+
+def judge_agreement(
+    form: Form, items: Sequence[Item], standings: dict[str, Standing], confidence_level: float = 0.95
+) -> JudgeAgreement | None:
+    """The judge's scores against the labels that count; both are cut at `CUT`.
+
+    Items were not drawn alike, so that each counts with the inverse of its probability, and Wilson's interval is that
+    of so many items as the weights are worth, (sum w)² / sum w²: L. Kish (1965), Survey Sampling.
+    """
+    human, judged, weights, n_ties = [], [], [], 0
+    for item in items:
+        score = standings[item.id].score
+        if score is None or item.judge_score is None:
+            continue
+        if form.is_pair and CUT in (score, item.judge_score):
+            n_ties += 1
+            continue
+        human.append(score >= CUT)
+        judged.append(item.judge_score >= CUT)
+        weights.append(1 / item.probability)
+    if not human and not n_ties:
+        return None
+    said, found, weight = np.array(human, dtype=bool), np.array(judged, dtype=bool), np.array(weights)
+    return JudgeAgreement(
+        right_right=int((said & found).sum()),
+        right_wrong=int((said & ~found).sum()),
+        wrong_right=int((~said & found).sum()),
+        wrong_wrong=int((~said & ~found).sum()),
+        n_ties=n_ties,
+        sensitivity=_rate(found[said], weight[said], confidence_level),
+        specificity=_rate(~found[~said], weight[~said], confidence_level),
+    )
+
+
+def _rate(hits: np.ndarray, weights: FloatArray, confidence_level: float) -> Rate | None:
+    if not len(hits):
+        return None
+    value = float(weights[hits].sum() / weights.sum())
+    worth = float(weights.sum() ** 2 / (weights**2).sum())
+    interval = wilson_interval(value * worth, worth, confidence_level)
+    return Rate(value, interval.low, interval.high, len(hits))

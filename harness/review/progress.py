@@ -1,0 +1,104 @@
+"""How far a batch is: labels that are in and left, by state and reviewer, and how long the rest will take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from harness.store.review_counts import Counts
+from harness.store.review_records import Batch
+
+_LONGEST_PAUSE_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewerProgress:
+    """What one reviewer did, in items: labelled, skipped, flagged, adjudicated."""
+
+    reviewer: str
+    labels: int
+    skips: int
+    flags: int
+    adjudications: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch is.
+
+    Attributes:
+        n_items: open, done, disputed and flagged ones together.
+        left: how many labels are still wanted.
+        held: how many items reviewers have before the eyes now.
+        seconds_per_label: the median time from one event of a reviewer to the next; None before there are two.
+    """
+
+    batch_id: str
+    evaluation_id: str
+    title: str
+    n_items: int
+    n_open: int
+    n_done: int
+    n_disputed: int
+    n_flagged: int
+    left: int
+    held: int
+    reviewers: tuple[ReviewerProgress, ...]
+    seconds_per_label: float | None
+    closed: float | None
+    closed_reason: str | None
+
+    @property
+    def labels(self) -> int:
+        """Labels that are in force."""
+        return sum(each.labels for each in self.reviewers)
+
+    @property
+    def left_s(self) -> float | None:
+        """How long the labels that are left take one reviewer, in seconds; None where nothing tells."""
+        return None if self.seconds_per_label is None else self.left * self.seconds_per_label
+
+
+def progress_of(batch: Batch, counts: Counts) -> Progress:
+    """The progress of a batch from what the store counted."""
+    return Progress(
+        batch_id=batch.id,
+        evaluation_id=batch.evaluation_id,
+        title=batch.form.title,
+        n_items=sum(counts.states.values()),
+        n_open=counts.states.get("open", 0),
+        n_done=counts.states.get("done", 0),
+        n_disputed=counts.states.get("disputed", 0),
+        n_flagged=counts.states.get("flagged", 0),
+        left=counts.left,
+        held=counts.held,
+        reviewers=tuple(
+            ReviewerProgress(
+                reviewer=name,
+                labels=kinds.get("label", 0),
+                skips=kinds.get("skip", 0),
+                flags=kinds.get("flag", 0),
+                adjudications=kinds.get("adjudicate", 0),
+            )
+            for name, kinds in counts.reviewers.items()
+        ),
+        seconds_per_label=_pace(counts.recent),
+        closed=batch.closed,
+        closed_reason=batch.closed_reason,
+    )
+
+
+def _pace(recent: Sequence[tuple[str, float]]) -> float | None:
+    """The median time between events that follow each other, long pauses left out.
+
+    >>> _pace([("ann", 30.0), ("bob", 22.0), ("ann", 20.0), ("ann", 14.0)])
+    8.0
+    """
+    later: dict[str, float] = {}
+    gaps = []
+    for reviewer, time in recent:
+        if reviewer in later and later[reviewer] - time < _LONGEST_PAUSE_S:
+            gaps.append(later[reviewer] - time)
+        later[reviewer] = time
+    return median(gaps) if gaps else None

@@ -1,0 +1,193 @@
+"""`Queue`: the review queue as an application and the gate use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import ReviewError
+from harness.review.agreement import AgreementReport, agreement_of
+from harness.review.progress import Progress, progress_of
+from harness.review.views import Done, Revealed, Undone, View, done_of, revealed, view_of
+from harness.store import Store
+from harness.store.review_events import in_force
+from harness.store.review_leases import Wish, is_swapped
+from harness.store.review_records import Batch, EventKind, Item, Reviewer, ReviewerRole, Standing, Task
+from harness.store.review_reviewers import new_token
+from harness.store.review_turns import Submitted
+
+LEASE_S = 600.0
+_LONGEST_KEY = 200
+_LONGEST_NOTE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """An item of which a label counts.
+
+    Attributes:
+        standing: with the label's value and score.
+    """
+
+    item: Item
+    standing: Standing
+
+
+class Queue:
+    """Hands out items and takes labels; see the package for what it promises.
+
+    Args:
+        store: where the queue is kept, open for writing.
+        lease_s: how long a reviewer may take over an item before somebody else gets it, in seconds.
+        clock: gives the time in epoch seconds.
+    """
+
+    def __init__(self, store: Store, *, lease_s: float = LEASE_S, clock: Callable[[], float] = time.time) -> None:
+        self._review = store.review
+        self._lease_s = lease_s
+        self._clock = clock
+
+    def next(
+        self, reviewer: str, *, task: Task = "label", holding: Collection[str] = (), batch_id: str | None = None
+    ) -> View | None:
+        """The reviewer's next item under a lease; None where nothing is left for this reviewer.
+
+        An item that the reviewer holds already comes again, with a new expiry, unless `holding` names its lease.
+
+        Args:
+            task: "label", or "adjudicate" for items whose labels differ and flagged ones.
+            holding: leases that the reviewer has before the eyes; naming them gives the item after those.
+            batch_id: of this batch only.
+
+        Raises:
+            ReviewerError: no such reviewer, or one who may not do that.
+        """
+        wish = Wish(reviewer, task, self._lease_s, self._clock(), frozenset(holding), batch_id)
+        held = self._review.next(wish)
+        return None if held is None else view_of(held)
+
+    def renew(self, reviewer: str, lease_id: str) -> View:
+        """The item again, with a new expiry; after it ran out only while nobody else has the item.
+
+        Raises:
+            LeaseError, LeaseExpiredError, LeaseEndedError, ReviewerError
+        """
+        return view_of(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, now=self._clock()))
+
+    def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> Done:
+        """Store a label. `value` is one of the form's: a whole number, a category, a text, or "left", "tie", "right".
+
+        Raises:
+            LabelError, LeaseError, LeaseExpiredError, LeaseEndedError, RepeatedKeyError, ReviewerError: and nothing is
+                stored.
+        """
+        return self._submit("label", reviewer, lease_id, key, note, value)
+
+    def adjudicate(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> Done:
+        """Store the label that counts for an item taken with `task="adjudicate"`. Raises as `label`."""
+        return self._submit("adjudicate", reviewer, lease_id, key, note, value)
+
+    def skip(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> Done:
+        """Leave an item to others; this reviewer is not offered it again. Raises as `label`."""
+        return self._submit("skip", reviewer, lease_id, key, note)
+
+    def flag(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> Done:
+        """Take an item out of the queue until somebody adjudicates it. Raises as `label`."""
+        return self._submit("flag", reviewer, lease_id, key, note)
+
+    def undo(self, reviewer: str, *, key: str) -> Undone:
+        """Take back the reviewer's last label, skip, flag or adjudication, and lease its item anew if it is free.
+
+        Raises:
+            NothingToUndoError, RepeatedKeyError, ReviewerError
+        """
+        _check_key(key)
+        recorded, held = self._review.undo(reviewer, key, lease_s=self._lease_s, now=self._clock())
+        return Undone(done_of(recorded), None if held is None else view_of(held))
+
+    def reveal(self, reviewer: str, item_id: str) -> Revealed:
+        """Versions, judge score and all labels of an item that this reviewer has labelled, flagged or adjudicated.
+
+        Raises:
+            UnknownItemError: there is no such item.
+            ReviewError: the reviewer has not dealt with it, so that it stays blind.
+        """
+        item = self._review.item(item_id)
+        events = in_force(self._review.events(item_id=item_id))
+        if not any(event.reviewer == reviewer and event.kind != "skip" for event in events):
+            raise ReviewError(f"{reviewer} has not labelled item {item_id}, and sees what is known of it afterwards.")
+        form = self._review.batch(item.batch_id).form
+        standing = self._review.standing(item_id)
+        return revealed(item, form, standing, events, swapped=is_swapped(item_id, reviewer))
+
+    def _submit(self, kind: EventKind, reviewer: str, lease_id: str, key: str, note: str, value: Any = None) -> Done:
+        _check_key(key)
+        if len(note) > _LONGEST_NOTE:
+            raise ReviewError(f"The note has {len(note):,} characters; the most are {_LONGEST_NOTE:,}.")
+        submitted = Submitted(kind, reviewer, lease_id, key, value, note)
+        return done_of(self._review.record(submitted, self._clock()))
+
+    def batches(self) -> list[Batch]:
+        """All batches, the oldest first."""
+        return self._review.batches()
+
+    def close(self, batch_id: str, reason: str) -> None:
+        """Stop offering the items of a batch; who has one before the eyes may still label it."""
+        self._review.set_closed(batch_id, self._clock(), reason)
+
+    def reopen(self, batch_id: str) -> None:
+        """Offer the items of a batch again."""
+        self._review.set_closed(batch_id, None)
+
+    def progress(self, batch_id: str | None = None) -> list[Progress]:
+        """How far a batch is, or each of them, the oldest first."""
+        wanted = self.batches() if batch_id is None else [self._review.batch(batch_id)]
+        return [progress_of(batch, self._review.counts(batch.id, self._clock())) for batch in wanted]
+
+    def agreement(self, batch_id: str, *, confidence_level: float = 0.95) -> AgreementReport:
+        """How far the reviewers of a batch agree with each other, and the judge with them."""
+        batch = self._review.batch(batch_id)
+        events, standings = self._review.events(batch_id=batch_id), self._review.standings(batch_id)
+        items = self._review.items(batch_id)
+        return agreement_of(batch_id, batch.form, items, events, standings, confidence_level)
+
+    def labels(self, batch_id: str) -> list[Labelled]:
+        """The items of a batch that are done, with the label that counts, in the order in which they were drawn."""
+        standings = self._review.standings(batch_id)
+        items = self._review.items(batch_id)
+        return [Labelled(item, standings[item.id]) for item in items if standings[item.id].state == "done"]
+
+    def add_reviewer(self, name: str, role: ReviewerRole = "annotator") -> str:
+        """Add a reviewer, and give the token to sign in with, which nobody can look up later.
+
+        Raises:
+            ReviewerError: a name that is taken or is none, or no such role.
+        """
+        token = new_token()
+        self._review.add_reviewer(Reviewer(name, role, self._clock()), token)
+        return token
+
+    def new_token(self, name: str) -> str:
+        """A new token for a reviewer, also for one who was disabled; the old one stops working."""
+        token = new_token()
+        self._review.set_token(name, token)
+        return token
+
+    def disable(self, name: str) -> None:
+        """Let a reviewer do nothing any more; what the reviewer did stays."""
+        self._review.disable(name, self._clock())
+
+    def reviewers(self) -> list[Reviewer]:
+        """All reviewers, by name."""
+        return self._review.reviewers()
+
+    def sign_in(self, token: str) -> Reviewer | None:
+        """The reviewer of a token; None where it is nobody's, or the reviewer is disabled."""
+        return self._review.reviewer_of(token)
+
+
+def _check_key(key: str) -> None:
+    if not key or len(key) > _LONGEST_KEY:
+        raise ReviewError(f"A key has 1 to {_LONGEST_KEY} characters, made by the client anew for each press.")

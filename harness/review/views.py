@@ -1,0 +1,137 @@
+"""What a reviewer is shown of an item: before the label nothing that could sway it, afterwards everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.records import Messages
+from harness.store.review_records import Answer, Event, Form, Item, Standing, Task, Value
+from harness.store.review_turns import Held, Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An item as its reviewer sees it. It holds no version, run, judge score, drawing or label of somebody else.
+
+    Attributes:
+        expires: when the lease runs out, in epoch seconds.
+        task: "label" or "adjudicate".
+        form: what is asked.
+        messages: what the version was asked, in the form of OpenAI's API.
+        answers: one, or two with the left one first.
+        reference: a right answer, or None.
+    """
+
+    lease_id: str
+    item_id: str
+    batch_id: str
+    task: Task
+    expires: float
+    form: Form
+    evaluation_id: str
+    case_id: str
+    messages: Messages
+    answers: tuple[str, ...]
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a reviewer's word led to.
+
+    Attributes:
+        event: as it is stored.
+        standing: of the item after it.
+        repeated: whether it was stored before, under the same key.
+    """
+
+    event: Event
+    standing: Standing
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What an undo led to; `view` is the item again, or None where it is no longer free."""
+
+    done: Done
+    view: View | None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenLabel:
+    """A label as its reviewer sees labels: a preference names the side that the answer is on for the one who looks."""
+
+    reviewer: str
+    value: Value
+    note: str
+    time: float
+    adjudicated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Revealed:
+    """All that is known of an item, for a reviewer who has dealt with it.
+
+    Attributes:
+        answers: with their versions, the left one first.
+        judge_score: in [0, 1], of a pair 1 where the left one won; None where no judge gave one.
+    """
+
+    item_id: str
+    answers: tuple[Answer, ...]
+    judge_score: float | None
+    probability: float
+    standing: Standing
+    labels: tuple[GivenLabel, ...]
+
+
+def view_of(held: Held) -> View:
+    """The item under a lease, as its holder may see it."""
+    lease, item, batch = held.lease, held.item, held.batch
+    return View(
+        lease_id=lease.id,
+        item_id=item.id,
+        batch_id=batch.id,
+        task=lease.task,
+        expires=lease.expires,
+        form=batch.form,
+        evaluation_id=batch.evaluation_id,
+        case_id=item.case_id,
+        messages=item.messages,
+        answers=tuple(answer.text for answer in on_sides(item.answers, swapped=lease.swapped)),
+        reference=item.reference,
+    )
+
+
+def done_of(recorded: Recorded) -> Done:
+    """What was recorded, for the one who said it."""
+    return Done(recorded.event, recorded.standing, recorded.repeated)
+
+
+def on_sides(answers: tuple[Answer, ...], *, swapped: bool) -> tuple[Answer, ...]:
+    """The answers from left to right."""
+    return answers[::-1] if swapped else answers
+
+
+def revealed(item: Item, form: Form, standing: Standing, labels: list[Event], *, swapped: bool) -> Revealed:
+    """Everything of an item, on the sides on which the one who looks saw it."""
+    score = item.judge_score
+    return Revealed(
+        item_id=item.id,
+        answers=on_sides(item.answers, swapped=swapped),
+        judge_score=1 - score if score is not None and swapped and form.is_pair else score,
+        probability=item.probability,
+        standing=standing,
+        labels=tuple(
+            GivenLabel(
+                reviewer=event.reviewer,
+                value=form.shown(event.value, swapped=swapped),
+                note=event.note,
+                time=event.time,
+                adjudicated=event.kind == "adjudicate",
+            )
+            for event in labels
+            if event.value is not None
+        ),
+    )

@@ -1,0 +1,80 @@
+"""How far a batch is, counted by the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from harness.store.review_leases import count_live
+from harness.store.review_records import EventKind, ItemState
+from harness.store.review_tables import events, items, marks, standings
+
+_RECENT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How far a batch is.
+
+    Attributes:
+        states: how many items are in each state that occurs.
+        left: how many labels are still wanted.
+        held: how many items reviewers have before the eyes.
+        reviewers: of each reviewer, how many items were dealt with last in each way.
+        recent: reviewer and time (epoch seconds) of the last events under a lease, the newest first.
+    """
+
+    states: Mapping[ItemState, int]
+    left: int
+    held: int
+    reviewers: Mapping[str, Mapping[EventKind, int]]
+    recent: Sequence[tuple[str, float]]
+
+
+def count(connection: Connection, batch_id: str, now: float) -> Counts:
+    """See `ReviewStore.counts`."""
+    states = _by_state(connection, batch_id)
+    return Counts(
+        states={state: n_items for state, (n_items, _) in states.items()},
+        left=states.get("open", (0, 0))[1],
+        held=count_live(connection, batch_id, now),
+        reviewers=_by_reviewer(connection, batch_id),
+        recent=_recent(connection, batch_id),
+    )
+
+
+def _by_state(connection: Connection, batch_id: str) -> dict[ItemState, tuple[int, int]]:
+    """Of each state that occurs, how many items are in it and how many labels these still want."""
+    wanted = func.sum(standings.c.wanted - standings.c.n_labels)
+    query = select(standings.c.state, func.count(), wanted).where(standings.c.batch_id == batch_id)
+    rows = connection.execute(query.group_by(standings.c.state))
+    return {state: (int(count), int(left)) for state, count, left in rows}
+
+
+def _by_reviewer(connection: Connection, batch_id: str) -> dict[str, dict[EventKind, int]]:
+    """How many items each reviewer has dealt with last in each way."""
+    query = (
+        select(marks.c.reviewer, marks.c.kind, func.count())
+        .join(standings, standings.c.item_id == marks.c.item_id)
+        .where(standings.c.batch_id == batch_id)
+        .group_by(marks.c.reviewer, marks.c.kind)
+        .order_by(marks.c.reviewer)
+    )
+    found: dict[str, dict[EventKind, int]] = {}
+    for reviewer, kind, count in connection.execute(query):
+        found.setdefault(reviewer, {})[kind] = int(count)
+    return found
+
+
+def _recent(connection: Connection, batch_id: str) -> list[tuple[str, float]]:
+    """Reviewer and time of the last events under a lease, the newest first."""
+    query = (
+        select(events.c.reviewer, events.c.time)
+        .join(items, items.c.id == events.c.item_id)
+        .where(items.c.batch_id == batch_id, events.c.lease_id.is_not(None))
+        .order_by(events.c.number.desc())
+        .limit(_RECENT)
+    )
+    return [(reviewer, time) for reviewer, time in connection.execute(query)]

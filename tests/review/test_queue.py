@@ -1,0 +1,463 @@
+import dataclasses
+import json
+from itertools import count
+from typing import Any
+
+import pytest
+
+from harness.errors import (
+    LabelError,
+    LeaseEndedError,
+    LeaseError,
+    LeaseExpiredError,
+    NothingToUndoError,
+    RepeatedKeyError,
+    ReviewerError,
+    ReviewError,
+    UnknownItemError,
+)
+from harness.review import Queue, View
+from harness.store import Store
+from harness.store.review_events import fold
+from tests.review.conftest import CATEGORIES, FORMS, PAIR, SCALE, TEXT, AddBatch, Clock
+
+_keys = count()
+
+
+def key() -> str:
+    return f"key-{next(_keys)}"
+
+
+def take(queue: Queue, reviewer: str, **wish: Any) -> View:
+    view = queue.next(reviewer, **wish)
+    assert view is not None
+    return view
+
+
+def label(queue: Queue, reviewer: str, value: Any, **wish: Any) -> View:
+    """Take the next item and label it."""
+    view = take(queue, reviewer, **wish)
+    queue.label(reviewer, view.lease_id, value, key=key())
+    return view
+
+
+def test_items_come_in_the_order_in_which_they_were_drawn(queue: Queue, add_batch: AddBatch) -> None:
+    items = add_batch(3)
+    assert [label(queue, "ann", 4).item_id for _ in items] == [item.id for item in items]
+    assert queue.next("ann") is None
+
+
+def test_a_view_shows_what_is_asked(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1)
+    view = take(queue, "ann")
+    assert view.form == SCALE
+    assert view.messages == ({"role": "user", "content": "Question 0?"},)
+    assert (view.answers, view.reference) == (("candidate's answer 0",), "reference 0")
+
+
+@pytest.mark.parametrize("kind", sorted(FORMS))
+def test_nothing_that_sways_is_in_a_view(queue: Queue, add_batch: AddBatch, kind: str) -> None:
+    items = add_batch(2, FORMS[kind], wanted=3)
+    value = {"scale": 4, "categories": "right", "text": "it is cut", "preference": "left"}[kind]
+    queue.label("bob", take(queue, "bob").lease_id, value, key=key(), note="secret-note")
+    told = json.dumps(dataclasses.asdict(take(queue, "ann")))
+    for secret in (
+        "secret",
+        "fingerprint",
+        "bob",
+        "0.77",
+        "0.123",
+        "it is cut",
+        "n_labels",
+        items[0].answers[0].sample_key,
+    ):
+        assert str(secret) not in told
+
+
+def test_an_item_is_given_to_one_reviewer_unless_more_are_wanted(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1)
+    take(queue, "ann")
+    assert queue.next("bob") is None
+    add_batch(1, batch_id="b2", wanted=2)
+    assert take(queue, "bob").item_id == take(queue, "eve").item_id == "b2-00000"
+    assert queue.next("zoe") is None
+
+
+def test_a_reviewer_gets_no_item_twice(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1, wanted=3)
+    label(queue, "ann", 3)
+    assert queue.next("ann") is None
+    assert label(queue, "bob", 3).item_id == "b1-00000"
+
+
+def test_taking_again_gives_the_item_that_is_held_with_a_new_expiry(
+    queue: Queue, add_batch: AddBatch, clock: Clock
+) -> None:
+    add_batch(2)
+    first = take(queue, "ann")
+    clock.now += 500
+    again = take(queue, "ann")
+    assert (again.lease_id, again.expires) == (first.lease_id, first.expires + 500)
+
+
+def test_the_next_item_can_be_taken_ahead(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(2)
+    first = take(queue, "ann")
+    ahead = take(queue, "ann", holding=[first.lease_id])
+    assert ahead.item_id == "b1-00001"
+    assert queue.next("ann", holding=[first.lease_id, ahead.lease_id]) is None
+    assert queue.next("bob") is None
+    queue.label("ann", first.lease_id, 2, key=key())
+    assert take(queue, "ann").lease_id == ahead.lease_id
+
+
+def test_an_item_whose_lease_ran_out_goes_to_another(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:
+    add_batch(1)
+    view = take(queue, "ann")
+    clock.now += 600
+    assert take(queue, "bob").item_id == view.item_id
+    with pytest.raises(LeaseExpiredError, match=r"ran out 0 s ago, and nothing was stored\. Renew it"):
+        queue.label("ann", view.lease_id, 3, key=key())
+    with pytest.raises(LeaseExpiredError, match="gone to somebody else"):
+        queue.renew("ann", view.lease_id)
+    assert queue.progress()[0].labels == 0
+
+
+def test_a_lease_that_ran_out_is_renewed_while_the_item_is_free(
+    queue: Queue, add_batch: AddBatch, clock: Clock
+) -> None:
+    add_batch(1)
+    view = take(queue, "ann")
+    clock.now += 6000
+    assert queue.renew("ann", view.lease_id).expires == clock.now + 600
+    assert queue.label("ann", view.lease_id, 3, key=key()).standing.value == 3
+
+
+def test_an_older_lease_of_an_item_is_not_renewed_beside_a_newer_one(
+    queue: Queue, add_batch: AddBatch, clock: Clock
+) -> None:
+    add_batch(1, wanted=2)
+    old = take(queue, "ann")
+    clock.now += 700
+    new = take(queue, "ann")
+    assert new.lease_id != old.lease_id
+    with pytest.raises(LeaseExpiredError):
+        queue.renew("ann", old.lease_id)
+
+
+def test_a_double_submit_is_one_label(queue: Queue, add_batch: AddBatch, store: Store) -> None:
+    add_batch(1)
+    view = take(queue, "ann")
+    first = queue.label("ann", view.lease_id, 3, key="press-1")
+    again = queue.label("ann", view.lease_id, 3, key="press-1")
+    assert (again.event, again.standing) == (first.event, first.standing)
+    assert (first.repeated, again.repeated) == (False, True)
+    assert len(store.review.events(item_id=view.item_id)) == 1
+
+
+def test_a_key_given_again_for_something_else_is_refused(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(2)
+    view = take(queue, "ann")
+    queue.label("ann", view.lease_id, 3, key="press-1")
+    with pytest.raises(RepeatedKeyError, match=r"belongs to another event \(label\)"):
+        queue.label("ann", view.lease_id, 4, key="press-1")
+    with pytest.raises(RepeatedKeyError):
+        queue.skip("ann", take(queue, "ann").lease_id, key="press-1")
+    with pytest.raises(RepeatedKeyError):
+        queue.undo("ann", key="press-1")
+
+
+def test_of_two_tabs_the_second_is_told(queue: Queue, add_batch: AddBatch, store: Store) -> None:
+    add_batch(1)
+    one, other = take(queue, "ann"), take(queue, "ann")
+    queue.label("ann", one.lease_id, 3, key=key())
+    with pytest.raises(LeaseEndedError, match="perhaps in another tab, and nothing was changed"):
+        queue.label("ann", other.lease_id, 5, key=key())
+    assert [event.value for event in store.review.events(item_id=one.item_id)] == [3]
+
+
+def test_a_lease_is_its_reviewers_own(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1)
+    view = take(queue, "ann")
+    with pytest.raises(LeaseError, match="belongs to another reviewer"):
+        queue.label("bob", view.lease_id, 3, key=key())
+    with pytest.raises(LeaseError, match="There is no lease 'nonsense'"):
+        queue.label("bob", "nonsense", 3, key=key())
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        ("scale", 6, "The label 6 is none of this item's. Scores: 1, 2, 3, 4, 5, whole numbers."),
+        ("scale", "3", "The label '3' is none"),
+        ("scale", True, "The label True is none"),
+        ("scale", None, "The label None is none"),
+        ("categories", "rigth", "Did you mean 'right'?"),
+        ("text", "  ", "is not a text"),
+        ("text", 3, "is not a text"),
+        ("text", "x" * 100_001, "has 100,001 characters"),
+        ("preference", "first", "The label 'first' is none"),
+    ],
+)
+def test_a_value_outside_the_form_is_refused_and_the_lease_stays(
+    queue: Queue, add_batch: AddBatch, kind: str, value: Any, said: str
+) -> None:
+    add_batch(1, FORMS[kind])
+    view = take(queue, "ann")
+    with pytest.raises(LabelError) as refused:
+        queue.label("ann", view.lease_id, value, key="press-1")
+    assert said in str(refused.value)
+    good = {"scale": 1, "categories": "wrong", "text": "fine", "preference": "tie"}[kind]
+    assert not queue.label("ann", view.lease_id, good, key="press-1").repeated
+
+
+def test_a_skipped_item_goes_to_others(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1)
+    queue.skip("ann", take(queue, "ann").lease_id, key=key())
+    assert queue.next("ann") is None
+    assert take(queue, "bob").item_id == "b1-00000"
+
+
+def test_a_flagged_item_waits_for_an_adjudicator(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1)
+    done = queue.flag("ann", take(queue, "ann").lease_id, key=key(), note="the answer is cut")
+    assert done.standing.state == "flagged"
+    assert queue.next("bob") is None
+    view = take(queue, "eve", task="adjudicate")
+    assert queue.adjudicate("eve", view.lease_id, 2, key=key()).standing.state == "done"
+
+
+def test_labels_that_differ_go_to_an_adjudicator_whose_label_counts(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(2, wanted=2)
+    for reviewer, values in (("ann", (5, 2)), ("bob", (3, 2))):
+        for value in values:
+            label(queue, reviewer, value)
+    assert [done.standing.score for done in queue.labels("b1")] == [0.25]
+    view = take(queue, "eve", task="adjudicate")
+    assert view.item_id == "b1-00000"
+    assert queue.next("eve", task="adjudicate", holding=[view.lease_id]) is None
+    assert queue.next("zoe", task="adjudicate") is None
+    queue.adjudicate("eve", view.lease_id, 4, key=key())
+    assert [(done.standing.value, done.standing.n_labels) for done in queue.labels("b1")] == [(4, 2), (2, 2)]
+    with pytest.raises(ReviewerError, match="'ann' is an annotator; only adjudicator and admin may adjudicate"):
+        queue.next("ann", task="adjudicate")
+
+
+def test_who_labelled_does_not_adjudicate_save_an_admin(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1, wanted=2)
+    label(queue, "eve", 1)
+    label(queue, "zoe", 2)
+    assert queue.next("eve", task="adjudicate") is None
+    view = take(queue, "zoe", task="adjudicate")
+    queue.adjudicate("zoe", view.lease_id, 2, key=key())
+    assert queue.undo("zoe", key=key()).done.standing.state == "disputed"
+    assert queue.undo("zoe", key=key()).done.standing.n_labels == 1
+
+
+def test_a_lease_for_labelling_does_not_adjudicate(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1)
+    view = take(queue, "eve")
+    with pytest.raises(LeaseError, match="taken to label, which is not to adjudicate"):
+        queue.adjudicate("eve", view.lease_id, 3, key=key())
+
+
+def test_free_texts_that_differ_are_no_dispute(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1, TEXT, wanted=2)
+    label(queue, "ann", "too long")
+    label(queue, "bob", "too short")
+    assert queue.labels("b1")[0].standing.state == "done"
+
+
+def test_undo_takes_back_the_last_label_and_gives_the_item_again(
+    queue: Queue, add_batch: AddBatch, store: Store
+) -> None:
+    add_batch(2)
+    view = label(queue, "ann", 1)
+    undone = queue.undo("ann", key="undo-1")
+    assert undone.view is not None
+    assert (undone.view.item_id, undone.done.standing.state) == (view.item_id, "open")
+    again = queue.undo("ann", key="undo-1")
+    assert again.done.repeated
+    assert again.view == undone.view
+    queue.label("ann", undone.view.lease_id, 5, key=key())
+    assert [event.kind for event in store.review.events(item_id=view.item_id)] == ["label", "undo", "label"]
+    assert queue.labels("b1")[0].standing.value == 5
+
+
+def test_undo_goes_back_step_by_step_through_labels_skips_and_flags(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(3)
+    label(queue, "ann", 1)
+    queue.skip("ann", take(queue, "ann").lease_id, key=key())
+    queue.flag("ann", take(queue, "ann").lease_id, key=key())
+    undone = [queue.undo("ann", key=key()).view for _ in range(3)]
+    assert [view and view.item_id for view in undone] == ["b1-00002", "b1-00001", "b1-00000"]
+    with pytest.raises(NothingToUndoError, match="ann has nothing that could be undone"):
+        queue.undo("ann", key=key())
+    assert queue.progress()[0].n_open == 3
+
+
+def test_an_undone_skip_whose_item_was_taken_gives_no_view(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1)
+    queue.skip("ann", take(queue, "ann").lease_id, key=key())
+    label(queue, "bob", 3)
+    assert queue.undo("ann", key=key()).view is None
+    assert queue.labels("b1")[0].standing.value == 3
+
+
+def test_a_pair_is_seen_in_an_order_of_the_reviewers_own_that_is_stored(
+    queue: Queue, add_batch: AddBatch, store: Store
+) -> None:
+    add_batch(40, PAIR, wanted=2)
+    seen: dict[str, list[bool]] = {}
+    for reviewer in ("ann", "bob"):
+        for _ in range(40):
+            view = take(queue, reviewer)
+            seen.setdefault(reviewer, []).append(view.answers[0].startswith("baseline"))
+            event = queue.label(reviewer, view.lease_id, "left", key=key()).event
+            assert event.swapped == seen[reviewer][-1]
+            assert event.value == ("second" if event.swapped else "first")
+            assert event.score == (0.0 if event.swapped else 1.0)
+    assert 8 < sum(seen["ann"]) < 32
+    assert seen["ann"] != seen["bob"]
+
+
+def test_what_is_known_of_an_item_is_told_after_the_label_only(queue: Queue, add_batch: AddBatch) -> None:
+    items = add_batch(1, PAIR, wanted=2, judge_score=1.0)
+    view = take(queue, "ann")
+    with pytest.raises(ReviewError, match="has not labelled item b1-00000"):
+        queue.reveal("ann", items[0].id)
+    label(queue, "bob", "tie")
+    queue.label("ann", view.lease_id, "left", key=key())
+    told = queue.reveal("ann", items[0].id)
+    assert [answer.text for answer in told.answers] == list(view.answers)
+    left_is_candidate = view.answers[0].startswith("candidate")
+    assert told.judge_score == (1.0 if left_is_candidate else 0.0)
+    assert {(each.reviewer, each.value) for each in told.labels} == {("ann", "left"), ("bob", "tie")}
+    with pytest.raises(UnknownItemError, match="There is no item 'nonsense'"):
+        queue.reveal("ann", "nonsense")
+
+
+def test_a_closed_batch_offers_nothing_and_takes_what_is_under_way(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(3)
+    add_batch(1, CATEGORIES, batch_id="b2")
+    first, second = take(queue, "ann"), take(queue, "bob")
+    queue.close("b1", "decided")
+    assert take(queue, "ann").batch_id == "b2"
+    assert queue.label("bob", second.lease_id, 3, key=key()).standing.state == "done"
+    assert queue.undo("bob", key=key()).view is None
+    assert queue.progress("b1")[0].closed_reason == "decided"
+    queue.reopen("b1")
+    assert take(queue, "eve").item_id == first.item_id
+    with pytest.raises(UnknownItemError, match="There is no batch 'nonsense'"):
+        queue.close("nonsense", "")
+
+
+def test_a_batch_can_be_asked_for(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1)
+    add_batch(1, batch_id="b2")
+    assert take(queue, "ann", batch_id="b2").item_id == "b2-00000"
+    assert queue.next("bob", batch_id="b2") is None
+
+
+def test_progress_counts_labels_by_state_and_reviewer(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:
+    add_batch(5, wanted=2)
+    for value in (1, 2, 3):
+        label(queue, "ann", value)
+        clock.now += 8
+    label(queue, "bob", 1)
+    label(queue, "bob", 5)
+    queue.flag("bob", take(queue, "bob").lease_id, key=key())
+    queue.skip("bob", take(queue, "bob").lease_id, key=key())
+    take(queue, "bob")
+    (progress,) = queue.progress()
+    assert (progress.n_items, progress.n_open, progress.n_done) == (5, 2, 1)
+    assert (progress.n_disputed, progress.n_flagged) == (1, 1)
+    assert (progress.labels, progress.left, progress.held) == (5, 4, 1)
+    assert {each.reviewer: (each.labels, each.skips, each.flags) for each in progress.reviewers} == {
+        "ann": (3, 0, 0),
+        "bob": (2, 1, 1),
+    }
+    assert progress.seconds_per_label == 0.0
+    assert queue.progress("b1") == [progress]
+
+
+def test_the_pace_is_the_median_time_between_events(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:
+    add_batch(5)
+    for pause in (4, 6, 8, 3000, 0):
+        label(queue, "ann", 3)
+        clock.now += pause
+    assert queue.progress()[0].seconds_per_label == 6.0
+
+
+def test_standings_follow_from_the_events(queue: Queue, add_batch: AddBatch, store: Store) -> None:
+    items = add_batch(4, wanted=2)
+    label(queue, "ann", 1)
+    label(queue, "bob", 2)
+    label(queue, "ann", 3)
+    queue.flag("bob", take(queue, "bob").lease_id, key=key())
+    queue.undo("ann", key=key())
+    view = take(queue, "eve", task="adjudicate")
+    queue.adjudicate("eve", view.lease_id, 4, key=key())
+    standings = store.review.standings("b1")
+    for item in items:
+        assert standings[item.id] == fold(store.review.events(item_id=item.id), 2, "scale")
+
+
+def test_a_reviewer_signs_in_with_a_token_of_which_a_hash_is_kept(queue: Queue, store: Store) -> None:
+    token = queue.add_reviewer("new", "annotator")
+    signed_in = queue.sign_in(token)
+    assert signed_in is not None
+    assert (signed_in.name, signed_in.role) == ("new", "annotator")
+    assert queue.sign_in("guess") is None
+    with store._database.read() as connection:
+        rows = connection.exec_driver_sql("SELECT * FROM steelyard_reviewers").all()
+    assert token not in repr(rows)
+    assert queue.new_token("new") != token
+    assert queue.sign_in(token) is None
+
+
+def test_a_disabled_reviewer_does_nothing_any_more(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(2)
+    token = queue.new_token("ann")
+    view = take(queue, "ann")
+    queue.disable("ann")
+    assert queue.sign_in(token) is None
+    for act in (
+        lambda: queue.next("ann"),
+        lambda: queue.label("ann", view.lease_id, 3, key=key()),
+        lambda: queue.undo("ann", key=key()),
+        lambda: queue.renew("ann", view.lease_id),
+    ):
+        with pytest.raises(ReviewerError, match="'ann' is disabled"):
+            act()
+    assert {each.name: each.disabled is not None for each in queue.reviewers()}["ann"]
+
+
+@pytest.mark.parametrize("name", ["", " ann", "a\nb", "x" * 65, "ann"])
+def test_a_name_that_is_none_or_taken_is_refused(queue: Queue, name: str) -> None:
+    with pytest.raises(ReviewerError):
+        queue.add_reviewer(name)
+
+
+def test_an_unknown_reviewer_and_role_are_told_with_the_nearest(queue: Queue) -> None:
+    with pytest.raises(ReviewerError, match="Did you mean 'ann'"):
+        queue.next("anne")
+    with pytest.raises(ReviewerError, match=r"No role named 'amin'.*Did you mean 'admin'"):
+        queue.add_reviewer("new", "amin")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 201])
+def test_a_key_has_a_length(queue: Queue, add_batch: AddBatch, bad: str) -> None:
+    add_batch(1)
+    view = take(queue, "ann")
+    with pytest.raises(ReviewError, match="A key has 1 to 200 characters"):
+        queue.label("ann", view.lease_id, 3, key=bad)
+
+
+def test_texts_of_any_kind_come_back_as_they_were(queue: Queue, add_batch: AddBatch, store: Store) -> None:
+    add_batch(1, TEXT)
+    strange = "NUL \0, lone \ud800, שלום, <script>"
+    view = take(queue, "ann")
+    queue.label("ann", view.lease_id, strange, key="k\0", note=strange)
+    (event,) = store.review.events(item_id=view.item_id)
+    assert (event.value, event.note, event.key) == (strange, strange, "k\0")
