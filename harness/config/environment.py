@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,3 +56,11 @@ def quieten_deepeval() -> None:
     """
     for name in ("DEEPEVAL_TELEMETRY_OPT_OUT", "DEEPEVAL_DISABLE_DOTENV", "DEEPEVAL_DISABLE_LEGACY_KEYFILE"):
         os.environ.setdefault(name, "1")
+
+
+def user_name() -> str:
+    """The name of who runs this, as the system knows it; "admin" where it knows none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no variable names one, and the user has no entry
+        return "admin"

@@ -1,0 +1,124 @@
+"""`steelyard review serve`: the review queue in a browser."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.stored import open_store, settings_with_store, store_option
+from harness.config.checks import duration_s
+from harness.config.environment import colours_wanted, user_name
+from harness.config.settings import Settings
+from harness.errors import ReviewerError, SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.review.queue import Queue
+
+PORT = 8700
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What the command line says."""
+
+    place: str | None
+    host: str
+    port: int
+    public_url: str | None
+    allow_network: bool
+    lease: str
+    reviewer: str | None
+
+
+@click.command()
+@store_option
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--public-url", metavar="URL", help="Under which reviewers reach it through a proxy: https://review.example.org."
+)
+@click.option("--allow-network", is_flag=True, help="Listen where other machines can reach it, over plain HTTP.")
+@click.option(
+    "--lease", metavar="TIME", default="10m", show_default=True, help="How long an item stays with a reviewer."
+)
+@click.option(
+    "--reviewer",
+    metavar="NAME",
+    help="Whom the printed address signs in, once; made an admin if new. Without it, your user name.",
+)
+def serve(**given: Any) -> None:
+    """Serve the review queue to browsers, until Ctrl-C.
+
+    Prints an address that signs you in once. Others get tokens from an admin's page, or `steelyard review reviewers`.
+
+    \b
+    Examples:
+      steelyard review serve
+      steelyard review serve --reviewer ann --port 8800 --lease 30m
+      steelyard review serve --public-url https://review.example.org
+    """
+    options = _Options(**given)
+    _check_installed()
+    from harness.review.web import WebOptions, create_app
+    from harness.review.web import server as web
+
+    web.check_host(options.host, options.public_url, allow_network=options.allow_network)
+    lease_s = duration_s(options.lease, "--lease", where="review serve")
+    settings = settings_with_store(options.place)
+    with open_store(settings) as store:
+        listener = web.listen(options.host, options.port)
+        port = listener.getsockname()[1]
+        urls = web.addresses(options.host, port, options.public_url)
+        app = create_app(store, WebOptions(urls, lease_s, _sessions(settings, port)))
+        desk = app.state.desk
+        name, role = _admin(desk.queue, options.reviewer or user_name())
+        left = sum(batch.left for batch in desk.queue.progress() if batch.closed is None)
+        _greet(f"{urls[0]}/sign-in#{desk.tickets.issue(name)}", f"{name}, {role}", store.url, left)
+        web.serve(app, listener)
+    click.echo("\nEnded. Every label is in the store.")
+
+
+def _check_installed() -> None:
+    from harness.cli.installed import extras
+
+    missing = next((extra.missing for extra in extras() if extra.name == "review"), ())
+    if missing:
+        raise SettingsError(
+            f"`steelyard review serve` needs {', '.join(missing)}. Install them with: pip install 'steelyard[review]'"
+        )
+
+
+def _sessions(settings: Settings, port: int) -> Path:
+    """The file of this server's sessions."""
+    from harness.store.location import FOLDER, prepare_folder
+
+    path = settings.root / FOLDER / f"review-sessions-{port}.json"
+    prepare_folder(path)
+    return path
+
+
+def _admin(queue: Queue, name: str) -> tuple[str, str]:
+    """The reviewer whom the printed address signs in, made an admin where there is none: who runs this has the store."""
+    for reviewer in queue.reviewers():
+        if reviewer.name == name:
+            if reviewer.disabled is not None:
+                raise ReviewerError(f"The reviewer {name!r} is disabled. Name another with --reviewer.")
+            return name, reviewer.role
+    queue.add_reviewer(name, "admin")
+    return name, "admin"
+
+
+def _greet(link: str, who: str, store: str, left: int) -> None:
+    styled = sys.stdout.isatty() and colours_wanted()
+    shown = click.style(link, bold=True, underline=True) if styled else link
+    click.echo(f"store     {store}")
+    click.echo(f"waiting   {left:,} label{'' if left == 1 else 's'}")
+    click.echo(f"sign in   {shown}")
+    click.echo(f"          as {who}; this address works once")
+    click.echo("Ctrl-C ends it.")
+    sys.stdout.flush()

@@ -1,0 +1,100 @@
+"""The admin's pages: reviewers and their tokens, batches, progress and agreement."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, Request
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
+
+from harness.errors import ReviewerError, choices
+from harness.review.web.desk import admin_of, checked, desk_of, field, page
+from harness.store.review_records import ROLES, Reviewer
+
+
+async def _form(request: Request) -> FormData:
+    return await request.form()
+
+
+router = APIRouter(prefix="/admin", dependencies=[Depends(checked)])
+Form = Depends(_form)
+
+
+@router.get("")
+def overview(request: Request) -> Response:
+    """Reviewers and batches."""
+    return _overview(request, admin_of(request))
+
+
+@router.post("/reviewers")
+def add_reviewer(request: Request, form: FormData = Form) -> Response:
+    """Add a reviewer, and show the token once."""
+    admin = admin_of(request)
+    name, role = field(form, "name").strip(), field(form, "role")
+    known = [each for each in ROLES if each == role]
+    if not known:
+        raise ReviewerError(choices("role", role, ROLES))
+    token = desk_of(request).queue.add_reviewer(name, known[0])
+    return _overview(request, admin, shown_token=(name, token))
+
+
+@router.post("/reviewers/token")
+def new_token(request: Request, form: FormData = Form) -> Response:
+    """Give a reviewer a new token in place of the old one, and sign the reviewer out everywhere."""
+    admin = admin_of(request)
+    desk, name = desk_of(request), field(form, "name")
+    token = desk.queue.new_token(name)
+    if name != admin.name:
+        desk.sessions.end_all(name)
+    return _overview(request, admin, shown_token=(name, token))
+
+
+@router.post("/reviewers/disable")
+def disable(request: Request, form: FormData = Form) -> Response:
+    """Let a reviewer do nothing any more."""
+    admin = admin_of(request)
+    desk, name = desk_of(request), field(form, "name")
+    if name == admin.name:
+        raise ReviewerError("You would lock yourself out. Let another admin disable you.")
+    desk.queue.disable(name)
+    desk.sessions.end_all(name)
+    return RedirectResponse("/admin", 303)
+
+
+@router.get("/batches/{batch_id}")
+def batch(request: Request, batch_id: str) -> Response:
+    """Progress and agreement of a batch."""
+    admin = admin_of(request)
+    queue = desk_of(request).queue
+    (progress,) = queue.progress(batch_id)
+    agreement = queue.agreement(batch_id)
+    return page(request, "batch.html", reviewer=admin, here="admin", batch=progress, agreement=agreement)
+
+
+@router.post("/batches/{batch_id}/close")
+def close(request: Request, batch_id: str) -> Response:
+    """Stop offering a batch."""
+    admin = admin_of(request)
+    desk_of(request).queue.close(batch_id, f"closed by {admin.name}")
+    return RedirectResponse("/admin", 303)
+
+
+@router.post("/batches/{batch_id}/reopen")
+def reopen(request: Request, batch_id: str) -> Response:
+    """Offer a batch again."""
+    admin_of(request)
+    desk_of(request).queue.reopen(batch_id)
+    return RedirectResponse("/admin", 303)
+
+
+def _overview(request: Request, admin: Reviewer, shown_token: tuple[str, str] | None = None) -> Response:
+    queue = desk_of(request).queue
+    return page(
+        request,
+        "admin.html",
+        reviewer=admin,
+        here="admin",
+        reviewers=queue.reviewers(),
+        batches=queue.progress(),
+        roles=ROLES,
+        shown_token=shown_token,
+    )

@@ -1,0 +1,128 @@
+"""What the page asks for while somebody reviews: the next item, and a place to put what they say."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field, StrictInt, StrictStr
+
+from harness.errors import UnknownItemError
+from harness.review.views import Done, View
+from harness.review.web.desk import checked, desk_of, page, signed_in
+from harness.review.web.showing import counts, in_dispute, item_json, said_value, text_of
+from harness.store.review_records import Event, Form, Task
+
+router = APIRouter(dependencies=[Depends(signed_in), Depends(checked)])
+Name = Annotated[str, Depends(signed_in)]
+Leases = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=200)]
+_ACTS = {"label": "Labelled", "skip": "Skipped", "flag": "Flagged", "adjudicate": "Settled"}
+
+
+class Wanted(BaseModel):
+    """Ask for an item that is none of those the page has already."""
+
+    task: Task = "label"
+    holding: Leases = []
+
+
+class Said(Wanted):
+    """What a reviewer says of the item under a lease; with `want`, the answer holds another item."""
+
+    act: Literal["label", "skip", "flag"]
+    lease: str
+    key: str
+    value: StrictInt | StrictStr | None = None
+    note: str | None = None
+    want: bool = False
+
+
+class Undo(BaseModel):
+    """Take back what the reviewer said last."""
+
+    key: str
+
+
+class Kept(BaseModel):
+    """Keep an item for longer."""
+
+    lease: str
+
+
+@router.post("/api/next")
+def give_next(request: Request, wanted: Wanted, name: Name) -> dict[str, Any]:
+    """The next item under a lease; `next` is null where nothing is left."""
+    return {"next": next_json(request, name, wanted.task, wanted.holding)}
+
+
+@router.post("/api/answer")
+def take_answer(request: Request, said: Said, name: Name) -> dict[str, Any]:
+    """Store what a reviewer says. When this answers, it is kept for good."""
+    done = _submit(request, said, name)
+    following = next_json(request, name, said.task, said.holding) if said.want else None
+    return {"repeated": done.repeated, "next": following}
+
+
+@router.post("/api/undo")
+def take_back(request: Request, undo: Undo, name: Name) -> dict[str, Any]:
+    """Undo the reviewer's last event; `view` is its item again, or null where it is no longer free."""
+    desk = desk_of(request)
+    undone = desk.queue.undo(name, key=undo.key)
+    item_id = undone.done.event.item_id
+    events = desk.review.events(item_id=item_id)
+    (event,) = (each for each in events if each.number == undone.done.event.undoes)
+    form = desk.review.batch(desk.review.item(item_id).batch_id).form
+    view = undone.view
+    return {"undone": _in_words(event, form), "view": None if view is None else _json(request, name, view)}
+
+
+@router.post("/api/renew")
+def renew(request: Request, kept: Kept, name: Name) -> dict[str, Any]:
+    """Let a lease run anew."""
+    view = desk_of(request).queue.renew(name, kept.lease)
+    return {"expires_in_s": max(0.0, view.expires - time.time())}
+
+
+@router.get("/api/progress")
+def progress(request: Request, _name: Name, task: Task = "label") -> dict[str, Any]:
+    """How far the queue is, as the bar at the top shows it."""
+    return counts(desk_of(request).queue.progress(), task)
+
+
+@router.get("/leases/{lease}/texts/{text}")
+def whole_text(request: Request, lease: str, text: str, name: Name) -> Any:
+    """All of a text whose beginning was shown, as HTML."""
+    words = text_of(desk_of(request).queue.renew(name, lease), text)
+    if words is None:
+        raise UnknownItemError(f"The item has no text {text[:80]!r}.")
+    return page(request, "_text.html", words=words)
+
+
+def next_json(request: Request, name: str, task: Task, holding: list[str] | None = None) -> dict[str, Any] | None:
+    """The reviewer's next item as the page takes it, or None."""
+    view = desk_of(request).queue.next(name, task=task, holding=holding or [])
+    return None if view is None else _json(request, name, view)
+
+
+def _json(request: Request, name: str, view: View) -> dict[str, Any]:
+    desk = desk_of(request)
+    return item_json(desk.pages, view, in_dispute(desk.review, view, name))
+
+
+def _submit(request: Request, said: Said, name: str) -> Done:
+    queue, note = desk_of(request).queue, said.note or ""
+    if said.act == "skip":
+        return queue.skip(name, said.lease, key=said.key, note=note)
+    if said.act == "flag":
+        return queue.flag(name, said.lease, key=said.key, note=note)
+    if said.task == "adjudicate":
+        return queue.adjudicate(name, said.lease, said.value, key=said.key, note=note)
+    return queue.label(name, said.lease, said.value, key=said.key, note=note)
+
+
+def _in_words(event: Event, form: Form) -> str:
+    if event.value is None:
+        return _ACTS[event.kind].lower()
+    value = said_value(form, form.shown(event.value, swapped=event.swapped))
+    return f"{_ACTS[event.kind].lower()} {value if len(value) <= 40 else 'with a text'}"

@@ -1,0 +1,61 @@
+"""The application: its parts put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from harness.review.queue import LEASE_S, Queue
+from harness.review.web import admin, api, failures, pages
+from harness.review.web.desk import Desk
+from harness.review.web.guard import Guard, Origins
+from harness.review.web.sessions import Attempts, Sessions, Tickets
+from harness.review.web.showing import environment
+from harness.store import Store
+
+_STATIC = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """How the application is served.
+
+    Attributes:
+        urls: the addresses under which reviewers reach it, such as "http://127.0.0.1:8700"; the first counts.
+        lease_s: how long a reviewer may take over an item, in seconds.
+        sessions: the file in which sessions outlive the server; None for none.
+        attempts: who may try to sign in how often.
+    """
+
+    urls: tuple[str, ...]
+    lease_s: float = LEASE_S
+    sessions: Path | None = None
+    attempts: Attempts = field(default_factory=Attempts)
+
+
+def create_app(store: Store, options: WebOptions) -> FastAPI:
+    """The application over the queue of a store that is open for writing."""
+    app = FastAPI(title="Steelyard review", docs_url=None, redoc_url=None, openapi_url=None)
+    origins = Origins.of(options.urls)
+    port = options.urls[0].rpartition(":")[2]
+    app.state.desk = Desk(
+        queue=Queue(store, lease_s=options.lease_s),
+        review=store.review,
+        origins=origins,
+        sessions=Sessions(options.sessions),
+        tickets=Tickets(),
+        attempts=options.attempts,
+        cookie=f"steelyard_{port if port.isdigit() else 'review'}",
+        is_secure=options.urls[0].startswith("https:"),
+        pages=environment(),
+    )
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.include_router(admin.router)
+    app.mount("/static", StaticFiles(directory=_STATIC))
+    failures.install(app)
+    app.add_middleware(Guard, origins=origins)
+    return app

@@ -1,0 +1,135 @@
+"""What every route works with: the queue, who is signed in, and how pages are made."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request, Response
+from jinja2 import Environment
+from starlette.datastructures import FormData
+
+from harness.errors import ReviewerError
+from harness.review.queue import Queue
+from harness.review.web.guard import Origins
+from harness.review.web.sessions import Attempts, Sessions, Tickets, csrf_token
+from harness.store.review import ReviewStore
+from harness.store.review_records import Reviewer
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The parts of one application.
+
+    Attributes:
+        review: the same queue as the store keeps it, for the labels that adjudicators are shown.
+        cookie: name of the session's cookie; browsers share cookies between the ports of a host.
+        is_secure: whether reviewers come by https, so that cookies never go by http.
+        pages: templates, which escape what is put into them.
+    """
+
+    queue: Queue
+    review: ReviewStore
+    origins: Origins
+    sessions: Sessions
+    tickets: Tickets
+    attempts: Attempts
+    cookie: str
+    is_secure: bool
+    pages: Environment
+
+    def set_cookie(self, response: Response, name: str, value: str, max_age_s: float | None = None) -> None:
+        """Give the browser a cookie that no script and no other site can use."""
+        age = None if max_age_s is None else int(max_age_s)
+        response.set_cookie(name, value, max_age=age, httponly=True, samesite="strict", secure=self.is_secure)
+
+
+class SignedOutError(Exception):
+    """The request needs a reviewer, and comes from nobody who is signed in."""
+
+
+class CsrfError(Exception):
+    """The request does not carry its session's token, so a page of this server did not send it."""
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk of the application that serves a request."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def session_of(request: Request) -> tuple[str, str] | None:
+    """The session and its reviewer's name; None for nobody."""
+    desk = desk_of(request)
+    session = request.cookies.get(desk.cookie, "")
+    name = desk.sessions.reviewer(session)
+    return None if name is None else (session, name)
+
+
+async def signed_in(request: Request) -> str:
+    """The name of the reviewer who is signed in. The queue itself refuses one who is disabled."""
+    found = session_of(request)
+    if found is None:
+        raise SignedOutError
+    return found[1]
+
+
+async def checked(request: Request) -> None:
+    """Refuse a POST without its session's token, in the header X-CSRF-Token or in the form's field `csrf`."""
+    if request.method in ("GET", "HEAD"):
+        return
+    found = session_of(request)
+    secret = found[0] if found else request.cookies.get(visit_cookie(request), "")
+    token = request.headers.get("x-csrf-token", "")
+    if not token and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        token = field(await request.form(), "csrf")
+    if not secret or not secrets.compare_digest(token.encode(), csrf_token(secret).encode()):
+        raise CsrfError
+
+
+def visit_cookie(request: Request) -> str:
+    """Name of the cookie that stands in for a session until there is one."""
+    return f"{desk_of(request).cookie}_visit"
+
+
+def reviewer_of(request: Request) -> Reviewer:
+    """The reviewer who is signed in, with the present role.
+
+    Raises:
+        SignedOutError: nobody is, or the reviewer was disabled since.
+    """
+    found = session_of(request)
+    if found is None:
+        raise SignedOutError
+    for reviewer in desk_of(request).queue.reviewers():
+        if reviewer.name == found[1] and reviewer.disabled is None:
+            return reviewer
+    raise SignedOutError
+
+
+def admin_of(request: Request) -> Reviewer:
+    """The admin who is signed in.
+
+    Raises:
+        SignedOutError: nobody is.
+        ReviewerError: the reviewer is no admin.
+    """
+    reviewer = reviewer_of(request)
+    if reviewer.role != "admin":
+        raise ReviewerError(f"The reviewer {reviewer.name!r} is an {reviewer.role}; this page is for admins.")
+    return reviewer
+
+
+def page(request: Request, template: str, **values: Any) -> Response:
+    """A page of the application for whoever is signed in."""
+    found = session_of(request)
+    values.setdefault("csrf", csrf_token(found[0]) if found else "")
+    html = desk_of(request).pages.get_template(template).render(values)
+    return Response(html.encode("utf-8", "replace"), media_type="text/html; charset=utf-8")
+
+
+def field(form: FormData, name: str) -> str:
+    """A field of a form as text; empty where it is missing or a file."""
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""

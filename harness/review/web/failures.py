@@ -1,0 +1,80 @@
+"""What went wrong, in words: every refusal has a status, a code and a message, as JSON or as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from harness import errors
+from harness.review.web.desk import CsrfError, SignedOutError, page
+
+_REVIEW: dict[type[errors.ReviewError], tuple[int, str]] = {
+    errors.UnknownItemError: (404, "unknown_item"),
+    errors.ReviewerError: (403, "reviewer"),
+    errors.LabelError: (422, "label"),
+    errors.LeaseExpiredError: (409, "lease_expired"),
+    errors.LeaseEndedError: (409, "lease_ended"),
+    errors.LeaseError: (409, "lease"),
+    errors.RepeatedKeyError: (409, "repeated_key"),
+    errors.NothingToUndoError: (409, "nothing_to_undo"),
+    errors.ReviewError: (400, "review"),
+}
+_HEADINGS = {404: "There is no such page", 403: "You may not do that", 503: "The store has trouble"}
+_CSRF = "The page that sent this is too old, or not of this server; nothing was stored. Reload it and try again."
+
+
+def install(app: FastAPI) -> None:
+    """Let every exception that is expected end in a response that says what to do."""
+    app.add_exception_handler(errors.ReviewError, _on_review_error)
+    app.add_exception_handler(errors.StoreError, _on_store_error)
+    app.add_exception_handler(SignedOutError, _on_signed_out)
+    app.add_exception_handler(CsrfError, _refusing(403, "csrf", lambda _: _CSRF))
+    app.add_exception_handler(RequestValidationError, _refusing(422, "bad_request", _in_words))
+    app.add_exception_handler(HTTPException, _on_http)
+
+
+def _on_review_error(request: Request, error: Exception) -> Response:
+    status, code = next(found for kind, found in _REVIEW.items() if isinstance(error, kind))
+    return _refuse(request, status, code, str(error))
+
+
+def _on_store_error(request: Request, error: Exception) -> Response:
+    return _refuse(request, 503, "store", f"{error} Nothing was stored.")
+
+
+def _on_signed_out(request: Request, _error: Exception) -> Response:
+    if _wants_json(request):
+        return _refuse(request, 401, "signed_out", "You are not signed in, or not any more. Nothing was stored.")
+    return RedirectResponse("/sign-in", 303)
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    message = f"{request.method} {request.url.path[:200]} leads nowhere."
+    return _refuse(request, status, "not_found" if status == 404 else "http", message)
+
+
+def _refusing(status: int, code: str, words: Callable[[Exception], str]) -> Callable[[Request, Exception], Response]:
+    return lambda request, error: _refuse(request, status, code, words(error))
+
+
+def _in_words(error: Exception) -> str:
+    found = error.errors() if isinstance(error, RequestValidationError) else ()
+    parts = [f"{'.'.join(str(part) for part in each['loc'][1:]) or 'the body'}: {each['msg']}" for each in found[:5]]
+    return f"The request can't be understood ({'; '.join(parts)}); nothing was stored."
+
+
+def _wants_json(request: Request) -> bool:
+    return request.url.path.startswith(("/api/", "/leases/"))
+
+
+def _refuse(request: Request, status: int, code: str, message: str) -> Response:
+    if _wants_json(request):
+        return JSONResponse({"error": code, "message": message.encode("utf-8", "replace").decode()}, status)
+    response = page(request, "message.html", heading=_HEADINGS.get(status, "That did not work"), message=message)
+    response.status_code = status
+    return response

@@ -1,0 +1,101 @@
+"""The pages that everybody has: reviewing, adjudicating, signing in and out."""
+
+from __future__ import annotations
+
+import secrets
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from harness.errors import ReviewerError
+from harness.review.web.api import next_json
+from harness.review.web.desk import checked, desk_of, field, page, reviewer_of, session_of, visit_cookie
+from harness.review.web.sessions import LIFETIME_S, csrf_token
+from harness.review.web.showing import counts
+from harness.store.review_records import Task
+
+router = APIRouter(dependencies=[Depends(checked)])
+_NOBODY = {"lease": "", "expires_in_s": 0, "html": ""}
+
+
+@router.get("/")
+def review(request: Request) -> Response:
+    """The queue."""
+    return _queue(request, "label")
+
+
+@router.get("/adjudicate")
+def adjudicate(request: Request) -> Response:
+    """Items in dispute, for adjudicators."""
+    return _queue(request, "adjudicate")
+
+
+def _queue(request: Request, task: Task) -> Response:
+    reviewer = reviewer_of(request)
+    first = next_json(request, reviewer.name, task) or _NOBODY
+    progress = counts(desk_of(request).queue.progress(), task)
+    here = "adjudicate" if task == "adjudicate" else "review"
+    return page(request, "review.html", reviewer=reviewer, task=task, here=here, first=first, progress=progress)
+
+
+@router.get("/sign-in")
+def show_sign_in(request: Request) -> Response:
+    """The form to sign in with."""
+    return _sign_in_form(request, "")
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request) -> Response:
+    """Exchange a token for a session's cookie: a reviewer's own, or the one that was printed at the start, once."""
+    desk = desk_of(request)
+    address = request.client.host if request.client else ""
+    wait_s = desk.attempts.wait_s(address)
+    if wait_s > 0:
+        response = _sign_in_form(request, f"Too many wrong tokens from here. Try again in {wait_s / 60:.0f} minutes.")
+        response.status_code = 429
+        response.headers["Retry-After"] = f"{wait_s:.0f}"
+        return response
+    token = field(await request.form(), "token").strip()
+    name = await run_in_threadpool(_name_of, request, token)
+    if name is None:
+        desk.attempts.fail(address)
+        response = _sign_in_form(request, "This token is nobody's, or it was used already. Ask an admin for a new one.")
+        response.status_code = 403
+        return response
+    back = RedirectResponse("/", 303)
+    desk.set_cookie(back, desk.cookie, desk.sessions.begin(name), LIFETIME_S)
+    return back
+
+
+@router.post("/sign-out")
+def sign_out(request: Request) -> Response:
+    """End the session."""
+    desk = desk_of(request)
+    found = session_of(request)
+    if found is not None:
+        desk.sessions.end(found[0])
+    back = RedirectResponse("/sign-in", 303)
+    back.delete_cookie(desk.cookie)
+    return back
+
+
+def _name_of(request: Request, token: str) -> str | None:
+    desk = desk_of(request)
+    name = desk.tickets.redeem(token)
+    if name is not None:
+        if any(each.name == name and each.disabled is None for each in desk.queue.reviewers()):
+            return name
+        raise ReviewerError(f"The reviewer {name!r} is disabled.")
+    reviewer = desk.queue.sign_in(token)
+    return None if reviewer is None else reviewer.name
+
+
+def _sign_in_form(request: Request, error: str) -> Response:
+    desk = desk_of(request)
+    found = session_of(request)
+    visit = found[0] if found else request.cookies.get(visit_cookie(request)) or secrets.token_urlsafe(32)
+    response = page(request, "sign_in.html", error=error, csrf=csrf_token(visit))
+    if not found:
+        desk.set_cookie(response, visit_cookie(request), visit)
+    return response

@@ -1,0 +1,179 @@
+"""Items as HTML: what a reviewer sees of one, and the choices with their keys."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.review.progress import Progress
+from harness.review.views import View
+from harness.review.web.text import SHOWN_AT_FIRST, beginning, readable
+from harness.store.review import ReviewStore
+from harness.store.review_events import in_force
+from harness.store.review_leases import is_swapped
+from harness.store.review_records import LEFT, MOST_TEXT, RIGHT, TIE, Event, Form, Value
+
+_FOLDER = Path(__file__).parent / "templates"
+_ROLES = {"system": "System", "user": "Prompt", "assistant": "Earlier answer", "tool": "Tool"}
+_PAIR = (
+    (LEFT, "A", "is better", "ArrowLeft 1", "1 ←"),
+    (TIE, "Neither", "no difference that counts", "2", "2"),
+    (RIGHT, "B", "is better", "ArrowRight 3", "3 →"),
+)
+_SEEN = {LEFT: "A is better", TIE: "neither", RIGHT: "B is better"}
+_WORDY = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A choice as a button.
+
+    Attributes:
+        keys: the names of the keys that press it, as the browser names them, with spaces between.
+        hint: the key as it is written on the button.
+    """
+
+    value: Value
+    name: str
+    meaning: str
+    keys: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a reviewer said of an item in dispute."""
+
+    said: str
+    note: str
+
+
+def environment() -> Environment:
+    """The templates, with what they call."""
+    loader = FileSystemLoader(_FOLDER)
+    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    pages.filters |= {"readable": readable, "beginning": beginning, "words": words_of, "lasting": lasting}
+    pages.filters |= {"labels_of": labels_of}
+    pages.globals |= {"shown_at_first": SHOWN_AT_FIRST, "most_text": MOST_TEXT, "roles": _ROLES, "reviewer": None}
+    pages.globals |= {"here": "", "csrf": ""}
+    return pages
+
+
+def item_json(pages: Environment, view: View, disputed: Sequence[Said] = ()) -> dict[str, Any]:
+    """An item as the browser gets it: its lease, the seconds that are left of it, and its HTML."""
+    choices = shown_choices(view.form)
+    html = pages.get_template("_item.html").render(
+        view=view, choices=choices, wordy=any(len(each.meaning) > _WORDY for each in choices), disputed=disputed
+    )
+    return {"lease": view.lease_id, "expires_in_s": max(0.0, view.expires - time.time()), "html": Markup(html)}
+
+
+def shown_choices(form: Form) -> list[Shown]:
+    """The buttons of a form; none where a text is asked for.
+
+    A scale's values have their own digits where they have one, ten has 0; categories are numbered.
+    """
+    if form.is_pair:
+        return [Shown(*each) for each in _PAIR]
+    values = [choice.value for choice in form.choices]
+    shown = []
+    for number, choice in enumerate(form.choices, start=1):
+        key = _key(choice.value, number, values)
+        shown.append(Shown(choice.value, str(choice.value), choice.meaning, key, key))
+    return shown
+
+
+def _key(value: Value, number: int, values: Sequence[Value]) -> str:
+    digit = value if isinstance(value, int) else number
+    if digit == 10 and 0 not in values:
+        return "0"
+    return str(digit) if 0 <= digit <= 9 else ""
+
+
+def in_dispute(review: ReviewStore, view: View, reviewer: str) -> list[Said]:
+    """What people said of an item that `reviewer` adjudicates, on the sides on which this one sees the answers.
+
+    Nobody's name is in it, and of an item that is to be labelled there is nothing.
+    """
+    if view.task != "adjudicate":
+        return []
+    swapped = is_swapped(view.item_id, reviewer)
+    events = in_force(review.events(item_id=view.item_id))
+    return [_said(event, view.form, swapped=swapped) for event in events if event.kind in ("label", "flag")]
+
+
+def _said(event: Event, form: Form, *, swapped: bool) -> Said:
+    if event.kind == "flag" or event.value is None:
+        return Said("flagged", event.note)
+    return Said(said_value(form, form.shown(event.value, swapped=swapped)), event.note)
+
+
+def said_value(form: Form, value: Value) -> str:
+    """A label in words.
+
+    >>> said_value(Form("preference", "Better answer"), "left")
+    'A is better'
+    """
+    return _SEEN.get(str(value), str(value)) if form.is_pair else str(value)
+
+
+def text_of(view: View, name: str) -> str | None:
+    """A text of an item by the name that the page gives it; None where it has none of this name."""
+    texts = {f"answer-{number}": answer for number, answer in enumerate(view.answers)}
+    texts |= {f"message-{number}": words_of(message) for number, message in enumerate(view.messages)}
+    if view.reference is not None:
+        texts["reference"] = view.reference
+    return texts.get(name)
+
+
+def words_of(message: Mapping[str, Any]) -> str:
+    """What a message says; parts that are no text, and calls of tools, as JSON."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content]
+    shown = [_part(part) for part in parts if part is not None]
+    shown += [json.dumps(call, ensure_ascii=False, indent=2) for call in message.get("tool_calls") or ()]
+    return "\n\n".join(shown)
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    if isinstance(part, Mapping) and part.get("type") == "text":
+        return str(part.get("text", ""))
+    return json.dumps(part, ensure_ascii=False, indent=2)
+
+
+def lasting(seconds: float) -> str:
+    """A duration for people.
+
+    >>> lasting(40), lasting(5000)
+    ('about a minute', 'about 83 minutes')
+    """
+    minutes = max(1, round(seconds / 60))
+    if minutes >= 120:
+        return f"about {minutes / 60:.0f} hours"
+    return "about a minute" if minutes == 1 else f"about {minutes} minutes"
+
+
+def labels_of(batches: Sequence[Progress], reviewer: str) -> int:
+    """How many labels of a reviewer are in."""
+    return sum(each.labels for batch in batches for each in batch.reviewers if each.reviewer == reviewer)
+
+
+def counts(batches: Sequence[Progress], task: str) -> dict[str, Any]:
+    """How far the open batches are, for the bar at the top: labels that are in and wanted, or items in dispute."""
+    offered = [batch for batch in batches if batch.closed is None]
+    if task == "adjudicate":
+        left = sum(batch.n_disputed + batch.n_flagged for batch in offered)
+        settled = sum(each.adjudications for batch in offered for each in batch.reviewers)
+        return {"done": settled, "wanted": settled + left, "words": f"{left:,} to settle"}
+    done = sum(batch.labels for batch in offered)
+    left = sum(batch.left for batch in offered)
+    return {"done": done, "wanted": done + left, "words": f"{left:,} label{'' if left == 1 else 's'} left"}

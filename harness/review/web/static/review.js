@@ -1,0 +1,415 @@
+// The queue in the browser. What a reviewer says goes into the outbox, which outlives the page, and the next item, which
+// is here already, is shown at once. The outbox is sent in order, each entry under a key of its own until the server has
+// it: sent twice, it counts once.
+
+const { csrf, reviewer, task } = document.body.dataset;
+const $ = (id) => document.getElementById(id);
+// The HTML comes from this server's templates alone, which escape all that a model or a person wrote.
+const policy = window.trustedTypes?.createPolicy("steelyard", { createHTML: (html) => html });
+const trusted = (html) => (policy ? policy.createHTML(html) : html);
+
+const OUTBOX = `steelyard outbox ${reviewer}`;
+const SHORTEST_LOOK_MS = 150; // a key that bounces must not label an item that nobody has seen
+const PAUSES_MS = [250, 500, 1000, 2000, 4000];
+const LOOK_AGAIN_MS = 15000;
+const COUNT_AGAIN_MS = 3000;
+const LONGEST_WAIT_MS = 3600000; // a page that nobody looks at asks for nothing any more
+
+let shown = null; // the item on screen: { lease, html, lasts, expires }, times in ms
+let ahead = []; // items that are leased and wait to be shown
+let outbox = JSON.parse(localStorage.getItem(OUTBOX) ?? "[]");
+const dealtWith = new Set(); // leases that something was said under: an answer that comes late must not show them again
+let sending = false;
+let asking = false;
+let askedAt = 0;
+let countedAt = 0;
+let shownAt = 0;
+let wasWriting = false;
+let activeAt = Date.now();
+let guideOpen = matchMedia("(min-width: 68rem)").matches;
+
+// ---------------------------------------------------------------------------------------------------- the server
+
+async function post(path, body) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(15000),
+  });
+  const data = await answer.json().catch(() => ({}));
+  return { ok: answer.ok, status: answer.status, ...data };
+}
+
+const passes = (status) => status >= 500 || status === 429;
+const nap = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Post until the server answers for good; tell the reviewer while it does not. */
+async function persist(path, body) {
+  for (let attempt = 0; ; attempt++) {
+    let answer;
+    try {
+      answer = await post(path, body());
+    } catch {
+      answer = { ok: false, status: 0 };
+    }
+    if (answer.status === 401 || answer.error === "csrf") tellSignedOut();
+    else if (answer.status === 0 || passes(answer.status)) tellUnreachable(answer);
+    else {
+      hideTrouble("connection");
+      return answer;
+    }
+    await nap(PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]);
+  }
+}
+
+const inSight = () => [shown, ...ahead, ...outbox].map((each) => each?.lease).filter(Boolean);
+
+async function flush() {
+  if (sending) return;
+  sending = true;
+  while (outbox.length) {
+    const entry = outbox[0];
+    const body = () => ({
+      ...entry,
+      holding: inSight().filter((lease) => lease !== entry.lease),
+      want: entry.task === task && ahead.length === 0,
+    });
+    let answer = await persist(entry.act === "undo" ? "/api/undo" : "/api/answer", body);
+    if (answer.error === "lease_expired" && (await persist("/api/renew", () => ({ lease: entry.lease }))).ok) {
+      answer = await persist("/api/answer", body);
+    }
+    // Another tab may have taken entries from the shared outbox or added some.
+    keepOutbox(read().filter((each) => each.key !== entry.key));
+    if (!answer.ok) tellRefused(entry, answer);
+    else if (entry.act === "undo") showUndone(answer);
+    if (answer.next) take(answer.next);
+  }
+  sending = false;
+  if (!shown) ask();
+  else if (Date.now() - countedAt > COUNT_AGAIN_MS) refreshCounts();
+}
+
+const read = () => JSON.parse(localStorage.getItem(OUTBOX) ?? "[]");
+
+function keepOutbox(entries) {
+  outbox = entries;
+  if (entries.length) localStorage.setItem(OUTBOX, JSON.stringify(entries));
+  else localStorage.removeItem(OUTBOX);
+}
+
+/** Fetch an item to show, or the one after it. */
+async function ask() {
+  if (asking || sending) return;
+  asking = true;
+  askedAt = Date.now();
+  const answer = await persist("/api/next", () => ({ task, holding: inSight() }));
+  asking = false;
+  if (answer.ok && answer.next) take(answer.next);
+  else if (!answer.ok) tell("bad", "The next item can't be fetched.", answer.message ?? "", "next");
+  if (!shown && !outbox.length && !ahead.length) showEmpty();
+  refreshCounts();
+  if (shown && !ahead.length && answer.next) ask();
+}
+
+async function refreshCounts() {
+  countedAt = Date.now();
+  const answer = await fetch(`/api/progress?task=${task}`).catch(() => null);
+  if (!answer?.ok) return;
+  const progress = await answer.json();
+  $("progress").max = Math.max(progress.wanted, 1);
+  $("progress").value = progress.done;
+  $("counts").textContent = progress.words;
+}
+
+// ----------------------------------------------------------------------------------------------------- the screen
+
+const lasting = (seconds) => ({ lasts: seconds * 1000, expires: Date.now() + seconds * 1000 });
+
+function take(next) {
+  if (dealtWith.has(next.lease) || inSight().includes(next.lease)) return;
+  const view = { lease: next.lease, html: next.html, ...lasting(next.expires_in_s) };
+  if (shown) ahead.push(view);
+  else show(view);
+}
+
+function show(view) {
+  shown = view;
+  shownAt = performance.now();
+  $("stage").innerHTML = trusted(view.html);
+  settle();
+  scrollTo(0, 0);
+  ((wasWriting && $("words")) || $("item-title")).focus({ preventScroll: true });
+}
+
+/** Make what was just put on the stage work: choices into the dock, guidelines as they were. */
+function settle() {
+  $("verdict").replaceChildren($("choices").content.cloneNode(true));
+  $("waiting").hidden = $("empty").hidden = true;
+  $("stage").hidden = false;
+  delete $("dock").dataset.idle;
+  const guide = $("guidelines");
+  if (guide) {
+    guide.open = guideOpen;
+    guide.addEventListener("toggle", () => (guideOpen = guide.open));
+  }
+  const draft = $("words") && localStorage.getItem(`steelyard draft ${shown.lease}`);
+  if (draft) $("words").value = draft;
+}
+
+function showNext() {
+  shown = null;
+  hideTrouble("lease");
+  const next = ahead.shift();
+  if (next) return show(next);
+  $("stage").hidden = true;
+  $("stage").replaceChildren();
+  $("verdict").replaceChildren();
+  $("dock").dataset.idle = "";
+  $("waiting").hidden = false;
+}
+
+function showEmpty() {
+  $("waiting").hidden = true;
+  if (!$("empty").hidden) return;
+  $("empty").hidden = false;
+  $("empty").querySelector("h1").focus();
+}
+
+function showUndone(answer) {
+  say(`Taken back: ${answer.undone}.`);
+  if (!answer.view) {
+    say(`Taken back: ${answer.undone}. The item is not free any more.`);
+    return;
+  }
+  if (shown?.lease === answer.view.lease) return;
+  ahead = ahead.filter((each) => each.lease !== answer.view.lease);
+  if (shown) ahead.unshift(shown);
+  shown = null;
+  take(answer.view);
+}
+
+const say = (words) => ($("said").textContent = words);
+
+function tell(kind, what, details, about, button, onPress) {
+  const box = $("trouble");
+  if (box.dataset.about === "refused" && about !== "refused") return; // it stays until it has been read
+  if (box.dataset.about === about && box.dataset.what === what + details) return;
+  Object.assign(box.dataset, { about, what: what + details });
+  box.className = `trouble ${kind}`;
+  const strong = document.createElement("strong");
+  strong.textContent = what;
+  box.replaceChildren(strong, ` ${details}`);
+  if (button) {
+    const press = document.createElement("button");
+    press.className = "act";
+    press.textContent = button;
+    press.addEventListener("click", onPress);
+    box.append(press);
+  }
+  box.hidden = false;
+}
+
+function hideTrouble(about) {
+  const box = $("trouble");
+  if (box.dataset.about !== about) return;
+  box.hidden = true;
+  box.dataset.about = "";
+}
+
+const kept = () =>
+  outbox.length ? `${outbox.length === 1 ? "What you said last is" : `Your last ${outbox.length} are`} kept here and will be sent.` : "";
+
+function tellUnreachable(answer) {
+  const what = answer.status === 0 ? "The server can't be reached." : (answer.message ?? "The server has trouble.");
+  tell("warn", what, `${kept()} Trying again …`, "connection");
+}
+
+function tellSignedOut() {
+  const signIn = () => open("/sign-in", "_blank", "noopener");
+  tell("warn", "You are signed out.", `${kept()} Sign in, then reload this page.`, "connection", "Sign in", signIn);
+}
+
+function tellRefused(entry, answer) {
+  if (entry.act === "undo") return say(answer.message);
+  hideTrouble("refused");
+  const close = () => hideTrouble("refused");
+  tell("bad", `Not counted: ${entry.words}.`, answer.message, "refused", "Close", close);
+  if (entry.act !== "label" || typeof entry.value !== "string" || entry.value.length < 30) return;
+  const text = document.createElement("pre");
+  text.textContent = entry.value;
+  $("trouble").append(text);
+}
+
+// ------------------------------------------------------------------------------------------------- what they say
+
+function act(kind, words, { value, note } = {}) {
+  if (!shown || performance.now() - shownAt < SHORTEST_LOOK_MS) return;
+  const { lease } = shown;
+  wasWriting = document.activeElement?.id === "words";
+  localStorage.removeItem(`steelyard draft ${lease}`);
+  say(`${words[0].toUpperCase()}${words.slice(1)}.`);
+  dealtWith.add(lease);
+  put({ act: kind, lease, words, value, note });
+  showNext();
+}
+
+const undo = () => put({ act: "undo", words: "undo" });
+
+/** Keep what was said until the server has it. */
+function put(said) {
+  const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  keepOutbox([...read(), { key, task, ...said }]);
+  flush();
+}
+
+const label = (button) =>
+  act("label", `labelled ${button.querySelector("b").textContent}`, { value: JSON.parse(button.dataset.value) });
+
+function send() {
+  const value = $("words")?.value ?? "";
+  if (value.trim()) act("label", "labelled with a text", { value });
+  else say("Write something first, or skip.");
+}
+
+function flag() {
+  if (task !== "label" || !shown) return;
+  $("note").value = "";
+  $("flag").returnValue = "";
+  $("flag").showModal();
+}
+
+function toggleGuide() {
+  const guide = $("guidelines");
+  if (!guide) return;
+  guide.open = !guide.open;
+  if (guide.open) guide.scrollIntoView({ block: "nearest" });
+}
+
+async function showAll(button) {
+  button.disabled = true;
+  const { lease } = shown;
+  const place = button.closest(".body");
+  const answer = await fetch(`/leases/${lease}/texts/${button.dataset.all}`).catch(() => null);
+  if (answer?.ok && shown?.lease === lease) {
+    place.innerHTML = trusted(await answer.text());
+    say("All of it is shown.");
+  } else {
+    button.disabled = false;
+    say("The rest can't be fetched now.");
+  }
+}
+
+async function renew(view) {
+  view.renewing = true;
+  const answer = await persist("/api/renew", () => ({ lease: view.lease }));
+  view.renewing = false;
+  if (answer.ok) Object.assign(view, lasting(answer.expires_in_s));
+  return answer;
+}
+
+async function takeUpAgain() {
+  const view = shown;
+  const answer = await renew(view);
+  if (shown !== view) return;
+  hideTrouble("lease");
+  if (answer.ok) return;
+  say(answer.message);
+  showNext();
+  if (!shown) ask();
+}
+
+/** Once in a while: keep the items of a reviewer who is at work, and say when a lease has run out. */
+function watch() {
+  const now = Date.now();
+  if (!shown) {
+    if (!outbox.length && now - askedAt > LOOK_AGAIN_MS && now - activeAt < LONGEST_WAIT_MS) ask();
+    return;
+  }
+  if (shown.expires <= now) {
+    const details = "Your label still counts if nobody else has taken the item up.";
+    tell("warn", "Your time for this item ran out.", details, "lease", "Take it up again", takeUpAgain);
+    return;
+  }
+  for (const view of [shown, ...ahead]) {
+    const isAtWork = now - activeAt < view.lasts / 2;
+    if (isAtWork && !view.renewing && view.expires - now < view.lasts / 2) renew(view);
+  }
+}
+
+// ----------------------------------------------------------------------------------------------------------- input
+
+const keysOn = () => localStorage.getItem("steelyard keys") !== "off";
+
+document.addEventListener("keydown", (event) => {
+  activeAt = Date.now();
+  const field = event.target.closest?.("textarea, input, select");
+  if (event.target.id === "words") {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send();
+    if (event.key === "Escape") $("item-title").focus();
+  }
+  if (field || event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
+  if (event.key === "?") return $("help").showModal();
+  if (!keysOn()) return;
+  const wanted = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const choice = [...document.querySelectorAll("#verdict .choice")].find((each) =>
+    each.dataset.keys.split(" ").includes(wanted),
+  );
+  const acts = { s: () => act("skip", "skipped"), f: flag, z: undo, g: toggleGuide };
+  if (choice) label(choice);
+  else if (acts[wanted]) acts[wanted]();
+  else if (wanted === "Enter" && $("words") && !event.target.closest("button, a, summary")) $("words").focus();
+  else return;
+  event.preventDefault();
+});
+
+document.addEventListener("click", (event) => {
+  activeAt = Date.now();
+  const button = event.target.closest("button");
+  if (!button) return;
+  const kind = button.dataset.act;
+  if (button.matches("#verdict .choice")) label(button);
+  else if (button.matches("[data-send]")) send();
+  else if (button.dataset.all) showAll(button);
+  else if (kind === "skip") act("skip", "skipped");
+  else if (kind === "undo") undo();
+  else if (kind === "flag") flag();
+  else if (button.id === "open-help") $("help").showModal();
+  else if (button.id === "look-again") ask();
+});
+
+for (const moved of ["pointermove", "wheel", "touchstart"])
+  document.addEventListener(moved, () => (activeAt = Date.now()), { passive: true });
+
+$("verdict").addEventListener("submit", (event) => event.preventDefault());
+$("verdict").addEventListener("input", (event) => {
+  if (event.target.id === "words" && shown) localStorage.setItem(`steelyard draft ${shown.lease}`, event.target.value);
+});
+$("note").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault(); // the first button of a form is what Enter presses, and that is Cancel
+  $("flag").close("flag");
+});
+$("flag").addEventListener("close", () => {
+  if ($("flag").returnValue === "flag") act("flag", "flagged", { note: $("note").value });
+});
+$("single-keys").checked = keysOn();
+$("single-keys").addEventListener("change", (event) =>
+  localStorage.setItem("steelyard keys", event.target.checked ? "on" : "off"),
+);
+addEventListener("beforeunload", (event) => $("trouble").dataset.about === "connection" && event.preventDefault());
+addEventListener("online", () => flush());
+setInterval(watch, 1000);
+
+// ----------------------------------------------------------------------------------------------------------- start
+
+const first = $("stage").dataset;
+if (outbox.length) {
+  showNext(); // what the server put on the page may be in the outbox
+  flush();
+} else if (first.lease) {
+  shown = { lease: first.lease, html: $("stage").innerHTML, ...lasting(Number(first.expires)) };
+  shownAt = performance.now();
+  settle();
+  ask();
+}

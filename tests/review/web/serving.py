@@ -1,0 +1,60 @@
+"""`steelyard review serve` in a process of its own, for tests and measurements."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+_CALL = "from harness.cli.review_serve import serve; serve()"
+
+
+class Server:
+    """A server over the store of a folder.
+
+    Attributes:
+        url: its address.
+        link: the address that signs in once.
+    """
+
+    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+        self._folder = folder
+        self.log = folder / "serve.log"
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-c", _CALL, "--store", "store.db", "--port", str(port), *options]
+        with self.log.open("w") as errors:
+            self.process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+        self.greeting = ""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.greeting += line
+            if "Ctrl-C" in line:
+                break
+        else:
+            raise RuntimeError(f"The server did not start:\n{self.greeting}{self.log.read_text()}")
+        self.link = next(word for word in self.greeting.split() if word.startswith("http"))
+        self.url = self.link.partition("/sign-in")[0]
+        self.port = int(self.url.rpartition(":")[2])
+
+    def kill(self) -> None:
+        """As the kernel would when memory runs out."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> tuple[int, str]:
+        """Ctrl-C; gives the exit code and what was printed since."""
+        self.process.send_signal(signal.SIGINT)
+        said, _ = self.process.communicate(timeout=20)
+        return self.process.returncode, said
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
