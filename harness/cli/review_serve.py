@@ -103,7 +103,7 @@ def _sessions(settings: Settings, port: int) -> Path:
 
 
 def _admin(queue: Queue, name: str) -> tuple[str, str]:
-    """The reviewer whom the printed address signs in, made an admin where there is none: who runs this has the store."""
+    """The reviewer whom the printed address signs in, made an admin if new: who runs this has the store."""
     for reviewer in queue.reviewers():
         if reviewer.name == name:
             if reviewer.disabled is not None:

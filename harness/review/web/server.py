@@ -50,8 +50,8 @@ def check_host(host: str, public_url: str | None, *, allow_network: bool) -> Non
         return
     if not allow_network:
         raise SettingsError(
-            f"--host {host} can be reached from other machines. Whoever can listen on the way reads tokens, answers and "
-            "labels, since this server speaks plain HTTP. Leave it at 127.0.0.1, behind a proxy that speaks HTTPS "
+            f"--host {host} can be reached from other machines. Whoever can listen on the way reads tokens, answers "
+            "and labels, since this server speaks plain HTTP. Leave it at 127.0.0.1, behind a proxy that speaks HTTPS "
             "(--public-url) or an SSH tunnel; or add --allow-network on a network that you trust."
         )
     if host in _EVERYWHERE and public_url is None:

@@ -28,7 +28,6 @@ _PAIR = (
     (RIGHT, "B", "is better", "ArrowRight 3", "3 →"),
 )
 _SEEN = {LEFT: "A is better", TIE: "neither", RIGHT: "B is better"}
-_WORDY = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def item_json(pages: Environment, view: View, disputed: Sequence[Said] = ()) -> 
     """An item as the browser gets it: its lease, the seconds that are left of it, and its HTML."""
     choices = shown_choices(view.form)
     html = pages.get_template("_item.html").render(
-        view=view, choices=choices, wordy=any(len(each.meaning) > _WORDY for each in choices), disputed=disputed
+        view=view, choices=choices, wordy=any(each.meaning for each in choices), disputed=disputed
     )
     return {"lease": view.lease_id, "expires_in_s": max(0.0, view.expires - time.time()), "html": Markup(html)}
 
@@ -86,7 +85,8 @@ def shown_choices(form: Form) -> list[Shown]:
     shown = []
     for number, choice in enumerate(form.choices, start=1):
         key = _key(choice.value, number, values)
-        shown.append(Shown(choice.value, str(choice.value), choice.meaning, key, key))
+        name = str(choice.value)
+        shown.append(Shown(choice.value, name, choice.meaning, key, hint="" if key == name else key))
     return shown
 
 

@@ -36,9 +36,9 @@ TEXT = Form("text", "What is wrong with this answer?", criteria="One sentence is
 FORMS = {form.kind: form for form in (SCALE, PAIR, CATEGORIES, TEXT)}
 
 BRIDGE = (
-    "Sum up in one sentence:\n\nThe harbour bridge was opened in 1932 after eight years of work. It carries eight lanes "
-    "of traffic, two railway tracks and a footpath, and 160,000 vehicles cross it on a usual day. It is painted grey "
-    "because that was the only paint there was enough of."
+    "Sum up in one sentence:\n\nThe harbour bridge was opened in 1932 after eight years of work. It carries eight "
+    "lanes of traffic, two railway tracks and a footpath, and 160,000 vehicles cross it on a usual day. It is painted "
+    "grey because that was the only paint there was enough of."
 )
 SUMMARIES = (
     "The harbour bridge, opened in 1932 after eight years of work, carries eight lanes, two tracks and a footpath, and "
@@ -54,8 +54,8 @@ PROGRAM = (
 )
 SKY = "Why is the sky blue? For a child of eight."
 LONG_ONE = (
-    "Sunlight is made of all the colours of the rainbow. When it comes into our air, it bumps into tiny bits that are far "
-    "too small to see. Blue light bumps and bounces much more than red light does, so it comes to your eyes from "
+    "Sunlight is made of all the colours of the rainbow. When it comes into our air, it bumps into tiny bits that are "
+    "far too small to see. Blue light bumps and bounces much more than red light does, so it comes to your eyes from "
     "everywhere in the sky."
 )
 SHORT_ONE = "Because the sea is blue and the sky is like a mirror for it."

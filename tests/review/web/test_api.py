@@ -1,0 +1,377 @@
+"""What the page asks for while somebody reviews, and every kind of bad input: a clear answer, and nothing lost."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from harness.review import Queue
+from harness.review.web import WebOptions, create_app
+from harness.review.web.desk import Desk
+from harness.review.web.text import SHOWN_AT_FIRST
+from harness.store import Store
+from harness.store.review_records import Choice, Form
+from tests.review.web import contents
+from tests.review.web.conftest import ORIGIN, Browser, SignIn
+
+
+@pytest.fixture
+def ann(store: Store, sign_in: SignIn) -> Browser:
+    """A reviewer before four items of each form."""
+    contents.fill(store)
+    return sign_in("ann")
+
+
+def labels(store: Store, batch_id: str = "b-scale") -> list[Any]:
+    return [event.value for event in store.review.events(batch_id=batch_id) if event.kind == "label"]
+
+
+def words(fragment: str) -> str:
+    return html.unescape(re.sub(r"<[^>]*>", " ", fragment))
+
+
+# Reviewing
+
+
+def test_one_request_takes_a_label_and_brings_the_item_after_the_next(ann: Browser, store: Store) -> None:
+    one = ann.take()
+    two = ann.next(holding=(one,))
+    assert two is not None
+    answer = ann.say(one, value=4, want=True, holding=[two["lease"]]).json()
+    assert answer["repeated"] is False
+    assert answer["next"]["lease"] not in (one, two["lease"])
+    assert 590 < answer["next"]["expires_in_s"] <= 600
+    assert labels(store) == [4]
+
+
+def test_without_want_no_item_is_leased(ann: Browser, desk: Desk) -> None:
+    assert ann.say(ann.take(), value=4).json()["next"] is None
+    assert [batch.held for batch in desk.queue.progress()] == [0, 0, 0, 0]
+
+
+def test_a_page_comes_with_its_first_item_which_a_reload_shows_again(ann: Browser) -> None:
+    leases = [re.search(r'data-lease="(\w+)"', ann.get("/").text) for _ in range(2)]
+    assert leases[0]
+    assert leases[1]
+    assert leases[0][1] == leases[1][1] == ann.take()
+
+
+def test_an_undo_brings_the_item_back_and_says_what_was_undone(ann: Browser, store: Store) -> None:
+    ann.say(ann.take(), value=4)
+    answer = ann.post("/api/undo", json={"key": "u1"}).json()
+    assert answer["undone"] == "labelled 4"
+    assert contents.SUMMARIES[0] in words(answer["view"]["html"])
+    ann.say(answer["view"]["lease"], value=2)
+    assert [event.kind for event in store.review.events(batch_id="b-scale")] == ["label", "undo", "label"]
+
+
+def test_the_undo_of_a_pair_names_the_side_that_was_seen(sign_in: SignIn, store: Store) -> None:
+    contents.add(store, contents.PAIR, contents.items_of("b1", "Q?", [["one", "two"]] * 8))
+    ann = sign_in("ann")
+    for number, (value, said) in enumerate([("left", "A is better"), ("tie", "neither"), ("right", "B is better")] * 2):
+        ann.say(ann.take(), value=value)
+        assert ann.post("/api/undo", json={"key": f"u{number}"}).json()["undone"] == f"labelled {said}"
+
+
+def test_skips_and_flags_are_kept_with_their_notes(ann: Browser, store: Store) -> None:
+    ann.say(ann.take(), "skip")
+    ann.say(ann.take(), "flag", note="cut off")
+    assert [(event.kind, event.note) for event in store.review.events(batch_id="b-scale")] == [
+        ("skip", ""),
+        ("flag", "cut off"),
+    ]
+
+
+def test_an_adjudicator_settles_a_dispute(ann: Browser, sign_in: SignIn, store: Store) -> None:
+    bob, eve = sign_in("bob"), sign_in("eve", "adjudicator")
+    ann.say(ann.take(), value=4)
+    bob.say(bob.take(), value=2)
+    lease = eve.take("adjudicate")
+    assert eve.say(lease, value=3, task="adjudicate", want=True).json()["next"] is None
+    (standing,) = (each for each in store.review.standings("b-scale").values() if each.state == "done")
+    assert standing.value == 3
+
+
+def test_progress_counts_the_open_batches(ann: Browser, store: Store) -> None:
+    assert ann.get("/api/progress").json() == {"done": 0, "wanted": 60, "words": "60 labels left"}
+    ann.say(ann.take(), value=4)
+    store.review.set_closed("b-text", 1.0, "decided")
+    assert ann.get("/api/progress").json() == {"done": 1, "wanted": 56, "words": "55 labels left"}
+    assert ann.get("/api/progress?task=adjudicate").json()["words"] == "0 to settle"
+
+
+def test_a_form_shows_its_choices_with_their_keys(sign_in: SignIn, store: Store) -> None:
+    ten = Form("scale", "Ten", choices=tuple(Choice(score, "", score / 10) for score in range(1, 11)))
+    many = Form("categories", "Many", choices=tuple(Choice(f"<{name}>", "", None) for name in "abcdefghijkl"))
+    zero = Form("scale", "Zero", choices=tuple(Choice(score, "", None) for score in (-1, 0, 1, 10)))
+    keys = {"b1": "1 2 3 4 5 6 7 8 9 0", "b2": "1 2 3 4 5 6 7 8 9 0  ", "b3": " 0 1 "}
+    ann = sign_in("ann")
+    for batch_id, form in zip(keys, (ten, many, zero), strict=True):
+        contents.add(store, form, contents.items_of(batch_id, "Q?", [["one"]]))
+        found = ann.next()
+        assert found is not None
+        assert re.findall(r'data-keys="(.*?)"', found["html"]) == keys[batch_id].split(" ")
+        values = [html.unescape(each) for each in re.findall(r'data-value="(.*?)"', found["html"])]
+        assert len(values) == len(form.choices)
+        ann.say(found["lease"], "skip")
+
+
+def test_all_parts_of_what_was_asked_are_shown(sign_in: SignIn, store: Store) -> None:
+    (item,) = contents.items_of("b1", "", [["one"]])
+    messages = (
+        {"role": "system", "content": "Be <brief>."},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "Look:"}, {"type": "image_url", "image_url": {"url": "u"}}],
+        },
+        {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "search"}}]},
+        {"role": "tool", "content": "found"},
+    )
+    fields = {name: getattr(item, name) for name in type(item).__slots__}
+    contents.add(store, contents.SCALE, [type(item)(**{**fields, "messages": messages, "reference": "the right one"})])
+    found = sign_in("ann").next()
+    assert found is not None
+    shown = words(found["html"])
+    for part in (
+        "System",
+        "Be <brief>.",
+        "Look:",
+        '"image_url"',
+        "Earlier answer",
+        '"search"',
+        "found",
+        "the right one",
+    ):
+        assert part in shown
+
+
+# Bad input
+
+
+def test_a_label_for_an_expired_lease_is_refused_and_counts_after_a_renewal(
+    store: Store, sign_in: SignIn, desk: Desk
+) -> None:
+    contents.fill(store)
+    ann = sign_in("ann")
+    early = Queue(store, lease_s=1, clock=lambda: 1_000.0).next("ann")
+    assert early is not None
+    response = ann.say(early.lease_id, value=4)
+    assert (response.status_code, response.json()["error"]) == (409, "lease_expired")
+    assert "ran out" in response.json()["message"]
+    assert labels(store) == []
+    assert ann.post("/api/renew", json={"lease": early.lease_id}).json()["expires_in_s"] > 590
+    assert ann.say(early.lease_id, value=4).status_code == 200
+    assert labels(store) == [4]
+
+
+def test_an_expired_lease_whose_item_somebody_else_has_is_not_renewed(store: Store, sign_in: SignIn) -> None:
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]]))
+    ann, bob = sign_in("ann"), sign_in("bob")
+    early = Queue(store, lease_s=1, clock=lambda: 1_000.0).next("ann")
+    assert early is not None
+    bob.take()
+    response = ann.post("/api/renew", json={"lease": early.lease_id})
+    assert (response.status_code, response.json()["error"]) == (409, "lease_expired")
+    assert "somebody else" in response.json()["message"]
+
+
+def test_an_unknown_lease_and_somebody_elses_are_refused(ann: Browser, sign_in: SignIn, store: Store) -> None:
+    for lease in ("nothing", sign_in("bob").take(), "x" * 10_000, "\x00"):
+        response = ann.say(lease, value=4)
+        assert (response.status_code, response.json()["error"]) == (409, "lease")
+        assert "Take the next item." in response.json()["message"]
+    assert labels(store) == []
+
+
+def test_an_unknown_text_batch_and_page_are_not_found(ann: Browser, sign_in: SignIn) -> None:
+    assert ann.get(f"/leases/{ann.take()}/texts/answer-7").json()["error"] == "unknown_item"
+    zoe = sign_in("zoe", "admin")
+    assert zoe.get("/admin/batches/none").status_code == 404
+    assert zoe.post("/admin/batches/none/close").status_code == 404
+    assert zoe.get("/none").status_code == 404
+
+
+@pytest.mark.parametrize("value", [6, 0, "4", "", None, "left", -1, 10**30])
+def test_a_value_outside_the_scale_is_refused_with_the_right_ones(ann: Browser, store: Store, value: Any) -> None:
+    response = ann.say(ann.take(), value=value)
+    assert (response.status_code, response.json()["error"]) == (422, "label")
+    assert "1, 2, 3, 4, 5" in response.json()["message"]
+    assert labels(store) == []
+
+
+@pytest.mark.parametrize("value", [4.0, 4.5, True, [4], {"a": 4}])
+def test_a_value_of_another_kind_is_not_understood(ann: Browser, store: Store, value: Any) -> None:
+    response = ann.say(ann.take(), value=value)
+    assert (response.status_code, response.json()["error"]) == (422, "bad_request")
+    assert "nothing was stored" in response.json()["message"]
+    assert labels(store) == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b'{"act": "label"}', b'{"act": "erase", "lease": "a", "key": "b"}', b"\xff\xfe"]
+)
+def test_a_body_that_is_no_request_is_refused(ann: Browser, body: bytes) -> None:
+    response = ann.post("/api/answer", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code in (400, 422)
+    assert response.json()["message"]
+
+
+def test_a_double_submit_counts_once(ann: Browser, store: Store) -> None:
+    lease = ann.take()
+    told = [ann.say(lease, value=4, key="same").json()["repeated"] for _ in range(3)]
+    assert told == [False, True, True]
+    assert labels(store) == [4]
+    response = ann.say(lease, value=5, key="same")
+    assert (response.status_code, response.json()["error"]) == (409, "repeated_key")
+    assert labels(store) == [4]
+
+
+def test_a_second_tab_can_not_label_the_same_item_again(ann: Browser, store: Store) -> None:
+    """Both tabs show the item that the reviewer holds; the label of one of them counts."""
+    tabs = [ann.take(), ann.take()]
+    assert tabs[0] == tabs[1]
+    assert ann.say(tabs[0], value=4).status_code == 200
+    response = ann.say(tabs[1], value=2)
+    assert (response.status_code, response.json()["error"]) == (409, "lease_ended")
+    assert "another tab" in response.json()["message"]
+    assert labels(store) == [4]
+
+
+def test_an_undo_too_many_is_told(ann: Browser) -> None:
+    response = ann.post("/api/undo", json={"key": "u1"})
+    assert (response.status_code, response.json()["error"]) == (409, "nothing_to_undo")
+
+
+@pytest.mark.parametrize("text", ["مرحبا", "a\ud800b", "\x00", "<script>alert(1)</script>", "x" * 100_000])
+def test_any_text_may_be_a_label_and_is_kept_as_it_is(store: Store, sign_in: SignIn, text: str) -> None:
+    contents.add(store, contents.TEXT, contents.items_of("b1", "Q?", [["one"]]))
+    ann = sign_in("ann")
+    body = {"act": "label", "lease": ann.take(), "key": "k1", "value": text}
+    response = ann.post("/api/answer", content=json.dumps(body).encode())
+    if response.status_code == 200:
+        assert labels(store, "b1") == [text]
+    else:
+        assert response.json()["message"]
+        assert labels(store, "b1") == []
+
+
+def test_a_text_that_is_too_long_is_refused(store: Store, sign_in: SignIn) -> None:
+    contents.add(store, contents.TEXT, contents.items_of("b1", "Q?", [["one"]]))
+    ann = sign_in("ann")
+    response = ann.say(ann.take(), value="x" * 100_001)
+    assert (response.status_code, response.json()["error"]) == (422, "label")
+    assert "100,000" in response.json()["message"]
+
+
+def test_of_an_answer_of_5_mb_the_beginning_comes_first_and_the_rest_when_it_is_asked_for(
+    store: Store, sign_in: SignIn
+) -> None:
+    answer = "all work and no play " * 250_000
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer]]))
+    ann = sign_in("ann")
+    found = ann.next()
+    assert found is not None
+    assert len(found["html"]) < 2 * SHOWN_AT_FIRST
+    assert "The first 20,000 of 5,250,000 characters." in found["html"]
+    whole = ann.get(f"/leases/{found['lease']}/texts/answer-0").text
+    assert words(whole).split() == answer.split()
+    assert max(len(each) for each in re.findall(r"<p.*?>(.*?)</p>", whole, re.DOTALL)) <= 4_000
+
+
+def test_a_store_that_can_not_be_written_is_told_and_the_label_can_be_sent_again(
+    ann: Browser, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = ann.take()
+    store._database.readonly = True
+    response = ann.say(lease, value=4, key="k1")
+    assert (response.status_code, response.json()["error"]) == (503, "store")
+    assert "Nothing was stored." in response.json()["message"]
+    store._database.readonly = False
+    assert ann.say(lease, value=4, key="k1").json()["repeated"] is False
+    assert labels(store) == [4]
+
+
+def test_a_restarted_server_knows_sessions_leases_and_keys(store: Store, tmp_path: Any) -> None:
+    contents.fill(store)
+
+    def start() -> FastAPI:
+        return create_app(store, WebOptions((ORIGIN,), sessions=tmp_path / "sessions.json"))
+
+    apps = [start(), start()]
+    apps[0].state.desk.queue.add_reviewer("ann")
+    session = apps[0].state.desk.sessions.begin("ann")
+    with Browser(apps[0], session) as before:
+        lease = before.take()
+        before.say(lease, value=4, key="k1")
+        held = before.take()
+    with Browser(start(), session) as after:
+        assert after.say(lease, value=4, key="k1").json()["repeated"] is True
+        assert after.say(held, value=5).status_code == 200
+    assert labels(store) == [4, 5]
+
+
+# The admin's pages
+
+
+def test_an_admin_adds_reviewers_and_gives_tokens_that_work(sign_in: SignIn, desk: Desk, visitor: Browser) -> None:
+    zoe = sign_in("zoe", "admin")
+    tokens = []
+    for path, fields in (("reviewers", {"name": "eve", "role": "adjudicator"}), ("reviewers/token", {"name": "eve"})):
+        page = zoe.post(f"/admin/{path}", data=fields).text
+        found = re.search(r'<code class="token">(.*?)</code>', page)
+        assert found
+        tokens.append(found[1])
+    assert desk.queue.sign_in(tokens[0]) is None
+    reviewer = desk.queue.sign_in(tokens[1])
+    assert reviewer is not None
+    assert (reviewer.name, reviewer.role) == ("eve", "adjudicator")
+    assert tokens[1] not in zoe.get("/admin").text
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "told"), [("", "admin", "no name"), ("zoe", "admin", "already"), ("eve", "boss", "annotator")]
+)
+def test_a_reviewer_that_can_not_be_is_refused_in_words(sign_in: SignIn, name: str, role: str, told: str) -> None:
+    response = sign_in("zoe", "admin").post("/admin/reviewers", data={"name": name, "role": role})
+    assert response.status_code == 403
+    assert told in response.text
+
+
+def test_a_batch_is_closed_and_opened_again(sign_in: SignIn, store: Store) -> None:
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]]))
+    zoe, ann = sign_in("zoe", "admin"), sign_in("ann")
+    assert zoe.post("/admin/batches/b1/close").headers["location"] == "/admin"
+    assert "closed by zoe" in zoe.get("/admin").text
+    assert ann.next() is None
+    zoe.post("/admin/batches/b1/reopen")
+    assert ann.next() is not None
+
+
+def test_a_batch_shows_its_progress_and_agreement(ann: Browser, sign_in: SignIn) -> None:
+    bob, zoe = sign_in("bob"), sign_in("zoe", "admin")
+    for value, other in ((4, 4), (2, 2), (5, 1), (1, 1)):
+        ann.say(ann.take(), value=value)
+        bob.say(bob.take(), value=other)
+    told = " ".join(words(zoe.get("/admin/batches/b-scale").text).split())
+    assert "24 items: 3 done, 20 open, 1 in dispute, 0 flagged." in told
+    assert "4 items have labels of two reviewers or more; 1 of them differ." in told
+    assert re.search(r"Krippendorff's alpha 0\.\d\d \[", told)
+    assert "The judge against people" in told
+    assert re.search(r"right 1 0 1\.00", told)
+
+
+@pytest.mark.parametrize("kind", sorted(contents.FORMS))
+def test_every_form_has_a_page_with_headings_in_order(sign_in: SignIn, store: Store, kind: str) -> None:
+    """A screen reader's outline: what is judged comes first, and no level is left out."""
+    answers = [["one", "two"]] if kind == "preference" else [["one"]]
+    contents.add(store, contents.FORMS[kind], contents.items_of("b1", "Q?", answers))
+    stage = sign_in("ann").get("/").text.partition('id="stage"')[2].partition('id="waiting"')[0]
+    levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", stage)]
+    assert levels[:2] == [1, 2]
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
