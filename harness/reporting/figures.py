@@ -20,7 +20,7 @@ def digits(*groups: Iterable[float | None], unit: str | None = None) -> int:
     >>> digits([1234.0, 1250.0], unit="tokens/s")
     0
     """
-    finite = [{_steady(abs(value)) for value in group if value is not None and math.isfinite(value)} for group in groups]
+    finite = [{_steady(value) for value in group if value is not None and math.isfinite(value)} for group in groups]
     largest = max((value for group in finite for value in group), default=0.0)
     least = _SCORE_DIGITS
     if unit is not None and largest > 0:
@@ -32,7 +32,7 @@ def digits(*groups: Iterable[float | None], unit: str | None = None) -> int:
 
 
 def _steady(value: float) -> float:
-    return float(f"{value:.12g}")  # the same mean, added up in another order, is the same figure
+    return float(f"{abs(value):.12g}")  # the same mean, added up in another order, is the same figure
 
 
 def figure(value: float | None, places: int = _SCORE_DIGITS, *, signed: bool = False) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.models.asking import Loop
 
 LAYERS = 4
 HIDDEN = 128
@@ -90,6 +94,13 @@ def write_tiny_llama(folder: Path) -> Path:
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Loop]:
+    """Runs coroutines in one loop for all tests of a module."""
+    with asyncio.Runner() as runner:
+        yield Loop(runner)
 
 
 @pytest.fixture(scope="session")

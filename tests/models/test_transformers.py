@@ -5,35 +5,18 @@ import dataclasses
 import json
 import math
 import shutil
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from harness.errors import CapabilityError, EngineError
 from harness.models.transformers import TransformersEngine
 from harness.records import Request
+from tests.models.asking import Loop, chat
 
 pytestmark = pytest.mark.slow
-
-T = TypeVar("T")
-
-
-class Loop:
-    """Runs coroutines of the tests in one loop, as the sampler does."""
-
-    def __init__(self, runner: asyncio.Runner) -> None:
-        self._runner = runner
-
-    def __call__(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(work)
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[Loop]:
-    with asyncio.Runner() as runner:
-        yield Loop(runner)
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +25,6 @@ def engine(run: Loop, tiny_llama: Path) -> Iterator[TransformersEngine]:
     run(engine.start())
     yield engine
     run(engine.close())
-
-
-def chat(text: str = "Hi", **fields: Any) -> Request:
-    sampling = fields.pop("sampling", {"temperature": 1.0, "max_tokens": 6})
-    return Request(messages=({"role": "user", "content": text},), sampling=sampling, **fields)
 
 
 def test_each_index_gets_a_sample_with_counts(run: Loop, engine: TransformersEngine) -> None:

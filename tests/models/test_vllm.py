@@ -10,10 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -23,26 +23,9 @@ from harness.models.vllm import VllmEngine
 from harness.models.vllm_arguments import engine_arguments, engine_environment
 from harness.models.weights import materialize
 from harness.records import Request, Sample
+from tests.models.asking import Loop, chat
 from tests.models.lm_eval_model import Oracle
 from tests.models.test_transformers_weighing import PAIRS, TEXTS, assert_same
-
-T = TypeVar("T")
-
-
-class Loop:
-    """Runs coroutines of the tests in one loop, as the sampler does."""
-
-    def __init__(self, runner: asyncio.Runner) -> None:
-        self._runner = runner
-
-    def __call__(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(work)
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[Loop]:
-    with asyncio.Runner() as runner:
-        yield Loop(runner)
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +34,6 @@ def engine(run: Loop, tiny_llama: Path) -> Iterator[VllmEngine]:
     run(engine.start())
     yield engine
     run(engine.close())
-
-
-def chat(text: str = "Hi", **fields: Any) -> Request:
-    sampling = fields.pop("sampling", {"temperature": 1.0, "max_tokens": 6})
-    return Request(messages=({"role": "user", "content": text},), sampling=sampling, **fields)
 
 
 def is_running(pid: int) -> bool:
