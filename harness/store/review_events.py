@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from harness.store import codec
-from harness.store.review_records import Event, EventKind, FormKind, Standing, Value
+from harness.store.review_items import no_item, stored_form
+from harness.store.review_records import Event, EventKind, Form, FormKind, Standing, Value
 from harness.store.review_tables import batches, events, items, marks, standings
 
 
@@ -71,45 +72,69 @@ def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
     return Standing("done", len(labels), labels[0].value, labels[0].score)
 
 
-def add(connection: Connection, event: NewEvent) -> tuple[Event, Standing]:
+def add(connection: Connection, event: NewEvent, item: ItemTerms) -> tuple[Event, Standing]:
     """Add an event, and bring its item's standing and its reviewer's mark up to date."""
     fields = {name: getattr(event, name) for name in NewEvent.__slots__}
     stored = None if event.value is None else codec.dumps(event.value)
-    number = connection.execute(events.insert().returning(events.c.number), {**fields, "value": stored}).scalar_one()
-    standing = settle(connection, event.item_id, event.reviewer)
-    return Event(number=number, **fields), standing
-
-
-def settle(connection: Connection, item_id: str, *reviewers: str) -> Standing:
-    """Work out an item's standing and these reviewers' marks from its events, and keep them."""
-    happened = of_item(connection, item_id)
-    kind = (
-        select(standings.c.wanted, batches.c.form)
-        .join(batches, batches.c.id == standings.c.batch_id)
-        .where(standings.c.item_id == item_id)
-    )
-    wanted, form = connection.execute(kind).one()
-    standing = fold(happened, wanted, json.loads(form)["kind"])
+    number = connection.execute(_INSERT, {**fields, "value": stored}).scalar_one()
+    happened = of_item(connection, event.item_id)
+    standing = fold(happened, item.wanted, item.form.kind)
     changed = {
+        "of": event.item_id,
         "state": standing.state,
         "n_labels": standing.n_labels,
         "value": None if standing.value is None else codec.dumps(standing.value),
         "score": standing.score,
     }
-    connection.execute(update(standings).where(standings.c.item_id == item_id).values(changed))
-    for reviewer in reviewers:
-        own = [event for event in in_force(happened) if event.reviewer == reviewer]
-        connection.execute(delete(marks).where(marks.c.reviewer == reviewer, marks.c.item_id == item_id))
-        if own:
-            mark = {"reviewer": reviewer, "item_id": item_id, "number": own[-1].number, "kind": own[-1].kind}
-            connection.execute(marks.insert(), mark)
-    return standing
+    connection.execute(_SETTLE, changed)
+    own = [each for each in in_force(happened) if each.reviewer == event.reviewer]
+    connection.execute(_UNMARK, {"by": event.reviewer, "of": event.item_id})
+    if own:
+        mark = {"reviewer": event.reviewer, "item_id": event.item_id, "number": own[-1].number, "kind": own[-1].kind}
+        connection.execute(_MARK, mark)
+    return Event(number=number, **fields), standing
+
+
+_INSERT = events.insert().returning(events.c.number)
+_OF_ITEM = select(events).where(events.c.item_id == bindparam("of")).order_by(events.c.number)
+_BY_KEY = select(events).where(events.c.reviewer == bindparam("by"), events.c.key == bindparam("with_key"))
+_SETTLE = (
+    update(standings)
+    .where(standings.c.item_id == bindparam("of"))
+    .values({name: bindparam(name) for name in ("state", "n_labels", "value", "score")})
+)
+_MARK = marks.insert()
+_UNMARK = delete(marks).where(marks.c.reviewer == bindparam("by"), marks.c.item_id == bindparam("of"))
+_TERMS = (
+    select(standings.c.wanted, batches.c.form)
+    .join(batches, batches.c.id == standings.c.batch_id)
+    .where(standings.c.item_id == bindparam("of"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTerms:
+    """How an item is labelled: by what form, and by how many reviewers."""
+
+    form: Form
+    wanted: int
+
+
+def terms(connection: Connection, item_id: str) -> ItemTerms:
+    """How an item is labelled.
+
+    Raises:
+        UnknownItemError: there is no such item.
+    """
+    row = connection.execute(_TERMS, {"of": item_id}).one_or_none()
+    if row is None:
+        raise no_item(item_id)
+    return ItemTerms(stored_form(row.form), row.wanted)
 
 
 def of_item(connection: Connection, item_id: str) -> list[Event]:
     """All events of an item, in the order of their numbers."""
-    query = select(events).where(events.c.item_id == item_id).order_by(events.c.number)
-    return [_event(row) for row in connection.execute(query)]
+    return [_event(row) for row in connection.execute(_OF_ITEM, {"of": item_id})]
 
 
 def of_batch(connection: Connection, batch_id: str) -> list[Event]:
@@ -125,8 +150,7 @@ def of_batch(connection: Connection, batch_id: str) -> list[Event]:
 
 def by_key(connection: Connection, reviewer: str, key: str) -> Event | None:
     """The event that a reviewer submitted with this key."""
-    query = select(events).where(events.c.reviewer == reviewer, events.c.key == key)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_BY_KEY, {"by": reviewer, "with_key": key}).one_or_none()
     return None if row is None else _event(row)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from harness.errors import UnknownItemError
 from harness.store import codec
@@ -63,7 +63,7 @@ def find_batch(connection: Connection, batch_id: str) -> Batch:
     Raises:
         UnknownItemError: there is none.
     """
-    row = connection.execute(select(batches).where(batches.c.id == batch_id)).one_or_none()
+    row = connection.execute(_FIND_BATCH, {"of": batch_id}).one_or_none()
     if row is None:
         raise UnknownItemError(
             f"There is no batch {batch_id!r} in the review queue; `steelyard review list` lists them."
@@ -71,14 +71,22 @@ def find_batch(connection: Connection, batch_id: str) -> Batch:
     return _batch(row)
 
 
+_FIND_BATCH = select(batches).where(batches.c.id == bindparam("of"))
+_FIND_ITEM = select(items).where(items.c.id == bindparam("of"))
+
+
+def stored_form(text: str) -> Form:
+    """The form of its JSON."""
+    fields = json.loads(text)
+    return Form(**{**fields, "choices": tuple(Choice(**choice) for choice in fields["choices"])})
+
+
 def _batch(row: Any) -> Batch:
-    fields = json.loads(row.form)
-    fields["choices"] = tuple(Choice(**choice) for choice in fields["choices"])
     return Batch(
         id=row.id,
         created=row.created,
         evaluation_id=row.evaluation_id,
-        form=Form(**fields),
+        form=stored_form(row.form),
         metric=row.metric,
         run_id=row.run_id,
         source=json.loads(row.source),
@@ -104,10 +112,15 @@ def find_item(connection: Connection, item_id: str) -> Item:
     Raises:
         UnknownItemError: there is none.
     """
-    row = connection.execute(select(items).where(items.c.id == item_id)).one_or_none()
+    row = connection.execute(_FIND_ITEM, {"of": item_id}).one_or_none()
     if row is None:
-        raise UnknownItemError(f"There is no item {item_id!r} in the review queue.")
+        raise no_item(item_id)
     return _item(row)
+
+
+def no_item(item_id: str) -> UnknownItemError:
+    """That there is no item of an id."""
+    return UnknownItemError(f"There is no item {item_id[:80]!r} in the review queue.")
 
 
 def items_of(connection: Connection, batch_id: str) -> list[Item]:

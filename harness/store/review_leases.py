@@ -5,13 +5,14 @@ A lease that ran out holds nothing, without anybody having to clear it away: a r
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
 
 from harness.errors import LeaseEndedError, LeaseError, LeaseExpiredError
 from harness.store.review_records import Lease, ReviewerRole, Task
@@ -42,14 +43,16 @@ class Wish:
 
 def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None:
     """The lease of the reviewer's next item: one that is held and not before the eyes yet, else a new one."""
-    for lease in _held(connection, wish):
-        if lease.id in wish.holding:
+    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now}
+    for row in connection.execute(_HELD, own).all():
+        if row.id in wish.holding or wish.batch_id not in (None, row.batch_id):
             continue
-        if _is_offered(connection, lease):
-            return extend(connection, lease, wish)
-        end(connection, lease.id, wish.now)
-    for batch_id in _open_batches(connection, wish):
-        item_id = connection.execute(_offered(wish, role, standings.c.batch_id == batch_id)).scalar_one_or_none()
+        if row.closed is None and row.state in _STATES[wish.task]:
+            return extend(connection, _lease(row), wish)
+        end(connection, row.id, wish.now)
+    batch_ids = [wish.batch_id] if wish.batch_id is not None else connection.execute(_OPEN_BATCHES).scalars().all()
+    for batch_id in batch_ids:
+        item_id = connection.execute(_offered(wish.task, role), {**own, "batch_id": batch_id}).scalar_one_or_none()
         if item_id is not None:
             return _new(connection, wish, item_id)
     return None
@@ -57,58 +60,47 @@ def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None
 
 def take_item(connection: Connection, wish: Wish, role: ReviewerRole, item_id: str) -> Lease | None:
     """A lease of this very item, if it is offered to the reviewer."""
-    batch = select(standings.c.batch_id).where(standings.c.item_id == item_id).scalar_subquery()
-    is_open = exists().where(batches.c.id == batch, batches.c.closed.is_(None))
-    query = _offered(wish, role, standings.c.item_id == item_id).where(is_open)
-    found = connection.execute(query).scalar_one_or_none()
-    return None if found is None else _new(connection, wish, found)
+    return _new(connection, wish, item_id) if _is_offered(connection, wish, role, item_id) else None
 
 
-def _live(now: float) -> ColumnElement[bool]:
-    return and_(leases.c.ended.is_(None), leases.c.expires > now)
+def _is_offered(connection: Connection, wish: Wish, role: ReviewerRole, item_id: str) -> bool:
+    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now, "item_id": item_id}
+    return connection.execute(_offered(wish.task, role, one=True), own).scalar_one_or_none() is not None
 
 
-def _held(connection: Connection, wish: Wish) -> list[Lease]:
-    own = leases.c.reviewer == wish.reviewer, leases.c.task == wish.task, _live(wish.now)
-    query = select(leases).where(*own).order_by(leases.c.begun, leases.c.id)
-    if wish.batch_id is not None:
-        query = query.join(standings, standings.c.item_id == leases.c.item_id)
-        query = query.where(standings.c.batch_id == wish.batch_id)
-    return [_lease(row) for row in connection.execute(query)]
+_LIVE = and_(leases.c.ended.is_(None), leases.c.expires > bindparam("now"))
+_OF_ITEM = leases.c.item_id == standings.c.item_id
+_OPEN_BATCHES = select(batches.c.id).where(batches.c.closed.is_(None)).order_by(batches.c.created, batches.c.id)
+_HELD = (
+    select(leases, standings.c.batch_id, standings.c.state, batches.c.closed)
+    .join(standings, _OF_ITEM)
+    .join(batches, batches.c.id == standings.c.batch_id)
+    .where(leases.c.reviewer == bindparam("reviewer"), leases.c.task == bindparam("task"), _LIVE)
+    .order_by(leases.c.begun, leases.c.id)
+)
 
 
-def _is_offered(connection: Connection, lease: Lease) -> bool:
-    """Whether an item that is held is still to be reviewed: its batch is open, and nobody settled or flagged it."""
-    query = (
-        select(standings.c.state)
-        .join(batches, batches.c.id == standings.c.batch_id)
-        .where(standings.c.item_id == lease.item_id, batches.c.closed.is_(None))
-    )
-    return connection.execute(query).scalar_one_or_none() in _STATES[lease.task]
-
-
-def _open_batches(connection: Connection, wish: Wish) -> list[str]:
-    query = select(batches.c.id).where(batches.c.closed.is_(None)).order_by(batches.c.created, batches.c.id)
-    if wish.batch_id is not None:
-        query = query.where(batches.c.id == wish.batch_id)
-    return list(connection.execute(query).scalars())
-
-
-def _offered(wish: Wish, role: ReviewerRole, among: ColumnElement[bool]) -> Any:
-    """The first item that the reviewer may have: with a place left, not seen by the reviewer, not held by the reviewer.
+@functools.cache
+def _offered(task: Task, role: ReviewerRole, *, one: bool = False) -> Any:
+    """The first item of an open batch that a reviewer may have: one with a place left, that the reviewer neither dealt
+    with nor holds.
 
     An admin may adjudicate what the admin labelled or flagged, so that a queue of one person comes to its end.
+
+    Args:
+        one: whether a given item is asked for, not the first of a batch.
     """
-    of_item = leases.c.item_id == standings.c.item_id
-    own_mark = [marks.c.reviewer == wish.reviewer, marks.c.item_id == standings.c.item_id]
-    if wish.task == "adjudicate" and role == "admin":
+    own_mark = [marks.c.reviewer == bindparam("reviewer"), marks.c.item_id == standings.c.item_id]
+    if task == "adjudicate" and role == "admin":
         own_mark.append(marks.c.kind.in_(["skip", "adjudicate"]))
-    held = select(func.count()).where(of_item, leases.c.task == wish.task, _live(wish.now)).scalar_subquery()
-    own_lease = exists().where(of_item, leases.c.reviewer == wish.reviewer, _live(wish.now))
-    places = standings.c.wanted - standings.c.n_labels if wish.task == "label" else 1
+    held = select(func.count()).where(_OF_ITEM, leases.c.task == bindparam("task"), _LIVE).scalar_subquery()
+    own_lease = exists().where(_OF_ITEM, leases.c.reviewer == bindparam("reviewer"), _LIVE)
+    places = standings.c.wanted - standings.c.n_labels if task == "label" else 1
+    among = standings.c.item_id == bindparam("item_id") if one else standings.c.batch_id == bindparam("batch_id")
+    is_open = exists().where(batches.c.id == standings.c.batch_id, batches.c.closed.is_(None))
     return (
         select(standings.c.item_id)
-        .where(among, standings.c.state.in_(_STATES[wish.task]))
+        .where(among, is_open, standings.c.state.in_(_STATES[task]))
         .where(~exists().where(*own_mark), ~own_lease, held < places)
         .order_by(standings.c.position)
         .limit(1)
@@ -134,16 +126,22 @@ def is_swapped(item_id: str, reviewer: str) -> bool:
     return bool(hashlib.blake2b(f"{item_id}/{reviewer}".encode(), digest_size=1).digest()[0] & 1)
 
 
+_BY_ID = leases.c.id == bindparam("lease_id")
+_EXTEND = update(leases).where(_BY_ID).values(expires=bindparam("until"))
+_END = update(leases).where(_BY_ID).values(ended=bindparam("now"))
+_FIND = select(leases).where(_BY_ID)
+
+
 def extend(connection: Connection, lease: Lease, wish: Wish) -> Lease:
     """Let a lease run anew from now."""
     expires = wish.now + wish.lease_s
-    connection.execute(update(leases).where(leases.c.id == lease.id).values(expires=expires))
+    connection.execute(_EXTEND, {"lease_id": lease.id, "until": expires})
     return Lease(lease.id, lease.item_id, lease.reviewer, lease.task, lease.swapped, lease.begun, expires)
 
 
 def end(connection: Connection, lease_id: str, now: float) -> None:
     """Give the place back."""
-    connection.execute(update(leases).where(leases.c.id == lease_id).values(ended=now))
+    connection.execute(_END, {"lease_id": lease_id, "now": now})
 
 
 def renew(connection: Connection, wish: Wish, role: ReviewerRole, lease_id: str) -> Lease:
@@ -155,8 +153,7 @@ def renew(connection: Connection, wish: Wish, role: ReviewerRole, lease_id: str)
     lease = find(connection, wish.reviewer, lease_id)
     if lease.expires > wish.now:
         return extend(connection, lease, wish)
-    offered = _offered(wish, role, standings.c.item_id == lease.item_id)
-    if connection.execute(offered).scalar_one_or_none() is None:
+    if not _is_offered(connection, wish, role, lease.item_id):
         raise LeaseExpiredError("The lease ran out, and the item has gone to somebody else. Take the next item.")
     return extend(connection, lease, wish)
 
@@ -182,7 +179,7 @@ def find(connection: Connection, reviewer: str, lease_id: str) -> Lease:
     Raises:
         LeaseError, LeaseEndedError
     """
-    row = connection.execute(select(leases).where(leases.c.id == lease_id)).one_or_none()
+    row = connection.execute(_FIND, {"lease_id": lease_id}).one_or_none()
     if row is None:
         raise LeaseError(f"There is no lease {lease_id[:80]!r}. Take the next item.")
     if row.reviewer != reviewer:
@@ -203,8 +200,8 @@ def task_of(connection: Connection, lease_id: str) -> Task:
 
 def live_of_item(connection: Connection, reviewer: str, item_id: str, now: float) -> Lease | None:
     """The lease under which a reviewer holds an item."""
-    query = select(leases).where(leases.c.item_id == item_id, leases.c.reviewer == reviewer, _live(now))
-    row = connection.execute(query).first()
+    query = select(leases).where(leases.c.item_id == item_id, leases.c.reviewer == reviewer, _LIVE)
+    row = connection.execute(query, {"now": now}).first()
     return None if row is None else _lease(row)
 
 
@@ -213,10 +210,10 @@ def count_live(connection: Connection, batch_id: str, now: float) -> int:
     query = (
         select(func.count())
         .select_from(leases)
-        .join(standings, standings.c.item_id == leases.c.item_id)
-        .where(standings.c.batch_id == batch_id, _live(now))
+        .join(standings, _OF_ITEM)
+        .where(standings.c.batch_id == batch_id, _LIVE)
     )
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(query, {"now": now}).scalar_one())
 
 
 def _lease(row: Any) -> Lease:

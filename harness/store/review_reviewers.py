@@ -6,13 +6,14 @@ import hashlib
 import secrets
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from harness.errors import ReviewerError, choices
 from harness.store.review_records import ROLES, Reviewer, ReviewerRole, Task
 from harness.store.review_tables import reviewers
 
 _LONGEST = 64
+_FIND = select(reviewers).where(reviewers.c.name == bindparam("of"))
 _MAY: dict[Task, tuple[ReviewerRole, ...]] = {"label": ROLES, "adjudicate": ("adjudicator", "admin")}
 
 
@@ -70,7 +71,7 @@ def by_token(connection: Connection, token: str) -> Reviewer | None:
 
 def find(connection: Connection, name: str) -> Reviewer | None:
     """The reviewer of a name."""
-    row = connection.execute(select(reviewers).where(reviewers.c.name == name)).one_or_none()
+    row = connection.execute(_FIND, {"of": name}).one_or_none()
     return None if row is None else _reviewer(row)
 
 

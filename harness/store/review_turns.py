@@ -12,7 +12,7 @@ from harness.errors import LeaseError, NothingToUndoError, RepeatedKeyError, Rev
 from harness.store import review_events, review_items, review_leases, review_reviewers
 from harness.store.review_events import NewEvent
 from harness.store.review_leases import Wish
-from harness.store.review_records import Batch, Event, EventKind, Item, Lease, Reviewer, Standing, Task, Value
+from harness.store.review_records import Batch, Event, EventKind, Form, Item, Lease, Reviewer, Standing, Task, Value
 
 _TASKS: dict[EventKind, Task] = {"label": "label", "flag": "label", "adjudicate": "adjudicate"}
 
@@ -85,7 +85,8 @@ def record(connection: Connection, submitted: Submitted, now: float) -> Recorded
     lease = review_leases.usable(connection, submitted.reviewer, submitted.lease_id, now)
     if lease.task != _TASKS.get(submitted.kind, lease.task):
         raise LeaseError(f"The item was taken to {lease.task}, which is not to {submitted.kind}.")
-    value, score = _read_value(connection, lease.item_id, submitted, swapped=lease.swapped)
+    terms = review_events.terms(connection, lease.item_id)
+    value, score = _read_value(terms.form, submitted, swapped=lease.swapped)
     review_leases.end(connection, lease.id, now)
     event = NewEvent(
         kind=submitted.kind,
@@ -99,7 +100,7 @@ def record(connection: Connection, submitted: Submitted, now: float) -> Recorded
         swapped=lease.swapped,
         lease_id=lease.id,
     )
-    return Recorded(*review_events.add(connection, event))
+    return Recorded(*review_events.add(connection, event, terms))
 
 
 def undo(
@@ -118,7 +119,7 @@ def undo(
     if last is None:
         raise NothingToUndoError(f"{reviewer} has nothing that could be undone.")
     undone = NewEvent("undo", last.item_id, reviewer, now, key, undoes=last.number)
-    recorded = Recorded(*review_events.add(connection, undone))
+    recorded = Recorded(*review_events.add(connection, undone, review_events.terms(connection, last.item_id)))
     wish = Wish(reviewer, _task_of(connection, last), lease_s, now)
     lease = review_leases.take_item(connection, wish, role, last.item_id)
     return recorded, None if lease is None else _held(connection, lease)
@@ -128,11 +129,12 @@ def import_labels(connection: Connection, labels: Sequence[ImportedLabel], now: 
     """See `ReviewStore.import_labels`."""
     count = 0
     for label in labels:
-        review_items.find_item(connection, label.item_id)
+        terms = review_events.terms(connection, label.item_id)
         if review_reviewers.find(connection, label.reviewer) is None:
             review_reviewers.add(connection, Reviewer(label.reviewer, "annotator", now), None)
         if review_events.by_key(connection, label.reviewer, label.key) is None:
-            review_events.add(connection, NewEvent(**{name: getattr(label, name) for name in ImportedLabel.__slots__}))
+            event = NewEvent(**{name: getattr(label, name) for name in ImportedLabel.__slots__})
+            review_events.add(connection, event, terms)
             count += 1
     return count
 
@@ -142,13 +144,9 @@ def _held(connection: Connection, lease: Lease) -> Held:
     return Held(lease, item, review_items.find_batch(connection, item.batch_id))
 
 
-def _read_value(
-    connection: Connection, item_id: str, submitted: Submitted, *, swapped: bool
-) -> tuple[Value | None, float | None]:
+def _read_value(form: Form, submitted: Submitted, *, swapped: bool) -> tuple[Value | None, float | None]:
     if submitted.kind not in ("label", "adjudicate"):
         return None, None
-    item = review_items.find_item(connection, item_id)
-    form = review_items.find_batch(connection, item.batch_id).form
     return form.read(submitted.value, swapped=swapped)
 
 
@@ -156,7 +154,8 @@ def _again(connection: Connection, event: Event, submitted: Submitted) -> Record
     """What a key gave the first time, if it is submitted for the same once more."""
     is_same = (event.kind, event.lease_id) == (submitted.kind, submitted.lease_id)
     if is_same:
-        value, _ = _read_value(connection, event.item_id, submitted, swapped=event.swapped)
+        form = review_events.terms(connection, event.item_id).form
+        value, _ = _read_value(form, submitted, swapped=event.swapped)
         is_same = value == event.value
     if not is_same:
         raise _other_key(submitted.key, event)

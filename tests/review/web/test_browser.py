@@ -1,0 +1,536 @@
+"""The page in a real browser: keys, prefetching, lost connections, leases, dialogs, focus, and what a model wrote."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from harness.review import Queue
+from harness.store import Store
+from tests.review.web import contents
+from tests.review.web.serving import Server
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
+    # Playwright closes its pipes when its thread has ended.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+TITLE = "#item-title"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=_OPTIONS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """The store that the server serves, for a look at what is in it."""
+    with Store.open(str(tmp_path / "store.db")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """`serve("--lease", "2s", port=…)`: a server for the admin zoe."""
+    servers: list[Server] = []
+
+    def start(*options: str, port: int = 0) -> Server:
+        servers.append(Server(tmp_path, "--reviewer", "zoe", *options, port=port))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.__exit__()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """`open_page(address)`: a page of a browser of its own; an error in a script fails the test."""
+    contexts, errors = [], []
+
+    def start(address: str, **options: Any) -> Page:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}") or dialog.accept())
+        page.goto(address)
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def numbered(store: Store, n_items: int, form: contents.Form = contents.SCALE, **fields: Any) -> None:
+    """Items whose answers are their numbers."""
+    answers = [
+        [f"left {number}", f"right {number}"] if form.is_pair else [f"answer {number}"] for number in range(n_items)
+    ]
+    contents.add(store, form, contents.items_of("b1", "Q?", answers, **fields))
+
+
+def values(store: Store) -> list[Any]:
+    """What counts at present, by the items' order."""
+    standings = store.review.standings("b1")
+    return [standings[item.id].value for item in store.review.items("b1") if standings[item.id].state == "done"]
+
+
+def press(page: Page, key: str, shown: str) -> None:
+    """Press a key as a person would, who has seen the item, and wait for what it leads to."""
+    page.wait_for_timeout(170)
+    page.keyboard.press(key)
+    expect(page.locator("#stage")).to_contain_text(shown)
+
+
+def test_one_key_labels_submits_and_shows_the_next(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 5)
+    page = open_page(serve().link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    assert "#" not in page.url, "the token is out of the address bar"
+    for number in range(1, 5):
+        press(page, str(number), f"answer {number}")
+        expect(page.locator("#said")).to_have_text(f"Labelled {number}.")
+        expect(page.locator(TITLE)).to_be_focused()
+    page.wait_for_timeout(170)
+    page.keyboard.press("5")
+    expect(page.locator("#empty h1")).to_be_focused()
+    assert values(store) == [1, 2, 3, 4, 5]
+
+
+def test_the_next_item_is_there_before_the_key_and_held_for_the_reviewer(
+    serve: Any, open_page: Any, store: Store
+) -> None:
+    numbered(store, 5)
+    server = serve()
+    page = open_page(server.link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    page.wait_for_timeout(500)
+    assert Queue(store).progress()[0].held == 2
+    server.kill()
+    press(page, "4", "answer 1")
+
+
+def test_skip_flag_and_undo(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 4)
+    page = open_page(serve().link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    press(page, "s", "answer 1")
+    press(page, "z", "answer 0")
+    expect(page.locator("#said")).to_have_text("Taken back: skipped.")
+    press(page, "4", "answer 1")
+    page.keyboard.press("f")
+    expect(page.locator("#note")).to_be_focused()
+    page.wait_for_timeout(170)
+    page.keyboard.type("cut 1 2 s z")
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer")).to_contain_text("answer 2")
+    press(page, "5", "answer 3")
+    press(page, "z", "answer 2")
+    press(page, "z", "answer 1")
+    press(page, "z", "answer 0")
+    page.keyboard.press("z")
+    expect(page.locator("#said")).to_contain_text("nothing that could be undone")
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    kinds = [event.kind for event in store.review.events(batch_id="b1")]
+    assert kinds == ["skip", "undo", "label", "flag", "label", "undo", "undo", "undo"]
+    assert store.review.events(batch_id="b1")[3].note == "cut 1 2 s z"
+
+
+def test_a_cancelled_flag_flags_nothing(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 2)
+    page = open_page(serve().link)
+    for leave in (lambda: page.keyboard.press("Escape"), lambda: page.get_by_role("button", name="Cancel").click()):
+        page.get_by_role("button", name="Flag").first.click()
+        expect(page.locator("#flag")).to_be_visible()
+        leave()
+        expect(page.locator("#flag")).to_be_hidden()
+    assert store.review.events(batch_id="b1") == []
+
+
+def test_a_pair_is_judged_by_arrows_and_numbers_on_the_side_that_was_seen(
+    serve: Any, open_page: Any, store: Store
+) -> None:
+    numbered(store, 6, contents.PAIR)
+    page = open_page(serve().link)
+    preferred = []
+    for number, key in enumerate(["ArrowLeft", "ArrowRight", "1", "3", "2"]):
+        sides = page.locator(".pair .answer .body").all_inner_texts()
+        assert sorted(sides) == [f"left {number}", f"right {number}"]
+        preferred.append({"ArrowLeft": sides[0], "1": sides[0], "ArrowRight": sides[1], "3": sides[1], "2": "tie"}[key])
+        press(page, key, f"left {number + 1}")
+    page.wait_for_timeout(300)
+    said = {"first": "left", "second": "right", "tie": "tie"}
+    assert [said[value] for value in values(store)] == [words.split()[0] for words in preferred]
+
+
+def test_a_text_is_written_and_sent_without_the_mouse_and_a_draft_survives_a_reload(
+    serve: Any, open_page: Any, store: Store
+) -> None:
+    numbered(store, 3, contents.TEXT)
+    page = open_page(serve().link)
+    expect(page.locator(TITLE)).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator("#words")).to_be_focused()
+    page.keyboard.type("It says 1923, szf?")
+    page.reload()
+    expect(page.locator("#words")).to_have_value("It says 1923, szf?")
+    page.locator("#words").focus()
+    press(page, "Control+Enter", "answer 1")
+    expect(page.locator("#words")).to_be_focused()
+    expect(page.locator("#words")).to_have_value("")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#said")).to_have_text("Write something first, or skip.")
+    page.keyboard.press("Escape")
+    press(page, "s", "answer 2")
+    page.wait_for_timeout(300)
+    assert values(store) == ["It says 1923, szf?"]
+
+
+def test_a_key_that_bounces_or_is_held_down_labels_nothing_that_nobody_saw(
+    serve: Any, open_page: Any, store: Store
+) -> None:
+    numbered(store, 20)
+    page = open_page(serve().link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    page.wait_for_timeout(170)
+    page.keyboard.press("4")
+    page.keyboard.press("4")
+    expect(page.locator(".answer")).to_contain_text("answer 1")
+    for _ in range(5):
+        page.wait_for_timeout(170)
+        page.keyboard.down("5")  # the first is a press, the others repeat
+    page.keyboard.up("5")
+    page.wait_for_timeout(300)
+    assert values(store) == [4, 5]
+
+
+def test_nothing_is_lost_when_the_server_is_killed_between_two_keys(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 6)
+    server = serve()
+    page = open_page(server.link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    press(page, "1", "answer 1")
+    page.wait_for_timeout(300)
+    server.kill()
+    press(page, "2", "answer 2")
+    page.wait_for_timeout(170)
+    page.keyboard.press("3")
+    expect(page.get_by_role("alert")).to_contain_text("The server can't be reached. Your last 2 are kept here")
+    serve(port=server.port)
+    expect(page.locator(".answer")).to_contain_text("answer 3", timeout=15_000)
+    expect(page.locator("#trouble")).to_be_hidden()
+    press(page, "4", "answer 4")
+    page.wait_for_timeout(300)
+    assert values(store) == [1, 2, 3, 4]
+
+
+def test_what_was_said_to_a_dead_server_is_sent_after_the_page_was_opened_again(
+    serve: Any, open_page: Any, store: Store
+) -> None:
+    numbered(store, 4)
+    server = serve()
+    page = open_page(server.link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    page.wait_for_timeout(300)
+    server.kill()
+    press(page, "2", "answer 1")
+    page.evaluate("window.stop()")
+    address = page.url
+    page.goto("about:blank")
+    serve(port=server.port)
+    page.goto(address)
+    expect(page.locator(".answer")).to_contain_text("answer 1")
+    assert values(store) == [2]
+
+
+def test_an_answer_that_got_lost_on_its_way_back_counts_once(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 4)
+    page = open_page(serve().link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    lost = []
+
+    def lose_first(route: Any) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append(route.fetch().status)
+        route.abort()
+
+    page.route("**/api/answer", lose_first)
+    press(page, "4", "answer 1")
+    press(page, "5", "answer 2")
+    page.wait_for_timeout(1_000)
+    assert lost == [200]
+    assert [event.value for event in store.review.events(batch_id="b1")] == [4, 5]
+
+
+def test_an_expired_lease_is_told_and_the_item_can_be_taken_up_again(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 3)
+    page = open_page(serve("--lease", "2s").link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    expect(page.get_by_role("alert")).to_contain_text("Your time for this item ran out.", timeout=6_000)
+    page.get_by_role("button", name="Take it up again").click()
+    expect(page.locator("#trouble")).to_be_hidden()
+    press(page, "4", "answer 1")
+    expect(page.get_by_role("alert")).to_contain_text("ran out", timeout=8_000)
+    press(page, "5", "answer 2")  # without taking it up: it is still free, so it counts
+    page.wait_for_timeout(300)
+    assert values(store) == [4, 5]
+
+
+def test_a_reviewer_at_work_keeps_the_item(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 3)
+    page = open_page(serve("--lease", "3s").link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    for step in range(25):
+        page.mouse.move(100 + step, 100)
+        page.wait_for_timeout(200)
+    expect(page.locator("#trouble")).to_be_hidden()
+    assert Queue(store).progress()[0].held == 2
+
+
+def test_a_label_for_an_item_that_somebody_else_has_by_now_is_told_and_not_counted(
+    serve: Any, open_page: Any, store: Store
+) -> None:
+    numbered(store, 3, contents.TEXT)
+    page = open_page(serve("--lease", "2s").link)
+    page.locator("#words").fill("a long text that took a while to write down")
+    expect(page.get_by_role("alert")).to_contain_text("ran out", timeout=8_000)
+    queue = Queue(store)
+    queue.add_reviewer("bob")
+    view = queue.next("bob")
+    assert view is not None
+    queue.label("bob", view.lease_id, "bob's", key="k")
+    page.locator("#words").focus()
+    page.keyboard.press("Control+Enter")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Not counted: labelled with a text.")
+    expect(alert.locator("pre")).to_have_text("a long text that took a while to write down")
+    expect(page.locator(".answer")).to_contain_text("answer 1")
+    alert.get_by_role("button", name="Close").click()
+    expect(page.locator("#trouble")).to_be_hidden()
+    assert values(store) == ["bob's"]
+
+
+def test_two_tabs_count_a_label_once(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 4)
+    server = serve()
+    page = open_page(server.link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    other = page.context.new_page()
+    other.goto(server.url)
+    expect(other.locator(".answer")).to_contain_text("answer 0")
+    press(page, "4", "answer 1")
+    page.wait_for_timeout(300)
+    other.bring_to_front()
+    press(other, "2", "answer")
+    expect(other.get_by_role("alert")).to_contain_text("Not counted: labelled 2.")
+    expect(other.get_by_role("alert")).to_contain_text("another tab")
+    assert values(store) == [4]
+
+
+def test_who_is_signed_out_meanwhile_is_told_and_loses_nothing(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 4)
+    server = serve()
+    page = open_page(server.link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    page.wait_for_timeout(300)
+    page.context.clear_cookies()
+    press(page, "4", "answer 1")
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out. What you said last is kept here")
+    token = Queue(store).new_token("zoe")
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="Sign in").click()
+    opened.value.get_by_label("Token").fill(token)
+    opened.value.get_by_role("button", name="Sign in").click()
+    expect(opened.value.locator(".answer")).to_contain_text("answer 1")
+    assert values(store) == [4]
+
+
+@pytest.mark.parametrize("form", list(contents.FORMS.values()), ids=list(contents.FORMS))
+def test_nothing_that_a_model_wrote_is_executed(serve: Any, open_page: Any, store: Store, form: contents.Form) -> None:
+    attack = (
+        "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+        "</textarea></template></article><svg onload=document.title='owned'><style>*{display:none}</style>"
+        "<a href=\"javascript:document.title='owned'\">link</a>\n```\n</code></pre><script>document.title='owned'</script>"
+    )
+    answers = [[attack, attack] if form.is_pair else [attack]] * 3
+    contents.add(store, form, contents.items_of("b1", attack, answers), evaluation_id=attack)
+    page = open_page(serve().link)
+    for _ in range(2):
+        expect(page.locator(".answer").first).to_contain_text("<script>document.title='owned'</script>")
+        assert page.locator("#stage").locator("script, img, svg, style, a").count() == 0
+        assert page.title() == "Review · Steelyard"
+        page.wait_for_timeout(200)
+        page.keyboard.press("s")
+    page.wait_for_timeout(200)
+    page.goto(page.url + "admin")
+    expect(page.locator("table").first).to_contain_text("<script>")
+    assert page.title() == "Admin · Steelyard"
+
+
+@pytest.mark.parametrize("answer", ["all work and no play\n" * 250_000, "x" * 5_000_000], ids=["lines", "one word"])
+def test_an_answer_of_5_mb_does_not_hang_the_browser(serve: Any, open_page: Any, store: Store, answer: str) -> None:
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer], ["short"]]))
+    page = open_page(serve().link)
+    page.get_by_role("button", name="Show all").click()
+    expect(page.locator("#said")).to_have_text("All of it is shown.", timeout=20_000)
+    assert len(page.locator(".answer .body").text_content() or "") >= 4_900_000
+    # Two frames and a scroll to the end: a hanging browser would not answer within these.
+    page.set_default_timeout(3_000)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    press(page, "4", "short")
+    page.wait_for_timeout(300)
+    assert values(store) == [4]
+
+
+def test_the_guidelines_stay_as_the_reviewer_left_them(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 4)
+    page = open_page(serve().link)
+    expect(page.get_by_text("Read the text first, then the summary.")).to_be_visible()
+    page.keyboard.press("g")
+    expect(page.get_by_text("Read the text first, then the summary.")).to_be_hidden()
+    press(page, "4", "answer 1")
+    expect(page.get_by_text("Read the text first, then the summary.")).to_be_hidden()
+
+
+def test_single_keys_can_be_turned_off(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 3)
+    page = open_page(serve().link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("4")
+    page.get_by_label("Single keys work").uncheck()
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(200)
+    page.keyboard.press("4")
+    page.keyboard.press("s")
+    page.wait_for_timeout(200)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    page.get_by_role("button", name="4 one detail is off").click()
+    expect(page.locator(".answer")).to_contain_text("answer 1")
+
+
+def test_buttons_are_reached_and_pressed_with_the_tab_key_alone(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 3)
+    page = open_page(serve().link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.textContent.trim().replace(/\\s+/g, ' ')"))
+        if reached[-1].startswith("4"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer")).to_contain_text("answer 1")
+    expect(page.locator(TITLE)).to_be_focused()
+    page.wait_for_timeout(300)
+    assert values(store) == [4]
+
+
+def test_a_phone_has_buttons_large_enough_and_scrolls_one_way(serve: Any, open_page: Any, store: Store) -> None:
+    contents.fill(store)
+    server = serve()
+    phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+    page = open_page(server.link, **phone)
+    page.locator("#verdict .choice").first.wait_for()
+    for title in ("Faithful", "Better", "program", "What is wrong"):
+        while title not in page.locator(TITLE).inner_text():
+            page.wait_for_timeout(200)
+            page.get_by_role("button", name="Skip").tap()
+            page.wait_for_timeout(100)
+        buttons = page.locator("#dock button:visible")
+        for button in buttons.all():
+            box = button.bounding_box()
+            assert box
+            assert box["height"] >= 38
+            assert box["width"] >= 44
+            assert box["x"] + box["width"] <= 390
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for path in ("/adjudicate", "/admin", "/admin/batches/b-scale", "/sign-in"):
+        page.goto(server.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def test_right_to_left_answers_read_from_the_right(serve: Any, open_page: Any, store: Store) -> None:
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[contents.ARABIC]]))
+    page = open_page(serve().link)
+    words = page.locator(".answer p").first
+    assert words.evaluate("(each) => getComputedStyle(each).direction") == "rtl"
+    assert page.locator(".asked p").first.evaluate("(each) => getComputedStyle(each).direction") == "ltr"
+
+
+def test_an_adjudicator_settles_what_others_differ_in(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 2, wanted=2)
+    queue = Queue(store)
+    for name, value in (("ann", 4), ("bob", 2)):
+        queue.add_reviewer(name)
+        view = queue.next(name)
+        assert view is not None
+        queue.label(name, view.lease_id, value, key=name)
+    server = serve()
+    page = open_page(server.link)
+    page.goto(server.url + "/adjudicate")
+    expect(page.locator(TITLE)).to_have_text("Settle: Faithful summary")
+    assert page.locator(".given li").all_inner_texts() == ["4", "2"]
+    expect(page.locator("#counts")).to_have_text("1 to settle")
+    page.wait_for_timeout(200)
+    page.keyboard.press("3")
+    expect(page.get_by_role("heading", name="Nothing is in dispute")).to_be_visible()
+    assert values(store) == [3]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_the_contrast_of_wcag_aa(serve: Any, open_page: Any, store: Store, scheme: str) -> None:
+    """4.5 to 1 for every text against what is behind it, on each page."""
+    contents.fill(store)
+    server = serve()
+    page = open_page(server.link, color_scheme=scheme)
+    page.locator("#verdict .choice").first.wait_for()
+    for path in ("/", "/admin", "/sign-in"):
+        page.goto(server.url + path)
+        page.wait_for_timeout(300)
+        for text, front, back in page.evaluate(_COLOURS):
+            assert contrast(front, back) >= 4.5, f"{path}: {text}: {front} on {back}"
+
+
+_COLOURS = """() => [...document.querySelectorAll("body *")]
+  .filter((each) => each.checkVisibility() && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+  .map((each) => {
+    let behind = each;
+    while (behind && getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+    const back = behind ? getComputedStyle(behind).backgroundColor : "rgb(255, 255, 255)";
+    return [each.textContent.trim().slice(0, 40), getComputedStyle(each).color, back];
+  })"""
+
+
+def contrast(front: str, back: str) -> float:
+    """Contrast ratio of two colours as CSS writes them: WCAG 2.2, relative luminance."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    lighter, darker = sorted((luminance(front), luminance(back)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
