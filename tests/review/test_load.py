@@ -1,0 +1,177 @@
+"""Fifty reviewers at once: no item is given twice and no label is lost, also when their processes are killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from harness.review import Queue
+from harness.store import Store
+from harness.store.review_events import fold
+from harness.store.review_records import Batch
+from harness.store.review_tables import leases
+from tests.review.conftest import CATEGORIES, SCALE, batch_of
+from tests.review.labeller import label_all
+
+ROOT = Path(__file__).parents[2]
+NAMES = [f"reviewer-{number}" for number in range(50)]
+
+
+def fill(store: Store, n_items: int, wanted: int = 1) -> None:
+    store.review.add_batch(Batch("b1", 0.0, "suites/test_s.py::test_s", SCALE), batch_of(n_items, wanted=wanted))
+    queue = Queue(store)
+    for name in NAMES:
+        queue.add_reviewer(name)
+
+
+def check(store: Store, n_items: int, wanted: int) -> None:
+    """Each item has as many labels as were wanted, of different reviewers, and was never held by more at once."""
+    events = store.review.events(batch_id="b1")
+    assert Counter(event.kind for event in events) == {"label": n_items * wanted}
+    assert len({(event.item_id, event.reviewer) for event in events}) == n_items * wanted
+    by_item: dict[str, list[tuple[float, float]]] = {}
+    with store._database.read() as connection:
+        for row in connection.execute(select(leases)):
+            until = row.expires if row.ended is None else min(row.ended, row.expires)
+            by_item.setdefault(row.item_id, []).append((row.begun, until))
+    assert len(by_item) == n_items
+    for spans in by_item.values():
+        starts, ends = sorted(begun for begun, _ in spans), sorted(until for _, until in spans)
+        held = [sum(start <= at for start in starts) - sum(until <= at for until in ends) for at in starts]
+        assert max(held) <= wanted
+    for item_id, standing in store.review.standings("b1").items():
+        assert standing == fold([event for event in events if event.item_id == item_id], wanted, "scale")
+
+
+@pytest.mark.parametrize("wanted", [1, 3])
+def test_fifty_threads_label_each_item_as_often_as_wanted(store: Store, wanted: int) -> None:
+    n_items = 200 // wanted
+    fill(store, n_items, wanted)
+    queue = Queue(store)
+    with ThreadPoolExecutor(len(NAMES)) as pool:
+        counts = list(pool.map(lambda name: label_all(queue, name), NAMES))
+    assert sum(counts) == n_items * wanted
+    check(store, n_items, wanted)
+
+
+def test_a_lease_of_many_threads_at_once_is_of_different_items(store: Store) -> None:
+    fill(store, 60)
+    queue = Queue(store)
+    with ThreadPoolExecutor(len(NAMES)) as pool:
+        views = list(pool.map(queue.next, NAMES))
+    assert len({view.item_id for view in views if view is not None}) == len(NAMES)
+
+
+def test_one_press_sent_many_times_at_once_is_one_label(store: Store) -> None:
+    fill(store, 1)
+    queue = Queue(store)
+    view = queue.next(NAMES[0])
+    assert view is not None
+    with ThreadPoolExecutor(20) as pool:
+        done = list(pool.map(lambda _: queue.label(NAMES[0], view.lease_id, 3, key="press"), range(20)))
+    assert sorted(each.repeated for each in done) == [False] + 19 * [True]
+    assert len(store.review.events(batch_id="b1")) == 1
+
+
+class Crew:
+    """Processes of reviewers, of whom one after the other is killed and starts anew."""
+
+    def __init__(self, url: str, folder: Path, teams: list[list[str]]) -> None:
+        self.acknowledged = folder / "acknowledged"
+        self.acknowledged.touch()
+        self._url = url
+        self._teams = teams
+        self.processes = [self._start(team) for team in teams]
+
+    def _start(self, team: list[str]) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.review.labeller", self._url, str(self.acknowledged), *team]
+        return subprocess.Popen(command, cwd=ROOT)
+
+    def kill(self, number: int) -> None:
+        """Kill one process as a power cut does, and start it again."""
+        process = self.processes[number]
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            self.processes[number] = self._start(self._teams[number])
+
+    def lines(self) -> list[str]:
+        return self.acknowledged.read_text().splitlines()
+
+    def join(self) -> None:
+        for process in self.processes:
+            assert process.wait(timeout=300) == 0
+
+    def end(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+def run_with_kills(store: Store, url: str, folder: Path, n_items: int, n_processes: int, n_kills: int) -> None:
+    fill(store, n_items)
+    crew = Crew(url, folder, [NAMES[start::n_processes] for start in range(n_processes)])
+    generator = np.random.default_rng(5)
+    try:
+        for number in range(n_kills):
+            due = n_items * (number + 1) // (n_kills + 2)
+            while len(crew.lines()) < due:
+                assert any(process.poll() is None for process in crew.processes)
+                time.sleep(0.01)
+            crew.kill(int(generator.integers(n_processes)))
+        crew.join()
+    finally:
+        crew.end()
+    stored = {f"{event.number} {event.item_id}" for event in store.review.events(batch_id="b1")}
+    assert set(crew.lines()) <= stored
+    assert len(stored) == n_items
+    check(store, n_items, wanted=1)
+
+
+def test_a_killed_process_loses_no_label_and_holds_nothing_back(store: Store, url: str, tmp_path: Path) -> None:
+    run_with_kills(store, url, tmp_path, n_items=400, n_processes=2, n_kills=2)
+
+
+@pytest.mark.slow
+def test_5000_labels_of_50_reviewers_in_10_processes_that_are_killed(store: Store, url: str, tmp_path: Path) -> None:
+    run_with_kills(store, url, tmp_path, n_items=5000, n_processes=10, n_kills=20)
+
+
+@pytest.mark.slow
+def test_5000_labels_of_50_threads(store: Store) -> None:
+    fill(store, 5000)
+    queue = Queue(store)
+    with ThreadPoolExecutor(len(NAMES)) as pool:
+        assert sum(pool.map(lambda name: label_all(queue, name), NAMES)) == 5000
+    check(store, 5000, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own", [0, 5000])
+def test_the_next_of_10000_items_takes_well_under_ten_milliseconds(store: Store, own: int) -> None:
+    """Also for a reviewer who has labelled every item at the front, where others still have to."""
+    items = batch_of(10_000, CATEGORIES, wanted=2)
+    store.review.add_batch(Batch("b1", 0.0, "suites/test_s.py::test_s", CATEGORIES), items)
+    queue = Queue(store)
+    queue.add_reviewer("ann")
+    for number in range(own):
+        view = queue.next("ann")
+        assert view is not None
+        queue.label("ann", view.lease_id, "right", key=f"{number}")
+    times = []
+    for number in range(200):
+        began = time.perf_counter()
+        view = queue.next("ann")
+        times.append(time.perf_counter() - began)
+        assert view is not None
+        queue.label("ann", view.lease_id, "right", key=f"timed {number}")
+    assert float(np.median(times)) < 0.01
