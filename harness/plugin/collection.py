@@ -116,7 +116,7 @@ class Collection:
     def _evaluation(self, item: pytest.Function) -> Evaluation:
         from harness.gate import Evaluation, check_evaluation
         from harness.plugin.inspection import check_fields, check_fixtures, check_kind
-        from harness.plugin.rubrics import check_rubrics
+        from harness.plugin.rubrics import check_metrics, check_rubrics
         from harness.scoring.judging import Rubrics
 
         where = item.nodeid
@@ -145,6 +145,7 @@ class Collection:
             if not evaluation.weighs_judge:
                 self._check_judge(where)
             check_rubrics(item.function, rubrics, cases, where=where)
+            check_metrics(item.function, where=where)
         return evaluation
 
     def _task_evaluation(self, item: pytest.Function) -> Evaluation:

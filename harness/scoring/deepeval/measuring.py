@@ -74,6 +74,18 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
     return Measured(rule, judgement, value, None if made.reason is None else str(made.reason))
 
 
+def check_metric(metric: str | type) -> None:
+    """Refuse the name or the class of a metric that can't be used, without making it.
+
+    Raises:
+        CheckError: there is no such metric, it judges no single answer, or there is no deepeval.
+    """
+    _load("judge.measure")
+    from harness.scoring.deepeval import metrics
+
+    metrics.check_metric(metric)
+
+
 def the_judge() -> Any:
     """Stands for the judge in a metric that is built before there is one, as those inside a `DAGMetric` are.
 

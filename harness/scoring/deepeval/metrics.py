@@ -55,6 +55,18 @@ def make_metric(metric: Any, options: Mapping[str, Any], judge: JudgeModel) -> B
     return made
 
 
+def check_metric(metric: str | type) -> None:
+    """Refuse the name or the class of what judges no single answer.
+
+    Raises:
+        CheckError: with the nearest name, or what to use instead.
+    """
+    kind = _named(metric) if isinstance(metric, str) else metric
+    _refuse_others(kind)
+    if not issubclass(kind, BaseMetric):
+        raise CheckError(_no_metric(kind))
+
+
 def required_fields(metric: BaseMetric) -> list[str]:
     """The fields of a test case that a metric needs, in deepeval's words."""
     if isinstance(metric, DAGMetric):
