@@ -29,6 +29,7 @@ class Spread:
     degrees : degrees of freedom, clusters or cases less one.
     carriers : how many units carry the variance, the number of units over their kurtosis: 1 where a single unit differs
         from the rest, n / 3 for a normal distribution. With few, the variance is itself poorly known.
+    skewness : of the units, 0 where they do not vary.
     """
 
     value: float
@@ -36,6 +37,7 @@ class Spread:
     units: float
     degrees: int
     carriers: float
+    skewness: float = 0.0
 
     @property
     def standard_error(self) -> float:
@@ -73,6 +75,7 @@ def spread(values: FloatArray, groups: IntArray | None) -> Spread:
         units=n**2 / float((sizes * sizes).sum()),
         degrees=count - 1,
         carriers=total * total / fourth if fourth > 0 else 0.0,
+        skewness=math.sqrt(count) * float((squares * residuals).sum()) / total**1.5 if fourth > 0 else 0.0,
     )
 
 

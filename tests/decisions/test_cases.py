@@ -84,7 +84,7 @@ def test_the_stated_need_decides_most_of_the_time():
     """With what it asks for, drawn at the same rates, 2 of 3 open gates are decided (aimed at: 4 of 5)."""
     rng = np.random.default_rng(7)
     decided = asked = 0
-    for _ in range(200):
+    for _ in range(400):
         rates = rng.beta(0.9, 0.1, 30)
         first = needs(binary(rng, rates, 5), binary(rng, rates, 5))
         if first.samples_needed is None or first.difference.value < 0:
