@@ -33,6 +33,7 @@ _COMMANDS = {
     "calibrate": _Entry(
         "harness.cli.calibrate", "calibrate", "Measure how often a gate is wrong, beside what it promises."
     ),
+    "review": _Entry("harness.cli.review", "review", "Let people judge answers, and see how far they agree."),
     "store": _Entry("harness.cli.store", "store", "Look at stored samples, prune them, merge two stores."),
 }
 

@@ -48,6 +48,11 @@ class ReviewStore:
         with self._write() as connection:
             review_items.add_batch(connection, batch, added)
 
+    def add_items(self, batch_id: str, added: Sequence[Item]) -> list[Item]:
+        """Add items to a batch, but for those whose position is taken, so that doing it again changes nothing."""
+        with self._write() as connection:
+            return review_items.add_items(connection, batch_id, added)
+
     def batches(self) -> list[Batch]:
         """All batches, the oldest first."""
         if not self._is_there:

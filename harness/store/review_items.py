@@ -22,6 +22,23 @@ def add_batch(connection: Connection, batch: Batch, added: Sequence[Item]) -> No
     row = {name: getattr(batch, name) for name in ("id", "created", "evaluation_id", "metric", "run_id")}
     row |= {"form": codec.dumps(asdict(batch.form)), "source": codec.dumps(batch.source)}
     connection.execute(batches.insert(), row)
+    _insert(connection, added)
+
+
+def add_items(connection: Connection, batch_id: str, added: Sequence[Item]) -> list[Item]:
+    """Add items to a batch, but for those whose position is taken; gives those that are new.
+
+    Raises:
+        UnknownItemError: there is no such batch.
+    """
+    find_batch(connection, batch_id)
+    taken = set(connection.execute(select(items.c.position).where(items.c.batch_id == batch_id)).scalars())
+    new = [item for item in added if item.position not in taken]
+    _insert(connection, new)
+    return new
+
+
+def _insert(connection: Connection, added: Sequence[Item]) -> None:
     for start in range(0, len(added), _ROWS):
         page = added[start : start + _ROWS]
         connection.execute(items.insert(), [_item_row(item) for item in page])
@@ -35,10 +52,11 @@ def _item_row(item: Item) -> dict[str, Any]:
         "answers": [answer.text for answer in item.answers],
         "reference": item.reference,
     }
-    origin = [
+    answers = [
         {**asdict(answer), "text": None, "sample_key": answer.sample_key and answer.sample_key.hex()}
         for answer in item.answers
     ]
+    origin = {"answers": answers, "draw": item.draw}
     return {
         **row,
         "judge_score": item.judge_score,
@@ -132,7 +150,7 @@ def items_of(connection: Connection, batch_id: str) -> list[Item]:
 def _item(row: Any) -> Item:
     content, origin = json.loads(row.content), json.loads(row.origin)
     answers = []
-    for text, fields in zip(content["answers"], origin, strict=True):
+    for text, fields in zip(content["answers"], origin["answers"], strict=True):
         key = fields["sample_key"]
         answers.append(Answer(**{**fields, "text": text, "sample_key": None if key is None else bytes.fromhex(key)}))
     return Item(
@@ -146,6 +164,7 @@ def _item(row: Any) -> Item:
         position=row.position,
         probability=row.probability,
         judge_score=row.judge_score,
+        draw=origin["draw"],
     )
 
 

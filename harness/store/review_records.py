@@ -165,8 +165,9 @@ class Item:
         reference: a right answer that reviewers are shown, or None.
         wanted: how many reviewers are to label it (the overlap).
         position: which draw brought it, from 0; items are offered in this order.
-        probability: of that draw; see `harness.review.drawing`.
-        judge_score: what a judge gave it, in [0, 1]: of a pair 1 where the first answer won; None where none did.
+        probability: with which it was drawn when its turn came, in (0, 1].
+        judge_score: what a judge or a check gave it, in [0, 1]: of a pair 1 where the first answer won; or None.
+        draw: what else the drawing settled and the decision needs, as JSON takes it.
     """
 
     id: str
@@ -179,6 +180,7 @@ class Item:
     position: int = 0
     probability: float = 1.0
     judge_score: float | None = None
+    draw: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,295 @@
+"""`steelyard review`: the queue in which people judge answers."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.stored import open_store, settings_with_store, store_option
+from harness.errors import ReviewFileError, UnknownItemError
+
+if TYPE_CHECKING:
+    from harness.review import Queue
+    from harness.store.review_records import Batch
+
+_ELSEWHERE = {
+    "add": ("harness.cli.review_add", "add"),
+    "serve": ("harness.cli.review_serve", "serve"),
+    "reviewer": ("harness.cli.review_reviewer", "reviewer"),
+}
+_json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+_batch = click.argument("batch_id", metavar="BATCH")
+
+
+class _Group(click.Group):
+    """Imports the commands of other modules when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, attribute = _ELSEWHERE[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Group)
+def review() -> None:
+    """Let people judge answers: fill the queue, see how far it is, and take labels out of it or into it.
+
+    A batch is named by its id or the beginning of it. The store is the one of the settings; --store names another.
+
+    \b
+    Examples:
+      steelyard review add latest
+      steelyard review reviewer add ann
+      steelyard review serve
+      steelyard review status
+      steelyard review agreement 1f0c
+    """
+
+
+@review.command("list")
+@store_option
+@_json
+def list_batches(place: str | None, as_json: bool) -> None:
+    """List the batches of the queue: what they are of, and how many labels are in and left.
+
+    \b
+    Examples:
+      steelyard review list
+      steelyard review list --json
+    """
+    from harness.review import Queue
+
+    with open_store(settings_with_store(place), readonly=True) as opened:
+        queue = Queue(opened)
+        batches, progress = queue.batches(), queue.progress()
+    if as_json:
+        entries = [
+            {**asdict(each), "run": batch.run_id, "kind": batch.form.kind, "source": dict(batch.source)}
+            for batch, each in zip(batches, progress, strict=True)
+        ]
+        click.echo(json.dumps(entries, indent=2))
+        return
+    if not batches:
+        click.echo("The review queue is empty; `steelyard review add RUN` fills it.")
+        return
+    from harness.reporting.review import batch_lines
+
+    click.echo("\n".join(batch_lines(batches, progress, sys.stdout.encoding or "utf-8")))
+
+
+@review.command()
+@store_option
+@_json
+@click.argument("batch_id", metavar="[BATCH]", required=False)
+def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
+    """Tell how far a batch is, or all of them: labels in and left, by reviewer, and what waits to be adjudicated.
+
+    \b
+    Examples:
+      steelyard review status
+      steelyard review status 1f0c --json
+    """
+    from harness.review import Queue
+
+    with open_store(settings_with_store(place), readonly=True) as opened:
+        queue = Queue(opened)
+        progress = queue.progress(None if batch_id is None else _find(queue, batch_id).id)
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in progress], indent=2))
+        return
+    from harness.reporting.review import status_lines
+
+    click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8")))
+
+
+@review.command()
+@store_option
+@_batch
+def guidelines(place: str | None, batch_id: str) -> None:
+    """Show what the reviewers of BATCH are asked: criteria, guidelines and values, as the rubric file has them.
+
+    \b
+    Example:
+      steelyard review guidelines 1f0c
+    """
+    from harness.review import Queue
+
+    with open_store(settings_with_store(place), readonly=True) as opened:
+        form = _find(Queue(opened), batch_id).form
+    from harness.reporting.review import form_lines
+
+    click.echo("\n".join(form_lines(form, sys.stdout.encoding or "utf-8")))
+
+
+@review.command()
+@store_option
+@_json
+@click.option(
+    "--confidence-level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95, show_default=True
+)
+@_batch
+def agreement(place: str | None, as_json: bool, confidence_level: float, batch_id: str) -> None:
+    """Tell how far the reviewers of BATCH agree with each other, and the judge with them.
+
+    Between reviewers: Krippendorff's alpha, Fleiss' and Cohen's kappa over items that several have labelled. The
+    judge's sensitivity and specificity are held against the labels that count, each item weighted by its probability.
+
+    \b
+    Examples:
+      steelyard review agreement 1f0c
+      steelyard review agreement 1f0c --json
+    """
+    from harness.review import Queue
+
+    with open_store(settings_with_store(place), readonly=True) as opened:
+        queue = Queue(opened)
+        report = queue.agreement(_find(queue, batch_id).id, confidence_level=confidence_level)
+    if as_json:
+        click.echo(json.dumps(asdict(report), indent=2))
+        return
+    from harness.reporting.review import agreement_lines
+
+    click.echo("\n".join(agreement_lines(report, sys.stdout.encoding or "utf-8")))
+
+
+@review.command()
+@store_option
+@click.option("--reason", metavar="TEXT", default="closed by hand", show_default=True, help="Why, for the status.")
+@_batch
+def close(place: str | None, reason: str, batch_id: str) -> None:
+    """Stop offering the items of BATCH; its labels stay, and `steelyard review reopen` offers the rest again.
+
+    \b
+    Example:
+      steelyard review close 1f0c
+    """
+    from harness.review import Queue
+
+    with open_store(settings_with_store(place)) as opened:
+        queue = Queue(opened)
+        batch = _find(queue, batch_id)
+        queue.close(batch.id, reason)
+    click.echo(f"Batch {batch.id} is closed.")
+
+
+@review.command()
+@store_option
+@_batch
+def reopen(place: str | None, batch_id: str) -> None:
+    """Offer the items of BATCH again that still want labels.
+
+    \b
+    Example:
+      steelyard review reopen 1f0c
+    """
+    from harness.review import Queue
+
+    with open_store(settings_with_store(place)) as opened:
+        queue = Queue(opened)
+        batch = _find(queue, batch_id)
+        queue.reopen(batch.id)
+    click.echo(f"Batch {batch.id} is open again.")
+
+
+@review.command()
+@store_option
+@click.option(
+    "--format", "name", metavar="NAME", default="jsonl", show_default=True, help="jsonl, csv, label-studio or argilla."
+)
+@click.option("--unblind", is_flag=True, help="With labels, versions, judge scores and the drawing.")
+@click.option("--labeling-config", is_flag=True, help="Write the XML that a project of Label Studio needs instead.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, for standard output.")
+@_batch
+def export(
+    place: str | None, name: str, unblind: bool, labeling_config: bool, output: Path | None, batch_id: str
+) -> None:
+    """Write the items of BATCH to a file, for people who label elsewhere; without what could sway them.
+
+    What comes back is brought in with `steelyard review import`.
+
+    \b
+    Examples:
+      steelyard review export 1f0c --format csv -o items.csv
+      steelyard review export 1f0c --format label-studio -o tasks.json
+      steelyard review export 1f0c --unblind -o labels.jsonl
+    """
+    from harness.review import Queue
+    from harness.review.exchange import exported, find_format
+    from harness.review.exchange.label_studio import labeling_config as config_of
+
+    chosen = find_format(name)
+    with open_store(settings_with_store(place), readonly=True) as opened:
+        batch = _find(Queue(opened), batch_id)
+        shared = exported(opened.review, batch, unblind=unblind)
+    text = config_of(batch.form) if labeling_config else chosen.write(shared)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    output.write_text(text, encoding="utf-8", newline="")
+    told = (
+        "with labels, versions and judge scores" if unblind else "blind: --unblind adds labels, versions, judge scores"
+    )
+    click.echo(f"Wrote {len(shared):,} items to {output} ({told}).")
+
+
+@review.command("import")
+@store_option
+@click.option(
+    "--format", "name", metavar="NAME", help="jsonl, csv, label-studio or argilla; default: as the file looks."
+)
+@click.option(
+    "--reviewer", metavar="NAME", default="imported", show_default=True, help="Who labelled what names nobody."
+)
+@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_file(place: str | None, name: str | None, reviewer: str, path: Path) -> None:
+    """Bring in the labels of FILE, and the items that the queue does not have, as new batches.
+
+    Importing a file again brings nothing. Reviewers who are not known are added; they can't sign in.
+
+    \b
+    Examples:
+      steelyard review import items.csv --reviewer ann
+      steelyard review import project-3.json
+    """
+    import time
+    from dataclasses import replace
+
+    from harness.review.exchange import find_format, format_of, imported
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReviewFileError(f"{path} can't be read: {error}") from None
+    shared = [
+        replace(each, labels=tuple(replace(label, reviewer=label.reviewer or reviewer) for label in each.labels))
+        for each in find_format(name or format_of(path, text)).read(text)
+    ]
+    with open_store(settings_with_store(place)) as opened:
+        done = imported(opened.review, shared, time.time())
+    added = f" and {done.items:,} items in {done.batches} new batches" if done.items else ""
+    click.echo(f"Brought in {done.labels:,} labels{added}.")
+
+
+def _find(queue: Queue, text: str) -> Batch:
+    """The batch of an id or its beginning."""
+    batches = queue.batches()
+    found = [batch for batch in batches if batch.id == text] or [
+        batch for batch in batches if text and batch.id.startswith(text)
+    ]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{batch.id} ({batch.evaluation_id})" for batch in reversed(batches)) or "none"
+    what = f"begins the ids of {len(found)} batches; write more of it" if found else "is no batch of the review queue"
+    raise UnknownItemError(f"{text!r} {what}. Batches, the newest first: {known}.")

@@ -1,0 +1,112 @@
+"""The review queue in the terminal: batches, progress, forms, agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.reporting.names import display_names
+from harness.reporting.text import cells, pad, printable
+from harness.review.agreement import AgreementReport, Coefficient, JudgeAgreement, Rate
+from harness.review.progress import Progress
+from harness.store.review_records import Batch, Form
+
+_MOST_CELLS = 60
+_TEXT_CELLS = 100_000
+
+
+def batch_lines(batches: Sequence[Batch], progress: Sequence[Progress], encoding: str) -> Iterator[str]:
+    """A table of all batches."""
+    names = display_names(dict.fromkeys(batch.evaluation_id for batch in batches))
+    shown = [printable(names[batch.evaluation_id], _MOST_CELLS, encoding=encoding) for batch in batches]
+    width = max(len("evaluation"), *map(cells, shown))
+    yield f"{'batch':<8}  {pad('evaluation', width)}  {'kind':<10}  items  labels   left"
+    for batch, each, name in zip(batches, progress, shown, strict=True):
+        closed = "" if batch.closed is None else f"  closed: {printable(batch.closed_reason or '', encoding=encoding)}"
+        yield (
+            f"{batch.id:<8}  {pad(name, width)}  {batch.form.kind:<10}  {each.n_items:>5,}  {each.labels:>6,}  "
+            f"{each.left:>5,}{closed}"
+        )
+
+
+def status_lines(progress: Sequence[Progress], encoding: str) -> Iterator[str]:
+    """How far each batch is."""
+    if not progress:
+        yield "The review queue is empty; `steelyard review add RUN` fills it."
+    for number, each in enumerate(progress):
+        if number:
+            yield ""
+        yield f"batch {each.batch_id}  {printable(each.title, _MOST_CELLS, encoding=encoding)}"
+        yield f"  {printable(each.evaluation_id, _MOST_CELLS, encoding=encoding)}"
+        yield (
+            f"  {each.n_items:,} items: {each.n_done:,} done, {each.n_open:,} open, {each.n_disputed:,} disputed, "
+            f"{each.n_flagged:,} flagged"
+        )
+        rest = "" if each.left_s is None or not each.left else f", about {_duration(each.left_s)} for one reviewer"
+        yield f"  {each.labels:,} labels in, {each.left:,} left{rest}; {each.held:,} before somebody's eyes"
+        if each.closed is not None:
+            yield f"  closed: {printable(each.closed_reason or '', encoding=encoding)}"
+        for person in each.reviewers:
+            done = f"{person.labels:,} labelled, {person.skips:,} skipped, {person.flags:,} flagged"
+            settled = f", {person.adjudications:,} adjudicated" if person.adjudications else ""
+            yield f"    {printable(person.reviewer, 30, encoding=encoding)}: {done}{settled}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def form_lines(form: Form, encoding: str) -> Iterator[str]:
+    """What reviewers are asked."""
+    yield printable(form.title, _TEXT_CELLS, encoding=encoding)
+    for heading, text in (("Criteria", form.criteria), ("Guidelines", form.guidelines)):
+        if text:
+            yield from ("", heading)
+            yield from (f"  {printable(line, _TEXT_CELLS, encoding=encoding)}" for line in text.splitlines())
+    if form.choices:
+        yield from ("", "Values")
+    for choice in form.choices:
+        counts = "" if choice.score is None else f"  (counts {choice.score:.3g})"
+        meaning = f": {printable(choice.meaning, _TEXT_CELLS, encoding=encoding)}" if choice.meaning else ""
+        yield f"  {printable(str(choice.value), encoding=encoding)}{meaning}{counts}"
+
+
+def agreement_lines(report: AgreementReport, encoding: str) -> Iterator[str]:
+    """Agreement of reviewers, and of the judge with them."""
+    yield (
+        f"batch {report.batch_id}   {report.n_overlapping:,} of {report.n_items:,} items have two labels or more, "
+        f"{report.n_differing:,} of them differing"
+    )
+    for each in report.coefficients:
+        yield f"  {_coefficient(each, encoding)}"
+    if report.judge is None:
+        yield "No item with a score by a judge has a label that counts yet."
+    else:
+        yield from _judge_lines(report.judge)
+
+
+def _coefficient(each: Coefficient, encoding: str) -> str:
+    name = each.name
+    if each.name.startswith("Cohen"):
+        name = f"{name}, {printable(' and '.join(each.reviewers), 60, encoding=encoding)}"
+    if each.found is None:
+        return f"{name}: can't be told. {each.problem}"
+    found = each.found
+    return f"{name} {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]   ({found.method}, {found.n_units:,} items)"
+
+
+def _judge_lines(judge: JudgeAgreement) -> Iterator[str]:
+    yield "judge against people        judge: right  wrong"
+    yield f"  people: right {judge.right_right:>26,} {judge.right_wrong:>6,}"
+    yield f"  people: wrong {judge.wrong_right:>26,} {judge.wrong_wrong:>6,}"
+    for name, rate in (("sensitivity", judge.sensitivity), ("specificity", judge.specificity)):
+        yield f"  {name} {_rate(rate)}"
+    if judge.n_ties:
+        yield f"  {judge.n_ties:,} ties left out"
+
+
+def _rate(rate: Rate | None) -> str:
+    if rate is None:
+        return "can't be told yet: no such label"
+    return f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]   (weighted by probability, {rate.n:,} items)"

@@ -1,0 +1,74 @@
+"""JSONL: one item on each line, whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from harness.errors import ReviewFileError
+from harness.review.exchange.sharing import SharedItem, SharedLabel, form_of
+
+
+def write(shared: Sequence[SharedItem]) -> str:
+    """The items, a line each."""
+    return "".join(f"{json.dumps(item_fields(each))}\n" for each in shared)
+
+
+def item_fields(shared: SharedItem) -> dict[str, Any]:
+    """An item as JSON; `labels` and `hidden` only where there are some."""
+    fields: dict[str, Any] = {
+        "item": shared.item_id,
+        "evaluation": shared.evaluation_id,
+        "case": shared.case_id,
+        "form": asdict(shared.form),
+        "messages": [dict(message) for message in shared.messages],
+        "answers": list(shared.answers),
+        "reference": shared.reference,
+        "wanted": shared.wanted,
+    }
+    if shared.labels:
+        fields["labels"] = [asdict(label) for label in shared.labels]
+    if shared.hidden is not None:
+        fields["hidden"] = dict(shared.hidden)
+    return fields
+
+
+def read(text: str) -> list[SharedItem]:
+    """The items of a text.
+
+    Raises:
+        ReviewFileError: with the line.
+    """
+    return list(_items(text))
+
+
+def _items(text: str) -> Iterator[SharedItem]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield item_of(json.loads(line))
+            except (ReviewFileError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                raise ReviewFileError(f"Line {number} is no item: {said(error)}") from None
+
+
+def said(error: Exception) -> str:
+    """What is wrong, in words."""
+    return f"it lacks {error}." if isinstance(error, KeyError) else str(error)
+
+
+def item_of(fields: dict[str, Any]) -> SharedItem:
+    """The item of its JSON."""
+    return SharedItem(
+        item_id=str(fields["item"]),
+        evaluation_id=str(fields["evaluation"]),
+        case_id=str(fields["case"]),
+        form=form_of(fields["form"]),
+        messages=tuple(dict(message) for message in fields["messages"]),
+        answers=tuple(str(answer) for answer in fields["answers"]),
+        reference=fields.get("reference"),
+        wanted=int(fields.get("wanted", 1)),
+        labels=tuple(SharedLabel(**label) for label in fields.get("labels", ())),
+        hidden=fields.get("hidden"),
+    )

@@ -1,0 +1,235 @@
+"""What a file holds of an item, and the way there and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from harness.errors import LabelError, ReviewFileError, UnknownItemError
+from harness.records import Messages
+from harness.review.views import on_sides
+from harness.store.review import ReviewStore
+from harness.store.review_events import in_force
+from harness.store.review_leases import is_swapped
+from harness.store.review_records import Answer, Batch, Choice, Event, Form, Item, Value
+from harness.store.review_turns import ImportedLabel
+
+_NOBODY = ""
+"""For whom the order of a pair in a file is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLabel:
+    """A label in a file; of a pair "left", "tie" or "right", as the answers stand in the file."""
+
+    reviewer: str
+    value: Value
+    note: str = ""
+    time: float = 0.0
+    adjudicated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SharedItem:
+    """An item in a file.
+
+    Attributes:
+        answers: one, or two with the left one first.
+        hidden: what unblinds: `versions`, `judge_score`, `probability`, … as JSON takes it; None in a blind file.
+    """
+
+    item_id: str
+    evaluation_id: str
+    case_id: str
+    form: Form
+    messages: Messages
+    answers: tuple[str, ...]
+    reference: str | None = None
+    wanted: int = 1
+    labels: tuple[SharedLabel, ...] = ()
+    hidden: Mapping[str, Any] | None = field(default=None)
+
+    @property
+    def question(self) -> str:
+        """What was asked, as one text."""
+        texts = [message.get("content") or "" for message in self.messages]
+        return "\n\n".join(text if isinstance(text, str) else json.dumps(text) for text in texts)
+
+
+def form_of(fields: Any) -> Form:
+    """The form that a file holds.
+
+    Raises:
+        ReviewFileError: it is none.
+    """
+    try:
+        choices = tuple(Choice(**choice) for choice in fields.get("choices", ()))
+        form = Form(**{**fields, "choices": choices})
+        if form.kind not in ("scale", "categories", "text", "preference") or (form.kind != "text" and not choices):
+            raise ValueError(f"kind {form.kind!r} with {len(choices)} choices")
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ReviewFileError(f"The form of an item can't be understood: {error}.") from None
+    return form
+
+
+def exported(review: ReviewStore, batch: Batch, *, unblind: bool) -> list[SharedItem]:
+    """The items of a batch for a file; `unblind` adds labels, versions, judge scores and the drawing."""
+    events: dict[str, list[Event]] = {}
+    for event in in_force(review.events(batch_id=batch.id)) if unblind else ():
+        events.setdefault(event.item_id, []).append(event)
+    return [_shared(item, batch, events.get(item.id, []), unblind=unblind) for item in review.items(batch.id)]
+
+
+def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool) -> SharedItem:
+    swapped = is_swapped(item.id, _NOBODY)
+    answers = on_sides(item.answers, swapped=swapped)
+    hidden = {
+        "batch": batch.id,
+        "run": batch.run_id,
+        "metric": batch.metric,
+        "position": item.position,
+        "probability": item.probability,
+        "judge_score": item.judge_score,
+        "draw": item.draw,
+        "versions": [answer.version for answer in answers],
+        "fingerprints": [answer.fingerprint for answer in answers],
+        "samples": [answer.sample_index for answer in answers],
+        "sample_keys": [answer.sample_key and answer.sample_key.hex() for answer in answers],
+    }
+    labels = tuple(
+        SharedLabel(
+            reviewer=event.reviewer,
+            value=batch.form.shown(event.value, swapped=swapped),
+            note=event.note,
+            time=event.time,
+            adjudicated=event.kind == "adjudicate",
+        )
+        for event in events
+        if event.value is not None
+    )
+    return SharedItem(
+        item_id=item.id,
+        evaluation_id=batch.evaluation_id,
+        case_id=item.case_id,
+        form=batch.form,
+        messages=item.messages,
+        answers=tuple(answer.text for answer in answers),
+        reference=item.reference,
+        wanted=item.wanted,
+        labels=labels,
+        hidden=hidden if unblind else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import brought: new batches, their items, and labels that were not there yet."""
+
+    batches: int
+    items: int
+    labels: int
+
+
+def imported(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> Imported:
+    """Bring in the labels of known items, and unknown items as new batches with theirs.
+
+    All labels are checked before the first is stored. Importing the same file again brings nothing.
+
+    Raises:
+        ReviewFileError: a label that is none of its item's, or an item without an answer; with the item.
+    """
+    known, new = _split(review, shared)
+    labels = [_label(each, label, now) for each in shared for label in each.labels]
+    for number, (evaluation_id, form, members) in enumerate(_groups(new)):
+        batch_id = secrets.token_hex(4)
+        hidden = members[0].hidden or {}
+        batch = Batch(
+            id=batch_id,
+            created=now + number * 1e-6,
+            evaluation_id=evaluation_id,
+            form=form,
+            metric=str(hidden.get("metric") or "score"),
+            run_id=hidden.get("run"),
+            source={"imported": True},
+        )
+        review.add_batch(batch, [_item(each, batch_id, position) for position, each in enumerate(members)])
+    kept = [label for label in labels if not _is_there(known.get(label.item_id, ()), label)]
+    return Imported(len(_groups(new)), len(new), review.import_labels(kept, now))
+
+
+def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str, list[Event]], list[SharedItem]]:
+    """The events of the items that the queue has, and the items that it has not."""
+    known: dict[str, list[Event]] = {}
+    new = []
+    for each in shared:
+        try:
+            review.item(each.item_id)
+            known[each.item_id] = in_force(review.events(item_id=each.item_id))
+        except UnknownItemError:
+            if len(each.answers) != (2 if each.form.is_pair else 1) or not each.item_id:
+                raise ReviewFileError(
+                    f"Item {each.item_id!r} is not in the queue, and the file holds too little of it to add it."
+                ) from None
+            new.append(each)
+    return known, new
+
+
+def _groups(new: Sequence[SharedItem]) -> list[tuple[str, Form, list[SharedItem]]]:
+    groups: dict[tuple[str, Form], list[SharedItem]] = {}
+    for each in new:
+        groups.setdefault((each.evaluation_id, each.form), []).append(each)
+    return [(evaluation_id, form, members) for (evaluation_id, form), members in groups.items()]
+
+
+def _item(shared: SharedItem, batch_id: str, position: int) -> Item:
+    hidden = shared.hidden or {}
+    fields = [hidden.get(name) or [None] * len(shared.answers) for name in ("versions", "fingerprints", "sample_keys")]
+    samples = hidden.get("samples") or [0] * len(shared.answers)
+    answers = tuple(
+        Answer(text, version, fingerprint, bytes.fromhex(key) if key else None, int(sample))
+        for text, version, fingerprint, key, sample in zip(shared.answers, *fields, samples, strict=True)
+    )
+    return Item(
+        id=shared.item_id,
+        batch_id=batch_id,
+        case_id=shared.case_id,
+        messages=shared.messages,
+        answers=on_sides(answers, swapped=is_swapped(shared.item_id, _NOBODY)),
+        reference=shared.reference,
+        wanted=shared.wanted,
+        position=position,
+        probability=float(hidden.get("probability", 1.0)),
+        judge_score=hidden.get("judge_score"),
+        draw=hidden.get("draw"),
+    )
+
+
+def _label(shared: SharedItem, label: SharedLabel, now: float) -> ImportedLabel:
+    swapped = is_swapped(shared.item_id, _NOBODY)
+    try:
+        value, score = shared.form.read(label.value, swapped=swapped)
+    except LabelError as error:
+        raise ReviewFileError(f"Item {shared.item_id}, label of {label.reviewer!r}: {error}") from None
+    content = json.dumps([shared.item_id, asdict(label)]).encode("ascii")
+    return ImportedLabel(
+        item_id=shared.item_id,
+        reviewer=label.reviewer,
+        kind="adjudicate" if label.adjudicated else "label",
+        value=value,
+        score=score,
+        time=label.time if label.time and math.isfinite(label.time) else now,
+        key=f"import:{hashlib.blake2b(content, digest_size=16).hexdigest()}",
+        note=label.note,
+        swapped=swapped,
+    )
+
+
+def _is_there(events: Iterable[Event], label: ImportedLabel) -> bool:
+    """Whether the reviewer has said the same of the item already."""
+    said = (label.reviewer, label.kind, label.value)
+    return any((event.reviewer, event.kind, event.value) == said for event in events)

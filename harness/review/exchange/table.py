@@ -1,0 +1,124 @@
+"""CSV: a row for each label, or for each item that has none, to be filled in with a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from harness.errors import ReviewFileError
+from harness.review.exchange.json_lines import said
+from harness.review.exchange.sharing import SharedItem, SharedLabel, form_of
+from harness.store.review_records import Form, Value
+
+_ITEM = ("item", "evaluation", "case", "question", "answer", "other_answer", "reference")
+_LABEL = ("reviewer", "value", "note", "time", "adjudicated")
+_REST = ("wanted", "form", "messages", "hidden")
+COLUMNS = (*_ITEM, *_LABEL, *_REST)
+
+# A spreadsheet runs a cell that begins like this as a formula: https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write(shared: Sequence[SharedItem]) -> str:
+    """The items with their labels as rows. A text that a spreadsheet would run as a formula gets an apostrophe."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for each in shared:
+        for label in each.labels or (None,):
+            writer.writerow({name: _guarded(value) for name, value in _row(each, label).items()})
+    return out.getvalue()
+
+
+def _row(shared: SharedItem, label: SharedLabel | None) -> dict[str, Any]:
+    answer, other = (*shared.answers, "")[:2]
+    row = {
+        "item": shared.item_id,
+        "evaluation": shared.evaluation_id,
+        "case": shared.case_id,
+        "question": shared.question,
+        "answer": answer,
+        "other_answer": other,
+        "reference": "" if shared.reference is None else shared.reference,
+        "wanted": shared.wanted,
+        "form": json.dumps(asdict(shared.form)),
+        "messages": json.dumps([dict(message) for message in shared.messages]),
+        "hidden": "" if shared.hidden is None else json.dumps(dict(shared.hidden)),
+    }
+    if label is not None:
+        row |= {**asdict(label), "time": repr(label.time), "adjudicated": "yes" if label.adjudicated else ""}
+    return row
+
+
+def read(text: str) -> list[SharedItem]:
+    """The items of a text; rows of one item are its labels, and a row without a value is none.
+
+    Raises:
+        ReviewFileError: with the row.
+    """
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = [name for name in ("item", "value", "form") if name not in (reader.fieldnames or ())]
+    if missing:
+        raise ReviewFileError(f"The table lacks the column {', '.join(missing)}; its columns are those of an export.")
+    found: dict[str, SharedItem] = {}
+    for number, row in enumerate(reader, 2):
+        try:
+            cells = {name: _unguarded(cell or "") for name, cell in row.items() if name is not None}
+            item = found.setdefault(cells["item"], _item(cells))
+            if cells["value"].strip():
+                found[item.item_id] = replace(item, labels=(*item.labels, _label(cells, item.form)))
+        except (ReviewFileError, ValueError, KeyError, TypeError) as error:
+            raise ReviewFileError(f"Row {number} is no item with a label: {said(error)}") from None
+    return list(found.values())
+
+
+def _item(cells: dict[str, str]) -> SharedItem:
+    form = form_of(json.loads(cells["form"]))
+    messages = (
+        json.loads(cells["messages"]) if cells.get("messages") else [{"role": "user", "content": cells["question"]}]
+    )
+    answers = (cells["answer"], cells["other_answer"]) if form.is_pair else (cells["answer"],)
+    return SharedItem(
+        item_id=cells["item"],
+        evaluation_id=cells["evaluation"],
+        case_id=cells["case"],
+        form=form,
+        messages=tuple(messages),
+        answers=answers,
+        reference=cells.get("reference") or None,
+        wanted=int(cells.get("wanted") or 1),
+        hidden=json.loads(cells["hidden"]) if cells.get("hidden") else None,
+    )
+
+
+def _label(cells: dict[str, str], form: Form) -> SharedLabel:
+    return SharedLabel(
+        reviewer=cells.get("reviewer", "").strip(),
+        value=value_of(cells["value"], form),
+        note=cells.get("note", ""),
+        time=float(cells.get("time") or 0.0),
+        adjudicated=cells.get("adjudicated", "").strip().casefold() in ("yes", "true", "1"),
+    )
+
+
+def value_of(text: str, form: Form) -> Value:
+    """A label that came as text, as the form's kind of value."""
+    if form.kind != "scale":
+        return text if form.kind == "text" else text.strip()
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _guarded(value: Any) -> Any:
+    is_text = isinstance(value, str)
+    return f"'{value}" if is_text and value.lstrip("'").startswith(_FORMULA) else value
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
