@@ -27,7 +27,7 @@ def runs(
 ) -> Any:
     """1 where Python code, and the tests after it, run to their end; to be awaited in an `async def` body.
 
-    Nothing of it runs in the test process: docs/guide/6-checks-and-judges.md says what the process that it runs in can
+    Nothing of it runs in the test process: docs/guide/6-checks.md says what the process that it runs in can
     reach. As many run at once as there are cores.
 
     Args:

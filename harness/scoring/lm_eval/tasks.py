@@ -181,5 +181,5 @@ def _refuse_unsupported(task: Any, where: str) -> None:
     if getattr(task, "UNSAFE_CODE", False):
         raise TaskError(
             f"{where}: task {task.task_name!r} is marked unsafe_code: it runs what a model writes in the tests' own "
-            "process. Write an evaluation that scores with harness.scoring.runs, which confines it."
+            "process. Write an evaluation that scores with harness.checks.runs, which confines it."
         )
