@@ -36,6 +36,7 @@ class Server:
             if "Ctrl-C" in line:
                 break
         else:
+            self.process.communicate()
             raise RuntimeError(f"The server did not start:\n{self.greeting}{self.log.read_text()}")
         self.link = next(word for word in self.greeting.split() if word.startswith("http"))
         self.url = self.link.partition("/sign-in")[0]
@@ -44,7 +45,7 @@ class Server:
     def kill(self) -> None:
         """As the kernel would when memory runs out."""
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
     def stop(self) -> tuple[int, str]:
         """Ctrl-C; gives the exit code and what was printed since."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
 
 from harness.review import Queue
 from harness.store import Store
@@ -61,13 +61,18 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """`open_page(address)`: a page of a browser of its own; an error in a script fails the test."""
     contexts, errors = [], []
 
+    def on_dialog(dialog: Dialog) -> None:
+        if dialog.type != "beforeunload":
+            errors.append(f"dialog: {dialog.message}")
+        dialog.accept()
+
     def start(address: str, **options: Any) -> Page:
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
-        page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}") or dialog.accept())
+        page.on("dialog", on_dialog)
         page.goto(address)
         return page
 
@@ -368,7 +373,8 @@ def test_nothing_that_a_model_wrote_is_executed(serve: Any, open_page: Any, stor
     attack = (
         "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
         "</textarea></template></article><svg onload=document.title='owned'><style>*{display:none}</style>"
-        "<a href=\"javascript:document.title='owned'\">link</a>\n```\n</code></pre><script>document.title='owned'</script>"
+        "<a href=\"javascript:document.title='owned'\">link</a>\n```\n</code></pre>"
+        "<script>document.title='owned'</script>"
     )
     answers = [[attack, attack] if form.is_pair else [attack]] * 3
     contents.add(store, form, contents.items_of("b1", attack, answers), evaluation_id=attack)
@@ -515,7 +521,8 @@ def test_text_has_the_contrast_of_wcag_aa(serve: Any, open_page: Any, store: Sto
 
 
 _COLOURS = """() => [...document.querySelectorAll("body *")]
-  .filter((each) => each.checkVisibility() && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+  .filter((each) => each.checkVisibility())
+  .filter((each) => [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
   .map((each) => {
     let behind = each;
     while (behind && getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;

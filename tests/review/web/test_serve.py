@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -44,7 +45,7 @@ def test_it_prints_an_address_that_signs_in_and_ends_cleanly_on_ctrl_c(folder: P
         assert "60 labels" in server.greeting
         assert "as zoe, admin; this address works once" in server.greeting
         assert "\x1b" not in server.greeting
-        with sign_in(server) as client:
+        with closing(sign_in(server)) as client:
             assert client.get("/admin").status_code == 200
             assert "server" not in client.get("/").headers
         code, said = server.stop()

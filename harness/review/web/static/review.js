@@ -68,6 +68,7 @@ const inSight = () => [shown, ...ahead, ...outbox].map((each) => each?.lease).fi
 async function flush() {
   if (sending) return;
   sending = true;
+  let isOver = false;
   while (outbox.length) {
     const entry = outbox[0];
     const body = () => ({
@@ -84,9 +85,10 @@ async function flush() {
     if (!answer.ok) tellRefused(entry, answer);
     else if (entry.act === "undo") showUndone(answer);
     if (answer.next) take(answer.next);
+    isOver = answer.next === null && !ahead.length;
   }
   sending = false;
-  if (!shown) ask();
+  if (!shown || (!ahead.length && !isOver)) ask();
   else if (Date.now() - countedAt > COUNT_AGAIN_MS) refreshCounts();
 }
 
@@ -252,15 +254,18 @@ function act(kind, words, { value, note } = {}) {
   dealtWith.add(lease);
   put({ act: kind, lease, words, value, note });
   showNext();
+  flush();
 }
 
-const undo = () => put({ act: "undo", words: "undo" });
+function undo() {
+  put({ act: "undo", words: "undo" });
+  flush();
+}
 
 /** Keep what was said until the server has it. */
 function put(said) {
   const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   keepOutbox([...read(), { key, task, ...said }]);
-  flush();
 }
 
 const label = (button) =>
