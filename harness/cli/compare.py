@@ -95,7 +95,8 @@ def _compared(store: Store, candidate: str, baseline: str, given: _Options, inco
 
 
 def _choice(report: Report, given: _Options, inconclusive: str) -> Choice:
-    from harness.gate.comparison import EVERY_CASE, Choice
+    from harness.gate.comparison import Choice
+    from harness.gate.sequences import EVERY_CASE
 
     margin, level = given.margin, given.confidence_level
     return Choice(

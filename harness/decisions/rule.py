@@ -149,6 +149,7 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float) -> Ver
         higher_is_better=observed.higher_is_better,
         design=observed.design if observed.is_sequential else "fixed",
         n_planned=observed.n_planned,
+        largest_cluster=observed.largest_cluster,
         n_skipped=observed.n_skipped,
         n_truncated=observed.n_truncated,
         errors=observed.errors,

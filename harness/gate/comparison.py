@@ -12,11 +12,11 @@ from harness.errors import SettingsError, UsageError
 from harness.gate.cases import no_case_matches
 from harness.gate.flips import Tally, most_changed, tally
 from harness.gate.matching import Matched, match
-from harness.gate.rebuilding import Cases, Pair, Side, cases_of, rebuild
+from harness.gate.rebuilding import Pair, Side, rebuild
+from harness.gate.sequences import EVERY_CASE, Cases, cases_of, stopped_early
 from harness.records import Change, Report, Request, Usage
 from harness.store import Store
 
-EVERY_CASE = "*"
 _NAMED = 3
 
 
@@ -49,6 +49,8 @@ class Compared:
         candidate_alone, baseline_alone: cases that one side alone has, which are left out.
         asked_otherwise: in how many of the cases the first samples answer different questions; `example` is one.
         was_sequential: whether a run stopped as soon as it was decided.
+        is_sequential: whether it is weighed so here, by the cases that were drawn in one order.
+        why_fixed: why it is not, though a run was; "" where none was, or it is.
         judged_otherwise: whether other judges, or other rubrics, gave the scores of one side than of the other.
     """
 
@@ -60,6 +62,8 @@ class Compared:
     example: str | None
     was_sequential: bool
     judged_otherwise: bool = False
+    is_sequential: bool = False
+    why_fixed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ def compare(store: Store, candidate: Side, baseline: Side, choice: Choice = Choi
     """Weigh one side against the other on the cases that both have.
 
     Thresholds, margins, requirements, units and the order of the cases are those of the candidate's run. All
-    evaluations are decided together, on a fixed design.
+    evaluations are decided together; one that stopped as soon as it was decided, by the rule by which it stopped, if
+    both sides drew their cases in the same order.
 
     Raises:
         SettingsError, CaseError: nothing is left that both sides have, or the margin can't be.
@@ -128,8 +133,10 @@ def _compared(store: Store, pair: Pair, cases: Cases) -> Compared:
         baseline_alone=cases.baseline_alone,
         asked_otherwise=len(asked),
         example=min(asked, default=None),
-        was_sequential=any(entry.design == "sequential" for entry in entries),
+        was_sequential=stopped_early(pair.candidate) or stopped_early(pair.baseline),
         judged_otherwise=_judged_otherwise(store, pair),
+        is_sequential=cases.is_sequential,
+        why_fixed=cases.why_fixed,
     )
 
 
@@ -196,7 +203,7 @@ def _report(
 ) -> Report:
     own = candidate.report.confidence_level
     level = own if choice.confidence_level is None else choice.confidence_level
-    verdicts = decide(observed, level)
+    verdicts = decide(observed, level, _share(candidate, baseline, observed))
     kinds = [verdict.verdict for verdict in verdicts]
     n_scores = {each.id: _n_scores(each) for each in observed}
     return Report(
@@ -211,6 +218,18 @@ def _report(
         evaluations=verdicts,
         changes=changes,
     )
+
+
+def _share(candidate: Side, baseline: Side, observed: Sequence[Observed]) -> float:
+    """The share of the error rate of red that is spent here.
+
+    In a run that stopped when it was decided, its evaluations had shares of their own, which must stay the same.
+    """
+    run = candidate.weighed.run
+    if run.run_id != baseline.weighed.run.run_id or not any(each.is_sequential for each in observed):
+        return 1.0
+    n_all = run.spec.get("n_evaluations") or len({entry.id for entry in candidate.report.evaluations})
+    return min(1.0, len({each.id for each in observed}) / int(n_all))
 
 
 def _n_scores(observed: Observed) -> int:

@@ -192,7 +192,8 @@ def _assemble(
         concurrency=settings.concurrency,
         seed=settings.seed,
     )
-    store.begin_run(run_settings.run_id, created, _specification(settings, candidate, baseline, judges))
+    specification = {**_specification(settings, candidate, baseline, judges), "n_evaluations": options.n_evaluations}
+    store.begin_run(run_settings.run_id, created, specification)
     sampler = Sampler(store, window=settings.concurrency)
     return OpenRun(Run(run_settings, candidate, baseline, sampler, store, judges), store, created)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from harness.decisions import Observed
 from harness.errors import SettingsError
+from harness.gate.sequences import Cases
 from harness.gate.stored_runs import Weighed
 from harness.records import Report, Verdict
 from harness.scoring.results import METRIC
@@ -97,41 +97,11 @@ class Pair:
         return known.get(metric) or next(iter(known.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class Cases:
-    """The cases of an evaluation.
-
-    Attributes:
-        paired: those that both sides have, in the order of the candidate's run.
-        n_skipped: those that both have and that a body skipped.
-        candidate_alone, baseline_alone: how many only one of them has.
-    """
-
-    paired: tuple[str, ...]
-    n_skipped: int
-    candidate_alone: int
-    baseline_alone: int
-
-
-def cases_of(pair: Pair, pattern: str) -> Cases:
-    """The cases of both sides whose id matches a shell pattern."""
-    ours, theirs = (
-        {case for case in each.known if fnmatch.fnmatchcase(case, pattern)} for each in (pair.candidate, pair.baseline)
-    )
-    skipped = (pair.candidate.skipped | pair.baseline.skipped) & ours & theirs
-    paired = (ours & theirs) - skipped
-    longest: Sequence[str] = max(
-        ([case.id for case in entry.cases] for entry in pair.candidate.entries.values()), key=len, default=[]
-    )
-    ordered = dict.fromkeys(case for case in longest if case in paired)
-    ordered.update(dict.fromkeys(sorted(paired.difference(ordered))))
-    return Cases(tuple(ordered), len(skipped), len(ours - theirs), len(theirs - ours))
-
-
 def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Observed:
-    """Both sides' scores of a metric, ready to be decided on a fixed design.
+    """Both sides' scores of a metric, ready to be decided by the rule that their cases allow.
 
     Args:
+        cases: those of the evaluation.
         margin: in place of that of the candidate's run.
 
     Raises:
@@ -142,6 +112,9 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
     if margin is not None and margin >= 1 and kind.unit is None:
         raise SettingsError(f"--margin {margin:g} lets everything pass: the scores of {entry.id} lie in [0, 1].")
     whole = cases.candidate_alone == 0 and pair.candidate.side.weighed.role == "candidate"
+    own = [each.entries[metric] for each in (pair.candidate, pair.baseline) if metric in each.entries]
+    is_sequential = cases.is_sequential and any(each.design == "sequential" for each in own)
+    is_single = len(pair.candidate.known | pair.baseline.known) == 1
     return Observed(
         id=entry.id,
         metric=metric,
@@ -153,10 +126,13 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         candidate=pair.candidate.of(metric, cases.paired),
         baseline=pair.baseline.of(metric, cases.paired),
         clusters=_clusters(entry, cases.paired),
+        per="case" if is_sequential and is_single else "suite",
         unit=kind.unit,
         higher_is_better=kind.higher_is_better,
-        n_planned=len(cases.paired),
-        n_skipped=cases.n_skipped,
+        design="sequential" if is_sequential else "fixed",
+        largest_cluster=max(each.largest_cluster for each in pair.candidate.entries.values()),
+        n_planned=cases.n_planned,
+        n_skipped=entry.n_skipped if is_sequential and pair.is_of_one_run else cases.n_skipped,
         n_truncated=entry.n_truncated if whole else 0,
         errors=_errors(pair, metric),
     )

@@ -107,6 +107,7 @@ class Verdict:
         n_samples: scores of the candidate; `n_truncated` of them come from an answer cut at max_tokens.
         design: "sequential" if it stopped as soon as it was decided; bounds then hold whenever one stops.
         n_planned: how many cases the evaluation has (samples, for a single case), decided by or not; 0 where not known.
+        largest_cluster: the most cases that one of its clusters has.
         is_binary: whether every score of both versions is 0 or 1, so that a case's mean is a number of right ones.
         interruption: where the run was stopped in the middle of it; `errors` then says so too.
         traceback: the user's frames of the first of `errors`, outermost first, where there is more than one.
@@ -143,6 +144,7 @@ class Verdict:
     n_planned: int = 0
     judges: tuple[JudgeSummary, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
+    largest_cluster: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,10 +79,16 @@ def notes(comparison: Comparison) -> list[str]:
             f"{some(judged)}: other judges or rubrics gave the scores of one run than of the other, and a difference "
             "may be theirs; judge both in one gate"
         )
-    sequential = [each.evaluation_id for each in compared if each.was_sequential]
-    if sequential:
+    in_order = [each.evaluation_id for each in compared if each.is_sequential]
+    if in_order:
         found.append(
-            f"{some(sequential)}: sampled until it was decided; all that was drawn is compared here on a fixed design, "
+            f"{some(in_order)}: weighed as it was run, in the order drawn and only until it is decided; samples beyond "
+            "that do not count"
+        )
+    for why in dict.fromkeys(each.why_fixed for each in compared if each.why_fixed):
+        fixed = [each.evaluation_id for each in compared if each.why_fixed == why]
+        found.append(
+            f"{some(fixed)}: sampled until it was decided, but {why}; all that was drawn is compared on a fixed design, "
             "whose error rate does not allow for stopping early"
         )
     return found

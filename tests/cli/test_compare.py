@@ -40,6 +40,22 @@ async def test_pairs(model, case):
     assert await model.ask(f"Question {int(case.page) * 2}?") == "yes"
 """
 
+STOPPING = """
+@pytest.mark.evaluation(cases=CASES * 1, samples=4, margin=0.3, cluster="page", threshold=0.9)
+async def test_clusters(model, case):
+    if case.id in ("question 3", "question 20"):
+        pytest.skip("no")
+    return 1.0 if await model.ask(case.prompt) == "yes" else 0.25
+
+@pytest.mark.evaluation(cases=CASES[:3], per="case", threshold=0.8, margin=0.3)
+async def test_each(model, case):
+    assert await model.ask(case.prompt) == "yes"
+
+@pytest.mark.evaluation(cases=CASES, samples=4, max_samples=40)
+async def test_capped(model, case):
+    assert await model.ask(case.prompt) == "yes"
+"""
+
 
 @pytest.fixture
 def gated(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
@@ -77,12 +93,42 @@ def test_two_versions_get_what_their_gate_gave_them_to_the_last_bit(gated: Proje
     assert call("forgetful", "steady").exit_code == gate["exit_code"] == 1
 
 
-def test_a_gate_that_stopped_early_is_compared_on_all_that_it_drew(gated: Project) -> None:
-    gated.run_apart("--candidate", "forgetful", "--baseline", "steady", "-k", "asserts")
-    assert gated.evaluation("test_asserts")["design"] == "sequential"
-    result = call("latest", "latest", "--evaluation", "test_asserts")
-    assert "sampled until it was decided" in " ".join(result.stdout.split())
-    assert compared("latest", "latest")["evaluations"][0]["design"] == "fixed"
+def test_a_gate_that_stopped_early_is_decided_again_where_it_stopped_to_the_last_bit(gated: Project) -> None:
+    gated.module(MODULE + STOPPING)
+    gated.settings["seed"] = 4
+    gated.run_apart("--candidate", "forgetful", "--baseline", "steady")
+    gate, again = gated.report(), compared("forgetful", "steady")
+    assert {entry["design"] for entry in gate["evaluations"]} == {"sequential", "fixed"}
+    assert len(gate["evaluations"]) == 9
+    early = [entry for entry in gate["evaluations"] if "decided after" in entry["reason"]]
+    assert len(early) >= 4
+    for expected, entry in zip(gate["evaluations"], again["evaluations"], strict=True):
+        assert expected == {**entry, "n_planned": expected["n_planned"]}
+        assert entry["design"] == "fixed" or entry["n_planned"] == expected["n_planned"]
+    assert (gate["verdict"], gate["exit_code"]) == (again["verdict"], again["exit_code"])
+    text = " ".join(call("forgetful", "steady").stdout.split())
+    assert early[0]["reason"] in text
+    assert "weighed as it was run, in the order drawn" in text
+
+
+def test_one_evaluation_of_a_gate_that_stopped_early_keeps_its_share_of_the_error_rate(gated: Project) -> None:
+    gated.run_apart("--candidate", "forgetful", "--baseline", "steady")
+    (entry,) = compared("forgetful", "steady", "--evaluation", "test_asserts")["evaluations"]
+    assert {**gated.evaluation("test_asserts"), "difference": 0, "checks": 0} == {**entry, "difference": 0, "checks": 0}
+
+
+def test_two_gates_in_one_order_are_weighed_in_it_and_in_others_on_a_fixed_design(gated: Project) -> None:
+    for version, seed in (("steady", 1), ("forgetful", 1), ("forgetful", 2)):
+        gated.settings["seed"] = seed
+        gated.run_apart("--candidate", version, "-k", "asserts")
+    with Store.open(str(gated.path / ".steelyard" / "store.db")) as store:
+        steady, same, other = (run.run_id for run in store.runs())
+    (entry,) = (document := compared(same, steady))["evaluations"]
+    assert (entry["design"], document["comparison"]["evaluations"][0]["why_fixed"]) == ("sequential", "")
+    assert entry["n_cases"] < 30
+    assert "betting on case means" in entry["difference"]["method"]
+    assert compared(other, steady)["evaluations"][0]["design"] == "fixed"
+    assert "they drew their cases in different orders" in " ".join(call(other, steady).stdout.split())
 
 
 def test_runs_of_two_gates_are_compared(gated: Project) -> None:

@@ -164,9 +164,28 @@ def test_a_run_that_stopped_when_it_was_decided_is_known(store: Store) -> None:
     ours = run(store, "r1", Scored("a", drawn(1, 0.2), drawn(2, 0.9), rule={"design": "sequential"}), SEVERAL[2])
     comparison = compare(store, ours, side(store, "r1", "baseline"))
     assert [each.was_sequential for each in comparison.compared] == [True, False]
+    assert [each.is_sequential for each in comparison.compared] == [True, False]
     first, _ = comparison.report.evaluations
-    assert (first.design, first.n_cases) == ("fixed", 30)
-    assert ours.report.evaluations[0].n_cases < 30
+    assert first.design == "sequential"
+    assert first == ours.report.evaluations[0]
+    assert first.n_cases < 30
+
+
+def test_the_other_way_round_a_run_that_stopped_is_weighed_in_the_order_drawn(store: Store) -> None:
+    ours = run(store, "r1", Scored("a", drawn(1, 0.2), drawn(2, 0.9), rule={"design": "sequential"}))
+    (verdict,) = compare(store, side(store, "r1", "baseline"), ours).report.evaluations
+    assert (verdict.design, verdict.verdict) == ("sequential", VerdictKind.PASSED)
+    assert verdict.n_cases <= ours.report.evaluations[0].n_cases
+
+
+def test_a_stopped_run_is_weighed_in_its_order_against_one_that_drew_everything(store: Store) -> None:
+    stopped = Scored("a", drawn(1, 0.2), drawn(2, 0.9), rule={"design": "sequential"})
+    ours = run(store, "r1", stopped)
+    theirs = run(store, "r2", Scored("a", drawn(3, 0.9)), names={"candidate": "old"})
+    (verdict,) = compare(store, ours, theirs).report.evaluations
+    kept = [case.id for case in verdict.cases]
+    assert verdict.design == "sequential"
+    assert kept == [case.id for case in ours.report.evaluations[0].cases][: len(kept)]
 
 
 def test_cases_that_moved_are_counted_over_all_evaluations(store: Store) -> None:

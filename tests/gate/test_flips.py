@@ -9,7 +9,8 @@ import pytest
 
 from harness.gate.flips import Tally, most_changed, tally
 from harness.gate.matching import match
-from harness.gate.rebuilding import cases_of, rebuild
+from harness.gate.rebuilding import rebuild
+from harness.gate.sequences import cases_of
 from harness.store import Store
 from tests.decisions.observations import observed
 from tests.gate.stored import Scored, answer, run, side

@@ -9,7 +9,8 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.gate.matching import match
-from harness.gate.rebuilding import Pair, cases_of, rebuild
+from harness.gate.rebuilding import Pair, rebuild
+from harness.gate.sequences import cases_of
 from harness.store import Store
 from tests.gate.stored import Scored, run, side
 

@@ -111,12 +111,16 @@ def test_many_notes_of_one_kind_are_cut_short(store: Store) -> None:
     ]
 
 
-def test_a_run_that_stopped_early_is_said_to_be_compared_as_it_is(store: Store) -> None:
+def test_a_run_that_stopped_early_is_said_to_be_weighed_as_it_was_or_why_not(store: Store) -> None:
     rule = {"design": "sequential"}
     ours = {f"c{number}": WRONG for number in range(40)}
     candidate = run(store, "r1", Scored(CAPITALS, ours, dict.fromkeys(ours, RIGHT), rule=rule))
     (note,) = notes(compare(store, candidate, side(store, "r1", "baseline")))
-    assert note.startswith("foundation/test_capitals: sampled until it was decided; all that was drawn is compared")
+    assert note.startswith("foundation/test_capitals: weighed as it was run, in the order drawn")
+    turned = dict(reversed(ours.items()))
+    other = run(store, "r2", Scored(CAPITALS, turned, dict.fromkeys(turned, RIGHT), rule=rule))
+    (note,) = notes(compare(store, candidate, other))
+    assert note.startswith("foundation/test_capitals: sampled until it was decided, but no case that one was decided")
 
 
 def test_metrics_count_their_cases_each(store: Store) -> None:
