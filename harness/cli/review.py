@@ -269,7 +269,8 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
     from harness.review.exchange import find_format, format_of, imported
 
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise ReviewFileError(f"{path} can't be read: {error}") from None
     shared = [

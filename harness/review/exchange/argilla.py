@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from harness.errors import ReviewFileError
@@ -40,9 +41,7 @@ def _record(shared: SharedItem) -> dict[str, Any]:
     if shared.reference is not None:
         fields["reference"] = shared.reference
     own = {name: value for name, value in item_fields(shared).items() if name not in ("item", "labels", "answers")}
-    details = [
-        {"reviewer": each.reviewer, "time": each.time, "adjudicated": each.adjudicated} for each in shared.labels
-    ]
+    details = [{name: value for name, value in asdict(each).items() if name != "value"} for each in shared.labels]
     metadata = {"case": shared.case_id, _OWN: json.dumps({**own, "labels": details})}
     responses: dict[str, Any] = {}
     for label in shared.labels:

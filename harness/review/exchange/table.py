@@ -25,8 +25,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def write(shared: Sequence[SharedItem]) -> str:
     """The items with their labels as rows. A text that a spreadsheet would run as a formula gets an apostrophe."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     for each in shared:
         for label in each.labels or (None,):

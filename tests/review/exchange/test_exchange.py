@@ -1,0 +1,301 @@
+import csv
+import io
+import json
+import uuid
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import ReviewFileError
+from harness.review import Queue
+from harness.review.exchange import FORMATS, SharedItem, exported, find_format, format_of, imported
+from harness.review.exchange.argilla import user_id
+from harness.review.exchange.label_studio import labeling_config
+from harness.store import Store
+from harness.store.review_records import Form
+from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch
+from tests.store.conftest import NewUrl, OpenStore
+
+_keys = count()
+VALUES = {
+    "scale": (4, 2),
+    "categories": ("right", "wrong"),
+    "text": ('cut, "short"\n', "=1+1"),
+    "preference": ("left", "tie"),
+}
+EVERY_FORMAT = sorted(FORMATS)
+EVERY_KIND = sorted(FORMS)
+
+
+def label_some(queue: Queue, kind: str) -> None:
+    """Two reviewers label the first two items, of which the second is adjudicated; the third has no label."""
+    first, second = VALUES[kind]
+    for reviewer, values in (("ann", (first, first)), ("bob", (first, second))):
+        for value in values:
+            view = queue.next(reviewer)
+            assert view is not None
+            queue.label(reviewer, view.lease_id, value, key=f"k{next(_keys)}", note=f"@{reviewer}")
+    view = queue.next("eve", task="adjudicate")
+    if view is not None:
+        queue.adjudicate("eve", view.lease_id, second, key=f"k{next(_keys)}")
+
+
+def share(store: Store, *, unblind: bool) -> list[SharedItem]:
+    (batch,) = store.review.batches()
+    return exported(store.review, batch, unblind=unblind)
+
+
+def canonical(store: Store) -> set[tuple[Any, ...]]:
+    """What counts of a queue: who said what of which answer, and how each item stands."""
+    found: set[tuple[Any, ...]] = set()
+    for batch in store.review.batches():
+        standings = store.review.standings(batch.id)
+        for item in store.review.items(batch.id):
+            events = store.review.events(item_id=item.id)
+            said = tuple(sorted((e.reviewer, e.kind, e.value, e.score, e.note, e.time) for e in events))
+            found.add((batch.form, item.case_id, item.answers, item.wanted, said, standings[item.id]))
+    return found
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_an_unblind_export_read_again_is_the_same(
+    queue: Queue, store: Store, add_batch: AddBatch, name: str, kind: str
+) -> None:
+    add_batch(3, FORMS[kind], wanted=2)
+    label_some(queue, kind)
+    shared = share(store, unblind=True)
+    text = FORMATS[name].write(shared)
+    assert FORMATS[name].read(text) == shared
+    assert format_of(Path(f"x.{'json' if name not in ('jsonl', 'csv') else name}"), text) == name
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_an_unblind_export_makes_the_same_queue_elsewhere(
+    queue: Queue, store: Store, add_batch: AddBatch, new_url: NewUrl, open_store: OpenStore, name: str, kind: str
+) -> None:
+    add_batch(3, FORMS[kind], wanted=2)
+    label_some(queue, kind)
+    shared = FORMATS[name].read(FORMATS[name].write(share(store, unblind=True)))
+    target = open_store(new_url())
+    assert imported(target.review, shared, NOW).labels == (4 if kind == "text" else 5)
+    assert canonical(target) == canonical(store)
+    again = imported(target.review, shared, NOW)
+    assert (again.batches, again.items, again.labels) == (0, 0, 0)
+    assert imported(store.review, shared, NOW).labels == 0
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_a_blind_export_holds_nothing_that_sways(
+    queue: Queue, store: Store, add_batch: AddBatch, name: str, kind: str
+) -> None:
+    add_batch(3, FORMS[kind], wanted=2)
+    label_some(queue, kind)
+    text = FORMATS[name].write(share(store, unblind=False))
+    for secret in ("secret", "fingerprint-", "ann", "bob", "eve", "0.77", "0.123", (b"k" * 16).hex()):
+        assert secret not in text
+    assert "answer 2" in text
+
+
+def test_a_blind_pair_has_its_answers_in_an_order_that_tells_nothing(store: Store, add_batch: AddBatch) -> None:
+    add_batch(40, PAIR)
+    first = [each.answers[0].startswith("candidate") for each in share(store, unblind=False)]
+    assert 8 < sum(first) < 32
+
+
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_a_preference_given_elsewhere_counts_for_the_right_answer(
+    queue: Queue, store: Store, add_batch: AddBatch, name: str
+) -> None:
+    items = add_batch(10, PAIR)
+    blind = FORMATS[name].read(FORMATS[name].write(share(store, unblind=False)))
+    prefers_candidate = [
+        replace(each, labels=(label_of("left" if each.answers[0].startswith("candidate") else "right"),))
+        for each in blind
+    ]
+    imported(store.review, FORMATS[name].read(FORMATS[name].write(prefers_candidate)), NOW)
+    assert [done.standing.value for done in queue.labels("b1")] == ["first"] * len(items)
+
+
+def label_of(value: Any) -> Any:
+    from harness.review.exchange import SharedLabel
+
+    return SharedLabel("ann", value)
+
+
+def test_an_imported_label_fills_an_item_that_is_waiting(queue: Queue, store: Store, add_batch: AddBatch) -> None:
+    add_batch(2)
+    (first, _) = share(store, unblind=False)
+    imported(store.review, [replace(first, labels=(label_of(5),))], NOW)
+    assert [done.standing.score for done in queue.labels("b1")] == [1.0]
+    view = queue.next("bob")
+    assert view is not None
+    assert view.item_id == "b1-00001"
+
+
+def test_an_unknown_reviewer_of_a_file_is_added_without_a_token(
+    queue: Queue, store: Store, add_batch: AddBatch
+) -> None:
+    add_batch(1)
+    (first,) = share(store, unblind=False)
+    imported(store.review, [replace(first, labels=(replace(label_of(5), reviewer="new"),))], NOW)
+    assert {each.name: each.role for each in queue.reviewers()}["new"] == "annotator"
+    assert queue.sign_in("") is None
+
+
+def test_one_bad_label_of_a_file_brings_nothing_in(store: Store, add_batch: AddBatch) -> None:
+    add_batch(2)
+    first, second = share(store, unblind=False)
+    bad = [replace(first, labels=(label_of(5),)), replace(second, labels=(label_of(9),))]
+    with pytest.raises(ReviewFileError, match="Item b1-00001, label of 'ann': The label 9 is none of this item's"):
+        imported(store.review, bad, NOW)
+    assert store.review.events(batch_id="b1") == []
+
+
+def test_an_unknown_item_without_answers_is_refused(store: Store, add_batch: AddBatch) -> None:
+    add_batch(1)
+    (first,) = share(store, unblind=False)
+    with pytest.raises(ReviewFileError, match="Item 'other' is not in the queue"):
+        imported(store.review, [replace(first, item_id="other", answers=())], NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("jsonl", "{", "Line 1 is no item"),
+        ("jsonl", '\n{"item": "x"}', "Line 2 is no item: it lacks 'evaluation'"),
+        ("jsonl", '{"item": "x", "evaluation": "e", "case": "c", "form": {"kind": "stars"}}', "can't be understood"),
+        ("csv", "a,b\n1,2\n", "lacks the column item, value, form"),
+        ("csv", "item,value,form\nx,3,nonsense\n", "Row 2 is no item"),
+        ("label-studio", "nonsense", "is no JSON"),
+        ("label-studio", "{}", "not as JSON-MIN"),
+        ("label-studio", '[{"data": {}}]', "Task 1 is none that Steelyard exported: it lacks 'steelyard'"),
+        ("argilla", "{}", "is no list of records"),
+        ("argilla", '[{"id": "x"}]', "Record 1 is none that Steelyard exported"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_with_the_place(name: str, text: str, said: str) -> None:
+    with pytest.raises(ReviewFileError) as refused:
+        FORMATS[name].read(text)
+    assert said in str(refused.value)
+
+
+def test_an_unknown_format_is_told_with_the_nearest() -> None:
+    with pytest.raises(ReviewFileError, match="Did you mean 'argilla'"):
+        find_format("argila")
+    with pytest.raises(ReviewFileError, match="say it with --format"):
+        format_of(Path("labels.txt"), "")
+
+
+def test_a_spreadsheet_runs_no_answer_as_a_formula(store: Store, add_batch: AddBatch) -> None:
+    (item,) = add_batch(1)
+    (shared,) = share(store, unblind=False)
+    evil = replace(shared, answers=("=HYPERLINK(1)",), case_id="+1", reference="'=already")
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"].write([evil]))))
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in rows[0].values())
+    assert FORMATS["csv"].read(FORMATS["csv"].write([evil])) == [evil]
+    assert item.id == shared.item_id
+
+
+_TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
+
+
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+@given(answer=_TEXTS, question=_TEXTS, note=_TEXTS, reviewer=_TEXTS.filter(lambda text: text.strip() == text and text))
+def test_any_text_comes_through(name: str, answer: str, question: str, note: str, reviewer: str) -> None:
+    label = replace(label_of(3), note=note, reviewer=reviewer, time=NOW)
+    messages = ({"role": "user", "content": question},)
+    shared = SharedItem("i1", "suites/test.py::test", "c", SCALE, messages, (answer,), labels=(label,), hidden={"a": 1})
+    assert FORMATS[name].read(FORMATS[name].write([shared])) == [shared]
+
+
+def test_label_studio_gets_tasks_in_its_format(queue: Queue, store: Store, add_batch: AddBatch) -> None:
+    """The keys of https://labelstud.io/guide/task_format, with results of the tags of the labeling configuration."""
+    add_batch(2, wanted=2, judge_score=0.75)
+    label_some(queue, "scale")
+    task = json.loads(FORMATS["label-studio"].write(share(store, unblind=True)))[0]
+    assert set(task) == {"data", "annotations", "predictions"}
+    assert task["data"]["answer"] == "candidate's answer 0"
+    annotation = task["annotations"][0]
+    assert annotation["completed_by"] == {"email": "ann"}
+    assert annotation["created_at"] == "2027-01-15T08:00:00Z"
+    assert {key: annotation["result"][0][key] for key in ("from_name", "to_name", "type", "value")} == {
+        "from_name": "label",
+        "to_name": "answer",
+        "type": "choices",
+        "value": {"choices": ["4"]},
+    }
+    assert task["predictions"][0]["score"] == 0.75
+    assert task["predictions"][0]["result"][0]["value"] == {"choices": ["4"]}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=lambda form: form.kind)
+def test_the_labeling_configuration_names_what_the_tasks_hold(store: Store, add_batch: AddBatch, form: Form) -> None:
+    add_batch(1, form)
+    (task,) = json.loads(FORMATS["label-studio"].write(share(store, unblind=False)))
+    view = ElementTree.fromstring(labeling_config(form))
+    shown = [each.get("value", "").removeprefix("$") for each in view.iter("Text")]
+    assert set(shown) <= set(task["data"])
+    controls = [each for each in view if each.get("toName")]
+    assert {each.get("name") for each in controls} == {"label", "note"}
+    assert {each.get("toName") for each in controls} <= {each.get("name") for each in view.iter("Text")}
+    assert [each.get("value") for each in view.iter("Choice")] == [str(choice.value) for choice in form.choices]
+
+
+def test_what_label_studio_adds_to_its_export_is_understood(store: Store, add_batch: AddBatch) -> None:
+    """An export has ids, cancelled annotations, users as numbers and texts as lists."""
+    add_batch(2)
+    tasks = json.loads(FORMATS["label-studio"].write(share(store, unblind=False)))
+    result = {"id": "Dx_aB91ISN", "from_name": "label", "to_name": "answer", "type": "choices", "origin": "manual"}
+    note = {"id": "n", "from_name": "note", "to_name": "answer", "type": "textarea", "value": {"text": ["one", "two"]}}
+    tasks[0] |= {"id": 7, "project": 83, "predictions": [], "drafts": []}
+    tasks[0]["annotations"] = [
+        {
+            "id": 1001,
+            "completed_by": 10,
+            "result": [{**result, "value": {"choices": ["2"]}}, note],
+            "was_cancelled": False,
+            "ground_truth": False,
+            "created_at": "2021-03-09T22:16:08.728353Z",
+            "lead_time": 4.288,
+        }
+    ]
+    tasks[1]["annotations"] = [{"id": 1002, "completed_by": 10, "result": [], "was_cancelled": True}]
+    first, second = FORMATS["label-studio"].read(json.dumps(tasks))
+    assert [(each.reviewer, each.value, each.note) for each in first.labels] == [("label-studio-10", 2, "one\ntwo")]
+    assert first.labels[0].time == 1615328168.728353
+    assert second.labels == ()
+
+
+def test_argilla_gets_records_in_its_format(queue: Queue, store: Store, add_batch: AddBatch) -> None:
+    """The keys of Record.to_dict of Argilla 2, with users as UUIDs."""
+    add_batch(2, wanted=2, judge_score=0.75)
+    label_some(queue, "scale")
+    record, _ = json.loads(FORMATS["argilla"].write(share(store, unblind=True)))
+    assert set(record) == {"id", "fields", "metadata", "suggestions", "responses", "vectors", "_server_id"}
+    assert set(record["fields"]) == {"question", "answer", "reference"}
+    assert record["responses"]["label"][0] == {"value": 4, "user_id": user_id("ann")}
+    assert uuid.UUID(record["responses"]["label"][0]["user_id"])
+    assert record["suggestions"] == {"label": {"value": 4, "score": 0.75, "agent": "judge"}}
+    assert all(isinstance(value, str) for value in record["metadata"].values())
+
+
+def test_responses_that_people_gave_in_argilla_are_labels(store: Store, add_batch: AddBatch) -> None:
+    add_batch(1)
+    records = json.loads(FORMATS["argilla"].write(share(store, unblind=False)))
+    user = str(uuid.uuid4())
+    records[0]["responses"] = {
+        "label": [{"value": 2, "user_id": user}],
+        "note": [{"value": "unclear", "user_id": user}],
+    }
+    records[0]["_server_id"] = str(uuid.uuid4())
+    (shared,) = FORMATS["argilla"].read(json.dumps(records))
+    assert [(each.reviewer, each.value, each.note) for each in shared.labels] == [(user, 2, "unclear")]
