@@ -1,0 +1,216 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.review import Queue
+from harness.scoring.judging.rubric import read_rubric
+from harness.store import Store
+from tests.cli.conftest import Run
+from tests.review import runs
+from tests.review.runs import EVALUATION, RUBRIC
+
+COMMANDS = ["add", "list", "status", "guidelines", "agreement", "export", "import", "close", "reopen"]
+
+
+@pytest.fixture
+def place(folder: Path) -> Path:
+    """A project with a rubric and a store in it that holds one judged run."""
+    rubric = folder / "evals" / "evaluation" / "summaries" / "rubric.md"
+    rubric.parent.mkdir(parents=True)
+    rubric.write_text(RUBRIC)
+    (folder / "steelyard.toml").write_text("")
+    path = folder / ".steelyard" / "store.db"
+    with Store.open(str(path)) as store:
+        runs.add_run(store, rubric=read_rubric(RUBRIC, "").digest)
+    return path
+
+
+@pytest.fixture
+def batch(run: Run, place: Path) -> str:
+    """The id of a batch of all thirty answers, each wanting two labels."""
+    (entry,) = json.loads(run("review", "add", "latest", "--overlap", "2", "--json").output)
+    return str(entry["batch"])
+
+
+def label(place: Path, reviewer: str, values: list[int]) -> None:
+    with Store.open(str(place)) as store:
+        queue = Queue(store)
+        if reviewer not in {each.name for each in queue.reviewers()}:
+            queue.add_reviewer(reviewer)
+        for number, value in enumerate(values):
+            view = queue.next(reviewer)
+            assert view is not None
+            queue.label(reviewer, view.lease_id, value, key=f"{number}")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_an_example(run: Run, command: str) -> None:
+    result = run("review", command, "--help")
+    assert result.exit_code == 0
+    assert f"  steelyard review {command}" in result.output.split("Example")[1]
+
+
+@pytest.mark.parametrize("command", ["add", "token", "disable", "list"])
+def test_each_command_of_reviewers_has_help_with_an_example(run: Run, command: str) -> None:
+    result = run("review", "reviewer", command, "--help")
+    assert f"  steelyard review reviewer {command}" in result.output.split("Example")[1]
+
+
+def test_add_finds_the_rubric_by_which_the_judge_went(run: Run, place: Path) -> None:
+    result = run("review", "add", "latest")
+    assert result.exit_code == 0
+    assert f"{EVALUATION}: 30 of 30 answers, 'Faithful summary'" in result.output
+    assert "steelyard review serve" in result.output
+
+
+def test_add_with_other_forms(run: Run, place: Path) -> None:
+    for options, kind, left_out in (
+        (["--category", "right=1", "--category", "wrong=0"], "categories", {}),
+        (["--text", "What is wrong?"], "text", {}),
+        (["--pairs"], "preference", {"equal": 3}),
+    ):
+        (entry,) = json.loads(run("review", "add", "latest", "--json", *options).output)
+        assert (entry["kind"], entry["left_out"]) == (kind, left_out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "No stored run or version is called 'nonsense'"),
+        (["latest", "--evaluation", "sumaries"], "No evaluation named 'sumaries'"),
+        (["latest", "--metric", "scores"], "Did you mean 'score'?"),
+        (["latest", "--rubric", "nowhere.md"], "There is no rubric 'nowhere.md'"),
+        (["latest", "--pairs", "--text", "Why?"], "give one of them"),
+        (["latest", "--category", "right=1"], "give two or more"),
+    ],
+)
+def test_add_refuses_what_is_not_there(run: Run, place: Path, arguments: list[str], said: str) -> None:
+    result = run("review", "add", *arguments)
+    assert result.exit_code == 4
+    assert said in result.output
+
+
+def test_add_without_a_rubric_says_what_can_be_asked(run: Run, place: Path) -> None:
+    Path("evals/evaluation/summaries/rubric.md").unlink()
+    result = run("review", "add", "latest")
+    assert result.exit_code == 4
+    assert "nothing says what to ask of reviewers. Give a rubric with --rubric PATH" in result.output
+
+
+def test_list_and_status_tell_how_far_it_is(run: Run, place: Path, batch: str) -> None:
+    label(place, "ann", [3, 2, 1])
+    label(place, "bob", [3, 1])
+    listed = run("review", "list").output
+    assert batch in listed
+    assert "30       5     55" in listed
+    status = run("review", "status", batch[:5]).output
+    assert "30 items: 1 done, 28 open, 1 disputed, 0 flagged" in status
+    assert "ann: 3 labelled, 0 skipped, 0 flagged" in status
+    (entry,) = json.loads(run("review", "status", "--json").output)
+    assert (entry["left"], entry["n_done"]) == (55, 1)
+    (entry,) = json.loads(run("review", "list", "--json").output)
+    assert (entry["kind"], entry["source"]["population"]) == ("scale", 30)
+    assert max(map(len, [*listed.splitlines(), *status.splitlines()])) <= 100
+
+
+def test_an_empty_queue_says_how_to_fill_it(run: Run, place: Path) -> None:
+    for command in ("list", "status"):
+        assert "`steelyard review add RUN` fills it" in run("review", command).output
+
+
+def test_guidelines_show_what_is_asked(run: Run, batch: str) -> None:
+    shown = run("review", "guidelines", batch).output
+    for line in ("Faithful summary", "  Read the passage first.", "  2: half right  (counts 0.5)"):
+        assert line in shown.splitlines()
+
+
+def test_agreement_of_people_and_of_the_judge(run: Run, place: Path, batch: str) -> None:
+    label(place, "ann", [3, 2, 1, 1, 3, 3])
+    label(place, "bob", [3, 2, 1, 2, 3, 3])
+    shown = run("review", "agreement", batch).output
+    assert "6 of 30 items have two labels or more, 1 of them differing" in shown
+    assert "Krippendorff's alpha 0." in shown
+    assert "Cohen's kappa, ann and bob 0." in shown
+    assert "sensitivity" in shown
+    told = json.loads(run("review", "agreement", batch, "--json").output)
+    assert told["n_overlapping"] == 6
+    assert sum(told["judge"][name] for name in ("right_right", "right_wrong", "wrong_right", "wrong_wrong")) == 5
+
+
+@pytest.mark.parametrize("name", ["jsonl", "csv", "label-studio", "argilla"])
+def test_what_was_exported_comes_back(run: Run, place: Path, batch: str, name: str) -> None:
+    label(place, "ann", [3, 2, 1])
+    file = f"out.{name if name in ('jsonl', 'csv') else 'json'}"
+    result = run("review", "export", batch, "--format", name, "--unblind", "-o", file)
+    assert "Wrote 30 items to" in result.output
+    assert "with labels, versions and judge scores" in result.output
+    brought = run("review", "import", file, "--store", "other.db")
+    assert brought.output == "Brought in 3 labels and 30 items in 1 new batches.\n"
+    assert run("review", "import", file, "--store", "other.db").output == "Brought in 0 labels.\n"
+
+
+def test_an_export_is_blind_unless_asked_otherwise(run: Run, place: Path, batch: str) -> None:
+    label(place, "ann", [3])
+    blind = run("review", "export", batch).output
+    assert len(blind.splitlines()) == 30
+    assert "small" not in blind
+    assert "ann" not in blind
+    assert "small" in run("review", "export", batch, "--unblind").output
+
+
+def test_a_table_that_was_filled_in_is_imported_for_a_reviewer(run: Run, place: Path, batch: str) -> None:
+    run("review", "export", batch, "--format", "csv", "-o", "items.csv")
+    with Path("items.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows[:4]:
+        row["value"] = "3"
+    with Path("items.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    assert run("review", "import", "items.csv", "--reviewer", "kim").output == "Brought in 4 labels.\n"
+    assert "kim: 4 labelled" in run("review", "status").output
+
+
+def test_the_labeling_configuration_of_label_studio(run: Run, batch: str) -> None:
+    assert '<Choice value="2" hint="half right"/>' in run("review", "export", batch, "--labeling-config").output
+
+
+def test_close_and_reopen(run: Run, batch: str) -> None:
+    assert run("review", "close", batch, "--reason", "enough").output == f"Batch {batch} is closed.\n"
+    assert "closed: enough" in run("review", "status").output
+    run("review", "reopen", batch)
+    assert "closed" not in run("review", "list").output
+
+
+def test_an_unknown_batch_is_told_with_those_there_are(run: Run, batch: str) -> None:
+    result = run("review", "status", "zzz")
+    assert result.exit_code == 4
+    assert f"'zzz' is no batch of the review queue. Batches, the newest first: {batch} (" in result.output
+
+
+def test_a_file_that_is_none_is_refused(run: Run, place: Path) -> None:
+    Path("x.csv").write_bytes(b"\xff\xfe\xfa")
+    Path("x.txt").write_text("")
+    assert "can't be read" in run("review", "import", "x.csv").output
+    result = run("review", "import", "x.txt")
+    assert result.exit_code == 4
+    assert "say it with --format" in result.output
+
+
+def test_reviewers_are_added_listed_and_disabled(run: Run, place: Path) -> None:
+    assert "There are no reviewers" in run("review", "reviewer", "list").output
+    added = run("review", "reviewer", "add", "eve", "--role", "adjudicator").output
+    token = added.splitlines()[-1]
+    with Store.open(str(place)) as store:
+        signed_in = Queue(store).sign_in(token)
+        assert signed_in is not None
+        assert (signed_in.name, signed_in.role) == ("eve", "adjudicator")
+    assert run("review", "reviewer", "list").output == "eve  adjudicator\n"
+    assert token not in run("review", "reviewer", "list", "--json").output
+    run("review", "reviewer", "disable", "eve")
+    assert "disabled" in run("review", "reviewer", "list").output
+    assert run("review", "reviewer", "token", "eve").output.splitlines()[-1] != token
+    assert "Did you mean 'eve'?" in run("review", "reviewer", "disable", "evee").output

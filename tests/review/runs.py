@@ -1,0 +1,59 @@
+"""A finished run with judged answers of two versions, to fill the queue from."""
+
+from __future__ import annotations
+
+from harness.records import Draw, JudgedBy, Request, Sample, ScoreRow
+from harness.store import RunInfo, Store
+from tests.store.rows import key_of
+
+EVALUATION = "suites/evaluation/test_summaries.py::test_summaries"
+RUBRIC = """# Faithful summary
+
+## Criteria
+
+A faithful summary says nothing that the passage does not say.
+
+## Steps
+
+1. Read it.
+
+## Scale
+
+- 1: wrong
+- 2: half right
+- 3: right
+
+## Guidelines
+
+Read the passage first.
+"""
+FIRST_INDEX = 1_000_000
+
+
+def add_run(store: Store, run_id: str = "20261124-161500-0a1b2c", *, n_cases: int = 30, rubric: str = "d1") -> RunInfo:
+    """Case i has one sample of each version. The candidate's scores go 0, 0.5, 1 from case to case, the baseline's are
+    1; the answers to every tenth case are the same."""
+    spec = {
+        "candidate": {"name": "small", "fingerprint": "f0"},
+        "baseline": {"name": "large", "fingerprint": "f1", "first_index": FIRST_INDEX},
+    }
+    store.begin_run(run_id, "2026-11-24", spec)
+    for role, fingerprint, first in (("candidate", "f0", 0), ("baseline", "f1", FIRST_INDEX)):
+        draws, rows = [], []
+        for number in range(n_cases):
+            key = key_of(f"{run_id}/{role}/{number}")
+            text = f"same {number}" if number % 10 == 9 else f"{role} says {number}"
+            system = {"role": "system", "content": f"You are {spec[role]['name']}."}
+            asked = Request(messages=(system, {"role": "user", "content": f"Summarise passage {number}."}))
+            draws.append(Draw(key, fingerprint, 0, asked, Sample(text, first)))
+            value = (number % 3) / 2 if role == "candidate" else 1.0
+            judged_by = JudgedBy(("j0",), rubric)
+            rows.append(
+                ScoreRow(
+                    EVALUATION, "score", role, fingerprint, f"case-{number}", 0, value, "scored", "why", key, judged_by
+                )
+            )
+        store.add(draws)
+        store.add_scores(run_id, rows)
+    store.finish_run(run_id, {"verdict": "inconclusive", "exit_code": 8})
+    return next(run for run in store.runs() if run.run_id == run_id)

@@ -1,0 +1,138 @@
+from itertools import count
+from typing import Any
+
+import pytest
+
+from harness.review import Queue
+from harness.review.agreement import Coefficient, judge_agreement
+from harness.statistics import cohen_kappa, fleiss_kappa, krippendorff_alpha, wilson_interval
+from harness.store.review_records import Standing
+from tests.review.conftest import CATEGORIES, PAIR, SCALE, TEXT, AddBatch, batch_of
+
+_keys = count()
+ANN, BOB, EVE = [5, 4, 4, 2, 1, 3], [5, 4, 3, 2, 1, 1], [4, 4, 3, 2, 2, 1]
+
+
+def label_all(queue: Queue, given: dict[str, list[Any]]) -> None:
+    for reviewer, values in given.items():
+        for value in values:
+            view = queue.next(reviewer)
+            assert view is not None
+            queue.label(reviewer, view.lease_id, value, key=f"a{next(_keys)}")
+
+
+def by_name(coefficients: tuple[Coefficient, ...], name: str, *reviewers: str) -> Coefficient:
+    return next(each for each in coefficients if each.name == name and set(reviewers) <= set(each.reviewers))
+
+
+def test_coefficients_are_those_of_the_statistics_on_the_labels(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(6, SCALE, wanted=3)
+    label_all(queue, {"ann": ANN, "bob": BOB, "eve": EVE})
+    report = queue.agreement("b1")
+    assert (report.n_items, report.n_overlapping, report.n_differing) == (6, 6, 4)
+    alpha = by_name(report.coefficients, "Krippendorff's alpha")
+    assert alpha.found is not None
+    assert alpha.found.value == pytest.approx(krippendorff_alpha([ANN, BOB, EVE], "ordinal").value)
+    cohen = by_name(report.coefficients, "Cohen's kappa", "ann", "bob")
+    assert cohen.found == cohen_kappa(ANN, BOB, weights="linear")
+    counts = [[(labels.count(score)) for score in range(1, 6)] for labels in zip(ANN, BOB, EVE, strict=True)]
+    assert by_name(report.coefficients, "Fleiss' kappa").found == fleiss_kappa(counts)
+
+
+def test_labels_that_were_undone_and_adjudications_are_no_votes(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(2, CATEGORIES, wanted=2)
+    label_all(queue, {"ann": ["right", "wrong"], "bob": ["right", "right"]})
+    view = queue.next("eve", task="adjudicate")
+    assert view is not None
+    queue.adjudicate("eve", view.lease_id, "wrong", key="e")
+    assert queue.agreement("b1").n_differing == 1
+    queue.undo("bob", key="u")
+    report = queue.agreement("b1")
+    assert (report.n_overlapping, report.n_differing) == (1, 0)
+    assert by_name(report.coefficients, "Krippendorff's alpha").problem is not None
+
+
+def test_reviewers_who_share_some_items_only(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(6, CATEGORIES, wanted=2)
+    right, wrong = "right", "wrong"
+    label_all(queue, {"ann": [right, wrong, right], "bob": [right, wrong], "eve": [wrong, right, right, wrong]})
+    label_all(queue, {"ann": [right, wrong, wrong]})
+    report = queue.agreement("b1")
+    assert report.n_overlapping == 6
+    names = [each.reviewers for each in report.coefficients if each.name == "Cohen's kappa"]
+    assert names == [("ann", "eve"), ("ann", "bob")]
+
+
+def test_preferences_agree_on_the_answer_and_not_on_the_side(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(8, PAIR, wanted=2)
+    for reviewer in ("ann", "bob"):
+        for number in range(8):
+            view = queue.next(reviewer)
+            assert view is not None
+            wanted = "candidate" if number % 2 else "baseline"
+            side = "left" if view.answers[0].startswith(wanted) else "right"
+            queue.label(reviewer, view.lease_id, side, key=f"p{next(_keys)}")
+    cohen = by_name(queue.agreement("b1").coefficients, "Cohen's kappa")
+    assert cohen.found is not None
+    assert cohen.found.value == 1.0
+
+
+def test_free_texts_have_no_coefficient(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(2, TEXT, wanted=2)
+    label_all(queue, {"ann": ["a", "b"], "bob": ["a", "c"]})
+    report = queue.agreement("b1")
+    assert (report.coefficients, report.judge) == ((), None)
+
+
+def test_the_judge_is_held_against_the_labels_that_count() -> None:
+    """Counts by hand: people call 5 right, of which the judge 4; and 4 wrong, of which the judge 3."""
+    people = [1, 1, 1, 1, 1, 0, 0, 0, 0, None]
+    judged = [1, 1, 0.5, 1, 0.2, 0, 0, 0, 0.9, 1]
+    items = [item for score in judged for item in batch_of(1, judge_score=score, probability=0.5)]
+    items = [type(item)(**{**fields(item), "id": f"i{number}"}) for number, item in enumerate(items)]
+    standings = {
+        item.id: Standing("open" if said is None else "done", 1, 1, said)
+        for item, said in zip(items, people, strict=True)
+    }
+    found = judge_agreement(CATEGORIES, items, standings)
+    assert found is not None
+    assert (found.right_right, found.right_wrong, found.wrong_right, found.wrong_wrong) == (4, 1, 1, 3)
+    assert found.sensitivity is not None
+    assert found.specificity is not None
+    interval = wilson_interval(4, 5)
+    assert (found.sensitivity.value, found.sensitivity.low, found.sensitivity.high) == pytest.approx(
+        (0.8, interval.low, interval.high)
+    )
+    assert (found.specificity.value, found.specificity.n) == (0.75, 4)
+
+
+def test_items_that_were_unlikely_to_be_drawn_count_for_more() -> None:
+    """The judge is wrong on the item drawn at 1, right on that drawn at 0.25, which stands for four."""
+    items = [
+        *batch_of(1, batch_id="a", judge_score=0.0, probability=1.0),
+        *batch_of(1, batch_id="b", judge_score=1.0, probability=0.25),
+    ]
+    found = judge_agreement(CATEGORIES, items, {item.id: Standing("done", 1, "right", 1.0) for item in items})
+    assert found is not None
+    assert found.sensitivity is not None
+    assert found.specificity is None
+    assert found.sensitivity.value == pytest.approx(0.8)
+    interval = wilson_interval(0.8 * 25 / 17, 25 / 17)
+    assert (found.sensitivity.low, found.sensitivity.high) == pytest.approx((interval.low, interval.high))
+
+
+def test_ties_of_a_pair_are_left_out() -> None:
+    items = [
+        item
+        for name, score in (("a", 0.5), ("b", 1.0), ("c", 1.0))
+        for item in batch_of(1, PAIR, batch_id=name, judge_score=score)
+    ]
+    scores = (1.0, 0.5, 1.0)
+    standings = {item.id: Standing("done", 1, "first", score) for item, score in zip(items, scores, strict=True)}
+    found = judge_agreement(PAIR, items, standings)
+    assert found is not None
+    assert (found.n_ties, found.right_right, found.right_wrong) == (2, 1, 0)
+
+
+def fields(item: Any) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in item.__slots__}
