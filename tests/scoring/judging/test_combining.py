@@ -47,16 +47,19 @@ def test_a_preference_is_the_mean_of_both_orders(shown_first, shown_second, valu
     """What stands first in the second order is the other answer."""
     score = preference([said("j", shown_first, shown_second)], BY)
     assert (score.value, score.reason) == (value, reason)
+    assert score.flip == (shown_first != 1 - shown_second)
+    assert score.first_wins == (shown_first + shown_second) / 2
 
 
 def test_repeated_preferences_are_counted() -> None:
     score = preference([said("j", 1, 0, 1, 1)], BY)
     assert (score.value, score.reason) == (0.75, "better 3, tie 0, worse 1 of 4: because 1")
+    assert (score.flip, score.first_wins) == (0.5, 0.75)
 
 
 def test_a_panel_of_preferences_gives_their_mean() -> None:
     score = preference([said("a", 1, 0), said("b", 1, 1)], BY)
-    assert score.value == 0.75
+    assert (score.value, score.flip, score.first_wins) == (0.75, 0.5, 0.75)
     assert score.reason.startswith("spread 0.35; a: better in both orders: because 1 | b: better when shown first")
 
 
