@@ -99,12 +99,24 @@ def next_steps(report: Report) -> list[str]:
         steps.append(GO_ON)
     elif kinds[VerdictKind.ERROR]:
         steps.append("mend the errors above and run again: completed samples are kept")
-    if any(verdict.samples_needed for verdict in report.evaluations):
-        steps.append("raise --samples or add cases: what is stored is not drawn again")
+    steps += _more_samples(report)
     if kinds[VerdictKind.REGRESSED] or kinds[VerdictKind.FAILED]:
         steps.append("pytest --lf with the same options runs the red ones alone")
         one = case_option(report)
         steps += [f"pytest --lf {one} with the same options runs that case alone"] if one else []
+    return steps
+
+
+def _more_samples(report: Report) -> list[str]:
+    """How to draw what would decide it: a single case is drawn until it is decided, or up to `max_samples`."""
+    wanting = [verdict for verdict in report.evaluations if verdict.samples_needed]
+    alone = [verdict for verdict in wanting if verdict.design == "sequential" and len(verdict.cases) == 1]
+    steps = []
+    if len(alone) < len(wanting):
+        steps.append("raise --samples (and --max-samples, if set) or add cases: what is stored is not drawn again")
+    if alone:
+        which = "raise --max-samples" if len(alone) == len(wanting) else "for single cases raise --max-samples"
+        steps.append(f"{which}: what is stored is not drawn again")
     return steps
 
 

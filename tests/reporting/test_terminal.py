@@ -40,7 +40,8 @@ ranges  a score lies inside its range with confidence 0.95; a difference above
 note    312 of 1,000 answers were cut at max_tokens in foundation/test_capitals
 
 RED: 1 regressed, 1 inconclusive, 48 passed
-next    raise --samples or add cases: what is stored is not drawn again
+next    raise --samples (and --max-samples, if set) or add cases: what is stored
+        is not drawn again
 next    pytest --lf with the same options runs the red ones alone
 next    pytest --lf --case peru with the same options runs that case alone
 report  reports/latest/report.json"""
@@ -334,8 +335,17 @@ def test_an_inconclusive_gate_that_warns_says_that_it_passes():
 
 
 def test_what_would_decide_is_said_once_and_how_to_get_it():
-    assert next_steps(examples.undecided()) == ["raise --samples or add cases: what is stored is not drawn again"]
+    more = "raise --samples (and --max-samples, if set) or add cases: what is stored is not drawn again"
+    assert next_steps(examples.undecided()) == [more]
     assert " ".join(text(examples.undecided()).split()).count("would decide it") == 1
+
+
+def test_a_case_that_is_sampled_until_it_is_decided_needs_more_samples_at_most():
+    suite = examples.inconclusive()
+    single = replace(suite, design="sequential", cases=(examples.case("peru", 0.8),))
+    alone, both = (next_steps(examples.report(*entries)) for entries in ((single,), (single, suite)))
+    assert alone == ["raise --max-samples: what is stored is not drawn again"]
+    assert both[1:] == ["for single cases raise --max-samples: what is stored is not drawn again"]
 
 
 def test_hints_come_before_what_follows_from_the_verdicts():
