@@ -90,7 +90,9 @@ def show(place: str | None, run_name: str | None, as_json: bool, case_id: str) -
     help="Of this version, by name or by the first digits of its fingerprint. May be repeated.",
 )
 @click.option(
-    "--keep-latest-generation", is_flag=True, help="All that later samples have replaced, after --fresh or an age."
+    "--keep-latest-generation",
+    is_flag=True,
+    help="All that newer draws of the same have replaced, after --fresh or an age. What nothing replaced stays.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(
@@ -117,7 +119,7 @@ def prune(
         conditions: dict[str, Any] = {
             "older_than_s": age_s,
             "fingerprints": _fingerprints(versions, opened.info().versions, settings) if versions else None,
-            "generations_but_last": keep_latest_generation,
+            "replaced": keep_latest_generation,
         }
         doomed = opened.prune(**conditions, dry_run=True)
         if doomed.nothing:
@@ -151,6 +153,7 @@ def merge(place: str | None, other: str) -> None:
         merged = ours.merge(theirs)
         url = ours.url
     parts = [_plural(merged.samples, "sample"), _plural(merged.runs, "run"), _plural(merged.scores, "score")]
+    parts += [_plural(merged.labels, "label")] if merged.labels else []
     click.echo(f"Brought {', '.join(parts)} into {url}.")
     if merged.apart:
         click.echo(f"Kept apart, since they were drawn anew here or there: {_plural(merged.apart, 'sample')} of them.")

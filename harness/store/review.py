@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
-from harness.store import review_counts, review_events, review_items, review_reviewers, review_turns
+from harness.store import review_counts, review_events, review_items, review_merging, review_reviewers, review_turns
 from harness.store.database import Database
 from harness.store.review_counts import Counts
 from harness.store.review_leases import Wish
@@ -136,6 +136,15 @@ class ReviewStore:
         can't sign in until they get a token."""
         with self._write() as connection:
             return review_turns.import_labels(connection, labels, now)
+
+    def merge(self, other: ReviewStore) -> int:
+        """Bring in what another store's queue holds; what is here stays. Gives how many labels are new."""
+        if not other._is_there:
+            return 0
+        with other._database.read() as connection:
+            parts, reviewers = review_merging.read(connection)
+        with self._write() as connection:
+            return review_merging.merge(connection, parts, reviewers)
 
     def add_reviewer(self, reviewer: Reviewer, token: str | None) -> None:
         """Add a reviewer; of the token a hash is kept."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -21,8 +22,8 @@ class Store:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder, Store.open(f"{folder}/store.db") as store:
-    ...     store.generation("0a1b"), store.generation("0a1b", fresh=True), store.generation("0a1b")
-    (0, 1, 1)
+    ...     store.generations("0a1b"), store.generations("0a1b", fresh=True)
+    ((0,), (1,))
     """
 
     def __init__(self, database: Database) -> None:
@@ -64,21 +65,24 @@ class Store:
         """The request that the samples of a key answer, or None where the key is unknown."""
         return samples.request(self._database, key)
 
-    def generation(
+    def generations(
         self, fingerprint: str, *, fresh: bool = False, max_age_s: float | None = None, now: float | None = None
-    ) -> int:
-        """The generation of draws that a version is in: 0 at first.
+    ) -> tuple[int, ...]:
+        """The generations of draws whose samples a version may be answered with, the newest first; 0 is the first.
+
+        New draws belong to the newest. Of the older ones a sample counts where no newer one has the same, so that a
+        fresh draw of a few requests leaves all others what they have.
 
         Args:
-            fresh: begin a new one, for this caller alone.
-            max_age_s: begin a new one when the last was begun longer ago; of two processes that find it too
-                old at the same time, one begins it and both are in it.
+            fresh: begin a new one, for this caller alone, and none beside it.
+            max_age_s: none that was begun longer ago, and begin a new one where that leaves none; of two processes
+                that find all too old at the same time, one begins it and both are in it.
             now: epoch seconds, for the clock's.
 
-        Returns the number. A store open for reading begins none: there a generation that is too old gives the number
-        of the next, of which nothing is stored.
+        Returns their numbers. A store open for reading begins none: where it would, the number is that of the next, of
+        which nothing is stored.
         """
-        return samples.generation(self._database, fingerprint, fresh=fresh, max_age_s=max_age_s, now=now)
+        return samples.generations_in_use(self._database, fingerprint, fresh=fresh, max_age_s=max_age_s, now=now)
 
     def begin_run(self, run_id: str, created: str, spec: Mapping[str, Any]) -> None:
         """Record that a run begins.
@@ -148,7 +152,7 @@ class Store:
         *,
         older_than_s: float | None = None,
         fingerprints: Collection[str] | None = None,
-        generations_but_last: bool = False,
+        replaced: bool = False,
         dry_run: bool = False,
     ) -> Pruned:
         """Remove the samples that meet every condition given, and the requests that are left without any.
@@ -157,8 +161,8 @@ class Store:
             older_than_s: stored longer ago than this. Without another condition, runs that began longer ago go too,
                 with their scores and reports.
             fingerprints: of these versions.
-            generations_but_last: of a generation that is not the last one of its version that holds samples, or that a
-                merge kept apart.
+            replaced: of which a newer generation has the same (the same request, index and occurrence), or that a
+                merge kept apart: no gate is answered with them.
             dry_run: change nothing; what is returned is what would go.
 
         Raises:
@@ -168,7 +172,7 @@ class Store:
             self._database,
             older_than_s=older_than_s,
             fingerprints=fingerprints,
-            generations_but_last=generations_but_last,
+            replaced=replaced,
             dry_run=dry_run,
         )
 
@@ -177,9 +181,10 @@ class Store:
 
         Samples of a generation that both stores share are given out by `find` like any other. Those of a generation
         that went another way than this store's, and those that both stores drew, stay apart: they are kept for the
-        runs that scored them, and no gate is ever answered with them. See `harness.store.merging`.
+        runs that scored them, and no gate is ever answered with them. See `harness.store.merging`. Review items and
+        labels come too.
         """
-        return merging.merge(self._database, other._database)
+        return replace(merging.merge(self._database, other._database), labels=self.review.merge(other.review))
 
     def close(self) -> None:
         """Close all connections."""

@@ -124,10 +124,13 @@ class Pruned:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge brought in. `apart` counts the samples among `samples` that stay apart (see `Store.merge`)."""
+    """What a merge brought in. `apart` counts the samples among `samples` that stay apart (see `Store.merge`);
+    `labels` those that reviewers gave.
+    """
 
     samples: int
     apart: int
     requests: int
     runs: int
     scores: int
+    labels: int = 0

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_the_judge_is_held_against_the_labels_that_count() -> None:
     people = [1, 1, 1, 1, 1, 0, 0, 0, 0, None]
     judged = [1, 1, 0.5, 1, 0.2, 0, 0, 0, 0.9, 1]
     items = [item for score in judged for item in batch_of(1, judge_score=score, probability=0.5)]
-    items = [type(item)(**{**fields(item), "id": f"i{number}"}) for number, item in enumerate(items)]
+    items = [replace(item, id=f"i{number}") for number, item in enumerate(items)]
     standings = {
         item.id: Standing("open" if said is None else "done", 1, 1, said)
         for item, said in zip(items, people, strict=True)
@@ -132,7 +133,3 @@ def test_ties_of_a_pair_are_left_out() -> None:
     found = judge_agreement(PAIR, items, standings)
     assert found is not None
     assert (found.n_ties, found.right_right, found.right_wrong) == (2, 1, 0)
-
-
-def fields(item: Any) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in item.__slots__}

@@ -39,7 +39,7 @@ def _task(shared: SharedItem) -> dict[str, Any]:
     if shared.labels:
         task["annotations"] = [_annotation(shared, number) for number in range(len(shared.labels))]
     judged = (shared.hidden or {}).get("judge_score")
-    if judged is not None:
+    if judged is not None and not shared.form.is_pair:
         task["predictions"] = [{"model_version": "judge", "score": judged, "result": _prediction(shared, judged)}]
     return task
 
