@@ -43,7 +43,7 @@ class Wish:
 
 def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None:
     """The lease of the reviewer's next item: one that is held and not before the eyes yet, else a new one."""
-    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now}
+    own: dict[str, Any] = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now}
     for row in connection.execute(_HELD, own).all():
         if row.id in wish.holding or wish.batch_id not in (None, row.batch_id):
             continue
@@ -51,6 +51,7 @@ def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None
             return extend(connection, _lease(row), wish)
         end(connection, row.id, wish.now)
     batch_ids = [wish.batch_id] if wish.batch_id is not None else connection.execute(_OPEN_BATCHES).scalars().all()
+    own |= {"holding": list(wish.holding)}
     for batch_id in batch_ids:
         item_id = connection.execute(_offered(wish.task, role), {**own, "batch_id": batch_id}).scalar_one_or_none()
         if item_id is not None:
@@ -64,7 +65,7 @@ def take_item(connection: Connection, wish: Wish, role: ReviewerRole, item_id: s
 
 
 def _is_offered(connection: Connection, wish: Wish, role: ReviewerRole, item_id: str) -> bool:
-    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now, "item_id": item_id}
+    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now, "item_id": item_id, "holding": []}
     return connection.execute(_offered(wish.task, role, one=True), own).scalar_one_or_none() is not None
 
 
@@ -95,13 +96,15 @@ def _offered(task: Task, role: ReviewerRole, *, one: bool = False) -> Any:
         own_mark.append(marks.c.kind.in_(["skip", "adjudicate"]))
     held = select(func.count()).where(_OF_ITEM, leases.c.task == bindparam("task"), _LIVE).scalar_subquery()
     own_lease = exists().where(_OF_ITEM, leases.c.reviewer == bindparam("reviewer"), _LIVE)
+    # What is before the reviewer's eyes is not offered a second time when its lease has run out meanwhile.
+    before_eyes = exists().where(_OF_ITEM, leases.c.id.in_(bindparam("holding", expanding=True)))
     places = standings.c.wanted - standings.c.n_labels if task == "label" else 1
     among = standings.c.item_id == bindparam("item_id") if one else standings.c.batch_id == bindparam("batch_id")
     is_open = exists().where(batches.c.id == standings.c.batch_id, batches.c.closed.is_(None))
     return (
         select(standings.c.item_id)
         .where(among, is_open, standings.c.state.in_(_STATES[task]))
-        .where(~exists().where(*own_mark), ~own_lease, held < places)
+        .where(~exists().where(*own_mark), ~own_lease, ~before_eyes, held < places)
         .order_by(standings.c.position)
         .limit(1)
     )

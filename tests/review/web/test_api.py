@@ -170,6 +170,18 @@ def test_a_label_for_an_expired_lease_is_refused_and_counts_after_a_renewal(
     assert labels(store) == [4]
 
 
+def test_what_is_on_the_page_is_not_brought_again_when_its_lease_runs_out(store: Store, sign_in: SignIn) -> None:
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"], ["two"]]))
+    ann = sign_in("ann")
+    early = Queue(store, lease_s=1, clock=lambda: 1_000.0).next("ann")
+    assert early is not None
+    following = ann.next(holding=(early.lease_id,))
+    assert following is not None
+    assert "two" in words(following["html"])
+    ann.post("/api/renew", json={"lease": early.lease_id})
+    assert ann.say(early.lease_id, value=4).status_code == 200
+
+
 def test_an_expired_lease_whose_item_somebody_else_has_is_not_renewed(store: Store, sign_in: SignIn) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]]))
     ann, bob = sign_in("ann"), sign_in("bob")

@@ -473,7 +473,7 @@ def test_a_phone_has_buttons_large_enough_and_scrolls_one_way(serve: Any, open_p
             assert box["width"] >= 44
             assert box["x"] + box["width"] <= 390
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    for path in ("/adjudicate", "/admin", "/admin/batches/b-scale", "/sign-in"):
+    for path in ("/adjudicate", "/admin", "/admin/batches/b-scale"):
         page.goto(server.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
@@ -513,7 +513,7 @@ def test_text_has_the_contrast_of_wcag_aa(serve: Any, open_page: Any, store: Sto
     server = serve()
     page = open_page(server.link, color_scheme=scheme)
     page.locator("#verdict .choice").first.wait_for()
-    for path in ("/", "/admin", "/sign-in"):
+    for path in ("/", "/admin"):
         page.goto(server.url + path)
         page.wait_for_timeout(300)
         for text, front, back in page.evaluate(_COLOURS):

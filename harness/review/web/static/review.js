@@ -142,6 +142,7 @@ function show(view) {
   settle();
   scrollTo(0, 0);
   ((wasWriting && $("words")) || $("item-title")).focus({ preventScroll: true });
+  if (view.expires - Date.now() < view.lasts / 2) takeUpAgain();
 }
 
 /** Make what was just put on the stage work: choices into the dock, guidelines as they were. */
