@@ -50,9 +50,9 @@ def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None
         if row.closed is None and row.state in _STATES[wish.task]:
             return extend(connection, _lease(row), wish)
         end(connection, row.id, wish.now)
-    batch_ids = [wish.batch_id] if wish.batch_id is not None else connection.execute(_OPEN_BATCHES).scalars().all()
+    batch_ids = connection.execute(_OPEN_BATCHES).scalars().all()
     own |= {"holding": list(wish.holding)}
-    for batch_id in batch_ids:
+    for batch_id in batch_ids if wish.batch_id is None else {wish.batch_id}.intersection(batch_ids):
         item_id = connection.execute(_offered(wish.task, role), {**own, "batch_id": batch_id}).scalar_one_or_none()
         if item_id is not None:
             return _new(connection, wish, item_id)
@@ -60,8 +60,10 @@ def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None
 
 
 def take_item(connection: Connection, wish: Wish, role: ReviewerRole, item_id: str) -> Lease | None:
-    """A lease of this very item, if it is offered to the reviewer."""
-    return _new(connection, wish, item_id) if _is_offered(connection, wish, role, item_id) else None
+    """A lease of this very item, if its batch is open and it is offered to the reviewer."""
+    batch_id = select(standings.c.batch_id).where(standings.c.item_id == item_id).scalar_subquery()
+    is_open = connection.execute(_OPEN_BATCHES.where(batches.c.id == batch_id)).first() is not None
+    return _new(connection, wish, item_id) if is_open and _is_offered(connection, wish, role, item_id) else None
 
 
 def _is_offered(connection: Connection, wish: Wish, role: ReviewerRole, item_id: str) -> bool:
@@ -83,8 +85,7 @@ _HELD = (
 
 @functools.cache
 def _offered(task: Task, role: ReviewerRole, *, one: bool = False) -> Any:
-    """The first item of an open batch that a reviewer may have: one with a place left, that the reviewer neither dealt
-    with nor holds.
+    """The first item of a batch with a place left that the reviewer neither dealt with nor holds.
 
     An admin may adjudicate what the admin labelled or flagged, so that a queue of one person comes to its end.
 
@@ -100,10 +101,9 @@ def _offered(task: Task, role: ReviewerRole, *, one: bool = False) -> Any:
     before_eyes = exists().where(_OF_ITEM, leases.c.id.in_(bindparam("holding", expanding=True)))
     places = standings.c.wanted - standings.c.n_labels if task == "label" else 1
     among = standings.c.item_id == bindparam("item_id") if one else standings.c.batch_id == bindparam("batch_id")
-    is_open = exists().where(batches.c.id == standings.c.batch_id, batches.c.closed.is_(None))
     return (
         select(standings.c.item_id)
-        .where(among, is_open, standings.c.state.in_(_STATES[task]))
+        .where(among, standings.c.state.in_(_STATES[task]))
         .where(~exists().where(*own_mark), ~own_lease, ~before_eyes, held < places)
         .order_by(standings.c.position)
         .limit(1)

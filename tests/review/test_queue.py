@@ -461,3 +461,13 @@ def test_texts_of_any_kind_come_back_as_they_were(queue: Queue, add_batch: AddBa
     queue.label("ann", view.lease_id, strange, key="k\0", note=strange)
     (event,) = store.review.events(item_id=view.item_id)
     assert (event.value, event.note, event.key) == (strange, strange, "k\0")
+
+
+def test_what_is_before_the_eyes_is_not_offered_beside_itself_when_its_lease_ran_out(
+    queue: Queue, add_batch: AddBatch, clock: Clock
+) -> None:
+    add_batch(2)
+    first = take(queue, "ann")
+    clock.now += 700
+    assert take(queue, "ann", holding=[first.lease_id]).item_id == "b1-00001"
+    assert queue.renew("ann", first.lease_id).item_id == "b1-00000"
