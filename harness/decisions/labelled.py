@@ -1,0 +1,246 @@
+"""The decision that rests on what people said: by labels and judge, valid when made again after each label."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.decisions.betting import BettingContrast
+from harness.decisions.reasons import figure
+from harness.records import Check, Difference, VerdictKind
+from harness.statistics.arrays import FloatArray
+from harness.statistics.draws import Draw, Question
+from harness.statistics.labelled import (
+    ENOUGH_ERRORS,
+    Evidence,
+    LabelledEstimate,
+    evidence,
+    labelled_mean,
+    labels_alone,
+)
+
+#: As in the pacing of draws: the cases that the demanded mean counts for, as a multiple of 1 / margin².
+_EXPECTED_DEMANDED = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledContrast(BettingContrast):
+    """A difference with bounds by labels and judge that hold whenever one stops.
+
+    Until the judge has been contradicted often enough, the labels alone must show the same (`alone`). Nothing is
+    ever shown that labels and judge do not show, so that the error rate is theirs.
+
+    Attributes:
+        alone: the same by the labels alone.
+        trusted_from: the case from which labels and judge count by themselves; None: not yet.
+    """
+
+    alone: BettingContrast
+    trusted_from: int | None
+
+    @property
+    def log_e_less(self) -> float:
+        """Natural logarithm of the evidence for worse."""
+        ours = float(self.worse.log(-self.demanded)[-1])
+        if self.trusted_from is not None:
+            return ours
+        return min(ours, float(self.alone.worse.log(-self.demanded)[-1]))
+
+    def lower(self, confidence_level: float) -> float:
+        """The one-sided lower bound of the difference."""
+        ours = BettingContrast.lower(self, confidence_level)
+        return ours if self.trusted_from is not None else min(ours, self.alone.lower(confidence_level))
+
+    def upper(self, confidence_level: float) -> float:
+        """The one-sided upper bound of the difference, as it stood when it was best."""
+        ours = _upper(self, confidence_level)
+        return ours if self.trusted_from is not None else max(ours, _upper(self.alone, confidence_level))
+
+    def passed_at(self, level: float) -> int | None:
+        """After how many labels it was first proven to be no worse by more than the margin."""
+        return self._shown(
+            self.better.first_above(self.allowed, level), self.alone.better.first_above(self.allowed, level)
+        )
+
+    def worse_at(self, level: float) -> int | None:
+        """After how many labels it was first proven to be worse."""
+        return self._shown(
+            self.worse.first_above(-self.demanded, level), self.alone.worse.first_above(-self.demanded, level)
+        )
+
+    def _shown(self, ours: int | None, alone: int | None) -> int | None:
+        also = min((each for each in (self.trusted_from, alone) if each is not None), default=None)
+        return None if ours is None or also is None else self.ends[max(ours, also) - 1]
+
+
+def _upper(contrast: BettingContrast, confidence_level: float) -> float:
+    return -contrast.worse.bound(1 - confidence_level, -contrast.better.units.low) - contrast.demanded
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledCheck:
+    """What labels and judge decide of one question.
+
+    Attributes:
+        check: verdict, reason and the difference with the one-sided bounds that it used, which hold whenever one stops.
+        estimate: the mean with a two-sided interval for the number of labels there are; for the report only.
+        labels_needed: about how many more would decide it; None where it is decided, or nothing seen yet tells, or the
+            cases that are left are too few.
+        n_labels: labels that count: those before the first item that waits.
+        n_errors: judge scores that they contradicted.
+    """
+
+    check: Check
+    estimate: LabelledEstimate
+    labels_needed: int | None
+    n_labels: int
+    n_errors: int
+
+
+def labelled_contrast(
+    question: Question, draws: Sequence[Draw], labels: FloatArray, estimate: LabelledEstimate
+) -> LabelledContrast | None:
+    """The contrast that labels and judge give; None before the first label."""
+    both = evidence(draws, labels, question.of)
+    if not both.ends:
+        return None
+    alone = _contrast(question, labels_alone(draws, labels, question.of, question), estimate)
+    ours = _contrast(question, both, estimate)
+    return LabelledContrast(
+        better=ours.better,
+        worse=ours.worse,
+        allowed=ours.allowed,
+        demanded=ours.demanded,
+        high=ours.high,
+        ends=ours.ends,
+        value=ours.value,
+        standard_error=ours.standard_error,
+        method=ours.method,
+        alone=alone,
+        trusted_from=both.trusted_from,
+    )
+
+
+def _contrast(question: Question, found: Evidence, estimate: LabelledEstimate) -> BettingContrast:
+    cases = np.arange(1, len(found.values) + 1)
+    after = np.minimum(np.searchsorted(found.ends, cases) + 1, len(found.ends))
+    return BettingContrast(
+        better=found.better(),
+        worse=found.worse(),
+        allowed=question.allowed,
+        demanded=question.demanded,
+        high=1.0,
+        ends=tuple(after.tolist()),
+        value=estimate.value - question.demanded,
+        standard_error=estimate.standard_error,
+        method="betting on labels and judge, valid whenever one stops",
+    )
+
+
+def decide_labelled(question: Question, draws: Sequence[Draw], labels: FloatArray, judged: FloatArray) -> LabelledCheck:
+    """The verdict of labels and judge on one question, the same whenever it is made again on the same labels.
+
+    Args:
+        question: with the level at which it passes, and its share of that of all reds of the run.
+        draws: as `next_draw` gave them, in that order.
+        labels: (n_draws, n_versions), more being better; NaN where they are not in.
+        judged: (n_cases,) the judge's scores of all cases in the order of their turns (`Items.judged_means`).
+
+    Returns:
+        `passed` where the mean is proven to be above what is allowed, `failed` or `regressed` where it is proven to be
+        below what is demanded, whichever was proven first; else `inconclusive`. With fewer than 5 judge scores
+        contradicted by labels, the labels alone must prove it, too.
+    """
+    estimate = labelled_mean(draws, labels, question.of, judged, 1 - question.level)
+    against: Literal["threshold", "baseline"] = "threshold" if question.of == "rate" else "baseline"
+    contrast = labelled_contrast(question, draws, labels, estimate)
+    if contrast is None:
+        nothing = Difference(math.nan, math.inf, -math.inf, math.inf, 1.0, "no label to decide by")
+        check = Check(against, VerdictKind.INCONCLUSIVE, "nobody has labelled an item yet", nothing)
+        return LabelledCheck(check, estimate, None, 0, 0)
+    found = evidence(draws, labels, question.of)
+    passed, worse = contrast.passed_at(question.level), contrast.worse_at(question.red_level)
+    lower, upper = contrast.lower(1 - question.level), contrast.upper(1 - question.red_level)
+    more = None
+    if passed is not None and (worse is None or passed <= worse):
+        kind, reason = VerdictKind.PASSED, f"{_proven(question)}, by {_labels(passed)}"
+    elif worse is not None:
+        kind = VerdictKind.FAILED if question.of == "rate" else VerdictKind.REGRESSED
+        below = f"below {figure(question.demanded)}" if question.of == "rate" else "lower"
+        reason = f"{below}, by {_labels(worse)}"
+    else:
+        more = labels_needed(question, draws, labels, len(judged))
+        kind, reason = VerdictKind.INCONCLUSIVE, _open(question, lower, more, len(judged) - len(found.values))
+    alone = "" if contrast.trusted_from is not None else f"; fewer than {ENOUGH_ERRORS} judge errors: labels alone, too"
+    method = (
+        f"{contrast.method}{alone}; lower bound one-sided at {1 - question.level:.4g}, "
+        f"upper bound one-sided at {1 - question.red_level:.6g}"
+    )
+    low, high = min(lower, contrast.value), max(upper, contrast.value)
+    difference = Difference(contrast.value, contrast.standard_error, low, high, contrast.p_less, method)
+    return LabelledCheck(Check(against, kind, reason, difference), estimate, more, len(found.ends), found.errors[-1])
+
+
+def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray, n_cases: int) -> int | None:
+    """About how many more labels would decide, if those to come are like those seen; None where nothing tells.
+
+    The mean counts as what was seen, drawn towards what is demanded while little was. None too where labels on every
+    case that is left would hardly decide: then it takes more cases.
+    """
+    found = evidence(draws, labels, question.of)
+    n, n_labels = len(found.values), len(found.ends)
+    left = n_cases - n
+    if n_labels < 2 or left < 1:
+        return None
+    weight = _EXPECTED_DEMANDED / question.margin**2
+    mean = (float(found.values.sum()) + question.demanded * weight) / (n + weight)
+    share, variance = n_labels / n, float(found.values.var())
+    least = min(variance, _spread_of_labels(question, draws, labels))
+    counts = []
+    for sign, against, wealth, level in (
+        (1, question.allowed, found.better().log(question.allowed), question.level),
+        (-1, question.demanded, found.worse().log(-question.demanded), question.red_level),
+    ):
+        gain, lacking = sign * (mean - against), max(-math.log(level) - float(wealth[-1]), 0.05)
+        if gain <= 0:
+            continue
+        cases = 2 * variance * lacking / gain**2
+        if cases <= left:
+            counts.append(cases * share)
+        elif (bearable := left * gain**2 / (2 * lacking)) >= least:
+            odds = (bearable - least) / max(variance - least, 1e-9) * (1 / share - 1)
+            counts.append(left / (1 + odds))
+    return max(1, math.ceil(min(counts))) if counts else None
+
+
+def _spread_of_labels(question: Question, draws: Sequence[Draw], labels: FloatArray) -> float:
+    """Variance of what people said, each label weighing the inverse of its probability."""
+    figures = labels[:, 0] if question.of == "rate" else labels[:, 0] - labels[:, 1]
+    weights = np.array([1 / draw.probability for draw in draws])
+    there = ~np.isnan(figures)
+    mean = float(np.average(figures[there], weights=weights[there]))
+    return float(np.average((figures[there] - mean) ** 2, weights=weights[there]))
+
+
+def _proven(question: Question) -> str:
+    if question.of == "rate":
+        return f"required {figure(question.demanded)}, proven above {figure(question.allowed)}"
+    return f"no worse by more than {figure(question.margin)}"
+
+
+def _labels(count: int) -> str:
+    return f"{count:,} label" if count == 1 else f"{count:,} labels"
+
+
+def _open(question: Question, lower: float, more: int | None, left: int) -> str:
+    if question.of == "rate":
+        text = f"could be as low as {figure(question.demanded + lower, apart_from=question.demanded)}"
+    else:
+        text = f"could be lower by up to {figure(-lower, apart_from=question.margin)}"
+    if more is not None:
+        return f"{text}; about {more:,} more {'label' if more == 1 else 'labels'} would decide it"
+    return text if left else f"{text}; every judged case had its turn: more cases would decide it"
