@@ -64,8 +64,8 @@ class Queue:
         Raises:
             ReviewerError: no such reviewer, or one who may not do that.
         """
-        wish = Wish(reviewer, task, self._lease_s, self._clock(), frozenset(holding), batch_id)
-        held = self._review.next(wish)
+        wish = Wish(reviewer, task, self._lease_s, holding=frozenset(holding), batch_id=batch_id)
+        held = self._review.next(wish, self._clock)
         return None if held is None else view_of(held)
 
     def renew(self, reviewer: str, lease_id: str) -> View:
@@ -74,7 +74,7 @@ class Queue:
         Raises:
             LeaseError, LeaseExpiredError, LeaseEndedError, ReviewerError
         """
-        return view_of(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, now=self._clock()))
+        return view_of(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, clock=self._clock))
 
     def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> Done:
         """Store a label. `value` is one of the form's: a whole number, a category, a text, or "left", "tie", "right".
@@ -104,7 +104,7 @@ class Queue:
             NothingToUndoError, RepeatedKeyError, ReviewerError
         """
         _check_key(key)
-        recorded, held = self._review.undo(reviewer, key, lease_s=self._lease_s, now=self._clock())
+        recorded, held = self._review.undo(reviewer, key, lease_s=self._lease_s, clock=self._clock)
         return Undone(done_of(recorded), None if held is None else view_of(held))
 
     def reveal(self, reviewer: str, item_id: str) -> Revealed:
@@ -127,7 +127,7 @@ class Queue:
         if len(note) > _LONGEST_NOTE:
             raise ReviewError(f"The note has {len(note):,} characters; the most are {_LONGEST_NOTE:,}.")
         submitted = Submitted(kind, reviewer, lease_id, key, value, note)
-        return done_of(self._review.record(submitted, self._clock()))
+        return done_of(self._review.record(submitted, self._clock))
 
     def batches(self) -> list[Batch]:
         """All batches, the oldest first."""

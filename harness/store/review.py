@@ -2,14 +2,16 @@
 
 All that changes the queue takes its turn: on SQLite by the write lock that a transaction holds from its start, on
 Postgres by an advisory lock, within a process by a lock that is handed on without naps. So what a call has read is
-still true when it writes, no item is given twice, and a call that dies half-way leaves nothing.
+still true when it writes, no item is given twice, and a call that dies half-way leaves nothing. The clock is read when
+the turn begins: a lease may run out while its label waits for a turn.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import Connection, text
 
@@ -22,6 +24,9 @@ from harness.store.review_turns import Held, ImportedLabel, Recorded, Submitted
 
 _QUEUE_LOCK = 0x5734E2
 _SINCE_VERSION = 3
+
+Clock = Callable[[], float]
+"""Gives the time in epoch seconds."""
 
 
 class ReviewStore:
@@ -103,33 +108,33 @@ class ReviewStore:
             review_items.find_batch(connection, batch_id)
             return review_counts.count(connection, batch_id, now)
 
-    def next(self, wish: Wish) -> Held | None:
+    def next(self, wish: Wish, clock: Clock) -> Held | None:
         """The reviewer's next item under a lease; None where nothing is left for this reviewer."""
         with self._write() as connection:
-            return review_turns.take(connection, wish)
+            return review_turns.take(connection, replace(wish, now=clock()))
 
-    def renew(self, reviewer: str, lease_id: str, *, lease_s: float, now: float) -> Held:
+    def renew(self, reviewer: str, lease_id: str, *, lease_s: float, clock: Clock) -> Held:
         """Let a lease run anew; see `review_leases.renew`."""
         with self._write() as connection:
-            return review_turns.renew(connection, reviewer, lease_id, lease_s=lease_s, now=now)
+            return review_turns.renew(connection, reviewer, lease_id, lease_s=lease_s, now=clock())
 
-    def record(self, submitted: Submitted, now: float) -> Recorded:
+    def record(self, submitted: Submitted, clock: Clock) -> Recorded:
         """Store what a reviewer says of an item, and end the lease.
 
         Raises:
             LeaseError, LabelError, RepeatedKeyError, ReviewerError: and nothing is stored.
         """
         with self._write() as connection:
-            return review_turns.record(connection, submitted, now)
+            return review_turns.record(connection, submitted, clock())
 
-    def undo(self, reviewer: str, key: str, *, lease_s: float, now: float) -> tuple[Recorded, Held | None]:
+    def undo(self, reviewer: str, key: str, *, lease_s: float, clock: Clock) -> tuple[Recorded, Held | None]:
         """Take back the reviewer's last event that is in force, and lease its item anew where it is still free.
 
         Raises:
             NothingToUndoError, RepeatedKeyError, ReviewerError: and nothing is stored.
         """
         with self._write() as connection:
-            return review_turns.undo(connection, reviewer, key, lease_s=lease_s, now=now)
+            return review_turns.undo(connection, reviewer, key, lease_s=lease_s, now=clock())
 
     def import_labels(self, labels: Sequence[ImportedLabel], now: float) -> int:
         """Store labels from elsewhere, all or none; gives how many are new. Reviewers who are not known are added, and

@@ -30,13 +30,13 @@ class Wish:
         holding: ids of leases that the reviewer has before the eyes already.
         batch_id: the only batch that counts; None for all of them, the oldest first.
         lease_s: how long the lease runs, in seconds.
-        now: epoch seconds.
+        now: epoch seconds, of when the turn begins.
     """
 
     reviewer: str
     task: Task
     lease_s: float
-    now: float
+    now: float = 0.0
     holding: Collection[str] = ()
     batch_id: str | None = None
 

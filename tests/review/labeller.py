@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 
+from harness.errors import LeaseExpiredError
 from harness.review import Queue
 from harness.store import Store
 
@@ -23,7 +24,10 @@ def label_all(queue: Queue, name: str, acknowledged: int | None = None) -> int:
     while True:
         view = queue.next(name)
         if view is not None:
-            done = queue.label(name, view.lease_id, 3, key=str(uuid.uuid4()))
+            try:
+                done = queue.label(name, view.lease_id, 3, key=str(uuid.uuid4()))
+            except LeaseExpiredError:  # by a machine with too much to do: somebody else has the item now
+                continue
             if acknowledged is not None:
                 os.write(acknowledged, f"{done.event.number} {done.event.item_id}\n".encode())
             count += 1

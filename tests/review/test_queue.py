@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -471,3 +473,19 @@ def test_what_is_before_the_eyes_is_not_offered_beside_itself_when_its_lease_ran
     clock.now += 700
     assert take(queue, "ann", holding=[first.lease_id]).item_id == "b1-00001"
     assert queue.renew("ann", first.lease_id).item_id == "b1-00000"
+
+
+def test_a_lease_that_runs_out_while_its_label_waits_for_a_turn_has_run_out(
+    queue: Queue, add_batch: AddBatch, clock: Clock, store: Store
+) -> None:
+    """Else whoever got the item meanwhile would label it a second time."""
+    add_batch(1)
+    view = take(queue, "ann")
+    with ThreadPoolExecutor(1) as pool:
+        with store.review._turn:
+            submitted = pool.submit(queue.label, "ann", view.lease_id, 3, key=key())
+            time.sleep(0.05)
+            clock.now += 601
+        assert isinstance(submitted.exception(), LeaseExpiredError)
+    label(queue, "bob", 4)
+    assert [event.reviewer for event in store.review.events(item_id=view.item_id)] == ["bob"]
