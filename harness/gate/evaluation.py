@@ -84,6 +84,8 @@ def read_plan(
         if value not in known:
             raise MarkerError(f"{where}: {choices(f'{name} value', str(value), known)}")
     design = values.get("design", settings.design)
+    if not measures:
+        _check_margin(values, settings, where)
     if per == "case" and design == "sequential":
         _check_single_case(values, settings, where)
     return Plan(
@@ -99,6 +101,17 @@ def read_plan(
         design=design,
         weighs=weighs,
     )
+
+
+def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> None:
+    """Refuse a margin under which a version that is never right would pass."""
+    threshold, margin = values.get("threshold"), values.get("margin", settings.margin)
+    if threshold and margin >= threshold:
+        default = "" if "margin" in values or not settings.margin_is_default else ", the default,"
+        raise MarkerError(
+            f"{where}: margin = {margin:g}{default} lets everything pass against threshold = {threshold:g}: a score of "
+            "0 is no further below it. Lower the margin."
+        )
 
 
 def _check_single_case(values: Mapping[str, Any], settings: Settings, where: str) -> None:

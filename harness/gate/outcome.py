@@ -9,7 +9,7 @@ from harness.gate.opening import OpenRun
 from harness.records import Report, Verdict, VerdictKind
 
 
-def make_report(opened: OpenRun, *, exit_code: int, wall_s: float) -> Report:
+def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: int = 0) -> Report:
     """The report of a run: verdicts in the order of the evaluations, and what they cost."""
     run = opened.run
     verdicts = run.all_verdicts
@@ -26,6 +26,7 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float) -> Report:
         evaluations=verdicts,
         changes=run.changes,
         judges=run.judge_references(),
+        n_unreached=n_unreached,
     )
 
 

@@ -82,6 +82,7 @@ class Run:
         self._changes: list[tuple[Verdict, list[Change]]] = []
         self._rows: list[ScoreRow] = []
         self._spans: dict[str, tuple[float, float]] = {}
+        self._abandoned: set[str] = set()
 
     # -- sampling ---------------------------------------------------------------------------------------------------
 
@@ -180,12 +181,18 @@ class Run:
     def interrupt(self) -> None:
         """Decide what was started and not decided: its verdict is `error` unless it had come to its end."""
         for name, task in self._tasks.items():
-            if name not in self._verdicts:
+            if name not in self._verdicts and name not in self._abandoned:
                 collector = self._collectors[name]
                 if not task.done() or task.cancelled() or task.exception() is not None:
                     collector.interrupt()
                 self._decide([name])
             task.cancel()
+
+    def abandon(self) -> None:
+        """Leave what is not decided without a verdict, because nobody will ask for it; its samples are kept."""
+        self._abandoned.update(name for name in self._tasks if name not in self._verdicts)
+        for name in self._abandoned:
+            self._tasks[name].cancel()
 
     @property
     def all_verdicts(self) -> tuple[Verdict, ...]:

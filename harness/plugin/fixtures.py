@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import NoReturn
 
 import pytest
@@ -24,12 +25,20 @@ class _Placeholder:
 
 def _placeholder(request: pytest.FixtureRequest) -> object:
     name = str(request.fixturename)
-    return _Placeholder(name) if request.node.get_closest_marker("evaluation") else _refuse(name)
+    if request.node.get_closest_marker("evaluation") is None:
+        _refuse(name, _nearest_mark(request))
+    return _Placeholder(name)
 
 
-def _refuse(name: str) -> NoReturn:
+def _nearest_mark(request: pytest.FixtureRequest) -> str:
+    marks = [mark.name for mark in request.node.iter_markers()]
+    near = difflib.get_close_matches("evaluation", marks, n=1)
+    return f" Its mark is called {near[0]!r}." if near else ""
+
+
+def _refuse(name: str, hint: str = "") -> NoReturn:
     pytest.fail(
-        f"{name!r} exists in the body of a test that is marked with @pytest.mark.evaluation, and nowhere else.",
+        f"{name!r} exists in the body of a test that is marked with @pytest.mark.evaluation, and nowhere else.{hint}",
         pytrace=False,
     )
 

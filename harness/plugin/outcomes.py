@@ -36,6 +36,7 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
     """Pass, warn or fail an item as its verdicts say; the item's report keeps the worst one's name."""
     from harness.records import VerdictKind
     from harness.reporting.failure import failure_text
+    from harness.reporting.names import row_names
 
     worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
     item.stash[VERDICT] = str(worst.verdict)
@@ -43,9 +44,10 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
     if worst.verdict is VerdictKind.PASSED:
         return
     versions = run.references()
-    bad = [verdict for verdict in verdicts if verdict.verdict is not VerdictKind.PASSED]
-    bad.sort(key=lambda verdict: -verdict.verdict.severity)
-    text = "\n\n".join(failure_text(verdict, *versions, run.changes) for verdict in bad)
+    named = zip(verdicts, row_names(verdicts), strict=True)
+    bad = [(verdict, name) for verdict, name in named if verdict.verdict is not VerdictKind.PASSED]
+    bad.sort(key=lambda entry: -entry[0].verdict.severity)
+    text = "\n\n".join(failure_text(verdict, *versions, run.changes, name) for verdict, name in bad)
     if worst.verdict is VerdictKind.INCONCLUSIVE and inconclusive == "warn":
         with warnings.catch_warnings():  # `warn` is what was asked for, also where warnings are errors
             warnings.simplefilter("always", SteelyardWarning)

@@ -45,6 +45,7 @@ class GateSession:
         self._setups: dict[pytest.Item, TestReport] = {}
         self._batches: dict[pytest.Item, list[str]] = {}
         self._n_inconclusive = 0
+        self._n_unreached = 0
 
     @property
     def is_worker(self) -> bool:
@@ -197,7 +198,7 @@ class GateSession:
             call_and_report(item, "call")
         if item.session.shouldfail or item.session.shouldstop:
             nextitem = None
-            self._stop()
+            self._stop(item)
         if self._tree is not None:
             self._tree.release(item)
         call_and_report(item, "teardown", nextitem=nextitem)
@@ -206,10 +207,12 @@ class GateSession:
         item.funcargs = None  # type: ignore[assignment]
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
-    def _stop(self) -> None:
-        """Stop what is under way: the session ends before all evaluations were reported."""
+    def _stop(self, last: pytest.Item) -> None:
+        """Stop what is under way: the session ends before all evaluations were reported, as with -x."""
+        items = last.session.items
+        self._n_unreached = sum(item in self.collection.evaluations for item in items[items.index(last) + 1 :])
         if self._opened is not None:
-            self._opened.run.interrupt()
+            self._opened.run.abandon()
         if self._tree is not None:
             self._tree.release_all()
 
@@ -264,7 +267,7 @@ class GateSession:
         only_inconclusive = session.testsfailed == self._n_inconclusive
         session.exitstatus = exit_code(exitstatus, self._opened, only_inconclusive)
         if self._opened is not None and self._driver is not None:
-            self.report = finish(self._opened, self._driver, int(session.exitstatus))
+            self.report = finish(self._opened, self._driver, int(session.exitstatus), self._n_unreached)
             self.write(session)
 
     def write(self, session: pytest.Session) -> None:

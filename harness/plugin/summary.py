@@ -31,11 +31,11 @@ def discard_report(collection: Collection) -> None:
         (report_folder(collection.settings) / "report.json").unlink()
 
 
-def finish(opened: OpenRun, driver: Driver, exit_code: int) -> Report:
+def finish(opened: OpenRun, driver: Driver, exit_code: int, n_unreached: int) -> Report:
     """The report of a run."""
     from harness.gate import make_report
 
-    return make_report(opened, exit_code=exit_code, wall_s=driver.wall_s)
+    return make_report(opened, exit_code=exit_code, wall_s=driver.wall_s, n_unreached=n_unreached)
 
 
 def keep(report: Report, opened: OpenRun, driver: Driver) -> str:

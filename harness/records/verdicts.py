@@ -200,7 +200,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run: what report.json holds, and a little more for the terminal. `judges` scored its answers, if any."""
+    """A whole run: what report.json holds, and a little more for the terminal.
+
+    Attributes:
+        judges: the versions that scored its answers, if any.
+        n_unreached: evaluations that have no verdict because pytest stopped before them, as it does with -x.
+    """
 
     run_id: str
     created: str
@@ -213,4 +218,5 @@ class Report:
     evaluations: tuple[Verdict, ...]
     changes: tuple[Change, ...] = ()
     judges: tuple[VersionRef, ...] = ()
+    n_unreached: int = 0
     schema_version: int = 1

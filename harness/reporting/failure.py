@@ -21,7 +21,11 @@ _MOST_FRAME_CELLS = 200
 
 
 def failure_text(
-    verdict: Verdict, candidate: VersionRef, baseline: VersionRef | None, changes: Sequence[Change] = ()
+    verdict: Verdict,
+    candidate: VersionRef,
+    baseline: VersionRef | None,
+    changes: Sequence[Change] = (),
+    name: str | None = None,
 ) -> str:
     """What happened, by how much and in which cases, in at most 80 columns.
 
@@ -29,9 +33,10 @@ def failure_text(
         verdict: one that did not pass.
         candidate, baseline: the versions that were weighed; the first line leaves them to the second, so that pytest's
             short summary says what happened.
+        name: what the verdict is called, where its evaluation has several; else its id, made short.
         changes: cases of the run to look at; those of this evaluation are shown with their answers.
     """
-    figures = row(verdict, display_names([verdict.id])[verdict.id], "utf-8")
+    figures = row(verdict, name or display_names([verdict.id])[verdict.id], "utf-8")
     lines = wrap(f"{figures.name} {verdict.verdict}: {_headline(figures)}", _WIDTH)
     against = f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
     margin = figure(verdict.margin, digits([verdict.margin, 0.0], unit=verdict.unit))

@@ -190,6 +190,11 @@ def _ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
 def _notes(report: Report, encoding: str) -> list[str]:
     """What a reader must know before trusting the figures."""
     notes = aggregate_notes(report.evaluations, encoding)
+    if report.n_unreached:
+        notes.append(
+            f"pytest stopped before {plural(report.n_unreached, 'more evaluation')}, which so have no verdict; what "
+            "they drew is stored"
+        )
     once = list({verdict.id: verdict for verdict in report.evaluations}.values())
     cut = [verdict for verdict in once if verdict.n_truncated]
     if cut:

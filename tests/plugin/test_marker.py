@@ -345,3 +345,11 @@ def test_broken_settings_are_a_usage_error(project: Project) -> None:
     text = refused(project)
     assert "Did you mean 'samples'?" in text
     assert str(Path("steelyard.toml")) in text
+
+
+@pytest.mark.parametrize("marker", [{"threshold": 0.1, "margin": 0.2}, {"threshold": 0.05}])
+def test_a_margin_that_lets_everything_pass_is_refused(project: Project, marker: dict[str, float]) -> None:
+    project.body("return 0.0", **marker)
+    text = refused(project)
+    assert "lets everything pass" in text
+    assert ("the default" in text) is ("margin" not in marker)

@@ -55,7 +55,9 @@ def test_session_stops_at_the_first_failure(abc: Project, option: str) -> None:
     assert result.ret == 1
     assert result.parseoutcomes()["failed"] == 1
     assert abc.report()["exit_code"] == 1
-    assert abc.verdicts()["test_b"] == "failed"
+    assert abc.verdicts() == {"test_a": "passed", "test_b": "failed"}
+    assert abc.report()["n_unreached"] == 1
+    assert "pytest stopped before 1 more evaluation" in " ".join(str(result.stdout).split())
 
 
 def test_maxfail_counts_failures(abc: Project) -> None:
