@@ -9,8 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.statistics.arrays import FloatArray, check_confidence
+from harness.statistics.arrays import FloatArray, as_count, as_floats, check_confidence
 from harness.statistics.spread import t_quantile
+
+#: Beyond it floats do not hold every whole number.
+_LARGEST_COUNT = 2.0**53
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 
@@ -58,14 +61,17 @@ def cohen_kappa(
     >>> round(cohen_kappa(["yes"] * 25 + ["no"] * 25, ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15).value, 3)
     0.4
     """
-    one, other = np.asarray(first), np.asarray(second)
+    one, other = _categories(first), _categories(second)
     if one.ndim != 1 or one.shape != other.shape:
         raise ValueError(f"Ratings of shapes {one.shape} and {other.shape}; give one of each rater for each unit.")
     if _missing(one) or _missing(other):
         raise ValueError("A rating is missing; leave out units that one rater did not see.")
     if weights not in (None, "linear", "quadratic"):
         raise ValueError(f"weights = {weights!r} is not one of None, 'linear', 'quadratic'.")
-    categories, codes = np.unique(np.concatenate([one, other]), return_inverse=True)
+    try:
+        categories, codes = np.unique(np.concatenate([one, other]), return_inverse=True)
+    except TypeError:
+        raise ValueError("Ratings are of several kinds; give numbers or texts.") from None
     _check_units(len(one), len(categories))
     k = len(categories)
     distance = np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(np.float64)
@@ -114,10 +120,10 @@ def fleiss_kappa(counts: npt.ArrayLike, confidence_level: float = 0.95) -> Agree
     >>> round(fleiss_kappa([[3, 0], [0, 3], [3, 0], [2, 1]]).value, 3)
     0.625
     """
-    table = np.asarray(counts, dtype=np.float64)
+    table = as_floats(counts, "counts")
     if table.ndim != 2:
         raise ValueError(f"counts has {table.ndim} dimensions; give (n_units, n_categories).")
-    if not bool(np.all((table >= 0) & (table == np.floor(table)))):
+    if not bool(np.all((table >= 0) & (table <= _LARGEST_COUNT) & (table == np.floor(table)))):
         raise ValueError("counts holds a number that is not a count.")
     raters = table.sum(axis=1)
     _check_units(len(table), int((table.sum(axis=0) > 0).sum()))
@@ -178,8 +184,7 @@ def krippendorff_alpha(
     """
     check_confidence(confidence_level)
     table = _paired_ratings(ratings, level)
-    if resamples < 100:
-        raise ValueError(f"resamples = {resamples!r}: at least 100 are needed for an interval.")
+    as_count(resamples, "resamples", 100)
     values, codes = np.unique(table[~np.isnan(table)], return_inverse=True)
     _check_units(table.shape[1], len(values))
     counts = np.zeros((table.shape[1], len(values)))
@@ -238,7 +243,7 @@ def _paired_ratings(ratings: npt.ArrayLike, level: str) -> FloatArray:
     """Ratings of the units that have at least two, (n_raters, n_units)."""
     if level not in ("nominal", "ordinal", "interval", "ratio"):
         raise ValueError(f"level = {level!r} is not one of 'nominal', 'ordinal', 'interval', 'ratio'.")
-    table = np.asarray(ratings, dtype=np.float64)
+    table = as_floats(ratings, "ratings")
     if table.ndim != 2:
         raise ValueError(f"ratings has {table.ndim} dimensions; give (n_raters, n_units), NaN for missing.")
     if bool(np.isinf(table).any()):
@@ -269,7 +274,18 @@ def _without_spread(value: float, tail: float, units: int) -> tuple[float, float
     return max(-1.0, value - unseen * max(1.0, value)), min(1.0, value + unseen * (1 - value))
 
 
+def _categories(ratings: npt.ArrayLike) -> npt.NDArray[Any]:
+    """The ratings of one rater as an array of any kind."""
+    try:
+        return np.asarray(ratings)
+    except ValueError:
+        raise ValueError("Ratings are rows of different lengths; give one rating for each unit.") from None
+
+
 def _missing(array: npt.NDArray[Any]) -> bool:
+    """Whether any rating is masked, None or NaN."""
+    if array.dtype.kind == "O":
+        return any(each is None or each != each for each in array.tolist())
     return array.dtype.kind == "f" and bool(np.isnan(array).any())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,53 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
+def as_floats(values: npt.ArrayLike, name: str) -> FloatArray:
+    """Numbers as a float array of their own shape; what is masked, or None, is NaN.
+
+    Raises:
+        ValueError: texts, complex numbers, other objects, or rows of different lengths.
+    """
+    try:
+        if isinstance(values, np.ma.MaskedArray):
+            values = np.ma.filled(values.astype(np.float64), np.nan)
+        array = np.asarray(values)
+        if array.dtype.kind not in "biufO":
+            raise TypeError(array.dtype)
+        return array.astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is no array of numbers; give numbers, rows of one length, NaN for missing.") from None
+
+
+def as_number(value: object, name: str) -> float:
+    """A real number as a float.
+
+    Raises:
+        ValueError: a text, None, a list or anything else.
+    """
+    if not isinstance(value, Real):
+        raise ValueError(f"{name} = {value!r} is not a number.")  # noqa: TRY004 - all wrong input is a ValueError
+    return float(value)
+
+
+def as_count(value: object, name: str, least: int = 0) -> int:
+    """A whole number of `least` or more.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = as_number(value, name)
+    if not (math.isfinite(number) and number >= least and number == math.floor(number)):
+        raise ValueError(f"{name} = {value!r} is not a whole number of {least} or more.")
+    return int(number)
+
+
 def check_confidence(confidence_level: float) -> float:
     """The level as a float strictly between 0 and 1.
 
     Raises:
         ValueError: it is not; the message says how to write 95 %.
     """
-    level = float(confidence_level)
+    level = as_number(confidence_level, "confidence_level")
     if not 0 < level < 1:
         raise ValueError(f"confidence_level = {confidence_level!r} is not between 0 and 1; write 0.95 for 95 %.")
     return level
@@ -34,7 +75,7 @@ def check_alternative(alternative: str) -> None:
 
 def check_counts(successes: float, n: float) -> tuple[float, float]:
     """Successes and trials as floats, 0 <= successes <= n and n > 0."""
-    x, total = float(successes), float(n)
+    x, total = as_number(successes, "successes"), as_number(n, "n")
     if not (math.isfinite(total) and total > 0):
         raise ValueError(f"n = {n!r} is not a positive number of trials.")
     if not 0 <= x <= total:
@@ -48,7 +89,7 @@ def as_scores(scores: npt.ArrayLike, name: str = "scores") -> FloatArray:
     Raises:
         ValueError: other than one or two dimensions, no element, or an infinite one. NaN (missing) is fine.
     """
-    array = np.asarray(scores, dtype=np.float64)
+    array = as_floats(scores, name)
     if array.ndim == 1:
         array = array[:, np.newaxis]
     if array.ndim != 2:
@@ -85,12 +126,16 @@ def group_indices(clusters: Sequence[Any] | npt.NDArray[Any] | None, n_cases: in
     """The cluster of each case as an index 0, 1, 2, … in order of first appearance; None where there are none.
 
     Raises:
-        ValueError: the number of clusters is not that of the cases.
+        ValueError: the number of clusters is not that of the cases, or something else than labels is among them.
     """
     if clusters is None:
         return None
+    if isinstance(clusters, str) or not hasattr(clusters, "__len__"):
+        raise ValueError(f"clusters = {clusters!r} is no sequence; give one label for each case.")
     if len(clusters) != n_cases:
         raise ValueError(f"clusters has {len(clusters)} entries for {n_cases} cases; give one for each case.")
     seen: dict[Hashable, int] = {}
-    labels = clusters.tolist() if isinstance(clusters, np.ndarray) else clusters
+    labels = clusters.tolist() if isinstance(clusters, np.ndarray) else list(clusters)
+    if any(not isinstance(label, Hashable) or label != label for label in labels):
+        raise ValueError("clusters holds a list or NaN; give one label for each case, such as a text or a number.")
     return np.fromiter((seen.setdefault(label, len(seen)) for label in labels), dtype=np.int64, count=n_cases)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from harness.statistics.arrays import FloatArray, check_confidence
+from harness.statistics.arrays import FloatArray, as_count, as_floats, as_number, check_confidence
 
 #: Fractions of the largest bet that can't be ruined; evenly spaced on a log scale, because the best one is not known.
 _FRACTIONS = np.geomspace(0.01, 0.95, 20)
@@ -92,7 +92,7 @@ def betting_e_process(
     2.5
     """
     low, high = _check_bounds(bounds)
-    if not low < null_mean < high:
+    if not low < as_number(null_mean, "null_mean") < high:
         raise ValueError(f"null_mean = {null_mean!r} is not strictly within the bounds {bounds!r}.")
     if alternative not in ("greater", "less"):
         raise ValueError(f"alternative = {alternative!r} is not one of 'greater', 'less'.")
@@ -100,7 +100,8 @@ def betting_e_process(
     largest = 1 / (null_mean - low if sign > 0 else high - null_mean)
     bets = largest * _FRACTIONS
     if expected is not None:
-        gain, spread = sign * (expected[0] - null_mean), expected[1]
+        mean, spread = (as_number(each, "expected") for each in expected)
+        gain = sign * (mean - null_mean)
         if not (gain > 0 and spread >= 0 and math.isfinite(gain) and math.isfinite(spread)):
             raise ValueError(f"expected = {expected!r} has no mean on the side of the alternative, or no spread.")
         bets = np.minimum(gain / (spread**2 + gain**2) * _AROUND, 0.95 * largest)
@@ -147,8 +148,7 @@ def confidence_sequence(
     """
     tail = (1 - check_confidence(confidence_level)) / 2
     low, high = _check_bounds(bounds)
-    if resolution < 2:
-        raise ValueError(f"resolution = {resolution!r} is below 2.")
+    as_count(resolution, "resolution", 2)
     scaled = (_bounded(values, (low, high)) - low) / (high - low)
     if not len(scaled):
         raise ValueError("values is empty: an interval needs at least one number.")
@@ -183,14 +183,14 @@ def _log_sum(logs: FloatArray) -> float:
 
 
 def _check_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
-    low, high = float(bounds[0]), float(bounds[1])
+    low, high = (as_number(each, "bounds") for each in bounds)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"bounds = {bounds!r} are not two finite numbers, the smaller first.")
     return low, high
 
 
 def _bounded(values: npt.ArrayLike, bounds: tuple[float, float]) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
+    array = as_floats(values, "values")
     if array.ndim != 1:
         raise ValueError(f"{array.ndim} dimensions; give a flat sequence of numbers in the order drawn.")
     if not bool(np.all((array >= bounds[0]) & (array <= bounds[1]))):

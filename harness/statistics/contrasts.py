@@ -42,12 +42,17 @@ class Contrast(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StudentContrast:
-    """A difference whose standard error has degrees of freedom: paired on cases, or Welch's."""
+    """A difference whose standard error has degrees of freedom: paired on cases, or Welch's.
+
+    `least` and `most` are how small and how large it can be; bounds stay between them.
+    """
 
     value: float
     standard_error: float
     degrees: float
     method: str
+    least: float = -math.inf
+    most: float = math.inf
 
     @property
     def p_less(self) -> float:
@@ -58,11 +63,11 @@ class StudentContrast:
 
     def lower(self, confidence_level: float) -> float:
         """The one-sided lower bound."""
-        return self.value - self._half(confidence_level)
+        return max(self.least, self.value - self._half(confidence_level))
 
     def upper(self, confidence_level: float) -> float:
         """The one-sided upper bound."""
-        return self.value + self._half(confidence_level)
+        return min(self.most, self.value + self._half(confidence_level))
 
     def _half(self, confidence_level: float) -> float:
         return float(special.stdtrit(self.degrees, confidence_level)) * self.standard_error

@@ -166,7 +166,8 @@ def _contrast(differences: FloatArray, groups: IntArray | None, scale: Scale) ->
     uneven = scale.bounded and (whole or is_thin(total) or (scale.binary and abs(total.skewness) > _LOPSIDED))
     if not flat and not uneven:
         method = f"paired t on case means, {total.degrees} df"
-        return StudentContrast(total.value, total.standard_error, total.degrees, method)
+        ends = (-1.0, 1.0) if scale.bounded else (-math.inf, math.inf)
+        return StudentContrast(total.value, total.standard_error, total.degrees, method, *ends)
     if not scale.bounded and (reach == 0 or total.degrees < 1 or (total.variance == 0 and total.value != 0)):
         return UnknownContrast(total.value)
     scaled = differences / reach

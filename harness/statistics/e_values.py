@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from harness.statistics.arrays import FloatArray
+from harness.statistics.arrays import FloatArray, as_floats, as_number
 
 EValueKind = Literal["likelihood_ratio", "mixture"]
 
@@ -54,6 +54,10 @@ def log_e_value(
     1.3218
     """
     right, wrong = _counts(successes, "successes"), _counts(failures, "failures")
+    try:
+        np.broadcast_shapes(right.shape, wrong.shape)
+    except ValueError:
+        raise ValueError(f"successes of shape {right.shape} for failures of shape {wrong.shape}.") from None
     null = _rate(p0, "p0")
     if kind == "mixture":
         value = _log_mixture(right, wrong, null)
@@ -85,13 +89,13 @@ def _log_mixture(right: FloatArray, wrong: FloatArray, p0: float) -> FloatArray:
 
 
 def _counts(counts: npt.ArrayLike, name: str) -> FloatArray:
-    array = np.asarray(counts, dtype=np.float64)
+    array = as_floats(counts, name)
     if not bool(np.all((array >= 0) & np.isfinite(array))):
         raise ValueError(f"{name} holds a number below 0 or none at all; give counts.")
     return array
 
 
 def _rate(rate: float, name: str) -> float:
-    if not 0 < rate < 1:
+    if not 0 < as_number(rate, name) < 1:
         raise ValueError(f"{name} = {rate!r} is not strictly between 0 and 1.")
     return float(rate)

@@ -106,7 +106,10 @@ def independent_contrast(candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, b
         return UnknownContrast(mean.value - other.value)
     variance = mean.variance + other.variance
     degrees = variance**2 / (mean.variance**2 / mean.degrees + other.variance**2 / other.degrees)
-    return StudentContrast(mean.value - other.value, math.sqrt(variance), degrees, f"Welch's t, {degrees:.1f} df")
+    ends = (-1.0, 1.0) if first.bounded and second.bounded else (-math.inf, math.inf)
+    return StudentContrast(
+        mean.value - other.value, math.sqrt(variance), degrees, f"Welch's t, {degrees:.1f} df", *ends
+    )
 
 
 def _variance(mean: Spread) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 from scipy import special
 
-from harness.statistics.arrays import check_confidence
+from harness.statistics.arrays import as_number, check_confidence
 from harness.statistics.contrasts import Contrast, StudentContrast, tail_where_negative
 from harness.statistics.differences import paired_contrast
 
@@ -129,6 +129,7 @@ def _p_no_worse(contrast: Contrast, margin: float) -> float:
 
 
 def _check_margin(margin: float) -> float:
-    if not (math.isfinite(margin) and margin > 0):
+    number = as_number(margin, "margin")
+    if not (math.isfinite(number) and number > 0):
         raise ValueError(f"margin = {margin!r} is not a number above 0.")
-    return float(margin)
+    return number

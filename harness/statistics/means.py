@@ -171,7 +171,8 @@ def threshold_contrast(
         return ProportionContrast(mean, threshold, n_effective, exact=suite.agreeing, student=not suite.binary)
     if mean.degrees < 1 or mean.variance == 0:
         return UnknownContrast(mean.value - threshold)
-    return StudentContrast(mean.value - threshold, mean.standard_error, mean.degrees, _student_name(mean))
+    ends = (-threshold, 1 - threshold) if suite.bounded else (-math.inf, math.inf)
+    return StudentContrast(mean.value - threshold, mean.standard_error, mean.degrees, _student_name(mean), *ends)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from harness.statistics.arrays import BoolArray, FloatArray
+from harness.statistics.arrays import BoolArray, FloatArray, as_floats, as_number
 
 
 def holm(p_values: npt.ArrayLike, level: float) -> BoolArray:
@@ -209,7 +209,7 @@ def e_holm_levels(e_values: npt.ArrayLike, level: float, weights: npt.ArrayLike 
     """
     values = check_e_values(e_values)
     check_level(level)
-    shares = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    shares = np.ones(len(values)) if weights is None else as_floats(weights, "weights")
     if shares.shape != values.shape or not bool(np.all(shares > 0)):
         raise ValueError(f"weights has shape {shares.shape} for {len(values)} e-values, or not all above 0.")
     short = shares * np.maximum(0.0, 1 / level - values)
@@ -223,7 +223,7 @@ def check_p_values(p_values: npt.ArrayLike) -> FloatArray:
     Raises:
         ValueError: another shape, NaN, or a number outside [0, 1].
     """
-    values = np.asarray(p_values, dtype=np.float64)
+    values = as_floats(p_values, "p_values")
     if values.ndim != 1:
         raise ValueError(f"p_values has {values.ndim} dimensions; give a flat sequence.")
     if not bool(np.all((values >= 0) & (values <= 1))):
@@ -233,7 +233,7 @@ def check_p_values(p_values: npt.ArrayLike) -> FloatArray:
 
 def check_level(level: float) -> None:
     """Refuse an error level that is not strictly between 0 and 1."""
-    if not 0 < level < 1:
+    if not 0 < as_number(level, "level") < 1:
         raise ValueError(f"level = {level!r} is not between 0 and 1; write 0.05 for 5 in 100.")
 
 
@@ -243,7 +243,7 @@ def check_e_values(e_values: npt.ArrayLike) -> FloatArray:
     Raises:
         ValueError: another shape, NaN, or a number below 0.
     """
-    values = np.asarray(e_values, dtype=np.float64)
+    values = as_floats(e_values, "e_values")
     if values.ndim != 1:
         raise ValueError(f"e_values has {values.ndim} dimensions; give a flat sequence.")
     if not bool(np.all(values >= 0)):

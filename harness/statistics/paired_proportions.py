@@ -8,7 +8,7 @@ from typing import Literal
 
 from scipy import special
 
-from harness.statistics.arrays import check_confidence
+from harness.statistics.arrays import as_count, check_confidence
 from harness.statistics.proportions import Interval, wilson_bound
 
 McNemarMethod = Literal["mid-p", "exact", "asymptotic", "corrected"]
@@ -164,5 +164,4 @@ def _check_pairs(b: int, c: int, n: int) -> None:
 def _check_counts(**counts: int) -> None:
     """Refuse what is not a whole number of 0 or more."""
     for name, value in counts.items():
-        if not (math.isfinite(value) and value >= 0 and value == int(value)):
-            raise ValueError(f"{name} = {value!r} is not a count; give a whole number of 0 or more.")
+        as_count(value, name)

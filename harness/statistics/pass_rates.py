@@ -8,7 +8,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from harness.statistics.arrays import FloatArray
+from harness.statistics.arrays import FloatArray, as_count, as_floats
 from harness.statistics.means import MeanEstimate, clustered_mean
 
 
@@ -37,7 +37,8 @@ def pass_at_k(
 
     Parameters
     ----------
-    n, c : samples drawn and right, of one case or (n_cases,) of a suite; k <= n, 0 <= c <= n
+    n, c : samples drawn and right, of one case or (n_cases,) of a suite; k <= n, 0 <= c <= n. A single number beside
+        (n_cases,) stands for all cases.
     k : samples that a user would draw
     clusters, confidence_level : as for `clustered_mean`
 
@@ -107,12 +108,12 @@ def pass_hat_k(
 
 def _counts(n: npt.ArrayLike, c: npt.ArrayLike, k: int) -> tuple[FloatArray, FloatArray]:
     """Samples and right ones of each case, of one shape."""
-    total, right = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(c, dtype=np.float64))
-    if k < 1 or k != int(k):
-        raise ValueError(f"k = {k!r} is not a whole number of 1 or more.")
-    if total.ndim > 1:
-        raise ValueError(f"n and c have {total.ndim} dimensions; give one number for each case.")
-    if not bool(np.all((total >= k) & (total == np.floor(total)))):
+    total, right = as_floats(n, "n"), as_floats(c, "c")
+    as_count(k, "k", 1)
+    if max(total.ndim, right.ndim) > 1 or (total.ndim == right.ndim == 1 and total.shape != right.shape):
+        raise ValueError(f"n and c have shapes {total.shape} and {right.shape}; give one number of each for each case.")
+    total, right = np.broadcast_arrays(total, right)
+    if not bool(np.all((total >= k) & (total == np.floor(total)) & np.isfinite(total))):
         raise ValueError(f"n = {n!r} holds a case with fewer than k = {k} samples: k of them can't be drawn.")
     if not bool(np.all((right >= 0) & (right <= total) & (right == np.floor(right)))):
         raise ValueError(f"c = {c!r} holds a count that is not between 0 and n.")

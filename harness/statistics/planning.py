@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from harness.statistics.arrays import check_alternative, check_confidence
+from harness.statistics.arrays import as_count, as_number, check_alternative, check_confidence
 from harness.statistics.proportions import Alternative
 
 
@@ -47,7 +47,7 @@ def required_cases(
     >>> required_cases(0.05, between_sd=0.15, within_sd=0.4, samples=5)
     174
     """
-    if not (math.isfinite(difference) and difference != 0):
+    if not (math.isfinite(as_number(difference, "difference")) and difference != 0):
         raise ValueError(f"difference = {difference!r}: only a difference other than 0 can be found.")
     effect = abs(difference) / _case_sd(between_sd, within_sd, samples)
     _check_power(confidence_level, power, alternative)
@@ -86,8 +86,7 @@ def minimum_detectable_difference(
     >>> round(minimum_detectable_difference(174, between_sd=0.15, within_sd=0.4, samples=5), 3)
     0.05
     """
-    if cases < 2 or cases != int(cases):
-        raise ValueError(f"cases = {cases!r} is not a whole number of 2 or more.")
+    as_count(cases, "cases", 2)
     scale = _case_sd(between_sd, within_sd, samples)
     _check_power(confidence_level, power, alternative)
     low, high = 0.0, 1.0
@@ -136,6 +135,8 @@ def optimal_samples(
     5
     """
     _case_sd(between_sd, within_sd, 1)
+    for name, value in (("budget", budget), ("case_cost", case_cost), ("sample_cost", sample_cost)):
+        as_number(value, name)
     if not (case_cost >= 0 and sample_cost > 0 and math.isfinite(case_cost) and math.isfinite(sample_cost)):
         raise ValueError(f"case_cost = {case_cost!r} is below 0, or sample_cost = {sample_cost!r} not above 0.")
     if not (math.isfinite(budget) and budget >= case_cost + sample_cost):
@@ -154,19 +155,18 @@ def optimal_samples(
 def _case_sd(between_sd: float, within_sd: float, samples: int) -> float:
     """Standard deviation of the measured difference of one case."""
     for name, value in (("between_sd", between_sd), ("within_sd", within_sd)):
-        if not (math.isfinite(value) and value >= 0):
+        if not (math.isfinite(as_number(value, name)) and value >= 0):
             raise ValueError(f"{name} = {value!r} is not a number of 0 or more.")
     if between_sd == within_sd == 0:
         raise ValueError("between_sd and within_sd are both 0: without any spread nothing needs to be planned.")
-    if samples < 1 or samples != int(samples):
-        raise ValueError(f"samples = {samples!r} is not a whole number of 1 or more.")
+    as_count(samples, "samples", 1)
     return math.sqrt(between_sd**2 + within_sd**2 / samples)
 
 
 def _check_power(confidence_level: float, power: float, alternative: str) -> None:
     check_confidence(confidence_level)
     check_alternative(alternative)
-    if not 1 - confidence_level < power < 1:
+    if not 1 - confidence_level < as_number(power, "power") < 1:
         raise ValueError(f"power = {power!r} is not between the error rate {1 - confidence_level:.4g} and 1.")
 
 

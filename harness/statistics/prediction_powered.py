@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.statistics.arrays import FloatArray, check_alternative, check_confidence
+from harness.statistics.arrays import FloatArray, as_floats, as_number, check_alternative, check_confidence, is_bounded
 from harness.statistics.means import clustered_mean
 from harness.statistics.proportions import Alternative
 from harness.statistics.spread import t_quantile
@@ -59,8 +59,9 @@ def ppi_mean(
     Returns
     -------
     PredictionPoweredMean
-        t with labels less one degrees of freedom. Where the estimate shows no spread at all, the labels alone by
-        `clustered_mean`, whose interval always has width for scores in [0, 1].
+        t with labels less one degrees of freedom; of labels in [0, 1] the mean and its bounds stay there. Where the
+        estimate shows no spread at all, or all of its interval lies outside, the labels alone by `clustered_mean`,
+        whose interval always has width for scores in [0, 1].
 
     Notes
     -----
@@ -93,15 +94,17 @@ def ppi_mean(
     else:
         chances = _probabilities(inclusion_probabilities, len(human))
         chosen, value, error = _weighted(human, judged, rest, chances, weight)
-    method = "labels alone" if chosen == 0 else f"prediction-powered, weight {chosen:.2f}"
-    if error == 0:
+    half = t_quantile(level, len(human) - 1) * error
+    low, high = value - half, value + half
+    if is_bounded(human):
+        value, low, high = (min(1.0, max(0.0, each)) for each in (value, low, high))
+    if low < high:
+        name = "labels alone" if chosen == 0 else f"prediction-powered, weight {chosen:.2f}"
+        method = f"{name}, t with {len(human) - 1} df"
+    else:
         alone = clustered_mean(human, None, 2 * level - 1)
         value, error, low, high = alone.value, alone.standard_error, alone.low, alone.high
         chosen, method = 0.0, f"labels alone: {alone.method}"
-    else:
-        half = t_quantile(level, len(human) - 1) * error
-        low, high = value - half, value + half
-        method = f"{method}, t with {len(human) - 1} df"
     return PredictionPoweredMean(
         value=value,
         standard_error=error,
@@ -144,9 +147,10 @@ def _weight(weight: str | float, covariance: float, variance: float) -> float:
         if weight != "optimal":
             raise ValueError(f"weight = {weight!r} is neither 'optimal' nor a number.")
         return min(1.0, max(0.0, covariance / variance)) if variance > 0 else 0.0
-    if not math.isfinite(weight):
+    number = as_number(weight, "weight")
+    if not math.isfinite(number):
         raise ValueError(f"weight = {weight!r} is not a finite number.")
-    return float(weight)
+    return number
 
 
 def rogan_gladen(rate: float, *, sensitivity: float, specificity: float) -> float:
@@ -174,7 +178,7 @@ def rogan_gladen(rate: float, *, sensitivity: float, specificity: float) -> floa
     0.6667
     """
     for name, value in (("rate", rate), ("sensitivity", sensitivity), ("specificity", specificity)):
-        if not 0 <= value <= 1:
+        if not 0 <= as_number(value, name) <= 1:
             raise ValueError(f"{name} = {value!r} is not between 0 and 1.")
     informed = sensitivity + specificity - 1
     if informed <= 0:
@@ -186,7 +190,7 @@ def rogan_gladen(rate: float, *, sensitivity: float, specificity: float) -> floa
 
 
 def _scores(values: npt.ArrayLike, name: str) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
+    array = as_floats(values, name)
     if array.ndim != 1:
         raise ValueError(f"{name} has {array.ndim} dimensions; give one score for each item.")
     if not bool(np.isfinite(array).all()):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.statistics.arrays import FloatArray, IntArray, check_confidence, group_indices
+from harness.statistics.arrays import FloatArray, IntArray, as_floats, check_confidence, group_indices
 from harness.statistics.spread import t_quantile
 
 
@@ -33,13 +33,20 @@ class BradleyTerry:
         return float(self.strengths[i] - self.strengths[j]), float(np.sqrt(max(variance, 0.0)))
 
 
-def bradley_terry(wins: npt.ArrayLike, confidence_level: float = 0.95) -> BradleyTerry:
-    """Strengths from a table of wins, every comparison independent.
+def bradley_terry(
+    wins: npt.ArrayLike,
+    confidence_level: float = 0.95,
+    clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
+) -> BradleyTerry:
+    """Strengths from a table of wins, every comparison independent; or from comparisons row by row.
 
     Parameters
     ----------
-    wins : (n_versions, n_versions) how often the row's version beat the column's; a tie is half a win for both
+    wins : (n_versions, n_versions) how often the row's version beat the column's; a tie is half a win for both.
+        Or comparisons, (n, 3): first version, second version, outcome, as for `bradley_terry_rows`; three of them are
+        taken for a table unless they have clusters
     confidence_level : in (0, 1), two-sided
+    clusters : (n,) labels of the rows, of the prompt say; standard errors are then over clusters
 
     Raises
     ------
@@ -58,7 +65,11 @@ def bradley_terry(wins: npt.ArrayLike, confidence_level: float = 0.95) -> Bradle
     >>> [round(float(x), 3) for x in result.strengths]
     [0.549, -0.549]
     """
-    table = np.asarray(wins, dtype=np.float64)
+    table = as_floats(wins, "wins")
+    if table.ndim == 2 and table.shape[1] == 3 and (clusters is not None or len(table) != 3):
+        return bradley_terry_rows(table[:, 0], table[:, 1], table[:, 2], clusters, confidence_level)
+    if clusters is not None:
+        raise ValueError(f"wins has shape {table.shape}: clusters are those of comparisons row by row, (n, 3).")
     if table.ndim != 2 or table.shape[0] != table.shape[1] or len(table) < 2:
         raise ValueError(f"wins has shape {table.shape}; give a square table of 2 versions or more.")
     if not bool(np.all((table >= 0) & np.isfinite(table))) or bool(np.diagonal(table).any()):
@@ -68,8 +79,8 @@ def bradley_terry(wins: npt.ArrayLike, confidence_level: float = 0.95) -> Bradle
 
 
 def bradley_terry_rows(
-    first: Sequence[int] | IntArray,
-    second: Sequence[int] | IntArray,
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
     outcomes: npt.ArrayLike,
     clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
     confidence_level: float = 0.95,
@@ -94,12 +105,13 @@ def bradley_terry_rows(
     >>> round(float(result.strengths[0] - result.strengths[1]), 3)
     1.099
     """
-    one, other = np.asarray(first), np.asarray(second)
-    scores = np.asarray(outcomes, dtype=np.float64)
+    one, other, scores = as_floats(first, "first"), as_floats(second, "second"), as_floats(outcomes, "outcomes")
     if one.ndim != 1 or one.shape != other.shape or one.shape != scores.shape or not len(one):
         raise ValueError(f"Shapes {one.shape}, {other.shape}, {scores.shape}; give two versions and an outcome a row.")
-    if one.dtype.kind not in "iu" or other.dtype.kind not in "iu" or min(one.min(), other.min()) < 0:
-        raise ValueError("first and second hold something else than version numbers from 0 on.")
+    versions = np.concatenate([one, other])
+    if not bool(np.all((versions >= 0) & (versions < len(versions)) & (versions == np.floor(versions)))):
+        raise ValueError("first and second hold something else than version numbers from 0 on, without gaps.")
+    one, other = one.astype(np.int64), other.astype(np.int64)
     if bool((one == other).any()):
         raise ValueError("A version is compared with itself.")
     if not bool(np.all((scores >= 0) & (scores <= 1))):

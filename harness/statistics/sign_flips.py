@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.statistics.arrays import FloatArray, as_scores, case_means, check_alternative, group_indices
+from harness.statistics.arrays import FloatArray, as_count, as_scores, case_means, check_alternative, group_indices
 from harness.statistics.proportions import Alternative
 
 #: Up to this many independent units all sign patterns are counted: 2 ** 16 of them.
@@ -60,8 +60,7 @@ def sign_flip_test(
     0.0625
     """
     check_alternative(alternative)
-    if n_patterns < 1:
-        raise ValueError(f"n_patterns = {n_patterns!r} is not a positive number of patterns to draw.")
+    as_count(n_patterns, "n_patterns", 1)
     units, n_cases = _unit_sums(candidate, baseline, clusters)
     value = float(units.sum() / n_cases)
     exact = len(units) <= _EXACT_UNITS

@@ -101,7 +101,7 @@ def test_tangos_interval_covers():
 
 @pytest.mark.parametrize("arguments", [(-1, 2), (1.5, 2), (float("nan"), 1)])
 def test_what_is_no_count_is_refused(arguments):
-    with pytest.raises(ValueError, match="not a count"):
+    with pytest.raises(ValueError, match="not a whole number of 0 or more"):
         mcnemar_test(*arguments)
 
 

@@ -62,7 +62,7 @@ def test_all_right_still_has_an_interval_with_width():
         ((5, -1, 2), "not between 0 and n"),
         ((5, 1.5, 2), "not between 0 and n"),
         ((5, 2, 0), "k = 0"),
-        (([[5]], [[2]], 1), "2 dimensions"),
+        (([[5]], [[2]], 1), "shapes"),
         ((5, math.nan, 1), "not between 0 and n"),
     ],
 )

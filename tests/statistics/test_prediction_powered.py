@@ -129,3 +129,16 @@ def test_a_corrected_rate_stays_a_rate():
 def test_wrong_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_mean_of_rates_and_its_bounds_stay_between_0_and_1():
+    result = ppi_mean([1, 0, 1, 1, 1], [1, 0, 1, 1, 0], [1] * 20)
+    assert 0 <= result.low < result.value <= result.high == 1
+    assert ppi_mean([5.0, 1.0, 9.0], [4.0, 2.0, 8.0], [5.0, 6.0]).high > 9
+
+
+def test_an_interval_beyond_the_scale_gives_way_to_the_labels_alone():
+    """A judge that likes the rest far better than what was labelled, trusted three times over."""
+    result = ppi_mean([1.0, 1.0, 0.99], [0.4, 0.4, 0.39], [1.0, 0.99], weight=3.0)
+    assert (result.weight, result.method[:13]) == (0.0, "labels alone:")
+    assert result.low < result.high <= 1

@@ -129,7 +129,10 @@ def test_interval_covers_the_true_difference():
     [
         (lambda: bradley_terry([[0, 5], [0, 0]]), "Version 1 never beat version 0"),
         (lambda: bradley_terry([[0, 2, 0], [1, 0, 0], [0, 0, 0]]), "never beat"),
-        (lambda: bradley_terry([[0, 1, 2]]), "square table"),
+        (lambda: bradley_terry([[0, 1, 2, 0]]), "square table"),
+        (lambda: bradley_terry([[0, 1, 2]]), "outcomes holds a number outside"),
+        (lambda: bradley_terry([[0, 1], [1, 0]], clusters=["a", "b"]), "row by row"),
+        (lambda: bradley_terry_rows([0, 10**9], [1, 0], [1, 1]), "without gaps"),
         (lambda: bradley_terry([[1, 1], [1, 0]]), "beat itself"),
         (lambda: bradley_terry([[0, -1], [1, 0]]), "negative"),
         (lambda: bradley_terry_rows([0], [1, 2], [1]), "Shapes"),
@@ -142,3 +145,22 @@ def test_interval_covers_the_true_difference():
 def test_wrong_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_comparisons_row_by_row_are_what_their_table_is_and_clustered_where_clusters_are_given():
+    rows = [(0, 1, 1), (0, 1, 1), (1, 0, 1), (0, 1, 0.5), (1, 0, 0.5)]
+    table = [[0, 3], [2, 0]]
+    one, other = bradley_terry(rows), bradley_terry(table)
+    np.testing.assert_allclose(one.strengths, other.strengths)
+    np.testing.assert_allclose(one.standard_errors, other.standard_errors)
+    first, second, outcomes = zip(*rows, strict=True)
+    clustered = bradley_terry(rows, clusters=["p", "p", "q", "q", "r"])
+    expected = bradley_terry_rows(first, second, outcomes, ["p", "p", "q", "q", "r"])
+    np.testing.assert_array_equal(clustered.standard_errors, expected.standard_errors)
+    assert clustered.method == "Bradley-Terry, errors over 3 clusters"
+
+
+def test_three_rows_are_a_table_unless_they_have_clusters():
+    rows = [[0, 1, 1], [1, 0, 1], [0, 1, 0]]
+    assert len(bradley_terry(rows, clusters=["a", "b", "c"]).strengths) == 2
+    assert len(bradley_terry([[0, 2, 1], [1, 0, 2], [2, 1, 0]]).strengths) == 3
