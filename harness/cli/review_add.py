@@ -58,7 +58,7 @@ class _Options:
     show_default=True,
     help="Whose single answers are reviewed.",
 )
-@click.option("--items", metavar="N", type=click.IntRange(1), default=100, show_default=True, help="Items on average.")
+@click.option("--items", metavar="N", type=click.IntRange(1), default=100, show_default=True, help="Draws at most.")
 @click.option(
     "--overlap", metavar="N", type=click.IntRange(1, 50), default=1, show_default=True, help="Labels an item."
 )
@@ -68,8 +68,8 @@ class _Options:
 def add(run_name: str, **given: Any) -> None:
     """Draw answers of RUN at random, and add them to the review queue: a batch for each evaluation.
 
-    RUN is the id of a run, the beginning of it, `latest`, or the name of a version. Answers of which the judge is
-    unsure and its scores differ are more probable; each one's probability is stored, so that labels can be weighted.
+    RUN is the id of a run, the beginning of it, `latest`, or the name of a version. Cases of which the judge is in
+    doubt are more probable; each one's probability is stored, so that labels can be weighted.
 
     \b
     Examples:
@@ -115,7 +115,7 @@ def _plans(store: Store, run: RunInfo, options: _Options, settings: Settings) ->
                 metric=metric,
                 form=_form(options, judges, evaluation_id, settings),
                 roles=roles[options.versions],
-                expected=options.items,
+                draws=options.items,
                 overlap=options.overlap,
                 seed=options.seed,
                 show_system=options.show_system,
@@ -196,7 +196,7 @@ def _entry(added: Added) -> dict[str, Any]:
         "kind": added.batch.form.kind,
         "title": added.batch.form.title,
         "items": added.n_items,
-        "population": added.population,
+        "cases": added.n_cases,
         "left_out": dict(added.left_out),
     }
 
@@ -205,6 +205,6 @@ def _line(added: Added) -> str:
     left_out = "".join(f", {count:,} {reason}" for reason, count in added.left_out.items())
     rest = f" (left out{left_out[1:]})" if left_out else ""
     return (
-        f"batch {added.batch.id}  {added.batch.evaluation_id}: {added.n_items:,} of {added.population:,} answers, "
+        f"batch {added.batch.id}  {added.batch.evaluation_id}: {added.n_items:,} items of {added.n_cases:,} cases, "
         f"{added.batch.form.title!r}{rest}"
     )

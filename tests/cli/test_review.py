@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,9 @@ def place(folder: Path) -> Path:
 
 @pytest.fixture
 def batch(run: Run, place: Path) -> str:
-    """The id of a batch of all thirty answers, each wanting two labels."""
-    (entry,) = json.loads(run("review", "add", "latest", "--overlap", "2", "--json").output)
+    """The id of a batch of twenty answers, each wanting two labels."""
+    (entry,) = json.loads(run("review", "add", "latest", "--items", "20", "--overlap", "2", "--json").output)
+    assert entry["items"] == 20
     return str(entry["batch"])
 
 
@@ -61,7 +63,7 @@ def test_each_command_of_reviewers_has_help_with_an_example(run: Run, command: s
 def test_add_finds_the_rubric_by_which_the_judge_went(run: Run, place: Path) -> None:
     result = run("review", "add", "latest")
     assert result.exit_code == 0
-    assert f"{EVALUATION}: 30 of 30 answers, 'Faithful summary'" in result.output
+    assert re.search(rf"{EVALUATION}: \d\d items of 30 cases, 'Faithful summary'", result.output)
     assert "steelyard review serve" in result.output
 
 
@@ -104,14 +106,14 @@ def test_list_and_status_tell_how_far_it_is(run: Run, place: Path, batch: str) -
     label(place, "bob", [3, 1])
     listed = run("review", "list").output
     assert batch in listed
-    assert "30       5     55" in listed
+    assert "20       5     35" in listed
     status = run("review", "status", batch[:5]).output
-    assert "30 items: 1 done, 28 open, 1 disputed, 0 flagged" in status
+    assert "20 items: 1 done, 18 open, 1 disputed, 0 flagged" in status
     assert "ann: 3 labelled, 0 skipped, 0 flagged" in status
     (entry,) = json.loads(run("review", "status", "--json").output)
-    assert (entry["left"], entry["n_done"]) == (55, 1)
+    assert (entry["left"], entry["n_done"]) == (35, 1)
     (entry,) = json.loads(run("review", "list", "--json").output)
-    assert (entry["kind"], entry["source"]["population"]) == ("scale", 30)
+    assert (entry["kind"], entry["source"]["cases"]) == ("scale", 30)
     assert max(map(len, [*listed.splitlines(), *status.splitlines()])) <= 100
 
 
@@ -130,7 +132,7 @@ def test_agreement_of_people_and_of_the_judge(run: Run, place: Path, batch: str)
     label(place, "ann", [3, 2, 1, 1, 3, 3])
     label(place, "bob", [3, 2, 1, 2, 3, 3])
     shown = run("review", "agreement", batch).output
-    assert "6 of 30 items have two labels or more, 1 of them differing" in shown
+    assert "6 of 20 items have two labels or more, 1 of them differing" in shown
     assert "Krippendorff's alpha 0." in shown
     assert "Cohen's kappa, ann and bob 0." in shown
     assert "sensitivity" in shown
@@ -144,17 +146,17 @@ def test_what_was_exported_comes_back(run: Run, place: Path, batch: str, name: s
     label(place, "ann", [3, 2, 1])
     file = f"out.{name if name in ('jsonl', 'csv') else 'json'}"
     result = run("review", "export", batch, "--format", name, "--unblind", "-o", file)
-    assert "Wrote 30 items to" in result.output
+    assert "Wrote 20 items to" in result.output
     assert "with labels, versions and judge scores" in result.output
     brought = run("review", "import", file, "--store", "other.db")
-    assert brought.output == "Brought in 3 labels and 30 items in 1 new batches.\n"
+    assert brought.output == "Brought in 3 labels and 20 items in 1 new batches.\n"
     assert run("review", "import", file, "--store", "other.db").output == "Brought in 0 labels.\n"
 
 
 def test_an_export_is_blind_unless_asked_otherwise(run: Run, place: Path, batch: str) -> None:
     label(place, "ann", [3])
     blind = run("review", "export", batch).output
-    assert len(blind.splitlines()) == 30
+    assert len(blind.splitlines()) == 20
     assert "small" not in blind
     assert "ann" not in blind
     assert "small" in run("review", "export", batch, "--unblind").output

@@ -55,5 +55,7 @@ def add_run(store: Store, run_id: str = "20261124-161500-0a1b2c", *, n_cases: in
             )
         store.add(draws)
         store.add_scores(run_id, rows)
-    store.finish_run(run_id, {"verdict": "inconclusive", "exit_code": 8})
+    entry = {"id": EVALUATION, "metric": "score", "threshold": 0.7, "margin": 0.08}
+    report = {"verdict": "inconclusive", "exit_code": 8, "confidence_level": 0.95, "evaluations": [entry]}
+    store.finish_run(run_id, report)
     return next(run for run in store.runs() if run.run_id == run_id)

@@ -1,30 +1,71 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from harness.errors import ReviewError, SettingsError
 from harness.records import ScoreRow
 from harness.review.filling import Plan, add_run
+from harness.statistics.draws import Draw
+from harness.statistics.labelled import evidence
 from harness.store import Store
 from tests.review import runs
-from tests.review.conftest import NOW, PAIR, SCALE
+from tests.review.conftest import CATEGORIES, NOW, PAIR, SCALE
 from tests.review.runs import EVALUATION
 
 
 def test_single_answers_come_with_what_was_asked_and_who_judged(store: Store) -> None:
     run = runs.add_run(store)
-    added = add_run(store, run, Plan(EVALUATION, "score", SCALE, expected=30, overlap=2), now=NOW)
-    assert (added.n_items, added.population, added.left_out) == (30, 30, {})
+    added = add_run(store, run, Plan(EVALUATION, "score", SCALE, overlap=2), now=NOW)
+    assert (added.n_cases, added.left_out) == (30, {})
     items = store.review.items(added.batch.id)
-    assert [item.position for item in items] == list(range(30))
-    assert {item.probability for item in items} == {1.0}
-    item = next(item for item in items if item.case_id == "case-1")
-    assert item.messages == ({"role": "user", "content": "Summarise passage 1."},)
+    assert [item.position for item in items] == list(range(added.n_items))
+    assert all(0 < item.probability <= 1 for item in items)
+    assert len({item.id for item in items}) == len({item.case_id for item in items}) == added.n_items > 15
+    item = items[0]
+    number = item.case_id.removeprefix("case-")
+    assert item.messages == ({"role": "user", "content": f"Summarise passage {number}."},)
     (answer,) = item.answers
-    assert (answer.text, answer.version, answer.fingerprint) == ("candidate says 1", "small", "f0")
+    assert (answer.version, answer.fingerprint, answer.sample_index) == ("small", "f0", 0)
     assert store.find([answer.sample_key or b""])[answer.sample_key or b""][0].text == answer.text
-    assert (item.judge_score, item.wanted) == (0.5, 2)
+    assert (item.judge_score, item.wanted) == ((int(number) % 3) / 2, 2)
     assert added.batch.run_id == run.run_id
-    assert len({item.id for item in items}) == 30
+
+
+def test_each_draw_is_stored_as_the_decision_needs_it(store: Store) -> None:
+    added = add_run(store, runs.add_run(store), Plan(EVALUATION, "score", SCALE))
+    items = store.review.items(added.batch.id)
+    draws = [Draw.restored(item.draw or {}) for item in items]
+    cases = sorted(f"case-{number}" for number in range(30))
+    for item, draw in zip(items, draws, strict=True):
+        assert draw.case is not None
+        assert (cases[draw.case], draw.probability, draw.judged) == (
+            item.case_id,
+            item.probability,
+            (item.judge_score,),
+        )
+    end = added.batch.source["end"]
+    draws += [] if end is None else [Draw.restored(end)]
+    assert sum(len(draw.passed) + (draw.case is not None) for draw in draws) == 30
+    labels = [np.nan if draw.case is None else (draw.case % 3) / 2 for draw in draws]
+    found = evidence(draws, np.array(labels), "rate")
+    assert len(found.values) == 30
+
+
+def test_what_the_run_requires_is_what_labels_are_to_decide(store: Store) -> None:
+    run = runs.add_run(store)
+    rate = add_run(store, run, Plan(EVALUATION, "score", SCALE)).batch.source["question"]
+    assert (rate["of"], rate["demanded"], rate["margin"]) == ("rate", 0.7, 0.08)
+    pair = add_run(store, run, Plan(EVALUATION, "score", PAIR)).batch.source["question"]
+    assert (pair["of"], pair["margin"]) == ("rate", 0.05)
+    plan = Plan(EVALUATION, "score", CATEGORIES, roles=("candidate", "baseline"))
+    both = add_run(store, run, plan).batch.source["question"]
+    assert (both["of"], both["demanded"], both["margin"], both["level"]) == (
+        "difference",
+        0.0,
+        0.08,
+        pytest.approx(0.05),
+    )
 
 
 def test_system_messages_are_shown_when_asked_for(store: Store) -> None:
@@ -32,17 +73,19 @@ def test_system_messages_are_shown_when_asked_for(store: Store) -> None:
     assert store.review.items(added.batch.id)[0].messages[0]["role"] == "system"
 
 
-def test_answers_of_both_versions(store: Store) -> None:
-    plan = Plan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"), expected=60)
+def test_a_draw_of_two_versions_is_an_answer_of_each_to_one_case(store: Store) -> None:
+    plan = Plan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))
     added = add_run(store, runs.add_run(store), plan)
-    versions = [item.answers[0].version for item in store.review.items(added.batch.id)]
-    assert sorted(versions) == ["large"] * 30 + ["small"] * 30
-    assert versions != sorted(versions)
+    items = store.review.items(added.batch.id)
+    assert [item.answers[0].version for item in items[:4]] == ["small", "large", "small", "large"]
+    for first, second in zip(items[::2], items[1::2], strict=True):
+        assert (first.case_id, first.probability) == (second.case_id, second.probability)
+        assert first.answers[0].text != second.answers[0].text
 
 
 def test_pairs_are_candidate_and_baseline_of_one_case_that_differ(store: Store) -> None:
     added = add_run(store, runs.add_run(store), Plan(EVALUATION, "score", PAIR))
-    assert (added.n_items, added.left_out) == (27, {"equal": 3})
+    assert (added.n_cases, added.left_out) == (27, {"equal": 3})
     for item in store.review.items(added.batch.id):
         assert [answer.version for answer in item.answers] == ["small", "large"]
         number = int(item.case_id.removeprefix("case-"))
@@ -50,32 +93,33 @@ def test_pairs_are_candidate_and_baseline_of_one_case_that_differ(store: Store) 
         assert item.judge_score == (0.5 if number % 3 == 2 else 0.0)
 
 
-def test_doubtful_answers_are_drawn_more_often_with_the_probability_that_is_stored(store: Store) -> None:
-    run = runs.add_run(store, n_cases=300)
-    drawn = []
-    for seed in range(20):
-        added = add_run(store, run, Plan(EVALUATION, "score", SCALE, expected=60, seed=seed))
-        drawn += store.review.items(added.batch.id)
-        with store._database.write() as connection:
-            connection.exec_driver_sql("DELETE FROM steelyard_review_batches")
-    doubtful = [item for item in drawn if item.judge_score == 0.5]
-    sure = [item for item in drawn if item.judge_score != 0.5]
-    (often,), (seldom,) = {item.probability for item in doubtful}, {item.probability for item in sure}
-    assert seldom == pytest.approx(60 * 0.1 / 300)
-    assert often == pytest.approx((60 - 200 * seldom) / 100)
-    assert len(doubtful) / (20 * 100) == pytest.approx(often, abs=4 * np.sqrt(0.25 / 2000))
-    assert len(sure) / (20 * 200) == pytest.approx(seldom, abs=4 * np.sqrt(seldom / 4000))
+def test_no_more_is_drawn_than_asked_and_cases_in_doubt_more_often(store: Store) -> None:
+    run = runs.add_run(store, n_cases=600)
+    added = add_run(store, run, Plan(EVALUATION, "score", SCALE, draws=200))
+    items = store.review.items(added.batch.id)
+    assert added.n_items == 200
+    doubtful = {item.probability for item in items if item.judge_score == 0.5}
+    sure = {item.probability for item in items if item.judge_score != 0.5}
+    assert min(doubtful) > max(sure)
 
 
 def test_the_same_seed_draws_the_same(store: Store) -> None:
     run = runs.add_run(store)
     chosen = []
-    for _ in range(2):
-        added = add_run(store, run, Plan(EVALUATION, "score", SCALE, expected=10, seed=7))
+    for seed in (7, 7, 8):
+        added = add_run(store, run, Plan(EVALUATION, "score", SCALE, draws=10, seed=seed))
         chosen.append([item.case_id for item in store.review.items(added.batch.id)])
         with store._database.write() as connection:
             connection.exec_driver_sql("DELETE FROM steelyard_review_batches")
     assert chosen[0] == chosen[1]
+    assert chosen[0] != chosen[2]
+
+
+def test_a_measure_is_nothing_to_ask_people_about(store: Store) -> None:
+    run = runs.add_run(store)
+    store.add_scores(run.run_id, [replace(row, metric="words", value=25.0) for row in store.scores(run.run_id)])
+    with pytest.raises(SettingsError, match="25 is a measure, not a score"):
+        add_run(store, run, Plan(EVALUATION, "words", SCALE))
 
 
 def test_the_same_answers_are_not_added_twice(store: Store) -> None:

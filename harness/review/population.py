@@ -1,0 +1,151 @@
+"""What of a stored run can be reviewed: its answers, or pairs of them, with the scores that they were given."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import SettingsError
+from harness.records import Messages, Request, Role, ScoreRow
+from harness.statistics.arrays import FloatArray
+from harness.store import RunInfo, Store
+from harness.store.review_records import Answer, Item
+
+if TYPE_CHECKING:
+    from harness.review.filling import Plan
+
+_NO_SCORE, _NO_ANSWER, _NO_PARTNER, _EQUAL = "without a score", "without a stored answer", "without a partner", "equal"
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Items that could be drawn, each under its case and sample.
+
+    Attributes:
+        left_out: how many could not, by the reason.
+    """
+
+    items: Mapping[tuple[str, int], Item]
+    left_out: Mapping[str, int]
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The cases that have an item."""
+        return tuple(dict.fromkeys(case for case, _ in self.items))
+
+    def table(self, cases: Sequence[str]) -> FloatArray:
+        """The scores of the items, (n_cases, n_samples), NaN where there is none."""
+        rows = {case: row for row, case in enumerate(cases)}
+        scores = np.full((len(cases), 1 + max(sample for _, sample in self.items)), np.nan)
+        for (case, sample), item in self.items.items():
+            if case in rows and item.judge_score is not None:
+                scores[rows[case], sample] = item.judge_score
+        return scores
+
+
+def singles(store: Store, run: RunInfo, plan: Plan, role: Role) -> Population:
+    """The answers of one version.
+
+    Raises:
+        SettingsError: their scores are no scores in [0, 1].
+    """
+    rows = _rows(store, run, plan, role)
+    answers = _Answers(store, run, rows)
+    left_out: Counter[str] = Counter()
+    items = {}
+    for row in rows:
+        answer = answers.of(row)
+        if row.value is None or answer is None:
+            left_out[_NO_SCORE if row.value is None else _NO_ANSWER] += 1
+            continue
+        if not 0 <= row.value <= 1:
+            raise SettingsError(
+                f"{plan.evaluation_id}, {plan.metric}: {row.value:.6g} is a measure, not a score in [0, 1] that people "
+                "could be asked about. Name another with --metric."
+            )
+        items[row.case_id, row.sample_index] = _item(row, (answer,), answers.question(row, plan), row.value)
+    return Population(items, left_out)
+
+
+def pairs(store: Store, run: RunInfo, plan: Plan) -> Population:
+    """Answers of candidate and baseline to the same case. The question is the baseline's, the known version's.
+
+    Raises:
+        SettingsError: the run has no scores of a baseline.
+    """
+    ours, theirs = (_rows(store, run, plan, role) for role in ("candidate", "baseline"))
+    if not theirs:
+        raise SettingsError(
+            f"Run {run.run_id} has no scores of a baseline in {plan.evaluation_id}, so that there are no pairs. Review "
+            "single answers, or run the gate with --baseline."
+        )
+    answers = _Answers(store, run, [*ours, *theirs])
+    partners = {(row.case_id, row.sample_index): row for row in theirs}
+    left_out: Counter[str] = Counter()
+    items = {}
+    for row in ours:
+        other = partners.get((row.case_id, row.sample_index))
+        first, second = answers.of(row), None if other is None else answers.of(other)
+        if other is None:
+            left_out[_NO_PARTNER] += 1
+        elif row.value is None or other.value is None:
+            left_out[_NO_SCORE] += 1
+        elif first is None or second is None:
+            left_out[_NO_ANSWER] += 1
+        elif first.text == second.text:
+            left_out[_EQUAL] += 1
+        else:
+            preferred = 0.5 + 0.5 * ((row.value > other.value) - (row.value < other.value))
+            question = answers.question(other, plan)
+            items[row.case_id, row.sample_index] = _item(row, (first, second), question, preferred)
+    return Population(items, left_out)
+
+
+def _rows(store: Store, run: RunInfo, plan: Plan, role: Role) -> list[ScoreRow]:
+    """All scores of a version, by case and sample."""
+    wanted = (plan.evaluation_id, plan.metric, role)
+    sets = [each for each in store.score_sets(run.run_id) if (each.evaluation_id, each.metric, each.role) == wanted]
+    return [row for each in sets for row in store.scores_of(each, store.score_array(each).case_ids)]
+
+
+def _item(row: ScoreRow, answers: tuple[Answer, ...], messages: Messages, score: float) -> Item:
+    return Item(
+        id=secrets.token_hex(8),
+        batch_id="",
+        case_id=row.case_id,
+        messages=messages,
+        answers=answers,
+        judge_score=score,
+    )
+
+
+class _Answers:
+    """The stored answers that scores were given for."""
+
+    def __init__(self, store: Store, run: RunInfo, rows: Iterable[ScoreRow]) -> None:
+        keys = {row.sample_key for row in rows if row.sample_key is not None}
+        self._run = run
+        self._samples = store.find(keys)
+        self._requests = {key: store.request(key) for key in self._samples}
+
+    def of(self, row: ScoreRow) -> Answer | None:
+        """The answer, or None where the body asked nothing, or the sample was pruned."""
+        version = self._run.spec.get(row.role) or {}
+        index = int(version.get("first_index", 0)) + row.sample_index
+        sample = self._samples.get(row.sample_key or b"", {}).get(index)
+        if sample is None:
+            return None
+        return Answer(sample.text, version.get("name"), row.fingerprint, row.sample_key, row.sample_index)
+
+    def question(self, row: ScoreRow, plan: Plan) -> Messages:
+        """What was asked, as messages."""
+        request: Request | None = self._requests.get(row.sample_key or b"")
+        if request is None:
+            return ()
+        asked: Messages = request.messages or ({"role": "user", "content": request.prompt or ""},)
+        return tuple(message for message in asked if plan.show_system or message.get("role") != "system")
