@@ -205,16 +205,17 @@ def _sources(
     engines: Mapping[str, Engine],
     store: Store,
 ) -> tuple[Source, Source | None, tuple[Source, ...]]:
-    generations: dict[str, int] = {}
+    generations: dict[str, tuple[int, ...]] = {}
     for version in versions.values():
         if version.fingerprint not in generations:
-            generations[version.fingerprint] = store.generation(
+            generations[version.fingerprint] = store.generations(
                 version.fingerprint, fresh=options.fresh, max_age_s=version.settings.max_age_s
             )
 
     def source(name: str, first_index: int = 0) -> Source:
         version = versions[name]
-        return Source(version, engines.get(name), generations[version.fingerprint], first_index)
+        newest, *older = generations[version.fingerprint]
+        return Source(version, engines.get(name), newest, first_index, tuple(older))
 
     candidate, against = source(candidate_name(settings)), baseline_name(settings)
     judges = tuple(map(source, _judges(settings, options)))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import EngineError, SteelyardError
 from harness.records import JudgedBy, Judgement, Request, Sample
+from harness.records.keys import Question, request_text
 from harness.sampling.bridge import settle
-from harness.sampling.keys import request_text, sample_key
 
 if TYPE_CHECKING:
     from harness.sampling.sampler import Sampler
@@ -25,7 +25,7 @@ class Trace:
     """What one body drew, from all versions that it asked.
 
     Attributes:
-        first_key: of the first request; cases that share it share their samples.
+        first_key: of the first request, in the generation of new draws; cases that share it share their samples.
         key, sample: of the last sample of the version under test, which stands for the body.
         truncated: whether any sample of that version was cut at max_tokens.
         drew: whether any sample had to be drawn, by this body or another one; the store had the others.
@@ -242,12 +242,12 @@ class Model:
         text = request_text(self._source.version.fingerprint, request)
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
-        key = sample_key(text, self._source.generation, occurrence)
+        question = Question(text, occurrence)
         if self._trace.first_key is None:
-            self._trace.first_key = key
+            self._trace.first_key = question.key(self._source.generation)
         self._trace.unawaited -= 1
         try:
-            sample = await self._sampler.draw(self._source, request, key, self._index)
+            key, sample = await self._sampler.draw(self._source, request, question, self._index)
         except SteelyardError as error:
             self._trace.error = self._trace.error or error
             raise

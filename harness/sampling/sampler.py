@@ -9,6 +9,7 @@ from typing import Protocol
 
 from harness.errors import MissingSampleError, UnstorableError
 from harness.records import Draw, Request, Sample
+from harness.records.keys import Question
 from harness.sampling.window import Asked, Source, Window, check_capabilities
 
 
@@ -22,12 +23,17 @@ class SampleStore(Protocol):
         """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
 
 
+Kept = tuple[bytes, Sample]
+"""A sample with the key that the store keeps it under."""
+
+
 @dataclass(slots=True)
 class _Wanted:
     """Draws of one request that were asked for in this tick of the loop."""
 
     source: Source
     request: Request
+    question: Question
     indices: list[int] = field(default_factory=list)
     asked_again: set[int] = field(default_factory=set)
 
@@ -39,6 +45,8 @@ class Sampler:
     become one request with `n` choices; samples that arrive in one tick are committed in one transaction, and a sample
     is given to its body only after that.
 
+    Each sample comes from the newest generation of the source that has it; what none has is drawn in the newest one.
+
     Args:
         store: where samples are looked up and kept.
         window: the most requests in flight, over all engines.
@@ -47,7 +55,7 @@ class Sampler:
     def __init__(self, store: SampleStore, *, window: int) -> None:
         self._store = store
         self._wanted: dict[bytes, _Wanted] = {}
-        self._futures: dict[tuple[bytes, int], asyncio.Future[Sample]] = {}
+        self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._arrived: list[Draw] = []
         self.window = Window(window, self._arrive, self._fail)
         self.model_calls = 0
@@ -57,30 +65,31 @@ class Sampler:
         self.prompt_tokens = 0
         self.completion_tokens = 0
 
-    async def draw(self, source: Source, request: Request, key: bytes, index: int) -> Sample:
-        """The sample with this key and index, from the store or the engine.
+    async def draw(self, source: Source, request: Request, question: Question, index: int) -> Kept:
+        """The sample of a question with this index, from the store or the engine, with its key in the store.
 
         Raises:
             MissingSampleError: it is not in the store, and the source has no engine.
             CapabilityError: the engine can't do what the request asks.
             EngineError: the engine could not answer.
         """
+        key = question.key(source.generation)
         asked_again = self._was_asked(source, key, index)
         known = self._futures.get((key, index))
         if known is not None:
-            sample = await asyncio.shield(known)
+            kept = await asyncio.shield(known)
             self.shared_samples += 1
-            return sample
+            return kept
         if source.engine is not None:
             check_capabilities(source.engine, request)
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Sample] = loop.create_future()
+        future: asyncio.Future[Kept] = loop.create_future()
         self._futures[key, index] = future
         if not self._wanted:
             loop.call_soon(self._look_up)
         wanted = self._wanted.get(key)
         if wanted is None:
-            wanted = self._wanted[key] = _Wanted(source, request)
+            wanted = self._wanted[key] = _Wanted(source, request, question)
         wanted.indices.append(index)
         if asked_again:
             wanted.asked_again.add(index)
@@ -97,7 +106,7 @@ class Sampler:
         """Answer what the store holds, send for the rest."""
         wanted, self._wanted = self._wanted, {}
         try:
-            found = self._store.find(list(wanted))
+            found = self._find(wanted)
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
             for key, item in wanted.items():
                 self._break(key, item.indices, error)
@@ -110,13 +119,33 @@ class Sampler:
                         self.shared_samples += 1
                     else:
                         self.stored_samples += 1
-                    self._give(key, index, stored[index])
+                    self._give(key, index, *stored[index])
             missing = tuple(sorted(index for index in item.indices if index not in stored))
             if missing and item.source.engine is None:
                 self._break(key, missing, MissingSampleError(f"a sample of {item.source.version.name} is not stored"))
             elif missing:
                 self.window.add(Asked(item.source, item.request, key, missing))
         self.window.pump()
+
+    def _find(self, wanted: Mapping[bytes, _Wanted]) -> dict[bytes, dict[int, Kept]]:
+        """The stored samples that are wanted, each of the newest generation that has it."""
+        found = dict(self._store.find(list(wanted)))
+        chains = {
+            key: (key, *(item.question.key(generation) for generation in item.source.older))
+            for key, item in wanted.items()
+            if item.source.older and not found.get(key, {}).keys() >= set(item.indices)
+        }
+        if chains:
+            found |= self._store.find([older for chain in chains.values() for older in chain[1:]])
+        kept: dict[bytes, dict[int, Kept]] = {}
+        for key, item in wanted.items():
+            of_key = kept[key] = {}
+            for index in item.indices:
+                for place in chains.get(key, (key,)):
+                    if index in found.get(place, {}):
+                        of_key[index] = place, found[place][index]
+                        break
+        return kept
 
     def _arrive(self, asked: Asked, samples: Sequence[Sample]) -> None:
         if not self._arrived:
@@ -151,15 +180,15 @@ class Sampler:
                 self._break(draw.key, [draw.sample.index], error)
             return
         for draw, sample in zip(draws, samples, strict=True):
-            self._give(draw.key, draw.sample.index, sample)
+            self._give(draw.key, draw.sample.index, draw.key, sample)
 
     def _fail(self, asked: Asked, error: BaseException) -> None:
         self._break(asked.key, asked.indices, error)
 
-    def _give(self, key: bytes, index: int, sample: Sample) -> None:
+    def _give(self, key: bytes, index: int, place: bytes, sample: Sample) -> None:
         future = self._futures.pop((key, index), None)
         if future is not None and not future.done():
-            future.set_result(sample)
+            future.set_result((place, sample))
 
     def _break(self, key: bytes, indices: Sequence[int], error: BaseException) -> None:
         for index in indices:

@@ -19,6 +19,8 @@ class Source:
 
     Attributes:
         engine: None to answer from the store alone.
+        generation: that new draws belong to.
+        older: generations whose samples count where this one has none, the newest first.
         first_index: keeps the draws of a baseline apart from those of a candidate that is the same version.
     """
 
@@ -26,6 +28,7 @@ class Source:
     engine: Engine | None
     generation: int = 0
     first_index: int = 0
+    older: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

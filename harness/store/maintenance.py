@@ -8,12 +8,13 @@ import sqlite3
 import time
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, or_, select, text
+from sqlalchemy import Connection, and_, case, delete, exists, func, select, text
 from sqlalchemy.sql.expression import TableClause
 
 from harness.errors import StoreError
 from harness.store.database import Database
 from harness.store.migrations import table_names
+from harness.store.replaced import delete_replaced
 from harness.store.summaries import Pruned, StoreInfo, VersionInfo
 from harness.store.tables import (
     APART,
@@ -120,25 +121,28 @@ def prune(
     *,
     older_than_s: float | None,
     fingerprints: Collection[str] | None,
-    generations_but_last: bool,
+    replaced: bool,
     dry_run: bool,
 ) -> Pruned:
     """See `Store.prune`."""
-    if older_than_s is None and fingerprints is None and not generations_but_last:
-        raise StoreError("Nothing says what to prune: give an age, a version or all generations but the last.")
+    if older_than_s is None and fingerprints is None and not replaced:
+        raise StoreError("Nothing says what to prune: give an age, a version, or what newer draws have replaced.")
     before = None if older_than_s is None else time.time() - older_than_s
-    of_request = _of_request(fingerprints, generations_but_last)
+    of_version = [] if fingerprints is None else [requests.c.fingerprint.in_(list(fingerprints))]
     with database.write() as connection:
         for table in (requests, samples):
             database.lock(connection, table)
         size = _size_bytes(database, connection)
         doomed = [] if before is None else [samples.c.created < before]
-        if of_request:
-            doomed.append(samples.c.key.in_(select(requests.c.key).where(*of_request)))
-        n_samples = connection.execute(delete(samples).where(and_(*doomed))).rowcount
+        if replaced:
+            n_samples = delete_replaced(connection, of_version, doomed)
+        else:
+            if of_version:
+                doomed.append(samples.c.key.in_(select(requests.c.key).where(*of_version)))
+            n_samples = connection.execute(delete(samples).where(and_(*doomed))).rowcount
         answered = exists().where(samples.c.key == requests.c.key)
-        n_requests = connection.execute(delete(requests).where(~answered, *of_request)).rowcount
-        n_runs, n_scores = (0, 0) if before is None or of_request else _delete_runs(connection, before)
+        n_requests = connection.execute(delete(requests).where(~answered, *of_version)).rowcount
+        n_runs, n_scores = (0, 0) if before is None or of_version or replaced else _delete_runs(connection, before)
         if dry_run:
             connection.rollback()
     if dry_run:
@@ -147,21 +151,6 @@ def prune(
     with database.read() as connection:
         freed = max(0, size - _size_bytes(database, connection))
     return Pruned(n_samples, n_requests, n_runs, n_scores, freed)
-
-
-def _of_request(fingerprints: Collection[str] | None, generations_but_last: bool) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if fingerprints is not None:
-        conditions.append(requests.c.fingerprint.in_(list(fingerprints)))
-    if generations_but_last:
-        # A generation that was begun and got no sample (a failed `--fresh`) replaces nothing.
-        others = requests.alias("others")
-        sampled = exists().where(samples.c.key == others.c.key)
-        newest = select(func.max(others.c.generation)).where(others.c.fingerprint == requests.c.fingerprint, sampled)
-        conditions.append(
-            or_(requests.c.generation == APART, requests.c.generation < newest.correlate(requests).scalar_subquery())
-        )
-    return conditions
 
 
 def _delete_runs(connection: Connection, before: float) -> tuple[int, int]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, exists, select
+from sqlalchemy import Connection, bindparam, select
 
 from harness.errors import StoreError, UnstorableError
 from harness.records import Draw, Request, Sample
@@ -17,6 +17,7 @@ from harness.store.database import Database
 from harness.store.tables import generations, requests, samples
 
 _CHUNK = 500
+Item = TypeVar("Item")
 
 _find = select(
     samples.c.key,
@@ -30,9 +31,9 @@ _find = select(
 ).where(samples.c.key.in_(bindparam("keys", expanding=True)))
 
 
-def chunks(keys: Iterable[bytes], size: int = _CHUNK) -> Iterable[list[bytes]]:
-    """The keys in lists of at most `size`, which every database takes in one statement."""
-    iterator = iter(keys)
+def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:
+    """Keys, or other items, in lists of at most `size`, which every database takes in one statement."""
+    iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
 
@@ -98,41 +99,55 @@ def request(database: Database, key: bytes) -> Request | None:
     return None if text is None else codec.stored_request(text)
 
 
-def generation(database: Database, fingerprint: str, *, fresh: bool, max_age_s: float | None, now: float | None) -> int:
-    """See `Store.generation`."""
+def generations_in_use(
+    database: Database, fingerprint: str, *, fresh: bool, max_age_s: float | None, now: float | None
+) -> tuple[int, ...]:
+    """See `Store.generations`."""
     now = time.time() if now is None else now
     with database.read() as connection:
-        last = _last_generation(connection, fingerprint)
-        drawn = _last_generation(connection, fingerprint, with_samples=True)
-    for known in (drawn, last):  # a fresh start that came to nothing hides no samples
-        if _goes_on(known, now, fresh=fresh, max_age_s=max_age_s):
-            return int(known.generation)
+        begun = _begun(connection, fingerprint)
+        usable = [] if fresh else _young(begun, now, max_age_s)
+        if usable:
+            return _with_samples(connection, fingerprint, usable)
     if database.readonly:
         if fresh:
             raise StoreError(f"The store {database.url} is open for reading only: no new generation can begin.")
-        return 0 if last is None else int(last.generation) + 1
+        return (_next(begun),)
     with database.write() as connection:
         database.lock(connection, generations)
-        # Another process may have begun one since; its generation is fresh enough for an age, never for `fresh`.
-        last = _last_generation(connection, fingerprint)
-        if _goes_on(last, now, fresh=fresh, max_age_s=max_age_s):
-            return int(last.generation)
-        number = 0 if last is None else int(last.generation) + 1
+        # Another process may have begun one since; its generation is young enough for an age, never for `fresh`.
+        begun = _begun(connection, fingerprint)
+        usable = [] if fresh else _young(begun, now, max_age_s)
+        if usable:
+            return tuple(usable)
+        number = _next(begun)
         row = {"fingerprint": fingerprint, "generation": number, "begun": now}
         connection.execute(generations.insert(), {**row, "token": secrets.token_hex(16) if number else ""})
-        return number
+        return (number,)
 
 
-def _last_generation(connection: Connection, fingerprint: str, *, with_samples: bool = False) -> Any:
-    query = select(generations).where(generations.c.fingerprint == fingerprint)
-    if with_samples:
-        drawn = requests.c.fingerprint == fingerprint, requests.c.generation == generations.c.generation
-        query = query.where(exists().where(*drawn))
-    return connection.execute(query.order_by(generations.c.generation.desc()).limit(1)).one_or_none()
+def _begun(connection: Connection, fingerprint: str) -> dict[int, float]:
+    """When each generation of a version was begun, the newest first."""
+    of_version = generations.c.fingerprint == fingerprint
+    query = select(generations.c.generation, generations.c.begun).where(of_version)
+    return {row.generation: row.begun for row in connection.execute(query.order_by(generations.c.generation.desc()))}
 
 
-def _goes_on(last: Any, now: float, *, fresh: bool, max_age_s: float | None) -> bool:
-    if last is None or fresh:
-        return False
-    # A generation begun in the future, by a clock that was wrong then or is now, tells as little as an old one.
-    return max_age_s is None or abs(now - float(last.begun)) <= max_age_s
+def _next(begun: Mapping[int, float]) -> int:
+    return max(begun, default=-1) + 1
+
+
+def _young(begun: Mapping[int, float], now: float, max_age_s: float | None) -> list[int]:
+    """The generations that are not too old. One begun in the future, by a clock that was wrong then or is now, tells as
+    little as an old one.
+    """
+    return [number for number, at in begun.items() if max_age_s is None or abs(now - at) <= max_age_s]
+
+
+def _with_samples(connection: Connection, fingerprint: str, usable: Sequence[int]) -> tuple[int, ...]:
+    """Those that hold samples; the newest where none does. A fresh start that came to nothing is not gone on with."""
+    if len(usable) == 1:
+        return tuple(usable)
+    query = select(requests.c.generation).where(requests.c.fingerprint == fingerprint).distinct()
+    drawn = set(connection.execute(query).scalars())
+    return tuple(number for number in usable if number in drawn) or (usable[0],)

@@ -25,11 +25,11 @@ def place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         with monkeypatch.context() as patched:
             old = time.time() - 40 * 86400
             patched.setattr("time.time", lambda: old)
-            store.generation("f0a1b2c3d4e5f6")
+            store.generations("f0a1b2c3d4e5f6")
             store.add([draw("a", "old", fingerprint="f0a1b2c3d4e5f6")])
             store.begin_run("r1", "2026", {"candidate": {"name": "small", "fingerprint": "f0a1b2c3d4e5f6"}})
             store.add_scores("r1", [score()])
-        store.generation("f0a1b2c3d4e5f6", fresh=True)
+        store.generations("f0a1b2c3d4e5f6", fresh=True)
         store.add([draw("a", "new", index, generation=1, fingerprint="f0a1b2c3d4e5f6") for index in range(2)])
         store.add([draw("other", fingerprint="f0ffffffffffff")])
         store.begin_run("r2", "2026", {})
@@ -63,7 +63,7 @@ def test_info_as_json_has_every_number(run: Run, place: Path) -> None:
 
 def test_info_writes_out_what_a_name_could_do_to_the_terminal(run: Run, folder: Path) -> None:
     with Store.open(str(folder / "s.db")) as store:
-        store.generation("f0")
+        store.generations("f0")
         store.begin_run("r", "2026", {"candidate": {"name": "\x1b[31mred\ud800", "fingerprint": "f0"}})
     result = run("store", "info", "--store", "s.db")
     assert "\\x1b[31mred" in result.output

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.store import Store
 from tests.plugin.projects import Project
 
 YES_NO = {
@@ -194,6 +195,25 @@ def test_offline_with_an_empty_store_is_an_error_verdict(project: Project) -> No
     project.body("return model.ask(case.prompt) == 'yes'", cases=4, samples=2)
     assert project.run("--offline").ret == 1
     assert "8 samples are not in the store" in project.evaluation()["reason"]
+
+
+def test_fresh_draws_of_a_part_take_nothing_else_out_of_use(project: Project) -> None:
+    asked = """
+    @pytest.mark.evaluation(cases=[{{"id": "a"}}, {{"id": "b"}}])
+    def test_{name}(model, case):
+        model.ask("{name}" + case.id)
+    """
+    project.module(asked.format(name="one") + asked.format(name="two"))
+    project.run()
+    project.run("-k", "test_one", "--case", "a", "--fresh")
+    assert project.stored() == 8 + 2
+    assert project.run("--offline").ret == 0
+    assert project.report()["usage"]["stored_samples"] == 8
+    with Store.open(str(project.store), readonly=True) as store:
+        rows = list(store.scores(store.runs()[-1].run_id))
+        samples = store.find(row.sample_key for row in rows if row.sample_key is not None)
+    assert len(rows) == 8
+    assert all(row.sample_index in samples[row.sample_key or b""] for row in rows), "a score names what it judged"
 
 
 def test_fresh_draws_everything_anew_and_keeps_the_old(project: Project) -> None:

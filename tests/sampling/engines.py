@@ -10,7 +10,7 @@ from harness.records import Request, Sample
 
 
 class NotingEngine:
-    """Answers "TEXT/INDEX" after `latency_s`.
+    """Answers "TEXT/INDEX" after `latency_s`; `says` instead of the text that it was asked, where that is given.
 
     Attributes:
         asked: the indices of each request, in the order of asking.
@@ -27,6 +27,7 @@ class NotingEngine:
         gives: int | None = None,
         error: Exception | None = None,
         order: list[tuple[str, str]] | None = None,
+        says: str | None = None,
     ) -> None:
         self.name = name
         self.capabilities = frozenset({Capability.SEED})
@@ -39,6 +40,7 @@ class NotingEngine:
         self.in_flight = self.max_in_flight = 0
         self.start_error: Exception | None = None
         self._latency_s, self._most, self._gives, self._error = latency_s, most, gives, error
+        self._says = says
 
     async def start(self) -> None:
         self.started += 1
@@ -62,6 +64,7 @@ class NotingEngine:
             self.in_flight -= 1
             self.order.append(("end", self.name))
         text = str(request.messages[-1]["content"]) if request.messages else ""
+        text = self._says or text
         return [Sample(f"{text}/{index}", index) for index in indices[: self._gives]]
 
     async def close(self) -> None:

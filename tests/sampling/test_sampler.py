@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from harness.config.versions import VersionSettings
 from harness.errors import CapabilityError, EngineError, MissingSampleError, UnstorableError
 from harness.models.version import Version
 from harness.records import Request, Sample
+from harness.records.keys import Question, request_text
 from harness.sampling import Sampler, Source
-from harness.sampling.keys import request_text, sample_key
 from harness.store import Store
 from tests.sampling.engines import NotingEngine
 
@@ -27,9 +27,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def source(engine: NotingEngine | None, name: str = "v") -> Source:
+def source(engine: NotingEngine | None, name: str = "v", *generations: int) -> Source:
     """Where samples of a version come from."""
-    return Source(Version(name, VersionSettings(name, "scripted"), fingerprint=name * 8), engine)
+    newest, *older = generations or (0,)
+    version = Version(name, VersionSettings(name, "scripted"), fingerprint=name * 8)
+    return Source(version, engine, newest, older=tuple(older))
 
 
 def asking(text: str, **sampling: Any) -> Request:
@@ -37,11 +39,18 @@ def asking(text: str, **sampling: Any) -> Request:
     return Request(messages=({"role": "user", "content": text},), sampling=sampling)
 
 
-def draw(sampler: Sampler, where: Source, text: str, index: int, **sampling: Any) -> Coroutine[Any, Any, Sample]:
+async def draw(sampler: Sampler, where: Source, text: str, index: int, **sampling: Any) -> Sample:
     """Ask for one sample."""
     request = asking(text, **sampling)
-    key = sample_key(request_text(where.version.fingerprint, request), where.generation, 0)
-    return sampler.draw(where, request, key, index)
+    key, sample = await sampler.draw(where, request, question(where, request), index)
+    stored = sampler._store.find([key])[key][index]
+    assert (stored.text, stored.index) == (sample.text, index), "the key is that of the sample in the store"
+    return sample
+
+
+def question(where: Source, request: Request) -> Question:
+    """What is asked of a version when it is asked for the first time."""
+    return Question(request_text(where.version.fingerprint, request))
 
 
 def run(store: Store, *works: Any, width: int = 8) -> list[Any]:
@@ -111,6 +120,24 @@ def test_without_an_engine_a_missing_sample_is_an_error(store: Store) -> None:
     assert isinstance(missing, MissingSampleError)
 
 
+def test_each_sample_is_of_the_newest_generation_that_has_it(store: Store) -> None:
+    """A fresh draw of a few things takes nothing else out of use; what no generation has is drawn in the newest."""
+    old = source(NotingEngine(says="old"))
+    run(store, *(lambda s, t=t, i=i: draw(s, old, t, i) for t in "ab" for i in range(3)))
+    for generation in (1, 2):
+        fresh = source(NotingEngine(says=f"fresh {generation}"), "v", generation)
+        run(store, *(lambda s, w=fresh, i=i: draw(s, w, "a", i) for i in range(3 - generation)))
+    engine = NotingEngine(says="new")
+    where = source(engine, "v", 2, 1, 0)
+    samples = run(store, *(lambda s, t=t, i=i: draw(s, where, t, i) for t in "ab" for i in range(4)))
+    texts = ["fresh 2/0", "fresh 1/1", "old/2", "new/3", "old/0", "old/1", "old/2", "new/3"]
+    assert [sample.text for sample in samples] == texts
+    assert engine.asked == [(3,), (3,)]
+    offline = replace(where, engine=None)
+    again = run(store, *(lambda s, t=t, i=i: draw(s, offline, t, i) for t in "ab" for i in range(4)))
+    assert [sample.text for sample in again] == texts
+
+
 def test_versions_never_share_samples(store: Store) -> None:
     run(store, lambda s: draw(s, source(NotingEngine(), "a"), "q", 0))
     engine = NotingEngine()
@@ -162,7 +189,9 @@ def test_request_beyond_an_engine_is_refused_before_it_is_asked(store: Store) ->
     engine = NotingEngine()
 
     async def work(sampler: Sampler) -> Sample:
-        return await sampler.draw(source(engine), Request(kind="loglikelihood", prompt="a", continuation="b"), b"k", 0)
+        request = Request(kind="loglikelihood", prompt="a", continuation="b")
+        _, sample = await sampler.draw(source(engine), request, question(source(engine), request), 0)
+        return sample
 
     (result,) = run(store, work)
     assert isinstance(result, CapabilityError)

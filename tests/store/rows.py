@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from harness.records import Draw, Request, Sample, ScoreRow
+from harness.records.keys import request_text, sample_key
 
 
-def key_of(name: str, generation: int = 0) -> bytes:
-    """A key like the sampler's: 16 bytes of everything that an answer depends on."""
-    return hashlib.blake2b(f"{name}/{generation}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _request(name: str) -> Request:
+    return Request(messages=({"role": "user", "content": name},), sampling={"temperature": 0.7})
+
+
+def key_of(name: str, generation: int = 0, *, fingerprint: str = "f0", occurrence: int = 0) -> bytes:
+    """The key of the draws of the question `name`."""
+    return sample_key(request_text(fingerprint, _request(name)), generation, occurrence)
 
 
 def draw(
-    name: str, text: str = "Lima", index: int = 0, *, generation: int = 0, fingerprint: str = "f0", **sample: Any
+    name: str,
+    text: str = "Lima",
+    index: int = 0,
+    *,
+    generation: int = 0,
+    fingerprint: str = "f0",
+    occurrence: int = 0,
+    **sample: Any,
 ) -> Draw:
     """One answer to the question `name`."""
-    request = Request(messages=({"role": "user", "content": name},), sampling={"temperature": 0.7})
-    key = key_of(name, generation)
-    return Draw(key, fingerprint, generation, request, Sample(text, index, **sample))
+    key = key_of(name, generation, fingerprint=fingerprint, occurrence=occurrence)
+    return Draw(key, fingerprint, generation, _request(name), Sample(text, index, **sample))
 
 
 def score(case_id: str = "peru", index: int = 0, value: float | None = 1.0, **changes: Any) -> ScoreRow:

@@ -29,14 +29,14 @@ class Clock:
 def filled(store: Store, at: type[Clock]) -> Store:
     """Two versions: "small" with an old and a new generation and an old run, "large" with one sample."""
     at.now = NOW - 40 * DAY_S
-    store.generation("f0")
+    store.generations("f0")
     store.add([draw("a", "old", index) for index in range(3)])
     store.begin_run("old", "2026", {"candidate": {"name": "small", "fingerprint": "f0"}})
     store.add_scores("old", [score(index=index) for index in range(3)])
     store.finish_run("old", {"verdict": "passed"})
     at.now = NOW - DAY_S
-    store.generation("f0", fresh=True)
-    store.generation("f1")
+    store.generations("f0", fresh=True)
+    store.generations("f1")
     store.add([draw("a", "new", index, generation=1) for index in range(2)])
     store.add([draw("a large", fingerprint="f1")])
     spec = {"candidate": {"name": "large", "fingerprint": "f1"}, "baseline": {"name": "small", "fingerprint": "f0"}}
@@ -96,18 +96,38 @@ def test_prune_by_version_keeps_runs(filled: Store) -> None:
     assert filled.prune(fingerprints=[]).nothing
 
 
-def test_prune_of_generations_keeps_the_last_of_each_version(filled: Store) -> None:
-    assert filled.prune(generations_but_last=True) == Pruned(3, 1, 0, 0)
-    assert filled.find([key_of("a", 1), key_of("a large")]).keys() == {key_of("a", 1), key_of("a large")}
+def test_prune_of_what_is_replaced_keeps_what_no_newer_generation_has(filled: Store) -> None:
+    assert filled.prune(replaced=True) == Pruned(2, 0, 0, 0)
+    kept = {key_of("a"): [2], key_of("a", 1): [0, 1], key_of("a large", fingerprint="f1"): [0]}
+    assert {key: list(found) for key, found in filled.find(kept).items()} == kept
 
 
 def test_a_generation_without_samples_does_not_count_as_the_last(store: Store) -> None:
-    store.generation("f0")
+    store.generations("f0")
     store.add([draw("a")])
-    assert store.generation("f0", fresh=True) == 1
-    assert store.prune(generations_but_last=True).nothing
+    assert store.generations("f0", fresh=True)[0] == 1
+    assert store.prune(replaced=True).nothing
     store.add([draw("a", generation=1)])
-    assert store.prune(generations_but_last=True) == Pruned(1, 1, 0, 0)
+    assert store.prune(replaced=True) == Pruned(1, 1, 0, 0)
+
+
+def test_a_fresh_draw_of_a_part_replaces_that_part(store: Store) -> None:
+    """Other questions, other samples, and the second time that a body asks the same thing are not replaced by it."""
+    for generation in (0, 1, 2):
+        store.generations("f0", fresh=generation > 0)
+    store.add([draw(name, index=index, occurrence=time) for name in "ab" for index in (0, 1) for time in (0, 1)])
+    store.add([draw("a", index=index, generation=1) for index in (0, 5)])
+    store.add([draw("a", index=5, generation=2), draw("a", index=0, generation=2, fingerprint="f1")])
+    assert store.prune(replaced=True, dry_run=True) == store.prune(replaced=True) == Pruned(2, 0, 0, 0)
+    kept = {key_of("a"): [1], key_of("a", 1): [0], key_of("a", 2): [5], key_of("a", occurrence=1): [0, 1]}
+    assert {key: list(found) for key, found in store.find(kept).items()} == kept
+    assert store.info().samples == 10
+
+
+def test_replaced_samples_meet_the_other_conditions_too(filled: Store) -> None:
+    assert filled.prune(replaced=True, fingerprints=["f1"]).nothing
+    assert filled.prune(replaced=True, older_than_s=50 * DAY_S).nothing
+    assert filled.prune(replaced=True, older_than_s=30 * DAY_S, fingerprints=["f0"]) == Pruned(2, 0, 0, 0)
 
 
 def test_samples_meet_every_condition_to_be_pruned(filled: Store) -> None:
@@ -117,8 +137,8 @@ def test_samples_meet_every_condition_to_be_pruned(filled: Store) -> None:
 
 def test_a_generation_that_was_pruned_does_not_come_back(filled: Store) -> None:
     filled.prune(older_than_s=0)
-    assert filled.generation("f0") == 1
-    assert filled.generation("f0", fresh=True) == 2
+    assert filled.generations("f0")[0] == 1
+    assert filled.generations("f0", fresh=True)[0] == 2
 
 
 def test_a_dry_run_says_what_would_go_and_removes_nothing(filled: Store) -> None:
@@ -153,7 +173,7 @@ def _texts(store: Store, key: bytes) -> dict[int, str]:
 
 
 def test_merge_brings_samples_requests_runs_scores_and_reports(store: Store, other: Store) -> None:
-    other.generation("f0", now=5.0)
+    other.generations("f0", now=5.0)
     other.add([draw("a", "\ud800 \0", 0, reasoning="because"), draw("b", "B")])
     other.begin_run("r1", "2026", {"candidate": {"name": "small", "fingerprint": "f0"}})
     other.add_scores("r1", [score(sample_key=key_of("a")), score("chad", reason="near")])
@@ -186,13 +206,13 @@ def test_merging_again_brings_in_only_what_is_new(store: Store, other: Store) ->
 
 
 def test_stores_that_never_began_anew_share_their_samples(store: Store, other: Store) -> None:
-    store.generation("f0", now=200.0)
-    other.generation("f0", now=100.0)
+    store.generations("f0", now=200.0)
+    other.generations("f0", now=100.0)
     store.add([draw("a", "ours", 0)])
     other.add([draw("a", "theirs", 1), draw("b", "theirs")])
     assert store.merge(other).apart == 0
     assert _texts(store, key_of("a")) == {0: "ours", 1: "theirs"}
-    assert store.generation("f0", max_age_s=50, now=151.0) == 1, "the age counts from the older beginning"
+    assert store.generations("f0", max_age_s=50, now=151.0)[0] == 1, "the age counts from the older beginning"
 
 
 def test_a_sample_that_both_drew_stays_ours_and_their_run_still_finds_theirs(store: Store, other: Store) -> None:
@@ -212,41 +232,41 @@ def test_a_sample_that_both_drew_stays_ours_and_their_run_still_finds_theirs(sto
 
 def test_generations_begun_in_both_stores_stay_apart(store: Store, other: Store) -> None:
     for each in (store, other):
-        each.generation("f0")
-        each.generation("f0", fresh=True)
+        each.generations("f0")
+        each.generations("f0", fresh=True)
     other.add([draw("a", "theirs", generation=1), draw("a", "theirs", generation=0)])
     merged = store.merge(other)
     assert (merged.samples, merged.apart) == (2, 1)
     assert _texts(store, key_of("a", 1)) == {}
     assert _texts(store, key_of("a", 0)) == {0: "theirs"}
-    assert store.generation("f0") == 0  # the empty generation 1 hides no samples
+    assert store.generations("f0")[0] == 0  # the empty generation 1 hides no samples
 
 
 def test_what_follows_a_generation_that_stays_apart_stays_apart(store: Store, other: Store) -> None:
     for each in (store, other):
-        each.generation("f0")
-        each.generation("f0", fresh=True)
-    other.generation("f0", fresh=True)
+        each.generations("f0")
+        each.generations("f0", fresh=True)
+    other.generations("f0", fresh=True)
     other.add([draw("a", "theirs", generation=2)])
     assert store.merge(other).apart == 1
-    assert store.generation("f0") == 1
-    store.generation("f0", fresh=True)
+    assert store.generations("f0")[0] == 1
+    store.generations("f0", fresh=True)
     assert _texts(store, key_of("a", 2)) == {}
 
 
 def test_a_generation_that_goes_on_from_ours_is_taken_over(store: Store, other: Store) -> None:
-    store.generation("f0")
-    other.generation("f0")
-    other.generation("f0", fresh=True)
+    store.generations("f0")
+    other.generations("f0")
+    other.generations("f0", fresh=True)
     other.add([draw("a", "theirs", generation=1)])
     assert store.merge(other).apart == 0
-    assert store.generation("f0") == 1
+    assert store.generations("f0")[0] == 1
     assert _texts(store, key_of("a", 1)) == {0: "theirs"}
 
 
 def test_a_generation_taken_over_is_the_same_from_then_on(store: Store, other: Store) -> None:
-    other.generation("f0")
-    other.generation("f0", fresh=True)
+    other.generations("f0")
+    other.generations("f0", fresh=True)
     store.merge(other)
     store.add([draw("b", "ours", generation=1)])
     other.add([draw("a", "theirs", generation=1)])
@@ -257,11 +277,11 @@ def test_a_generation_taken_over_is_the_same_from_then_on(store: Store, other: S
 
 
 def test_samples_that_stay_apart_go_when_old_generations_are_pruned(store: Store, other: Store) -> None:
-    store.generation("f0")
+    store.generations("f0")
     store.add([draw("a", "ours")])
     other.add([draw("a", "theirs")])
     store.merge(other)
-    assert store.prune(generations_but_last=True) == Pruned(1, 1, 0, 0)
+    assert store.prune(replaced=True) == Pruned(1, 1, 0, 0)
     assert _texts(store, key_of("a")) == {0: "ours"}
 
 

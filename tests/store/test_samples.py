@@ -154,48 +154,68 @@ def test_a_store_open_for_reading_finds_and_does_not_add(store: Store, url: str,
 
 
 def test_generations_count_up_from_zero_for_each_version(store: Store) -> None:
-    assert store.generation("f0") == 0
-    assert store.generation("f0") == 0
-    assert store.generation("f0", fresh=True) == 1
-    assert store.generation("f0") == 1
-    assert store.generation("f1", fresh=True) == 0
+    assert store.generations("f0")[0] == 0
+    assert store.generations("f0")[0] == 0
+    assert store.generations("f0", fresh=True)[0] == 1
+    assert store.generations("f0")[0] == 1
+    assert store.generations("f1", fresh=True)[0] == 0
+
+
+def test_older_generations_with_samples_stay_in_use_behind_the_newest(store: Store) -> None:
+    assert store.generations("f0") == (0,)
+    store.add([draw("a"), draw("b", fingerprint="f1", generation=1)])
+    assert store.generations("f0", fresh=True) == (1,)
+    assert store.generations("f0") == (0,), "a fresh start that came to nothing is not gone on with"
+    store.generations("f0", fresh=True)
+    store.add([draw("a", generation=2)])
+    assert store.generations("f0") == (2, 0)
+
+
+def test_generations_beyond_the_age_are_not_in_use(store: Store) -> None:
+    store.generations("f0", now=1000.0)
+    store.generations("f0", fresh=True, now=1050.0)
+    store.add([draw("a"), draw("a", generation=1)])
+    assert store.generations("f0", max_age_s=100, now=1100.0) == (1, 0)
+    assert store.generations("f0", max_age_s=100, now=1101.0) == (1,)
+    assert store.generations("f0", max_age_s=100, now=1151.0) == (2,)
+    assert store.generations("f0", now=9999.0) == (1, 0)
 
 
 def test_an_old_generation_is_followed_by_a_new_one(store: Store) -> None:
-    assert store.generation("f0", max_age_s=100, now=1000.0) == 0
-    assert store.generation("f0", max_age_s=100, now=1100.0) == 0
-    assert store.generation("f0", max_age_s=100, now=1101.0) == 1
-    assert store.generation("f0", max_age_s=100, now=1101.0) == 1
-    assert store.generation("f0", now=9999.0) == 1
+    assert store.generations("f0", max_age_s=100, now=1000.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=1100.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=1101.0)[0] == 1
+    assert store.generations("f0", max_age_s=100, now=1101.0)[0] == 1
+    assert store.generations("f0", now=9999.0)[0] == 1
 
 
 def test_a_generation_of_a_clock_that_was_far_ahead_is_followed_by_a_new_one(store: Store) -> None:
-    assert store.generation("f0", max_age_s=100, now=9000.0) == 0
-    assert store.generation("f0", max_age_s=100, now=8950.0) == 0
-    assert store.generation("f0", max_age_s=100, now=1000.0) == 1
-    assert store.generation("f0", max_age_s=100, now=1000.0) == 1
+    assert store.generations("f0", max_age_s=100, now=9000.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=8950.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=1000.0)[0] == 1
+    assert store.generations("f0", max_age_s=100, now=1000.0)[0] == 1
 
 
 def test_generations_are_kept(url: str, open_store: OpenStore) -> None:
     first = open_store(url)
-    first.generation("f0")
-    first.generation("f0", fresh=True)
-    assert open_store(url).generation("f0") == 1
+    first.generations("f0")
+    first.generations("f0", fresh=True)
+    assert open_store(url).generations("f0") == (1,)
 
 
 def test_a_reader_begins_no_generation(store: Store, url: str, open_store: OpenStore) -> None:
     reader = open_store(url, readonly=True)
-    assert reader.generation("f0") == 0
-    store.generation("f0", now=1000.0)
-    assert reader.generation("f0", max_age_s=1, now=2000.0) == 1
-    assert store.generation("f0") == 0
+    assert reader.generations("f0")[0] == 0
+    store.generations("f0", now=1000.0)
+    assert reader.generations("f0", max_age_s=1, now=2000.0)[0] == 1
+    assert store.generations("f0")[0] == 0
     with pytest.raises(StoreError, match="no new generation can begin"):
-        reader.generation("f0", fresh=True)
+        reader.generations("f0", fresh=True)
 
 
-def _at_once(url: str, call: str, **arguments: object) -> list[int]:
+def _at_once(url: str, call: str, **arguments: object) -> list[tuple[int, ...]]:
     barrier = threading.Barrier(4)
-    numbers: list[int] = []
+    numbers: list[tuple[int, ...]] = []
 
     def begin() -> None:
         with Store.open(url) as store:
@@ -211,10 +231,10 @@ def _at_once(url: str, call: str, **arguments: object) -> list[int]:
 
 
 def test_all_who_find_a_generation_too_old_at_once_are_in_the_same_new_one(url: str, store: Store) -> None:
-    store.generation("f0", now=1000.0)
-    assert _at_once(url, "generation", max_age_s=10, now=2000.0) == [1, 1, 1, 1]
+    store.generations("f0", now=1000.0)
+    assert _at_once(url, "generations", max_age_s=10, now=2000.0) == [(1,)] * 4
 
 
 def test_fresh_generations_begun_at_once_are_all_different(url: str, store: Store) -> None:
-    store.generation("f0")
-    assert _at_once(url, "generation", fresh=True) == [1, 2, 3, 4]
+    store.generations("f0")
+    assert _at_once(url, "generations", fresh=True) == [(1,), (2,), (3,), (4,)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records import Request
-from harness.sampling.keys import request_text, sample_key
+from harness.records.keys import Question, request_text, sample_key
 
 PLAIN = Request(messages=({"role": "user", "content": "q"},), sampling={"temperature": 0.7, "max_tokens": 8})
 CHANGES: list[dict[str, Any]] = [
@@ -44,6 +44,14 @@ def test_version_generation_and_occurrence_change_the_key() -> None:
     keys = {key(PLAIN), key(PLAIN, "g"), key(PLAIN, generation=1), key(PLAIN, occurrence=1)}
     assert len(keys) == 4
     assert key(PLAIN, generation=1, occurrence=11) != key(PLAIN, generation=11, occurrence=1)
+
+
+def test_a_question_has_one_key_in_each_generation() -> None:
+    question = Question(request_text("f", PLAIN), occurrence=2)
+    assert [question.key(generation) for generation in (0, 3)] == [
+        key(PLAIN, generation=0, occurrence=2),
+        key(PLAIN, generation=3, occurrence=2),
+    ]
 
 
 def test_order_of_parameters_does_not_change_the_key() -> None:

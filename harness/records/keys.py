@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 
-from harness.records import Request
+from harness.records.samples import Request
 
 _DEFAULTS = Request()
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -22,3 +23,20 @@ def request_text(fingerprint: str, request: Request) -> bytes:
 def sample_key(text: bytes, generation: int, occurrence: int) -> bytes:
     """The key of a request's draws. `occurrence` counts from 0 when a body asks the same thing again."""
     return hashlib.blake2b(text + b"|%d|%d" % (generation, occurrence), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a version, and for which time in a body: its draws have one key in each generation.
+
+    Attributes:
+        text: from `request_text`.
+        occurrence: counts from 0 when a body asks the same thing again.
+    """
+
+    text: bytes
+    occurrence: int = 0
+
+    def key(self, generation: int) -> bytes:
+        """The key of the draws of a generation."""
+        return sample_key(self.text, generation, self.occurrence)
