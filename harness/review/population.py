@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,35 +76,71 @@ def singles(store: Store, run: RunInfo, plan: Plan, role: Role) -> Population:
 def pairs(store: Store, run: RunInfo, plan: Plan) -> Population:
     """Answers of candidate and baseline to the same case. The question is the baseline's, the known version's.
 
+    Where both have scores, the higher one is preferred. Where the body compared them itself, its score says it, and the
+    baseline's answer is that to the same question.
+
     Raises:
-        SettingsError: the run has no scores of a baseline.
+        SettingsError: the run has no baseline.
     """
-    ours, theirs = (_rows(store, run, plan, role) for role in ("candidate", "baseline"))
-    if not theirs:
+    if not run.spec.get("baseline"):
         raise SettingsError(
-            f"Run {run.run_id} has no scores of a baseline in {plan.evaluation_id}, so that there are no pairs. Review "
-            "single answers, or run the gate with --baseline."
+            f"Run {run.run_id} has no baseline, so that there are no pairs. Review single answers, or run the gate "
+            "with --baseline."
         )
-    answers = _Answers(store, run, [*ours, *theirs])
-    partners = {(row.case_id, row.sample_index): row for row in theirs}
+    ours, theirs = (_rows(store, run, plan, role) for role in ("candidate", "baseline"))
+    partners = {(row.case_id, row.sample_index): row for row in theirs} or _compared(store, run, ours)
+    answers = _Answers(store, run, [*ours, *partners.values()])
     left_out: Counter[str] = Counter()
     items = {}
     for row in ours:
-        other = partners.get((row.case_id, row.sample_index))
+        place = (row.case_id, row.sample_index)
+        other = partners.get(place)
         first, second = answers.of(row), None if other is None else answers.of(other)
+        preferred = row.value if not theirs else _preferred(row, other)
         if other is None:
             left_out[_NO_PARTNER] += 1
-        elif row.value is None or other.value is None:
+        elif preferred is None:
             left_out[_NO_SCORE] += 1
         elif first is None or second is None:
             left_out[_NO_ANSWER] += 1
         elif first.text == second.text:
             left_out[_EQUAL] += 1
         else:
-            preferred = 0.5 + 0.5 * ((row.value > other.value) - (row.value < other.value))
-            question = answers.question(other, plan)
-            items[row.case_id, row.sample_index] = _item(row, (first, second), question, preferred)
+            items[place] = _item(row, (first, second), answers.question(other, plan), preferred)
     return Population(items, left_out)
+
+
+def _preferred(row: ScoreRow, other: ScoreRow | None) -> float | None:
+    """1 where the first score is higher, 0 where the second is, 0.5 for a tie."""
+    if row.value is None or other is None or other.value is None:
+        return None
+    return 0.5 + 0.5 * ((row.value > other.value) - (row.value < other.value))
+
+
+def _compared(store: Store, run: RunInfo, ours: Sequence[ScoreRow]) -> dict[tuple[str, int], ScoreRow]:
+    """For scores of bodies that compared both versions: whose sample answers the same question for the baseline.
+
+    A question that the baseline was asked under several keys (twice in a body, or anew) is left out: which it was is
+    not stored.
+    """
+    fingerprint = run.spec["baseline"]["fingerprint"]
+    by_question: dict[str, list[bytes]] = {}
+    for key, request in store.review.asked(fingerprint).items():
+        by_question.setdefault(_asked(request), []).append(key)
+    found = {}
+    for row in ours:
+        own = None if row.sample_key is None else store.request(row.sample_key)
+        keys = [] if own is None else by_question.get(_asked(own), [])
+        if len(keys) == 1:
+            other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=keys[0])
+            found[row.case_id, row.sample_index] = other
+    return found
+
+
+def _asked(request: Request) -> str:
+    """What was asked, without what belongs to a version."""
+    messages = [dict(message) for message in request.messages if message.get("role") != "system"]
+    return json.dumps([messages, request.prompt], sort_keys=True, default=str)
 
 
 def _rows(store: Store, run: RunInfo, plan: Plan, role: Role) -> list[ScoreRow]:

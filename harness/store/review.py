@@ -13,14 +13,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
-from harness.store import review_counts, review_events, review_items, review_merging, review_reviewers, review_turns
+from harness.records import Request
+from harness.store import (
+    codec,
+    review_counts,
+    review_events,
+    review_items,
+    review_merging,
+    review_reviewers,
+    review_turns,
+)
 from harness.store.database import Database
 from harness.store.review_counts import Counts
 from harness.store.review_leases import Wish
 from harness.store.review_records import Batch, Event, Item, Reviewer, Standing
 from harness.store.review_turns import Held, ImportedLabel, Recorded, Submitted
+from harness.store.tables import APART, requests
 
 _QUEUE_LOCK = 0x5734E2
 _SINCE_VERSION = 3
@@ -52,6 +62,13 @@ class ReviewStore:
         """Add a batch and its items, all or none."""
         with self._write() as connection:
             review_items.add_batch(connection, batch, added)
+
+    def asked(self, fingerprint: str) -> dict[bytes, Request]:
+        """All that a version was asked, by the key of the samples, but what a merge keeps apart."""
+        query = select(requests.c.key, requests.c.request).where(requests.c.fingerprint == fingerprint)
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(requests.c.generation != APART))
+            return {key: codec.stored_request(text) for key, text in rows}
 
     def add_items(self, batch_id: str, added: Sequence[Item]) -> list[Item]:
         """Add items to a batch, but for those whose position is taken, so that doing it again changes nothing."""

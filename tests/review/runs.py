@@ -30,9 +30,16 @@ Read the passage first.
 FIRST_INDEX = 1_000_000
 
 
-def add_run(store: Store, run_id: str = "20261124-161500-0a1b2c", *, n_cases: int = 30, rubric: str = "d1") -> RunInfo:
+def add_run(
+    store: Store,
+    run_id: str = "20261124-161500-0a1b2c",
+    *,
+    n_cases: int = 30,
+    rubric: str = "d1",
+    compares: bool = False,
+) -> RunInfo:
     """Case i has one sample of each version. The candidate's scores go 0, 0.5, 1 from case to case, the baseline's are
-    1; the answers to every tenth case are the same."""
+    1; the answers to every tenth case are the same. A run that `compares` has the candidate's scores alone."""
     spec = {
         "candidate": {"name": "small", "fingerprint": "f0"},
         "baseline": {"name": "large", "fingerprint": "f1", "first_index": FIRST_INDEX},
@@ -54,7 +61,8 @@ def add_run(store: Store, run_id: str = "20261124-161500-0a1b2c", *, n_cases: in
                 )
             )
         store.add(draws)
-        store.add_scores(run_id, rows)
+        if role == "candidate" or not compares:
+            store.add_scores(run_id, rows)
     entry = {"id": EVALUATION, "metric": "score", "threshold": 0.7, "margin": 0.08}
     report = {"verdict": "inconclusive", "exit_code": 8, "confidence_level": 0.95, "evaluations": [entry]}
     store.finish_run(run_id, report)

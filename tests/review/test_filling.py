@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from harness.errors import ReviewError, SettingsError
-from harness.records import ScoreRow
+from harness.records import Draw, Request, Sample, ScoreRow
 from harness.review.filling import Plan, add_run
-from harness.statistics.draws import Draw
+from harness.statistics import draws as drawn
 from harness.statistics.labelled import evidence
 from harness.store import Store
 from tests.review import runs
 from tests.review.conftest import CATEGORIES, NOW, PAIR, SCALE
 from tests.review.runs import EVALUATION
+from tests.store.rows import key_of
 
 
 def test_single_answers_come_with_what_was_asked_and_who_judged(store: Store) -> None:
@@ -35,7 +36,7 @@ def test_single_answers_come_with_what_was_asked_and_who_judged(store: Store) ->
 def test_each_draw_is_stored_as_the_decision_needs_it(store: Store) -> None:
     added = add_run(store, runs.add_run(store), Plan(EVALUATION, "score", SCALE))
     items = store.review.items(added.batch.id)
-    draws = [Draw.restored(item.draw or {}) for item in items]
+    draws = [drawn.Draw.restored(item.draw or {}) for item in items]
     cases = sorted(f"case-{number}" for number in range(30))
     for item, draw in zip(items, draws, strict=True):
         assert draw.case is not None
@@ -45,7 +46,7 @@ def test_each_draw_is_stored_as_the_decision_needs_it(store: Store) -> None:
             (item.judge_score,),
         )
     end = added.batch.source["end"]
-    draws += [] if end is None else [Draw.restored(end)]
+    draws += [] if end is None else [drawn.Draw.restored(end)]
     assert sum(len(draw.passed) + (draw.case is not None) for draw in draws) == 30
     labels = [np.nan if draw.case is None else (draw.case % 3) / 2 for draw in draws]
     found = evidence(draws, np.array(labels), "rate")
@@ -144,8 +145,22 @@ def test_a_run_without_a_baseline_has_no_pairs(store: Store) -> None:
     store.begin_run("r1", "2026", {"candidate": {"name": "small", "fingerprint": "f0"}})
     store.add_scores("r1", [ScoreRow(EVALUATION, "score", "candidate", "f0", "case-0", 0, 1.0)])
     store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
-    with pytest.raises(SettingsError, match=r"no scores of a baseline .* run the gate with --baseline"):
+    with pytest.raises(SettingsError, match=r"has no baseline, .* run the gate with --baseline"):
         add_run(store, store.runs()[0], Plan(EVALUATION, "score", PAIR))
+
+
+def test_pairs_that_a_body_compared_itself_have_the_baselines_answer_to_the_same_question(store: Store) -> None:
+    """Its scores are the candidate's alone: 1, 0.5 or 0 for the preference. A question asked twice is left out."""
+    run = runs.add_run(store, compares=True)
+    again = Request(messages=({"role": "user", "content": "Summarise passage 0."},))
+    store.add([Draw(key_of("again"), "f1", 0, again, Sample("another"))])
+    added = add_run(store, run, Plan(EVALUATION, "score", PAIR, draws=1000))
+    assert (added.n_cases, added.left_out) == (26, {"without a partner": 1, "equal": 3})
+    for item in store.review.items(added.batch.id):
+        number = int(item.case_id.removeprefix("case-"))
+        assert [answer.text for answer in item.answers] == [f"candidate says {number}", f"baseline says {number}"]
+        assert [answer.version for answer in item.answers] == ["small", "large"]
+        assert item.judge_score == (number % 3) / 2
 
 
 def test_items_are_kept_when_the_samples_are_pruned(store: Store) -> None:
