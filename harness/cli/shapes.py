@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NO_RUN = "none"
 _MOST = {"cases": 100_000, "samples": 10_000, "evaluations": 1_000}
+_NEWEST_TRIED = 20
 _SPREAD = {"score": "mean", "correlation": "correlation", "differing": "differing"}
 
 _OPTIONS = (
@@ -98,15 +99,15 @@ def assumed(asked: Asked, settings: Settings, why: str) -> Gate:
 
 
 def of_run(asked: Asked, settings: Settings) -> Gate | None:
-    """A gate like the stored run that is asked for, or the newest; None where nothing is stored and none is asked for.
+    """A gate like the stored run that is asked for; else like the newest that can be simulated, or None.
 
     Raises:
-        SettingsError: there is no such run, or it has no evaluation that can be simulated.
+        SettingsError: there is no such run as is asked for, or it has no evaluation that can be simulated.
         StoreError: it can't be read.
     """
     from harness.gate.rebuilding import Side
     from harness.gate.shapes import Gate
-    from harness.gate.stored_runs import LATEST, find
+    from harness.gate.stored_runs import Weighed, find
 
     try:
         store = open_store(settings, readonly=True)
@@ -115,11 +116,15 @@ def of_run(asked: Asked, settings: Settings) -> Gate | None:
             return None
         raise
     with store:
-        if asked.run is None and not any(run.finished for run in store.runs()):
+        runs = store.runs()
+        newest = [Weighed(run, "candidate") for run in reversed(runs) if run.finished][:_NEWEST_TRIED]
+        for weighed in newest if asked.run is None else [find(runs, asked.run)]:
+            report = stored_report(store, weighed.run.run_id)
+            seen = _seen(store, Side(weighed, report), report, asked)
+            if seen:
+                break
+        else:
             return None
-        weighed = find(store.runs(), asked.run or LATEST)
-        report = stored_report(store, weighed.run.run_id)
-        seen = _seen(store, Side(weighed, report), report, asked)
     others = f" against {report.baseline.name}" if report.baseline else ""
     source = f"as seen in run {report.run_id} ({report.candidate.name}{others})"
     n_evaluations = _whole("evaluations", asked.evaluations) or len({verdict.id for verdict in report.evaluations})
@@ -142,6 +147,8 @@ def _seen(store: Store, side: Any, report: Report, asked: Asked) -> tuple[Seen, 
 
     names = row_names(report.evaluations)
     found = shapes_of_run(store, side, names)
+    if not found and asked.run is None:
+        return ()
     if not found:
         raise SettingsError(
             f"Run {report.run_id} has no evaluation of scores in [0, 1] with two cases or more, against a threshold or "

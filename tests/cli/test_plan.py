@@ -188,6 +188,15 @@ def test_what_can_not_be_is_refused(run: Run, arguments: tuple[str, ...], messag
 def test_a_run_of_measures_alone_can_not_be_planned(run: Run, folder: Path) -> None:
     times = {f"c{i}": [1.0 + i, 2.0] for i in range(4)}
     store_run(folder, "20261124-000000-000001", Scored("a::test_t", times, times, metric="t", rule={"unit": "s"}))
-    result = run("plan")
+    result = run("plan", "--run", "latest")
     assert result.exit_code == 4
     assert "has no evaluation of scores in [0, 1] with two cases or more" in " ".join(result.output.split())
+    assert planned(run)["source"].startswith("assumed; no run is stored")
+
+
+def test_a_newest_run_that_tells_nothing_is_passed_over(run: Run, folder: Path) -> None:
+    ours, theirs = scores(1), scores(2)
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", ours, theirs))
+    alone = {"c0": ours["c0"]}
+    store_run(folder, "20261124-000000-000002", Scored("test_a.py::test_a", alone, {"c0": theirs["c0"]}))
+    assert planned(run)["source"] == "as seen in run 20261124-000000-000001 (small against large)"
