@@ -22,6 +22,7 @@ from tests.bench import (
     bench_judge,
     bench_lm_eval,
     bench_practice,
+    bench_review,
     sampling,
 )
 from tests.bench.sampling import ROOT, Figure
@@ -57,6 +58,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "judge": lambda folder: bench_judge.judge(folder, repeats),
         "deepeval": lambda folder: bench_deepeval.deepeval(folder, repeats),
         "lm-eval": lambda folder: bench_lm_eval.against_lm_eval(folder, repeats),
+        "review": bench_review.review,
         "vllm": vllm,
     }
 
