@@ -155,7 +155,7 @@ def _seen(store: Store, side: Any, report: Report, asked: Asked) -> tuple[Seen, 
             "a baseline; nothing of it can be simulated."
         )
     if asked.pattern is not None:
-        known = [each.shape.name for each in found]
+        known = {each.shape.name for each in found}
         found = tuple(each for each in found if _matches(each.shape.name, asked.pattern))
         if not found:
             raise SettingsError(f"--evaluation: {choices('evaluation', asked.pattern, known)}")

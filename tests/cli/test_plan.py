@@ -145,6 +145,11 @@ def test_a_run_may_be_named_and_its_evaluations_chosen(run: Run, folder: Path) -
     assert "No evaluation named 'test_old'. Evaluations: test_new." in refused.output
 
 
+def test_an_evaluation_with_two_comparisons_is_named_once(run: Run, folder: Path) -> None:
+    store_run(folder, "r1", Scored("suites/test_a.py::test_a", scores(1), scores(2), rule={"threshold": 0.5}))
+    assert "Evaluations: test_a. " in run("plan", "--evaluation", "test_b").output
+
+
 def test_options_win_over_the_run(run: Run, folder: Path) -> None:
     store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", scores(1), scores(2)))
     (row,) = planned(run, "--cases", "90", "--samples", "2", "--margin", "0.2", "--threshold", "0.7")["rows"]
