@@ -176,10 +176,11 @@ class Collector:
         """Note an error of the evaluation as a whole."""
         self._tally.note(error)
 
-    def interrupt(self) -> None:
-        """Note that the run was stopped before the evaluation came to its end."""
+    def interrupt(self, trouble: str = "") -> None:
+        """Note that the run was stopped before the evaluation came to its end, and what held it up then."""
         self._interruption = Interruption(self.done, self.total)
-        self.note(f"interrupted after {self.done:,} of {self.total:,} samples; run again to go on from there")
+        held_up = f" (held up by: {trouble})" if trouble else ""
+        self.note(f"interrupted after {self.done:,} of {self.total:,} samples{held_up}; run again to go on from there")
 
     def _case_of(self, step: int) -> str:
         return self.evaluation.cases[next(self.order.bodies(step))[0]].id

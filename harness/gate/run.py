@@ -184,7 +184,7 @@ class Run:
             if name not in self._verdicts and name not in self._abandoned:
                 collector = self._collectors[name]
                 if not task.done() or task.cancelled() or task.exception() is not None:
-                    collector.interrupt()
+                    collector.interrupt("; ".join(self.sampler.window.troubles))
                 self._decide([name])
             task.cancel()
 

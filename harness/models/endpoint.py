@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from harness.errors import EngineError, SettingsError, UnreachableError
 from harness.models.endpoint_redaction import Redactor
-from harness.models.retry import Pace, RetryPolicy, UnusableError, is_retried, retry_after_s
+from harness.models.retry import Pace, RetryPolicy, Tried, UnusableError, is_rate_limit, is_retried, retry_after_s
 
 if TYPE_CHECKING:
     import aiohttp
@@ -122,8 +122,7 @@ class Endpoint:
 
     async def _tried(self, path: str, body: bytes, read: Callable[[Mapping[str, Any], float], Answer]) -> Answer:
         """What comes of a request, sent again while that may help."""
-        attempts = excused = 0
-        spent_s, successes = 0.0, self._successes
+        tried, attempts, successes = Tried(), 0, self._successes
         while True:
             await self._pause(self._pace.wait_s())
             started = time.perf_counter()
@@ -138,14 +137,20 @@ class Endpoint:
                 return answer
             attempts += 1
             self._repeating[id(body)] = failure.brief
+            asked_s = failure.retry_after_s or 0.0
             delay_s = self._policy.delay_s(attempts, self._generator)
-            if failure.status == 429 and self._successes > successes:
-                excused += 1  # the rate limit lets others through: this request waits for its turn, it does not fail
+            if failure.status == 429 and self._successes > successes and asked_s <= self._policy.longest_asked_s:
+                # The rate limit lets others through: this request waits for its turn, it does not fail.
                 successes = self._successes
             else:
-                spent_s += time.perf_counter() - started + delay_s
-                self._give_up_when_spent(failure, attempts - excused, spent_s)
-            await self._pause(self._asked_wait_s(failure) + delay_s)
+                tried.attempts += 1
+                tried.spent_s += time.perf_counter() - started
+                self._give_up_when_spent(failure, tried)
+                tried.spent_s += delay_s
+                tried.asked_s += asked_s
+            if failure.status == 429:
+                self._pace.hold(asked_s)  # a rate limit holds every other request as well
+            await self._pause(asked_s + delay_s)
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the endpoint is believed in."""
@@ -157,13 +162,6 @@ class Endpoint:
                 pass
         if self._given_up is not None:
             raise UnreachableError(self._given_up)
-
-    def _asked_wait_s(self, failure: UnusableError) -> float:
-        """What the server asked to wait; a rate limit holds every other request as well."""
-        seconds = min(failure.retry_after_s or 0.0, self._policy.longest_retry_after_s)
-        if failure.status == 429:
-            self._pace.hold(seconds)
-        return seconds
 
     async def _send(self, path: str, body: bytes) -> Mapping[str, Any]:
         """One attempt.
@@ -201,7 +199,8 @@ class Endpoint:
         except RecursionError:
             raise UnusableError("the answer is nested too deep to be read") from None
         except ValueError:
-            raise UnusableError(f"the answer is not JSON: {self._redacted(content)[:80]}") from None
+            is_page = content.lstrip().startswith(b"<")
+            raise UnusableError(f"the answer is not JSON: {self._redacted(content)[:80]}", is_page=is_page) from None
         if not isinstance(document, dict):
             raise UnusableError(f"the answer is not a JSON object: {self._redacted(content)[:80]}")
         error = document.get("error")
@@ -213,6 +212,8 @@ class Endpoint:
     def _refusal(self, status: int, content: bytes, headers: Mapping[str, str]) -> Exception:
         """The error for an answer with this HTTP status."""
         said = self._redacted(self._server_message(content))
+        if status == 429 and not is_rate_limit(_json(content)):
+            return self._give_up(f"answers nothing more (HTTP 429: {said})")
         if is_retried(status):
             wait_s = retry_after_s(headers.get("Retry-After"), time.time())
             return UnusableError(f"HTTP {status}: {said}", status=status, retry_after_s=wait_s)
@@ -227,17 +228,23 @@ class Endpoint:
             said += " (check model and base_url, which often ends with /v1)"
         return RejectedError(status, f"{self.name} at {self._address} rejects the request (HTTP {status}): {said}")
 
-    def _give_up_when_spent(self, failure: UnusableError, attempts: int, spent_s: float) -> None:
+    def _give_up_when_spent(self, failure: UnusableError, tried: Tried) -> None:
         """Raise the final error where a request has failed often enough."""
-        never_there = failure.refused and self._successes == 0
-        if never_there and attempts >= self._policy.refused_attempts:
-            raise self._give_up(
-                f"can't be reached: {failure}, {attempts} attempts. Is the server running, and is base_url right?",
-            ) from None
-        if not self._policy.is_spent(attempts, spent_s):
+        if self._successes == 0 and tried.attempts >= self._policy.refused_attempts:
+            if failure.refused:
+                raise self._give_up(
+                    f"can't be reached: {failure}, {tried.attempts} attempts. Is the server running, and is base_url "
+                    "right?",
+                ) from None
+            if failure.is_page:
+                lacks = "" if "/v1" in self._address else f": it probably lacks /v1, as in {self._address}/v1"
+                raise self._give_up(
+                    f"is no API: {failure}, {tried.attempts} attempts. A web page came; check base_url{lacks}."
+                ) from None
+        if not self._policy.is_spent(tried, failure.retry_after_s or 0.0):
             return
         self._failures_in_a_row += 1
-        tries = f"after {attempts} attempts in {spent_s:.0f} s; the last: {failure}"
+        tries = f"after {tried}; the last: {failure}"
         if failure.refused:  # nobody listens, so that no other request would fare better
             raise self._give_up(f"is gone: a request failed {tries}") from None
         if self._failures_in_a_row >= self._policy.failures_in_a_row:
@@ -261,15 +268,24 @@ class Endpoint:
 
     def _server_message(self, content: bytes) -> str:
         """What a server says went wrong, in whichever of the usual places it says so."""
-        text = content.decode("utf-8", "replace")
         try:
-            document = self.redactor.leaves(json.loads(text))
-            for name in ("error", "message", "detail"):
-                if isinstance(document, dict) and document.get(name):
-                    document = document[name]
-            return document if isinstance(document, str) else json.dumps(document)
-        except (ValueError, RecursionError):
-            return text
+            document = self.redactor.leaves(_json(content))
+        except RecursionError:
+            document = None
+        for name in ("error", "message", "detail"):
+            if isinstance(document, dict) and document.get(name):
+                document = document[name]
+        if document is None:
+            return content.decode("utf-8", "replace")
+        return document if isinstance(document, str) else json.dumps(document)
+
+
+def _json(content: bytes) -> Any:
+    """What the body of an answer holds; None where it is not JSON."""
+    try:
+        return json.loads(content.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _without_secrets(url: str) -> str:

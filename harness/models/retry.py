@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import email.utils
+import http
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 _RETRIED = frozenset({408, 409, 425, 429})
 _NEVER = frozenset({501, 505})
+_NOT_RATE_LIMITS = frozenset({"insufficient_quota", "billing_not_active"})
 
 
 class UnusableError(Exception):
@@ -20,22 +22,58 @@ class UnusableError(Exception):
         status: the HTTP status, where there was one.
         retry_after_s: what the server asked to wait.
         refused: whether there was no connection at all.
+        is_page: whether a web page came where JSON was asked for.
     """
 
     def __init__(
-        self, reason: str, *, status: int | None = None, retry_after_s: float | None = None, refused: bool = False
+        self,
+        reason: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        refused: bool = False,
+        is_page: bool = False,
     ) -> None:
-        super().__init__(reason)
+        super().__init__(reason + _asked(retry_after_s))
         self.status = status
         self.retry_after_s = retry_after_s
         self.refused = refused
+        self.is_page = is_page
 
     @property
     def brief(self) -> str:
         """What went wrong in a few words, without what the server said."""
         if self.status is not None:
-            return "asked to slow down (HTTP 429)" if self.status == 429 else f"HTTP {self.status}"
+            return f"HTTP {self.status} {_PHRASES.get(self.status, '')}".rstrip() + _asked(self.retry_after_s)
+        if self.is_page:
+            return "a web page instead of JSON"
         return "no connection" if self.refused else "no usable answer"
+
+
+_PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
+
+
+def _asked(retry_after_s: float | None) -> str:
+    return f", asked to wait {retry_after_s:,.0f} s" if retry_after_s and retry_after_s >= 0.5 else ""
+
+
+@dataclass(slots=True)
+class Tried:
+    """What one request went through.
+
+    Attributes:
+        attempts: that failed.
+        spent_s: in them, and in waits of our own.
+        asked_s: in waits that the server asked for.
+    """
+
+    attempts: int = 0
+    spent_s: float = 0.0
+    asked_s: float = 0.0
+
+    def __str__(self) -> str:
+        asked = f" and {self.asked_s:.0f} s of waiting as asked" if self.asked_s >= 0.5 else ""
+        return f"{self.attempts} attempt{'s' if self.attempts != 1 else ''} in {self.spent_s:.0f} s{asked}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +81,17 @@ class RetryPolicy:
     """How long a request is tried.
 
     With the defaults a request that fails at once is tried for a minute, 14 times or more; one that runs into its time
-    limit is tried at least three times. Waits that the server asks for (Retry-After) don't count.
+    limit is tried at least three times. Waits that the server asks for (Retry-After) come on top of that, up to five
+    minutes in all.
 
     Attributes:
         within_s: no new attempt once this much time went into attempts and the waits between them …
         least_attempts: … and this many were made.
-        refused_attempts: attempts after which an endpoint that never accepted a connection is given up for good.
+        refused_attempts: attempts after which an endpoint that never answered anything, and accepts no connection or
+            answers with a web page, is given up for good.
         first_delay_s: longest wait before the second attempt; doubled for each one after it.
         longest_delay_s: bound of that.
-        longest_retry_after_s: a Retry-After beyond it is shortened to it.
+        longest_asked_s: a request that is asked to wait longer than this, all its waits together, is given up.
         failures_in_a_row: so many requests given up one after the other, and the endpoint is; one is enough where
             the last attempt found nobody listening.
     """
@@ -61,7 +101,7 @@ class RetryPolicy:
     refused_attempts: int = 10
     first_delay_s: float = 0.25
     longest_delay_s: float = 4.0
-    longest_retry_after_s: float = 60.0
+    longest_asked_s: float = 300.0
     failures_in_a_row: int = 3
 
     def delay_s(self, attempts: int, generator: random.Random) -> float:
@@ -69,9 +109,11 @@ class RetryPolicy:
         bound = min(self.longest_delay_s, self.first_delay_s * 2.0 ** min(attempts - 1, 60))
         return generator.uniform(0, bound)
 
-    def is_spent(self, attempts: int, spent_s: float) -> bool:
-        """Whether a request that has failed so often, over so long, is given up."""
-        return attempts >= self.least_attempts and spent_s >= self.within_s
+    def is_spent(self, tried: Tried, asked_s: float = 0.0) -> bool:
+        """Whether a request is given up that went through this, and is asked to wait so long now."""
+        if tried.asked_s + asked_s > self.longest_asked_s:
+            return True
+        return tried.attempts >= self.least_attempts and tried.spent_s >= self.within_s
 
 
 def is_retried(status: int) -> bool:
@@ -81,6 +123,19 @@ def is_retried(status: int) -> bool:
     [408, 429, 500, 503]
     """
     return status in _RETRIED or (status >= 500 and status not in _NEVER)
+
+
+def is_rate_limit(document: object) -> bool:
+    """Whether the body of an answer with HTTP 429 leaves hope: not where OpenAI's codes say that the account is empty.
+
+    >>> is_rate_limit({"error": {"message": "slow down", "code": "rate_limit_exceeded"}})
+    True
+    >>> is_rate_limit({"error": {"message": "check your plan", "code": "insufficient_quota"}})
+    False
+    """
+    error = document.get("error") if isinstance(document, Mapping) else None
+    said = [error.get("code"), error.get("type")] if isinstance(error, Mapping) else []
+    return not any(isinstance(each, str) and each in _NOT_RATE_LIMITS for each in said)
 
 
 def retry_after_s(header: str | None, now_s: float) -> float | None:

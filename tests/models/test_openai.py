@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -312,9 +313,21 @@ class TestRetries:
         date = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
         assert self.waited_s(loopback, date) > 0.5
 
-    def test_retry_after_is_bounded(self, loopback: Start) -> None:
-        policy = RetryPolicy(within_s=0.3, first_delay_s=0.001, longest_retry_after_s=0.1)
-        assert self.waited_s(loopback, "3600", policy=policy) < 60
+    def test_a_request_that_is_asked_to_wait_too_long_is_given_up(self, loopback: Start) -> None:
+        said = r"after 1 attempt in 0 s; the last: HTTP 429: .*, asked to wait 3,600 s"
+        with pytest.raises(EngineError, match=said):
+            self.waited_s(loopback, "3600")
+
+    def test_a_request_that_is_asked_to_wait_again_and_again_is_given_up(self, loopback: Start) -> None:
+        server = loopback(faults=(Fault("429", rate=1, retry_after="0.1"),))
+        policy = RetryPolicy(first_delay_s=0.001, longest_delay_s=0.001, longest_asked_s=0.35)
+        with pytest.raises(EngineError, match=r"after 4 attempts in 0 s"):
+            sample(engine(server, policy=policy), ask())
+
+    def test_the_time_that_a_given_up_request_took_holds_no_wait_that_never_was(self, loopback: Start) -> None:
+        policy = RetryPolicy(within_s=0, least_attempts=1, first_delay_s=3600, longest_delay_s=3600)
+        with pytest.raises(EngineError, match=r"after 1 attempt in 0 s; the last: HTTP 500"):
+            sample(engine(loopback(faults=(Fault("500", rate=1),)), policy=policy), ask())
 
     def waited_s(self, loopback: Start, retry_after: str, policy: RetryPolicy = QUICK) -> float:
         server = loopback(faults=(Fault("429", first=1, retry_after=retry_after),))
@@ -408,6 +421,44 @@ class TestDeadEndpoint:
             await dead.close()
 
         asyncio.run(run())
+
+    def test_a_web_page_instead_of_json_is_given_up_once_for_all(self) -> None:
+        with Raw(200, b"<!doctype html><title>Welcome</title>", {"Content-Type": "text/html"}) as server:
+            options = {"base_url": server.address, "model": "m"}
+            lost = OpenAIEngine("openai (v)", options, policy=replace(QUICK, within_s=60))
+            results = asyncio.run(with_engine(lost, *((ask(f"Q{i}"), [0]) for i in range(20))))
+        assert {type(result) for result in results} == {UnreachableError}
+        assert f"it probably lacks /v1, as in {server.address}/v1." in str(results[0])
+        assert server.requests <= 20 * 10
+
+    def test_an_endpoint_that_has_answered_may_show_a_web_page_for_a_while(self, loopback: Start) -> None:
+        server = loopback()
+
+        async def run() -> list[Sample]:
+            one = engine(server, policy=replace(QUICK, within_s=60))
+            await one.start()
+            await one.sample(ask("first"), [0])
+            server._server.options = replace(server._server.options, faults=(Fault("not-json", attempts=12),))
+            try:
+                return await one.sample(ask(), [0])
+            finally:
+                await one.close()
+
+        assert asyncio.run(run())[0].text == "ok"
+        assert server.stats["faults"] == 12
+
+    def test_an_empty_account_is_given_up_at_once_with_what_the_server_says(self) -> None:
+        said = {
+            "message": "You exceeded your current quota.",
+            "type": "insufficient_quota",
+            "code": "insufficient_quota",
+        }
+        with (
+            Raw(429, json.dumps({"error": said}).encode(), {"Retry-After": "1"}) as server,
+            pytest.raises(UnreachableError, match=r"answers nothing more \(HTTP 429: You exceeded your current quota"),
+        ):
+            server.sample(ask())
+        assert server.requests == 1
 
     def test_later_requests_fail_without_being_sent(self, free_port: int) -> None:
         dead = OpenAIEngine("v", {"base_url": f"http://127.0.0.1:{free_port}", "model": "m"}, policy=QUICK)
@@ -575,9 +626,14 @@ class Raw:
         self._thread.join()
         self._server.server_close()
 
+    @property
+    def address(self) -> str:
+        """Its base address, without a path."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
     def sample(self, request: Request) -> list[Sample]:
         """What an engine with KEY draws from this server."""
-        options = {"base_url": f"http://127.0.0.1:{self._server.server_port}/v1", "model": "m"}
+        options = {"base_url": f"{self.address}/v1", "model": "m"}
         policy = RetryPolicy(within_s=0, least_attempts=3, first_delay_s=0.001, longest_delay_s=0.001)
         return sample(OpenAIEngine("openai (v)", options, api_key=KEY, policy=policy), request)
 

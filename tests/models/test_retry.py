@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from harness.models.retry import Pace, RetryPolicy, UnusableError, is_retried, retry_after_s
+from harness.models.retry import Pace, RetryPolicy, Tried, UnusableError, is_rate_limit, is_retried, retry_after_s
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])
@@ -24,10 +24,16 @@ def test_what_stays_is_not(status: int) -> None:
 @pytest.mark.parametrize(
     ("failure", "brief"),
     [
-        (UnusableError("HTTP 429: slow down", status=429), "asked to slow down (HTTP 429)"),
-        (UnusableError("HTTP 503: <html>", status=503), "HTTP 503"),
+        (UnusableError("HTTP 429: slow down", status=429), "HTTP 429 Too Many Requests"),
+        (
+            UnusableError("HTTP 429: no", status=429, retry_after_s=60.0),
+            "HTTP 429 Too Many Requests, asked to wait 60 s",
+        ),
+        (UnusableError("HTTP 503: <html>", status=503), "HTTP 503 Service Unavailable"),
+        (UnusableError("HTTP 529: full", status=529), "HTTP 529"),
+        (UnusableError("the answer is not JSON: <html>", is_page=True), "a web page instead of JSON"),
         (UnusableError("no connection (refused)", refused=True), "no connection"),
-        (UnusableError("the answer is not JSON: <html>"), "no usable answer"),
+        (UnusableError("the answer holds no choices"), "no usable answer"),
     ],
 )
 def test_a_failed_attempt_says_in_brief_what_went_wrong(failure: UnusableError, brief: str) -> None:
@@ -48,17 +54,31 @@ def test_ten_attempts_fit_into_a_minute_whatever_the_jitter() -> None:
         def uniform(self, a: float, b: float) -> float:
             return b
 
-    policy, spent_s, attempts = RetryPolicy(), 0.0, 0
-    while not policy.is_spent(attempts, spent_s):
-        attempts += 1
-        spent_s += 0.5 + policy.delay_s(attempts, Longest())
-    assert attempts >= 10
-    assert spent_s < 60 + 5
+    policy, tried = RetryPolicy(), Tried()
+    while not policy.is_spent(tried):
+        tried.attempts += 1
+        tried.spent_s += 0.5 + policy.delay_s(tried.attempts, Longest())
+    assert tried.attempts >= 10
+    assert tried.spent_s < 60 + 5
 
 
 def test_a_request_that_times_out_is_tried_three_times() -> None:
-    assert not RetryPolicy().is_spent(2, 600)
-    assert RetryPolicy().is_spent(3, 900)
+    assert not RetryPolicy().is_spent(Tried(2, 600))
+    assert RetryPolicy().is_spent(Tried(3, 900))
+
+
+def test_waits_that_the_server_asks_for_are_honoured_for_five_minutes() -> None:
+    asked, policy = Tried(), RetryPolicy()
+    while not policy.is_spent(asked, 60.0):
+        asked = Tried(asked.attempts + 1, asked.spent_s + 2.0, asked.asked_s + 60.0)
+    assert str(asked) == "5 attempts in 10 s and 300 s of waiting as asked"
+    assert not policy.is_spent(Tried(1, 0.1), 300.0)
+    assert policy.is_spent(Tried(1, 0.1), 301.0)
+
+
+@pytest.mark.parametrize("body", [{"error": {"type": "tokens", "code": 429}}, {"error": "slow"}, ["error"], None])
+def test_a_429_without_a_code_for_an_empty_account_may_pass(body: object) -> None:
+    assert is_rate_limit(body)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from contextlib import closing
 import pytest
 
 from harness.store import Store
+from tests.loopback import Fault
 from tests.plugin.projects import Project
 
 N_CASES, N_SAMPLES = 40, 3
@@ -81,6 +82,22 @@ def test_interrupted_run_reports_how_far_it_came_and_the_next_asks_for_the_rest(
     assert 0 < kept < N_CASES * N_SAMPLES
     assert project.run().ret == 0
     assert server.stats["choices"] - asked == N_CASES * N_SAMPLES - kept
+
+
+@pytest.mark.slow
+def test_interrupted_run_says_what_held_it_up(project: Project, loopback) -> None:
+    server = loopback(faults=(Fault("429", rate=1, retry_after="60"),))
+    project.versions["only"] = {"engine": "openai", **server.settings()}
+    project.body("model.ask(case.prompt)")
+    project.configure()
+    process = start(project)
+    wait_for(server, 1)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 2
+    held_up = "(held up by: HTTP 429 Too Many Requests, asked to wait 60 s, repeating"
+    assert held_up in project.evaluation()["reason"]
+    assert "held up by: HTTP 429" in " ".join((project.path / "out.txt").read_text().split())
 
 
 @pytest.mark.slow
