@@ -63,6 +63,9 @@ async def sign_in(request: Request) -> Response:
         response = _sign_in_form(request, "This token is nobody's, or it was used already. Ask an admin for a new one.")
         response.status_code = 403
         return response
+    before = session_of(request)
+    if before is not None:
+        desk.sessions.end(before[0])
     back = RedirectResponse("/", 303)
     desk.set_cookie(back, desk.cookie, desk.sessions.begin(name), LIFETIME_S)
     return back

@@ -435,6 +435,39 @@ def test_single_keys_can_be_turned_off(serve: Any, open_page: Any, store: Store)
     expect(page.locator(".answer")).to_contain_text("answer 1")
 
 
+@pytest.mark.parametrize(
+    ("key", "code", "said"), [("&", "Digit1", "Labelled 1."), ("ы", "KeyS", "Skipped."), ("S", "KeyS", "Skipped.")]
+)
+def test_keys_work_on_other_layouts(serve: Any, open_page: Any, store: Store, key: str, code: str, said: str) -> None:
+    numbered(store, 3)
+    page = open_page(serve().link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    page.wait_for_timeout(200)
+    page.dispatch_event("body", "keydown", {"key": key, "code": code})
+    expect(page.locator("#said")).to_have_text(said)
+
+
+def test_a_browser_that_lets_nothing_be_stored_loses_nothing_while_the_page_is_open(
+    serve: Any, open_page: Any, store: Store
+) -> None:
+    numbered(store, 5)
+    server = serve()
+    page = open_page(server.url + "/sign-in")
+    page.add_init_script("Storage.prototype.setItem = Storage.prototype.getItem = () => { throw new Error('no'); }")
+    page.goto("about:blank")
+    page.goto(server.link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    page.wait_for_timeout(300)
+    server.kill()
+    press(page, "2", "answer 1")
+    page.wait_for_timeout(170)
+    page.keyboard.press("3")
+    expect(page.get_by_role("alert")).to_contain_text("Your last 2 are kept here")
+    serve(port=server.port)
+    expect(page.locator(".answer")).to_contain_text("answer 2", timeout=15_000)
+    assert values(store) == [2, 3]
+
+
 def test_buttons_are_reached_and_pressed_with_the_tab_key_alone(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 3)
     page = open_page(serve().link)

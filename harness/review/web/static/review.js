@@ -17,7 +17,8 @@ const LONGEST_WAIT_MS = 3600000; // a page that nobody looks at asks for nothing
 
 let shown = null; // the item on screen: { lease, html, lasts, expires }, times in ms
 let ahead = []; // items that are leased and wait to be shown
-let outbox = JSON.parse(localStorage.getItem(OUTBOX) ?? "[]");
+let outbox = [];
+let canStore = true; // false where the browser lets nothing be stored: then the outbox lives as long as the page
 const dealtWith = new Set(); // leases that something was said under: an answer that comes late must not show them again
 let sending = false;
 let asking = false;
@@ -92,12 +93,30 @@ async function flush() {
   else if (Date.now() - countedAt > COUNT_AGAIN_MS) refreshCounts();
 }
 
-const read = () => JSON.parse(localStorage.getItem(OUTBOX) ?? "[]");
+const read = () => (canStore ? JSON.parse(recall(OUTBOX) ?? "[]") : outbox);
 
 function keepOutbox(entries) {
   outbox = entries;
-  if (entries.length) localStorage.setItem(OUTBOX, JSON.stringify(entries));
-  else localStorage.removeItem(OUTBOX);
+  canStore = keep(OUTBOX, entries.length ? JSON.stringify(entries) : "");
+}
+
+/** Keep a text in the browser, or nothing where it is empty; tells whether that worked. */
+function keep(name, text) {
+  try {
+    if (text) localStorage.setItem(name, text);
+    else localStorage.removeItem(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function recall(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
 }
 
 /** Fetch an item to show, or the one after it. */
@@ -156,7 +175,7 @@ function settle() {
     guide.open = guideOpen;
     guide.addEventListener("toggle", () => (guideOpen = guide.open));
   }
-  const draft = $("words") && localStorage.getItem(`steelyard draft ${shown.lease}`);
+  const draft = $("words") && recall(`steelyard draft ${shown.lease}`);
   if (draft) $("words").value = draft;
 }
 
@@ -250,7 +269,7 @@ function act(kind, words, { value, note } = {}) {
   if (!shown || performance.now() - shownAt < SHORTEST_LOOK_MS) return;
   const { lease } = shown;
   wasWriting = document.activeElement?.id === "words";
-  localStorage.removeItem(`steelyard draft ${lease}`);
+  keep(`steelyard draft ${lease}`, "");
   say(`${words[0].toUpperCase()}${words.slice(1)}.`);
   dealtWith.add(lease);
   put({ act: kind, lease, words, value, note });
@@ -345,7 +364,15 @@ function watch() {
 
 // ----------------------------------------------------------------------------------------------------------- input
 
-const keysOn = () => localStorage.getItem("steelyard keys") !== "off";
+const keysOn = () => recall("steelyard keys") !== "off";
+
+/** The key that is meant: digits also where they need Shift, letters also where the layout has others in their place. */
+function meant(event) {
+  const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
+  if (digit && !event.shiftKey) return digit[1];
+  if (event.key.length > 1) return event.key;
+  return /[ -~]/.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
+}
 
 document.addEventListener("keydown", (event) => {
   activeAt = Date.now();
@@ -357,7 +384,7 @@ document.addEventListener("keydown", (event) => {
   if (field || event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
   if (event.key === "?") return $("help").showModal();
   if (!keysOn()) return;
-  const wanted = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const wanted = meant(event);
   const choice = [...document.querySelectorAll("#verdict .choice")].find((each) =>
     each.dataset.keys.split(" ").includes(wanted),
   );
@@ -389,7 +416,7 @@ for (const moved of ["pointermove", "wheel", "touchstart"])
 
 $("verdict").addEventListener("submit", (event) => event.preventDefault());
 $("verdict").addEventListener("input", (event) => {
-  if (event.target.id === "words" && shown) localStorage.setItem(`steelyard draft ${shown.lease}`, event.target.value);
+  if (event.target.id === "words" && shown) keep(`steelyard draft ${shown.lease}`, event.target.value);
 });
 $("note").addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
@@ -401,7 +428,7 @@ $("flag").addEventListener("close", () => {
 });
 $("single-keys").checked = keysOn();
 $("single-keys").addEventListener("change", (event) =>
-  localStorage.setItem("steelyard keys", event.target.checked ? "on" : "off"),
+  keep("steelyard keys", event.target.checked ? "" : "off"),
 );
 addEventListener("beforeunload", (event) => $("trouble").dataset.about === "connection" && event.preventDefault());
 addEventListener("online", () => flush());
@@ -410,6 +437,7 @@ setInterval(watch, 1000);
 // ----------------------------------------------------------------------------------------------------------- start
 
 const first = $("stage").dataset;
+outbox = read();
 if (outbox.length) {
   showNext(); // what the server put on the page may be in the outbox
   flush();
