@@ -34,6 +34,7 @@ class Plan:
         overlap: how many reviewers label each item.
         seed: of the drawing.
         show_system: whether reviewers see system messages. These belong to a version and tell it from another.
+        keep_equal: whether a pair of equal answers is one, too: a gate knows what people would say of it.
     """
 
     evaluation_id: str
@@ -44,6 +45,7 @@ class Plan:
     overlap: int = 1
     seed: int = 0
     show_system: bool = False
+    keep_equal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def add_run(store: Store, run: RunInfo, plan: Plan, *, now: float | None = None)
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "it has no scores"
         raise SettingsError(f"Run {run.run_id}: nothing of {plan.evaluation_id} can be reviewed: {reasons}.")
     lots = cast_lots(cases, plan.seed)
-    judged = _items(found, cases, lots)
+    judged = judged_items(found, cases, lots)
     question = _question(store, run, plan, judged)
     draws = drawing.draw(judged, question, plan.draws)
     batch = Batch(
@@ -99,7 +101,7 @@ def add_run(store: Store, run: RunInfo, plan: Plan, *, now: float | None = None)
             "end": next((asdict(each) for each in draws if each.case is None), None),
         },
     )
-    items = _drawn(found, cases, draws, lambda item: replace(item, batch_id=batch.id, wanted=plan.overlap))
+    items = items_of_draws(found, cases, draws, lambda item: replace(item, batch_id=batch.id, wanted=plan.overlap))
     store.review.add_batch(batch, items)
     return Added(batch, len(items), len(cases), left_out)
 
@@ -114,7 +116,7 @@ def _check_new(store: Store, run: RunInfo, plan: Plan) -> None:
             )
 
 
-def _items(found: Sequence[Population], cases: Sequence[str], lots: Lots) -> Items:
+def judged_items(found: Sequence[Population], cases: Sequence[str], lots: Lots) -> Items:
     """The judged cases; a case whose two shown answers are equal has a difference that is known."""
     tables = [each.table(cases) for each in found]
     same: BoolArray | None = None
@@ -141,7 +143,7 @@ def _question(store: Store, run: RunInfo, plan: Plan, items: Items) -> Question:
     return drawing.question_of(items.scores, entry.get("threshold"), entry.get("margin"), level)
 
 
-def _drawn(
+def items_of_draws(
     found: Sequence[Population], cases: Sequence[str], draws: Sequence[Draw], finish: Callable[[Item], Item]
 ) -> list[Item]:
     """The items of the draws: one of each version, which have their draw's probability and follow each other."""

@@ -103,7 +103,7 @@ def pairs(store: Store, run: RunInfo, plan: Plan) -> Population:
             left_out[_NO_SCORE] += 1
         elif first is None or second is None:
             left_out[_NO_ANSWER] += 1
-        elif first.text == second.text:
+        elif first.text == second.text and not plan.keep_equal:
             left_out[_EQUAL] += 1
         else:
             items[place] = _item(row, (first, second), answers.question(other, plan), preferred)

@@ -9,9 +9,10 @@ the turn begins: a lease may run out while its label waits for a turn.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection, select, text
 
@@ -20,6 +21,7 @@ from harness.store import (
     codec,
     review_counts,
     review_events,
+    review_gate,
     review_items,
     review_merging,
     review_reviewers,
@@ -74,6 +76,26 @@ class ReviewStore:
         """Add items to a batch, but for those whose position is taken, so that doing it again changes nothing."""
         with self._write() as connection:
             return review_items.add_items(connection, batch_id, added)
+
+    def extend(self, batch_id: str, added: Sequence[Item]) -> bool:
+        """Add items after the last of a batch, all or none; False where somebody else has added some meanwhile."""
+        with self._write() as connection:
+            return review_gate.extend(connection, batch_id, added)
+
+    def set_source(self, batch_id: str, run_id: str, source: Mapping[str, Any]) -> None:
+        """Let a batch be decided by another run of the same samples."""
+        with self._write() as connection:
+            review_gate.set_source(connection, batch_id, run_id, source)
+
+    def last_event(self) -> int:
+        """The number of the newest event; 0 where there is none."""
+        with self._database.read() as connection:
+            return review_gate.last_event(connection)
+
+    def touched(self, since: int) -> list[str]:
+        """The batches in which something happened after an event."""
+        with self._database.read() as connection:
+            return review_gate.touched(connection, since)
 
     def batches(self) -> list[Batch]:
         """All batches, the oldest first."""
