@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from harness.store import codec
+from harness.store import codec, review_fronts
 from harness.store.review_items import no_item, stored_form
 from harness.store.review_records import Event, EventKind, Form, FormKind, Standing, Value
 from harness.store.review_tables import batches, events, items, marks, standings
@@ -92,6 +92,8 @@ def add(connection: Connection, event: NewEvent, item: ItemTerms) -> tuple[Event
     if own:
         mark = {"reviewer": event.reviewer, "item_id": event.item_id, "number": own[-1].number, "kind": own[-1].kind}
         connection.execute(_MARK, mark)
+    if event.kind == "undo":
+        review_fronts.reopen(connection, item.batch_id, item.position)
     return Event(number=number, **fields), standing
 
 
@@ -106,7 +108,7 @@ _SETTLE = (
 _MARK = marks.insert()
 _UNMARK = delete(marks).where(marks.c.reviewer == bindparam("by"), marks.c.item_id == bindparam("of"))
 _TERMS = (
-    select(standings.c.wanted, batches.c.form)
+    select(standings.c.batch_id, standings.c.position, standings.c.wanted, batches.c.form)
     .join(batches, batches.c.id == standings.c.batch_id)
     .where(standings.c.item_id == bindparam("of"))
 )
@@ -114,8 +116,10 @@ _TERMS = (
 
 @dataclass(frozen=True, slots=True)
 class ItemTerms:
-    """How an item is labelled: by what form, and by how many reviewers."""
+    """Where an item stands in its batch, and how it is labelled: by what form, and by how many reviewers."""
 
+    batch_id: str
+    position: int
     form: Form
     wanted: int
 
@@ -129,7 +133,7 @@ def terms(connection: Connection, item_id: str) -> ItemTerms:
     row = connection.execute(_TERMS, {"of": item_id}).one_or_none()
     if row is None:
         raise no_item(item_id)
-    return ItemTerms(stored_form(row.form), row.wanted)
+    return ItemTerms(row.batch_id, row.position, stored_form(row.form), row.wanted)
 
 
 def of_item(connection: Connection, item_id: str) -> list[Event]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from harness.errors import UnknownItemError
-from harness.store import codec
+from harness.store import codec, review_fronts
 from harness.store.review_records import Answer, Batch, Choice, Form, Item, ItemState, Standing
 from harness.store.review_tables import batches, items, standings
 
@@ -35,6 +35,8 @@ def add_items(connection: Connection, batch_id: str, added: Sequence[Item]) -> l
     taken = set(connection.execute(select(items.c.position).where(items.c.batch_id == batch_id)).scalars())
     new = [item for item in added if item.position not in taken]
     _insert(connection, new)
+    if new:
+        review_fronts.reopen(connection, batch_id, min(item.position for item in new))
     return new
 
 

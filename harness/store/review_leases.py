@@ -12,9 +12,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, update
 
 from harness.errors import LeaseEndedError, LeaseError, LeaseExpiredError
+from harness.store import review_fronts
 from harness.store.review_records import Lease, ReviewerRole, Task
 from harness.store.review_tables import batches, leases, marks, standings
 
@@ -53,9 +54,13 @@ def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None
     batch_ids = connection.execute(_OPEN_BATCHES).scalars().all()
     own |= {"holding": list(wish.holding)}
     for batch_id in batch_ids if wish.batch_id is None else {wish.batch_id}.intersection(batch_ids):
-        item_id = connection.execute(_offered(wish.task, role), {**own, "batch_id": batch_id}).scalar_one_or_none()
-        if item_id is not None:
-            return _new(connection, wish, item_id)
+        front = review_fronts.find(connection, wish.reviewer, batch_id) if wish.task == "label" else 0
+        of_batch = {**own, "batch_id": batch_id, "front": front}
+        found = connection.execute(_offered(wish.task, role), of_batch).one_or_none()
+        if found is not None:
+            if wish.task == "label":
+                review_fronts.advance(connection, wish.reviewer, batch_id, front, found.position)
+            return _new(connection, wish, found.item_id)
     return None
 
 
@@ -67,8 +72,8 @@ def take_item(connection: Connection, wish: Wish, role: ReviewerRole, item_id: s
 
 
 def _is_offered(connection: Connection, wish: Wish, role: ReviewerRole, item_id: str) -> bool:
-    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now, "item_id": item_id, "holding": []}
-    return connection.execute(_offered(wish.task, role, one=True), own).scalar_one_or_none() is not None
+    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now, "item_id": item_id, "holding": [], "front": 0}
+    return connection.execute(_offered(wish.task, role, one=True), own).one_or_none() is not None
 
 
 _LIVE = and_(leases.c.ended.is_(None), leases.c.expires > bindparam("now"))
@@ -79,7 +84,7 @@ _HELD = (
     .join(standings, _OF_ITEM)
     .join(batches, batches.c.id == standings.c.batch_id)
     .where(leases.c.reviewer == bindparam("reviewer"), leases.c.task == bindparam("task"), _LIVE)
-    .order_by(leases.c.begun, leases.c.id)
+    .order_by(leases.c.begun, standings.c.position)
 )
 
 
@@ -95,19 +100,28 @@ def _offered(task: Task, role: ReviewerRole, *, one: bool = False) -> Any:
     own_mark = [marks.c.reviewer == bindparam("reviewer"), marks.c.item_id == standings.c.item_id]
     if task == "adjudicate" and role == "admin":
         own_mark.append(marks.c.kind.in_(["skip", "adjudicate"]))
-    held = select(func.count()).where(_OF_ITEM, leases.c.task == bindparam("task"), _LIVE).scalar_subquery()
-    own_lease = exists().where(_OF_ITEM, leases.c.reviewer == bindparam("reviewer"), _LIVE)
+    held = _count(_OF_ITEM, leases.c.task == bindparam("task"), _LIVE)
+    own_leases = _count(_OF_ITEM, leases.c.reviewer == bindparam("reviewer"), _LIVE)
     # What is before the reviewer's eyes is not offered a second time when its lease has run out meanwhile.
-    before_eyes = exists().where(_OF_ITEM, leases.c.id.in_(bindparam("holding", expanding=True)))
+    before_eyes = _count(_OF_ITEM, leases.c.id.in_(bindparam("holding", expanding=True)))
     places = standings.c.wanted - standings.c.n_labels if task == "label" else 1
     among = standings.c.item_id == bindparam("item_id") if one else standings.c.batch_id == bindparam("batch_id")
     return (
-        select(standings.c.item_id)
-        .where(among, standings.c.state.in_(_STATES[task]))
-        .where(~exists().where(*own_mark), ~own_lease, ~before_eyes, held < places)
+        select(standings.c.item_id, standings.c.position)
+        .where(among, standings.c.state.in_(_STATES[task]), standings.c.position >= bindparam("front"))
+        .where(_count(*own_mark) == 0, own_leases == 0, before_eyes == 0, held < places)
         .order_by(standings.c.position)
         .limit(1)
     )
+
+
+def _count(*conditions: ColumnElement[bool]) -> Any:
+    """How many rows meet the conditions, looked up for one item at a time.
+
+    Without statistics of a young table Postgres would make a join of an `EXISTS`, and read all of a reviewer's marks
+    for each item.
+    """
+    return select(func.count()).where(*conditions).scalar_subquery()
 
 
 def _new(connection: Connection, wish: Wish, item_id: str) -> Lease:

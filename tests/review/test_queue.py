@@ -19,7 +19,7 @@ from harness.errors import (
     UnknownItemError,
 )
 from harness.review import Queue, View
-from harness.store import Store
+from harness.store import Store, review_fronts
 from harness.store.review_events import fold
 from tests.review.conftest import CATEGORIES, FORMS, PAIR, SCALE, TEXT, AddBatch, Clock
 
@@ -489,3 +489,45 @@ def test_a_lease_that_runs_out_while_its_label_waits_for_a_turn_has_run_out(
         assert isinstance(submitted.exception(), LeaseExpiredError)
     label(queue, "bob", 4)
     assert [event.reviewer for event in store.review.events(item_id=view.item_id)] == ["bob"]
+
+
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_an_item_far_behind_that_is_free_again_comes_first(
+    queue: Queue, add_batch: AddBatch, clock: Clock, wanted: int
+) -> None:
+    """The search begins behind what one has dealt with, or nobody wants any more, and goes back when that changes."""
+    add_batch(130, wanted=wanted)
+    for _ in range(120):
+        label(queue, "ann", 3)
+    assert take(queue, "ann").item_id == "b1-00120"
+    if wanted == 1:
+        assert label(queue, "bob", 3).item_id == "b1-00121"
+        assert label(queue, "bob", 3).item_id == "b1-00122"
+    for _ in range(120):
+        queue.undo("ann", key=key())
+    clock.now += 700
+    assert take(queue, "ann").item_id == "b1-00000"
+    assert take(queue, "bob").item_id == ("b1-00001" if wanted == 1 else "b1-00000")
+
+
+def test_the_search_for_the_next_item_begins_behind_what_one_has_dealt_with(
+    queue: Queue, add_batch: AddBatch, store: Store
+) -> None:
+    add_batch(130, wanted=2)
+    for _ in range(120):
+        label(queue, "ann", 3)
+    with store._database.read() as connection:
+        assert 50 <= review_fronts.find(connection, "ann", "b1") <= 120
+        assert review_fronts.find(connection, "bob", "b1") == 0
+
+
+def test_an_item_that_is_added_before_others_is_found(queue: Queue, add_batch: AddBatch, store: Store) -> None:
+    items = add_batch(130)
+    late = dataclasses.replace(items[0], id="late", batch_id="b2")
+    add_batch(0, batch_id="b2")
+    store.review.add_items("b2", [dataclasses.replace(each, id=f"x{each.id}", batch_id="b2") for each in items[1:]])
+    for _ in range(120):
+        label(queue, "ann", 3, batch_id="b2")
+    view = take(queue, "ann", batch_id="b2")
+    store.review.add_items("b2", [late])
+    assert take(queue, "ann", batch_id="b2", holding=[view.lease_id]).item_id == "late"
