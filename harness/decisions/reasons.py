@@ -101,10 +101,10 @@ def more_in_words(more: Needed) -> str:
 
 
 def errors(messages: tuple[str, ...]) -> str:
-    """The first error, and how many others there are."""
+    """The first message, and how many others there are."""
     if len(messages) == 1:
         return messages[0]
-    return f"{messages[0]} (and {len(messages) - 1:,} more {_plural('error', len(messages) - 1)})"
+    return f"{messages[0]} (and {len(messages) - 1:,} more {_plural('message', len(messages) - 1)})"
 
 
 def summed_up(checks: tuple[Check, ...], worst: VerdictKind) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +18,8 @@ _SHOWN = 5
 _WHOLE = -1
 """Stands for the step of an error that belongs to none."""
 _TEXT_KEPT = 1000
+_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
+"""What differs in messages of ours that are about the same: values and numbers."""
 
 
 def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]]) -> list[str]:
@@ -34,8 +38,46 @@ def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]]) -> list[str
     ]
 
 
+@dataclass(slots=True)
+class _Alike:
+    """Errors that are one message: the same exception from the same line, or the same text but for numbers and names.
+
+    Attributes:
+        shown: the step and text of the first of them, its example.
+        frames: the user's frames of that one; None for what no body raised.
+        steps: how many at each step.
+        texts: a hash of each text, with the first step that had it.
+    """
+
+    shown: tuple[int, str]
+    frames: tuple[str, ...] | None
+    steps: Counter[int] = field(default_factory=Counter)
+    texts: dict[int, int] = field(default_factory=dict)
+
+    def add(self, step: int, text: str, frames: tuple[str, ...] | None) -> None:
+        """Take in one more."""
+        self.steps[step] += 1
+        digest = hash(text)
+        self.texts[digest] = min(step, self.texts.get(digest, step))
+        if (step, text) < self.shown:
+            self.shown, self.frames = (step, text), frames
+
+    def count(self, end: int) -> int:
+        """How many came before a step."""
+        return sum(count for step, count in self.steps.items() if step < end)
+
+    def line(self, end: int, case_of: Callable[[int], str]) -> str:
+        """The example's case and text, and how many came before a step."""
+        step, text = self.shown
+        place = "" if step == _WHOLE else f"case {case_of(step)!r}: "
+        count, n_texts = self.count(end), sum(first < end for first in self.texts.values())
+        if count == 1:
+            return place + text
+        return f"{place}{text} ({count:,} bodies ended so{', the texts differ' if n_texts > 1 else ''})"
+
+
 class Tally:
-    """Errors by their text, with the steps at which they came.
+    """Errors by what they have in common, with the steps at which they came.
 
     Attributes:
         is_hopeless: whether more cases can't help: the body or the store is broken, the endpoint was given up, or an
@@ -43,9 +85,8 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self._errors: dict[str, Counter[int]] = {}
+        self._errors: dict[str, _Alike] = {}
         self._missing: Counter[int] = Counter()
-        self._frames: dict[str, tuple[int, tuple[str, ...]]] = {}
         self.is_hopeless = False
 
     def add(self, step: int, error: BaseException) -> None:
@@ -56,16 +97,21 @@ class Tally:
         is_final = isinstance(error, UnreachableError | CapabilityError)
         if is_final or not isinstance(error, EngineError | UnstorableError):
             self.is_hopeless = True
-        own = type(error).__module__.startswith("harness.")
-        text = describe(error) if own else f"{type(error).__name__}: {describe(error)}{raised_at(error)}"
-        text = text[:_TEXT_KEPT]
-        self.note(text, step)
-        if text not in self._frames or step < self._frames[text][0]:
-            self._frames[text] = step, () if own else user_frames(error)
+        kind, said = type(error).__name__, describe(error)
+        if type(error).__module__.startswith("harness."):
+            self._add(step, said, f"{kind}: {_VARYING.sub('', said)}", ())
+        else:
+            place = raised_at(error)
+            self._add(step, f"{kind}: {said}{place}", kind + (place or said), user_frames(error))
 
     def note(self, text: str, step: int = _WHOLE) -> None:
         """Note an error of a step, or of the evaluation as a whole."""
-        self._errors.setdefault(text, Counter())[step] += 1
+        self._add(step, text, text)
+
+    def _add(self, step: int, text: str, group: str, frames: tuple[str, ...] | None = None) -> None:
+        text = text[:_TEXT_KEPT]
+        alike = self._errors.setdefault(group[:_TEXT_KEPT], _Alike((step, text), frames))
+        alike.add(step, text, frames)
 
     def lines(self, end: int, case_of: Callable[[int], str]) -> tuple[str, ...]:
         """What went wrong before a step, most frequent first; empty if nothing did.
@@ -78,23 +124,21 @@ class Tally:
         if n_missing:
             lines.append(f"{n_missing:,} samples are not in the store; run without --offline to draw them")
         ranked = self._ranked(end)
-        for text, count, step in ranked[:_SHOWN]:
-            place = "" if step == _WHOLE else f"case {case_of(step)!r}: "
-            lines.append(place + (text if count == 1 else f"{text} ({count:,} bodies ended so)"))
-        hidden = sum(count for _, count, _ in ranked[_SHOWN:])
+        most = _SHOWN if len(ranked) <= _SHOWN else _SHOWN - 1
+        lines += [alike.line(end, case_of) for alike in ranked[:most]]
+        hidden = ranked[most:]
         if hidden:
-            lines.append(f"and {hidden:,} more errors")
+            count = sum(alike.count(end) for alike in hidden)
+            lines.append(
+                f"{count:,} others ended in {len(hidden):,} other ways, such as {hidden[0].line(end, case_of)}"
+            )
         return tuple(lines)
 
     def traceback(self, end: int) -> tuple[str, ...]:
         """The user's frames of the most frequent error before a step."""
-        return next((self._frames[text][1] for text, _, _ in self._ranked(end) if text in self._frames), ())
+        return next((alike.frames for alike in self._ranked(end) if alike.frames is not None), ())
 
-    def _ranked(self, end: int) -> list[tuple[str, int, int]]:
-        """Text, number and first step of each error before a step."""
-        found = []
-        for text, by_step in self._errors.items():
-            counted = {step: count for step, count in by_step.items() if step < end}
-            if counted:
-                found.append((text, sum(counted.values()), min(counted)))
-        return sorted(found, key=lambda entry: (-entry[1], entry[0]))
+    def _ranked(self, end: int) -> list[_Alike]:
+        """The errors before a step, the most frequent first."""
+        found = [alike for alike in self._errors.values() if alike.count(end)]
+        return sorted(found, key=lambda alike: (-alike.count(end), alike.shown[1]))

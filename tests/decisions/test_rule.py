@@ -94,7 +94,7 @@ def test_with_neither_the_evaluation_is_measured():
 
 def test_any_error_makes_the_verdict_error_and_keeps_what_was_scored():
     verdict = one(share_right(60, 100), share_right(95, 100), errors=("ValueError: boom", "TimeoutError"))
-    assert (verdict.verdict, verdict.reason) == (ERROR, "ValueError: boom (and 1 more error)")
+    assert (verdict.verdict, verdict.reason) == (ERROR, "ValueError: boom (and 1 more message)")
     assert verdict.candidate.value == 0.6
     assert verdict.difference is None
 

@@ -1,10 +1,10 @@
-"""Errors by their text and step: counted, ranked, and only as far as the steps that count."""
+"""Errors by what they have in common and step: counted, ranked, and only as far as the steps that count."""
 
 from __future__ import annotations
 
 import pytest
 
-from harness.errors import EngineError, MissingSampleError, StoreError, UnreachableError, UnstorableError
+from harness.errors import EngineError, MissingSampleError, ScoreError, StoreError, UnreachableError, UnstorableError
 from harness.gate.tally import Tally
 
 
@@ -17,8 +17,36 @@ def test_many_different_errors_are_counted_and_not_all_shown(n: int) -> None:
     tally = Tally()
     for i in range(n):
         tally.note(f"broken {i}")
-    assert len(lines(tally)) == min(n, 6)
-    assert (lines(tally)[-1] == "and 3 more errors") is (n == 8)
+    assert len(lines(tally)) == min(n, 5)
+    assert (lines(tally)[-1] == "4 others ended in 4 other ways, such as broken 4") is (n == 8)
+
+
+def _parse(text: str) -> int:
+    return int(text)
+
+
+def test_errors_of_one_line_are_one_message_whatever_they_say() -> None:
+    tally = Tally()
+    for step in range(150):
+        with pytest.raises(ValueError, match="invalid literal") as failed:
+            _parse(f"answer {149 - step}")
+        tally.add(149 - step, failed.value)
+    with pytest.raises(KeyError) as other:
+        {}["a"]
+    tally.add(3, other.value)
+    first, second = lines(tally, 150)
+    assert first.startswith("case 'c0': ValueError: invalid literal for int() with base 10: 'answer 0' (test_tally.py:")
+    assert first.endswith("return int(text)) (150 bodies ended so, the texts differ)")
+    assert second.startswith("case 'c3': KeyError: 'a' (test_tally.py:")
+    assert "(2 bodies ended so, the texts differ)" in lines(tally, 2)[0]
+    assert "ended so" not in lines(tally, 1)[0]
+
+
+def test_messages_of_ours_that_differ_in_values_alone_are_one() -> None:
+    tally = Tally()
+    for step, said in enumerate(("gave 3 of 'x'", "gave 12 of 'it'", "gave nothing")):
+        tally.add(step, ScoreError(said))
+    assert lines(tally) == ("case 'c0': gave 3 of 'x' (2 bodies ended so, the texts differ)", "case 'c2': gave nothing")
 
 
 def test_the_most_frequent_error_comes_first_with_its_first_case() -> None:

@@ -124,7 +124,7 @@ def regressed(**more):
 
 
 def error(*messages, **more):
-    reason = messages[0] if len(messages) == 1 else f"{messages[0]} (and {len(messages) - 1} more errors)"
+    reason = messages[0] if len(messages) == 1 else f"{messages[0]} (and {len(messages) - 1} more messages)"
     bare = verdict(VerdictKind.ERROR, baseline=None, reason=reason, errors=messages, n_cases=0, n_samples=0, **more)
     return replace(bare, candidate=None)
 
