@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import inspect
 import textwrap
@@ -16,6 +17,7 @@ from harness.errors import CaseError, MarkerError
 from harness.plugin.fixtures import OFFERED
 from harness.records import Case
 
+_LACK = {"AttributeError", "KeyError", "LookupError", "Exception", "BaseException"}
 _OF_EVERY_CASE = {name for name in dir(Case) if not name.startswith("_")}
 
 
@@ -27,9 +29,10 @@ def may_measure(function: Callable[..., Any]) -> bool:
 
 
 def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: str) -> None:
-    """Refuse a `case.NAME` in the body that a case lacks.
+    """Refuse a `case.NAME` or `case["NAME"]` in the body that a case lacks.
 
-    A name that the body asks for first (`"NAME" in case`, `hasattr(case, "NAME")`) may be missing.
+    A name that the body asks for first (`"NAME" in case`, `hasattr(case, "NAME")`), or whose lack it catches, may be
+    missing.
 
     Raises:
         CaseError: naming the field, its line and a case without it.
@@ -38,11 +41,13 @@ def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: 
     if not used:
         return
     for case in cases:
-        for name, line in used.items():
+        for written, (name, line) in used.items():
             if name not in case:
+                nearest = difflib.get_close_matches(name, case, n=1)
+                meant = f" Did you mean {nearest[0]!r}?" if nearest else ""
                 raise CaseError(
-                    f"{where}, line {line}: case.{name}, but case {case.id!r} has no field {name!r}. "
-                    f"Its fields: {', '.join(case)}."
+                    f"{where}, line {line}: {written}, but case {case.id!r} has no field {name!r}. "
+                    f"Its fields: {', '.join(case)}.{meant}"
                 )
 
 
@@ -69,19 +74,41 @@ def first_line(function: Callable[..., Any]) -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def _fields_used(function: Callable[..., Any]) -> dict[str, int]:
-    """Names read as `case.NAME`, with the line of the first."""
+def _fields_used(function: Callable[..., Any]) -> dict[str, tuple[str, int]]:
+    """What is read as `case.NAME` or `case["NAME"]`: as it is written, the name and the line of the first."""
     tree = parsed(function)
     if tree is None:
         return {}
     asked_for = set(_names_asked_for(tree))
-    used: dict[str, int] = {}
+    caught = {node for attempt in ast.walk(tree) for node in _tried(attempt)}
+    used: dict[str, tuple[str, int]] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "case":
-            reads = isinstance(node.ctx, ast.Load)
-            if reads and node.attr not in _OF_EVERY_CASE and node.attr not in asked_for:
-                used.setdefault(node.attr, first_line(function) + node.lineno - 1)
+        name = _field_read(node)
+        if name is not None and name not in asked_for and node not in caught:
+            used.setdefault(ast.unparse(node), (name, first_line(function) + node.lineno - 1))
     return used
+
+
+def _field_read(node: ast.AST) -> str | None:
+    """The field that a node reads from `case`; None where it reads none, or not by a constant name."""
+    if not (isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Load)):
+        return None
+    if not (isinstance(node.value, ast.Name) and node.value.id == "case"):
+        return None
+    if isinstance(node, ast.Attribute):
+        return None if node.attr in _OF_EVERY_CASE else node.attr
+    return node.slice.value if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str) else None
+
+
+def _tried(node: ast.AST) -> Iterator[ast.AST]:
+    """What stands in a `try` that catches what the lack of a field raises; nothing for any other node."""
+    if not isinstance(node, ast.Try):
+        return
+    caught = [handler.type for handler in node.handlers]
+    each = [one for kind in caught for one in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
+    if any(one is None or (isinstance(one, ast.Name) and one.id in _LACK) for one in each):
+        for statement in node.body:
+            yield from ast.walk(statement)
 
 
 def _names_asked_for(tree: ast.AST) -> Iterator[str]:
