@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import MarkerError, SteelyardError
 from harness.gate.evaluation import Ending
-from harness.gate.failures import describe
+from harness.gate.failures import describe, raised_at
 from harness.records import JudgedBy
 from harness.sampling import Trace, call_body
 from harness.scoring.results import Reading, read_result
@@ -49,16 +50,24 @@ async def run_body(
     outcome = await _ended(body, arguments, classify)
     if trace.error is not None:
         return Outcome(error=trace.error)
-    if trace.unawaited > 0 and outcome.error is None:
-        return Outcome(
-            error=MarkerError(
-                "the body asked the model and did not wait for the answer: `await model.ask(…)` in an `async def` "
-                "body, and ask in the body's own thread"
-            )
-        )
+    if unawaited := trace.unawaited():
+        trace.drop_unawaited()
+        if outcome.error is None or "coroutine" in describe(outcome.error):
+            return Outcome(error=_forgotten(body, unawaited[0], outcome.error))
     if outcome.readings is not None and trace.judged_by is not None:
         return replace(outcome, readings=_attributed(outcome.readings, trace.judged_by))
     return outcome
+
+
+def _forgotten(body: Callable[..., Any], method: str, error: BaseException | None) -> MarkerError:
+    """The error for an answer that a body asked for and did not wait for; `error` is what came of that, if anything."""
+    place = "" if error is None else raised_at(error)
+    if inspect.iscoroutinefunction(body):
+        return MarkerError(f"`{method}(…)` was not awaited{place}: write `await {method}(…)`")
+    return MarkerError(
+        f"`{method}(…)` was called in another thread or task than the body's{place}, where nothing waits for the "
+        "answer: call it in the body itself, or write an `async def` body, where `asyncio.gather` asks for several at once"
+    )
 
 
 def _attributed(readings: dict[str, Reading], by: JudgedBy) -> dict[str, Reading]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +32,7 @@ class Trace:
         truncated: whether any sample of that version was cut at max_tokens.
         drew: whether any sample had to be drawn, by this body or another one; the store had the others.
         error: the first error of an engine, a judge or the store, which counts even if the body catches it.
-        unawaited: requests that were made and never awaited.
+        made: what was asked for, by the name of the method, with what is to be awaited for it.
         judgements: what each judge did that the body asked.
         judged_by: by whom and by what rule the body had something judged, the last time that it had.
     """
@@ -42,9 +44,9 @@ class Trace:
         "judged_by",
         "judgements",
         "key",
+        "made",
         "sample",
         "truncated",
-        "unawaited",
     )
 
     def __init__(self) -> None:
@@ -54,9 +56,20 @@ class Trace:
         self.truncated = False
         self.drew = False
         self.error: BaseException | None = None
-        self.unawaited = 0
+        self.made: list[tuple[str, Coroutine[Any, Any, Any]]] = []
         self.judgements: list[Judgement] = []
         self.judged_by: JudgedBy | None = None
+
+    def unawaited(self) -> list[str]:
+        """The names of what was asked for and never awaited."""
+        return [name for name, work in self.made if inspect.getcoroutinestate(work) == inspect.CORO_CREATED]
+
+    def drop_unawaited(self) -> None:
+        """End what was never awaited, which Python would warn of; what a task is to run is that task's."""
+        tasks = {task.get_coro() for task in asyncio.all_tasks()}
+        for _, work in self.made:
+            if inspect.getcoroutinestate(work) == inspect.CORO_CREATED and work not in tasks:
+                work.close()
 
     def add(self, key: bytes, sample: Sample) -> None:
         """Note a sample of the version under test."""
@@ -128,7 +141,7 @@ class Model:
         Returns:
             str
         """
-        return self._settle(self._text(self._source.version.chat(prompt, sampling=sampling)))
+        return self._settle("ask", self._text(self._source.version.chat(prompt, sampling=sampling)))
 
     def chat(
         self,
@@ -153,7 +166,7 @@ class Model:
         """
         version = self._source.version
         return self._settle(
-            self._draw(version.chat(messages, sampling=sampling, schema=schema, tools=tools, logprobs=logprobs))
+            "chat", self._draw(version.chat(messages, sampling=sampling, schema=schema, tools=tools, logprobs=logprobs))
         )
 
     def structured(
@@ -168,7 +181,9 @@ class Model:
             CapabilityError: the engine can't constrain its output.
             EngineError: the answer is no JSON all the same, as when it was cut at max_tokens.
         """
-        return self._settle(self._structured(self._source.version.chat(messages, sampling=sampling, schema=schema)))
+        return self._settle(
+            "structured", self._structured(self._source.version.chat(messages, sampling=sampling, schema=schema))
+        )
 
     def complete(
         self,
@@ -195,7 +210,7 @@ class Model:
         """
         version = self._source.version
         return self._settle(
-            self._draw(version.completion(prompt, sampling=sampling, logprobs=logprobs, truncate=truncate))
+            "complete", self._draw(version.completion(prompt, sampling=sampling, logprobs=logprobs, truncate=truncate))
         )
 
     def loglikelihood(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str) -> Any:
@@ -207,7 +222,9 @@ class Model:
         Raises:
             CapabilityError: the engine gives no log probabilities of given text.
         """
-        return self._settle(self._loglikelihood(self._source.version.loglikelihood(prompt, continuation)))
+        return self._settle(
+            "loglikelihood", self._loglikelihood(self._source.version.loglikelihood(prompt, continuation))
+        )
 
     def weigh(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False) -> Any:
         """`loglikelihood` as a whole sample: `sample.loglikelihood`, `sample.is_greedy`, tokens.
@@ -219,7 +236,9 @@ class Model:
         Returns:
             harness.records.Sample
         """
-        return self._settle(self._draw(self._source.version.loglikelihood(prompt, continuation, truncate=truncate)))
+        return self._settle(
+            "weigh", self._draw(self._source.version.loglikelihood(prompt, continuation, truncate=truncate))
+        )
 
     def rolling(self, text: str) -> Any:
         """The natural log of the probability of a whole text, of any length, from its first token.
@@ -232,10 +251,10 @@ class Model:
         Raises:
             CapabilityError: the engine gives no log probabilities of given text.
         """
-        return self._settle(self._loglikelihood(self._source.version.rolling(text)))
+        return self._settle("rolling", self._loglikelihood(self._source.version.rolling(text)))
 
-    def _settle(self, work: Coroutine[Any, Any, Any]) -> Any:
-        self._trace.unawaited += 1
+    def _settle(self, method: str, work: Coroutine[Any, Any, Any]) -> Any:
+        self._trace.made.append((f"{'baseline' if self._is_other else 'model'}.{method}", work))
         return settle(work)
 
     async def _draw(self, request: Request) -> Sample:
@@ -245,7 +264,6 @@ class Model:
         question = Question(text, occurrence)
         if self._trace.first_key is None:
             self._trace.first_key = question.key(self._source.generation)
-        self._trace.unawaited -= 1
         try:
             key, sample = await self._sampler.draw(self._source, request, question, self._index)
         except SteelyardError as error:

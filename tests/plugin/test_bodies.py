@@ -329,15 +329,48 @@ def test_an_engine_error_that_the_body_catches_is_an_error_all_the_same(project:
     assert project.evaluation()["verdict"] == "error"
 
 
-def test_a_forgotten_await_is_an_error(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("line", "method"),
+    [
+        ("assert model.ask('q')", "model.ask"),
+        ("assert model.chat('q').text == 'yes'", "model.chat"),
+        ("assert 'yes' in model.ask('q')", "model.ask"),
+        ("assert len(model.complete('q')) > 1", "model.complete"),
+    ],
+)
+def test_a_forgotten_await_is_an_error_that_names_it(project: Project, line: str, method: str) -> None:
+    project.module(f"""
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}], threshold=0.5)
+        async def test_it(model, case):
+            {line}
+    """)
+    result = project.run_apart()
+    assert result.ret == 1
+    said = project.evaluation()["errors"][0]
+    assert f"`{method}(…)` was not awaited" in said
+    assert f": write `await {method}(…)`" in said
+    assert "never awaited" not in str(result.stdout) + str(result.stderr)
+
+
+def test_an_error_beside_a_forgotten_await_stays_the_error(project: Project) -> None:
     project.module("""
-        @pytest.mark.filterwarnings("ignore")
         @pytest.mark.evaluation(cases=[{"id": "a"}], threshold=0.5)
         async def test_it(model, case):
-            assert model.ask("q")
+            model.ask("q")
+            raise ValueError("of its own")
     """)
-    assert project.run("-W", "ignore").ret == 1
-    assert "did not wait for the answer" in project.evaluation()["errors"][0]
+    assert project.run().ret == 1
+    assert "ValueError: of its own" in project.evaluation()["errors"][0]
+
+
+def test_a_def_body_that_asks_in_another_thread_is_told_so(project: Project) -> None:
+    project.body("""
+        from concurrent.futures import ThreadPoolExecutor
+        with ThreadPoolExecutor() as pool:
+            return "yes" in pool.submit(model.ask, "q").result()
+    """)
+    assert project.run().ret == 1
+    assert "`model.ask(…)` was called in another thread or task than the body's" in project.evaluation()["errors"][0]
 
 
 def test_one_body_that_cancels_itself_is_an_error_of_its_evaluation_alone(project: Project) -> None:

@@ -97,7 +97,7 @@ class Judge:
             read=functools.partial(read_rating, rubric=wanted, weighted=weighted),
             logprobs=ALTERNATIVES if weighted else None,
         )
-        return self._settle(self._rate(wanted, [replace(question, repeat=repeat) for repeat in range(repeats)]))
+        return self._settle("rate", self._rate(wanted, [replace(question, repeat=repeat) for repeat in range(repeats)]))
 
     def prefer(
         self,
@@ -131,7 +131,7 @@ class Judge:
         given = material(wanted, case, reference, self._case_id)
         orders = [_comparison(wanted, given, pair) for pair in (answers, answers[::-1])]
         repeated = [replace(order, repeat=repeat) for repeat in range(repeats) for order in orders]
-        return self._settle(self._prefer(wanted, repeated))
+        return self._settle("prefer", self._prefer(wanted, repeated))
 
     def measure(
         self,
@@ -165,10 +165,10 @@ class Judge:
             EngineError: a judge could not answer.
         """
         rarer = {name: more.pop(name) for name in ("retrieval_context", "tools", "expected_tools") if name in more}
-        return self._settle(self._measure(metric, Fields(input, output, expected, context, **rarer), more))
+        return self._settle("measure", self._measure(metric, Fields(input, output, expected, context, **rarer), more))
 
-    def _settle(self, work: Coroutine[Any, Any, Score]) -> Any:
-        self._trace.unawaited += 1
+    def _settle(self, method: str, work: Coroutine[Any, Any, Score]) -> Any:
+        self._trace.made.append((f"judge.{method}", work))
         return settle(work)
 
     async def _rate(self, rubric: Rubric, questions: Sequence[Question]) -> Score:
@@ -183,7 +183,6 @@ class Judge:
         self, rubric: Rubric, questions: Sequence[Question], *, rated_by: Rubric | None
     ) -> tuple[list[Said], JudgedBy]:
         """What each judge says to all questions; whatever it did is noted, also when it gave no judgement."""
-        self._trace.unawaited -= 1
         self._trace.judged_by = by = JudgedBy(tuple(model.fingerprint for model in self._models), rubric.digest)
         panel = await asyncio.gather(*(seat.ask(questions) for seat in self._seats), return_exceptions=True)
         said, failed = [], None
@@ -202,7 +201,6 @@ class Judge:
         return said, by
 
     async def _measure(self, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Score:
-        self._trace.unawaited -= 1
         working = [measure(model, metric, fields, options) for model in self._models]
         panel = []
         for measured in await asyncio.gather(*working, return_exceptions=True):

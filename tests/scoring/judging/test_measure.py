@@ -62,7 +62,7 @@ def test_both_kinds_of_bodies_get_the_same(bench: Bench) -> None:
         return [faithful(judge), judge.measure("BiasMetric", **GIVEN)]
 
     assert bench.run(waits) == bench.run(plain)
-    assert bench.trace.unawaited == 0
+    assert bench.trace.unawaited() == []
 
 
 def test_what_a_metric_asks_at_once_is_asked_at_once_for_all_bodies(bench: Bench) -> None:
