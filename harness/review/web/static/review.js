@@ -12,7 +12,7 @@ const OUTBOX = `steelyard outbox ${reviewer}`;
 const SHORTEST_LOOK_MS = 150; // a key that bounces must not label an item that nobody has seen
 const PAUSES_MS = [250, 500, 1000, 2000, 4000];
 const LOOK_AGAIN_MS = 15000;
-const COUNT_AGAIN_MS = 3000;
+const COUNT_AGAIN_MS = 5000;
 const LONGEST_WAIT_MS = 3600000; // a page that nobody looks at asks for nothing any more
 
 let shown = null; // the item on screen: { lease, html, lasts, expires }, times in ms
