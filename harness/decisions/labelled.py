@@ -23,8 +23,10 @@ from harness.statistics.labelled import (
     labels_alone,
 )
 
-#: As in the pacing of draws: the cases that the demanded mean counts for, as a multiple of 1 / margin².
-_EXPECTED_DEMANDED = 0.7
+#: The cases that the demanded mean counts for in a forecast, as a multiple of 1 / margin².
+_EXPECTED_DEMANDED = 0.05
+#: The cases that tell how often items are drawn at present.
+_RECENT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ def decide_labelled(question: Question, draws: Sequence[Draw], labels: FloatArra
         below = f"below {figure(question.demanded)}" if question.of == "rate" else "lower"
         reason = f"{below}, by {_labels(worse)}"
     else:
-        more = labels_needed(question, draws, labels, len(judged))
+        more = labels_needed(question, draws, labels, judged)
         kind, reason = VerdictKind.INCONCLUSIVE, _open(question, lower, more, len(judged) - len(found.values))
     alone = "" if contrast.trusted_from is not None else f"; fewer than {ENOUGH_ERRORS} judge errors: labels alone, too"
     method = (
@@ -185,45 +187,32 @@ def decide_labelled(question: Question, draws: Sequence[Draw], labels: FloatArra
     return LabelledCheck(Check(against, kind, reason, difference), estimate, more, len(found.ends), found.errors[-1])
 
 
-def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray, n_cases: int) -> int | None:
-    """About how many more labels would decide, if those to come are like those seen; None where nothing tells.
+def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray, judged: FloatArray) -> int | None:
+    """About how many more labels would decide, if the cases to come are like those seen; None where nothing tells.
 
-    The mean counts as what was seen, drawn towards what is demanded while little was. None too where labels on every
-    case that is left would hardly decide: then it takes more cases.
+    The mean counts as seen, drawn towards what is demanded while little was. It takes as many cases as the wealth needs
+    to grow at half the squared gain over the variance; of the cases, people are asked about as many as lately. Where the
+    cases that are left are fewer, chance may still decide: they are asked for, unless it would take three times as many.
     """
     found = evidence(draws, labels, question.of)
-    n, n_labels = len(found.values), len(found.ends)
-    left = n_cases - n
-    if n_labels < 2 or left < 1:
+    n = len(found.values)
+    left = len(judged) - n
+    if len(found.ends) < 2 or left < 1:
         return None
     weight = _EXPECTED_DEMANDED / question.margin**2
-    mean = (float(found.values.sum()) + question.demanded * weight) / (n + weight)
-    share, variance = n_labels / n, float(found.values.var())
-    least = min(variance, _spread_of_labels(question, draws, labels))
-    counts = []
+    seen = labelled_mean(draws, labels, question.of, judged).value
+    mean = (n * seen + weight * question.demanded) / (n + weight)
+    recent = found.values[-_RECENT:]
+    share = max(1, sum(end > n - len(recent) for end in found.ends)) / len(recent)
+    takes = math.inf
     for sign, against, wealth, level in (
         (1, question.allowed, found.better().log(question.allowed), question.level),
         (-1, question.demanded, found.worse().log(-question.demanded), question.red_level),
     ):
         gain, lacking = sign * (mean - against), max(-math.log(level) - float(wealth[-1]), 0.05)
-        if gain <= 0:
-            continue
-        cases = 2 * variance * lacking / gain**2
-        if cases <= left:
-            counts.append(cases * share)
-        elif (bearable := left * gain**2 / (2 * lacking)) >= least:
-            odds = (bearable - least) / max(variance - least, 1e-9) * (1 / share - 1)
-            counts.append(left / (1 + odds))
-    return max(1, math.ceil(min(counts))) if counts else None
-
-
-def _spread_of_labels(question: Question, draws: Sequence[Draw], labels: FloatArray) -> float:
-    """Variance of what people said, each label weighing the inverse of its probability."""
-    figures = labels[:, 0] if question.of == "rate" else labels[:, 0] - labels[:, 1]
-    weights = np.array([1 / draw.probability for draw in draws])
-    there = ~np.isnan(figures)
-    mean = float(np.average(figures[there], weights=weights[there]))
-    return float(np.average((figures[there] - mean) ** 2, weights=weights[there]))
+        if gain > 0:
+            takes = min(takes, 2 * float(recent.var()) * lacking / gain**2)
+    return max(1, math.ceil(min(takes, left) * share)) if takes <= 3 * left else None
 
 
 def _proven(question: Question) -> str:

@@ -11,8 +11,8 @@ import numpy as np
 
 from harness.statistics.arrays import BoolArray, FloatArray, IntArray, as_scores, is_bounded
 from harness.statistics.draws import KINDS, Draw, Of, Question
-from harness.statistics.labelled import Evidence, evidence
-from harness.statistics.pacing import Look, Pace, paced
+from harness.statistics.labelled import Evidence, evidence, labels_alone
+from harness.statistics.pacing import Look, Pace, is_shown, paced
 from harness.statistics.predictions import Curve, fitted_curve, log_odds
 
 #: The smallest probability as a share of the mean one: no item weighs more than ten times what a uniform draw gives it.
@@ -143,7 +143,8 @@ def next_draw(
     Cases have their turns in the order of the lots. Each is drawn with a probability of `ruin + budget * spread`: the
     spread of what people may say of it given the judge's scores (largest where it is in doubt), and what is needed for
     no single label to cost a bettor everything; never less than a tenth of the mean probability. The budget is the
-    smallest that lets the cases still to come decide, and is set anew at each draw.
+    smallest that lets the cases still to come decide, set anew at each draw: by labels and judge, or, where these
+    have decided and the judge was contradicted too seldom to be trusted, by the labels alone.
 
     Parameters
     ----------
@@ -180,9 +181,12 @@ def next_draw(
     paces, chances = [], np.zeros(len(predicted))
     for question, each in zip(questions, known, strict=True):
         look = _look(question.of, predicted, predicted, doubt, same)
+        if each.trusted_from is None and is_shown(question, each):
+            each = labels_alone(draws, labels, question.of, question)
         paces.append(paced(question, each, look, len(order) - len(each.values)))
         chances = np.maximum(chances, paces[-1].chances(look))
-    return _walk(items, curve, order[turn:], paces, FLOOR * float(chances.mean()))
+    least = max(pace.least(float(items.doubt.min())) for pace in paces)
+    return _walk(items, curve, order[turn:], paces, max(FLOOR * float(chances.mean()), least))
 
 
 def _look(of: Of, predicted: FloatArray, averages: FloatArray, doubt: FloatArray, same: BoolArray) -> Look:

@@ -68,6 +68,22 @@ class Pace:
         up = (1 - look.predicted) / (self.high - look.averages)
         return np.maximum(down, up)
 
+    def least(self, doubt: float) -> float:
+        """What no case's probability is below, whatever its judge's scores; `doubt` is the least of all cases."""
+        lowest = self.question.lowest
+        grid = np.linspace(lowest, 1.0, 201)
+        down, up = (grid - lowest) / (1 - self.low), (1 - grid) / (self.high - lowest)
+        spread = np.sqrt(grid * (1 - grid)) * doubt if self.question.of == "rate" else 0.0
+        return float(np.minimum(np.maximum(down, up) + self.budget * spread, 1.0).min()) * (1 - 1e-6)
+
+
+def is_shown(question: Question, found: Evidence) -> bool:
+    """Whether labels and judge show that it passes, or that it is worse."""
+    return (
+        found.better().first_above(question.allowed, question.level) is not None
+        or found.worse().first_above(-question.demanded, question.red_level) is not None
+    )
+
 
 def paced(question: Question, found: Evidence, seen: Look, left: int) -> Pace:
     """The rule for the next draw.

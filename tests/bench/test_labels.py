@@ -1,0 +1,41 @@
+"""The benchmark of labels on a few seeded gates: what it compares is what it says."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from tests.bench import bench_labels
+from tests.bench.label_gates import GOOD, POOR, Judge, People, uniform_alone
+
+
+@pytest.mark.parametrize("judge", [POOR, GOOD])
+@pytest.mark.parametrize("kind", ["graded", "binary"])
+def test_a_simulated_judge_has_the_sensitivity_and_specificity_it_says(judge, kind):
+    truth = np.repeat([1.0, 0.0], 40_000)
+    scores = Judge(judge.sensitivity, judge.specificity, kind).scores(truth, np.random.default_rng(1))
+    assert (scores[truth == 1] > 0.5).mean() == pytest.approx(judge.sensitivity, abs=0.006)
+    assert (scores[truth == 0] <= 0.5).mean() == pytest.approx(judge.specificity, abs=0.009)
+
+
+def test_simulated_people_have_the_rates_they_say():
+    truth, same = People(0.8, 0.05, 0.1, 0.5, paired=True).answers(100_000, np.random.default_rng(2))
+    assert truth.mean(axis=0).tolist() == pytest.approx([0.8, 0.85], abs=0.005)
+    assert same.mean() == pytest.approx(0.5, abs=0.005)
+    assert np.all(truth[same, 0] == truth[same, 1])
+
+
+def test_labels_alone_take_as_many_as_the_likelihood_ratio_lets_expect():
+    """Wald: log(20) over the divergence of 0.8 from 0.75 is 428 labels; stakes that are learnt take about as many."""
+    outcomes = [uniform_alone(People(), bench_labels.RATE, [9, seed]) for seed in range(200)]
+    assert np.mean([each.labels for each in outcomes]) == pytest.approx(428, rel=0.12)
+
+
+@pytest.mark.slow
+def test_with_a_good_judge_a_gate_takes_less_than_half_the_labels():
+    with ThreadPoolExecutor(1) as workers:
+        figures = {figure.name: figure for figure in bench_labels.costs(workers, 25)}
+        held = list(bench_labels.coverage(workers, 40))
+    assert figures["labels to decide a gate, good judge, graded"].value < 0.55
+    assert figures["labels to decide a gate, poor judge, graded"].value < 0.85
+    assert all(figure.value >= 0.85 for figure in held if figure.name.startswith("coverage"))

@@ -1,0 +1,119 @@
+"""The decision by labels and judge: made again after each label, what is still needed, how often it is wrong."""
+
+import math
+
+import numpy as np
+import pytest
+
+from harness.decisions.labelled import decide_labelled, labels_needed
+from harness.records import VerdictKind
+from harness.statistics.draws import Question
+from tests.bench.label_gates import GOOD, POOR, Gate, Judge, People
+
+RATE, DIFFERENCE = Question("rate", 0.8, 0.05), Question("difference", 0.0, 0.05)
+
+
+def decided(gate, n=None):
+    judged = gate.items.judged_means(gate.question.of)
+    return decide_labelled(gate.question, gate.draws[:n], gate.labels[:n], judged)
+
+
+def finished(people, judge, question, seed, n_cases=1000):
+    gate = Gate(people, judge, question, [1, seed], n_cases)
+    return gate, gate.run()
+
+
+@pytest.mark.parametrize(
+    ("people", "question", "kind", "reason"),
+    [
+        (People(0.9), RATE, VerdictKind.PASSED, "required 0.80, proven above 0.75, by "),
+        (People(0.6), RATE, VerdictKind.FAILED, "below 0.80, by "),
+        (People(0.8, 0.05, 0.05, paired=True), DIFFERENCE, VerdictKind.PASSED, "no worse by more than 0.05, by "),
+        (People(0.6, 0.0, 0.3, paired=True), DIFFERENCE, VerdictKind.REGRESSED, "lower, by "),
+    ],
+)
+def test_verdicts(people, question, kind, reason):
+    gate, _ = finished(people, GOOD, question, 1)
+    found = decided(gate)
+    assert found.check.verdict is kind
+    assert found.check.reason == f"{reason}{found.n_labels} labels"
+    assert found.labels_needed is None
+    if kind is VerdictKind.PASSED:
+        assert found.check.difference.low > -question.margin
+    else:
+        assert found.check.difference.high < 0
+
+
+def test_a_verdict_stays_and_was_open_before():
+    gate, outcome = finished(People(0.85), GOOD, RATE, 3)
+    assert outcome.verdict == "green"
+    kinds = [decided(gate, n).check.verdict for n in range(len(gate.draws) + 1)]
+    assert kinds == [VerdictKind.INCONCLUSIVE] * (len(kinds) - 1) + [VerdictKind.PASSED]
+    reason = decided(gate).check.reason
+    for _ in range(20):
+        gate.label()
+        assert decided(gate).check.reason == reason
+
+
+def test_what_is_open_says_how_many_labels_would_decide_it():
+    gate = Gate(People(0.85), GOOD, RATE, [2, 1])
+    assert decided(gate).check.reason == "nobody has labelled an item yet"
+    for _ in range(60):
+        gate.label()
+    found = decided(gate)
+    assert found.check.verdict is VerdictKind.INCONCLUSIVE
+    assert found.labels_needed is not None
+    assert found.check.reason.endswith(f"about {found.labels_needed} more labels would decide it")
+    assert found.check.difference.low < -0.05
+    assert 0 <= found.estimate.low < found.estimate.value < found.estimate.high <= 1
+
+
+def test_where_every_case_had_its_turn_it_takes_more_cases():
+    gate, outcome = finished(People(0.78), GOOD, RATE, 4, 60)
+    assert outcome.verdict == "open"
+    found = decided(gate)
+    assert found.labels_needed is None
+    assert found.check.reason.endswith("more cases would decide it")
+
+
+@pytest.mark.parametrize("rate", [0.65, 0.8, 0.9])
+def test_the_number_of_labels_needed_is_about_what_it_takes(rate):
+    """After 30 labels: the middle forecast is within a factor of three of the middle number; the actual ones spread."""
+    forecasts, took = [], []
+    for seed in range(16):
+        gate, outcome = finished(People(rate), GOOD if seed % 2 else POOR, RATE, 100 + seed)
+        if outcome.labels > 35:
+            judged = gate.items.judged_means("rate")
+            needed = labels_needed(RATE, gate.draws[:30], gate.labels[:30], judged)
+            forecasts.append(math.inf if needed is None else needed)
+            took.append(math.inf if outcome.verdict == "open" else outcome.labels - 30)
+    assert 1 / 3 < np.median(forecasts) / np.median(took) < 3
+
+
+def test_with_few_judge_errors_the_labels_alone_must_show_it_too():
+    """A judge that is always right is not believed on 40 labels: the labels alone would not show it."""
+    perfect = Judge(0.999999, 0.999999, "binary")
+    gate, outcome = finished(People(0.8), perfect, RATE, 5)
+    assert gate.found.trusted_from is None
+    ours = gate.found.better().first_above(RATE.allowed, 0.05)
+    assert ours is not None
+    assert gate.found.values[:ours].size < len(gate.found.values) or outcome.verdict == "open"
+    assert "labels alone, too" in decided(gate).check.difference.method
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "judge", [POOR, GOOD, Judge(0.4, 0.4), Judge(kind="constant"), Judge(kind="adversarial")], ids=lambda j: j.kind
+)
+@pytest.mark.parametrize(
+    ("people", "question", "wrong"),
+    [
+        (People(0.75), RATE, "green"),
+        (People(0.8), RATE, "red"),
+        (People(0.75, 0.05, 0.1, paired=True), DIFFERENCE, "green"),
+    ],
+)
+def test_a_decision_after_each_label_is_wrong_at_most_5_times_in_100(judge, people, question, wrong):
+    runs = 100
+    found = sum(Gate(people, judge, question, [3, seed], 400).run().verdict == wrong for seed in range(runs))
+    assert found / runs <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / runs)
