@@ -57,10 +57,14 @@ def _read_jsonl(path: Path) -> Iterable[tuple[str, Any]]:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 try:
-                    yield f"{path}, line {number}", json.loads(line, object_pairs_hook=_object)
+                    yield f"{path}, line {number}", json.loads(line.rstrip(), object_pairs_hook=_object)
                 except _DuplicateKeyError as error:
                     raise CaseError(
                         f"{path}, line {number}: the key {error.args[0]!r} is there twice in one object; keep one."
+                    ) from None
+                except json.JSONDecodeError as error:
+                    raise CaseError(
+                        f"{path}, line {number}, column {error.colno}: not valid JSON: {error.msg}."
                     ) from None
                 except RecursionError:
                     raise CaseError(f"{path}, line {number}: nested too deep to be read.") from None

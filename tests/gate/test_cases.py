@@ -45,6 +45,19 @@ def test_case_without_an_id_says_what_it_has(row: dict[object, object]) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        ('{"id": "b", "prompt": q}', "column 23: not valid JSON: Expecting value"),
+        ('{"id": "b"', "column 11: not valid JSON: Expecting ',' delimiter"),
+    ],
+)
+def test_line_that_is_no_json_is_refused_with_the_column_in_the_file(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "cases.jsonl").write_text(f'{{"id": "a"}}\n\n{line}\n')
+    with pytest.raises(CaseError, match=rf"cases\.jsonl, line 3, {said}\.$"):
+        load_cases("cases.jsonl", (tmp_path,))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
         ('{"id": "b", "a": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deep to be read"),
         ('{"id": "b", "prompt": "1", "prompt": "2"}', "the key 'prompt' is there twice in one object"),
         ('{"id": "b", "of": {"x": 1, "y": 2, "x": 1}}', "the key 'x' is there twice"),

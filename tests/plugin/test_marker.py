@@ -189,7 +189,7 @@ def test_wrong_keyword_is_a_usage_error(project: Project, keywords: str, words: 
     [
         ("cases.jsonl", "", "holds no cases"),
         ("cases.jsonl", "\n\n", "holds no cases"),
-        ("cases.jsonl", '{"id": "a"}\n\n{"id": "b"\n', "cases.jsonl, line 3: not valid JSON"),
+        ("cases.jsonl", '{"id": "a"}\n\n{"id": "b"\n', "cases.jsonl, line 3, column 11: not valid JSON"),
         ("cases.jsonl", '{"id": "a"}\n[1]\n', "cases.jsonl, line 2: a case is an object with an id, not list"),
         ("cases.jsonl", '{"id": "a"}\n{"name": "b"}\n', "cases.jsonl, line 2: the case has no id"),
         ("cases.jsonl", '{"id": "a"}\n{"id": "a"}\n', "cases.jsonl, line 2: id 'a' is already at *cases.jsonl, line 1"),
