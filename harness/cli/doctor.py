@@ -247,4 +247,6 @@ def _summary(states: list[State]) -> str:
     problems = states.count("problem")
     if problems:
         return f"{problems} problem{'s' if problems > 1 else ''} (x above)"
-    return "nothing is missing; endpoints are configured, not asked" if "configured" in states else "ready"
+    if "configured" in states:
+        return "nothing that this project needs is missing; endpoints are configured, not asked"
+    return "ready: nothing that this project needs is missing"

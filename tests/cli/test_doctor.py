@@ -24,7 +24,7 @@ def test_versions_that_can_run_end_with_0(run: Run, folder: Path) -> None:
     settings(folder, READY)
     result = run("doctor")
     assert result.exit_code == 0
-    assert result.output.endswith("\nready\n")
+    assert result.output.endswith("\nready: nothing that this project needs is missing\n")
     assert json.loads(run("doctor", "--json").output)["sound"] is True
     assert findings(run)["plain"]["state"] == "ok"
     assert findings(run)["settings"]["detail"] == str(folder / "steelyard.toml")
@@ -120,7 +120,7 @@ def test_an_endpoint_is_configured_and_not_called_ready(run: Run, folder: Path) 
     settings(folder, '[models.served]\nengine = "openai"\nbase_url = "http://127.0.0.1:1/v1"\nmodel = "m"\n')
     result = run("doctor")
     assert result.exit_code == 0
-    assert result.output.endswith("\nnothing is missing; endpoints are configured, not asked\n")
+    assert result.output.endswith("\nnothing that this project needs is missing; endpoints are configured, not asked\n")
     assert findings(run)["served"]["state"] == "configured"
 
 
