@@ -88,8 +88,7 @@ def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
     n_generations: dict[str, int] = {row[0]: row[1] for row in connection.execute(begun)}
     names = _names(connection)
     versions = []
-    for fingerprint in sorted({*stored, *n_generations}):
-        n_requests, n_samples, n_apart, oldest, newest = stored.get(fingerprint, (0, 0, 0, None, None))
+    for fingerprint, (n_requests, n_samples, n_apart, oldest, newest) in sorted(stored.items()):
         versions.append(
             VersionInfo(
                 fingerprint=fingerprint,

@@ -64,6 +64,7 @@ def test_info_as_json_has_every_number(run: Run, place: Path) -> None:
 def test_info_writes_out_what_a_name_could_do_to_the_terminal(run: Run, folder: Path) -> None:
     with Store.open(str(folder / "s.db")) as store:
         store.generations("f0")
+        store.add([draw("a")])
         store.begin_run("r", "2026", {"candidate": {"name": "\x1b[31mred\ud800", "fingerprint": "f0"}})
     result = run("store", "info", "--store", "s.db")
     assert "\\x1b[31mred" in result.output

@@ -64,6 +64,13 @@ def test_info_counts_what_each_version_has(filled: Store) -> None:
     assert (small.oldest, small.newest, small.requests, small.apart) == (NOW - 40 * DAY_S, NOW - DAY_S, 2, 0)
 
 
+def test_a_version_that_nothing_was_drawn_of_is_not_listed(store: Store) -> None:
+    store.generations("f0")
+    store.generations("f1")
+    store.add([draw("a", fingerprint="f1")])
+    assert [version.fingerprint for version in store.info().versions] == ["f1"]
+
+
 def test_judges_of_a_run_give_versions_their_names(store: Store) -> None:
     store.add([draw("rated", fingerprint="f2")])
     judges = [{"name": "strict", "fingerprint": "f2"}, {"name": "mild", "fingerprint": "f3"}]
