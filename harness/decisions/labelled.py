@@ -191,8 +191,9 @@ def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray,
     """About how many more labels would decide, if the cases to come are like those seen; None where nothing tells.
 
     The mean counts as seen, drawn towards what is demanded while little was. It takes as many cases as the wealth needs
-    to grow at half the squared gain over the variance; of the cases, people are asked about as many as lately. Where the
-    cases that are left are fewer, chance may still decide: they are asked for, unless it would take three times as many.
+    to grow at half the squared gain over the variance; of the cases, people are asked about as many as lately. Where
+    fewer cases are left, chance may still decide: they are asked for, unless it would take three times as many. Before
+    the judge was contradicted 5 times, at least what it takes for that.
     """
     found = evidence(draws, labels, question.of)
     n = len(found.values)
@@ -212,7 +213,11 @@ def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray,
         gain, lacking = sign * (mean - against), max(-math.log(level) - float(wealth[-1]), 0.05)
         if gain > 0:
             takes = min(takes, 2 * float(recent.var()) * lacking / gain**2)
-    return max(1, math.ceil(min(takes, left) * share)) if takes <= 3 * left else None
+    if takes > 3 * left:
+        return None
+    wrong = found.errors[-1]
+    until_trusted = (ENOUGH_ERRORS - wrong) * len(found.ends) / (wrong + 1)
+    return max(1, math.ceil(min(max(min(takes, left) * share, until_trusted), left)))
 
 
 def _proven(question: Question) -> str:

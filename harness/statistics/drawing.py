@@ -45,7 +45,7 @@ def cast_lots(case_ids: Sequence[str], seed: int | str) -> Lots:
     Examples
     --------
     >>> cast_lots(["peru", "chad", "fiji"], seed=1).order.tolist()
-    [1, 0, 2]
+    [1, 2, 0]
     """
     digests = [hashlib.sha256(f"{seed}\0{case}".encode("utf-8", "surrogatepass")).digest() for case in case_ids]
     if len(set(digests)) < len(digests):

@@ -78,7 +78,7 @@ def test_where_every_case_had_its_turn_it_takes_more_cases():
 
 @pytest.mark.parametrize("rate", [0.65, 0.8, 0.9])
 def test_the_number_of_labels_needed_is_about_what_it_takes(rate):
-    """After 30 labels: the middle forecast is within a factor of three of the middle number; the actual ones spread."""
+    """After 30 labels: the middle forecast is within a factor of three of the middle number."""
     forecasts, took = [], []
     for seed in range(16):
         gate, outcome = finished(People(rate), GOOD if seed % 2 else POOR, RATE, 100 + seed)
