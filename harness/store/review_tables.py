@@ -98,7 +98,6 @@ marks = Table(
     Column("kind", String(10), nullable=False),
     sqlite_with_rowid=False,
 )
-Index("steelyard_review_last", marks.c.reviewer, marks.c.number)
 
 # Before this position of a batch a reviewer has dealt with every open item: the search for the next begins here.
 fronts = Table(
