@@ -24,12 +24,11 @@ from sqlalchemy.exc import (
 from harness.errors import StoreError, UnstorableError
 from harness.store import migrations, tables
 from harness.store.location import prepare_folder, without_password
+from harness.store.problems import BUSY_S, ELSEWHERE, cause_of, in_words
 
-_BUSY_S = 60.0
 _NAP_MS = 100
 _PREPARE_LOCK = 0x5734E1
 _POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
-_ELSEWHERE = "Choose another place with --store, or with `store` in [tool.steelyard]."
 
 
 class Database:
@@ -119,11 +118,11 @@ class Database:
         try:
             yield
         except (DataError, IntegrityError, ProgrammingError, OverflowError) as error:
-            raise UnstorableError(f"The store {self.url} does not take a value: {_cause(error)}") from error
+            raise UnstorableError(f"The store {self.url} does not take a value: {cause_of(error)}") from error
         except DBAPIError as error:
-            raise StoreError(f"The store {self.url} {_in_words(error)}") from error
+            raise StoreError(f"The store {self.url} {in_words(error, readonly=self.readonly)}") from error
         except StatementError as error:
-            raise UnstorableError(f"The store {self.url} does not take a value: {_cause(error)}") from error
+            raise UnstorableError(f"The store {self.url} does not take a value: {cause_of(error)}") from error
 
     def _prepare(self) -> None:
         with self.write() as connection:
@@ -151,7 +150,7 @@ class Database:
         if foreign:
             raise StoreError(
                 f"The database {self.url} belongs to something else: it holds the tables {', '.join(foreign[:5])} "
-                f"and none of Steelyard's. {_ELSEWHERE}"
+                f"and none of Steelyard's. {ELSEWHERE}"
             )
 
     def _check_version(self, connection: Connection) -> None:
@@ -175,7 +174,7 @@ class Database:
     def _damaged(self, what: str) -> StoreError:
         return StoreError(
             f"The store {self.url} is damaged: {what}. Put a copy of it in its place, or remove it and the next gate "
-            f"makes a new one. {_ELSEWHERE}"
+            f"makes a new one. {ELSEWHERE}"
         )
 
 
@@ -185,7 +184,7 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise StoreError(f"The store {without_password(url)!r} is neither a path nor a URL. {_ELSEWHERE}") from None
+        raise StoreError(f"The store {without_password(url)!r} is neither a path nor a URL. {ELSEWHERE}") from None
     if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
         return parsed
     if parsed.drivername in _POSTGRES:
@@ -197,13 +196,13 @@ def _parse(url: str) -> URL:
 
 
 def _sqlite_engine(url: URL, shown: str, *, readonly: bool) -> Engine:
-    arguments: dict[str, Any] = {"timeout": _BUSY_S, "isolation_level": None}
+    arguments: dict[str, Any] = {"timeout": BUSY_S, "isolation_level": None}
     path = Path(url.database or ":memory:")
     if path.name == ":memory:" or url.query.get("mode") == "memory":
-        raise StoreError(f"The store {shown} would lie in memory and end with its process. {_ELSEWHERE}")
+        raise StoreError(f"The store {shown} would lie in memory and end with its process. {ELSEWHERE}")
     try:
         if path.is_dir():
-            raise StoreError(f"The store {shown} is a folder, not a file. {_ELSEWHERE}")
+            raise StoreError(f"The store {shown} is a folder, not a file. {ELSEWHERE}")
         if not readonly:
             prepare_folder(path)
         elif path.is_file():
@@ -213,7 +212,7 @@ def _sqlite_engine(url: URL, shown: str, *, readonly: bool) -> Engine:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StoreError(
-            f"The store {shown} can't be {'read' if readonly else 'made'}: {reason}. {_ELSEWHERE}"
+            f"The store {shown} can't be {'read' if readonly else 'made'}: {reason}. {ELSEWHERE}"
         ) from None
     engine = create_engine(url, connect_args=arguments)
     event.listen(engine, "connect", _set_up_sqlite_readonly if readonly else _set_up_sqlite)
@@ -229,7 +228,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if names and tables.meta.name not in names:
         return  # somebody else's, which will be refused, and is left as it is
-    deadline = time.monotonic() + _BUSY_S
+    deadline = time.monotonic() + BUSY_S
     while connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -252,7 +251,7 @@ def _begin_sqlite(connection: Connection) -> None:
     if not connection.get_execution_options().get("steelyard_write", False):
         connection.exec_driver_sql("BEGIN")
         return
-    deadline = time.monotonic() + _BUSY_S
+    deadline = time.monotonic() + BUSY_S
     sqlite: Any = connection.connection.driver_connection
     sqlite.execute(f"PRAGMA busy_timeout={_NAP_MS}")
     try:
@@ -264,7 +263,7 @@ def _begin_sqlite(connection: Connection) -> None:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
     finally:
-        sqlite.execute(f"PRAGMA busy_timeout={_BUSY_S * 1000:.0f}")
+        sqlite.execute(f"PRAGMA busy_timeout={BUSY_S * 1000:.0f}")
 
 
 def _postgres_engine(url: URL) -> Engine:
@@ -277,22 +276,3 @@ def _postgres_engine(url: URL) -> Engine:
             f"A store on Postgres needs psycopg, which can't be imported ({error}). "
             f"Install it with: pip install 'steelyard[postgres]'"
         ) from None
-
-
-def _in_words(error: DBAPIError) -> str:
-    """What went wrong and what to do, after "The store URL"."""
-    cause = _cause(error)
-    if "full" in cause:
-        return f"can't be written: {cause}. Free some space (`steelyard store prune` helps) and run again."
-    if "locked" in cause:
-        return f"is locked by another process for more than {_BUSY_S:.0f} s ({cause}). End that process and run again."
-    if "not a database" in cause or "malformed" in cause:
-        return f"can't be understood: {cause}. {_ELSEWHERE}"
-    if error.connection_invalidated or "connection" in cause:
-        return f"can't be reached: {cause}"
-    return f"can't be used: {cause}. {_ELSEWHERE}"
-
-
-def _cause(error: Exception) -> str:
-    """What the driver says, on one line."""
-    return " ".join(str(getattr(error, "orig", error)).split())

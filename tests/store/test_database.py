@@ -300,3 +300,13 @@ def test_whoever_waits_for_another_writer_hears_a_signal(tmp_path: Path) -> None
             signal.signal(signal.SIGALRM, handler)
         other.execute("ROLLBACK")
         assert store.add([draw("a")]) == [draw("a").sample]
+
+
+def test_a_store_that_can_not_be_written_says_what_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Store.open("store.db").close()
+    said = (
+        "can't be written: attempt to write a readonly database. A run keeps its scores in its store, also with --offl"
+    )
+    with pytest.raises(StoreError, match=said):
+        Store.open(f"sqlite:///file:{tmp_path}/store.db?mode=ro&uri=true")

@@ -1,0 +1,33 @@
+"""What goes wrong with a database, in words."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError
+
+BUSY_S = 60.0
+"""How long a lock is waited for."""
+ELSEWHERE = "Choose another place with --store, or with `store` in [tool.steelyard]."
+
+
+def in_words(error: DBAPIError, *, readonly: bool) -> str:
+    """What went wrong and what to do, after "The store URL"; `readonly` where it was only to be read."""
+    cause = cause_of(error)
+    if "full" in cause:
+        return f"can't be written: {cause}. Free some space (`steelyard store prune` helps) and run again."
+    if "readonly" in cause or "read-only" in cause:
+        why = "SQLite needs to write beside a store to read it" if readonly else "A run keeps its scores, --offline too"
+        verb = "read" if readonly else "written"
+        copy = "Copy the store to a place that can be written, and name that with --store."
+        return f"can't be {verb}: {cause}. {why}. {copy}"
+    if "locked" in cause:
+        return f"is locked by another process for more than {BUSY_S:.0f} s ({cause}). End that process and run again."
+    if "not a database" in cause or "malformed" in cause:
+        return f"can't be understood: {cause}. {ELSEWHERE}"
+    if error.connection_invalidated or "connection" in cause:
+        return f"can't be reached: {cause}"
+    return f"can't be used: {cause}. {ELSEWHERE}"
+
+
+def cause_of(error: Exception) -> str:
+    """What the driver says, on one line."""
+    return " ".join(str(getattr(error, "orig", error)).split())
