@@ -83,13 +83,15 @@ def _fields_used(function: Callable[..., Any]) -> dict[str, tuple[str, int]]:
     caught = {node for attempt in ast.walk(tree) for node in _tried(attempt)}
     used: dict[str, tuple[str, int]] = {}
     for node in ast.walk(tree):
+        if not isinstance(node, ast.expr) or node in caught:
+            continue
         name = _field_read(node)
-        if name is not None and name not in asked_for and node not in caught:
+        if name is not None and name not in asked_for:
             used.setdefault(ast.unparse(node), (name, first_line(function) + node.lineno - 1))
     return used
 
 
-def _field_read(node: ast.AST) -> str | None:
+def _field_read(node: ast.expr) -> str | None:
     """The field that a node reads from `case`; None where it reads none, or not by a constant name."""
     if not (isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Load)):
         return None

@@ -50,7 +50,7 @@ def test_a_store_of_a_newer_schema_is_refused_with_both_numbers(url: str) -> Non
     with Store.open(url) as store, store._database.write() as connection:
         connection.exec_driver_sql("UPDATE steelyard_meta SET value = '7' WHERE name = 'schema_version'")
     for readonly in (False, True):
-        with pytest.raises(StoreError, match=r"has schema version 7, and this Steelyard reads versions up to 3"):
+        with pytest.raises(StoreError, match=r"has schema version 7, and this Steelyard reads versions up to 4"):
             Store.open(url, readonly=readonly)
 
 
@@ -305,8 +305,6 @@ def test_whoever_waits_for_another_writer_hears_a_signal(tmp_path: Path) -> None
 def test_a_store_that_can_not_be_written_says_what_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Store.open("store.db").close()
-    said = (
-        "can't be written: attempt to write a readonly database. A run keeps its scores in its store, also with --offl"
-    )
+    said = "can't be written: attempt to write a readonly database. A run keeps its scores, --offline too. Copy"
     with pytest.raises(StoreError, match=said):
         Store.open(f"sqlite:///file:{tmp_path}/store.db?mode=ro&uri=true")
