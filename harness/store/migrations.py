@@ -13,7 +13,7 @@ _COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {2: (tables.scores.c.judge
 """The columns that each schema version brought. All of them take NULL, so that old rows, and the processes of an older
 Steelyard that are under way, go on as they are."""
 
-_TABLES_SINCE: Mapping[int, Sequence[Table]] = {3: review_tables.TABLES}
+_TABLES_SINCE: Mapping[int, Sequence[Table]] = {3: review_tables.TABLES, 4: (review_tables.fronts,)}
 """The tables that each schema version brought."""
 
 

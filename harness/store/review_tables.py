@@ -119,4 +119,5 @@ reviewers = Table(
     Column("disabled", Double),
 )
 
-TABLES = (batches, items, standings, leases, events, marks, fronts, reviewers)
+TABLES = (batches, items, standings, leases, events, marks, reviewers)
+"""Those of schema version 3; `fronts` came with version 4."""

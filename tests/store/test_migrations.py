@@ -2,7 +2,10 @@ import pytest
 from sqlalchemy import inspect
 
 from harness.records import JudgedBy
+from harness.review import Queue
 from harness.store import Store, review_tables, tables
+from harness.store.review_records import Batch
+from tests.review.conftest import SCALE, batch_of
 from tests.store.rows import draw, key_of, score
 
 JUDGED = JudgedBy(("a1", "b2"), "c3")
@@ -15,7 +18,7 @@ def version_2_url(url: str) -> str:
         store.begin_run("r1", "2026", {})
         store.add_scores("r1", [score(judged_by=JUDGED)])
         with store._database.write() as connection:
-            for table in review_tables.TABLES:
+            for table in (*review_tables.TABLES, review_tables.fronts):
                 connection.exec_driver_sql(f"DROP TABLE {table.name}")
             connection.exec_driver_sql("UPDATE steelyard_meta SET value = '2' WHERE name = 'schema_version'")
     return url
@@ -30,7 +33,7 @@ def old_url(url: str) -> str:
         store.add_scores("r1", [score()])
         with store._database.write() as connection:
             connection.exec_driver_sql("ALTER TABLE steelyard_scores DROP COLUMN judged_by")
-            for table in review_tables.TABLES:
+            for table in (*review_tables.TABLES, review_tables.fronts):
                 connection.exec_driver_sql(f"DROP TABLE {table.name}")
             connection.exec_driver_sql("UPDATE steelyard_meta SET value = '1' WHERE name = 'schema_version'")
     return url
@@ -69,7 +72,7 @@ def test_a_store_without_a_review_queue_gets_one_and_keeps_its_scores(version_2_
             assert list(store.scores("r1")) == [score(judged_by=JUDGED)]
             assert store.review.batches() == []
     with Store.open(version_2_url) as store, store._database.read() as connection:
-        for table in review_tables.TABLES:
+        for table in (*review_tables.TABLES, review_tables.fronts):
             assert inspect(connection).get_columns(table.name)
             found = {each["name"] for each in inspect(connection).get_indexes(table.name)}
             assert {index.name for index in table.indexes} <= found
@@ -80,3 +83,18 @@ def test_a_store_without_a_review_queue_that_is_open_for_reading_has_an_empty_on
         assert store.info().schema_version == 2
         assert store.review.batches() == []
         assert store.review.reviewers() == []
+
+
+def test_a_queue_of_schema_version_3_goes_on(url: str) -> None:
+    with Store.open(url) as store:
+        Queue(store).add_reviewer("ann")
+        store.review.add_batch(Batch("b1", 0.0, "e", SCALE), batch_of(2))
+        with store._database.write() as connection:
+            connection.exec_driver_sql("DROP TABLE steelyard_review_fronts")
+            connection.exec_driver_sql("UPDATE steelyard_meta SET value = '3' WHERE name = 'schema_version'")
+    with Store.open(url, readonly=True) as store:
+        assert [progress.n_open for progress in Queue(store).progress()] == [2]
+    with Store.open(url) as store:
+        view = Queue(store).next("ann")
+        assert view is not None
+        assert view.item_id == "b1-00000"
