@@ -28,6 +28,9 @@ processes may serve the same store. Whatever a call has written when it returns 
     queue.agreement(batch_id)                              # AgreementReport: among people, judge against people
     queue.labels(batch_id)                                 # list[Labelled]: what counts, with its drawing, for the gate
 
+    add_run(store, run, Plan(…))                           # harness.review.filling: draws items of a stored run
+    store.review.add_items(batch_id, items)                # more draws, each in `Item.draw`; positions already there stay
+
 What holds, whatever the clients do:
 
 - An item is held by no more reviewers at once than it still wants labels, and by a reviewer never twice. Calling `next`
