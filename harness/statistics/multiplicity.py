@@ -162,8 +162,11 @@ def e_holm(e_values: npt.ArrayLike, level: float) -> BoolArray:
     return rejected
 
 
+@np.errstate(over="ignore")
 def e_holm_adjusted(e_values: npt.ArrayLike) -> FloatArray:
     """Each e-value, lowered to its smallest mean with any others: it may be compared with 1 / level by itself.
+
+    Sums beyond the largest float are infinite, as e-values may be.
 
     Parameters
     ----------

@@ -111,3 +111,7 @@ def test_wrong_e_values_are_refused(e_values, level):
     for method in (e_holm, e_benjamini_hochberg):
         with pytest.raises(ValueError):
             method(e_values, level)
+
+
+def test_evidence_beyond_the_largest_float_is_infinite():
+    assert e_holm([1e308, 1.5e308, 1e308, 0.0], 0.05).tolist() == [True, True, True, False]
