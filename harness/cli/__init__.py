@@ -28,6 +28,7 @@ _COMMANDS = {
     "init": _Entry("harness.cli.init", "init", "Write a first evaluation that runs at once."),
     "models": _Entry("harness.cli.models", "models", "List the model versions: fingerprint, source, ready or not."),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
+    "gate": _Entry("harness.cli.gate", "gate", "Decide a stored run again, with the labels given since."),
     "compare": _Entry("harness.cli.compare", "compare", "Weigh two stored runs or versions against each other."),
     "plan": _Entry("harness.cli.plan", "plan", "Tell what a suite can find, or how large it must be to find a drop."),
     "calibrate": _Entry(

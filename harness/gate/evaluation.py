@@ -17,10 +17,12 @@ TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewsho
 """Of an evaluation that is a task of lm-eval."""
 KEYWORDS = (
     *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement", "weighs"),
+    "review",
     *TASK_KEYWORDS,
 )
 PER = ("suite", "case")
 WEIGHS = ("model", "judge")
+REVIEWS = ("uncertain", "failures", "all")
 
 Ending = Literal["failed", "skipped", "aborted", "error"]
 
@@ -33,6 +35,9 @@ class Plan:
         cases: the marker's `cases`, not loaded yet; None for an evaluation without.
         threshold, margin: in [0, 1] for scores, in the measure's unit for measures.
         weighs: "judge" where the version under test is the judge, and its judgements are what is measured.
+        review: how items are drawn for people, whose labels then decide with the judge; None where the judge decides.
+            All cases are sampled: people label a part of them, and a judge that could be wrong must not say when
+            there are enough.
     """
 
     cases: Any
@@ -46,6 +51,7 @@ class Plan:
     requirement: str | None
     design: Literal["sequential", "fixed"] = "fixed"
     weighs: Literal["model", "judge"] = "model"
+    review: Literal["uncertain", "failures", "all"] | None = None
 
 
 def read_plan(
@@ -80,12 +86,15 @@ def read_plan(
         if keywords.get(name) is not None and name not in options:
             values[name] = _checked(name, keywords[name], where, measures)
     per, weighs = keywords.get("per", "suite"), keywords.get("weighs", "model")
-    for name, value, known in (("per", per, PER), ("weighs", weighs, WEIGHS)):
+    review = keywords.get("review")
+    for name, value, known in (("per", per, PER), ("weighs", weighs, WEIGHS), ("review", review, (*REVIEWS, None))):
         if value not in known:
-            raise MarkerError(f"{where}: {choices(f'{name} value', str(value), known)}")
-    design = values.get("design", settings.design)
+            raise MarkerError(f"{where}: {choices(f'{name} value', str(value), filter(None, known))}")
+    design: Any = "fixed" if review else values.get("design", settings.design)
     if not measures:
         _check_margin(values, settings, where)
+    if review is not None:
+        _check_review(keywords, values, settings, where)
     if per == "case" and design == "sequential":
         _check_single_case(values, settings, where)
     return Plan(
@@ -100,6 +109,7 @@ def read_plan(
         requirement=values.get("requirement"),
         design=design,
         weighs=weighs,
+        review=review,
     )
 
 
@@ -111,6 +121,23 @@ def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> 
         raise MarkerError(
             f"{where}: margin = {margin:g}{default} lets everything pass against threshold = {threshold:g}: a score of "
             "0 is no further below it. Lower the margin."
+        )
+
+
+def _check_review(keywords: Mapping[str, Any], values: Mapping[str, Any], settings: Settings, where: str) -> None:
+    """People label a part of an evaluation's cases, until it is shown that their mean is as required, or is not."""
+    threshold, margin = values.get("threshold"), values.get("margin", settings.margin)
+    if keywords.get("per", "suite") == "case" or keywords.get("weighs", "model") == "judge" or "cluster" in values:
+        name = next(each for each in ("per", "weighs", "cluster") if each in keywords)
+        raise MarkerError(
+            f"{where}: review= asks people about a part of the cases, each weighed by itself, and does not go with "
+            f"{name}={keywords[name]!r}."
+        )
+    if margin == 0 or (threshold is not None and not margin < threshold < 1):
+        shown = "" if threshold is None else f" and threshold = {threshold:g}"
+        raise MarkerError(
+            f"{where}: review= needs a margin above 0 and a threshold between the margin and 1: labels tell one "
+            f"from the other. It has margin = {margin:g}{shown}."
         )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from harness.decisions import Observed, decide
 from harness.gate.collector import Collector
@@ -14,19 +13,14 @@ from harness.gate.evaluation import Evaluation
 from harness.gate.examples import most_telling
 from harness.gate.feeding import Feeder
 from harness.gate.order import order_of
+from harness.gate.review_verdicts import Levels, review_verdicts
 from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
 from harness.sampling import Sampler, Source
+from harness.store import Store
 
 _ROWS_AT_ONCE = 5000
 _CLOSING_S = 5.0
 """How long a body that catches its cancellation may hold up the end."""
-
-
-class ScoreStore(Protocol):
-    """What a run needs of a store beside samples."""
-
-    def add_scores(self, run_id: str, rows: Sequence[ScoreRow]) -> None:
-        """Append scores to a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,7 @@ class Run:
         settings: what holds for all evaluations.
         candidate, baseline: where the samples come from; no baseline, no comparison.
         sampler: shared by all.
-        store: takes the scores.
+        store: takes the scores, and has the review queue.
         judges: where the judges' samples come from; none where nothing is judged.
     """
 
@@ -61,7 +55,7 @@ class Run:
         candidate: Source,
         baseline: Source | None,
         sampler: Sampler,
-        store: ScoreStore,
+        store: Store,
         judges: Sequence[Source] = (),
     ) -> None:
         self.settings = settings
@@ -137,17 +131,15 @@ class Run:
 
     def _decide(self, ids: Sequence[str]) -> None:
         observed = {name: self._collectors[name].observed() for name in ids}
-        flat = [entry for entries in observed.values() for entry in entries]
-        share = len(ids) / self.settings.n_evaluations
         try:
-            verdicts = decide(flat, self.settings.confidence_level, share)
+            verdicts = self._decided(observed)
         except (ArithmeticError, ValueError) as error:
             if len(ids) > 1:
                 for name in ids:
                     self._decide([name])
                 return
             self._collectors[ids[0]].note(f"its scores can't be decided: {error}")
-            verdicts = decide(self._collectors[ids[0]].observed(), self.settings.confidence_level, share)
+            verdicts = self._decided({ids[0]: self._collectors[ids[0]].observed()})
         by_id: dict[str, list[Verdict]] = {name: [] for name in ids}
         judges = {name: self._collectors[name].judges(self.settings.confidence_level) for name in ids}
         for verdict in verdicts:
@@ -155,6 +147,18 @@ class Run:
         for name in ids:
             self._verdicts[name] = self._with_aggregates(self._collectors[name], by_id[name])
             self._note_changes(self._collectors[name], observed[name])
+
+    def _decided(self, observed: Mapping[str, Sequence[Observed]]) -> list[Verdict]:
+        """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
+        reviewed = [name for name in observed if self._collectors[name].evaluation.plan.review is not None]
+        flat = [entry for name, entries in observed.items() if name not in reviewed for entry in entries]
+        level, n_all = self.settings.confidence_level, self.settings.n_evaluations
+        verdicts = list(decide(flat, level, (len(observed) - len(reviewed)) / n_all)) if flat else []
+        for name in reviewed:
+            self.flush()
+            evaluation, run_id = self._collectors[name].evaluation, self.settings.run_id
+            verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], Levels(level, n_all))
+        return verdicts
 
     def _with_aggregates(self, collector: Collector, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
         """The verdicts of an evaluation, its figures over all cases beside the first of them."""

@@ -141,6 +141,8 @@ class Collection:
                 f'{where}: weighs="judge" makes the version under test the judge of a body, and then the baseline: '
                 "take `judge`, and not `baseline`."
             )
+        if plan.review is not None:
+            self._check_review(evaluation, where)
         if "judge" in wants:
             if not evaluation.weighs_judge:
                 self._check_judge(where)
@@ -180,6 +182,19 @@ class Collection:
 
         if baseline_name(self.settings) is None:
             raise MarkerError(f"{where} takes `baseline`, and there is none: say --baseline VERSION.")
+
+    def _check_review(self, evaluation: Evaluation, where: str) -> None:
+        from harness.gate import baseline_name
+        from harness.plugin.rubrics import check_review
+
+        check_review(evaluation.body, where=where, is_pairwise=evaluation.is_pairwise)
+        alone = evaluation.is_pairwise or baseline_name(self.settings) is None
+        if evaluation.plan.threshold is None and alone:
+            hint = "0.5 asks for no worse than the baseline" if evaluation.is_pairwise else "or name a --baseline"
+            raise MarkerError(
+                f"{where}: review= asks people until what is required is decided, and nothing is: give it a threshold "
+                f"({hint})."
+            )
 
     def _check_judge(self, where: str) -> None:
         from harness.gate import judge_names

@@ -67,6 +67,20 @@ def check_metrics(function: Callable[..., Any], *, where: str) -> None:
                 raise MarkerError(f"{where}, line {first_line(function) + node.lineno - 1}: {error}") from None
 
 
+def check_review(function: Callable[..., Any], *, where: str, is_pairwise: bool) -> None:
+    """Refuse `review=` where nothing says what to ask people: they are asked what the judge is, by the same rubric.
+
+    Raises:
+        MarkerError: with what to write.
+    """
+    method, what = ("prefer", "compares both versions") if is_pairwise else ("rate", "looks at one answer")
+    if not any(_asked(function, method)):
+        raise MarkerError(
+            f"{where}: review= asks people what the judge was asked, by its rubric, and this body, which {what}, has "
+            f"no `judge.{method}(…, rubric=…)`. Write it in the body itself, or leave review= out."
+        )
+
+
 def _check_cases(rubric: Rubric, call: _Call, cases: Iterable[Case], place: str) -> None:
     reference = (rubric.reference,) if rubric.reference is not None and not call.has_reference else ()
     for case in cases:

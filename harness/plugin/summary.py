@@ -61,6 +61,7 @@ def show(report: Report, path: Path | None, settings: Settings, terminal: Termin
     """Write the table of verdicts, and where the report is (None where it could not be written)."""
     from harness.reporting.cases import look_up
     from harness.reporting.terminal import Layout, render
+    from harness.reporting.waiting import review_step
 
     shown = path.relative_to(settings.root) if path is not None and path.is_relative_to(settings.root) else path
     writer = terminal._tw
@@ -71,7 +72,8 @@ def show(report: Report, path: Path | None, settings: Settings, terminal: Termin
         verbosity=terminal.verbosity,
     )
     terminal.write_sep("=", "steelyard")
-    hints = look_up(report, _store_option(terminal.config.getoption("store")))
+    store = _store_option(terminal.config.getoption("store"))
+    hints = [*review_step(report, store), *look_up(report, store)]
     for line in render(report, layout, str(shown or "not written"), hints):
         terminal.write_line(line)
 

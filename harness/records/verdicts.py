@@ -100,6 +100,26 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What people have said of the answers of an evaluation that is decided by labels and judge together.
+
+    Attributes:
+        batch: its items in the review queue.
+        mode: how they are drawn: "uncertain", "failures" or "all".
+        n_labels: labels that are in; `n_errors` of them contradict the judge.
+        n_waiting: items that wait for a label.
+        wait_s: about how long these take one reviewer, in seconds.
+    """
+
+    batch: str
+    mode: Literal["uncertain", "failures", "all"]
+    n_labels: int
+    n_errors: int
+    n_waiting: int
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The verdict of one evaluation on one metric, with everything that led to it (one entry of report.json).
 
@@ -113,6 +133,7 @@ class Verdict:
         traceback: the user's frames of the first of `errors`, outermost first, where there is more than one.
         judges: what each judge did that its bodies asked.
         aggregates: figures over the cases that were decided by, as the library that defines the metrics reports them.
+        review: where the verdict comes from labels and judge together: how far people are.
     """
 
     id: str
@@ -145,6 +166,7 @@ class Verdict:
     judges: tuple[JudgeSummary, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
     largest_cluster: int = 1
+    review: Reviewed | None = None
 
 
 @dataclass(frozen=True, slots=True)

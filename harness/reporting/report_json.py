@@ -22,6 +22,7 @@ from harness.records import (
     Interruption,
     JudgeSummary,
     Report,
+    Reviewed,
     Usage,
     Verdict,
     VerdictKind,
@@ -232,6 +233,7 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
         traceback=tuple(entry.get("traceback", ())),
         aggregates=tuple(_record(Aggregate, each) for each in entry.get("aggregates", ())),
         judges=tuple(_judge(each) for each in entry.get("judges", ())),
+        review=_optional(Reviewed, entry.get("review")),
     )
 
 

@@ -98,6 +98,10 @@ class Rubrics:
             self._read[name] = _load(path, self._folders)
         return self._read[name]
 
+    def of_digest(self, digest: str) -> Rubric | None:
+        """The rubric of this digest, of those that were read; None where it is none of them."""
+        return next((rubric for rubric in self._read.values() if rubric.digest == digest), None)
+
 
 def _load(path: object, folders: Sequence[Path]) -> Rubric:
     if not isinstance(path, str | Path) or not str(path):

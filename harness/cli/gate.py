@@ -1,0 +1,68 @@
+"""`steelyard gate`: a stored run decided again, with the labels that people have given since."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.stored import open_store, settings_with_store, store_option, stored_report
+from harness.config.environment import colours_wanted
+
+if TYPE_CHECKING:
+    from harness.records import Report
+
+
+@click.command()
+@store_option
+@click.option("--resume", "run_name", metavar="RUN", required=True, help="The run to decide again.")
+@click.option("--report-dir", metavar="FOLDER", help="Where report.json goes; default: the one of the settings.")
+@click.option("--json", "as_json", is_flag=True, help="Write report.json to standard output, too, and no table.")
+def gate(place: str | None, run_name: str, report_dir: str | None, as_json: bool) -> None:
+    """Decide a stored RUN again from its scores and the labels that people have given, without asking a model.
+
+    RUN is the id of a run, the beginning of it, `latest`, or the name of a version. Evaluations with `review=` get the
+    verdict of labels and judge as they are now; all others keep theirs, which follow from scores that never change. To
+    sample, run pytest.
+
+    Exit code: 0 passed, 1 red, 8 inconclusive, as pytest's; 4 for a run that is not stored.
+
+    \b
+    Examples:
+      steelyard gate --resume latest
+      steelyard gate --resume 20261124-1615 --report-dir reports/release
+    """
+    from harness.gate.review_verdicts import resumed
+    from harness.gate.stored_runs import find
+    from harness.reporting.report_json import to_json, write_report
+
+    settings = settings_with_store(place)
+    with open_store(settings) as opened:
+        run = find(opened.runs(), run_name).run
+        report = resumed(opened, run, stored_report(opened, run.run_id), settings.inconclusive)
+    folder = Path.cwd() / report_dir if report_dir else settings.root / (settings.report_dir or "reports/latest")
+    path = write_report(report, folder)
+    if as_json:
+        click.echo(json.dumps(to_json(report), allow_nan=False))
+    else:
+        _show(report, path, "" if place is None else " --store URL")
+    sys.exit(report.exit_code)
+
+
+def _show(report: Report, path: Path, options: str) -> None:
+    from harness.reporting.cases import look_up
+    from harness.reporting.terminal import Layout, render
+    from harness.reporting.waiting import review_step
+
+    layout = Layout(
+        width=shutil.get_terminal_size().columns,
+        colour=sys.stdout.isatty() and colours_wanted(),
+        encoding=sys.stdout.encoding or "utf-8",
+    )
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    hints = [*review_step(report, options), *look_up(report, options)]
+    click.echo("\n".join(render(report, layout, str(shown), hints)))

@@ -1,0 +1,129 @@
+"""Verdicts of evaluations with `review=`, in a run that has just ended, and of a stored run again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harness.decisions import Observed, decide, exit_code, worst
+from harness.errors import RubricError, SteelyardError
+from harness.gate.evaluation import Evaluation
+from harness.gate.reviewing import attend, fill, outlook, plan_of, questions_of, settle, with_labels
+from harness.records import Report, Role, Usage, Verdict, VerdictKind
+from harness.review.filling import Plan
+from harness.review.forms import preference_form, rating_form
+from harness.review.ledger import subject_of
+from harness.statistics.draws import Question
+from harness.store import RunInfo, Store
+from harness.store.review_records import Form
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The error rates of a gate: of a false pass, and of a false red over all its evaluations."""
+
+    confidence_level: float
+    n_evaluations: int
+
+    def questions(self, verdict: Verdict, n_comparisons: int, *, is_compared: bool) -> tuple[Question, ...]:
+        """What labels are to decide of one metric.
+
+        Args:
+            n_comparisons: of all metrics of its evaluation, which share what it may spend on a false red.
+        """
+        level = 1 - self.confidence_level
+        red_level = level / self.n_evaluations / n_comparisons
+        return questions_of(verdict.threshold, verdict.margin, level, red_level, is_compared=is_compared)
+
+
+def review_verdicts(
+    store: Store, run_id: str, evaluation: Evaluation, observed: Sequence[Observed], levels: Levels
+) -> list[Verdict]:
+    """One verdict for each metric; those of judged metrics come from labels and judge, and their queue is filled.
+
+    A metric that no judge had a part in is decided as it always is, by its share of what the evaluation may spend.
+
+    Args:
+        run_id: of the run, whose scores are stored.
+    """
+    comparisons = [(each.threshold is not None) + (each.baseline is not None) for each in observed]
+    verdicts = []
+    for each, own in zip(observed, comparisons, strict=True):
+        share = max(own, 1) / max(1, sum(comparisons)) / levels.n_evaluations
+        (verdict,) = decide([each], levels.confidence_level, min(1.0, share))
+        if verdict.verdict is not VerdictKind.ERROR and own and each.unit is None and each.scored.any():
+            try:
+                verdict = _reviewed(store, run_id, evaluation, verdict, levels, sum(comparisons))
+            except (SteelyardError, ValueError) as error:
+                problem = f"it can't be reviewed: {error}"
+                verdict = replace(verdict, verdict=VerdictKind.ERROR, reason=problem, errors=(problem,))
+        verdicts.append(verdict)
+    return verdicts
+
+
+def _reviewed(
+    store: Store, run_id: str, evaluation: Evaluation, judged: Verdict, levels: Levels, n_comparisons: int
+) -> Verdict:
+    mode = evaluation.plan.review
+    form = _form(store, run_id, evaluation, judged.metric)
+    if mode is None or form is None:
+        return judged
+    is_compared = judged.baseline is not None
+    roles: tuple[Role, ...] = ("candidate", "baseline") if is_compared else ("candidate",)
+    run = next(run for run in store.runs() if run.run_id == run_id)
+    subject = subject_of(store, run, Plan(judged.id, judged.metric, form, roles), mode)
+    questions = levels.questions(judged, n_comparisons, is_compared=is_compared)
+    batch = fill(store, run, subject, questions, mode)
+    found = settle(store, batch, subject, questions)
+    return with_labels(store, batch, subject, found, judged)
+
+
+def _form(store: Store, run_id: str, evaluation: Evaluation, metric: str) -> Form | None:
+    """What people are asked of a metric: by the rubric that the judge went by; None where no judge had a part in it."""
+    own = [each for each in store.score_sets(run_id) if (each.evaluation_id, each.metric) == (evaluation.id, metric)]
+    digests = {each.rubric for each in store.judged_by(own)}
+    if not digests:
+        return None
+    rubrics = [evaluation.rubrics.of_digest(digest) for digest in sorted(digests)]
+    rubric = rubrics[0]
+    if rubric is None or len(rubrics) > 1:
+        what = "several rubrics" if rubric is not None else "no rubric"
+        raise RubricError(f"the judge's scores of {metric!r} come from {what}; people are asked by one.")
+    return preference_form(rubric) if evaluation.is_pairwise else rating_form(rubric)
+
+
+def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str) -> Report:
+    """A stored run decided again by its stored scores and the labels given since, without a model call.
+
+    Verdicts that no label has a part in follow from scores alone, which never change: they stay as they are.
+
+    Args:
+        report: of the run.
+        inconclusive: "fail" or "warn", for the exit code.
+
+    Raises:
+        SettingsError, ReviewError: what was reviewed is no longer stored.
+    """
+    levels = Levels(report.confidence_level, int(run.spec.get("n_evaluations") or len(report.evaluations)))
+    verdicts = tuple(_resumed(store, run, each, report, levels) for each in report.evaluations)
+    kinds = [each.verdict for each in verdicts]
+    usage = report.usage
+    return replace(
+        report,
+        verdict=worst(kinds),
+        exit_code=exit_code(kinds, inconclusive),
+        evaluations=verdicts,
+        usage=Usage(stored_samples=usage.model_calls + usage.stored_samples, shared_samples=usage.shared_samples),
+    )
+
+
+def _resumed(store: Store, run: RunInfo, stored: Verdict, report: Report, levels: Levels) -> Verdict:
+    if stored.review is None:
+        return stored
+    attend(store, stored.review.batch)
+    batch = store.review.batch(stored.review.batch)
+    comparisons = sum(len(each.checks) for each in report.evaluations if each.id == stored.id)
+    is_compared = any(check.against == "baseline" for check in stored.checks)
+    questions = levels.questions(stored, comparisons, is_compared=is_compared)
+    subject = subject_of(store, run, plan_of(batch), stored.review.mode)
+    return with_labels(store, batch, subject, outlook(store, batch, subject, questions), stored)

@@ -1,0 +1,222 @@
+"""A batch that a gate decides by: the judged cases of its run, its draws with their labels, and the items to come."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.errors import SettingsError
+from harness.review.filling import Plan, items_of_draws, judged_items
+from harness.review.population import Population, pairs, singles
+from harness.statistics.arrays import FloatArray
+from harness.statistics.drawing import Items, Lots, cast_lots, next_draw
+from harness.statistics.draws import Draw, Question
+from harness.statistics.labelled import evidence
+from harness.store import RunInfo, Store
+from harness.store.review_records import Batch, Item
+
+Mode = Literal["uncertain", "failures", "all"]
+
+AHEAD = 20
+"""Items that wait for a label at any time, so that several reviewers have one each and one that is fetched ahead."""
+
+_MOST_BEYOND = 5 * AHEAD
+_TIE = 0.5
+_LEAST_DOUBT, _MOST_DOUBT = 0.2, 1.8
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The judged cases that a batch is drawn from.
+
+    Attributes:
+        found: answers of each version, or the pairs of both.
+        items: the same as the drawing looks at them.
+        is_whole: whether every case is drawn.
+        key: of what is reviewed: the same for the same samples, evaluation, metric and form.
+    """
+
+    plan: Plan
+    found: tuple[Population, ...]
+    cases: tuple[str, ...]
+    items: Items
+    is_whole: bool
+    key: str
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many answers can't be reviewed, by the reason."""
+        reasons = {reason for each in self.found for reason in each.left_out}
+        return {reason: sum(each.left_out.get(reason, 0) for each in self.found) for reason in sorted(reasons)}
+
+    def is_known(self, draw: Draw) -> bool:
+        """Whether nobody needs to be asked: both answers of a pair are the same."""
+        if draw.case is None or not self.plan.form.is_pair:
+            return False
+        first, second = self.found[0].items[self.cases[draw.case], draw.samples[0]].answers
+        return first.text == second.text
+
+
+def subject_of(store: Store, run: RunInfo, plan: Plan, mode: Mode) -> Subject:
+    """The judged cases of one evaluation of a run, and how likely each is to be drawn.
+
+    "uncertain" draws where people may say this or that given the judge's score; "failures" more often, of two such
+    cases, the one with the lower score, up to nine times; "all" draws every case.
+
+    Raises:
+        SettingsError: nothing of it can be reviewed.
+    """
+    plan = replace(plan, keep_equal=True)
+    found = (pairs(store, run, plan),) if plan.form.is_pair else tuple(singles(store, run, plan, r) for r in plan.roles)
+    cases = tuple(sorted(set.intersection(*(set(each.cases) for each in found))))
+    if not cases:
+        reasons = {reason: count for each in found for reason, count in each.left_out.items()}
+        told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items()) or "it has no scores"
+        raise SettingsError(f"nothing of {plan.evaluation_id} can be reviewed: {told}")
+    lots = cast_lots(cases, plan.seed)
+    if mode == "all":
+        lots = Lots(lots.order, np.zeros(len(cases)), lots.picks)
+    items = judged_items(found, cases, lots)
+    if mode == "failures":
+        lowest = np.min([np.nanmean(scores, axis=1) for scores in items.scores], axis=0)
+        doubt = _MOST_DOUBT - (_MOST_DOUBT - _LEAST_DOUBT) * lowest
+        baseline = items.scores[1] if len(items.scores) == 2 else None
+        items = Items(items.scores[0], lots, baseline, items.same, doubt)
+    return Subject(plan, found, cases, items, mode == "all", _key(plan, found))
+
+
+def _key(plan: Plan, found: Sequence[Population]) -> str:
+    digest = hashlib.sha256()
+    about = (plan.evaluation_id, plan.metric, plan.form.kind, plan.form.rubric, *plan.roles)
+    digest.update("\0".join(map(str, about)).encode("utf-8", "surrogatepass"))
+    for each in found:
+        for (case, sample), item in sorted(each.items.items()):
+            keys = b"".join(answer.sample_key or b"" for answer in item.answers)
+            digest.update(f"\0{case}\0{sample}\0".encode("utf-8", "surrogatepass") + keys)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The draws of a batch in their order, with what people said of them.
+
+    Attributes:
+        labels: (n_draws, n_versions), NaN where they are not in.
+        n_items: items of the batch; `n_open` wait for a label, `n_stuck` are disputed or flagged.
+    """
+
+    draws: tuple[Draw, ...]
+    labels: FloatArray
+    n_items: int
+    n_open: int
+    n_stuck: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every draw has its labels."""
+        return not bool(np.isnan(self.labels).any())
+
+    @property
+    def n_waiting(self) -> int:
+        """Draws from the first one without a label on: what comes after it does not count yet."""
+        missing = np.flatnonzero(np.isnan(self.labels).any(axis=1))
+        return len(self.draws) - int(missing[0]) if len(missing) else 0
+
+
+def read_ledger(store: Store, batch: Batch, n_versions: int) -> Ledger:
+    """The draws and labels of a batch as the store has them."""
+    items, standings = store.review.items(batch.id), store.review.standings(batch.id)
+    draws: list[Draw] = []
+    labels: list[list[float]] = []
+    for start in range(0, len(items) - n_versions + 1, n_versions):
+        together = items[start : start + n_versions]
+        stored = dict(together[0].draw or {})
+        for known in stored.pop("before", ()):
+            draws.append(Draw.restored(known))
+            labels.append([_TIE] * n_versions)
+        draws.append(Draw.restored(stored))
+        scores = [standings[item.id].score if standings[item.id].state == "done" else None for item in together]
+        labels.append([np.nan if score is None else score for score in scores])
+    states = [standing.state for standing in standings.values()]
+    return Ledger(
+        draws=tuple(draws),
+        labels=np.array(labels, dtype=np.float64).reshape(len(draws), n_versions),
+        n_items=len(items),
+        n_open=states.count("open"),
+        n_stuck=states.count("disputed") + states.count("flagged"),
+    )
+
+
+def to_the_end(subject: Subject, ledger: Ledger, questions: Sequence[Question]) -> Ledger:
+    """The ledger with the cases that nobody is asked about any more, where all others had their turn and labels."""
+    if not ledger.is_complete:
+        return ledger
+    walk = _Walk(subject, questions, ledger)
+    if walk.next() is not None:
+        return ledger
+    return replace(ledger, draws=tuple(walk.draws), labels=walk.array())
+
+
+def further_items(subject: Subject, ledger: Ledger, questions: Sequence[Question], batch_id: str) -> list[Item]:
+    """The items that a batch wants so that enough wait for their labels; none where no case is left.
+
+    Where the first item without a label is stuck, drawing on soon ends: labels beyond it do not count.
+    """
+    n_versions = len(subject.items.scores)
+    room = min(AHEAD - ledger.n_open, _MOST_BEYOND - ledger.n_waiting * n_versions)
+    walk = _Walk(subject, questions, ledger)
+    items: list[Item] = []
+    while len(items) < room:
+        found = walk.next()
+        if found is None:
+            break
+        draw, before = found
+        stored: dict[str, Any] = {**asdict(draw), **({"before": [asdict(each) for each in before]} if before else {})}
+        for item in items_of_draws(subject.found, subject.cases, [draw], lambda item: item):
+            position = ledger.n_items + len(items)
+            items.append(replace(item, batch_id=batch_id, position=position, draw=stored))
+    return items
+
+
+class _Walk:
+    """Draws one after the other, beyond those that there are."""
+
+    def __init__(self, subject: Subject, questions: Sequence[Question], ledger: Ledger) -> None:
+        self._subject = subject
+        self._questions = questions
+        self._is_over = False
+        self._known = [evidence(ledger.draws, ledger.labels, question.of) for question in questions]
+        self.draws = list(ledger.draws)
+        self._labels = ledger.labels.tolist()
+
+    def array(self) -> FloatArray:
+        """Labels of the draws, NaN for those that were made here and want some."""
+        return np.array(self._labels, dtype=np.float64).reshape(len(self.draws), len(self._subject.items.scores))
+
+    def next(self) -> tuple[Draw, list[Draw]] | None:
+        """The next draw that people are asked about, and those before it that they need not be; None at the end."""
+        before: list[Draw] = []
+        while not self._is_over:
+            draw = next_draw(self._subject.items, self.draws, self.array(), self._questions, self._known)
+            if draw is None:
+                self._is_over = True
+                break
+            if self._subject.is_whole and draw.case is not None:
+                draw = replace(draw, probability=1.0)
+            self.draws.append(draw)
+            known = draw.case is None or self._subject.is_known(draw)
+            self._labels.append([_TIE if known else np.nan] * len(self._subject.items.scores))
+            self._is_over = draw.case is None
+            if not known:
+                return draw, before
+            before.append(draw)
+        return None
+
+
+def batch_of(store: Store, key: str) -> Batch | None:
+    """The batch of what is reviewed, the oldest if there are several."""
+    return next((batch for batch in store.review.batches() if batch.source.get("key") == key), None)
