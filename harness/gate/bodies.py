@@ -66,7 +66,8 @@ def _forgotten(body: Callable[..., Any], method: str, error: BaseException | Non
         return MarkerError(f"`{method}(…)` was not awaited{place}: write `await {method}(…)`")
     return MarkerError(
         f"`{method}(…)` was called in another thread or task than the body's{place}, where nothing waits for the "
-        "answer: call it in the body itself, or write an `async def` body, where `asyncio.gather` asks for several at once"
+        "answer: call it in the body itself, or write an `async def` body, where `asyncio.gather` asks for "
+        "several at once"
     )
 
 
