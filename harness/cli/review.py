@@ -94,24 +94,26 @@ def list_batches(place: str | None, as_json: bool) -> None:
 @_json
 @click.argument("batch_id", metavar="[BATCH]", required=False)
 def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
-    """Tell how far a batch is, or all of them: labels in and left, by reviewer, and what waits to be adjudicated.
+    """Tell how far a batch is, or all: labels in and left (until a gate is decided), by reviewer, what is disputed.
 
     \b
     Examples:
       steelyard review status
       steelyard review status 1f0c --json
     """
+    from harness.gate.attending import labels_needed
     from harness.review import Queue
 
     with open_store(settings_with_store(place), readonly=True) as opened:
         queue = Queue(opened)
         progress = queue.progress(None if batch_id is None else _find(queue, batch_id).id)
+        needed = labels_needed(opened, [each.batch_id for each in progress])
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in progress], indent=2))
+        click.echo(json.dumps([{**asdict(p), "labels_needed": needed.get(p.batch_id)} for p in progress], indent=2))
         return
     from harness.reporting.review import status_lines
 
-    click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8")))
+    click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", needed)))
 
 
 @review.command()
@@ -238,9 +240,7 @@ def export(
         click.echo(text, nl=False)
         return
     output.write_text(text, encoding="utf-8", newline="")
-    told = (
-        "with labels, versions and judge scores" if unblind else "blind: --unblind adds labels, versions, judge scores"
-    )
+    told = f"{'with' if unblind else 'blind: --unblind adds'} labels, versions and judge scores"
     click.echo(f"Wrote {len(shared):,} items to {output} ({told}).")
 
 
@@ -266,6 +266,7 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
     import time
     from dataclasses import replace
 
+    from harness.gate.attending import attend_all
     from harness.review.exchange import find_format, format_of, imported
 
     try:
@@ -278,7 +279,9 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
         for each in find_format(name or format_of(path, text)).read(text)
     ]
     with open_store(settings_with_store(place)) as opened:
+        before = opened.review.last_event()
         done = imported(opened.review, shared, time.time())
+        attend_all(opened, opened.review.touched(before))
     added = f" and {done.items:,} items in {done.batches} new batches" if done.items else ""
     click.echo(f"Brought in {done.labels:,} labels{added}.")
 

@@ -64,6 +64,7 @@ def serve(**given: Any) -> None:
     """
     options = _Options(**given)
     _check_installed()
+    from harness.gate.attending import attended
     from harness.review.web import WebOptions, create_app
     from harness.review.web import server as web
 
@@ -79,7 +80,8 @@ def serve(**given: Any) -> None:
         name, role = _admin(desk.queue, options.reviewer or user_name())
         left = sum(batch.left for batch in desk.queue.progress() if batch.closed is None)
         _greet(f"{urls[0]}/sign-in#{desk.tickets.issue(name)}", f"{name}, {role}", store.url, left)
-        web.serve(app, listener)
+        with attended(store):
+            web.serve(app, listener)
     click.echo("\nEnded. Every label is in the store.")
 
 

@@ -127,12 +127,13 @@ def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> 
 def _check_review(keywords: Mapping[str, Any], values: Mapping[str, Any], settings: Settings, where: str) -> None:
     """People label a part of an evaluation's cases, until it is shown that their mean is as required, or is not."""
     threshold, margin = values.get("threshold"), values.get("margin", settings.margin)
-    if keywords.get("per", "suite") == "case" or keywords.get("weighs", "model") == "judge" or "cluster" in values:
-        name = next(each for each in ("per", "weighs", "cluster") if each in keywords)
-        raise MarkerError(
-            f"{where}: review= asks people about a part of the cases, each weighed by itself, and does not go with "
-            f"{name}={keywords[name]!r}."
-        )
+    clashes = {"per": "case", "weighs": "judge", "cluster": values.get("cluster", "")}
+    for name, value in clashes.items():
+        if value and keywords.get(name) == value:
+            raise MarkerError(
+                f"{where}: review= asks people about a part of the cases, each weighed by itself, and does not go with "
+                f"{name}={value!r}."
+            )
     if margin == 0 or (threshold is not None and not margin < threshold < 1):
         shown = "" if threshold is None else f" and threshold = {threshold:g}"
         raise MarkerError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from harness.reporting.names import display_names
 from harness.reporting.text import cells, pad, printable
@@ -28,8 +29,14 @@ def batch_lines(batches: Sequence[Batch], progress: Sequence[Progress], encoding
         )
 
 
-def status_lines(progress: Sequence[Progress], encoding: str) -> Iterator[str]:
-    """How far each batch is."""
+def status_lines(
+    progress: Sequence[Progress], encoding: str, needed: Mapping[str, int] = MappingProxyType({})
+) -> Iterator[str]:
+    """How far each batch is.
+
+    Args:
+        needed: about how many more labels decide a batch, where a gate decides it and anything tells.
+    """
     if not progress:
         yield "The review queue is empty; `steelyard review add RUN` fills it."
     for number, each in enumerate(progress):
@@ -43,6 +50,9 @@ def status_lines(progress: Sequence[Progress], encoding: str) -> Iterator[str]:
         )
         rest = "" if each.left_s is None or not each.left else f", about {_duration(each.left_s)} for one reviewer"
         yield f"  {each.labels:,} labels in, {each.left:,} left{rest}; {each.held:,} before somebody's eyes"
+        if each.batch_id in needed and each.closed is None:
+            count = needed[each.batch_id]
+            yield f"  about {count:,} {'label' if count == 1 else 'labels'} left until it is decided"
         if each.closed is not None:
             yield f"  closed: {printable(each.closed_reason or '', encoding=encoding)}"
         for person in each.reviewers:

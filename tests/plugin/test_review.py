@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
+from harness.gate.attending import attended
+from harness.review import Queue
 from tests.plugin.projects import Project
-from tests.plugin.reviews import RATE, judged_project, label, opened
+from tests.plugin.reviews import RATE, honest, judged_project, label, opened
 
 Run = Callable[..., Result]
 
@@ -69,3 +72,25 @@ def test_labels_decide_as_the_truth_is_with_fewer_than_all(
     assert {**again, "judges": [], "cases": []} == {**resumed, "judges": [], "cases": []}
     with opened(project) as store:
         assert len(store.review.batches()) == 1
+
+
+def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(project: Project, run: Run) -> None:
+    rating(project, 0.88)
+    project.run()
+    with opened(project) as store, attended(store, every_s=0.02):
+        queue = Queue(store)
+        queue.add_reviewer("ann")
+        (batch,) = queue.batches()
+        n_labels = 0
+        while queue.batches()[0].closed is None:
+            view = queue.next("ann")
+            if view is None:
+                time.sleep(0.02)
+            else:
+                queue.label("ann", view.lease_id, honest(view), key=str(n_labels))
+                n_labels += 1
+            if n_labels == 15:
+                assert "left until it is decided" in run("review", "status").output
+        assert queue.batches()[0].closed_reason == "decided: passed"
+        assert 20 < n_labels < 200
+        assert len(store.review.items(batch.id)) <= n_labels + 20
