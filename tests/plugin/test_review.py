@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
@@ -10,9 +11,10 @@ from click.testing import CliRunner, Result
 
 from harness.cli import main
 from harness.gate.attending import attended
-from harness.review import Queue
+from harness.gate.reviewing import attend
+from harness.review import Queue, View
 from tests.plugin.projects import Project
-from tests.plugin.reviews import RATE, honest, judged_project, label, opened
+from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened
 
 Run = Callable[..., Result]
 
@@ -94,3 +96,221 @@ def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(pro
         assert queue.batches()[0].closed_reason == "decided: passed"
         assert 20 < n_labels < 200
         assert len(store.review.items(batch.id)) <= n_labels + 20
+
+
+@pytest.mark.parametrize(("rates", "verdict", "code"), [((0.8, 0.8), "passed", 0), ((0.5, 0.85), "regressed", 1)])
+def test_a_difference_is_decided_by_labels_of_both_versions(
+    project: Project, run: Run, rates: tuple[float, float], verdict: str, code: int
+) -> None:
+    judged_project(project, dict(zip(("new", "old"), rates, strict=True)), 400)
+    project.settings["baseline"] = "old"
+    project.body(RATE, cases=400, arguments="model, case, judge", margin=0.15, review="uncertain")
+    assert project.run().ret == 8
+    n_labels = label(project)
+    assert n_labels < 800
+    assert run("gate", "--resume", "latest").exit_code == code
+    entry = project.evaluation()
+    assert entry["verdict"] == verdict
+    assert "labels and judge" in entry["difference"]["method"]
+    assert project.run().ret == code
+    assert project.evaluation()["reason"] == entry["reason"]
+
+
+def test_a_preference_is_decided_by_people_who_see_both_answers_blind(project: Project, run: Run) -> None:
+    judged_project(project, {"new": 0.85, "old": 0.6}, 300)
+    project.settings["baseline"] = "old"
+    arguments = "model, baseline, case, judge"
+    project.body(PREFER, cases=300, arguments=arguments, threshold=0.5, margin=0.1, review="uncertain")
+    assert project.run().ret == 8
+    seen = []
+
+    def looked_at(view: View) -> int | str:
+        seen.append(repr(view))
+        return honest(view)
+
+    assert label(project, says=looked_at) < 300
+    assert run("gate", "--resume", "latest").exit_code == 0
+    assert project.evaluation()["verdict"] == "passed"
+    for hidden in ("new", "old", "small", "probability"):
+        assert not any(f"'{hidden}'" in each for each in seen)
+
+
+def test_pairs_of_equal_answers_are_known_ties_that_nobody_is_asked_about(project: Project, run: Run) -> None:
+    judged_project(project, {"new": 0.7}, 120)
+    project.settings["baseline"] = "new"
+    project.body(
+        PREFER, cases=120, arguments="model, baseline, case, judge", threshold=0.5, margin=0.1, review="uncertain"
+    )
+    project.run()
+    assert label(project) == 0
+    assert run("gate", "--resume", "latest").exit_code == 0
+    assert project.evaluation()["candidate"]["value"] == 0.5
+
+
+def test_threshold_and_baseline_are_both_decided(project: Project, run: Run) -> None:
+    judged_project(project, {"new": 0.9, "old": 0.88}, 400)
+    project.settings["baseline"] = "old"
+    project.body(
+        RATE, cases=400, arguments="model, case, judge", threshold=0.75, margin=0.15, review="failures", requirement="r"
+    )
+    project.run()
+    label(project)
+    result = run("gate", "--resume", "latest")
+    assert result.exit_code == 0, result.output
+    entry = project.evaluation()
+    assert [check["against"] for check in entry["checks"]] == ["threshold", "baseline"]
+    for version, rate in (("candidate", 0.9), ("baseline", 0.88)):
+        assert entry[version]["low"] - 0.05 < rate < entry[version]["high"] + 0.05
+        assert "judge" in entry[version]["method"] or "labels" in entry[version]["method"]
+
+
+def test_with_all_every_item_is_certain_until_it_is_decided(project: Project) -> None:
+    rating(project, 0.88, review="all")
+    project.run()
+    n_labels = label(project)
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        items = store.review.items(batch.id)
+        assert {item.probability for item in items} == {1.0}
+        assert not any(item.draw["passed"] for item in items)
+        assert n_labels < 300
+        assert batch.closed_reason == "decided: passed"
+
+
+TWO_AND_ONE = """
+CASES = [{"id": f"c{i}", "prompt": f"q{i}", "expected": "right"} for i in range(200)]
+
+@pytest.mark.evaluation(cases=CASES, threshold=0.7, margin=0.1, review="uncertain")
+async def test_one(model, case, judge):
+    return await judge.rate(await model.ask(case.prompt), rubric="rubric.md", case=case)
+
+@pytest.mark.evaluation(cases=CASES, threshold=0.95, margin=0.05, review="failures")
+async def test_two(model, case, judge):
+    score = await judge.rate(await model.ask(case.prompt), rubric="rubric.md", case=case)
+    return {"faithful": score, "long": 1.0}
+
+@pytest.mark.evaluation(cases=CASES, threshold=0.7, margin=0.1)
+async def test_plain(model, case):
+    assert case.expected in await model.ask(case.prompt)
+"""
+
+
+def test_two_of_three_evaluations_are_decided_by_people(project: Project, run: Run) -> None:
+    judged_project(project, {"only": 0.85}, 200)
+    project.module(TWO_AND_ONE)
+    assert project.run().ret == 8
+    verdicts = {(entry["id"], entry["metric"]): entry for entry in project.report()["evaluations"]}
+    plain = project.evaluation("test_plain")
+    assert (plain["verdict"], plain["review"]) == ("passed", None)
+    assert project.evaluation("test_two", "long")["verdict"] == "passed"
+    assert project.evaluation("test_two", "faithful")["verdict"] == "inconclusive"
+    label(project)
+    assert run("gate", "--resume", "latest").exit_code == 1
+    assert project.evaluation("test_one")["verdict"] == "passed"
+    assert project.evaluation("test_two", "faithful")["verdict"] == "failed"
+    again = {(entry["id"], entry["metric"]): entry for entry in project.report()["evaluations"]}
+    for name, entry in verdicts.items():
+        if entry["review"] is None:
+            assert again[name] == entry
+
+
+def test_resuming_is_told_by_the_same_bytes_each_time(project: Project, run: Run) -> None:
+    rating(project, 0.85)
+    project.run()
+    label(project, 12)
+    run("gate", "--resume", "latest")
+    first = (project.path / "reports/latest/report.json").read_bytes()
+    result = run("gate", "--resume", "latest", "--report-dir", "elsewhere", "--json")
+    assert (project.path / "elsewhere/report.json").read_bytes() == first
+    assert json.loads(result.output) == json.loads(first)
+    assert result.exit_code == 8
+    entry = project.evaluation()
+    assert f"about {entry['labels_needed']} more labels would decide it" in entry["reason"]
+
+
+def test_a_run_that_is_not_stored_is_refused_with_the_nearest(project: Project, run: Run) -> None:
+    rating(project, 0.85)
+    project.run()
+    result = run("gate", "--resume", "latets")
+    assert result.exit_code == 4
+    assert "Did you mean 'latest'?" in result.output
+
+
+def test_a_label_that_is_taken_back_opens_what_was_decided(project: Project) -> None:
+    rating(project, 0.88)
+    project.run()
+    label(project)
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        assert batch.closed is not None
+        Queue(store).undo("ann", key="back")
+        attend(store, batch.id)
+        assert store.review.batch(batch.id).closed is None
+
+
+def test_what_somebody_closed_stays_closed(project: Project) -> None:
+    rating(project, 0.85)
+    project.run()
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        Queue(store).close(batch.id, "enough")
+    project.run()
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        assert batch.closed_reason == "enough"
+
+
+def test_a_flagged_item_holds_back_what_comes_after_it(project: Project) -> None:
+    rating(project, 0.88)
+    project.run()
+    with opened(project) as store:
+        queue = Queue(store)
+        queue.add_reviewer("ann")
+        view = queue.next("ann")
+        assert view is not None
+        queue.flag("ann", view.lease_id, key="flag")
+    n_labels = label(project)
+    assert n_labels < 120
+    project.run()
+    entry = project.evaluation()
+    assert entry["verdict"] == "inconclusive"
+    assert "1 disputed or flagged" in entry["reason"]
+    with opened(project) as store:
+        queue = Queue(store)
+        queue.add_reviewer("eve", "adjudicator")
+        view = queue.next("eve", task="adjudicate")
+        assert view is not None
+        queue.adjudicate("eve", view.lease_id, honest(view), key="settled")
+        attend(store, view.batch_id)
+    label(project)
+    project.run()
+    assert project.evaluation()["verdict"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ({"review": "uncertian"}, "Did you mean 'uncertain'?"),
+        ({"review": "all", "per": "case", "margin": 0.1}, "does not go with per='case'"),
+        ({"review": "all", "cluster": "prompt"}, "does not go with cluster='prompt'"),
+        ({"review": "all", "margin": 0}, "needs a margin above 0"),
+        ({"review": "all", "threshold": 1.0}, "a threshold between the margin and 1"),
+        ({"review": "all", "threshold": None}, "give it a threshold"),
+    ],
+)
+def test_what_can_not_be_reviewed_is_refused_before_anything_is_asked(
+    project: Project, marker: dict[str, object], message: str
+) -> None:
+    rating(project, 0.85, **marker)
+    result = project.run()
+    assert result.ret == 4
+    assert message in " ".join(str(result.stderr).split())
+    assert project.stored() == 0
+
+
+def test_a_body_without_a_judge_that_rates_is_refused(project: Project) -> None:
+    rating(project, 0.85)
+    project.body("return model.ask(case.prompt) == 'yes'", threshold=0.5, review="all")
+    result = project.run()
+    assert result.ret == 4
+    assert "no `judge.rate(…, rubric=…)`" in str(result.stderr)
