@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.decisions import Observed, decide, exit_code, worst
-from harness.errors import RubricError, SteelyardError
+from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluation import Evaluation
 from harness.gate.reviewing import attend, fill, outlook, plan_of, questions_of, settle, with_labels
 from harness.records import Report, Role, Usage, Verdict, VerdictKind
@@ -72,6 +72,13 @@ def _reviewed(
     roles: tuple[Role, ...] = ("candidate", "baseline") if is_compared else ("candidate",)
     run = next(run for run in store.runs() if run.run_id == run_id)
     subject = subject_of(store, run, Plan(judged.id, judged.metric, form, roles), mode)
+    missing = judged.n_cases - len(subject.cases)
+    if missing > 0:
+        why = ", ".join(f"{count:,} {reason}" for reason, count in subject.left_out.items()) or "an assertion failed"
+        raise SettingsError(
+            f"{missing:,} of {judged.n_cases:,} cases can't be shown to people: {why}. Return a score for each case, "
+            "for an answer of the model, or leave review= out."
+        )
     questions = levels.questions(judged, n_comparisons, is_compared=is_compared)
     batch = fill(store, run, subject, questions, mode)
     found = settle(store, batch, subject, questions)

@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.errors import SettingsError
 from harness.records import Messages, Request, Role, ScoreRow
+from harness.records.keys import request_text, sample_key
 from harness.statistics.arrays import FloatArray
 from harness.store import RunInfo, Store
 from harness.store.review_records import Answer, Item
@@ -120,20 +121,45 @@ def _preferred(row: ScoreRow, other: ScoreRow | None) -> float | None:
 def _compared(store: Store, run: RunInfo, ours: Sequence[ScoreRow]) -> dict[tuple[str, int], ScoreRow]:
     """For scores of bodies that compared both versions: whose sample answers the same question for the baseline.
 
-    A question that the baseline was asked under several keys (twice in a body, or anew) is left out: which it was is
-    not stored.
+    Of several generations the newest one counts that has the sample, as it did in the run. A question that the baseline
+    was asked twice in a body, or in two ways, is left out: which of them was compared is not stored.
     """
     fingerprint = run.spec["baseline"]["fingerprint"]
-    by_question: dict[str, list[bytes]] = {}
-    for key, request in store.review.asked(fingerprint).items():
-        by_question.setdefault(_asked(request), []).append(key)
+    keys = _keys_by_question(store, run)
+    asked = {row.sample_key: _question_of(store, row) for row in ours}
+    samples = store.find(key for question in asked.values() for key in keys.get(question, ()))
+    index = int(run.spec["baseline"].get("first_index", 0))
     found = {}
     for row in ours:
-        own = None if row.sample_key is None else store.request(row.sample_key)
-        keys = [] if own is None else by_question.get(_asked(own), [])
-        if len(keys) == 1:
-            other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=keys[0])
-            found[row.case_id, row.sample_index] = other
+        for key in keys.get(asked[row.sample_key], ()):
+            if index + row.sample_index in samples.get(key, {}):
+                other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=key)
+                found[row.case_id, row.sample_index] = other
+                break
+    return found
+
+
+def _question_of(store: Store, row: ScoreRow) -> str:
+    own = None if row.sample_key is None else store.request(row.sample_key)
+    return "" if own is None else _asked(own)
+
+
+def _keys_by_question(store: Store, run: RunInfo) -> dict[str, list[bytes]]:
+    """Under which keys the baseline has answers to a question, those of the newest generation first."""
+    baseline = run.spec["baseline"]
+    generations = range(int(baseline.get("generation", 0)), -1, -1)
+    known = store.review.asked(baseline["fingerprint"])
+    asked: dict[str, list[bytes]] = {}
+    for key, request in known.items():
+        asked.setdefault(_asked(request), []).append(key)
+    found = {}
+    for question, keys in asked.items():
+        texts = {request_text(baseline["fingerprint"], known[key]) for key in keys}
+        again = any(sample_key(text, generation, 1) in known for text in texts for generation in generations)
+        if len(keys) > 1:
+            ordered = [sample_key(text, generation, 0) for text in texts for generation in generations]
+            keys = [key for key in ordered if key in known]
+        found[question] = keys if len(texts) == 1 and not again else []
     return found
 
 

@@ -13,8 +13,11 @@ from harness.cli import main
 from harness.gate.attending import attended
 from harness.gate.reviewing import attend
 from harness.review import Queue, View
+from harness.scoring.judging.prompts import material, rating_messages
 from tests.plugin.projects import Project
 from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened
+from tests.scoring.judging.panel import rated
+from tests.scoring.judging.rubrics import rubric
 
 Run = Callable[..., Result]
 
@@ -314,3 +317,33 @@ def test_a_body_without_a_judge_that_rates_is_refused(project: Project) -> None:
     result = project.run()
     assert result.ret == 4
     assert "no `judge.rate(…, rubric=…)`" in str(result.stderr)
+
+
+def test_preferences_drawn_anew_are_those_that_people_see(project: Project) -> None:
+    judged_project(project, {"new": 0.85, "old": 0.6}, 40)
+    project.settings["baseline"] = "old"
+    arguments = "model, baseline, case, judge"
+    project.body(PREFER, cases=40, arguments=arguments, threshold=0.5, margin=0.1, review="all")
+    project.run()
+    project.run("--fresh")
+    assert project.evaluation()["verdict"] == "inconclusive"
+    with opened(project) as store:
+        first, second = store.review.batches()
+        assert first.source["cases"] == second.source["cases"] == 40
+        keys = [{a.sample_key for i in store.review.items(b.id) for a in i.answers} for b in (first, second)]
+        assert not keys[0] & keys[1]
+
+
+def test_a_case_that_people_can_not_be_shown_makes_it_an_error(project: Project) -> None:
+    """Labels would say nothing of it, and a verdict is about all cases."""
+    rating(project, 0.85, n_cases=40)
+    body = "if case.id == 'c3':\n    return judge.rate('right', rubric='rubric.md', case=case)\n" + RATE
+    project.body(
+        body, cases=40, arguments="model, case, judge", threshold=0.75, margin=0.1, review="all", design="fixed"
+    )
+    table = json.loads((project.path / "judge.json").read_text())
+    given = material(rubric(), {"prompt": "q3"}, None, "c3").with_answers("right")
+    table[rating_messages(rubric(), given)[-1]["content"]] = rated(5)
+    project.write("judge.json", json.dumps(table))
+    assert project.run().ret == 1
+    assert "1 of 40 cases can't be shown to people: 1 without a stored answer" in project.evaluation()["reason"]
