@@ -1,0 +1,43 @@
+"""Batches of `steelyard review add` are left alone, and so are those whose run is gone; see tests/plugin/test_review.py
+for batches of a gate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.gate.attending import attend_all, labels_needed
+from harness.gate.reviewing import attend
+from harness.review.filling import Plan, add_run
+from harness.store import Store
+from harness.store.review_records import Choice, Form
+from tests.review import runs
+
+FORM = Form("scale", "Faithful", choices=(Choice(1, "wrong", 0.0), Choice(3, "right", 1.0)))
+
+
+def test_a_batch_that_no_gate_decides_stays_as_it_is(store: Store) -> None:
+    batch = add_run(store, runs.add_run(store), Plan(runs.EVALUATION, "score", FORM, draws=5)).batch
+    before = store.review.items(batch.id)
+    assert attend(store, batch.id) is None
+    attend_all(store, [batch.id])
+    assert labels_needed(store, [batch.id]) == {}
+    assert store.review.items(batch.id) == before
+    assert store.review.batch(batch.id).closed is None
+
+
+def test_a_batch_of_a_run_that_was_pruned_stays_as_it_is(store: Store) -> None:
+    batch = add_run(store, runs.add_run(store), Plan(runs.EVALUATION, "score", FORM, draws=5)).batch
+    source = {"key": "k", "mode": "all", "questions": [], "roles": ["candidate"]}
+    store.review.set_source(batch.id, "gone", source)
+    assert store.review.batch(batch.id) == replace(batch, run_id="gone", source=source)
+    assert attend(store, batch.id) is None
+
+
+def test_items_are_added_all_or_none(store: Store) -> None:
+    batch = add_run(store, runs.add_run(store), Plan(runs.EVALUATION, "score", FORM, draws=5)).batch
+    items = store.review.items(batch.id)
+    late = [replace(items[0], id="late", position=4)]
+    assert not store.review.extend(batch.id, late)
+    assert not store.review.extend(batch.id, [])
+    assert store.review.extend(batch.id, [replace(items[0], id="next", position=5)])
+    assert [item.id for item in store.review.items(batch.id)] == [*(item.id for item in items), "next"]

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import example_reports as examples
+import jsonschema
+import pytest
+
+from harness.records import Reviewed, VerdictKind
+from harness.reporting.report_json import from_json, schema, to_json
+from harness.reporting.waiting import review_step
+
+
+def waiting(n_waiting: int, wait_s: float) -> Reviewed:
+    return Reviewed("1f0c", "uncertain", 9, 2, n_waiting, wait_s)
+
+
+def reviewed(*reviews: Reviewed):
+    verdicts = [
+        replace(examples.verdict(VerdictKind.INCONCLUSIVE), id=f"t{i}", labels_needed=14, review=each)
+        for i, each in enumerate(reviews)
+    ]
+    return examples.report(*verdicts)
+
+
+@pytest.mark.parametrize(
+    ("reviews", "step"),
+    [
+        ([waiting(14, 240.0)], "steelyard review serve   (14 items wait, about 4 minutes)"),
+        ([waiting(14, 240.0), waiting(6, 60.0)], "steelyard review serve   (20 items wait, about 5 minutes)"),
+        ([waiting(1, 12.0)], "steelyard review serve   (1 item waits, about a minute)"),
+    ],
+)
+def test_what_waits_is_told_with_its_time(reviews, step):
+    assert review_step(reviewed(*reviews)) == [step]
+
+
+def test_the_store_of_the_command_line_is_that_of_the_next_one():
+    (step,) = review_step(reviewed(waiting(14, 240.0)), " --store x.db")
+    assert step.startswith("steelyard review serve --store x.db ")
+
+
+def test_nothing_waits_where_nobody_is_asked():
+    assert review_step(reviewed(waiting(0, 0.0))) == review_step(examples.green()) == []
+
+
+def test_a_report_with_a_review_follows_the_schema_and_reads_back_equal():
+    report = reviewed(waiting(14, 240.0))
+    document = json.loads(json.dumps(to_json(report)))
+    jsonschema.Draft202012Validator(schema()).validate(document)
+    assert document["evaluations"][0]["labels_needed"] == 14
+    assert from_json(document) == report

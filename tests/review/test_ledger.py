@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import SettingsError
+from harness.review.filling import Plan
+from harness.review.ledger import AHEAD, Mode, further_items, read_ledger, subject_of, to_the_end
+from harness.statistics.draws import Question
+from harness.store import RunInfo, Store
+from harness.store.review_records import PREFERENCES, Batch, Choice, Form
+from tests.review import runs
+
+FORM = Form("scale", "Faithful", choices=(Choice(1, "wrong", 0.0), Choice(3, "right", 1.0)))
+PAIR = Form("preference", "Better", choices=PREFERENCES)
+RATE = Question("rate", 0.6, 0.1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(str(tmp_path / "store.db")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def run(store: Store) -> RunInfo:
+    return runs.add_run(store, n_cases=200)
+
+
+def plan(form: Form = FORM, **more) -> Plan:
+    return Plan(runs.EVALUATION, "score", form, **more)
+
+
+def filled(store: Store, run: RunInfo, of: Plan, mode: Mode = "uncertain"):
+    subject = subject_of(store, run, of, mode)
+    batch = Batch("b1", 0.0, of.evaluation_id, of.form, of.metric, run.run_id)
+    store.review.add_batch(batch, [])
+    n_versions = len(subject.items.scores)
+    items = further_items(subject, read_ledger(store, batch, n_versions), [RATE], "b1")
+    assert store.review.extend("b1", items)
+    return subject, items, read_ledger(store, batch, n_versions)
+
+
+def test_what_is_drawn_is_read_back_as_it_was(store: Store, run: RunInfo) -> None:
+    subject, items, ledger = filled(store, run, plan())
+    assert len(items) == AHEAD == ledger.n_open
+    assert [item.case_id for item in items] == [subject.cases[draw.case] for draw in ledger.draws]
+    assert [item.probability for item in items] == [draw.probability for draw in ledger.draws]
+    assert np.isnan(ledger.labels).all()
+    assert not ledger.is_complete
+    assert ledger.n_waiting == AHEAD
+    assert further_items(subject, ledger, [RATE], "b1") == []
+
+
+def test_two_versions_make_two_items_of_a_draw(store: Store, run: RunInfo) -> None:
+    _, items, ledger = filled(store, run, plan(roles=("candidate", "baseline")))
+    assert len(ledger.draws) == AHEAD / 2
+    assert [item.case_id for item in items[::2]] == [item.case_id for item in items[1::2]]
+    assert [item.answers[0].version for item in items[:2]] == ["small", "large"]
+
+
+def test_pairs_of_equal_answers_are_drawn_as_ties_and_shown_to_nobody(store: Store, run: RunInfo) -> None:
+    subject, items, ledger = filled(store, run, plan(PAIR))
+    assert all(item.answers[0].text != item.answers[1].text for item in items)
+    known = [subject.is_known(draw) for draw in ledger.draws]
+    assert any(known)
+    assert [not missing for missing in np.isnan(ledger.labels[:, 0])] == known
+    assert set(ledger.labels[known, 0]) == {0.5}
+
+
+def test_failures_are_drawn_more_often(store: Store, run: RunInfo) -> None:
+    """Scores of the candidate go 0, 0.5, 1 from case to case: 0 and 1 leave as much in doubt."""
+
+    def share(mode: Mode) -> float:
+        subject = subject_of(store, run, plan(), mode)
+        batch = Batch("b0", 0.0, runs.EVALUATION, FORM, run_id=run.run_id)
+        empty = read_ledger(store, replace(batch, id="none"), 1)
+        judged = [item.judge_score for item in further_items(subject, empty, [RATE], "b0")]
+        return judged.count(0.0) / max(1, judged.count(0.0) + judged.count(1.0))
+
+    assert share("failures") > share("uncertain")
+
+
+def test_all_draws_every_case_for_certain(store: Store, run: RunInfo) -> None:
+    subject, items, ledger = filled(store, run, plan(), "all")
+    assert {item.probability for item in items} == {1.0}
+    assert [draw.case for draw in ledger.draws] == subject.items.lots.order[:AHEAD].tolist()
+
+
+def test_the_cases_after_the_last_item_count_once_all_others_have_labels(store: Store) -> None:
+    run = runs.add_run(store, n_cases=12)
+    subject, _, ledger = filled(store, run, plan())
+    assert to_the_end(subject, ledger, [RATE]) is ledger
+    labelled = replace(ledger, labels=np.ones_like(ledger.labels))
+    ended = to_the_end(subject, labelled, [RATE])
+    seen = sum(len(draw.passed) + (draw.case is not None) for draw in ended.draws)
+    assert seen == 12
+
+
+def test_the_same_samples_have_the_same_key_and_others_another(store: Store, run: RunInfo) -> None:
+    key = subject_of(store, run, plan(), "uncertain").key
+    assert subject_of(store, run, plan(), "all").key == key
+    other = runs.add_run(store, "20261125-161500-0a1b2c", n_cases=200)
+    assert subject_of(store, other, plan(), "uncertain").key != key
+    assert subject_of(store, run, plan(replace(FORM, rubric="d2")), "uncertain").key != key
+
+
+def test_a_run_without_such_scores_is_refused(store: Store, run: RunInfo) -> None:
+    with pytest.raises(SettingsError, match=r"nothing of .* can be reviewed: it has no scores"):
+        subject_of(store, run, Plan(runs.EVALUATION, "other", FORM), "uncertain")
