@@ -347,3 +347,22 @@ def test_a_case_that_people_can_not_be_shown_makes_it_an_error(project: Project)
     project.write("judge.json", json.dumps(table))
     assert project.run().ret == 1
     assert "1 of 40 cases can't be shown to people: 1 without a stored answer" in project.evaluation()["reason"]
+
+
+def test_labels_of_a_file_draw_further_items_and_decide(project: Project, run: Run) -> None:
+    rating(project, 0.88)
+    project.run()
+    for _ in range(20):
+        with opened(project) as store:
+            (batch,) = store.review.batches()
+        if batch.closed is not None:
+            break
+        run("review", "export", batch.id, "-o", "items.jsonl")
+        items = [json.loads(line) for line in (project.path / "items.jsonl").read_text().splitlines()]
+        for item in items:
+            value = 5 if "right" in item["answers"][0] else 1
+            item["labels"] = [{"value": value, "reviewer": "ann"}]
+        (project.path / "items.jsonl").write_text("\n".join(map(json.dumps, items)))
+        assert run("review", "import", "items.jsonl").exit_code == 0
+    assert batch.closed_reason == "decided: passed"
+    assert run("gate", "--resume", "latest").exit_code == 0
