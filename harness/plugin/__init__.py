@@ -23,8 +23,8 @@ __all__ = [
 ]
 
 MARKER = (
-    "evaluation(cases, samples, threshold, margin, max_samples, design, per, cluster, requirement, weighs, task, "
-    "metric, num_fewshot, apply_chat_template, fewshot_as_multiturn): "
+    "evaluation(cases, samples, threshold, margin, max_samples, design, per, cluster, requirement, weighs, review, "
+    "task, metric, num_fewshot, apply_chat_template, fewshot_as_multiturn): "
     "a test function whose body is run repeatedly against a model version, and decided with statistics"
 )
 
