@@ -93,6 +93,16 @@ def test_a_module_is_under_300_lines_and_a_function_under_50(path: Path) -> None
             assert size < 50, f"{node.name} in line {node.lineno}"
 
 
+def test_pytest_is_imported_by_the_plugin_alone() -> None:
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in MODULES
+        if not {"plugin", "scaffold"} & set(path.relative_to(ROOT).parts)
+        and re.search(r"^\s*(import|from) _?pytest\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize(
     "path",
     # The signatures of the statistics are those of the methods that they implement.

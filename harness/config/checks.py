@@ -126,7 +126,7 @@ def stops(value: Any, name: str, *, where: str) -> Any:
 
 
 def web_address(value: Any, name: str, *, where: str) -> str:
-    """An http:// or https:// address with a host and no query; a password or query in it is not shown."""
+    """An http:// or https:// address with a host, without user, password and query, which are not shown either."""
     url = text(value, name, where=where)
     shown = repr(re.sub(r"([?#]).*", r"\1***", re.sub(r"//[^/?#]*@", "//***@", url), flags=re.DOTALL))
     if any(character.isspace() or not character.isprintable() for character in url):
@@ -141,6 +141,11 @@ def web_address(value: Any, name: str, *, where: str) -> str:
     if not host or port == 0:
         lacks = "names no host" if not host else "has port 0, which nothing listens on"
         raise SettingsError(f"{where}: {name} = {shown} {lacks}; write one like http://127.0.0.1:8000/v1.")
+    if parts.username is not None or parts.password is not None:
+        raise SettingsError(
+            f"{where}: {name} = {shown} holds a user or a password, which would be shown and stored; name the "
+            "environment variable that has the key as api_key_env."
+        )
     if "?" in url or "#" in url:
         raise SettingsError(
             f"{where}: {name} = {shown} goes on after its path, and each request appends a path of its own; leave out "

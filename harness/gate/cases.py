@@ -57,7 +57,7 @@ def _read_jsonl(path: Path) -> Iterable[tuple[str, Any]]:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 try:
-                    yield f"{path}, line {number}", json.loads(line.rstrip(), object_pairs_hook=_object)
+                    yield f"{path}, line {number}", _parsed(line.rstrip())
                 except _DuplicateKeyError as error:
                     raise CaseError(
                         f"{path}, line {number}: the key {error.args[0]!r} is there twice in one object; keep one."
@@ -70,6 +70,14 @@ def _read_jsonl(path: Path) -> Iterable[tuple[str, Any]]:
                     raise CaseError(f"{path}, line {number}: nested too deep to be read.") from None
                 except ValueError as error:
                     raise CaseError(f"{path}, line {number}: not valid JSON: {error}.") from None
+
+
+def _parsed(line: str) -> Any:
+    return json.loads(line, object_pairs_hook=_object, parse_constant=_no_number)
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 class _DuplicateKeyError(ValueError):

@@ -11,7 +11,6 @@ from harness.models.openai_fields import count, logarithm, optional_text, positi
 from harness.models.retry import UnusableError
 from harness.records import Request, Sample, TokenLogprob
 
-_THINK, _END_THINK = "<think>", "</think>"
 NO_ECHO = (
     "The log likelihood of a text was asked for, and the endpoint does not echo a prompt with its log probabilities "
     "(/completions); serve the model with an engine that does (vllm)."
@@ -108,11 +107,10 @@ def _content(choice: Mapping[str, Any], request: Request) -> dict[str, Any] | No
     answer = _answer(message)
     if answer is None and not calls and not thought and finish_reason not in _MAY_BE_EMPTY:
         return None
-    reasoning, answer = (thought, answer or "") if thought else split_reasoning(answer or "")
     return {
-        "text": answer,
+        "text": answer or "",
         "finish_reason": finish_reason,
-        "reasoning": reasoning,
+        "reasoning": thought,
         "tool_calls": calls or None,
         "logprobs": None if request.logprobs is None else _logprobs(choice, request.logprobs),
     }
@@ -134,23 +132,6 @@ def _answer(message: Mapping[str, Any]) -> str | None:
         return "".join(optional_text(part.get("text"), "a part of the content") or "" for part in content)
     said = optional_text(content, "content")
     return optional_text(message.get("refusal"), "refusal") if said is None else said
-
-
-def split_reasoning(text: str) -> tuple[str | None, str]:
-    """Reasoning that a model wrote in front of its answer, and the answer.
-
-    >>> split_reasoning("<think>Peru?</think>\\n\\nLima")
-    ('Peru?', 'Lima')
-    >>> split_reasoning("<think>cut while thinking")
-    ('cut while thinking', '')
-    >>> split_reasoning("Lima")
-    (None, 'Lima')
-    """
-    start = text.lstrip()
-    if not start.startswith(_THINK):
-        return None, text
-    reasoning, _, answer = start.removeprefix(_THINK).partition(_END_THINK)
-    return reasoning.strip() or None, answer.lstrip()
 
 
 def _logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[TokenLogprob, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import CapabilityError, EngineError
+from harness.errors import EngineError
 from harness.models.child import Child
 from harness.models.engine import Capability
 from harness.models.vllm_arguments import engine_arguments, engine_environment, find_device
@@ -76,14 +76,8 @@ class VllmEngine:
         """Draw the samples with these indices as the choices of one request.
 
         Raises:
-            CapabilityError: tools, which an engine without a tool parser can't read.
             EngineError: vLLM refused the request, or its process ended.
         """
-        if request.tools:
-            raise CapabilityError(
-                f"{self.name} can't call tools. Serve the model with `vllm serve --enable-auto-tool-choice "
-                "--tool-call-parser …` and give its address as base_url."
-            )
         sampling = dict(request.sampling)
         if sampling.get("seed") is not None:
             # vLLM draws choice i of a request with seed + i.

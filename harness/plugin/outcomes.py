@@ -19,6 +19,7 @@ class SteelyardWarning(pytest.PytestWarning):
 
 
 EXIT_INCONCLUSIVE = 8
+_MOST_LINES, _MOST_CELLS = 500, 1_000
 
 
 def classify(error: BaseException) -> Ending:
@@ -54,6 +55,17 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
             item.warn(SteelyardWarning(text))
         return
     pytest.fail(text, pytrace=False)
+
+
+def harmless(printed: str) -> str:
+    """What bodies printed or logged, which may be answers: written out, never obeyed by a terminal, and bounded."""
+    from harness.reporting.text import printable
+
+    lines = printed.splitlines()
+    shown = [printable(line, _MOST_CELLS) for line in lines[:_MOST_LINES]]
+    if len(lines) > _MOST_LINES:
+        shown.append(f"… and {len(lines) - _MOST_LINES:,} more lines")
+    return "\n".join(shown)
 
 
 def exit_code(exitstatus: int, opened: OpenRun | None, only_inconclusive: bool) -> int:

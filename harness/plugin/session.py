@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
 from harness.plugin.interrupts import uninterrupted
-from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code
+from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code, harmless
 from harness.plugin.summary import discard_report, finish, keep, report_folder, show
 
 if TYPE_CHECKING:
@@ -225,6 +225,7 @@ class GateSession:
         """Called for each phase of an item: an evaluation's report gets its verdict and the time that it took."""
         report = yield
         if call.when == "call" and item in self.collection.evaluations and self._opened is not None:
+            report.sections = [(title, harmless(text)) for title, text in report.sections]
             report.duration = self._opened.run.duration_s(self.collection.evaluations[item].id)
             verdict = item.stash.get(VERDICT, None)
             if verdict is not None:

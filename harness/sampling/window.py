@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from harness.errors import CapabilityError, EngineError
 from harness.models.engine import Capability, Engine
+from harness.models.reasoning import apart
 from harness.models.version import Version
 from harness.records import Request, Sample
 
@@ -159,6 +160,8 @@ class Window:
     async def _send(self, lane: _Lane, asked: Asked) -> None:
         try:
             samples = await lane.engine.sample(asked.request, asked.indices)
+            if asked.request.kind == "chat":
+                samples = [apart(sample) for sample in samples]
             self._arrived(replace(asked, indices=asked.indices[: len(samples)]), samples)
         except asyncio.CancelledError as error:
             self._failed(asked, error)
@@ -223,4 +226,13 @@ def check_capabilities(engine: Engine, request: Request) -> None:
     lacking = [name.value for name, is_wanted in wanted.items() if is_wanted and name not in engine.capabilities]
     if lacking:
         able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
-        raise CapabilityError(f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it.")
+        raise CapabilityError(
+            f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it{_served(request)}."
+        )
+
+
+def _served(request: Request) -> str:
+    """Where the weights themselves may be able to, behind a server."""
+    if request.tools is None:
+        return ""
+    return ", such as one with the base_url of `vllm serve --enable-auto-tool-choice --tool-call-parser …`"

@@ -163,6 +163,7 @@ class TestVersions:
         [
             ("127.0.0.1:8000", "is not an"),
             ("ftp://host/v1", "is not an http:// or https:// address"),
+            ("http://me:pw@host/v1", "holds a user or a password"),
             ("http://", "names no host"),
             ("http:///v1", "names no host"),
             ("http://:8000/v1", "names no host"),
@@ -182,7 +183,7 @@ class TestVersions:
         with pytest.raises(SettingsError, match=rf"base_url = .*{said}"):
             load_version(folder, {**SERVED, "base_url": url})
 
-    @pytest.mark.parametrize("url", ["https://api.example.com/v1", "http://[::1]:8000/v1", "http://me:pw@host/v1"])
+    @pytest.mark.parametrize("url", ["https://api.example.com/v1", "http://[::1]:8000/v1"])
     def test_an_address_with_a_host_is_understood(self, folder: Path, url: str) -> None:
         version = load_version(folder, {**SERVED, "base_url": url}).version("v")
         assert version.engine_options["base_url"] == url

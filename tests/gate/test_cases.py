@@ -62,9 +62,10 @@ def test_line_that_is_no_json_is_refused_with_the_column_in_the_file(tmp_path: P
         ('{"id": "b", "prompt": "1", "prompt": "2"}', "the key 'prompt' is there twice in one object"),
         ('{"id": "b", "of": {"x": 1, "y": 2, "x": 1}}', "the key 'x' is there twice"),
         ('{"id": "b", "n": ' + "9" * 5000 + "}", "not valid JSON"),
+        ('{"id": "b", "n": NaN}', "not valid JSON: NaN is no number of JSON"),
         ('{"id": null}', "id None is not a text"),
     ],
-    ids=["deep", "twice", "twice within", "huge number", "null"],
+    ids=["deep", "twice", "twice within", "huge number", "no number", "null"],
 )
 def test_line_that_can_not_be_a_case_is_refused_with_its_number(tmp_path: Path, line: str, said: str) -> None:
     (tmp_path / "cases.jsonl").write_text(f'{{"id": "a"}}\n{line}\n')

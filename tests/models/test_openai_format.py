@@ -14,7 +14,6 @@ from harness.models.openai_format import (
     echo_payload,
     read_choices,
     read_echo,
-    split_reasoning,
 )
 from harness.models.retry import UnusableError
 from harness.records import Request, Sample
@@ -199,20 +198,6 @@ class TestChoices:
     def test_reasoning_cut_before_the_answer_leaves_it_empty(self) -> None:
         sample = read([choice(None, message={"reasoning_content": "hm"}, finish_reason="length")])[0]
         assert (sample.reasoning, sample.text) == ("hm", "")
-
-    @pytest.mark.parametrize(
-        ("text", "apart"),
-        [
-            ("<think>hm</think>\n\nA", ("hm", "A")),
-            ("\n<think>\nhm\n</think>A", ("hm", "A")),
-            ("<think></think>A", (None, "A")),
-            ("<think>hm", ("hm", "")),
-            ("A <think>hm</think>", (None, "A <think>hm</think>")),
-            (" A", (None, " A")),
-        ],
-    )
-    def test_reasoning_in_front_of_the_answer_is_split_off(self, text: str, apart: tuple[str | None, str]) -> None:
-        assert split_reasoning(text) == apart
 
     def test_logprobs_are_read_with_their_alternatives(self) -> None:
         top = [{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -3.0}]

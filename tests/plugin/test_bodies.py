@@ -440,3 +440,10 @@ def test_error_without_a_readable_text_is_one_error(project: Project) -> None:
     """)
     assert project.run().ret == 1
     assert "Mute: (its text can't be read: RuntimeError)" in project.evaluation()["reason"]
+
+
+def test_reasoning_is_no_part_of_the_answer(project: Project) -> None:
+    project.versions["only"] = {"engine": "scripted", "default": "<think>Is it Lima?</think>yes"}
+    project.body("sample = model.chat(case.prompt)\nreturn (sample.text, sample.reasoning) == ('yes', 'Is it Lima?')")
+    project.run()
+    assert project.score() == 1.0

@@ -121,7 +121,7 @@ def test_two_processes_that_draw_the_same_samples_at_once_agree(
     assert first["evaluations"] == second["evaluations"]
     drawn = [report["usage"]["model_calls"] for report in (first, second)]
     assert sum(drawn) == server.stats["choices"]
-    assert max(drawn) <= project.stored() < sum(drawn)
+    assert max(drawn) <= project.stored() <= sum(drawn)
 
 
 STUBBORN = """
