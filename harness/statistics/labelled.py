@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.statistics.arrays import FloatArray
 from harness.statistics.draws import KINDS, Draw, Of, Question, lowest
+from harness.statistics.means import clustered_mean
 from harness.statistics.prediction_powered import ppi_mean
 from harness.statistics.sequential import Units, Wealth
 from harness.statistics.spread import t_quantile
@@ -246,7 +247,9 @@ def labelled_mean(
     -------
     LabelledEstimate
         With fewer than 5 labels that contradict the judge: by the labels alone, weighted by their probabilities.
-        Student's t with labels less one degrees of freedom. Unbounded below two labels.
+        Student's t with labels less one degrees of freedom, within what is possible, `low` <= `value` <= `high`. An
+        estimate without bias may lie beyond: then the nearest mean that is possible, and an interval as wide, too, as
+        that of the labels without their probabilities. All that is possible below two labels.
 
     References
     ----------
@@ -254,21 +257,27 @@ def labelled_mean(
     """
     found = evidence(draws, labels, of)
     n_labels, seen = len(found.ends), len(found.values)
+    bottom = lowest(of)
     if n_labels < 2:
-        value = float(found.values.mean()) if seen else math.nan
-        return LabelledEstimate(value, math.inf, lowest(of), 1.0, 0.0, "fewer than 2 labels")
+        value = min(1.0, max(bottom, float(found.values.mean()))) if seen else math.nan
+        return LabelledEstimate(value, math.inf, bottom, 1.0, 0.0, "fewer than 2 labels")
     trusted = found.errors[-1] >= ENOUGH_ERRORS
     values = found.values if trusted else labels_alone(draws, labels, of).values
     rest = judged[seen:] if trusted else np.empty(0)
     result = ppi_mean(values, judged[:seen], rest, confidence_level, weight="optimal" if trusted else 0.0)
     half = t_quantile(0.5 + confidence_level / 2, n_labels - 1) * result.standard_error
     low, high = (result.value - half, result.value + half) if result.standard_error > 0 else (result.low, result.high)
+    value, low, high = min(1.0, max(bottom, result.value)), min(low, result.low), max(high, result.high)
+    if not bottom < result.value < 1:
+        said = [_figure(label, of) for _, label in _complete(draws, labels, of) if label is not None]
+        plain = clustered_mean((np.array(said) - bottom) / (1 - bottom), None, confidence_level)
+        low, high = min(low, bottom + (1 - bottom) * plain.low), max(high, bottom + (1 - bottom) * plain.high)
     method = "labels and judge, prediction-powered" if trusted else "labels alone, weighted by their probabilities"
     return LabelledEstimate(
-        value=result.value,
+        value=value,
         standard_error=result.standard_error,
-        low=max(lowest(of), min(low, result.low)),
-        high=min(1.0, max(high, result.high)),
+        low=max(bottom, min(low, value)),
+        high=min(1.0, max(high, value)),
         weight=result.weight,
         method=f"{method}; t with {n_labels - 1} df, for a number of labels not chosen by looking",
     )

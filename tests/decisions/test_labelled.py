@@ -125,3 +125,23 @@ def test_a_decision_after_each_label_is_wrong_at_most_5_times_in_100(border, jud
     runs = 60
     found = sum(Gate(people, judge, question, [3, seed], 400).run().verdict == wrong for seed in range(runs))
     assert found / runs <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / runs)
+
+
+@pytest.mark.parametrize(
+    ("people", "question"),
+    [
+        (People(0.02), RATE),
+        (People(0.99), RATE),
+        (People(0.05, 0.0, 0.9, paired=True), DIFFERENCE),
+        (People(0.95, 0.9, 0.0, paired=True), DIFFERENCE),
+    ],
+)
+def test_a_difference_is_possible_and_within_its_bounds_after_each_label(people, question):
+    for seed in range(3):
+        gate = Gate(people, Judge(0.7, 0.7), question, [4, seed], 60)
+        for _ in range(12):
+            gate.label()
+            found = decided(gate)
+            difference = found.check.difference
+            least, most = question.lowest - question.demanded, 1 - question.demanded
+            assert least <= difference.low <= difference.value <= difference.high <= most

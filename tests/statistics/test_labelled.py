@@ -169,3 +169,31 @@ def test_wrong_input_is_refused(call, message):
 def test_fewer_than_two_labels_give_no_bounds():
     found = labelled_mean([drawn()], column(1), "rate", np.full(9, 0.5))
     assert (found.low, found.high, found.standard_error) == (0.0, 1.0, math.inf)
+
+
+@st.composite
+def gates(draw):
+    """Draws with their labels, whatever people and judge say; a difference has two versions."""
+    of = draw(st.sampled_from(["rate", "difference"]))
+    scores = st.tuples(*[shares] * (1 if of == "rate" else 2))
+    kinds = st.tuples(st.floats(0.05, 1), scores, st.lists(scores, max_size=3), scores)
+    rows = draw(st.lists(kinds, min_size=1, max_size=25))
+    draws = [drawn(i, p, predicted, tuple(passed)) for i, (p, predicted, passed, _) in enumerate(rows)]
+    said = np.array([row[3] for row in rows])
+    return of, draws, np.round(said) if draw(st.booleans()) else said
+
+
+@given(gates(), st.floats(0, 1))
+def test_an_estimate_is_possible_and_within_its_interval(gate, judged):
+    of, draws, labels = gate
+    cases = sum(1 + len(draw.passed) for draw in draws)
+    found = labelled_mean(draws, labels, of, np.full(cases + 40, judged))
+    assert (0 if of == "rate" else -1) <= found.low <= found.value <= found.high <= 1
+    assert found.low < found.high
+
+
+def test_ten_labels_that_all_say_right_leave_room_for_doubt():
+    """Each weighs the inverse of its probability, so that their mean alone is 1.06, and hardly varies."""
+    found = labelled_mean([drawn(i, 0.9) for i in range(10)], column(*[1.0] * 10), "rate", np.full(60, 0.9))
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low < 0.8
