@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +10,8 @@ from contextlib import contextmanager, suppress
 from harness.errors import SteelyardError, StoreError, UsageError
 from harness.gate.reviewing import Attendant
 from harness.store import Store
+
+_log = logging.getLogger(__name__)
 
 EVERY_S = 0.5
 """How often labels are looked for: those that came meanwhile are one piece of work."""
@@ -51,29 +54,40 @@ def labels_needed(store: Store, batch_ids: Iterable[str]) -> dict[str, int]:
 
 
 def _watch(store: Store, stopped: threading.Event, every_s: float) -> None:
-    attendant = Attendant(store)
-    seen, waiting = 0, {batch.id for batch in store.review.batches()}
+    """Look for labels until stopped, whatever happens meanwhile: each trouble is logged once."""
+    attendant, told = Attendant(store), set[str]()
+    seen, waiting = -1, set[str]()
     while True:
         try:
+            if seen < 0:
+                waiting.update(batch.id for batch in store.review.batches())
             newest = store.review.last_event()
             if newest > seen:
-                waiting.update(store.review.touched(seen))
+                waiting.update(store.review.touched(max(seen, 0)))
                 seen = newest
         except StoreError:  # busy, or away for a while: the next look finds the same
             pass
-        waiting = set(_left(attendant, sorted(waiting), stopped))
+        except Exception as error:  # noqa: BLE001 - without this thread labels would decide nothing any more
+            _log_once(told, f"Labels can't be looked for: {type(error).__name__}: {error}")
+        waiting = {each for each in sorted(waiting) if not stopped.is_set() and not _attend(attendant, each, told)}
         if stopped.wait(every_s):
             return
 
 
-def _left(attendant: Attendant, batch_ids: Iterable[str], stopped: threading.Event) -> Iterator[str]:
-    """Attend to batches; gives those that the store was too busy for."""
-    for batch_id in batch_ids:
-        if stopped.is_set():
-            return
-        try:
-            attendant.attend(batch_id)
-        except StoreError:
-            yield batch_id
-        except SteelyardError:  # its answers are no longer stored: its labels stay, and no label waits for this
-            continue
+def _attend(attendant: Attendant, batch_id: str, told: set[str]) -> bool:
+    """Attend to a batch; False where the store was too busy for it."""
+    try:
+        attendant.attend(batch_id)
+    except StoreError:
+        return False
+    except SteelyardError:  # its answers are no longer stored: its labels stay, and no label waits for this
+        pass
+    except Exception as error:  # noqa: BLE001 - a batch that can't be decided must not end the work on all others
+        _log_once(told, f"Batch {batch_id} can't be decided, its labels stay: {type(error).__name__}: {error}")
+    return True
+
+
+def _log_once(told: set[str], message: str) -> None:
+    if message not in told:
+        told.add(message)
+        _log.error(message)

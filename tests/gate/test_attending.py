@@ -3,9 +3,13 @@ for batches of a gate."""
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 
-from harness.gate.attending import attend_all, labels_needed
+import pytest
+
+from harness.gate.attending import attend_all, attended, labels_needed
 from harness.gate.reviewing import attend
 from harness.review.filling import Plan, add_run
 from harness.store import Store
@@ -31,6 +35,24 @@ def test_a_batch_of_a_run_that_was_pruned_stays_as_it_is(store: Store) -> None:
     store.review.set_source(batch.id, "gone", source)
     assert store.review.batch(batch.id) == replace(batch, run_id="gone", source=source)
     assert attend(store, batch.id) is None
+
+
+def test_a_batch_that_can_not_be_decided_leaves_the_others_attended(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its source was damaged: the thread says so in one line, and goes on."""
+    run = runs.add_run(store)
+    batch = add_run(store, run, Plan(runs.EVALUATION, "score", FORM, draws=5)).batch
+    source = {"key": "k", "mode": "all", "questions": [{"of": "nothing"}], "roles": ["candidate"]}
+    store.review.set_source(batch.id, run.run_id, source)
+    deadline = time.monotonic() + 30
+    with attended(store, 0.01):
+        while not caplog.messages and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        assert any(thread.name == "attendant" for thread in threading.enumerate())
+    (told,) = caplog.messages
+    assert told.startswith(f"Batch {batch.id} can't be decided, its labels stay: TypeError")
 
 
 def test_items_are_added_all_or_none(store: Store) -> None:
