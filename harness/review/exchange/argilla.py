@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from harness.errors import ReviewFileError
@@ -80,7 +80,7 @@ def read(text: str) -> list[SharedItem]:
     found = []
     for number, record in enumerate(records, 1):
         try:
-            found.append(_item(record))
+            found.append(replace(_item(record), place=f"Record {number}"))
         except (ReviewFileError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ReviewFileError(f"Record {number} is none that Steelyard exported: {said(error)}") from None
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from harness.errors import ReviewFileError
@@ -48,7 +48,7 @@ def _items(text: str) -> Iterator[SharedItem]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield item_of(json.loads(line))
+                yield replace(item_of(json.loads(line)), place=f"Line {number}")
             except (ReviewFileError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise ReviewFileError(f"Line {number} is no item: {said(error)}") from None
 

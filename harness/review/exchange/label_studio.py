@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -114,7 +115,7 @@ def read(text: str) -> list[SharedItem]:
     found = []
     for number, task in enumerate(tasks, 1):
         try:
-            found.append(_item(task))
+            found.append(replace(_item(task), place=f"Task {number}"))
         except (ReviewFileError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ReviewFileError(f"Task {number} is none that Steelyard exported: {said(error)}") from None
     return found

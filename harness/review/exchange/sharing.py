@@ -16,7 +16,7 @@ from harness.review.views import on_sides
 from harness.store.review import ReviewStore
 from harness.store.review_events import in_force
 from harness.store.review_leases import is_swapped
-from harness.store.review_records import Answer, Batch, Choice, Event, Form, Item, Value
+from harness.store.review_records import PREFERENCES, Answer, Batch, Choice, Event, Form, Item, Value
 from harness.store.review_turns import ImportedLabel
 
 _NOBODY = ""
@@ -41,6 +41,7 @@ class SharedItem:
     Attributes:
         answers: one, or two with the left one first.
         hidden: what unblinds: `versions`, `judge_score`, `probability`, … as JSON takes it; None in a blind file.
+        place: where in the file it was read, such as "Line 3"; empty where it was not.
     """
 
     item_id: str
@@ -53,6 +54,7 @@ class SharedItem:
     wanted: int = 1
     labels: tuple[SharedLabel, ...] = ()
     hidden: Mapping[str, Any] | None = field(default=None)
+    place: str = field(default="", compare=False)
 
     @property
     def question(self) -> str:
@@ -72,9 +74,24 @@ def form_of(fields: Any) -> Form:
         form = Form(**{**fields, "choices": choices})
         if form.kind not in ("scale", "categories", "text", "preference") or (form.kind != "text" and not choices):
             raise ValueError(f"kind {form.kind!r} with {len(choices)} choices")
+        for choice in choices:
+            _check_choice(form, choice)
     except (AttributeError, TypeError, ValueError) as error:
         raise ReviewFileError(f"The form of an item can't be understood: {error}.") from None
     return form
+
+
+def _check_choice(form: Form, choice: Choice) -> None:
+    if choice.score is not None and not _is_share(choice.score):
+        raise ValueError(f"{choice.value!r} counts for {choice.score!r}, which is no number in [0, 1]")
+    if type(choice.value) is not (int if form.kind == "scale" else str):
+        raise ValueError(f"{choice.value!r} is no value of a form of kind {form.kind!r}")
+    if form.is_pair and choice not in PREFERENCES:
+        raise ValueError(f"{choice.value!r} is no preference; those are left, tie and right")
+
+
+def _is_share(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 1
 
 
 def exported(review: ReviewStore, batch: Batch, *, unblind: bool) -> list[SharedItem]:
@@ -141,10 +158,12 @@ def imported(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> I
     All labels are checked before the first is stored. Importing the same file again brings nothing.
 
     Raises:
-        ReviewFileError: a label that is none of its item's, or an item without an answer; with the item.
+        ReviewFileError: a label that is none of its item's, an item without an answer, or one that the queue knows with
+            another form; with the item.
     """
     known, new = _split(review, shared)
     labels = [_label(each, label, now) for each in shared for label in each.labels]
+    added = []
     for number, (evaluation_id, form, members) in enumerate(_groups(new)):
         batch_id = secrets.token_hex(4)
         hidden = members[0].hidden or {}
@@ -157,9 +176,11 @@ def imported(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> I
             run_id=hidden.get("run"),
             source={"imported": True},
         )
-        review.add_batch(batch, [_item(each, batch_id, position) for position, each in enumerate(members)])
+        added.append((batch, [_item(each, batch_id, position) for position, each in enumerate(members)]))
+    for batch, items in added:
+        review.add_batch(batch, items)
     kept = [label for label in labels if not _is_there(known.get(label.item_id, ()), label)]
-    return Imported(len(_groups(new)), len(new), review.import_labels(kept, now))
+    return Imported(len(added), len(new), review.import_labels(kept, now))
 
 
 def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str, list[Event]], list[SharedItem]]:
@@ -168,15 +189,30 @@ def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str,
     new = []
     for each in shared:
         try:
-            review.item(each.item_id)
+            item = review.item(each.item_id)
+            _check_same(each, review.batch(item.batch_id))
             known[each.item_id] = in_force(review.events(item_id=each.item_id))
         except UnknownItemError:
             if len(each.answers) != (2 if each.form.is_pair else 1) or not each.item_id:
                 raise ReviewFileError(
-                    f"Item {each.item_id!r} is not in the queue, and the file holds too little of it to add it."
+                    f"{_where(each)} is not in the queue, and the file holds too little of it to add it."
                 ) from None
             new.append(each)
     return known, new
+
+
+def _check_same(shared: SharedItem, batch: Batch) -> None:
+    """That a file asks what the queue asks of an item: its labels would count for something else."""
+    if shared.form != batch.form:
+        raise ReviewFileError(
+            f"{_where(shared)}: its form in the file is not the one of batch {batch.id}, which the item belongs to. "
+            "Export the batch again, and give the labels in that file."
+        )
+
+
+def _where(shared: SharedItem) -> str:
+    """An item for a message, with its place in the file."""
+    return f"{shared.place}, item {shared.item_id}" if shared.place else f"Item {shared.item_id}"
 
 
 def _groups(new: Sequence[SharedItem]) -> list[tuple[str, Form, list[SharedItem]]]:
@@ -188,6 +224,12 @@ def _groups(new: Sequence[SharedItem]) -> list[tuple[str, Form, list[SharedItem]
 
 def _item(shared: SharedItem, batch_id: str, position: int) -> Item:
     hidden = shared.hidden or {}
+    probability, judged = hidden.get("probability", 1.0), hidden.get("judge_score")
+    if shared.wanted < 1 or not _is_share(probability) or not probability or not (judged is None or _is_share(judged)):
+        raise ReviewFileError(
+            f"{_where(shared)}: it wants {shared.wanted} labels, was drawn with probability {probability!r} and judged "
+            f"{judged!r}. It takes one label or more, a probability in (0, 1] and a score in [0, 1] or none."
+        )
     fields = [hidden.get(name) or [None] * len(shared.answers) for name in ("versions", "fingerprints", "sample_keys")]
     samples = hidden.get("samples") or [0] * len(shared.answers)
     answers = tuple(
@@ -203,8 +245,8 @@ def _item(shared: SharedItem, batch_id: str, position: int) -> Item:
         reference=shared.reference,
         wanted=shared.wanted,
         position=position,
-        probability=float(hidden.get("probability", 1.0)),
-        judge_score=hidden.get("judge_score"),
+        probability=float(probability),
+        judge_score=judged,
         draw=hidden.get("draw"),
     )
 
@@ -214,7 +256,7 @@ def _label(shared: SharedItem, label: SharedLabel, now: float) -> ImportedLabel:
     try:
         value, score = shared.form.read(label.value, swapped=swapped)
     except LabelError as error:
-        raise ReviewFileError(f"Item {shared.item_id}, label of {label.reviewer!r}: {error}") from None
+        raise ReviewFileError(f"{_where(shared)}, label of {label.reviewer!r}: {error}") from None
     content = json.dumps([shared.item_id, asdict(label)]).encode("ascii")
     return ImportedLabel(
         item_id=shared.item_id,

@@ -68,7 +68,7 @@ def read(text: str) -> list[SharedItem]:
     for number, row in enumerate(reader, 2):
         try:
             cells = {name: _unguarded(cell or "") for name, cell in row.items() if name is not None}
-            item = found.setdefault(cells["item"], _item(cells))
+            item = found.setdefault(cells["item"], replace(_item(cells), place=f"Row {number}"))
             if cells["value"].strip():
                 found[item.item_id] = replace(item, labels=(*item.labels, _label(cells, item.form)))
         except (ReviewFileError, ValueError, KeyError, TypeError) as error:

@@ -18,7 +18,7 @@ from harness.review.exchange import FORMATS, SharedItem, exported, find_format, 
 from harness.review.exchange.argilla import user_id
 from harness.review.exchange.label_studio import labeling_config
 from harness.store import Store
-from harness.store.review_records import Form
+from harness.store.review_records import Choice, Form
 from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch
 from tests.store.conftest import NewUrl, OpenStore
 
@@ -163,8 +163,46 @@ def test_one_bad_label_of_a_file_brings_nothing_in(store: Store, add_batch: AddB
 def test_an_unknown_item_without_answers_is_refused(store: Store, add_batch: AddBatch) -> None:
     add_batch(1)
     (first,) = share(store, unblind=False)
-    with pytest.raises(ReviewFileError, match="Item 'other' is not in the queue"):
+    with pytest.raises(ReviewFileError, match="Item other is not in the queue"):
         imported(store.review, [replace(first, item_id="other", answers=())], NOW)
+
+
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_a_file_whose_form_is_not_the_one_of_its_batch_is_refused(store: Store, add_batch: AddBatch, name: str) -> None:
+    """A label counts by the form that the queue has: another scoring in the file would decide."""
+    add_batch(2)
+    first, second = share(store, unblind=False)
+    choices = (*SCALE.choices[:-1], replace(SCALE.choices[-1], score=0.0))
+    changed = replace(second, form=replace(SCALE, choices=choices), labels=(label_of(5),))
+    with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item_id}: its form in the file is not the one of"):
+        imported(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
+    assert store.review.events(batch_id="b1") == []
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        (replace(SCALE, choices=(Choice(1, "", 0.0), Choice(2, "", 50))), "2 counts for 50, which is no number in"),
+        (replace(SCALE, choices=(Choice(1, "", 0.0), Choice(2, "", True))), "2 counts for True, which is no number in"),
+        (replace(SCALE, choices=(Choice("1", "", 0.0),)), "'1' is no value of a form of kind 'scale'"),
+        (replace(PAIR, choices=(Choice("up", "", None),)), "'up' is no preference"),
+    ],
+)
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_a_form_whose_values_can_not_count_is_refused(name: str, form: Form, said: str) -> None:
+    answers = ("one", "other")[: 2 if form.is_pair else 1]
+    text = FORMATS[name].write([SharedItem("i1", "suites/test.py::test", "c", form, (), answers)])
+    with pytest.raises(ReviewFileError, match=said):
+        FORMATS[name].read(text)
+
+
+@pytest.mark.parametrize("hidden", [{"probability": 0}, {"probability": "1"}, {"judge_score": 50}])
+def test_a_new_item_with_a_number_that_is_none_brings_nothing_in(store: Store, hidden: dict[str, Any]) -> None:
+    good = SharedItem("i1", "suites/test.py::a", "c", SCALE, (), ("answer",))
+    bad = replace(good, item_id="i2", evaluation_id="suites/test.py::b", hidden=hidden)
+    with pytest.raises(ReviewFileError, match=r"Item i2: it wants 1 labels, was drawn with probability"):
+        imported(store.review, [good, bad], NOW)
+    assert store.review.batches() == []
 
 
 @pytest.mark.parametrize(
