@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 def gate(place: str | None, run_name: str, report_dir: str | None, as_json: bool) -> None:
     """Decide a stored RUN again from its scores and the labels that people have given, without asking a model.
 
-    RUN is the id of a run, the beginning of it, `latest`, or the name of a version. Evaluations with `review=` get the
-    verdict of labels and judge as they are now; all others keep theirs, which follow from scores that never change. To
-    sample, run pytest.
+    RUN is the id of a run, the beginning of it, `latest`, or the name of a version. A `latest` that did not come to its
+    end is refused: an older run is decided only where it is named. Evaluations with `review=` get the verdict of labels
+    and judge as they are now; all others keep theirs, which follow from scores, which stay. To sample, run pytest.
 
     Exit code: 0 passed, 1 red, 8 inconclusive, as pytest's; 4 for a run that is not stored.
 
@@ -37,12 +37,12 @@ def gate(place: str | None, run_name: str, report_dir: str | None, as_json: bool
       steelyard gate --resume 20261124-1615 --report-dir reports/release
     """
     from harness.gate.review_verdicts import resumed
-    from harness.gate.stored_runs import find
+    from harness.gate.stored_runs import find_newest
     from harness.reporting.report_json import to_json, write_report
 
     settings = settings_with_store(place)
     with open_store(settings) as opened:
-        run = find(opened.runs(), run_name).run
+        run = find_newest(opened.runs(), run_name)
         report = resumed(opened, run, stored_report(opened, run.run_id), settings.inconclusive)
     folder = Path.cwd() / report_dir if report_dir else settings.root / (settings.report_dir or "reports/latest")
     path = write_report(report, folder)
@@ -64,5 +64,6 @@ def _show(report: Report, path: Path, options: str) -> None:
         encoding=sys.stdout.encoding or "utf-8",
     )
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    click.echo(f"run     {report.run_id}, made {report.created}")
     hints = [*review_step(report, options), *look_up(report, options)]
     click.echo("\n".join(render(report, layout, str(shown), hints)))

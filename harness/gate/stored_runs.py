@@ -75,8 +75,8 @@ def find(runs: Sequence[RunInfo], text: str) -> Weighed:
     """
     runs = [run for run in runs if _name(run, "candidate") is not None]
     finished = [run for run in reversed(runs) if run.finished]
-    if text == LATEST and finished:
-        return Weighed(finished[0], "candidate")
+    if text == LATEST and runs:
+        return _finished(finished[0] if finished else runs[-1], runs)
     exact = [run for run in runs if run.run_id == text]
     if exact:
         return _finished(exact[0], runs)
@@ -93,6 +93,23 @@ def find(runs: Sequence[RunInfo], text: str) -> Weighed:
     if begun:
         return _finished(begun[0], runs)
     raise SettingsError(f"No stored run or version is called {text!r}. {_nearest(text, runs)}{_newest(runs)}")
+
+
+def find_newest(runs: Sequence[RunInfo], text: str) -> RunInfo:
+    """The run of this name; `latest` is the newest of all, also where it did not come to its end.
+
+    Raises:
+        SettingsError: there is none, or it has no verdicts.
+    """
+    found = find(runs, text).run
+    newer = [run for run in runs[runs.index(found) + 1 :] if not run.finished and _name(run, "candidate") is not None]
+    if text == LATEST and newer:
+        raise SettingsError(
+            f"Run {newer[-1].run_id} of {newer[-1].created} is newer than the newest that has verdicts, and did not "
+            "come to its end. Run its gate again: what it drew is stored and not drawn again. Or name the older one, "
+            f"{found.run_id} of {found.created}."
+        )
+    return found
 
 
 def _finished(run: RunInfo, runs: Sequence[RunInfo]) -> Weighed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import SettingsError
-from harness.gate.stored_runs import Weighed, find, find_pair
+from harness.gate.stored_runs import Weighed, find, find_newest, find_pair
 from harness.store import RunInfo
 
 
@@ -117,3 +117,17 @@ def test_a_run_that_weighed_nothing_is_none_to_compare() -> None:
 def test_an_empty_store_says_how_a_run_is_made(text) -> None:
     with pytest.raises(SettingsError, match="The store holds no run; a gate"):
         find([], text)
+
+
+def test_the_newest_is_refused_where_a_newer_one_did_not_come_to_its_end() -> None:
+    message = (
+        r"Run 20261104-1000-d of 2026-11-24T16:03:12Z is newer .* did not come to its end.*20261103-1000-c of 2026"
+    )
+    with pytest.raises(SettingsError, match=message):
+        find_newest(RUNS, "latest")
+    assert find_newest(RUNS[:3], "latest").run_id == find_newest(RUNS, "20261103").run_id == "20261103-1000-c"
+
+
+def test_where_no_run_came_to_its_end_the_newest_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"Run 20261104-1000-d did not come to its end"):
+        find(RUNS[3:], "latest")

@@ -239,6 +239,20 @@ def test_a_run_that_is_not_stored_is_refused_with_the_nearest(project: Project, 
     assert "Did you mean 'latest'?" in result.output
 
 
+def test_an_older_run_is_not_decided_in_place_of_one_that_ended_early(project: Project, run: Run) -> None:
+    rating(project, 0.85, n_cases=40)
+    project.run()
+    with opened(project) as store:
+        (first,) = store.runs()
+        store.begin_run("99990101-000000", "9999-01-01T00:00:00Z", first.spec)
+    report = (project.path / "reports/latest/report.json").read_bytes()
+    result = run("gate", "--resume", "latest")
+    assert (result.exit_code, "99990101-000000 of 9999-01-01" in " ".join(result.output.split())) == (4, True)
+    assert (project.path / "reports/latest/report.json").read_bytes() == report
+    result = run("gate", "--resume", first.run_id)
+    assert (result.exit_code, f"run     {first.run_id}, made {first.created}" in result.output) == (8, True)
+
+
 def test_a_label_that_is_taken_back_opens_what_was_decided(project: Project) -> None:
     rating(project, 0.88)
     project.run()
