@@ -159,7 +159,7 @@ def imported(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> I
 
     Raises:
         ReviewFileError: a label that is none of its item's, an item without an answer, or one that the queue knows with
-            another form; with the item.
+            another form, answer or case; with the item.
     """
     known, new = _split(review, shared)
     labels = [_label(each, label, now) for each in shared for label in each.labels]
@@ -190,7 +190,7 @@ def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str,
     for each in shared:
         try:
             item = review.item(each.item_id)
-            _check_same(each, review.batch(item.batch_id))
+            _check_same(each, item, review.batch(item.batch_id))
             known[each.item_id] = in_force(review.events(item_id=each.item_id))
         except UnknownItemError:
             if len(each.answers) != (2 if each.form.is_pair else 1) or not each.item_id:
@@ -201,13 +201,25 @@ def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str,
     return known, new
 
 
-def _check_same(shared: SharedItem, batch: Batch) -> None:
-    """That a file asks what the queue asks of an item: its labels would count for something else."""
+def _check_same(shared: SharedItem, item: Item, batch: Batch) -> None:
+    """That a file shows and asks what the queue has of an item: its labels would count for something else."""
+    stored = tuple(answer.text for answer in on_sides(item.answers, swapped=is_swapped(item.id, _NOBODY)))
+    for what, given, own in (("case", (shared.case_id,), (item.case_id,)), ("answer", shared.answers, stored)):
+        if tuple(map(_with_plain_lines, given)) != tuple(map(_with_plain_lines, own)):
+            raise ReviewFileError(
+                f"{_where(shared)}: its {what} in the file is not the one that batch {batch.id} has under this id. A "
+                "label belongs to one text: export the batch again, and give labels in that file without changing the rest."
+            )
     if shared.form != batch.form:
         raise ReviewFileError(
             f"{_where(shared)}: its form in the file is not the one of batch {batch.id}, which the item belongs to. "
             "Export the batch again, and give the labels in that file."
         )
+
+
+def _with_plain_lines(text: str) -> str:
+    """A text as it is after a spreadsheet that ends lines in its own way."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _where(shared: SharedItem) -> str:

@@ -68,7 +68,10 @@ def read(text: str) -> list[SharedItem]:
     for number, row in enumerate(reader, 2):
         try:
             cells = {name: _unguarded(cell or "") for name, cell in row.items() if name is not None}
-            item = found.setdefault(cells["item"], replace(_item(cells), place=f"Row {number}"))
+            own = replace(_item(cells), place=f"Row {number}")
+            item = found.setdefault(own.item_id, own)
+            if (own.case_id, own.answers, own.form) != (item.case_id, item.answers, item.form):
+                raise ReviewFileError(f"Item {own.item_id} has another case, answer or form in {item.place.lower()}.")
             if cells["value"].strip():
                 found[item.item_id] = replace(item, labels=(*item.labels, _label(cells, item.form)))
         except (ReviewFileError, ValueError, KeyError, TypeError) as error:

@@ -18,7 +18,7 @@ from harness.review.exchange import FORMATS, SharedItem, exported, find_format, 
 from harness.review.exchange.argilla import user_id
 from harness.review.exchange.label_studio import labeling_config
 from harness.store import Store
-from harness.store.review_records import Choice, Form
+from harness.store.review_records import Answer, Choice, Form
 from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch
 from tests.store.conftest import NewUrl, OpenStore
 
@@ -177,6 +177,35 @@ def test_a_file_whose_form_is_not_the_one_of_its_batch_is_refused(store: Store, 
     with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item_id}: its form in the file is not the one of"):
         imported(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
     assert store.review.events(batch_id="b1") == []
+
+
+@pytest.mark.parametrize("what", ["case", "answer"])
+@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_a_label_of_another_text_is_refused(store: Store, add_batch: AddBatch, name: str, kind: str, what: str) -> None:
+    add_batch(2, FORMS[kind])
+    first, second = share(store, unblind=False)
+    other = {"case": {"case_id": first.case_id}, "answer": {"answers": (*second.answers[1:], "another")}}
+    changed = replace(second, **other[what], labels=(label_of(VALUES[kind][0]),))
+    with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item_id}: its {what} in the file is not the one"):
+        imported(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
+    assert store.review.events(batch_id="b1") == []
+
+
+def test_the_rows_of_an_item_show_the_same(store: Store, add_batch: AddBatch) -> None:
+    add_batch(1)
+    (shared,) = share(store, unblind=False)
+    first, other = replace(shared, labels=(label_of(5),)), replace(shared, answers=("x",), labels=(label_of(1),))
+    with pytest.raises(ReviewFileError, match="Row 3 is no item with a label: Item b1-00000 has another case"):
+        FORMATS["csv"].read(FORMATS["csv"].write([first, other]))
+
+
+def test_line_ends_of_a_spreadsheet_change_no_text(store: Store, add_batch: AddBatch) -> None:
+    (item,) = add_batch(1)
+    batch = replace(store.review.batch("b1"), id="b2")
+    store.review.add_batch(batch, [replace(item, id="i2", batch_id="b2", answers=(Answer("one\r\ntwo"),))])
+    (shared,) = exported(store.review, batch, unblind=False)
+    assert imported(store.review, [replace(shared, answers=("one\ntwo",), labels=(label_of(5),))], NOW).labels == 1
 
 
 @pytest.mark.parametrize(
