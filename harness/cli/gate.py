@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 @store_option
 @click.option("--resume", "run_name", metavar="RUN", required=True, help="The run to decide again.")
 @click.option("--report-dir", metavar="FOLDER", help="Where report.json goes; default: the one of the settings.")
+@click.option(
+    "--inconclusive", type=click.Choice(["fail", "warn"]), help="Exit code 8 or 0; default: as the run was made with."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write report.json to standard output, too, and no table.")
-def gate(place: str | None, run_name: str, report_dir: str | None, as_json: bool) -> None:
+def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive: str | None, as_json: bool) -> None:
     """Decide a stored RUN again from its scores and the labels that people have given, without asking a model.
 
     RUN is the id of a run, the beginning of it, `latest`, or the name of a version. A `latest` that did not come to its
@@ -34,7 +37,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, as_json: bool
     \b
     Examples:
       steelyard gate --resume latest
-      steelyard gate --resume 20261124-1615 --report-dir reports/release
+      steelyard gate --resume 20261124-1615 --report-dir reports/release --inconclusive fail
     """
     from harness.gate.review_verdicts import resumed
     from harness.gate.stored_runs import find_newest
@@ -43,7 +46,8 @@ def gate(place: str | None, run_name: str, report_dir: str | None, as_json: bool
     settings = settings_with_store(place)
     with open_store(settings) as opened:
         run = find_newest(opened.runs(), run_name)
-        report = resumed(opened, run, stored_report(opened, run.run_id), settings.inconclusive)
+        counts_as = inconclusive or run.spec.get("inconclusive", settings.inconclusive)
+        report = resumed(opened, run, stored_report(opened, run.run_id), counts_as)
     folder = Path.cwd() / report_dir if report_dir else settings.root / (settings.report_dir or "reports/latest")
     path = write_report(report, folder)
     if as_json:

@@ -234,7 +234,7 @@ def _specification(
         named["baseline"] = _described(baseline)
     if judges:
         named["judges"] = [_described(judge) for judge in judges]
-    return {"confidence_level": settings.confidence_level, **named}
+    return {"confidence_level": settings.confidence_level, "inconclusive": settings.inconclusive, **named}
 
 
 def _described(source: Source) -> dict[str, Any]:

@@ -253,6 +253,17 @@ def test_an_older_run_is_not_decided_in_place_of_one_that_ended_early(project: P
     assert (result.exit_code, f"run     {first.run_id}, made {first.created}" in result.output) == (8, True)
 
 
+def test_what_is_inconclusive_counts_as_in_the_run_unless_said_otherwise(project: Project, run: Run) -> None:
+    rating(project, 0.85, n_cases=40)
+    assert project.run("--inconclusive=warn").ret == 0
+    assert run("gate", "--resume", "latest").exit_code == 0
+    assert run("gate", "--resume", "latest", "--inconclusive", "fail").exit_code == 8
+    assert project.run().ret == 8
+    assert run("gate", "--resume", "latest").exit_code == 8
+    assert run("gate", "--resume", "latest", "--inconclusive", "warn").exit_code == 0
+    assert project.report()["exit_code"] == 0
+
+
 def test_a_label_that_is_taken_back_opens_what_was_decided(project: Project) -> None:
     rating(project, 0.88)
     project.run()
