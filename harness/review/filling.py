@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -146,18 +147,24 @@ def _question(store: Store, run: RunInfo, plan: Plan, items: Items) -> Question:
 def items_of_draws(
     found: Sequence[Population], cases: Sequence[str], draws: Sequence[Draw], finish: Callable[[Item], Item]
 ) -> list[Item]:
-    """The items of the draws: one of each version, which have their draw's probability and follow each other."""
+    """The items of the draws: one of each version, which follow each other in an order that does not tell the version.
+
+    Each holds its draw, and in it under "version" which of the draw's versions it is: the place among `found`.
+    """
     items: list[Item] = []
     for each in draws:
         if each.case is None:
             continue
-        stored = asdict(each)
-        for population, sample in zip(found, each.samples, strict=True):
-            item = replace(
-                population.items[cases[each.case], sample],
-                position=len(items),
-                probability=each.probability,
-                draw=stored,
-            )
-            items.append(finish(item))
+        stored, together = asdict(each), []
+        for version, (population, sample) in enumerate(zip(found, each.samples, strict=True)):
+            item = population.items[cases[each.case], sample]
+            together.append(replace(item, probability=each.probability, draw={**stored, "version": version}))
+        for item in sorted(together, key=_lot):
+            items.append(finish(replace(item, position=len(items))))
     return items
+
+
+def _lot(item: Item) -> bytes:
+    """A random number for an item, always the same, which only those can tell who know the samples' keys."""
+    keys = b"".join(answer.sample_key or b"" for answer in item.answers)
+    return hashlib.sha256(item.case_id.encode("utf-8", "surrogatepass") + b"\0" + keys).digest()

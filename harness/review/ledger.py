@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -132,9 +132,9 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> Ledger:
     items, standings = store.review.items(batch.id), store.review.standings(batch.id)
     draws: list[Draw] = []
     labels: list[list[float]] = []
-    for start in range(0, len(items) - n_versions + 1, n_versions):
-        together = items[start : start + n_versions]
+    for together in _draws_of(items, n_versions):
         stored = dict(together[0].draw or {})
+        stored.pop("version", None)
         for known in stored.pop("before", ()):
             draws.append(Draw.restored(known))
             labels.append([_TIE] * n_versions)
@@ -149,6 +149,20 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> Ledger:
         n_open=states.count("open"),
         n_stuck=states.count("disputed") + states.count("flagged"),
     )
+
+
+def _draws_of(items: Sequence[Item], n_versions: int) -> Iterator[list[Item]]:
+    """The items of each draw, one of each version in the order of the versions. A case is drawn once.
+
+    Items that an earlier Steelyard drew do not hold their version: they stand in its order.
+    """
+    drawn: dict[str, dict[int, Item]] = {}
+    for item in items:
+        of_case = drawn.setdefault(item.case_id, {})
+        of_case.setdefault((item.draw or {}).get("version", len(of_case)), item)
+    for of_case in drawn.values():
+        if len(of_case) == n_versions:
+            yield [of_case[version] for version in range(n_versions)]
 
 
 def to_the_end(subject: Subject, ledger: Ledger, questions: Sequence[Question]) -> Ledger:
@@ -175,10 +189,10 @@ def further_items(subject: Subject, ledger: Ledger, questions: Sequence[Question
         if found is None:
             break
         draw, before = found
-        stored: dict[str, Any] = {**asdict(draw), **({"before": [asdict(each) for each in before]} if before else {})}
+        stored = {"before": [asdict(each) for each in before]} if before else {}
         for item in items_of_draws(subject.found, subject.cases, [draw], lambda item: item):
             position = ledger.n_items + len(items)
-            items.append(replace(item, batch_id=batch_id, position=position, draw=stored))
+            items.append(replace(item, batch_id=batch_id, position=position, draw={**(item.draw or {}), **stored}))
     return items
 
 

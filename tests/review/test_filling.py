@@ -36,7 +36,9 @@ def test_single_answers_come_with_what_was_asked_and_who_judged(store: Store) ->
 def test_each_draw_is_stored_as_the_decision_needs_it(store: Store) -> None:
     added = add_run(store, runs.add_run(store), Plan(EVALUATION, "score", SCALE))
     items = store.review.items(added.batch.id)
-    draws = [drawn.Draw.restored(item.draw or {}) for item in items]
+    stored = [dict(item.draw or {}) for item in items]
+    assert {each.pop("version") for each in stored} == {0}
+    draws = [drawn.Draw.restored(each) for each in stored]
     cases = sorted(f"case-{number}" for number in range(30))
     for item, draw in zip(items, draws, strict=True):
         assert draw.case is not None
@@ -78,10 +80,24 @@ def test_a_draw_of_two_versions_is_an_answer_of_each_to_one_case(store: Store) -
     plan = Plan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))
     added = add_run(store, runs.add_run(store), plan)
     items = store.review.items(added.batch.id)
-    assert [item.answers[0].version for item in items[:4]] == ["small", "large", "small", "large"]
     for first, second in zip(items[::2], items[1::2], strict=True):
         assert (first.case_id, first.probability) == (second.case_id, second.probability)
-        assert first.answers[0].text != second.answers[0].text
+        assert {first.answers[0].version, second.answers[0].version} == {"small", "large"}
+
+
+def test_which_version_comes_first_is_random_and_always_the_same(store: Store) -> None:
+    """Else the order would tell reviewers, and readers of an export, whose answer they judge."""
+    run = runs.add_run(store, n_cases=200)
+    plan = Plan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))
+    items, again = (
+        store.review.items(add_run(store, run, replace(plan, form=form)).batch.id) for form in (SCALE, CATEGORIES)
+    )
+    versions = [item.answers[0].version for item in items]
+    assert versions == [item.answers[0].version for item in again]
+    assert [(item.draw or {})["version"] for item in items] == [["small", "large"].index(str(v)) for v in versions]
+    share = versions[::2].count("small") / len(versions[::2])
+    assert 0.3 < share < 0.7
+    assert len(items) > 60
 
 
 def test_pairs_are_candidate_and_baseline_of_one_case_that_differ(store: Store) -> None:

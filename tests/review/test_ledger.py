@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.errors import SettingsError
+from harness.review import Queue
 from harness.review.filling import Plan
 from harness.review.ledger import AHEAD, Mode, further_items, read_ledger, subject_of, to_the_end
 from harness.statistics.draws import Question
@@ -60,7 +61,35 @@ def test_two_versions_make_two_items_of_a_draw(store: Store, run: RunInfo) -> No
     _, items, ledger = filled(store, run, plan(roles=("candidate", "baseline")))
     assert len(ledger.draws) == AHEAD / 2
     assert [item.case_id for item in items[::2]] == [item.case_id for item in items[1::2]]
-    assert [item.answers[0].version for item in items[:2]] == ["small", "large"]
+    orders = {tuple(item.answers[0].version for item in items[at : at + 2]) for at in range(0, len(items), 2)}
+    assert orders == {("small", "large"), ("large", "small")}
+
+
+def test_labels_belong_to_their_version_in_whatever_order_the_items_come(store: Store, run: RunInfo) -> None:
+    """Every answer of the baseline is called right, every one of the candidate wrong."""
+    of = plan(roles=("candidate", "baseline"))
+    _, items, _ = filled(store, run, of)
+    values = {item.id: 1 if item.answers[0].version == "small" else 3 for item in items}
+    queue = Queue(store)
+    queue.add_reviewer("ann")
+    for number in range(len(items)):
+        view = queue.next("ann")
+        assert view is not None
+        queue.label("ann", view.lease_id, values[view.item_id], key=str(number))
+    ledger = read_ledger(store, store.review.batch("b1"), 2)
+    assert ledger.labels.tolist() == [[0.0, 1.0]] * (AHEAD // 2)
+
+
+def test_items_of_an_earlier_store_stand_in_the_order_of_the_versions(store: Store, run: RunInfo) -> None:
+    _, items, ledger = filled(store, run, plan(roles=("candidate", "baseline")))
+    ordered = sorted(items, key=lambda item: (item.position // 2, (item.draw or {})["version"]))
+    draws = [{name: value for name, value in (item.draw or {}).items() if name != "version"} for item in ordered]
+    old = [
+        replace(item, id=f"old-{item.id}", batch_id="b2", position=position, draw=draw)
+        for position, (item, draw) in enumerate(zip(ordered, draws, strict=True))
+    ]
+    store.review.add_batch(Batch("b2", 1.0, runs.EVALUATION, FORM), old)
+    assert read_ledger(store, store.review.batch("b2"), 2).draws == ledger.draws
 
 
 def test_pairs_of_equal_answers_are_drawn_as_ties_and_shown_to_nobody(store: Store, run: RunInfo) -> None:

@@ -207,8 +207,8 @@ def _check_same(shared: SharedItem, item: Item, batch: Batch) -> None:
     for what, given, own in (("case", (shared.case_id,), (item.case_id,)), ("answer", shared.answers, stored)):
         if tuple(map(_with_plain_lines, given)) != tuple(map(_with_plain_lines, own)):
             raise ReviewFileError(
-                f"{_where(shared)}: its {what} in the file is not the one that batch {batch.id} has under this id. A "
-                "label belongs to one text: export the batch again, and give labels in that file without changing the rest."
+                f"{_where(shared)}: its {what} in the file is not the one that batch {batch.id} has under this id. "
+                "A label belongs to one text: export the batch again, and give labels in that file, the rest unchanged."
             )
     if shared.form != batch.form:
         raise ReviewFileError(
