@@ -34,7 +34,7 @@ from harness.statistics.labelled import labelled_mean
 from harness.store import RunInfo, Store
 from harness.store.review_records import Batch
 
-DECIDED = "decided"
+DECIDED, SUPERSEDED = "decided", "superseded"
 _LABEL_S = 15.0
 """What a label takes before the first tells."""
 
@@ -78,7 +78,11 @@ def questions_of(
 
 
 def fill(store: Store, run: RunInfo, subject: Subject, questions: Sequence[Question], mode: Mode) -> Batch:
-    """The batch of what is reviewed: the one that there is, from now on decided by this run, or a new one."""
+    """The batch of what is reviewed: the one that there is, from now on decided by this run, or a new one.
+
+    Those of other answers to the same evaluation, or of another rubric, are closed, so that nobody labels what no gate
+    decides any more. What was closed so is open again when its answers come back.
+    """
     plan = subject.plan
     source = {
         "key": subject.key,
@@ -89,9 +93,15 @@ def fill(store: Store, run: RunInfo, subject: Subject, questions: Sequence[Quest
         "left_out": dict(subject.left_out),
     }
     known = batch_of(store, subject.key)
+    for other in store.review.batches():
+        is_same = (other.evaluation_id, other.metric) == (plan.evaluation_id, plan.metric)
+        if is_same and other.closed is None and other.source.get("key", subject.key) != subject.key:
+            store.review.set_closed(other.id, time.time(), f"{SUPERSEDED} by run {run.run_id}")
     if known is not None:
         store.review.set_source(known.id, run.run_id, source)
-        return replace(known, run_id=run.run_id, source=source)
+        if (known.closed_reason or "").startswith(SUPERSEDED):
+            store.review.set_closed(known.id, None)
+        return store.review.batch(known.id)
     batch = Batch(
         id=secrets.token_hex(4),
         created=time.time(),

@@ -288,6 +288,31 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
         assert batch.closed_reason == "enough"
 
 
+def test_answers_that_were_replaced_are_offered_no_more_until_they_come_back(project: Project) -> None:
+    rating(project, 0.85, n_cases=40)
+    project.run()
+    project.versions["other"] = {"engine": "scripted", "default": "right, by another"}
+    table = json.loads((project.path / "judge.json").read_text())
+    for i in range(40):
+        given = material(rubric(), {"prompt": f"q{i}"}, None, f"c{i}").with_answers("right, by another")
+        table[rating_messages(rubric(), given)[-1]["content"]] = rated(5)
+    project.write("judge.json", json.dumps(table))
+    project.run("--candidate", "other")
+    with opened(project) as store:
+        old, new = store.review.batches()
+        assert old.closed_reason == f"superseded by run {new.run_id}"
+        assert new.closed is None
+        queue = Queue(store)
+        queue.add_reviewer("ann")
+        view = queue.next("ann")
+        assert view is not None
+        assert view.answers == ("right, by another",)
+    project.run("--candidate", "only")
+    with opened(project) as store:
+        old, new = store.review.batches()
+        assert (old.closed, new.closed_reason) == (None, f"superseded by run {old.run_id}")
+
+
 def test_a_flagged_item_holds_back_what_comes_after_it(project: Project) -> None:
     rating(project, 0.88)
     project.run()
