@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.stored import open_store, settings_with_store, store_option, stored_report
+from harness.cli.stored import open_existing, settings_with_store, store_option, stored_report
 from harness.config.environment import colours_wanted
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     from harness.reporting.report_json import to_json, write_report
 
     settings = settings_with_store(place)
-    with open_store(settings) as opened:
+    with open_existing(settings) as opened:
         run = find_newest(opened.runs(), run_name)
         counts_as = inconclusive or run.spec.get("inconclusive", settings.inconclusive)
         report = resumed(opened, run, stored_report(opened, run.run_id), counts_as)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.stored import open_store, settings_with_store, store_option
+from harness.cli.stored import open_existing, open_store, settings_with_store, store_option
 from harness.errors import ReviewFileError, UnknownItemError
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def close(place: str | None, reason: str, batch_id: str) -> None:
     """
     from harness.review import Queue
 
-    with open_store(settings_with_store(place)) as opened:
+    with open_existing(settings_with_store(place)) as opened:
         queue = Queue(opened)
         batch = _find(queue, batch_id)
         queue.close(batch.id, reason)
@@ -198,7 +198,7 @@ def reopen(place: str | None, batch_id: str) -> None:
     """
     from harness.review import Queue
 
-    with open_store(settings_with_store(place)) as opened:
+    with open_existing(settings_with_store(place)) as opened:
         queue = Queue(opened)
         batch = _find(queue, batch_id)
         queue.reopen(batch.id)

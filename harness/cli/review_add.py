@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.stored import open_store, settings_with_store, store_option
+from harness.cli.stored import open_existing, settings_with_store, store_option
 from harness.config.settings import Settings
 from harness.errors import RubricError, SettingsError, choices
 
@@ -83,7 +83,7 @@ def add(run_name: str, **given: Any) -> None:
 
     options = _Options(**given)
     settings = settings_with_store(options.place)
-    with open_store(settings) as opened:
+    with open_existing(settings) as opened:
         run = find(opened.runs(), run_name).run
         plans = _plans(opened, run, options, settings)
         added = [add_run(opened, run, plan) for plan in plans]

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from harness.cli.stored import open_store, settings_with_store, store_option
+from harness.cli.stored import open_existing, open_store, settings_with_store, store_option
 
 
 @click.group()
@@ -60,7 +60,7 @@ def token(place: str | None, name: str) -> None:
     """
     from harness.review import Queue
 
-    with open_store(settings_with_store(place)) as opened:
+    with open_existing(settings_with_store(place)) as opened:
         new = Queue(opened).new_token(name)
     click.echo(f"Token of {name}, shown this once:\n{new}")
 
@@ -77,7 +77,7 @@ def disable(place: str | None, name: str) -> None:
     """
     from harness.review import Queue
 
-    with open_store(settings_with_store(place)) as opened:
+    with open_existing(settings_with_store(place)) as opened:
         Queue(opened).disable(name)
     click.echo(f"{name} is disabled.")
 

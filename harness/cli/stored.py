@@ -38,6 +38,17 @@ def open_store(settings: Settings, *, readonly: bool = False) -> Store:
     return Store.open(store_url(settings), readonly=readonly)
 
 
+def open_existing(settings: Settings) -> Store:
+    """The same for writing, where there is one: a mistyped place makes no empty store.
+
+    Raises:
+        StoreError: there is none.
+    """
+    with open_store(settings, readonly=True):
+        pass
+    return open_store(settings)
+
+
 def stored_report(store: Store, run_id: str) -> Report:
     """The report of a finished run.
 

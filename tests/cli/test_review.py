@@ -117,6 +117,30 @@ def test_list_and_status_tell_how_far_it_is(run: Run, place: Path, batch: str) -
     assert max(map(len, [*listed.splitlines(), *status.splitlines()])) <= 100
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "review list",
+        "review status",
+        "review guidelines b",
+        "review agreement b",
+        "review export b",
+        "review close b",
+        "review reopen b",
+        "review add latest",
+        "review reviewer list",
+        "review reviewer token ann",
+        "review reviewer disable ann",
+        "gate --resume latest",
+    ],
+)
+def test_a_store_that_is_not_there_is_said_and_not_made(run: Run, place: Path, command: str) -> None:
+    result = run(*command.split(), "--store", "mistyped/store.db")
+    assert result.exit_code == 4
+    assert "There is no store at" in result.output
+    assert not Path("mistyped").exists()
+
+
 def test_an_empty_queue_says_how_to_fill_it(run: Run, place: Path) -> None:
     for command in ("list", "status"):
         assert "`steelyard review add RUN` fills it" in run("review", command).output
