@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from harness.decisions import Observed, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluation import Evaluation
-from harness.gate.reviewing import attend, fill, outlook, plan_of, questions_of, settle, with_labels
+from harness.gate.review_results import with_labels
+from harness.gate.reviewing import attend, fill, outlook, plan_of, questions_of, settle
 from harness.records import Report, Role, Usage, Verdict, VerdictKind
 from harness.review.filling import Plan
 from harness.review.forms import preference_form, rating_form

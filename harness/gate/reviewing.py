@@ -11,11 +11,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-import numpy as np
-
 from harness.decisions import worst
 from harness.decisions.labelled import LabelledCheck, decide_labelled
-from harness.records import Estimate, Reviewed, Verdict, VerdictKind
+from harness.records import VerdictKind
 from harness.review.filling import Plan
 from harness.review.ledger import (
     Ledger,
@@ -27,16 +25,11 @@ from harness.review.ledger import (
     subject_of,
     to_the_end,
 )
-from harness.review.progress import progress_of
-from harness.statistics.arrays import FloatArray
-from harness.statistics.draws import Draw, Question
-from harness.statistics.labelled import labelled_mean
+from harness.statistics.draws import Question
 from harness.store import RunInfo, Store
 from harness.store.review_records import Batch
 
 DECIDED, SUPERSEDED = "decided", "superseded"
-_LABEL_S = 15.0
-"""What a label takes before the first tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,90 +190,3 @@ def plan_of(batch: Batch) -> Plan:
 
 def _questions(batch: Batch) -> tuple[Question, ...]:
     return tuple(Question(**each) for each in batch.source["questions"])
-
-
-def with_labels(store: Store, batch: Batch, subject: Subject, found: Outlook, judged: Verdict) -> Verdict:
-    """The verdict of labels and judge in place of that of the judge.
-
-    Args:
-        judged: by the judge's scores alone.
-    """
-    kind = found.verdict
-    given = [each for each in found.checks if each.check.verdict is kind]
-    if kind is VerdictKind.INCONCLUSIVE:
-        given = [max(given, key=lambda each: each.labels_needed or float("inf"))]
-    reason = "; ".join(each.check.reason for each in given)
-    differences = {each.check.against: each.check.difference for each in found.checks}
-    candidate, baseline = _estimates(subject, found, judged)
-    return replace(
-        judged,
-        verdict=kind,
-        reason=reason + _notes(subject, found),
-        candidate=candidate,
-        baseline=baseline,
-        difference=differences.get("baseline", differences.get("threshold")),
-        samples_needed=None,
-        labels_needed=found.labels_needed,
-        checks=tuple(each.check for each in found.checks),
-        review=_reviewed(store, batch, found),
-    )
-
-
-def _notes(subject: Subject, found: Outlook) -> str:
-    """What holds labels back, and what nobody can be asked about."""
-    notes = ""
-    if found.verdict is VerdictKind.INCONCLUSIVE and found.ledger.n_stuck:
-        notes += f"; {found.ledger.n_stuck:,} disputed or flagged: labels given after one count once it is adjudicated"
-    left_out = ", ".join(f"{count:,} {reason}" for reason, count in subject.left_out.items())
-    return notes + (f"; not asked about: {left_out}" if left_out else "")
-
-
-def _reviewed(store: Store, batch: Batch, found: Outlook) -> Reviewed:
-    counts = store.review.counts(batch.id, time.time())
-    pace = progress_of(batch, counts).seconds_per_label
-    is_open = found.verdict is VerdictKind.INCONCLUSIVE
-    n_waiting = found.ledger.n_open if is_open else 0
-    return Reviewed(
-        batch=batch.id,
-        mode=batch.source["mode"],
-        n_labels=sum(marks.get("label", 0) for marks in counts.reviewers.values()),
-        n_errors=max((each.n_errors for each in found.checks), default=0),
-        n_waiting=n_waiting,
-        wait_s=n_waiting * (_LABEL_S if pace is None else pace),
-    )
-
-
-def _estimates(subject: Subject, found: Outlook, judged: Verdict) -> tuple[Estimate | None, Estimate | None]:
-    """Candidate and baseline by labels and judge, where two labels or more are in; else as the judge scored them.
-
-    Where the difference alone is asked for, cases to which both said the same are never drawn, so that labels tell
-    nothing of either by itself.
-    """
-    checks = [each for each in found.checks if each.check.against == "threshold"]
-    if not checks or checks[0].n_labels < 2:
-        return judged.candidate, judged.baseline
-    draws, labels = found.ledger.draws, found.ledger.labels
-    mine = checks[0].estimate
-    own = Estimate(mine.value, mine.standard_error, mine.low, mine.high, mine.method)
-    if len(subject.items.scores) == 1:
-        return own, judged.baseline
-    rate, difference = subject.items.judged_means("rate"), subject.items.judged_means("difference")
-    other = labelled_mean([_turned(draw) for draw in draws], _reversed(labels), "rate", rate - difference)
-    return own, Estimate(other.value, other.standard_error, other.low, other.high, other.method)
-
-
-def _turned(draw: Draw) -> Draw:
-    """A draw with the baseline in the candidate's place."""
-    return replace(
-        draw,
-        samples=draw.samples[::-1],
-        judged=draw.judged[::-1],
-        predicted=draw.predicted[::-1],
-        expected=draw.expected[::-1],
-        passed=tuple(each[::-1] for each in draw.passed),
-    )
-
-
-def _reversed(labels: FloatArray) -> FloatArray:
-    turned: FloatArray = np.ascontiguousarray(labels[:, ::-1])
-    return turned

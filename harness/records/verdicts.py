@@ -109,6 +109,8 @@ class Reviewed:
         n_labels: labels that are in; `n_errors` of them contradict the judge.
         n_waiting: items that wait for a label.
         wait_s: about how long these take one reviewer, in seconds.
+        n_stuck: items that wait to be adjudicated: disputed or flagged.
+        closed: why none of it is offered though it is not decided, such as by whose hand; None where it is.
     """
 
     batch: str
@@ -117,6 +119,8 @@ class Reviewed:
     n_errors: int
     n_waiting: int
     wait_s: float
+    n_stuck: int = 0
+    closed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,24 @@ from harness.reporting.figures import plural
 
 
 def review_step(report: Report, options: str = "") -> list[str]:
-    """The command that serves what waits for labels, with how long it takes one reviewer; [] where nothing waits.
+    """The commands that serve what waits for people, with how long it takes one reviewer, or open what was closed.
 
     Args:
         options: more of the command line, such as the store's place.
     """
-    waiting = [verdict.review for verdict in report.evaluations if verdict.review and verdict.review.n_waiting]
-    items, seconds = sum(each.n_waiting for each in waiting), sum(each.wait_s for each in waiting)
-    if not items:
-        return []
-    time = f"about {plural(round(seconds / 60), 'minute')}" if seconds >= 90 else "about a minute"
-    return [f"steelyard review serve{options}   ({plural(items, 'item')} {'waits' if items == 1 else 'wait'}, {time})"]
+    reviews = [verdict.review for verdict in report.evaluations if verdict.review]
+    items, stuck = sum(each.n_waiting for each in reviews), sum(each.n_stuck for each in reviews)
+    seconds = sum(each.wait_s for each in reviews)
+    steps = []
+    if items:
+        time = f"about {plural(round(seconds / 60), 'minute')}" if seconds >= 90 else "about a minute"
+        told = [f"{plural(items, 'item')} {'waits' if items == 1 else 'wait'}, {time}"]
+        told += [f"adjudicate {stuck:,}"] if stuck else []
+        steps.append(f"steelyard review serve{options}   ({'; '.join(told)})")
+    elif stuck:
+        steps.append(f"steelyard review serve{options}   (adjudicate {plural(stuck, 'item')})")
+    for each in reviews:
+        if each.closed is not None:
+            how = f"steelyard review reopen{options} {each.batch}"
+            steps.append(f"batch {each.batch} is closed ({each.closed}): {how}")
+    return steps

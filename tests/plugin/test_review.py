@@ -282,7 +282,11 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
     with opened(project) as store:
         (batch,) = store.review.batches()
         Queue(store).close(batch.id, "enough")
-    project.run()
+    result = project.run()
+    step = f"batch {batch.id} is closed (enough): steelyard review reopen {batch.id}"
+    assert step in " ".join(str(result.stdout).split())
+    assert "review serve" not in str(result.stdout)
+    assert (project.evaluation()["review"]["n_waiting"], project.evaluation()["review"]["closed"]) == (0, "enough")
     with opened(project) as store:
         (batch,) = store.review.batches()
         assert batch.closed_reason == "enough"
@@ -324,10 +328,11 @@ def test_a_flagged_item_holds_back_what_comes_after_it(project: Project) -> None
         queue.flag("ann", view.lease_id, key="flag")
     n_labels = label(project)
     assert n_labels < 120
-    project.run()
+    result = project.run()
     entry = project.evaluation()
     assert entry["verdict"] == "inconclusive"
-    assert "1 disputed or flagged" in entry["reason"]
+    assert entry["reason"] == f"{n_labels} labels are in and wait for item 1 (flagged) to be adjudicated"
+    assert "adjudicate 1" in str(result.stdout)
     with opened(project) as store:
         queue = Queue(store)
         queue.add_reviewer("eve", "adjudicator")

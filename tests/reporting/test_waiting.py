@@ -12,8 +12,8 @@ from harness.reporting.report_json import from_json, schema, to_json
 from harness.reporting.waiting import review_step
 
 
-def waiting(n_waiting: int, wait_s: float) -> Reviewed:
-    return Reviewed("1f0c", "uncertain", 9, 2, n_waiting, wait_s)
+def waiting(n_waiting: int, wait_s: float, n_stuck: int = 0, closed: str | None = None) -> Reviewed:
+    return Reviewed("1f0c", "uncertain", 9, 2, n_waiting, wait_s, n_stuck, closed)
 
 
 def reviewed(*reviews: Reviewed):
@@ -29,6 +29,12 @@ def reviewed(*reviews: Reviewed):
     [
         ([waiting(14, 240.0)], "steelyard review serve   (14 items wait, about 4 minutes)"),
         ([waiting(14, 240.0), waiting(6, 60.0)], "steelyard review serve   (20 items wait, about 5 minutes)"),
+        ([waiting(14, 240.0, 2)], "steelyard review serve   (14 items wait, about 4 minutes; adjudicate 2)"),
+        ([waiting(0, 0.0, 1)], "steelyard review serve   (adjudicate 1 item)"),
+        (
+            [waiting(0, 0.0, 0, "closed by hand")],
+            "batch 1f0c is closed (closed by hand): steelyard review reopen 1f0c",
+        ),
         ([waiting(1, 12.0)], "steelyard review serve   (1 item waits, about a minute)"),
     ],
 )
@@ -46,7 +52,7 @@ def test_nothing_waits_where_nobody_is_asked():
 
 
 def test_a_report_with_a_review_follows_the_schema_and_reads_back_equal():
-    report = reviewed(waiting(14, 240.0))
+    report = reviewed(waiting(14, 240.0, 1, "closed by hand"))
     document = json.loads(json.dumps(to_json(report)))
     jsonschema.Draft202012Validator(schema()).validate(document)
     assert document["evaluations"][0]["labels_needed"] == 14

@@ -1,0 +1,159 @@
+"""The verdict that labels and judge come to, as a report tells it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.gate.reviewing import Outlook
+from harness.records import Estimate, Reviewed, Verdict, VerdictKind
+from harness.review.ledger import Subject
+from harness.review.progress import progress_of
+from harness.statistics.arrays import FloatArray
+from harness.statistics.draws import Draw
+from harness.statistics.labelled import labelled_mean
+from harness.store import Store
+from harness.store.review_records import Batch
+
+_LABEL_S = 15.0
+"""What a label takes before the first tells."""
+
+
+def with_labels(store: Store, batch: Batch, subject: Subject, found: Outlook, judged: Verdict) -> Verdict:
+    """The verdict of labels and judge in place of that of the judge.
+
+    Args:
+        judged: by the judge's scores alone.
+    """
+    kind = found.verdict
+    given = [each for each in found.checks if each.check.verdict is kind]
+    if kind is VerdictKind.INCONCLUSIVE:
+        given = [max(given, key=lambda each: each.labels_needed or float("inf"))]
+    reason = "; ".join(each.check.reason for each in given)
+    differences = {each.check.against: each.check.difference for each in found.checks}
+    candidate, baseline = _estimates(subject, found, judged)
+    order = _order(store, batch) if kind is VerdictKind.INCONCLUSIVE else None
+    return replace(
+        judged,
+        verdict=kind,
+        reason=_with_notes(reason, subject, given[0].n_labels, order),
+        candidate=candidate,
+        baseline=baseline,
+        difference=differences.get("baseline", differences.get("threshold")),
+        samples_needed=None,
+        labels_needed=found.labels_needed,
+        checks=tuple(each.check for each in found.checks),
+        review=_reviewed(store, batch, found),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """How far the labels of a batch count: in the order of its items.
+
+    Attributes:
+        n_done: items with a label; `n_behind` of them come after the first that has none.
+        first: how that one stands; `number` counts from 1. None where every item has its label.
+    """
+
+    n_done: int
+    n_behind: int
+    number: int
+    first: str | None
+
+
+def _order(store: Store, batch: Batch) -> _Order:
+    standings = store.review.standings(batch.id)
+    states = [standings[item.id].state for item in store.review.items(batch.id)]
+    number = next((at for at, state in enumerate(states) if state != "done"), len(states))
+    return _Order(
+        n_done=states.count("done"),
+        n_behind=states[number:].count("done"),
+        number=number + 1,
+        first=states[number] if number < len(states) else None,
+    )
+
+
+def _with_notes(reason: str, subject: Subject, n_counted: int, order: _Order | None) -> str:
+    """The reason, with what holds labels back, and what nobody can be asked about."""
+    stuck = order is not None and order.first in ("disputed", "flagged")
+    if order is not None and order.n_done and not n_counted:
+        one = order.n_done == 1
+        until = "adjudicated" if stuck else "labelled"
+        reason = f"{_labels(order.n_done)} {'is' if one else 'are'} in and {'waits' if one else 'wait'} for "
+        reason += f"{_stuck(order) if stuck else f'item {order.number:,}'} to be {until}"
+    elif order is not None and stuck and order.n_behind:
+        one = order.n_behind == 1
+        reason += (
+            f"; {order.n_behind:,} more {'label is' if one else 'labels are'} in and {'waits' if one else 'wait'} "
+        )
+        reason += f"for {_stuck(order)} to be adjudicated"
+    elif order is not None and stuck:
+        reason += f"; labels given after {_stuck(order)} count once it is adjudicated"
+    left_out = ", ".join(f"{count:,} {why}" for why, count in subject.left_out.items())
+    return reason + (f"; not asked about: {left_out}" if left_out else "")
+
+
+def _stuck(order: _Order) -> str:
+    return f"item {order.number:,} ({order.first})"
+
+
+def _labels(count: int) -> str:
+    return f"{count:,} {'label' if count == 1 else 'labels'}"
+
+
+def _reviewed(store: Store, batch: Batch, found: Outlook) -> Reviewed:
+    batch = store.review.batch(batch.id)
+    counts = store.review.counts(batch.id, time.time())
+    pace = progress_of(batch, counts).seconds_per_label
+    is_open = found.verdict is VerdictKind.INCONCLUSIVE
+    is_closed = is_open and batch.closed is not None
+    n_waiting = found.ledger.n_open if is_open and not is_closed else 0
+    return Reviewed(
+        batch=batch.id,
+        mode=batch.source["mode"],
+        n_labels=sum(marks.get("label", 0) for marks in counts.reviewers.values()),
+        n_errors=max((each.n_errors for each in found.checks), default=0),
+        n_waiting=n_waiting,
+        wait_s=n_waiting * (_LABEL_S if pace is None else pace),
+        n_stuck=found.ledger.n_stuck if is_open and not is_closed else 0,
+        closed=batch.closed_reason or "closed" if is_closed else None,
+    )
+
+
+def _estimates(subject: Subject, found: Outlook, judged: Verdict) -> tuple[Estimate | None, Estimate | None]:
+    """Candidate and baseline by labels and judge, where two labels or more are in; else as the judge scored them.
+
+    Where the difference alone is asked for, cases to which both said the same are never drawn, so that labels tell
+    nothing of either by itself.
+    """
+    checks = [each for each in found.checks if each.check.against == "threshold"]
+    if not checks or checks[0].n_labels < 2:
+        return judged.candidate, judged.baseline
+    draws, labels = found.ledger.draws, found.ledger.labels
+    mine = checks[0].estimate
+    own = Estimate(mine.value, mine.standard_error, mine.low, mine.high, mine.method)
+    if len(subject.items.scores) == 1:
+        return own, judged.baseline
+    rate, difference = subject.items.judged_means("rate"), subject.items.judged_means("difference")
+    other = labelled_mean([_turned(draw) for draw in draws], _reversed(labels), "rate", rate - difference)
+    return own, Estimate(other.value, other.standard_error, other.low, other.high, other.method)
+
+
+def _turned(draw: Draw) -> Draw:
+    """A draw with the baseline in the candidate's place."""
+    return replace(
+        draw,
+        samples=draw.samples[::-1],
+        judged=draw.judged[::-1],
+        predicted=draw.predicted[::-1],
+        expected=draw.expected[::-1],
+        passed=tuple(each[::-1] for each in draw.passed),
+    )
+
+
+def _reversed(labels: FloatArray) -> FloatArray:
+    turned: FloatArray = np.ascontiguousarray(labels[:, ::-1])
+    return turned
