@@ -176,7 +176,7 @@ def decide_labelled(question: Question, draws: Sequence[Draw], labels: FloatArra
         reason = f"{below}, by {_labels(worse)}"
     else:
         more = labels_needed(question, draws, labels, judged)
-        kind, reason = VerdictKind.INCONCLUSIVE, _open(question, lower, more, len(judged) - len(found.values))
+        kind, reason = VerdictKind.INCONCLUSIVE, _open(question, lower, more, found, len(judged))
     alone = "" if contrast.trusted_from is not None else f"; fewer than {ENOUGH_ERRORS} judge errors: labels alone, too"
     method = (
         f"{contrast.method}{alone}; lower bound one-sided at {1 - question.level:.4g}, "
@@ -192,8 +192,8 @@ def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray,
 
     The mean counts as seen, drawn towards what is demanded while little was. It takes as many cases as the wealth needs
     to grow at half the squared gain over the variance; of the cases, people are asked about as many as lately. Where
-    fewer cases are left, chance may still decide: they are asked for, unless it would take three times as many. Before
-    the judge was contradicted 5 times, at least what it takes for that.
+    fewer cases are left, chance may still decide: they are asked for, unless it would take three times as many, or all
+    are drawn. Before the judge was contradicted 5 times, at least what it takes for that; never more than can be given.
     """
     found = evidence(draws, labels, question.of)
     n = len(found.values)
@@ -213,11 +213,14 @@ def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray,
         gain, lacking = sign * (mean - against), max(-math.log(level) - float(wealth[-1]), 0.05)
         if gain > 0:
             takes = min(takes, 2 * float(recent.var()) * lacking / gain**2)
-    if takes > 3 * left:
+    can_be_given = len(judged) - len(found.ends) - sum(len(draw.passed) for draw in draws)
+    are_all_drawn = can_be_given <= sum(draw.case is not None for draw in draws) - len(found.ends)
+    if takes > (left if are_all_drawn else 3 * left):
         return None
     wrong = found.errors[-1]
     until_trusted = (ENOUGH_ERRORS - wrong) * len(found.ends) / (wrong + 1)
-    return max(1, math.ceil(min(max(min(takes, left) * share, until_trusted), left)))
+    more = max(1, math.ceil(max(min(takes, left) * share, until_trusted)))
+    return more if more <= can_be_given else None
 
 
 def _proven(question: Question) -> str:
@@ -230,11 +233,15 @@ def _labels(count: int) -> str:
     return f"{count:,} label" if count == 1 else f"{count:,} labels"
 
 
-def _open(question: Question, lower: float, more: int | None, left: int) -> str:
+def _open(question: Question, lower: float, more: int | None, found: Evidence, n_cases: int) -> str:
     if question.of == "rate":
         text = f"could be as low as {figure(question.demanded + lower, apart_from=question.demanded)}"
     else:
         text = f"could be lower by up to {figure(-lower, apart_from=question.margin)}"
     if more is not None:
         return f"{text}; about {more:,} more {'label' if more == 1 else 'labels'} would decide it"
-    return text if left else f"{text}; every judged case had its turn: more cases would decide it"
+    if len(found.values) >= n_cases:
+        return f"{text}; every judged case had its turn: more cases would decide it"
+    if len(found.ends) < 2:
+        return f"{text}; {_labels(len(found.ends))} can't tell how many it takes: further ones are needed"
+    return f"{text}; the labels that are left would not decide it, if they are like those seen: more cases are needed"

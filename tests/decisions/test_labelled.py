@@ -76,6 +76,31 @@ def test_where_every_case_had_its_turn_it_takes_more_cases():
     assert found.check.reason.endswith("more cases would decide it")
 
 
+def test_no_more_labels_are_asked_for_than_the_items_that_wait_where_all_are_drawn():
+    """24 more labels are not to be had of 19 items: then it takes more cases, and that is said."""
+    said = set()
+    for seed in range(4):
+        gate = Gate(People(0.8), GOOD, RATE, [5, seed], 60)
+        while gate.label():
+            pass
+        n_items = sum(draw.case is not None for draw in gate.draws)
+        for known in range(2, n_items):
+            labels = gate.labels.copy()
+            labels[known:] = math.nan
+            found = decide_labelled(RATE, gate.draws, labels, gate.items.judged_means("rate"))
+            if found.check.verdict is VerdictKind.INCONCLUSIVE:
+                assert found.labels_needed is None or found.labels_needed <= n_items - known
+                assert (found.labels_needed is None) == found.check.reason.endswith("more cases are needed")
+                said.add(found.labels_needed is None)
+    assert True in said
+
+
+def test_a_single_label_is_said_to_need_further_ones():
+    gate = Gate(People(0.8, 0.05, 0.05, paired=True), GOOD, DIFFERENCE, [2, 1])
+    gate.label()
+    assert decided(gate).check.reason.endswith("; 1 label can't tell how many it takes: further ones are needed")
+
+
 @pytest.mark.parametrize("rate", [0.65, 0.8, 0.9])
 def test_the_number_of_labels_needed_is_about_what_it_takes(rate):
     """After 30 labels: the middle forecast is within a factor of three of the middle number."""
