@@ -92,6 +92,8 @@ def find(runs: Sequence[RunInfo], text: str) -> Weighed:
         raise SettingsError(f"{text!r} begins the ids of {len(begun)} runs; write more of it. {_newest(begun)}")
     if begun:
         return _finished(begun[0], runs)
+    if not runs:
+        raise SettingsError(_newest(runs))
     raise SettingsError(f"No stored run or version is called {text!r}. {_nearest(text, runs)}{_newest(runs)}")
 
 

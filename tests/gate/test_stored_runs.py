@@ -131,3 +131,9 @@ def test_the_newest_is_refused_where_a_newer_one_did_not_come_to_its_end() -> No
 def test_where_no_run_came_to_its_end_the_newest_is_named() -> None:
     with pytest.raises(SettingsError, match=r"Run 20261104-1000-d did not come to its end"):
         find(RUNS[3:], "latest")
+
+
+@pytest.mark.parametrize("text", ["latest", "small"])
+def test_an_empty_store_is_said_to_be_empty(text) -> None:
+    with pytest.raises(SettingsError, match=r"^The store holds no run; a gate \(pytest\) makes one\.$"):
+        find([], text)
