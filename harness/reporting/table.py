@@ -28,6 +28,8 @@ _MOST_ERRORS = 3
 _MOST_REASON_CELLS = 400
 _GAP = "   "
 
+_NO_LABEL = "no label yet"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -61,6 +63,7 @@ def row(verdict: Verdict, name: str, encoding: str) -> Row:
     difference = shown_difference(verdict)
     places = digits(*_telling(verdict, difference), unit=verdict.unit)
     unit = f" {printable(verdict.unit, 24, encoding=encoding)}" if verdict.unit else ""
+    gap = "" if difference is None else _difference(difference, places) + unit
     reason, errors = verdict.reason, verdict.errors
     if errors and reason.startswith(errors[0]):
         reason, errors = (errors[0], ()) if len(errors) == 1 else ("", errors)
@@ -72,7 +75,7 @@ def row(verdict: Verdict, name: str, encoding: str) -> Row:
         value="" if verdict.candidate is None else figure(verdict.candidate.value, places) + unit,
         candidate=_estimate(verdict.candidate, places, unit),
         baseline="" if verdict.baseline is None else figure(verdict.baseline.value, places) + unit,
-        difference="" if difference is None else _difference(difference, places) + unit,
+        difference=_NO_LABEL if _is_unlabelled(verdict) else gap,
         required="" if verdict.threshold is None else figure(verdict.threshold, places) + unit,
         why=printable(reason, _MOST_REASON_CELLS, cut="middle", encoding=encoding),
         errors=_error_messages(errors, encoding),
@@ -201,6 +204,12 @@ def _estimate(estimate: Estimate | None, places: int, unit: str) -> str:
 def _difference(difference: Difference, places: int) -> str:
     value = figure(difference.value, places, signed=True)
     return f"{value} {interval(difference.low, difference.high, places, signed=True)}"
+
+
+def _is_unlabelled(verdict: Verdict) -> bool:
+    """Whether people decide it and none of their labels counts yet."""
+    difference = shown_difference(verdict)
+    return verdict.review is not None and difference is not None and math.isnan(difference.value)
 
 
 def _within_margin(verdict: Verdict) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import example_reports as examples
 import pytest
 
-from harness.records import Change, Difference, VerdictKind
+from harness.records import Change, Difference, Reviewed, VerdictKind
 from harness.reporting.cases import look_up
 from harness.reporting.terminal import Layout, headline, next_steps, render
 from harness.reporting.text import cells
@@ -446,3 +446,13 @@ def test_cases_of_something_green_are_not_run_again_with_lf():
     change = examples.change("peru", 0.9, 1.0, "Quito", "Lima", test=examples.SUMMARIES)
     report = examples.report(examples.regressed(), examples.verdict(identity=examples.SUMMARIES), changes=[change])
     assert next_steps(report) == ["pytest --lf with the same options runs the red ones alone"]
+
+
+def test_before_the_first_label_there_is_no_difference_to_show():
+    nothing = Difference(math.nan, math.inf, -math.inf, math.inf, 1.0, "no label to decide by")
+    entry = examples.verdict(VerdictKind.INCONCLUSIVE, difference=nothing)
+    entry = replace(entry, checks=(), review=Reviewed("1f0c", "uncertain", 0, 0, 20, 300.0))
+    text = "\n".join(render(examples.report(entry), Layout(width=160)))
+    assert "no label yet" in text
+    assert "n/a" not in text
+    assert "no spread" not in text
