@@ -6,22 +6,17 @@ import importlib
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.stored import open_existing, open_store, settings_with_store, store_option
-from harness.errors import ReviewFileError, UnknownItemError
-
-if TYPE_CHECKING:
-    from harness.review import Queue
-    from harness.store.review_records import Batch
+from harness.cli.stored import find_batch, open_existing, open_store, settings_with_store, store_option
 
 _ELSEWHERE = {
     "add": ("harness.cli.review_add", "add"),
     "serve": ("harness.cli.review_serve", "serve"),
     "reviewer": ("harness.cli.review_reviewer", "reviewer"),
+    "export": ("harness.cli.review_files", "export"),
+    "import": ("harness.cli.review_files", "import_file"),
 }
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _batch = click.argument("batch_id", metavar="BATCH")
@@ -62,7 +57,7 @@ def review() -> None:
 @store_option
 @_json
 def list_batches(place: str | None, as_json: bool) -> None:
-    """List the batches of the queue: what they are of, and how many labels are in and left.
+    """List the batches of the queue: what they are of, how many labels are in and left, and from which run they come.
 
     \b
     Examples:
@@ -73,10 +68,17 @@ def list_batches(place: str | None, as_json: bool) -> None:
 
     with open_store(settings_with_store(place), readonly=True) as opened:
         queue = Queue(opened)
-        batches, progress = queue.batches(), queue.progress()
+        batches, progress, origins = queue.batches(), queue.progress(), queue.origins()
     if as_json:
         entries = [
-            {**asdict(each), "run": batch.run_id, "kind": batch.form.kind, "source": dict(batch.source)}
+            {
+                **asdict(each),
+                "created": batch.created,
+                "run": batch.run_id,
+                "candidate": origins[batch.id].candidate,
+                "kind": batch.form.kind,
+                "source": dict(batch.source),
+            }
             for batch, each in zip(batches, progress, strict=True)
         ]
         click.echo(json.dumps(entries, indent=2))
@@ -86,7 +88,7 @@ def list_batches(place: str | None, as_json: bool) -> None:
         return
     from harness.reporting.review import batch_lines
 
-    click.echo("\n".join(batch_lines(batches, progress, sys.stdout.encoding or "utf-8")))
+    click.echo("\n".join(batch_lines(batches, progress, origins, sys.stdout.encoding or "utf-8")))
 
 
 @review.command()
@@ -106,7 +108,7 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
 
     with open_store(settings_with_store(place), readonly=True) as opened:
         queue = Queue(opened)
-        progress = queue.progress(None if batch_id is None else _find(queue, batch_id).id)
+        progress = queue.progress(None if batch_id is None else find_batch(queue, batch_id).id)
         needed = labels_needed(opened, [each.batch_id for each in progress])
     if as_json:
         click.echo(json.dumps([{**asdict(p), "labels_needed": needed.get(p.batch_id)} for p in progress], indent=2))
@@ -129,7 +131,7 @@ def guidelines(place: str | None, batch_id: str) -> None:
     from harness.review import Queue
 
     with open_store(settings_with_store(place), readonly=True) as opened:
-        form = _find(Queue(opened), batch_id).form
+        form = find_batch(Queue(opened), batch_id).form
     from harness.reporting.review import form_lines
 
     click.echo("\n".join(form_lines(form, sys.stdout.encoding or "utf-8")))
@@ -157,7 +159,7 @@ def agreement(place: str | None, as_json: bool, confidence_level: float, batch_i
 
     with open_store(settings_with_store(place), readonly=True) as opened:
         queue = Queue(opened)
-        report = queue.agreement(_find(queue, batch_id).id, confidence_level=confidence_level)
+        report = queue.agreement(find_batch(queue, batch_id).id, confidence_level=confidence_level)
     if as_json:
         click.echo(json.dumps(asdict(report), indent=2))
         return
@@ -181,7 +183,7 @@ def close(place: str | None, reason: str, batch_id: str) -> None:
 
     with open_existing(settings_with_store(place)) as opened:
         queue = Queue(opened)
-        batch = _find(queue, batch_id)
+        batch = find_batch(queue, batch_id)
         queue.close(batch.id, reason)
     click.echo(f"Batch {batch.id} is closed.")
 
@@ -200,100 +202,6 @@ def reopen(place: str | None, batch_id: str) -> None:
 
     with open_existing(settings_with_store(place)) as opened:
         queue = Queue(opened)
-        batch = _find(queue, batch_id)
+        batch = find_batch(queue, batch_id)
         queue.reopen(batch.id)
     click.echo(f"Batch {batch.id} is open again.")
-
-
-@review.command()
-@store_option
-@click.option(
-    "--format", "name", metavar="NAME", default="jsonl", show_default=True, help="jsonl, csv, label-studio or argilla."
-)
-@click.option("--unblind", is_flag=True, help="With labels, versions, judge scores and the drawing.")
-@click.option("--labeling-config", is_flag=True, help="Write the XML that a project of Label Studio needs instead.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, for standard output.")
-@_batch
-def export(
-    place: str | None, name: str, unblind: bool, labeling_config: bool, output: Path | None, batch_id: str
-) -> None:
-    """Write the items of BATCH to a file, for people who label elsewhere; without what could sway them.
-
-    What comes back is brought in with `steelyard review import`.
-
-    \b
-    Examples:
-      steelyard review export 1f0c --format csv -o items.csv
-      steelyard review export 1f0c --format label-studio -o tasks.json
-      steelyard review export 1f0c --unblind -o labels.jsonl
-    """
-    from harness.review import Queue
-    from harness.review.exchange import exported, find_format
-    from harness.review.exchange.label_studio import labeling_config as config_of
-
-    chosen = find_format(name)
-    with open_store(settings_with_store(place), readonly=True) as opened:
-        batch = _find(Queue(opened), batch_id)
-        shared = exported(opened.review, batch, unblind=unblind)
-    text = config_of(batch.form) if labeling_config else chosen.write(shared)
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    output.write_text(text, encoding="utf-8", newline="")
-    told = f"{'with' if unblind else 'blind: --unblind adds'} labels, versions and judge scores"
-    click.echo(f"Wrote {len(shared):,} items to {output} ({told}).")
-
-
-@review.command("import")
-@store_option
-@click.option(
-    "--format", "name", metavar="NAME", help="jsonl, csv, label-studio or argilla; default: as the file looks."
-)
-@click.option(
-    "--reviewer", metavar="NAME", default="imported", show_default=True, help="Who labelled what names nobody."
-)
-@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_file(place: str | None, name: str | None, reviewer: str, path: Path) -> None:
-    """Bring in the labels of FILE, and the items that the queue does not have, as new batches.
-
-    Importing a file again brings nothing. Reviewers who are not known are added; they can't sign in.
-
-    \b
-    Examples:
-      steelyard review import items.csv --reviewer ann
-      steelyard review import project-3.json
-    """
-    import time
-    from dataclasses import replace
-
-    from harness.gate.attending import attend_all
-    from harness.review.exchange import find_format, format_of, imported
-
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReviewFileError(f"{path} can't be read: {error}") from None
-    shared = [
-        replace(each, labels=tuple(replace(label, reviewer=label.reviewer or reviewer) for label in each.labels))
-        for each in find_format(name or format_of(path, text)).read(text)
-    ]
-    with open_store(settings_with_store(place)) as opened:
-        before = opened.review.last_event()
-        done = imported(opened.review, shared, time.time())
-        attend_all(opened, opened.review.touched(before))
-    added = f" and {done.items:,} items in {done.batches} new batches" if done.items else ""
-    click.echo(f"Brought in {done.labels:,} labels{added}.")
-
-
-def _find(queue: Queue, text: str) -> Batch:
-    """The batch of an id or its beginning."""
-    batches = queue.batches()
-    found = [batch for batch in batches if batch.id == text] or [
-        batch for batch in batches if text and batch.id.startswith(text)
-    ]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(f"{batch.id} ({batch.evaluation_id})" for batch in reversed(batches)) or "none"
-    what = f"begins the ids of {len(found)} batches; write more of it" if found else "is no batch of the review queue"
-    raise UnknownItemError(f"{text!r} {what}. Batches, the newest first: {known}.")

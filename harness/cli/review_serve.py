@@ -54,7 +54,8 @@ class _Options:
 def serve(**given: Any) -> None:
     """Serve the review queue to browsers, until Ctrl-C.
 
-    Prints an address that signs you in once. Others get tokens from an admin's page, or `steelyard review reviewers`.
+    Prints an address that signs you in once. Others get tokens from an admin's page, or `steelyard review reviewer
+    add`.
 
     \b
     Examples:

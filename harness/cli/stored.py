@@ -1,4 +1,4 @@
-"""The store that a command reads: the one of the settings, or another by --store."""
+"""The store that a command reads, the one of the settings or another by --store, and what is named in it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.config.settings import Settings, load_settings
-from harness.errors import SettingsError
+from harness.errors import SettingsError, UnknownItemError
 
 if TYPE_CHECKING:
     from harness.records import Report
+    from harness.review import Queue
     from harness.store import Store
+    from harness.store.review_records import Batch
 
 
 def store_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -61,3 +63,20 @@ def stored_report(store: Store, run_id: str) -> Report:
         return from_json(store.report(run_id) or {})
     except SettingsError as error:
         raise SettingsError(f"Run {run_id}: {error}") from None
+
+
+def find_batch(queue: Queue, text: str) -> Batch:
+    """The batch of an id or its beginning.
+
+    Raises:
+        UnknownItemError: there is none, or several; the message names all.
+    """
+    batches = queue.batches()
+    found = [batch for batch in batches if batch.id == text] or [
+        batch for batch in batches if text and batch.id.startswith(text)
+    ]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{batch.id} ({batch.evaluation_id})" for batch in reversed(batches)) or "none"
+    what = f"begins the ids of {len(found)} batches; write more of it" if found else "is no batch of the review queue"
+    raise UnknownItemError(f"{text!r} {what}. Batches, the newest first: {known}.")

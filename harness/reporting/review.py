@@ -8,15 +8,18 @@ from types import MappingProxyType
 from harness.reporting.names import display_names
 from harness.reporting.text import cells, pad, printable
 from harness.review.agreement import AgreementReport, Coefficient, JudgeAgreement, Rate
-from harness.review.progress import Progress
+from harness.review.progress import Origin, Progress
 from harness.store.review_records import Batch, Form
 
 _MOST_CELLS = 60
+_ORIGIN_CELLS = 90
 _TEXT_CELLS = 100_000
 
 
-def batch_lines(batches: Sequence[Batch], progress: Sequence[Progress], encoding: str) -> Iterator[str]:
-    """A table of all batches."""
+def batch_lines(
+    batches: Sequence[Batch], progress: Sequence[Progress], origins: Mapping[str, Origin], encoding: str
+) -> Iterator[str]:
+    """A table of all batches, below each where it comes from."""
     names = display_names(dict.fromkeys(batch.evaluation_id for batch in batches))
     shown = [printable(names[batch.evaluation_id], _MOST_CELLS, encoding=encoding) for batch in batches]
     width = max(len("evaluation"), *map(cells, shown))
@@ -27,6 +30,7 @@ def batch_lines(batches: Sequence[Batch], progress: Sequence[Progress], encoding
             f"{batch.id:<8}  {pad(name, width)}  {batch.form.kind:<10}  {each.n_items:>5,}  {each.labels:>6,}  "
             f"{each.left:>5,}{closed}"
         )
+        yield f"{'':<8}  {printable(str(origins[batch.id]), _ORIGIN_CELLS, encoding=encoding)}"
 
 
 def status_lines(

@@ -25,6 +25,7 @@ processes may serve the same store. Whatever a call has written when it returns 
 
     queue.batches(); queue.close(batch_id, "decided"); queue.reopen(batch_id)
     queue.progress(); queue.progress(batch_id)             # list[Progress]: labels in and left, by state and reviewer
+    queue.origins()                                        # dict[batch id, Origin]: when, from which run
     queue.agreement(batch_id)                              # AgreementReport: among people, judge against people
     queue.labels(batch_id)                                 # list[Labelled]: what counts, with its drawing, for the gate
 

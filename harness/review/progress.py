@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 
 from harness.store.review_counts import Counts
@@ -58,6 +59,27 @@ class Progress:
     def left_s(self) -> float | None:
         """How long the labels that are left take one reviewer, in seconds; None where nothing tells."""
         return None if self.seconds_per_label is None else self.left * self.seconds_per_label
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a batch comes from, which tells those of one evaluation apart; nothing for reviewers.
+
+    Attributes:
+        created: when it was added, in epoch seconds.
+        run_id: None for items of a file.
+        candidate: the name of the run's version under test; None where the run is not stored.
+    """
+
+    created: float
+    run_id: str | None
+    candidate: str | None
+
+    def __str__(self) -> str:
+        """In words, with the local time."""
+        date = f"{datetime.fromtimestamp(self.created):%Y-%m-%d %H:%M}"
+        run = "from a file" if self.run_id is None else f"run {self.run_id}"
+        return f"{date}, {run}" + ("" if self.candidate is None else f", {self.candidate}")
 
 
 def progress_of(batch: Batch, counts: Counts) -> Progress:

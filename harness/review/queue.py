@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import ReviewError
 from harness.review.agreement import AgreementReport, agreement_of
-from harness.review.progress import Progress, progress_of
+from harness.review.progress import Origin, Progress, progress_of
 from harness.review.views import Done, Revealed, Undone, View, done_of, revealed, view_of
 from harness.store import Store
 from harness.store.review_events import in_force
@@ -45,6 +45,7 @@ class Queue:
     """
 
     def __init__(self, store: Store, *, lease_s: float = LEASE_S, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
         self._review = store.review
         self._lease_s = lease_s
         self._clock = clock
@@ -145,6 +146,13 @@ class Queue:
         """How far a batch is, or each of them, the oldest first."""
         wanted = self.batches() if batch_id is None else [self._review.batch(batch_id)]
         return [progress_of(batch, self._review.counts(batch.id, self._clock())) for batch in wanted]
+
+    def origins(self) -> dict[str, Origin]:
+        """Where each batch comes from, by its id."""
+        candidates = {run.run_id: (run.spec.get("candidate") or {}).get("name") for run in self._store.runs()}
+        return {
+            each.id: Origin(each.created, each.run_id, candidates.get(each.run_id or "")) for each in self.batches()
+        }
 
     def agreement(self, batch_id: str, *, confidence_level: float = 0.95) -> AgreementReport:
         """How far the reviewers of a batch agree with each other, and the judge with them."""

@@ -54,6 +54,11 @@ def test_each_command_has_help_with_an_example(run: Run, command: str) -> None:
     assert f"  steelyard review {command}" in result.output.split("Example")[1]
 
 
+def test_serve_names_the_command_that_gives_tokens(run: Run) -> None:
+    assert "`steelyard review reviewer add`" in " ".join(run("review", "serve", "--help").output.split())
+    assert run("review", "reviewer", "add", "--help").exit_code == 0
+
+
 @pytest.mark.parametrize("command", ["add", "token", "disable", "list"])
 def test_each_command_of_reviewers_has_help_with_an_example(run: Run, command: str) -> None:
     result = run("review", "reviewer", command, "--help")
@@ -107,6 +112,7 @@ def test_list_and_status_tell_how_far_it_is(run: Run, place: Path, batch: str) -
     listed = run("review", "list").output
     assert batch in listed
     assert "20       5     35" in listed
+    assert re.search(r"^ {10}\d{4}-\d\d-\d\d \d\d:\d\d, run 20261124-161500-0a1b2c, small$", listed, re.MULTILINE)
     status = run("review", "status", batch[:5]).output
     assert "20 items: 1 done, 18 open, 1 disputed, 0 flagged" in status
     assert "ann: 3 labelled, 0 skipped, 0 flagged" in status
@@ -114,6 +120,7 @@ def test_list_and_status_tell_how_far_it_is(run: Run, place: Path, batch: str) -
     assert (entry["left"], entry["n_done"]) == (35, 1)
     (entry,) = json.loads(run("review", "list", "--json").output)
     assert (entry["kind"], entry["source"]["cases"]) == ("scale", 30)
+    assert (entry["run"], entry["candidate"], entry["created"] > 0) == ("20261124-161500-0a1b2c", "small", True)
     assert max(map(len, [*listed.splitlines(), *status.splitlines()])) <= 100
 
 
@@ -173,7 +180,7 @@ def test_what_was_exported_comes_back(run: Run, place: Path, batch: str, name: s
     assert "Wrote 20 items to" in result.output
     assert "with labels, versions and judge scores" in result.output
     brought = run("review", "import", file, "--store", "other.db")
-    assert brought.output == "Brought in 3 labels and 20 items in 1 new batches.\n"
+    assert brought.output == "Brought in 3 labels and 20 items in 1 new batch.\n"
     assert run("review", "import", file, "--store", "other.db").output == "Brought in 0 labels.\n"
 
 
@@ -190,14 +197,22 @@ def test_a_table_that_was_filled_in_is_imported_for_a_reviewer(run: Run, place: 
     run("review", "export", batch, "--format", "csv", "-o", "items.csv")
     with Path("items.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    for row in rows[:4]:
-        row["value"] = "3"
+    for row, value in zip(rows[:4], ("3", "3.0", " 3,0", "3."), strict=True):
+        row["value"] = value
     with Path("items.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
     assert run("review", "import", "items.csv", "--reviewer", "kim").output == "Brought in 4 labels.\n"
     assert "kim: 4 labelled" in run("review", "status").output
+
+
+def test_one_of_each_is_said_in_the_singular(run: Run, place: Path, batch: str) -> None:
+    (first, *_) = run("review", "export", batch).output.splitlines()
+    item = json.loads(first) | {"item": "new", "labels": [{"reviewer": "kim", "value": 3}]}
+    Path("one.jsonl").write_text(json.dumps(item))
+    assert run("review", "import", "one.jsonl").output == "Brought in 1 label and 1 item in 1 new batch.\n"
+    assert ", from a file\n" in run("review", "list").output
 
 
 def test_the_labeling_configuration_of_label_studio(run: Run, batch: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -21,6 +22,9 @@ COLUMNS = (*_ITEM, *_LABEL, *_REST)
 
 # A spreadsheet runs a cell that begins like this as a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+_WHOLE = re.compile(r"([+-]?[0-9]{1,9})(?:[.,]0*)?")
 
 
 def write(shared: Sequence[SharedItem]) -> str:
@@ -109,13 +113,11 @@ def _label(cells: dict[str, str], form: Form) -> SharedLabel:
 
 
 def value_of(text: str, form: Form) -> Value:
-    """A label that came as text, as the form's kind of value."""
+    """A label that came as text, as the form's kind of value; a spreadsheet may have written a whole number as 3.0."""
     if form.kind != "scale":
         return text if form.kind == "text" else text.strip()
-    try:
-        return int(text)
-    except ValueError:
-        return text
+    whole = _WHOLE.fullmatch(text.strip())
+    return int(whole[1]) if whole else text
 
 
 def _guarded(value: Any) -> Any:

@@ -66,8 +66,8 @@ def batch(request: Request, batch_id: str) -> Response:
     admin = admin_of(request)
     queue = desk_of(request).queue
     (progress,) = queue.progress(batch_id)
-    agreement = queue.agreement(batch_id)
-    return page(request, "batch.html", reviewer=admin, here="admin", batch=progress, agreement=agreement)
+    agreement, origin = queue.agreement(batch_id), queue.origins()[batch_id]
+    return page(request, "batch.html", reviewer=admin, here="admin", batch=progress, agreement=agreement, origin=origin)
 
 
 @router.post("/batches/{batch_id}/close")
@@ -95,6 +95,7 @@ def _overview(request: Request, admin: Reviewer, shown_token: tuple[str, str] | 
         here="admin",
         reviewers=queue.reviewers(),
         batches=queue.progress(),
+        origins=queue.origins(),
         roles=ROLES,
         shown_token=shown_token,
     )

@@ -23,6 +23,11 @@ _REVIEW: dict[type[errors.ReviewError], tuple[int, str]] = {
     errors.NothingToUndoError: (409, "nothing_to_undo"),
     errors.ReviewError: (400, "review"),
 }
+_UNREADABLE: dict[type, str] = {
+    RecursionError: "its JSON is nested too deep",
+    ValueError: "its JSON holds a number with too many digits",
+    UnicodeDecodeError: "it is no text in UTF-8",
+}
 _HEADINGS = {404: "There is no such page", 403: "You may not do that", 503: "The store has trouble"}
 _CSRF = "The page that sent this is too old, or not of this server; nothing was stored. Reload it and try again."
 
@@ -54,6 +59,11 @@ def _on_signed_out(request: Request, _error: Exception) -> Response:
 
 def _on_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 400:  # a body that FastAPI can't parse, for another reason than its syntax
+        reason = _UNREADABLE.get(type(error.__cause__), "it is no JSON")
+        return _refuse(
+            request, status, "bad_request", f"The request can't be understood: {reason}. Nothing was stored."
+        )
     message = f"{request.method} {request.url.path[:200]} leads nowhere."
     return _refuse(request, status, "not_found" if status == 404 else "http", message)
 

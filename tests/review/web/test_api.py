@@ -209,6 +209,20 @@ def test_an_unknown_text_batch_and_page_are_not_found(ann: Browser, sign_in: Sig
     assert zoe.get("/none").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"[" * 100_000 + b"]" * 100_000, "its JSON is nested too deep"),
+        (b'{"value": ' + b"9" * 5_000 + b"}", "its JSON holds a number with too many digits"),
+        (b'{"value": "\xff"}', "it is no text in UTF-8"),
+    ],
+)
+def test_a_body_that_python_can_not_read_is_refused_with_the_reason(ann: Browser, body: bytes, said: str) -> None:
+    response = ann.post("/api/answer", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["error"]) == (400, "bad_request")
+    assert response.json()["message"] == f"The request can't be understood: {said}. Nothing was stored."
+
+
 @pytest.mark.parametrize("value", [6, 0, "4", "", None, "left", -1, 10**30])
 def test_a_value_outside_the_scale_is_refused_with_the_right_ones(ann: Browser, store: Store, value: Any) -> None:
     response = ann.say(ann.take(), value=value)
@@ -362,12 +376,15 @@ def test_a_batch_is_closed_and_opened_again(sign_in: SignIn, store: Store) -> No
     assert ann.next() is not None
 
 
-def test_a_batch_shows_its_progress_and_agreement(ann: Browser, sign_in: SignIn) -> None:
+def test_a_batch_shows_its_origin_progress_and_agreement(ann: Browser, sign_in: SignIn, store: Store) -> None:
     bob, zoe = sign_in("bob"), sign_in("zoe", "admin")
     for value, other in ((4, 4), (2, 2), (5, 1), (1, 1)):
         ann.say(ann.take(), value=value)
         bob.say(bob.take(), value=other)
     told = " ".join(words(zoe.get("/admin/batches/b-scale").text).split())
+    origin = str(Queue(store).origins()["b-scale"])
+    assert origin in told
+    assert origin in " ".join(words(zoe.get("/admin").text).split())
     assert "24 items: 3 done, 20 open, 1 in dispute, 0 flagged." in told
     assert "4 items have labels of two reviewers or more; 1 of them differ." in told
     assert re.search(r"Krippendorff's alpha 0\.\d\d \[", told)
