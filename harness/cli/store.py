@@ -100,7 +100,8 @@ def prune(
 ) -> None:
     """Remove stored samples that meet every condition given; shows what would go, and asks.
 
-    With --older-than alone, runs that began longer ago go too, with their scores and reports.
+    With --older-than alone, runs that began longer ago go too, with their scores and reports. Says how many items that
+    wait in the review queue lose their run or their answer.
 
     \b
     Examples:
@@ -126,6 +127,12 @@ def prune(
             click.echo(f"Nothing in {opened.url} meets that.")
             return
         click.echo(f"{_counted(doomed)} would go from {opened.url}.")
+        if doomed.waiting:
+            one = doomed.waiting == 1
+            click.echo(
+                f"Warning: {_plural(doomed.waiting, 'item')} {'waits' if one else 'wait'} in the review queue for "
+                f"labels of what would go. {'It stays' if one else 'They stay'}, but no gate can decide by the labels."
+            )
         if not yes:
             click.confirm("Remove them for good?", abort=True)
         gone = opened.prune(**conditions)

@@ -7,11 +7,13 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection
+from dataclasses import replace
 
 from sqlalchemy import Connection, and_, case, delete, exists, func, select, text
 from sqlalchemy.sql.expression import TableClause
 
 from harness.errors import StoreError
+from harness.store import waiting
 from harness.store.database import Database
 from harness.store.migrations import table_names
 from harness.store.replaced import delete_replaced
@@ -132,6 +134,8 @@ def prune(
         for table in (requests, samples):
             database.lock(connection, table)
         size = _size_bytes(database, connection)
+        asked = waiting.waiting(connection)
+        there = waiting.stored(connection, asked)
         doomed = [] if before is None else [samples.c.created < before]
         if replaced:
             n_samples = delete_replaced(connection, of_version, doomed)
@@ -142,14 +146,16 @@ def prune(
         answered = exists().where(samples.c.key == requests.c.key)
         n_requests = connection.execute(delete(requests).where(~answered, *of_version)).rowcount
         n_runs, n_scores = (0, 0) if before is None or of_version or replaced else _delete_runs(connection, before)
+        n_waiting = waiting.lost(asked, there, waiting.stored(connection, asked))
         if dry_run:
             connection.rollback()
+    pruned = Pruned(n_samples, n_requests, n_runs, n_scores, waiting=n_waiting)
     if dry_run:
-        return Pruned(n_samples, n_requests, n_runs, n_scores)
+        return pruned
     _vacuum(database)
     with database.read() as connection:
         freed = max(0, size - _size_bytes(database, connection))
-    return Pruned(n_samples, n_requests, n_runs, n_scores, freed)
+    return replace(pruned, freed_bytes=freed)
 
 
 def _delete_runs(connection: Connection, before: float) -> tuple[int, int]:

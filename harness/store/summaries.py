@@ -108,13 +108,18 @@ class StoreInfo:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What a prune removed, or would remove when it was only tried."""
+    """What a prune removed, or would remove when it was only tried.
+
+    Attributes:
+        waiting: items that wait in the review queue and lose their run or their answer.
+    """
 
     samples: int
     requests: int
     runs: int
     scores: int
     freed_bytes: int = 0
+    waiting: int = 0
 
     @property
     def nothing(self) -> bool:

@@ -3,11 +3,16 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StoreError
+from harness.review import Queue
+from harness.review.filling import Plan, add_run
 from harness.store import Pruned, Store
+from harness.store.review_records import Choice, Form
 from harness.store.tables import SCHEMA_VERSION
+from tests.review import runs as reviewed
 from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of, score
 
+FORM = Form("scale", "Faithful", choices=(Choice(1, "wrong", 0.0), Choice(3, "right", 1.0)))
 NOW = 1_800_000_000.0
 DAY_S = 86400.0
 
@@ -321,3 +326,23 @@ def test_a_store_moves_from_sqlite_to_postgres_and_back(
     assert last.find([key_of("a")]) == first.find([key_of("a")])
     assert list(last.scores("r1")) == list(first.scores("r1"))
     assert first.merge(last).samples == 0
+
+
+def test_a_prune_counts_the_items_whose_answers_or_run_go_and_that_wait(store: Store, at: type[Clock]) -> None:
+    run = reviewed.add_run(store)
+    batch = add_run(store, run, Plan(reviewed.EVALUATION, "score", FORM, draws=5)).batch
+    assert store.prune(fingerprints=["f1"], dry_run=True).waiting == 0
+    assert store.prune(fingerprints=["f0"], dry_run=True).waiting == 5
+    queue = Queue(store)
+    queue.add_reviewer("ann")
+    view = queue.next("ann")
+    assert view is not None
+    queue.label("ann", view.lease_id, 3, key="k")
+    at.now = NOW + 2 * DAY_S
+    assert store.prune(older_than_s=DAY_S, dry_run=True).waiting == 4
+    queue.close(batch.id, "enough")
+    assert store.prune(older_than_s=DAY_S, dry_run=True).waiting == 0
+    queue.reopen(batch.id)
+    assert store.prune(fingerprints=["f0"]).waiting == 4
+    assert store.prune(older_than_s=DAY_S).waiting == 4  # now their run goes
+    assert store.prune(older_than_s=0.0).waiting == 0
