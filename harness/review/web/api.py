@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 
 from harness.errors import UnknownItemError
@@ -91,12 +91,12 @@ def progress(request: Request, _name: Name, task: Task = "label") -> dict[str, A
 
 
 @router.get("/leases/{lease}/texts/{text}")
-def whole_text(request: Request, lease: str, text: str, name: Name) -> Any:
-    """All of a text whose beginning was shown, as HTML."""
+def more_of_text(request: Request, lease: str, text: str, name: Name, start: Annotated[int, Query(ge=0)] = 0) -> Any:
+    """What comes after the first `start` characters of a text, as HTML; not all of a long one at once."""
     words = text_of(desk_of(request).queue.renew(name, lease), text)
     if words is None:
         raise UnknownItemError(f"The item has no text {text[:80]!r}.")
-    return page(request, "_text.html", words=words)
+    return page(request, "_text.html", words=words, name=text, start=min(start, len(words)))
 
 
 def next_json(request: Request, name: str, task: Task, holding: list[str] | None = None) -> dict[str, Any] | None:

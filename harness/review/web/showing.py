@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from harness.review.progress import Progress
 from harness.review.views import View
-from harness.review.web.text import SHOWN_AT_FIRST, beginning, readable
+from harness.review.web.text import SHOWN_AT_FIRST, beginning, further, readable
 from harness.store.review import ReviewStore
 from harness.store.review_events import in_force
 from harness.store.review_leases import is_swapped
@@ -58,7 +58,13 @@ def environment() -> Environment:
     """The templates, with what they call."""
     loader = FileSystemLoader(_FOLDER)
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    pages.filters |= {"readable": readable, "beginning": beginning, "words": words_of, "lasting": lasting}
+    pages.filters |= {
+        "readable": readable,
+        "beginning": beginning,
+        "further": further,
+        "words": words_of,
+        "lasting": lasting,
+    }
     pages.filters |= {"labels_of": labels_of}
     pages.globals |= {"shown_at_first": SHOWN_AT_FIRST, "most_text": MOST_TEXT, "roles": _ROLES, "reviewer": None}
     pages.globals |= {"here": "", "csrf": ""}

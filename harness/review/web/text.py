@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from markupsafe import Markup, escape
 
 SHOWN_AT_FIRST = 20_000
+SHOWN_MORE = 200_000
 _LONGEST_BLOCK = 4_000
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r"#{1,6} \S")
@@ -42,10 +43,29 @@ def readable(text: str) -> Markup:
     return Markup("\n").join(_markup(block) for block in blocks(text))
 
 
-def blocks(text: str) -> Iterator[Block]:
-    """The blocks of a text, none longer than a browser lays out at once; empty lines are left out."""
+def further(text: str, start: int) -> tuple[Markup, int]:
+    """HTML that shows what comes after the first `start` characters of a text, and up to which character it goes.
+
+    A browser that laid out all of a long text at once would stand still for as long.
+    """
+    end = start + SHOWN_MORE
+    if end < len(text):
+        place = max(text.rfind("\n", start, end), text.rfind(" ", start, end))
+        end = place + 1 if place > start else end
+    found = list(blocks(text[start:end], _open_fence(text[:start])))
+    if found and start and text[start - 1] != "\n":
+        found[0] = replace(found[0], joined=True)
+    return Markup("\n").join(map(_markup, found)), min(end, len(text))
+
+
+def blocks(text: str, fence: str = "") -> Iterator[Block]:
+    """The blocks of a text, none longer than a browser lays out at once; empty lines are left out.
+
+    Args:
+        fence: the one that is open where the text begins.
+    """
     # A lone surrogate, which a model can write in JSON, is no character that a browser could be sent.
-    for block in _whole_blocks(text.encode("utf-8", "replace").decode()):
+    for block in _whole_blocks(text.encode("utf-8", "replace").decode(), fence):
         if len(block.text) <= _LONGEST_BLOCK:
             yield block
             continue
@@ -58,15 +78,30 @@ def beginning(text: str) -> str:
     return text if len(text) <= SHOWN_AT_FIRST else text[:SHOWN_AT_FIRST]
 
 
-def _whole_blocks(text: str) -> Iterator[Block]:
-    lines: list[str] = []
+def _open_fence(text: str) -> str:
+    """The fence that is open at the end of a text, or nothing."""
     fence = ""
+    for line in text.split("\n"):
+        mark = _FENCE.match(line)
+        if mark and not fence:
+            fence = mark[1]
+        elif mark and _closes(fence, mark[1], line):
+            fence = ""
+    return fence
+
+
+def _closes(fence: str, mark: str, line: str) -> bool:
+    return mark.startswith(fence) and not line.strip(" `~\r")
+
+
+def _whole_blocks(text: str, fence: str) -> Iterator[Block]:
+    lines: list[str] = []
     kind: Literal["prose", "code"] = "prose"
     for line in text.replace("\r\n", "\n").split("\n"):
         mark = _FENCE.match(line)
         if fence:
             lines.append(line)
-            if mark and mark[1].startswith(fence) and not line.strip(" `~"):
+            if mark and _closes(fence, mark[1], line):
                 yield Block("code", "\n".join(lines))
                 lines, fence = [], ""
             continue

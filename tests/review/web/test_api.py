@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from harness.review import Queue
 from harness.review.web import WebOptions, create_app
 from harness.review.web.desk import Desk
-from harness.review.web.text import SHOWN_AT_FIRST
+from harness.review.web.text import SHOWN_AT_FIRST, SHOWN_MORE
 from harness.store import Store
 from harness.store.review_records import Choice, Form
 from tests.review.web import contents
@@ -292,9 +292,7 @@ def test_a_text_that_is_too_long_is_refused(store: Store, sign_in: SignIn) -> No
     assert "100,000" in response.json()["message"]
 
 
-def test_of_an_answer_of_5_mb_the_beginning_comes_first_and_the_rest_when_it_is_asked_for(
-    store: Store, sign_in: SignIn
-) -> None:
+def test_of_an_answer_of_5_mb_the_beginning_comes_first_and_the_rest_in_pieces(store: Store, sign_in: SignIn) -> None:
     answer = "all work and no play " * 250_000
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer]]))
     ann = sign_in("ann")
@@ -302,9 +300,21 @@ def test_of_an_answer_of_5_mb_the_beginning_comes_first_and_the_rest_when_it_is_
     assert found is not None
     assert len(found["html"]) < 2 * SHOWN_AT_FIRST
     assert "The first 20,000 of 5,250,000 characters." in found["html"]
-    whole = ann.get(f"/leases/{found['lease']}/texts/answer-0").text
-    assert words(whole).split() == answer.split()
-    assert max(len(each) for each in re.findall(r"<p.*?>(.*?)</p>", whole, re.DOTALL)) <= 4_000
+    shown: list[str] = []
+    start = SHOWN_AT_FIRST
+    while len(shown) < 100:
+        piece = ann.get(f"/leases/{found['lease']}/texts/answer-0?start={start}").text
+        assert len(piece) < 2 * SHOWN_MORE
+        content, _, more = piece.partition('<div class="more">')
+        shown.append(words(content))
+        if not more:
+            break
+        start = int(re.findall(r'data-start="(\d+)"', more)[0])
+        assert f"The first {start:,} of 5,250,000 characters." in more
+    assert len(shown) == 27
+    assert "".join(shown).split() == answer[SHOWN_AT_FIRST:].split()
+    assert ann.get(f"/leases/{found['lease']}/texts/answer-0?start=9999999").text.strip() == ""
+    assert ann.get(f"/leases/{found['lease']}/texts/answer-0?start=-1").status_code == 422
 
 
 def test_a_store_that_can_not_be_written_is_told_and_the_label_can_be_sent_again(

@@ -330,9 +330,16 @@ def test_a_label_for_an_item_that_somebody_else_has_by_now_is_told_and_not_count
     expect(alert).to_contain_text("Not counted: labelled with a text.")
     expect(alert.locator("pre")).to_have_text("a long text that took a while to write down")
     expect(page.locator(".answer")).to_contain_text("answer 1")
+    page.locator("#words").fill("another text")
+    page.wait_for_timeout(200)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".answer")).to_contain_text("answer 2")
+    page.wait_for_timeout(500)
+    alert = page.locator("#refused")
+    expect(alert.locator("pre")).to_be_visible()  # what somebody wrote stays until it was copied
     alert.get_by_role("button", name="Close").click()
-    expect(page.locator("#trouble")).to_be_hidden()
-    assert values(store) == ["bob's"]
+    expect(page.locator("#refused")).to_be_hidden()
+    assert values(store) == ["bob's", "another text"]
 
 
 def test_two_tabs_count_a_label_once(serve: Any, open_page: Any, store: Store) -> None:
@@ -350,6 +357,15 @@ def test_two_tabs_count_a_label_once(serve: Any, open_page: Any, store: Store) -
     expect(other.get_by_role("alert")).to_contain_text("Not counted: labelled 2.")
     expect(other.get_by_role("alert")).to_contain_text("another tab")
     assert values(store) == [4]
+    server.kill()
+    other.wait_for_timeout(200)
+    other.keyboard.press("3")
+    expect(other.locator("#trouble")).to_contain_text("The server can't be reached.", timeout=15_000)
+    expect(other.locator("#refused")).to_contain_text("Not counted: labelled 2.")
+    serve(port=server.port)
+    expect(other.locator("#trouble")).to_be_hidden(timeout=15_000)
+    expect(other.locator("#refused")).to_be_hidden()
+    assert values(store) == [4, 3]
 
 
 def test_who_is_signed_out_meanwhile_is_told_and_loses_nothing(serve: Any, open_page: Any, store: Store) -> None:
@@ -397,9 +413,11 @@ def test_nothing_that_a_model_wrote_is_executed(serve: Any, open_page: Any, stor
 def test_an_answer_of_5_mb_does_not_hang_the_browser(serve: Any, open_page: Any, store: Store, answer: str) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer], ["short"]]))
     page = open_page(serve().link)
-    page.get_by_role("button", name="Show all").click()
-    expect(page.locator("#said")).to_have_text("All of it is shown.", timeout=20_000)
-    assert len(page.locator(".answer .body").text_content() or "") >= 4_900_000
+    for first in (220_000, 420_000):
+        page.get_by_role("button", name="Show more").click()
+        expect(page.locator(".more")).to_contain_text(f"The first {first // 10_000}", timeout=5_000)
+        expect(page.locator("#said")).to_have_text("More is shown.")
+    assert 410_000 < len(page.locator(".answer .body").text_content() or "") < 430_000
     # Two frames and a scroll to the end: a hanging browser would not answer within these.
     page.set_default_timeout(3_000)
     page.evaluate("scrollTo(0, document.body.scrollHeight)")

@@ -20,6 +20,7 @@ let ahead = []; // items that are leased and wait to be shown
 let outbox = [];
 let canStore = true; // false where the browser lets nothing be stored: then the outbox lives as long as the page
 const dealtWith = new Set(); // leases that something was said under: an answer that comes late must not show them again
+let saidBefore = new Set(); // keys of what was said before the last refusal was told
 let sending = false;
 let asking = false;
 let askedAt = 0;
@@ -84,7 +85,10 @@ async function flush() {
     // Another tab may have taken entries from the shared outbox or added some.
     keepOutbox(read().filter((each) => each.key !== entry.key));
     if (!answer.ok) tellRefused(entry, answer);
-    else if (entry.act === "undo") showUndone(answer);
+    else {
+      if (!saidBefore.has(entry.key)) hideRead();
+      if (entry.act === "undo") showUndone(answer);
+    }
     if (answer.next) take(answer.next);
     isOver = answer.next === null && !ahead.length;
   }
@@ -213,9 +217,11 @@ function showUndone(answer) {
 
 const say = (words) => ($("said").textContent = words);
 
+// What was not counted has a box of its own: it hides no news of the connection, nor that it.
+const boxOf = (about) => $(about === "refused" ? "refused" : "trouble");
+
 function tell(kind, what, details, about, button, onPress) {
-  const box = $("trouble");
-  if (box.dataset.about === "refused" && about !== "refused") return; // it stays until it has been read
+  const box = boxOf(about);
   if (box.dataset.about === about && box.dataset.what === what + details) return;
   Object.assign(box.dataset, { about, what: what + details });
   box.className = `trouble ${kind}`;
@@ -233,10 +239,15 @@ function tell(kind, what, details, about, button, onPress) {
 }
 
 function hideTrouble(about) {
-  const box = $("trouble");
+  const box = boxOf(about);
   if (box.dataset.about !== about) return;
   box.hidden = true;
   box.dataset.about = "";
+}
+
+/** Hide what was not counted once something said after it is stored; a text that somebody wrote stays until "Close". */
+function hideRead() {
+  if (!$("refused").querySelector("pre")) hideTrouble("refused");
 }
 
 const kept = () =>
@@ -255,12 +266,13 @@ function tellSignedOut() {
 function tellRefused(entry, answer) {
   if (entry.act === "undo") return say(answer.message);
   hideTrouble("refused");
+  saidBefore = new Set(outbox.map((each) => each.key));
   const close = () => hideTrouble("refused");
   tell("bad", `Not counted: ${entry.words}.`, answer.message, "refused", "Close", close);
   if (entry.act !== "label" || typeof entry.value !== "string" || entry.value.length < 30) return;
   const text = document.createElement("pre");
   text.textContent = entry.value;
-  $("trouble").append(text);
+  $("refused").append(text);
 }
 
 // ------------------------------------------------------------------------------------------------- what they say
@@ -311,18 +323,25 @@ function toggleGuide() {
   if (guide.open) guide.scrollIntoView({ block: "nearest" });
 }
 
-async function showAll(button) {
+async function showMore(button) {
   button.disabled = true;
   const { lease } = shown;
-  const place = button.closest(".body");
-  const answer = await fetch(`/leases/${lease}/texts/${button.dataset.all}`).catch(() => null);
-  if (answer?.ok && shown?.lease === lease) {
-    place.innerHTML = trusted(await answer.text());
-    say("All of it is shown.");
-  } else {
+  const { more, start } = button.dataset;
+  const answer = await fetch(`/leases/${lease}/texts/${more}?start=${start}`).catch(() => null);
+  const html = answer?.ok ? await answer.text().catch(() => null) : null;
+  if (shown?.lease !== lease) return;
+  if (html === null) {
     button.disabled = false;
-    say("The rest can't be fetched now.");
+    say("More can't be fetched now.");
+    return;
   }
+  const place = button.closest(".body");
+  const hadFocus = document.activeElement === button || document.activeElement === document.body;
+  button.closest(".more").remove();
+  place.insertAdjacentHTML("beforeend", trusted(html));
+  const next = place.querySelector("[data-more]");
+  say(next ? "More is shown." : "All of it is shown.");
+  if (next && hadFocus) next.focus({ preventScroll: true });
 }
 
 async function renew(view) {
@@ -403,7 +422,7 @@ document.addEventListener("click", (event) => {
   const kind = button.dataset.act;
   if (button.matches("#verdict .choice")) label(button);
   else if (button.matches("[data-send]")) send();
-  else if (button.dataset.all) showAll(button);
+  else if (button.dataset.more) showMore(button);
   else if (kind === "skip") act("skip", "skipped");
   else if (kind === "undo") undo();
   else if (kind === "flag") flag();
