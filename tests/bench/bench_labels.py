@@ -17,7 +17,7 @@ from tests.bench.label_gates import GOOD, POOR, Gate, Judge, Outcome, People, un
 from tests.bench.sampling import Figure
 
 _WORKERS, _NICENESS, _AT_ONCE = 2, 10, 25
-COSTS, ERRORS, COVERAGE = 300, 300, 300
+COSTS, ERRORS, COVERAGE = 200, 150, 200
 RATE = Question("rate", 0.8, 0.05)
 DIFFERENCE = Question("difference", 0.0, 0.05)
 PAIRED = People(0.8, 0.075, 0.075, paired=True)

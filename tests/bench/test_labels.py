@@ -39,3 +39,21 @@ def test_with_a_good_judge_a_gate_takes_less_than_half_the_labels():
     assert figures["labels to decide a gate, good judge, graded"].value < 0.55
     assert figures["labels to decide a gate, poor judge, graded"].value < 0.85
     assert all(figure.value >= 0.85 for figure in held if figure.name.startswith("coverage"))
+
+
+@pytest.mark.parametrize(
+    ("judge", "bound"),
+    [(Judge(kind="binary"), 0.78), (Judge(0.95, 0.9, "binary"), 0.27), (POOR, 0.66), (GOOD, 0.12)],
+    ids=["poor, 0 or 1", "good, 0 or 1", "poor, graded", "good, graded"],
+)
+def test_no_drawing_can_do_better_than_neymans_with_cases_without_end(judge, bound):
+    """The labels that are left, as a share: (E sd(label | score))² / variance, by a large sample in 200 classes."""
+    rng = np.random.default_rng(3)
+    truth = (rng.random(400_000) < 0.8).astype(float)
+    scores = judge.scores(truth, rng)
+    edges = np.unique(np.quantile(scores, np.linspace(0, 1, 201)))
+    classes = np.searchsorted(edges, scores)
+    counts = np.bincount(classes)
+    rates = np.bincount(classes, weights=truth)[counts > 0] / counts[counts > 0]
+    spread = np.sqrt(rates * (1 - rates))
+    assert np.average(spread, weights=counts[counts > 0]) ** 2 / 0.16 == pytest.approx(bound, abs=0.012)
