@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import CapabilityError, EngineError, SettingsError
+from harness.errors import EngineError, SettingsError
 from harness.models.transformers import TransformersEngine
 from harness.models.vllm import VllmEngine
 from harness.models.vllm_arguments import engine_arguments, engine_environment
@@ -272,8 +272,6 @@ def test_a_refused_request_fails_alone(run: Loop, engine: VllmEngine) -> None:
         assert str(failure).startswith("vllm (tiny) refused a request: ")
         assert word in str(failure)
     assert len(samples) == 1
-    with pytest.raises(CapabilityError, match="base_url"):
-        run(engine.sample(chat(tools=({"type": "function"},)), [0]))
 
 
 @pytest.mark.slow

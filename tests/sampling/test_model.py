@@ -109,6 +109,11 @@ def test_what_an_engine_lacks_is_refused_by_name(
     ask(call)
 
 
+def test_where_tools_can_be_called_is_said(ask: Callable[..., Any]) -> None:
+    with pytest.raises(CapabilityError, match="--enable-auto-tool-choice"):
+        ask(lambda model: model.chat("Q", tools=[{"type": "function"}]), frozenset({Capability.TOOLS}))
+
+
 def test_a_set_of_draws_apart_is_drawn_anew_and_stays_the_same(ask: Callable[..., Any]) -> None:
     """Also where the version has a seed, with which the same sample asked twice is the same."""
 
