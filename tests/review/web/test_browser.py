@@ -494,6 +494,7 @@ def test_buttons_are_reached_and_pressed_with_the_tab_key_alone(serve: Any, open
     numbered(store, 3)
     page = open_page(serve().link)
     expect(page.locator(".answer")).to_contain_text("answer 0")
+    page.wait_for_load_state("networkidle")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     reached = []
