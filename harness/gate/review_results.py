@@ -12,7 +12,7 @@ from harness.records import Estimate, Reviewed, Verdict, VerdictKind
 from harness.review.ledger import Subject
 from harness.review.progress import progress_of
 from harness.statistics.arrays import FloatArray
-from harness.statistics.draws import Draw
+from harness.statistics.draws import NO_STAKES, Draw, widest
 from harness.statistics.labelled import labelled_mean
 from harness.store import Store
 from harness.store.review_records import Batch
@@ -143,9 +143,11 @@ def _estimates(subject: Subject, found: Outlook, judged: Verdict) -> tuple[Estim
 
 
 def _turned(draw: Draw) -> Draw:
-    """A draw with the baseline in the candidate's place."""
+    """A draw with the baseline in the candidate's place, of whose mean nothing was asked."""
     return replace(
         draw,
+        ranges=widest(draw.floor),
+        stakes=NO_STAKES,
         samples=draw.samples[::-1],
         judged=draw.judged[::-1],
         predicted=draw.predicted[::-1],

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.statistics.arrays import BoolArray, FloatArray, IntArray, as_scores, is_bounded
-from harness.statistics.draws import KINDS, Draw, Of, Question
+from harness.statistics.draws import KINDS, NO_STAKES, Draw, Of, Question, widest
 from harness.statistics.labelled import Evidence, evidence, labels_alone
 from harness.statistics.pacing import Look, Pace, is_shown, paced
 from harness.statistics.predictions import Curve, fitted_curve, log_odds
@@ -236,8 +236,7 @@ def _walk(items: Items, curve: Curve, order: IntArray, paces: Sequence[Pace], fl
 
 def _settled(paces: Sequence[Pace], floor: float) -> dict[str, Any]:
     """What a draw keeps of the rules: a kind that was not asked has the widest range, and no stakes."""
-    ranges = dict.fromkeys(KINDS, (1 - 2 / floor - 1, 2 / floor + 1))
-    stakes = dict.fromkeys(KINDS, (0.0, 0.0))
+    ranges, stakes = dict(zip(KINDS, widest(floor), strict=True)), dict(zip(KINDS, NO_STAKES, strict=True))
     for pace in paces:
         ranges[pace.question.of], stakes[pace.question.of] = (pace.low, pace.high), pace.stakes
     return {

@@ -102,5 +102,15 @@ class Draw:
         return cls(**{name: _tuples(value) for name, value in stored.items()})
 
 
+def widest(floor: float) -> tuple[tuple[float, float], ...]:
+    """The ranges of `Draw` that hold whatever was drawn for, where no case's probability is below `floor`."""
+    widths = [(lowest(of), 1 - lowest(of)) for of in KINDS]
+    return tuple((bottom - width / floor, 1 + width / floor) for bottom, width in widths)
+
+
+#: The stakes of `Draw` where nothing was asked.
+NO_STAKES = ((0.0, 0.0),) * len(KINDS)
+
+
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(each) for each in value) if isinstance(value, list | tuple) else value

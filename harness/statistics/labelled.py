@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.statistics.arrays import FloatArray
+from harness.statistics.arrays import FloatArray, check_confidence
 from harness.statistics.draws import KINDS, Draw, Of, Question, lowest
-from harness.statistics.means import clustered_mean
 from harness.statistics.prediction_powered import ppi_mean
 from harness.statistics.sequential import Units, Wealth
-from harness.statistics.spread import t_quantile
 
 #: A judge is trusted by itself once so many of its scores were labelled otherwise.
 ENOUGH_ERRORS = 5
@@ -215,10 +213,11 @@ def _is_wrong(draw: Draw, label: Sequence[float], of: Of) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LabelledEstimate:
-    """A mean from labels and judge, with a two-sided interval for the number of labels that there are.
+    """A mean from labels and judge, with a two-sided interval that holds whenever one stops.
 
-    The interval holds where the number of labels was not chosen by looking at them; `Evidence.better` and `.worse` give
-    bounds that hold whenever one stops. `weight` is how far the judge's scores of the other cases were trusted.
+    The mean is free of bias where the number of cases that had their turn was not chosen by looking at labels. At a
+    number of labels it leans a little downwards, because more is asked the worse it looks. `weight` is how far the
+    judge's scores of the other cases were trusted.
     """
 
     value: float
@@ -235,7 +234,9 @@ def labelled_mean(
     """The mean that people would give all cases of the kind, from their labels of some and the judge's scores of all.
 
     The cases that had their turn are a random part of all; each has a value without bias (`Evidence`). They stand for
-    the labelled ones in `ppi_mean`, the cases to come for the others.
+    the labelled ones in `ppi_mean`, the cases to come for the others. That function's own interval is not given: where
+    a judge that is sure is seldom wrong, a few heavy labels carry the spread, and Student's t at 0.95 held the truth in
+    0.88 to 0.93 of simulated gates.
 
     Parameters
     ----------
@@ -246,38 +247,43 @@ def labelled_mean(
     Returns
     -------
     LabelledEstimate
-        With fewer than 5 labels that contradict the judge: by the labels alone, weighted by their probabilities.
-        Student's t with labels less one degrees of freedom, within what is possible, `low` <= `value` <= `high`. An
-        estimate without bias may lie beyond: then the nearest mean that is possible, and an interval as wide, too, as
-        that of the labels without their probabilities. All that is possible below two labels.
+        With fewer than 5 labels that contradict the judge: by the labels alone, weighted by their probabilities. An
+        estimate without bias may lie beyond what is possible: then the nearest mean that is. `low` <= `value` <=
+        `high`; all that is possible below two labels.
 
     References
     ----------
     A. N. Angelopoulos, J. C. Duchi, T. Zrnic (2023), PPI++, arXiv:2311.01453; Zrnic and Candes (2024), as above.
     """
+    tail = (1 - check_confidence(confidence_level)) / 2
     found = evidence(draws, labels, of)
-    n_labels, seen = len(found.ends), len(found.values)
-    bottom = lowest(of)
+    n_labels, seen, bottom = len(found.ends), len(found.values), lowest(of)
     if n_labels < 2:
         value = min(1.0, max(bottom, float(found.values.mean()))) if seen else math.nan
         return LabelledEstimate(value, math.inf, bottom, 1.0, 0.0, "fewer than 2 labels")
     trusted = found.errors[-1] >= ENOUGH_ERRORS
     values = found.values if trusted else labels_alone(draws, labels, of).values
     rest = judged[seen:] if trusted else np.empty(0)
-    result = ppi_mean(values, judged[:seen], rest, confidence_level, weight="optimal" if trusted else 0.0)
-    half = t_quantile(0.5 + confidence_level / 2, n_labels - 1) * result.standard_error
-    low, high = (result.value - half, result.value + half) if result.standard_error > 0 else (result.low, result.high)
-    value, low, high = min(1.0, max(bottom, result.value)), min(low, result.low), max(high, result.high)
-    if not bottom < result.value < 1:
-        said = [_figure(label, of) for _, label in _complete(draws, labels, of) if label is not None]
-        plain = clustered_mean((np.array(said) - bottom) / (1 - bottom), None, confidence_level)
-        low, high = min(low, bottom + (1 - bottom) * plain.low), max(high, bottom + (1 - bottom) * plain.high)
+    result = ppi_mean(values, judged[:seen], rest, weight="optimal" if trusted else 0.0)
+    value = min(1.0, max(bottom, result.value))
+    low, high = _interval(found, tail)
     method = "labels and judge, prediction-powered" if trusted else "labels alone, weighted by their probabilities"
     return LabelledEstimate(
         value=value,
         standard_error=result.standard_error,
-        low=max(bottom, min(low, value)),
-        high=min(1.0, max(high, value)),
+        low=min(low, value),
+        high=max(high, value),
         weight=result.weight,
-        method=f"{method}; t with {n_labels - 1} df, for a number of labels not chosen by looking",
+        method=f"{method}; interval by betting, valid whenever one stops",
     )
+
+
+def _interval(found: Evidence, tail: float) -> tuple[float, float]:
+    """By the stakes that were settled with the draws; by those of `anytime_interval` for what was not asked."""
+    if not found.stakes.any():
+        steps = np.arange(1, len(found.values) + 1)
+        means = (0.5 + np.cumsum(found.values)) / (1 + steps)
+        squares = np.concatenate([[0.0], np.cumsum((found.values - means) ** 2)[:-1]])
+        stakes = np.sqrt(2 * math.log(1 / tail) / ((_EXPECTED_VARIANCE + squares) * np.log1p(steps)))
+        found = replace(found, stakes=np.stack([stakes, stakes], axis=1))
+    return found.better().bound(tail, 1.0), -found.worse().bound(tail, -lowest(found.of))

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.statistics import ppi_mean
-from harness.statistics.draws import Draw, Question
+from harness.statistics.draws import NO_STAKES, Draw, Question
 from harness.statistics.labelled import LabelWealth, evidence, labelled_mean, labels_alone
-from harness.statistics.sequential import Units, Wealth
+from harness.statistics.sequential import Units, Wealth, anytime_interval
 
 RATE = Question("rate", 0.8, 0.05)
 shares = st.floats(0, 1)
@@ -82,8 +82,24 @@ def test_where_every_case_is_asked_it_is_ppi_mean():
     draws = [drawn(i, 1.0, (float(rng.random()),), judged=(float(1 - labels[i]),)) for i in range(60)]
     ours = labelled_mean(draws, column(*labels), "rate", judge)
     oracle = ppi_mean(labels, judge[:60], judge[60:])
-    for name in ("value", "standard_error", "low", "high", "weight"):
+    for name in ("value", "standard_error", "weight"):
         assert getattr(ours, name) == pytest.approx(getattr(oracle, name), abs=1e-9), name
+
+
+def test_the_interval_is_that_of_the_stakes_settled_with_the_draws():
+    labels = column(*(np.random.default_rng(4).random(80) < 0.7))
+    draws = [drawn(i, 0.5, ranges=((-3.0, 4.0), (-9.0, 9.0))) for i in range(80)]
+    ours, found = labelled_mean(draws, labels, "rate", np.full(200, 0.6)), evidence(draws, labels, "rate")
+    assert (ours.low, ours.high) == (found.better().bound(0.025, 1.0), -found.worse().bound(0.025, 0.0))
+    assert 0 < ours.low < ours.value < ours.high < 1
+
+
+def test_the_interval_of_what_was_not_asked_is_about_that_of_sequential_designs():
+    labels = (np.random.default_rng(5).random(150) < 0.7).astype(float)
+    draws = [drawn(i, 1.0, floor=1.0, ranges=((0.0, 1.0), (-1.0, 1.0)), stakes=NO_STAKES) for i in range(150)]
+    ours = labelled_mean(draws, column(*labels), "rate", np.full(200, 0.6))
+    oracle = anytime_interval(Units(labels, np.ones(150), 0.0))
+    assert (ours.low, ours.high) == pytest.approx(oracle, abs=0.02)
 
 
 def test_with_fewer_than_5_judge_errors_the_labels_alone_count():
