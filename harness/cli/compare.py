@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import shutil
 import sys
 import time
 from collections.abc import Collection
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.layout import terminal_layout
 from harness.cli.stored import open_store, settings_with_store, store_option, stored_report
 from harness.config import checks
-from harness.config.environment import colours_wanted
 from harness.config.settings import check_setting
 from harness.errors import SettingsError, choices
 
@@ -130,15 +129,8 @@ def _evaluations(pattern: str, report: Report) -> Collection[str]:
 
 def _show(comparison: Comparison, *, as_json: bool) -> None:
     from harness.reporting.comparison import comparison_json, render_comparison
-    from harness.reporting.terminal import Layout
 
     if as_json:
         click.echo(json.dumps(comparison_json(comparison), allow_nan=False))
         return
-    layout = Layout(
-        width=shutil.get_terminal_size().columns,
-        colour=sys.stdout.isatty() and colours_wanted(),
-        encoding=sys.stdout.encoding or "utf-8",
-        verbosity=1,
-    )
-    click.echo("\n".join(render_comparison(comparison, layout)))
+    click.echo("\n".join(render_comparison(comparison, terminal_layout(verbosity=1))))

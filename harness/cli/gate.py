@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.layout import terminal_layout
 from harness.cli.stored import open_existing, settings_with_store, store_option, stored_report
-from harness.config.environment import colours_wanted
 
 if TYPE_CHECKING:
     from harness.records import Report
@@ -59,15 +58,10 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
 
 def _show(report: Report, path: Path, options: str) -> None:
     from harness.reporting.cases import look_up
-    from harness.reporting.terminal import Layout, render
+    from harness.reporting.terminal import render
     from harness.reporting.waiting import review_step
 
-    layout = Layout(
-        width=shutil.get_terminal_size().columns,
-        colour=sys.stdout.isatty() and colours_wanted(),
-        encoding=sys.stdout.encoding or "utf-8",
-    )
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     click.echo(f"run     {report.run_id}, made {report.created}")
     hints = [*review_step(report, options), *look_up(report, options)]
-    click.echo("\n".join(render(report, layout, str(shown), hints)))
+    click.echo("\n".join(render(report, terminal_layout(), str(shown), hints)))
