@@ -169,11 +169,11 @@ def decide_labelled(question: Question, draws: Sequence[Draw], labels: FloatArra
     lower, upper = contrast.lower(1 - question.level), contrast.upper(1 - question.red_level)
     more = None
     if passed is not None and (worse is None or passed <= worse):
-        kind, reason = VerdictKind.PASSED, f"{_proven(question)}, by {_labels(passed)}"
+        kind, reason = VerdictKind.PASSED, f"{_proven(question)}, by {in_labels(passed)}"
     elif worse is not None:
         kind = VerdictKind.FAILED if question.of == "rate" else VerdictKind.REGRESSED
         below = f"below {figure(question.demanded)}" if question.of == "rate" else "lower"
-        reason = f"{below}, by {_labels(worse)}"
+        reason = f"{below}, by {in_labels(worse)}"
     else:
         more = labels_needed(question, draws, labels, judged)
         kind, reason = VerdictKind.INCONCLUSIVE, _open(question, lower, more, found, len(judged))
@@ -229,7 +229,8 @@ def _proven(question: Question) -> str:
     return f"no worse by more than {figure(question.margin)}"
 
 
-def _labels(count: int) -> str:
+def in_labels(count: int) -> str:
+    """A number of labels in words."""
     return f"{count:,} label" if count == 1 else f"{count:,} labels"
 
 
@@ -243,5 +244,5 @@ def _open(question: Question, lower: float, more: int | None, found: Evidence, n
     if len(found.values) >= n_cases:
         return f"{text}; every judged case had its turn: more cases would decide it"
     if len(found.ends) < 2:
-        return f"{text}; {_labels(len(found.ends))} can't tell how many it takes: further ones are needed"
+        return f"{text}; {in_labels(len(found.ends))} can't tell how many it takes: further ones are needed"
     return f"{text}; the labels that are left would not decide it, if they are like those seen: more cases are needed"

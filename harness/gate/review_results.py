@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.decisions.labelled import in_labels
 from harness.gate.reviewing import Outlook
 from harness.records import Estimate, Reviewed, Verdict, VerdictKind
 from harness.review.ledger import Subject
@@ -82,7 +83,7 @@ def _with_notes(reason: str, subject: Subject, n_counted: int, order: _Order | N
     if order is not None and order.n_done and not n_counted:
         one = order.n_done == 1
         until = "adjudicated" if stuck else "labelled"
-        reason = f"{_labels(order.n_done)} {'is' if one else 'are'} in and {'waits' if one else 'wait'} for "
+        reason = f"{in_labels(order.n_done)} {'is' if one else 'are'} in and {'waits' if one else 'wait'} for "
         reason += f"{_stuck(order) if stuck else f'item {order.number:,}'} to be {until}"
     elif order is not None and stuck and order.n_behind:
         one = order.n_behind == 1
@@ -98,10 +99,6 @@ def _with_notes(reason: str, subject: Subject, n_counted: int, order: _Order | N
 
 def _stuck(order: _Order) -> str:
     return f"item {order.number:,} ({order.first})"
-
-
-def _labels(count: int) -> str:
-    return f"{count:,} {'label' if count == 1 else 'labels'}"
 
 
 def _reviewed(store: Store, batch: Batch, found: Outlook) -> Reviewed:

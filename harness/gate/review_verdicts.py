@@ -9,7 +9,7 @@ from harness.decisions import Observed, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluation import Evaluation
 from harness.gate.review_results import with_labels
-from harness.gate.reviewing import attend, fill, outlook, plan_of, questions_of, settle
+from harness.gate.reviewing import Attendant, fill, outlook, questions_of, settle
 from harness.records import Report, Role, Usage, Verdict, VerdictKind
 from harness.review.filling import Plan
 from harness.review.forms import preference_form, rating_form
@@ -113,7 +113,8 @@ def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str) -> Re
         SettingsError, ReviewError: what was reviewed is no longer stored.
     """
     levels = Levels(report.confidence_level, int(run.spec.get("n_evaluations") or len(report.evaluations)))
-    verdicts = tuple(_resumed(store, run, each, report, levels) for each in report.evaluations)
+    attendant = Attendant(store)
+    verdicts = tuple(_resumed(store, attendant, each, report, levels) for each in report.evaluations)
     kinds = [each.verdict for each in verdicts]
     usage = report.usage
     return replace(
@@ -125,13 +126,14 @@ def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str) -> Re
     )
 
 
-def _resumed(store: Store, run: RunInfo, stored: Verdict, report: Report, levels: Levels) -> Verdict:
+def _resumed(store: Store, attendant: Attendant, stored: Verdict, report: Report, levels: Levels) -> Verdict:
     if stored.review is None:
         return stored
-    attend(store, stored.review.batch)
+    attendant.attend(stored.review.batch)
     batch = store.review.batch(stored.review.batch)
     comparisons = sum(len(each.checks) for each in report.evaluations if each.id == stored.id)
     is_compared = any(check.against == "baseline" for check in stored.checks)
     questions = levels.questions(stored, comparisons, is_compared=is_compared)
-    subject = subject_of(store, run, plan_of(batch), stored.review.mode)
+    subject = attendant.subject(batch, report.run_id, stored.review.mode)
+    assert subject is not None, "a run that has a report is stored"
     return with_labels(store, batch, subject, outlook(store, batch, subject, questions), stored)

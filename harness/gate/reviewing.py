@@ -147,7 +147,7 @@ class Attendant:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._subjects: dict[tuple[str, str | None, str], Subject] = {}
+        self._subjects: dict[tuple[str, str, Mode], Subject] = {}
 
     def attend(self, batch_id: str) -> Outlook | None:
         """Decide a batch again, and close it or draw more; None for one that no gate decides.
@@ -156,26 +156,30 @@ class Attendant:
             SettingsError, ReviewError: it is gone, or its answers are no longer stored.
         """
         batch = self._store.review.batch(batch_id)
-        subject = self._subject(batch)
+        subject = self._subject_of(batch)
         return None if subject is None else settle(self._store, batch, subject, _questions(batch))
 
     def outlook(self, batch_id: str) -> Outlook | None:
         """The same without a change."""
         batch = self._store.review.batch(batch_id)
-        subject = self._subject(batch)
+        subject = self._subject_of(batch)
         return None if subject is None else outlook(self._store, batch, subject, _questions(batch))
 
-    def _subject(self, batch: Batch) -> Subject | None:
-        if "key" not in batch.source:
-            return None
-        mode = batch.source["mode"]
-        place = (batch.id, batch.run_id, mode)
+    def subject(self, batch: Batch, run_id: str, mode: Mode) -> Subject | None:
+        """The judged cases of a run that a batch is of; None where the run is gone."""
+        place = (batch.id, run_id, mode)
         if place not in self._subjects:
-            run = next((run for run in self._store.runs() if run.run_id == batch.run_id), None)
+            run = next((run for run in self._store.runs() if run.run_id == run_id), None)
             if run is None:
                 return None
             self._subjects[place] = subject_of(self._store, run, plan_of(batch), mode)
         return self._subjects[place]
+
+    def _subject_of(self, batch: Batch) -> Subject | None:
+        """Those of the run that the batch is decided by."""
+        if "key" not in batch.source or batch.run_id is None:
+            return None
+        return self.subject(batch, batch.run_id, batch.source["mode"])
 
 
 def attend(store: Store, batch_id: str) -> Outlook | None:

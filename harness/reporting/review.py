@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from harness.reporting.figures import plural
 from harness.reporting.names import display_names
 from harness.reporting.text import cells, pad, printable
 from harness.review.agreement import AgreementReport, Coefficient, JudgeAgreement, Rate
@@ -55,8 +56,7 @@ def status_lines(
         rest = "" if each.left_s is None or not each.left else f", about {_duration(each.left_s)} for one reviewer"
         yield f"  {each.labels:,} labels in, {each.left:,} left{rest}; {each.held:,} before somebody's eyes"
         if each.batch_id in needed and each.closed is None:
-            count = needed[each.batch_id]
-            yield f"  about {count:,} {'label' if count == 1 else 'labels'} left until it is decided"
+            yield f"  about {plural(needed[each.batch_id], 'label')} left until it is decided"
         if each.closed is not None:
             yield f"  closed: {printable(each.closed_reason or '', encoding=encoding)}"
         for person in each.reviewers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -65,6 +66,43 @@ class Added:
     left_out: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Reviewable:
+    """What can be drawn of an evaluation of a run.
+
+    Attributes:
+        found: answers of each version, or the pairs of both.
+        cases: those that every one of these has, in order.
+    """
+
+    found: tuple[Population, ...]
+    cases: tuple[str, ...]
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many answers can't be reviewed, by the reason."""
+        reasons: Counter[str] = Counter()
+        for each in self.found:
+            reasons.update(each.left_out)
+        return dict(reasons)
+
+    @property
+    def lack(self) -> str:
+        """Why there is no case."""
+        return ", ".join(f"{count:,} {reason}" for reason, count in self.left_out.items()) or "it has no scores"
+
+
+def reviewable(store: Store, run: RunInfo, plan: Plan) -> Reviewable:
+    """What can be drawn by a plan; of no case, where nothing can.
+
+    Raises:
+        SettingsError: its scores are no scores in [0, 1], or there is no baseline for pairs.
+    """
+    found = (pairs(store, run, plan),) if plan.form.is_pair else tuple(singles(store, run, plan, r) for r in plan.roles)
+    cases = set.intersection(*(set(each.cases) for each in found))
+    return Reviewable(found, tuple(sorted(cases)))
+
+
 def add_run(store: Store, run: RunInfo, plan: Plan, *, now: float | None = None) -> Added:
     """Draw items of one evaluation of a run, and add them to the queue as a batch.
 
@@ -73,15 +111,10 @@ def add_run(store: Store, run: RunInfo, plan: Plan, *, now: float | None = None)
         ReviewError: the same answers are in the queue already, for a form of the same kind.
     """
     _check_new(store, run, plan)
-    found = [pairs(store, run, plan)] if plan.form.is_pair else [singles(store, run, plan, role) for role in plan.roles]
-    cases = tuple(sorted(set.intersection(*(set(each.cases) for each in found))))
-    left_out: dict[str, int] = {}
-    for each in found:
-        for reason, count in each.left_out.items():
-            left_out[reason] = left_out.get(reason, 0) + count
+    known = reviewable(store, run, plan)
+    found, cases, left_out = known.found, known.cases, known.left_out
     if not cases:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "it has no scores"
-        raise SettingsError(f"Run {run.run_id}: nothing of {plan.evaluation_id} can be reviewed: {reasons}.")
+        raise SettingsError(f"Run {run.run_id}: nothing of {plan.evaluation_id} can be reviewed: {known.lack}.")
     lots = cast_lots(cases, plan.seed)
     judged = judged_items(found, cases, lots)
     question = _question(store, run, plan, judged)

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from harness.errors import SettingsError
-from harness.review.filling import Plan, items_of_draws, judged_items
-from harness.review.population import Population, pairs, singles
+from harness.review.filling import Plan, items_of_draws, judged_items, reviewable
+from harness.review.population import Population
 from harness.statistics.arrays import FloatArray
 from harness.statistics.drawing import Items, Lots, cast_lots, next_draw
 from harness.statistics.draws import Draw, Question
@@ -38,6 +38,7 @@ class Subject:
         items: the same as the drawing looks at them.
         is_whole: whether every case is drawn.
         key: of what is reviewed: the same for the same samples, evaluation, metric and form.
+        left_out: how many answers can't be reviewed, by the reason.
     """
 
     plan: Plan
@@ -46,12 +47,7 @@ class Subject:
     items: Items
     is_whole: bool
     key: str
-
-    @property
-    def left_out(self) -> Mapping[str, int]:
-        """How many answers can't be reviewed, by the reason."""
-        reasons = {reason for each in self.found for reason in each.left_out}
-        return {reason: sum(each.left_out.get(reason, 0) for each in self.found) for reason in sorted(reasons)}
+    left_out: Mapping[str, int]
 
     def is_known(self, draw: Draw) -> bool:
         """Whether nobody needs to be asked: both answers of a pair are the same."""
@@ -71,12 +67,10 @@ def subject_of(store: Store, run: RunInfo, plan: Plan, mode: Mode) -> Subject:
         SettingsError: nothing of it can be reviewed.
     """
     plan = replace(plan, keep_equal=True)
-    found = (pairs(store, run, plan),) if plan.form.is_pair else tuple(singles(store, run, plan, r) for r in plan.roles)
-    cases = tuple(sorted(set.intersection(*(set(each.cases) for each in found))))
+    known = reviewable(store, run, plan)
+    found, cases = known.found, known.cases
     if not cases:
-        reasons = {reason: count for each in found for reason, count in each.left_out.items()}
-        told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items()) or "it has no scores"
-        raise SettingsError(f"nothing of {plan.evaluation_id} can be reviewed: {told}")
+        raise SettingsError(f"nothing of {plan.evaluation_id} can be reviewed: {known.lack}")
     lots = cast_lots(cases, plan.seed)
     if mode == "all":
         lots = Lots(lots.order, np.zeros(len(cases)), lots.picks)
@@ -86,7 +80,7 @@ def subject_of(store: Store, run: RunInfo, plan: Plan, mode: Mode) -> Subject:
         doubt = _MOST_DOUBT - (_MOST_DOUBT - _LEAST_DOUBT) * lowest
         baseline = items.scores[1] if len(items.scores) == 2 else None
         items = Items(items.scores[0], lots, baseline, items.same, doubt)
-    return Subject(plan, found, cases, items, mode == "all", _key(plan, found))
+    return Subject(plan, found, cases, items, mode == "all", _key(plan, found), dict(sorted(known.left_out.items())))
 
 
 def _key(plan: Plan, found: Sequence[Population]) -> str:

@@ -126,22 +126,18 @@ def _compared(store: Store, run: RunInfo, ours: Sequence[ScoreRow]) -> dict[tupl
     """
     fingerprint = run.spec["baseline"]["fingerprint"]
     keys = _keys_by_question(store, run)
-    asked = {row.sample_key: _question_of(store, row) for row in ours}
+    own = {row.sample_key for row in ours if row.sample_key is not None}
+    asked = {key: _asked(request) for key, request in store.requests(own).items()}
     samples = store.find(key for question in asked.values() for key in keys.get(question, ()))
     index = int(run.spec["baseline"].get("first_index", 0))
     found = {}
     for row in ours:
-        for key in keys.get(asked[row.sample_key], ()):
+        for key in keys.get(asked.get(row.sample_key or b"", ""), ()):
             if index + row.sample_index in samples.get(key, {}):
                 other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=key)
                 found[row.case_id, row.sample_index] = other
                 break
     return found
-
-
-def _question_of(store: Store, row: ScoreRow) -> str:
-    own = None if row.sample_key is None else store.request(row.sample_key)
-    return "" if own is None else _asked(own)
 
 
 def _keys_by_question(store: Store, run: RunInfo) -> dict[str, list[bytes]]:
@@ -194,7 +190,7 @@ class _Answers:
         keys = {row.sample_key for row in rows if row.sample_key is not None}
         self._run = run
         self._samples = store.find(keys)
-        self._requests = {key: store.request(key) for key in self._samples}
+        self._requests = store.requests(self._samples)
 
     def of(self, row: ScoreRow) -> Answer | None:
         """The answer, or None where the body asked nothing, or the sample was pruned."""

@@ -92,11 +92,12 @@ def _request_row(draw: Draw) -> dict[str, Any]:
     }
 
 
-def request(database: Database, key: bytes) -> Request | None:
-    """See `Store.request`."""
+def asked(database: Database, keys: Iterable[bytes]) -> dict[bytes, Request]:
+    """See `Store.requests`."""
+    query = select(requests.c.key, requests.c.request)
     with database.read() as connection:
-        text = connection.execute(select(requests.c.request).where(requests.c.key == key)).scalar_one_or_none()
-    return None if text is None else codec.stored_request(text)
+        rows = [row for chunk in chunks(keys) for row in connection.execute(query.where(requests.c.key.in_(chunk)))]
+    return {key: codec.stored_request(text) for key, text in rows}
 
 
 def generations_in_use(

@@ -63,7 +63,11 @@ class Store:
 
     def request(self, key: bytes) -> Request | None:
         """The request that the samples of a key answer, or None where the key is unknown."""
-        return samples.request(self._database, key)
+        return self.requests([key]).get(key)
+
+    def requests(self, keys: Iterable[bytes]) -> dict[bytes, Request]:
+        """The request that the samples of each key answer; keys that are unknown are left out."""
+        return samples.asked(self._database, keys)
 
     def generations(
         self, fingerprint: str, *, fresh: bool = False, max_age_s: float | None = None, now: float | None = None

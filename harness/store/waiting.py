@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from sqlalchemy import Connection, func, select
 
 from harness.store.review_tables import batches, items, standings
+from harness.store.samples import chunks
 from harness.store.tables import runs, samples
-
-_MOST_AT_ONCE = 500
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +48,10 @@ def stored(connection: Connection, found: Sequence[Waiting]) -> Stored:
     """What of their runs and samples is stored at present."""
     run_ids = sorted({item.run_id for item in found if item.run_id is not None})
     there: set[str] = set()
-    for part in _parts(run_ids):
+    for part in chunks(run_ids):
         there.update(connection.execute(select(runs.c.run_id).where(runs.c.run_id.in_(part))).scalars())
     counts: dict[bytes, int] = {}
-    for part_of_keys in _parts(sorted({key for item in found for key in item.keys})):
+    for part_of_keys in chunks(sorted({key for item in found for key in item.keys})):
         query = select(samples.c.key, func.count()).where(samples.c.key.in_(part_of_keys)).group_by(samples.c.key)
         for key, number in connection.execute(query):
             counts[key] = number
@@ -70,8 +67,3 @@ def _keys(origin: str) -> Iterator[bytes]:
     for answer in json.loads(origin)["answers"]:
         if answer["sample_key"] is not None:
             yield bytes.fromhex(answer["sample_key"])
-
-
-def _parts(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
-    for start in range(0, len(values), _MOST_AT_ONCE):
-        yield values[start : start + _MOST_AT_ONCE]

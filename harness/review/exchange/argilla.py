@@ -11,11 +11,10 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
-from harness.errors import ReviewFileError
-from harness.review.exchange.json_lines import item_fields, item_of, said
+from harness.review.exchange.json_lines import item_fields, item_of, judged_values, listed
 from harness.review.exchange.sharing import SharedItem
 from harness.review.exchange.table import value_of
 from harness.store.review_records import Form
@@ -61,8 +60,8 @@ def _record(shared: SharedItem) -> dict[str, Any]:
 
 def _suggestions(shared: SharedItem) -> dict[str, Any]:
     judged = (shared.hidden or {}).get("judge_score")
-    same = [choice.value for choice in shared.form.choices if choice.score == judged]
-    return {LABEL: {"value": same[0], "score": judged, "agent": "judge"}} if judged is not None and same else {}
+    same = [] if judged is None else judged_values(shared, judged)
+    return {LABEL: {"value": same[0], "score": judged, "agent": "judge"}} if same else {}
 
 
 def read(text: str) -> list[SharedItem]:
@@ -71,19 +70,7 @@ def read(text: str) -> list[SharedItem]:
     Raises:
         ReviewFileError: with the record.
     """
-    try:
-        records = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ReviewFileError(f"The file is no JSON: {error}") from None
-    if not isinstance(records, list):
-        raise ReviewFileError("The file is no list of records; write it with dataset.records.to_json.")
-    found = []
-    for number, record in enumerate(records, 1):
-        try:
-            found.append(replace(_item(record), place=f"Record {number}"))
-        except (ReviewFileError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ReviewFileError(f"Record {number} is none that Steelyard exported: {said(error)}") from None
-    return found
+    return listed(text, "Record", "The file is no list of records; write it with dataset.records.to_json.", _item)
 
 
 def _item(record: Mapping[str, Any]) -> SharedItem:

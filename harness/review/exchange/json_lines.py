@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from harness.errors import ReviewFileError
 from harness.review.exchange.sharing import SharedItem, SharedLabel, form_of
+from harness.store.review_records import Value
 
 
 def write(shared: Sequence[SharedItem]) -> str:
@@ -51,6 +52,37 @@ def _items(text: str) -> Iterator[SharedItem]:
                 yield replace(item_of(json.loads(line)), place=f"Line {number}")
             except (ReviewFileError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise ReviewFileError(f"Line {number} is no item: {said(error)}") from None
+
+
+def listed(text: str, what: str, wrong: str, item: Callable[[Any], SharedItem]) -> list[SharedItem]:
+    """The items of a JSON list of another tool's records.
+
+    Args:
+        what: one of them is called, such as "Task".
+        wrong: what is said of a file that is no list.
+        item: reads one.
+
+    Raises:
+        ReviewFileError: with the record's number.
+    """
+    try:
+        records = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ReviewFileError(f"The file is no JSON: {error}") from None
+    if not isinstance(records, list):
+        raise ReviewFileError(wrong)
+    found = []
+    for number, record in enumerate(records, 1):
+        try:
+            found.append(replace(item(record), place=f"{what} {number}"))
+        except (ReviewFileError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ReviewFileError(f"{what} {number} is none that Steelyard exported: {said(error)}") from None
+    return found
+
+
+def judged_values(shared: SharedItem, judged: float) -> list[Value]:
+    """The value of the form that is exactly the judge's score, where it has one; of several the first counts."""
+    return [choice.value for choice in shared.form.choices if choice.score == judged][:1]
 
 
 def said(error: Exception) -> str:

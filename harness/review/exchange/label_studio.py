@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from harness.errors import ReviewFileError
-from harness.review.exchange.json_lines import item_fields, item_of, said
+from harness.review.exchange.json_lines import item_fields, item_of, judged_values, listed
 from harness.review.exchange.sharing import SharedItem, SharedLabel
 from harness.review.exchange.table import value_of
 from harness.store.review_records import Form
@@ -62,8 +60,7 @@ def _annotation(shared: SharedItem, number: int) -> dict[str, Any]:
 
 def _prediction(shared: SharedItem, judged: float) -> list[dict[str, Any]]:
     """The judge's score as a value of the form, where it is exactly one."""
-    same = [choice.value for choice in shared.form.choices if choice.score == judged]
-    return [_result(shared.form, same[0], f"{shared.item_id}-judge")] if same else []
+    return [_result(shared.form, value, f"{shared.item_id}-judge") for value in judged_values(shared, judged)]
 
 
 def _result(form: Form, value: Any, name: str) -> dict[str, Any]:
@@ -106,19 +103,7 @@ def read(text: str) -> list[SharedItem]:
     Raises:
         ReviewFileError: with the task.
     """
-    try:
-        tasks = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ReviewFileError(f"The file is no JSON: {error}") from None
-    if not isinstance(tasks, list):
-        raise ReviewFileError("The file is no list of tasks; export the project as JSON, not as JSON-MIN.")
-    found = []
-    for number, task in enumerate(tasks, 1):
-        try:
-            found.append(replace(_item(task), place=f"Task {number}"))
-        except (ReviewFileError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ReviewFileError(f"Task {number} is none that Steelyard exported: {said(error)}") from None
-    return found
+    return listed(text, "Task", "The file is no list of tasks; export the project as JSON, not as JSON-MIN.", _item)
 
 
 def _item(task: Mapping[str, Any]) -> SharedItem:

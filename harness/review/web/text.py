@@ -48,14 +48,11 @@ def further(text: str, start: int) -> tuple[Markup, int]:
 
     A browser that laid out all of a long text at once would stand still for as long.
     """
-    end = start + SHOWN_MORE
-    if end < len(text):
-        place = max(text.rfind("\n", start, end), text.rfind(" ", start, end))
-        end = place + 1 if place > start else end
+    end = _end_of_piece(text, start, SHOWN_MORE)
     found = list(blocks(text[start:end], _open_fence(text[:start])))
     if found and start and text[start - 1] != "\n":
         found[0] = replace(found[0], joined=True)
-    return Markup("\n").join(map(_markup, found)), min(end, len(text))
+    return Markup("\n").join(map(_markup, found)), end
 
 
 def blocks(text: str, fence: str = "") -> Iterator[Block]:
@@ -121,14 +118,20 @@ def _whole_blocks(text: str, fence: str) -> Iterator[Block]:
         yield Block("code" if fence else kind, "\n".join(lines))
 
 
+def _end_of_piece(text: str, start: int, longest: int) -> int:
+    """Where a piece of a text ends: with a line or a word, if one does."""
+    end = start + longest
+    if end >= len(text):
+        return len(text)
+    place = max(text.rfind("\n", start, end), text.rfind(" ", start, end))
+    return place + 1 if place > start else end
+
+
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
     """A long block in pieces that end where a line or a word does, if one does."""
     start = 0
     while start < len(text):
-        end = start + _LONGEST_BLOCK
-        if end < len(text):
-            place = max(text.rfind("\n", start, end), text.rfind(" ", start, end))
-            end = place + 1 if place > start else end
+        end = _end_of_piece(text, start, _LONGEST_BLOCK)
         yield start, text[start:end].removesuffix("\n")
         start = end
 
