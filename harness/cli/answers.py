@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import SettingsError, choices
+from harness.gate.stored_answers import StoredAnswer, answers_of_case
 from harness.gate.stored_runs import find
-from harness.records import Request, Sample, ScoreRow
+from harness.records import Request
 from harness.reporting.answers import quoted, shown_reason
 from harness.reporting.text import pad, printable
 from harness.scoring.results import METRIC
@@ -21,22 +21,6 @@ _MOST_ANSWER_CELLS = 2000
 _MOST_CELLS = 400
 _MOST_NAMED = 50
 _INDENT = " " * 4
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAnswer:
-    """One body of a run: what it was answered, and the scores that it gave, by metric.
-
-    `sample` and `request` are None where the body asked the version nothing, or the answer was pruned since.
-    """
-
-    evaluation_id: str
-    role: str
-    version: str
-    sample_index: int
-    rows: dict[str, ScoreRow] = field(default_factory=dict)
-    sample: Sample | None = None
-    request: Request | None = None
 
 
 def find_answers(store: Store, case_id: str, run_name: str | None) -> tuple[RunInfo, list[StoredAnswer]]:
@@ -53,9 +37,9 @@ def find_answers(store: Store, case_id: str, run_name: str | None) -> tuple[RunI
     if not chosen:
         raise SettingsError(f"The store {store.url} holds no run yet.")
     for run in chosen:
-        rows = [row for each in store.score_sets(run.run_id) for row in store.scores_of(each, [case_id])]
-        if rows:
-            return run, _answers(store, run, rows)
+        found = answers_of_case(store, run, case_id)
+        if found:
+            return run, found
     raise SettingsError(f"Run {chosen[0].run_id}: {_unknown(case_id, store, chosen[0])}")
 
 
@@ -65,27 +49,6 @@ def _unknown(case_id: str, store: Store, run: RunInfo) -> str:
     if len(known) > _MOST_NAMED:
         return f"No case named {case_id!r} among {len(known):,}, such as {', '.join(sorted(known)[:5])}."
     return choices("case", case_id, known)
-
-
-def _answers(store: Store, run: RunInfo, rows: Sequence[ScoreRow]) -> list[StoredAnswer]:
-    samples = store.find({row.sample_key for row in rows if row.sample_key is not None})
-    requests = {key: store.request(key) for key in samples}
-    found: dict[tuple[str, str, int], StoredAnswer] = {}
-    for row in rows:
-        version = run.spec.get(row.role, {})
-        index = int(version.get("first_index", 0)) + row.sample_index
-        place = (row.evaluation_id, row.role, row.sample_index)
-        if place not in found:
-            found[place] = StoredAnswer(
-                evaluation_id=row.evaluation_id,
-                role=row.role,
-                version=version.get("name", row.fingerprint[:12]),
-                sample_index=row.sample_index,
-                sample=samples.get(row.sample_key or b"", {}).get(index),
-                request=requests.get(row.sample_key or b""),
-            )
-        found[place].rows[row.metric] = row
-    return sorted(found.values(), key=lambda each: (each.evaluation_id, each.role != "candidate", each.sample_index))
 
 
 def answers_json(run: RunInfo, case_id: str, answers: Sequence[StoredAnswer]) -> dict[str, Any]:

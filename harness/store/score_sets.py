@@ -52,6 +52,13 @@ def read_array(database: Database, score_set: ScoreSet) -> ScoreArray:
     return ScoreArray(tuple(each.decode("utf-8", "surrogatepass") for each in places), table, left_out)
 
 
+def case_ids(database: Database, score_set: ScoreSet) -> list[str]:
+    """See `Store.cases_of`."""
+    query = select(scores.c.case_id).where(scores.c.set_id == score_set.id).distinct()
+    with database.read() as connection:
+        return sorted(connection.execute(query).scalars())
+
+
 def rows_of_cases(database: Database, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
     """See `Store.scores_of`."""
     names = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by")

@@ -130,6 +130,10 @@ class Store:
         """The scores of a set as an array: a million take a second or two, and little more memory than the array."""
         return score_sets.read_array(self._database, score_set)
 
+    def cases_of(self, score_set: ScoreSet) -> list[str]:
+        """The cases of a set, skipped and broken ones included, sorted."""
+        return score_sets.case_ids(self._database, score_set)
+
     def scores_of(self, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
         """The scores of some cases of a set, whole, by case and sample."""
         return score_sets.rows_of_cases(self._database, score_set, case_ids)

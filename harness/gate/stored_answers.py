@@ -1,0 +1,82 @@
+"""The answers of a stored run, each with the scores that it was given: for those who show, export or log them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.records import Request, Role, Sample, ScoreRow
+from harness.store import RunInfo, ScoreSet, Store
+
+_CASES_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """One body of a run: what it was answered, and the scores that it gave.
+
+    Attributes:
+        version: the name of the version that it ran for.
+        sample_index: which of the case's repeated samples.
+        rows: its scores, by metric; of a body that was skipped or broke, the one row that says so.
+        sample, request: the last answer that it drew from that version, and what was asked; None where it asked
+            nothing, or the answer was pruned since.
+    """
+
+    evaluation_id: str
+    case_id: str
+    role: Role
+    version: str
+    sample_index: int
+    rows: Mapping[str, ScoreRow] = field(default_factory=dict)
+    sample: Sample | None = None
+    request: Request | None = None
+
+
+def answers_of_run(store: Store, run: RunInfo) -> Iterator[StoredAnswer]:
+    """All answers of a run: evaluations as they were first scored, in them by case, version (the candidate first) and
+    sample. Some hundred cases are read at a time, so that memory does not grow with the run.
+    """
+    by_evaluation: dict[str, list[ScoreSet]] = {}
+    for each in store.score_sets(run.run_id):
+        by_evaluation.setdefault(each.evaluation_id, []).append(each)
+    for sets in by_evaluation.values():
+        cases = sorted({case for each in sets for case in store.cases_of(each)})
+        for start in range(0, len(cases), _CASES_AT_ONCE):
+            yield from _answers(store, run, sets, cases[start : start + _CASES_AT_ONCE])
+
+
+def answers_of_case(store: Store, run: RunInfo, case_id: str) -> list[StoredAnswer]:
+    """The answers to one case, by evaluation, version (the candidate first) and sample."""
+    found = _answers(store, run, store.score_sets(run.run_id), [case_id])
+    return sorted(found, key=lambda each: each.evaluation_id)
+
+
+def _answers(store: Store, run: RunInfo, sets: Iterable[ScoreSet], cases: Sequence[str]) -> list[StoredAnswer]:
+    rows = [row for each in sets for row in store.scores_of(each, cases)]
+    keys = {row.sample_key for row in rows if row.sample_key is not None}
+    samples, requests = store.find(keys), store.requests(keys)
+    places: dict[tuple[str, str, Role, int], dict[str, ScoreRow]] = {}
+    for row in rows:
+        place = (row.evaluation_id, row.case_id, row.role, row.sample_index)
+        places.setdefault(place, {})[row.metric] = row
+    found = []
+    for (evaluation_id, case_id, role, index), by_metric in places.items():
+        version: Mapping[str, Any] = run.spec.get(role) or {}
+        row = next(iter(by_metric.values()))
+        key = row.sample_key or b""
+        stored_index = int(version.get("first_index", 0)) + index
+        found.append(
+            StoredAnswer(
+                evaluation_id=evaluation_id,
+                case_id=case_id,
+                role=role,
+                version=version.get("name", row.fingerprint[:12]),
+                sample_index=index,
+                rows=by_metric,
+                sample=samples.get(key, {}).get(stored_index),
+                request=requests.get(key),
+            )
+        )
+    return sorted(found, key=lambda each: (each.case_id, each.role != "candidate", each.sample_index))

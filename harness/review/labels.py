@@ -1,0 +1,90 @@
+"""What people said of the answers of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.records import Role
+from harness.store import Store
+from harness.store.review_records import Event, Item, Value
+
+Part = Role | Literal["pair"]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonsLabel:
+    """A label that is in force, with the answer that it is of.
+
+    Attributes:
+        part: whose answer it is of; "pair" for a preference between both answers.
+        sample_index: which of the case's repeated samples.
+        reviewer: who gave it; `is_adjudication` where it settles what others said.
+        value: as it was given ("first" is the candidate's answer); `score` is what it counts for, in [0, 1].
+        judge_score: what the judge or check gave the same answer, or None.
+        time: epoch seconds.
+    """
+
+    batch_id: str
+    evaluation_id: str
+    metric: str
+    case_id: str
+    part: Part
+    sample_index: int
+    reviewer: str
+    value: Value
+    score: float | None
+    judge_score: float | None
+    note: str
+    time: float
+    is_adjudication: bool
+
+
+def labels_of_run(store: Store, run_id: str, batch_ids: Iterable[str] = ()) -> list[PersonsLabel]:
+    """The labels of a run's answers, in the order in which they were given.
+
+    Args:
+        run_id: of the run whose batches count.
+        batch_ids: further batches, such as those that a report names: of the same samples under another run's name.
+    """
+    named = set(batch_ids)
+    found: list[PersonsLabel] = []
+    for batch in store.review.batches():
+        if batch.run_id != run_id and batch.id not in named:
+            continue
+        events = store.review.events(batch_id=batch.id)
+        items = {item.id: item for item in store.review.items(batch.id)}
+        roles = tuple(batch.source.get("roles", ("candidate",)))
+        taken_back = {event.undoes for event in events if event.kind == "undo"}
+        for event in events:
+            if event.kind not in ("label", "adjudicate") or event.number in taken_back or event.value is None:
+                continue
+            item = items[event.item_id]
+            part: Part = "pair" if batch.form.is_pair else _role(item, roles)
+            found.append(_label(batch.evaluation_id, batch.metric, item, part, event))
+    return sorted(found, key=lambda each: each.time)
+
+
+def _role(item: Item, roles: tuple[Role, ...]) -> Role:
+    place = int((item.draw or {}).get("version", 0))
+    return roles[place] if place < len(roles) else "candidate"
+
+
+def _label(evaluation_id: str, metric: str, item: Item, part: Part, event: Event) -> PersonsLabel:
+    assert event.value is not None
+    return PersonsLabel(
+        batch_id=item.batch_id,
+        evaluation_id=evaluation_id,
+        metric=metric,
+        case_id=item.case_id,
+        part=part,
+        sample_index=item.answers[0].sample_index,
+        reviewer=event.reviewer,
+        value=event.value,
+        score=event.score,
+        judge_score=item.judge_score,
+        note=event.note,
+        time=event.time,
+        is_adjudication=event.kind == "adjudicate",
+    )

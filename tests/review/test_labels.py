@@ -1,0 +1,66 @@
+"""What people said of a run's answers, for those who report it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.review import Queue
+from harness.review.filling import Plan, add_run
+from harness.review.labels import labels_of_run
+from harness.store import Store
+from tests.review import runs
+from tests.review.conftest import PAIR, SCALE
+from tests.review.runs import EVALUATION
+
+
+def test_labels_in_force_are_told_with_the_answer_that_they_are_of(store: Store) -> None:
+    run = runs.add_run(store)
+    added = add_run(store, run, Plan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"), draws=4))
+    queue = Queue(store)
+    queue.add_reviewer("ann", "annotator")
+    given = {}
+    for number in range(4):
+        view = queue.next("ann")
+        assert view is not None
+        if number == 2:
+            queue.skip("ann", view.lease_id, key=f"k{number}")
+            continue
+        queue.label("ann", view.lease_id, number + 1, key=f"k{number}", note=f"note {number}")
+        given[view.item_id] = number + 1
+    queue.undo("ann", key="back")
+    given.popitem()
+    found = labels_of_run(store, run.run_id)
+    items = {item.id: item for item in store.review.items(added.batch.id)}
+    expected = [
+        (items[item].case_id, items[item].answers[0].version, value, items[item].judge_score, "ann")
+        for item, value in given.items()
+    ]
+    names = {"candidate": "small", "baseline": "large"}
+    assert [(each.case_id, names[each.part], each.value, each.judge_score, each.reviewer) for each in found] == expected
+    assert [each.note for each in found] == ["note 0", "note 1"]
+
+
+def test_a_preference_belongs_to_both_answers(store: Store) -> None:
+    run = runs.add_run(store)
+    add_run(store, run, Plan(EVALUATION, "score", PAIR, draws=2))
+    queue = Queue(store)
+    queue.add_reviewer("ann", "annotator")
+    view = queue.next("ann")
+    assert view is not None
+    queue.label("ann", view.lease_id, "tie", key="k")
+    (found,) = labels_of_run(store, run.run_id)
+    assert (found.part, found.value, found.score) == ("pair", "tie", 0.5)
+
+
+def test_labels_of_another_run_are_left_out_unless_their_batch_is_named(store: Store) -> None:
+    run = runs.add_run(store)
+    added = add_run(store, run, Plan(EVALUATION, "score", SCALE, draws=2))
+    queue = Queue(store)
+    queue.add_reviewer("ann", "annotator")
+    view = queue.next("ann")
+    assert view is not None
+    queue.label("ann", view.lease_id, 3, key="k")
+    assert labels_of_run(store, "another") == []
+    assert [replace(each, time=0.0) for each in labels_of_run(store, "another", [added.batch.id])] == [
+        replace(each, time=0.0) for each in labels_of_run(store, run.run_id)
+    ]
