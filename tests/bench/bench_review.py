@@ -11,18 +11,25 @@ from random import Random
 from statistics import median, quantiles
 from typing import Any
 
+from harness.gate.reviewing import fill, settle
 from harness.review import Queue
+from harness.review.filling import Plan
+from harness.review.ledger import subject_of
+from harness.statistics.draws import Question
 from harness.store import Store
 from tests.bench.sampling import Figure
+from tests.review import runs
 from tests.review.web import contents
 from tests.review.web.client import Client
 from tests.review.web.serving import Server
 
 ITEMS = 10_000
+JUDGED = 1_000
 REVIEWERS = 8
 LABELS = 60
 PAUSE_S = 0.5
 PRESSES = 60
+_STEP = "label in and next item out over HTTP"
 CHROMIUM = shutil.which("chromium") or "chromium"
 
 # Of each press: from the key's event to the first frame in which the next item stands, as the page itself sees it.
@@ -40,16 +47,47 @@ _WATCH = """() => {
 
 
 def review(folder: Path) -> list[Figure]:
-    """Eight reviewers on 10,000 items, then one key after another in headless Chromium on the same queue."""
+    """Eight reviewers on 10,000 items, then one key after another in headless Chromium on the same queue; and eight
+    reviewers on what a gate draws while they label, with 10,000 items behind it."""
     with Store.open(str(folder / "store.db")) as store:
-        answers = [[f"{contents.SUMMARIES[number % 3]} ({number})"] for number in range(ITEMS)]
-        contents.add(store, contents.SCALE, contents.items_of("b1", contents.BRIDGE, answers))
-        tokens = [Queue(store).add_reviewer(f"r{number}") for number in range(REVIEWERS)]
+        tokens = _filled(store)
     with Server(folder, "--reviewer", "zoe") as server:
         at_work = _label(server, tokens, PAUSE_S)
         flat_out = _label(server, tokens, 0.0)
         on_screen = _press(server)
-    return [*_server_figures(at_work, flat_out), *_screen_figures(on_screen)]
+    return [*_server_figures(at_work, flat_out), *_gate_figures(folder / "gate"), *_screen_figures(on_screen)]
+
+
+def _filled(store: Store) -> list[str]:
+    """Add the items that no gate decides, and the reviewers; gives their tokens."""
+    answers = [[f"{contents.SUMMARIES[number % 3]} ({number})"] for number in range(ITEMS)]
+    contents.add(store, contents.SCALE, contents.items_of("b1", contents.BRIDGE, answers))
+    return [Queue(store).add_reviewer(f"r{number}") for number in range(REVIEWERS)]
+
+
+def _gate_figures(folder: Path) -> list[Figure]:
+    """A batch that a gate filled is offered first. It is decided again as labels come in, and draws what they call for.
+
+    The labels' mean is what is demanded, so that it stays open to the end and its ledger grows with each label.
+    """
+    folder.mkdir()
+    with Store.open(str(folder / "store.db")) as store:
+        run = runs.add_run(store, n_cases=JUDGED)
+        subject = subject_of(store, run, Plan(runs.EVALUATION, "score", contents.SCALE), "uncertain")
+        questions = (Question("rate", demanded=0.5, margin=0.02),)
+        batch = fill(store, run, subject, questions, "uncertain")
+        first = settle(store, batch, subject, questions).ledger.n_items
+        tokens = _filled(store)
+    with Server(folder) as server:
+        took = _label(server, tokens, PAUSE_S)
+    with Store.open(str(folder / "store.db"), readonly=True) as store:
+        labels, drawn = len(store.review.events(batch_id=batch.id)), len(store.review.items(batch.id)) - first
+        if store.review.batch(batch.id).closed is not None or drawn < labels // 2:
+            raise RuntimeError(f"{drawn} items were drawn after {labels} labels, or it was decided.")
+    what = (
+        f"review, {ITEMS:,} items, {REVIEWERS} reviewers, a gate of {JUDGED:,} cases decides again meanwhile: {_STEP}"
+    )
+    return _timed(what, took, f"{labels} of {len(took)} labels were the gate's, which drew {drawn} further items")
 
 
 def _label(server: Server, tokens: Sequence[str], pause_s: float) -> list[float]:
@@ -104,20 +142,19 @@ def _press(server: Server) -> list[float]:
 
 
 def _server_figures(at_work: list[float], flat_out: list[float]) -> list[Figure]:
-    what = f"review, {ITEMS:,} items, {REVIEWERS} reviewers: label in and next item out over HTTP"
-    middle, high = median(at_work), _high(at_work)
-    pace = f"a label every {PAUSE_S} s by each on average"
+    what = f"review, {ITEMS:,} items, {REVIEWERS} reviewers: {_STEP}"
+    beside = f"95th percentile {_high(flat_out):.0f} ms; clients share the machine's cores with the server"
     return [
-        Figure(f"{what}, median", middle, "ms", "≤ 10 ms", middle <= 10, pace),
-        Figure(f"{what}, 95th percentile", high, "ms", "≤ 50 ms", high <= 50, pace),
-        Figure(
-            f"{what}, without a pause, median",
-            median(flat_out),
-            "ms",
-            "",
-            True,
-            f"95th percentile {_high(flat_out):.0f} ms; clients share the machine's cores with the server",
-        ),
+        *_timed(what, at_work, f"a label every {PAUSE_S} s by each on average"),
+        Figure(f"{what}, without a pause, median", median(flat_out), "ms", "", True, beside),
+    ]
+
+
+def _timed(what: str, took: list[float], beside: str) -> list[Figure]:
+    middle, high = median(took), _high(took)
+    return [
+        Figure(f"{what}, median", middle, "ms", "≤ 10 ms", middle <= 10, beside),
+        Figure(f"{what}, 95th percentile", high, "ms", "≤ 50 ms", high <= 50, beside),
     ]
 
 
