@@ -153,6 +153,7 @@ class Collector:
                 reason=reading.reason,
                 sample_key=trace.key,
                 judged_by=reading.judged_by,
+                disagreement=reading.disagreement,
             )
         )
 

@@ -4,7 +4,19 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 """
 
 from harness.records.judging import JudgedBy, Judgement, JudgeSummary
-from harness.records.samples import Case, Draw, Measure, Messages, Request, Role, Sample, Score, ScoreRow, TokenLogprob
+from harness.records.samples import (
+    MOST_DISAGREEMENT,
+    Case,
+    Draw,
+    Measure,
+    Messages,
+    Request,
+    Role,
+    Sample,
+    Score,
+    ScoreRow,
+    TokenLogprob,
+)
 from harness.records.verdicts import (
     Aggregate,
     CaseResult,
@@ -22,6 +34,7 @@ from harness.records.verdicts import (
 )
 
 __all__ = [
+    "MOST_DISAGREEMENT",
     "Aggregate",
     "Case",
     "CaseResult",

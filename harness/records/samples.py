@@ -13,6 +13,9 @@ Messages = tuple[Mapping[str, Any], ...]
 Role = Literal["candidate", "baseline"]
 Kind = Literal["chat", "completion", "loglikelihood", "rolling"]
 
+MOST_DISAGREEMENT = 0.5
+"""The standard deviation of scores in [0, 1] of which one half is 0 and the other 1."""
+
 
 class Case:
     """One input with what is expected of it. Fields are attributes: `case.id`, `case.prompt`, `case.expected`, …
@@ -157,12 +160,14 @@ class Score:
     The value is checked where the body's result is read, so that the message can name the case. A score is returned,
     not asserted: it is neither true nor false, and says so, since `assert score` would pass at 0.
 
-    `judged_by` says by whom and by what rule, where a judge gave it.
+    `judged_by` says by whom and by what rule, where a judge gave it. `disagreement` is how far the opinions differ that
+    it is the mean of: their standard deviation, from 0 to 0.5; None where it is a single one.
     """
 
     value: float
     reason: str | None = None
     judged_by: JudgedBy | None = None
+    disagreement: float | None = None
 
     def __bool__(self) -> NoReturn:
         raise ScoreError(
@@ -191,6 +196,7 @@ class ScoreRow:
         reason: why, in the body's words; for an error its type and message.
         sample_key: key of the last sample that the body drew from the version under test, or None.
         judged_by: by whom and by what rule, where a judge had a part in it.
+        disagreement: as of a `Score`.
     """
 
     evaluation_id: str
@@ -204,3 +210,4 @@ class ScoreRow:
     reason: str | None = None
     sample_key: bytes | None = None
     judged_by: JudgedBy | None = None
+    disagreement: float | None = None

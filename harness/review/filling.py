@@ -12,16 +12,18 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from harness.errors import ReviewError, SettingsError
-from harness.records import Role
+from harness.records import MOST_DISAGREEMENT, Role
 from harness.review import drawing
 from harness.review.population import Population, pairs, singles
-from harness.statistics.arrays import BoolArray
+from harness.statistics.arrays import BoolArray, FloatArray, IntArray
 from harness.statistics.drawing import Items, Lots, cast_lots, shown
 from harness.statistics.draws import Draw, Question
 from harness.store import RunInfo, Store
 from harness.store.review_records import Batch, Form, Item
 
 _CONFIDENCE_LEVEL = 0.95
+_USUAL = MOST_DISAGREEMENT / 2
+_AGREED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +153,36 @@ def _check_new(store: Store, run: RunInfo, plan: Plan) -> None:
 
 
 def judged_items(found: Sequence[Population], cases: Sequence[str], lots: Lots) -> Items:
-    """The judged cases; a case whose two shown answers are equal has a difference that is known."""
+    """The judged cases, with what the drawing goes by beside their scores.
+
+    A case whose two shown answers are equal has a difference that is known. One on whose shown answers the judge's
+    opinions differ is in more doubt.
+    """
     tables = [each.table(cases) for each in found]
+    columns = [shown(table, lots) for table in tables]
     same: BoolArray | None = None
     if len(tables) == 2:
-        columns = [shown(table, lots) for table in tables]
         texts = [
             [each.items[case, int(column)].answers[0].text for case, column in zip(cases, of_version, strict=True)]
             for each, of_version in zip(found, columns, strict=True)
         ]
         same = np.array([one == other for one, other in zip(*texts, strict=True)], dtype=np.bool_)
-    return Items(tables[0], lots, tables[1] if len(tables) == 2 else None, same)
+    return Items(tables[0], lots, tables[1] if len(tables) == 2 else None, same, _doubt(found, cases, columns))
+
+
+def _doubt(found: Sequence[Population], cases: Sequence[str], columns: Sequence[IntArray]) -> FloatArray | None:
+    """From what a judge that is of one mind leaves open to three times as much; None where no judge was asked twice.
+
+    Where of some cases nothing is known, these are in the middle.
+    """
+    if not any(each.disagreements for each in found):
+        return None
+    shares = [
+        [each.disagreements.get((case, int(column)), _USUAL) for case, column in zip(cases, of_version, strict=True)]
+        for each, of_version in zip(found, columns, strict=True)
+    ]
+    doubt: FloatArray = _AGREED + (1 - _AGREED) * np.mean(shares, axis=0) / _USUAL
+    return doubt
 
 
 def _question(store: Store, run: RunInfo, plan: Plan, items: Items) -> Question:

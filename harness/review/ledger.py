@@ -13,7 +13,7 @@ from harness.errors import SettingsError
 from harness.review.filling import Plan, items_of_draws, judged_items, reviewable
 from harness.review.population import Population
 from harness.statistics.arrays import FloatArray
-from harness.statistics.drawing import Items, Lots, cast_lots, next_draw
+from harness.statistics.drawing import LEAST_DOUBT, Items, Lots, cast_lots, next_draw
 from harness.statistics.draws import Draw, Question
 from harness.statistics.labelled import evidence
 from harness.store import RunInfo, Store
@@ -60,8 +60,9 @@ class Subject:
 def subject_of(store: Store, run: RunInfo, plan: Plan, mode: Mode) -> Subject:
     """The judged cases of one evaluation of a run, and how likely each is to be drawn.
 
-    "uncertain" draws where people may say this or that given the judge's score; "failures" more often, of two such
-    cases, the one with the lower score, up to nine times; "all" draws every case.
+    "uncertain" draws where people may say this or that given the judge's score, and more often where the opinions that
+    it is the mean of differ; "failures" more often, of two such cases, the one with the lower score, up to nine times;
+    "all" draws every case.
 
     Raises:
         SettingsError: nothing of it can be reviewed.
@@ -79,7 +80,7 @@ def subject_of(store: Store, run: RunInfo, plan: Plan, mode: Mode) -> Subject:
         lowest = np.min([np.nanmean(scores, axis=1) for scores in items.scores], axis=0)
         doubt = _MOST_DOUBT - (_MOST_DOUBT - _LEAST_DOUBT) * lowest
         baseline = items.scores[1] if len(items.scores) == 2 else None
-        items = Items(items.scores[0], lots, baseline, items.same, doubt)
+        items = Items(items.scores[0], lots, baseline, items.same, np.maximum(items.doubt * doubt, LEAST_DOUBT))
     return Subject(plan, found, cases, items, mode == "all", _key(plan, found), dict(sorted(known.left_out.items())))
 
 

@@ -7,6 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,10 +31,12 @@ class Population:
 
     Attributes:
         left_out: how many could not, by the reason.
+        disagreements: how far the judge's opinions on an item differ, where it has several (`Score.disagreement`).
     """
 
     items: Mapping[tuple[str, int], Item]
     left_out: Mapping[str, int]
+    disagreements: Mapping[tuple[str, int], float]
 
     @property
     def cases(self) -> tuple[str, ...]:
@@ -59,7 +62,7 @@ def singles(store: Store, run: RunInfo, plan: Plan, role: Role) -> Population:
     rows = _rows(store, run, plan, role)
     answers = _Answers(store, run, rows)
     left_out: Counter[str] = Counter()
-    items = {}
+    items, disagreements = {}, {}
     for row in rows:
         answer = answers.of(row)
         if row.value is None or answer is None:
@@ -70,8 +73,11 @@ def singles(store: Store, run: RunInfo, plan: Plan, role: Role) -> Population:
                 f"{plan.evaluation_id}, {plan.metric}: {row.value:.6g} is a measure, not a score in [0, 1] that people "
                 "could be asked about. Name another with --metric."
             )
-        items[row.case_id, row.sample_index] = _item(row, (answer,), answers.question(row, plan), row.value)
-    return Population(items, left_out)
+        place = (row.case_id, row.sample_index)
+        items[place] = _item(row, (answer,), answers.question(row, plan), row.value)
+        if row.disagreement is not None:
+            disagreements[place] = row.disagreement
+    return Population(items, left_out, disagreements)
 
 
 def pairs(store: Store, run: RunInfo, plan: Plan) -> Population:
@@ -92,7 +98,7 @@ def pairs(store: Store, run: RunInfo, plan: Plan) -> Population:
     partners = {(row.case_id, row.sample_index): row for row in theirs} or _compared(store, run, ours)
     answers = _Answers(store, run, [*ours, *partners.values()])
     left_out: Counter[str] = Counter()
-    items = {}
+    items, disagreements = {}, {}
     for row in ours:
         place = (row.case_id, row.sample_index)
         other = partners.get(place)
@@ -108,7 +114,10 @@ def pairs(store: Store, run: RunInfo, plan: Plan) -> Population:
             left_out[_EQUAL] += 1
         else:
             items[place] = _item(row, (first, second), answers.question(other, plan), preferred)
-    return Population(items, left_out)
+            known = [each.disagreement for each in (row, other) if each.disagreement is not None]
+            if known:
+                disagreements[place] = fmean(known)
+    return Population(items, left_out, disagreements)
 
 
 def _preferred(row: ScoreRow, other: ScoreRow | None) -> float | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import ScoreError
-from harness.records import JudgedBy, Measure, Score
+from harness.records import MOST_DISAGREEMENT, JudgedBy, Measure, Score
 
 METRIC = "score"
 """The name of the metric of a body that returns a single score."""
@@ -20,8 +20,9 @@ METRIC = "score"
 class Reading:
     """One metric of one body: its value, and the unit of a measure (None for a score in [0, 1]).
 
-    `judged_by` says by whom and by what rule, where a judge had a part in it; `part` is what figures over all cases at
-    once are made of, for an evaluation that has some.
+    `judged_by` says by whom and by what rule, where a judge had a part in it, and `disagreement` how far the opinions
+    differ that a score is the mean of; `part` is what figures over all cases at once are made of, for an evaluation
+    that has some.
     """
 
     value: float
@@ -30,6 +31,7 @@ class Reading:
     higher_is_better: bool = True
     part: Any = None
     judged_by: JudgedBy | None = None
+    disagreement: float | None = None
 
 
 PASS = Reading(1.0)
@@ -81,7 +83,12 @@ def _reading(value: Any, metric: str) -> Reading:
             raise ScoreError(f"{metric}: Measure({figure:g}) is beyond ±{_LARGEST:g}, where no mean can be taken.")
         return Reading(figure, _reason(value.reason, metric), value.unit, value.higher_is_better)
     if isinstance(value, Score):
-        return Reading(_in_range(value.value, metric), _reason(value.reason, metric), judged_by=value.judged_by)
+        return Reading(
+            _in_range(value.value, metric),
+            _reason(value.reason, metric),
+            judged_by=value.judged_by,
+            disagreement=_disagreement(value.disagreement, metric),
+        )
     return Reading(_in_range(value, metric))
 
 
@@ -89,6 +96,18 @@ def _reason(reason: Any, metric: str) -> str | None:
     if reason is None or isinstance(reason, str):
         return reason
     raise ScoreError(f"{metric}: reason={_short(reason)} is not a text.")
+
+
+def _disagreement(value: Any, metric: str) -> float | None:
+    if value is None:
+        return None
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= MOST_DISAGREEMENT:
+        raise ScoreError(
+            f"{metric}: disagreement={_short(value)} is no standard deviation of scores in [0, 1], which is from 0 to "
+            f"{MOST_DISAGREEMENT}; leave it out where a score is a single opinion."
+        )
+    return float(value)
 
 
 def _finite(value: Any, metric: str) -> float:

@@ -17,6 +17,8 @@ from harness.statistics.predictions import Curve, fitted_curve, log_odds
 
 #: The smallest probability as a share of the mean one: no item weighs more than ten times what a uniform draw gives it.
 FLOOR = 0.1
+#: The least doubt that a judge may be said to be in, so that no look at the cases to come is needed to know it.
+LEAST_DOUBT = 0.1
 #: The cases seen last that probabilities are tuned to, and those that are imagined before the first.
 _RECENT = 500
 _IMAGINED = np.linspace(0.35, 0.95, 8)
@@ -66,8 +68,9 @@ class Items:
     baseline : the same of the baseline, or None
     same : (n_cases,) whether what both versions are shown to have said (`shown`) is the same text, so that there is
         nothing to ask about their difference
-    doubt : (n_cases,) 0 or more: by how much more than its score tells the judge is in doubt, e.g. the spread between
-        judges or repeats; 1 where None
+    doubt : (n_cases,) `LEAST_DOUBT` or more: how far people scatter around what the judge's score lets expect, beside
+        other cases, e.g. by how far judges or repeats differ; 1 where None. It shares the scatter out among the cases,
+        and makes it neither more nor less over those seen
     """
 
     def __init__(
@@ -86,8 +89,9 @@ class Items:
         self.shown = [shown(scores, lots) for scores in self.scores]
         self.same = np.zeros(n, dtype=np.bool_) if same is None else np.asarray(same, dtype=np.bool_)
         self.doubt = np.ones(n) if doubt is None else np.asarray(doubt, dtype=np.float64)
-        if not bool(np.all(np.isfinite(self.doubt) & (self.doubt >= 0))):
-            raise ValueError("doubt holds a number below 0 or none at all.")
+        self.least_doubt = 1.0 if doubt is None else LEAST_DOUBT
+        if not bool(np.all(np.isfinite(self.doubt) & (self.doubt >= self.least_doubt))):
+            raise ValueError(f"doubt holds a number below {LEAST_DOUBT} or none at all.")
         self._odds = [log_odds(scores) for scores in self.scores]
 
     def judged(self, cases: IntArray) -> FloatArray:
@@ -178,15 +182,32 @@ def next_draw(
     predicted = np.concatenate([imagined, items.predicted(curve, seen)[0]])
     doubt = np.concatenate([np.ones(len(_IMAGINED)), items.doubt[seen]])
     same = np.concatenate([np.zeros(len(_IMAGINED), dtype=np.bool_), items.same[seen]])
+    usual = _usual(predicted, doubt)
     paces, chances = [], np.zeros(len(predicted))
     for question, each in zip(questions, known, strict=True):
-        look = _look(question.of, predicted, predicted, doubt, same)
+        look = _look(question.of, predicted, predicted, doubt / usual, same)
         if each.trusted_from is None and is_shown(question, each):
             each = labels_alone(draws, labels, question.of, question)
         paces.append(paced(question, each, look, len(order) - len(each.values)))
         chances = np.maximum(chances, paces[-1].chances(look))
-    least = max(pace.least(float(items.doubt.min())) for pace in paces)
-    return _walk(items, curve, order[turn:], paces, max(FLOOR * float(chances.mean()), least))
+    least = max(pace.least(items.least_doubt / usual) for pace in paces)
+    rules = _Rules(paces, usual, max(FLOOR * float(chances.mean()), least))
+    return _walk(items, curve, order[turn:], rules)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What is settled before the next cases are looked at; `usual` is the doubt that counts as 1."""
+
+    paces: Sequence[Pace]
+    usual: float
+    floor: float
+
+
+def _usual(predicted: FloatArray, doubt: FloatArray) -> float:
+    """The doubt at which the cases seen scatter as much as their scores tell, (n, n_versions) and (n,)."""
+    variances = (predicted * (1 - predicted)).sum(axis=1)
+    return float(np.sqrt((variances * doubt**2).sum() / variances.sum()))
 
 
 def _look(of: Of, predicted: FloatArray, averages: FloatArray, doubt: FloatArray, same: BoolArray) -> Look:
@@ -198,17 +219,19 @@ def _look(of: Of, predicted: FloatArray, averages: FloatArray, doubt: FloatArray
     return Look(predicted[:, 0] - predicted[:, 1], averages[:, 0] - averages[:, 1], spread)
 
 
-def _walk(items: Items, curve: Curve, order: IntArray, paces: Sequence[Pace], floor: float) -> Draw:
+def _walk(items: Items, curve: Curve, order: IntArray, rules: _Rules) -> Draw:
     """Give cases their turns until one is drawn."""
+    paces = rules.paces
     passed: list[tuple[float, ...]] = []
     told: list[int] = []
-    settled = _settled(paces, floor)
+    settled = _settled(paces, rules.floor)
     for start in range(0, len(order), _AT_ONCE):
         cases = order[start : start + _AT_ONCE]
         predicted, averages = items.predicted(curve, cases)
-        chances = np.full(len(cases), floor)
+        chances = np.full(len(cases), rules.floor)
         for pace in paces:
-            look = _look(pace.question.of, predicted, averages, items.doubt[cases], items.same[cases])
+            doubt = items.doubt[cases] / rules.usual
+            look = _look(pace.question.of, predicted, averages, doubt, items.same[cases])
             chances = np.maximum(chances, pace.chances(look))
         # The same text twice: the difference is known to be 0, as if it were labelled.
         known = items.same[cases] & all(pace.question.of == "difference" for pace in paces)

@@ -69,7 +69,7 @@ class Pace:
         return np.maximum(down, up)
 
     def least(self, doubt: float) -> float:
-        """What no case's probability is below, whatever its judge's scores; `doubt` is the least of all cases."""
+        """What no case's probability is below, whatever its judge's scores; `doubt` is the least possible."""
         lowest = self.question.lowest
         grid = np.linspace(lowest, 1.0, 201)
         down, up = (grid - lowest) / (1 - self.low), (1 - grid) / (self.high - lowest)

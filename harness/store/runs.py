@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
@@ -22,6 +22,7 @@ Outcome = Literal["scored", "skipped", "error"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 _OUTCOME_CODES = {name: code for code, name in enumerate(OUTCOMES)}
 _STREAM = 2000
+_COLUMNS = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by", "disagreement")
 
 SetKey = tuple[str, str, str, str]
 
@@ -93,6 +94,7 @@ def add_scores(database: Database, run_id: str, rows: Sequence[ScoreRow]) -> int
                     "reason": row.reason,
                     "sample_key": row.sample_key,
                     "judged_by": None if row.judged_by is None else str(row.judged_by),
+                    "disagreement": row.disagreement,
                 }
             )
         counted = {"preserve_rowcount": True}
@@ -115,27 +117,21 @@ def stream_scores(database: Database, run_id: str) -> Iterator[ScoreRow]:
     sets = select(score_sets).where(score_sets.c.run_id == run_id).order_by(score_sets.c.id)
     with database.read() as connection:
         for entry in connection.execute(sets).all():
-            query = (
-                select(
-                    scores.c.case_id,
-                    scores.c.sample_index,
-                    scores.c.value,
-                    scores.c.outcome,
-                    scores.c.reason,
-                    scores.c.sample_key,
-                    readable(scores.c.judged_by, database.schema_version),
-                )
-                .where(scores.c.set_id == entry.id)
-                .order_by(scores.c.case_id, scores.c.sample_index)
-            )
+            query = select(*score_columns(database.schema_version)).where(scores.c.set_id == entry.id)
+            query = query.order_by(scores.c.case_id, scores.c.sample_index)
             of_set = (entry.evaluation_id, entry.metric, entry.role, entry.fingerprint)
             with connection.execute(query, execution_options={"yield_per": _STREAM}) as rows:
                 for row in rows:
                     yield score_row(of_set, row)
 
 
+def score_columns(schema_version: int) -> list[ColumnElement[Any]]:
+    """What `score_row` reads of the scores of a set."""
+    return [readable(scores.c[name], schema_version) for name in _COLUMNS]
+
+
 def score_row(of_set: tuple[str, str, Role, str], row: Any) -> ScoreRow:
-    """The score of a row (case_id, sample_index, value, outcome, reason, sample_key, judged_by) of a set."""
-    case_id, index, value, outcome, reason, key, judged_by = row
+    """The score of a row (`score_columns`) of a set."""
+    case_id, index, value, outcome, reason, key, judged_by, disagreement = row
     judge = None if judged_by is None else JudgedBy.parse(judged_by)
-    return ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key, judge)
+    return ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key, judge, disagreement)

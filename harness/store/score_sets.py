@@ -12,7 +12,7 @@ from harness.records import JudgedBy, Request, ScoreRow
 from harness.store import codec
 from harness.store.database import Database
 from harness.store.migrations import readable
-from harness.store.runs import OUTCOMES, score_row
+from harness.store.runs import OUTCOMES, score_columns, score_row
 from harness.store.summaries import ScoreArray, ScoreSet
 from harness.store.tables import requests, score_sets, scores
 
@@ -61,8 +61,7 @@ def case_ids(database: Database, score_set: ScoreSet) -> list[str]:
 
 def rows_of_cases(database: Database, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
     """See `Store.scores_of`."""
-    names = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by")
-    query = select(*(readable(scores.c[name], database.schema_version) for name in names))
+    query = select(*score_columns(database.schema_version))
     query = query.order_by(scores.c.case_id, scores.c.sample_index)
     of_set = (score_set.evaluation_id, score_set.metric, score_set.role, score_set.fingerprint)
     wanted = sorted(set(case_ids))

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 # The generation of requests that a merge brought in under keys of their own: no gate ever asks for them.
 APART = -1
@@ -127,5 +127,6 @@ scores = Table(
     Column("reason", Utf8),
     Column("sample_key", LargeBinary(16)),
     Column("judged_by", Utf8),
+    Column("disagreement", Double),
     sqlite_with_rowid=False,
 )

@@ -37,9 +37,11 @@ def add_run(
     n_cases: int = 30,
     rubric: str = "d1",
     compares: bool = False,
+    is_panel: bool = False,
 ) -> RunInfo:
     """Case i has one sample of each version. The candidate's scores go 0, 0.5, 1 from case to case, the baseline's are
-    1; the answers to every tenth case are the same. A run that `compares` has the candidate's scores alone."""
+    1; the answers to every tenth case are the same. A run that `compares` has the candidate's scores alone. A
+    panel's opinions differ as far as they can on every second case, and agree on the others."""
     spec = {
         "candidate": {"name": "small", "fingerprint": "f0"},
         "baseline": {"name": "large", "fingerprint": "f1", "first_index": FIRST_INDEX},
@@ -54,12 +56,9 @@ def add_run(
             asked = Request(messages=(system, {"role": "user", "content": f"Summarise passage {number}."}))
             draws.append(Draw(key, fingerprint, 0, asked, Sample(text, first)))
             value = (number % 3) / 2 if role == "candidate" else 1.0
-            judged_by = JudgedBy(("j0",), rubric)
-            rows.append(
-                ScoreRow(
-                    EVALUATION, "score", role, fingerprint, f"case-{number}", 0, value, "scored", "why", key, judged_by
-                )
-            )
+            of_set = (EVALUATION, "score", role, fingerprint)
+            judged_by, disagreement = JudgedBy(("j0",), rubric), number % 2 / 2 if is_panel else None
+            rows.append(ScoreRow(*of_set, f"case-{number}", 0, value, "scored", "why", key, judged_by, disagreement))
         store.add(draws)
         if role == "candidate" or not compares:
             store.add_scores(run_id, rows)

@@ -9,6 +9,7 @@ from harness.review.filling import Plan, add_run
 from harness.statistics import draws as drawn
 from harness.statistics.labelled import evidence
 from harness.store import Store
+from harness.store.review_records import Form
 from tests.review import runs
 from tests.review.conftest import CATEGORIES, NOW, PAIR, SCALE
 from tests.review.runs import EVALUATION
@@ -118,6 +119,24 @@ def test_no_more_is_drawn_than_asked_and_cases_in_doubt_more_often(store: Store)
     doubtful = {item.probability for item in items if item.judge_score == 0.5}
     sure = {item.probability for item in items if item.judge_score != 0.5}
     assert min(doubtful) > max(sure)
+
+
+@pytest.mark.parametrize("compares", [False, True])
+@pytest.mark.parametrize("form", [SCALE, PAIR])
+def test_cases_on_which_a_panel_differs_are_drawn_more_often_with_the_same_score(
+    store: Store, form: Form, compares: bool
+) -> None:
+    run = runs.add_run(store, n_cases=1000, is_panel=True, compares=compares)
+    added = add_run(store, run, Plan(EVALUATION, "score", form, draws=300))
+    items = store.review.items(added.batch.id)
+    differ = [int(item.case_id.removeprefix("case-")) % 2 == 1 for item in items]
+    assert sum(differ) > 1.3 * (len(items) - sum(differ))
+    for score in {item.judge_score for item in items}:
+        of_score = [
+            (is_odd, item.probability) for is_odd, item in zip(differ, items, strict=True) if item.judge_score == score
+        ]
+        chances = [np.mean([chance for is_odd, chance in of_score if is_odd == wanted]) for wanted in (False, True)]
+        assert chances[1] > 1.5 * chances[0]
 
 
 def test_the_same_seed_draws_the_same(store: Store) -> None:

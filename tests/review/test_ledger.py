@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from harness.errors import SettingsError
 from harness.review import Queue
 from harness.review.filling import Plan
 from harness.review.ledger import AHEAD, Mode, further_items, read_ledger, subject_of, to_the_end
+from harness.statistics.drawing import LEAST_DOUBT
 from harness.statistics.draws import Question
 from harness.store import RunInfo, Store
 from harness.store.review_records import PREFERENCES, Batch, Choice, Form
@@ -112,6 +114,19 @@ def test_failures_are_drawn_more_often(store: Store, run: RunInfo) -> None:
         return judged.count(0.0) / max(1, judged.count(0.0) + judged.count(1.0))
 
     assert share("failures") > share("uncertain")
+
+
+@pytest.mark.parametrize("mode", ["uncertain", "failures"])
+def test_cases_on_which_a_panel_differs_are_drawn_more_often(store: Store, mode: Mode) -> None:
+    run = runs.add_run(store, "20261126-161500-0a1b2c", n_cases=400, is_panel=True)
+    subject, items, ledger = filled(store, run, plan(), mode)
+    assert (subject.items.doubt >= LEAST_DOUBT).all()
+    chances: dict[tuple[float | None, bool], list[float]] = defaultdict(list)
+    for item in items:
+        chances[item.judge_score, int(item.case_id.removeprefix("case-")) % 2 == 1].append(item.probability)
+    for score in (0.0, 0.5):
+        assert np.mean(chances[score, True]) > 1.5 * np.mean(chances[score, False])
+    assert [item.probability for item in items] == [draw.probability for draw in ledger.draws]
 
 
 def test_all_draws_every_case_for_certain(store: Store, run: RunInfo) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.statistics.drawing import FLOOR, Items, cast_lots, next_draw, shown
+from harness.statistics.drawing import FLOOR, LEAST_DOUBT, Items, cast_lots, next_draw, shown
 from harness.statistics.draws import KINDS, Question
 from harness.statistics.labelled import evidence
 
@@ -101,6 +101,41 @@ def test_a_judges_doubt_raises_the_probability():
     assert draws[1].probability >= draws[0].probability
 
 
+def differing(seed):
+    """Items of which every second is in three times the doubt of the others."""
+    truth, scores = judged(seed)
+    return truth, scores, np.where(np.arange(400) % 2, 1.5, 0.5)
+
+
+def test_of_two_items_with_one_score_the_one_with_more_doubt_is_drawn_more_often():
+    truth, _, doubt = differing(9)
+    items = Items(np.full(400, 0.8), cast_lots(NAMES, 1), doubt=doubt)
+    draws, _ = run(items, [RATE], lambda d: truth[d.case])
+    odd = [d.case % 2 for d in draws if d.case is not None]
+    assert sum(odd) > 1.5 * (len(odd) - sum(odd))
+
+
+def test_doubt_that_is_the_same_everywhere_comes_to_none_once_cases_are_seen():
+    truth, scores, _ = differing(10)
+    means = []
+    for doubt in (None, np.full(400, 0.5), np.full(400, 1.5)):
+        draws, _ = run(Items(scores, cast_lots(NAMES, 1), doubt=doubt), [RATE], lambda d: truth[d.case])
+        means.append(np.mean([d.probability for d in draws[50:] if d.case is not None]))
+    assert means[1:] == pytest.approx([means[0]] * 2, rel=0.1)
+
+
+def test_the_mean_has_no_bias_whatever_doubt_has_to_do_with_the_truth():
+    """The evidence has the truth's mean, over seeds, whether doubt marks the judge's errors or hides them."""
+    truth, scores = judged(11)
+    wrong = (scores >= 0.5) != truth.astype(bool)
+    for doubt in (np.where(wrong, 1.5, 0.5), np.where(wrong, 0.5, 1.5)):
+        gaps = []
+        for seed in range(15):
+            draws, labels = run(Items(scores, cast_lots(NAMES, seed), doubt=doubt), [RATE], lambda d: truth[d.case])
+            gaps.append(evidence(draws, labels, "rate").values.mean() - truth.mean())
+        assert abs(np.mean(gaps)) < 4 * np.std(gaps) / math.sqrt(len(gaps))
+
+
 @settings(max_examples=25)
 @given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.booleans(), st.booleans())
 def test_no_value_leaves_the_range_that_was_settled_before(seed, n_samples, paired, contrary):
@@ -110,7 +145,8 @@ def test_no_value_leaves_the_range_that_was_settled_before(seed, n_samples, pair
     same = rng.random(60) < 0.3
     if paired:
         scores[1][same] = scores[0][same]
-    items = Items(scores[0], cast_lots(NAMES[:60], seed), scores[1] if paired else None, same)
+    doubt = rng.choice([LEAST_DOUBT, 1.0, 3.0], 60) if seed % 3 else None
+    items = Items(scores[0], cast_lots(NAMES[:60], seed), scores[1] if paired else None, same, doubt)
     questions = [RATE, DIFFERENCE][: 1 + paired] if seed % 2 else [DIFFERENCE if paired else RATE]
 
     def label(draw):

@@ -18,6 +18,7 @@ def version_2_url(url: str) -> str:
         store.begin_run("r1", "2026", {})
         store.add_scores("r1", [score(judged_by=JUDGED)])
         with store._database.write() as connection:
+            connection.exec_driver_sql("ALTER TABLE steelyard_scores DROP COLUMN disagreement")
             for table in (*review_tables.TABLES, review_tables.fronts):
                 connection.exec_driver_sql(f"DROP TABLE {table.name}")
             connection.exec_driver_sql("UPDATE steelyard_meta SET value = '2' WHERE name = 'schema_version'")
@@ -32,7 +33,8 @@ def old_url(url: str) -> str:
         store.begin_run("r1", "2026", {"candidate": {"name": "small", "fingerprint": "f0"}})
         store.add_scores("r1", [score()])
         with store._database.write() as connection:
-            connection.exec_driver_sql("ALTER TABLE steelyard_scores DROP COLUMN judged_by")
+            for column in ("judged_by", "disagreement"):
+                connection.exec_driver_sql(f"ALTER TABLE steelyard_scores DROP COLUMN {column}")
             for table in (*review_tables.TABLES, review_tables.fronts):
                 connection.exec_driver_sql(f"DROP TABLE {table.name}")
             connection.exec_driver_sql("UPDATE steelyard_meta SET value = '1' WHERE name = 'schema_version'")
@@ -46,8 +48,9 @@ def test_a_store_of_an_older_schema_is_brought_up_to_date_and_keeps_what_it_hold
             assert store.find([key_of("a")])[key_of("a")][0].text == "Lima"
             assert list(store.scores("r1")) == [score()]
     with Store.open(old_url) as store:
-        store.add_scores("r1", [score("chad", judged_by=JUDGED)])
-        assert [row.judged_by for row in store.scores("r1")] == [JUDGED, None]
+        store.add_scores("r1", [score("chad", judged_by=JUDGED, disagreement=0.25)])
+        found = [(row.judged_by, row.disagreement) for row in store.scores("r1")]
+        assert found == [(JUDGED, 0.25), (None, None)]
 
 
 def test_a_store_of_an_older_schema_that_is_open_for_reading_is_read_as_it_is(old_url: str) -> None:
@@ -90,6 +93,7 @@ def test_a_queue_of_schema_version_3_goes_on(url: str) -> None:
         Queue(store).add_reviewer("ann")
         store.review.add_batch(Batch("b1", 0.0, "e", SCALE), batch_of(2))
         with store._database.write() as connection:
+            connection.exec_driver_sql("ALTER TABLE steelyard_scores DROP COLUMN disagreement")
             connection.exec_driver_sql("DROP TABLE steelyard_review_fronts")
             connection.exec_driver_sql("UPDATE steelyard_meta SET value = '3' WHERE name = 'schema_version'")
     with Store.open(url, readonly=True) as store:
@@ -98,3 +102,26 @@ def test_a_queue_of_schema_version_3_goes_on(url: str) -> None:
         view = Queue(store).next("ann")
         assert view is not None
         assert view.item_id == "b1-00000"
+
+
+def test_scores_of_schema_version_4_stay_and_new_ones_hold_how_far_opinions_differ(url: str) -> None:
+    with Store.open(url) as store:
+        store.begin_run("r1", "2026", {})
+        store.add_scores("r1", [score(judged_by=JUDGED)])
+        Queue(store).add_reviewer("ann")
+        store.review.add_batch(Batch("b1", 0.0, "e", SCALE), batch_of(2))
+        with store._database.write() as connection:
+            connection.exec_driver_sql("ALTER TABLE steelyard_scores DROP COLUMN disagreement")
+            connection.exec_driver_sql("UPDATE steelyard_meta SET value = '4' WHERE name = 'schema_version'")
+    with Store.open(url, readonly=True) as store:
+        assert list(store.scores("r1")) == [score(judged_by=JUDGED)]
+        assert [progress.n_open for progress in Queue(store).progress()] == [2]
+    for _ in range(2):
+        with Store.open(url) as store:
+            assert store.info().schema_version == tables.SCHEMA_VERSION
+            assert [row.disagreement for row in store.scores("r1") if row.case_id == "peru"] == [None]
+            store.add_scores("r1", [score("chad", judged_by=JUDGED, disagreement=0.25)])
+    with Store.open(url, readonly=True) as store:
+        (score_set,) = store.score_sets("r1")
+        assert store.scores_of(score_set, ["chad"]) == [score("chad", judged_by=JUDGED, disagreement=0.25)]
+        assert Queue(store).progress()[0].n_open == 2
