@@ -103,19 +103,22 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
       steelyard review status
       steelyard review status 1f0c --json
     """
-    from harness.gate.attending import labels_needed
+    from harness.gate.attending import prospects
     from harness.review import Queue
 
     with open_store(settings_with_store(place), readonly=True) as opened:
         queue = Queue(opened)
         progress = queue.progress(None if batch_id is None else find_batch(queue, batch_id).id)
-        needed = labels_needed(opened, [each.batch_id for each in progress])
+        ahead = prospects(opened, [each.batch_id for each in progress])
     if as_json:
-        click.echo(json.dumps([{**asdict(p), "labels_needed": needed.get(p.batch_id)} for p in progress], indent=2))
+        further = (
+            {"labels_needed": ahead.needed.get(p.batch_id), "problem": ahead.problems.get(p.batch_id)} for p in progress
+        )
+        click.echo(json.dumps([{**asdict(p), **more} for p, more in zip(progress, further, strict=True)], indent=2))
         return
     from harness.reporting.review import status_lines
 
-    click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", needed)))
+    click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", ahead.needed, ahead.problems)))
 
 
 @review.command()

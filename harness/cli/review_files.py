@@ -86,9 +86,11 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
     with open_store(settings_with_store(place)) as opened:
         before = opened.review.last_event()
         done = imported(opened.review, shared, time.time())
-        attend_all(opened, opened.review.touched(before))
+        problems = attend_all(opened, opened.review.touched(before))
     added = f" and {_counted(done.items, 'item')} in {_counted(done.batches, 'new batch')}" if done.items else ""
     click.echo(f"Brought in {_counted(done.labels, 'label')}{added}.")
+    for batch_id, problem in problems.items():
+        click.echo(f"Batch {batch_id} can't be decided: {problem}", err=True)
 
 
 def _counted(count: int, what: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from harness.errors import SteelyardError, StoreError, UsageError
+from harness.errors import ReviewError, SteelyardError, StoreError, UsageError
 from harness.gate.reviewing import Attendant
 from harness.store import Store
 
@@ -33,24 +34,45 @@ def attended(store: Store, every_s: float = EVERY_S) -> Iterator[None]:
         thread.join()
 
 
-def attend_all(store: Store, batch_ids: Iterable[str]) -> None:
-    """Draw further items of batches, or close what is decided; those whose answers are no longer stored stay as is."""
+def attend_all(store: Store, batch_ids: Iterable[str]) -> dict[str, str]:
+    """Draw further items of batches, or close what is decided; gives what is wrong with those that stay as they are."""
     attendant = Attendant(store)
+    problems: dict[str, str] = {}
     for batch_id in batch_ids:
-        with suppress(UsageError):
+        try:
             attendant.attend(batch_id)
+        except UsageError as error:
+            problems[batch_id] = str(error)
+    return problems
 
 
-def labels_needed(store: Store, batch_ids: Iterable[str]) -> dict[str, int]:
-    """About how many more labels decide each of these batches, where a gate decides it and anything tells."""
+@dataclass(frozen=True, slots=True)
+class Prospects:
+    """What lies ahead of batches that a gate decides, by their ids.
+
+    Attributes:
+        needed: about how many more labels decide it, where anything tells.
+        problems: why it can't be decided.
+    """
+
+    needed: Mapping[str, int]
+    problems: Mapping[str, str]
+
+
+def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
+    """What lies ahead of each of these batches; nothing of those that no gate decides."""
     attendant = Attendant(store)
-    found: dict[str, int] = {}
+    needed: dict[str, int] = {}
+    problems: dict[str, str] = {}
     for batch_id in batch_ids:
-        with suppress(UsageError):
+        try:
             outlook = attendant.outlook(batch_id)
+        except UsageError as error:
+            problems[batch_id] = str(error)
+        else:
             if outlook is not None and outlook.labels_needed is not None:
-                found[batch_id] = outlook.labels_needed
-    return found
+                needed[batch_id] = outlook.labels_needed
+    return Prospects(needed, problems)
 
 
 def _watch(store: Store, stopped: threading.Event, every_s: float) -> None:
@@ -80,6 +102,8 @@ def _attend(attendant: Attendant, batch_id: str, told: set[str]) -> bool:
         attendant.attend(batch_id)
     except StoreError:
         return False
+    except ReviewError as error:
+        _log_once(told, f"A batch can't be decided, and is served all the same: {error}")
     except SteelyardError:  # its answers are no longer stored: its labels stay, and no label waits for this
         pass
     except Exception as error:  # noqa: BLE001 - a batch that can't be decided must not end the work on all others

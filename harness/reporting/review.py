@@ -35,12 +35,16 @@ def batch_lines(
 
 
 def status_lines(
-    progress: Sequence[Progress], encoding: str, needed: Mapping[str, int] = MappingProxyType({})
+    progress: Sequence[Progress],
+    encoding: str,
+    needed: Mapping[str, int] = MappingProxyType({}),
+    problems: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[str]:
     """How far each batch is.
 
     Args:
         needed: about how many more labels decide a batch, where a gate decides it and anything tells.
+        problems: why a gate can't decide a batch.
     """
     if not progress:
         yield "The review queue is empty; `steelyard review add RUN` fills it."
@@ -57,6 +61,8 @@ def status_lines(
         yield f"  {each.labels:,} labels in, {each.left:,} left{rest}; {each.held:,} before somebody's eyes"
         if each.batch_id in needed and each.closed is None:
             yield f"  about {plural(needed[each.batch_id], 'label')} left until it is decided"
+        if each.batch_id in problems and each.closed is None:
+            yield f"  can't be decided: {printable(problems[each.batch_id], _TEXT_CELLS, encoding=encoding)}"
         if each.closed is not None:
             yield f"  closed: {printable(each.closed_reason or '', encoding=encoding)}"
         for person in each.reviewers:

@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from harness.review.counting import counted
 from harness.statistics import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha, wilson_interval
 from harness.statistics.arrays import FloatArray
 from harness.store.review_events import labels_in_force
@@ -108,7 +109,11 @@ def agreement_of(
     standings: dict[str, Standing],
     confidence_level: float = 0.95,
 ) -> AgreementReport:
-    """The agreement of a batch: adjudications are no votes, but settle what the judge is held against."""
+    """The agreement of a batch: adjudications are no votes, but settle what the judge is held against.
+
+    Raises:
+        ReviewError: a label counts for what is no score; see `counted`.
+    """
     ratings = _ratings(form, events)
     overlapping = {item: labels for item, labels in ratings.given.items() if len(labels) > 1}
     shared = _Ratings(form, ratings.values, overlapping)
@@ -193,7 +198,7 @@ def judge_agreement(
     """
     human, judged, weights, n_ties = [], [], [], 0
     for item in items:
-        score = standings[item.id].score
+        score = counted(form, item, standings[item.id])
         if score is None or item.judge_score is None:
             continue
         if form.is_pair and CUT in (score, item.judge_score):

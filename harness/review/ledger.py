@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from harness.errors import SettingsError
+from harness.review.counting import counted
 from harness.review.filling import Plan, items_of_draws, judged_items, reviewable
 from harness.review.population import Population
 from harness.statistics.arrays import FloatArray
@@ -123,7 +124,11 @@ class Ledger:
 
 
 def read_ledger(store: Store, batch: Batch, n_versions: int) -> Ledger:
-    """The draws and labels of a batch as the store has them."""
+    """The draws and labels of a batch as the store has them.
+
+    Raises:
+        ReviewError: a label counts for what is no score; see `counted`.
+    """
     items, standings = store.review.items(batch.id), store.review.standings(batch.id)
     draws: list[Draw] = []
     labels: list[list[float]] = []
@@ -134,7 +139,7 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> Ledger:
             draws.append(Draw.restored(known))
             labels.append([_TIE] * n_versions)
         draws.append(Draw.restored(stored))
-        scores = [standings[item.id].score if standings[item.id].state == "done" else None for item in together]
+        scores = [counted(batch.form, item, standings[item.id]) for item in together]
         labels.append([np.nan if score is None else score for score in scores])
     states = [standing.state for standing in standings.values()]
     return Ledger(

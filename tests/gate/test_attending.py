@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.gate.attending import attend_all, attended, labels_needed
+from harness.gate.attending import Prospects, attend_all, attended, prospects
 from harness.gate.reviewing import attend
 from harness.review.filling import Plan, add_run
 from harness.store import Store
@@ -24,7 +24,7 @@ def test_a_batch_that_no_gate_decides_stays_as_it_is(store: Store) -> None:
     before = store.review.items(batch.id)
     assert attend(store, batch.id) is None
     attend_all(store, [batch.id])
-    assert labels_needed(store, [batch.id]) == {}
+    assert prospects(store, [batch.id]) == Prospects({}, {})
     assert store.review.items(batch.id) == before
     assert store.review.batch(batch.id).closed is None
 
