@@ -35,6 +35,7 @@ _COMMANDS = {
         "harness.cli.calibrate", "calibrate", "Measure how often a gate is wrong, beside what it promises."
     ),
     "review": _Entry("harness.cli.review", "review", "Let people judge answers, and see how far they agree."),
+    "report": _Entry("harness.cli.report", "report", "Write a stored run as Markdown, JUnit XML, JSON, a table, …"),
     "store": _Entry("harness.cli.store", "store", "Look at stored samples, prune them, merge two stores."),
 }
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @store_option
 @click.option("--resume", "run_name", metavar="RUN", required=True, help="The run to decide again.")
-@click.option("--report-dir", metavar="FOLDER", help="Where report.json goes; default: the one of the settings.")
+@click.option("--report-dir", metavar="FOLDER", help="Where the reports go; default: the one of the settings.")
 @click.option(
     "--inconclusive", type=click.Choice(["fail", "warn"]), help="Exit code 8 or 0; default: as the run was made with."
 )
@@ -40,18 +40,20 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     """
     from harness.gate.review_verdicts import resumed
     from harness.gate.stored_runs import find_newest
-    from harness.reporting.report_json import to_json, write_report
+    from harness.reporting.report_json import to_json
+    from harness.reporting.writing import write_reports
 
     settings = settings_with_store(place)
+    folder = Path.cwd() / report_dir if report_dir else settings.root / (settings.report_dir or "reports/latest")
     with open_existing(settings) as opened:
         run = find_newest(opened.runs(), run_name)
         counts_as = inconclusive or run.spec.get("inconclusive", settings.inconclusive)
         report = resumed(opened, run, stored_report(opened, run.run_id), counts_as)
-    folder = Path.cwd() / report_dir if report_dir else settings.root / (settings.report_dir or "reports/latest")
-    path = write_report(report, folder)
+        paths = write_reports(opened, run, report, folder)
     if as_json:
         click.echo(json.dumps(to_json(report), allow_nan=False))
     else:
+        path = next((path for path in paths if path.suffix == ".html"), paths[0])
         _show(report, path, "" if place is None else " --store URL")
     sys.exit(report.exit_code)
 

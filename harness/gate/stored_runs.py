@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from harness.errors import SettingsError
 from harness.records import Role, VersionRef
-from harness.store import RunInfo
+from harness.store import RunInfo, Store
 
 LATEST = "latest"
 _NEWEST_SHOWN = 5
@@ -95,6 +95,11 @@ def find(runs: Sequence[RunInfo], text: str) -> Weighed:
     if not runs:
         raise SettingsError(_newest(runs))
     raise SettingsError(f"No stored run or version is called {text!r}. {_nearest(text, runs)}{_newest(runs)}")
+
+
+def run_of(store: Store, run_id: str) -> RunInfo:
+    """The run of an identity that the store is known to hold."""
+    return next(run for run in store.runs() if run.run_id == run_id)
 
 
 def find_newest(runs: Sequence[RunInfo], text: str) -> RunInfo:

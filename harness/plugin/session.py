@@ -15,17 +15,14 @@ from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
 from harness.plugin.interrupts import uninterrupted
 from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code, harmless
-from harness.plugin.summary import discard_report, finish, keep, report_folder, show
+from harness.plugin.summary import Outcome, discard_report, report_folder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from _pytest.reports import TestReport
     from _pytest.terminal import TerminalReporter
 
     from harness.gate import OpenRun
     from harness.plugin.driver import Driver
-    from harness.records import Report
 
 
 class GateSession:
@@ -36,9 +33,7 @@ class GateSession:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.collection = Collection(config, classify)
-        self.report: Report | None = None
-        self._path: Path | None = None
-        self.problems: dict[str, None] = {}
+        self.outcome = Outcome(self.collection)
         self._opened: OpenRun | None = None
         self._driver: Driver | None = None
         self._tree: live.SetupTree | None = None
@@ -90,7 +85,7 @@ class GateSession:
         """Open the run. Everything heavy is imported here and below."""
         from harness.gate import open_run
         from harness.plugin.driver import Driver
-        from harness.reporting.report_json import prepare_folder
+        from harness.reporting.files import prepare_folder
 
         settings = self.collection.settings
         if not self.is_worker:
@@ -256,11 +251,8 @@ class GateSession:
             self._tree.release_all()
         with uninterrupted():
             self._finish(session, int(exitstatus))
-        if self._opened is not None and self._driver is not None and self.report is not None:
-            problem = keep(self.report, self._opened, self._driver)
-            if problem:
-                self._complain(session, problem)
-                self.write(session)
+        if self._opened is not None and self._driver is not None and self.outcome.report is not None:
+            self.outcome.keep(session, self._opened, self._driver, is_worker=self.is_worker)
 
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._opened is not None:
@@ -268,32 +260,14 @@ class GateSession:
         only_inconclusive = session.testsfailed == self._n_inconclusive
         session.exitstatus = exit_code(exitstatus, self._opened, only_inconclusive)
         if self._opened is not None and self._driver is not None:
-            self.report = finish(self._opened, self._driver, int(session.exitstatus), self._n_unreached)
-            self.write(session)
-
-    def write(self, session: pytest.Session) -> None:
-        """Write report.json with the exit code of the session; when that fails, the exit code is a usage error's."""
-        if self.report is None or self.is_worker:
-            return
-        from harness.reporting.report_json import write_report
-
-        self.report = replace(self.report, exit_code=int(session.exitstatus))
-        try:
-            self._path = write_report(self.report, report_folder(self.collection.settings))
-        except UsageError as error:
-            self._complain(session, str(error))
-
-    def _complain(self, session: pytest.Session, problem: str) -> None:
-        """Note what went wrong at the end; the exit code is then a usage error's."""
-        self.problems[problem] = None
-        session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            self.outcome.take(self._opened, self._driver, int(session.exitstatus), self._n_unreached)
+            if not self.is_worker:
+                self.outcome.write(session)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """Called at the end of the terminal's output: the table of verdicts."""
-        if self.report is not None and not self.is_worker:
-            show(self.report, self._path, self.collection.settings, terminalreporter)
-        for problem in self.problems:
-            terminalreporter.write_line(f"ERROR: steelyard: {problem}", red=True)
+        if not self.is_worker:
+            self.outcome.show(terminalreporter)
 
 
 _FAILURE = pytest.StashKey[Exception]()

@@ -1,10 +1,13 @@
-"""The end of a run: keep its report, close it, show its verdicts."""
+"""The end of a run: keep its report, write it, close it, show its verdicts."""
 
 from __future__ import annotations
 
 import shlex
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from harness.errors import UsageError
 
@@ -18,46 +21,118 @@ if TYPE_CHECKING:
     from harness.plugin.collection import Collection
     from harness.plugin.driver import Driver
     from harness.records import Report
+    from harness.store import Store
+
+
+class Outcome:
+    """The report of a session's run, on its way into files, the store and the terminal.
+
+    Attributes:
+        report: None while there is none.
+        problems: what went wrong at the end; the exit code is then a usage error's.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._path: Path | None = None
+        self.report: Report | None = None
+        self.problems: dict[str, None] = {}
+
+    @property
+    def _folder(self) -> Path:
+        return report_folder(self._collection.settings)
+
+    def take(self, opened: OpenRun, driver: Driver, exit_code: int, n_unreached: int) -> None:
+        """Make the report of a run."""
+        from harness.gate import make_report
+
+        self.report = make_report(opened, exit_code=exit_code, wall_s=driver.wall_s, n_unreached=n_unreached)
+
+    def write(self, session: pytest.Session) -> None:
+        """Write report.json with the exit code of the session; when that fails, the exit code is a usage error's."""
+        if self.report is None:
+            return
+        from harness.reporting.report_json import write_report
+
+        self.report = replace(self.report, exit_code=int(session.exitstatus))
+        try:
+            self._path = write_report(self.report, self._folder)
+        except UsageError as error:
+            self._complain(session, str(error))
+
+    def keep(self, session: pytest.Session, opened: OpenRun, driver: Driver, *, is_worker: bool) -> None:
+        """Keep the report in the store, write it in the other formats, and close its run. Ctrl-C ends any wait."""
+        from harness.reporting.report_json import to_json
+
+        assert self.report is not None
+        problems = []
+        try:
+            opened.run.flush()
+            opened.store.finish_run(self.report.run_id, to_json(self.report))
+            if not is_worker:
+                self._write_others(opened.store)
+        except UsageError as error:
+            problems.append(str(error))
+        except KeyboardInterrupt:
+            pass
+        try:
+            driver.close(opened.close())
+        except UsageError as error:
+            problems.append(str(error))
+        if problems:
+            self._complain(session, problems[0])
+            if not is_worker:
+                self.write(session)
+
+    def write_from_store(self, session: pytest.Session) -> None:
+        """Write the report in the other formats, from a store that another process has filled."""
+        if self.report is None or self.problems:
+            return
+        from harness.store import Store, store_url
+
+        try:
+            with Store.open(store_url(self._collection.settings), readonly=True) as store:
+                self._write_others(store)
+        except UsageError as error:
+            self._complain(session, str(error))
+            self.write(session)
+
+    def _write_others(self, store: Store) -> None:
+        from harness.gate.stored_runs import run_of
+        from harness.reporting.writing import OF_A_GATE, write_reports
+
+        assert self.report is not None
+        others = [name for name in OF_A_GATE if name != "json"]
+        paths = write_reports(store, run_of(store, self.report.run_id), self.report, self._folder, others)
+        self._path = next((path for path in paths if path.suffix == ".html"), self._path)
+
+    def _complain(self, session: pytest.Session, problem: str) -> None:
+        """Note what went wrong at the end; the exit code is then a usage error's."""
+        self.problems[problem] = None
+        session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def show(self, terminal: TerminalReporter) -> None:
+        """Write the table of verdicts, where the report is, and what went wrong at the end."""
+        if self.report is not None:
+            _show(self.report, self._path, self._collection.settings, terminal)
+        for problem in self.problems:
+            terminal.write_line(f"ERROR: steelyard: {problem}", red=True)
 
 
 def report_folder(settings: Settings) -> Path:
-    """Where report.json goes: the option or setting relative to the project, else reports/latest."""
+    """Where the reports go: the option or setting relative to the project, else reports/latest."""
     return settings.root / (settings.report_dir or "reports/latest")
 
 
 def discard_report(collection: Collection) -> None:
-    """Remove the last run's report.json, which says nothing about this one."""
+    """Remove the last run's reports, which say nothing about this one."""
+    from harness.reporting.writing import discard
+
     with suppress(UsageError, OSError):
-        (report_folder(collection.settings) / "report.json").unlink()
+        discard(report_folder(collection.settings))
 
 
-def finish(opened: OpenRun, driver: Driver, exit_code: int, n_unreached: int) -> Report:
-    """The report of a run."""
-    from harness.gate import make_report
-
-    return make_report(opened, exit_code=exit_code, wall_s=driver.wall_s, n_unreached=n_unreached)
-
-
-def keep(report: Report, opened: OpenRun, driver: Driver) -> str:
-    """Keep a report in the store, and close its run; the reason where that failed, else "". Ctrl-C ends any wait."""
-    from harness.reporting.report_json import to_json
-
-    problem = ""
-    try:
-        opened.run.flush()
-        opened.store.finish_run(report.run_id, to_json(report))
-    except UsageError as error:
-        problem = str(error)
-    except KeyboardInterrupt:
-        pass
-    try:
-        driver.close(opened.close())
-    except UsageError as error:
-        problem = problem or str(error)
-    return problem
-
-
-def show(report: Report, path: Path | None, settings: Settings, terminal: TerminalReporter) -> None:
+def _show(report: Report, path: Path | None, settings: Settings, terminal: TerminalReporter) -> None:
     """Write the table of verdicts, and where the report is (None where it could not be written)."""
     from harness.reporting.cases import look_up
     from harness.reporting.terminal import Layout, render

@@ -88,7 +88,7 @@ class XdistHooks:
 
     def _check_run(self) -> None:
         from harness.gate import check_run
-        from harness.reporting.report_json import prepare_folder
+        from harness.reporting.files import prepare_folder
 
         settings = self._session.collection.settings
         prepare_folder(report_folder(settings))
@@ -101,7 +101,7 @@ class XdistHooks:
 
         output = getattr(node, "workeroutput", None) or {}
         if output.get("steelyard_report") is not None:
-            self._session.report = from_json(json.loads(output["steelyard_report"]))
+            self._session.outcome.report = from_json(json.loads(output["steelyard_report"]))
         for text in output.get("steelyard_errors", ()):
             if text not in self._errors:
                 self._errors.append(text)
@@ -111,17 +111,19 @@ class XdistHooks:
         """Called at the end: on a worker packs the report, on the controller sets the exit code of a usage error."""
         if self._session.is_worker:
             output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
-            output["steelyard_errors"] = [*self._session.collection.errors, *self._session.problems]
-            if self._session.report is not None:
+            output["steelyard_errors"] = [*self._session.collection.errors, *self._session.outcome.problems]
+            if self._session.outcome.report is not None:
                 from harness.reporting.report_json import to_json
 
-                output["steelyard_report"] = json.dumps(to_json(self._session.report))
+                output["steelyard_report"] = json.dumps(to_json(self._session.outcome.report))
             return
-        if self._n_evaluations and self._session.report is None and session.exitstatus == 0:
+        if self._n_evaluations and self._session.outcome.report is None and session.exitstatus == 0:
             self._errors.append("no worker gave a report: the one that ran the evaluations ended too early")
         if self._errors:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        self._session.write(session)
+        self._session.outcome.write(session)
+        if self._n_evaluations:
+            self._session.outcome.write_from_store(session)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -59,11 +59,11 @@ def _is_typed(case_id: str) -> bool:
 def change_lines(report: Report, changes: Sequence[Change], width: int, encoding: str) -> list[str]:
     """The cases with their scores and answers, on one line each where they fit, and the reasons below."""
     verdicts = {(verdict.id, verdict.metric): verdict for verdict in report.evaluations}
-    names = _names(report, changes, encoding)
+    names = change_names(report, changes, encoding)
     scores = [score_in_words(change, verdicts.get((change.evaluation_id, change.metric))) for change in changes]
     size, scores_size = max(map(cells, names)), max(map(cells, scores))
     wide = width >= NARROW
-    title = "most changed" if all(_has_moved(change) for change in changes) else "worst cases"
+    title = changes_title(changes)
     left, indent = (f"  {title}", INDENT) if wide else ("", 2)
     lines = [] if wide else [title]
     for position, (change, name, score) in enumerate(zip(changes, names, scores, strict=True)):
@@ -159,7 +159,7 @@ def _mean_in_words(case: CaseResult, verdict: Verdict) -> str:
     return score_in_words(case, verdict if is_whole else replace(verdict, is_binary=False))
 
 
-def _names(report: Report, changes: Sequence[Change], encoding: str) -> list[str]:
+def change_names(report: Report, changes: Sequence[Change], encoding: str) -> list[str]:
     """The id of each case, as `--case` takes it, with its evaluation where there are several."""
     ids = [verdict.id for verdict in report.evaluations]
     tests = _tests([*ids, *(change.evaluation_id for change in changes)])
@@ -180,6 +180,11 @@ def _tests(ids: Sequence[str]) -> dict[str, str]:
     short = {identity: name.rsplit("/", 1)[-1].removeprefix("test_") for identity, name in names.items()}
     times = Counter(short.values())
     return {identity: name if times[name] == 1 else names[identity] for identity, name in short.items()}
+
+
+def changes_title(changes: Sequence[Change]) -> str:
+    """What cases to look at are: those that changed most, or the worst ones."""
+    return "most changed" if all(_has_moved(change) for change in changes) else "worst cases"
 
 
 def _has_moved(change: Change) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -28,6 +27,7 @@ from harness.records import (
     VerdictKind,
     VersionRef,
 )
+from harness.reporting.files import prepare_folder, replacing
 
 FILE_NAME = "report.json"
 SCHEMA_VERSION = 1
@@ -87,16 +87,26 @@ def write_report(report: Report, folder: Path) -> Path:
         SettingsError: the folder is a file, or can't be written.
     """
     path = prepare_folder(folder) / FILE_NAME
-    temporary = path.with_name(f".{FILE_NAME}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="ascii", newline="\n") as stream:
-            _write(to_json(report), stream)
-        temporary.replace(path)
-    except OSError as error:
-        raise SettingsError(f"{path} can't be written: {error.strerror}. Choose another with --report-dir.") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as stream:
+        print_report(report, stream)
     return path
+
+
+def print_report(report: Report, stream: TextIO) -> None:
+    """Write the report to a stream: a line for each key, and for each evaluation and change, so that the file can be
+    read, searched and compared by line. The standard library's indentation would cost ten times as long.
+    """
+    encode = json.JSONEncoder(allow_nan=False).encode
+    stream.write("{")
+    for position, (key, value) in enumerate(to_json(report).items()):
+        stream.write(f"{',' if position else ''}\n  {encode(key)}: ")
+        if isinstance(value, list) and value:
+            stream.write("[\n    ")
+            _write_items((encode(item) for item in value), stream)
+            stream.write("\n  ]")
+        else:
+            stream.write(encode(value))
+    stream.write("\n}\n")
 
 
 def read_report(path: Path) -> Report:
@@ -116,29 +126,6 @@ def read_report(path: Path) -> Report:
         return from_json(document)
     except SettingsError as error:
         raise SettingsError(f"{file}: {error}") from None
-
-
-def prepare_folder(folder: Path) -> Path:
-    """Make the report folder and see that it can be written; worth doing before the first request.
-
-    Raises:
-        SettingsError: it, or a folder above it, is a file; or it can't be made or written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        culprit = next((place for place in (folder, *folder.parents) if place.is_file()), folder)
-        raise SettingsError(
-            f"The report folder {folder} can't be made: {culprit} is a file. Remove it, or choose with --report-dir."
-        ) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise SettingsError(
-            f"The report folder {str(folder)!r} can't be made: {reason}. Choose another with --report-dir."
-        ) from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise SettingsError(f"The report folder {folder} can't be written. Choose another with --report-dir.")
-    return folder
 
 
 def schema() -> dict[str, Any]:
@@ -190,24 +177,6 @@ def _number(value: float | None) -> float | None:
 
 def _text(text: str) -> str:
     return str(text) if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
-
-
-def _write(document: Mapping[str, Any], stream: TextIO) -> None:
-    """One line for each key, and for each evaluation and change: the file can be read, searched and compared by line.
-
-    The standard library's indentation would cost ten times as long.
-    """
-    encode = json.JSONEncoder(allow_nan=False).encode
-    stream.write("{")
-    for position, (key, value) in enumerate(document.items()):
-        stream.write(f"{',' if position else ''}\n  {encode(key)}: ")
-        if isinstance(value, list) and value:
-            stream.write("[\n    ")
-            _write_items((encode(item) for item in value), stream)
-            stream.write("\n  ]")
-        else:
-            stream.write(encode(value))
-    stream.write("\n}\n")
 
 
 def _write_items(items: Iterable[str], stream: TextIO) -> None:

@@ -163,6 +163,13 @@ def greens(report: Report, hidden: Sequence[Row], width: int) -> list[str]:
     """One line for the evaluations that passed and have no row of their own."""
     if not hidden:
         return []
+    indent = INDENT if width >= NARROW else 11
+    first, *rest = wrap(greens_in_words(report, hidden), width - indent)
+    return [f"{'    passed':<{indent}}{first}", *(" " * indent + line for line in rest)]
+
+
+def greens_in_words(report: Report, hidden: Sequence[Row]) -> str:
+    """How many evaluations passed, the name of a single one, and what is to be known of them."""
     notes = []
     lower = sum(_within_margin(row.verdict) for row in hidden)
     if lower:
@@ -174,9 +181,7 @@ def greens(report: Report, hidden: Sequence[Row], width: int) -> list[str]:
     what = plural(len(hidden), "evaluation") if len(hidden) > 1 else hidden[0].name
     if 1 < len(hidden) == len(report.evaluations):
         what = f"all {what}"
-    indent = INDENT if width >= NARROW else 11
-    first, *rest = wrap(what + note, width - indent)
-    return [f"{'    passed':<{indent}}{first}", *(" " * indent + line for line in rest)]
+    return what + note
 
 
 def _widest_gap(whys: Sequence[int], sizes: Sequence[int], width: int) -> int | None:

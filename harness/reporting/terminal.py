@@ -17,7 +17,7 @@ from harness.reporting.names import display_names
 from harness.reporting.table import FEW, NARROW, Row, greens, rows, table
 from harness.reporting.text import flow, printable, symbol, wrap
 
-__all__ = ["Layout", "failure_text", "headline", "next_steps", "render"]
+__all__ = ["Layout", "failure_text", "headline", "next_steps", "notes", "ranges", "render", "samples_in_words"]
 
 _LEAST_WIDTH = 30
 _MOST_ROWS = 50
@@ -78,10 +78,10 @@ def render(
         changes = shown_changes(report, of_passed=layout.verbosity > 1)
     if changes:
         lines += ["", *change_lines(report, changes, width, layout.encoding)]
-    notes = [("ranges", text) for text in _ranges(shown, report.confidence_level)]
-    notes += [("note", text) for text in _notes(report, layout.encoding)]
-    lines += [""] if notes else []
-    for label, text in notes:
+    remarks = [("ranges", text) for text in ranges(shown, report.confidence_level)]
+    remarks += [("note", text) for text in notes(report, layout.encoding)]
+    lines += [""] if remarks else []
+    for label, text in remarks:
         lines += _labelled(label, text, width)
     lines += ["", *_conclusion(report, width, layout.colour)]
     for step in [*hints, *(next_steps(report) if steps is None else steps)]:
@@ -149,7 +149,7 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
         versions.append(f"judged by {judges}")
     versions.append(f"confidence {report.confidence_level:g}")
     usage = report.usage
-    facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), _samples(usage)]
+    facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), samples_in_words(usage)]
     dot = symbol("·", encoding)
     indent = 12 if width >= NARROW else 2
     first = flow(versions, width - indent)
@@ -160,7 +160,7 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     return start + [" " * indent + line for line in second]
 
 
-def _samples(usage: Usage) -> str:
+def samples_in_words(usage: Usage) -> str:
     """What the bodies were answered, and where it came from, so that the parts add up to the whole."""
     parts = {
         "drawn now": usage.model_calls,
@@ -174,7 +174,7 @@ def _samples(usage: Usage) -> str:
     return total + (f" ({', '.join(f'{count(number)} {origin}' for number, origin in told)})" if told else "")
 
 
-def _ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
+def ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
     """What the brackets of the table mean."""
     if not any(row.candidate for row in shown):
         return []
@@ -187,11 +187,11 @@ def _ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
     return [f"{inside}; a difference above its first bound, and below its second, {each}{whenever}"]
 
 
-def _notes(report: Report, encoding: str) -> list[str]:
+def notes(report: Report, encoding: str) -> list[str]:
     """What a reader must know before trusting the figures."""
-    notes = aggregate_notes(report.evaluations, encoding)
+    told = aggregate_notes(report.evaluations, encoding)
     if report.n_unreached:
-        notes.append(
+        told.append(
             f"pytest stopped before {plural(report.n_unreached, 'more evaluation')}, which so have no verdict; what "
             "they drew is stored"
         )
@@ -202,17 +202,17 @@ def _notes(report: Report, encoding: str) -> list[str]:
         where = display_names(verdict.id for verdict in once)[cut[0].id] if len(cut) == 1 else f"{len(cut)} evaluations"
         truncated = sum(verdict.n_truncated for verdict in cut)
         where = printable(where, 100, cut="middle", encoding=encoding)
-        notes.append(f"{count(truncated)} of {count(total)} answers were cut at max_tokens in {where}")
+        told.append(f"{count(truncated)} of {count(total)} answers were cut at max_tokens in {where}")
     skipped = sum(verdict.n_skipped for verdict in once)
     if skipped:
         both = any(verdict.baseline is not None for verdict in once if verdict.n_skipped)
-        notes.append(f"{plural(skipped, 'case')} skipped" + (", for candidate and baseline alike" if both else ""))
+        told.append(f"{plural(skipped, 'case')} skipped" + (", for candidate and baseline alike" if both else ""))
     defaults = {verdict.margin for verdict in once if verdict.margin_is_default and verdict.difference is not None}
     for margin in sorted(defaults):
-        notes.append(
+        told.append(
             f"margin {figure(margin, digits([margin, 0.0]))} is the default; set it for an evaluation or the project"
         )
-    return notes + judge_notes(once, encoding)
+    return told + judge_notes(once, encoding)
 
 
 def _conclusion(report: Report, width: int, colour: bool) -> list[str]:

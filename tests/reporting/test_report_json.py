@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import replace
 
 import example_reports as examples
@@ -11,7 +10,7 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.records import Usage
-from harness.reporting.report_json import from_json, prepare_folder, read_report, schema, to_json, write_report
+from harness.reporting.report_json import from_json, read_report, schema, to_json, write_report
 
 TOP_KEYS = {
     "schema_version", "run_id", "created", "exit_code", "verdict", "confidence_level", "candidate", "baseline", "usage",
@@ -131,34 +130,11 @@ def test_a_file_that_is_not_json_is_named(tmp_path):
         read_report(path)
 
 
-def test_a_report_folder_that_is_a_file_is_refused(tmp_path):
-    taken = tmp_path / "taken"
-    taken.write_text("")
-    with pytest.raises(SettingsError, match=r"taken is a file.*--report-dir"):
-        prepare_folder(taken)
-    with pytest.raises(SettingsError, match=r"deeper can't be made: .*taken is a file"):
-        write_report(examples.green(), taken / "deeper")
-
-
 def test_a_report_file_that_is_a_folder_is_refused_and_nothing_is_left(tmp_path):
     (tmp_path / "report.json").mkdir()
     with pytest.raises(SettingsError, match=r"report\.json can't be written: Is a directory"):
         write_report(examples.green(), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
-
-
-def test_a_report_folder_that_the_system_refuses_is_refused_with_its_reason(tmp_path):
-    with pytest.raises(SettingsError, match="File name too long"):
-        prepare_folder(tmp_path / ("x" * 300))
-    with pytest.raises(SettingsError, match="can't be made: embedded null byte"):
-        prepare_folder(tmp_path / "a\0b")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_report_folder_without_permission_is_refused(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(SettingsError, match="can't be written"):
-        prepare_folder(tmp_path)
 
 
 def test_a_report_replaces_the_one_before_and_leaves_no_other_file(tmp_path):

@@ -1,0 +1,115 @@
+"""`steelyard report`: a stored run in any format."""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.layout import terminal_layout
+from harness.cli.stored import open_store, settings_with_store, store_option, stored_report
+from harness.errors import SettingsError
+
+if TYPE_CHECKING:
+    from harness.config.settings import Settings
+    from harness.reporting.writing import Format, Stored
+
+_OPTION = "--output"
+_STANDARD_OUTPUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What the command line says beside the run."""
+
+    place: str | None
+    formats: tuple[str, ...]
+    output: str | None
+    name: str
+    link: str | None
+
+
+@click.command()
+@click.argument("run_name", metavar="[RUN]", default="latest")
+@store_option
+@click.option(
+    "--format",
+    "formats",
+    metavar="NAME",
+    multiple=True,
+    help="terminal (the default), html, markdown, json, junit, csv or parquet; may be repeated.",
+)
+@click.option("--output", metavar="PATH", help="A file, or a folder; - for standard output.")
+@click.option("--name", metavar="NAME", default="gate", show_default=True, help="Markdown: what the comment is called.")
+@click.option("--link", metavar="URL", help="Markdown: the address of the whole report.")
+def report(run_name: str, **options: Any) -> None:
+    """Write a stored RUN in one format or several, without asking a model.
+
+    RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version, which stands for the
+    newest finished run that weighed it. A single format that is text goes to standard output. All else goes into the
+    folder reports/RUN, where --output names no other: html is a page with a folder of details beside it.
+
+    Exit code: 0, whatever the verdict; 4 for a run that is not stored or a file that can't be written.
+
+    \b
+    Examples:
+      steelyard report
+      steelyard report 20261124-1615 --format markdown
+      steelyard report --format junit --output junit.xml
+      steelyard report smollm2-int8 --format html --format parquet --output reports/int8
+    """
+    from harness.gate.stored_runs import find
+    from harness.reporting.writing import Stored, find_format
+
+    given = _Options(**options)
+    chosen = [find_format(name) for name in dict.fromkeys(given.formats or ("terminal",))]
+    settings = settings_with_store(given.place)
+    with open_store(settings, readonly=True) as opened:
+        run = find(opened.runs(), run_name).run
+        stored = Stored(opened, run, stored_report(opened, run.run_id), given.name, given.link)
+        stored = replace(stored, option=_OPTION, store_option="" if given.place is None else " --store URL")
+        _write(stored, chosen, given.output, settings)
+
+
+def _write(stored: Stored, chosen: list[Format], output: str | None, settings: Settings) -> None:
+    from harness.reporting.files import prepare_folder
+    from harness.reporting.writing import write
+
+    single = chosen[0] if len(chosen) == 1 else None
+    if output == _STANDARD_OUTPUT or (output is None and single is not None and single.to_stream is not None):
+        _print(stored, chosen)
+        return
+    folder = settings.root / "reports" / stored.run.run_id if output is None else Path.cwd() / output
+    if single is not None and single.to_folder is None and output is not None and not _is_folder(output):
+        prepare_folder(folder.parent, _OPTION)
+        paths = [write(stored, single, folder)]
+    else:
+        prepare_folder(folder, _OPTION)
+        paths = [write(stored, each, folder / each.file_name) for each in chosen]
+    for path in paths:
+        click.echo(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith("/") or Path(output).is_dir()
+
+
+def _print(stored: Stored, chosen: list[Format]) -> None:
+    """Write one text to standard output, in UTF-8 unless it is made for the terminal.
+
+    Raises:
+        SettingsError: it is not one, or not text.
+    """
+    if len(chosen) > 1 or chosen[0].to_stream is None:
+        what = "several formats" if len(chosen) > 1 else f"the format {chosen[0].name}"
+        raise SettingsError(f"--output -: {what} can't go to standard output. Name a folder.")
+    if chosen[0].name == "terminal":
+        chosen[0].to_stream(replace(stored, layout=terminal_layout()), sys.stdout)
+        return
+    stream = io.TextIOWrapper(click.get_binary_stream("stdout"), encoding="utf-8", newline="\n")
+    chosen[0].to_stream(stored, stream)
+    stream.detach()

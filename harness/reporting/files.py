@@ -1,0 +1,62 @@
+"""The folder of a run's reports, and files in it that are replaced whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from harness.errors import SettingsError
+
+REPORT_DIR = "--report-dir"
+"""The option of a gate that names the folder of its reports."""
+
+
+def prepare_folder(folder: Path, option: str = REPORT_DIR) -> Path:
+    """Make the report folder and see that it can be written; worth doing before the first request.
+
+    Args:
+        option: by which another is chosen, for the message.
+
+    Raises:
+        SettingsError: it, or a folder above it, is a file; or it can't be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        culprit = next((place for place in (folder, *folder.parents) if place.is_file()), folder)
+        raise SettingsError(
+            f"The report folder {folder} can't be made: {culprit} is a file. Remove it, or choose with {option}."
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(
+            f"The report folder {str(folder)!r} can't be made: {reason}. Choose another with {option}."
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(f"The report folder {folder} can't be written. Choose another with {option}.")
+    return folder
+
+
+@contextmanager
+def replacing(path: Path, option: str = REPORT_DIR) -> Iterator[Path]:
+    """The path of a temporary file, which takes the place of `path` once it is written: a reader sees the old file or
+    the new one, never half. After an error nothing is left of it.
+
+    Args:
+        option: by which another place is chosen, for the message.
+
+    Raises:
+        SettingsError: it can't be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(f"{path} can't be written: {reason}. Choose another with {option}.") from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,158 @@
+"""The formats that a run is reported in: one list of them, and one function that writes them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from harness.errors import SettingsError, choices
+from harness.reporting.files import REPORT_DIR, prepare_folder, replacing
+
+if TYPE_CHECKING:
+    from harness.records import Report
+    from harness.reporting.terminal import Layout
+    from harness.store import RunInfo, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A run of a store, and how it is to be reported.
+
+    Attributes:
+        name: of the comment that the Markdown is for.
+        link: where the whole report is, for the Markdown; None for nowhere.
+        layout: of the terminal; None for 80 columns without colours.
+        option: by which the user chooses where files go, for messages.
+        store_option: what a command needs to read the same store.
+    """
+
+    store: Store
+    run: RunInfo
+    report: Report
+    name: str = "gate"
+    link: str | None = None
+    layout: Layout | None = None
+    option: str = REPORT_DIR
+    store_option: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format. It is text for a stream, a file of bytes, or a folder with more than one file.
+
+    Attributes:
+        file_name: what a reader opens, in the folder of the reports.
+        package, extra: what it needs to be installed, and the extra of Steelyard that brings it.
+    """
+
+    name: str
+    file_name: str
+    summary: str
+    to_stream: Callable[[Stored, TextIO], None] | None = None
+    to_file: Callable[[Stored, Path], None] | None = None
+    to_folder: Callable[[Stored, Path], Path] | None = None
+    package: str | None = None
+    extra: str = ""
+
+
+def _json(stored: Stored, stream: TextIO) -> None:
+    from harness.reporting.report_json import print_report
+
+    print_report(stored.report, stream)
+
+
+def _markdown(stored: Stored, stream: TextIO) -> None:
+    from harness.reporting.markdown import markdown
+
+    stream.write(markdown(stored.report, stored.name, stored.link))
+
+
+def _terminal(stored: Stored, stream: TextIO) -> None:
+    from harness.reporting.cases import look_up
+    from harness.reporting.terminal import Layout, render
+    from harness.reporting.waiting import review_step
+
+    report = stored.report
+    stream.write(f"run     {report.run_id}, made {report.created}\n")
+    hints = [*review_step(report, stored.store_option), *look_up(report, stored.store_option)]
+    stream.writelines(f"{line}\n" for line in render(report, stored.layout or Layout(), hints=hints))
+
+
+FORMATS = {
+    each.name: each
+    for each in (
+        Format("json", "report.json", "The whole run for machines, by a published schema.", to_stream=_json),
+        Format("markdown", "report.md", "A screenful for a pull request.", to_stream=_markdown),
+        Format("terminal", "report.txt", "What a gate prints.", to_stream=_terminal),
+    )
+}
+
+OF_A_GATE = ("json", "markdown")
+"""What a gate writes into its report folder."""
+
+
+def find_format(name: str) -> Format:
+    """The format of a name.
+
+    Raises:
+        SettingsError: there is none, or what it needs is not installed.
+    """
+    if name not in FORMATS:
+        raise SettingsError(f"--format: {choices('format', name, FORMATS)}")
+    found = FORMATS[name]
+    if found.package is not None and importlib.util.find_spec(found.package) is None:
+        raise SettingsError(
+            f"The format {name} needs {found.package}, which is not installed: "
+            f'pip install "steelyard[{found.extra}]". The others do without it: '
+            f"{', '.join(other.name for other in FORMATS.values() if other.package is None)}."
+        )
+    return found
+
+
+def write_reports(
+    store: Store, run: RunInfo, report: Report, folder: Path, formats: Sequence[str] = OF_A_GATE
+) -> list[Path]:
+    """Write a run into a folder, made where it is missing: what a reader opens of each format, in their order. Each
+    file is replaced whole.
+
+    Args:
+        store: that holds the run, whose scores and answers some formats show.
+        report: of the run, as it is now: labels and the exit code may be newer than what is stored.
+
+    Raises:
+        SettingsError: there is no such format, or the folder can't be written.
+    """
+    prepare_folder(folder)
+    stored = Stored(store, run, report)
+    return [write(stored, each, folder / each.file_name) for each in map(find_format, formats)]
+
+
+def write(stored: Stored, chosen: Format, path: Path) -> Path:
+    """Write a run in one format to a file, or, where it is a folder of files, into the file's folder.
+
+    Raises:
+        SettingsError: it can't be written.
+    """
+    if chosen.to_folder is not None:
+        return chosen.to_folder(stored, path.parent)
+    with replacing(path, stored.option) as temporary:
+        if chosen.to_stream is not None:
+            plain = replace(stored, layout=None) if chosen.name == "terminal" else stored
+            with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+                chosen.to_stream(plain, stream)
+        elif chosen.to_file is not None:
+            chosen.to_file(stored, temporary)
+    return path
+
+
+def discard(folder: Path) -> None:
+    """Remove what a gate before this one wrote, which says nothing about this one.
+
+    Raises:
+        OSError: it can't be removed.
+    """
+    for name in OF_A_GATE:
+        (folder / FORMATS[name].file_name).unlink(missing_ok=True)

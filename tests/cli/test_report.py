@@ -1,0 +1,92 @@
+"""`steelyard report`: what a gate stored, in any format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.reporting.writing import FORMATS
+from harness.store import Store
+from tests.cli.conftest import Run
+from tests.gate import stored
+from tests.gate.stored import Scored
+
+CAPITALS = Scored(candidate={"peru": [1, 0], "chad": [0, 0]}, baseline={"peru": [1, 1], "chad": [1, 0]})
+
+
+@pytest.fixture
+def report(folder: Path, run: Run) -> Run:
+    """`report("latest", "--format", "json")` in a folder whose store holds the runs r1 and r2, and r3 unfinished."""
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        stored.run(store, "r1", CAPITALS)
+        stored.run(store, "r2", Scored(candidate={"peru": [1, 1]}), names={"candidate": "medium"})
+        stored.run(store, "r3", CAPITALS, finished=False)
+    return lambda *arguments: run("report", *arguments)
+
+
+def test_by_default_it_is_what_the_newest_gate_printed(report: Run) -> None:
+    result = report()
+    assert result.exit_code == 0
+    assert result.output.startswith("run     r2, made 2026-11-24T16:03:12Z\nsteelyard   candidate medium")
+    assert report("latest", "--format", "terminal").output == result.output
+
+
+def test_a_text_goes_to_standard_output(report: Run) -> None:
+    assert json.loads(report("r1", "--format", "json").stdout)["run_id"] == "r1"
+    assert report("small", "--format", "markdown").stdout.startswith("<!-- steelyard: gate -->\n### ")
+    assert report("r1", "--format", "json", "--output", "-").stdout == report("r1", "--format", "json").stdout
+
+
+def test_several_formats_go_into_the_runs_own_folder(report: Run, folder: Path) -> None:
+    result = report("r1", "--format", "json", "--format", "markdown", "--format", "json")
+    assert result.stdout == "reports/r1/report.json\nreports/r1/report.md\n"
+    assert json.loads((folder / "reports" / "r1" / "report.json").read_text())["run_id"] == "r1"
+
+
+def test_output_is_a_file_for_one_format_and_a_folder_for_several(report: Run, folder: Path) -> None:
+    (folder / "there").mkdir()
+    assert report("r1", "--format", "json", "--output", "deep/one.json").stdout == "deep/one.json\n"
+    assert report("r1", "--format", "json", "--output", "there").stdout == "there/report.json\n"
+    assert report("r1", "--format", "json", "--output", ".").stdout == "report.json\n"
+    assert report("r1", "--format", "json", "--output", "new/").stdout == "new/report.json\n"
+    both = report("r1", "--format", "json", "--format", "markdown", "--output", "both")
+    assert both.stdout == "both/report.json\nboth/report.md\n"
+    absolute = folder / "absolute.json"
+    report("r1", "--format", "json", "--output", str(absolute))
+    assert absolute.is_file()
+
+
+def test_the_comments_name_and_the_link_are_the_users(report: Run) -> None:
+    text = report("r1", "--format", "markdown", "--name", "nightly", "--link", "https://ci.example/1").stdout
+    assert text.startswith("<!-- steelyard: nightly -->\n")
+    assert "[Full report](<https://ci.example/1>)" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("r9",), "No stored run or version is called 'r9'. Versions: large, medium, small. Newest runs: r3"),
+        (("smal",), "Did you mean 'small'?"),
+        (("r3",), "Run r3 did not come to its end, so that it has no verdicts."),
+        (("--format", "jsn"), "--format: No format named 'jsn'."),
+        (("--format", "json", "--format", "markdown", "--output", "-"), "several formats can't go to standard output"),
+        (("--format", "json", "--output", "taken/report.json"), "taken is a file. Remove it, or choose with --output."),
+        (("--format", "markdown", "--link", "ci"), "--link 'ci' is no address of the web"),
+        (("--store", "nowhere.db"), "nowhere.db"),
+    ],
+)
+def test_what_can_not_be_is_refused_with_the_way_out(
+    report: Run, folder: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    (folder / "taken").write_text("")
+    result = report(*arguments)
+    assert result.exit_code == 4
+    assert message in result.stderr
+    assert not (folder / "nowhere.db").exists()
+
+
+def test_every_format_is_in_the_help(report: Run) -> None:
+    text = report("--help").output
+    assert [name for name in FORMATS if name not in text] == []
