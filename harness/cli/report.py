@@ -86,12 +86,19 @@ def _write(stored: Stored, chosen: list[Format], output: str | None, settings: S
     folder = settings.root / "reports" / stored.run.run_id if output is None else Path.cwd() / output
     if single is not None and single.to_folder is None and output is not None and not _is_folder(output):
         prepare_folder(folder.parent, _OPTION)
-        paths = [write(stored, single, folder)]
+        written = [write(stored, single, folder)]
     else:
         prepare_folder(folder, _OPTION)
-        paths = [write(stored, each, folder / each.file_name) for each in chosen]
-    for path in paths:
-        click.echo(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+        written = [write(stored, each, folder / each.file_name) for each in chosen]
+    for each in written:
+        click.echo(each.path.relative_to(Path.cwd()) if each.path.is_relative_to(Path.cwd()) else each.path)
+    _tell([each.note for each in written])
+
+
+def _tell(notes: list[str]) -> None:
+    """What a reader must know, once and beside the output."""
+    for note in dict.fromkeys(filter(None, notes)):
+        click.echo(f"note: {note}", err=True)
 
 
 def _is_folder(output: str) -> bool:
@@ -111,5 +118,6 @@ def _print(stored: Stored, chosen: list[Format]) -> None:
         chosen[0].to_stream(replace(stored, layout=terminal_layout()), sys.stdout)
         return
     stream = io.TextIOWrapper(click.get_binary_stream("stdout"), encoding="utf-8", newline="\n")
-    chosen[0].to_stream(stored, stream)
+    note = chosen[0].to_stream(stored, stream)
     stream.detach()
+    _tell([note])

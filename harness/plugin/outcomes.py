@@ -37,14 +37,15 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
     """Pass, warn or fail an item as its verdicts say; the item's report keeps the worst one's name."""
     from harness.records import VerdictKind
     from harness.reporting.failure import failure_text
+    from harness.reporting.junit import Origin, properties_of_item
     from harness.reporting.names import row_names
 
     worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
     item.stash[VERDICT] = str(worst.verdict)
-    item.user_properties.append(("verdict", str(worst.verdict)))
+    versions = run.references()
+    item.user_properties += properties_of_item(verdicts, Origin(run.settings.run_id, *versions))
     if worst.verdict is VerdictKind.PASSED:
         return
-    versions = run.references()
     named = zip(verdicts, row_names(verdicts), strict=True)
     bad = [(verdict, name) for verdict, name in named if verdict.verdict is not VerdictKind.PASSED]
     bad.sort(key=lambda entry: -entry[0].verdict.severity)

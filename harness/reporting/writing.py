@@ -41,7 +41,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format. It is text for a stream, a file of bytes, or a folder with more than one file.
+    """One format. It is text for a stream, a file of bytes, or a folder with more than one file. What writes the first
+    two gives a note: what a reader must know of them, or "".
 
     Attributes:
         file_name: what a reader opens, in the folder of the reports.
@@ -51,26 +52,52 @@ class Format:
     name: str
     file_name: str
     summary: str
-    to_stream: Callable[[Stored, TextIO], None] | None = None
-    to_file: Callable[[Stored, Path], None] | None = None
+    to_stream: Callable[[Stored, TextIO], str] | None = None
+    to_file: Callable[[Stored, Path], str] | None = None
     to_folder: Callable[[Stored, Path], Path] | None = None
     package: str | None = None
     extra: str = ""
 
 
-def _json(stored: Stored, stream: TextIO) -> None:
+def _json(stored: Stored, stream: TextIO) -> str:
     from harness.reporting.report_json import print_report
 
     print_report(stored.report, stream)
+    return ""
 
 
-def _markdown(stored: Stored, stream: TextIO) -> None:
+def _markdown(stored: Stored, stream: TextIO) -> str:
     from harness.reporting.markdown import markdown
 
     stream.write(markdown(stored.report, stored.name, stored.link))
+    return ""
 
 
-def _terminal(stored: Stored, stream: TextIO) -> None:
+def _junit(stored: Stored, stream: TextIO) -> str:
+    from harness.reporting.junit import write_junit
+
+    write_junit(stored.report, stream, stored.run.spec.get("inconclusive", "fail"))
+    return ""
+
+
+def _csv(stored: Stored, stream: TextIO) -> str:
+    from harness.reporting.samples_table import write_csv
+
+    return _lost(write_csv(stored.store, stored.run, stored.report, stream))
+
+
+def _parquet(stored: Stored, path: Path) -> str:
+    from harness.reporting.samples_table import write_parquet
+
+    return _lost(write_parquet(stored.store, stored.run, stored.report, path))
+
+
+def _lost(n_rows: int) -> str:
+    answers = "1 row has" if n_rows == 1 else f"{n_rows:,} rows have"
+    return f"{answers} no answer: it was pruned from the store; scores and reasons stay" if n_rows else ""
+
+
+def _terminal(stored: Stored, stream: TextIO) -> str:
     from harness.reporting.cases import look_up
     from harness.reporting.terminal import Layout, render
     from harness.reporting.waiting import review_step
@@ -79,6 +106,7 @@ def _terminal(stored: Stored, stream: TextIO) -> None:
     stream.write(f"run     {report.run_id}, made {report.created}\n")
     hints = [*review_step(report, stored.store_option), *look_up(report, stored.store_option)]
     stream.writelines(f"{line}\n" for line in render(report, stored.layout or Layout(), hints=hints))
+    return ""
 
 
 FORMATS = {
@@ -86,6 +114,16 @@ FORMATS = {
     for each in (
         Format("json", "report.json", "The whole run for machines, by a published schema.", to_stream=_json),
         Format("markdown", "report.md", "A screenful for a pull request.", to_stream=_markdown),
+        Format("junit", "junit.xml", "JUnit XML for the test pages of a CI system.", to_stream=_junit),
+        Format("csv", "samples.csv", "Every score with its answer, for a spreadsheet.", to_stream=_csv),
+        Format(
+            name="parquet",
+            file_name="samples.parquet",
+            summary="The same for programs: typed, compressed, every text as it was.",
+            to_file=_parquet,
+            package="pyarrow",
+            extra="datasets",
+        ),
         Format("terminal", "report.txt", "What a gate prints.", to_stream=_terminal),
     )
 }
@@ -127,25 +165,34 @@ def write_reports(
     """
     prepare_folder(folder)
     stored = Stored(store, run, report)
-    return [write(stored, each, folder / each.file_name) for each in map(find_format, formats)]
+    return [write(stored, each, folder / each.file_name).path for each in map(find_format, formats)]
 
 
-def write(stored: Stored, chosen: Format, path: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a reader opens, and what a reader must know of it, or ""."""
+
+    path: Path
+    note: str = ""
+
+
+def write(stored: Stored, chosen: Format, path: Path) -> Written:
     """Write a run in one format to a file, or, where it is a folder of files, into the file's folder.
 
     Raises:
         SettingsError: it can't be written.
     """
     if chosen.to_folder is not None:
-        return chosen.to_folder(stored, path.parent)
+        return Written(chosen.to_folder(stored, path.parent))
+    note = ""
     with replacing(path, stored.option) as temporary:
         if chosen.to_stream is not None:
             plain = replace(stored, layout=None) if chosen.name == "terminal" else stored
             with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-                chosen.to_stream(plain, stream)
+                note = chosen.to_stream(plain, stream)
         elif chosen.to_file is not None:
-            chosen.to_file(stored, temporary)
-    return path
+            note = chosen.to_file(stored, temporary)
+    return Written(path, note)
 
 
 def discard(folder: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import importlib.util
+import io
 import json
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 from harness.reporting.writing import FORMATS
@@ -85,6 +89,41 @@ def test_what_can_not_be_is_refused_with_the_way_out(
     assert result.exit_code == 4
     assert message in result.stderr
     assert not (folder / "nowhere.db").exists()
+
+
+def test_junit_and_a_table_are_texts_too(report: Run) -> None:
+    assert report("r1", "--format", "junit").stdout.startswith('<?xml version="1.0" encoding="utf-8"?>\n<testsuites')
+    rows = list(csv.DictReader(io.StringIO(report("r1", "--format", "csv").stdout)))
+    assert [row["case_id"] for row in rows if row["role"] == "candidate"] == ["chad", "chad", "peru", "peru"]
+
+
+def test_parquet_goes_into_a_file(report: Run, folder: Path) -> None:
+    assert report("r1", "--format", "parquet").stdout == "reports/r1/samples.parquet\n"
+    assert pyarrow.parquet.read_table(folder / "reports" / "r1" / "samples.parquet").num_rows == 8
+    assert "the format parquet can't go to standard output" in report("--format", "parquet", "--output", "-").stderr
+
+
+def test_answers_that_were_pruned_are_told_of_beside_the_output(report: Run, folder: Path) -> None:
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        store.prune(fingerprints=["f-small"])
+    result = report("r1", "--format", "csv")
+    assert result.stderr == "note: 4 rows have no answer: it was pruned from the store; scores and reasons stay\n"
+    assert "pruned" not in result.stdout
+    both = report("r1", "--format", "csv", "--format", "parquet")
+    assert both.stderr == result.stderr
+
+
+def test_what_is_not_installed_is_named_with_the_extra_that_brings_it(
+    report: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pyarrow" else find_spec(name))
+    result = report("r1", "--format", "json", "--format", "parquet")
+    assert result.exit_code == 4
+    assert (
+        'The format parquet needs pyarrow, which is not installed: pip install "steelyard[datasets]".' in result.stderr
+    )
+    assert not (folder / "reports").exists()
 
 
 def test_every_format_is_in_the_help(report: Run) -> None:

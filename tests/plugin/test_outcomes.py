@@ -5,7 +5,9 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import pytest
+from click.testing import CliRunner
 
+from harness.cli import main
 from harness.reporting.report_json import schema
 from tests.plugin.projects import Project
 
@@ -219,6 +221,26 @@ def test_junit_xml_tells_what_failed(project: Project) -> None:
         "test_broken": "error",
         "test_free": "passed",
     }
+
+
+def test_junit_xml_has_the_figures_of_every_verdict(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest's own and the one of `steelyard report` have the same, under the same names of tests."""
+    project.module(RED_AND_GREEN)
+    project.run("--junitxml", "junit.xml", "-k", "not plain")
+    monkeypatch.chdir(project.path)
+    assert CliRunner().invoke(main, ["report", "--format", "junit", "--output", "own.xml"]).exit_code == 0
+    told = [
+        {
+            (case.get("classname"), case.get("name")): {
+                each.get("name"): each.get("value") for each in case.iterfind("properties/property")
+            }
+            for case in ElementTree.parse(project.path / name).iter("testcase")
+        }
+        for name in ("junit.xml", "own.xml")
+    ]
+    assert told[0] == told[1]
+    red = told[1]["test_it", "test_red"]
+    assert (red["verdict"], red["threshold"], red["run_id"]) == ("failed", "0.5", project.report()["run_id"])
 
 
 def test_run_without_a_terminal_writes_its_report(project: Project) -> None:

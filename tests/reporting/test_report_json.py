@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from harness.errors import SettingsError
-from harness.records import Usage
+from harness.records import Aggregate, CaseResult, Interruption, JudgeSummary, Reviewed, Usage, VersionRef
 from harness.reporting.report_json import from_json, read_report, schema, to_json, write_report
 
 TOP_KEYS = {
@@ -151,3 +151,42 @@ def test_a_report_that_fails_half_way_leaves_the_one_before(tmp_path):
         write_report(bad, tmp_path)
     assert read_report(tmp_path) == examples.green()
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def undescribed(value, rule, definitions, place="report"):
+    """The keys of a document that its schema says nothing about."""
+    if "$ref" in rule:
+        rule = definitions[rule["$ref"].removeprefix("#/$defs/")]
+    if "anyOf" in rule:
+        rule = next((each for each in rule["anyOf"] if each.get("type") != "null"), rule)
+        return undescribed(value, rule, definitions, place)
+    if isinstance(value, dict):
+        known = rule.get("properties", {})
+        found = [f"{place}.{key}" for key in value if key not in known]
+        nested = (undescribed(each, known[key], definitions, key) for key, each in value.items() if key in known)
+        return [*found, *(name for names in nested for name in names)]
+    if isinstance(value, list):
+        return [name for each in value for name in undescribed(each, rule.get("items", {}), definitions, place)]
+    return []
+
+
+def test_the_published_schema_describes_every_key():
+    document = to_json(examples.red())
+    review = Reviewed("b", "uncertain", 1, 0, 2, 3.0)
+    judge = JudgeSummary("j", 3, 1, 0.1, examples.estimate(0.1), examples.estimate(0.5))
+    entry = replace(
+        examples.regressed(threshold=0.9),
+        review=review,
+        judges=(judge,),
+        aggregates=(Aggregate("bleu", 0.3, 0.4),),
+        interruption=Interruption(1, 2),
+        cases=(CaseResult("peru", 5, 0.2, 0.4, "flaky", "page 1"),),
+    )
+    whole = to_json(replace(examples.report(entry, changes=examples.CHANGES), judges=(VersionRef("j", "f"),)))
+    published = schema()
+    for each in (document, whole):
+        assert undescribed(each, published, published["$defs"]) == []
+    assert undescribed({"surprise": 1, "usage": {"bill": 2}}, published, published["$defs"]) == [
+        "report.surprise",
+        "usage.bill",
+    ]

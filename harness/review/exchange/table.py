@@ -34,7 +34,7 @@ def write(shared: Sequence[SharedItem]) -> str:
     writer.writeheader()
     for each in shared:
         for label in each.labels or (None,):
-            writer.writerow({name: _guarded(value) for name, value in _row(each, label).items()})
+            writer.writerow({name: guarded(value) for name, value in _row(each, label).items()})
     return out.getvalue()
 
 
@@ -120,7 +120,8 @@ def value_of(text: str, form: Form) -> Value:
     return int(whole[1]) if whole else text
 
 
-def _guarded(value: Any) -> Any:
+def guarded(value: Any) -> Any:
+    """A cell that no spreadsheet runs: a text that begins like a formula gets an apostrophe in front."""
     is_text = isinstance(value, str)
     return f"'{value}" if is_text and value.lstrip("'").startswith(_FORMULA) else value
 

@@ -1,0 +1,181 @@
+"""Every score of a run with its answer, as a table: a row for each, as CSV or parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from harness.gate.stored_answers import StoredAnswer, answers_of_run
+from harness.records import Report, Request, ScoreRow
+from harness.review.exchange.table import guarded
+from harness.review.labels import PersonsLabel, labels_of_run
+from harness.store import RunInfo, Store
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_TEXTS = ("run_id", "evaluation_id", "metric", "requirement", "role", "version", "fingerprint", "case_id")
+_SCORE = ("sample_index", "score", "outcome", "reason", "judged_by")
+_ANSWER = ("prompt", "answer", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s")
+COLUMNS = (*_TEXTS, *_SCORE, *_ANSWER, "human_score", "human_labels")
+
+_WHOLE = frozenset({"sample_index", "prompt_tokens", "completion_tokens"})
+_REAL = frozenset({"score", "latency_s", "human_score"})
+_ROWS_AT_ONCE = 2_000
+_CHARACTERS_AT_ONCE = 50_000_000
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_Key = tuple[str, str, str, str, int]
+_Row = tuple[dict[str, Any], bool]
+
+
+def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
+    """A row for each score: by evaluation, case, version (the candidate first) and sample; and whether its answer was
+    pruned from the store since.
+
+    A text of people's or a model's is as it was, but for halves of characters, which no file can hold (U+FFFD). What is
+    not there is None: the score of a body that was skipped, an answer that was pruned.
+    """
+    requirements = {verdict.id: verdict.requirement for verdict in report.evaluations}
+    labels = _labels(store, run, report)
+    for answer in answers_of_run(store, run):
+        for metric, score in answer.rows.items():
+            key = (answer.evaluation_id, metric, answer.role, answer.case_id, answer.sample_index)
+            row = {
+                "run_id": run.run_id,
+                "requirement": requirements.get(answer.evaluation_id),
+                **_of_score(answer, score),
+                **_of_answer(answer),
+                **_of_people(labels.get(key, ())),
+            }
+            is_lost = answer.sample is None and score.sample_key is not None
+            yield {name: _storable(row[name]) for name in COLUMNS}, is_lost
+
+
+def write_csv(store: Store, run: RunInfo, report: Report, stream: TextIO) -> int:
+    """Write the rows as CSV. A text that a spreadsheet would run as a formula gets an apostrophe in front, as in the
+    files of `steelyard review export`; parquet has every text as it was.
+
+    Returns how many rows have lost their answer.
+    """
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    lost = 0
+    for row, is_lost in rows_of_run(store, run, report):
+        lost += is_lost
+        writer.writerow({name: guarded(value) for name, value in row.items()})
+    return lost
+
+
+def write_parquet(store: Store, run: RunInfo, report: Report, path: Path) -> int:
+    """Write the rows as parquet, some thousand at a time. Needs pyarrow.
+
+    Returns how many rows have lost their answer.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = pa.schema([(name, _type(name, pa)) for name in COLUMNS])
+    lost = 0
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in _batches(rows_of_run(store, run, report)):
+            lost += sum(is_lost for _, is_lost in batch)
+            writer.write_table(pa.Table.from_pylist([row for row, _ in batch], schema))
+    return lost
+
+
+def _of_score(answer: StoredAnswer, score: ScoreRow) -> dict[str, Any]:
+    return {
+        "evaluation_id": answer.evaluation_id,
+        "metric": score.metric,
+        "role": answer.role,
+        "version": answer.version,
+        "fingerprint": score.fingerprint,
+        "case_id": answer.case_id,
+        "sample_index": answer.sample_index,
+        "score": score.value,
+        "outcome": score.outcome,
+        "reason": score.reason,
+        "judged_by": None if score.judged_by is None else str(score.judged_by),
+    }
+
+
+def _of_answer(answer: StoredAnswer) -> dict[str, Any]:
+    sample = answer.sample
+    return {
+        "prompt": None if answer.request is None else _asked(answer.request),
+        "answer": None if sample is None else sample.text,
+        "finish_reason": None if sample is None else sample.finish_reason,
+        "prompt_tokens": None if sample is None else sample.prompt_tokens,
+        "completion_tokens": None if sample is None else sample.completion_tokens,
+        "latency_s": None if sample is None else sample.latency_s,
+    }
+
+
+def _asked(request: Request) -> str:
+    """What was asked, as JSON: the chat messages; else an object with the raw prompt, and the text that was weighed."""
+    if request.messages and request.continuation is None:
+        return json.dumps(list(request.messages), ensure_ascii=False)
+    asked = {"messages": list(request.messages), "prompt": request.prompt, "continuation": request.continuation}
+    return json.dumps({name: value for name, value in asked.items() if value}, ensure_ascii=False)
+
+
+def _of_people(labels: Sequence[PersonsLabel]) -> dict[str, Any]:
+    """What people said of an answer: the score that settles it, or the mean of theirs, and all labels as JSON."""
+    settled = [label for label in labels if label.is_adjudication]
+    scores = [label.score for label in settled[-1:] or labels if label.score is not None]
+    told = [
+        {
+            "reviewer": label.reviewer,
+            "value": label.value,
+            "score": label.score,
+            "note": label.note,
+            "time": label.time,
+            "adjudicated": label.is_adjudication,
+        }
+        for label in labels
+    ]
+    return {
+        "human_score": sum(scores) / len(scores) if scores else None,
+        "human_labels": json.dumps(told, ensure_ascii=False) if told else None,
+    }
+
+
+def _labels(store: Store, run: RunInfo, report: Report) -> Mapping[_Key, list[PersonsLabel]]:
+    """People's labels by what they are of; a preference between two answers belongs to the candidate's."""
+    batches = [verdict.review.batch for verdict in report.evaluations if verdict.review is not None]
+    found: dict[_Key, list[PersonsLabel]] = {}
+    for label in labels_of_run(store, run.run_id, batches):
+        role = "candidate" if label.part == "pair" else label.part
+        key = (label.evaluation_id, label.metric, role, label.case_id, label.sample_index)
+        found.setdefault(key, []).append(label)
+    return found
+
+
+def _storable(value: Any) -> Any:
+    is_whole = not isinstance(value, str) or value.isascii()
+    return value if is_whole else _LONE_SURROGATE.sub("\ufffd", value)
+
+
+def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+    """Rows in lists that memory holds, however long the answers are."""
+    batch: list[_Row] = []
+    characters = 0
+    for row, is_lost in rows:
+        batch.append((row, is_lost))
+        characters += sum(len(value) for value in row.values() if isinstance(value, str))
+        if len(batch) >= _ROWS_AT_ONCE or characters >= _CHARACTERS_AT_ONCE:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _type(name: str, arrow: Any) -> pyarrow.DataType:
+    if name in _WHOLE:
+        return arrow.int64()
+    return arrow.float64() if name in _REAL else arrow.string()
