@@ -23,6 +23,7 @@
     │   ├── UnreachableError   given up after retries; every later request fails at once
     │   ├── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
     │   └── JudgeError         a judge's answers did not follow the form or the scale that it was given
+    ├── ForgeError             GitHub or GitLab did not take a comment
     ├── MissingSampleError     `--offline`, and the store lacks a sample
     ├── ScoreError             a test body gave something that is not a score
     └── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
@@ -127,6 +128,18 @@ class CapabilityError(EngineError):
 
 class JudgeError(EngineError):
     """A judge was asked, and asked again, and gave no judgement: nothing is known of the answer under judgement."""
+
+
+class ForgeError(SteelyardError):
+    """GitHub or GitLab did not take a comment.
+
+    Attributes:
+        status: of its answer; None where there was none.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class MissingSampleError(SteelyardError):

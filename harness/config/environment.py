@@ -49,6 +49,18 @@ def secret(variable: str, *, wanted_by: str) -> str:
     return value
 
 
+def token(variable: str) -> str:
+    """The value of an environment variable that holds a forge's token; "" where it is not set. Never logged or shown.
+
+    Raises:
+        SettingsError: it holds what no token does; the message names the variable, never a value.
+    """
+    value = os.environ.get(variable, "").strip()
+    if not (value.isascii() and value.isprintable()):
+        raise SettingsError(f"The environment variable {variable} holds characters that no token has; set it anew.")
+    return value
+
+
 def quieten_deepeval() -> None:
     """Keep deepeval from sending telemetry, and from reading .env and .deepeval, unless the environment asks for it.
 

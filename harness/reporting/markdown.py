@@ -87,6 +87,19 @@ def markdown(report: Report, name: str = DEFAULT_NAME, link: str | None = None) 
     return text
 
 
+def without_report(name: str = DEFAULT_NAME, link: str | None = None) -> str:
+    """What a comment says of a gate that came to no report, so that the one of the run before does not stand.
+
+    Raises:
+        SettingsError: the name or the address can't be.
+    """
+    title = "no report" if name == DEFAULT_NAME else f"{escaped(name)}: no report"
+    lines = [marker(name), f"### {_MARKS[VerdictKind.INCONCLUSIVE]} {title}", ""]
+    lines.append("No evaluation was run, or the gate ended before the first request; its output says why.")
+    lines += ["", f"[Output](<{checked_link(link)}>)"] if link else []
+    return "\n".join(lines) + "\n"
+
+
 def checked_link(link: str) -> str:
     """An address as Markdown takes it between angle brackets.
 

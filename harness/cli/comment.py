@@ -1,0 +1,116 @@
+"""`steelyard comment`: the report of a gate as a comment on a pull request, kept up to date in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.errors import ForgeError, SettingsError
+
+if TYPE_CHECKING:
+    from harness.config.ci import Job
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What the command line says."""
+
+    forge: str | None
+    name: str
+    link: str | None
+    pull_request: int | None
+    token_env: str | None
+    is_printed: bool
+
+
+@click.command()
+@click.argument("folder", metavar="[FOLDER]", type=click.Path(path_type=Path), default=None, required=False)
+@click.option("--to", "forge", metavar="FORGE", help="github or gitlab; default: whose job this is.")
+@click.option("--name", metavar="NAME", default="gate", show_default=True, help="Which of several comments it is.")
+@click.option("--link", metavar="URL", help="The address of the whole report; default: the job's page.")
+@click.option("--pull-request", metavar="N", type=click.IntRange(min=1), help="Default: the one that the job runs for.")
+@click.option("--token-env", metavar="VARIABLE", help="Holds the token; default: GITHUB_TOKEN or GITLAB_TOKEN.")
+@click.option("--print", "is_printed", is_flag=True, help="Write the comment to standard output instead.")
+def comment(folder: Path | None, **options: Any) -> None:
+    """Write the report of the last gate into the pull request (merge request) that this job runs for.
+
+    FOLDER holds report.json; by default it is the one of the settings. The comment of the run before is replaced in its
+    place, found by its first line among those of the token's own user; where there is none, one is added. A gate that
+    came to no report is told as that. No model and no store is asked.
+
+    Exit code: 0, also where nothing could be written, which is told: a comment never changes what a gate came to. 4 for
+    options that can't be.
+
+    \b
+    Examples:
+      steelyard comment
+      steelyard comment reports/latest --name nightly --link https://ci.example/report/12
+      steelyard comment --print
+    """
+    from harness.config.ci import find_forge, read_job
+
+    given = _Options(**options)
+    if given.is_printed:
+        click.echo(_text(folder, given, given.link), nl=False)
+        return
+    job = read_job(find_forge(given.forge))
+    number = given.pull_request or job.pull_request
+    body = _text(folder, given, given.link or job.page or None)
+    if number is None:
+        click.echo("No comment: this job runs for no pull request. Say which with --pull-request N.")
+    elif not job.project:
+        variable = "GITHUB_REPOSITORY" if job.forge == "github" else "CI_PROJECT_ID"
+        _warn(f"the environment variable {variable} does not say in which project pull request {number} is.")
+    else:
+        _post(job, number, body, given)
+
+
+def _text(folder: Path | None, given: _Options, link: str | None) -> str:
+    """The comment.
+
+    Raises:
+        SettingsError: the report can't be read, or the name or the address can't be.
+    """
+    from harness.config.settings import load_settings
+    from harness.reporting.markdown import markdown, without_report
+    from harness.reporting.report_json import FILE_NAME, read_report
+
+    if folder is None:
+        settings = load_settings(Path.cwd())
+        folder = settings.root / (settings.report_dir or "reports/latest")
+    if not (folder / FILE_NAME if folder.is_dir() else folder).exists():
+        return without_report(given.name, link)
+    return markdown(read_report(folder), given.name, link)
+
+
+def _post(job: Job, number: int, body: str, given: _Options) -> None:
+    from harness.config.ci import TOKEN_VARIABLES
+    from harness.config.environment import token as read_token
+    from harness.reporting.forge import post
+
+    variable = given.token_env or TOKEN_VARIABLES[job.forge]
+    try:
+        token = read_token(variable)
+        if not token:
+            raise SettingsError(f"the environment variable {variable} is not set. {_HINTS[job.forge]}")
+        posted = post(job, number, body, token)
+    except (ForgeError, SettingsError) as error:
+        _warn(str(error))
+        return
+    click.echo(f"Comment {posted.how}: {posted.place}")
+
+
+_HINTS = {
+    "github": "In a workflow, give the step `env: GITHUB_TOKEN: ${{ github.token }}`, and the job `permissions: "
+    "pull-requests: write`.",
+    "gitlab": "Add it to the project's CI/CD variables, masked: a project access token with the scope `api` and the "
+    "role Reporter.",
+}
+
+
+def _warn(problem: str) -> None:
+    """Say what went wrong; the exit code stays 0."""
+    click.echo(f"No comment: {problem}", err=True)

@@ -1,0 +1,109 @@
+"""What a CI system says of the job that this runs in, by its environment variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from harness.errors import SettingsError, choices
+
+Forge = Literal["github", "gitlab"]
+FORGES: tuple[Forge, ...] = get_args(Forge)
+TOKEN_VARIABLES: dict[Forge, str] = {"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN"}
+
+_JOB_VARIABLES: dict[Forge, str] = {"github": "GITHUB_ACTIONS", "gitlab": "GITLAB_CI"}
+_PULL_REQUEST = re.compile(r"refs/pull/(\d+)/")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job on GitHub or GitLab.
+
+    Attributes:
+        api: address of the forge's API, without a slash at its end.
+        project: `OWNER/NAME` on GitHub, the number or the encoded path of the project on GitLab; "" where nothing says.
+        pull_request: the number of the pull request (merge request) that it runs for; None where it runs for none.
+        page: address of the job's own page; "" where nothing says.
+    """
+
+    forge: Forge
+    api: str
+    project: str
+    pull_request: int | None
+    page: str
+
+
+def find_forge(name: str | None) -> Forge:
+    """The forge of this name; without a name, the one whose job this is.
+
+    Raises:
+        SettingsError: there is no such forge, or this is no job of any.
+    """
+    for forge, variable in _JOB_VARIABLES.items():
+        if name == forge or (name is None and os.environ.get(variable)):
+            return forge
+    if name is None:
+        raise SettingsError(
+            "This is no job of GitHub or GitLab (neither GITHUB_ACTIONS nor GITLAB_CI is set). Say where: --to github, "
+            "--to gitlab, or --print to see the comment."
+        )
+    raise SettingsError(f"--to: {choices('forge', name, FORGES)}")
+
+
+def read_job(forge: Forge) -> Job:
+    """What the environment says of a job of this forge.
+
+    Raises:
+        SettingsError: an address that is none.
+    """
+    if forge == "gitlab":
+        project = os.environ.get("CI_PROJECT_ID", "")
+        api = _address("CI_API_V4_URL", "https://gitlab.com/api/v4")
+        return Job(forge, api, project, _number("CI_MERGE_REQUEST_IID"), os.environ.get("CI_JOB_URL", ""))
+    project = os.environ.get("GITHUB_REPOSITORY", "")
+    page, run = os.environ.get("GITHUB_SERVER_URL", "https://github.com"), os.environ.get("GITHUB_RUN_ID", "")
+    return Job(
+        forge=forge,
+        api=_address("GITHUB_API_URL", "https://api.github.com"),
+        project=project,
+        pull_request=_pull_request(),
+        page=f"{page}/{project}/actions/runs/{run}" if project and run else "",
+    )
+
+
+def _pull_request() -> int | None:
+    """The pull request of GitHub's event: that of the event itself, or the one that was commented on."""
+    event = _event()
+    own, commented = event.get("pull_request"), event.get("issue")
+    is_of_one = isinstance(commented, dict) and "pull_request" in commented
+    for found in (own, commented if is_of_one else None):
+        number = found.get("number") if isinstance(found, dict) else None
+        if isinstance(number, int):
+            return number
+    named = _PULL_REQUEST.match(os.environ.get("GITHUB_REF", ""))
+    return int(named[1]) if named else None
+
+
+def _event() -> dict[str, Any]:
+    """GitHub's description of what started the job; an empty one where it can't be read."""
+    try:
+        event = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _address(variable: str, default: str) -> str:
+    address = (os.environ.get(variable) or default).rstrip("/")
+    if not address.startswith(("https://", "http://")):
+        raise SettingsError(f"The environment variable {variable} is {address!r}, which is no address of the web.")
+    return address
+
+
+def _number(variable: str) -> int | None:
+    text = os.environ.get(variable, "")
+    return int(text) if text.isascii() and text.isdigit() else None
