@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +14,7 @@ from harness.reporting.markdown import markdown
 from harness.reporting.report_json import write_report
 from tests.cli.conftest import Run
 from tests.loopback.forge import APP, STRANGER, USER, Forge
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "reporting"))
-import example_reports as examples
+from tests.reporting import example_reports as examples
 
 MARKER = "<!-- steelyard: gate -->"
 
@@ -71,11 +68,6 @@ def assert_refused(result: Result, *words: str) -> None:
     assert result.stderr.startswith("No comment: ")
     for each in words:
         assert each in result.stderr
-    assert (
-        "token"
-        not in result.stderr.replace("GITHUB_TOKEN", "").replace("GITLAB_TOKEN", "").replace("user-token", "LEAKED")
-        or "LEAKED" not in result.stderr
-    )
     assert "user-token" not in result.output
 
 
