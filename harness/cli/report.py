@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ class _Options:
     output: str | None
     name: str
     link: str | None
+    is_schema: bool
 
 
 @click.command()
@@ -46,6 +48,7 @@ class _Options:
 @click.option("--output", metavar="PATH", help="A file, or a folder; - for standard output.")
 @click.option("--name", metavar="NAME", default="gate", show_default=True, help="Markdown: what the comment is called.")
 @click.option("--link", metavar="URL", help="Markdown: the address of the whole report.")
+@click.option("--schema", "is_schema", is_flag=True, help="Write the JSON schema of the format json, and no report.")
 def report(run_name: str, **options: Any) -> None:
     """Write a stored RUN in one format or several, without asking a model.
 
@@ -60,12 +63,17 @@ def report(run_name: str, **options: Any) -> None:
       steelyard report
       steelyard report 20261124-1615 --format markdown
       steelyard report --format junit --output junit.xml
+      steelyard report --schema
       steelyard report smollm2-int8 --format html --format parquet --output reports/int8
     """
     from harness.gate.stored_runs import find
+    from harness.reporting.report_json import schema
     from harness.reporting.writing import Stored, find_format
 
     given = _Options(**options)
+    if given.is_schema:
+        click.echo(json.dumps(schema(), indent=2))
+        return
     chosen = [find_format(name) for name in dict.fromkeys(given.formats or ("terminal",))]
     settings = settings_with_store(given.place)
     with open_store(settings, readonly=True) as opened:

@@ -8,6 +8,7 @@ import io
 import json
 from pathlib import Path
 
+import jsonschema
 import pyarrow.parquet
 import pytest
 
@@ -124,6 +125,12 @@ def test_what_is_not_installed_is_named_with_the_extra_that_brings_it(
         'The format parquet needs pyarrow, which is not installed: pip install "steelyard[datasets]".' in result.stderr
     )
     assert not (folder / "reports").exists()
+
+
+def test_the_published_schema_holds_for_the_format_json(run: Run, report: Run) -> None:
+    published = json.loads(run("report", "--schema").stdout)
+    assert published["$id"] == "urn:steelyard:report:1"
+    jsonschema.Draft202012Validator(published).validate(json.loads(report("r1", "--format", "json").stdout))
 
 
 def test_every_format_is_in_the_help(report: Run) -> None:

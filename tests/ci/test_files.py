@@ -1,0 +1,117 @@
+"""The CI files follow the published schemas and GitHub's advice on safety."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.ci.steps import ACTION, ROOT, TEMPLATE, WORKFLOW, load
+
+GUIDE = ROOT / "docs" / "guide" / "11-ci.md"
+OFFICIAL = {"checkout", "setup-python", "cache/restore", "cache/save", "upload-artifact"}
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    document = load(path)
+    if "runs" in document:
+        return list(document["runs"]["steps"])
+    return [step for job in document["jobs"].values() for step in job["steps"]]
+
+
+def shown() -> Iterator[tuple[str, str]]:
+    """The YAML files that the guide shows, with the names that they are to have."""
+    for text in re.findall(r"^```yaml\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        yield text.partition("\n")[0].removeprefix("# "), text
+
+
+def assert_valid(document: dict[str, Any], name: str) -> None:
+    """Hold a document against the schema of that name, as the public store of schemas has it."""
+    pytest.importorskip("check_jsonschema", reason="brings the published schemas; in the extra dev")
+    path = resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{name}.json"
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    jsonschema.validators.validator_for(schema)(schema).validate(document)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [(ACTION, "github-actions"), (WORKFLOW, "github-workflows"), (TEMPLATE, "gitlab-ci")]
+)
+def test_each_file_follows_its_published_schema(path: Path, name: str) -> None:
+    assert_valid(load(path), name)
+
+
+def test_the_files_that_the_guide_shows_follow_them_too(tmp_path: Path) -> None:
+    files = dict(shown())
+    assert [*files] == [".github/workflows/gate.yml", ".gitlab-ci.yml"]
+    for number, (name, text) in enumerate(files.items()):
+        (tmp_path / f"{number}.yml").write_text(text)
+        assert_valid(load(tmp_path / f"{number}.yml"), "gitlab-ci" if "gitlab" in name else "github-workflows")
+
+
+def test_inputs_that_the_guide_and_the_workflow_give_are_those_of_the_action(tmp_path: Path) -> None:
+    known = set(load(ACTION)["inputs"])
+    (tmp_path / "shown.yml").write_text(dict(shown())[".github/workflows/gate.yml"])
+    for path in (WORKFLOW, tmp_path / "shown.yml"):
+        used = [step for step in steps(path) if step.get("uses", "").partition("@")[0].endswith("actions/gate")]
+        assert used
+        assert [name for step in used for name in step.get("with", {}) if name not in known] == []
+    told = set(re.findall(r"^\| `([a-z-]+)` \|", GUIDE.read_text(encoding="utf-8"), re.MULTILINE))
+    assert told == known
+
+
+def test_variables_that_the_guide_gives_are_those_of_the_template() -> None:
+    known = set(load(TEMPLATE)[".steelyard"]["variables"])
+    text = dict(shown())[".gitlab-ci.yml"]
+    assert set(re.findall(r"STEELYARD_[A-Z]+", text)) <= known
+    told = set(re.findall(r"^\| `(STEELYARD_[A-Z]+)` \|", GUIDE.read_text(encoding="utf-8"), re.MULTILINE))
+    assert told == known
+
+
+@pytest.mark.parametrize("path", [ACTION, WORKFLOW])
+def test_no_expression_stands_in_the_text_of_a_script(path: Path) -> None:
+    """What a pull request wrote would be run: https://docs.github.com/actions, script injections."""
+    scripts = [step["run"] for step in steps(path) if "run" in step]
+    assert scripts
+    assert [script for script in scripts if "${{" in script] == []
+
+
+@pytest.mark.parametrize("path", [ACTION, WORKFLOW])
+def test_actions_are_githubs_own_and_pinned_by_their_major_version(path: Path) -> None:
+    for step in steps(path):
+        name = step.get("uses", "./")
+        if not name.startswith("./"):
+            found = re.fullmatch(r"actions/([a-z/-]+)@v\d+", name)
+            assert found is not None, name
+            assert found[1] in OFFICIAL
+
+
+def test_the_workflow_may_read_the_code_and_write_comments_and_nothing_else() -> None:
+    workflow = load(WORKFLOW)
+    assert workflow["permissions"] == {}
+    assert [job["permissions"] for job in workflow["jobs"].values()] == [
+        {"contents": "read", "pull-requests": "write"},
+    ]
+    assert set(workflow["on"]) == {"pull_request", "push", "workflow_dispatch"}
+    (checkout,) = (step for step in steps(WORKFLOW) if step.get("uses", "").startswith("actions/checkout"))
+    assert checkout["with"] == {"persist-credentials": False}
+
+
+def test_every_output_comes_from_a_step_that_there_is() -> None:
+    action = load(ACTION)
+    named = {step["id"] for step in steps(ACTION) if "id" in step}
+    asked = set(re.findall(r"steps\.([a-z]+)\.outputs", ACTION.read_text(encoding="utf-8")))
+    assert asked <= named
+    assert set(action["outputs"]) == {"exit-code", "report"}
+
+
+def test_the_store_is_saved_under_the_name_that_it_is_restored_by() -> None:
+    of = {step["uses"].partition("@")[0]: step["with"] for step in steps(ACTION) if "uses" in step}
+    restored, saved = of["actions/cache/restore"], of["actions/cache/save"]
+    assert (restored["path"], restored["key"]) == (saved["path"], saved["key"])
+    assert saved["key"].startswith(restored["restore-keys"])
