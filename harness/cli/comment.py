@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.errors import ForgeError, SettingsError
+from harness.reporting.writing import COMMENT_NAME
 
 if TYPE_CHECKING:
     from harness.config.ci import Job
@@ -29,7 +30,9 @@ class _Options:
 @click.command()
 @click.argument("folder", metavar="[FOLDER]", type=click.Path(path_type=Path), default=None, required=False)
 @click.option("--to", "forge", metavar="FORGE", help="github or gitlab; default: whose job this is.")
-@click.option("--name", metavar="NAME", default="gate", show_default=True, help="Which of several comments it is.")
+@click.option(
+    "--name", metavar="NAME", default=COMMENT_NAME, show_default=True, help="Which of several comments it is."
+)
 @click.option("--link", metavar="URL", help="The address of the whole report; default: the job's page.")
 @click.option("--pull-request", metavar="N", type=click.IntRange(min=1), help="Default: the one that the job runs for.")
 @click.option("--token-env", metavar="VARIABLE", help="Holds the token; default: GITHUB_TOKEN or GITLAB_TOKEN.")

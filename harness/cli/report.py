@@ -14,10 +14,11 @@ import click
 from harness.cli.layout import terminal_layout
 from harness.cli.stored import open_store, settings_with_store, store_option, stored_report
 from harness.errors import SettingsError
+from harness.reporting.writing import COMMENT_NAME, FORMATS, Stored, find_format, write
 
 if TYPE_CHECKING:
     from harness.config.settings import Settings
-    from harness.reporting.writing import Format, Stored
+    from harness.reporting.writing import Format
 
 _OPTION = "--output"
 _STANDARD_OUTPUT = "-"
@@ -35,7 +36,10 @@ class _Options:
     is_schema: bool
 
 
-@click.command()
+_LIST = "\b\nFormats:\n" + "\n".join(f"  {each.name:<10}{each.summary}" for each in FORMATS.values())
+
+
+@click.command(epilog=_LIST)
 @click.argument("run_name", metavar="[RUN]", default="latest")
 @store_option
 @click.option(
@@ -43,10 +47,10 @@ class _Options:
     "formats",
     metavar="NAME",
     multiple=True,
-    help="terminal (the default), html, markdown, json, junit, csv or parquet; may be repeated.",
+    help="One of those below; default: terminal. May be repeated.",
 )
 @click.option("--output", metavar="PATH", help="A file, or a folder; - for standard output.")
-@click.option("--name", metavar="NAME", default="gate", show_default=True, help="Markdown: what the comment is called.")
+@click.option("--name", metavar="NAME", default=COMMENT_NAME, show_default=True, help="Markdown: which comment it is.")
 @click.option("--link", metavar="URL", help="Markdown: the address of the whole report.")
 @click.option("--schema", "is_schema", is_flag=True, help="Write the JSON schema of the format json, and no report.")
 def report(run_name: str, **options: Any) -> None:
@@ -54,7 +58,7 @@ def report(run_name: str, **options: Any) -> None:
 
     RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version, which stands for the
     newest finished run that weighed it. A single format that is text goes to standard output. All else goes into the
-    folder reports/RUN, where --output names no other: html is a page with a folder of details beside it.
+    folder reports/RUN, where --output names no other.
 
     Exit code: 0, whatever the verdict; 4 for a run that is not stored or a file that can't be written.
 
@@ -64,11 +68,10 @@ def report(run_name: str, **options: Any) -> None:
       steelyard report 20261124-1615 --format markdown
       steelyard report --format junit --output junit.xml
       steelyard report --schema
-      steelyard report smollm2-int8 --format html --format parquet --output reports/int8
+      steelyard report smollm2-int8 --format markdown --format parquet --output reports/int8
     """
     from harness.gate.stored_runs import find
     from harness.reporting.report_json import schema
-    from harness.reporting.writing import Stored, find_format
 
     given = _Options(**options)
     if given.is_schema:
@@ -85,7 +88,6 @@ def report(run_name: str, **options: Any) -> None:
 
 def _write(stored: Stored, chosen: list[Format], output: str | None, settings: Settings) -> None:
     from harness.reporting.files import prepare_folder
-    from harness.reporting.writing import write
 
     single = chosen[0] if len(chosen) == 1 else None
     if output == _STANDARD_OUTPUT or (output is None and single is not None and single.to_stream is not None):

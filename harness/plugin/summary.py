@@ -75,10 +75,8 @@ class Outcome:
             problems.append(str(error))
         except KeyboardInterrupt:
             pass
-        try:
-            driver.close(opened.close())
-        except UsageError as error:
-            problems.append(str(error))
+        finally:
+            problems += _closed(opened, driver)
         if problems:
             self._complain(session, problems[0])
             if not is_worker:
@@ -117,6 +115,15 @@ class Outcome:
             _show(self.report, self._path, self._collection.settings, terminal)
         for problem in self.problems:
             terminal.write_line(f"ERROR: steelyard: {problem}", red=True)
+
+
+def _closed(opened: OpenRun, driver: Driver) -> list[str]:
+    """Close a run; what went wrong with that."""
+    try:
+        driver.close(opened.close())
+    except UsageError as error:
+        return [str(error)]
+    return []
 
 
 def report_folder(settings: Settings) -> Path:

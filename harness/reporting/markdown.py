@@ -18,12 +18,10 @@ from harness.reporting.table import Row, greens_in_words, rows
 from harness.reporting.terminal import headline, next_steps, notes, ranges, samples_in_words
 from harness.reporting.text import printable
 from harness.reporting.waiting import review_step
+from harness.reporting.writing import COMMENT_NAME
 
 MOST_CHARACTERS = 65_535
 """GitHub refuses a longer comment."""
-
-DEFAULT_NAME = "gate"
-"""What a comment is called where nobody says otherwise."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[ ./_]?-?[A-Za-z0-9])*")
 _LONGEST_NAME = 80
@@ -69,7 +67,7 @@ def marker(name: str) -> str:
     return f"<!-- steelyard: {name} -->"
 
 
-def markdown(report: Report, name: str = DEFAULT_NAME, link: str | None = None) -> str:
+def markdown(report: Report, name: str = COMMENT_NAME, link: str | None = None) -> str:
     """The report as GitHub's and GitLab's Markdown, shorter than a comment may be.
 
     Args:
@@ -87,13 +85,13 @@ def markdown(report: Report, name: str = DEFAULT_NAME, link: str | None = None) 
     return text
 
 
-def without_report(name: str = DEFAULT_NAME, link: str | None = None) -> str:
+def without_report(name: str = COMMENT_NAME, link: str | None = None) -> str:
     """What a comment says of a gate that came to no report, so that the one of the run before does not stand.
 
     Raises:
         SettingsError: the name or the address can't be.
     """
-    title = "no report" if name == DEFAULT_NAME else f"{escaped(name)}: no report"
+    title = "no report" if name == COMMENT_NAME else f"{escaped(name)}: no report"
     lines = [marker(name), f"### {_MARKS[VerdictKind.INCONCLUSIVE]} {title}", ""]
     lines.append("No evaluation was run, or the gate ended before the first request; its output says why.")
     lines += ["", f"[Output](<{checked_link(link)}>)"] if link else []
@@ -118,7 +116,7 @@ def checked_link(link: str) -> str:
 def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list[str]:
     every = rows(report, "utf-8")
     worse = [row for row in every if row.verdict.verdict is not VerdictKind.PASSED]
-    title = headline(report) if name == DEFAULT_NAME else f"{escaped(name)}: {headline(report)}"
+    title = headline(report) if name == COMMENT_NAME else f"{escaped(name)}: {headline(report)}"
     mark = _MARKS[report.verdict if report.evaluations else VerdictKind.INCONCLUSIVE]
     lines = [f"### {mark} {title}", "", *_versions(report)]
     if worse:
@@ -152,7 +150,6 @@ def _table(shown: Sequence[Row]) -> list[str]:
         "candidate": [_figures(row.candidate) for row in shown],
         "baseline": [_figures(row.baseline) for row in shown],
         "difference": [_figures(row.difference) for row in shown],
-        "required": [_figures(row.required) for row in shown],
     }
     columns = {title: cells for title, cells in columns.items() if any(cells)}
     lines = [f"| {' | '.join(('verdict', 'evaluation', *columns))} |", "|---" * (2 + len(columns)) + "|"]
@@ -170,8 +167,10 @@ def _figures(text: str) -> str:
 
 
 def _name_and_reason(row: Row) -> str:
-    """What an evaluation is called, and below it the reason of its verdict, or the first of its errors."""
-    texts = [prose(text, _REASON_CELLS) for text in (row.why, *row.errors[:1]) if text]
+    """What an evaluation is called, and below it what is required, the reason of its verdict, or its first error."""
+    required = f"required {row.required}" if row.required else ""
+    told = "; ".join(text for text in (required, row.why) if text)
+    texts = [prose(text, _REASON_CELLS) for text in (told, *row.errors[:1]) if text]
     more = len(row.verdict.errors) - 1 if row.errors else 0
     if more > 0:
         texts[-1] += f" (and {plural(more, 'more message')})"

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from harness.store import RunInfo, Store
 
 
+COMMENT_NAME = "gate"
+"""What the comment of a pull request is called where nobody says otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A run of a store, and how it is to be reported.
@@ -32,7 +36,7 @@ class Stored:
     store: Store
     run: RunInfo
     report: Report
-    name: str = "gate"
+    name: str = COMMENT_NAME
     link: str | None = None
     layout: Layout | None = None
     option: str = REPORT_DIR
@@ -183,7 +187,11 @@ def write(stored: Stored, chosen: Format, path: Path) -> Written:
         SettingsError: it can't be written.
     """
     if chosen.to_folder is not None:
-        return Written(chosen.to_folder(stored, path.parent))
+        try:
+            return Written(chosen.to_folder(stored, path.parent))
+        except OSError as error:
+            reason = f"{error.strerror or error}. Choose another place with {stored.option}."
+            raise SettingsError(f"{path.parent} can't be written: {reason}") from None
     note = ""
     with replacing(path, stored.option) as temporary:
         if chosen.to_stream is not None:

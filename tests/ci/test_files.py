@@ -110,6 +110,11 @@ def test_every_output_comes_from_a_step_that_there_is() -> None:
     assert set(action["outputs"]) == {"exit-code", "report"}
 
 
+def test_a_store_or_an_artifact_that_fails_does_not_change_what_the_gate_came_to() -> None:
+    around = [step for step in steps(ACTION) if step.get("uses", "").startswith(("actions/cache", "actions/upload"))]
+    assert [step["continue-on-error"] for step in around] == [True, True, True]
+
+
 def test_the_store_is_saved_under_the_name_that_it_is_restored_by() -> None:
     of = {step["uses"].partition("@")[0]: step["with"] for step in steps(ACTION) if "uses" in step}
     restored, saved = of["actions/cache/restore"], of["actions/cache/save"]

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from xml.etree import ElementTree
 
+import pyarrow.parquet
 import pytest
+from click.testing import CliRunner
 
+from harness.cli import main
+from harness.reporting.writing import FORMATS
 from tests.plugin.projects import Project
+from tests.reporting.markdown_page import LINKED, Page
 
 HOSTILE = {
     "nul": "before\0after",
@@ -83,6 +88,29 @@ def test_report_and_junit_are_well_formed(hostile: Project) -> None:
     assert hostile.verdicts()["test_fine"] == "failed"
     names = [case.get("name") for case in ElementTree.parse(hostile.path / "junit.xml").iter("testcase")]
     assert names == ["test_fine", "test_reason", "test_raised"]
+
+
+def test_no_answer_breaks_any_format(hostile: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile.run()
+    monkeypatch.chdir(hostile.path)
+    formats = [argument for name in FORMATS for argument in ("--format", name)]
+    done = CliRunner().invoke(main, ["report", *formats, "--output", "all"])
+    assert done.exit_code == 0, done.output
+    page = Page((hostile.path / "all" / "report.md").read_text(encoding="utf-8"))
+    assert page.elements & {"script", "testcase", "img"} == set()
+    assert not LINKED.search(page.outside_code)
+    assert len(page.source) < 20_000
+    junit = ElementTree.parse(hostile.path / "all" / "junit.xml")
+    assert [case.get("name") for case in junit.iter("testcase")] == ["test_fine", "test_reason", "test_raised"]
+    rows = pyarrow.parquet.read_table(hostile.path / "all" / "samples.parquet").to_pylist()
+    fine = {
+        row["case_id"]: row["answer"]
+        for row in rows
+        if row["version"] == "hostile" and "test_fine" in row["evaluation_id"]
+    }
+    assert fine == {name: answer.replace("\ud83d", "\ufffd") for name, answer in HOSTILE.items()}
+    text = (hostile.path / "all" / "report.txt").read_text(encoding="utf-8")
+    assert not set(text) & {chr(code) for code in (*range(32), *range(0x7F, 0xA0), 0x2028, 0x202E, 0x2066)} - {"\n"}
 
 
 def test_hostile_ids_of_cases_are_shown_harmlessly(project: Project) -> None:

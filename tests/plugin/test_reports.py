@@ -45,6 +45,13 @@ def test_a_gate_writes_its_reports_and_the_command_makes_the_same(
     assert " --store URL   (all its answers)" in shown
 
 
+def test_a_resume_writes_them_too(red: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    red.run()
+    monkeypatch.chdir(red.path)
+    assert CliRunner().invoke(main, ["gate", "--resume", "latest", "--report-dir", "again"]).exit_code == 1
+    assert written(red, "again") == FILES
+
+
 @pytest.mark.slow
 def test_with_xdist_the_controller_writes_them(red: Project) -> None:
     assert red.run_apart("-n", "2").ret == 1

@@ -51,6 +51,19 @@ def test_a_red_report_shows_what_did_not_pass_in_a_table_and_the_rest_in_one_lin
     assert page.texts("//summary") == ["✅ passed: 48 evaluations", "Most changed: peru, chad, mali"]
 
 
+def test_what_is_required_stands_before_the_reason():
+    (worse, passed) = Page(markdown(examples.no_baseline())).tables
+    assert worse == [
+        ["verdict", "evaluation", "candidate"],
+        ["❌ failed", "foundation/test_capitals required 0.90; below 0.90", "0.71 [0.65, 0.77]"],
+    ]
+    assert passed[1] == [
+        "✅ passed",
+        "inference/test_latency required 0.500 s; proven below 0.44 s",
+        "0.412 [0.390, 0.440] s",
+    ]
+
+
 def test_the_first_line_is_a_comment_by_which_the_next_run_finds_it():
     assert markdown(examples.red()).splitlines()[0] == "<!-- steelyard: gate -->"
     assert markdown(examples.red(), "nightly/int8").splitlines()[0] == "<!-- steelyard: nightly/int8 -->"
