@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from harness.review.queue import Queue
 
 PORT = 8700
+_SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,14 @@ def serve(**given: Any) -> None:
     from harness.review.web import server as web
 
     web.check_host(options.host, options.public_url, allow_network=options.allow_network)
-    lease_s = duration_s(options.lease, "--lease", where="review serve")
+    lease_s = _lease_s(options.lease)
     settings = settings_with_store(options.place)
-    with open_store(settings) as store:
-        listener = web.listen(options.host, options.port)
+    with open_store(settings) as store, closing(web.listen(options.host, options.port)) as listener:
         port = listener.getsockname()[1]
         urls = web.addresses(options.host, port, options.public_url)
         app = create_app(store, WebOptions(urls, lease_s, _sessions(settings, port)))
         desk = app.state.desk
-        name, role = _admin(desk.queue, options.reviewer or user_name())
+        name, role = _admin(desk.queue, options.reviewer)
         left = sum(batch.left for batch in desk.queue.progress() if batch.closed is None)
         _greet(f"{urls[0]}/sign-in#{desk.tickets.issue(name)}", f"{name}, {role}", store.url, left)
         with attended(store):
@@ -96,6 +97,17 @@ def _check_installed() -> None:
         )
 
 
+def _lease_s(text: str) -> float:
+    """How long an item stays with a reviewer, in seconds."""
+    found = duration_s(text, "--lease", where="review serve")
+    if not _SHORTEST_LEASE_S <= found <= _LONGEST_LEASE_S:
+        raise SettingsError(
+            f"review serve: --lease = {text!r} is not between 1s and 30d. An item is kept from all others for as long, "
+            'also where its reviewer went away; a page at which somebody works renews it by itself. Write "10m".'
+        )
+    return found
+
+
 def _sessions(settings: Settings, port: int) -> Path:
     """The file of this server's sessions."""
     from harness.store.location import FOLDER, prepare_folder
@@ -105,14 +117,19 @@ def _sessions(settings: Settings, port: int) -> Path:
     return path
 
 
-def _admin(queue: Queue, name: str) -> tuple[str, str]:
+def _admin(queue: Queue, wanted: str | None) -> tuple[str, str]:
     """The reviewer whom the printed address signs in, made an admin if new: who runs this has the store."""
+    name = user_name() if wanted is None else wanted
     for reviewer in queue.reviewers():
         if reviewer.name == name:
             if reviewer.disabled is not None:
                 raise ReviewerError(f"The reviewer {name!r} is disabled. Name another with --reviewer.")
             return name, reviewer.role
-    queue.add_reviewer(name, "admin")
+    try:
+        queue.add_reviewer(name, "admin")
+    except ReviewerError as error:
+        whose = "your user name, which counts without --reviewer NAME" if wanted is None else "--reviewer"
+        raise ReviewerError(f"{error} It comes from {whose}.") from None
     return name, "admin"
 
 

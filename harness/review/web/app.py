@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from harness.review.queue import LEASE_S, Queue
 from harness.review.web import admin, api, failures, pages
 from harness.review.web.desk import Desk
-from harness.review.web.guard import Guard, Origins
+from harness.review.web.guard import Guard, Origins, origin_of
 from harness.review.web.sessions import Attempts, Sessions, Tickets
 from harness.review.web.showing import environment
 from harness.store import Store
@@ -40,7 +40,8 @@ def create_app(store: Store, options: WebOptions) -> FastAPI:
     """The application over the queue of a store that is open for writing."""
     app = FastAPI(title="Steelyard review", docs_url=None, redoc_url=None, openapi_url=None)
     origins = Origins.of(options.urls)
-    port = options.urls[0].rpartition(":")[2]
+    first = origin_of(options.urls[0])
+    port = first.rpartition(":")[2]
     app.state.desk = Desk(
         queue=Queue(store, lease_s=options.lease_s),
         review=store.review,
@@ -49,7 +50,7 @@ def create_app(store: Store, options: WebOptions) -> FastAPI:
         tickets=Tickets(),
         attempts=options.attempts,
         cookie=f"steelyard_{port if port.isdigit() else 'review'}",
-        is_secure=options.urls[0].startswith("https:"),
+        is_secure=first.startswith("https:"),
         pages=environment(),
     )
     app.include_router(api.router)

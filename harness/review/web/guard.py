@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 1_000_000
+_IMPLIED = {"http": ":80", "https": ":443"}
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -43,7 +44,8 @@ class Origins:
     """Where the application may be reached.
 
     Attributes:
-        urls: such as "http://127.0.0.1:8700"; nothing after host and port.
+        urls: such as "http://127.0.0.1:8700", as browsers write them: nothing after host and port, no port that the
+            scheme implies.
     """
 
     urls: frozenset[str]
@@ -51,12 +53,18 @@ class Origins:
     @classmethod
     def of(cls, urls: Iterable[str]) -> Origins:
         """Those of some addresses; what follows host and port is cut off."""
-        return cls(frozenset(_origin(url) for url in urls))
+        return cls(frozenset(origin_of(url) for url in urls))
 
     @property
     def hosts(self) -> frozenset[str]:
-        """What the header Host may say."""
+        """What the header Host says in a browser."""
         return frozenset(url.partition("://")[2] for url in self.urls)
+
+    @property
+    def with_ports(self) -> frozenset[str]:
+        """The same hosts with their ports, also those that the scheme implies: what clients other than browsers say."""
+        split = [url.partition("://") for url in self.urls]
+        return frozenset(f"{host}{_IMPLIED[scheme]}" if _has_no_port(host) else host for scheme, _, host in split)
 
 
 class Guard:
@@ -65,6 +73,7 @@ class Guard:
     def __init__(self, app: ASGIApp, origins: Origins) -> None:
         self._app = app
         self._origins = origins
+        self._hosts = origins.hosts | origins.with_ports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -93,7 +102,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "").lower()
-        if host not in self._origins.hosts:
+        if host not in self._hosts:
             known = ", ".join(sorted(self._origins.hosts))
             message = f"This server does not answer for the host {host[:100]!r}, only for {known}."
             return _refuse(400, "foreign_host", message)
@@ -102,7 +111,7 @@ class Guard:
         if scope["method"] in ("GET", "HEAD"):
             return None
         origin = headers.get("origin", "")
-        if origin.lower() not in self._origins.urls:
+        if _without_implied_port(origin.lower()) not in self._origins.urls:
             message = f"A page of {origin[:100] or 'an unknown origin'} may not send this; nothing was stored."
             return _refuse(403, "foreign_origin", message)
         return None
@@ -144,6 +153,19 @@ def _refuse(status: int, code: str, message: str) -> JSONResponse:
     return JSONResponse({"error": code, "message": message}, status)
 
 
-def _origin(url: str) -> str:
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address as browsers write them.
+
+    >>> origin_of("https://Review.example.org:443/queue")
+    'https://review.example.org'
+    """
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    return _without_implied_port(f"{parts.scheme}://{parts.netloc}".lower())
+
+
+def _without_implied_port(origin: str) -> str:
+    return origin.removesuffix(_IMPLIED.get(origin.partition("://")[0], ""))
+
+
+def _has_no_port(host: str) -> bool:
+    return ":" not in host.rpartition("]")[2]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import uvicorn
 
 from harness.errors import SettingsError
+from harness.review.web.guard import origin_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _CLOSING_S = 3
 _EVERYWHERE = ("0.0.0.0", "::")
+_LAST_PORT = 65_535
+_URL = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>[1-9]\d{0,4}))?/?", re.ASCII | re.IGNORECASE)
 
 
 def is_loopback(host: str) -> bool:
@@ -40,12 +43,7 @@ def check_host(host: str, public_url: str | None, *, allow_network: bool) -> Non
         SettingsError: with what it would mean.
     """
     if public_url is not None:
-        parts = urlsplit(public_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
-            raise SettingsError(
-                f"--public-url {public_url!r} is not an address with nothing after host and port; write it as "
-                "https://review.example.org."
-            )
+        _check_public_url(public_url)
     if is_loopback(host):
         return
     if not allow_network:
@@ -59,6 +57,34 @@ def check_host(host: str, public_url: str | None, *, allow_network: bool) -> Non
             f"--host {host} is every address of this machine; say by --public-url http://NAME:PORT under which one "
             "reviewers reach it. Requests for any other are refused."
         )
+
+
+def _check_public_url(url: str) -> None:
+    problem = _problem_of(url)
+    if problem:
+        shown = url if "@" not in url else f"…@{url.rpartition('@')[2]}"
+        raise SettingsError(
+            f"--public-url {shown!r} {problem}; write it as https://review.example.org or http://box:8700."
+        )
+
+
+def _problem_of(url: str) -> str | None:
+    """Why browsers could not reach this server under an address, or None."""
+    found = _URL.fullmatch(url)
+    if found and int(found["port"] or 80) <= _LAST_PORT:
+        return None
+    scheme, _, rest = url.partition("://")
+    place = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    if scheme.lower() not in ("http", "https") or not place:
+        return "does not begin with http:// or https:// and a host"
+    if "@" in place:
+        return "has a user or a password in it, which would be printed and is not what this server asks for"
+    if rest not in (place, f"{place}/"):
+        return f"goes on after the host with {rest.removeprefix(place)[:80]!r}, and the pages lie at the top"
+    return (
+        f"has {place[:80]!r} for host and port: browsers send a host of ASCII letters, digits, '.', '-' and '_' (other "
+        f"names as xn--…), and a port from 1 to {_LAST_PORT}"
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -87,14 +113,16 @@ def addresses(host: str, port: int, public_url: str | None) -> tuple[str, ...]:
 
     >>> addresses("127.0.0.1", 8700, None)
     ('http://127.0.0.1:8700', 'http://localhost:8700')
+    >>> addresses("127.0.0.1", 80, None)
+    ('http://127.0.0.1', 'http://localhost')
     """
     own = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    found = [] if public_url is None else [public_url.rstrip("/")]
+    found = [] if public_url is None else [public_url]
     if host not in _EVERYWHERE:
         found.append(own)
     if is_loopback(host):
         found.append(f"http://localhost:{port}")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(map(origin_of, found)))
 
 
 def serve(app: FastAPI, listener: socket.socket) -> None:

@@ -179,6 +179,27 @@ def test_both_own_names_are_answered(sign_in: SignIn) -> None:
     assert sign_in("ann").get("/", headers={"Host": "localhost:8700"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://review.example.org:443", "https://review.example.org", "http://review.example.org:80", "http://[::1]:80"],
+)
+def test_a_port_that_the_scheme_implies_may_be_said_or_not(store: Store, url: str) -> None:
+    """Browsers never say it, `curl` does when it stands in the address."""
+    app = create_app(store, WebOptions((url, ORIGIN)))
+    app.state.desk.queue.add_reviewer("ann")
+    scheme, _, said = url.partition("://")
+    host = said.removesuffix(":443").removesuffix(":80")
+    implied = {"http": 80, "https": 443}[scheme]
+    with Browser(app, app.state.desk.sessions.begin("ann")) as ann:
+        ann.cookies.set("steelyard_review", ann.cookies["steelyard_8700"])
+        for own in (host, f"{host}:{implied}", host.upper()):
+            for origin in (f"{scheme}://{host}", f"{scheme}://{host}:{implied}"):
+                response = ann.post("/api/next", json={}, headers={"Host": own, "Origin": origin})
+                assert response.status_code == 200, (own, origin)
+        for foreign in (f"{host}:8700", f"{host}:{443 if implied == 80 else 80}", f"{host}.evil.example"):
+            assert ann.get("/", headers={"Host": foreign}).json()["error"] == "foreign_host", foreign
+
+
 def test_a_request_that_is_too_large_is_refused(sign_in: SignIn, store: Store) -> None:
     contents.fill(store)
     ann = sign_in("ann")

@@ -139,14 +139,39 @@ def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when
         (["--host", "example.org"], "can be reached from other machines"),
         (["--host", "0.0.0.0", "--allow-network"], "--public-url http://NAME:PORT"),
         (["--public-url", "review.example.org"], "write it as https://review.example.org"),
-        (["--public-url", "https://example.org/review"], "nothing after host and port"),
+        (["--public-url", "https://example.org/review"], "goes on after the host with '/review'"),
+        (["--public-url", "https://example.org//"], "goes on after the host with '//'"),
+        (["--public-url", "https://example.org?a=b"], "goes on after the host with '?a=b'"),
+        (
+            ["--public-url", "https://example.org#queue"],
+            "goes on after the host with '#queue', and the pages lie at the",
+        ),
+        (["--public-url", "https://ann:secret@example.org"], "'…@example.org' has a user or a password in it"),
+        (["--public-url", "https://example.org:99999"], "'example.org:99999' for host and port"),
+        (["--public-url", "https://prüfung.example"], "other names as xn--…"),
+        (["--public-url", "https://[::1"], "'[::1' for host and port"),
+        (["--public-url", "ftp://example.org"], "does not begin with http:// or https:// and a host"),
         (["--lease", "soon"], "--lease = 'soon' is not a duration"),
+        (["--lease", "99999999999999d"], "--lease = '99999999999999d' is not between 1s and 30d"),
+        (["--lease", "0.5s"], "not between 1s and 30d"),
+        (
+            ["--reviewer", ""],
+            "'' is no name for a reviewer: write 1 to 64 printable characters. It comes from --reviewer",
+        ),
         (["--port", "70000"], "70000 is not in the range"),
     ],
 )
 def test_what_can_not_be_served_is_refused_with_what_it_means(folder: Path, options: list[str], told: str) -> None:
-    done = CliRunner().invoke(serve, ["--store", str(folder / "store.db"), *options])
-    assert told in " ".join(f"{done.output} {done.exception}".split())
+    done = CliRunner().invoke(serve, ["--port", "0", "--store", str(folder / "store.db"), *options])
+    said = " ".join(f"{done.output} {done.exception}".split())
+    assert told in said
+    assert "secret" not in said
+
+
+def test_a_user_name_that_no_reviewer_may_have_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "x" * 65)
+    done = CliRunner().invoke(serve, ["--port", "0", "--store", str(folder / "store.db")])
+    assert "It comes from your user name, which counts without --reviewer NAME." in str(done.exception)
 
 
 def test_a_port_that_is_taken_is_told() -> None:
@@ -165,9 +190,18 @@ def test_a_port_that_is_taken_is_told() -> None:
         ("localhost", None, ("http://localhost:8700",)),
         ("127.0.0.1", "https://r.org/", ("https://r.org", "http://127.0.0.1:8700", "http://localhost:8700")),
         ("0.0.0.0", "http://box:8700", ("http://box:8700",)),
+        ("0.0.0.0", "HTTP://Box:80/", ("http://box",)),
+        ("0.0.0.0", "https://box:443", ("https://box",)),
+        ("0.0.0.0", "https://box:80", ("https://box:80",)),
+        ("0.0.0.0", "http://[2001:db8::1]:80", ("http://[2001:db8::1]",)),
         ("192.0.2.1", None, ("http://192.0.2.1:8700",)),
     ],
 )
 def test_the_addresses_that_are_answered(host: str, public_url: str | None, expected: tuple[str, ...]) -> None:
     web.check_host(host, public_url, allow_network=True)
     assert web.addresses(host, 8700, public_url) == expected
+
+
+def test_the_port_that_http_implies_is_left_out_as_browsers_leave_it_out() -> None:
+    assert web.addresses("127.0.0.1", 80, None) == ("http://127.0.0.1", "http://localhost")
+    assert web.addresses("::1", 80, None) == ("http://[::1]", "http://localhost")
