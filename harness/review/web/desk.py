@@ -129,6 +129,18 @@ def page(request: Request, template: str, **values: Any) -> Response:
     return Response(html.encode("utf-8", "replace"), media_type="text/html; charset=utf-8")
 
 
+def sign_in_page(request: Request, error: str = "", status: int = 200) -> Response:
+    """The form to sign in with, and what was wrong with the last try."""
+    desk = desk_of(request)
+    found = session_of(request)
+    visit = found[0] if found else request.cookies.get(visit_cookie(request)) or secrets.token_urlsafe(32)
+    response = page(request, "sign_in.html", error=error, csrf=csrf_token(visit))
+    response.status_code = status
+    if not found:
+        desk.set_cookie(response, visit_cookie(request), visit)
+    return response
+
+
 def field(form: FormData, name: str) -> str:
     """A field of a form as text; empty where it is missing or a file."""
     value = form.get(name, "")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from harness import errors
-from harness.review.web.desk import CsrfError, SignedOutError, page
+from harness.review.web.desk import CsrfError, SignedOutError, page, reviewer_of, sign_in_page
 
 _REVIEW: dict[type[errors.ReviewError], tuple[int, str]] = {
     errors.UnknownItemError: (404, "unknown_item"),
@@ -27,6 +29,17 @@ _UNREADABLE: dict[type, str] = {
     RecursionError: "its JSON is nested too deep",
     ValueError: "its JSON holds a number with too many digits",
     UnicodeDecodeError: "it is no text in UTF-8",
+}
+_WANTED = {
+    "act": "label, skip or flag",
+    "holding": "a list of at most 200 leases, each a text",
+    "key": "a text that is made anew for each press",
+    "lease": "the lease of an item, as a text",
+    "note": "a text",
+    "start": "a whole number, 0 or more",
+    "task": "label or adjudicate",
+    "value": "a whole number or a text",
+    "want": "true or false",
 }
 _HEADINGS = {404: "There is no such page", 403: "You may not do that", 503: "The store has trouble"}
 _CSRF = "The page that sent this is too old, or not of this server; nothing was stored. Reload it and try again."
@@ -73,9 +86,24 @@ def _refusing(status: int, code: str, words: Callable[[Exception], str]) -> Call
 
 
 def _in_words(error: Exception) -> str:
+    """What is wrong with which field: of the alternatives that a field has, each is an error of its own to pydantic."""
     found = error.errors() if isinstance(error, RequestValidationError) else ()
-    parts = [f"{'.'.join(str(part) for part in each['loc'][1:]) or 'the body'}: {each['msg']}" for each in found[:5]]
-    return f"The request can't be understood ({'; '.join(parts)}); nothing was stored."
+    problems = dict.fromkeys(_problem(each) for each in found)
+    return f"The request can't be understood: {'; '.join(list(problems)[:5])}. Nothing was stored."
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    place = [part for part in error["loc"][1:] if isinstance(part, str)]
+    if not place or place[0] not in _WANTED:
+        return "it is no JSON object with the fields that are asked for"
+    name = place[0]
+    if error["type"] == "missing":
+        return f"{name} is missing, which is {_WANTED[name]}"
+    given = repr(error.get("input"))
+    given = given if len(given) <= 80 else f"{given[:80]}…"
+    if any(isinstance(part, int) for part in error["loc"]):
+        return f"{name} holds {given}, which is no lease as a text of at most 100 characters"
+    return f"{name} is {given}, and not {_WANTED[name]}"
 
 
 def _wants_json(request: Request) -> bool:
@@ -85,6 +113,12 @@ def _wants_json(request: Request) -> bool:
 def _refuse(request: Request, status: int, code: str, message: str) -> Response:
     if _wants_json(request):
         return JSONResponse({"error": code, "message": message.encode("utf-8", "replace").decode()}, status)
-    response = page(request, "message.html", heading=_HEADINGS.get(status, "That did not work"), message=message)
+    if request.url.path == "/sign-in":
+        return sign_in_page(request, message, status)
+    reviewer = None
+    with suppress(SignedOutError, errors.SteelyardError):  # the page is shown without a way on where the store is away
+        reviewer = reviewer_of(request)
+    heading = _HEADINGS.get(status, "That did not work")
+    response = page(request, "message.html", heading=heading, message=message, reviewer=reviewer)
     response.status_code = status
     return response

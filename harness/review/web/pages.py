@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from harness.errors import ReviewerError
 from harness.review.web.api import next_json
-from harness.review.web.desk import checked, desk_of, field, page, reviewer_of, session_of, visit_cookie
-from harness.review.web.sessions import LIFETIME_S, csrf_token
+from harness.review.web.desk import checked, desk_of, field, page, reviewer_of, session_of, sign_in_page
+from harness.review.web.sessions import LIFETIME_S
 from harness.review.web.showing import counts
 from harness.store.review_records import Task
 
@@ -42,7 +40,7 @@ def _queue(request: Request, task: Task) -> Response:
 @router.get("/sign-in")
 def show_sign_in(request: Request) -> Response:
     """The form to sign in with."""
-    return _sign_in_form(request, "")
+    return sign_in_page(request)
 
 
 @router.post("/sign-in")
@@ -52,17 +50,16 @@ async def sign_in(request: Request) -> Response:
     address = request.client.host if request.client else ""
     wait_s = desk.attempts.wait_s(address)
     if wait_s > 0:
-        response = _sign_in_form(request, f"Too many wrong tokens from here. Try again in {wait_s / 60:.0f} minutes.")
-        response.status_code = 429
+        told = f"Too many wrong tokens from here. Try again in {wait_s / 60:.0f} minutes."
+        response = sign_in_page(request, told, 429)
         response.headers["Retry-After"] = f"{wait_s:.0f}"
         return response
     token = field(await request.form(), "token").strip()
     name = await run_in_threadpool(_name_of, request, token)
     if name is None:
         desk.attempts.fail(address)
-        response = _sign_in_form(request, "This token is nobody's, or it was used already. Ask an admin for a new one.")
-        response.status_code = 403
-        return response
+        told = "This token is nobody's, or it was used already. Ask an admin for a new one."
+        return sign_in_page(request, told, 403)
     before = session_of(request)
     if before is not None:
         desk.sessions.end(before[0])
@@ -92,13 +89,3 @@ def _name_of(request: Request, token: str) -> str | None:
         raise ReviewerError(f"The reviewer {name!r} is disabled.")
     reviewer = desk.queue.sign_in(token)
     return None if reviewer is None else reviewer.name
-
-
-def _sign_in_form(request: Request, error: str) -> Response:
-    desk = desk_of(request)
-    found = session_of(request)
-    visit = found[0] if found else request.cookies.get(visit_cookie(request)) or secrets.token_urlsafe(32)
-    response = page(request, "sign_in.html", error=error, csrf=csrf_token(visit))
-    if not found:
-        desk.set_cookie(response, visit_cookie(request), visit)
-    return response

@@ -120,6 +120,25 @@ def test_one_key_labels_submits_and_shows_the_next(serve: Any, open_page: Any, s
     assert values(store) == [1, 2, 3, 4, 5]
 
 
+def test_the_printed_address_works_in_a_tab_that_shows_the_sign_in_already(
+    serve: Any, open_page: Any, store: Store
+) -> None:
+    """Then nothing but what is behind the # changes, and no page is loaded; the token does not stay in sight."""
+    numbered(store, 2)
+    server = serve()
+    page = open_page(server.url + "/sign-in")
+    for _ in range(2):
+        with page.expect_navigation(url=re.compile("/sign-in$")):
+            page.evaluate("(address) => { setTimeout(() => { location.href = address }) }", f"{page.url}#wrong")
+        expect(page.get_by_role("alert")).to_contain_text("This token is nobody's")
+        assert page.url == server.url + "/sign-in"
+    page.evaluate("(address) => { setTimeout(() => { location.href = address }) }", server.link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    assert page.url == server.url + "/"
+    page.go_back()
+    assert "#" not in page.url
+
+
 def test_the_next_item_is_there_before_the_key_and_held_for_the_reviewer(
     serve: Any, open_page: Any, store: Store
 ) -> None:

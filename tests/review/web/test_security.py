@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +77,21 @@ def test_a_wrong_token_is_refused_and_after_ten_an_address_has_to_wait(visitor: 
     assert response.status_code == 429
     assert 0 < int(response.headers["retry-after"]) <= 300
     assert "Try again in 5 minutes" in response.text
+
+
+def test_a_sign_in_that_is_refused_shows_the_form_again(visitor: Browser, desk: Desk) -> None:
+    """It can be sent at once: a page that is too old, or a reviewer who was disabled since the address was printed."""
+    desk.queue.add_reviewer("ann")
+    token = desk.queue.new_token("ann")
+    page = form(visitor, "/sign-in", csrf="0" * 64, token=token)
+    assert page.status_code == 403
+    assert "too old" in page.text
+    assert form(visitor, "/sign-in", csrf=csrf_in(page.text), token=token).status_code == 303
+    ticket = desk.tickets.issue("ann")
+    desk.queue.disable("ann")
+    page = submit_token(visitor, ticket)
+    assert (page.status_code, csrf_in(page.text) != "") == (403, True)
+    assert "is disabled" in html.unescape(page.text)
 
 
 def test_a_disabled_reviewer_is_out_at_once(sign_in: SignIn, desk: Desk, store: Store) -> None:
@@ -249,9 +266,9 @@ def test_pages_have_no_script_or_style_within(sign_in: SignIn, store: Store) -> 
     contents.fill(store)
     zoe = sign_in("zoe", "admin")
     for path in ("/", "/adjudicate", "/admin", "/admin/batches/b-scale", "/sign-in", "/nowhere"):
-        html = zoe.get(path).text
-        assert re.findall(r"<script(?![^>]*\bsrc=\"/static/)", html) == []
-        assert re.findall(r"<style|\sstyle=|\son\w+=|javascript:", html) == []
+        page = zoe.get(path).text
+        assert re.findall(r"<script(?![^>]*\bsrc=\"/static/)", page) == []
+        assert re.findall(r"<style|\sstyle=|\son\w+=|javascript:", page) == []
 
 
 def test_there_is_no_description_of_the_api(visitor: Browser) -> None:
@@ -311,6 +328,36 @@ def test_disputes_are_for_adjudicators(sign_in: SignIn, store: Store) -> None:
     assert bob.get("/adjudicate").status_code == 403
     assert bob.post("/api/next", json={"task": "adjudicate"}).status_code == 403
     assert sign_in("eve", "adjudicator").next("adjudicate") is not None
+
+
+def test_a_refusal_keeps_the_way_on_of_whoever_is_signed_in(sign_in: SignIn, visitor: Browser) -> None:
+    ann, zoe = sign_in("ann"), sign_in("zoe", "admin")
+    for browser, path, links in (
+        (ann, "/admin", ["/"]),
+        (ann, "/nowhere", ["/"]),
+        (zoe, "/nowhere", ["/", "/adjudicate", "/admin"]),
+        (zoe, "/admin/batches/none", ["/", "/adjudicate", "/admin"]),
+        (visitor, "/nowhere", []),
+    ):
+        page = browser.get(path).text
+        navigation = page.partition("<nav")[2].partition("</nav>")[0]
+        assert re.findall(r'<a href="(.*?)"', navigation) == links, path
+        assert ("Sign out" in navigation) == bool(links)
+    page = zoe.get("/nowhere").text
+    assert zoe.post("/sign-out", data={"csrf": csrf_in(page)}, headers={"X-CSRF-Token": ""}).status_code == 303
+
+
+def test_where_the_store_is_broken_the_refusal_comes_without_a_way_on(
+    sign_in: SignIn, store: Store, tmp_path: Path
+) -> None:
+    zoe = sign_in("zoe", "admin")
+    store.close()
+    for each in tmp_path.glob("store.db*"):
+        each.write_bytes(b"no database" * 1_000)
+    response = zoe.get("/admin")
+    assert response.status_code == 503
+    assert "The store has trouble" in response.text
+    assert "<nav" not in response.text
 
 
 def test_an_admin_is_not_locked_out_by_accident(sign_in: SignIn) -> None:

@@ -1,10 +1,16 @@
-// The address that the server printed ends in #TOKEN, which browsers send nowhere: it is put into the form.
-const token = location.hash.slice(1);
-if (token) {
+// The address that the server printed ends in #TOKEN, which browsers send nowhere: it is put into the form. Pasted into a
+// tab that is here already, it changes nothing but what is behind the #, and no page is loaded.
+function takeToken() {
+  const token = location.hash.slice(1);
+  if (!token) return false;
   history.replaceState(null, "", location.pathname);
   document.getElementById("token").value = token;
   document.getElementById("sign-in").submit();
-} else {
+  return true;
+}
+
+addEventListener("hashchange", takeToken);
+if (!takeToken()) {
   // Links from other sites come without the cookie (SameSite=Strict). This page's own requests have it.
   fetch("/api/progress").then((answer) => answer.ok && location.replace("/"), () => {});
 }
