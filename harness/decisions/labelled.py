@@ -106,9 +106,9 @@ class LabelledCheck:
 def labelled_contrast(
     question: Question, draws: Sequence[Draw], labels: FloatArray, estimate: LabelledEstimate
 ) -> LabelledContrast | None:
-    """The contrast that labels and judge give; None before the first label."""
+    """The contrast that labels and judge give; None before the first case had its turn."""
     both = evidence(draws, labels, question.of)
-    if not both.ends:
+    if not len(both.values):
         return None
     alone = _contrast(question, labels_alone(draws, labels, question.of, question), estimate)
     ours = _contrast(question, both, estimate)
@@ -143,7 +143,13 @@ def _contrast(question: Question, found: Evidence, estimate: LabelledEstimate) -
     )
 
 
-def decide_labelled(question: Question, draws: Sequence[Draw], labels: FloatArray, judged: FloatArray) -> LabelledCheck:
+def decide_labelled(
+    question: Question,
+    draws: Sequence[Draw],
+    labels: FloatArray,
+    judged: FloatArray,
+    known: Sequence[bool] = (),
+) -> LabelledCheck:
     """The verdict of labels and judge on one question, the same whenever it is made again on the same labels.
 
     Args:
@@ -151,11 +157,13 @@ def decide_labelled(question: Question, draws: Sequence[Draw], labels: FloatArra
         draws: as `next_draw` gave them, in that order.
         labels: (n_draws, n_versions), more being better; NaN where they are not in.
         judged: (n_cases,) the judge's scores of all cases in the order of their turns (`Items.judged_means`).
+        known: (n_draws,) whether the label of a draw is no person's: both answers of a pair are the same.
 
     Returns:
         `passed` where the mean is proven to be above what is allowed, `failed` or `regressed` where it is proven to be
         below what is demanded, whichever was proven first; else `inconclusive`. With fewer than 5 judge scores
-        contradicted by labels, the labels alone must prove it, too.
+        contradicted by labels, the labels alone must prove it, too. Where all answers are known to be the same, that
+        takes no label.
     """
     estimate = labelled_mean(draws, labels, question.of, judged, 1 - question.level)
     against: Literal["threshold", "baseline"] = "threshold" if question.of == "rate" else "baseline"
@@ -169,11 +177,11 @@ def decide_labelled(question: Question, draws: Sequence[Draw], labels: FloatArra
     lower, upper = contrast.lower(1 - question.level), contrast.upper(1 - question.red_level)
     more = None
     if passed is not None and (worse is None or passed <= worse):
-        kind, reason = VerdictKind.PASSED, f"{_proven(question)}, by {in_labels(passed)}"
+        kind, reason = VerdictKind.PASSED, f"{_proven(question)}, by {_basis(passed, draws, known)}"
     elif worse is not None:
         kind = VerdictKind.FAILED if question.of == "rate" else VerdictKind.REGRESSED
         below = f"below {figure(question.demanded)}" if question.of == "rate" else "lower"
-        reason = f"{below}, by {in_labels(worse)}"
+        reason = f"{below}, by {_basis(worse, draws, known)}"
     else:
         more = labels_needed(question, draws, labels, judged)
         kind, reason = VerdictKind.INCONCLUSIVE, _open(question, lower, more, found, len(judged))
@@ -184,7 +192,8 @@ def decide_labelled(question: Question, draws: Sequence[Draw], labels: FloatArra
     )
     low, high = min(lower, contrast.value), max(upper, contrast.value)
     difference = Difference(contrast.value, contrast.standard_error, low, high, contrast.p_less, method)
-    return LabelledCheck(Check(against, kind, reason, difference), estimate, more, len(found.ends), found.errors[-1])
+    wrong = found.errors[-1] if found.errors else 0
+    return LabelledCheck(Check(against, kind, reason, difference), estimate, more, len(found.ends), wrong)
 
 
 def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray, judged: FloatArray) -> int | None:
@@ -227,6 +236,14 @@ def _proven(question: Question) -> str:
     if question.of == "rate":
         return f"required {figure(question.demanded)}, proven above {figure(question.allowed)}"
     return f"no worse by more than {figure(question.margin)}"
+
+
+def _basis(count: int, draws: Sequence[Draw], known: Sequence[bool]) -> str:
+    """What it was decided by: those of the first so many labels that people gave, or else answers that are the same."""
+    labelled = [number for number, draw in enumerate(draws) if draw.case is not None][:count]
+    by_people = count - sum(known[number] for number in labelled if number < len(known))
+    same = count > by_people or any(draw.told for draw in draws)
+    return "answers that are the same" if same and not by_people else in_labels(by_people)
 
 
 def in_labels(count: int) -> str:

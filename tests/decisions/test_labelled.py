@@ -95,6 +95,15 @@ def test_no_more_labels_are_asked_for_than_the_items_that_wait_where_all_are_dra
     assert True in said
 
 
+def test_labels_that_are_known_without_asking_are_not_said_to_be_labels():
+    gate, outcome = finished(People(0.9), GOOD, RATE, 1)
+    judged = gate.items.judged_means("rate")
+    for n_known, said in ((3, f"{outcome.labels - 3} labels"), (len(gate.draws), "answers that are the same")):
+        known = [number < n_known for number in range(len(gate.draws))]
+        found = decide_labelled(RATE, gate.draws, gate.labels, judged, known)
+        assert found.check.reason == f"required 0.80, proven above 0.75, by {said}"
+
+
 def test_a_single_label_is_said_to_need_further_ones():
     gate = Gate(People(0.8, 0.05, 0.05, paired=True), GOOD, DIFFERENCE, [2, 1])
     gate.label()

@@ -149,6 +149,48 @@ def test_pairs_of_equal_answers_are_known_ties_that_nobody_is_asked_about(projec
     assert label(project) == 0
     assert run("gate", "--resume", "latest").exit_code == 0
     assert project.evaluation()["candidate"]["value"] == 0.5
+    assert project.evaluation()["reason"] == "required 0.50, proven above 0.40, by answers that are the same"
+
+
+def test_ties_that_are_known_are_no_labels_in_the_reason(project: Project) -> None:
+    judged_project(project, {"new": 0.85, "old": 0.6}, 300)
+    for number in range(0, 300, 2):
+        project.versions["new"]["answers"][f"q{number}"] = project.versions["old"]["answers"][f"q{number}"]
+    project.settings["baseline"] = "old"
+    arguments = "model, baseline, case, judge"
+    project.body(PREFER, cases=300, arguments=arguments, threshold=0.5, margin=0.1, review="uncertain")
+    project.run()
+    n_labels = label(project)
+    assert project.run().ret == 0
+    assert project.evaluation()["reason"] == f"required 0.50, proven above 0.40, by {n_labels} labels"
+
+
+@pytest.mark.parametrize("mode", ["uncertain", "failures", "all"])
+@pytest.mark.parametrize(
+    ("n_cases", "code", "reason"),
+    [
+        (60, 8, "every judged case had its turn: more cases would decide it"),
+        (300, 0, "no worse by more than 0.10, by answers that are the same"),
+    ],
+)
+def test_where_all_answers_are_the_same_nobody_is_waited_for(
+    project: Project, run: Run, mode: str, n_cases: int, code: int, reason: str
+) -> None:
+    judged_project(project, {"new": 0.7}, n_cases)
+    project.settings["baseline"] = "new"
+    project.body(RATE, cases=n_cases, arguments="model, case, judge", margin=0.1, review=mode)
+    result = project.run()
+    entry = project.evaluation()
+    assert (result.ret, entry["review"]["n_waiting"], entry["labels_needed"]) == (code, 0, None)
+    assert entry["reason"].endswith(reason)
+    assert entry["difference"]["low"] < entry["difference"]["value"] == 0 < entry["difference"]["high"]
+    assert "review serve" not in str(result.stdout)
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        assert (store.review.items(batch.id), batch.closed_reason) == ([], None if code else "decided: passed")
+    assert label(project) == 0
+    assert run("gate", "--resume", "latest").exit_code == code
+    assert project.evaluation()["reason"] == entry["reason"]
 
 
 def test_threshold_and_baseline_are_both_decided(project: Project, run: Run) -> None:
