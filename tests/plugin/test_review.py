@@ -14,6 +14,7 @@ from harness.gate.attending import attended
 from harness.gate.reviewing import attend
 from harness.review import Queue, View
 from harness.scoring.judging.prompts import material, rating_messages
+from harness.store import Store
 from harness.store.review_turns import ImportedLabel
 from tests.plugin.projects import Project
 from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened, panel
@@ -555,3 +556,46 @@ def test_labels_of_a_file_draw_further_items_and_decide(project: Project, run: R
         assert run("review", "import", "items.jsonl").exit_code == 0
     assert batch.closed_reason == "decided: passed"
     assert run("gate", "--resume", "latest").exit_code == 0
+
+
+@pytest.mark.slow
+def test_two_workers_fill_the_queue_once_and_decide_as_one_process_does(project: Project, run: Run) -> None:
+    pytest.importorskip("xdist")
+    judged_project(project, {"only": 0.85}, 200)
+    project.module(TWO_AND_ONE)
+
+    def queue(place: str) -> dict[str, list[tuple[str, float]]]:
+        """What is drawn of each evaluation, in its order."""
+        with Store.open(str(project.path / place)) as store:
+            batches = store.review.batches()
+            found = {
+                batch.evaluation_id: [(item.case_id, item.probability) for item in store.review.items(batch.id)]
+                for batch in batches
+            }
+            assert len(found) == len(batches)
+        return found
+
+    def verdicts() -> list[tuple[object, ...]]:
+        names = ("id", "metric", "verdict", "reason", "candidate", "difference", "labels_needed")
+        return sorted(tuple(map(str, map(entry.get, names))) for entry in project.report()["evaluations"])
+
+    assert project.run_apart("-n", "2").ret == 8
+    drawn = queue(".steelyard/store.db")
+    assert [len(items) for items in drawn.values()] == [20, 20]
+    unlabelled = verdicts()
+    assert project.run_apart("-n", "2").ret == 8
+    assert queue(".steelyard/store.db") == drawn
+    assert project.run("--store", "alone.db").ret == 8
+    assert queue("alone.db") == drawn
+    assert verdicts() == unlabelled
+
+    label(project)
+    drawn = queue(".steelyard/store.db")
+    assert project.run_apart("-n", "2").ret == 1
+    decided = verdicts()
+    assert sorted(entry[2] for entry in decided) == ["failed", "passed", "passed", "passed"]
+    assert project.run("--offline").ret == 1
+    assert verdicts() == decided
+    assert run("gate", "--resume", "latest").exit_code == 1
+    assert verdicts() == decided
+    assert queue(".steelyard/store.db") == drawn
