@@ -192,8 +192,9 @@ def decide_labelled(
     )
     low, high = min(lower, contrast.value), max(upper, contrast.value)
     difference = Difference(contrast.value, contrast.standard_error, low, high, contrast.p_less, method)
+    check = Check(against, kind, reason, difference, red_level=question.red_level)
     wrong = found.errors[-1] if found.errors else 0
-    return LabelledCheck(Check(against, kind, reason, difference), estimate, more, len(found.ends), wrong)
+    return LabelledCheck(check, estimate, more, len(found.ends), wrong)
 
 
 def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray, judged: FloatArray) -> int | None:

@@ -108,7 +108,7 @@ def _check(hypothesis: Hypothesis, level: float, red_level: float, m: int) -> Ch
     lower = lower if kind is VerdictKind.PASSED and contrast.value <= -observed.margin else min(lower, contrast.value)
     upper = upper if kind.is_red and contrast.value >= 0 else max(upper, contrast.value)
     difference = natural(contrast, lower, upper, method, higher_is_better=observed.higher_is_better)
-    return Check(hypothesis.against, kind, reason, difference, more.samples if more else None)
+    return Check(hypothesis.against, kind, reason, difference, more.samples if more else None, red_level)
 
 
 def _method(method: str, level: float, red_level: float, correction: str, *, higher_is_better: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.config import Settings
 from harness.errors import SettingsError
+from harness.gate.environment import environment
 from harness.gate.run import Run, RunSettings
 from harness.models.engine import Capability, Engine
 from harness.models.registry import check_version, create_engine, engine_key
@@ -234,7 +235,13 @@ def _specification(
         named["baseline"] = _described(baseline)
     if judges:
         named["judges"] = [_described(judge) for judge in judges]
-    return {"confidence_level": settings.confidence_level, "inconclusive": settings.inconclusive, **named}
+    engines = {each.version.settings.engine for each in (candidate, baseline, *judges) if each is not None}
+    return {
+        "confidence_level": settings.confidence_level,
+        "inconclusive": settings.inconclusive,
+        **named,
+        "environment": environment(sorted(engines)),
+    }
 
 
 def _described(source: Source) -> dict[str, Any]:

@@ -70,13 +70,17 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One of the two comparisons of an evaluation: against its threshold or against the baseline."""
+    """One of the two comparisons of an evaluation: against its threshold or against the baseline.
+
+    `red_level` is the chance of a false red that it was given, its share of the whole run's; None where not recorded.
+    """
 
     against: Literal["threshold", "baseline"]
     verdict: VerdictKind
     reason: str
     difference: Difference
     samples_needed: int | None = None
+    red_level: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

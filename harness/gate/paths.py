@@ -1,0 +1,152 @@
+"""How a sequential design came to its verdict: the evidence after each case, made again from stored scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.decisions import Observed
+from harness.decisions.betting import BettingContrast
+from harness.decisions.hypotheses import Hypothesis, hypotheses, natural
+from harness.decisions.stopping import settling_level
+from harness.gate.rebuilding import Scores, Side
+from harness.gate.stored_runs import Weighed
+from harness.records import Check, Report, Role, Verdict
+from harness.store import RunInfo, ScoreSet, Store
+
+_AS_STORED = 1e-9
+"""How far a figure that was added up in another order may be from the stored one, relative to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePath:
+    """The evidence of one comparison as it grew, in natural logarithms of e-values.
+
+    Attributes:
+        unit: what was drawn one after another: "case" (or a cluster of cases), or "sample" of a single case.
+        drawn: how many of them, at each step.
+        no_worse: evidence, after each step, that the candidate is no worse by more than the margin.
+        worse: evidence that it is worse; it ends where it was settled.
+        no_worse_limit: where the evidence proves it.
+        settled_limit: where evidence for worse is settled, whatever else the run finds; `worse_limit` where it counted
+            in the end, the run's other comparisons being known. That is never higher.
+    """
+
+    against: Literal["threshold", "baseline"]
+    unit: Literal["case", "sample"]
+    drawn: tuple[int, ...]
+    no_worse: tuple[float, ...]
+    worse: tuple[float, ...]
+    no_worse_limit: float
+    settled_limit: float
+    worse_limit: float
+
+
+def evidence_paths(store: Store, run: RunInfo, report: Report) -> dict[tuple[str, str], tuple[EvidencePath, ...]]:
+    """The paths of a run's sequential comparisons, by evaluation and metric.
+
+    A path is left out unless it ends at the stored figures: scores that were removed since, or made by another rule,
+    would tell another story than the verdict.
+    """
+    sets = _sets(store, run)
+    found: dict[tuple[str, str], tuple[EvidencePath, ...]] = {}
+    by_id: dict[str, list[Verdict]] = {}
+    for entry in report.evaluations:
+        by_id.setdefault(entry.id, []).append(entry)
+    for name, entries in by_id.items():
+        if not all(entry.design == "sequential" and entry.checks and entry.review is None for entry in entries):
+            continue
+        sides = {role: Scores(store, Side(Weighed(run, role), report), own) for role, own in sets.get(name, {}).items()}
+        if "candidate" in sides:
+            found |= _of_evaluation(entries, sides, run, report)
+    return found
+
+
+def _sets(store: Store, run: RunInfo) -> dict[str, dict[Role, list[ScoreSet]]]:
+    """What a run scored, by evaluation and version."""
+    found: dict[str, dict[Role, list[ScoreSet]]] = {}
+    for each in store.score_sets(run.run_id):
+        found.setdefault(each.evaluation_id, {}).setdefault(each.role, []).append(each)
+    return found
+
+
+def _of_evaluation(
+    entries: list[Verdict], sides: Mapping[Role, Scores], run: RunInfo, report: Report
+) -> dict[tuple[str, str], tuple[EvidencePath, ...]]:
+    level = 1 - report.confidence_level
+    n_evaluations = int(run.spec.get("n_evaluations") or len({entry.id for entry in report.evaluations}))
+    observed = [_observed(entry, sides) for entry in entries]
+    settling = settling_level(observed, level / n_evaluations)
+    found = {}
+    for entry, each in zip(entries, observed, strict=True):
+        if not each.scored.any():
+            continue
+        checks = {check.against: check for check in entry.checks}
+        paths = [
+            _path(hypothesis, checks[hypothesis.against], (level, settling))
+            for hypothesis in hypotheses(each, (level, settling))
+            if hypothesis.against in checks
+        ]
+        found[entry.id, entry.metric] = tuple(path for path in paths if path is not None)
+    return found
+
+
+def _observed(entry: Verdict, sides: Mapping[Role, Scores]) -> Observed:
+    """The scores that an evaluation was decided by, as its decision had them."""
+    case_ids = tuple(case.id for case in entry.cases)
+    candidate = sides["candidate"].of(entry.metric, case_ids)
+    baseline = sides["baseline"].of(entry.metric, case_ids) if entry.baseline and "baseline" in sides else None
+    is_single = len(frozenset().union(*(scores.known for scores in sides.values()))) == 1
+    clusters = tuple(case.cluster if case.cluster is not None else f"case {case.id}" for case in entry.cases)
+    observed = Observed(
+        id=entry.id,
+        metric=entry.metric,
+        requirement=entry.requirement,
+        threshold=entry.threshold,
+        margin=entry.margin,
+        margin_is_default=entry.margin_is_default,
+        case_ids=case_ids,
+        candidate=candidate,
+        baseline=baseline,
+        clusters=clusters if any(case.cluster is not None for case in entry.cases) else None,
+        per="case" if is_single else "suite",
+        higher_is_better=entry.higher_is_better,
+        unit=entry.unit,
+        design="sequential",
+        largest_cluster=entry.largest_cluster,
+        n_planned=entry.n_planned,
+    )
+    return observed.first(entry.n_samples) if observed.by_samples else observed
+
+
+def _path(hypothesis: Hypothesis, check: Check, levels: tuple[float, float]) -> EvidencePath | None:
+    contrast = hypothesis.contrast
+    if not isinstance(contrast, BettingContrast) or not _is_as_stored(contrast, hypothesis.observed, check, levels[0]):
+        return None
+    settled = -math.log(levels[1])
+    return EvidencePath(
+        against=check.against,
+        unit="sample" if hypothesis.observed.by_samples else "case",
+        drawn=contrast.ends,
+        no_worse=tuple(contrast.better.log(contrast.allowed).tolist()),
+        worse=tuple(contrast.worse.log(-contrast.demanded).tolist()),
+        no_worse_limit=-math.log(levels[0]),
+        settled_limit=settled,
+        worse_limit=settled if not check.red_level else min(settled, -math.log(check.red_level)),
+    )
+
+
+def _is_as_stored(contrast: BettingContrast, observed: Observed, check: Check, level: float) -> bool:
+    """Whether the comparison comes to the figures of the report again."""
+    lower = contrast.lower(1 - level)
+    holds = lower > -observed.margin and contrast.value <= -observed.margin
+    lower = lower if holds else min(lower, contrast.value)
+    again = natural(contrast, lower, contrast.value, "", higher_is_better=observed.higher_is_better)
+    ours = (again.value, again.low if observed.higher_is_better else again.high, again.p_value)
+    stored = check.difference
+    theirs = (stored.value, stored.low if observed.higher_is_better else stored.high, stored.p_value)
+    return bool(np.allclose(ours, theirs, rtol=_AS_STORED, atol=1e-12))

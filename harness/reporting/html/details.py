@@ -1,0 +1,185 @@
+"""What single cases were asked and answered, in script files that the page loads when somebody wants to see them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.gate.stored_answers import StoredAnswer
+from harness.records import Report, Request, ScoreRow
+from harness.reporting.html.embedding import embedded
+from harness.review.labels import PersonsLabel
+
+FOLDER = "details"
+_CHARACTERS_OF_A_FILE = 400_000
+_MOST_OF_AN_ANSWER = 20_000
+_MOST_OF_A_QUESTION = 20_000
+_MOST_OF_A_REASON = 4_000
+_NAME = re.compile(r"\d+\.js")
+
+
+@dataclass(slots=True)
+class Written:
+    """Where the details of each case are.
+
+    Attributes:
+        places: the number of the file that a case is in, by evaluation and case.
+        outcomes: "skipped" or "error" of the cases that have a body which ended so.
+        n_files: they are numbered from 1.
+        size_bytes: of all of them.
+    """
+
+    places: dict[tuple[str, str], int] = field(default_factory=dict)
+    outcomes: dict[tuple[str, str], str] = field(default_factory=dict)
+    n_files: int = 0
+    size_bytes: int = 0
+
+
+def write_details(
+    answers: Iterable[StoredAnswer], labels: Iterable[PersonsLabel], report: Report, stamp: str, folder: Path
+) -> Written:
+    """Write the files, each a call `steelyard.details(stamp, number, cases)`, and remove those of an earlier report.
+
+    Args:
+        answers: of the run, by evaluation and case.
+        labels: what people said of them.
+        stamp: tells the files of this page from another's.
+        folder: is there.
+    """
+    labelled: dict[tuple[str, str], list[PersonsLabel]] = {}
+    for label in labels:
+        labelled.setdefault((label.evaluation_id, label.case_id), []).append(label)
+    judges = {judge.fingerprint: judge.name for judge in report.judges}
+    written = Written()
+    waiting: list[str] = []
+    size = 0
+    for key, group in itertools.groupby(answers, key=lambda each: (each.evaluation_id, each.case_id)):
+        bodies = list(group)
+        waiting.append(embedded(_case(key, bodies, labelled.get(key, ()), judges)))
+        size += len(waiting[-1])
+        written.places[key] = written.n_files + 1
+        outcome = _outcome(bodies)
+        if outcome is not None:
+            written.outcomes[key] = outcome
+        if size >= _CHARACTERS_OF_A_FILE:
+            _write(waiting, stamp, folder, written)
+            waiting, size = [], 0
+    if waiting:
+        _write(waiting, stamp, folder, written)
+    _remove_older(folder, written.n_files)
+    return written
+
+
+def _outcome(bodies: Iterable[StoredAnswer]) -> str | None:
+    outcomes = {row.outcome for body in bodies for row in body.rows.values()}
+    return next((outcome for outcome in ("error", "skipped") if outcome in outcomes), None)
+
+
+def _write(cases: list[str], stamp: str, folder: Path, written: Written) -> None:
+    written.n_files += 1
+    text = f'steelyard.details("{stamp}",{written.n_files},[\n' + ",\n".join(cases) + "\n]);\n"
+    written.size_bytes += len(text)
+    path = folder / f"{written.n_files}.js"
+    temporary = path.with_suffix(".part")
+    temporary.write_text(text, encoding="ascii", newline="\n")
+    temporary.replace(path)
+
+
+def _remove_older(folder: Path, n_files: int) -> None:
+    for path in folder.iterdir():
+        if _NAME.fullmatch(path.name) and int(path.stem) > n_files:
+            path.unlink(missing_ok=True)
+
+
+def _case(
+    key: tuple[str, str], bodies: list[StoredAnswer], labels: Iterable[PersonsLabel], judges: Mapping[str, str]
+) -> dict[str, Any]:
+    """One case: its different questions, and each body with its answer, scores, reasons and labels."""
+    asked: dict[str, int] = {}
+    told = [_body(body, asked, judges) for body in bodies]
+    by_body: dict[tuple[str, int], list[PersonsLabel]] = {}
+    for label in labels:
+        part = "candidate" if label.part == "pair" else label.part
+        by_body.setdefault((part, label.sample_index), []).append(label)
+    for body, entry in zip(bodies, told, strict=True):
+        given = by_body.get((body.role, body.sample_index))
+        if given:
+            entry["labels"] = [_label(label) for label in given]
+    questions = [json.loads(question) for question in asked]
+    return {"evaluation": key[0], "case": key[1], "asked": questions, "bodies": told}
+
+
+def _body(body: StoredAnswer, asked: dict[str, int], judges: Mapping[str, str]) -> dict[str, Any]:
+    rows = body.rows.values()
+    entry: dict[str, Any] = {
+        "role": body.role,
+        "sample": body.sample_index,
+        "scores": [_score(row, judges) for row in rows],
+    }
+    if body.request is not None:
+        entry["asked"] = asked.setdefault(json.dumps(_question(body.request)), len(asked))
+    sample = body.sample
+    if sample is None:
+        return entry
+    entry |= _cut("answer", sample.text, _MOST_OF_AN_ANSWER)
+    more = {
+        "reasoning": None if sample.reasoning is None else sample.reasoning[:_MOST_OF_AN_ANSWER],
+        "tool_calls": None if sample.tool_calls is None else json.dumps(sample.tool_calls)[:_MOST_OF_AN_ANSWER],
+        "finish": None if sample.finish_reason == "stop" else sample.finish_reason,
+        "tokens": sample.completion_tokens,
+        "prompt_tokens": sample.prompt_tokens,
+        "latency_s": None if sample.latency_s is None else round(sample.latency_s, 4),
+        "loglikelihood": _finite(sample.loglikelihood),
+    }
+    return entry | {name: value for name, value in more.items() if value is not None}
+
+
+def _score(row: ScoreRow, judges: Mapping[str, str]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"metric": row.metric, "value": _finite(row.value)}
+    if row.outcome != "scored":
+        entry["outcome"] = row.outcome
+    if row.reason:
+        entry |= _cut("reason", row.reason, _MOST_OF_A_REASON)
+    if row.judged_by is not None:
+        entry["judge"] = ", ".join(judges.get(each, each[:12]) for each in row.judged_by.judges)
+    return entry
+
+
+def _finite(number: float | None) -> float | None:
+    return None if number is None or not math.isfinite(number) else number
+
+
+def _cut(name: str, text: str, most: int) -> dict[str, Any]:
+    """A text, and how many characters are missing where it is longer than what is kept of it."""
+    return {name: text} if len(text) <= most else {name: text[:most], f"{name}_cut": len(text) - most}
+
+
+def _label(label: PersonsLabel) -> dict[str, Any]:
+    entry = {"metric": label.metric, "by": label.reviewer, "value": label.value, "score": _finite(label.score)}
+    if label.note:
+        entry["note"] = label.note[:_MOST_OF_A_REASON]
+    if label.is_adjudication:
+        entry["settles"] = True
+    return entry
+
+
+def _question(request: Request) -> list[dict[str, str]]:
+    """What was asked, as messages: who speaks and what is said."""
+    messages = [_message(str(each.get("role", "")), each) for each in request.messages]
+    if request.prompt is not None:
+        messages.append({"role": "prompt", "text": request.prompt[:_MOST_OF_A_QUESTION]})
+    if request.continuation is not None:
+        messages.append({"role": "weighed", "text": request.continuation[:_MOST_OF_A_QUESTION]})
+    return messages
+
+
+def _message(role: str, message: Mapping[str, Any]) -> dict[str, str]:
+    content = message.get("content")
+    text = content if isinstance(content, str) else json.dumps({**message, "role": role}, ensure_ascii=False)
+    return {"role": role, "text": text[:_MOST_OF_A_QUESTION]}

@@ -1,0 +1,115 @@
+"""Writes the page: one file with its styles, scripts and data, and the details of cases beside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SettingsError
+from harness.gate.paths import evidence_paths
+from harness.gate.stored_answers import answers_of_run
+from harness.records import Report
+from harness.reporting.history import history
+from harness.reporting.html.details import FOLDER, write_details
+from harness.reporting.html.document import Found, document
+from harness.reporting.html.embedding import embedded
+from harness.reporting.report_json import prepare_folder
+from harness.reporting.terminal import headline
+from harness.reporting.text import printable
+from harness.review.labels import labels_of_run
+from harness.store import RunInfo, Store
+
+FILE_NAME = "index.html"
+_STATIC = Path(__file__).with_name("static")
+_SCRIPTS = ("base", "text", "details", "plots", "charts", "evaluations", "cases", "sheet", "main")
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+_MOST_OF_A_TITLE = 200
+
+
+def write_html(store: Store, run: RunInfo, report: Report, folder: Path) -> Path:
+    """Write index.html and details/*.js into a folder; a reader who opens the page sees the old one or the new one.
+
+    Args:
+        store: has the run's scores and answers.
+        run: the stored run.
+        report: of that run.
+        folder: made where it is missing.
+
+    Raises:
+        SettingsError: the folder is a file, or can't be written.
+        StoreError: the store can't be read.
+    """
+    place = prepare_folder(folder)
+    batches = [entry.review.batch for entry in report.evaluations if entry.review is not None]
+    labels = labels_of_run(store, run.run_id, batches)
+    try:
+        details = prepare_folder(place / FOLDER)
+        written = write_details(answers_of_run(store, run), labels, report, run.run_id, details)
+        found = Found(written, history(store, run, report), evidence_paths(store, run, report))
+        return _replace(place / FILE_NAME, page(document(run, report, found), headline(report)))
+    except OSError as error:
+        raise SettingsError(
+            f"The page can't be written into {place}: {error.strerror or error}. Choose another with --report-dir."
+        ) from None
+
+
+def page(content: dict[str, Any], title: str) -> str:
+    """The whole page as text.
+
+    Args:
+        content: what it shows.
+        title: the run in one line.
+    """
+    script, style = "\n".join(_static(f"{name}.js") for name in _SCRIPTS), _static("style.css")
+    shown = html.escape(printable(title, _MOST_OF_A_TITLE))
+    parts = {
+        "policy": _policy(script, style),
+        "title": shown,
+        "style": style,
+        "data": embedded(content),
+        "script": script,
+    }
+    # In one pass: what stands in the data is no place of the page.
+    return _PLACE.sub(lambda place: parts[place[1]], _static("page.html"))
+
+
+def _policy(script: str, style: str) -> str:
+    """What the page may do: run its own script, and what that loads; nothing that stands in its data.
+
+    Browsers that know no 'strict-dynamic' go by the rest.
+    """
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src 'sha256-{_digest(script)}' 'strict-dynamic' 'self' file:",
+            f"style-src 'sha256-{_digest(style)}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types steelyard",
+        ]
+    )
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _static(name: str) -> str:
+    return (_STATIC / name).read_text(encoding="utf-8")
+
+
+def _replace(path: Path, text: str) -> Path:
+    """Write a file so that a reader sees the old one or the new one, never half."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

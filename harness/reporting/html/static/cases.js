@@ -1,0 +1,154 @@
+// ---------------------------------------------------------------------------------------------------------- the cases
+
+const FIRST_CASES = 50;
+const MORE_CASES = 200;
+const MOST_SEARCHED_BYTES = 60_000_000; // more is loaded when asked for only
+const ORDERS = {
+  change: ["largest drop first", (one, other) => (gain(one) ?? Infinity) - (gain(other) ?? Infinity)],
+  gain: ["largest gain first", (one, other) => (gain(other) ?? -Infinity) - (gain(one) ?? -Infinity)],
+  drawn: ["as they were drawn", () => 0],
+  id: ["by id", (one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0)],
+};
+const KINDS = {
+  "": ["all", () => true],
+  worse: ["got worse", (each) => each.baseline !== null && gain(each) < 0],
+  better: ["got better", (each) => each.baseline !== null && gain(each) > 0],
+  flipped: ["flipped", (each) => isFlipped(each)],
+  flaky: ["flaky", (each) => each.state === "flaky"],
+  broken: ["broken", (each) => each.state === "broken"],
+  stable: ["stable", (each) => each.state === "stable"],
+  "not counted": ["not counted", (each) => each.at < 0],
+};
+
+const filter = { words: "", verdicts: new Set(), state: "", of: -1, order: "change" };
+let found = []; // the cases that the filter leaves, in their order
+let shown = FIRST_CASES;
+let searched = 0; // counts searches: an older one that is still loading stops
+
+/** From right more often than not to wrong more often than not, or the other way round. */
+function isFlipped(each) {
+  if (each.baseline === null || each.candidate === null || each.entry.unit) return false;
+  return each.baseline >= 0.5 !== each.candidate >= 0.5;
+}
+
+const everyCase = (() => {
+  let known = null;
+  return () => (known ??= DATA.evaluations.flatMap((_, number) => casesOf(number)));
+})();
+
+/** A text that a case is searched by once its details are loaded: all its answers, in small letters. */
+function answersOf(each) {
+  const known = details.get(`${each.set}/${each.index}`);
+  if (!known) return "";
+  known.sought ??= known.bodies.map((body) => body.answer ?? "").join("\n").toLowerCase();
+  return known.sought;
+}
+
+function matches(each, words) {
+  return !words || each.id.toLowerCase().includes(words) || answersOf(each).includes(words);
+}
+
+function apply() {
+  const isOf = KINDS[filter.state][1];
+  const chosen = filter.verdicts;
+  const suits = (each) => (filter.of < 0 || each.number === filter.of) && (!chosen.size || chosen.has(each.entry.verdict));
+  found = everyCase().filter((each) => suits(each) && isOf(each) && matches(each, filter.words));
+  if (filter.order !== "drawn") found = found.map((each, place) => [each, place]).sort(([one, place], [other, next]) => ORDERS[filter.order][1](one, other) || place - next).map(([each]) => each);
+  shown = FIRST_CASES;
+  showCases();
+  filterRows();
+  tellFound();
+}
+
+/** Evaluations and changes that the filter leaves. */
+function filterRows() {
+  const withCases = new Set(found.map((each) => each.number));
+  const isNarrow = Boolean(filter.words || filter.state);
+  for (const row of $("rows").querySelectorAll(".evaluation")) {
+    const number = Number(row.dataset.number);
+    const entry = DATA.evaluations[number];
+    const named = Boolean(filter.words) && `${entry.id} ${entry.name} ${entry.requirement ?? ""}`.toLowerCase().includes(filter.words);
+    row.hidden = (filter.verdicts.size > 0 && !filter.verdicts.has(entry.verdict)) || (isNarrow && !named && !withCases.has(number));
+  }
+  for (const card of $("changes").querySelectorAll(".change"))
+    card.hidden = (filter.verdicts.size > 0 && !filter.verdicts.has(card.dataset.verdict)) || (Boolean(filter.words) && !card.dataset.words.includes(filter.words));
+}
+
+function tellFound(note = "") {
+  const all = everyCase().length;
+  $("found").textContent = [found.length === all ? plural(all, "case") : `${found.length.toLocaleString("en")} of ${plural(all, "case")}`, note].filter(Boolean).join(" · ");
+}
+
+function caseRow(each) {
+  const several = DATA.evaluations.length > 1;
+  const isByAnswer = filter.words && !each.id.toLowerCase().includes(filter.words);
+  const answer = isByAnswer ? details.get(`${each.set}/${each.index}`)?.bodies.find((body) => body.answer?.toLowerCase().includes(filter.words))?.answer : null;
+  return element(
+    "li",
+    {},
+    element(
+      "button",
+      { class: "stop case", type: "button", click: () => openCase(each, found) },
+      element("span", { class: "case-id", dir: "auto" }, visible(each.id)),
+      several ? element("span", { class: "soft case-of", dir: "auto" }, visible(each.entry.name)) : null,
+      element("span", { class: "plot" }, dumbbell(each)),
+      element("span", { class: "scores" }, scoresOf(each)),
+      element("span", { class: `state ${each.state.replace(" ", "-")}` }, each.state),
+      answer ? excerpt(answer, filter.words) : null,
+    ),
+  );
+}
+
+function showCases() {
+  const list = element("ol", { class: several() ? "case-rows several" : "case-rows" }, ...found.slice(0, shown).map(caseRow));
+  $("case-list").replaceChildren(found.length ? list : element("p", { class: "empty" }, everyCase().length ? "No case is left. Clear the filter to see all." : "No case has a score."));
+  if (found.length > shown) {
+    const next = Math.min(MORE_CASES, found.length - shown);
+    $("case-list").append(element("p", { class: "more" }, element("button", { class: "act stop", type: "button", click: showMore }, `${plural(next, "more case")}`), element("span", { class: "soft" }, ` ${shown.toLocaleString("en")} of ${found.length.toLocaleString("en")} are shown`)));
+  }
+}
+
+const several = () => DATA.evaluations.length > 1;
+
+function showMore() {
+  const from = shown;
+  shown += MORE_CASES;
+  showCases();
+  $("case-list").querySelectorAll(".case")[from]?.focus();
+}
+
+/** Filter by words: by ids at once, by answers as their files come in. */
+async function search(words) {
+  filter.words = words.trim().toLowerCase();
+  const own = ++searched;
+  apply();
+  if (filter.words.length < 2 || !DATA.details.files) return;
+  if (DATA.details.bytes > MOST_SEARCHED_BYTES && loading.size < DATA.details.files) return offerAnswers(own);
+  await searchAnswers(own);
+}
+
+async function searchAnswers(own) {
+  const waiting = [...Array(DATA.details.files).keys()].map((number) => number + 1).filter((number) => !loading.has(number));
+  let problem = "";
+  for (const [done, number] of waiting.entries()) {
+    if (own === searched && done % 4 === 0) tellFound(`searching answers: ${done} of ${waiting.length} files`);
+    await load(number).catch((error) => (problem = error.message));
+    if (own !== searched) return;
+    if (problem) break;
+  }
+  apply();
+  tellFound(problem);
+}
+
+function offerAnswers(own) {
+  const size = Math.round(DATA.details.bytes / 1e6);
+  $("found").append(" · ", element("button", { class: "plain", type: "button", click: () => searchAnswers(own) }, `search answers, too (${size} MB)`));
+}
+
+function showCasesOf(number) {
+  filter.of = number;
+  $("of").value = String(number);
+  apply();
+  $("cases").scrollIntoView();
+  $("case-list").querySelector(".case")?.focus({ preventScroll: true });
+}

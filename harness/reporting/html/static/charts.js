@@ -1,0 +1,204 @@
+// -------------------------------------------------------------------------------------------- charts of an evaluation
+
+const MOST_DOTS = 1200;
+const BINS = 40;
+const UNITS = { case: "cases", sample: "samples" };
+
+/** A chart with its title and a sentence that says what to see. */
+const chart = (title, note, ...children) =>
+  element("figure", { class: "chart" }, element("figcaption", {}, element("h4", {}, title), note ? element("p", { class: "soft" }, note) : null), ...children);
+
+/** Every case as a dot, cases with the same means as one larger dot; a click opens them. */
+function scatter(entry, number) {
+  const paired = casesOf(number).filter((each) => each.candidate !== null && each.baseline !== null);
+  if (!paired.length) return null;
+  const every = paired.flatMap((each) => [each.candidate, each.baseline]);
+  const domain = entry.unit ? widened(Math.min(...lowest(every)), Math.max(...highest(every))) : [-0.04, 1.04];
+  const share = (value) => (value - domain[0]) / (domain[1] - domain[0]);
+  const dots = dotsOf(paired, share);
+  const most = Math.max(...dots.map((dot) => dot.length));
+  const size = 300;
+  const x = (value) => 40 + share(value) * (size - 50);
+  const y = (value) => size - 36 - share(value) * (size - 46);
+  const sides = { worse: 0, same: 0, better: 0 };
+  for (const each of paired) sides[sideOf(each)]++;
+  const words = `Of ${plural(paired.length, "case")} ${sides.worse} got worse, ${sides.better} better, ${sides.same} stayed the same.`;
+  const sign = entry.higher_is_better ? 1 : -1;
+  const [low, high] = entry.unit ? domain : [0, 1];
+  const line = (name, shift) => shape("line", { class: name, x1: x(low), y1: y(clamp(low - shift, low, high)), x2: x(high), y2: y(clamp(high - shift, low, high)) });
+  const along = (shift) => {
+    const from = clamp(low, low + Math.max(0, shift), high);
+    const to = clamp(high, low, high + Math.min(0, shift));
+    return shape("line", { class: "allowed", x1: x(from), y1: y(from - shift), x2: x(to), y2: y(to - shift) });
+  };
+  const plot = shape(
+    "svg",
+    { class: "scatter", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": words },
+    ...ticks(low, high).map((tick) => shape("text", { class: "tick", x: x(tick), y: size - 20, "text-anchor": "middle" }, tick)),
+    ...ticks(low, high).map((tick) => shape("text", { class: "tick", x: 33, y: y(tick) + 4, "text-anchor": "end" }, tick)),
+    shape("line", { class: "base", x1: 40, x2: size - 10, y1: size - 36, y2: size - 36 }),
+    shape("line", { class: "base", x1: 40, x2: 40, y1: 10, y2: size - 36 }),
+    line("zero", 0),
+    along(sign * entry.margin),
+    shape("text", { class: "tick", x: (size + 30) / 2, y: size - 4, "text-anchor": "middle" }, "baseline"),
+    shape("text", { class: "tick", x: 12, y: (size - 26) / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${(size - 26) / 2})` }, "candidate"),
+    ...dots.map((dot) => {
+      const [first] = dot;
+      const told = dot.length === 1 ? visible(first.id) : plural(dot.length, "case");
+      return shape(
+        "circle",
+        { class: `case-dot ${sideOf(first)}`, cx: x(first.baseline), cy: y(first.candidate), r: 3.5 + 8 * Math.sqrt((dot.length - 1) / Math.max(most, 8)), click: () => openCase(first, dot) },
+        shape("title", {}, `${told}: ${scoresOf(first)}`),
+      );
+    }),
+  );
+  return chart("Case by case", `${words} A dot below the line got worse; the dashed line is the margin. Click a dot to see its cases.`, plot);
+}
+
+/** Few numbers with the same extremes: a spread of ten thousand is more than a call takes. */
+const lowest = (values) => [values.reduce((least, value) => Math.min(least, value), Infinity)];
+const highest = (values) => [values.reduce((most, value) => Math.max(most, value), -Infinity)];
+
+function sideOf(each) {
+  const gained = gain(each);
+  return gained < 0 ? "worse" : gained > 0 ? "better" : "same";
+}
+
+/** The cases in groups that are drawn as one dot: equal means, or where those are too many, nearly equal ones. */
+function dotsOf(paired, share) {
+  const grouped = (place) => [...paired.reduce((groups, each) => {
+    const key = place(each);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(each);
+    return groups;
+  }, new Map()).values()];
+  const exact = grouped((each) => `${each.baseline} ${each.candidate}`);
+  const bin = (value) => Math.round(share(value) * BINS);
+  const found = exact.length <= MOST_DOTS ? exact : grouped((each) => `${bin(each.baseline)} ${bin(each.candidate)} ${sideOf(each)}`);
+  return found.sort((one, other) => other.length - one.length);
+}
+
+/** How many cases have which mean, where there is no baseline. */
+function distribution(entry, number) {
+  const scored = casesOf(number).filter((each) => each.candidate !== null);
+  if (!scored.length) return null;
+  const values = scored.map((each) => each.candidate);
+  const distinct = [...new Set(values)].sort((one, other) => one - other);
+  const [low, high] = entry.unit ? [distinct[0], distinct.at(-1)] : [0, 1];
+  const bins = clamp(distinct.length, 1, 21);
+  const place = (value) => (high > low ? Math.round(((value - low) / (high - low)) * (bins - 1)) : 0);
+  const groups = Array.from({ length: bins }, () => []);
+  for (const each of scored) groups[place(each.candidate)].push(each);
+  const most = Math.max(...groups.map((group) => group.length));
+  const named = (group, position) => (bins > 1 ? figure(low + ((high - low) * position) / (bins - 1), entry) : figure(low, entry));
+  const bars = groups.map((group, position) =>
+    shape(
+      "g",
+      { class: "column", click: () => group.length && openCase(group[0], group) },
+      shape("rect", { class: "case-bar", x: percent((position + 0.12) / bins), width: percent(0.76 / bins), y: 150 - (130 * group.length) / most, height: (130 * group.length) / most }),
+      group.length ? shape("text", { class: "tick", x: percent((position + 0.5) / bins), y: 144 - (130 * group.length) / most, "text-anchor": "middle" }, group.length) : null,
+      bins <= 11 || position % 5 === 0 ? shape("text", { class: "tick", x: percent((position + 0.5) / bins), y: 168, "text-anchor": "middle" }, named(group, position)) : null,
+      shape("title", {}, `${plural(group.length, "case")} at ${named(group, position)}`),
+    ),
+  );
+  const words = `${plural(scored.length, "case")} by the candidate's mean.`;
+  return chart("Case by case", `${words} Click a column to see its cases.`, shape("svg", { class: "columns", height: 176, role: "img", "aria-label": words }, shape("line", { class: "base", x1: "0%", x2: "100%", y1: 150, y2: 150 }), ...bars));
+}
+
+/** The evidence for "no worse" and for "worse" as it grew, with what each needed. */
+function evidence(path, entry) {
+  const last = path.drawn.at(-1);
+  const ended = path.worse.at(-1);
+  // What settled it at once where that was reached, else what counted once the run's other comparisons were known.
+  const isLate = ended >= path.worse_limit && ended < path.settled_limit;
+  const limits = { no_worse: path.no_worse_limit, worse: isLate ? path.worse_limit : path.settled_limit };
+  const all = [...path.no_worse, ...path.worse, limits.no_worse, limits.worse, 0];
+  const top = Math.max(...all) * 1.08;
+  const bottom = Math.max(Math.min(...all), -0.7 * top);
+  const x = (drawn) => drawn / last;
+  const y = (log) => 1 - (clamp(log, bottom, top) - bottom) / (top - bottom);
+  const points = (logs) => [[0, 0], ...logs.map((log, step) => [path.drawn[step], log])].map(([drawn, log]) => `${(1000 * x(drawn)).toFixed(1)},${(1000 * y(log)).toFixed(1)}`).join(" ");
+  const height = 190;
+  const inner = 168;
+  const odds = (log) => Math.exp(log).toLocaleString("en", { maximumFractionDigits: 0 });
+  const limit = (name, log, words, side) => [
+    shape("line", { class: `limit ${name}`, x1: "0%", x2: "100%", y1: inner * y(log), y2: inner * y(log) }),
+    shape("text", { class: `tick ${name}`, x: side === "end" ? "100%" : "0%", y: inner * y(log) - 4, "text-anchor": side }, `${words}: ${odds(log)} to 1`),
+  ];
+  const crossed = (logs, log) => logs.findIndex((each) => each >= log);
+  const mark = (name, logs, log) => {
+    const step = crossed(logs, log);
+    return step < 0 ? null : shape("circle", { class: `crossing ${name}`, cx: percent(x(path.drawn[step])), cy: inner * y(logs[step]), r: 4.5 });
+  };
+  const passed = crossed(path.no_worse, limits.no_worse);
+  const worse = ended >= limits.worse;
+  const how =
+    passed >= 0 && !worse
+      ? `“No worse” was proven after ${plural(path.drawn[passed], path.unit)}.`
+      : worse
+        ? `“Worse” was proven after ${plural(path.drawn[path.worse.length - 1], path.unit)}${isLate ? ", the run's other evaluations being known" : ""}.`
+        : `Neither was proven by ${plural(last, path.unit)}.`;
+  const to = path.against === "threshold" ? `the threshold ${figure(entry.threshold, entry)}` : "the baseline";
+  const plot = shape(
+    "svg",
+    { class: "path", height, role: "img", "aria-label": `Evidence against ${to}. ${how}` },
+    shape("line", { class: "base", x1: "0%", x2: "100%", y1: inner * y(0), y2: inner * y(0) }),
+    ...limit("no-worse", limits.no_worse, "no worse", "start"),
+    ...limit("worse", limits.worse, "worse", "end"),
+    shape(
+      "svg",
+      { x: 0, y: 0, width: "100%", height: inner, viewBox: "0 0 1000 1000", preserveAspectRatio: "none" },
+      shape("polyline", { class: "line no-worse", points: points(path.no_worse) }),
+      shape("polyline", { class: "line worse", points: points(path.worse) }),
+    ),
+    mark("no-worse", path.no_worse, limits.no_worse),
+    worse ? mark("worse", path.worse, limits.worse) : null,
+    ...axis([0, last], { y: height - 4 }).map(keptInside),
+  );
+  return chart(
+    `How it stopped, against ${to}`,
+    how,
+    plot,
+    element("p", { class: "key" }, element("span", { class: "swatch no-worse" }), "evidence for “no worse” ", element("span", { class: "swatch worse" }), "evidence for “worse”, ", `after each of the ${UNITS[path.unit]}; the scale is logarithmic, and a line counts once it crosses its limit`),
+  );
+}
+
+/** What earlier runs found, a line each, this run last. */
+function past(entry) {
+  if (!entry.candidate) return null;
+  const own = { ...entry.candidate, run_id: DATA.run.id, created: DATA.run.created, version: DATA.run.candidate, verdict: entry.verdict, figure: entry.figures.candidate, own: true };
+  const runs = [...entry.history, own];
+  if (runs.length < 2) return chart("Earlier runs", "The store holds no earlier run of this evaluation.");
+  const ends = runs.flatMap(({ value, low, high }) => [value, low, high]).filter((value) => value !== null);
+  const domain = widened(Math.min(...ends), Math.max(...ends));
+  if (!entry.unit) [domain[0], domain[1]] = [Math.max(0, domain[0]), Math.min(1, domain[1])];
+  const at = (value) => percent(clamp((value - domain[0]) / (domain[1] - domain[0] || 1), 0, 1));
+  const line = (run) =>
+    element(
+      "tr",
+      run.own ? { class: "own" } : {},
+      element("td", {}, element("span", { class: "when" }, when(run.created)), " ", element("span", { class: "soft" }, run.own ? "this run" : run.run_id)),
+      element("td", {}, visible(run.version)),
+      element(
+        "td",
+        { class: "plot" },
+        shape(
+          "svg",
+          { height: 16, "aria-hidden": "true" },
+          entry.threshold === null ? null : shape("line", { class: "zero", x1: at(entry.threshold), x2: at(entry.threshold), y1: 0, y2: 16 }),
+          shape("line", { class: `range ${run.verdict}`, x1: at(run.low ?? domain[0]), x2: at(run.high ?? domain[1]), y1: 8, y2: 8 }),
+          shape("circle", { class: `dot ${run.verdict}`, cx: at(run.value), cy: 8, r: 4 }),
+        ),
+      ),
+      element("td", { class: "number" }, run.figure),
+      element("td", {}, chip(run.verdict)),
+    );
+  return chart(
+    "Over versions",
+    "The candidate's mean in the newest runs of this store.",
+    element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Earlier runs" }, element("table", { class: "past" }, element("thead", {}, element("tr", {}, ...["run", "version", "", "candidate", "verdict"].map((title) => element("th", { scope: "col" }, title || element("span", { class: "unseen" }, "plot"))))), element("tbody", {}, ...runs.map(line)))),
+  );
+}
+
+/** A date without its seconds. */
+const when = (created) => created.replace("T", " ").replace(/:\d\d(\.\d+)?(Z|\+00:00)?$/, "");

@@ -1,0 +1,115 @@
+// -------------------------------------------------------------------------------------------------------- one case
+
+let opened = null; // { each, list }: the case on the sheet, and those that j and k go through
+let cameFrom = null;
+
+/** Show a case; `list` are the cases around it. */
+function openCase(each, list) {
+  if (!$("sheet").open) cameFrom = document.activeElement;
+  opened = { each, list };
+  const address = addressOf(each);
+  if (location.hash !== address) history.replaceState(null, "", address);
+  showSheet(element("p", { class: "soft" }, "Loading …"));
+  if (!$("sheet").open) $("sheet").showModal();
+  $("sheet-title").focus();
+  detailsOf(each).then(
+    (known) => opened?.each === each && showSheet(...answersShown(each, known)),
+    (error) => opened?.each === each && showSheet(element("p", { class: "note bad" }, error.message)),
+  );
+}
+
+function step(by) {
+  const place = opened.list.findIndex((each) => each.number === opened.each.number && each.index === opened.each.index);
+  const next = opened.list[place + by];
+  if (next) openCase(next, opened.list);
+}
+
+function showSheet(...content) {
+  const { each, list } = opened;
+  const place = list.findIndex((other) => other.number === each.number && other.index === each.index);
+  const hadFocus = document.activeElement?.dataset?.act;
+  const press = (act, words, key, by) => element("button", { class: "act", type: "button", "data-act": act, disabled: !list[place + by], click: () => step(by) }, words, " ", element("kbd", {}, key));
+  const metrics = DATA.evaluations.map((entry, number) => [entry, number]).filter(([entry]) => entry.set === each.set);
+  const at = (number) => casesOf(number).find((other) => other.index === each.index);
+  $("sheet").replaceChildren(
+    element(
+      "header",
+      {},
+      element("div", {}, element("h2", { id: "sheet-title", tabindex: -1, dir: "auto" }, visible(each.id)), element("p", { class: "soft", dir: "auto" }, visible(each.entry.name))),
+      element(
+        "div",
+        { class: "row" },
+        list.length > 1 ? element("span", { class: "soft number" }, `${place + 1} of ${list.length.toLocaleString("en")}`) : null,
+        list.length > 1 ? press("previous", "Previous", "k", -1) : null,
+        list.length > 1 ? press("next", "Next", "j", 1) : null,
+        element("button", { class: "act", type: "button", "data-act": "close", click: () => $("sheet").close() }, "Close ", element("kbd", {}, "Esc")),
+      ),
+    ),
+    element(
+      "div",
+      { class: "sheet-body" },
+      element("div", { class: "sums" }, ...metrics.map(([entry, number]) => sum(at(number), metrics.length > 1 ? entry.metric : null))),
+      ...content,
+    ),
+  );
+  $("sheet").querySelector(`[data-act="${hadFocus}"]:not(:disabled)`)?.focus();
+}
+
+/** A case's scores in one metric. */
+function sum(each, metric) {
+  const cluster = each.cluster === null ? null : element("span", { class: "soft" }, ` cluster ${visible(each.cluster)}`);
+  const note = { "not counted": "its evaluation was decided before its turn", skipped: "left out by its body", error: "a body broke" }[each.state];
+  return element("p", {}, metric ? element("strong", {}, `${visible(metric)} `) : null, each.entry.baseline ? element("span", { class: "soft" }, "baseline → candidate ") : null, element("span", { class: "scores" }, scoresOf(each)), " ", element("span", { class: `state ${each.state.replace(" ", "-")}` }, each.state), note ? element("span", { class: "soft" }, ` ${note}`) : null, cluster);
+}
+
+function answersShown(each, known) {
+  const roles = ["baseline", "candidate"].filter((role) => known.bodies.some((body) => body.role === role));
+  const indices = [...new Set(known.bodies.map((body) => body.sample))].sort((one, other) => one - other);
+  const body = (role, sample) => known.bodies.find((other) => other.role === role && other.sample === sample);
+  const first = known.bodies[0]?.asked;
+  const rows = indices.map((sample) => {
+    const pair = roles.map((role) => body(role, sample));
+    const both = pair.length === 2 && pair.every((other) => other?.answer !== undefined) && pair[0].answer !== pair[1].answer;
+    const texts = both ? compared(pair[0].answer, pair[1].answer) : pair.map((other) => (other?.answer === undefined ? null : prose([[other.answer, false]])));
+    return element("section", { class: "sides sample", "aria-label": `Sample ${sample + 1}` }, ...pair.map((other, side) => (other ? bodyShown(other, texts[side], known, first) : element("div", { class: "side soft" }, `${roles[side]}, sample ${sample + 1}: not drawn`))));
+  });
+  const question = first === undefined ? [] : [asked(known.asked[first])];
+  return [...question, element("h3", {}, roles.length === 2 ? "Answers, sample by sample" : "Answers"), ...rows];
+}
+
+/** What was asked: the last message open, those before it closed where they are many. */
+function asked(messages) {
+  const shown = messages.map(({ role, text }) => element("div", { class: "message" }, element("h4", {}, role), prose([[text, false]])));
+  if (shown.length <= 2) return element("section", { class: "asked", "aria-label": "What was asked" }, ...shown);
+  return element("section", { class: "asked", "aria-label": "What was asked" }, element("details", {}, element("summary", {}, `${shown.length - 1} messages before`), ...shown.slice(0, -1)), shown.at(-1));
+}
+
+function bodyShown(body, text, known, first) {
+  const other = body.asked !== undefined && body.asked !== first ? element("details", {}, element("summary", {}, "was asked otherwise"), asked(known.asked[body.asked])) : null;
+  const tokens = body.tokens === undefined ? null : plural(body.tokens, "token");
+  const facts = [body.finish === "length" ? "cut at max_tokens" : body.finish, tokens, !(body.latency_s >= 0.005) ? null : `${body.latency_s.toFixed(2)} s`, body.loglikelihood === undefined ? null : `log-likelihood ${body.loglikelihood.toFixed(3)}`];
+  const none = body.answer === undefined ? "no answer is stored: it asked nothing, or the answer was pruned" : body.answer === "" ? "an empty answer" : null;
+  return element(
+    "div",
+    { class: "side" },
+    element("h4", {}, `${body.role}, sample ${body.sample + 1}`, element("span", { class: "costs" }, facts.filter(Boolean).join(" · "))),
+    none ? element("p", { class: "soft" }, none) : text,
+    body.answer_cut ? element("p", { class: "soft" }, `${body.answer_cut.toLocaleString("en")} more characters: steelyard store show CASE prints all`) : null,
+    body.reasoning ? element("details", {}, element("summary", {}, "reasoning"), prose([[body.reasoning, false]])) : null,
+    body.tool_calls ? element("details", {}, element("summary", {}, "tool calls"), prose([[body.tool_calls, false]])) : null,
+    ...body.scores.map((score) => scoreShown(score, body.scores.length > 1)),
+    ...(body.labels ?? []).map(labelShown),
+    other,
+  );
+}
+
+function scoreShown(score, named) {
+  const value = score.outcome ?? (score.value === null ? "n/a" : String(Number(score.value.toPrecision(4))));
+  const kind = score.outcome ? "inconclusive" : score.value >= 1 ? "passed" : score.value <= 0 ? "failed" : "between";
+  return element("p", { class: "why", dir: "auto" }, element("span", { class: `score ${kind}` }, named ? `${visible(score.metric)} ${value}` : value), score.judge ? element("span", { class: "soft" }, ` judge ${visible(score.judge)}: `) : " ", score.reason ? visible(score.reason) : null, score.reason_cut ? ` … ${score.reason_cut.toLocaleString("en")} more characters` : null);
+}
+
+function labelShown(label) {
+  const counts = label.score === null ? "" : ` (counts ${Number(label.score.toPrecision(3))})`;
+  return element("p", { class: "why label", dir: "auto" }, element("span", { class: "score person" }, `${label.settles ? "settled" : "person"}: ${visible(String(label.value))}`), element("span", { class: "soft" }, ` ${visible(label.by)}${counts} `), label.note ? visible(label.note) : null);
+}

@@ -1,0 +1,60 @@
+"""Requirements, the evaluations that stand for them, and whether they are met."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.decisions import worst
+from harness.records import Verdict, VerdictKind
+
+Kind = Literal["business", "non-functional"]
+
+_PREFIX = re.compile(r"\s*(business|non[- ]?functional)\s*:\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A requirement as evaluations name it (`requirement=` of the marker).
+
+    Attributes:
+        kind: "non-functional" where the text begins with `non-functional:`, else "business".
+        text: without that beginning; None for the evaluations that name none.
+        verdict: the worst of its evaluations.
+        evaluations: their places in the report.
+    """
+
+    kind: Kind
+    text: str | None
+    verdict: VerdictKind
+    evaluations: tuple[int, ...]
+
+
+def requirements(verdicts: Sequence[Verdict]) -> tuple[Requirement, ...]:
+    """The requirements of a report: business before non-functional, in the order in which they are first named; last
+    what stands for none.
+    """
+    groups: dict[tuple[Kind, str | None], list[int]] = {}
+    for place, verdict in enumerate(verdicts):
+        groups.setdefault(kind_and_text(verdict.requirement), []).append(place)
+    ranked = sorted(groups.items(), key=lambda group: (group[0][1] is None, group[0][0] != "business"))
+    return tuple(
+        Requirement(kind, text, worst(verdicts[place].verdict for place in places), tuple(places))
+        for (kind, text), places in ranked
+    )
+
+
+def kind_and_text(requirement: str | None) -> tuple[Kind, str | None]:
+    """What kind of requirement a text names, and the text without the word that says so.
+
+    >>> kind_and_text("non-functional: the first token comes within 0.3 s")
+    ('non-functional', 'the first token comes within 0.3 s')
+    >>> kind_and_text("Whoever asks for a capital gets its name")
+    ('business', 'Whoever asks for a capital gets its name')
+    """
+    prefix = _PREFIX.match(requirement or "")
+    text = (requirement or "")[prefix.end() if prefix else 0 :].strip()
+    kind: Kind = "non-functional" if prefix and prefix[1].lower().startswith("non") else "business"
+    return kind, text or None
