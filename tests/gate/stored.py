@@ -26,7 +26,7 @@ class Scored:
     """One evaluation of a run: scores by role, and what its marker says.
 
     `metric` is that of scores; a failed assertion has none. `prompts` is what a case asks, by default its id.
-    `judged_by` gave all scores, if a judge did.
+    `judged_by` gave all scores, if a judge did. `says` has what is answered to a case, sample by sample, else `answer`.
     """
 
     id: str = "suites/test_capitals.py::test_capitals"
@@ -36,6 +36,7 @@ class Scored:
     prompts: Mapping[str, str] = field(default_factory=dict)
     rule: Mapping[str, Any] = field(default_factory=dict)
     judged_by: JudgedBy | None = None
+    says: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
 
     def of(self, role: Role) -> Values | None:
         """The scores of a role; None where the body was not run for it."""
@@ -96,7 +97,9 @@ def _stored(store: Store, run_id: str, evaluation: Scored, role: Any, version: M
         for index, value in enumerate(values):
             if value is None:
                 continue
-            drawn = Sample(answer(role, case, index), version["first_index"] + index)
+            said = evaluation.says.get((role, case))
+            text = answer(role, case, index) if said is None else said[index]
+            drawn = Sample(text, version["first_index"] + index)
             draws.append(Draw(key, version["fingerprint"], 0, request, drawn))
             how = value if value in ("skipped", "error") else "scored"
             number = None if how != "scored" else 0.0 if value == "failed" else float(value)

@@ -26,6 +26,7 @@ from harness.store import RunInfo
 
 Key = tuple[str, str]
 _MOST_STEPS = 400
+_MOST_OF_A_TEXT = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def _evaluation(entry: Verdict, name: str, cases: _Cases, found: Found) -> dict[
         "kind": kind,
         "requirement": requirement,
         "verdict": entry.verdict,
-        "reason": entry.reason,
+        "reason": _short(entry.reason),
         "figures": {
             "candidate": shown.candidate,
             "baseline": shown.baseline,
@@ -172,8 +173,8 @@ def _evaluation(entry: Verdict, name: str, cases: _Cases, found: Found) -> dict[
         "candidate": _estimate(entry.candidate),
         "baseline": _estimate(entry.baseline),
         "checks": [_check(check, entry) for check in entry.checks],
-        "errors": list(entry.errors),
-        "traceback": list(entry.traceback),
+        "errors": list(map(_short, entry.errors)),
+        "traceback": list(map(_short, entry.traceback)),
         "facts": [*judge_notes([entry], "utf-8"), *aggregate_notes([entry], "utf-8"), *_review(entry)],
         "cases": cases.columns(entry),
         "history": _history(found.history.get(key, ()), entry),
@@ -212,7 +213,7 @@ def _check(check: Check, entry: Verdict) -> dict[str, Any]:
     return {
         "against": check.against,
         "verdict": check.verdict,
-        "reason": check.reason,
+        "reason": _short(check.reason),
         "figure": f"{figure(difference.value, places, signed=True)} {bounds}{unit}",
         "margin": f"{figure(entry.margin, digits([entry.margin, 0.0], unit=entry.unit))}{unit}",
         "value": plain(difference.value),
@@ -266,9 +267,16 @@ def _change(change: Change, report: Report, cases: _Cases) -> dict[str, Any]:
         "metric": change.metric,
         "verdict": entry.verdict if entry else None,
         "scores": score_in_words(change, entry),
-        "candidate": change.candidate_answer,
-        "baseline": change.baseline_answer,
+        "candidate": _short(change.candidate_answer),
+        "baseline": _short(change.baseline_answer),
         "has_baseline": change.baseline is not None,
-        "candidate_reason": change.candidate_reason,
-        "baseline_reason": change.baseline_reason,
+        "candidate_reason": _short(change.candidate_reason),
+        "baseline_reason": _short(change.baseline_reason),
     }
+
+
+def _short(text: str | None) -> str | None:
+    """A text, or its beginning and how much is missing: the page stays small, whoever made the report."""
+    if text is None or len(text) <= _MOST_OF_A_TEXT:
+        return text
+    return f"{text[:_MOST_OF_A_TEXT]}…(+{len(text) - _MOST_OF_A_TEXT:,})"

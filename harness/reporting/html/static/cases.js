@@ -64,6 +64,7 @@ function apply() {
 function filterRows() {
   const withCases = new Set(found.map((each) => each.number));
   const isNarrow = Boolean(filter.words || filter.state);
+  if (isNarrow || filter.verdicts.size) unfold();
   for (const row of $("rows").querySelectorAll(".evaluation")) {
     const number = Number(row.dataset.number);
     const entry = DATA.evaluations[number];

@@ -2,6 +2,7 @@
 
 const MOST_DOTS = 1200;
 const BINS = 40;
+const MOST_COLUMNS = 21;
 const UNITS = { case: "cases", sample: "samples" };
 
 /** A chart with its title and a sentence that says what to see. */
@@ -78,31 +79,30 @@ function dotsOf(paired, share) {
   return found.sort((one, other) => other.length - one.length);
 }
 
-/** How many cases have which mean, where there is no baseline. */
+/** How many cases have which mean, where there is no baseline: a column for each mean, or for each of some ranges. */
 function distribution(entry, number) {
   const scored = casesOf(number).filter((each) => each.candidate !== null);
   if (!scored.length) return null;
   const values = scored.map((each) => each.candidate);
-  const distinct = [...new Set(values)].sort((one, other) => one - other);
-  const [low, high] = entry.unit ? [distinct[0], distinct.at(-1)] : [0, 1];
-  const bins = clamp(distinct.length, 1, 21);
-  const place = (value) => (high > low ? Math.round(((value - low) / (high - low)) * (bins - 1)) : 0);
-  const groups = Array.from({ length: bins }, () => []);
-  for (const each of scored) groups[place(each.candidate)].push(each);
-  const most = Math.max(...groups.map((group) => group.length));
-  const named = (group, position) => (bins > 1 ? figure(low + ((high - low) * position) / (bins - 1), entry) : figure(low, entry));
-  const bars = groups.map((group, position) =>
-    shape(
+  const distinct = new Set(values).size;
+  const [low, high] = entry.unit ? widened(lowest(values)[0], highest(values)[0]) : [-0.04, 1.04];
+  const share = (value) => (value - low) / (high - low);
+  const place = distinct <= MOST_COLUMNS ? (value) => share(value) : (value) => (Math.floor(clamp(share(value), 0, 0.999) * MOST_COLUMNS) + 0.5) / MOST_COLUMNS;
+  const groups = new Map();
+  for (const each of scored) groups.set(place(each.candidate), [...(groups.get(place(each.candidate)) ?? []), each]);
+  const most = Math.max(...[...groups.values()].map((group) => group.length));
+  const columns = [...groups].map(([at, group]) => {
+    const height = Math.max(2, (120 * group.length) / most);
+    return shape(
       "g",
-      { class: "column", click: () => group.length && openCase(group[0], group) },
-      shape("rect", { class: "case-bar", x: percent((position + 0.12) / bins), width: percent(0.76 / bins), y: 150 - (130 * group.length) / most, height: (130 * group.length) / most }),
-      group.length ? shape("text", { class: "tick", x: percent((position + 0.5) / bins), y: 144 - (130 * group.length) / most, "text-anchor": "middle" }, group.length) : null,
-      bins <= 11 || position % 5 === 0 ? shape("text", { class: "tick", x: percent((position + 0.5) / bins), y: 168, "text-anchor": "middle" }, named(group, position)) : null,
-      shape("title", {}, `${plural(group.length, "case")} at ${named(group, position)}`),
-    ),
-  );
+      { class: "column", click: () => openCase(group[0], group) },
+      shape("rect", { class: "case-bar", x: percent(at), y: 140 - height, width: 14, height, transform: "translate(-7 0)" }),
+      shape("text", { class: "tick", x: percent(at), y: 134 - height, "text-anchor": "middle" }, group.length),
+      shape("title", {}, `${plural(group.length, "case")} at ${distinct <= MOST_COLUMNS ? figure(group[0].candidate, entry) : `about ${figure(low + at * (high - low), entry)}`}`),
+    );
+  });
   const words = `${plural(scored.length, "case")} by the candidate's mean.`;
-  return chart("Case by case", `${words} Click a column to see its cases.`, shape("svg", { class: "columns", height: 176, role: "img", "aria-label": words }, shape("line", { class: "base", x1: "0%", x2: "100%", y1: 150, y2: 150 }), ...bars));
+  return chart("Case by case", `${words} Click a column to see its cases.`, shape("svg", { class: "columns", height: 162, role: "img", "aria-label": words }, shape("line", { class: "base", x1: "0%", x2: "100%", y1: 140, y2: 140 }), ...axis([low, high], { y: 156 }), ...columns));
 }
 
 /** The evidence for "no worse" and for "worse" as it grew, with what each needed. */
@@ -168,7 +168,7 @@ function past(entry) {
   if (!entry.candidate) return null;
   const own = { ...entry.candidate, run_id: DATA.run.id, created: DATA.run.created, version: DATA.run.candidate, verdict: entry.verdict, figure: entry.figures.candidate, own: true };
   const runs = [...entry.history, own];
-  if (runs.length < 2) return chart("Earlier runs", "The store holds no earlier run of this evaluation.");
+  if (runs.length < 2) return null;
   const ends = runs.flatMap(({ value, low, high }) => [value, low, high]).filter((value) => value !== null);
   const domain = widened(Math.min(...ends), Math.max(...ends));
   if (!entry.unit) [domain[0], domain[1]] = [Math.max(0, domain[0]), Math.min(1, domain[1])];

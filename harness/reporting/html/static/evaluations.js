@@ -1,5 +1,7 @@
 // --------------------------------------------------------------------------------------------------- the evaluations
 
+const FIRST_PASSED = 25;
+const LEAST_FOLDED = 8;
 const SHARED = reach(DATA.evaluations.filter((entry) => !entry.unit && entry.checks.length));
 
 /** One evaluation as a line that opens. */
@@ -41,17 +43,17 @@ function panelOf(entry, number) {
   const paths = entry.paths.map((path) => evidence(path, entry));
   const byCase = entry.baseline ? scatter(entry, number) : distribution(entry, number);
   return [
-    element("div", { class: "statements" }, ...(entry.checks.length ? entry.checks.map((check) => statement(check, entry)) : [element("p", {}, visible(entry.reason))]), ...failures(entry)),
+    element("div", { class: "statements" }, ...(entry.checks.length ? entry.checks.map((check) => statement(check, entry)) : entry.errors.length ? [] : [element("p", {}, visible(entry.reason))]), ...failures(entry)),
     element(
       "div",
       { class: "charts" },
-      element("div", {}, entry.candidate ? chart("Means", null, means(entry)) : null, paths.length ? byCase : null),
+      element("div", {}, entry.candidate ? chart("Means", null, means(entry)) : null, paths.length ? byCase : past(entry)),
       element("div", {}, ...(paths.length ? paths : [byCase])),
     ),
-    past(entry),
-    element("p", { class: "soft facts" }, [entry.measured, `design ${entry.design}`, entry.margin_is_default ? "margin by default" : null, ...entry.facts].filter(Boolean).map(visible).join(" · ")),
+    (paths.length ? past(entry) : null) ?? "",
+    element("p", { class: "soft facts" }, [entry.measured, `design ${entry.design}`, entry.margin_is_default ? "margin by default" : null, entry.history.length ? null : "no earlier run in the store", ...entry.facts].filter(Boolean).map(visible).join(" · ")),
     element("p", { class: "soft facts" }, element("code", {}, visible(entry.id)), isSole(entry) ? "" : ` metric ${visible(entry.metric)}`),
-    element("p", { class: "row start" }, element("button", { class: "act", type: "button", click: () => showCasesOf(number) }, `Show its ${plural(casesOf(number).length, "case")}`)),
+    casesOf(number).length ? element("p", { class: "row start" }, element("button", { class: "act", type: "button", click: () => showCasesOf(number) }, `Show its ${plural(casesOf(number).length, "case")}`)) : "",
   ];
 }
 
@@ -73,8 +75,31 @@ function failures(entry) {
   return [list, frames];
 }
 
+/** Of many evaluations those that passed fold into one line, where others did not; else the first are shown. */
+function fold() {
+  const red = DATA.evaluations.filter((entry) => entry.verdict !== "passed").length;
+  const kept = red || FIRST_PASSED;
+  const hidden = DATA.evaluations.length - kept;
+  if (hidden < LEAST_FOLDED) return;
+  $("rows").classList.add("folded");
+  const rows = [...$("rows").children].slice(kept);
+  for (const row of rows) row.classList.add("fold");
+  const button = element("button", { class: "stop plain", type: "button", click: unfold }, `show ${red ? "them" : "all"}`);
+  $("rows").append(element("p", { class: "folding" }, chip("passed"), ` ${plural(hidden, red ? "evaluation" : "more evaluation")} `, button));
+}
+
+function unfold() {
+  if (!$("rows").classList.contains("folded")) return;
+  const next = $("rows").querySelector(".fold .head");
+  const hadFocus = document.activeElement?.closest(".folding");
+  $("rows").classList.remove("folded");
+  $("rows").querySelector(".folding").remove();
+  if (hadFocus) next.focus();
+}
+
 function showEvaluations() {
   $("rows").replaceChildren(...DATA.evaluations.map(evaluationRow));
+  fold();
   const [low, high] = SHARED;
   const scores = DATA.evaluations.some((entry) => !entry.unit && entry.checks.length);
   if (scores) $("legend").append("difference, ", element("span", { class: "number" }, `${signed(low)} to ${signed(high)}`), ": right is better, the grey band is the margin");
@@ -144,5 +169,5 @@ const evaluationLink = (number) => {
 function showRun() {
   const group = ({ title, facts }) => element("div", { class: "card" }, element("h3", {}, title), element("dl", {}, ...facts.flatMap(([label, text]) => [element("dt", {}, label), element("dd", { dir: "auto" }, visible(text))])));
   $("about").replaceChildren(...DATA.about.map(group));
-  if (DATA.notes.length) $("about").prepend(element("div", { class: "card" }, element("h3", {}, "Notes"), element("ul", {}, ...DATA.notes.map((note) => element("li", { dir: "auto" }, visible(note))))));
+  if (DATA.notes.length) $("about").prepend(element("div", { class: "card whole" }, element("h3", {}, "Notes"), element("ul", {}, ...DATA.notes.map((note) => element("li", { dir: "auto" }, visible(note))))));
 }

@@ -11,17 +11,16 @@ function oriented(check, entry) {
 
 const negated = (value) => (value === null ? null : -value);
 
+const MOST_MARGINS = 6; // how far a scale goes for the sake of a bar: one that is very wide would flatten all others
+
 /** From where to where the bars of these evaluations reach, with 0 and the margins in it, and some air. */
 function reach(entries) {
-  const ends = entries.flatMap((entry) =>
-    entry.checks.flatMap((check) => {
-      const { low, high, value } = oriented(check, entry);
-      return [low, high, value, -entry.margin, entry.margin / 2];
-    }),
-  );
-  const known = ends.filter((value) => value !== null);
-  const low = Math.min(-0.02, ...known);
-  const high = Math.max(0.02, ...known);
+  const turned = entries.flatMap((entry) => entry.checks.map((check) => oriented(check, entry)));
+  const known = (name) => turned.map((each) => each[name]).filter((value) => value !== null);
+  const margin = Math.max(...entries.map((entry) => entry.margin)) || 0.05;
+  const [lows, highs, values] = ["low", "high", "value"].map(known);
+  const low = Math.min(-1.2 * margin, ...values, Math.max(Math.min(...lows), -MOST_MARGINS * margin));
+  const high = Math.max(0.2 * margin, ...values, Math.min(Math.max(...highs), (MOST_MARGINS / 2) * margin));
   const air = (high - low) * 0.06;
   return [low - air, high + air];
 }
@@ -43,8 +42,8 @@ function bar(check, entry, [least, most], height = 22) {
     shape("line", { class: "allowed", x1: at(-entry.margin), x2: at(-entry.margin), y1: 1, y2: height - 1 }),
     shape("line", { class: "zero", x1: at(0), x2: at(0), y1: 0, y2: height }),
     value === null ? null : shape("line", { class: `range ${check.verdict}`, x1: at(left), x2: at(right), y1: middle, y2: middle }),
-    low === null || value === null ? null : shape("line", { class: `end ${check.verdict}`, x1: at(left), x2: at(left), y1: middle - 4, y2: middle + 4 }),
-    high === null || value === null ? null : shape("line", { class: `end ${check.verdict}`, x1: at(right), x2: at(right), y1: middle - 4, y2: middle + 4 }),
+    low === null || low < least || value === null ? null : shape("line", { class: `end ${check.verdict}`, x1: at(left), x2: at(left), y1: middle - 4, y2: middle + 4 }),
+    high === null || high > most || value === null ? null : shape("line", { class: `end ${check.verdict}`, x1: at(right), x2: at(right), y1: middle - 4, y2: middle + 4 }),
     value === null ? null : shape("circle", { class: `dot ${check.verdict}`, cx: at(value), cy: middle, r: 4.5 }),
   );
 }

@@ -6,9 +6,11 @@ const LEAST_ALIKE = 0.2; // below, two answers are others: nothing would be left
 /** A text whose control and direction characters can be seen: they move nothing and hide nothing. */
 const visible = (text) =>
   text
-    .replace(/[\0-\x08\x0b\x0c\x0e-\x1f]/g, (sign) => String.fromCharCode(0x2400 + sign.charCodeAt(0)))
-    .replace(/[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (sign) => `⟨U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`)
+    .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/g, (sign) => `\\x${hex(sign, 2)}`)
+    .replace(/[\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (sign) => `\\u${hex(sign, 4)}`)
     .replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
+
+const hex = (sign, digits) => sign.charCodeAt(0).toString(16).padStart(digits, "0");
 
 /** Texts in an element that shows their lines; `marks` are pieces of text, each with whether it differs. */
 const prose = (marks, name) =>

@@ -1,0 +1,17 @@
+"""A store to make pages of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    with Store.open(str(tmp_path / "store.db")) as opened:
+        yield opened

@@ -1,0 +1,436 @@
+"""The page in a real browser, opened from disk: filter, search, keys, addresses, details, both schemes, a phone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from harness.store import Store
+from tests.chromium import MARKS, launched
+from tests.gate.stored import Scored
+from tests.reporting.html import pages
+
+pytestmark = MARKS
+_PHONE = {"width": 390, "height": 844}
+_SEPARATE = 20
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """`open_page(path, "#case=peru")`: a page from disk. Errors, refusals of its policy, dialogs, and requests for
+    anything but the page and its details fail the test.
+    """
+    contexts, troubles = [], []
+
+    def start(path: Path, address: str = "", **options: Any) -> Page:
+        own = [path.as_uri(), *(each.as_uri() for each in (path.parent / "details").iterdir())]
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
+        page.on("console", lambda said: troubles.append(f"console: {said.text}"))
+        page.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
+        page.on(
+            "request", lambda asked: troubles.append(f"request: {asked.url}") if not _is_own(asked.url, own) else None
+        )
+        page.goto(path.as_uri() + address)
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def _is_own(url: str, own: list[str]) -> bool:
+    return url.partition("#")[0] in own or url.startswith("data:")
+
+
+@pytest.fixture
+def path(store: Store, tmp_path: Path) -> Path:
+    """The page of a red run of two evaluations."""
+    return pages.page(store, tmp_path / "report", pages.capitals(), pages.rivers())
+
+
+def shown(page: Page) -> list[str]:
+    """The cases in the list."""
+    return page.locator("#case-list .case-id").all_inner_texts()
+
+
+def press(page: Page, key: str, times: int = 1) -> None:
+    for _ in range(times):
+        page.keyboard.press(key)
+
+
+def title(page: Page) -> Any:
+    return page.locator("#sheet-title")
+
+
+# ------------------------------------------------------------------------------------------------------ what is there
+
+
+def test_the_verdict_is_the_first_thing_on_the_page(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    expect(page.get_by_role("heading", level=1)).to_have_text("RED 1 regressed, 1 passed")
+    expect(page.locator("#weighed")).to_contain_text("candidate small")
+    expect(page.locator("#next")).to_contain_text("pytest --lf with the same options runs the red ones alone")
+    rows = page.locator("#rows .evaluation")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("✗ regressed")
+    expect(rows.nth(1)).to_contain_text("✓ passed")
+
+
+def test_an_evaluation_shows_its_plots_and_statements(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    panel = page.locator("#panel-0")
+    expect(panel).to_be_visible()
+    expect(panel.locator(".statement")).to_have_count(2)
+    expect(panel.get_by_role("img", name=re.compile("^Of 4. cases"))).to_be_visible()
+    expect(
+        panel.get_by_role("img", name=re.compile("^Evidence against the baseline. “Worse” was proven after"))
+    ).to_be_visible()
+    bars = page.locator("#evaluation-0 .bars").get_by_role("img")
+    expect(bars).to_have_count(2)
+    expect(bars.nth(1)).to_have_accessible_name(re.compile(r"^regressed against the baseline: difference -0\.\d\d \["))
+    page.locator("#evaluation-1 .head").click()
+    expect(page.locator("#panel-1")).to_contain_text("no worse by more than 0.40")
+    page.locator("#evaluation-1 .head").click()
+    expect(page.locator("#panel-1")).to_be_hidden()
+
+
+def test_a_dot_opens_its_cases(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    page.locator(".case-dot.worse").click()
+    expect(title(page)).to_be_visible()
+    expect(page.locator("#sheet")).to_contain_text("2/2 → 0/2")
+    expect(page.locator("#sheet header")).to_contain_text("1 of ")
+
+
+def test_earlier_runs_stand_above_this_one(open_page: Any, store: Store, tmp_path: Path) -> None:
+    pages.page(store, tmp_path / "older", pages.capitals(), names={"candidate": "older", "baseline": "b"}, run_id="r1")
+    page = open_page(pages.page(store, tmp_path / "report", pages.capitals()))
+    rows = page.get_by_role("region", name="Earlier runs").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("older")
+    expect(rows.nth(1)).to_contain_text("this run")
+
+
+def test_requirements_lead_to_their_evaluations(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    row = page.get_by_role("row", name="Whoever asks for a river gets its name")
+    row.get_by_role("link").click()
+    expect(page.locator("#panel-1")).to_be_visible()
+    expect(page.locator("#evaluation-1 .head")).to_be_focused()
+
+
+def test_many_evaluations_that_passed_are_one_line_until_they_are_asked_for(
+    open_page: Any, store: Store, tmp_path: Path
+) -> None:
+    greens = [Scored(f"suites/t.py::test_{number}", candidate={"peru": [1.0]}) for number in range(_SEPARATE)]
+    page = open_page(pages.page(store, tmp_path / "report", pages.capitals(), *greens))
+    expect(page.locator("#rows .evaluation:visible")).to_have_count(1)
+    expect(page.locator("#rows .folding")).to_contain_text(f"passed {_SEPARATE} evaluations")
+    page.get_by_role("button", name="show them").click()
+    expect(page.locator("#rows .evaluation:visible")).to_have_count(_SEPARATE + 1)
+    expect(page.locator("#evaluation-1 .head")).to_be_focused()
+
+
+# ----------------------------------------------------------------------------------------------------- filter, search
+
+
+def test_a_verdict_filters_evaluations_changes_and_cases(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    page.get_by_role("checkbox", name="passed 1").check(force=True)
+    expect(page.locator("#rows .evaluation:visible")).to_have_count(1)
+    expect(page.locator("#found")).to_have_text("8 of 68 cases")
+    assert set(shown(page)) == {f"river-{number}" for number in range(8)}
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#found")).to_have_text("68 cases")
+    expect(page.locator("#rows .evaluation:visible")).to_have_count(2)
+
+
+def test_a_state_filters_cases(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    page.get_by_label("State").select_option("flaky")
+    assert shown(page) == ["river-7"]
+    page.get_by_label("State").select_option("flipped")
+    assert all(int(case[-2:]) % 5 == 0 for case in shown(page))
+    page.get_by_label("State").select_option("not counted")
+    expect(page.locator("#case-list .scores").first).to_have_text("")
+
+
+def test_cases_stand_in_the_order_that_is_asked_for(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    assert int(shown(page)[0][-2:]) % 5 == 0
+    page.get_by_label("Order").select_option("by id")
+    assert shown(page) == sorted(shown(page))
+    page.get_by_label("Evaluation", exact=True).select_option("foundation/test_rivers")
+    assert shown(page) == [f"river-{number}" for number in range(8)]
+
+
+def test_ids_and_answers_are_searched(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    page.get_by_role("searchbox").fill("CASE-1")
+    expect(page.locator("#found")).to_have_text("10 of 68 cases")
+    page.get_by_role("searchbox").fill("surely")
+    expect(page.locator("#found")).to_have_text("1 of 68 cases")
+    assert shown(page) == ["case-00"]
+    expect(page.locator(".excerpt mark")).to_have_text("surely")
+    page.get_by_role("searchbox").fill("nowhere to be found")
+    expect(page.locator("#case-list")).to_have_text("No case is left. Clear the filter to see all.")
+
+
+def test_a_word_of_an_evaluation_shows_it(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    page.get_by_role("searchbox").fill("test_rivers")
+    expect(page.locator("#rows .evaluation:visible")).to_have_count(1)
+    expect(page.locator("#rows .evaluation:visible")).to_contain_text("test_rivers")
+
+
+def test_more_cases_come_when_asked_for(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    assert len(shown(page)) == 50
+    page.get_by_role("button", name="18 more cases").click()
+    assert len(shown(page)) == 68
+    expect(page.locator(".case").nth(50)).to_be_focused()
+
+
+# -------------------------------------------------------------------------------------------------- one case, address
+
+
+def test_an_address_opens_a_case_with_all_its_answers(open_page: Any, path: Path) -> None:
+    page = open_page(path, f"#case=case-00&in={quote(pages.CAPITALS)}")
+    expect(title(page)).to_have_text("case-00")
+    sheet = page.locator("#sheet")
+    expect(sheet.locator(".message")).to_have_text("usercase-00")
+    expect(sheet.locator(".sample")).to_have_count(2)
+    expect(sheet.locator(".side").nth(0)).to_contain_text("baseline, sample 1The capital is Lima.1 why 0")
+    assert sheet.locator(".sample").nth(0).locator("del").all_inner_texts() == ["Lima"]
+    assert sheet.locator(".sample").nth(0).locator("ins").all_inner_texts() == ["Quito, surely"]
+    assert sheet.locator(".sample").nth(1).locator("del, ins").count() == 0, "nothing of these two is alike"
+
+
+def test_an_address_needs_no_evaluation(open_page: Any, path: Path) -> None:
+    expect(title(open_page(path, "#case=river-3"))).to_have_text("river-3")
+
+
+def test_an_address_of_no_case_is_told(open_page: Any, path: Path) -> None:
+    page = open_page(path, "#case=lake-1")
+    expect(page.locator("#found")).to_have_text("68 cases · this report has no case lake-1")
+    expect(page.locator("#sheet")).to_be_hidden()
+
+
+def test_the_address_of_an_open_case_opens_it_again(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    page.locator(".case", has_text="case-05").first.click()
+    expect(title(page)).to_have_text("case-05")
+    address = page.url.partition("#")[2]
+    expect(title(open_page(path, f"#{address}"))).to_have_text("case-05")
+    page.keyboard.press("Escape")
+    expect(page.locator("#sheet")).to_be_hidden()
+    assert "#" not in page.url
+
+
+def test_a_case_without_its_details_says_why(open_page: Any, path: Path, browser: Browser) -> None:
+    (path.parent / "details" / "1.js").unlink()
+    page = browser.new_page()
+    page.goto(f"{path.as_uri()}#case=case-00")
+    expect(page.locator("#sheet .note")).to_have_text(
+        "details/1.js is missing. Keep the folder “details” beside this page."
+    )
+    page.close()
+
+
+def test_details_of_another_run_are_told(open_page: Any, store: Store, path: Path, tmp_path: Path) -> None:
+    other = pages.page(store, tmp_path / "other", pages.rivers(), run_id="another")
+    (other.parent / "details" / "1.js").replace(path.parent / "details" / "1.js")
+    page = open_page(path, "#case=case-00")
+    expect(page.locator("#sheet .note")).to_contain_text("those of a newer report")
+
+
+# ----------------------------------------------------------------------------------------------------------- keyboard
+
+
+def test_keys_go_through_evaluations_and_cases_and_open_them(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    press(page, "j")
+    expect(page.locator("#evaluation-0 .head")).to_be_focused()
+    press(page, "j")
+    expect(page.locator("#panel-0 .stop, #evaluation-1 .head").first).to_be_focused()
+    press(page, "k")
+    expect(page.locator("#evaluation-0 .head")).to_be_focused()
+    press(page, "Enter")
+    expect(page.locator("#panel-0")).to_be_hidden()
+
+
+def test_keys_step_through_cases(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    first, second, third = shown(page)[:3]
+    page.locator(".case").first.focus()
+    press(page, "Enter")
+    expect(title(page)).to_have_text(first)
+    press(page, "j")
+    expect(title(page)).to_have_text(second)
+    press(page, "j")
+    press(page, "k", 2)
+    expect(title(page)).to_have_text(first)
+    press(page, "k")
+    expect(title(page)).to_have_text(first)
+    press(page, "j", 2)
+    expect(title(page)).to_have_text(third)
+    press(page, "Escape")
+    expect(page.locator("#sheet")).to_be_hidden()
+    expect(page.locator(".case").first).to_be_focused()
+
+
+def test_slash_searches_enter_goes_to_what_was_found_and_escape_clears(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    press(page, "/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("river-1")
+    expect(page.locator("#found")).to_have_text("1 of 68 cases")
+    press(page, "Enter")
+    expect(page.locator(".case").first).to_be_focused()
+    press(page, "Escape")
+    expect(page.locator("#found")).to_have_text("68 cases")
+    expect(page.get_by_role("searchbox")).to_have_value("")
+
+
+def test_letters_that_are_typed_into_the_search_are_no_keys(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    press(page, "/")
+    page.keyboard.type("jk?/")
+    expect(page.get_by_role("searchbox")).to_have_value("jk?/")
+    expect(page.locator("#help")).to_be_hidden()
+
+
+def test_a_question_mark_opens_the_help(open_page: Any, path: Path) -> None:
+    page = open_page(path)
+    press(page, "?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    press(page, "j")
+    press(page, "Escape")
+    expect(page.locator("#help")).to_be_hidden()
+
+
+# ------------------------------------------------------------------------------------------------ scheme, size, print
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_both_schemes(scheme: str, open_page: Any, path: Path) -> None:
+    page = open_page(path, color_scheme=scheme)
+    found = page.evaluate(_CONTRASTS)
+    assert len(found) > 40
+    assert [each for each in found if each["contrast"] < 4.5] == []
+
+
+@pytest.mark.parametrize("address", ["", "#case=case-00"])
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_nothing_is_wider_than_the_screen(width: int, address: str, open_page: Any, path: Path) -> None:
+    page = open_page(path, address, viewport={"width": width, "height": 844})
+    if address:
+        expect(page.locator(".sample").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.getElementById('sheet').scrollWidth") <= width
+
+
+def test_fingers_have_room_on_a_phone(open_page: Any, path: Path) -> None:
+    page = open_page(path, viewport=_PHONE, has_touch=True)
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('.stop, .act, select, input[type=search]')]"
+        ".filter((each) => each.offsetParent).map((each) => each.getBoundingClientRect().height)"
+    )
+    assert min(sizes) >= 24
+
+
+def test_the_printed_page_has_every_verdict_and_no_controls(open_page: Any, store: Store, tmp_path: Path) -> None:
+    greens = [Scored(f"suites/t.py::test_{number}", candidate={"peru": [1.0]}) for number in range(_SEPARATE)]
+    page = open_page(pages.page(store, tmp_path / "report", pages.capitals(), *greens))
+    page.emulate_media(media="print")
+    expect(page.locator("#rows .evaluation:visible")).to_have_count(_SEPARATE + 1)
+    expect(page.locator("#filters")).to_be_hidden()
+    expect(page.locator("nav")).to_be_hidden()
+
+
+# ---------------------------------------------------------------------------------------------------------- hostility
+
+
+def test_what_a_model_wrote_runs_nothing(open_page: Any, store: Store, tmp_path: Path) -> None:
+    names = {"candidate": f"</title><script>{pages.OWNED}</script>", "baseline": "\u202eb"}
+    path = pages.page(store, tmp_path / "report", *pages.hostile(), names=names)
+    page = open_page(path)
+    for number in range(2):
+        if page.locator(f"#panel-{number}").is_hidden():
+            page.locator(f"#evaluation-{number} .head").click()
+    for place in range(page.locator(".case").count()):
+        page.locator(".case").nth(place).click()
+        expect(page.locator("#sheet .sample").first).to_be_visible()
+        page.keyboard.press("Escape")
+    page.get_by_role("searchbox").fill("<script>")
+    expect(page.locator(".excerpt").first).to_be_visible()
+    assert page.evaluate("window.owned") is None
+    assert page.locator("main script, main img, dialog script, dialog img, main iframe").count() == 0
+
+
+def test_control_and_direction_characters_are_written_out(open_page: Any, store: Store, tmp_path: Path) -> None:
+    says = {("candidate", "peru"): ["\x1b[31m\0red\u202e \ud800 \u2028"]}
+    path = pages.page(store, tmp_path / "report", Scored(candidate={"peru": [1.0]}, says=says))
+    page = open_page(path, "#case=peru")
+    expect(page.locator(".sample .text")).to_have_text("\\x1b[31m\\x00red\\u202e \ufffd \\u2028")
+
+
+def test_every_hostile_id_has_an_address(open_page: Any, store: Store, tmp_path: Path) -> None:
+    path = pages.page(store, tmp_path / "report", *pages.hostile())
+    for case in pages.HOSTILE_IDS:
+        page = open_page(path, f"#case={quote(case, safe='')}")
+        expect(title(page)).to_be_visible()
+        expect(page.locator("#sheet .sample").first).to_be_visible()
+
+
+def test_a_script_put_into_the_page_would_not_run(open_page: Any, path: Path, browser: Browser) -> None:
+    """The policy holds where every care in the scripts would have failed."""
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    with pytest.raises(Exception, match="TrustedHTML"):
+        page.evaluate("document.body.innerHTML = '<img src=x onerror=\"window.owned = 1\">'")
+    with pytest.raises(Exception, match="TrustedScript"):
+        page.evaluate("document.body.setAttribute('onclick', 'window.owned = 1')")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.owned") is None
+    with pytest.raises(Exception, match="not a file of details"):
+        page.evaluate("policy.createScriptURL('https://example.com/evil.js')")
+    page.close()
+
+
+_CONTRASTS = """() => {
+  const channel = (value) => ((value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  const rgb = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => rgb(colour).slice(0, 3).map(channel).reduce((sum, part, at) => sum + part * WEIGHTS[at], 0);
+  const WEIGHTS = [0.2126, 0.7152, 0.0722];
+  const behind = (each) => {
+    for (let at = each; at; at = at.parentElement) {
+      const { backgroundColor } = getComputedStyle(at);
+      if (rgb(backgroundColor)[3] !== 0) return backgroundColor;
+    }
+    return getComputedStyle(document.body).backgroundColor;
+  };
+  const says = (each) => [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  return [...document.querySelectorAll("main *, header *")]
+    .filter((each) => each.offsetParent && !each.disabled && says(each))
+    .map((each) => {
+      const pair = [getComputedStyle(each).color, behind(each)].map(light).sort((a, b) => b - a);
+      return { contrast: (pair[0] + 0.05) / (pair[1] + 0.05), text: each.textContent.slice(0, 40) };
+    });
+}"""

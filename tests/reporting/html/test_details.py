@@ -1,0 +1,122 @@
+"""What the files beside the page tell of single cases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from harness.gate.stored_answers import answers_of_run
+from harness.records import Draw, JudgedBy, Request, Sample, ScoreRow
+from harness.reporting.html import write_html
+from harness.reporting.html.details import write_details
+from harness.review import Queue
+from harness.review.filling import Plan, add_run
+from harness.review.labels import labels_of_run
+from harness.store import Store
+from tests.gate import stored
+from tests.gate.stored import Scored
+from tests.reporting.html import pages
+from tests.review import runs
+from tests.review.conftest import SCALE
+from tests.store.rows import key_of
+
+
+def test_each_body_is_told_with_its_answer_scores_and_reasons(store: Store, tmp_path: Path) -> None:
+    scored = Scored(candidate={"peru": [1.0, 0.5]}, baseline={"peru": [1.0, 1.0]}, prompts={"peru": "Capital?"})
+    (case,) = pages.details(pages.page(store, tmp_path, scored))
+    assert case["evaluation"] == scored.id
+    assert case["case"] == "peru"
+    assert case["asked"] == [[{"role": "user", "text": "Capital?"}]]
+    assert [(body["role"], body["sample"], body["answer"], body["asked"]) for body in case["bodies"]] == [
+        ("candidate", 0, "candidate on peru, 0", 0),
+        ("candidate", 1, "candidate on peru, 1", 0),
+        ("baseline", 0, "baseline on peru, 0", 0),
+        ("baseline", 1, "baseline on peru, 1", 0),
+    ]
+    assert case["bodies"][1]["scores"] == [{"metric": "score", "value": 0.5, "reason": "why 1"}]
+
+
+def test_skipped_and_broken_bodies_are_told(store: Store, tmp_path: Path) -> None:
+    scored = Scored(candidate={"peru": ["skipped", 1.0], "chad": ["error", 1.0], "fiji": [1.0]})
+    path = pages.page(store, tmp_path, scored)
+    outcomes = {case["case"]: case["bodies"][0]["scores"][0].get("outcome") for case in pages.details(path)}
+    assert outcomes == {"chad": "error", "fiji": None, "peru": "skipped"}
+    (of_set,) = pages.data(path)["sets"]
+    ended = {of_set["cases"][place]: outcome for place, outcome in of_set["ended"]}
+    assert ended == {"chad": "error", "peru": "skipped"}
+
+
+def test_the_judge_is_named(store: Store, tmp_path: Path) -> None:
+    scored = Scored(candidate={"peru": [0.5]}, judged_by=JudgedBy(("f-strict", "f-unknown-one"), "rubric"))
+    side = stored.run(store, "r1", scored)
+    report = replace(side.report, judges=(replace(side.report.candidate, name="strict", fingerprint="f-strict"),))
+    (case,) = pages.details(write_html(store, side.weighed.run, report, tmp_path))
+    assert case["bodies"][0]["scores"][0]["judge"] == "strict, f-unknown-on"
+
+
+def test_a_pruned_answer_leaves_its_score(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", Scored(candidate={"peru": [1.0]}))
+    store.prune(fingerprints=["f-small"])
+    (case,) = pages.details(pages.page_of(store, side, tmp_path))
+    assert case["asked"] == []
+    assert case["bodies"] == [
+        {"role": "candidate", "sample": 0, "scores": [{"metric": "score", "value": 1.0, "reason": "why 0"}]}
+    ]
+
+
+def test_what_people_said_stands_with_the_answer_that_it_is_of(store: Store, tmp_path: Path) -> None:
+    run = runs.add_run(store)
+    add_run(store, run, Plan(runs.EVALUATION, "score", SCALE, roles=("candidate", "baseline"), draws=4))
+    queue = Queue(store)
+    queue.add_reviewer("ann", "annotator")
+    given = {}
+    for number in range(3):
+        view = queue.next("ann")
+        assert view is not None
+        queue.label("ann", view.lease_id, number + 1, key=f"k{number}", note=f"note {number}")
+        item = store.review.item(view.item_id)
+        given[item.case_id, item.answers[0].version, item.answers[0].sample_index] = (number + 1, f"note {number}")
+    report = stored.run(store, "another", pages.rivers()).report
+    write_details(answers_of_run(store, run), labels_of_run(store, run.run_id), report, run.run_id, tmp_path)
+    names = {"candidate": "small", "baseline": "large"}
+    found = {}
+    for case in pages.cases_in(tmp_path, run.run_id):
+        for body in case["bodies"]:
+            for label in body.get("labels", ()):
+                found[case["case"], names[body["role"]], body["sample"]] = (label["value"], label["note"])
+                assert (label["by"], label["metric"]) == ("ann", "score")
+    assert found == given
+
+
+def test_questions_raw_texts_and_tool_calls_are_shown_as_text(store: Store, tmp_path: Path) -> None:
+    store.begin_run("r1", "2026-11-24T16:15:00Z", {"candidate": {"name": "small", "fingerprint": "f0"}})
+    parts = [{"type": "text", "text": "Look"}]
+    asked = [
+        Request(messages=({"role": "system", "content": "Be brief."}, {"role": "user", "content": parts})),
+        Request(kind="loglikelihood", prompt="The capital is", continuation=" Lima"),
+    ]
+    call = {"id": "c1", "function": {"name": "look_up", "arguments": "{}"}}
+    drawn = [
+        Sample("", 0, "tool_calls", tool_calls=(call,), reasoning="Let me see.", completion_tokens=7, latency_s=0.25),
+        Sample("", 1, loglikelihood=float("-inf")),
+    ]
+    for number, (request, sample) in enumerate(zip(asked, drawn, strict=True)):
+        key = key_of(f"q{number}")
+        store.add([Draw(key, "f0", 0, request, sample)])
+        row = ScoreRow("t.py::t", "score", "candidate", "f0", "peru", number, 1.0, sample_key=key)
+        store.add_scores("r1", [row])
+    side = stored.run(store, "r2", pages.rivers())
+    (run, _) = store.runs()
+    (case,) = pages.details(write_html(store, run, replace(side.report, run_id="r1"), tmp_path))
+    assert case["asked"] == [
+        [
+            {"role": "system", "text": "Be brief."},
+            {"role": "user", "text": '{"role": "user", "content": [{"type": "text", "text": "Look"}]}'},
+        ],
+        [{"role": "prompt", "text": "The capital is"}, {"role": "weighed", "text": " Lima"}],
+    ]
+    first, second = case["bodies"]
+    assert (first["answer"], first["finish"], first["tokens"], first["latency_s"]) == ("", "tool_calls", 7, 0.25)
+    assert first["reasoning"] == "Let me see."
+    assert '"look_up"' in first["tool_calls"]
+    assert "loglikelihood" not in second

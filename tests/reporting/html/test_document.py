@@ -1,0 +1,153 @@
+"""What the page shows is what the other reports say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.records import Reviewed, VerdictKind
+from harness.reporting.html import write_html
+from harness.store import Store
+from tests.gate import stored
+from tests.gate.stored import Scored
+from tests.reporting.html import pages
+
+KINDS = {"s": "stable", "f": "flaky", "b": "broken"}
+
+
+def test_the_worst_evaluations_stand_first_and_requirements_point_at_them(store: Store, tmp_path: Path) -> None:
+    path = pages.page(store, tmp_path, pages.rivers(), pages.capitals(requirement="non-functional: it knows"))
+    content = pages.data(path)
+    assert [each["id"] for each in content["evaluations"]] == [pages.CAPITALS, pages.RIVERS]
+    assert [(each["kind"], each["text"], each["verdict"], each["evaluations"]) for each in content["requirements"]] == [
+        ("business", "Whoever asks for a river gets its name", "passed", [1]),
+        ("non-functional", "it knows", "regressed", [0]),
+    ]
+    assert content["run"]["word"] == "RED"
+    assert content["run"]["headline"] == "1 regressed, 1 passed"
+
+
+def test_figures_and_checks_are_the_reports(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.capitals())
+    (entry,) = pages.data(pages.page_of(store, side, tmp_path))["evaluations"]
+    (verdict,) = side.report.evaluations
+    assert verdict.candidate is not None
+    assert entry["candidate"] == {
+        "value": verdict.candidate.value,
+        "low": verdict.candidate.low,
+        "high": verdict.candidate.high,
+        "method": verdict.candidate.method,
+    }
+    assert entry["figures"]["candidate"].startswith(f"{verdict.candidate.value:.2f} [")
+    assert [
+        (each["against"], each["verdict"], each["reason"], each["low"], each["high"]) for each in entry["checks"]
+    ] == [
+        (each.against, each.verdict, each.reason, each.difference.low, each.difference.high) for each in verdict.checks
+    ]
+    assert entry["reason"] == verdict.reason
+
+
+def test_the_statement_of_a_pass_is_on_the_page(store: Store, tmp_path: Path) -> None:
+    cases = {f"case-{number}": [1.0] for number in range(100)}
+    rule = {"threshold": 0.9, "margin": 0.05}
+    (entry,) = pages.data(pages.page(store, tmp_path, Scored(candidate=cases, rule=rule)))["evaluations"]
+    assert [each["reason"] for each in entry["checks"]] == ["required 0.90, proven above 0.85"]
+
+
+def test_cases_are_those_that_it_was_decided_by_and_then_the_others(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.capitals())
+    content = pages.data(pages.page_of(store, side, tmp_path))
+    (verdict,) = side.report.evaluations
+    decided_by = [case.id for case in verdict.cases]
+    assert 0 < len(decided_by) < 60
+    (of_set,), (entry,) = content["sets"], content["evaluations"]
+    assert of_set["cases"][: len(decided_by)] == decided_by
+    assert sorted(of_set["cases"]) == [f"case-{number:02}" for number in range(60)]
+    assert of_set["files"] == [1] * 60
+    assert entry["cases"]["n"] == 2
+    told = zip(entry["cases"]["candidate"], entry["cases"]["baseline"], entry["cases"]["state"], strict=True)
+    assert [(ours, theirs, KINDS[state]) for ours, theirs, state in told] == [
+        (case.candidate, case.baseline, case.state) for case in verdict.cases
+    ]
+
+
+def test_a_sequential_evaluation_tells_how_it_stopped(store: Store, tmp_path: Path) -> None:
+    (entry,) = pages.data(pages.page(store, tmp_path, pages.capitals()))["evaluations"]
+    assert [path["against"] for path in entry["paths"]] == ["threshold", "baseline"]
+    n_cases = len(entry["cases"]["candidate"])
+    for path in entry["paths"]:
+        assert path["drawn"][-1] == n_cases
+        assert len(path["no_worse"]) == len(path["drawn"])
+    (_, red) = entry["paths"]
+    assert [each["verdict"] for each in entry["checks"]] == ["inconclusive", "regressed"]
+    assert red["worse"][-1] >= red["worse_limit"]
+
+
+def test_a_long_path_keeps_its_end_and_the_step_that_crossed_a_limit(store: Store, tmp_path: Path) -> None:
+    cases = {f"case-{number:04}": [float(number % 10 > 0)] for number in range(1500)}
+    rule = {"design": "sequential", "n_planned": 1500, "margin": 0.02, "threshold": 0.9}
+    (entry,) = pages.data(pages.page(store, tmp_path, Scored(candidate=cases, rule=rule)))["evaluations"]
+    ((path, check),) = zip(entry["paths"], entry["checks"], strict=True)
+    assert 100 < len(path["drawn"]) < 450
+    assert path["drawn"][-1] == len(entry["cases"]["candidate"])
+    assert check["verdict"] == "passed"
+    crossed = next(at for at, log in enumerate(path["no_worse"]) if log >= path["no_worse_limit"] - 0.0005)
+    assert path["drawn"][crossed] == path["drawn"][-1]
+
+
+def test_earlier_runs_are_told_with_their_figures(store: Store, tmp_path: Path) -> None:
+    stored.run(store, "r1", pages.rivers(), names={"candidate": "older", "baseline": "large"})
+    (entry,) = pages.data(pages.page(store, tmp_path, pages.rivers()))["evaluations"]
+    (past,) = entry["history"]
+    assert (past["run_id"], past["version"], past["verdict"]) == ("r1", "older", "passed")
+    assert past["figure"] == entry["figures"]["candidate"]
+
+
+def test_versions_environment_and_usage_are_told(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.rivers())
+    spec = {**side.weighed.run.spec, "environment": {"python": "CPython 3.11.7", "packages": {"numpy": "2.4"}}}
+    path = write_html(store, replace(side.weighed.run, spec=spec), side.report, tmp_path)
+    versions, environment, usage = pages.data(path)["about"]
+    assert versions["facts"][:2] == [["candidate", "small  f-small"], ["baseline", "large  f-large"]]
+    assert ["Python", "CPython 3.11.7"] in environment["facts"]
+    assert ["numpy", "2.4"] in environment["facts"]
+    assert ["from the store", "0 samples"] in usage["facts"]
+
+
+def test_an_older_run_says_that_its_environment_is_not_known(store: Store, tmp_path: Path) -> None:
+    _, environment, _ = pages.data(pages.page(store, tmp_path, pages.rivers()))["about"]
+    assert environment["facts"] == [["environment", "not recorded: an older Steelyard made this run"]]
+
+
+def test_an_evaluation_that_people_decide_says_how_far_they_are(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.rivers())
+    reviewed = Reviewed(batch="b1", mode="uncertain", n_labels=20, n_errors=6, n_waiting=3, wait_s=45.0)
+    (entry,) = side.report.evaluations
+    report = replace(side.report, evaluations=(replace(entry, review=reviewed),))
+    content = pages.data(write_html(store, side.weighed.run, report, tmp_path))
+    told = "decided by labels and judge: 20 labels of people, 6 of them against the judge; batch b1"
+    assert content["evaluations"][0]["facts"] == [told]
+    assert content["next"][0].startswith("steelyard review serve   (3 items wait")
+
+
+def test_several_metrics_of_one_evaluation_share_its_cases(store: Store, tmp_path: Path) -> None:
+    rule = {"threshold": 0.5}
+    both = [Scored(metric=name, candidate={"peru": [0.2], "chad": [0.9]}, rule=rule) for name in ("tone", "truth")]
+    content = pages.data(pages.page(store, tmp_path, *both))
+    assert [(each["metric"], each["set"]) for each in content["evaluations"]] == [("tone", 0), ("truth", 0)]
+    assert [each["cases"] for each in content["sets"]] == [["peru", "chad"]]
+    (peru,) = [each for each in pages.details(tmp_path / "index.html") if each["case"] == "peru"]
+    assert [score["metric"] for score in peru["bodies"][0]["scores"]] == ["tone", "truth"]
+
+
+@pytest.mark.parametrize("kind", [VerdictKind.ERROR, VerdictKind.PASSED])
+def test_an_evaluation_without_a_score_has_no_figures(kind: VerdictKind, store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.rivers())
+    (entry,) = side.report.evaluations
+    bare = replace(entry, verdict=kind, candidate=None, baseline=None, difference=None, checks=(), cases=())
+    content = pages.data(write_html(store, side.weighed.run, replace(side.report, evaluations=(bare,)), tmp_path))
+    (shown,) = content["evaluations"]
+    assert (shown["candidate"], shown["figures"]["candidate"], shown["checks"]) == (None, "", [])
+    assert len(content["sets"][0]["cases"]) == 8
