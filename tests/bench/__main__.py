@@ -23,6 +23,7 @@ from tests.bench import (
     bench_labels,
     bench_lm_eval,
     bench_practice,
+    bench_report,
     bench_review,
     sampling,
 )
@@ -60,6 +61,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "deepeval": lambda folder: bench_deepeval.deepeval(folder, repeats),
         "labels": bench_labels.labels,
         "lm-eval": lambda folder: bench_lm_eval.against_lm_eval(folder, repeats),
+        "report": lambda folder: bench_report.report(folder, repeats),
         "review": bench_review.review,
         "vllm": vllm,
     }
