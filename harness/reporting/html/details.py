@@ -31,12 +31,14 @@ class Written:
     Attributes:
         places: the number of the file that a case is in, by evaluation and case.
         outcomes: "skipped" or "error" of the cases that have a body which ended so.
+        labelled: those that people said something of.
         n_files: they are numbered from 1.
         size_bytes: of all of them.
     """
 
     places: dict[tuple[str, str], int] = field(default_factory=dict)
     outcomes: dict[tuple[str, str], str] = field(default_factory=dict)
+    labelled: set[tuple[str, str]] = field(default_factory=set)
     n_files: int = 0
     size_bytes: int = 0
 
@@ -64,6 +66,8 @@ def write_details(
         waiting.append(embedded(_case(key, bodies, labelled.get(key, ()), judges)))
         size += len(waiting[-1])
         written.places[key] = written.n_files + 1
+        if key in labelled:
+            written.labelled.add(key)
         outcome = _outcome(bodies)
         if outcome is not None:
             written.outcomes[key] = outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -56,7 +57,7 @@ def document(run: RunInfo, report: Report, found: Found) -> dict[str, Any]:
         "notes": notes(report, "utf-8"),
         "evaluations": [_evaluation(report.evaluations[place], names[place], cases, found) for place in ranked],
         "sets": cases.sets,
-        "changes": [_change(change, report, cases) for change in report.changes],
+        "changes": _changes(report, cases),
         "requirements": [
             {**asdict(each), "evaluations": sorted(places[place] for place in each.evaluations)}
             for each in requirements(report.evaluations)
@@ -106,6 +107,7 @@ class _Cases:
                 "cases": list(known),
                 "files": [details.places.get((name, case), 0) for case in known],
                 "ended": [[known[case], outcome] for (of, case), outcome in details.outcomes.items() if of == name],
+                "labelled": sorted(known[case] for of, case in details.labelled if of == name),
             }
             for name, known in by_id.items()
         ]
@@ -257,9 +259,21 @@ def _thinned(path: EvidencePath) -> dict[str, Any]:
     }
 
 
-def _change(change: Change, report: Report, cases: _Cases) -> dict[str, Any]:
+def _changes(report: Report, cases: _Cases) -> list[dict[str, Any]]:
+    """The cases to look at: the worst of each evaluation first, those of the worst evaluations before others."""
     verdicts = {(entry.id, entry.metric): entry for entry in report.evaluations}
-    entry = verdicts.get((change.evaluation_id, change.metric))
+    ranks: Counter[Key] = Counter()
+    told = []
+    for change in report.changes:
+        key = change.evaluation_id, change.metric
+        entry = verdicts.get(key)
+        severity = entry.verdict.severity if entry else 0
+        told.append(((severity == 0, ranks[key], -severity), _change(change, entry, cases)))
+        ranks[key] += 1
+    return [change for _, change in sorted(told, key=lambda each: each[0])]
+
+
+def _change(change: Change, entry: Verdict | None, cases: _Cases) -> dict[str, Any]:
     return {
         "set": cases.number(change.evaluation_id) if entry else -1,
         "case": cases.place(change.evaluation_id, change.case_id) if entry else -1,

@@ -64,13 +64,14 @@ function caseOf(number, index, at) {
     candidate: at < 0 ? null : cases.candidate[at],
     baseline: at < 0 || !cases.baseline ? null : cases.baseline[at],
     state: at < 0 ? (set.outcomes.get(index) ?? "not counted") : STATES[cases.state[at]],
+    isLabelled: set.said.has(index),
     cluster: at < 0 ? null : (cases.cluster?.[at] ?? null),
   };
 }
 
 const STATES = { s: "stable", f: "flaky", b: "broken" };
 
-for (const set of DATA.sets) set.outcomes = new Map(set.ended);
+for (const set of DATA.sets) Object.assign(set, { outcomes: new Map(set.ended), said: new Set(set.labelled) });
 
 /** All cases of a metric: those that it was decided by, then the others that were answered. */
 function casesOf(number) {

@@ -17,6 +17,7 @@ const KINDS = {
   flaky: ["flaky", (each) => each.state === "flaky"],
   broken: ["broken", (each) => each.state === "broken"],
   stable: ["stable", (each) => each.state === "stable"],
+  labelled: ["labelled by people", (each) => each.isLabelled],
   "not counted": ["not counted", (each) => each.at < 0],
 };
 

@@ -137,12 +137,13 @@ function changeCard(change) {
 function showChanges() {
   const { changes } = DATA;
   $("changed").hidden = !changes.length;
-  $("changed-note").textContent = changes.some((change) => change.has_baseline) ? "An answer of each version: the baseline's best and the candidate's worst." : "The candidate's worst answer of the worst cases.";
+  if (!changes.some((change) => change.has_baseline)) $("changed-title").textContent = "Worst cases";
+  $("changed-note").textContent = changes.some((change) => change.has_baseline) ? "The cases to look at, with an answer of each version: the baseline's best and the candidate's worst." : "The cases to look at, with the candidate's worst answer.";
   const cards = changes.map(changeCard);
   $("changes").replaceChildren(...cards.slice(0, FIRST_CHANGES));
   if (cards.length > FIRST_CHANGES) {
-    const more = element("button", { class: "act", type: "button", click: () => more.replaceWith(...cards.slice(FIRST_CHANGES)) }, `${cards.length - FIRST_CHANGES} more`);
-    $("changes").append(more);
+    const more = element("button", { class: "act", type: "button", click: () => more.parentElement.replaceWith(...cards.slice(FIRST_CHANGES)) }, `${cards.length - FIRST_CHANGES} more`);
+    $("changes").append(element("p", { class: "rest" }, more));
   }
 }
 
