@@ -54,7 +54,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--inconclusive", metavar="fail|warn", help="whether an inconclusive verdict fails (exit code 8) or warns"
     )
-    group.addoption("--report-dir", metavar="FOLDER", help="where report.json goes (default: reports/latest)")
+    group.addoption("--report-dir", metavar="FOLDER", help="where the reports go (default: reports/latest)")
     group.addoption("--store", metavar="URL", help="SQLite path or SQLAlchemy URL (default: .steelyard/store.db)")
 
 

@@ -56,7 +56,8 @@ class Outcome:
 
         self.report = replace(self.report, exit_code=int(session.exitstatus))
         try:
-            self._path = write_report(self.report, self._folder)
+            path = write_report(self.report, self._folder)
+            self._path = self._path or path
         except UsageError as error:
             self._complain(session, str(error))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -50,6 +51,7 @@ class Format:
 
     Attributes:
         file_name: what a reader opens, in the folder of the reports.
+        beside: the folder of further files beside it, or "".
         package, extra: what it needs to be installed, and the extra of Steelyard that brings it.
     """
 
@@ -59,6 +61,7 @@ class Format:
     to_stream: Callable[[Stored, TextIO], str] | None = None
     to_file: Callable[[Stored, Path], str] | None = None
     to_folder: Callable[[Stored, Path], Path] | None = None
+    beside: str = ""
     package: str | None = None
     extra: str = ""
 
@@ -75,6 +78,12 @@ def _markdown(stored: Stored, stream: TextIO) -> str:
 
     stream.write(markdown(stored.report, stored.name, stored.link))
     return ""
+
+
+def _html(stored: Stored, folder: Path) -> Path:
+    from harness.reporting.html import write_html
+
+    return write_html(stored.store, stored.run, stored.report, folder, option=stored.option)
 
 
 def _junit(stored: Stored, stream: TextIO) -> str:
@@ -117,6 +126,13 @@ FORMATS = {
     each.name: each
     for each in (
         Format("json", "report.json", "The whole run for machines, by a published schema.", to_stream=_json),
+        Format(
+            name="html",
+            file_name="index.html",
+            summary="A page for people, with every answer beside it.",
+            to_folder=_html,
+            beside="details",
+        ),
         Format("markdown", "report.md", "A screenful for a pull request.", to_stream=_markdown),
         Format("junit", "junit.xml", "JUnit XML for the test pages of a CI system.", to_stream=_junit),
         Format("csv", "samples.csv", "Every score with its answer, for a spreadsheet.", to_stream=_csv),
@@ -132,7 +148,7 @@ FORMATS = {
     )
 }
 
-OF_A_GATE = ("json", "markdown")
+OF_A_GATE = ("json", "html", "markdown")
 """What a gate writes into its report folder."""
 
 
@@ -209,5 +225,10 @@ def discard(folder: Path) -> None:
     Raises:
         OSError: it can't be removed.
     """
-    for name in OF_A_GATE:
-        (folder / FORMATS[name].file_name).unlink(missing_ok=True)
+    for each in (FORMATS[name] for name in OF_A_GATE):
+        (folder / each.file_name).unlink(missing_ok=True)
+        if each.beside:
+            for path in (folder / each.beside).glob("[0-9]*.js"):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):  # there is none, or something of the user's in it
+                (folder / each.beside).rmdir()

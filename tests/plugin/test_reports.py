@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from harness.cli import main
 from tests.plugin.projects import Project
 
-FILES = {"report.json", "report.md"}
+FILES = {"report.json", "report.md", "index.html", "details"}
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.gate.stored_answers import StoredAnswer
 from harness.records import Report, Request, ScoreRow
+from harness.reporting.files import replacing
 from harness.reporting.html.embedding import embedded
 from harness.review.labels import PersonsLabel
 
@@ -89,10 +90,8 @@ def _write(cases: list[str], stamp: str, folder: Path, written: Written) -> None
     written.n_files += 1
     text = f'steelyard.details("{stamp}",{written.n_files},[\n' + ",\n".join(cases) + "\n]);\n"
     written.size_bytes += len(text)
-    path = folder / f"{written.n_files}.js"
-    temporary = path.with_suffix(".part")
-    temporary.write_text(text, encoding="ascii", newline="\n")
-    temporary.replace(path)
+    with replacing(folder / f"{written.n_files}.js") as temporary:
+        temporary.write_text(text, encoding="ascii", newline="\n")
 
 
 def _remove_older(folder: Path, n_files: int) -> None:

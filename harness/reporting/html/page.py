@@ -9,15 +9,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from harness.errors import SettingsError
 from harness.gate.paths import evidence_paths
 from harness.gate.stored_answers import answers_of_run
 from harness.records import Report
+from harness.reporting.files import REPORT_DIR, prepare_folder, replacing
 from harness.reporting.history import history
 from harness.reporting.html.details import FOLDER, write_details
 from harness.reporting.html.document import Found, document
 from harness.reporting.html.embedding import embedded
-from harness.reporting.report_json import prepare_folder
 from harness.reporting.terminal import headline
 from harness.reporting.text import printable
 from harness.review.labels import labels_of_run
@@ -30,7 +29,7 @@ _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _MOST_OF_A_TITLE = 200
 
 
-def write_html(store: Store, run: RunInfo, report: Report, folder: Path) -> Path:
+def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, option: str = REPORT_DIR) -> Path:
     """Write index.html and details/*.js into a folder; a reader who opens the page sees the old one or the new one.
 
     Args:
@@ -38,23 +37,22 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path) -> Path
         run: the stored run.
         report: of that run.
         folder: made where it is missing.
+        option: by which another is chosen, for messages.
 
     Raises:
         SettingsError: the folder is a file, or can't be written.
         StoreError: the store can't be read.
     """
-    place = prepare_folder(folder)
+    prepare_folder(folder, option)
     batches = [entry.review.batch for entry in report.evaluations if entry.review is not None]
     labels = labels_of_run(store, run.run_id, batches)
-    try:
-        details = prepare_folder(place / FOLDER)
+    path, details = folder / FILE_NAME, prepare_folder(folder / FOLDER, option)
+    with replacing(path, option) as temporary:
         written = write_details(answers_of_run(store, run), labels, report, run.run_id, details)
         found = Found(written, history(store, run, report), evidence_paths(store, run, report))
-        return _replace(place / FILE_NAME, page(document(run, report, found), headline(report)))
-    except OSError as error:
-        raise SettingsError(
-            f"The page can't be written into {place}: {error.strerror or error}. Choose another with --report-dir."
-        ) from None
+        content = page(document(run, report, found), headline(report))
+        temporary.write_text(content, encoding="utf-8", newline="\n")
+    return path
 
 
 def page(content: dict[str, Any], title: str) -> str:
@@ -102,14 +100,3 @@ def _digest(text: str) -> str:
 
 def _static(name: str) -> str:
     return (_STATIC / name).read_text(encoding="utf-8")
-
-
-def _replace(path: Path, text: str) -> Path:
-    """Write a file so that a reader sees the old one or the new one, never half."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
