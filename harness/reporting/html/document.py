@@ -260,7 +260,9 @@ def _thinned(path: EvidencePath) -> dict[str, Any]:
 
 
 def _changes(report: Report, cases: _Cases) -> list[dict[str, Any]]:
-    """The cases to look at: the worst of each evaluation first, those of the worst evaluations before others."""
+    """The cases to look at: the worst of each evaluation first, those of the worst evaluations before others, and last
+    those of which there is nothing to show.
+    """
     verdicts = {(entry.id, entry.metric): entry for entry in report.evaluations}
     ranks: Counter[Key] = Counter()
     told = []
@@ -268,7 +270,8 @@ def _changes(report: Report, cases: _Cases) -> list[dict[str, Any]]:
         key = change.evaluation_id, change.metric
         entry = verdicts.get(key)
         severity = entry.verdict.severity if entry else 0
-        told.append(((severity == 0, ranks[key], -severity), _change(change, entry, cases)))
+        is_bare = change.candidate_answer is None and change.candidate_reason is None
+        told.append(((severity == 0, is_bare, ranks[key], -severity), _change(change, entry, cases)))
         ranks[key] += 1
     return [change for _, change in sorted(told, key=lambda each: each[0])]
 

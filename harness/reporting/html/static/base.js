@@ -63,7 +63,7 @@ function caseOf(number, index, at) {
     n: at < 0 ? 0 : n,
     candidate: at < 0 ? null : cases.candidate[at],
     baseline: at < 0 || !cases.baseline ? null : cases.baseline[at],
-    state: at < 0 ? (set.outcomes.get(index) ?? "not counted") : STATES[cases.state[at]],
+    state: at < 0 ? (set.outcomes.get(index) ?? "not counted") : entry.unit ? "" : STATES[cases.state[at]],
     isLabelled: set.said.has(index),
     cluster: at < 0 ? null : (cases.cluster?.[at] ?? null),
   };

@@ -53,7 +53,7 @@ function scatter(entry, number) {
       );
     }),
   );
-  return chart("Case by case", `${words} A dot below the line got worse; the dashed line is the margin. Click a dot to see its cases.`, plot);
+  return chart("Case by case", `${words} A dot ${sign > 0 ? "below" : "above"} the line got worse; the dashed line is the margin. Click a dot to see its cases.`, plot);
 }
 
 /** Few numbers with the same extremes: a spread of ten thousand is more than a call takes. */
@@ -116,14 +116,14 @@ function evidence(path, entry) {
   const top = Math.max(...all) * 1.08;
   const bottom = Math.max(Math.min(...all), -0.7 * top);
   const x = (drawn) => drawn / last;
-  const y = (log) => 1 - (clamp(log, bottom, top) - bottom) / (top - bottom);
+  const y = (log) => 1 - (log - bottom) / (top - bottom);
   const points = (logs) => [[0, 0], ...logs.map((log, step) => [path.drawn[step], log])].map(([drawn, log]) => `${(1000 * x(drawn)).toFixed(1)},${(1000 * y(log)).toFixed(1)}`).join(" ");
   const height = 190;
   const inner = 168;
   const odds = (log) => Math.exp(log).toLocaleString("en", { maximumFractionDigits: 0 });
   const limit = (name, log, words, side) => [
     shape("line", { class: `limit ${name}`, x1: "0%", x2: "100%", y1: inner * y(log), y2: inner * y(log) }),
-    shape("text", { class: `tick ${name}`, x: side === "end" ? "100%" : "0%", y: inner * y(log) - 4, "text-anchor": side }, `${words}: ${odds(log)} to 1`),
+    shape("text", { class: `tick ${name}`, x: side === "end" ? "97%" : "0%", y: inner * y(log) - 4, "text-anchor": side }, `${words}: ${odds(log)} to 1`),
   ];
   const crossed = (logs, log) => logs.findIndex((each) => each >= log);
   const mark = (name, logs, log) => {
@@ -147,7 +147,7 @@ function evidence(path, entry) {
     ...limit("worse", limits.worse, "worse", "end"),
     shape(
       "svg",
-      { x: 0, y: 0, width: "100%", height: inner, viewBox: "0 0 1000 1000", preserveAspectRatio: "none" },
+      { class: "inner", x: 0, y: 0, width: "100%", height: inner, viewBox: "0 0 1000 1000", preserveAspectRatio: "none" },
       shape("polyline", { class: "line no-worse", points: points(path.no_worse) }),
       shape("polyline", { class: "line worse", points: points(path.worse) }),
     ),

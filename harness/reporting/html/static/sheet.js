@@ -71,7 +71,7 @@ function answersShown(each, known) {
     const pair = roles.map((role) => body(role, sample));
     const both = pair.length === 2 && pair.every((other) => other?.answer !== undefined) && pair[0].answer !== pair[1].answer;
     const texts = both ? compared(pair[0].answer, pair[1].answer) : pair.map((other) => (other?.answer === undefined ? null : prose([[other.answer, false]])));
-    return element("section", { class: "sides sample", "aria-label": `Sample ${sample + 1}` }, ...pair.map((other, side) => (other ? bodyShown(other, texts[side], known, first) : element("div", { class: "side soft" }, `${roles[side]}, sample ${sample + 1}: not drawn`))));
+    return element("section", { class: "sides sample", "aria-label": `Sample ${sample + 1}` }, ...pair.map((other, side) => (other ? bodyShown(other, texts[side], known, { set: each.set, first }) : element("div", { class: "side soft" }, `${roles[side]}, sample ${sample + 1}: not drawn`))));
   });
   const question = first === undefined ? [] : [asked(known.asked[first])];
   return [...question, element("h3", {}, roles.length === 2 ? "Answers, sample by sample" : "Answers"), ...rows];
@@ -84,28 +84,31 @@ function asked(messages) {
   return element("section", { class: "asked", "aria-label": "What was asked" }, element("details", {}, element("summary", {}, `${shown.length - 1} messages before`), ...shown.slice(0, -1)), shown.at(-1));
 }
 
-function bodyShown(body, text, known, first) {
+const entryOf = (set, metric) => DATA.evaluations.find((entry) => entry.set === set && entry.metric === metric);
+
+function bodyShown(body, text, known, { set, first }) {
   const other = body.asked !== undefined && body.asked !== first ? element("details", {}, element("summary", {}, "was asked otherwise"), asked(known.asked[body.asked])) : null;
   const tokens = body.tokens === undefined ? null : plural(body.tokens, "token");
   const facts = [body.finish === "length" ? "cut at max_tokens" : body.finish, tokens, !(body.latency_s >= 0.005) ? null : `${body.latency_s.toFixed(2)} s`, body.loglikelihood === undefined ? null : `log-likelihood ${body.loglikelihood.toFixed(3)}`];
-  const none = body.answer === undefined ? "no answer is stored: it asked nothing, or the answer was pruned" : body.answer === "" ? "an empty answer" : null;
+  const none = body.answer === undefined ? "no answer is stored: it asked nothing, or the answer was pruned" : body.answer || body.loglikelihood !== undefined ? null : "an empty answer";
   return element(
     "div",
     { class: "side" },
     element("h4", {}, `${body.role}, sample ${body.sample + 1}`, element("span", { class: "costs" }, facts.filter(Boolean).join(" · "))),
-    none ? element("p", { class: "soft" }, none) : text,
+    none ? element("p", { class: "soft" }, none) : body.answer ? text : null,
     body.answer_cut ? element("p", { class: "soft" }, `${body.answer_cut.toLocaleString("en")} more characters: steelyard store show CASE prints all`) : null,
     body.reasoning ? element("details", {}, element("summary", {}, "reasoning"), prose([[body.reasoning, false]])) : null,
     body.tool_calls ? element("details", {}, element("summary", {}, "tool calls"), prose([[body.tool_calls, false]])) : null,
-    ...body.scores.map((score) => scoreShown(score, body.scores.length > 1)),
+    ...body.scores.map((score) => scoreShown(score, body.scores.length > 1, entryOf(set, score.metric))),
     ...(body.labels ?? []).map(labelShown),
     other,
   );
 }
 
-function scoreShown(score, named) {
-  const value = score.outcome ?? (score.value === null ? "n/a" : String(Number(score.value.toPrecision(4))));
-  const kind = score.outcome ? "inconclusive" : score.value >= 1 ? "passed" : score.value <= 0 ? "failed" : "between";
+function scoreShown(score, named, entry) {
+  const unit = entry?.unit;
+  const value = score.outcome ?? (score.value === null ? "n/a" : `${Number(score.value.toPrecision(4))}${unit ? ` ${unit}` : ""}`);
+  const kind = unit ? "person" : score.outcome ? "inconclusive" : score.value >= 1 ? "passed" : score.value <= 0 ? "failed" : "between";
   return element("p", { class: "why", dir: "auto" }, element("span", { class: `score ${kind}` }, named ? `${visible(score.metric)} ${value}` : value), score.judge ? element("span", { class: "soft" }, ` judge ${visible(score.judge)}: `) : " ", score.reason ? visible(score.reason) : null, score.reason_cut ? ` … ${score.reason_cut.toLocaleString("en")} more characters` : null);
 }
 
