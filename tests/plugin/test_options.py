@@ -259,7 +259,7 @@ def test_report_dir_option_and_setting(project: Project) -> None:
     project.settings["report_dir"] = "out/settings"
     result = project.run()
     assert project.report("out/settings")["exit_code"] == 0
-    result.stdout.fnmatch_lines(["report*out/settings/report.json"])
+    result.stdout.fnmatch_lines(["report*out/settings/index.html"])
     project.run("--report-dir", "out/option")
     assert project.report("out/option")["exit_code"] == 0
     elsewhere = project.path.parent / f"{project.path.name}-elsewhere"
