@@ -252,7 +252,9 @@ class GateSession:
         with uninterrupted():
             self._finish(session, int(exitstatus))
         if self._opened is not None and self._driver is not None and self.outcome.report is not None:
-            self.outcome.keep(session, self._opened, self._driver, is_worker=self.is_worker)
+            self.outcome.keep(session, self._opened, self._driver)
+            if not self.is_worker:
+                self.outcome.write_others(session)
 
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._opened is not None:

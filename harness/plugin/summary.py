@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from harness.plugin.collection import Collection
     from harness.plugin.driver import Driver
     from harness.records import Report
-    from harness.store import Store
 
 
 class Outcome:
@@ -61,8 +60,8 @@ class Outcome:
         except UsageError as error:
             self._complain(session, str(error))
 
-    def keep(self, session: pytest.Session, opened: OpenRun, driver: Driver, *, is_worker: bool) -> None:
-        """Keep the report in the store, write it in the other formats, and close its run. Ctrl-C ends any wait."""
+    def keep(self, session: pytest.Session, opened: OpenRun, driver: Driver) -> None:
+        """Keep the report in the store, and close its run. Ctrl-C ends any wait."""
         from harness.reporting.report_json import to_json
 
         assert self.report is not None
@@ -70,40 +69,41 @@ class Outcome:
         try:
             opened.run.flush()
             opened.store.finish_run(self.report.run_id, to_json(self.report))
-            if not is_worker:
-                self._write_others(opened.store)
         except UsageError as error:
             problems.append(str(error))
         except KeyboardInterrupt:
             pass
-        finally:
-            problems += _closed(opened, driver)
-        if problems:
-            self._complain(session, problems[0])
-            if not is_worker:
-                self.write(session)
-
-    def write_from_store(self, session: pytest.Session) -> None:
-        """Write the report in the other formats, from a store that another process has filled."""
-        if self.report is None or self.problems:
-            return
-        from harness.store import Store, store_url
-
         try:
-            with Store.open(store_url(self._collection.settings), readonly=True) as store:
-                self._write_others(store)
+            driver.close(opened.close())
         except UsageError as error:
-            self._complain(session, str(error))
-            self.write(session)
+            problems.append(str(error))
+        for problem in problems[:1]:
+            self._complain(session, problem)
 
-    def _write_others(self, store: Store) -> None:
+    def write_others(self, session: pytest.Session) -> None:
+        """Write the report in the other formats, from the store; report.json again where something went wrong.
+
+        Ctrl-C ends it, and leaves those that are not written yet.
+        """
         from harness.gate.stored_runs import run_of
         from harness.reporting.writing import OF_A_GATE, write_reports
+        from harness.store import Store, store_url
 
-        assert self.report is not None
-        others = [name for name in OF_A_GATE if name != "json"]
-        paths = write_reports(store, run_of(store, self.report.run_id), self.report, self._folder, others)
-        self._path = next((path for path in paths if path.suffix == ".html"), self._path)
+        if self.report is None:
+            return
+        try:
+            if not self.problems:
+                with Store.open(store_url(self._collection.settings), readonly=True) as store:
+                    run = run_of(store, self.report.run_id)
+                    others = [name for name in OF_A_GATE if name != "json"]
+                    paths = write_reports(store, run, self.report, self._folder, others)
+                self._path = next((path for path in paths if path.suffix == ".html"), self._path)
+        except UsageError as error:
+            self._complain(session, str(error))
+        except KeyboardInterrupt:
+            pass
+        if self.problems:
+            self.write(session)
 
     def _complain(self, session: pytest.Session, problem: str) -> None:
         """Note what went wrong at the end; the exit code is then a usage error's."""
@@ -116,15 +116,6 @@ class Outcome:
             _show(self.report, self._path, self._collection.settings, terminal)
         for problem in self.problems:
             terminal.write_line(f"ERROR: steelyard: {problem}", red=True)
-
-
-def _closed(opened: OpenRun, driver: Driver) -> list[str]:
-    """Close a run; what went wrong with that."""
-    try:
-        driver.close(opened.close())
-    except UsageError as error:
-        return [str(error)]
-    return []
 
 
 def report_folder(settings: Settings) -> Path:

@@ -123,7 +123,7 @@ class XdistHooks:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         self._session.outcome.write(session)
         if self._n_evaluations:
-            self._session.outcome.write_from_store(session)
+            self._session.outcome.write_others(session)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
