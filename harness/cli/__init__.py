@@ -30,6 +30,7 @@ _COMMANDS = {
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
     "gate": _Entry("harness.cli.gate", "gate", "Decide a stored run again, with the labels given since."),
     "compare": _Entry("harness.cli.compare", "compare", "Weigh two stored runs or versions against each other."),
+    "baseline": _Entry("harness.cli.baseline", "baseline", "Record a run's scores in a file, to gate against later."),
     "plan": _Entry("harness.cli.plan", "plan", "Tell what a suite can find, or how large it must be to find a drop."),
     "calibrate": _Entry(
         "harness.cli.calibrate", "calibrate", "Measure how often a gate is wrong, beside what it promises."

@@ -38,7 +38,10 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[flo
         levels: at which it would pass, and at which it would be red.
     """
     contrast, observed = hypothesis.contrast, hypothesis.observed
+    is_recorded = hypothesis.against == "baseline" and observed.baseline_is_recorded
     if contrast is None or not (math.isfinite(lower) and math.isfinite(upper)):
+        return None
+    if is_recorded and observed.by_samples:  # no more of the baseline's can come
         return None
     fewest = 0.0
     if isinstance(contrast, BettingContrast):
@@ -77,14 +80,17 @@ def _at_least_one(number: float) -> int:
 
 
 def _share_within(hypothesis: Hypothesis) -> float:
-    """The share of the variance between case values that comes from the samples within cases, 0 to 1."""
+    """The share of the variance between case values that more samples would shrink, 0 to 1: what comes from the samples
+    within cases, as far as more of them can be drawn.
+    """
     observed = hypothesis.observed
     scored = observed.scored
     candidate = observed.candidate[scored]
     values, noise = case_means(candidate), _noise(candidate)
     if hypothesis.against == "baseline" and observed.baseline is not None:
         baseline = observed.baseline[scored]
-        values, noise = values - case_means(baseline), noise + _noise(baseline)
+        values = values - case_means(baseline)
+        noise = noise if observed.baseline_is_recorded else noise + _noise(baseline)
     both = ~(np.isnan(values) | np.isnan(noise))
     if both.sum() < 2:
         return 0.0

@@ -40,6 +40,7 @@ class Observed:
         case_ids: one for each row of `candidate`.
         candidate: (n_cases, n_samples), NaN for missing samples.
         baseline: (n_cases, samples of its own) of the same cases in the same order, or None.
+        baseline_is_recorded: whether its scores were drawn for another run, so that no more of them can be drawn.
         clusters: the cluster of each case, or None for independent cases.
         per: "suite" for one verdict over all cases, "case" for a single case whose samples are the units.
         unit: unit of an unbounded measure; None means scores in [0, 1].
@@ -78,6 +79,7 @@ class Observed:
     errors: tuple[str, ...] = ()
     interruption: Interruption | None = None
     traceback: tuple[str, ...] = ()
+    baseline_is_recorded: bool = False
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""

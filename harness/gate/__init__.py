@@ -1,10 +1,12 @@
 """A run: evaluations sampled side by side, decided together, and reported."""
 
+from harness.gate.baselines import recording_named
 from harness.gate.bodies import Aborted
 from harness.gate.cases import load_cases, no_case_matches, select_cases
 from harness.gate.evaluation import TASK_KEYWORDS, Ending, Evaluation, Plan, check_evaluation, read_plan
 from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name, check_run, judge_names, open_run
 from harness.gate.outcome import make_report
+from harness.gate.recorded_checks import check_recorded
 from harness.gate.run import Run
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "baseline_name",
     "candidate_name",
     "check_evaluation",
+    "check_recorded",
     "check_run",
     "judge_names",
     "load_cases",
@@ -26,5 +29,6 @@ __all__ = [
     "no_case_matches",
     "open_run",
     "read_plan",
+    "recording_named",
     "select_cases",
 ]

@@ -12,13 +12,14 @@ import numpy.typing as npt
 from harness.decisions import Observed, PartlySkipped
 from harness.gate.aggregates import Parts
 from harness.gate.bodies import Outcome
+from harness.gate.contents import question_digest, with_contents
 from harness.gate.evaluation import Evaluation
 from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes
 from harness.gate.failures import describe
 from harness.gate.judging import Counted, Judges
 from harness.gate.order import Order
 from harness.gate.tally import Tally, missing_metrics
-from harness.records import Change, Interruption, JudgeSummary, Role, ScoreRow
+from harness.records import Change, Interruption, JudgeSummary, Role, ScoreRow, Verdict
 from harness.sampling import Trace
 from harness.scoring.results import METRIC, Reading
 
@@ -56,6 +57,7 @@ class Collector:
         self._skipped: defaultdict[int, Counter[Role]] = defaultdict(Counter)
         self._tally = Tally()
         self._keys: dict[int, bytes] = {}
+        self._asked: dict[int, str | None] = {}
         self._answers = Answers()
         self._truncated = np.zeros(self._shape, dtype=bool)
         self._interruption: Interruption | None = None
@@ -116,8 +118,10 @@ class Collector:
         self.n_stored += not trace.drew
         if role == "candidate":
             self._truncated[case, sample] = trace.truncated
-        if trace.first_key is not None and role == "candidate" and sample == 0:
-            self._keys[case] = trace.first_key
+        if role == "candidate" and sample == 0:
+            self._asked[case] = question_digest(trace.request)
+            if trace.first_key is not None:
+                self._keys[case] = trace.first_key
         place = (role, case, sample)
         self._judges.keep(place, trace.judgements)
         if outcome.error is not None:
@@ -284,6 +288,10 @@ class Collector:
         kept, n_samples = self._counted()
         counted = Counted(kept, n_samples, self._clusters(kept), self.evaluation.plan.per == "case")
         return self._judges.summaries(counted, confidence_level)
+
+    def described(self, verdict: Verdict) -> Verdict:
+        """The verdict with digests of its cases, by which a later run knows them again."""
+        return with_contents(verdict, self.evaluation.cases, self._asked)
 
     def changes(self, observed: Observed) -> list[Change]:
         """The cases of a metric to look at, the worst first, each with an answer of each version."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from harness.gate.flips import Tally, most_changed, tally
 from harness.gate.matching import Matched, match
 from harness.gate.rebuilding import Pair, Side, rebuild
 from harness.gate.sequences import EVERY_CASE, Cases, cases_of, stopped_early
-from harness.records import Change, Report, Request, Usage
+from harness.records import Change, Report, Request, Usage, Verdict
 from harness.store import Store
 
 _NAMED = 3
@@ -203,7 +203,8 @@ def _report(
 ) -> Report:
     own = candidate.report.confidence_level
     level = own if choice.confidence_level is None else choice.confidence_level
-    verdicts = decide(observed, level, _share(candidate, baseline, observed))
+    decided = decide(observed, level, _share(candidate, baseline, observed))
+    verdicts = tuple(_with_contents(verdict, candidate.report) for verdict in decided)
     kinds = [verdict.verdict for verdict in verdicts]
     n_scores = {each.id: _n_scores(each) for each in observed}
     return Report(
@@ -218,6 +219,16 @@ def _report(
         evaluations=verdicts,
         changes=changes,
     )
+
+
+def _with_contents(verdict: Verdict, report: Report) -> Verdict:
+    """The verdict with the digests of its cases that the candidate's run knew."""
+    known = {case.id: case for entry in report.evaluations if entry.id == verdict.id for case in entry.cases}
+    cases = [
+        replace(case, content=own.content, asked=own.asked) if (own := known.get(case.id)) else case
+        for case in verdict.cases
+    ]
+    return replace(verdict, cases=tuple(cases))
 
 
 def _share(candidate: Side, baseline: Side, observed: Sequence[Observed]) -> float:

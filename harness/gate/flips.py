@@ -14,7 +14,7 @@ from harness.gate.rebuilding import Pair, Scores
 from harness.records import Change, ScoreRow
 from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray, case_means
-from harness.store import Store
+from harness.store import ScoreSet, Store
 
 _CLEAR = 0.75
 
@@ -158,9 +158,34 @@ def _changes(store: Store, observed: Observed, pair: Pair, moved: Mapping[int, _
 def _examples(
     store: Store, scores: Scores, observed: Observed, best_first: Mapping[str, bool]
 ) -> dict[str, tuple[str | None, str | None]]:
-    """Answer and reason of one sample of each case: the best one, or the worst; the first of equal ones."""
+    weighed = scores.side.weighed
+    if weighed.recorded_run is None:
+        return examples(store, scores.sets, weighed.first_index, observed, best_first)
+    sets = candidate_sets(store, weighed.recorded_run, observed.id)
+    return examples(store, sets, weighed.first_index, observed, best_first)
+
+
+def candidate_sets(store: Store, run_id: str, evaluation_id: str) -> dict[str, ScoreSet]:
+    """What a run scored of its candidate in an evaluation, by metric; empty where the store does not have it."""
+    return {
+        each.metric: each
+        for each in store.score_sets(run_id)
+        if (each.evaluation_id, each.role) == (evaluation_id, "candidate")
+    }
+
+
+def examples(
+    store: Store, sets: Mapping[str, ScoreSet], first_index: int, observed: Observed, best_first: Mapping[str, bool]
+) -> dict[str, tuple[str | None, str | None]]:
+    """Answer and reason of one sample of each case: the best one, or the worst; the first of equal ones.
+
+    Args:
+        sets: of one version in one evaluation, by metric.
+        first_index: the index of the stored sample that its sample 0 is.
+        best_first: the cases, each with whether the best is wanted.
+    """
     names = dict.fromkeys([observed.metric, METRIC])
-    rows = [row for name in names if name in scores.sets for row in store.scores_of(scores.sets[name], best_first)]
+    rows = [row for name in names if name in sets for row in store.scores_of(sets[name], best_first)]
     sign = 1.0 if observed.higher_is_better else -1.0
 
     def rank(row: ScoreRow) -> tuple[float, int]:
@@ -171,9 +196,9 @@ def _examples(
     for row in sorted((row for row in rows if row.value is not None), key=rank):
         shown.setdefault(row.case_id, row)
     samples = store.find(row.sample_key for row in shown.values() if row.sample_key is not None)
-    examples = {}
+    found = {}
     for case, row in shown.items():
-        drawn = samples.get(row.sample_key or b"", {}).get(scores.side.weighed.first_index + row.sample_index)
+        drawn = samples.get(row.sample_key or b"", {}).get(first_index + row.sample_index)
         answer = None if drawn is None else drawn.text[:ANSWER_KEPT]
-        examples[case] = answer, None if row.reason is None else row.reason[:ANSWER_KEPT]
-    return examples
+        found[case] = answer, None if row.reason is None else row.reason[:ANSWER_KEPT]
+    return found

@@ -62,7 +62,8 @@ class _Sets:
         """The fingerprint of the baseline that the bodies of an evaluation compare with themselves, if they do."""
         other = self._run.spec.get("baseline")
         roles = {each.role for each in self._every if each.evaluation_id == evaluation}
-        return None if other is None or "baseline" in roles else str(other["fingerprint"])
+        is_recorded = other is not None and "recorded" in other
+        return None if other is None or is_recorded or "baseline" in roles else str(other["fingerprint"])
 
 
 def _of(weighed: Weighed, sets: Iterable[ScoreSet]) -> dict[str, list[ScoreSet]]:

@@ -10,6 +10,8 @@ from typing import Any
 from harness.config import Settings
 from harness.errors import SettingsError
 from harness.gate.environment import environment
+from harness.gate.recorded import RecordedBaseline
+from harness.gate.recording import Recording
 from harness.gate.run import Run, RunSettings
 from harness.models.engine import Capability, Engine
 from harness.models.registry import check_version, create_engine, engine_key
@@ -31,6 +33,8 @@ class RunOptions:
     Attributes:
         is_judged: whether any asks the judge that settings or command line name.
         weighs_judges: whether in any the versions under test judge.
+        recording: that the candidate is weighed against, in place of a version that is asked.
+        cases: the pattern of ids that the run is restricted to.
     """
 
     offline: bool = False
@@ -38,6 +42,8 @@ class RunOptions:
     n_evaluations: int = 1
     is_judged: bool = False
     weighs_judges: bool = False
+    recording: Recording | None = None
+    cases: str = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,11 @@ def judge_names(settings: Settings) -> tuple[str, ...]:
     return tuple(settings.version(name).name for name in settings.judge)
 
 
+def _against(settings: Settings, options: RunOptions) -> str | None:
+    """The version that is asked as the baseline."""
+    return baseline_name(settings) if options.recording is None else None
+
+
 def _judges(settings: Settings, options: RunOptions) -> tuple[str, ...]:
     return judge_names(settings) if options.is_judged else ()
 
@@ -158,7 +169,7 @@ def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
     if options.offline and options.fresh:
         raise SettingsError("--fresh draws anew and --offline draws nothing: choose one of them.")
     names = [candidate_name(settings)]
-    against = baseline_name(settings)
+    against = _against(settings, options)
     names += [against] if against is not None else []
     names += _judges(settings, options)
     for name in names if not options.offline else ():
@@ -193,10 +204,15 @@ def _assemble(
         concurrency=settings.concurrency,
         seed=settings.seed,
     )
-    specification = {**_specification(settings, candidate, baseline, judges), "n_evaluations": options.n_evaluations}
+    recording = options.recording
+    specification = {
+        **_specification(settings, candidate, recording or baseline, judges),
+        "n_evaluations": options.n_evaluations,
+    }
     store.begin_run(run_settings.run_id, created, specification)
     sampler = Sampler(store, window=settings.concurrency)
-    return OpenRun(Run(run_settings, candidate, baseline, sampler, store, judges), store, created)
+    against = baseline if recording is None else RecordedBaseline(recording, store, settings.seed, options.cases)
+    return OpenRun(Run(run_settings, candidate, against, sampler, store, judges), store, created)
 
 
 def _sources(
@@ -218,7 +234,8 @@ def _sources(
         newest, *older = generations[version.fingerprint]
         return Source(version, engines.get(name), newest, first_index, tuple(older))
 
-    candidate, against = source(candidate_name(settings)), baseline_name(settings)
+    name, against = candidate_name(settings), _against(settings, options)
+    candidate = source(name, _first_index(versions[name], options.recording))
     judges = tuple(map(source, _judges(settings, options)))
     if against is None:
         return candidate, None, judges
@@ -226,19 +243,29 @@ def _sources(
     return candidate, source(against, BASELINE_FIRST_INDEX if is_same else 0), judges
 
 
+def _first_index(candidate: Version, recording: Recording | None) -> int:
+    """Where the candidate's draws begin: those that were recorded of this very version are not drawn again."""
+    is_same = recording is not None and recording.version.fingerprint == candidate.fingerprint
+    return BASELINE_FIRST_INDEX if is_same and recording is not None and recording.first_index == 0 else 0
+
+
 def _specification(
-    settings: Settings, candidate: Source, baseline: Source | None, judges: Sequence[Source]
+    settings: Settings, candidate: Source, baseline: Source | Recording | None, judges: Sequence[Source]
 ) -> dict[str, Any]:
     """What a run was, for those who read the store later."""
     named: dict[str, Any] = {"candidate": _described(candidate)}
-    if baseline is not None:
+    if isinstance(baseline, Recording):
+        named["baseline"] = _recorded(baseline)
+    elif baseline is not None:
         named["baseline"] = _described(baseline)
     if judges:
         named["judges"] = [_described(judge) for judge in judges]
-    engines = {each.version.settings.engine for each in (candidate, baseline, *judges) if each is not None}
+    asked = [each for each in (candidate, baseline, *judges) if isinstance(each, Source)]
+    engines = {each.version.settings.engine for each in asked}
     return {
         "confidence_level": settings.confidence_level,
         "inconclusive": settings.inconclusive,
+        "seed": settings.seed,
         **named,
         "environment": environment(sorted(engines)),
     }
@@ -250,4 +277,17 @@ def _described(source: Source) -> dict[str, Any]:
         "fingerprint": source.version.fingerprint,
         "generation": source.generation,
         "first_index": source.first_index,
+        "engine": source.version.settings.engine,
+    }
+
+
+def _recorded(recording: Recording) -> dict[str, Any]:
+    """A recorded baseline, which has no samples in the store."""
+    reference = recording.reference
+    run = {"name": recording.name, "run_id": recording.run_id, "created": recording.created}
+    return {
+        "name": reference.name,
+        "fingerprint": reference.fingerprint,
+        "first_index": recording.first_index,
+        "recorded": run,
     }

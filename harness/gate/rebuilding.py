@@ -135,6 +135,7 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         n_skipped=entry.n_skipped if is_sequential and pair.is_of_one_run else cases.n_skipped,
         n_truncated=entry.n_truncated if whole else 0,
         errors=_errors(pair, metric),
+        baseline_is_recorded=pair.baseline.side.weighed.recorded_run is not None,
     )
 
 

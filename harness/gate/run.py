@@ -13,6 +13,7 @@ from harness.gate.evaluation import Evaluation
 from harness.gate.examples import most_telling
 from harness.gate.feeding import Feeder
 from harness.gate.order import order_of
+from harness.gate.recorded import RecordedBaseline
 from harness.gate.review_verdicts import Levels, review_verdicts
 from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
 from harness.sampling import Sampler, Source
@@ -43,7 +44,8 @@ class Run:
 
     Args:
         settings: what holds for all evaluations.
-        candidate, baseline: where the samples come from; no baseline, no comparison.
+        candidate, baseline: where the samples come from; no baseline, no comparison. Of a recorded one the scores are
+            there, and nothing is asked.
         sampler: shared by all.
         store: takes the scores, and has the review queue.
         judges: where the judges' samples come from; none where nothing is judged.
@@ -53,21 +55,22 @@ class Run:
         self,
         settings: RunSettings,
         candidate: Source,
-        baseline: Source | None,
+        baseline: Source | RecordedBaseline | None,
         sampler: Sampler,
         store: Store,
         judges: Sequence[Source] = (),
     ) -> None:
         self.settings = settings
         self.candidate = candidate
-        self.baseline = baseline
+        self.baseline = baseline if isinstance(baseline, Source) else None
+        self._recorded = baseline if isinstance(baseline, RecordedBaseline) else None
         self.judges = judges
         self.sampler = sampler
         self._store = store
         level = 1 - settings.confidence_level
         sources: dict[Role, Source] = {"candidate": candidate}
-        if baseline is not None:
-            sources["baseline"] = baseline
+        if self.baseline is not None:
+            sources["baseline"] = self.baseline
         levels = level, level / settings.n_evaluations
         self._feeder = Feeder(sources, judges, sampler, settings.concurrency, levels)
         self._collectors: dict[str, Collector] = {}
@@ -96,9 +99,13 @@ class Run:
         return roles
 
     def _collector(self, evaluation: Evaluation) -> Collector:
-        fingerprints = self._fingerprints(evaluation)
-        order = order_of(evaluation, len(fingerprints), self.settings.seed)
-        collector = Collector(evaluation, order, fingerprints, self._keep_row)
+        if self._recorded is not None:
+            fingerprint = self.candidate.version.fingerprint
+            collector: Collector = self._recorded.collector(evaluation, fingerprint, self._keep_row)
+        else:
+            fingerprints = self._fingerprints(evaluation)
+            order = order_of(evaluation, len(fingerprints), self.settings.seed)
+            collector = Collector(evaluation, order, fingerprints, self._keep_row)
         self._collectors[evaluation.id] = collector
         return collector
 
@@ -145,7 +152,8 @@ class Run:
         for verdict in verdicts:
             by_id[verdict.id].append(replace(verdict, judges=judges[verdict.id]))
         for name in ids:
-            self._verdicts[name] = self._with_aggregates(self._collectors[name], by_id[name])
+            described = [self._collectors[name].described(verdict) for verdict in by_id[name]]
+            self._verdicts[name] = self._with_aggregates(self._collectors[name], described)
             self._note_changes(self._collectors[name], observed[name])
 
     def _decided(self, observed: Mapping[str, Sequence[Observed]]) -> list[Verdict]:
@@ -254,6 +262,8 @@ class Run:
 
     def references(self) -> tuple[VersionRef, VersionRef | None]:
         """Candidate and baseline as a report names them."""
+        if self._recorded is not None:
+            return _reference(self.candidate), self._recorded.recording.reference
         return _reference(self.candidate), None if self.baseline is None else _reference(self.baseline)
 
     def judge_references(self) -> tuple[VersionRef, ...]:

@@ -37,6 +37,12 @@ class Weighed:
         return f"{self.version.name}, {self.role} of run {self.run.run_id}"
 
     @property
+    def recorded_run(self) -> str | None:
+        """The run whose candidate's scores it has, where the run did not ask it but took what was recorded."""
+        recorded = self.run.spec[self.role].get("recorded")
+        return None if recorded is None else str(recorded["run_id"])
+
+    @property
     def first_index(self) -> int:
         """The index of the stored sample that its sample 0 is."""
         return int(self.run.spec[self.role].get("first_index", 0))
@@ -100,6 +106,45 @@ def find(runs: Sequence[RunInfo], text: str) -> Weighed:
 def run_of(store: Store, run_id: str) -> RunInfo:
     """The run of an identity that the store is known to hold."""
     return next(run for run in store.runs() if run.run_id == run_id)
+
+
+def find_run(runs: Sequence[RunInfo], text: str) -> Weighed | None:
+    """The candidate of the run of this id or its beginning, or of the newest finished one for `latest`; None where
+    there is no such run.
+
+    Raises:
+        SettingsError: it begins the ids of several, or the run was not finished.
+    """
+    runs = [run for run in runs if _name(run, "candidate") is not None]
+    finished = [run for run in runs if run.finished]
+    if text == LATEST:
+        return Weighed(finished[-1], "candidate") if finished else None
+    begun = [run for run in runs if run.run_id == text] or [run for run in runs if text and run.run_id.startswith(text)]
+    if len(begun) > 1:
+        raise SettingsError(f"{text!r} begins the ids of {len(begun)} runs; write more of it. {_newest(begun)}")
+    return _finished(begun[0], runs) if begun else None
+
+
+def find_candidate(runs: Sequence[RunInfo], text: str) -> Weighed:
+    """The candidate of the run of this name; a version's name stands for the newest finished run that has it as its
+    candidate. `latest` is the newest run of all, which has to have come to its end.
+
+    Raises:
+        SettingsError: there is none; the message lists the nearest and the newest.
+    """
+    if text == LATEST:
+        return Weighed(find_newest(runs, text), "candidate")
+    found = find_run(runs, text)
+    if found is not None:
+        return found
+    own = [run for run in runs if run.finished and _name(run, "candidate") == text]
+    if own:
+        return Weighed(own[-1], "candidate")
+    other = find(runs, text)
+    raise SettingsError(
+        f"{text!r} is stored as the baseline of run {other.run.run_id} alone, and a run's candidate is what is "
+        f"recorded: run pytest with --candidate {text}. {_newest(runs)}"
+    )
 
 
 def find_newest(runs: Sequence[RunInfo], text: str) -> RunInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,13 @@ import pytest
 
 from harness.errors import MarkerError, UsageError
 from harness.plugin.fixtures import OFFERED
-from harness.plugin.options import run_options, settings_of
+from harness.plugin.options import recording_of, run_options, settings_of
 from harness.plugin.tasks import Tasks
 
 if TYPE_CHECKING:
     from harness.config import Settings
     from harness.gate import Evaluation, Plan, RunOptions
+    from harness.gate.recording import Recording
     from harness.records import Case
 
 
@@ -36,6 +38,7 @@ class Collection:
         self._config = config
         self._classify = classify
         self._settings: Settings | None = None
+        self._recording: Recording | None = None
         self._cases: dict[Any, tuple[Case, ...]] = {}
         self._tasks = Tasks(config)
         self.evaluations: dict[pytest.Item, Evaluation] = {}
@@ -58,7 +61,8 @@ class Collection:
         """What the run of these evaluations needs to know beyond the settings."""
         weighs_judges = any(each.weighs_judge for each in self.evaluations.values())
         n_evaluations = len(self.evaluations)
-        return run_options(self._config, n_evaluations, is_judged=self.is_judged, weighs_judges=weighs_judges)
+        options = run_options(self._config, n_evaluations, is_judged=self.is_judged, weighs_judges=weighs_judges)
+        return replace(options, recording=self._recording)
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Make one item for each case of an evaluation with `per="case"`, or for each task of a group."""
@@ -89,6 +93,8 @@ class Collection:
     def gather(self, items: list[pytest.Item]) -> list[pytest.Item]:
         """Make the evaluations of these items; gives back those left without a case by `--case`."""
         left_out: list[pytest.Item] = []
+        if any(map(is_evaluation, items)):
+            self._find_recording()
         for item in items:
             if is_evaluation(item):
                 assert isinstance(item, pytest.Function)
@@ -107,7 +113,25 @@ class Collection:
 
             ids = [case.id for cases in self._cases.values() for case in cases]
             self._note(no_case_matches(pattern, ids))
+        self._check_recording()
         return left_out
+
+    def _find_recording(self) -> None:
+        """Find the recording that stands for the baseline, where one is named."""
+        try:
+            self._recording = recording_of(self.settings)
+        except UsageError as error:
+            self._note(error)
+
+    def _check_recording(self) -> None:
+        if self._recording is None or not self.evaluations:
+            return
+        from harness.gate import check_recorded
+
+        try:
+            check_recorded(self._recording, list(self.evaluations.values()), self.settings.seed)
+        except UsageError as error:
+            self._note(error)
 
     def _note(self, error: UsageError) -> None:
         if str(error) not in self.errors:
@@ -180,6 +204,11 @@ class Collection:
     def _check_pairwise(self, where: str) -> None:
         from harness.gate import baseline_name
 
+        if self._recording is not None:
+            raise MarkerError(
+                f"{where} takes `baseline`, whose answers it needs, and {self._recording.in_words} has scores alone: "
+                "name a version with --baseline, or leave the test out with -k."
+            )
         if baseline_name(self.settings) is None:
             raise MarkerError(f"{where} takes `baseline`, and there is none: say --baseline VERSION.")
 
@@ -188,6 +217,11 @@ class Collection:
         from harness.plugin.rubrics import check_review
 
         check_review(evaluation.body, where=where, is_pairwise=evaluation.is_pairwise)
+        if self._recording is not None:
+            raise MarkerError(
+                f"{where}: review= shows people the answers of both versions, and {self._recording.in_words} has "
+                "scores alone: name a version with --baseline, or `none` for the threshold alone."
+            )
         alone = evaluation.is_pairwise or baseline_name(self.settings) is None
         if evaluation.plan.threshold is None and alone:
             hint = "0.5 asks for no worse than the baseline" if evaluation.is_pairwise else "or name a --baseline"

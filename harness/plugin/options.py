@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from harness.config import Settings
     from harness.gate import RunOptions
+    from harness.gate.recording import Recording
 
 _LAID_OVER = (
     "candidate",
@@ -33,7 +34,9 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("steelyard", "steelyard: evaluations of language models")
     group.addoption("--candidate", metavar="VERSION", help="the model version under test")
     group.addoption(
-        "--baseline", metavar="VERSION", help="the version it is weighed against; `none` for thresholds alone"
+        "--baseline",
+        metavar="NAME",
+        help="what it is weighed against: a version, a recorded baseline, or a stored run; `none` for thresholds alone",
     )
     group.addoption(
         "--task",
@@ -82,7 +85,26 @@ def run_options(
     """What is known of a run beyond the settings."""
     from harness.gate import RunOptions
 
-    return RunOptions(config.getoption("offline"), config.getoption("fresh"), n_evaluations, is_judged, weighs_judges)
+    return RunOptions(
+        config.getoption("offline"),
+        config.getoption("fresh"),
+        n_evaluations,
+        is_judged,
+        weighs_judges,
+        cases=config.getoption("case") or "*",
+    )
+
+
+def recording_of(settings: Settings) -> Recording | None:
+    """The recording that stands for the baseline; None where a version does, or there is none.
+
+    Raises:
+        UsageError: `baseline` names nothing that there is, or something that can't be one.
+    """
+    from harness.gate import recording_named
+    from harness.reporting.report_json import from_json
+
+    return recording_named(settings, from_json)
 
 
 def _search_start(config: pytest.Config) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin.collection import is_evaluation
-from harness.plugin.options import run_options
+from harness.plugin.options import recording_of, run_options
 from harness.plugin.outcomes import as_usage
 from harness.plugin.summary import discard_report, report_folder
 
@@ -92,7 +93,8 @@ class XdistHooks:
 
         settings = self._session.collection.settings
         prepare_folder(report_folder(settings))
-        check_run(settings, run_options(self._session.config, self._n_evaluations, is_judged=self._is_judged))
+        options = run_options(self._session.config, self._n_evaluations, is_judged=self._is_judged)
+        check_run(settings, replace(options, recording=recording_of(settings)))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -3,6 +3,7 @@
 The way of one sample: case → request → sample (stored) → score (stored) → estimate → verdict → report.
 """
 
+from harness.records.baselines import BaselineRecord
 from harness.records.judging import JudgedBy, Judgement, JudgeSummary
 from harness.records.samples import (
     MOST_DISAGREEMENT,
@@ -36,6 +37,7 @@ from harness.records.verdicts import (
 __all__ = [
     "MOST_DISAGREEMENT",
     "Aggregate",
+    "BaselineRecord",
     "Case",
     "CaseResult",
     "Change",

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.records.baselines import BaselineRecord
 from harness.records.judging import JudgeSummary
 
 
@@ -57,7 +58,8 @@ class CaseResult:
     """One case of an evaluation: mean score of candidate and baseline, and what its samples look like.
 
     `state` is "stable" (every sample right), "flaky" (some are), "broken" (none is); of the candidate's samples.
-    `cluster` is shared by the cases that depend on each other; None where each stands alone.
+    `cluster` is shared by the cases that depend on each other; None where each stands alone. `content` is a digest of
+    the case's fields, `asked` one of what its first sample was asked, system text left out; None where not known.
     """
 
     id: str
@@ -66,6 +68,8 @@ class CaseResult:
     baseline: float | None
     state: Literal["stable", "flaky", "broken"]
     cluster: str | None = None
+    content: str | None = None
+    asked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,7 @@ class Verdict:
         judges: what each judge did that its bodies asked.
         aggregates: figures over the cases that were decided by, as the library that defines the metrics reports them.
         review: where the verdict comes from labels and judge together: how far people are.
+        baseline_record: where the baseline's scores were recorded: which of its cases they could be paired with.
     """
 
     id: str
@@ -175,6 +180,7 @@ class Verdict:
     aggregates: tuple[Aggregate, ...] = ()
     largest_cluster: int = 1
     review: Reviewed | None = None
+    baseline_record: BaselineRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

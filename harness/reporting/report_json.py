@@ -13,6 +13,7 @@ from typing import Any, TextIO, TypeVar
 from harness.errors import SettingsError
 from harness.records import (
     Aggregate,
+    BaselineRecord,
     CaseResult,
     Change,
     Check,
@@ -32,6 +33,8 @@ from harness.reporting.files import prepare_folder, replacing
 FILE_NAME = "report.json"
 SCHEMA_VERSION = 1
 
+_OF_CASES = ("cluster", "content", "asked")
+"""What an entry of a case has where it is known."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _Record = TypeVar("_Record")
 
@@ -143,7 +146,7 @@ def _evaluation(verdict: Verdict) -> dict[str, Any]:
             "candidate": _number(case.candidate),
             "baseline": _number(case.baseline),
             "state": case.state,
-            **({} if case.cluster is None else {"cluster": _text(case.cluster)}),
+            **{name: _text(text) for name in _OF_CASES if (text := getattr(case, name)) is not None},
         }
         for case in verdict.cases
     ]
@@ -193,7 +196,10 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
         baseline=_optional(Estimate, entry["baseline"]),
         difference=_optional(Difference, entry["difference"]),
         cases=tuple(
-            CaseResult(case["id"], case["n"], case["candidate"], case["baseline"], case["state"], case.get("cluster"))
+            CaseResult(
+                *(case[name] for name in ("id", "n", "candidate", "baseline", "state")),
+                *(case.get(name) for name in _OF_CASES),
+            )
             for case in entry["cases"]
         ),
         checks=tuple(_check(check) for check in entry.get("checks", ())),
@@ -203,6 +209,7 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
         aggregates=tuple(_record(Aggregate, each) for each in entry.get("aggregates", ())),
         judges=tuple(_judge(each) for each in entry.get("judges", ())),
         review=_optional(Reviewed, entry.get("review")),
+        baseline_record=_optional(BaselineRecord, entry.get("baseline_record")),
     )
 
 

@@ -28,6 +28,7 @@ class Trace:
 
     Attributes:
         first_key: of the first request, in the generation of new draws; cases that share it share their samples.
+        request: what the version under test was asked first.
         key, sample: of the last sample of the version under test, which stands for the body.
         truncated: whether any sample of that version was cut at max_tokens.
         drew: whether any sample had to be drawn, by this body or another one; the store had the others.
@@ -45,12 +46,14 @@ class Trace:
         "judgements",
         "key",
         "made",
+        "request",
         "sample",
         "truncated",
     )
 
     def __init__(self) -> None:
         self.first_key: bytes | None = None
+        self.request: Request | None = None
         self.key: bytes | None = None
         self.sample: Sample | None = None
         self.truncated = False
@@ -264,6 +267,8 @@ class Model:
         question = Question(text, occurrence)
         if self._trace.first_key is None:
             self._trace.first_key = question.key(self._source.generation)
+        if self._trace.request is None and not self._is_other:
+            self._trace.request = request
         try:
             key, sample = await self._sampler.draw(self._source, request, question, self._index)
         except SteelyardError as error:

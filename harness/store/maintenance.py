@@ -112,7 +112,8 @@ def _names(connection: Connection) -> dict[str, set[str]]:
     for spec in connection.execute(select(runs.c.spec)).scalars():
         run = json.loads(spec)
         for version in (run.get("candidate"), run.get("baseline"), *run.get("judges", ())):
-            if isinstance(version, dict) and "name" in version and "fingerprint" in version:
+            is_version = isinstance(version, dict) and "name" in version and "fingerprint" in version
+            if is_version and "recorded" not in version:
                 names.setdefault(version["fingerprint"], set()).add(version["name"])
     return names
 

@@ -1,0 +1,71 @@
+"""Short digests of what a case holds and of what a body asked, by which a later run knows them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.records import Case, Request, Verdict
+
+_SIZE_BYTES = 8
+
+
+def content_digest(case: Case) -> str | None:
+    """A digest of all fields of a case; None where one of them has no JSON form that stays the same.
+
+    >>> content_digest(Case({"id": "peru", "prompt": "Capital of Peru?"}))
+    '6f6d24be565f7721'
+    """
+    try:
+        return _digest(case.fields)
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def question_digest(request: Request | None) -> str | None:
+    """A digest of what a request asks, without the system text, which is the version's own; None for no request."""
+    if request is None:
+        return None
+    messages = [
+        [message.get("role"), message.get("content")] for message in request.messages if message.get("role") != "system"
+    ]
+    asked: Mapping[str, Any] = {
+        "messages": messages,
+        "prompt": request.prompt,
+        "continuation": request.continuation,
+    }
+    try:
+        return _digest(asked)
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def with_contents(verdict: Verdict, cases: Sequence[Case], asked: Mapping[int, str | None]) -> Verdict:
+    """The verdict with the digests of its cases.
+
+    Args:
+        cases: of the evaluation.
+        asked: digests of what was asked, by the number of the case.
+    """
+    numbers = {case.id: number for number, case in enumerate(cases)}
+    told = [
+        replace(each, content=content_digest(cases[numbers[each.id]]), asked=asked.get(numbers[each.id]))
+        for each in verdict.cases
+    ]
+    return replace(verdict, cases=tuple(told))
+
+
+def _digest(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.blake2b(text.encode("ascii"), digest_size=_SIZE_BYTES).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """What data sets hold beside JSON: arrays and numbers of numpy, dates, bytes."""
+    for method in ("tolist", "isoformat", "hex"):
+        if callable(getattr(value, method, None)):
+            return getattr(value, method)()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

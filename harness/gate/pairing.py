@@ -1,0 +1,254 @@
+"""Which cases of an evaluation can be weighed against their recorded scores, and why the others can't."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from harness.decisions import Observed
+from harness.gate.contents import content_digest
+from harness.gate.evaluation import Evaluation
+from harness.gate.order import Order
+from harness.gate.recording import RecordedEvaluation, RecordedMetric, Recording
+from harness.records import BaselineRecord, JudgedBy
+from harness.scoring.results import METRIC, Reading
+from harness.statistics.arrays import FloatArray
+
+State = Literal["paired", "changed", "new", "undrawn", "skipped"]
+_WORDS: Mapping[str, str] = {
+    "changed": "changed",
+    "new": "new",
+    "undrawn": "not drawn when it was recorded",
+    "skipped": "skipped when it was recorded",
+    "gone": "gone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """An evaluation beside its recording.
+
+    Attributes:
+        recorded: the evaluation as it was recorded; None where the recording does not have it.
+        states: of each case by its id, as far as it is recorded: "paired" ones are weighed.
+        n_gone: recorded cases that the evaluation no longer has.
+        n_unverified: paired ones of which nobody knows whether their fields changed.
+        only_failed: whether all that was recorded are scores of 0 without a name of their own, as assertions that
+            failed leave them.
+        trouble: why nothing can be weighed; None where something can.
+    """
+
+    recording: Recording
+    evaluation: Evaluation
+    recorded: RecordedEvaluation | None
+    states: Mapping[str, State]
+    n_gone: int = 0
+    n_unverified: int = 0
+    only_failed: bool = False
+    trouble: str | None = None
+
+    def scores(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
+        """The recorded scores of a metric, (n_cases, n_samples): NaN where a case is not paired, or has fewer."""
+        recorded = self.recorded
+        name = self.metric_of(metric)
+        if recorded is None or name is None:
+            return np.full((len(case_ids), 1), np.nan)
+        own = [recorded.cases[case].scores[name] if self.states[case] == "paired" else () for case in case_ids]
+        scores = np.full((len(case_ids), max(1, *map(len, own), 1)), np.nan)
+        for row, values in enumerate(own):
+            scores[row, : len(values)] = values
+        return scores
+
+    def metric_of(self, metric: str) -> str | None:
+        """The recorded metric that a metric is weighed against: its own, or that of bodies that all failed an
+        assertion, which is a 0 on each metric.
+        """
+        if self.recorded is not None and metric in self.recorded.metrics:
+            return metric
+        return METRIC if self.only_failed else None
+
+    def mismatch(self, metric: str, reading: Reading) -> str | None:
+        """Why a body's reading and the recorded scores are not of one kind; None where they are."""
+        name = self.metric_of(metric)
+        if self.recorded is None:
+            return None
+        if name is None:
+            known = ", ".join(map(repr, self.recorded.metrics))
+            return f"metric {metric!r} is not in {self._source}, which has {known}; record a run again"
+        recorded = self.recorded.metrics[name]
+        if name != metric:
+            return None if reading.unit is None else f"{metric!r} is a measure, and {self._source} has none of it"
+        if (recorded.unit, recorded.higher_is_better) != (reading.unit, reading.higher_is_better):
+            return (
+                f"{metric!r} is {_kind(reading)} now, {_kind(recorded)} in {self._source}: they can't be compared; "
+                "record a run again"
+            )
+        return self._judged_otherwise(metric, reading.judged_by, recorded)
+
+    def _judged_otherwise(self, metric: str, by: JudgedBy | None, recorded: RecordedMetric) -> str | None:
+        if by is None:
+            return None
+        known = [JudgedBy.parse(text) for text in recorded.judged_by]
+        rubrics_known = any(each.rubric == by.rubric for each in known)
+        if by in known or (self.evaluation.weighs_judge and rubrics_known):
+            return None
+        if not known:
+            what = "a judge's now, and nobody's"
+        elif rubrics_known:
+            what = "other judges' now than"
+        else:
+            what = "by another rubric now than"
+        return f"the scores of {metric!r} are {what} in {self._source}: they can't be compared; record a run again"
+
+    def unjudged(self, metric: str) -> str:
+        """What is wrong with scores that no judge gave, where the recorded ones are a judge's."""
+        return f"the scores of {metric!r} are a judge's in {self._source}, and nobody's now: they can't be compared"
+
+    def is_judged(self, metric: str) -> bool:
+        """Whether judges gave the recorded scores of a metric."""
+        return (
+            self.recorded is not None
+            and metric in self.recorded.metrics
+            and bool(self.recorded.metrics[metric].judged_by)
+        )
+
+    @property
+    def _source(self) -> str:
+        return self.recording.in_words
+
+    def paired(self, observed: Observed) -> Observed:
+        """What was observed, with the recorded scores as the baseline's."""
+        return replace(observed, baseline=self.scores(observed.metric, observed.case_ids), baseline_is_recorded=True)
+
+    def record(self, asked: Mapping[str, str | None]) -> BaselineRecord:
+        """What a report tells.
+
+        Args:
+            asked: digests of what was asked in the cases that count, by their ids.
+        """
+        counts = Counter(self.states.values())
+        return BaselineRecord(
+            name=self.recording.name,
+            run_id=self.recording.run_id,
+            created=self.recording.created,
+            n_paired=counts["paired"],
+            n_changed=counts["changed"],
+            n_new=counts["new"],
+            n_gone=self.n_gone,
+            asked_otherwise=len(self.asked_otherwise(asked)),
+            n_undrawn=counts["undrawn"],
+            n_skipped=counts["skipped"],
+            n_unverified=self.n_unverified,
+        )
+
+    def asked_otherwise(self, asked: Mapping[str, str | None]) -> list[str]:
+        """The paired cases that were asked something else when they were recorded, as far as both are known; sorted."""
+        recorded = self.recorded
+        if recorded is None:
+            return []
+        both = [(case, now, recorded.cases[case].asked) for case, now in asked.items() if self.states[case] == "paired"]
+        return sorted(case for case, now, then in both if None not in (now, then) and now != then)
+
+    def notes(self, asked: Mapping[str, str | None], metrics: Iterable[str]) -> list[str]:
+        """What a reader must know of the pairs, for the reason of the verdict."""
+        counts = Counter[str](self.states.values())
+        counts["gone"] = self.n_gone
+        others = [f"{counts[state]:,} {words}" for state, words in _WORDS.items() if counts[state]]
+        notes = []
+        if others:
+            total = len(self.states)
+            notes.append(f"{counts['paired']:,} of {total:,} cases paired with {self._source} ({', '.join(others)})")
+        if self.n_unverified:
+            notes.append(f"whether {self.n_unverified:,} of its cases changed is not known")
+        otherwise = self.asked_otherwise(asked)
+        if otherwise:
+            notes.append(f"{len(otherwise):,} were asked otherwise when recorded, such as {otherwise[0]}")
+        missing = [] if self.recorded is None or self.only_failed else sorted(set(self.recorded.metrics) - {*metrics})
+        if missing:
+            notes.append(f"recorded, and no longer returned: {', '.join(missing)}")
+        return notes
+
+
+def pair(recording: Recording, evaluation: Evaluation, order: Order, pattern: str) -> Pairing:
+    """Find the recorded scores of an evaluation's cases.
+
+    Args:
+        order: in which its cases are drawn.
+        pattern: of the ids of the cases that the run was restricted to.
+    """
+    recorded = recording.evaluations.get(evaluation.id)
+    if recorded is None:
+        trouble = f"{recording.in_words} has no scores of this evaluation; record a run that has it"
+        return Pairing(recording, evaluation, None, {case.id: "new" for case in evaluation.cases}, trouble=trouble)
+    undrawn = _after_the_last(recorded, evaluation, order)
+    states: dict[str, State] = {}
+    n_unverified = 0
+    for case in evaluation.cases:
+        known = recorded.cases.get(case.id)
+        if known is None:
+            skipped = case.id in recorded.skipped
+            states[case.id] = "skipped" if skipped else "undrawn" if case.id in undrawn else "new"
+            continue
+        digest = content_digest(case)
+        verified = None not in (digest, known.content)
+        states[case.id] = "changed" if verified and digest != known.content else "paired"
+        n_unverified += not verified
+    gone = {*recorded.cases, *recorded.skipped}.difference(states)
+    pairing = Pairing(
+        recording=recording,
+        evaluation=evaluation,
+        recorded=recorded,
+        states=states,
+        n_gone=sum(fnmatch.fnmatchcase(case, pattern) for case in gone),
+        n_unverified=n_unverified,
+        only_failed=_only_failed(recorded),
+    )
+    return replace(pairing, trouble=_nothing_paired(pairing))
+
+
+def _only_failed(recorded: RecordedEvaluation) -> bool:
+    if list(recorded.metrics) != [METRIC] or recorded.metrics[METRIC].unit is not None:
+        return False
+    return not any(value for case in recorded.cases.values() for value in case.scores[METRIC])
+
+
+def _after_the_last(recorded: RecordedEvaluation, evaluation: Evaluation, order: Order) -> set[str]:
+    """The cases that come after all recorded ones in the order drawn: a run that stopped early never came to them."""
+    if not recorded.stopped_early:
+        return set()
+    ids = [evaluation.cases[number].id for number in order.cases]
+    last = max((position for position, case in enumerate(ids) if case in recorded.cases), default=-1)
+    return {case.id for case in evaluation.cases}.difference(ids[: last + 1])
+
+
+def _nothing_paired(pairing: Pairing) -> str | None:
+    counts = Counter[str](pairing.states.values())
+    if counts["paired"]:
+        return None
+    others = ", ".join(f"{counts[state]:,} {words}" for state, words in _WORDS.items() if counts[state])
+    gone = f", {pairing.n_gone:,} gone" if pairing.n_gone else ""
+    return (
+        f"none of its {len(pairing.states):,} cases can be paired with {pairing.recording.in_words} ({others}{gone}); "
+        "record a run again"
+    )
+
+
+def order_against(pairing: Pairing, order: Order) -> Order:
+    """The order without its end, where no case is paired: with nothing but a baseline to weigh against, cases without
+    recorded scores decide nothing.
+    """
+    plan, cases = pairing.evaluation.plan, pairing.evaluation.cases
+    if not order.interleaved or plan.threshold is not None or pairing.trouble is not None:
+        return order
+    ends = [at for at, number in enumerate(order.cases, 1) if pairing.states[cases[number].id] == "paired"]
+    return replace(order, cases=order.cases[: max(ends, default=0)])
+
+
+def _kind(metric: RecordedMetric | Reading) -> str:
+    direction = "higher" if metric.higher_is_better else "lower"
+    return f"{f'in {metric.unit}' if metric.unit else 'a score in [0, 1]'}, {direction} being better"
