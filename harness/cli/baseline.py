@@ -117,9 +117,11 @@ def show(name: str, as_json: bool) -> None:
 
 
 def _written(recording: Recording, path: Path, settings: Settings, *, is_new: bool) -> str:
+    from harness.reporting.figures import plural
+
     shown = path.relative_to(settings.root)
     n_cases, n_bytes = _n_cases(recording), path.stat().st_size
-    what = f"{len(recording.evaluations):,} evaluations, {n_cases:,} cases"
+    what = f"{plural(len(recording.evaluations), 'evaluation')}, {plural(n_cases, 'case')}"
     size = f"{n_bytes:,} bytes, {n_bytes / max(1, n_cases):.0f} a case"
     verb = "wrote   " if is_new else "the same is there: "
     return f"{verb}{shown}   {what} of run {recording.run_id} ({size})"
@@ -171,14 +173,15 @@ def _row(path: Path) -> dict[str, Any]:
 
 
 def _in_words(row: dict[str, Any]) -> str:
+    from harness.reporting.figures import plural
     from harness.reporting.text import printable
 
     if "error" in row:
         return f"{printable(row['name'])}   {printable(row['error'])}"
     return (
         f"{printable(row['name'])}   recorded {printable(row['created'][:10])} of {printable(row['version'])} "
-        f"({printable(row['fingerprint'][:_SHOWN_DIGITS])})   {row['n_evaluations']:,} evaluations, "
-        f"{row['n_cases']:,} cases   run {printable(row['run_id'])}"
+        f"({printable(row['fingerprint'][:_SHOWN_DIGITS])})   {plural(row['n_evaluations'], 'evaluation')}, "
+        f"{plural(row['n_cases'], 'case')}   run {printable(row['run_id'])}"
     )
 
 
@@ -216,8 +219,11 @@ def _figures(name: str, metric: RecordedMetric) -> str:
 
 
 def _size(evaluation: RecordedEvaluation) -> str:
+    from harness.reporting.figures import plural
+
     sizes = sorted({len(values) for case in evaluation.cases.values() for values in case.scores.values()})
-    samples = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}" if sizes else "0"
+    samples = plural(sizes[-1] if sizes else 0, "sample")
+    samples = f"{sizes[0]:,} to {samples}" if len(sizes) > 1 else samples
     skipped = f", {len(evaluation.skipped):,} skipped" if evaluation.skipped else ""
     stopped = f", decided after {evaluation.n_drawn:,} of {evaluation.n_planned:,}" if evaluation.stopped_early else ""
-    return f"{len(evaluation.cases):,} cases × {samples} samples{skipped}{stopped}"
+    return f"{plural(len(evaluation.cases), 'case')} × {samples}{skipped}{stopped}"

@@ -11,7 +11,7 @@ from harness.errors import SettingsError, StoreError, choices
 from harness.gate.opening import NO_BASELINE
 from harness.gate.recording import Recording, recording_of
 from harness.gate.recording_file import SUFFIX, read_recording
-from harness.gate.stored_runs import find_run
+from harness.gate.stored_runs import LATEST, find_run
 from harness.records import Report
 from harness.store import RunInfo, Store, store_url
 
@@ -55,6 +55,8 @@ def recorded_path(settings: Settings, name: str) -> Path:
     name = name.removesuffix(SUFFIX)
     if not name or name.startswith(".") or any(not each.isprintable() or each in '/\\:*?"<>|' for each in name):
         raise SettingsError(f"{name!r} can't be the name of a recorded baseline: write letters, digits, - and _.")
+    if name in (NO_BASELINE, LATEST):
+        raise SettingsError(f"A recorded baseline can't be called {name!r}: --baseline {name} means something else.")
     return settings.root / FOLDER / f"{name}{SUFFIX}"
 
 
@@ -80,8 +82,8 @@ def _path(settings: Settings, name: str) -> Path | None:
 def _of_run(settings: Settings, name: str, read: Callable[[Mapping[str, Any]], Report]) -> Recording:
     try:
         store = Store.open(store_url(settings), readonly=True)
-    except StoreError:
-        raise _unknown(settings, name, []) from None
+    except StoreError as error:
+        raise SettingsError(f"{_unknown(settings, name, [])} No run is called so either: {error}") from None
     with store:
         runs = store.runs()
         found = find_run(runs, name)

@@ -211,7 +211,10 @@ def _assemble(
     }
     store.begin_run(run_settings.run_id, created, specification)
     sampler = Sampler(store, window=settings.concurrency)
-    against = baseline if recording is None else RecordedBaseline(recording, store, settings.seed, options.cases)
+    against: Source | RecordedBaseline | None = baseline
+    if recording is not None:
+        fingerprints = tuple(judge.version.fingerprint for judge in judges)
+        against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
     return OpenRun(Run(run_settings, candidate, against, sampler, store, judges), store, created)
 
 

@@ -99,11 +99,22 @@ class Pairing:
             return None
         if not known:
             what = "a judge's now, and nobody's"
-        elif rubrics_known:
-            what = "other judges' now than"
         else:
-            what = "by another rubric now than"
+            what = "other judges' now than" if rubrics_known else "by another rubric now than"
         return f"the scores of {metric!r} are {what} in {self._source}: they can't be compared; record a run again"
+
+    def other_judges(self, judges: tuple[str, ...]) -> str | None:
+        """Why scores that these judges will give can't be weighed, as far as it can be known before they are asked."""
+        if self.recorded is None or "judge" not in self.evaluation.wants or self.evaluation.weighs_judge:
+            return None
+        for name, metric in self.recorded.metrics.items():
+            known = [JudgedBy.parse(text).judges for text in metric.judged_by]
+            if known and judges not in known:
+                return (
+                    f"the scores of {name!r} are other judges' in {self._source}: they can't be compared; name those "
+                    "with --judge, or record a run again"
+                )
+        return None
 
     def unjudged(self, metric: str) -> str:
         """What is wrong with scores that no judge gave, where the recorded ones are a judge's."""

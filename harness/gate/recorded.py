@@ -143,12 +143,14 @@ class RecordedBaseline:
         store: may hold the recorded run, and so its answers.
         seed: of the order in which cases are drawn.
         cases: the pattern of ids that the run is restricted to.
+        judges: the fingerprints of those that it asks.
     """
 
     recording: Recording
     store: Store
     seed: int = 0
     cases: str = "*"
+    judges: tuple[str, ...] = ()
 
     def collector(self, evaluation: Evaluation, candidate: str, keep: Callable[[ScoreRow], None]) -> RecordedCollector:
         """What gathers the scores of an evaluation.
@@ -159,6 +161,7 @@ class RecordedBaseline:
         """
         order = order_of(evaluation, 2, self.seed)
         pairing = pair(self.recording, evaluation, order, self.cases)
+        pairing = replace(pairing, trouble=pairing.trouble or pairing.other_judges(self.judges))
         return RecordedCollector(pairing, order_against(pairing, order), candidate, keep, self._answers)
 
     def _answers(self, observed: Observed, case_ids: Sequence[str]) -> Mapping[str, tuple[str | None, str | None]]:

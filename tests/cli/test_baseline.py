@@ -1,0 +1,129 @@
+"""`steelyard baseline`: a run becomes a file, and the files are listed and shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.store import Store
+from tests.cli.conftest import Run
+from tests.gate.stored import Scored
+from tests.gate.stored import run as stored_run
+
+ONE = Scored("suites/test_it.py::test_one", {"peru": [1.0, 0.0], "chad": [1.0, 1.0]})
+ALONE = {"candidate": "small"}
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    """The store of the project in `folder`."""
+    (folder / "steelyard.toml").write_text('[models.small]\nengine = "scripted"\ndefault = "yes"\n')
+    (folder / ".steelyard").mkdir()
+    with Store.open(str(folder / ".steelyard" / "store.db")) as opened:
+        yield opened
+
+
+def recorded(folder: Path, name: str) -> str:
+    return (folder / "reports" / "baselines" / f"{name}.json").read_text()
+
+
+def test_the_latest_run_is_recorded_under_its_candidates_name(run: Run, folder: Path, store: Store) -> None:
+    stored_run(store, "20261124-1", ONE, names=ALONE)
+    result = run("baseline", "record")
+    assert result.exit_code == 0
+    assert "wrote   reports/baselines/small.json   1 evaluation, 2 cases of run 20261124-1" in result.output
+    assert "note    what some of the cases hold is not known" in result.output
+    assert "--baseline small.json   ('small' alone is the version)" in result.output
+    assert '"peru": [null, null, "10"]' in recorded(folder, "small")
+
+
+def test_recording_again_is_byte_equal_and_another_run_needs_force(run: Run, folder: Path, store: Store) -> None:
+    stored_run(store, "20261124-1", ONE, names=ALONE)
+    run("baseline", "record", "--name", "released")
+    first = recorded(folder, "released")
+    again = run("baseline", "record", "20261124-1", "--name", "released.json")
+    assert (again.exit_code, recorded(folder, "released")) == (0, first)
+    assert "the same is there" in again.output
+    assert "--baseline released\n" in again.output
+    stored_run(store, "20261124-2", ONE, names=ALONE)
+    refused = run("baseline", "record", "--name", "released")
+    assert (refused.exit_code, recorded(folder, "released")) == (4, first)
+    assert "--force overwrites it" in refused.output
+    assert run("baseline", "record", "small", "--name", "released", "--force").exit_code == 0
+    assert json.loads(recorded(folder, "released"))["run_id"] == "20261124-2"
+
+
+def test_a_run_that_stopped_early_is_recorded_with_a_warning(run: Run, store: Store) -> None:
+    rule = {"threshold": 0.5, "margin": 0.2, "design": "sequential", "n_planned": 168}
+    early = Scored("test_early", {f"c{i:03}": [1.0] for i in range(40)}, rule=rule)
+    side = stored_run(store, "20261124-1", early, names=ALONE)
+    n = len(side.report.evaluations[0].cases)
+    output = run("baseline", "record").output
+    assert f"note    test_early: {n} of 168 cases were drawn when it was decided" in output
+    assert "record a run with --design fixed for all" in output
+    assert f"{n} cases × 1 sample, decided after {n} of 168" in run("baseline", "show", "small").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("record", "r9"), "No stored run or version is called 'r9'"),
+        (("record", "20261124"), "begins the ids of 2 runs"),
+        (("record", "20261124-2"), "did not come to its end"),
+        (("record", "20261124-1", "--name", "a/b"), "'a/b' can't be the name of a recorded baseline"),
+        (("record", "20261124-1", "--name", "latest"), "--baseline latest means something else"),
+        (("show", "relased"), "No recorded baseline named 'relased'. Recorded baselines: released. Did you mean"),
+    ],
+)
+def test_what_can_not_be_recorded_or_shown_is_refused(
+    run: Run, store: Store, arguments: tuple[str, ...], reason: str
+) -> None:
+    stored_run(store, "20261124-1", ONE, names=ALONE)
+    run("baseline", "record", "--name", "released")
+    stored_run(store, "20261124-2", ONE, names=ALONE, finished=False)
+    result = run("baseline", *arguments)
+    assert result.exit_code == 4
+    assert reason in " ".join(result.output.split())
+
+
+def test_a_run_with_an_error_is_refused_and_nothing_is_written(run: Run, folder: Path, store: Store) -> None:
+    broken = Scored("test_broken", {"a": [1.0]}, rule={"errors": ("it broke",)})
+    stored_run(store, "20261124-1", ONE, broken, names=ALONE)
+    result = run("baseline", "record")
+    assert result.exit_code == 4
+    assert "ended in errors, and a baseline must be whole: test_broken (it broke)" in " ".join(result.output.split())
+    assert not (folder / "reports").exists()
+
+
+def test_they_are_listed_and_a_broken_file_is_told(run: Run, folder: Path, store: Store) -> None:
+    assert "No baseline is recorded in" in run("baseline", "list").output
+    stored_run(store, "20261124-1", ONE, names=ALONE)
+    run("baseline", "record", "--name", "released")
+    (folder / "reports" / "baselines" / "broken.json").write_text("{}")
+    broken, released = run("baseline", "list").output.splitlines()
+    assert broken.startswith("broken   ")
+    assert "it has no baseline_version" in broken
+    assert released == ("released   recorded 2026-11-24 of small (f-small)   1 evaluation, 2 cases   run 20261124-1")
+    rows = {row["name"]: row for row in json.loads(run("baseline", "list", "--json").stdout)}
+    assert "no baseline_version" in rows["broken"]["error"]
+    assert (rows["released"]["version"], rows["released"]["n_cases"]) == ("small", 2)
+
+
+def test_show_tells_run_figures_and_sizes(run: Run, folder: Path, store: Store) -> None:
+    measured = Scored("test_time", {"a": [2.0], "b": [4.0]}, metric="s", rule={"unit": "s", "higher_is_better": False})
+    stored_run(store, "20261124-1", ONE, measured, names=ALONE)
+    run("baseline", "record", "--name", "released")
+    output = run("baseline", "show", "released").output
+    for line in (
+        "version  small, fingerprint f-small",
+        "run      20261124-1, made 2026-11-24T16:03:12Z",
+        "engine   not known",
+        "2 cases × 2 samples",
+        "s 3.0 [",
+        "s, lower is better",
+    ):
+        assert line in output
+    assert run("baseline", "show", "released", "--json").stdout == recorded(folder, "released")

@@ -1,0 +1,445 @@
+"""Gates against a recorded baseline: no baseline is asked, and what it was paired with is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import main
+from harness.reporting.report_json import from_json, schema, to_json
+from harness.store import Store
+from tests.plugin.projects import Project
+from tests.scoring.judging.panel import rated
+from tests.scoring.judging.rubrics import SUMMARY
+
+VERSIONS: dict[str, dict[str, Any]] = {
+    "good": {"engine": "scripted", "default": {"yes": 0.95, "no": 0.05}},
+    "bad": {"engine": "scripted", "default": {"yes": 0.5, "no": 0.5}},
+    "equal": {"base": "good", "system": "Be brief."},
+}
+BODY = "return model.ask(case.prompt) == 'yes'"
+RATE = 'return judge.rate(model.ask(case.prompt), rubric="rubric.md", case=case)'
+
+
+@pytest.fixture
+def recorded(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project, the current folder, with 60 cases of which "good" is recorded under the name "released"."""
+    project.versions = {name: dict(table) for name, table in VERSIONS.items()}
+    project.settings |= {"samples": 4, "margin": 0.15}
+    project.body(BODY, cases=60)
+    monkeypatch.chdir(project.path)
+    record(project)
+    return project
+
+
+def record(project: Project, *options: str, name: str = "released") -> Path:
+    """Run the suite whole with "good", and record it."""
+    project.run("--candidate", "good", "--baseline", "none", *(options or ("--design", "fixed")))
+    steelyard("record", "--name", name, "--force")
+    return project.path / "reports" / "baselines" / f"{name}.json"
+
+
+def steelyard(*arguments: str) -> str:
+    """`steelyard baseline …` in this process."""
+    result = CliRunner().invoke(main, ["baseline", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def told(project: Project, **figures: int) -> None:
+    """The report's counts of cases are these, and all others 0."""
+    counts = {name: value for name, value in project.evaluation()["baseline_record"].items() if isinstance(value, int)}
+    assert {name: value for name, value in counts.items() if value} == figures
+
+
+def drawn(project: Project) -> list[str]:
+    """The names of the versions that the store has samples of."""
+    with Store.open(str(project.store), readonly=True) as store:
+        return sorted(name for version in store.info().versions for name in version.names)
+
+
+def with_prompts(project: Project, prompts: Mapping[str, str]) -> None:
+    """Give cases of the module, by their ids, other prompts."""
+    for case, prompt in prompts.items():
+        edit(project, f"'prompt': 'q{case[1:]}',", f"'prompt': '{prompt}',")
+
+
+def edit(project: Project, old: str, new: str) -> None:
+    """Replace a text of the module."""
+    path = project.path / "test_it.py"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_worse_version_is_red_and_an_equal_one_green_without_a_request_to_the_baseline(recorded: Project) -> None:
+    result = recorded.run("--candidate", "bad", "--baseline", "released")
+    assert result.ret == 1
+    entry, report = recorded.evaluation(), recorded.report()
+    assert (entry["verdict"], entry["design"]) == ("regressed", "sequential")
+    assert "decided after" in entry["reason"]
+    date = report["created"][:10]
+    assert report["baseline"]["name"] == f"released (recorded {date})"
+    result.stdout.fnmatch_lines([f"*candidate bad*against released (recorded {date})*"])
+    told(recorded, n_paired=60)
+    assert report["usage"]["model_calls"] <= 4 * 60
+    assert recorded.run("--candidate", "equal", "--baseline", "released").ret == 0
+    assert drawn(recorded) == ["bad", "equal", "good"]
+
+
+def test_no_baseline_version_need_be_defined(recorded: Project) -> None:
+    del recorded.versions["good"], recorded.versions["equal"]
+    recorded.settings["baseline"] = "released"
+    assert recorded.run().ret == 1
+    assert recorded.verdicts() == {"test_it": "regressed"}
+
+
+def test_stored_samples_give_the_same_report_offline_and_in_any_order(recorded: Project) -> None:
+    first = recorded.run("--candidate", "bad", "--baseline", "released")
+    entries = recorded.report()["evaluations"]
+    changes = recorded.report()["changes"]
+    for more in (("--offline",), ("--concurrency", "1"), ("--offline", "-p", "xdist", "-n", "2")):
+        again = recorded.run_apart("--candidate", "bad", "--baseline", "released", *more)
+        assert again.ret == first.ret, again.stdout
+        assert (recorded.report()["evaluations"], recorded.report()["changes"]) == (entries, changes)
+
+
+def test_the_baselines_answers_are_shown_while_the_store_has_them(recorded: Project) -> None:
+    recorded.run("--candidate", "bad", "--baseline", "released")
+    (change, *_) = recorded.report()["changes"]
+    assert (change["baseline_answer"], change["candidate_answer"]) == ("yes", "no")
+    recorded.run("--candidate", "bad", "--baseline", "released", "--store", "another.db")
+    (change, *_) = recorded.report()["changes"]
+    assert (change["baseline_answer"], change["candidate_answer"]) == (None, "no")
+    assert change["baseline"] > change["candidate"]
+
+
+def test_a_version_against_its_own_recording_draws_samples_of_its_own(recorded: Project) -> None:
+    recorded.run("--candidate", "good", "--baseline", "released", "--design", "fixed")
+    assert recorded.report()["usage"]["model_calls"] == 240
+    entry = recorded.evaluation()
+    assert entry["difference"]["standard_error"] > 0
+    assert any(case["candidate"] != case["baseline"] for case in entry["cases"])
+
+
+def test_fresh_draws_the_candidate_anew(recorded: Project) -> None:
+    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed", "--fresh")
+    assert recorded.report()["usage"]["model_calls"] == 240
+
+
+def test_cases_that_changed_came_and_went_are_told_apart_from_a_changed_model(recorded: Project) -> None:
+    recorded.body(BODY, cases=58)
+    with_prompts(recorded, {"c3": "another question", "c4": "and another"})
+    edit(recorded, "'c5'", "'c5-new'")
+    recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
+    told(recorded, n_paired=55, n_changed=2, n_new=1, n_gone=3)
+    entry = recorded.evaluation()
+    assert "55 of 58 cases paired" in entry["reason"]
+    assert "(2 changed, 1 new, 3 gone)" in entry["reason"]
+    alone = {case["id"] for case in entry["cases"] if case["baseline"] is None}
+    assert alone == {"c3", "c4", "c5-new"}
+    assert entry["n_cases"] == 58
+
+
+def test_only_paired_cases_decide_against_the_baseline_and_all_against_a_threshold(recorded: Project) -> None:
+    recorded.body(BODY, cases=60, threshold=0.6)
+    record(recorded)
+    prompts = {f"c{number}": f"q{number}, changed" for number in range(30)}
+    answers = dict.fromkeys(prompts.values(), "no")
+    recorded.versions["bad"] = {"engine": "scripted", "answers": answers, "default": "yes"}
+    with_prompts(recorded, prompts)
+    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    told(recorded, n_paired=30, n_changed=30)
+    checks = {check["against"]: check["verdict"] for check in recorded.evaluation()["checks"]}
+    assert checks == {"threshold": "inconclusive", "baseline": "passed"}
+    assert recorded.score() == 0.5
+
+
+def test_nothing_in_common_is_an_error_and_draws_nothing(recorded: Project) -> None:
+    edit(recorded, "'c", "'d")
+    result = recorded.run("--candidate", "bad", "--baseline", "released")
+    assert result.ret == 1
+    entry = recorded.evaluation()
+    assert entry["verdict"] == "error"
+    assert "none of its 60 cases can be paired" in entry["reason"]
+    assert "(60 new, 60 gone)" in entry["reason"]
+    assert recorded.report()["usage"]["model_calls"] == 0
+
+
+def test_an_evaluation_that_was_not_recorded_is_an_error(recorded: Project) -> None:
+    path = recorded.path / "test_it.py"
+    path.write_text(path.read_text() + path.read_text().replace("test_it", "test_new").replace("import", "# import"))
+    recorded.run("--candidate", "equal", "--baseline", "released")
+    assert recorded.verdicts() == {"test_it": "passed", "test_new": "error"}
+    assert "has no scores of this evaluation" in recorded.evaluation("test_new")["reason"]
+
+
+def test_a_prompt_that_the_body_changed_is_told(recorded: Project) -> None:
+    recorded.body("return model.ask(case.prompt + '!') == 'yes'", cases=60)
+    recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
+    told(recorded, n_paired=60, asked_otherwise=60)
+    assert "60 were asked otherwise when recorded, such as c0" in recorded.evaluation()["reason"]
+
+
+def test_a_system_text_is_the_versions_own(recorded: Project) -> None:
+    recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
+    told(recorded, n_paired=60)
+
+
+def test_case_looks_at_a_part_and_counts_no_other_as_gone(recorded: Project) -> None:
+    recorded.run("--candidate", "bad", "--baseline", "released", "--case", "c1*", "--design", "fixed")
+    told(recorded, n_paired=11)
+
+
+@pytest.mark.parametrize("how", ["id", "beginning", "latest"])
+def test_a_stored_run_stands_for_its_candidate(recorded: Project, how: str) -> None:
+    run_id = recorded.report()["run_id"]
+    name = {"id": run_id, "beginning": run_id[:-2], "latest": "latest"}[how]
+    assert recorded.run("--candidate", "bad", "--baseline", name).ret == 1
+    record_of = recorded.evaluation()["baseline_record"]
+    assert (record_of["name"], record_of["run_id"]) == ("good", run_id)
+    assert recorded.report()["baseline"]["name"].startswith("good (recorded ")
+
+
+def test_a_path_names_a_file_and_a_version_wins_over_a_recording_of_its_name(recorded: Project) -> None:
+    steelyard("record", "--name", "good")
+    for name in ("reports/baselines/good.json", "good.json", str(recorded.path / "reports/baselines/good.json")):
+        recorded.run("--candidate", "bad", "--baseline", name)
+        assert recorded.report()["baseline"]["name"].startswith("good (recorded ")
+    recorded.run("--candidate", "bad", "--baseline", "good")
+    assert recorded.report()["baseline"]["name"] == "good"
+
+
+def test_a_recording_that_stopped_early_is_weighed_in_its_order(recorded: Project) -> None:
+    recorded.body(BODY, cases=300, threshold=0.8)
+    record(recorded, "--design", "sequential", name="early")
+    n_recorded = recorded.evaluation()["n_cases"]
+    assert n_recorded < 100
+    recorded.body(BODY, cases=300)
+    recorded.settings["margin"] = 0.001
+    recorded.run("--candidate", "equal", "--baseline", "early")
+    told(recorded, n_paired=n_recorded, n_undrawn=300 - n_recorded)
+    entry = recorded.evaluation()
+    assert (entry["verdict"], entry["n_cases"]) == ("inconclusive", n_recorded)
+    assert f"({300 - n_recorded} not drawn when it was recorded)" in entry["reason"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--design", "fixed"), "*stopped after * of 300 in test_it.py::test_it*fixed design*--design sequential*"),
+        ((), "*in the order of seed = 0, and this run does in that of seed = 7*"),
+    ],
+    ids=["fixed", "other seed"],
+)
+def test_a_recording_that_stopped_early_is_refused_in_another_order(
+    recorded: Project, options: tuple[str, ...], reason: str
+) -> None:
+    recorded.body(BODY, cases=300, threshold=0.8)
+    record(recorded, "--design", "sequential", name="early")
+    recorded.settings["seed"] = 0 if options else 7
+    result = recorded.run("--candidate", "equal", "--baseline", "early", *options)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([reason])
+
+
+def test_each_case_of_its_own_is_paired_with_its_recorded_samples(recorded: Project) -> None:
+    recorded.body(BODY, cases=3, per="case", threshold=0.5, margin=0.3)
+    record(recorded, "--design", "sequential", name="each")
+    n_recorded = {entry["id"]: entry["n_samples"] for entry in recorded.report()["evaluations"]}
+    recorded.run("--candidate", "bad", "--baseline", "each")
+    for entry in recorded.report()["evaluations"]:
+        assert entry["baseline_record"]["n_paired"] == 1
+        assert {check["against"] for check in entry["checks"]} == {"threshold", "baseline"}
+        assert n_recorded[entry["id"]] < 40
+
+
+def test_several_metrics_and_units_are_weighed(recorded: Project) -> None:
+    recorded.body(
+        "answer = model.ask(case.prompt)\nassert answer != 'never'\n"
+        "return {'right': answer == 'yes', 'length': harness.Measure(len(answer), 'characters')}",
+        cases=60,
+    )
+    record(recorded, name="metrics")
+    recorded.run("--candidate", "bad", "--baseline", "metrics")
+    assert recorded.evaluation(metric="right")["verdict"] == "regressed"
+    assert recorded.evaluation(metric="length")["baseline"]["value"] > 2.5
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("return {'right': True}", r"metric 'right' is not in the baseline 'released' .*, which has 'score'; record"),
+        ("return harness.Measure(1.0, 's')", r"'score' is in s, higher being better now, a score in \[0, 1\], higher"),
+    ],
+    ids=["metric", "unit"],
+)
+def test_scores_that_are_not_of_one_kind_are_an_error(recorded: Project, body: str, reason: str) -> None:
+    recorded.body(f"model.ask(case.prompt)\n{body}", cases=60)
+    assert recorded.run("--candidate", "bad", "--baseline", "released").ret == 1
+    assert recorded.evaluation()["verdict"] == "error"
+    assert re.match(reason, recorded.evaluation()["reason"])
+
+
+def test_bodies_that_all_fail_an_assertion_score_0_on_every_recorded_metric(recorded: Project) -> None:
+    recorded.body("assert model.ask(case.prompt) == 'yes'\nreturn {'f1': 1.0}", cases=60)
+    recorded.versions["good"] = {"engine": "scripted", "default": "yes"}
+    record(recorded, name="f1")
+    recorded.versions["bad"] = {"engine": "scripted", "default": "no"}
+    recorded.run("--candidate", "bad", "--baseline", "f1")
+    entry = recorded.evaluation()
+    assert (entry["metric"], entry["verdict"], entry["candidate"]["value"]) == ("f1", "regressed", 0)
+
+
+def test_a_recording_of_failed_assertions_alone_is_a_0_on_every_metric(recorded: Project) -> None:
+    recorded.body("assert model.ask(case.prompt) == 'no'\nreturn {'f1': 1.0}", cases=60)
+    recorded.versions["good"] = {"engine": "scripted", "default": "yes"}
+    record(recorded, name="nothing")
+    recorded.versions["bad"] = {"engine": "scripted", "default": "no"}
+    assert recorded.run("--candidate", "bad", "--baseline", "nothing").ret == 0
+    entry = recorded.evaluation()
+    assert (entry["metric"], entry["difference"]["value"]) == ("f1", 1)
+
+
+def test_other_judges_or_another_rubric_are_an_error(recorded: Project) -> None:
+    recorded.write("rubric.md", SUMMARY)
+    recorded.versions |= {
+        "judge": {"engine": "scripted", "default": rated(5)},
+        "stern": {"engine": "scripted", "default": rated(1)},
+    }
+    recorded.settings["judge"] = "judge"
+    recorded.body(RATE, cases=60, arguments="model, case, judge")
+    record(recorded, name="judged")
+    recorded.run("--candidate", "equal", "--baseline", "judged")
+    assert recorded.verdicts() == {"test_it": "passed"}
+    recorded.run("--candidate", "bad", "--baseline", "judged", "--judge", "stern", "--fresh")
+    assert recorded.verdicts() == {"test_it": "error"}
+    assert "are other judges' in the baseline 'judged'" in recorded.evaluation()["reason"]
+    assert recorded.report()["usage"]["model_calls"] == 0
+    recorded.write("rubric.md", SUMMARY.replace("# ", "# Another ", 1))
+    recorded.run("--candidate", "equal", "--baseline", "judged")
+    assert "by another rubric now" in recorded.evaluation()["reason"]
+    recorded.body("model.ask(case.prompt)\nreturn 0.75", cases=60)
+    recorded.run("--candidate", "equal", "--baseline", "judged", "--design", "fixed")
+    assert "and nobody's now" in recorded.evaluation()["reason"]
+
+
+def test_a_body_that_takes_the_baseline_is_refused(recorded: Project) -> None:
+    recorded.body("return model.ask(case.prompt) == baseline.ask(case.prompt)", arguments="model, baseline, case")
+    result = recorded.run("--candidate", "bad", "--baseline", "released")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*test_it takes `baseline`, whose answers it needs*name a version with --baseline*"])
+
+
+def test_review_is_refused(recorded: Project) -> None:
+    recorded.write("rubric.md", SUMMARY)
+    recorded.versions["judge"] = {"engine": "scripted", "default": rated(5)}
+    recorded.settings["judge"] = "judge"
+    recorded.body(RATE, cases=60, arguments="model, case, judge", review="all")
+    result = recorded.run("--candidate", "bad", "--baseline", "released")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*review= shows people the answers of both versions*`none` for the threshold alone*"])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "*released.json is no recorded baseline: not valid JSON*"),
+        ("<<<<<<< HEAD\n{}", "*It holds marks of a merge*"),
+        ("[]", "*it has no baseline_version*"),
+        ('{"baseline_version": 99}', "*has baseline_version 99; this Steelyard reads up to 1. Upgrade Steelyard.*"),
+        ('{"baseline_version": 1}', "*lacks the key 'version'*"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_refused(recorded: Project, text: str, reason: str) -> None:
+    (recorded.path / "reports" / "baselines" / "released.json").write_text(text)
+    result = recorded.run("--candidate", "bad", "--baseline", "released")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([reason])
+
+
+def test_with_xdist_it_is_refused_before_any_test_runs(recorded: Project) -> None:
+    (recorded.path / "reports" / "baselines" / "released.json").write_text("{")
+    result = recorded.run_apart("--candidate", "bad", "--baseline", "released", "-n", "1")
+    assert result.ret == 4
+    assert "is no recorded baseline: not valid JSON" in result.stdout.str() + result.stderr.str()
+    assert recorded.stored() == 240
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("relased", "*No baseline named 'relased'. Baselines: bad, equal, good, released. Did you mean 'released'?*"),
+        ("missing.json", "*No recorded baseline named 'missing.json'. Recorded baselines: released.json.*Looked in*"),
+        ("folder/missing", "*No recorded baseline named 'folder/missing'*"),
+    ],
+)
+def test_what_is_neither_version_nor_recording_nor_run_is_refused(recorded: Project, name: str, reason: str) -> None:
+    result = recorded.run("--candidate", "bad", "--baseline", name)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([reason])
+
+
+def test_a_recording_of_other_evaluations_is_refused(recorded: Project) -> None:
+    edit(recorded, "test_it", "test_other")
+    result = recorded.run("--candidate", "bad", "--baseline", "released")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*of other evaluations: it has test_it.py::test_it, and this run has *::test_other.*"])
+
+
+def test_a_run_whose_cases_have_no_digests_is_paired_by_id(recorded: Project) -> None:
+    path = recorded.path / "reports" / "baselines" / "released.json"
+    document = json.loads(path.read_text())
+    (evaluation,) = document["evaluations"].values()
+    evaluation["cases"] = {case: [None, None, *row[2:]] for case, row in evaluation["cases"].items()}
+    path.write_text(json.dumps(document))
+    with_prompts(recorded, {"c3": "another question"})
+    recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
+    told(recorded, n_paired=60, n_unverified=60)
+    assert "whether 60 of its cases changed is not known" in recorded.evaluation()["reason"]
+
+
+def test_recording_the_same_run_twice_is_byte_equal_and_a_rerun_changes_no_line_of_a_case(recorded: Project) -> None:
+    path = recorded.path / "reports" / "baselines" / "released.json"
+    first = path.read_bytes()
+    assert "the same is there" in steelyard("record", "--name", "released")
+    assert path.read_bytes() == first
+    again = record(recorded, name="again").read_bytes()
+    different = {one for one, other in zip(first.splitlines(), again.splitlines(), strict=True) if one != other}
+    assert all(line.split(b":")[0].strip() in (b'"run_id"', b'"created"') for line in different)
+
+
+def test_a_skipped_case_is_told_and_left_out(recorded: Project) -> None:
+    recorded.body("if case.id == 'c7':\n    pytest.skip('no')\n" + BODY, cases=60)
+    record(recorded, name="skipping")
+    recorded.body(BODY, cases=60)
+    recorded.run("--candidate", "equal", "--baseline", "skipping", "--design", "fixed")
+    told(recorded, n_paired=59, n_skipped=1)
+    recorded.body("if case.id == 'c8':\n    pytest.skip('no')\n" + BODY, cases=60)
+    recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
+    told(recorded, n_paired=60)
+    assert (recorded.evaluation()["n_cases"], recorded.evaluation()["n_skipped"]) == (59, 1)
+
+
+def test_such_a_run_is_compared_decided_again_and_read_back(recorded: Project) -> None:
+    recorded.run("--candidate", "bad", "--baseline", "released")
+    report, entry = recorded.report(), recorded.evaluation()
+    jsonschema.Draft202012Validator(schema()).validate(report)
+    assert to_json(from_json(report)) == report
+    compared = CliRunner().invoke(main, ["compare", "latest", "latest", "--json"], catch_exceptions=False)
+    (again,) = json.loads(compared.stdout)["evaluations"]
+    same = [name for name in entry if name != "baseline_record"]
+    assert {name: again[name] for name in same} == {name: entry[name] for name in same}
+    assert json.loads(compared.stdout)["changes"][0]["baseline_answer"] == "yes"
+    resumed = CliRunner().invoke(main, ["gate", "--resume", "latest", "--json"], catch_exceptions=False)
+    assert json.loads(resumed.stdout)["evaluations"] == report["evaluations"]
+    steelyard("record", "--name", "worse")
+    assert recorded.run("--candidate", "equal", "--baseline", "worse").ret == 0
