@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observed
 from harness.gate.contents import content_digest
 from harness.gate.evaluation import Evaluation
 from harness.gate.order import Order
@@ -131,10 +130,6 @@ class Pairing:
     @property
     def _source(self) -> str:
         return self.recording.in_words
-
-    def paired(self, observed: Observed) -> Observed:
-        """What was observed, with the recorded scores as the baseline's."""
-        return replace(observed, baseline=self.scores(observed.metric, observed.case_ids), baseline_is_recorded=True)
 
     def record(self, asked: Mapping[str, str | None]) -> BaselineRecord:
         """What a report tells.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from harness.decisions import Observed
 from harness.gate.bodies import Outcome
 from harness.gate.collector import Collector
@@ -16,6 +18,7 @@ from harness.gate.recording import Recording
 from harness.records import Change, JudgedBy, Role, ScoreRow, Verdict
 from harness.sampling import Trace
 from harness.scoring.results import METRIC
+from harness.statistics.arrays import FloatArray
 from harness.store import Store
 
 AnswersOf = Callable[[Observed, Sequence[str]], Mapping[str, tuple[str | None, str | None]]]
@@ -45,6 +48,9 @@ class RecordedCollector(Collector):
         self._mismatches: dict[str, None] = {}
         self._judged: set[str] = set()
         self._kept_cases: set[int] = set()
+        self._numbers = {case.id: number for number, case in enumerate(pairing.evaluation.cases)}
+        self._tables: dict[str, FloatArray] = {}
+        """The recorded scores of all cases, by metric: they are looked at again and again."""
 
     @property
     def is_hopeless(self) -> bool:
@@ -108,7 +114,11 @@ class RecordedCollector(Collector):
         ]
 
     def _with_recorded(self, observed: Observed) -> Observed:
-        paired = self._pairing.paired(observed)
+        if observed.metric not in self._tables:
+            ids = [case.id for case in self.evaluation.cases]
+            self._tables[observed.metric] = self._pairing.scores(observed.metric, ids)
+        rows = np.array([self._numbers[case] for case in observed.case_ids], dtype=np.intp)
+        paired = replace(observed, baseline=self._tables[observed.metric][rows], baseline_is_recorded=True)
         if observed.unit is not None and not self._scores and (observed.candidate == 0).any():
             failed = f"a body that measures {observed.metric!r} in {observed.unit} failed an assertion, which gives no"
             return replace(paired, errors=(*paired.errors, f"{failed} measure"))
