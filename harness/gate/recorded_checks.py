@@ -20,9 +20,10 @@ def check_recorded(recording: Recording, evaluations: Sequence[Evaluation], seed
     """
     ours = [evaluation.id for evaluation in evaluations]
     if not any(identity in recording.evaluations for identity in ours):
+        known = _some(map(repr, recording.evaluations))
         raise SettingsError(
-            f"--baseline: {recording.in_words} is of other evaluations: it has {_some(recording.evaluations)}, and "
-            f"this run has {_some(ours)}. Record a run of these with `steelyard baseline record`."
+            f"--baseline: {recording.in_words} is of other evaluations: it has {known}, and this run has {_some(ours)}."
+            " Record a run of these with `steelyard baseline record`."
         )
     for evaluation in evaluations:
         recorded = recording.evaluations.get(evaluation.id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -129,14 +131,17 @@ def read_recording(path: Path) -> Recording:
     Raises:
         SettingsError: it can't be read, is none, or a newer Steelyard wrote it.
     """
+    text = ""
     try:
         text = path.read_text(encoding="utf-8")
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_object)
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
     except (ValueError, RecursionError) as error:
         merged = " It holds marks of a merge." if any(mark in text for mark in _MARKS) else ""
-        raise SettingsError(f"{path} is no recorded baseline: not valid JSON: {error}.{merged} {_AGAIN}") from None
+        raise SettingsError(
+            f"{path} is no recorded baseline: its JSON is not valid: {error}.{merged} {_AGAIN}"
+        ) from None
     version = document.get("baseline_version") if isinstance(document, dict) else None
     if not isinstance(version, int):
         raise SettingsError(f"{path} is no recorded baseline: it has no baseline_version. {_AGAIN}")
@@ -155,13 +160,22 @@ def read_recording(path: Path) -> Recording:
 _AGAIN = "Record the run again with `steelyard baseline record`."
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object without a key that is there twice, as a merge leaves them."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {twice!r} is there twice in one object")
+    return fields
+
+
 def _recording(document: Mapping[str, Any], name: str) -> Recording:
     version = document["version"]
     return Recording(
         name=name,
         version=VersionRef(_of(str, version["name"]), _of(str, version["fingerprint"])),
         run_id=_of(str, document["run_id"]),
-        created=_of(str, document["created"]),
+        created=_moment(document["created"]),
         first_index=_of(int, document["first_index"]),
         seed=None if document["seed"] is None else _of(int, document["seed"]),
         environment=_of(dict, document["environment"]),
@@ -224,6 +238,12 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{value!r} is no score")
     return float(value)
+
+
+def _moment(text: Any) -> str:
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}T[0-9:.]+Z", _of(str, text)):
+        raise ValueError(f"created is {text!r}, and no date and time")
+    return str(text)
 
 
 def _of(kind: type[Any], value: Any) -> Any:

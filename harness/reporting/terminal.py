@@ -14,6 +14,7 @@ from harness.reporting.figures import count, digits, duration, figure, plural
 from harness.reporting.interruption import GO_ON, interrupted, progress
 from harness.reporting.judges import judge_notes
 from harness.reporting.names import display_names
+from harness.reporting.recorded import recorded_notes
 from harness.reporting.table import FEW, NARROW, Row, greens, rows, table
 from harness.reporting.text import flow, printable, symbol, wrap
 
@@ -212,7 +213,8 @@ def notes(report: Report, encoding: str) -> list[str]:
         told.append(
             f"margin {figure(margin, digits([margin, 0.0]))} is the default; set it for an evaluation or the project"
         )
-    return told + judge_notes(once, encoding)
+    hidden = recorded_notes(once) if len(report.evaluations) > FEW else []
+    return told + hidden + judge_notes(once, encoding)
 
 
 def _conclusion(report: Report, width: int, colour: bool) -> list[str]:

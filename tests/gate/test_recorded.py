@@ -168,6 +168,7 @@ def _broken(document: dict[str, Any], name: str) -> None:
         "flag": lambda: evaluation["metrics"]["score"].update(higher_is_better=1),
         "count": lambda: evaluation.update(n_planned=True),
         "missing": lambda: evaluation.pop("n_drawn"),
+        "date": lambda: document.update(created="\x1b[2J"),
     }
     changes[name]()
 
@@ -186,6 +187,7 @@ def _broken(document: dict[str, Any], name: str) -> None:
         ("flag", "1 is no bool"),
         ("count", "True is no int"),
         ("missing", "lacks the key 'n_drawn'"),
+        ("date", r"created is '\\x1b\[2J', and no date"),
     ],
 )
 def test_what_can_not_be_understood_is_refused_with_its_place(tmp_path: Path, name: str, reason: str) -> None:
@@ -194,6 +196,23 @@ def test_what_can_not_be_understood_is_refused_with_its_place(tmp_path: Path, na
     _broken(document, name)
     path.write_text(json.dumps(document))
     with pytest.raises(SettingsError, match=f"released.json .*{reason}.* Record the run again"):
+        read_recording(path)
+
+
+def test_a_file_of_bytes_or_none_at_all_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "released.json").write_bytes(b"\xff\x00")
+    with pytest.raises(SettingsError, match="is no recorded baseline"):
+        read_recording(tmp_path / "released.json")
+    with pytest.raises(SettingsError, match="can't be read"):
+        read_recording(tmp_path)
+
+
+def test_a_case_that_a_merge_left_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "released.json"
+    lines = to_text(whole()).splitlines()
+    number = next(at for at, line in enumerate(lines) if '"c1"' in line)
+    path.write_text("\n".join([*lines[:number], lines[number], *lines[number:]]))
+    with pytest.raises(SettingsError, match="the key 'c1' is there twice in one object"):
         read_recording(path)
 
 

@@ -392,7 +392,9 @@ def test_a_recording_of_other_evaluations_is_refused(recorded: Project) -> None:
     edit(recorded, "test_it", "test_other")
     result = recorded.run("--candidate", "bad", "--baseline", "released")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*of other evaluations: it has test_it.py::test_it, and this run has *::test_other.*"])
+    result.stderr.fnmatch_lines(
+        ["*of other evaluations: it has 'test_it.py::test_it', and this run has *::test_other.*"]
+    )
 
 
 def test_a_run_whose_cases_have_no_digests_is_paired_by_id(recorded: Project) -> None:

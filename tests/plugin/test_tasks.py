@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from harness.cli import main
 from tests.loopback import Loopback
 from tests.plugin.projects import Project
 from tests.scoring.lm_eval.conftest import _cache as _cache
@@ -47,6 +49,20 @@ def test_every_document_is_a_case_with_a_score_of_its_own(project: Project) -> N
     assert (entry["n_cases"], entry["n_samples"]) == (20, 20)
     assert [case["id"].partition("-")[0] for case in entry["cases"]] == [str(number) for number in range(20)]
     assert project.stored() == 80
+
+
+def test_a_task_is_weighed_against_a_recording(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.versions = {"only": {"engine": "scripted", "answers": ANSWERS}}
+    project.settings["margin"] = 0.4
+    prepare(project, GENERATED, generation_kwargs=SAMPLED, marker=", samples=4")
+    project.run("--design", "fixed")
+    monkeypatch.chdir(project.path)
+    assert CliRunner().invoke(main, ["baseline", "record", "--name", "released"]).exit_code == 0
+    project.run("--baseline", "released", "--design", "fixed")
+    entry = project.evaluation()
+    assert entry["verdict"] == "passed"
+    record = entry["baseline_record"]
+    assert (record["n_paired"], record["n_changed"], record["asked_otherwise"]) == (20, 0, 0)
 
 
 def test_a_task_that_samples_is_sampled_again_and_again(project: Project) -> None:
