@@ -12,7 +12,6 @@ import numpy as np
 from harness.decisions import Observed
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis, hypotheses, natural
-from harness.decisions.stopping import settling_level
 from harness.gate.rebuilding import Scores, Side
 from harness.gate.stored_runs import Weighed
 from harness.records import Check, Report, Role, Verdict
@@ -80,7 +79,8 @@ def _of_evaluation(
     level = 1 - report.confidence_level
     n_evaluations = int(run.spec.get("n_evaluations") or len({entry.id for entry in report.evaluations}))
     observed = [_observed(entry, sides) for entry in entries]
-    settling = settling_level(observed, level / n_evaluations)
+    # An equal share for each comparison, as `decided_after` has it: also for one whose scores lie elsewhere.
+    settling = level / n_evaluations / max(1, sum(len(entry.checks) for entry in entries))
     found = {}
     for entry, each in zip(entries, observed, strict=True):
         if not each.scored.any():

@@ -56,16 +56,18 @@ def _fill(store: Store, run_id: str, cases: int, samples: int, *, is_paired: boo
 
 
 def _measured(store: Store, side: Side, folder: Path, repeats: int, what: str) -> list[Figure]:
-    took = []
+    took, worked = [], []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began, work_began = time.perf_counter(), time.process_time()
         path = write_html(store, side.weighed.run, side.report, folder)
         took.append(time.perf_counter() - began)
+        worked.append(time.process_time() - work_began)
     size_mb = path.stat().st_size / 1e6
     beside_mb = sum(each.stat().st_size for each in (folder / "details").iterdir()) / 1e6
     written, opened = median(took), median(_open(path) for _ in range(repeats))
+    beside = f"{median(worked):.2f} s of CPU, details {beside_mb:.1f} MB"
     return [
-        Figure(f"HTML report of {what}: written", written, "s", "≤ 2 s", written <= 2, f"details {beside_mb:.1f} MB"),
+        Figure(f"HTML report of {what}: written", written, "s", "≤ 2 s", written <= 2, beside),
         Figure(f"HTML report of {what}: the page", size_mb, "MB", "< 2 MB", size_mb < 2),
         Figure(f"HTML report of {what}: opened in headless Chromium", opened, "s", "≤ 1 s", opened <= 1),
     ]

@@ -131,3 +131,13 @@ def test_a_run_whose_scores_are_gone_has_no_path(store: Store) -> None:
     store.begin_run("r2", "2026-11-24T16:03:12Z", side.weighed.run.spec)
     (_, empty) = store.runs()
     assert evidence_paths(store, empty, side.report) == {}
+
+
+def test_a_comparison_whose_scores_lie_elsewhere_leaves_the_others_their_paths(store: Store) -> None:
+    scored = _scored(1, threshold=0.85)
+    side = stored.run(store, "r1", scored)
+    stored.run(store, "r2", Scored(candidate=scored.candidate, rule=scored.rule))
+    (_, alone) = store.runs()
+    found = evidence_paths(store, alone, side.report)[TEST, "score"]
+    assert found == evidence_paths(store, side.weighed.run, side.report)[TEST, "score"][:1]
+    assert [path.against for path in found] == ["threshold"]

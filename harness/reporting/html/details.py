@@ -17,11 +17,14 @@ from harness.reporting.files import replacing
 from harness.reporting.html.embedding import embedded
 from harness.review.labels import PersonsLabel
 
+Question = list[dict[str, str]]
 FOLDER = "details"
 _CHARACTERS_OF_A_FILE = 400_000
 _MOST_OF_AN_ANSWER = 20_000
 _MOST_OF_A_QUESTION = 20_000
 _MOST_OF_A_REASON = 4_000
+MOST_BODIES = 100_000
+"""How many bodies have details: beyond, writing them would take longer than deciding them."""
 _NAME = re.compile(r"\d+\.js")
 
 
@@ -35,6 +38,7 @@ class Written:
         labelled: those that people said something of.
         n_files: they are numbered from 1.
         size_bytes: of all of them.
+        n_bodies: what they tell of; `is_cut` where the run has more.
     """
 
     places: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -42,10 +46,18 @@ class Written:
     labelled: set[tuple[str, str]] = field(default_factory=set)
     n_files: int = 0
     size_bytes: int = 0
+    n_bodies: int = 0
+    is_cut: bool = False
 
 
 def write_details(
-    answers: Iterable[StoredAnswer], labels: Iterable[PersonsLabel], report: Report, stamp: str, folder: Path
+    answers: Iterable[StoredAnswer],
+    labels: Iterable[PersonsLabel],
+    report: Report,
+    stamp: str,
+    folder: Path,
+    *,
+    most_bodies: int = MOST_BODIES,
 ) -> Written:
     """Write the files, each a call `steelyard.details(stamp, number, cases)`, and remove those of an earlier report.
 
@@ -54,6 +66,7 @@ def write_details(
         labels: what people said of them.
         stamp: tells the files of this page from another's.
         folder: is there.
+        most_bodies: those of further cases are left out.
     """
     labelled: dict[tuple[str, str], list[PersonsLabel]] = {}
     for label in labels:
@@ -63,7 +76,11 @@ def write_details(
     waiting: list[str] = []
     size = 0
     for key, group in itertools.groupby(answers, key=lambda each: (each.evaluation_id, each.case_id)):
+        if written.n_bodies >= most_bodies:
+            written.is_cut = True
+            break
         bodies = list(group)
+        written.n_bodies += len(bodies)
         waiting.append(embedded(_case(key, bodies, labelled.get(key, ()), judges)))
         size += len(waiting[-1])
         written.places[key] = written.n_files + 1
@@ -104,7 +121,7 @@ def _case(
     key: tuple[str, str], bodies: list[StoredAnswer], labels: Iterable[PersonsLabel], judges: Mapping[str, str]
 ) -> dict[str, Any]:
     """One case: its different questions, and each body with its answer, scores, reasons and labels."""
-    asked: dict[str, int] = {}
+    asked: list[Question] = []
     told = [_body(body, asked, judges) for body in bodies]
     by_body: dict[tuple[str, int], list[PersonsLabel]] = {}
     for label in labels:
@@ -114,11 +131,10 @@ def _case(
         given = by_body.get((body.role, body.sample_index))
         if given:
             entry["labels"] = [_label(label) for label in given]
-    questions = [json.loads(question) for question in asked]
-    return {"evaluation": key[0], "case": key[1], "asked": questions, "bodies": told}
+    return {"evaluation": key[0], "case": key[1], "asked": asked, "bodies": told}
 
 
-def _body(body: StoredAnswer, asked: dict[str, int], judges: Mapping[str, str]) -> dict[str, Any]:
+def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) -> dict[str, Any]:
     rows = body.rows.values()
     entry: dict[str, Any] = {
         "role": body.role,
@@ -126,7 +142,7 @@ def _body(body: StoredAnswer, asked: dict[str, int], judges: Mapping[str, str]) 
         "scores": [_score(row, judges) for row in rows],
     }
     if body.request is not None:
-        entry["asked"] = asked.setdefault(json.dumps(_question(body.request)), len(asked))
+        entry["asked"] = _place(_question(body.request), asked)
     sample = body.sample
     if sample is None:
         return entry
@@ -141,6 +157,13 @@ def _body(body: StoredAnswer, asked: dict[str, int], judges: Mapping[str, str]) 
         "loglikelihood": _finite(sample.loglikelihood),
     }
     return entry | {name: value for name, value in more.items() if value is not None}
+
+
+def _place(question: Question, asked: list[Question]) -> int:
+    """Where a question stands among those of its case, which are few; it is added where it is not there yet."""
+    if question not in asked:
+        asked.append(question)
+    return asked.index(question)
 
 
 def _score(row: ScoreRow, judges: Mapping[str, str]) -> dict[str, Any]:
@@ -172,7 +195,7 @@ def _label(label: PersonsLabel) -> dict[str, Any]:
     return entry
 
 
-def _question(request: Request) -> list[dict[str, str]]:
+def _question(request: Request) -> Question:
     """What was asked, as messages: who speaks and what is said."""
     messages = [_message(str(each.get("role", "")), each) for each in request.messages]
     if request.prompt is not None:

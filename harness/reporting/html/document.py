@@ -63,7 +63,12 @@ def document(run: RunInfo, report: Report, found: Found) -> dict[str, Any]:
             for each in requirements(report.evaluations)
         ],
         "about": about(run, report),
-        "details": {"files": found.details.n_files, "bytes": found.details.size_bytes},
+        "details": {
+            "files": found.details.n_files,
+            "bytes": found.details.size_bytes,
+            "bodies": found.details.n_bodies,
+            "is_cut": found.details.is_cut,
+        },
     }
 
 

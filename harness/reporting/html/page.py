@@ -24,7 +24,19 @@ from harness.store import RunInfo, Store
 
 FILE_NAME = "index.html"
 _STATIC = Path(__file__).with_name("static")
-_SCRIPTS = ("base", "text", "details", "plots", "charts", "evaluations", "cases", "sheet", "main")
+_SCRIPTS = (
+    "base",
+    "text",
+    "details",
+    "plots",
+    "charts",
+    "scatter",
+    "evaluations",
+    "overview",
+    "cases",
+    "sheet",
+    "main",
+)
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _MOST_OF_A_TITLE = 200
 

@@ -120,3 +120,13 @@ def test_questions_raw_texts_and_tool_calls_are_shown_as_text(store: Store, tmp_
     assert first["reasoning"] == "Let me see."
     assert '"look_up"' in first["tool_calls"]
     assert "loglikelihood" not in second
+
+
+def test_a_very_large_run_has_details_of_its_first_cases(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", Scored(candidate={f"case-{number}": [1.0, 1.0] for number in range(9)}))
+    answers = answers_of_run(store, side.weighed.run)
+    written = write_details(answers, (), side.report, "r1", tmp_path, most_bodies=5)
+    assert [case["case"] for case in pages.cases_in(tmp_path, "r1")] == ["case-0", "case-1", "case-2"]
+    assert (written.n_bodies, written.is_cut) == (6, True)
+    answers = answers_of_run(store, side.weighed.run)
+    assert not write_details(answers, (), side.report, "r1", tmp_path, most_bodies=18).is_cut

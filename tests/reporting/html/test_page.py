@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import harness.reporting.html
 from harness.errors import SettingsError
 from harness.reporting.html import write_html
 from harness.reporting.report_json import from_json, to_json
@@ -153,3 +154,11 @@ def test_the_report_that_is_given_is_shown_where_the_stored_one_differs(store: S
     report = replace(side.report, exit_code=8)
     path = write_html(store, side.weighed.run, report, tmp_path / "report")
     assert ["exit code", "8"] in [fact for group in pages.data(path)["about"] for fact in group["facts"]]
+
+
+def test_no_script_of_the_page_makes_html_of_a_text() -> None:
+    folder = Path(harness.reporting.html.__file__).with_name("static")
+    scripts = sorted(folder.glob("*.js"))
+    assert len(scripts) > 5
+    banned = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|srcdoc|setHTML")
+    assert [path.name for path in scripts if banned.search(path.read_text("utf-8"))] == []

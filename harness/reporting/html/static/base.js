@@ -23,7 +23,12 @@ const shape = (name, attributes, ...children) => fill(document.createElementNS(S
 
 /** A verdict as a word with its mark, which tells it without colour, too. */
 const chip = (verdict, words = verdict) =>
-  element("span", { class: `chip ${verdict}` }, element("span", { "aria-hidden": "true" }, MARKS[verdict]), ` ${words}`);
+  element(
+    "span",
+    { class: `chip ${verdict}` },
+    element("span", { "aria-hidden": "true" }, MARKS[verdict]),
+    ` ${words}`,
+  );
 
 const plural = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 

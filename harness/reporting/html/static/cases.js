@@ -41,7 +41,10 @@ const everyCase = (() => {
 function answersOf(each) {
   const known = details.get(`${each.set}/${each.index}`);
   if (!known) return "";
-  known.sought ??= known.bodies.map((body) => body.answer ?? "").join("\n").toLowerCase();
+  known.sought ??= known.bodies
+    .map((body) => body.answer ?? "")
+    .join("\n")
+    .toLowerCase();
   return known.sought;
 }
 
@@ -52,9 +55,14 @@ function matches(each, words) {
 function apply() {
   const isOf = KINDS[filter.state][1];
   const chosen = filter.verdicts;
-  const suits = (each) => (filter.of < 0 || each.number === filter.of) && (!chosen.size || chosen.has(each.entry.verdict));
+  const suits = (each) =>
+    (filter.of < 0 || each.number === filter.of) && (!chosen.size || chosen.has(each.entry.verdict));
   found = everyCase().filter((each) => suits(each) && isOf(each) && matches(each, filter.words));
-  if (filter.order !== "drawn") found = found.map((each, place) => [each, place]).sort(([one, place], [other, next]) => ORDERS[filter.order][1](one, other) || place - next).map(([each]) => each);
+  if (filter.order !== "drawn")
+    found = found
+      .map((each, place) => [each, place])
+      .sort(([one, place], [other, next]) => ORDERS[filter.order][1](one, other) || place - next)
+      .map(([each]) => each);
   shown = FIRST_CASES;
   showCases();
   filterRows();
@@ -69,22 +77,36 @@ function filterRows() {
   for (const row of $("rows").querySelectorAll(".evaluation")) {
     const number = Number(row.dataset.number);
     const entry = DATA.evaluations[number];
-    const named = Boolean(filter.words) && `${entry.id} ${entry.name} ${entry.requirement ?? ""}`.toLowerCase().includes(filter.words);
-    row.hidden = (filter.verdicts.size > 0 && !filter.verdicts.has(entry.verdict)) || (isNarrow && !named && !withCases.has(number));
+    const named =
+      Boolean(filter.words) &&
+      `${entry.id} ${entry.name} ${entry.requirement ?? ""}`.toLowerCase().includes(filter.words);
+    row.hidden =
+      (filter.verdicts.size > 0 && !filter.verdicts.has(entry.verdict)) ||
+      (isNarrow && !named && !withCases.has(number));
   }
   for (const card of $("changes").querySelectorAll(".change"))
-    card.hidden = (filter.verdicts.size > 0 && !filter.verdicts.has(card.dataset.verdict)) || (Boolean(filter.words) && !card.dataset.words.includes(filter.words));
+    card.hidden =
+      (filter.verdicts.size > 0 && !filter.verdicts.has(card.dataset.verdict)) ||
+      (Boolean(filter.words) && !card.dataset.words.includes(filter.words));
 }
 
 function tellFound(note = "") {
   const all = everyCase().length;
-  $("found").textContent = [found.length === all ? plural(all, "case") : `${found.length.toLocaleString("en")} of ${plural(all, "case")}`, note].filter(Boolean).join(" · ");
+  $("found").textContent = [
+    found.length === all ? plural(all, "case") : `${found.length.toLocaleString("en")} of ${plural(all, "case")}`,
+    note,
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 function caseRow(each) {
   const several = DATA.evaluations.length > 1;
   const isByAnswer = filter.words && !each.id.toLowerCase().includes(filter.words);
-  const answer = isByAnswer ? details.get(`${each.set}/${each.index}`)?.bodies.find((body) => body.answer?.toLowerCase().includes(filter.words))?.answer : null;
+  const answer = isByAnswer
+    ? details.get(`${each.set}/${each.index}`)?.bodies.find((body) => body.answer?.toLowerCase().includes(filter.words))
+        ?.answer
+    : null;
   return element(
     "li",
     {},
@@ -102,11 +124,34 @@ function caseRow(each) {
 }
 
 function showCases() {
-  const list = element("ol", { class: several() ? "case-rows several" : "case-rows" }, ...found.slice(0, shown).map(caseRow));
-  $("case-list").replaceChildren(found.length ? list : element("p", { class: "empty" }, everyCase().length ? "No case is left. Clear the filter to see all." : "No case has a score."));
+  const list = element(
+    "ol",
+    { class: several() ? "case-rows several" : "case-rows" },
+    ...found.slice(0, shown).map(caseRow),
+  );
+  $("case-list").replaceChildren(
+    found.length
+      ? list
+      : element(
+          "p",
+          { class: "empty" },
+          everyCase().length ? "No case is left. Clear the filter to see all." : "No case has a score.",
+        ),
+  );
   if (found.length > shown) {
     const next = Math.min(MORE_CASES, found.length - shown);
-    $("case-list").append(element("p", { class: "more" }, element("button", { class: "act stop", type: "button", click: showMore }, `${plural(next, "more case")}`), element("span", { class: "soft" }, ` ${shown.toLocaleString("en")} of ${found.length.toLocaleString("en")} are shown`)));
+    $("case-list").append(
+      element(
+        "p",
+        { class: "more" },
+        element("button", { class: "act stop", type: "button", click: showMore }, `${plural(next, "more case")}`),
+        element(
+          "span",
+          { class: "soft" },
+          ` ${shown.toLocaleString("en")} of ${found.length.toLocaleString("en")} are shown`,
+        ),
+      ),
+    );
   }
 }
 
@@ -130,7 +175,9 @@ async function search(words) {
 }
 
 async function searchAnswers(own) {
-  const waiting = [...Array(DATA.details.files).keys()].map((number) => number + 1).filter((number) => !loading.has(number));
+  const waiting = [...Array(DATA.details.files).keys()]
+    .map((number) => number + 1)
+    .filter((number) => !loading.has(number));
   let problem = "";
   for (const [done, number] of waiting.entries()) {
     if (own === searched && done % 4 === 0) tellFound(`searching answers: ${done} of ${waiting.length} files`);
@@ -144,7 +191,14 @@ async function searchAnswers(own) {
 
 function offerAnswers(own) {
   const size = Math.round(DATA.details.bytes / 1e6);
-  $("found").append(" · ", element("button", { class: "plain", type: "button", click: () => searchAnswers(own) }, `search answers, too (${size} MB)`));
+  $("found").append(
+    " · ",
+    element(
+      "button",
+      { class: "plain", type: "button", click: () => searchAnswers(own) },
+      `search answers, too (${size} MB)`,
+    ),
+  );
 }
 
 function showCasesOf(number) {

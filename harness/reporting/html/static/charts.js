@@ -1,109 +1,15 @@
 // -------------------------------------------------------------------------------------------- charts of an evaluation
 
-const MOST_DOTS = 1200;
-const BINS = 40;
-const MOST_COLUMNS = 21;
 const UNITS = { case: "cases", sample: "samples" };
 
 /** A chart with its title and a sentence that says what to see. */
 const chart = (title, note, ...children) =>
-  element("figure", { class: "chart" }, element("figcaption", {}, element("h4", {}, title), note ? element("p", { class: "soft" }, note) : null), ...children);
-
-/** Every case as a dot, cases with the same means as one larger dot; a click opens them. */
-function scatter(entry, number) {
-  const paired = casesOf(number).filter((each) => each.candidate !== null && each.baseline !== null);
-  if (!paired.length) return null;
-  const every = paired.flatMap((each) => [each.candidate, each.baseline]);
-  const domain = entry.unit ? widened(Math.min(...lowest(every)), Math.max(...highest(every))) : [-0.04, 1.04];
-  const share = (value) => (value - domain[0]) / (domain[1] - domain[0]);
-  const dots = dotsOf(paired, share);
-  const most = Math.max(...dots.map((dot) => dot.length));
-  const size = 300;
-  const x = (value) => 40 + share(value) * (size - 50);
-  const y = (value) => size - 36 - share(value) * (size - 46);
-  const sides = { worse: 0, same: 0, better: 0 };
-  for (const each of paired) sides[sideOf(each)]++;
-  const words = `Of ${plural(paired.length, "case")} ${sides.worse} got worse, ${sides.better} better, ${sides.same} stayed the same.`;
-  const sign = entry.higher_is_better ? 1 : -1;
-  const [low, high] = entry.unit ? domain : [0, 1];
-  const line = (name, shift) => shape("line", { class: name, x1: x(low), y1: y(clamp(low - shift, low, high)), x2: x(high), y2: y(clamp(high - shift, low, high)) });
-  const along = (shift) => {
-    const from = clamp(low, low + Math.max(0, shift), high);
-    const to = clamp(high, low, high + Math.min(0, shift));
-    return shape("line", { class: "allowed", x1: x(from), y1: y(from - shift), x2: x(to), y2: y(to - shift) });
-  };
-  const plot = shape(
-    "svg",
-    { class: "scatter", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": words },
-    ...ticks(low, high).map((tick) => shape("text", { class: "tick", x: x(tick), y: size - 20, "text-anchor": "middle" }, tick)),
-    ...ticks(low, high).map((tick) => shape("text", { class: "tick", x: 33, y: y(tick) + 4, "text-anchor": "end" }, tick)),
-    shape("line", { class: "base", x1: 40, x2: size - 10, y1: size - 36, y2: size - 36 }),
-    shape("line", { class: "base", x1: 40, x2: 40, y1: 10, y2: size - 36 }),
-    line("zero", 0),
-    along(sign * entry.margin),
-    shape("text", { class: "tick", x: (size + 30) / 2, y: size - 4, "text-anchor": "middle" }, "baseline"),
-    shape("text", { class: "tick", x: 12, y: (size - 26) / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${(size - 26) / 2})` }, "candidate"),
-    ...dots.map((dot) => {
-      const [first] = dot;
-      const told = dot.length === 1 ? visible(first.id) : plural(dot.length, "case");
-      return shape(
-        "circle",
-        { class: `case-dot ${sideOf(first)}`, cx: x(first.baseline), cy: y(first.candidate), r: 3.5 + 8 * Math.sqrt((dot.length - 1) / Math.max(most, 8)), click: () => openCase(first, dot) },
-        shape("title", {}, `${told}: ${scoresOf(first)}`),
-      );
-    }),
+  element(
+    "figure",
+    { class: "chart" },
+    element("figcaption", {}, element("h4", {}, title), note ? element("p", { class: "soft" }, note) : null),
+    ...children,
   );
-  return chart("Case by case", `${words} A dot ${sign > 0 ? "below" : "above"} the line got worse; the dashed line is the margin. Click a dot to see its cases.`, plot);
-}
-
-/** Few numbers with the same extremes: a spread of ten thousand is more than a call takes. */
-const lowest = (values) => [values.reduce((least, value) => Math.min(least, value), Infinity)];
-const highest = (values) => [values.reduce((most, value) => Math.max(most, value), -Infinity)];
-
-function sideOf(each) {
-  const gained = gain(each);
-  return gained < 0 ? "worse" : gained > 0 ? "better" : "same";
-}
-
-/** The cases in groups that are drawn as one dot: equal means, or where those are too many, nearly equal ones. */
-function dotsOf(paired, share) {
-  const grouped = (place) => [...paired.reduce((groups, each) => {
-    const key = place(each);
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push(each);
-    return groups;
-  }, new Map()).values()];
-  const exact = grouped((each) => `${each.baseline} ${each.candidate}`);
-  const bin = (value) => Math.round(share(value) * BINS);
-  const found = exact.length <= MOST_DOTS ? exact : grouped((each) => `${bin(each.baseline)} ${bin(each.candidate)} ${sideOf(each)}`);
-  return found.sort((one, other) => other.length - one.length);
-}
-
-/** How many cases have which mean, where there is no baseline: a column for each mean, or for each of some ranges. */
-function distribution(entry, number) {
-  const scored = casesOf(number).filter((each) => each.candidate !== null);
-  if (!scored.length) return null;
-  const values = scored.map((each) => each.candidate);
-  const distinct = new Set(values).size;
-  const [low, high] = entry.unit ? widened(lowest(values)[0], highest(values)[0]) : [-0.04, 1.04];
-  const share = (value) => (value - low) / (high - low);
-  const place = distinct <= MOST_COLUMNS ? (value) => share(value) : (value) => (Math.floor(clamp(share(value), 0, 0.999) * MOST_COLUMNS) + 0.5) / MOST_COLUMNS;
-  const groups = new Map();
-  for (const each of scored) groups.set(place(each.candidate), [...(groups.get(place(each.candidate)) ?? []), each]);
-  const most = Math.max(...[...groups.values()].map((group) => group.length));
-  const columns = [...groups].map(([at, group]) => {
-    const height = Math.max(2, (120 * group.length) / most);
-    return shape(
-      "g",
-      { class: "column", click: () => openCase(group[0], group) },
-      shape("rect", { class: "case-bar", x: percent(at), y: 140 - height, width: 14, height, transform: "translate(-7 0)" }),
-      shape("text", { class: "tick", x: percent(at), y: 134 - height, "text-anchor": "middle" }, group.length),
-      shape("title", {}, `${plural(group.length, "case")} at ${distinct <= MOST_COLUMNS ? figure(group[0].candidate, entry) : `about ${figure(low + at * (high - low), entry)}`}`),
-    );
-  });
-  const words = `${plural(scored.length, "case")} by the candidate's mean.`;
-  return chart("Case by case", `${words} Click a column to see its cases.`, shape("svg", { class: "columns", height: 162, role: "img", "aria-label": words }, shape("line", { class: "base", x1: "0%", x2: "100%", y1: 140, y2: 140 }), ...axis([low, high], { y: 156 }), ...columns));
-}
 
 /** The evidence for "no worse" and for "worse" as it grew, with what each needed. */
 function evidence(path, entry) {
@@ -117,18 +23,32 @@ function evidence(path, entry) {
   const bottom = Math.max(Math.min(...all), -0.7 * top);
   const x = (drawn) => drawn / last;
   const y = (log) => 1 - (log - bottom) / (top - bottom);
-  const points = (logs) => [[0, 0], ...logs.map((log, step) => [path.drawn[step], log])].map(([drawn, log]) => `${(1000 * x(drawn)).toFixed(1)},${(1000 * y(log)).toFixed(1)}`).join(" ");
+  const points = (logs) =>
+    [[0, 0], ...logs.map((log, step) => [path.drawn[step], log])]
+      .map(([drawn, log]) => `${(1000 * x(drawn)).toFixed(1)},${(1000 * y(log)).toFixed(1)}`)
+      .join(" ");
   const height = 190;
   const inner = 168;
   const odds = (log) => Math.exp(log).toLocaleString("en", { maximumFractionDigits: 0 });
   const limit = (name, log, words, side) => [
     shape("line", { class: `limit ${name}`, x1: "0%", x2: "100%", y1: inner * y(log), y2: inner * y(log) }),
-    shape("text", { class: `tick ${name}`, x: side === "end" ? "97%" : "0%", y: inner * y(log) - 4, "text-anchor": side }, `${words}: ${odds(log)} to 1`),
+    shape(
+      "text",
+      { class: `tick ${name}`, x: side === "end" ? "97%" : "0%", y: inner * y(log) - 4, "text-anchor": side },
+      `${words}: ${odds(log)} to 1`,
+    ),
   ];
   const crossed = (logs, log) => logs.findIndex((each) => each >= log);
   const mark = (name, logs, log) => {
     const step = crossed(logs, log);
-    return step < 0 ? null : shape("circle", { class: `crossing ${name}`, cx: percent(x(path.drawn[step])), cy: inner * y(logs[step]), r: 4.5 });
+    return step < 0
+      ? null
+      : shape("circle", {
+          class: `crossing ${name}`,
+          cx: percent(x(path.drawn[step])),
+          cy: inner * y(logs[step]),
+          r: 4.5,
+        });
   };
   const passed = crossed(path.no_worse, limits.no_worse);
   const worse = ended >= limits.worse;
@@ -147,7 +67,15 @@ function evidence(path, entry) {
     ...limit("worse", limits.worse, "worse", "end"),
     shape(
       "svg",
-      { class: "inner", x: 0, y: 0, width: "100%", height: inner, viewBox: "0 0 1000 1000", preserveAspectRatio: "none" },
+      {
+        class: "inner",
+        x: 0,
+        y: 0,
+        width: "100%",
+        height: inner,
+        viewBox: "0 0 1000 1000",
+        preserveAspectRatio: "none",
+      },
       shape("polyline", { class: "line no-worse", points: points(path.no_worse) }),
       shape("polyline", { class: "line worse", points: points(path.worse) }),
     ),
@@ -159,14 +87,30 @@ function evidence(path, entry) {
     `How it stopped, against ${to}`,
     how,
     plot,
-    element("p", { class: "key" }, element("span", { class: "swatch no-worse" }), "evidence for “no worse” ", element("span", { class: "swatch worse" }), "evidence for “worse”, ", `after each of the ${UNITS[path.unit]}; the scale is logarithmic, and a line counts once it crosses its limit`),
+    element(
+      "p",
+      { class: "key" },
+      element("span", { class: "swatch no-worse" }),
+      "evidence for “no worse” ",
+      element("span", { class: "swatch worse" }),
+      "evidence for “worse”, ",
+      `after each of the ${UNITS[path.unit]}; the scale is logarithmic, and a line counts once it crosses its limit`,
+    ),
   );
 }
 
 /** What earlier runs found, a line each, this run last. */
 function past(entry) {
   if (!entry.candidate) return null;
-  const own = { ...entry.candidate, run_id: DATA.run.id, created: DATA.run.created, version: DATA.run.candidate, verdict: entry.verdict, figure: entry.figures.candidate, own: true };
+  const own = {
+    ...entry.candidate,
+    run_id: DATA.run.id,
+    created: DATA.run.created,
+    version: DATA.run.candidate,
+    verdict: entry.verdict,
+    figure: entry.figures.candidate,
+    own: true,
+  };
   const runs = [...entry.history, own];
   if (runs.length < 2) return null;
   const ends = runs.flatMap(({ value, low, high }) => [value, low, high]).filter((value) => value !== null);
@@ -177,7 +121,13 @@ function past(entry) {
     element(
       "tr",
       run.own ? { class: "own" } : {},
-      element("td", {}, element("span", { class: "when" }, when(run.created)), " ", element("span", { class: "soft" }, run.own ? "this run" : run.run_id)),
+      element(
+        "td",
+        {},
+        element("span", { class: "when" }, when(run.created)),
+        " ",
+        element("span", { class: "soft" }, run.own ? "this run" : run.run_id),
+      ),
       element("td", {}, visible(run.version)),
       element(
         "td",
@@ -185,8 +135,16 @@ function past(entry) {
         shape(
           "svg",
           { height: 16, "aria-hidden": "true" },
-          entry.threshold === null ? null : shape("line", { class: "zero", x1: at(entry.threshold), x2: at(entry.threshold), y1: 0, y2: 16 }),
-          shape("line", { class: `range ${run.verdict}`, x1: at(run.low ?? domain[0]), x2: at(run.high ?? domain[1]), y1: 8, y2: 8 }),
+          entry.threshold === null
+            ? null
+            : shape("line", { class: "zero", x1: at(entry.threshold), x2: at(entry.threshold), y1: 0, y2: 16 }),
+          shape("line", {
+            class: `range ${run.verdict}`,
+            x1: at(run.low ?? domain[0]),
+            x2: at(run.high ?? domain[1]),
+            y1: 8,
+            y2: 8,
+          }),
           shape("circle", { class: `dot ${run.verdict}`, cx: at(run.value), cy: 8, r: 4 }),
         ),
       ),
@@ -196,7 +154,26 @@ function past(entry) {
   return chart(
     "Over versions",
     "The candidate's mean in the newest runs of this store.",
-    element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Earlier runs" }, element("table", { class: "past" }, element("thead", {}, element("tr", {}, ...["run", "version", "", "candidate", "verdict"].map((title) => element("th", { scope: "col" }, title || element("span", { class: "unseen" }, "plot"))))), element("tbody", {}, ...runs.map(line)))),
+    element(
+      "div",
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Earlier runs" },
+      element(
+        "table",
+        { class: "past" },
+        element(
+          "thead",
+          {},
+          element(
+            "tr",
+            {},
+            ...["run", "version", "", "candidate", "verdict"].map((title) =>
+              element("th", { scope: "col" }, title || element("span", { class: "unseen" }, "plot")),
+            ),
+          ),
+        ),
+        element("tbody", {}, ...runs.map(line)),
+      ),
+    ),
   );
 }
 

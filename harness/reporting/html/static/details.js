@@ -46,6 +46,10 @@ function load(number) {
 
 /** What a case was asked and answered; an error says why it can't be shown. */
 async function detailsOf(each) {
+  if (!each.file && DATA.details.is_cut)
+    throw new Error(
+      `Beside this page are the details of the first ${plural(DATA.details.bodies, "sample")}; this case is not among them. steelyard store show CASE prints them.`,
+    );
   if (!each.file) throw new Error("No answer of this case is stored.");
   await load(each.file);
   const found = details.get(`${each.set}/${each.index}`);

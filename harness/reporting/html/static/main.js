@@ -4,7 +4,10 @@ const WORDS = { RED: "red", INCONCLUSIVE: "yellow", INTERRUPTED: "yellow", GREEN
 
 function showVerdict() {
   const { run } = DATA;
-  $("headline").replaceChildren(run.word ? element("span", { class: `word ${WORDS[run.word] ?? "red"}` }, run.word) : "", ` ${visible(run.headline)}`);
+  $("headline").replaceChildren(
+    run.word ? element("span", { class: `word ${WORDS[run.word] ?? "red"}` }, run.word) : "",
+    ` ${visible(run.headline)}`,
+  );
   const strong = (text) => element("strong", { dir: "auto" }, visible(text));
   $("weighed").replaceChildren(
     element("span", {}, "candidate ", strong(run.candidate)),
@@ -14,20 +17,36 @@ function showVerdict() {
     element("span", {}, plural(DATA.evaluations.length, "evaluation")),
     element("span", {}, when(run.created)),
   );
-  if (DATA.next.length) $("next").replaceChildren(element("h2", { class: "unseen" }, "What to do next"), element("ul", { class: "next" }, ...DATA.next.map((text) => element("li", { dir: "auto" }, visible(text)))));
+  if (DATA.next.length)
+    $("next").replaceChildren(
+      element("h2", { class: "unseen" }, "What to do next"),
+      element("ul", { class: "next" }, ...DATA.next.map((text) => element("li", { dir: "auto" }, visible(text)))),
+    );
 }
 
 function showFilters() {
   const kinds = ["error", "failed", "regressed", "inconclusive", "passed"];
   const count = (verdict) => DATA.evaluations.filter((entry) => entry.verdict === verdict).length;
   const box = (verdict) =>
-    element("label", { class: "toggle" }, element("input", { type: "checkbox", value: verdict, change: (event) => choose(verdict, event.target.checked) }), chip(verdict, `${verdict} ${count(verdict).toLocaleString("en")}`));
+    element(
+      "label",
+      { class: "toggle" },
+      element("input", { type: "checkbox", value: verdict, change: (event) => choose(verdict, event.target.checked) }),
+      chip(verdict, `${verdict} ${count(verdict).toLocaleString("en")}`),
+    );
   const present = kinds.filter(count);
   $("verdicts").replaceChildren(...(present.length > 1 ? present.map(box) : []));
   const option = (value, words) => element("option", { value }, words);
-  $("state").append(...Object.entries(KINDS).filter(([name, [, isOf]]) => !name || everyCase().some(isOf)).map(([name, [words]]) => option(name, words)));
+  $("state").append(
+    ...Object.entries(KINDS)
+      .filter(([name, [, isOf]]) => !name || everyCase().some(isOf))
+      .map(([name, [words]]) => option(name, words)),
+  );
   $("order").append(...Object.entries(ORDERS).map(([name, [words]]) => option(name, words)));
-  $("of").append(option("-1", "all evaluations"), ...DATA.evaluations.map((entry, number) => option(String(number), visible(entry.name))));
+  $("of").append(
+    option("-1", "all evaluations"),
+    ...DATA.evaluations.map((entry, number) => option(String(number), visible(entry.name))),
+  );
   $("of").parentElement.hidden = !several();
   $("filters").hidden = false;
 }
@@ -55,7 +74,9 @@ function follow() {
   const metricFits = (entry) => !wanted.has("metric") || entry.metric === wanted.get("metric");
   if (wanted.has("case")) {
     const every = everyCase().filter((each) => each.id === wanted.get("case"));
-    const named = every.find((each) => (!wanted.has("in") || each.entry.id === wanted.get("in")) && metricFits(each.entry));
+    const named = every.find(
+      (each) => (!wanted.has("in") || each.entry.id === wanted.get("in")) && metricFits(each.entry),
+    );
     if (named) openCase(named, found.includes(named) ? found : [named]);
     else tellFound(`this report has no case ${visible(wanted.get("case"))}`);
   } else if (wanted.has("evaluation")) {
@@ -70,7 +91,9 @@ function follow() {
 
 /** Go to the next or previous evaluation or case on the page. */
 function move(by) {
-  const stops = [...document.querySelectorAll("main .stop")].filter((each) => !each.disabled && each.offsetParent !== null);
+  const stops = [...document.querySelectorAll("main .stop")].filter(
+    (each) => !each.disabled && each.offsetParent !== null,
+  );
   const here = stops.indexOf(document.activeElement);
   const inView = stops.findIndex((each) => each.getBoundingClientRect().top >= 0);
   const next = stops[here < 0 ? Math.max(0, inView) : clamp(here + by, 0, stops.length - 1)];

@@ -6,7 +6,9 @@ const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 /** A check turned so that more is better; a bound that is not finite reaches to the edge. */
 function oriented(check, entry) {
   const { value, low, high } = check;
-  return entry.higher_is_better ? { value, low, high } : { value: negated(value), low: negated(high), high: negated(low) };
+  return entry.higher_is_better
+    ? { value, low, high }
+    : { value: negated(value), low: negated(high), high: negated(low) };
 }
 
 const negated = (value) => (value === null ? null : -value);
@@ -38,12 +40,24 @@ function bar(check, entry, [least, most], height = 22) {
     "svg",
     { class: "bar-plot", height, role: "img", "aria-label": words },
     shape("title", {}, words),
-    shape("rect", { class: "margin", x: at(-entry.margin), width: percent(entry.margin / (most - least)), y: 1, height: height - 2 }),
+    shape("rect", {
+      class: "margin",
+      x: at(-entry.margin),
+      width: percent(entry.margin / (most - least)),
+      y: 1,
+      height: height - 2,
+    }),
     shape("line", { class: "allowed", x1: at(-entry.margin), x2: at(-entry.margin), y1: 1, y2: height - 1 }),
     shape("line", { class: "zero", x1: at(0), x2: at(0), y1: 0, y2: height }),
-    value === null ? null : shape("line", { class: `range ${check.verdict}`, x1: at(left), x2: at(right), y1: middle, y2: middle }),
-    low === null || low < least || value === null ? null : shape("line", { class: `end ${check.verdict}`, x1: at(left), x2: at(left), y1: middle - 4, y2: middle + 4 }),
-    high === null || high > most || value === null ? null : shape("line", { class: `end ${check.verdict}`, x1: at(right), x2: at(right), y1: middle - 4, y2: middle + 4 }),
+    value === null
+      ? null
+      : shape("line", { class: `range ${check.verdict}`, x1: at(left), x2: at(right), y1: middle, y2: middle }),
+    low === null || low < least || value === null
+      ? null
+      : shape("line", { class: `end ${check.verdict}`, x1: at(left), x2: at(left), y1: middle - 4, y2: middle + 4 }),
+    high === null || high > most || value === null
+      ? null
+      : shape("line", { class: `end ${check.verdict}`, x1: at(right), x2: at(right), y1: middle - 4, y2: middle + 4 }),
     value === null ? null : shape("circle", { class: `dot ${check.verdict}`, cx: at(value), cy: middle, r: 4.5 }),
   );
 }
@@ -54,14 +68,19 @@ function ticks(low, high, about = 5) {
   const size = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * size).find((each) => each >= rough);
   const found = [];
-  for (let tick = Math.ceil(low / step) * step; tick <= high + step / 1e6; tick += step) found.push(Number(tick.toPrecision(12)));
+  for (let tick = Math.ceil(low / step) * step; tick <= high + step / 1e6; tick += step)
+    found.push(Number(tick.toPrecision(12)));
   return found;
 }
 
 /** Numbers below a plot, at their places. */
 function axis([low, high], { signed = false, y = 12, about = 5 } = {}) {
   return ticks(low, high, about).map((tick) =>
-    shape("text", { class: "tick", x: percent((tick - low) / (high - low)), y, "text-anchor": "middle" }, (signed && tick > 0 ? "+" : "") + tick.toLocaleString("en", { maximumSignificantDigits: 3 })),
+    shape(
+      "text",
+      { class: "tick", x: percent((tick - low) / (high - low)), y, "text-anchor": "middle" },
+      (signed && tick > 0 ? "+" : "") + tick.toLocaleString("en", { maximumSignificantDigits: 3 }),
+    ),
   );
 }
 
@@ -73,13 +92,19 @@ function means(entry) {
   ].filter(([, estimate]) => estimate);
   const sign = entry.higher_is_better ? 1 : -1;
   const allowed = entry.threshold === null ? null : entry.threshold - sign * entry.margin;
-  const ends = rows.flatMap(([, { value, low, high }]) => [value, low, high]).concat(entry.threshold, allowed).filter((value) => value !== null);
+  const ends = rows
+    .flatMap(([, { value, low, high }]) => [value, low, high])
+    .concat(entry.threshold, allowed)
+    .filter((value) => value !== null);
   const domain = entry.unit ? widened(Math.min(...ends), Math.max(...ends)) : [0, 1];
   const at = (value) => percent(clamp((value - domain[0]) / (domain[1] - domain[0]), 0, 1));
   const height = rows.length * 26 + (entry.threshold === null ? 0 : 18);
   const top = height - rows.length * 26;
-  const [from, to] = allowed === null ? [0, 0] : [Math.min(allowed, entry.threshold), Math.max(allowed, entry.threshold)];
-  const words = rows.map(([name]) => `${name} ${entry.figures[name]}`).join(", ") + (entry.threshold === null ? "" : `, required ${figure(entry.threshold, entry)}`);
+  const [from, to] =
+    allowed === null ? [0, 0] : [Math.min(allowed, entry.threshold), Math.max(allowed, entry.threshold)];
+  const words =
+    rows.map(([name]) => `${name} ${entry.figures[name]}`).join(", ") +
+    (entry.threshold === null ? "" : `, required ${figure(entry.threshold, entry)}`);
   return element(
     "div",
     { class: "means" },
@@ -88,15 +113,40 @@ function means(entry) {
       "svg",
       { class: "means-plot", height: height + 20, role: "img", "aria-label": words },
       shape("title", {}, words),
-      allowed === null ? null : shape("rect", { class: "margin", x: at(from), width: percent((to - from) / (domain[1] - domain[0])), y: top - 4, height: height - top + 4 }),
-      entry.threshold === null ? null : shape("line", { class: "zero", x1: at(entry.threshold), x2: at(entry.threshold), y1: top - 4, y2: height }),
-      entry.threshold === null ? null : shape("text", { class: "tick strong", x: at(entry.threshold), y: 11, "text-anchor": anchor((entry.threshold - domain[0]) / (domain[1] - domain[0])) }, `required ${figure(entry.threshold, entry)}`),
+      allowed === null
+        ? null
+        : shape("rect", {
+            class: "margin",
+            x: at(from),
+            width: percent((to - from) / (domain[1] - domain[0])),
+            y: top - 4,
+            height: height - top + 4,
+          }),
+      entry.threshold === null
+        ? null
+        : shape("line", { class: "zero", x1: at(entry.threshold), x2: at(entry.threshold), y1: top - 4, y2: height }),
+      entry.threshold === null
+        ? null
+        : shape(
+            "text",
+            {
+              class: "tick strong",
+              x: at(entry.threshold),
+              y: 11,
+              "text-anchor": anchor((entry.threshold - domain[0]) / (domain[1] - domain[0])),
+            },
+            `required ${figure(entry.threshold, entry)}`,
+          ),
       ...rows.flatMap(([name, { value, low, high }, kind], row) => {
         const y = top + row * 26 + 13;
         return [
           shape("line", { class: "lane", x1: "0%", x2: "100%", y1: y, y2: y }),
           shape("line", { class: `range ${kind}`, x1: at(low ?? domain[0]), x2: at(high ?? domain[1]), y1: y, y2: y }),
-          shape("circle", { class: `dot ${kind}`, cx: at(value), cy: y, r: 4.5 }, shape("title", {}, `${name} ${entry.figures[name]}`)),
+          shape(
+            "circle",
+            { class: `dot ${kind}`, cx: at(value), cy: y, r: 4.5 },
+            shape("title", {}, `${name} ${entry.figures[name]}`),
+          ),
         ];
       }),
       shape("line", { class: "base", x1: "0%", x2: "100%", y1: height + 2, y2: height + 2 }),
@@ -124,12 +174,20 @@ function widened(low, high) {
 function dumbbell(each) {
   if (each.candidate === null || each.entry.unit) return null;
   const at = (value) => percent(0.06 + 0.88 * value);
-  const moved = each.entry.baseline ? (gain(each) < 0 ? "regressed" : "passed") : each.candidate < 1 ? "failed" : "passed";
+  const moved = each.entry.baseline
+    ? gain(each) < 0
+      ? "regressed"
+      : "passed"
+    : each.candidate < 1
+      ? "failed"
+      : "passed";
   return shape(
     "svg",
     { class: "dumbbell", height: 14, "aria-hidden": "true" },
     shape("line", { class: "lane", x1: at(0), x2: at(1), y1: 7, y2: 7 }),
-    each.baseline === null ? null : shape("line", { class: `range ${moved}`, x1: at(each.baseline), x2: at(each.candidate), y1: 7, y2: 7 }),
+    each.baseline === null
+      ? null
+      : shape("line", { class: `range ${moved}`, x1: at(each.baseline), x2: at(each.candidate), y1: 7, y2: 7 }),
     each.baseline === null ? null : shape("circle", { class: "hollow", cx: at(each.baseline), cy: 7, r: 4 }),
     shape("circle", { class: `dot ${moved}`, cx: at(each.candidate), cy: 7, r: 4 }),
   );

@@ -28,27 +28,50 @@ function showSheet(...content) {
   const { each, list } = opened;
   const place = list.findIndex((other) => other.number === each.number && other.index === each.index);
   const hadFocus = document.activeElement?.dataset?.act;
-  const press = (act, words, key, by) => element("button", { class: "act", type: "button", "data-act": act, disabled: !list[place + by], click: () => step(by) }, words, " ", element("kbd", {}, key));
+  const press = (act, words, key, by) =>
+    element(
+      "button",
+      { class: "act", type: "button", "data-act": act, disabled: !list[place + by], click: () => step(by) },
+      words,
+      " ",
+      element("kbd", {}, key),
+    );
   const metrics = DATA.evaluations.map((entry, number) => [entry, number]).filter(([entry]) => entry.set === each.set);
   const at = (number) => casesOf(number).find((other) => other.index === each.index);
   $("sheet").replaceChildren(
     element(
       "header",
       {},
-      element("div", {}, element("h2", { id: "sheet-title", tabindex: -1, dir: "auto" }, visible(each.id)), element("p", { class: "soft", dir: "auto" }, visible(each.entry.name))),
+      element(
+        "div",
+        {},
+        element("h2", { id: "sheet-title", tabindex: -1, dir: "auto" }, visible(each.id)),
+        element("p", { class: "soft", dir: "auto" }, visible(each.entry.name)),
+      ),
       element(
         "div",
         { class: "row" },
-        list.length > 1 ? element("span", { class: "soft number" }, `${place + 1} of ${list.length.toLocaleString("en")}`) : null,
+        list.length > 1
+          ? element("span", { class: "soft number" }, `${place + 1} of ${list.length.toLocaleString("en")}`)
+          : null,
         list.length > 1 ? press("previous", "Previous", "k", -1) : null,
         list.length > 1 ? press("next", "Next", "j", 1) : null,
-        element("button", { class: "act", type: "button", "data-act": "close", click: () => $("sheet").close() }, "Close ", element("kbd", {}, "Esc")),
+        element(
+          "button",
+          { class: "act", type: "button", "data-act": "close", click: () => $("sheet").close() },
+          "Close ",
+          element("kbd", {}, "Esc"),
+        ),
       ),
     ),
     element(
       "div",
       { class: "sheet-body" },
-      element("div", { class: "sums" }, ...metrics.map(([entry, number]) => sum(at(number), metrics.length > 1 ? entry.metric : null))),
+      element(
+        "div",
+        { class: "sums" },
+        ...metrics.map(([entry, number]) => sum(at(number), metrics.length > 1 ? entry.metric : null)),
+      ),
       ...content,
     ),
   );
@@ -57,9 +80,24 @@ function showSheet(...content) {
 
 /** A case's scores in one metric. */
 function sum(each, metric) {
-  const cluster = each.cluster === null ? null : element("span", { class: "soft" }, ` cluster ${visible(each.cluster)}`);
-  const note = { "not counted": "its evaluation was decided before its turn", skipped: "left out by its body", error: "a body broke" }[each.state];
-  return element("p", {}, metric ? element("strong", {}, `${visible(metric)} `) : null, each.entry.baseline ? element("span", { class: "soft" }, "baseline → candidate ") : null, element("span", { class: "scores" }, scoresOf(each)), " ", element("span", { class: `state ${each.state.replace(" ", "-")}` }, each.state), note ? element("span", { class: "soft" }, ` ${note}`) : null, cluster);
+  const cluster =
+    each.cluster === null ? null : element("span", { class: "soft" }, ` cluster ${visible(each.cluster)}`);
+  const note = {
+    "not counted": "its evaluation was decided before its turn",
+    skipped: "left out by its body",
+    error: "a body broke",
+  }[each.state];
+  return element(
+    "p",
+    {},
+    metric ? element("strong", {}, `${visible(metric)} `) : null,
+    each.entry.baseline ? element("span", { class: "soft" }, "baseline → candidate ") : null,
+    element("span", { class: "scores" }, scoresOf(each)),
+    " ",
+    element("span", { class: `state ${each.state.replace(" ", "-")}` }, each.state),
+    note ? element("span", { class: "soft" }, ` ${note}`) : null,
+    cluster,
+  );
 }
 
 function answersShown(each, known) {
@@ -69,9 +107,20 @@ function answersShown(each, known) {
   const first = known.bodies[0]?.asked;
   const rows = indices.map((sample) => {
     const pair = roles.map((role) => body(role, sample));
-    const both = pair.length === 2 && pair.every((other) => other?.answer !== undefined) && pair[0].answer !== pair[1].answer;
-    const texts = both ? compared(pair[0].answer, pair[1].answer) : pair.map((other) => (other?.answer === undefined ? null : prose([[other.answer, false]])));
-    return element("section", { class: "sides sample", "aria-label": `Sample ${sample + 1}` }, ...pair.map((other, side) => (other ? bodyShown(other, texts[side], known, { set: each.set, first }) : element("div", { class: "side soft" }, `${roles[side]}, sample ${sample + 1}: not drawn`))));
+    const both =
+      pair.length === 2 && pair.every((other) => other?.answer !== undefined) && pair[0].answer !== pair[1].answer;
+    const texts = both
+      ? compared(pair[0].answer, pair[1].answer)
+      : pair.map((other) => (other?.answer === undefined ? null : prose([[other.answer, false]])));
+    return element(
+      "section",
+      { class: "sides sample", "aria-label": `Sample ${sample + 1}` },
+      ...pair.map((other, side) =>
+        other
+          ? bodyShown(other, texts[side], known, { set: each.set, first })
+          : element("div", { class: "side soft" }, `${roles[side]}, sample ${sample + 1}: not drawn`),
+      ),
+    );
   });
   const question = first === undefined ? [] : [asked(known.asked[first])];
   return [...question, element("h3", {}, roles.length === 2 ? "Answers, sample by sample" : "Answers"), ...rows];
@@ -79,26 +128,61 @@ function answersShown(each, known) {
 
 /** What was asked: the last message open, those before it closed where they are many. */
 function asked(messages) {
-  const shown = messages.map(({ role, text }) => element("div", { class: "message" }, element("h4", {}, role), prose([[text, false]])));
+  const shown = messages.map(({ role, text }) =>
+    element("div", { class: "message" }, element("h4", {}, role), prose([[text, false]])),
+  );
   if (shown.length <= 2) return element("section", { class: "asked", "aria-label": "What was asked" }, ...shown);
-  return element("section", { class: "asked", "aria-label": "What was asked" }, element("details", {}, element("summary", {}, `${shown.length - 1} messages before`), ...shown.slice(0, -1)), shown.at(-1));
+  return element(
+    "section",
+    { class: "asked", "aria-label": "What was asked" },
+    element("details", {}, element("summary", {}, `${shown.length - 1} messages before`), ...shown.slice(0, -1)),
+    shown.at(-1),
+  );
 }
 
 const entryOf = (set, metric) => DATA.evaluations.find((entry) => entry.set === set && entry.metric === metric);
 
 function bodyShown(body, text, known, { set, first }) {
-  const other = body.asked !== undefined && body.asked !== first ? element("details", {}, element("summary", {}, "was asked otherwise"), asked(known.asked[body.asked])) : null;
+  const other =
+    body.asked !== undefined && body.asked !== first
+      ? element("details", {}, element("summary", {}, "was asked otherwise"), asked(known.asked[body.asked]))
+      : null;
   const tokens = body.tokens === undefined ? null : plural(body.tokens, "token");
-  const facts = [body.finish === "length" ? "cut at max_tokens" : body.finish, tokens, !(body.latency_s >= 0.005) ? null : `${body.latency_s.toFixed(2)} s`, body.loglikelihood === undefined ? null : `log-likelihood ${body.loglikelihood.toFixed(3)}`];
-  const none = body.answer === undefined ? "no answer is stored: it asked nothing, or the answer was pruned" : body.answer || body.loglikelihood !== undefined ? null : "an empty answer";
+  const facts = [
+    body.finish === "length" ? "cut at max_tokens" : body.finish,
+    tokens,
+    !(body.latency_s >= 0.005) ? null : `${body.latency_s.toFixed(2)} s`,
+    body.loglikelihood === undefined ? null : `log-likelihood ${body.loglikelihood.toFixed(3)}`,
+  ];
+  const none =
+    body.answer === undefined
+      ? "no answer is stored: it asked nothing, or the answer was pruned"
+      : body.answer || body.loglikelihood !== undefined
+        ? null
+        : "an empty answer";
   return element(
     "div",
     { class: "side" },
-    element("h4", {}, `${body.role}, sample ${body.sample + 1}`, element("span", { class: "costs" }, facts.filter(Boolean).join(" · "))),
+    element(
+      "h4",
+      {},
+      `${body.role}, sample ${body.sample + 1}`,
+      element("span", { class: "costs" }, facts.filter(Boolean).join(" · ")),
+    ),
     none ? element("p", { class: "soft" }, none) : body.answer ? text : null,
-    body.answer_cut ? element("p", { class: "soft" }, `${body.answer_cut.toLocaleString("en")} more characters: steelyard store show CASE prints all`) : null,
-    body.reasoning ? element("details", {}, element("summary", {}, "reasoning"), prose([[body.reasoning, false]])) : null,
-    body.tool_calls ? element("details", {}, element("summary", {}, "tool calls"), prose([[body.tool_calls, false]])) : null,
+    body.answer_cut
+      ? element(
+          "p",
+          { class: "soft" },
+          `${body.answer_cut.toLocaleString("en")} more characters: steelyard store show CASE prints all`,
+        )
+      : null,
+    body.reasoning
+      ? element("details", {}, element("summary", {}, "reasoning"), prose([[body.reasoning, false]]))
+      : null,
+    body.tool_calls
+      ? element("details", {}, element("summary", {}, "tool calls"), prose([[body.tool_calls, false]]))
+      : null,
     ...body.scores.map((score) => scoreShown(score, body.scores.length > 1, entryOf(set, score.metric))),
     ...(body.labels ?? []).map(labelShown),
     other,
@@ -107,12 +191,38 @@ function bodyShown(body, text, known, { set, first }) {
 
 function scoreShown(score, named, entry) {
   const unit = entry?.unit;
-  const value = score.outcome ?? (score.value === null ? "n/a" : `${Number(score.value.toPrecision(4))}${unit ? ` ${unit}` : ""}`);
-  const kind = unit ? "person" : score.outcome ? "inconclusive" : score.value >= 1 ? "passed" : score.value <= 0 ? "failed" : "between";
-  return element("p", { class: "why", dir: "auto" }, element("span", { class: `score ${kind}` }, named ? `${visible(score.metric)} ${value}` : value), score.judge ? element("span", { class: "soft" }, ` judge ${visible(score.judge)}: `) : " ", score.reason ? visible(score.reason) : null, score.reason_cut ? ` … ${score.reason_cut.toLocaleString("en")} more characters` : null);
+  const value =
+    score.outcome ?? (score.value === null ? "n/a" : `${Number(score.value.toPrecision(4))}${unit ? ` ${unit}` : ""}`);
+  const kind = unit
+    ? "person"
+    : score.outcome
+      ? "inconclusive"
+      : score.value >= 1
+        ? "passed"
+        : score.value <= 0
+          ? "failed"
+          : "between";
+  return element(
+    "p",
+    { class: "why", dir: "auto" },
+    element("span", { class: `score ${kind}` }, named ? `${visible(score.metric)} ${value}` : value),
+    score.judge ? element("span", { class: "soft" }, ` judge ${visible(score.judge)}: `) : " ",
+    score.reason ? visible(score.reason) : null,
+    score.reason_cut ? ` … ${score.reason_cut.toLocaleString("en")} more characters` : null,
+  );
 }
 
 function labelShown(label) {
   const counts = label.score === null ? "" : ` (counts ${Number(label.score.toPrecision(3))})`;
-  return element("p", { class: "why label", dir: "auto" }, element("span", { class: "score person" }, `${label.settles ? "settled" : "person"}: ${visible(String(label.value))}`), element("span", { class: "soft" }, ` ${visible(label.by)}${counts} `), label.note ? visible(label.note) : null);
+  return element(
+    "p",
+    { class: "why label", dir: "auto" },
+    element(
+      "span",
+      { class: "score person" },
+      `${label.settles ? "settled" : "person"}: ${visible(String(label.value))}`,
+    ),
+    element("span", { class: "soft" }, ` ${visible(label.by)}${counts} `),
+    label.note ? visible(label.note) : null,
+  );
 }

@@ -14,7 +14,11 @@ const hex = (sign, digits) => sign.charCodeAt(0).toString(16).padStart(digits, "
 
 /** Texts in an element that shows their lines; `marks` are pieces of text, each with whether it differs. */
 const prose = (marks, name) =>
-  element("div", { class: "text", dir: "auto" }, ...marks.map(([text, differs]) => (differs ? element(name, {}, visible(text)) : visible(text))));
+  element(
+    "div",
+    { class: "text", dir: "auto" },
+    ...marks.map(([text, differs]) => (differs ? element(name, {}, visible(text)) : visible(text))),
+  );
 
 /** What the first of two texts has that the second has not, and the other way round, by words. */
 function differing(before, after) {
@@ -50,7 +54,7 @@ function common(left, right) {
           ? longest[(row + 1) * width + column + 1] + 1
           : Math.max(longest[(row + 1) * width + column], longest[row * width + column + 1]);
   const pairs = [];
-  for (let row = 0, column = 0; row < left.length && column < right.length; ) {
+  for (let row = 0, column = 0; row < left.length && column < right.length;) {
     if (left[row] === right[column]) pairs.push([row++, column++]);
     else if (longest[(row + 1) * width + column] >= longest[row * width + column + 1]) row++;
     else column++;
@@ -82,5 +86,13 @@ function excerpt(text, sought) {
   const start = Math.max(0, at - 40);
   const end = Math.min(text.length, at + sought.length + 80);
   const around = (from, to) => visible(text.slice(from, to).replace(/\s+/g, " "));
-  return element("span", { class: "excerpt", dir: "auto" }, start ? "…" : "", around(start, at), element("mark", {}, around(at, at + sought.length)), around(at + sought.length, end), end < text.length ? "…" : "");
+  return element(
+    "span",
+    { class: "excerpt", dir: "auto" },
+    start ? "…" : "",
+    around(start, at),
+    element("mark", {}, around(at, at + sought.length)),
+    around(at + sought.length, end),
+    end < text.length ? "…" : "",
+  );
 }

@@ -1,0 +1,163 @@
+// ------------------------------------------------------------------------------------------------ charts of cases
+
+const MOST_DOTS = 1200;
+const BINS = 40;
+const MOST_COLUMNS = 21;
+
+/** Every case as a dot, cases with the same means as one larger dot; a click opens them. */
+function scatter(entry, number) {
+  const paired = casesOf(number).filter((each) => each.candidate !== null && each.baseline !== null);
+  if (!paired.length) return null;
+  const every = paired.flatMap((each) => [each.candidate, each.baseline]);
+  const domain = entry.unit ? widened(Math.min(...lowest(every)), Math.max(...highest(every))) : [-0.04, 1.04];
+  const share = (value) => (value - domain[0]) / (domain[1] - domain[0]);
+  const dots = dotsOf(paired, share);
+  const most = Math.max(...dots.map((dot) => dot.length));
+  const size = 300;
+  const x = (value) => 40 + share(value) * (size - 50);
+  const y = (value) => size - 36 - share(value) * (size - 46);
+  const sides = { worse: 0, same: 0, better: 0 };
+  for (const each of paired) sides[sideOf(each)]++;
+  const words = `Of ${plural(paired.length, "case")} ${sides.worse} got worse, ${sides.better} better, ${sides.same} stayed the same.`;
+  const sign = entry.higher_is_better ? 1 : -1;
+  const [low, high] = entry.unit ? domain : [0, 1];
+  const line = (name, shift) =>
+    shape("line", {
+      class: name,
+      x1: x(low),
+      y1: y(clamp(low - shift, low, high)),
+      x2: x(high),
+      y2: y(clamp(high - shift, low, high)),
+    });
+  const along = (shift) => {
+    const from = clamp(low, low + Math.max(0, shift), high);
+    const to = clamp(high, low, high + Math.min(0, shift));
+    return shape("line", { class: "allowed", x1: x(from), y1: y(from - shift), x2: x(to), y2: y(to - shift) });
+  };
+  const plot = shape(
+    "svg",
+    { class: "scatter", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": words },
+    ...ticks(low, high).map((tick) =>
+      shape("text", { class: "tick", x: x(tick), y: size - 20, "text-anchor": "middle" }, tick),
+    ),
+    ...ticks(low, high).map((tick) =>
+      shape("text", { class: "tick", x: 33, y: y(tick) + 4, "text-anchor": "end" }, tick),
+    ),
+    shape("line", { class: "base", x1: 40, x2: size - 10, y1: size - 36, y2: size - 36 }),
+    shape("line", { class: "base", x1: 40, x2: 40, y1: 10, y2: size - 36 }),
+    line("zero", 0),
+    along(sign * entry.margin),
+    shape("text", { class: "tick", x: (size + 30) / 2, y: size - 4, "text-anchor": "middle" }, "baseline"),
+    shape(
+      "text",
+      {
+        class: "tick",
+        x: 12,
+        y: (size - 26) / 2,
+        "text-anchor": "middle",
+        transform: `rotate(-90 12 ${(size - 26) / 2})`,
+      },
+      "candidate",
+    ),
+    ...dots.map((dot) => {
+      const [first] = dot;
+      const told = dot.length === 1 ? visible(first.id) : plural(dot.length, "case");
+      return shape(
+        "circle",
+        {
+          class: `case-dot ${sideOf(first)}`,
+          cx: x(first.baseline),
+          cy: y(first.candidate),
+          r: 3.5 + 8 * Math.sqrt((dot.length - 1) / Math.max(most, 8)),
+          click: () => openCase(first, dot),
+        },
+        shape("title", {}, `${told}: ${scoresOf(first)}`),
+      );
+    }),
+  );
+  return chart(
+    "Case by case",
+    `${words} A dot ${sign > 0 ? "below" : "above"} the line got worse; the dashed line is the margin. Click a dot to see its cases.`,
+    plot,
+  );
+}
+
+/** Few numbers with the same extremes: a spread of ten thousand is more than a call takes. */
+const lowest = (values) => [values.reduce((least, value) => Math.min(least, value), Infinity)];
+const highest = (values) => [values.reduce((most, value) => Math.max(most, value), -Infinity)];
+
+function sideOf(each) {
+  const gained = gain(each);
+  return gained < 0 ? "worse" : gained > 0 ? "better" : "same";
+}
+
+/** The cases in groups that are drawn as one dot: equal means, or where those are too many, nearly equal ones. */
+function dotsOf(paired, share) {
+  const grouped = (place) => [
+    ...paired
+      .reduce((groups, each) => {
+        const key = place(each);
+        if (!groups.has(key)) groups.set(key, []);
+        groups.get(key).push(each);
+        return groups;
+      }, new Map())
+      .values(),
+  ];
+  const exact = grouped((each) => `${each.baseline} ${each.candidate}`);
+  const bin = (value) => Math.round(share(value) * BINS);
+  const found =
+    exact.length <= MOST_DOTS
+      ? exact
+      : grouped((each) => `${bin(each.baseline)} ${bin(each.candidate)} ${sideOf(each)}`);
+  return found.sort((one, other) => other.length - one.length);
+}
+
+/** How many cases have which mean, where there is no baseline: a column for each mean, or for each of some ranges. */
+function distribution(entry, number) {
+  const scored = casesOf(number).filter((each) => each.candidate !== null);
+  if (!scored.length) return null;
+  const values = scored.map((each) => each.candidate);
+  const distinct = new Set(values).size;
+  const [low, high] = entry.unit ? widened(lowest(values)[0], highest(values)[0]) : [-0.04, 1.04];
+  const share = (value) => (value - low) / (high - low);
+  const place =
+    distinct <= MOST_COLUMNS
+      ? (value) => share(value)
+      : (value) => (Math.floor(clamp(share(value), 0, 0.999) * MOST_COLUMNS) + 0.5) / MOST_COLUMNS;
+  const groups = new Map();
+  for (const each of scored) groups.set(place(each.candidate), [...(groups.get(place(each.candidate)) ?? []), each]);
+  const most = Math.max(...[...groups.values()].map((group) => group.length));
+  const columns = [...groups].map(([at, group]) => {
+    const height = Math.max(2, (120 * group.length) / most);
+    return shape(
+      "g",
+      { class: "column", click: () => openCase(group[0], group) },
+      shape("rect", {
+        class: "case-bar",
+        x: percent(at),
+        y: 140 - height,
+        width: 14,
+        height,
+        transform: "translate(-7 0)",
+      }),
+      shape("text", { class: "tick", x: percent(at), y: 134 - height, "text-anchor": "middle" }, group.length),
+      shape(
+        "title",
+        {},
+        `${plural(group.length, "case")} at ${distinct <= MOST_COLUMNS ? figure(group[0].candidate, entry) : `about ${figure(low + at * (high - low), entry)}`}`,
+      ),
+    );
+  });
+  const words = `${plural(scored.length, "case")} by the candidate's mean.`;
+  return chart(
+    "Case by case",
+    `${words} Click a column to see its cases.`,
+    shape(
+      "svg",
+      { class: "columns", height: 162, role: "img", "aria-label": words },
+      shape("line", { class: "base", x1: "0%", x2: "100%", y1: 140, y2: 140 }),
+      ...axis([low, high], { y: 156 }),
+      ...columns,
+    ),
+  );
+}
