@@ -19,16 +19,17 @@ EVERY_S = 0.5
 
 
 @contextmanager
-def attended(store: Store, every_s: float = EVERY_S) -> Iterator[None]:
+def attended(store: Store, every_s: float = EVERY_S) -> Iterator[Mapping[str, int]]:
     """While this is entered, a thread draws further items as labels come in, and closes what is decided.
 
-    Labels of other processes count, too, and those that came in before.
+    Labels of other processes count, too, and those that came in before. Gives what `labels_needed` does, kept up with
+    the labels.
     """
-    stopped = threading.Event()
-    thread = threading.Thread(target=_watch, args=(store, stopped, every_s), name="attendant", daemon=True)
+    stopped, needed = threading.Event(), dict[str, int]()
+    thread = threading.Thread(target=_watch, args=(store, stopped, every_s, needed), name="attendant", daemon=True)
     thread.start()
     try:
-        yield
+        yield needed
     finally:
         stopped.set()
         thread.join()
@@ -75,7 +76,7 @@ def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
     return Prospects(needed, problems)
 
 
-def _watch(store: Store, stopped: threading.Event, every_s: float) -> None:
+def _watch(store: Store, stopped: threading.Event, every_s: float, needed: dict[str, int]) -> None:
     """Look for labels until stopped, whatever happens meanwhile: each trouble is logged once."""
     attendant, told = Attendant(store), set[str]()
     seen, waiting = -1, set[str]()
@@ -91,15 +92,21 @@ def _watch(store: Store, stopped: threading.Event, every_s: float) -> None:
             pass
         except Exception as error:  # noqa: BLE001 - without this thread labels would decide nothing any more
             _log_once(told, f"Labels can't be looked for: {type(error).__name__}: {error}")
-        waiting = {each for each in sorted(waiting) if not stopped.is_set() and not _attend(attendant, each, told)}
+        waiting = {
+            each for each in sorted(waiting) if not stopped.is_set() and not _attend(attendant, each, told, needed)
+        }
         if stopped.wait(every_s):
             return
 
 
-def _attend(attendant: Attendant, batch_id: str, told: set[str]) -> bool:
+def _attend(attendant: Attendant, batch_id: str, told: set[str], needed: dict[str, int]) -> bool:
     """Attend to a batch; False where the store was too busy for it."""
     try:
-        attendant.attend(batch_id)
+        outlook = attendant.attend(batch_id)
+        if outlook is None or outlook.labels_needed is None:
+            needed.pop(batch_id, None)
+        else:
+            needed[batch_id] = outlook.labels_needed
     except StoreError:
         return False
     except ReviewError as error:

@@ -84,11 +84,11 @@ def test_labels_decide_as_the_truth_is_with_fewer_than_all(
 def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(project: Project, run: Run) -> None:
     rating(project, 0.88)
     project.run()
-    with opened(project) as store, attended(store, every_s=0.02):
+    with opened(project) as store, attended(store, every_s=0.02) as needed:
         queue = Queue(store)
         queue.add_reviewer("ann")
         (batch,) = queue.batches()
-        n_labels = 0
+        n_labels, forecasts = 0, set[int | None]()
         while queue.batches()[0].closed is None:
             view = queue.next("ann")
             if view is None:
@@ -98,9 +98,12 @@ def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(pro
                 n_labels += 1
             if n_labels == 15:
                 assert "left until it is decided" in run("review", "status").output
+            forecasts.add(needed.get(batch.id))
         assert queue.batches()[0].closed_reason == "decided: passed"
         assert 20 < n_labels < 200
         assert len(store.review.items(batch.id)) <= n_labels + 20
+    assert len(forecasts - {None}) > 1
+    assert needed == {}
 
 
 @pytest.mark.parametrize(("rates", "verdict", "code"), [((0.8, 0.8), "passed", 0), ((0.5, 0.85), "regressed", 1)])
