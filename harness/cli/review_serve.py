@@ -68,6 +68,7 @@ def serve(**given: Any) -> None:
     options = _Options(**given)
     _check_installed()
     from harness.gate.attending import attended
+    from harness.review import Queue
     from harness.review.web import WebOptions, create_app
     from harness.review.web import server as web
 
@@ -77,12 +78,12 @@ def serve(**given: Any) -> None:
     with open_store(settings) as store, closing(web.listen(options.host, options.port)) as listener:
         port = listener.getsockname()[1]
         urls = web.addresses(options.host, port, options.public_url)
-        app = create_app(store, WebOptions(urls, lease_s, _sessions(settings, port)))
-        desk = app.state.desk
-        name, role = _admin(desk.queue, options.reviewer)
-        left = sum(batch.left for batch in desk.queue.progress() if batch.closed is None)
-        _greet(f"{urls[0]}/sign-in#{desk.tickets.issue(name)}", f"{name}, {role}", store.url, left)
-        with attended(store):
+        name, role = _admin(Queue(store), options.reviewer)
+        with attended(store) as needed:
+            app = create_app(store, WebOptions(urls, lease_s, _sessions(settings, port), needed=needed))
+            desk = app.state.desk
+            left = desk.tally.count("label").left
+            _greet(f"{urls[0]}/sign-in#{desk.tickets.issue(name)}", f"{name}, {role}", store.url, left)
             web.serve(app, listener)
     click.echo("\nEnded. Every label is in the store.")
 

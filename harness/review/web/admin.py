@@ -64,10 +64,18 @@ def disable(request: Request, form: FormData = Form) -> Response:
 def batch(request: Request, batch_id: str) -> Response:
     """Progress and agreement of a batch."""
     admin = admin_of(request)
-    queue = desk_of(request).queue
-    (progress,) = queue.progress(batch_id)
-    agreement, origin = queue.agreement(batch_id), queue.origins()[batch_id]
-    return page(request, "batch.html", reviewer=admin, here="admin", batch=progress, agreement=agreement, origin=origin)
+    desk = desk_of(request)
+    (progress,) = desk.queue.progress(batch_id)
+    return page(
+        request,
+        "batch.html",
+        reviewer=admin,
+        here="admin",
+        batch=progress,
+        needed=desk.needed.get(batch_id),
+        agreement=desk.queue.agreement(batch_id),
+        origin=desk.queue.origins()[batch_id],
+    )
 
 
 @router.post("/batches/{batch_id}/close")
@@ -87,15 +95,16 @@ def reopen(request: Request, batch_id: str) -> Response:
 
 
 def _overview(request: Request, admin: Reviewer, shown_token: tuple[str, str] | None = None) -> Response:
-    queue = desk_of(request).queue
+    desk = desk_of(request)
     return page(
         request,
         "admin.html",
         reviewer=admin,
         here="admin",
-        reviewers=queue.reviewers(),
-        batches=queue.progress(),
-        origins=queue.origins(),
+        reviewers=desk.queue.reviewers(),
+        batches=desk.queue.progress(),
+        origins=desk.queue.origins(),
+        needed=desk.needed,
         roles=ROLES,
         shown_token=shown_token,
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
+from markupsafe import Markup
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 
 from harness.errors import UnknownItemError
 from harness.review.views import Done, View
 from harness.review.web.desk import checked, desk_of, page, signed_in
-from harness.review.web.showing import counts, in_dispute, item_json, said_value, text_of
+from harness.review.web.showing import in_dispute, item_json, said_value, text_of
+from harness.review.web.tally import endings
 from harness.store.review_records import Event, Form, Task
 
 router = APIRouter(dependencies=[Depends(signed_in), Depends(checked)])
@@ -42,6 +45,7 @@ class Undo(BaseModel):
     """Take back what the reviewer said last."""
 
     key: str
+    task: Task = "label"
 
 
 class Kept(BaseModel):
@@ -53,28 +57,43 @@ class Kept(BaseModel):
 @router.post("/api/next")
 def give_next(request: Request, wanted: Wanted, name: Name) -> dict[str, Any]:
     """The next item under a lease; `next` is null where nothing is left."""
-    return {"next": next_json(request, name, wanted.task, wanted.holding)}
+    following = next_json(request, name, wanted.task, wanted.holding)
+    return {"next": following, "progress": _count(request, wanted.task)}
 
 
 @router.post("/api/answer")
 def take_answer(request: Request, said: Said, name: Name) -> dict[str, Any]:
     """Store what a reviewer says. When this answers, it is kept for good."""
     done = _submit(request, said, name)
+    tally = desk_of(request).tally
+    if done.event.kind in ("flag", "adjudicate"):
+        tally.forget()
+    elif done.event.kind == "label" and not done.repeated:
+        tally.add_label()
     following = next_json(request, name, said.task, said.holding) if said.want else None
-    return {"repeated": done.repeated, "next": following}
+    return {"repeated": done.repeated, "next": following, "progress": _count(request, said.task)}
 
 
 @router.post("/api/undo")
 def take_back(request: Request, undo: Undo, name: Name) -> dict[str, Any]:
-    """Undo the reviewer's last event; `view` is its item again, or null where it is no longer free."""
+    """Undo the reviewer's last event; `view` is its item again, or null where it is no longer free.
+
+    A text comes back with its item, to be written on.
+    """
     desk = desk_of(request)
     undone = desk.queue.undo(name, key=undo.key)
+    desk.tally.forget()
     item_id = undone.done.event.item_id
     events = desk.review.events(item_id=item_id)
     (event,) = (each for each in events if each.number == undone.done.event.undoes)
     form = desk.review.batch(desk.review.item(item_id).batch_id).form
-    view = undone.view
-    return {"undone": _in_words(event, form), "view": None if view is None else _json(request, name, view)}
+    view = None if undone.view is None else _json(request, name, undone.view)
+    return {
+        "undone": _in_words(event, form),
+        "view": view,
+        "text": _sent(str(event.value or "")) if form.kind == "text" else "",
+        "progress": _count(request, undo.task),
+    }
 
 
 @router.post("/api/renew")
@@ -86,8 +105,8 @@ def renew(request: Request, kept: Kept, name: Name) -> dict[str, Any]:
 
 @router.get("/api/progress")
 def progress(request: Request, _name: Name, task: Task = "label") -> dict[str, Any]:
-    """How far the queue is, as the bar at the top shows it."""
-    return counts(desk_of(request).queue.progress(), task)
+    """How far the queue is, and what the page says when nothing is left, as HTML."""
+    return {**_count(request, task), "empty": nothing_left(request, task)}
 
 
 @router.get("/leases/{lease}/texts/{text}")
@@ -103,6 +122,18 @@ def next_json(request: Request, name: str, task: Task, holding: list[str] | None
     """The reviewer's next item as the page takes it, or None."""
     view = desk_of(request).queue.next(name, task=task, holding=holding or [])
     return None if view is None else _json(request, name, view)
+
+
+def nothing_left(request: Request, task: Task) -> Markup:
+    """What the page says when nothing is left for a reviewer."""
+    desk = desk_of(request)
+    batches = desk.queue.batches()
+    template = desk.pages.get_template("_empty.html")
+    return Markup(template.render(task=task, batches=batches, endings=endings(batches)))
+
+
+def _count(request: Request, task: Task) -> dict[str, int]:
+    return asdict(desk_of(request).tally.count(task))
 
 
 def _json(request: Request, name: str, view: View) -> dict[str, Any]:
@@ -124,5 +155,10 @@ def _submit(request: Request, said: Said, name: str) -> Done:
 def _in_words(event: Event, form: Form) -> str:
     if event.value is None:
         return _ACTS[event.kind].lower()
-    value = said_value(form, form.shown(event.value, swapped=event.swapped))
+    value = _sent(said_value(form, form.shown(event.value, swapped=event.swapped)))
     return f"{_ACTS[event.kind].lower()} {value if len(value) <= 40 else 'with a text'}"
+
+
+def _sent(text: str) -> str:
+    """A text as it can be sent: a lone surrogate is no character that a browser could get."""
+    return text.encode("utf-8", "replace").decode()

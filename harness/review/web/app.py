@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from harness.review.web.desk import Desk
 from harness.review.web.guard import Guard, Origins, origin_of
 from harness.review.web.sessions import Attempts, Sessions, Tickets
 from harness.review.web.showing import environment
+from harness.review.web.tally import Tally
 from harness.store import Store
 
 _STATIC = Path(__file__).parent / "static"
@@ -28,12 +30,14 @@ class WebOptions:
         lease_s: how long a reviewer may take over an item, in seconds.
         sessions: the file in which sessions outlive the server; None for none.
         attempts: who may try to sign in how often.
+        needed: about how many more labels decide a batch, by its id, for as long as a gate waits for it.
     """
 
     urls: tuple[str, ...]
     lease_s: float = LEASE_S
     sessions: Path | None = None
     attempts: Attempts = field(default_factory=Attempts)
+    needed: Mapping[str, int] = field(default_factory=dict)
 
 
 def create_app(store: Store, options: WebOptions) -> FastAPI:
@@ -42,13 +46,16 @@ def create_app(store: Store, options: WebOptions) -> FastAPI:
     origins = Origins.of(options.urls)
     first = origin_of(options.urls[0])
     port = first.rpartition(":")[2]
+    queue = Queue(store, lease_s=options.lease_s)
     app.state.desk = Desk(
-        queue=Queue(store, lease_s=options.lease_s),
+        queue=queue,
         review=store.review,
         origins=origins,
         sessions=Sessions(options.sessions),
         tickets=Tickets(),
         attempts=options.attempts,
+        tally=Tally(queue),
+        needed=options.needed,
         cookie=f"steelyard_{port if port.isdigit() else 'review'}",
         is_secure=first.startswith("https:"),
         pages=environment(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from harness.errors import ReviewerError
 from harness.review.queue import Queue
 from harness.review.web.guard import Origins
 from harness.review.web.sessions import Attempts, Sessions, Tickets, csrf_token
+from harness.review.web.tally import Tally
 from harness.store.review import ReviewStore
 from harness.store.review_records import Reviewer
 
@@ -25,6 +27,8 @@ class Desk:
     Attributes:
         review: the same queue as the store keeps it, for the labels that adjudicators are shown.
         cookie: name of the session's cookie; browsers share cookies between the ports of a host.
+        tally: how far the queue is.
+        needed: about how many more labels decide a batch, by its id.
         is_secure: whether reviewers come by https, so that cookies never go by http.
         pages: templates, which escape what is put into them.
     """
@@ -35,6 +39,8 @@ class Desk:
     sessions: Sessions
     tickets: Tickets
     attempts: Attempts
+    tally: Tally
+    needed: Mapping[str, int]
     cookie: str
     is_secure: bool
     pages: Environment

@@ -7,10 +7,10 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from harness.errors import ReviewerError
-from harness.review.web.api import next_json
+from harness.review.web.api import next_json, nothing_left
 from harness.review.web.desk import checked, desk_of, field, page, reviewer_of, session_of, sign_in_page
 from harness.review.web.sessions import LIFETIME_S
-from harness.review.web.showing import counts
+from harness.review.web.tally import forecast
 from harness.store.review_records import Task
 
 router = APIRouter(dependencies=[Depends(checked)])
@@ -32,9 +32,19 @@ def adjudicate(request: Request) -> Response:
 def _queue(request: Request, task: Task) -> Response:
     reviewer = reviewer_of(request)
     first = next_json(request, reviewer.name, task) or _NOBODY
-    progress = counts(desk_of(request).queue.progress(), task)
-    here = "adjudicate" if task == "adjudicate" else "review"
-    return page(request, "review.html", reviewer=reviewer, task=task, here=here, first=first, progress=progress)
+    desk = desk_of(request)
+    desk.tally.forget()
+    return page(
+        request,
+        "review.html",
+        reviewer=reviewer,
+        task=task,
+        here="adjudicate" if task == "adjudicate" else "review",
+        first=first,
+        count=desk.tally.count(task),
+        needed=forecast(desk.queue.batches(), desk.needed) if task == "label" else None,
+        nothing_left=nothing_left(request, task),
+    )
 
 
 @router.get("/sign-in")

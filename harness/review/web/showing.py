@@ -14,13 +14,14 @@ from markupsafe import Markup
 
 from harness.review.progress import Progress
 from harness.review.views import View
-from harness.review.web.text import SHOWN_AT_FIRST, beginning, further, readable
+from harness.review.web.text import SHOWN_AT_FIRST, beginning, further, is_blank, readable
 from harness.store.review import ReviewStore
 from harness.store.review_events import in_force
 from harness.store.review_leases import is_swapped
 from harness.store.review_records import LEFT, MOST_TEXT, RIGHT, TIE, Event, Form, Value
 
 _FOLDER = Path(__file__).parent / "templates"
+_MOST_COLUMNS = 5
 _ROLES = {"system": "System", "user": "Prompt", "assistant": "Earlier answer", "tool": "Tool"}
 _PAIR = (
     (LEFT, "A", "is better", "ArrowLeft 1", "1 ←"),
@@ -68,6 +69,7 @@ def environment() -> Environment:
     pages.filters |= {"labels_of": labels_of}
     pages.globals |= {"shown_at_first": SHOWN_AT_FIRST, "most_text": MOST_TEXT, "roles": _ROLES, "reviewer": None}
     pages.globals |= {"here": "", "csrf": ""}
+    pages.tests["blank"] = is_blank
     return pages
 
 
@@ -75,7 +77,11 @@ def item_json(pages: Environment, view: View, disputed: Sequence[Said] = ()) -> 
     """An item as the browser gets it: its lease, the seconds that are left of it, and its HTML."""
     choices = shown_choices(view.form)
     html = pages.get_template("_item.html").render(
-        view=view, choices=choices, wordy=any(each.meaning for each in choices), disputed=disputed
+        view=view,
+        choices=choices,
+        columns=columns(len(choices)),
+        wordy=any(each.meaning for each in choices),
+        disputed=disputed,
     )
     return {"lease": view.lease_id, "expires_in_s": max(0.0, view.expires - time.time()), "html": Markup(html)}
 
@@ -94,6 +100,15 @@ def shown_choices(form: Form) -> list[Shown]:
         name = str(choice.value)
         shown.append(Shown(choice.value, name, choice.meaning, key, hint="" if key == name else key))
     return shown
+
+
+def columns(n_choices: int) -> int:
+    """In how many columns choices stand where the screen is wide enough: at most 5, in rows of about as many each.
+
+    >>> [columns(n_choices) for n_choices in (0, 3, 5, 6, 9, 10, 11, 12)]
+    [1, 3, 5, 3, 5, 5, 4, 4]
+    """
+    return -(-n_choices // -(-n_choices // _MOST_COLUMNS)) if n_choices else 1
 
 
 def _key(value: Value, number: int, values: Sequence[Value]) -> str:
@@ -171,15 +186,3 @@ def lasting(seconds: float) -> str:
 def labels_of(batches: Sequence[Progress], reviewer: str) -> int:
     """How many labels of a reviewer are in."""
     return sum(each.labels for batch in batches for each in batch.reviewers if each.reviewer == reviewer)
-
-
-def counts(batches: Sequence[Progress], task: str) -> dict[str, Any]:
-    """How far the open batches are, for the bar at the top: labels that are in and wanted, or items in dispute."""
-    offered = [batch for batch in batches if batch.closed is None]
-    if task == "adjudicate":
-        left = sum(batch.n_disputed + batch.n_flagged for batch in offered)
-        settled = sum(each.adjudications for batch in offered for each in batch.reviewers)
-        return {"done": settled, "wanted": settled + left, "words": f"{left:,} to settle"}
-    done = sum(batch.labels for batch in offered)
-    left = sum(batch.left for batch in offered)
-    return {"done": done, "wanted": done + left, "words": f"{left:,} label{'' if left == 1 else 's'} left"}

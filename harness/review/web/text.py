@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
+from unicodedata import category
 
 from markupsafe import Markup, escape
 
 SHOWN_AT_FIRST = 20_000
 SHOWN_MORE = 200_000
 _LONGEST_BLOCK = 4_000
+_UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r"#{1,6} \S")
 _INLINE = re.compile(r"(`[^`\n]+`)|(\*\*[^*\n]+\*\*)")
@@ -68,6 +70,15 @@ def blocks(text: str, fence: str = "") -> Iterator[Block]:
             continue
         for start, piece in _pieces(block.text):
             yield Block(block.kind, piece, joined=start > 0)
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: white space, control and format characters.
+
+    >>> is_blank(" \\n\\u200b"), is_blank(".")
+    (True, False)
+    """
+    return all(category(char) in _UNSEEN for char in text)
 
 
 def beginning(text: str) -> str:

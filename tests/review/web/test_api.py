@@ -99,11 +99,109 @@ def test_an_adjudicator_settles_a_dispute(ann: Browser, sign_in: SignIn, store: 
 
 
 def test_progress_counts_the_open_batches(ann: Browser, store: Store) -> None:
-    assert ann.get("/api/progress").json() == {"done": 0, "wanted": 60, "words": "60 labels left"}
+    def progress(task: str = "label") -> tuple[int, int]:
+        ann.get("/")  # a page that is opened counts anew
+        found = ann.get(f"/api/progress?task={task}").json()
+        return found["done"], found["left"]
+
+    assert progress() == (0, 60)
     ann.say(ann.take(), value=4)
-    store.review.set_closed("b-text", 1.0, "decided")
-    assert ann.get("/api/progress").json() == {"done": 1, "wanted": 56, "words": "55 labels left"}
-    assert ann.get("/api/progress?task=adjudicate").json()["words"] == "0 to settle"
+    assert progress() == (1, 59)
+    store.review.set_closed("b-text", 1.0, "closed by zoe")
+    assert progress() == (1, 55)
+    assert progress("adjudicate") == (0, 0)
+    assert "55 labels left" in ann.get("/").text
+
+
+def test_every_answer_tells_how_far_the_queue_is(ann: Browser, sign_in: SignIn) -> None:
+    assert ann.post("/api/next", json={}).json()["progress"] == {"done": 0, "left": 60}
+    lease = ann.take()
+    assert ann.say(lease, value=4, key="k1").json()["progress"] == {"done": 1, "left": 59}
+    assert ann.say(lease, value=4, key="k1").json()["progress"] == {"done": 1, "left": 59}, "sent again"
+    assert ann.say(ann.take(), "skip").json()["progress"] == {"done": 1, "left": 59}
+    assert ann.say(ann.take(), "flag").json()["progress"] == {"done": 1, "left": 57}
+    for key, left in (("u1", 59), ("u2", 59), ("u3", 60)):
+        assert ann.post("/api/undo", json={"key": key}).json()["progress"]["left"] == left
+    ann.say(ann.take(), "flag")
+    eve = sign_in("eve", "adjudicator")
+    assert eve.post("/api/next", json={"task": "adjudicate"}).json()["progress"] == {"done": 0, "left": 1}
+    lease = eve.take("adjudicate")
+    assert eve.say(lease, value=3, task="adjudicate").json()["progress"] == {"done": 1, "left": 0}
+    undone = eve.post("/api/undo", json={"key": "u1", "task": "adjudicate"}).json()
+    assert undone["progress"] == {"done": 0, "left": 1}
+
+
+def test_the_page_says_what_was_decided_when_nothing_is_left(sign_in: SignIn, store: Store) -> None:
+    ann, eve = sign_in("ann"), sign_in("eve", "adjudicator")
+
+    def said(task: str = "label") -> str:
+        told = [words(ann.get(f"/api/progress?task={task}").json()["empty"]), words(ann.get("/").text)]
+        first, page = (" ".join(each.split()) for each in told)
+        assert task != "label" or first in page
+        return first
+
+    assert said().startswith("Nothing is left for you The queue is empty.")
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]]), "suites/test_a")
+    contents.add(store, contents.PAIR, contents.items_of("b2", "Q?", [["one", "two"]]), "suites/test_b")
+    assert said().startswith("Nothing is left for you Every open item has its labels, is with somebody else")
+    store.review.set_closed("b1", 1.0, "decided: regressed")
+    assert said().startswith(
+        "Nothing is left for you Faithful summary suites/test_a decided Every other open item has its labels"
+    )
+    store.review.set_closed("b2", 2.0, "decided: passed")
+    assert said().startswith(
+        "The gate is decided Faithful summary suites/test_a decided: regressed "
+        "Better explanation suites/test_b decided: passed No more labels are needed."
+    )
+    for name in ("b1", "b2"):
+        store.review.set_closed(name, 1.0, "closed by zoe")
+    assert said().startswith("Nothing is left for you Every batch is closed.")
+    assert said("adjudicate").startswith("Nothing is in dispute")
+    assert "Nothing is in dispute" in eve.get("/adjudicate").text
+
+
+def test_about_how_many_more_labels_would_decide_it_is_told(store: Store) -> None:
+    """To an admin as the gate forecasts it; to reviewers in tens, when the page is opened."""
+    contents.fill(store)
+    needed = {"b-scale": 14, "b-pair": 1}
+    app = create_app(store, WebOptions((ORIGIN,), needed=needed))
+    app.state.desk.queue.add_reviewer("zoe", "admin")
+    with Browser(app, app.state.desk.sessions.begin("zoe")) as zoe:
+        assert "About 14 more labels would decide it." in zoe.get("/admin/batches/b-scale").text
+        assert "About 1 more label would decide it." in zoe.get("/admin/batches/b-pair").text
+        assert "would decide it" not in zoe.get("/admin/batches/b-text").text
+        assert "about 14 until it is decided" in zoe.get("/admin").text
+        assert "about 20 until it is decided" in zoe.get("/").text
+        assert "until it is decided" not in zoe.get("/adjudicate").text
+        store.review.set_closed("b-scale", 1.0, "decided: passed")
+        needed.clear()
+        page = " ".join(words(zoe.get("/admin/batches/b-scale").text).split())
+        assert "Closed: decided: passed" in page
+        assert "would decide it" not in page
+        assert "until it is decided" not in zoe.get("/").text
+
+
+def test_the_undo_of_a_text_brings_it_back_to_be_written_on(sign_in: SignIn, store: Store) -> None:
+    contents.add(store, contents.TEXT, contents.items_of("b1", "Q?", [["one"]] * 2))
+    ann = sign_in("ann")
+    ann.say(ann.take(), "skip")
+    lease = ann.take()
+    body = {"act": "label", "lease": lease, "key": "k1", "value": "It says <1923> \ud800."}
+    ann.post("/api/answer", content=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+    undone = ann.post("/api/undo", json={"key": "u1"}).json()
+    assert (undone["undone"], undone["text"]) == ("labelled It says <1923> ?.", "It says <1923> ?.")
+    assert undone["view"] is not None
+    assert ann.post("/api/undo", json={"key": "u1"}).json()["text"] == "It says <1923> ?.", "sent again"
+    assert ann.post("/api/undo", json={"key": "u2"}).json()["text"] == ""
+
+
+@pytest.mark.parametrize("blank", ["", " \n\t\n", "\u200b\u00a0", "\x00"])
+def test_an_empty_answer_says_that_it_is_one(sign_in: SignIn, store: Store, blank: str) -> None:
+    contents.add(store, contents.PAIR, contents.items_of("b1", blank, [[blank, "two"]]))
+    found = sign_in("ann").next()
+    assert found is not None
+    assert words(found["html"]).count("(empty answer)") == 1
+    assert words(found["html"]).count("(empty text)") == 1
 
 
 def test_a_form_shows_its_choices_with_their_keys(sign_in: SignIn, store: Store) -> None:

@@ -169,6 +169,124 @@ def test_skip_flag_and_undo(serve: Any, open_page: Any, store: Store) -> None:
     assert store.review.events(batch_id="b1")[3].note == "cut 1 2 s z"
 
 
+def focused(page: Page) -> str:
+    """What a screen reader says of the element that has the focus: its name in the browser's accessibility tree."""
+    session = page.context.new_cdp_session(page)
+    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+    session.detach()
+    names = [
+        f"{node['role']['value']} {node['name']['value']}"
+        for node in nodes
+        if any(each["name"] == "focused" and each["value"]["value"] for each in node.get("properties", ()))
+        and node["role"]["value"] != "RootWebArea"
+    ]
+    return names[0] if names else ""
+
+
+def test_a_screen_reader_is_told_that_another_item_is_there(serve: Any, open_page: Any, store: Store) -> None:
+    """All items have the same title; the number that is said before it makes each another."""
+    numbered(store, 4)
+    page = open_page(serve().link)
+    expect(page.get_by_role("heading", name="Item 1: Faithful summary", exact=True)).to_be_visible()
+    expect(page.get_by_role("article", name="Item 1: Faithful summary", exact=True)).to_be_visible()
+    press(page, "4", "answer 1")
+    assert focused(page) == "heading Item 2: Faithful summary"
+    press(page, "s", "answer 2")
+    assert focused(page) == "heading Item 3: Faithful summary"
+    press(page, "z", "answer 1")
+    assert focused(page) == "heading Item 2, again: Faithful summary"
+    expect(page.get_by_role("status").filter(has_text="Taken back: skipped.")).to_be_visible()
+    press(page, "5", "answer 2")
+    assert focused(page) == "heading Item 3: Faithful summary"
+    press(page, "5", "answer 3")
+    page.wait_for_timeout(170)
+    page.keyboard.press("5")
+    expect(page.locator("#empty h1")).to_be_focused()
+    assert focused(page) == "heading Nothing is left for you"
+
+
+def test_who_writes_is_told_the_next_item_in_the_field(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 3, contents.TEXT)
+    page = open_page(serve().link)
+    page.locator("#words").fill("one")
+    press(page, "Control+Enter", "answer 1")
+    assert focused(page) == "textbox Item 2: What is wrong with this answer?"
+
+
+def test_the_undo_of_a_text_gives_it_back(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 3, contents.TEXT)
+    page = open_page(serve().link)
+    page.locator("#words").fill("It says <1923>.\nNot 1932.")
+    press(page, "Control+Enter", "answer 1")
+    page.keyboard.press("Escape")
+    press(page, "z", "answer 0")
+    expect(page.locator("#words")).to_have_value("It says <1923>.\nNot 1932.")
+    page.reload()  # what was leased first comes first
+    expect(page.locator(".answer")).to_contain_text("answer 1")
+    expect(page.locator("#words")).to_have_value("")
+    press(page, "s", "answer 2")
+    press(page, "s", "answer 0")
+    expect(page.locator("#words")).to_have_value("It says <1923>.\nNot 1932.")
+    page.locator("#words").fill("It says 1923.")
+    page.wait_for_timeout(170)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#said")).to_have_text("Labelled with a text.")
+    page.wait_for_timeout(300)
+    assert values(store) == ["It says 1923."]
+
+
+def test_the_count_follows_each_key_also_while_the_server_is_away(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 1_003)
+    server = serve()
+    page = open_page(server.link)
+    counts, bar = page.locator("#counts"), page.locator("#progress")
+    expect(counts).to_have_text("1,003 labels left")
+    press(page, "4", "answer 1")
+    expect(counts).to_have_text("1,002 labels left")
+    press(page, "s", "answer 2")
+    expect(counts).to_have_text("1,002 labels left")
+    press(page, "z", "answer 1")
+    press(page, "z", "answer 0")
+    expect(counts).to_have_text("1,003 labels left")
+    press(page, "5", "answer 1")
+    page.wait_for_timeout(300)
+    server.kill()
+    press(page, "5", "answer 2")
+    expect(counts).to_have_text("1,001 labels left")
+    assert bar.evaluate("(each) => [each.value, each.max]") == [2, 1_003]
+
+
+def test_the_count_follows_what_others_do(serve: Any, open_page: Any, store: Store) -> None:
+    numbered(store, 30)
+    page = open_page(serve().link)
+    queue = Queue(store)
+    queue.add_reviewer("bob")
+    for number in range(10):
+        view = queue.next("bob")
+        assert view is not None
+        queue.label("bob", view.lease_id, 4, key=f"bob-{number}")
+    page.wait_for_timeout(1_000)
+    page.keyboard.press("4")
+    expect(page.locator("#counts")).to_have_text("19 labels left")
+
+
+def test_the_end_says_what_was_decided(serve: Any, open_page: Any, store: Store) -> None:
+    """The gate decides a moment after the last label: the page looks again by itself, and says so to the ear, too."""
+    numbered(store, 2)
+    page = open_page(serve().link)
+    expect(page.locator(".answer")).to_contain_text("answer 0")
+    press(page, "4", "answer 1")
+    page.wait_for_timeout(170)
+    page.keyboard.press("4")
+    expect(page.locator("#empty h1")).to_have_text("Nothing is left for you")
+    expect(page.locator("#counts")).to_have_text("0 labels left")
+    store.review.set_closed("b1", 1.0, "decided: passed")
+    expect(page.locator("#empty")).to_contain_text("evaluation/test_answers decided: passed", timeout=10_000)
+    expect(page.locator("#empty h1")).to_be_focused()
+    assert focused(page) == "heading The gate is decided"
+    expect(page.get_by_text("Every open item has its labels")).to_be_hidden()
+
+
 def test_a_cancelled_flag_flags_nothing(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 2)
     page = open_page(serve().link)
@@ -544,12 +662,132 @@ def test_a_phone_has_buttons_large_enough_and_scrolls_one_way(serve: Any, open_p
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
+SIZES = {"phone": (390, 844), "on its side": (844, 390), "at 200 %": (640, 400), "at 400 %": (320, 256)}
+TEN = contents.Form(
+    "scale",
+    "How much of it is in the text, from nothing to all?",
+    choices=tuple(
+        contents.Choice(n, f"meaning of the value number {n}, which is rather long and goes on", n / 10)
+        for n in range(1, 11)
+    ),
+)
+
+
+@pytest.mark.parametrize("size", list(SIZES.values()), ids=list(SIZES))
+def test_ten_values_with_meanings_leave_room_for_the_item(
+    serve: Any, open_page: Any, store: Store, size: tuple[int, int]
+) -> None:
+    """The item has more than half of the screen, wherever one scrolls to read it, and every button can be reached."""
+    width, height = size
+    contents.add(store, TEN, contents.items_of("b1", contents.BRIDGE, [["word " * 300]] * 3))
+    page = open_page(serve().link, viewport={"width": width, "height": height})
+    expect(page.locator(".answer")).to_contain_text("word")
+    for part in ("#item-title", ".answer h2"):
+        page.locator(part).evaluate("(each) => scrollTo(0, each.getBoundingClientRect().top + scrollY - 100)")
+        seen = page.evaluate(_UNCOVERED)
+        assert seen > 0.55, part
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for button in page.locator("#dock button:visible").all():
+        button.scroll_into_view_if_needed()
+        box = button.bounding_box()
+        assert box
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= height + 1
+        assert box["x"] + box["width"] <= width
+        middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+        assert button.evaluate("(each, [x, y]) => each.contains(document.elementFromPoint(x, y))", middle)
+    page.get_by_role("button", name="10 meaning").click()
+    expect(page.locator("#said")).to_have_text("Labelled 10.")
+    box = page.locator("#stage").bounding_box()
+    assert box
+    assert -1 <= box["y"] < height / 2, "the next item is shown from its beginning"
+
+
+# The share of the screen's height in which the item is seen: neither header nor choices are before it.
+_UNCOVERED = """() => {
+  const inItem = (y) => document.elementsFromPoint(innerWidth / 2, y)[0]?.closest("main");
+  const rows = Array.from({ length: innerHeight }, (_, y) => y);
+  return rows.filter(inItem).length / innerHeight;
+}"""
+
+
+@pytest.mark.parametrize("n_choices", [2, 3, 4, 5, 7, 10])
+@pytest.mark.parametrize("meaning", ["", "one claim is not in the passage"])
+def test_rows_of_choices_leave_no_hole(serve: Any, open_page: Any, store: Store, n_choices: int, meaning: str) -> None:
+    choices = tuple(contents.Choice(n, meaning, None) for n in range(n_choices))
+    contents.add(store, contents.Form("scale", "Right?", choices=choices), contents.items_of("b1", "Q?", [["one"]]))
+    page = open_page(serve().link)
+    for width, height in ((390, 844), (1280, 800)):
+        page.set_viewport_size({"width": width, "height": height})
+        boxes = [each.bounding_box() for each in page.locator("#verdict .choice").all()]
+        rows = {box["y"]: [each for each in boxes if each["y"] == box["y"]] for box in boxes}
+        ends = {round(max(box["x"] + box["width"] for box in row)) for row in rows.values()}
+        assert len(ends) == 1
+        assert max(len(row) for row in rows.values()) <= 5
+
+
+def test_a_phone_shows_the_admins_pages_without_scrolling_sideways(serve: Any, open_page: Any, store: Store) -> None:
+    """Counts have their names beside them, and every button is on the screen."""
+    contents.fill(store)
+    queue = Queue(store)
+    for name in ("ann", "bob"):
+        queue.add_reviewer(name)
+        view = queue.next(name)
+        assert view is not None
+        queue.label(name, view.lease_id, 4, key=name)
+    server = serve()
+    page = open_page(server.link, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    for path in ("/admin", "/admin/batches/b-scale"):
+        page.goto(server.url + path)
+        for table in page.locator(".scroll").all():
+            assert table.evaluate("(each) => each.scrollWidth <= each.clientWidth"), path
+        for each in page.locator("main button, main a, main td:visible").all():
+            box = each.bounding_box()
+            assert box
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 390
+    page.goto(server.url + "/admin")
+    names = (
+        page.locator("#batches ~ * tbody tr")
+        .first.locator("td")
+        .evaluate_all("(cells) => cells.map((each) => getComputedStyle(each, '::before').content)")
+    )
+    assert names == ["none", '"Labels"', '"Left"', '"Disputed"', '"Flagged"', '"State"', "none"]
+    page.get_by_role("button", name="New token for ann").tap()
+    expect(page.locator("code.token")).to_be_visible()
+
+
+def test_the_button_to_sign_in_has_its_words_in_the_middle(serve: Any, open_page: Any, store: Store) -> None:
+    page = open_page(serve().url + "/sign-in")
+    middle = """(each) => {
+      const words = document.createRange();
+      words.selectNodeContents(each);
+      const [inner, outer] = [words.getBoundingClientRect(), each.getBoundingClientRect()];
+      return (inner.left + inner.right - outer.left - outer.right) / 2;
+    }"""
+    assert page.get_by_role("button", name="Sign in").evaluate(middle) == pytest.approx(0, abs=1)
+
+
 def test_right_to_left_answers_read_from_the_right(serve: Any, open_page: Any, store: Store) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[contents.ARABIC]]))
     page = open_page(serve().link)
     words = page.locator(".answer p").first
     assert words.evaluate("(each) => getComputedStyle(each).direction") == "rtl"
     assert page.locator(".asked p").first.evaluate("(each) => getComputedStyle(each).direction") == "ltr"
+
+
+def test_right_to_left_paragraphs_and_headings_begin_at_the_same_edge(serve: Any, open_page: Any, store: Store) -> None:
+    """A line of text is no longer than reads well, and what is left of the card is on the side where lines end."""
+    answer = f"{contents.ARABIC * 4}\n\n# عنوان\n\nשלום עולם\n\n{'An English line. ' * 20}"
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer]]))
+    page = open_page(serve().link, viewport={"width": 1280, "height": 800})
+    card = page.locator(".answer .body")
+    inner = card.evaluate(
+        "(each) => each.getBoundingClientRect().right - parseFloat(getComputedStyle(each).paddingRight)"
+    )
+    boxes = [each.bounding_box() for each in card.locator("p").all()]
+    assert [box["x"] + box["width"] for box in boxes[:3]] == pytest.approx([inner] * 3, abs=1)
+    assert boxes[3]["x"] + boxes[3]["width"] < inner - 20
 
 
 def test_an_adjudicator_settles_what_others_differ_in(serve: Any, open_page: Any, store: Store) -> None:
@@ -563,11 +801,12 @@ def test_an_adjudicator_settles_what_others_differ_in(serve: Any, open_page: Any
     server = serve()
     page = open_page(server.link)
     page.goto(server.url + "/adjudicate")
-    expect(page.locator(TITLE)).to_have_text("Settle: Faithful summary")
+    expect(page.locator(TITLE)).to_have_text("Item 1: Settle: Faithful summary")
     assert page.locator(".given li").all_inner_texts() == ["4", "2"]
     expect(page.locator("#counts")).to_have_text("1 to settle")
     page.wait_for_timeout(200)
     page.keyboard.press("3")
+    expect(page.locator("#counts")).to_have_text("0 to settle")
     expect(page.get_by_role("heading", name="Nothing is in dispute")).to_be_visible()
     assert values(store) == [3]
 

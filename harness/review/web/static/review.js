@@ -11,11 +11,12 @@ const trusted = (html) => (policy ? policy.createHTML(html) : html);
 const OUTBOX = `steelyard outbox ${reviewer}`;
 const SHORTEST_LOOK_MS = 150; // a key that bounces must not label an item that nobody has seen
 const PAUSES_MS = [250, 500, 1000, 2000, 4000];
-const LOOK_AGAIN_MS = 15000;
-const COUNT_AGAIN_MS = 5000;
+const LOOK_AGAIN_MS = [1000, 2000, 4000, 8000, 15000]; // a gate may be decided, or draw more, right after a label
+const COUNT_AGAIN_MS = 15000;
+const AT_WORK_MS = 60000;
 const LONGEST_WAIT_MS = 3600000; // a page that nobody looks at asks for nothing any more
 
-let shown = null; // the item on screen: { lease, html, lasts, expires }, times in ms
+let shown = null; // the item on screen: { lease, html, lasts, expires }, times in ms; text and isAgain after an undo
 let ahead = []; // items that are leased and wait to be shown
 let outbox = [];
 let canStore = true; // false where the browser lets nothing be stored: then the outbox lives as long as the page
@@ -24,10 +25,15 @@ let saidBefore = new Set(); // keys of what was said before the last refusal was
 let sending = false;
 let asking = false;
 let askedAt = 0;
-let countedAt = 0;
+let looks = 0; // how often was looked since there was something
+let nSaid = 0; // on this page and not taken back: so the item on screen has a number, by which screen readers tell it
+let counted = { done: Number($("counts").dataset.done), left: Number($("counts").dataset.left) };
+const doneAtFirst = counted.done;
+let countedAt = Date.now();
 let shownAt = 0;
 let wasWriting = false;
 let activeAt = Date.now();
+const isLow = matchMedia("(max-height: 30rem)"); // then nothing sticks to the screen's edges: see the style sheet
 let guideOpen = matchMedia("(min-width: 68rem)").matches;
 
 // ---------------------------------------------------------------------------------------------------- the server
@@ -84,6 +90,7 @@ async function flush() {
     }
     // Another tab may have taken entries from the shared outbox or added some.
     keepOutbox(read().filter((each) => each.key !== entry.key));
+    count(answer.progress);
     if (!answer.ok) tellRefused(entry, answer);
     else {
       if (!saidBefore.has(entry.key)) hideRead();
@@ -94,7 +101,6 @@ async function flush() {
   }
   sending = false;
   if (!shown || (!ahead.length && !isOver)) ask();
-  else if (Date.now() - countedAt > COUNT_AGAIN_MS) refreshCounts();
 }
 
 const read = () => (canStore ? JSON.parse(recall(OUTBOX) ?? "[]") : outbox);
@@ -130,30 +136,59 @@ async function ask() {
   askedAt = Date.now();
   const answer = await persist("/api/next", () => ({ task, holding: inSight() }));
   asking = false;
+  count(answer.progress);
   if (answer.ok && answer.next) take(answer.next);
   else if (!answer.ok) tell("bad", "The next item can't be fetched.", answer.message ?? "", "next");
-  if (!shown && !outbox.length && !ahead.length) showEmpty();
-  refreshCounts();
+  if (isIdle()) {
+    await lookHowFar();
+    if (isIdle()) showEmpty();
+  }
   if (shown && !ahead.length && answer.next) ask();
 }
 
-async function refreshCounts() {
+const isIdle = () => !shown && !outbox.length && !ahead.length;
+
+/** Fetch how far the queue is, and what there is to say when nothing is left. */
+async function lookHowFar() {
   countedAt = Date.now();
   const answer = await fetch(`/api/progress?task=${task}`).catch(() => null);
-  if (!answer?.ok) return;
-  const progress = await answer.json();
-  $("progress").max = Math.max(progress.wanted, 1);
-  $("progress").value = progress.done;
-  $("counts").textContent = progress.words;
+  const progress = answer?.ok ? await answer.json().catch(() => null) : null;
+  if (!progress) return;
+  count(progress);
+  if ($("ending").dataset.html === progress.empty) return;
+  const hadFocus = $("ending").contains(document.activeElement);
+  $("ending").dataset.html = progress.empty;
+  $("ending").innerHTML = trusted(progress.empty);
+  if (hadFocus) $("ending").querySelector("h1").focus();
 }
 
 // ----------------------------------------------------------------------------------------------------- the screen
+
+/** Show how far the queue is: as the server counted, and with what it has not got yet. */
+function count(progress = counted) {
+  if (progress !== counted) countedAt = Date.now();
+  counted = progress;
+  const waiting = outbox.filter((each) => each.act === "label" && each.task === task).length;
+  const done = counted.done + waiting;
+  const left = Math.max(counted.left - waiting, 0);
+  $("progress").max = Math.max(done + left, 1);
+  $("progress").value = done;
+  const { one, many } = $("counts").dataset;
+  $("counts").textContent = left === 1 ? one : many.replace("#", left.toLocaleString("en"));
+  const forecast = $("forecast");
+  if (!forecast) return;
+  // It counts down by the labels that are in, and follows the gate when the page is opened anew: a number that jumped
+  // after a label would tell what the judge had said.
+  const needed = Math.ceil((Number(forecast.dataset.needed) - (done - doneAtFirst)) / 10) * 10;
+  forecast.hidden = needed <= 0;
+  forecast.textContent = forecast.dataset.words.replace("#", needed.toLocaleString("en"));
+}
 
 const lasting = (seconds) => ({ lasts: seconds * 1000, expires: Date.now() + seconds * 1000 });
 
 function take(next) {
   if (dealtWith.has(next.lease) || inSight().includes(next.lease)) return;
-  const view = { lease: next.lease, html: next.html, ...lasting(next.expires_in_s) };
+  const view = { ...next, ...lasting(next.expires_in_s) };
   if (shown) ahead.push(view);
   else show(view);
 }
@@ -163,7 +198,8 @@ function show(view) {
   shownAt = performance.now();
   $("stage").innerHTML = trusted(view.html);
   settle();
-  scrollTo(0, 0);
+  if (isLow.matches) $("stage").scrollIntoView();
+  else scrollTo(0, 0);
   ((wasWriting && $("words")) || $("item-title")).focus({ preventScroll: true });
   if (view.expires - Date.now() < view.lasts / 2) takeUpAgain();
 }
@@ -174,12 +210,13 @@ function settle() {
   $("waiting").hidden = $("empty").hidden = true;
   $("stage").hidden = false;
   delete $("dock").dataset.idle;
+  $("item-number").textContent = `${nSaid + 1}${shown.isAgain ? ", again" : ""}`;
   const guide = $("guidelines");
   if (guide) {
     guide.open = guideOpen;
     guide.addEventListener("toggle", () => (guideOpen = guide.open));
   }
-  const draft = $("words") && recall(`steelyard draft ${shown.lease}`);
+  const draft = $("words") && (recall(`steelyard draft ${shown.lease}`) ?? shown.text);
   if (draft) $("words").value = draft;
 }
 
@@ -199,7 +236,7 @@ function showEmpty() {
   $("waiting").hidden = true;
   if (!$("empty").hidden) return;
   $("empty").hidden = false;
-  $("empty").querySelector("h1").focus();
+  $("ending").querySelector("h1").focus();
 }
 
 function showUndone(answer) {
@@ -212,7 +249,9 @@ function showUndone(answer) {
   ahead = ahead.filter((each) => each.lease !== answer.view.lease);
   if (shown) ahead.unshift(shown);
   shown = null;
-  take(answer.view);
+  if (answer.text) keep(`steelyard draft ${answer.view.lease}`, answer.text);
+  nSaid = Math.max(nSaid - 1, 0);
+  take({ ...answer.view, text: answer.text, isAgain: true });
 }
 
 const say = (words) => ($("said").textContent = words);
@@ -284,6 +323,8 @@ function act(kind, words, { value, note } = {}) {
   keep(`steelyard draft ${lease}`, "");
   say(`${words[0].toUpperCase()}${words.slice(1)}.`);
   dealtWith.add(lease);
+  nSaid++;
+  looks = 0;
   put({ act: kind, lease, words, value, note });
   showNext();
   flush();
@@ -298,6 +339,7 @@ function undo() {
 function put(said) {
   const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   keepOutbox([...read(), { key, task, ...said }]);
+  count();
 }
 
 const label = (button) =>
@@ -367,9 +409,13 @@ async function takeUpAgain() {
 function watch() {
   const now = Date.now();
   if (!shown) {
-    if (!outbox.length && now - askedAt > LOOK_AGAIN_MS && now - activeAt < LONGEST_WAIT_MS) ask();
+    const pause = LOOK_AGAIN_MS[Math.min(looks, LOOK_AGAIN_MS.length - 1)];
+    if (outbox.length || now - askedAt < pause || now - activeAt > LONGEST_WAIT_MS) return;
+    looks++;
+    ask();
     return;
   }
+  if (now - countedAt > COUNT_AGAIN_MS && now - activeAt < AT_WORK_MS) lookHowFar();
   if (shown.expires <= now) {
     const details = "Your label still counts if nobody else has taken the item up.";
     tell("warn", "Your time for this item ran out.", details, "lease", "Take it up again", takeUpAgain);
@@ -460,6 +506,7 @@ outbox = read();
 if (outbox.length) {
   showNext(); // what the server put on the page may be in the outbox
   flush();
+  count();
 } else if (first.lease) {
   shown = { lease: first.lease, html: $("stage").innerHTML, ...lasting(Number(first.expires)) };
   shownAt = performance.now();

@@ -1,0 +1,110 @@
+"""How far the queue is, for the bar at the top of the page, and what it says when nothing is left."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.review.progress import Progress
+from harness.review.queue import Queue
+from harness.store.review_records import Batch, Task
+
+EVERY_S = 1.0
+_ROUNDED_TO = 10
+_DECIDED = "decided"  # how the reason begins for which the gate closes a batch
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How far the open batches are.
+
+    Attributes:
+        done, left: labels that are in and still wanted; for adjudicators, items that are settled and in dispute.
+    """
+
+    done: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A batch that is decided, in words."""
+
+    title: str
+    evaluation_id: str
+    words: str
+
+
+class Tally:
+    """Counts anew at most every `every_s`, and adds the labels that this server took since.
+
+    To count 10,000 items takes longer than all else of an answer.
+    """
+
+    def __init__(self, queue: Queue, every_s: float = EVERY_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._queue = queue
+        self._every_s = every_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counted_at = -math.inf
+        self._batches: list[Progress] = []
+        self._labels = 0
+
+    def count(self, task: Task) -> Count:
+        """How far the queue is."""
+        with self._lock:
+            if self._clock() - self._counted_at >= self._every_s:
+                self._batches, self._labels = self._queue.progress(), 0
+                self._counted_at = self._clock()
+            found = counted(self._batches, task)
+        if task == "adjudicate":
+            return found
+        return Count(found.done + self._labels, max(0, found.left - self._labels))
+
+    def add_label(self) -> None:
+        """Take note of a label that was just stored."""
+        with self._lock:
+            self._labels += 1
+
+    def forget(self) -> None:
+        """Count anew when asked next."""
+        with self._lock:
+            self._counted_at = -math.inf
+
+
+def counted(batches: Sequence[Progress], task: Task) -> Count:
+    """The count of the batches that are open."""
+    offered = [batch for batch in batches if batch.closed is None]
+    if task == "adjudicate":
+        settled = sum(each.adjudications for batch in offered for each in batch.reviewers)
+        return Count(settled, sum(batch.n_disputed + batch.n_flagged for batch in offered))
+    return Count(sum(batch.labels for batch in offered), sum(batch.left for batch in offered))
+
+
+def forecast(batches: Sequence[Batch], needed: Mapping[str, int]) -> int | None:
+    """About how many more labels decide the open batches that a gate waits for, as reviewers are told; None if unknown.
+
+    It is rounded up to tens: as it is, it would tell after a label whether that speaks for the judge or against it.
+    """
+    known = [needed[batch.id] for batch in batches if batch.closed is None and batch.id in needed]
+    return math.ceil(sum(known) / _ROUNDED_TO) * _ROUNDED_TO if known else None
+
+
+def endings(batches: Sequence[Batch]) -> list[Ending]:
+    """The batches of the gate that was decided last. Their verdicts are told when no batch is open any more.
+
+    Before, they would tell people who go on reviewing what to expect of the same version's other answers.
+    """
+    decided = [each for each in batches if each.closed is not None and (each.closed_reason or "").startswith(_DECIDED)]
+    if not decided:
+        return []
+    last = max(decided, key=lambda batch: batch.closed or 0.0)
+    is_over = all(batch.closed is not None for batch in batches)
+    return [
+        Ending(batch.form.title, batch.evaluation_id, (batch.closed_reason or "") if is_over else _DECIDED)
+        for batch in decided
+        if batch.run_id == last.run_id
+    ]
