@@ -683,7 +683,7 @@ def test_ten_values_with_meanings_leave_room_for_the_item(
     page = open_page(serve().link, viewport={"width": width, "height": height})
     expect(page.locator(".answer")).to_contain_text("word")
     for part in ("#item-title", ".answer h2"):
-        page.locator(part).evaluate("(each) => scrollTo(0, each.getBoundingClientRect().top + scrollY - 100)")
+        page.locator(part).evaluate("(each) => scrollTo(0, each.getBoundingClientRect().top + scrollY - 10)")
         seen = page.evaluate(_UNCOVERED)
         assert seen > 0.55, part
         assert page.evaluate("document.documentElement.scrollWidth") <= width
