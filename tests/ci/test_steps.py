@@ -146,6 +146,8 @@ def test_the_template_ends_as_its_gate_and_keeps_one_comment(demo: Path, gitlab:
     assert red.code == 1, red.output
     assert headlines(gitlab) == ["### ❌ RED: 1 regressed"]
     assert gitlab.state.comments[0]["user"]["id"] == USER["id"]
+    browsed = "https://lab.example/ann/demo/-/jobs/9/artifacts/browse/reports/latest"
+    assert f"[Full report](<{browsed}>)" in gitlab.state.comments[0]["body"]
     junit = ElementTree.parse(demo / "reports" / "latest" / "junit.xml")
     (case,) = junit.iter("testcase")
     assert case.find("failure") is not None
