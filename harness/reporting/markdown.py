@@ -230,11 +230,18 @@ def _again(report: Report) -> list[str]:
     red = list(dict.fromkeys(verdict.id for verdict in report.evaluations if verdict.verdict.is_red))
     names = [_typed(part) for part in red[:_MOST_TESTS]]
     versions = ["--candidate", _typed(report.candidate.name)]
-    versions += ["--baseline", _typed(report.baseline.name) if report.baseline else "none"]
+    versions += ["--baseline", _typed(_baseline(report))]
     if not red or interrupted(report) or not all([*names, *versions]) or not all(".py::" in name for name in names):
         return []
     several = "what is red" if len(red) <= _MOST_TESTS else f"the first {_MOST_TESTS} of {len(red):,} that are red"
     return [f"{code(' '.join(['pytest', *names, *versions]))} runs {several} again"]
+
+
+def _baseline(report: Report) -> str:
+    """What `--baseline` takes for the one of a report; a recorded one is called otherwise there than it is shown."""
+    records = (verdict.baseline_record for verdict in report.evaluations)
+    recorded = next((record.name for record in records if record is not None), None)
+    return recorded or (report.baseline.name if report.baseline else "none")
 
 
 def _typed(text: str) -> str:

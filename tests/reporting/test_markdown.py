@@ -9,7 +9,7 @@ import pytest
 from markdown_page import LINKED, Page
 
 from harness.errors import SettingsError
-from harness.records import VerdictKind
+from harness.records import BaselineRecord, VerdictKind
 from harness.reporting.markdown import MOST_CHARACTERS, checked_link, markdown, marker
 
 EVIL = (
@@ -123,6 +123,13 @@ def test_what_is_red_is_run_again_by_its_name():
     ]
     many = Page(markdown(examples.sixty())).texts("//p[strong='Next']/following-sibling::ul[1]/li")
     assert many[-1].endswith("runs the first 3 of 30 that are red again")
+
+
+def test_what_is_red_against_a_recording_is_run_again_against_it():
+    record = BaselineRecord("released", "r1", "2026-11-20", 190, 4, 6, 0, 0)
+    red = replace(examples.regressed(), baseline_record=record)
+    steps = Page(markdown(examples.report(red, baseline="released (recorded 2026-11-20)"))).texts("//li")
+    assert steps[-1].endswith("--candidate smollm2-pruned --baseline released runs what is red again")
 
 
 def test_a_green_report_has_nothing_unfolded_but_its_headline():
