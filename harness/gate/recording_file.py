@@ -139,9 +139,7 @@ def read_recording(path: Path) -> Recording:
         raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
     except (ValueError, RecursionError) as error:
         merged = " It holds marks of a merge." if any(mark in text for mark in _MARKS) else ""
-        raise SettingsError(
-            f"{path} is no recorded baseline: its JSON is not valid: {error}.{merged} {_AGAIN}"
-        ) from None
+        raise SettingsError(f"{path} is no recorded baseline: not valid JSON: {error}.{merged} {_AGAIN}") from None
     version = document.get("baseline_version") if isinstance(document, dict) else None
     if not isinstance(version, int):
         raise SettingsError(f"{path} is no recorded baseline: it has no baseline_version. {_AGAIN}")
