@@ -44,6 +44,8 @@ gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the defau
 	  [ $$code = error ] && exit 1; exit $$code; }
 
 test: $(STAMP)  ## every test, lint, types and layers included
+	@missing=$$(bash .ci/missing | paste -sd ' '); [ -z "$$missing" ] || \
+	  echo "without $$missing their tests are skipped; .ci/run installs what is missing, and runs all"
 	@$(BIN)/pytest tests $(ARGS)
 
 check: $(STAMP)  ## the quick loop: lint, types, layers, unit tests

@@ -175,3 +175,10 @@ def test_a_green_gate_ends_with_0(project: Path) -> None:
     pytest_program.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
     pytest_program.chmod(0o755)
     assert make(project, "gate").returncode == 0
+
+
+def test_packages_that_the_tests_need_and_a_machine_lacks_are_named(tmp_path: Path) -> None:
+    found = subprocess.run(
+        ["/bin/bash", ROOT / ".ci" / "missing"], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert {"make", "git", "chromium", "python3-venv"} <= set(found.stdout.split())
