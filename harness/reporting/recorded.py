@@ -35,5 +35,15 @@ def recorded_notes(verdicts: Sequence[Verdict]) -> list[str]:
     return notes
 
 
+def record_in_words(record: BaselineRecord) -> str:
+    """Which recording the baseline's scores come from, and how many cases have some."""
+    others = [f"{count(number)} {words}" for name, words in _WORDS.items() if (number := getattr(record, name))]
+    left_out = f"; of others {', '.join(others)}" if others else ""
+    return (
+        f"baseline {record.name}: scores of {plural(record.n_paired, 'case')}, recorded in run {record.run_id} of "
+        f"{record.created}{left_out}"
+    )
+
+
 def _sum(records: Sequence[BaselineRecord], name: str) -> int:
     return sum(getattr(each, name) for each in records)

@@ -29,6 +29,10 @@ def _versions(run: RunInfo, report: Report) -> Facts:
         if isinstance(entry := run.spec.get(role), Mapping) and entry.get("generation")
     ]
     facts += [("generation of draws", ", ".join(generations))] if generations else []
+    baseline = run.spec.get("baseline")
+    recorded = baseline.get("recorded") if isinstance(baseline, Mapping) else None
+    if recorded:
+        facts.append(("baseline recorded", f"{recorded['name']}, run {recorded['run_id']} of {recorded['created']}"))
     return [
         *facts,
         ("run", report.run_id),

@@ -15,8 +15,9 @@ from harness.records import Report
 from harness.reporting.files import REPORT_DIR, prepare_folder, replacing
 from harness.reporting.history import history
 from harness.reporting.html.details import FOLDER, write_details
-from harness.reporting.html.document import Found, document
+from harness.reporting.html.document import document
 from harness.reporting.html.embedding import embedded
+from harness.reporting.html.entries import Found
 from harness.reporting.terminal import headline
 from harness.reporting.text import printable
 from harness.review.labels import labels_of_run

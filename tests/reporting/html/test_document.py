@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.records import Reviewed, VerdictKind
+from harness.records import BaselineRecord, Reviewed, VerdictKind
 from harness.reporting.html import write_html
 from harness.store import Store
 from tests.gate import stored
@@ -151,3 +151,30 @@ def test_an_evaluation_without_a_score_has_no_figures(kind: VerdictKind, store: 
     (shown,) = content["evaluations"]
     assert (shown["candidate"], shown["figures"]["candidate"], shown["checks"]) == (None, "", [])
     assert len(content["sets"][0]["cases"]) == 8
+
+
+def test_a_recorded_baseline_is_named_with_what_it_could_be_paired_with(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.rivers())
+    record = BaselineRecord(
+        "released", "r0", "2026-11-20T08:00:00Z", 7, n_changed=1, n_new=0, n_gone=2, asked_otherwise=0
+    )
+    (entry,) = side.report.evaluations
+    report = replace(side.report, evaluations=(replace(entry, baseline_record=record),))
+    recorded = {"name": "released", "run_id": "r0", "created": "2026-11-20T08:00:00Z"}
+    spec = {**side.weighed.run.spec, "baseline": {**side.weighed.run.spec["baseline"], "recorded": recorded}}
+    content = pages.data(write_html(store, replace(side.weighed.run, spec=spec), report, tmp_path))
+    told = (
+        "baseline released: scores of 7 cases, recorded in run r0 of 2026-11-20T08:00:00Z; of others 1 changed, 2 gone"
+    )
+    assert content["evaluations"][0]["facts"] == [told]
+    assert ["baseline recorded", "released, run r0 of 2026-11-20T08:00:00Z"] in content["about"][0]["facts"]
+
+
+def test_a_path_that_can_not_be_shown_is_told(store: Store, tmp_path: Path) -> None:
+    stored.run(store, "r1", pages.capitals())
+    report = stored.side(store, "r1").report
+    rule = pages.capitals().rule
+    candidate_alone = stored.run(store, "r2", Scored(pages.CAPITALS, candidate=pages.capitals().candidate, rule=rule))
+    (entry,) = pages.data(write_html(store, candidate_alone.weighed.run, report, tmp_path))["evaluations"]
+    assert [path["against"] for path in entry["paths"]] == ["threshold"]
+    assert entry["facts"] == ["how it stopped against the baseline can't be shown: this store does not hold the scores"]

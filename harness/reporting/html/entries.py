@@ -1,0 +1,179 @@
+"""What the page shows of one evaluation: figures and words as the other reports have them, numbers for its plots."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from harness.gate.paths import EvidencePath
+from harness.records import Check, Estimate, Verdict
+from harness.reporting.aggregates import aggregate_notes
+from harness.reporting.figures import digits, figure, interval, plural
+from harness.reporting.history import Past
+from harness.reporting.html.case_table import CaseTable
+from harness.reporting.html.details import Written
+from harness.reporting.judges import judge_notes
+from harness.reporting.recorded import record_in_words
+from harness.reporting.report_json import plain
+from harness.reporting.requirements import kind_and_text
+from harness.reporting.table import row
+
+Key = tuple[str, str]
+"""An evaluation's id and a metric."""
+_MOST_STEPS = 400
+_MOST_OF_A_TEXT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the store tells beyond the report.
+
+    Attributes:
+        details: where the details of each case are.
+        history: of each evaluation and metric.
+        paths: of those that stopped as soon as they were decided.
+    """
+
+    details: Written = field(default_factory=Written)
+    history: Mapping[Key, Sequence[Past]] = field(default_factory=dict)
+    paths: Mapping[Key, Sequence[EvidencePath]] = field(default_factory=dict)
+
+
+def evaluation(entry: Verdict, name: str, cases: CaseTable, found: Found) -> dict[str, Any]:
+    """One evaluation and metric under the name that a reader knows it by."""
+    shown = row(entry, name, "utf-8")
+    kind, requirement = kind_and_text(entry.requirement)
+    key = entry.id, entry.metric
+    return {
+        "id": entry.id,
+        "name": name,
+        "metric": entry.metric,
+        "set": cases.number(entry.id),
+        "kind": kind,
+        "requirement": requirement,
+        "verdict": entry.verdict,
+        "reason": short(entry.reason),
+        "figures": {
+            "candidate": shown.candidate,
+            "baseline": shown.baseline,
+            "difference": shown.difference,
+            "required": shown.required,
+        },
+        "threshold": plain(entry.threshold),
+        "margin": plain(entry.margin),
+        "margin_is_default": entry.margin_is_default,
+        "unit": entry.unit,
+        "higher_is_better": entry.higher_is_better,
+        "is_binary": entry.is_binary,
+        "design": entry.design,
+        "measured": _measured(entry),
+        "candidate": _estimate(entry.candidate),
+        "baseline": _estimate(entry.baseline),
+        "checks": [_check(check, entry) for check in entry.checks],
+        "errors": list(map(short, entry.errors)),
+        "traceback": list(map(short, entry.traceback)),
+        "facts": _facts(entry, [path.against for path in found.paths.get(key, ())]),
+        "cases": cases.columns(entry),
+        "history": _history(found.history.get(key, ()), entry),
+        "paths": [_thinned(path) for path in found.paths.get(key, ())],
+    }
+
+
+def _measured(entry: Verdict) -> str:
+    """What the figures rest on, in words."""
+    parts = [plural(entry.n_cases, "case"), plural(entry.n_samples, "sample") + " of the candidate"]
+    if entry.n_skipped:
+        parts.append(f"{plural(entry.n_skipped, 'case')} skipped")
+    if entry.n_truncated:
+        parts.append(f"{plural(entry.n_truncated, 'answer')} cut at max_tokens")
+    return ", ".join(parts)
+
+
+def _facts(entry: Verdict, paths: Sequence[str]) -> list[str]:
+    """What else is to be known of an evaluation.
+
+    Args:
+        paths: the comparisons of which it is shown how they stopped.
+    """
+    facts = [*judge_notes([entry], "utf-8"), *aggregate_notes([entry], "utf-8"), *_review(entry)]
+    if entry.baseline_record is not None:
+        facts.append(record_in_words(entry.baseline_record))
+    missing = [check.against for check in entry.checks if check.against not in paths]
+    if entry.design == "sequential" and entry.review is None and missing:
+        against = " and ".join(f"the {name}" for name in missing)
+        facts.append(f"how it stopped against {against} can't be shown: this store does not hold the scores")
+    return facts
+
+
+def _review(entry: Verdict) -> list[str]:
+    if entry.review is None:
+        return []
+    told = f"{plural(entry.review.n_labels, 'label')} of people, {entry.review.n_errors:,} of them against the judge"
+    return [f"decided by labels and judge: {told}; batch {entry.review.batch}"]
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    return {name: plain(getattr(estimate, name)) for name in ("value", "low", "high", "method")}
+
+
+def _check(check: Check, entry: Verdict) -> dict[str, Any]:
+    difference = check.difference
+    places = digits([difference.low, entry.margin, 0.0], [difference.high, 0.0], unit=entry.unit)
+    unit = f" {entry.unit}" if entry.unit else ""
+    bounds = interval(difference.low, difference.high, places, signed=True)
+    return {
+        "against": check.against,
+        "verdict": check.verdict,
+        "reason": short(check.reason),
+        "figure": f"{figure(difference.value, places, signed=True)} {bounds}{unit}",
+        "margin": f"{figure(entry.margin, digits([entry.margin, 0.0], unit=entry.unit))}{unit}",
+        "value": plain(difference.value),
+        "low": plain(difference.low),
+        "high": plain(difference.high),
+        "p_value": plain(difference.p_value),
+        "method": difference.method,
+        "samples_needed": check.samples_needed,
+    }
+
+
+def _history(past: Sequence[Past], entry: Verdict) -> list[dict[str, Any]]:
+    places = digits([each.value for each in past], unit=entry.unit)
+    unit = f" {entry.unit}" if entry.unit else ""
+    return [{**asdict(each), "figure": f"{figure(each.value, places)} {_bounds(each, places)}{unit}"} for each in past]
+
+
+def _bounds(past: Past, places: int) -> str:
+    low = -math.inf if past.low is None else past.low
+    return interval(low, math.inf if past.high is None else past.high, places)
+
+
+def _thinned(path: EvidencePath) -> dict[str, Any]:
+    """A path of not too many steps: of each stretch its last, of all the one where a limit is first reached."""
+    n = len(path.drawn)
+    every = max(1, math.ceil(n / _MOST_STEPS))
+    kept = {*range(every - 1, n, every), 0, n - 1, len(path.worse) - 1}
+    limits = [(path.no_worse, path.no_worse_limit), (path.worse, path.worse_limit), (path.worse, path.settled_limit)]
+    for logs, limit in limits:
+        kept |= set([at for at, log in enumerate(logs) if log >= limit][:1])
+    steps = sorted(kept)
+    return {
+        "against": path.against,
+        "unit": path.unit,
+        "drawn": [path.drawn[step] for step in steps],
+        "no_worse": [round(path.no_worse[step], 3) for step in steps],
+        "worse": [round(path.worse[step], 3) for step in steps if step < len(path.worse)],
+        "no_worse_limit": path.no_worse_limit,
+        "settled_limit": path.settled_limit,
+        "worse_limit": path.worse_limit,
+    }
+
+
+def short(text: str | None) -> str | None:
+    """A text, or its beginning and how much is missing: the page stays small, whoever made the report."""
+    if text is None or len(text) <= _MOST_OF_A_TEXT:
+        return text
+    return f"{text[:_MOST_OF_A_TEXT]}…(+{len(text) - _MOST_OF_A_TEXT:,})"
