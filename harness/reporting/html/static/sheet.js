@@ -129,7 +129,7 @@ function answersShown(each, known) {
 /** What was asked: the last message open, those before it closed where they are many. */
 function asked(messages) {
   const shown = messages.map(({ role, text }) =>
-    element("div", { class: "message" }, element("h4", {}, role), prose([[text, false]])),
+    element("div", { class: "message" }, element("h3", { class: "label" }, role), prose([[text, false]])),
   );
   if (shown.length <= 2) return element("section", { class: "asked", "aria-label": "What was asked" }, ...shown);
   return element(
