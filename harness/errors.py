@@ -24,6 +24,7 @@
     │   ├── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
     │   └── JudgeError         a judge's answers did not follow the form or the scale that it was given
     ├── ForgeError             GitHub or GitLab did not take a comment
+    ├── MlflowError            MLflow could not be reached, or refused; no verdict depends on it
     ├── MissingSampleError     `--offline`, and the store lacks a sample
     ├── ScoreError             a test body gave something that is not a score
     └── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
@@ -140,6 +141,10 @@ class ForgeError(SteelyardError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class MlflowError(SteelyardError):
+    """MLflow could not be reached, refused, or took too long; no verdict depends on it."""
 
 
 class MissingSampleError(SteelyardError):

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.config.addresses import absolute
 from harness.errors import SettingsError
 
 
@@ -68,6 +69,14 @@ def quieten_deepeval() -> None:
     """
     for name in ("DEEPEVAL_TELEMETRY_OPT_OUT", "DEEPEVAL_DISABLE_DOTENV", "DEEPEVAL_DISABLE_LEGACY_KEYFILE"):
         os.environ.setdefault(name, "1")
+
+
+def model_registry(tracking: str | None) -> str | None:
+    """The address of MLflow's model registry: MLFLOW_REGISTRY_URI, else where gates are logged to, else
+    MLFLOW_TRACKING_URI; None where none of them says.
+    """
+    named = os.environ.get("MLFLOW_REGISTRY_URI") or tracking or os.environ.get("MLFLOW_TRACKING_URI")
+    return absolute(named, Path.cwd()) if named else None
 
 
 def user_name() -> str:

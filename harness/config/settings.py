@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.config import checks
+from harness.config import addresses, checks
+from harness.config.environment import model_registry
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
 
@@ -37,6 +38,8 @@ class Settings:
         store: SQLAlchemy URL or a path; None for `.steelyard/store.db` under root.
         report_dir: None for `reports/latest` under root.
         inconclusive: "fail" or "warn".
+        mlflow: address of the MLflow that gates are logged to, which may hold a password: never shown.
+        mlflow_experiment: the experiment there.
         apply_chat_template, fewshot_as_multiturn: how tasks of lm-eval are put to a model, as lm-eval has it.
     """
 
@@ -56,6 +59,8 @@ class Settings:
     store: str | None = None
     report_dir: str | None = None
     inconclusive: str = "fail"
+    mlflow: str | None = field(default=None, repr=False)
+    mlflow_experiment: str = "steelyard"
     apply_chat_template: bool = False
     fewshot_as_multiturn: bool = True
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
@@ -72,7 +77,17 @@ class Settings:
                 "" if self.versions else f" Define one as [tool.steelyard.models.{name}]{where}; see `steelyard init`."
             )
             raise SettingsError(choices("version", name, self.versions) + hint)
-        return self.versions[name]
+        found = self.versions[name]
+        if found.is_registered:
+            return replace(found, registry=model_registry(self.tracking))
+        return found
+
+    @property
+    def tracking(self) -> str | None:
+        """The address that gates are logged to, a relative path made absolute; None where they are not logged."""
+        if self.mlflow is None or self.mlflow == addresses.NO_TRACKING:
+            return None
+        return addresses.absolute(self.mlflow, self.root)
 
 
 def find_settings(start: Path) -> Path | None:
@@ -159,8 +174,13 @@ def check_setting(name: str, value: Any, *, where: str) -> Any:
         return checks.one_of(value, name, DESIGNS, where=where)
     if name == "inconclusive":
         return checks.one_of(value, name, INCONCLUSIVE, where=where)
-    if name == "judge":
-        return checks.names(value, name, where=where)
-    if name in ("store", "report_dir"):
-        return checks.path(value, name, where=where)
-    return checks.text(value, name, where=where)
+    check: Callable[..., Any] = _TEXTS.get(name, checks.text)
+    return check(value, name, where=where)
+
+
+_TEXTS: Mapping[str, Callable[..., Any]] = {
+    "judge": checks.names,
+    "mlflow": addresses.tracking_address,
+    "store": checks.path,
+    "report_dir": checks.path,
+}

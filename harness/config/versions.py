@@ -54,6 +54,8 @@ class VersionSettings:
         max_age_s: stored samples older than this are drawn again; None keeps them for ever.
         base: the version that this one was written as a difference from, or None.
         engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
+        registry: address of the MLflow whose registry has the weights, where it has them and one is known. It may hold
+            a password: never shown.
     """
 
     name: str
@@ -66,6 +68,12 @@ class VersionSettings:
     max_age_s: float | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     base: str | None = None
+    registry: str | None = field(default=None, repr=False)
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether its weights are a model of MLflow's registry."""
+        return str(self.engine_options.get("weights", "")).startswith("models:/")
 
 
 def read_versions(tables: Any, *, where: str) -> dict[str, VersionSettings]:

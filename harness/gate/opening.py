@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.config import Settings
 from harness.errors import SettingsError
 from harness.gate.environment import environment
+from harness.gate.notes import settings_note, version_note
 from harness.gate.recorded import RecordedBaseline
 from harness.gate.recording import Recording
 from harness.gate.run import Run, RunSettings
@@ -35,6 +36,7 @@ class RunOptions:
         weighs_judges: whether in any the versions under test judge.
         recording: that the candidate is weighed against, in place of a version that is asked.
         cases: the pattern of ids that the run is restricted to.
+        noted: what else the store keeps of the run, for those who read it later.
     """
 
     offline: bool = False
@@ -44,6 +46,7 @@ class RunOptions:
     weighs_judges: bool = False
     recording: Recording | None = None
     cases: str = "*"
+    noted: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,7 @@ def _assemble(
     specification = {
         **_specification(settings, candidate, recording or baseline, judges),
         "n_evaluations": options.n_evaluations,
+        **options.noted,
     }
     store.begin_run(run_settings.run_id, created, specification)
     sampler = Sampler(store, window=settings.concurrency)
@@ -256,31 +260,22 @@ def _specification(
     settings: Settings, candidate: Source, baseline: Source | Recording | None, judges: Sequence[Source]
 ) -> dict[str, Any]:
     """What a run was, for those who read the store later."""
-    named: dict[str, Any] = {"candidate": _described(candidate)}
+    named: dict[str, Any] = {"candidate": version_note(candidate)}
     if isinstance(baseline, Recording):
         named["baseline"] = _recorded(baseline)
     elif baseline is not None:
-        named["baseline"] = _described(baseline)
+        named["baseline"] = version_note(baseline)
     if judges:
-        named["judges"] = [_described(judge) for judge in judges]
+        named["judges"] = [version_note(judge) for judge in judges]
     asked = [each for each in (candidate, baseline, *judges) if isinstance(each, Source)]
     engines = {each.version.settings.engine for each in asked}
     return {
         "confidence_level": settings.confidence_level,
         "inconclusive": settings.inconclusive,
         "seed": settings.seed,
+        "settings": settings_note(settings),
         **named,
         "environment": environment(sorted(engines)),
-    }
-
-
-def _described(source: Source) -> dict[str, Any]:
-    return {
-        "name": source.version.name,
-        "fingerprint": source.version.fingerprint,
-        "generation": source.generation,
-        "first_index": source.first_index,
-        "engine": source.version.settings.engine,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,15 +34,23 @@ class StoredAnswer:
     request: Request | None = None
 
 
-def answers_of_run(store: Store, run: RunInfo) -> Iterator[StoredAnswer]:
+def answers_of_run(
+    store: Store, run: RunInfo, only: Mapping[str, Collection[str]] | None = None
+) -> Iterator[StoredAnswer]:
     """All answers of a run: evaluations as they were first scored, in them by case, version (the candidate first) and
     sample. Some hundred cases are read at a time, so that memory does not grow with the run.
+
+    Args:
+        only: the cases wanted of each evaluation; none of an evaluation that it does not have.
     """
     by_evaluation: dict[str, list[ScoreSet]] = {}
     for each in store.score_sets(run.run_id):
         by_evaluation.setdefault(each.evaluation_id, []).append(each)
-    for sets in by_evaluation.values():
-        cases = sorted({case for each in sets for case in store.cases_of(each)})
+    for evaluation_id, sets in by_evaluation.items():
+        if only is None:
+            cases = sorted({case for each in sets for case in store.cases_of(each)})
+        else:
+            cases = sorted(only.get(evaluation_id, ()))
         for start in range(0, len(cases), _CASES_AT_ONCE):
             yield from _answers(store, run, sets, cases[start : start + _CASES_AT_ONCE])
 

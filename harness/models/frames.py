@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import struct
 from typing import Any, BinaryIO
@@ -14,6 +15,11 @@ def encode_frame(message: dict[str, Any]) -> bytes:
     """The message as it goes over the pipe."""
     body = json.dumps(message, separators=(",", ":")).encode("ascii")
     return _LENGTH.pack(len(body)) + body
+
+
+def parse_frame(block: bytes) -> dict[str, Any] | None:
+    """The message at the beginning of a block; None where it is not all there."""
+    return read_frame(io.BytesIO(block))
 
 
 def read_frame(pipe: BinaryIO) -> dict[str, Any] | None:

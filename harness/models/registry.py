@@ -11,6 +11,7 @@ from harness.config.environment import secret
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError
 from harness.models.engine import Engine
+from harness.models.mlflow.registry import check_registered
 from harness.models.version import Version, is_endpoint
 
 _MODULES = {"vllm": ("vllm",), "transformers": ("transformers", "torch")}
@@ -77,7 +78,10 @@ def check_version(settings: VersionSettings, root: Path) -> None:
         from harness.models.weights import check_weights
 
         _require_package(settings)
-        check_weights(settings.engine_options, root)
+        if settings.is_registered:
+            check_registered(settings)
+        else:
+            check_weights(settings.engine_options, root)
 
 
 def _api_key(settings: VersionSettings) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.config.versions import VersionSettings, check_sampling
 from harness.errors import UsageError, choices
+from harness.models.mlflow.registry import Registered, pinned
 from harness.records import Messages, Request
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -32,11 +33,14 @@ class Version:
         settings: the version as the settings define it.
         fingerprint: 32 hexadecimal digits over everything that its answers depend on; equal for equal behaviour under
             different names.
+        registered: which model of MLflow's registry its weights are, if any; `settings` then name the folder to which
+            they were downloaded.
     """
 
     name: str
     settings: VersionSettings = field(hash=False)
     fingerprint: str
+    registered: Registered | None = None
 
     def chat(
         self,
@@ -197,11 +201,14 @@ def load_version(settings: VersionSettings, root: Path) -> Version:
         root: folder that relative paths of weights and answers start from.
 
     Raises:
-        UsageError: weights or a file of answers that are missing or can't be read.
+        UsageError: weights or a file of answers that are missing or can't be read, a registry that can't be asked.
     """
+    registered = None
+    if settings.is_registered:
+        settings, registered = pinned(settings, root)
     text = json.dumps(_identity(settings, root), sort_keys=True, separators=(",", ":"), default=str)
     digest = hashlib.sha256(text.encode("ascii")).hexdigest()
-    return Version(name=settings.name, settings=settings, fingerprint=digest[:32])
+    return Version(name=settings.name, settings=settings, fingerprint=digest[:32], registered=registered)
 
 
 def is_endpoint(settings: VersionSettings) -> bool:

@@ -1,7 +1,8 @@
 """Where a version's weights come from, what identifies them, and the folder that an engine loads.
 
 Weights are given as a folder, a .gguf file, `package:NAME` (an installed package that ships either), or the hub id of a
-model that is in the local hub cache. GGUF files are converted once, into the cache folder under their content's hash.
+model that is in the local hub cache; what MLflow's registry has was downloaded into a folder before (mlflow.registry).
+GGUF files are converted once, into the cache folder under their content's hash.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from harness.models import conversion, layers
 from harness.models.content_hash import file_hash, files_hash, text_hash
 from harness.models.gguf_header import gguf_settings, is_gguf
 
-FORMS = 'a folder, a .gguf file, "package:NAME" (an installed package that ships weights) or a hub id "owner/model"'
+FORMS = (
+    'a folder, a .gguf file, "package:NAME" (an installed package that ships weights), a hub id "owner/model", or '
+    '"models:/NAME/VERSION" of MLflow\'s registry'
+)
 
 _log = logging.getLogger(__name__)
 _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}

@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Called once the options are parsed: the marker, and what runs evaluations."""
     from harness.plugin.session import GateSession
+    from harness.plugin.tracking import TrackingHooks
     from harness.plugin.xdist import XdistHooks
 
     config.addinivalue_line("markers", MARKER)
@@ -44,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.args = []  # tasks are what is asked for: no test file is collected unless one is named
     session = GateSession(config)
     config.pluginmanager.register(session, GateSession.NAME)
+    config.pluginmanager.register(TrackingHooks(session), "steelyard-tracking")
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(XdistHooks(session), "steelyard-xdist")
 

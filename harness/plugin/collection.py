@@ -32,6 +32,7 @@ class Collection:
     Attributes:
         evaluations: by item, in the order of collection.
         errors: what is wrong, each once, in the order of its finding.
+        n_deselected: evaluations that were collected and left out, by `-k` and the like.
     """
 
     def __init__(self, config: pytest.Config, classify: Callable[[BaseException], Any]) -> None:
@@ -43,6 +44,7 @@ class Collection:
         self._tasks = Tasks(config)
         self.evaluations: dict[pytest.Item, Evaluation] = {}
         self.errors: list[str] = []
+        self.n_deselected = 0
 
     @property
     def settings(self) -> Settings:
@@ -62,7 +64,18 @@ class Collection:
         weighs_judges = any(each.weighs_judge for each in self.evaluations.values())
         n_evaluations = len(self.evaluations)
         options = run_options(self._config, n_evaluations, is_judged=self.is_judged, weighs_judges=weighs_judges)
-        return replace(options, recording=self._recording)
+        return replace(options, recording=self._recording, noted=self._noted())
+
+    def _noted(self) -> dict[str, Any]:
+        """What the store keeps of cases and choice."""
+        from harness.gate.notes import dataset_notes, selection_note
+
+        option = self._config.getoption
+        marks = {item: item.get_closest_marker("evaluation") for item in self.evaluations}
+        given = {item: mark.kwargs if mark is not None else {} for item, mark in marks.items()}
+        sources = [(each, given[item].get("task", given[item].get("cases"))) for item, each in self.evaluations.items()]
+        chosen = selection_note(self.n_deselected, option("case"), last_failed=option("lf", default=False))
+        return {"datasets": dataset_notes(sources), "selection": chosen}
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Make one item for each case of an evaluation with `per="case"`, or for each task of a group."""

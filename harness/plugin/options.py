@@ -26,6 +26,8 @@ _LAID_OVER = (
     "inconclusive",
     "store",
     "report_dir",
+    "mlflow",
+    "mlflow_experiment",
 )
 
 
@@ -58,6 +60,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--inconclusive", metavar="fail|warn", help="whether an inconclusive verdict fails (exit code 8) or warns"
     )
     group.addoption("--report-dir", metavar="FOLDER", help="where the reports go (default: reports/latest)")
+    group.addoption("--mlflow", metavar="URL", help="log the gate to this MLflow; `none` for nowhere")
+    group.addoption("--mlflow-experiment", metavar="NAME", help="the experiment there (default: steelyard)")
+    group.addoption(
+        "--promote", metavar="ALIAS", help="where the gate passed, give the candidate this alias in MLflow's registry"
+    )
     group.addoption("--store", metavar="URL", help="SQLite path or SQLAlchemy URL (default: .steelyard/store.db)")
 
 

@@ -1,0 +1,157 @@
+"""`steelyard track`: a stored run logged to MLflow, now or again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.stored import open_existing, settings_with_store, store_option, stored_report
+from harness.config.settings import Settings, check_setting
+from harness.errors import SettingsError
+
+if TYPE_CHECKING:
+    from harness.records import Report
+    from harness.store import RunInfo, Store
+    from harness.tracking.gates import File, Logged
+
+_DEADLINE_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What the command line says beside the run."""
+
+    place: str | None
+    mlflow: str | None
+    mlflow_experiment: str | None
+    promote: str | None
+    traces: int
+    as_json: bool
+
+
+@click.command()
+@click.argument("run_name", metavar="[RUN]", default="latest")
+@store_option
+@click.option("--mlflow", metavar="URL", help="A server or sqlite:///FILE; default: the one of the settings.")
+@click.option("--mlflow-experiment", metavar="NAME", help="The experiment there; default: the one of the settings.")
+@click.option("--promote", metavar="ALIAS", help="If the run passed whole, give its candidate this alias.")
+@click.option(
+    "--traces",
+    metavar="N",
+    type=click.IntRange(min=0, max=100_000),
+    default=100,
+    show_default=True,
+    help="How many failures become traces.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one line of JSON.")
+def track(run_name: str, **options: Any) -> None:
+    """Log a stored RUN to MLflow, by default the latest, and with it the labels that people have given since.
+
+    RUN is the id of a run, the beginning of it, `latest`, or the name of a version. A run that was logged before is
+    brought up to date and never logged twice. No model is asked, and no verdict depends on it.
+
+    \b
+    Examples:
+      steelyard track --mlflow http://127.0.0.1:5000
+      steelyard track 20261124-1615 --mlflow sqlite:///mlflow.db --traces 500
+      steelyard track latest --promote champion
+    """
+    from harness.models.mlflow.process import require_mlflow
+    from harness.tracking.promotion import check_alias, promote
+
+    given = _Options(**options)
+    settings = _settings(given)
+    require_mlflow("steelyard track")
+    if given.promote is not None:
+        check_alias(given.promote)
+    with open_existing(settings) as opened:
+        run, report = _found(opened, run_name, settings)
+    logged = _logged(settings, run, report, given.traces)
+    said = None if given.promote is None else promote(settings, run, _document(report), given.promote)
+    if given.as_json:
+        click.echo(json.dumps(_as_json(run, logged, said)))
+        return
+    left_out = f", {logged.n_left_out:,} failures without" if logged.n_left_out else ""
+    click.echo(f"run     {run.run_id}, made {run.created}: {report.verdict}")
+    click.echo(f"mlflow  {logged} ({logged.n_traces:,} traces{left_out})")
+    if said is not None:
+        click.echo(f"mlflow  {said}")
+
+
+def _settings(given: _Options) -> Settings:
+    """The settings with what the command line says laid over.
+
+    Raises:
+        SettingsError: nothing says where MLflow is.
+    """
+    settings = settings_with_store(given.place)
+    for name in ("mlflow", "mlflow_experiment"):
+        value = getattr(given, name)
+        if value is not None:
+            where = f"--{name.replace('_', '-')}"
+            settings = replace(settings, **{name: check_setting(name, value, where=where)})
+    if settings.tracking is None:
+        raise SettingsError(
+            "Where is MLflow? Say --mlflow URL, http://HOST:PORT or sqlite:///mlflow.db, or write it as mlflow into "
+            "[tool.steelyard]."
+        )
+    return settings
+
+
+def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report]:
+    """The run of this name, with its verdicts by the labels that are in by now."""
+    from harness.gate.review_verdicts import resumed
+    from harness.gate.stored_runs import find_newest
+
+    run = find_newest(store.runs(), name)
+    report = stored_report(store, run.run_id)
+    if any(verdict.review is not None for verdict in report.evaluations):
+        report = resumed(store, run, report, run.spec.get("inconclusive", settings.inconclusive))
+    return run, report
+
+
+def _logged(settings: Settings, run: RunInfo, report: Report, most_traces: int) -> Logged:
+    from harness.reporting.names import display_names
+    from harness.store import store_url
+    from harness.tracking.gates import File, Gate, log_gate
+
+    assert settings.tracking is not None
+    gate = Gate(
+        address=settings.tracking,
+        experiment=settings.mlflow_experiment,
+        root=settings.root,
+        spec=run.spec,
+        report=_document(report),
+        names=display_names(verdict.id for verdict in report.evaluations),
+        store=store_url(settings),
+        most_traces=most_traces,
+    )
+
+    def write_files(folder: Path) -> Sequence[File]:
+        from harness.reporting.report_json import write_report
+
+        return [File(write_report(report, folder), "report")]
+
+    return log_gate(gate, write_files, _DEADLINE_S)
+
+
+def _document(report: Report) -> dict[str, Any]:
+    from harness.reporting.report_json import to_json
+
+    return to_json(report)
+
+
+def _as_json(run: RunInfo, logged: Logged, said: str | None) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "mlflow_run_id": logged.run_id,
+        "place": logged.place,
+        "traces": logged.n_traces,
+        "failures_without_trace": logged.n_left_out,
+        "promotion": said,
+    }

@@ -1,0 +1,80 @@
+"""What the store notes of a run beside its scores: settings, versions and cases, for those who read it later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.config import Settings, VersionSettings
+from harness.gate.evaluation import Evaluation
+from harness.sampling import Source
+
+_DIGITS = 16
+_SETTINGS = ("samples", "max_samples", "margin", "design")
+_OPTIONS_LEFT_OUT = ("api_key_env", "requests_per_minute", "timeout_s", "answers", "default", "weights")
+
+
+def settings_note(settings: Settings) -> dict[str, Any]:
+    """The settings that a run was made with, where no marker said otherwise."""
+    return {name: getattr(settings, name) for name in _SETTINGS}
+
+
+def version_note(source: Source) -> dict[str, Any]:
+    """A version and its draws; of the settings what tells a reader what it was, and nothing secret."""
+    version = source.version
+    record: dict[str, Any] = {
+        "name": version.name,
+        "fingerprint": version.fingerprint,
+        "generation": source.generation,
+        "first_index": source.first_index,
+        "engine": version.settings.engine,
+        "settings": _version_settings(version.settings),
+    }
+    if version.registered is not None:
+        record["registered"] = {"name": version.registered.name, "version": version.registered.version}
+        record["settings"]["weights"] = str(version.registered)
+    return record
+
+
+def _version_settings(settings: VersionSettings) -> dict[str, Any]:
+    options = {name: value for name, value in settings.engine_options.items() if name not in _OPTIONS_LEFT_OUT}
+    texts = {"system": settings.system, "template": settings.template, "revision": settings.revision}
+    weights = settings.engine_options.get("weights")
+    known = {"weights": weights, **options, "sampling": dict(settings.sampling), **texts}
+    return {name: value for name, value in known.items() if value is not None and value != {}}
+
+
+def dataset_notes(evaluations: Iterable[tuple[Evaluation, Any]]) -> list[dict[str, Any]]:
+    """The cases of evaluations, each set of them once: where they come from, how many, and a digest of their content.
+
+    Args:
+        evaluations: with what the marker says of the source of their cases.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for evaluation, given in evaluations:
+        source, digest = _named(given), _digest(evaluation)
+        record = {"source": source, "digest": digest, "n_cases": len(evaluation.cases), "evaluations": []}
+        found.setdefault((source, digest), record)["evaluations"].append(evaluation.id)
+    return list(found.values())
+
+
+def _named(source: Any) -> str:
+    """A path or name as it was written; of cases in the test's own code that they are."""
+    if isinstance(source, Path):
+        return source.as_posix()
+    return source if isinstance(source, str) else "in the test"
+
+
+def _digest(evaluation: Evaluation) -> str:
+    digest = hashlib.sha256()
+    for case in evaluation.cases:
+        digest.update(json.dumps(case.fields, sort_keys=True, default=str).encode() + b"\n")
+    return digest.hexdigest()[:_DIGITS]
+
+
+def selection_note(n_deselected: int, case: str | None, *, last_failed: bool) -> Mapping[str, Any]:
+    """What of the suites was left out: evaluations, cases outside a pattern, all but those that failed last time."""
+    return {"deselected": n_deselected, "case": case, "last_failed": last_failed}

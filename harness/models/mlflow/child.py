@@ -1,0 +1,109 @@
+"""What runs in the process of MLflow: takes one question from the parent, and gives one answer."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import SteelyardError
+from harness.models.frames import encode_frame, read_frame
+
+_PROBE_S = 5
+_MOST_CHARACTERS = 500
+_LOGIN = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Where MLflow is, and what must never be told of that.
+
+    Attributes:
+        address: without user and password where it is a server.
+        shown: as messages may show it.
+        secrets: what no message may hold.
+    """
+
+    address: str
+    shown: str
+    user: str
+    password: str
+    secrets: tuple[str, ...]
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is asked over HTTP."""
+        return self.address.startswith("http")
+
+
+def serve(work: Callable[[Login, dict[str, Any]], dict[str, Any]]) -> None:
+    """Answer the one question that comes in on the standard input, as frames; what is printed goes elsewhere."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    import mlflow
+
+    question = read_frame(sys.stdin.buffer)
+    if question is None:
+        return
+    given = question.pop("login")
+    login = Login(**{**given, "secrets": tuple(given["secrets"])})
+    if login.user:
+        os.environ["MLFLOW_TRACKING_USERNAME"] = login.user
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = login.password
+    try:
+        mlflow.set_tracking_uri(login.address)
+        mlflow.set_registry_uri(login.address)
+        if login.is_server:
+            _probe(login)
+        answer = work(login, question)
+    except Exception as error:  # noqa: BLE001  whatever MLflow and its libraries raise must reach the parent
+        answer = {"failed": explained(error, login)}
+    answers.write(encode_frame(answer))
+
+
+def _probe(login: Login) -> None:
+    """Ask the server for a sign of life, once, so that one that hangs costs seconds."""
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    host = get_default_host_creds(login.address)
+    http_request(host, "/health", "GET", max_retries=0, timeout=_PROBE_S, raise_on_status=False)
+
+
+def explained(error: Exception, login: Login) -> str:
+    """What went wrong in words for a user, without anything that is secret."""
+    if isinstance(error, SteelyardError):
+        return _without(str(error), login.secrets)
+    text = _without(str(error), login.secrets)
+    for pattern, meaning in _MEANINGS:
+        if re.search(pattern, text, re.IGNORECASE | re.DOTALL):
+            return meaning.format(shown=login.shown)
+    line = " ".join(text.split())
+    line = line if len(line) <= _MOST_CHARACTERS else f"{line[:_MOST_CHARACTERS]}…"
+    return f"{login.shown}: {(line or type(error).__name__).rstrip('.')}."
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+_MEANINGS = (
+    (r"connection refused|NewConnectionError", "Nothing listens at {shown}."),
+    (r"NameResolutionError|name or service not known|getaddrinfo", "The host of {shown} is not known."),
+    (r"timed out|timeout exception", "{shown} did not answer in time."),
+    (r"error code 401|UNAUTHENTICATED|not authenticated", "{shown} refused the login. " + _LOGIN),
+    (r"error code 403|PERMISSION_DENIED|permission denied", "{shown} does not allow it to this user. " + _LOGIN),
+    (r"error code 404 != 200|not match.*MLflow|Max retries.*SSL|too many 404", "{shown} is not a server of MLflow."),
+    (
+        r"out-of-date database schema",
+        "The database {shown} is of another release of MLflow. Renew it: mlflow db upgrade ADDRESS",
+    ),
+    (r"unable to open database file", "The file of {shown} can't be opened: its folder is missing or not readable."),
+    (r"readonly database", "The file of {shown} can't be written."),
+    (r"file is not a database", "{shown} is not a database."),
+)

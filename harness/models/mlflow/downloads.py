@@ -1,0 +1,140 @@
+"""Looks a model up in MLflow's registry and downloads it, or gives it an alias; in the process of MLflow."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import SettingsError
+from harness.models.content_hash import files_hash, text_hash
+from harness.models.mlflow.child import Login, serve
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+_LARGEST_PAGE = 1000
+
+
+def main() -> None:
+    """Answer one question."""
+    serve(lambda login, asked: give_alias(login, asked) if "set_alias" in asked else find(login, asked))
+
+
+def give_alias(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
+    """Give a version of a registered model an alias, and tags.
+
+    Raises:
+        Exception: whatever MLflow raises.
+    """
+    from mlflow import MlflowClient
+
+    client = MlflowClient(login.address, login.address)
+    for key, value in asked["tags"].items():
+        client.set_model_version_tag(asked["name"], asked["version"], key, value)
+    client.set_registered_model_alias(asked["name"], asked["set_alias"], asked["version"])
+    return {"alias": asked["set_alias"]}
+
+
+def find(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
+    """Where the weights of a registered model lie on this machine: name, version and path; or what is unknown of it.
+
+    Raises:
+        SettingsError: it holds no weights that an engine could load.
+        Exception: whatever MLflow raises.
+    """
+    from mlflow import MlflowClient
+
+    client = MlflowClient(login.address, login.address)
+    name = asked["name"]
+    names = [model.name for model in client.search_registered_models(max_results=_LARGEST_PAGE)]
+    if name not in names:
+        return {"unknown": "name", "known": names}
+    aliases: dict[str, str] = client.get_registered_model(name).aliases
+    if asked["alias"] is not None and asked["alias"] not in aliases:
+        return {"unknown": "alias", "known": sorted(aliases)}
+    version = str(asked["version"] or aliases[asked["alias"]])
+    found = _versions(client, name)
+    if version not in found:
+        return {"unknown": "version", "known": sorted(found, key=int)}
+    return {"name": name, "version": version, "path": str(_kept(found[version], Path(asked["cache"])))}
+
+
+def _versions(client: MlflowClient, name: str) -> dict[str, ModelVersion]:
+    quoted = name.replace("'", "''")
+    return {str(each.version): each for each in client.search_model_versions(f"name = '{quoted}'")}
+
+
+def _kept(version: ModelVersion, cache: Path) -> Path:
+    """The weights in the cache: downloaded once for each version of the registry, kept once for each content."""
+    from filelock import FileLock
+
+    known = (version.name, str(version.version), str(version.creation_timestamp), str(version.source))
+    note = cache / "registry" / text_hash(*known)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{note}.lock"):
+        if note.is_file():
+            kept = cache / "weights" / note.read_text(encoding="utf-8")
+            if kept.exists():
+                return kept
+        draft = cache / "weights" / f"registry-{uuid.uuid4().hex}.draft"
+        draft.mkdir(parents=True)
+        try:
+            place = _moved(_downloaded(version, draft), cache / "weights")
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        note.write_text(str(place.relative_to(cache / "weights")), encoding="utf-8")
+        return place
+
+
+def _downloaded(version: ModelVersion, folder: Path) -> Path:
+    """The folder, or the one GGUF file, that an engine can load.
+
+    Raises:
+        SettingsError: there is none, or more than one.
+    """
+    from mlflow.artifacts import download_artifacts
+
+    address = f"models:/{version.name}/{version.version}"
+    here = Path(download_artifacts(artifact_uri=address, dst_path=str(folder)))
+    if (here / "peft").is_dir() or (here / "adapter_config.json").is_file():
+        raise SettingsError(f"{address} is an adapter without its base model; log the merged model.")
+    found = sorted(file.parent for file in here.rglob("config.json") if "components" not in file.parts)
+    if not found:
+        found = sorted(here.rglob("*.gguf"))
+    if len(found) != 1:
+        holds = "holds several models" if found else "holds neither a config.json nor a .gguf file"
+        names = ", ".join(sorted(file.relative_to(here).as_posix() for file in here.rglob("*") if file.is_file())[:10])
+        raise SettingsError(
+            f"{address} {holds} ({names or 'nothing'}). Log a folder of weights as transformers saves them, or a model "
+            "with mlflow.transformers.log_model and save_pretrained=True."
+        )
+    _complete(found[0], here)
+    return found[0]
+
+
+def _complete(model: Path, here: Path) -> None:
+    """MLflow keeps tokenizer and model in folders of their own; an engine looks for both in one."""
+    if model.is_dir():
+        for part in sorted((here / "components").glob("*/*")):
+            if part.is_file() and not (model / part.name).exists():
+                shutil.copyfile(part, model / part.name)
+
+
+def _moved(model: Path, weights: Path) -> Path:
+    """The model under its content's identity, where it stays."""
+    folder = model if model.is_dir() else model.parent
+    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+    place = weights / text_hash("registry", files_hash(folder, names if model.is_dir() else [model.name]))
+    if not model.is_dir():
+        place.mkdir(exist_ok=True)
+        return model.replace(place / model.name)
+    if not place.exists():
+        model.replace(place)
+    return place
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""MLflow at the end of a session: after the verdict, and after the report is in the store, so that neither depends on
+it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.errors import SteelyardError, UsageError
+from harness.plugin.collection import is_evaluation
+from harness.plugin.options import settings_of
+from harness.plugin.outcomes import EXIT_INCONCLUSIVE, as_usage
+from harness.plugin.summary import report_folder
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+    from harness.config import Settings
+    from harness.plugin.session import GateSession
+    from harness.records import Report
+    from harness.store import RunInfo
+    from harness.tracking.gates import File
+
+_DECIDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, EXIT_INCONCLUSIVE)
+_OF_A_REPORT = ("report.json", "report.md", "index.html", "details")
+
+
+class TrackingHooks:
+    """Logs the gate to MLflow, and promotes its candidate."""
+
+    def __init__(self, session: GateSession) -> None:
+        self._gate = session
+        self._lines: list[str] = []
+        self._problem = ""
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Called for items that were collected and are left out: counts the evaluations."""
+        self._gate.collection.n_deselected += sum(map(is_evaluation, items))
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Called before collection: the first moment to refuse what can't be logged or promoted."""
+        if not self._gate.is_worker:
+            try:
+                _check(session.config)
+            except UsageError as error:
+                raise pytest.UsageError(*as_usage([str(error)])) from None
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """Called once at the end: logs the gate when all else is done, before the terminal's summary is written."""
+        result = yield
+        report = self._gate.report
+        if report is not None and not self._gate.is_worker and not self._gate.problems:
+            try:
+                self._track(report, int(session.exitstatus))
+            except SteelyardError as error:
+                self._problem = f"{error} The verdict stands, and everything is stored."
+            except KeyboardInterrupt:
+                self._problem = "interrupted."
+            if self._problem:
+                self._problem += f" To do it later: {_later(session.config, report.run_id)}"
+        return result
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+        """Called at the end of the terminal's output: where the gate was logged, or why it was not."""
+        for line in self._lines:
+            terminalreporter.write_line(line)
+        if self._problem:
+            done = "promoted" if self._lines else "logged"
+            terminalreporter.write_line(f"WARNING: mlflow: not {done}: {self._problem}", yellow=True)
+
+    def _track(self, report: Report, exit_code: int) -> None:
+        """Log, and then promote: where gates are logged, nothing is promoted without its record."""
+        settings, alias = self._gate.collection.settings, self._gate.config.getoption("promote")
+        if settings.tracking is None and alias is None:
+            return
+        from harness.models.mlflow.process import require_mlflow
+        from harness.tracking.promotion import promote
+
+        if exit_code not in _DECIDED:
+            self._lines.append(f"mlflow  not logged: the session did not come to its end (exit code {exit_code})")
+            return
+        require_mlflow("Logging")
+        run = _stored_run(settings, report.run_id)
+        if settings.tracking is not None:
+            self._lines.append(f"mlflow  {_logged(settings, run, report)}")
+        if alias is not None:
+            self._lines.append(f"mlflow  {promote(settings, run, _document(report), alias)}")
+
+
+def _check(config: pytest.Config) -> None:
+    """Refuse options that ask for what can't be; a plain session pays nothing for it.
+
+    Raises:
+        SettingsError: MLflow is not installed, or the candidate can't be promoted.
+    """
+    address, alias = config.getoption("mlflow"), config.getoption("promote")
+    if address is None and alias is None:
+        return
+    from harness.models.mlflow.process import require_mlflow
+
+    settings = settings_of(config)
+    if address is not None and settings.tracking is not None:
+        require_mlflow("--mlflow")
+    if alias is not None:
+        from harness.tracking.promotion import check_promotion
+
+        check_promotion(settings, alias)
+
+
+def _stored_run(settings: Settings, run_id: str) -> RunInfo:
+    from harness.store import Store, store_url
+
+    with Store.open(store_url(settings), readonly=True) as store:
+        return next(run for run in store.runs() if run.run_id == run_id)
+
+
+def _logged(settings: Settings, run: RunInfo, report: Report) -> str:
+    from harness.reporting.names import display_names
+    from harness.store import store_url
+    from harness.tracking.gates import GATE_DEADLINE_S, Gate, log_gate
+
+    assert settings.tracking is not None
+    gate = Gate(
+        address=settings.tracking,
+        experiment=settings.mlflow_experiment,
+        root=settings.root,
+        spec=run.spec,
+        report=_document(report),
+        names=display_names(verdict.id for verdict in report.evaluations),
+        store=store_url(settings),
+    )
+    return str(log_gate(gate, lambda _: _files(report_folder(settings)), GATE_DEADLINE_S))
+
+
+def _document(report: Report) -> dict[str, Any]:
+    from harness.reporting.report_json import to_json
+
+    return to_json(report)
+
+
+def _files(folder: Path) -> list[File]:
+    """The files of the report; whatever else lies in its folder is the user's."""
+    from harness.tracking.gates import File
+
+    return [File(folder / name, "report") for name in _OF_A_REPORT if (folder / name).exists()]
+
+
+def _later(config: pytest.Config, run_id: str) -> str:
+    """The command that makes up for it. An address with a user or a password is not repeated."""
+    command = f"steelyard track {run_id}"
+    for option in ("mlflow", "mlflow_experiment", "store", "promote"):
+        value = config.getoption(option)
+        if value is not None:
+            command += f" --{option.replace('_', '-')} {'URL' if '@' in value else shlex.quote(value)}"
+    return command

@@ -1,0 +1,170 @@
+"""What MLflow is told of a run: parameters, metrics and tags, made of its report and of what the store keeps of it.
+
+A report is taken as report.json has it, with None for a number that there is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from harness.tracking.keys import LONGEST_PARAMETER, key, text
+
+Document = Mapping[str, Any]
+
+_COUNTS = ("n_cases", "n_samples", "n_skipped", "n_truncated", "samples_needed", "labels_needed")
+_MOST_EXPLAINED = 20
+
+
+def run_name(report: Document) -> str:
+    """What a gate is called."""
+    baseline = report["baseline"]
+    candidate = str(report["candidate"]["name"])
+    return f"{candidate} against {baseline['name']}" if baseline else candidate
+
+
+def run_parameters(spec: Document, report: Document) -> dict[str, str]:
+    """What the gate was made with."""
+    given: dict[str, Any] = {"confidence_level": report["confidence_level"], **spec.get("settings", {})}
+    given |= {name: spec.get(name) for name in ("seed", "inconclusive")}
+    for role in ("candidate", "baseline"):
+        if spec.get(role):
+            given |= _version(role, spec[role])
+    for judge in spec.get("judges", ()):
+        given |= _version(f"judge {judge['name']}", judge)
+    given |= dict(_flat(spec.get("environment", {})))
+    return _texts(given)
+
+
+def _version(role: str, version: Document) -> dict[str, Any]:
+    named = {
+        role: version["name"],
+        f"{role}.fingerprint": version["fingerprint"],
+        f"{role}.engine": version.get("engine"),
+    }
+    more = [
+        *_flat(version.get("settings", {})),
+        *(("recorded." + name, each) for name, each in _flat(version.get("recorded", {}))),
+    ]
+    return {**named, **{f"{role}.{name}": value for name, value in more}}
+
+
+def _flat(table: Any) -> Iterable[tuple[str, Any]]:
+    if not isinstance(table, Mapping):
+        return
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", each) for inner, each in _flat(value))
+        else:
+            yield str(name), value
+
+
+def _texts(values: Document) -> dict[str, str]:
+    return {key(name): text(str(value), LONGEST_PARAMETER) for name, value in values.items() if value is not None}
+
+
+def run_metrics(report: Document, names: Mapping[str, str]) -> dict[str, float]:
+    """Every estimate of the run with its interval, under `<evaluation>/<metric>`, and what the run cost.
+
+    Args:
+        names: of evaluations by id, as a reader knows them.
+    """
+    entries = report["evaluations"]
+    found: dict[str, float] = {"evaluations": len({entry["id"] for entry in entries})}
+    for verdict in ("passed", "inconclusive", "regressed", "failed", "error"):
+        found[f"verdicts.{verdict}"] = sum(entry["verdict"] == verdict for entry in entries)
+    found |= {f"usage.{name}": value for name, value in report["usage"].items() if isinstance(value, int | float)}
+    for entry in entries:
+        found |= entry_metrics(entry, key(names[entry["id"]], entry["metric"]))
+    return found
+
+
+def entry_metrics(entry: Document, name: str) -> dict[str, float]:
+    """The estimates of one evaluation and metric, the candidate's under `name` itself."""
+    found: dict[str, Any] = {}
+    for prefix, version in ((name, "candidate"), (f"{name}.baseline", "baseline")):
+        estimate = entry[version]
+        if estimate is not None:
+            join = "." if version == "candidate" else "_"
+            found[prefix] = estimate["value"]
+            found |= {f"{prefix}{join}{part}": estimate[part] for part in ("low", "high", "standard_error")}
+    difference = entry["difference"]
+    if difference is not None:
+        found[f"{name}.difference"] = difference["value"]
+        found |= {f"{name}.difference_{part}": difference[part] for part in ("low", "high")}
+        found[f"{name}.p_value"] = difference["p_value"]
+    found |= {f"{name}.{count}": entry.get(count) for count in _COUNTS}
+    for aggregate in entry.get("aggregates", ()):
+        figure = key(name, aggregate["name"])
+        found |= {figure: aggregate["candidate"], f"{figure}.baseline": aggregate["baseline"]}
+    return {figure: float(value) for figure, value in found.items() if value is not None}
+
+
+def run_tags(spec: Document, report: Document, names: Mapping[str, str]) -> dict[str, str]:
+    """What a run is found by, and the words on its page."""
+    tags: dict[str, Any] = {
+        "steelyard.run_id": report["run_id"],
+        "steelyard.verdict": report["verdict"],
+        "steelyard.exit_code": report["exit_code"],
+        "mlflow.note.content": description(report, names),
+        **version_tags(spec, report, "candidate"),
+        **version_tags(spec, report, "baseline"),
+    }
+    if report.get("judges"):
+        tags["steelyard.judges"] = ", ".join(judge["name"] for judge in report["judges"])
+    return {name: text(str(value)) for name, value in tags.items()}
+
+
+def version_tags(spec: Document, report: Document, role: str) -> dict[str, str]:
+    """Which version had a role, by name, by fingerprint, and in the model registry where it is from there."""
+    if not report[role]:
+        return {}
+    tags = {f"steelyard.{role}": report[role]["name"], f"steelyard.{role}.fingerprint": report[role]["fingerprint"]}
+    registered = (spec.get(role) or {}).get("registered")
+    if registered:
+        tags[f"steelyard.{role}.registered"] = f"models:/{registered['name']}/{registered['version']}"
+    return tags
+
+
+def entry_tags(entries: Iterable[Document]) -> dict[str, str]:
+    """The tags of one evaluation, of which each metric has an entry; its verdict is the worst of theirs."""
+    listed = sorted(entries, key=lambda entry: _SEVERITY.index(entry["verdict"]), reverse=True)
+    worst = listed[0]
+    tags = {
+        "steelyard.evaluation": worst["id"],
+        "steelyard.verdict": worst["verdict"],
+        "steelyard.reason": worst["reason"],
+        "steelyard.requirement": worst["requirement"],
+        "steelyard.unit": worst.get("unit"),
+        "mlflow.note.content": "\n".join(f"- {_explained(entry, entry['metric'])}" for entry in listed),
+    }
+    return {name: text(str(value)) for name, value in tags.items() if value is not None}
+
+
+def entry_parameters(entries: Iterable[Document]) -> dict[str, str]:
+    """What one evaluation was decided by."""
+    listed = list(entries)
+    first = listed[0]
+    names = ("threshold", "margin", "design", "n_planned", "requirement", "unit")
+    given = {name: first.get(name) for name in names}
+    return _texts({**given, "metrics": ", ".join(entry["metric"] for entry in listed)})
+
+
+_SEVERITY = ("passed", "inconclusive", "regressed", "failed", "error")
+
+
+def description(report: Document, names: Mapping[str, str]) -> str:
+    """The verdict in words, in Markdown: what did not pass comes first."""
+    entries = sorted(report["evaluations"], key=lambda entry: _SEVERITY.index(entry["verdict"]), reverse=True)
+    counts = [f"{sum(each['verdict'] == verdict for each in entries)} {verdict}" for verdict in reversed(_SEVERITY)]
+    headline = f"**{report['verdict']}**: {', '.join(count for count in counts if not count.startswith('0 '))}"
+    lines = [f"- {_explained(entry, names[entry['id']])}" for entry in entries if entry["verdict"] != "passed"]
+    left_out = [f"- and {len(lines) - _MOST_EXPLAINED} more"] if len(lines) > _MOST_EXPLAINED else []
+    return "\n".join([headline, "", *lines[:_MOST_EXPLAINED], *left_out]).strip()
+
+
+def _explained(entry: Document, name: str) -> str:
+    """A line on one evaluation: verdict, scores, why."""
+    scores = [f"{entry[role]['value']:.3g}" for role in ("candidate", "baseline") if entry[role] is not None]
+    reason = str(entry["reason"]).partition("\n")[0][:300]
+    return f"`{name.replace('`', ' ')}` {entry['verdict']}: {' against '.join([*scores]) or 'no score'}; {reason}"

@@ -1,0 +1,121 @@
+"""Logs a stored run to MLflow, in a process apart and within a time that is known before."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.config.addresses import without_credentials
+from harness.config.environment import user_name
+from harness.errors import MlflowError
+from harness.models.mlflow.process import MlflowProcess
+
+MOST_TRACES = 100
+"""Failures of a gate that become traces."""
+GATE_DEADLINE_S = 60.0
+"""How long a gate waits at most until it is logged; `steelyard track` takes more."""
+
+_CHILD = "harness.tracking.child"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file, or a folder with all that is in it, to keep with the run, in a folder of its artifacts ("" for none)."""
+
+    path: Path
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What is logged of a run.
+
+    Attributes:
+        address: of MLflow. It may hold a password, so it is shown without.
+        spec: what the store keeps of the run.
+        report: as report.json has it.
+        names: of its evaluations by id, as a reader knows them.
+        store: the address of the store that has its answers.
+        most_traces: how many failures become traces.
+    """
+
+    address: str
+    experiment: str
+    root: Path
+    spec: Mapping[str, Any]
+    report: Mapping[str, Any]
+    names: Mapping[str, str]
+    store: str
+    most_traces: int = MOST_TRACES
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Where a run was logged.
+
+    Attributes:
+        place: for people: its page, or the file and the run in it.
+        n_traces: answers that became traces; `n_left_out` failures did not.
+    """
+
+    place: str
+    run_id: str
+    n_traces: int
+    n_left_out: int
+
+    def __str__(self) -> str:
+        return self.place
+
+
+def log_gate(gate: Gate, write_files: Callable[[Path], Sequence[File]], deadline_s: float | None) -> Logged:
+    """Log a run. What is there of it already is brought up to date, so that twice is as good as once.
+
+    Args:
+        write_files: called with an empty folder for what it may have to write, while MLflow is loading.
+        deadline_s: how long logging may take once MLflow is loaded; None for no bound.
+
+    Raises:
+        MlflowError: MLflow could not be reached, refused, or took too long; the message shows no password.
+    """
+    question = {
+        "experiment": gate.experiment,
+        "spec": dict(gate.spec),
+        "report": dict(gate.report),
+        "names": dict(gate.names),
+        "store": gate.store,
+        "user": user_name(),
+        "most_traces": gate.most_traces,
+    }
+    with MlflowProcess(_CHILD, _folder(gate)) as process, tempfile.TemporaryDirectory(prefix="steelyard-") as drafts:
+        files = write_files(Path(drafts))
+        question["files"] = [{"path": str(file.path.absolute()), "folder": file.folder} for file in files]
+        answer = process.ask(gate.address, question, deadline_s)
+    return Logged(_place(gate, answer), answer["run_id"], answer["n_traces"], answer["n_left_out"])
+
+
+def _folder(gate: Gate) -> Path:
+    """Where the process works: beside the file of a database, so that MLflow's artifacts lie there, too.
+
+    Raises:
+        MlflowError: the file's folder can't be made.
+    """
+    if not gate.address.startswith("sqlite:///"):
+        return gate.root
+    folder = Path(gate.address.removeprefix("sqlite:///")).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MlflowError(f"The folder {folder} can't be made: {error.strerror}.") from None
+    return folder
+
+
+def _place(gate: Gate, answer: Mapping[str, Any]) -> str:
+    shown = without_credentials(gate.address)
+    if shown.startswith("http"):
+        return f"{shown}/#/experiments/{answer['experiment_id']}/runs/{answer['run_id']}"
+    own = f"sqlite:///{gate.root}/"
+    shown = f"sqlite:///{shown.removeprefix(own)}" if shown.startswith(own) else shown
+    return f"{shown}, experiment {gate.experiment}, run {answer['run_id']}"

@@ -1,0 +1,132 @@
+"""What MLflow is told of a run."""
+
+from __future__ import annotations
+
+from harness.tracking.fields import (
+    description,
+    entry_metrics,
+    entry_parameters,
+    entry_tags,
+    run_metrics,
+    run_name,
+    run_parameters,
+    run_tags,
+)
+from tests.tracking.reports import NAMES, entry, report, spec
+
+
+def test_a_run_is_named_by_what_was_weighed() -> None:
+    assert run_name(report()) == "small against large"
+    assert run_name(report(baseline=None)) == "small"
+
+
+def test_parameters_say_what_the_gate_was_made_with() -> None:
+    assert run_parameters(spec(environment={"python": "3.11.2"}), report()) == {
+        "confidence_level": "0.95",
+        "samples": "5",
+        "margin": "0.05",
+        "design": "sequential",
+        "seed": "0",
+        "inconclusive": "fail",
+        "candidate": "small",
+        "candidate.fingerprint": "f0",
+        "candidate.engine": "transformers",
+        "candidate.weights": "models:/tiny/3",
+        "candidate.sampling.temperature": "0.7",
+        "baseline": "large",
+        "baseline.fingerprint": "f1",
+        "judge small judge": "small judge",
+        "judge small judge.fingerprint": "f2",
+        "environment.python": "3.11.2",
+    }
+
+
+def test_a_run_of_an_older_steelyard_has_the_parameters_that_it_kept() -> None:
+    older = {"confidence_level": 0.95, "candidate": {"name": "small", "fingerprint": "f0"}}
+    assert run_parameters(older, report()) == {
+        "confidence_level": "0.95",
+        "candidate": "small",
+        "candidate.fingerprint": "f0",
+    }
+
+
+def test_every_estimate_has_its_interval() -> None:
+    assert entry_metrics(entry(), "score") == {
+        "score": 0.9,
+        "score.low": 0.85,
+        "score.high": 0.95,
+        "score.standard_error": 0.02,
+        "score.baseline": 0.92,
+        "score.baseline_low": 0.88,
+        "score.baseline_high": 0.96,
+        "score.baseline_standard_error": 0.02,
+        "score.difference": -0.02,
+        "score.difference_low": -0.04,
+        "score.difference_high": 0.0,
+        "score.p_value": 0.03,
+        "score.n_cases": 40.0,
+        "score.n_samples": 200.0,
+    }
+
+
+def test_a_number_that_there_is_not_is_left_out() -> None:
+    """report.json has null for what was not finite, such as the bounds of an evaluation that broke."""
+    broken = entry(candidate=None, difference=None, baseline={**entry()["baseline"], "low": None, "high": None})
+    assert set(entry_metrics(broken, "score")) == {
+        "score.baseline",
+        "score.baseline_standard_error",
+        "score.n_cases",
+        "score.n_samples",
+    }
+
+
+def test_figures_over_all_cases_stand_beside_the_scores() -> None:
+    figures = entry_metrics(entry(aggregates=[{"name": "bleu", "candidate": 31.5, "baseline": None}]), "translation")
+    assert figures["translation/bleu"] == 31.5
+    assert "translation/bleu.baseline" not in figures
+
+
+def test_the_gate_counts_verdicts_and_cost_and_has_the_estimates_of_all_evaluations() -> None:
+    metrics = run_metrics(report(evaluations=[entry(), entry(metric="length", verdict="failed")]), NAMES)
+    assert metrics["evaluations"] == 1
+    assert (metrics["verdicts.passed"], metrics["verdicts.failed"], metrics["verdicts.error"]) == (1, 1, 0)
+    assert (metrics["usage.model_calls"], metrics["usage.wall_s"]) == (400, 1.5)
+    assert metrics["foundation/test_capitals/score"] == 0.9
+    assert metrics["foundation/test_capitals/length.difference_low"] == -0.04
+
+
+def test_tags_name_verdict_and_versions() -> None:
+    tags = run_tags(spec(), report(), NAMES)
+    assert tags.pop("mlflow.note.content").startswith("**passed**: 1 passed")
+    assert tags == {
+        "steelyard.run_id": "20261124-160312-0a1b2c",
+        "steelyard.verdict": "passed",
+        "steelyard.exit_code": "0",
+        "steelyard.candidate": "small",
+        "steelyard.candidate.fingerprint": "f0",
+        "steelyard.candidate.registered": "models:/tiny/3",
+        "steelyard.baseline": "large",
+        "steelyard.baseline.fingerprint": "f1",
+        "steelyard.judges": "small judge",
+    }
+
+
+def test_the_description_begins_with_what_did_not_pass() -> None:
+    worse = entry(verdict="regressed", reason="lower by more than 0.05\nand more")
+    assert description(report(verdict="regressed", evaluations=[entry(metric="b"), worse]), NAMES) == (
+        "**regressed**: 1 regressed, 1 passed\n\n"
+        "- `foundation/test_capitals` regressed: 0.9 against 0.92; lower by more than 0.05"
+    )
+
+
+def test_the_description_of_a_run_with_very_many_red_evaluations_is_short() -> None:
+    text = description(report(evaluations=[entry(verdict="failed")] * 30), NAMES)
+    assert text.count("\n- ") == 21
+    assert text.endswith("- and 10 more")
+
+
+def test_an_evaluation_of_several_metrics_has_the_worst_of_their_verdicts() -> None:
+    both = [entry(), entry(metric="length", verdict="failed", reason="too long")]
+    tags = entry_tags(both)
+    assert (tags["steelyard.verdict"], tags["steelyard.reason"]) == ("failed", "too long")
+    assert entry_parameters(both)["metrics"] == "score, length"
