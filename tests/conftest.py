@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from tests.loopback import Loopback, Options
+from tests.tracking.fixtures import database, empty_database, mlflow_server
+
+__all__ = ["database", "empty_database", "loopback", "mlflow_server"]
 
 
 @pytest.fixture(scope="session", autouse=True)

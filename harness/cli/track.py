@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,11 @@ import click
 
 from harness.cli.stored import open_existing, settings_with_store, store_option, stored_report
 from harness.config.settings import Settings, check_setting
-from harness.errors import SettingsError
 
 if TYPE_CHECKING:
     from harness.records import Report
     from harness.store import RunInfo, Store
-    from harness.tracking.gates import File, Logged
+    from harness.tracking.gates import Logged
 
 _DEADLINE_S = 600.0
 
@@ -71,7 +69,7 @@ def track(run_name: str, **options: Any) -> None:
         check_alias(given.promote)
     with open_existing(settings) as opened:
         run, report = _found(opened, run_name, settings)
-    logged = _logged(settings, run, report, given.traces)
+        logged = _logged(settings, opened, run, report, given.traces)
     said = None if given.promote is None else promote(settings, run, _document(report), given.promote)
     if given.as_json:
         click.echo(json.dumps(_as_json(run, logged, said)))
@@ -84,22 +82,13 @@ def track(run_name: str, **options: Any) -> None:
 
 
 def _settings(given: _Options) -> Settings:
-    """The settings with what the command line says laid over.
-
-    Raises:
-        SettingsError: nothing says where MLflow is.
-    """
+    """The settings with what the command line says laid over."""
     settings = settings_with_store(given.place)
     for name in ("mlflow", "mlflow_experiment"):
         value = getattr(given, name)
         if value is not None:
             where = f"--{name.replace('_', '-')}"
             settings = replace(settings, **{name: check_setting(name, value, where=where)})
-    if settings.tracking is None:
-        raise SettingsError(
-            "Where is MLflow? Say --mlflow URL, http://HOST:PORT or sqlite:///mlflow.db, or write it as mlflow into "
-            "[tool.steelyard]."
-        )
     return settings
 
 
@@ -115,27 +104,18 @@ def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report
     return run, report
 
 
-def _logged(settings: Settings, run: RunInfo, report: Report, most_traces: int) -> Logged:
+def _logged(settings: Settings, store: Store, run: RunInfo, report: Report, most_traces: int) -> Logged:
     from harness.reporting.names import display_names
-    from harness.store import store_url
-    from harness.tracking.gates import File, Gate, log_gate
+    from harness.reporting.writing import OF_A_GATE, write_reports
+    from harness.tracking.gates import File, gate_of, log_gate
 
-    assert settings.tracking is not None
-    gate = Gate(
-        address=settings.tracking,
-        experiment=settings.mlflow_experiment,
-        root=settings.root,
-        spec=run.spec,
-        report=_document(report),
-        names=display_names(verdict.id for verdict in report.evaluations),
-        store=store_url(settings),
-        most_traces=most_traces,
-    )
+    names = display_names(verdict.id for verdict in report.evaluations)
+    gate = replace(gate_of(settings, run, _document(report), names), most_traces=most_traces)
 
-    def write_files(folder: Path) -> Sequence[File]:
-        from harness.reporting.report_json import write_report
-
-        return [File(write_report(report, folder), "report")]
+    def write_files(folder: Path) -> list[File]:
+        (samples,) = write_reports(store, run, report, folder, ["parquet"])
+        write_reports(store, run, report, folder / "report", OF_A_GATE)
+        return [File(folder / "report"), File(samples)]
 
     return log_gate(gate, write_files, _DEADLINE_S)
 

@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from harness.config import Settings
     from harness.plugin.session import GateSession
     from harness.records import Report
-    from harness.store import RunInfo
-    from harness.tracking.gates import File
+    from harness.store import RunInfo, Store
+    from harness.tracking.gates import Logged
 
 _DECIDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, EXIT_INCONCLUSIVE)
-_OF_A_REPORT = ("report.json", "report.md", "index.html", "details")
 
 
 class TrackingHooks:
@@ -54,8 +53,8 @@ class TrackingHooks:
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:
         """Called once at the end: logs the gate when all else is done, before the terminal's summary is written."""
         result = yield
-        report = self._gate.report
-        if report is not None and not self._gate.is_worker and not self._gate.problems:
+        report = self._gate.outcome.report
+        if report is not None and not self._gate.is_worker and not self._gate.outcome.problems:
             try:
                 self._track(report, int(session.exitstatus))
             except SteelyardError as error:
@@ -80,18 +79,22 @@ class TrackingHooks:
         settings, alias = self._gate.collection.settings, self._gate.config.getoption("promote")
         if settings.tracking is None and alias is None:
             return
+        from harness.gate.stored_runs import run_of
         from harness.models.mlflow.process import require_mlflow
+        from harness.reporting.report_json import to_json
+        from harness.store import Store, store_url
         from harness.tracking.promotion import promote
 
         if exit_code not in _DECIDED:
             self._lines.append(f"mlflow  not logged: the session did not come to its end (exit code {exit_code})")
             return
         require_mlflow("Logging")
-        run = _stored_run(settings, report.run_id)
-        if settings.tracking is not None:
-            self._lines.append(f"mlflow  {_logged(settings, run, report)}")
+        with Store.open(store_url(settings), readonly=True) as store:
+            run = run_of(store, report.run_id)
+            if settings.tracking is not None:
+                self._lines.append(f"mlflow  {_logged(settings, store, run, report)}")
         if alias is not None:
-            self._lines.append(f"mlflow  {promote(settings, run, _document(report), alias)}")
+            self._lines.append(f"mlflow  {promote(settings, run, to_json(report), alias)}")
 
 
 def _check(config: pytest.Config) -> None:
@@ -114,42 +117,28 @@ def _check(config: pytest.Config) -> None:
         check_promotion(settings, alias)
 
 
-def _stored_run(settings: Settings, run_id: str) -> RunInfo:
-    from harness.store import Store, store_url
-
-    with Store.open(store_url(settings), readonly=True) as store:
-        return next(run for run in store.runs() if run.run_id == run_id)
-
-
-def _logged(settings: Settings, run: RunInfo, report: Report) -> str:
+def _logged(settings: Settings, store: Store, run: RunInfo, report: Report) -> Logged:
     from harness.reporting.names import display_names
-    from harness.store import store_url
-    from harness.tracking.gates import GATE_DEADLINE_S, Gate, log_gate
-
-    assert settings.tracking is not None
-    gate = Gate(
-        address=settings.tracking,
-        experiment=settings.mlflow_experiment,
-        root=settings.root,
-        spec=run.spec,
-        report=_document(report),
-        names=display_names(verdict.id for verdict in report.evaluations),
-        store=store_url(settings),
-    )
-    return str(log_gate(gate, lambda _: _files(report_folder(settings)), GATE_DEADLINE_S))
-
-
-def _document(report: Report) -> dict[str, Any]:
     from harness.reporting.report_json import to_json
+    from harness.reporting.writing import write_reports
+    from harness.tracking.gates import GATE_DEADLINE_S, File, gate_of, log_gate
 
-    return to_json(report)
+    names = display_names(verdict.id for verdict in report.evaluations)
+    gate = gate_of(settings, run, to_json(report), names)
+
+    def write_files(folder: Path) -> list[File]:
+        (samples,) = write_reports(store, run, report, folder, ["parquet"])
+        return [*(File(path, "report") for path in _of_the_report(report_folder(settings))), File(samples)]
+
+    return log_gate(gate, write_files, GATE_DEADLINE_S)
 
 
-def _files(folder: Path) -> list[File]:
-    """The files of the report; whatever else lies in its folder is the user's."""
-    from harness.tracking.gates import File
+def _of_the_report(folder: Path) -> list[Path]:
+    """What the gate wrote into its report folder; whatever else lies there is the user's."""
+    from harness.reporting.writing import FORMATS, OF_A_GATE
 
-    return [File(folder / name, "report") for name in _OF_A_REPORT if (folder / name).exists()]
+    names = [*(FORMATS[name].file_name for name in OF_A_GATE), "details"]
+    return [folder / name for name in names if (folder / name).exists()]
 
 
 def _later(config: pytest.Config, run_id: str) -> str:

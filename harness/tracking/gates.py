@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.config import Settings
 from harness.config.addresses import without_credentials
 from harness.config.environment import user_name
-from harness.errors import MlflowError
+from harness.errors import MlflowError, SettingsError
 from harness.models.mlflow.process import MlflowProcess
+from harness.store import RunInfo, store_url
 
 MOST_TRACES = 100
 """Failures of a gate that become traces."""
@@ -50,6 +52,21 @@ class Gate:
     names: Mapping[str, str]
     store: str
     most_traces: int = MOST_TRACES
+
+
+def gate_of(settings: Settings, run: RunInfo, report: Mapping[str, Any], names: Mapping[str, str]) -> Gate:
+    """What is logged of a stored run, where the settings say.
+
+    Raises:
+        SettingsError: they say nowhere.
+    """
+    if settings.tracking is None:
+        raise SettingsError(
+            "Where is MLflow? Say --mlflow URL, http://HOST:PORT or sqlite:///mlflow.db, or write it as mlflow into "
+            "[tool.steelyard]."
+        )
+    experiment = settings.mlflow_experiment
+    return Gate(settings.tracking, experiment, settings.root, run.spec, report, names, store_url(settings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,11 @@ class Found:
 def found(
     request: pytest.FixtureRequest,
     empty_database: Path,
-    server: MlflowServer,
+    mlflow_server: MlflowServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Found]:
     folder = tmp_path_factory.mktemp("logged")
-    address = server.address
+    address = mlflow_server.address
     if request.param == "file":
         address = f"sqlite:///{shutil.copy(empty_database, folder / 'mlflow.db')}"
     with Store.open(str(folder / "store.db")) as store:

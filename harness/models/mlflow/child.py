@@ -11,8 +11,8 @@ from typing import Any
 
 from harness.errors import SteelyardError
 from harness.models.frames import encode_frame, read_frame
+from harness.models.mlflow.process import REQUEST_S
 
-_PROBE_S = 5
 _MOST_CHARACTERS = 500
 _LOGIN = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
 
@@ -70,7 +70,7 @@ def _probe(login: Login) -> None:
     from mlflow.utils.rest_utils import http_request
 
     host = get_default_host_creds(login.address)
-    http_request(host, "/health", "GET", max_retries=0, timeout=_PROBE_S, raise_on_status=False)
+    http_request(host, "/health", "GET", max_retries=0, timeout=REQUEST_S, raise_on_status=False)
 
 
 def explained(error: Exception, login: Login) -> str:
@@ -98,7 +98,7 @@ _MEANINGS = (
     (r"timed out|timeout exception", "{shown} did not answer in time."),
     (r"error code 401|UNAUTHENTICATED|not authenticated", "{shown} refused the login. " + _LOGIN),
     (r"error code 403|PERMISSION_DENIED|permission denied", "{shown} does not allow it to this user. " + _LOGIN),
-    (r"error code 404 != 200|not match.*MLflow|Max retries.*SSL|too many 404", "{shown} is not a server of MLflow."),
+    (r"error code 404 != 200|not in a valid JSON format", "{shown} is not a server of MLflow."),
     (
         r"out-of-date database schema",
         "The database {shown} is of another release of MLflow. Renew it: mlflow db upgrade ADDRESS",

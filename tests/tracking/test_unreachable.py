@@ -1,0 +1,132 @@
+"""MLflow that is down, dies, hangs or refuses: one clear message, nothing secret in it, and logging later makes up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.config.addresses import without_credentials
+from harness.errors import MlflowError, SettingsError
+from harness.models.mlflow.process import require_mlflow
+from harness.store import Store
+from tests.tracking.reading import read
+from tests.tracking.servers import Gatekeeper, MlflowServer, Silence, Website, free_port
+from tests.tracking.stored_gates import logged, stored_gate
+
+slow = pytest.mark.slow
+
+
+@pytest.fixture
+def keeper(mlflow_server: MlflowServer) -> Iterator[Gatekeeper]:
+    """Lets those in who bring ann's password."""
+    made = Gatekeeper(mlflow_server.address, password="ann:s3cret/")
+    yield made
+    made.stop()
+
+
+def refused(store: Store, address: str, experiment: str = "steelyard") -> str:
+    """The message of a gate that could not be logged."""
+    with pytest.raises(MlflowError) as caught:
+        logged(stored_gate(store, address, experiment))
+    return str(caught.value)
+
+
+@slow
+def test_where_nothing_listens_it_says_so(store: Store) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    assert refused(store, address) == f"Nothing listens at {address}."
+
+
+@slow
+def test_a_server_that_takes_the_connection_and_is_silent_is_given_up(store: Store) -> None:
+    silence = Silence()
+    assert refused(store, silence.address) == f"{silence.address} did not answer in time."
+    silence.stop()
+
+
+@slow
+def test_a_host_that_is_not_known_is_named(store: Store) -> None:
+    address = "http://mlflow.invalid:5000"
+    assert refused(store, address) == f"The host of {address} is not known."
+
+
+@slow
+@pytest.mark.parametrize(("status", "body"), [(404, b"<h1>Not found</h1>"), (200, b"<h1>Welcome</h1>")])
+def test_a_server_of_something_else_is_recognized(store: Store, status: int, body: bytes) -> None:
+    website = Website(status, body)
+    assert refused(store, website.address) == f"{website.address} is not a server of MLflow."
+    website.stop()
+
+
+@slow
+def test_a_file_that_is_no_database_is_named(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no database\n" * 100)
+    address = f"sqlite:///{tmp_path}/notes.txt"
+    assert refused(store, address) == f"{address} is not a database."
+
+
+@slow
+def test_a_password_in_the_address_opens_the_server_and_is_nowhere_to_be_seen(
+    store: Store, mlflow_server: MlflowServer, keeper: Gatekeeper
+) -> None:
+    said = logged(stored_gate(store, f"http://ann:s3cret%2F@{keeper.host}", "with password"))
+    assert said.place.startswith(f"{keeper.address}/#/") or said.place.startswith(f"http://***@{keeper.host}/#/")
+    found = read(mlflow_server.address, "with password")
+    assert len(found["runs"]) == 3
+    assert "s3cret" not in str(found)
+
+
+@slow
+@pytest.mark.parametrize("login", ["", "ann:wr0ng@"])
+def test_a_wrong_password_or_none_is_said_without_it(store: Store, keeper: Gatekeeper, login: str) -> None:
+    said = refused(store, f"http://{login}{keeper.host}")
+    assert said == (
+        f"{without_credentials(f'http://{login}{keeper.host}')} refused the login. Set MLFLOW_TRACKING_USERNAME and "
+        "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
+    )
+
+
+@slow
+def test_a_server_that_dies_in_the_middle_leaves_a_run_that_is_completed_later(
+    store: Store, mlflow_server: MlflowServer
+) -> None:
+    dying = Gatekeeper(mlflow_server.address, dies_after=12)
+    gate = stored_gate(store, dying.address, "dies")
+    with pytest.raises(MlflowError, match=dying.address):
+        logged(gate)
+    dying.stop()
+    (begun,) = [run for run in read(mlflow_server.address, "dies")["runs"] if run["name"] == "small against large"]
+    assert begun["status"] == "RUNNING"
+    said = logged(gate, address=mlflow_server.address)
+    assert said.run_id == begun["id"]
+    found = read(mlflow_server.address, "dies")
+    assert sorted(run["name"] for run in found["runs"]) == [
+        "evaluation/test_summaries",
+        "foundation/test_capitals",
+        "small against large",
+    ]
+    assert [run["status"] for run in found["runs"]] == ["FAILED"] * 3
+    assert len(found["traces"]) == 4
+    assert all(trace["spans"] for trace in found["traces"])
+
+
+@slow
+def test_an_experiment_that_was_deleted_is_not_logged_to(store: Store, database: str) -> None:
+    code = (
+        "import sys; from mlflow import MlflowClient; client = MlflowClient(sys.argv[1])\n"
+        "client.delete_experiment(client.create_experiment('gone'))"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code, database], check=True, capture_output=True)
+    said = refused(store, database, "gone")
+    assert said.startswith("The experiment 'gone' was deleted there. Restore it (mlflow experiments restore")
+    assert said.endswith("or name another one with --mlflow-experiment or mlflow_experiment.")
+
+
+def test_without_mlflow_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(SettingsError, match=r'^--mlflow needs MLflow, .* pip install "steelyard\[mlflow\]"$'):
+        require_mlflow("--mlflow")
