@@ -9,8 +9,10 @@ import warnings
 import pytest
 
 import harness.gate
+import harness.models.mlflow
 import harness.plugin
 import harness.reporting
+import harness.tracking
 from tests.plugin.projects import Project
 
 
@@ -23,7 +25,7 @@ def _imported() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         importlib.import_module("datasets")
-    for package in (harness.gate, harness.plugin, harness.reporting):
+    for package in (harness.gate, harness.models.mlflow, harness.plugin, harness.reporting, harness.tracking):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     for name in ("harness.models.openai", "harness.models.scripted", "harness.store"):

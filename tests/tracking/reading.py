@@ -89,7 +89,8 @@ def main() -> None:
     for model in client.search_registered_models():
         versions = client.search_model_versions(f"name = '{model.name}'")
         tags = {str(each.version): dict(each.tags) for each in versions}
-        found["models"][model.name] = {"aliases": client.get_registered_model(model.name).aliases, "versions": tags}
+        aliases = {alias: str(number) for alias, number in client.get_registered_model(model.name).aliases.items()}
+        found["models"][model.name] = {"aliases": aliases, "versions": tags}
     print(json.dumps(found, default=str))
 
 

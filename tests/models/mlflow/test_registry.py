@@ -1,0 +1,154 @@
+"""Weights from MLflow's registry are a folder like any other, found by version or alias and downloaded once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config import VersionSettings
+from harness.errors import SettingsError
+from harness.models.mlflow.registry import check_registered, nearest_first
+from harness.models.registry import check_version
+from harness.models.version import Version, load_version
+from tests.tracking.registering import register
+from tests.tracking.servers import MlflowServer, free_port
+
+slow = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    for name in ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "cache"
+
+
+def settings(weights: str, registry: str | None = None, **options: Any) -> VersionSettings:
+    return VersionSettings("it", "transformers", engine_options={"weights": weights, **options}, registry=registry)
+
+
+def loaded(weights: str, registry: str | None, folder: Path) -> Version:
+    return load_version(settings(weights, registry), folder)
+
+
+def refused(weights: str, registry: str | None, folder: Path) -> str:
+    with pytest.raises(SettingsError) as caught:
+        loaded(weights, registry, folder)
+    return str(caught.value)
+
+
+@slow
+def test_a_version_and_an_alias_are_the_content_that_was_registered(
+    database: str, tiny_llama: Path, tmp_path: Path, cache: Path
+) -> None:
+    own = Path(shutil.copytree(tiny_llama, tmp_path / "own"))
+    assert register(database, "tiny", own) == "1"
+    register(database, "tiny", own, "alias:champion")
+    plain = loaded(str(own), None, tmp_path)
+    first, champion = loaded("models:/tiny/1", database, tmp_path), loaded("models:/tiny@champion", database, tmp_path)
+    assert first.fingerprint == champion.fingerprint == plain.fingerprint
+    assert (str(first.registered), str(champion.registered), plain.registered) == (
+        "models:/tiny/1",
+        "models:/tiny/1",
+        None,
+    )
+    assert first.settings.engine_options["weights"].startswith(str(cache / "weights"))
+
+    config = json.loads((own / "config.json").read_text())
+    (own / "config.json").write_text(json.dumps({**config, "rope_theta": 9000.0}))
+    assert register(database, "tiny", own) == "2"
+    register(database, "tiny", own, "alias:champion")
+    moved = loaded("models:/tiny@champion", database, tmp_path)
+    assert str(moved.registered) == "models:/tiny/2"
+    assert moved.fingerprint == loaded(str(own), None, tmp_path).fingerprint != first.fingerprint
+
+    shutil.rmtree(tmp_path / "tracked" / "mlruns")
+    assert loaded("models:/tiny/1", database, tmp_path).fingerprint == first.fingerprint
+    shutil.rmtree(cache)
+    assert refused("models:/tiny/1", database, tmp_path).startswith("weights = 'models:/tiny/1': models:/tiny/1 holds ")
+
+
+@slow
+def test_what_there_is_instead_is_listed_the_nearest_first(database: str, tiny_llama: Path, tmp_path: Path) -> None:
+    register(database, "tiny-llama", tiny_llama)
+    register(database, "tiny-llama", tiny_llama, "alias:champion")
+    register(database, "other", tiny_llama)
+    assert refused("models:/tiny-lama/1", database, tmp_path) == (
+        f"weights = 'models:/tiny-lama/1': The registry {database} has no model 'tiny-lama'. Models: tiny-llama, other."
+    )
+    assert refused("models:/tiny-llama/7", database, tmp_path) == (
+        "weights = 'models:/tiny-llama/7': 'tiny-llama' has no version '7'. Versions: 1."
+    )
+    assert refused("models:/tiny-llama@champoin", database, tmp_path) == (
+        "weights = 'models:/tiny-llama@champoin': 'tiny-llama' has no alias 'champoin'. Aliases: champion."
+    )
+    assert refused("models:/other@champion", database, tmp_path) == (
+        "weights = 'models:/other@champion': 'other' has no aliases."
+    )
+
+
+@slow
+def test_a_model_logged_by_mlflow_is_one_folder_with_its_tokenizer(
+    mlflow_server: MlflowServer, tiny_llama: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    version = register(mlflow_server.address, "flavoured", tiny_llama, "transformers")
+    found = loaded(f"models:/flavoured/{version}", mlflow_server.address, tmp_path)
+    folder = found.settings.engine_options["weights"]
+    assert AutoModelForCausalLM.from_pretrained(folder).config.hidden_size == 128
+    theirs, ours = AutoTokenizer.from_pretrained(folder), AutoTokenizer.from_pretrained(tiny_llama)
+    assert theirs("abc")["input_ids"] == ours("abc")["input_ids"]
+    assert theirs.chat_template == ours.chat_template
+
+
+@slow
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"notes.txt": "none"}, r"holds neither a config.json nor a .gguf file \(notes.txt\)\. Log a folder"),
+        ({"a/config.json": "{}", "b/config.json": "{}"}, "holds several models"),
+        ({"adapter_config.json": "{}"}, "is an adapter without its base model; log the merged model"),
+    ],
+)
+def test_a_model_without_weights_of_its_own_is_refused(
+    database: str, tmp_path: Path, files: Mapping[str, str], said: str
+) -> None:
+    folder = tmp_path / "odd"
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    register(database, "odd", folder)
+    with pytest.raises(SettingsError, match=said):
+        loaded("models:/odd/1", database, tmp_path)
+
+
+@slow
+def test_a_registry_that_can_not_be_asked_is_named_without_its_password(tmp_path: Path) -> None:
+    registry = f"http://ann:s3cret@127.0.0.1:{free_port()}"
+    shown = registry.replace("ann:s3cret", "***")
+    assert refused("models:/tiny/1", registry, tmp_path) == f"weights = 'models:/tiny/1': Nothing listens at {shown}."
+
+
+@pytest.mark.parametrize(
+    "weights", ["models:/tiny", "models:/tiny/", "models:/tiny/latest", "models:/tiny/0", "models:/a/b/1", "models:/t@"]
+)
+def test_the_forms_of_an_address_are_said(weights: str) -> None:
+    with pytest.raises(SettingsError, match="write models:/NAME/3 for a version, or models:/NAME@champion for an alia"):
+        check_registered(settings(weights, "http://host"))
+
+
+def test_a_registry_that_nothing_names_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="which registry has it"):
+        check_version(settings("models:/tiny/1"), tmp_path)
+
+
+def test_names_are_listed_the_nearest_first() -> None:
+    assert nearest_first("champoin", ["challenger", "champion", "old"]) == ["champion", "challenger", "old"]
+    assert nearest_first("7", ["1", "10", "8"]) == ["8", "10", "1"]
