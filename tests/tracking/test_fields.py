@@ -21,7 +21,7 @@ def test_a_run_is_named_by_what_was_weighed() -> None:
 
 
 def test_parameters_say_what_the_gate_was_made_with() -> None:
-    assert run_parameters(spec(environment={"python": "3.11.2"}), report()) == {
+    assert run_parameters(spec(environment={"python": "3.11.2", "packages": {"numpy": "2.3"}}), report()) == {
         "confidence_level": "0.95",
         "samples": "5",
         "margin": "0.05",
@@ -37,7 +37,8 @@ def test_parameters_say_what_the_gate_was_made_with() -> None:
         "baseline.fingerprint": "f1",
         "judge small judge": "small judge",
         "judge small judge.fingerprint": "f2",
-        "environment.python": "3.11.2",
+        "python": "3.11.2",
+        "packages.numpy": "2.3",
     }
 
 
@@ -48,6 +49,12 @@ def test_a_run_of_an_older_steelyard_has_the_parameters_that_it_kept() -> None:
         "candidate": "small",
         "candidate.fingerprint": "f0",
     }
+
+
+def test_a_recorded_baseline_is_named_by_its_run() -> None:
+    recorded = {"name": "large", "fingerprint": "f1", "recorded": {"run_id": "r7", "created": "2026-11-20"}}
+    parameters = run_parameters(spec(baseline=recorded), report())
+    assert (parameters["baseline.recorded.run_id"], parameters["baseline.recorded.created"]) == ("r7", "2026-11-20")
 
 
 def test_every_estimate_has_its_interval() -> None:
