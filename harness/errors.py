@@ -26,6 +26,7 @@
     ├── ForgeError             GitHub or GitLab did not take a comment
     ├── MlflowError            MLflow could not be reached, or refused; no verdict depends on it
     ├── MissingSampleError     `--offline`, and the store lacks a sample
+    ├── BudgetSpentError       the budget of the run is spent: no verdict becomes an error by it
     ├── ScoreError             a test body gave something that is not a score
     └── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
 
@@ -149,6 +150,18 @@ class MlflowError(SteelyardError):
 
 class MissingSampleError(SteelyardError):
     """A stored sample was demanded (`--offline`) and is not there."""
+
+
+class BudgetSpentError(SteelyardError):
+    """Nothing more is asked of a model, because the run has spent what it may.
+
+    Attributes:
+        limit: which limit, as the command line says it: "--max-tokens 10,000".
+    """
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(f"nothing more is asked for: {limit} is spent")
+        self.limit = limit
 
 
 class ScoreError(SteelyardError):

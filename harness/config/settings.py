@@ -12,10 +12,20 @@ from harness.config import addresses, checks
 from harness.config.environment import model_registry
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
+from harness.records import Limits
 
 DESIGNS = ("sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
-_MOST = {"samples": 1_000_000, "max_samples": 1_000_000_000, "concurrency": 10_000}
+_MOST = {
+    "samples": 1_000_000,
+    "max_samples": 1_000_000_000,
+    "concurrency": 10_000,
+    "max_requests": 1_000_000_000,
+    "max_tokens": 1_000_000_000_000,
+}
+_FIELDS = {"deadline": "deadline_s"}
+"""Settings that are kept under another name than they are written with: in seconds."""
+_CHOICES = {"design": DESIGNS, "inconclusive": INCONCLUSIVE}
 _HIGHEST_CONFIDENCE = 0.9999
 
 
@@ -40,6 +50,7 @@ class Settings:
         inconclusive: "fail" or "warn".
         mlflow: address of the MLflow that gates are logged to, which may hold a password: never shown.
         mlflow_experiment: the experiment there.
+        max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as `limits` has it.
         apply_chat_template, fewshot_as_multiturn: how tasks of lm-eval are put to a model, as lm-eval has it.
     """
 
@@ -61,9 +72,18 @@ class Settings:
     inconclusive: str = "fail"
     mlflow: str | None = field(default=None, repr=False)
     mlflow_experiment: str = "steelyard"
+    max_requests: int | None = None
+    max_tokens: int | None = None
+    max_cost: float | None = None
+    deadline_s: float | None = None
     apply_chat_template: bool = False
     fewshot_as_multiturn: bool = True
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> Limits:
+        """What a run may spend at most."""
+        return Limits(self.max_requests, self.max_tokens, self.max_cost, self.deadline_s)
 
     def version(self, name: str) -> VersionSettings:
         """The version of this name.
@@ -138,12 +158,11 @@ def _settings(table: Any, source: Path) -> Settings:
     where = str(source)
     if not isinstance(table, Mapping):
         raise SettingsError(f"{where}: steelyard is not a table; write [tool.steelyard].")
-    names = [name for name in Settings.__slots__ if name not in ("root", "source", "versions", "margin_is_default")]
-    checks.refuse_unknown(table, [*names, "models"], where=where)
+    checks.refuse_unknown(table, [*setting_names(), "models"], where=where)
     values: dict[str, Any] = {"root": source.parent, "source": source}
     for name, value in table.items():
         if name != "models":
-            values[name] = check_setting(name, value, where=where)
+            values[field_of(name)] = check_setting(name, value, where=where)
     values["margin_is_default"] = "margin" not in table
     values["versions"] = read_versions(table.get("models", {}), where=where)
     settings = Settings(**values)
@@ -152,6 +171,17 @@ def _settings(table: Any, source: Path) -> Settings:
         if name is not None and name not in settings.versions:
             raise SettingsError(f"{where}: {role}: {choices('version', name, settings.versions)}")
     return settings
+
+
+def setting_names() -> list[str]:
+    """The settings by the names that they are written with, without the table of versions."""
+    hidden = ("root", "source", "versions", "margin_is_default", *_FIELDS.values())
+    return [*(name for name in Settings.__slots__ if name not in hidden), *_FIELDS]
+
+
+def field_of(name: str) -> str:
+    """The field of `Settings` that holds a setting."""
+    return _FIELDS.get(name, name)
 
 
 def check_setting(name: str, value: Any, *, where: str) -> Any:
@@ -163,24 +193,38 @@ def check_setting(name: str, value: Any, *, where: str) -> Any:
     if name in ("seed", "num_fewshot"):
         return checks.integer(value, name, where=where, low=0, high=(1 << 63) - 1)
     if name == "margin":
-        if checks.number(value, name, where=where, low=0) >= 1:
-            raise SettingsError(f"{where}: margin = {value!r} lets everything pass: scores lie in [0, 1].")
-        return float(value)
+        return _margin(value, where=where)
     if name == "threshold":
         return checks.number(value, name, where=where, low=0, high=1)
     if name == "confidence_level":
         return checks.number(value, name, where=where, low=0.5, high=_HIGHEST_CONFIDENCE)
-    if name == "design":
-        return checks.one_of(value, name, DESIGNS, where=where)
-    if name == "inconclusive":
-        return checks.one_of(value, name, INCONCLUSIVE, where=where)
+    if name == "max_cost":
+        return _cost(value, where=where)
+    if name in _CHOICES:
+        return checks.one_of(value, name, _CHOICES[name], where=where)
     check: Callable[..., Any] = _TEXTS.get(name, checks.text)
     return check(value, name, where=where)
 
 
 _TEXTS: Mapping[str, Callable[..., Any]] = {
+    "deadline": checks.duration_s,
     "judge": checks.names,
     "mlflow": addresses.tracking_address,
     "store": checks.path,
     "report_dir": checks.path,
 }
+
+
+def _margin(value: Any, *, where: str) -> float:
+    """A drop that leaves something to be asked for."""
+    if checks.number(value, "margin", where=where, low=0) >= 1:
+        raise SettingsError(f"{where}: margin = {value!r} lets everything pass: scores lie in [0, 1].")
+    return float(value)
+
+
+def _cost(value: Any, *, where: str) -> float:
+    """An amount above 0, in the currency of the prices."""
+    cost = checks.number(value, "max_cost", where=where, low=0)
+    if cost == 0:
+        raise SettingsError(f"{where}: max_cost = {value!r} lets nothing be drawn; --offline asks no model.")
+    return cost

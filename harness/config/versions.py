@@ -8,10 +8,11 @@ from typing import Any
 
 from harness.config import checks
 from harness.errors import SettingsError, choices
+from harness.records import Price
 
 ENGINES = ("vllm", "transformers", "openai", "scripted")
 
-_COMMON = ("engine", "base", "system", "template", "sampling", "description", "revision", "max_age")
+_COMMON = ("engine", "base", "system", "template", "sampling", "description", "revision", "max_age", "price")
 _WEIGHTS = ("weights", "tokenizer", "drop_layers", "dtype", "max_model_len")
 _ENDPOINT = ("base_url", "model", "api_key_env", "requests_per_minute", "timeout_s")
 _OF_ENGINE = {
@@ -52,6 +53,7 @@ class VersionSettings:
         sampling: defaults of every request, in the words of OpenAI's API.
         revision: part of the fingerprint; for what can change behind an unchanged address.
         max_age_s: stored samples older than this are drawn again; None keeps them for ever.
+        price: of its tokens; no part of what its answers depend on. None where it is not known.
         base: the version that this one was written as a difference from, or None.
         engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
         registry: address of the MLflow whose registry has the weights, where it has them and one is known. It may hold
@@ -68,6 +70,7 @@ class VersionSettings:
     max_age_s: float | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     base: str | None = None
+    price: Price | None = None
     registry: str | None = field(default=None, repr=False)
 
     @property
@@ -132,7 +135,19 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         max_age_s=None if "max_age" not in table else checks.duration_s(table["max_age"], "max_age", where=here),
         engine_options=_engine_options(engine, {k: v for k, v in table.items() if k not in _COMMON}, here),
         base=base,
+        price=None if "price" not in table else _price(table["price"], here),
     )
+
+
+def _price(table: Any, where: str) -> Price:
+    """The price of a million tokens, read and written."""
+    if not isinstance(table, Mapping) or set(table) != {"input", "output"}:
+        raise SettingsError(
+            f"{where}: price = {table!r} is not the price of a million tokens, read and written; write "
+            "{ input = 0.15, output = 0.60 }."
+        )
+    numbers = {name: checks.number(value, name, where=f"{where}, price", low=0) for name, value in table.items()}
+    return Price(**numbers)
 
 
 def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,6 +85,8 @@ def estimate(observed: Observed, scores: FloatArray | None, confidence_level: fl
     if observed.per == "case" or int(has_score(scores).sum()) == 1:
         scores, clusters = as_column(scores), None
     mean = clustered_mean(scores, clusters, confidence_level, bounded=observed.bounded)
+    if not observed.may_decide and not observed.bounded:
+        return Estimate(mean.value, mean.standard_error, -math.inf, math.inf, "cut short, without bounds")
     if observed.is_sequential:
         low, high = anytime_interval(score_units(observed, given), confidence_level)
         low, high = min(low, mean.value), max(high, mean.value)

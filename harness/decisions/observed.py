@@ -54,6 +54,8 @@ class Observed:
         n_truncated: candidate scores of an answer that was cut at max_tokens.
         errors: what went wrong; any makes the verdict `error`.
         interruption: how far it was when the run was stopped; it is among the errors, too.
+        stopped_at: the limit of the run, in words, at which nothing more was drawn though it was not decided; else "".
+        may_decide: False for a part of a fixed design, which is shown and decides nothing.
         traceback: the user's frames of the first error.
     """
 
@@ -80,6 +82,8 @@ class Observed:
     interruption: Interruption | None = None
     traceback: tuple[str, ...] = ()
     baseline_is_recorded: bool = False
+    stopped_at: str = ""
+    may_decide: bool = True
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""
@@ -121,6 +125,22 @@ class Observed:
         """Whether samples are the units, because there is a single case (and not the first of many to come)."""
         is_single = self.design == "fixed" or self.n_planned <= 1
         return self.per == "case" or (is_single and int(self.scored.sum()) == 1)
+
+    @property
+    def n_done(self) -> int:
+        """How many of the `n_planned` it came to, skipped ones included."""
+        n = int((~np.isnan(self.candidate)).sum()) if self.by_samples else len(self.case_ids)
+        return n + self.n_skipped
+
+    def as_shown(self) -> Observed:
+        """Itself; a part of a fixed design with bounds that hold whenever one stops, and without a say.
+
+        Its cases come in the random order of a sequential design. When it is cut short may depend on its scores, and so
+        may whether somebody goes on from there: its own bounds hold for the whole of it alone.
+        """
+        if not self.stopped_at or self.is_sequential:
+            return self
+        return replace(self, design="sequential", may_decide=False)
 
     def first(self, n: int) -> Observed:
         """The first `n` rows alone; of a single case its first `n` samples."""

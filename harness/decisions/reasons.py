@@ -65,6 +65,22 @@ def where_stopped(observed: Observed) -> str:
     return f", decided after {n:,} of {observed.n_planned:,} {'samples' if observed.by_samples else 'cases'}"
 
 
+def cut_short(observed: Observed, otherwise: str) -> str:
+    """Where the budget of the run ended an evaluation, before what else there is to say of it."""
+    if not observed.stopped_at:
+        return otherwise
+    if not observed.n_done:
+        return f"not begun: stopped at {observed.stopped_at} before a case was complete"
+    what = "samples" if observed.by_samples else "cases"
+    return f"stopped at {observed.stopped_at} after {observed.n_done:,} of {observed.n_planned:,} {what}; {otherwise}"
+
+
+def part_of_fixed(observed: Observed) -> str:
+    """What decides a fixed design of which there is a part."""
+    left, what = observed.n_planned - observed.n_done, "sample" if observed.by_samples else "case"
+    return f"a fixed design is decided by all of them: {left:,} more {_plural(what, left)}"
+
+
 def no_scores(hypothesis: Hypothesis) -> str:
     """Why there is nothing to compare."""
     if not hypothesis.observed.scored.any():

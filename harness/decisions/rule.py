@@ -16,6 +16,7 @@ from harness.decisions.observed import Observed
 from harness.decisions.stopping import decided_after, settling_level
 from harness.records import Check, Difference, Verdict, VerdictKind
 from harness.statistics.arrays import check_confidence
+from harness.statistics.contrasts import Contrast
 
 
 def decide(observed: Sequence[Observed], confidence_level: float, share: float = 1.0) -> tuple[Verdict, ...]:
@@ -26,7 +27,8 @@ def decide(observed: Sequence[Observed], confidence_level: float, share: float =
     fixed designs, the closed test of e-values for sequential ones. L > -margin is `passed`; else U < 0 is `failed`
     (threshold) or `regressed` (baseline); else `inconclusive`. A pass needs no correction: a green gate needs all of
     them (intersection-union). A sequential design is decided by its first rows that suffice; what was drawn beyond them
-    does not count.
+    does not count. One that was cut short (`stopped_at`) has no verdict but those that all of its rows would give as
+    well, and else is `inconclusive`: a sequential design by what is settled, a fixed one always.
 
     Args:
         observed: every evaluation of the run: red is corrected over all of them at once.
@@ -51,10 +53,10 @@ def decide(observed: Sequence[Observed], confidence_level: float, share: float =
         evaluations.setdefault(each.id, []).append(each)
     each_level = level * share / max(1, len(evaluations))
     ends = {name: decided_after(group, level, each_level) for name, group in evaluations.items()}
-    used = [each if (end := ends[each.id]) is None else each.first(end) for each in observed]
+    used = [each.as_shown() if (end := ends[each.id]) is None else each.first(end) for each in observed]
     settling = {name: settling_level(group, each_level) for name, group in evaluations.items()}
     asked = [() if each.errors else hypotheses(each, (level, settling[each.id])) for each in used]
-    tested = [each for group in asked for each in group if each.contrast is not None]
+    tested = [each for group in asked for each in group if each.contrast is not None or each.observed.stopped_at]
     levels = red_levels(tested, [settling[each.observed.id] for each in tested], level * share)
     by_identity = dict(zip(map(id, tested), levels, strict=True))
     return tuple(
@@ -87,9 +89,11 @@ def _check(hypothesis: Hypothesis, level: float, red_level: float, m: int) -> Ch
     """The rule, applied to one comparison."""
     contrast, observed = hypothesis.contrast, hypothesis.observed
     if contrast is None:
-        nothing = Difference(math.nan, math.inf, -math.inf, math.inf, 1.0, "no scores to compare")
+        nothing = _unbounded(math.nan, math.inf, "no scores to compare")
         reason = reasons.no_scores(hypothesis)
         return Check(hypothesis.against, VerdictKind.INCONCLUSIVE, reason, nothing)
+    if not observed.may_decide:
+        return _shown(hypothesis, contrast, level, red_level)
     lower, upper = contrast.lower(1 - level), contrast.upper(1 - red_level)
     more = None
     if lower > -observed.margin:
@@ -109,6 +113,26 @@ def _check(hypothesis: Hypothesis, level: float, red_level: float, m: int) -> Ch
     upper = upper if kind.is_red and contrast.value >= 0 else max(upper, contrast.value)
     difference = natural(contrast, lower, upper, method, higher_is_better=observed.higher_is_better)
     return Check(hypothesis.against, kind, reason, difference, more.samples if more else None, red_level)
+
+
+def _shown(hypothesis: Hypothesis, contrast: Contrast, level: float, red_level: float) -> Check:
+    """A comparison of a part of a fixed design, which decides nothing."""
+    observed = hypothesis.observed
+    if observed.is_sequential:
+        lower, upper = contrast.lower(1 - level), contrast.upper(1 - red_level)
+        method = _method(contrast.method, level, red_level, "", higher_is_better=observed.higher_is_better)
+        lower, upper = min(lower, contrast.value), max(upper, contrast.value)
+        difference = natural(contrast, lower, upper, method, higher_is_better=observed.higher_is_better)
+    else:
+        value = contrast.value if observed.higher_is_better else -contrast.value
+        difference = _unbounded(value, contrast.standard_error, "cut short: a measure has no bounds by then")
+    left = (observed.n_planned - observed.n_done) * observed.candidate.shape[1]
+    reason = reasons.part_of_fixed(observed)
+    return Check(hypothesis.against, VerdictKind.INCONCLUSIVE, reason, difference, left)
+
+
+def _unbounded(value: float, standard_error: float, method: str) -> Difference:
+    return Difference(value, standard_error, -math.inf, math.inf, 1.0, method)
 
 
 def _method(method: str, level: float, red_level: float, correction: str, *, higher_is_better: bool) -> str:
@@ -147,7 +171,7 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float) -> Ver
         margin_is_default=observed.margin_is_default,
         unit=observed.unit,
         higher_is_better=observed.higher_is_better,
-        design=observed.design if observed.is_sequential else "fixed",
+        design=observed.design if observed.is_sequential and observed.may_decide else "fixed",
         n_planned=observed.n_planned,
         largest_cluster=observed.largest_cluster,
         n_skipped=observed.n_skipped,
@@ -156,6 +180,7 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float) -> Ver
         is_binary=observed.is_binary,
         interruption=observed.interruption,
         traceback=observed.traceback,
+        stopped_at=observed.stopped_at or None if kind is VerdictKind.INCONCLUSIVE else None,
     )
 
 
@@ -163,9 +188,14 @@ def _outcome(observed: Observed, checks: tuple[Check, ...]) -> tuple[VerdictKind
     if observed.errors:
         return VerdictKind.ERROR, reasons.errors(observed.errors)
     if not observed.scored.any():
-        return VerdictKind.INCONCLUSIVE, reasons.nothing_scored(observed.n_skipped)
+        nothing = reasons.nothing_scored(observed.n_skipped)
+        return VerdictKind.INCONCLUSIVE, reasons.cut_short(observed, nothing)
     if not checks:
+        if observed.stopped_at:
+            return VerdictKind.INCONCLUSIVE, reasons.cut_short(observed, "nothing required, and measured in part")
         return VerdictKind.PASSED, "nothing required"
     kind = worst(check.verdict for check in checks)
-    stopped = "" if kind is VerdictKind.INCONCLUSIVE else reasons.where_stopped(observed)
-    return kind, reasons.summed_up(checks, kind) + stopped
+    summed_up = reasons.summed_up(checks, kind)
+    if kind is VerdictKind.INCONCLUSIVE:
+        return kind, reasons.cut_short(observed, summed_up)
+    return kind, summed_up + reasons.where_stopped(observed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.decisions import Observed, PartlySkipped
+from harness.decisions import Observed
 from harness.gate.aggregates import Parts
 from harness.gate.bodies import Outcome
 from harness.gate.contents import question_digest, with_contents
@@ -18,6 +18,7 @@ from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes
 from harness.gate.failures import describe
 from harness.gate.judging import Counted, Judges
 from harness.gate.order import Order
+from harness.gate.skips import Skips
 from harness.gate.tally import Tally, missing_metrics
 from harness.records import Change, Interruption, JudgeSummary, Role, ScoreRow, Verdict
 from harness.sampling import Trace
@@ -54,7 +55,8 @@ class Collector:
         self._failed: dict[Role, npt.NDArray[np.bool_]] = {
             role: np.zeros(self._shape, dtype=bool) for role in self.roles
         }
-        self._skipped: defaultdict[int, Counter[Role]] = defaultdict(Counter)
+        self._skips = Skips(self.roles)
+        self._spent: str | None = None
         self._tally = Tally()
         self._keys: dict[int, bytes] = {}
         self._asked: dict[int, str | None] = {}
@@ -73,7 +75,8 @@ class Collector:
     @property
     def total(self) -> int:
         """Bodies to run in all, at most."""
-        return self.done if self._upto is not None else self.order.n_bodies * len(self.roles)
+        ended = self._upto is not None or self.is_cut
+        return self.done if ended else self.order.n_bodies * len(self.roles)
 
     def stop_after(self, n: int) -> None:
         """Decide by the first `n` of the cases (of the samples, for a single case) that were not skipped."""
@@ -81,6 +84,19 @@ class Collector:
             self._upto = self._step(0, n - 1) + 1
         else:
             self._upto = self._step(self._kept(self.complete)[n - 1], 0) + 1
+
+    def cut(self, limit: str) -> None:
+        """Decide by the steps that are complete: a later one never will be, because nothing more is drawn.
+
+        Args:
+            limit: that was reached, as the command line says it.
+        """
+        self._spent = limit
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a step can't be completed any more, so that no further one counts."""
+        return self._spent is not None
 
     def count_all(self) -> None:
         """Decide by all that is there: nothing more can come."""
@@ -106,7 +122,7 @@ class Collector:
 
     def _kept(self, end: int) -> list[int]:
         """The cases of the first steps in the order drawn, without those that were skipped."""
-        return [case for case in self.order.cases[:end] if case not in self._skipped]
+        return self._skips.kept(self.order.cases[:end])
 
     def add(self, role: Role, case: int, sample: int, outcome: Outcome, trace: Trace) -> None:
         """Take in how one body ended."""
@@ -128,7 +144,7 @@ class Collector:
             self._tally.add(step, outcome.error)
             self._emit(METRIC, place, Reading(float("nan"), describe(outcome.error)[:ANSWER_KEPT]), "error", trace)
         elif outcome.skipped:
-            self._skipped[case][role] += 1
+            self._skips.add(case, role)
             self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
         elif outcome.failed:
             self._failed[role][case, sample] = True
@@ -206,11 +222,13 @@ class Collector:
         return [self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items()]
 
     def _counted(self) -> tuple[list[int], int]:
-        """The cases and the number of samples that count."""
+        """The cases and the number of samples that count; those of a whole fixed design as the file has them."""
         end = self._end()
         if self.evaluation.plan.per == "case" and self.order.interleaved:
             return self._kept(1), min(end * self.order.batch, self.order.n_samples)
-        return self._kept(end), self.order.n_samples
+        kept = self._kept(end)
+        whole = end == self.order.n_steps and not self.order.stops
+        return sorted(kept) if whole else kept, self.order.n_samples
 
     def _with_failures(self) -> tuple[dict[str, dict[Role, FloatArray]], list[str]]:
         """The scores of each metric, an assertion that failed being a 0 on every one; what is wrong with that."""
@@ -248,29 +266,17 @@ class Collector:
             per=plan.per,
             unit=kind.unit,
             higher_is_better=kind.higher_is_better,
-            design="sequential" if self.order.interleaved else "fixed",
+            design="sequential" if self.order.stops else "fixed",
             largest_cluster=self._largest_cluster,
             n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),
-            n_skipped=len(self._counted_skips()),
-            partly_skipped=self._partly_skipped(),
+            n_skipped=self._skips.count(self.order.cases[: self._end()]),
+            partly_skipped=self._skips.partly(self.order.cases[: self._end()], self._counted()[1]),
             n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
             errors=tuple(errors),
             interruption=self._interruption,
+            stopped_at=(self._spent or "") if self._upto is None else "",
             traceback=self._tally.traceback(self._end()),
         )
-
-    def _counted_skips(self) -> list[Counter[Role]]:
-        """How often each version's bodies skipped a case, for the cases that were left out."""
-        return [self._skipped[case] for case in self.order.cases[: self._end()] if case in self._skipped]
-
-    def _partly_skipped(self) -> PartlySkipped | None:
-        """The cases that were left out though some of their bodies, or those of one version, did not skip."""
-        n_bodies = self._counted()[1]
-        partly = [skips for skips in self._counted_skips() if any(skips[role] < n_bodies for role in self.roles)]
-        if not partly:
-            return None
-        by_role = {role: sum(skips[role] for skips in partly) for role in self.roles}
-        return PartlySkipped(len(partly), len(partly) * n_bodies, by_role)
 
     def _clusters(self, kept: list[int]) -> tuple[object, ...] | None:
         """The user's clusters; else cases that asked the model the very same thing share samples, and so a cluster."""

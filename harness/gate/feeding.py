@@ -7,11 +7,13 @@ import functools
 from collections.abc import Sequence
 
 from harness.decisions import decided_after
+from harness.errors import BudgetSpentError
 from harness.gate.admission import Admission
 from harness.gate.bodies import run_body
 from harness.gate.collector import Collector
 from harness.gate.evaluation import Evaluation
 from harness.gate.pace import Pace
+from harness.gate.turns import Turns
 from harness.models.engine import Engine
 from harness.records import Role
 from harness.sampling import Model, Sampler, Source, Trace
@@ -47,6 +49,7 @@ class Feeder:
         self._busy: dict[int, Admission] = {}
         self._concurrency = concurrency
         self._n_fed = 0
+        self.turns = Turns(are_kept=sampler.spending.limits.are_shared)
 
     @property
     def n_alive(self) -> int:
@@ -56,7 +59,11 @@ class Feeder:
     async def feed(self, collector: Collector) -> None:
         """Start the steps of an evaluation as there is room, until it is decided or there are no more."""
         groups: set[asyncio.Task[None]] = set()
-        pace = Pace(collector, lambda: self._concurrency // (len(self._sources) * max(1, self._n_fed)))
+        pace = Pace(
+            collector,
+            lambda: self._concurrency // (len(self._sources) * max(1, self._n_fed)),
+            is_frugal=self._sampler.spending.limits.are_shared,
+        )
 
         def ended(group: asyncio.Task[None], engine: Engine | None) -> None:
             groups.discard(group)
@@ -66,13 +73,19 @@ class Feeder:
             elif pace.is_due():
                 self._look(collector)
             pace.go_on()
+            self.turns.go_on()
 
         self._n_fed += 1
+        self.turns.join(collector)
         try:
             for role, step in collector.order.work(collector.roles):
                 await pace.wait_for(step)
+                if role == collector.roles[0]:
+                    await self.turns.take(collector, pace.is_over)
                 engine = self._sources[role].engine if collector.order.interleaved else None
                 await self._enter(collector, engine)
+                if self._sampler.spending.is_late and not pace.is_over():
+                    collector.cut(self._sampler.spending.refuse().limit)
                 if pace.is_over():
                     self._leave(collector, engine)
                     break
@@ -86,12 +99,13 @@ class Feeder:
                 collector.count_all()
         finally:
             self._n_fed -= 1
+            self.turns.leave(collector)
             for group in groups:
                 group.cancel()
 
     def _look(self, collector: Collector) -> None:
         """Stop an evaluation that is decided."""
-        if collector.is_stopped or not collector.order.interleaved:
+        if collector.is_stopped or not collector.order.stops:
             return
         end = decided_after(collector.observed(), *self._levels)
         if end is not None:
@@ -119,7 +133,10 @@ class Feeder:
         evaluation, trace = collector.evaluation, Trace()
         arguments = {**evaluation.arguments, **self._offered(evaluation, role, number, sample, trace)}
         outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
-        collector.add(role, number, sample, outcome, trace)
+        if isinstance(outcome.error, BudgetSpentError):
+            collector.cut(outcome.error.limit)
+        else:
+            collector.add(role, number, sample, outcome, trace)
 
     def _offered(self, evaluation: Evaluation, role: Role, number: int, sample: int, trace: Trace) -> dict[str, object]:
         """What this call of the body gets of `case`, `model`, `baseline` and `judge`."""

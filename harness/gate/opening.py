@@ -17,7 +17,7 @@ from harness.gate.run import Run, RunSettings
 from harness.models.engine import Capability, Engine
 from harness.models.registry import check_version, create_engine, engine_key
 from harness.models.version import Version, load_version
-from harness.sampling import Sampler, Source
+from harness.sampling import Sampler, Source, Spending
 from harness.store import Store, new_run_id, store_url
 
 BASELINE_FIRST_INDEX = 1_000_000
@@ -37,6 +37,7 @@ class RunOptions:
         recording: that the candidate is weighed against, in place of a version that is asked.
         cases: the pattern of ids that the run is restricted to.
         noted: what else the store keeps of the run, for those who read it later.
+        elapsed_s: seconds that the session is old, for a deadline.
     """
 
     offline: bool = False
@@ -47,6 +48,7 @@ class RunOptions:
     recording: Recording | None = None
     cases: str = "*"
     noted: Mapping[str, Any] = field(default_factory=dict)
+    elapsed_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,20 @@ def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
     names += _judges(settings, options)
     for name in names if not options.offline else ():
         check_version(settings.version(name), settings.root)
+    if settings.max_cost is not None and not options.offline:
+        _check_prices(settings, names)
     return names
+
+
+def _check_prices(settings: Settings, names: Sequence[str]) -> None:
+    """Refuse a version that would be asked at a price that is not known."""
+    for name in names:
+        if settings.version(name).price is None:
+            raise SettingsError(
+                f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
+                f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in [tool.steelyard.models.{name}]; "
+                "{ input = 0, output = 0 } for one that costs nothing."
+            )
 
 
 def _engines(versions: Mapping[str, Version], settings: Settings) -> dict[str, Engine]:
@@ -214,7 +229,9 @@ def _assemble(
         **options.noted,
     }
     store.begin_run(run_settings.run_id, created, specification)
-    sampler = Sampler(store, window=settings.concurrency)
+    prices = {name: version.settings.price for name, version in versions.items()}
+    spending = Spending(settings.limits, prices, elapsed_s=options.elapsed_s)
+    sampler = Sampler(store, window=settings.concurrency, spending=spending)
     against: Source | RecordedBaseline | None = baseline
     if recording is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)

@@ -22,13 +22,15 @@ class Order:
         cases: numbers of the cases in the order in which they are taken.
         n_samples: samples of a case at most.
         batch: samples of a step.
-        interleaved: whether the versions take turns step by step, so that it can stop when it is decided.
+        interleaved: whether the versions take turns step by step, so that its first steps are of use by themselves.
+        stops: whether it stops when it is decided.
     """
 
     cases: tuple[int, ...]
     n_samples: int
     batch: int
     interleaved: bool
+    stops: bool
 
     @property
     def n_steps(self) -> int:
@@ -57,27 +59,31 @@ class Order:
         return ((role, step) for role in roles for step in range(self.n_steps))
 
 
-def order_of(evaluation: Evaluation, n_versions: int, seed: int) -> Order:
+def order_of(evaluation: Evaluation, n_versions: int, seed: int, *, may_be_cut: bool = False) -> Order:
     """The order of an evaluation that runs for so many versions.
 
     A fixed design takes the cases as they are, one version after the other. A sequential one takes them in a random
     order that depends on the seed and their ids alone, the cases of a cluster together; of a single case it draws
     samples in batches, up to about one and a half times what a fixed design would need. Where nothing is required,
     or there is one case and a number of samples was asked for, there is nothing to stop for.
+
+    Args:
+        may_be_cut: whether the run may end before the last case: a fixed design, too, then takes its cases in the
+            random order and the versions in turn, so that what it has by then is of all kinds, and of both versions.
     """
     plan, cases = evaluation.plan, evaluation.cases
     nothing_to_stop_for = plan.threshold is None and n_versions == 1
-    if plan.design == "fixed" or nothing_to_stop_for or (plan.per == "suite" and len(cases) == 1):
-        return Order(tuple(range(len(cases))), plan.samples, plan.samples, interleaved=False)
-    if plan.per == "case":
-        return Order(
-            (0,), plan.max_samples or most_samples(plan.threshold, plan.margin), plan.samples, interleaved=True
-        )
+    stops = plan.design != "fixed" and not nothing_to_stop_for and (plan.per == "case" or len(cases) > 1)
+    if not stops and not may_be_cut:
+        return Order(tuple(range(len(cases))), plan.samples, plan.samples, interleaved=False, stops=False)
+    if stops and plan.per == "case":
+        most = plan.max_samples or most_samples(plan.threshold, plan.margin)
+        return Order((0,), most, plan.samples, interleaved=True, stops=True)
     clusters = evaluation.clusters or tuple(case.id for case in cases)
     drawn = sorted(range(len(cases)), key=lambda i: (_draw(seed, str(clusters[i])), _draw(seed, cases[i].id)))
-    if plan.max_samples is not None:
+    if stops and plan.max_samples is not None:
         drawn = drawn[: plan.max_samples // plan.samples]
-    return Order(tuple(drawn), plan.samples, plan.samples, interleaved=True)
+    return Order(tuple(drawn), plan.samples, plan.samples, interleaved=True, stops=stops)
 
 
 def _draw(seed: int, name: str) -> bytes:

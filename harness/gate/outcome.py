@@ -27,6 +27,7 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         changes=run.changes,
         judges=run.judge_references(),
         n_unreached=n_unreached,
+        budget=run.budget(),
     )
 
 

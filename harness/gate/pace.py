@@ -10,6 +10,7 @@ from harness.gate.collector import Collector
 _MOST_STEPS_AHEAD = 32
 _FEWEST_STEPS_AHEAD = 8
 _SHARE_AHEAD = 4
+_FIRST_STEPS = 2
 _SHARE_BETWEEN_LOOKS = 25
 
 
@@ -19,9 +20,11 @@ class Pace:
     Args:
         collector: of the evaluation.
         room: how many steps of an evaluation would fill the window of requests at the moment.
+        is_frugal: whether what is begun and not completed is spent for nothing, because the run has a budget.
     """
 
-    def __init__(self, collector: Collector, room: Callable[[], int]) -> None:
+    def __init__(self, collector: Collector, room: Callable[[], int], *, is_frugal: bool = False) -> None:
+        self._is_frugal = is_frugal
         self._collector = collector
         self._room = room
         self._moved = asyncio.Event()
@@ -30,11 +33,14 @@ class Pace:
 
     async def wait_for(self, step: int) -> None:
         """Wait until a step may start: 8 to 32 beyond those that are complete, as there is room, or a quarter of them
-        if that is more. The batches of a single case come one by one: there are other cases to fill the window.
+        if that is more. The batches of a single case come one by one: there are other cases to fill the window. Under a
+        budget no more are begun than are complete, and 2 at first.
         """
         while self._collector.order.interleaved and not self.is_over():
             complete = self._collector.complete
             ahead = max(_FEWEST_STEPS_AHEAD, min(_MOST_STEPS_AHEAD, self._room()), complete // _SHARE_AHEAD)
+            if self._is_frugal:
+                ahead = min(ahead, max(_FIRST_STEPS, complete))
             if step - complete < (1 if self._collector.evaluation.plan.per == "case" else ahead):
                 return
             self._moved.clear()
@@ -57,5 +63,6 @@ class Pace:
         self._stopped = True
 
     def is_over(self) -> bool:
-        """Whether no further step is to start: the evaluation is decided, or can't be."""
-        return self._stopped or self._collector.is_hopeless or self._collector.is_stopped
+        """Whether no further step is to start: the evaluation is decided, or can't be, or nothing more is drawn."""
+        collector = self._collector
+        return self._stopped or collector.is_hopeless or collector.is_stopped or collector.is_cut

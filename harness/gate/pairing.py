@@ -249,7 +249,7 @@ def order_against(pairing: Pairing, order: Order) -> Order:
     recorded scores decide nothing.
     """
     plan, cases = pairing.evaluation.plan, pairing.evaluation.cases
-    if not order.interleaved or plan.threshold is not None or pairing.trouble is not None:
+    if not order.stops or plan.threshold is not None or pairing.trouble is not None:
         return order
     ends = [at for at, number in enumerate(order.cases, 1) if pairing.states[cases[number].id] == "paired"]
     return replace(order, cases=order.cases[: max(ends, default=0)])

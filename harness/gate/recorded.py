@@ -162,14 +162,17 @@ class RecordedBaseline:
     cases: str = "*"
     judges: tuple[str, ...] = ()
 
-    def collector(self, evaluation: Evaluation, candidate: str, keep: Callable[[ScoreRow], None]) -> RecordedCollector:
+    def collector(
+        self, evaluation: Evaluation, candidate: str, keep: Callable[[ScoreRow], None], *, may_be_cut: bool
+    ) -> RecordedCollector:
         """What gathers the scores of an evaluation.
 
         Args:
             candidate: fingerprint of the version under test.
             keep: takes each score on its way to the store.
+            may_be_cut: whether the run may end before its last case.
         """
-        order = order_of(evaluation, 2, self.seed)
+        order = order_of(evaluation, 2, self.seed, may_be_cut=may_be_cut)
         pairing = pair(self.recording, evaluation, order, self.cases)
         pairing = replace(pairing, trouble=pairing.trouble or pairing.other_judges(self.judges))
         return RecordedCollector(pairing, order_against(pairing, order), candidate, keep, self._answers)

@@ -15,7 +15,7 @@ from harness.gate.feeding import Feeder
 from harness.gate.order import order_of
 from harness.gate.recorded import RecordedBaseline
 from harness.gate.review_verdicts import Levels, review_verdicts
-from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
+from harness.records import Budget, Change, Role, ScoreRow, Usage, Verdict, VersionRef
 from harness.sampling import Sampler, Source
 from harness.store import Store
 
@@ -99,12 +99,15 @@ class Run:
         return roles
 
     def _collector(self, evaluation: Evaluation) -> Collector:
+        may_be_cut = self.sampler.spending.limits.bounded
         if self._recorded is not None:
             fingerprint = self.candidate.version.fingerprint
-            collector: Collector = self._recorded.collector(evaluation, fingerprint, self._keep_row)
+            collector: Collector = self._recorded.collector(
+                evaluation, fingerprint, self._keep_row, may_be_cut=may_be_cut
+            )
         else:
             fingerprints = self._fingerprints(evaluation)
-            order = order_of(evaluation, len(fingerprints), self.settings.seed)
+            order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut)
             collector = Collector(evaluation, order, fingerprints, self._keep_row)
         self._collectors[evaluation.id] = collector
         return collector
@@ -127,6 +130,7 @@ class Run:
         open_ids = [name for name in ids if name not in self._verdicts]
         if not open_ids:
             return
+        self._feeder.turns.begin()
         tasks = {name: self._tasks[name] for name in open_ids}
         await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
         for name, task in tasks.items():
@@ -157,8 +161,15 @@ class Run:
             self._note_changes(self._collectors[name], observed[name])
 
     def _decided(self, observed: Mapping[str, Sequence[Observed]]) -> list[Verdict]:
-        """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
-        reviewed = [name for name in observed if self._collectors[name].evaluation.plan.review is not None]
+        """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together.
+
+        People are asked about all cases or none: what was cut short is not put to them.
+        """
+        reviewed = [
+            name
+            for name, entries in observed.items()
+            if self._collectors[name].evaluation.plan.review is not None and not any(e.stopped_at for e in entries)
+        ]
         flat = [entry for name, entries in observed.items() if name not in reviewed for entry in entries]
         level, n_all = self.settings.confidence_level, self.settings.n_evaluations
         verdicts = list(decide(flat, level, (len(observed) - len(reviewed)) / n_all)) if flat else []
@@ -171,7 +182,7 @@ class Run:
     def _with_aggregates(self, collector: Collector, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
         """The verdicts of an evaluation, its figures over all cases beside the first of them."""
         evaluation = collector.evaluation
-        if evaluation.aggregation is None or not verdicts:
+        if evaluation.aggregation is None or not verdicts or not verdicts[0].cases:
             return tuple(verdicts)
         numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
         told = collector.parts.aggregates(evaluation.aggregation, verdicts[0].cases, numbers)
@@ -249,11 +260,16 @@ class Run:
             model_calls=self.sampler.model_calls,
             http_requests=self.sampler.window.http_requests,
             stored_samples=self.sampler.stored_samples,
-            prompt_tokens=self.sampler.prompt_tokens,
-            completion_tokens=self.sampler.completion_tokens,
+            prompt_tokens=self.sampler.spending.prompt_tokens,
+            completion_tokens=self.sampler.spending.completion_tokens,
             wall_s=wall_s,
             shared_samples=self.sampler.shared_samples,
+            cost=self.sampler.spending.cost,
         )
+
+    def budget(self) -> Budget | None:
+        """What it might spend, and has spent; None without limits."""
+        return self.sampler.spending.budget(self.sampler.window.requests)
 
     def duration_s(self, evaluation_id: str) -> float:
         """Seconds from the start of an evaluation's samples to the last of them."""

@@ -9,10 +9,9 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
-from harness.errors import EngineError, SettingsError, UnreachableError
-from harness.models.endpoint_redaction import Redactor
+from harness.errors import EngineError, SettingsError, SteelyardError, UnreachableError
+from harness.models.endpoint_redaction import Redactor, without_secrets
 from harness.models.retry import Pace, RetryPolicy, Tried, UnusableError, is_rate_limit, is_retried, retry_after_s
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class Endpoint:
         self.name = name
         self.http_requests = 0
         self.base_url = str(options["base_url"]).rstrip("/")
-        self._address = _without_secrets(self.base_url)
+        self._address = without_secrets(self.base_url)
         self._key_variable = options.get("api_key_env")
         self._timeout_s = float(options.get("timeout_s", 300))
         self._policy = policy
@@ -59,6 +58,7 @@ class Endpoint:
         self._successes = 0
         self._failures_in_a_row = 0
         self._given_up: str | None = None
+        self._held: SteelyardError | None = None
         self._repeating: dict[int, str] = {}
         self._end = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
@@ -103,6 +103,7 @@ class Endpoint:
 
         Raises:
             RejectedError: the server refuses this request (4xx, a redirect).
+            SteelyardError: that of `hold`.
             UnreachableError: the endpoint was given up, by this request or an earlier one: it is dead, has no valid
                 certificate, or refuses the API key.
             EngineError: this request was given up.
@@ -112,6 +113,11 @@ class Endpoint:
             return await self._tried(path, body, read)
         finally:
             self._repeating.pop(id(body), None)
+
+    def hold(self, error: SteelyardError) -> None:
+        """Send nothing more: requests that wait to be sent, or to be sent again, end with this error."""
+        self._held = error
+        self._end.set()
 
     @property
     def trouble(self) -> str:
@@ -162,6 +168,8 @@ class Endpoint:
                 pass
         if self._given_up is not None:
             raise UnreachableError(self._given_up)
+        if self._held is not None:
+            raise self._held
 
     async def _send(self, path: str, body: bytes) -> Mapping[str, Any]:
         """One attempt.
@@ -222,7 +230,7 @@ class Endpoint:
             hint = f"Check the key in {variable}." if variable else "Name the variable that holds a key: api_key_env."
             return self._give_up(f"refuses access (HTTP {status}: {said}). {hint}")
         if 300 <= status < 400:
-            target = self._redacted(_without_secrets(headers.get("Location", "nowhere")))
+            target = self._redacted(without_secrets(headers.get("Location", "nowhere")))
             said = f"it redirects to {target}, and redirects are not followed; set base_url to the final address"
         if status == 404:
             said += " (check model and base_url, which often ends with /v1)"
@@ -286,12 +294,3 @@ def _json(content: bytes) -> Any:
         return json.loads(content.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
-
-
-def _without_secrets(url: str) -> str:
-    """The address without user, password and query."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "something that is no address"
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

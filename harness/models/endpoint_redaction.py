@@ -9,6 +9,7 @@ import html.entities
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.records import Sample, TokenLogprob
 
@@ -105,3 +106,12 @@ def _character(character: str) -> str:
 @functools.cache
 def _entities(character: str) -> list[str]:
     return [name.removesuffix(";") for name, value in html.entities.html5.items() if value == character]
+
+
+def without_secrets(url: str) -> str:
+    """The address without user, password and query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "something that is no address"
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Sequence
 from typing import Protocol
 
+from harness.errors import SteelyardError
 from harness.records import Request, Sample
 
 
@@ -36,14 +37,16 @@ class Engine(Protocol):
             (two engines bound to the same CPU cores); the sampler lets one finish before the other starts.
         batch_size: how many samples keep it busy, beyond which more only queue up; None where the window of requests is
             the only bound.
-        http_requests: requests sent over a wire so far, retries included; 0 for engines in process.
     """
 
     name: str
     capabilities: frozenset[Capability]
     device: str | None
     batch_size: int | None
-    http_requests: int
+
+    @property
+    def http_requests(self) -> int:
+        """Requests sent over a wire so far, retries included; 0 for engines in process."""
 
     @property
     def trouble(self) -> str:
@@ -63,6 +66,12 @@ class Engine(Protocol):
         A seeded request (`request.sampling["seed"]`) draws sample i with seed + i, whatever else is drawn beside it.
         Returns one sample for each index, in order, with `index` set. Fewer are allowed (at least one): the endpoint
         ignored `n`, and the caller asks for the rest again.
+        """
+
+    def hold(self, error: SteelyardError) -> None:
+        """Send nothing more over a wire: what waits to be sent, or to be sent again, ends with this error.
+
+        What an engine in process was given it finishes.
         """
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.errors import CapabilityError, UnreachableError
+from harness.errors import CapabilityError, SteelyardError, UnreachableError
 from harness.models.endpoint import Endpoint, RejectedError
 from harness.models.engine import Capability
 from harness.models.openai_format import (
@@ -58,13 +58,21 @@ class OpenAIEngine:
         self.capabilities = frozenset(Capability) - {Capability.CHAT_TEMPLATE}
         self.device: str | None = None
         self.batch_size: int | None = None
-        self.http_requests = 0
         self._model = str(options["model"])
         self._endpoint = Endpoint(name, options, api_key=api_key, policy=policy or RetryPolicy())
         self._counts_seeds = counts_seeds
         self._most_choices = _MOST_CHOICES
         self._n_is_known_to_work = False
         self._completion_tokens_limited = False
+
+    @property
+    def http_requests(self) -> int:
+        """Requests sent so far, retries included."""
+        return self._endpoint.http_requests
+
+    def hold(self, error: SteelyardError) -> None:
+        """Send nothing more: what waits to be sent, or to be sent again, ends with this error."""
+        self._endpoint.hold(error)
 
     @property
     def trouble(self) -> str:
@@ -105,8 +113,6 @@ class OpenAIEngine:
             return [self._endpoint.redactor.sample(sample) for sample in drawn]
         except CapabilityError as error:
             raise CapabilityError(f"{self.name}: {error}") from None
-        finally:
-            self.http_requests = self._endpoint.http_requests
 
     async def _draw(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         try:

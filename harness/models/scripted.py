@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import EngineError
+from harness.errors import EngineError, SteelyardError
 from harness.models.engine import Capability
 from harness.models.script import Outcomes, load_script
 from harness.models.stops import before_stop, stops
@@ -62,6 +62,9 @@ class ScriptedEngine:
 
     async def close(self) -> None:
         """Nothing to free."""
+
+    def hold(self, error: SteelyardError) -> None:
+        """Nothing to hold back: what it was given it finishes."""
 
     def choices_per_request(self, request: Request) -> int:
         """1 at temperature 0, else as many as wanted."""

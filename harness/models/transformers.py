@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import CapabilityError, EngineError, SettingsError
+from harness.errors import CapabilityError, EngineError, SettingsError, SteelyardError
 from harness.models.engine import Capability
 from harness.models.transformers_schema import has_schemas
 from harness.records import Request, Sample
@@ -99,6 +99,9 @@ class TransformersEngine:
         from harness.models.transformers_model import TransformersModel
 
         return TransformersModel(self._options, self._root, self._batch_size)
+
+    def hold(self, error: SteelyardError) -> None:
+        """Nothing to hold back: what it was given it finishes."""
 
     def choices_per_request(self, request: Request) -> int:
         """1 for a greedy request, any number of the same where a text is weighed, else a batch."""

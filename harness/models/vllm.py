@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import EngineError
+from harness.errors import EngineError, SteelyardError
 from harness.models.child import Child
 from harness.models.engine import Capability
 from harness.models.vllm_arguments import engine_arguments, engine_environment, find_device
@@ -92,6 +92,9 @@ class VllmEngine:
             return [Sample(**{**answer["sample"], "index": index, "latency_s": latency_s}) for index in indices]
         pairs = zip(indices, answer["choices"], strict=True)
         return [_drawn(index, choice, answer, latency_s) for index, choice in pairs]
+
+    def hold(self, error: SteelyardError) -> None:
+        """Nothing to hold back: what it was given it finishes."""
 
     async def close(self) -> None:
         """End the engine's process."""

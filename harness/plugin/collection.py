@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from harness.records import Case
 
 
+BEGAN = "steelyard_began"
+"""What a worker of xdist is told of the session."""
+
+
 def is_evaluation(item: pytest.Item) -> bool:
     """Whether an item carries the marker."""
     return isinstance(item, pytest.Function) and item.get_closest_marker("evaluation") is not None
@@ -30,6 +35,7 @@ class Collection:
     """The evaluations of a session.
 
     Attributes:
+        began: when the session began, in seconds since the epoch; that of the controller in a worker of xdist.
         evaluations: by item, in the order of collection.
         errors: what is wrong, each once, in the order of its finding.
         n_deselected: evaluations that were collected and left out, by `-k` and the like.
@@ -37,6 +43,7 @@ class Collection:
 
     def __init__(self, config: pytest.Config, classify: Callable[[BaseException], Any]) -> None:
         self._config = config
+        self.began: float = getattr(config, "workerinput", {}).get(BEGAN, time.time())
         self._classify = classify
         self._settings: Settings | None = None
         self._recording: Recording | None = None
@@ -64,7 +71,9 @@ class Collection:
         weighs_judges = any(each.weighs_judge for each in self.evaluations.values())
         n_evaluations = len(self.evaluations)
         options = run_options(self._config, n_evaluations, is_judged=self.is_judged, weighs_judges=weighs_judges)
-        return replace(options, recording=self._recording, noted=self._noted())
+        return replace(
+            options, recording=self._recording, noted=self._noted(), elapsed_s=max(0.0, time.time() - self.began)
+        )
 
     def _noted(self) -> dict[str, Any]:
         """What the store keeps of cases and choice."""

@@ -83,6 +83,7 @@ class Driver:
         await task
 
     def _show(self) -> None:
+        from harness.reporting.budget import left
         from harness.reporting.progress import ProgressState
 
         run, window = self._run, self._run.sampler.window
@@ -98,6 +99,7 @@ class Driver:
             elapsed_s=self.wall_s,
             phase=f"starting {', '.join(starting)}" if starting and not window.in_flight else "",
             trouble="; ".join(window.troubles),
+            budget=left(run.budget()),
         )
         with self._uncaptured():
             if self._progress is None:

@@ -24,11 +24,21 @@ _LAID_OVER = (
     "confidence_level",
     "concurrency",
     "inconclusive",
+    "max_requests",
+    "max_tokens",
+    "max_cost",
+    "deadline",
     "store",
     "report_dir",
     "mlflow",
     "mlflow_experiment",
 )
+
+
+_NUMBERS: dict[str, type[int] | type[float]] = {
+    **dict.fromkeys(("samples", "max_samples", "concurrency", "max_requests", "max_tokens"), int),
+    **dict.fromkeys(("confidence_level", "max_cost"), float),
+}
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -59,6 +69,10 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--inconclusive", metavar="fail|warn", help="whether an inconclusive verdict fails (exit code 8) or warns"
     )
+    group.addoption("--max-requests", metavar="N", help="draw no more after N requests; decide with what is there")
+    group.addoption("--max-tokens", metavar="N", help="draw no more after N tokens, of prompts and answers together")
+    group.addoption("--max-cost", metavar="AMOUNT", help="draw no more once this is spent; versions need a `price`")
+    group.addoption("--deadline", metavar="DURATION", help="draw no more so long after the start, such as 20m")
     group.addoption("--report-dir", metavar="FOLDER", help="where the reports go (default: reports/latest)")
     group.addoption("--mlflow", metavar="URL", help="log the gate to this MLflow; `none` for nowhere")
     group.addoption("--mlflow-experiment", metavar="NAME", help="the experiment there (default: steelyard)")
@@ -75,19 +89,24 @@ def settings_of(config: pytest.Config) -> Settings:
         SettingsError: a setting or an option that can't be.
     """
     from harness.config import load_settings
-    from harness.config.settings import check_setting
+    from harness.config.settings import check_setting, field_of
 
     settings = load_settings(_search_start(config))
     given: dict[str, Any] = {}
     for name in _LAID_OVER:
         text = config.getoption(name, default=None)
         if text is not None:
-            given[name] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
+            given[field_of(name)] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
     return replace(settings, **given)
 
 
 def run_options(
-    config: pytest.Config, n_evaluations: int, *, is_judged: bool, weighs_judges: bool = False
+    config: pytest.Config,
+    n_evaluations: int,
+    *,
+    is_judged: bool,
+    weighs_judges: bool = False,
+    elapsed_s: float = 0.0,
 ) -> RunOptions:
     """What is known of a run beyond the settings."""
     from harness.gate import RunOptions
@@ -134,7 +153,7 @@ def _parse(name: str, text: str) -> Any:
     """The number or names in an option's text; the text itself where it holds none, for the check to complain about."""
     if name == "judge":
         return [part.strip() for part in text.split(",")]
-    kind = {"samples": int, "max_samples": int, "concurrency": int, "confidence_level": float}.get(name)
+    kind = _NUMBERS.get(name)
     try:
         return text if kind is None else kind(text)
     except ValueError:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import UsageError
-from harness.plugin.collection import is_evaluation
+from harness.plugin.collection import BEGAN, is_evaluation
 from harness.plugin.options import recording_of, run_options
 from harness.plugin.outcomes import as_usage
 from harness.plugin.summary import discard_report, report_folder
@@ -47,6 +47,7 @@ class XdistHooks:
     def pytest_configure_node(self, node: Any) -> None:
         """Called on the controller for each worker before it starts."""
         node.workerinput[_FOLDER] = str(self._made_folder())
+        node.workerinput[BEGAN] = self._session.collection.began
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:

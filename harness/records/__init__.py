@@ -4,6 +4,7 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 """
 
 from harness.records.baselines import BaselineRecord
+from harness.records.budget import Budget, LimitName, Limits, Price, Spent
 from harness.records.judging import JudgedBy, Judgement, JudgeSummary
 from harness.records.samples import (
     MOST_DISAGREEMENT,
@@ -38,6 +39,7 @@ __all__ = [
     "MOST_DISAGREEMENT",
     "Aggregate",
     "BaselineRecord",
+    "Budget",
     "Case",
     "CaseResult",
     "Change",
@@ -49,8 +51,11 @@ __all__ = [
     "JudgeSummary",
     "JudgedBy",
     "Judgement",
+    "LimitName",
+    "Limits",
     "Measure",
     "Messages",
+    "Price",
     "Report",
     "Request",
     "Reviewed",
@@ -58,6 +63,7 @@ __all__ = [
     "Sample",
     "Score",
     "ScoreRow",
+    "Spent",
     "TokenLogprob",
     "Usage",
     "Verdict",

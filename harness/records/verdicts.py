@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.records.baselines import BaselineRecord
+from harness.records.budget import Budget
 from harness.records.judging import JudgeSummary
 
 
@@ -147,6 +148,8 @@ class Verdict:
         aggregates: figures over the cases that were decided by, as the library that defines the metrics reports them.
         review: where the verdict comes from labels and judge together: how far people are.
         baseline_record: where the baseline's scores were recorded: which of its cases they could be paired with.
+        stopped_at: the limit that ended its sampling before its last case, such as "--max-tokens 10,000", where it was
+            not decided before; None elsewhere. It then is `inconclusive` (or an error), never passed or red by that.
     """
 
     id: str
@@ -181,6 +184,7 @@ class Verdict:
     largest_cluster: int = 1
     review: Reviewed | None = None
     baseline_record: BaselineRecord | None = None
+    stopped_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,8 @@ class Usage:
 
     `model_calls` are samples drawn from a model in this run, `stored_samples` those answered by the store,
     `shared_samples` those that one of either had already answered in this run, because another body asked the same:
-    together, all that bodies asked for. `http_requests` are those sent over a wire.
+    together, all that bodies asked for. `http_requests` are those sent over a wire. `cost` is that of the tokens drawn
+    in this run, in the currency of the settings; None where a version that was asked has no price.
     """
 
     model_calls: int = 0
@@ -207,6 +212,7 @@ class Usage:
     completion_tokens: int = 0
     wall_s: float = 0.0
     shared_samples: int = 0
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +247,7 @@ class Report:
     Attributes:
         judges: the versions that scored its answers, if any.
         n_unreached: evaluations that have no verdict because pytest stopped before them, as it does with -x.
+        budget: what the run might spend, and spent; None where it was given no limit.
     """
 
     run_id: str
@@ -255,4 +262,5 @@ class Report:
     changes: tuple[Change, ...] = ()
     judges: tuple[VersionRef, ...] = ()
     n_unreached: int = 0
+    budget: Budget | None = None
     schema_version: int = 1

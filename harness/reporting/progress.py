@@ -34,6 +34,7 @@ class ProgressState:
         evaluations_done, evaluations_total: how many have their verdict.
         elapsed_s: seconds since the run began.
         phase: what is going on instead of sampling, such as "starting vllm (smollm2)"; "" while sampling.
+        budget: how much of what the run may spend is left, such as "38% of --max-tokens left"; "" without limits.
         trouble: why requests are sent again, such as "no connection, repeating 3 requests"; "" while all goes well.
     """
 
@@ -47,6 +48,7 @@ class ProgressState:
     elapsed_s: float = 0.0
     phase: str = ""
     trouble: str = ""
+    budget: str = ""
 
 
 class Progress:
@@ -163,6 +165,7 @@ def _pieces(state: ProgressState, rate: _Rate, now: float, *, short: bool) -> li
         pieces += [time_left(left / per_second, at_most=left > state.under_way), _per_second(per_second)]
     if state.evaluations_total:
         pieces.append(decided)
+    pieces += [state.budget] if state.budget else []
     pieces.append(elapsed)
     if state.stored:
         pieces.append(f"{count(state.stored)} from the store")

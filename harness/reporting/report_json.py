@@ -14,6 +14,7 @@ from harness.errors import SettingsError
 from harness.records import (
     Aggregate,
     BaselineRecord,
+    Budget,
     CaseResult,
     Change,
     Check,
@@ -21,8 +22,10 @@ from harness.records import (
     Estimate,
     Interruption,
     JudgeSummary,
+    Limits,
     Report,
     Reviewed,
+    Spent,
     Usage,
     Verdict,
     VerdictKind,
@@ -76,6 +79,7 @@ def from_json(document: Mapping[str, Any]) -> Report:
             evaluations=tuple(_verdict(entry) for entry in document["evaluations"]),
             changes=tuple(_record(Change, entry) for entry in document.get("changes", ())),
             judges=tuple(_record(VersionRef, entry) for entry in document.get("judges", ())),
+            budget=_budget(document.get("budget")),
         )
     except KeyError as error:
         raise SettingsError(f"The report lacks the key {error.args[0]!r}; write it again with a new run.") from None
@@ -211,6 +215,12 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
         review=_optional(Reviewed, entry.get("review")),
         baseline_record=_optional(BaselineRecord, entry.get("baseline_record")),
     )
+
+
+def _budget(entry: Mapping[str, Any] | None) -> Budget | None:
+    if entry is None:
+        return None
+    return _record(Budget, entry, limits=_record(Limits, entry["limits"]), spent=_record(Spent, entry["spent"]))
 
 
 def _judge(entry: Mapping[str, Any]) -> JudgeSummary:

@@ -63,7 +63,7 @@ def row(verdict: Verdict, name: str, encoding: str) -> Row:
     difference = shown_difference(verdict)
     places = digits(*_telling(verdict, difference), unit=verdict.unit)
     unit = f" {printable(verdict.unit, 24, encoding=encoding)}" if verdict.unit else ""
-    gap = "" if difference is None else _difference(difference, places) + unit
+    gap = "" if difference is None else _difference(difference, places, verdict) + unit
     reason, errors = verdict.reason, verdict.errors
     if errors and reason.startswith(errors[0]):
         reason, errors = (errors[0], ()) if len(errors) == 1 else ("", errors)
@@ -73,7 +73,7 @@ def row(verdict: Verdict, name: str, encoding: str) -> Row:
         verdict=verdict,
         name=printable(name, _MOST_NAME_CELLS, cut="middle", encoding=encoding),
         value="" if verdict.candidate is None else figure(verdict.candidate.value, places) + unit,
-        candidate=_estimate(verdict.candidate, places, unit),
+        candidate=_estimate(verdict, places, unit),
         baseline="" if verdict.baseline is None else figure(verdict.baseline.value, places) + unit,
         difference=_NO_LABEL if _is_unlabelled(verdict) else gap,
         required="" if verdict.threshold is None else figure(verdict.threshold, places) + unit,
@@ -199,16 +199,26 @@ def _line(status: str, texts: Sequence[str], sizes: Sequence[int], why: str) -> 
     return (f"{status:<{INDENT}}" + "".join(map(pad, texts, sizes)) + why).rstrip()
 
 
-def _estimate(estimate: Estimate | None, places: int, unit: str) -> str:
+def _estimate(verdict: Verdict, places: int, unit: str) -> str:
+    estimate = verdict.candidate
     if estimate is None:
         return ""
     value, bounds = figure(estimate.value, places), interval(estimate.low, estimate.high, places)
+    if _has_no_bounds(verdict, estimate):
+        return f"{value}{unit}"
     return f"{value} {bounds}{unit}" if math.isfinite(estimate.low) else f"{value}{unit} {bounds}"
 
 
-def _difference(difference: Difference, places: int) -> str:
+def _difference(difference: Difference, places: int, verdict: Verdict) -> str:
     value = figure(difference.value, places, signed=True)
+    if _has_no_bounds(verdict, difference):
+        return value
     return f"{value} {interval(difference.low, difference.high, places, signed=True)}"
+
+
+def _has_no_bounds(verdict: Verdict, of: Estimate | Difference) -> bool:
+    """Whether it is a measure that was cut short: of a part of it nothing is proven."""
+    return verdict.stopped_at is not None and not math.isfinite(of.low) and not math.isfinite(of.high)
 
 
 def _is_unlabelled(verdict: Verdict) -> bool:

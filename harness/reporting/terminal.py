@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from harness.records import Change, Report, Usage, VerdictKind
 from harness.reporting.aggregates import aggregate_notes
+from harness.reporting.budget import GO_ON as DRAW_ON
+from harness.reporting.budget import budget_line, cost, cut_short
 from harness.reporting.cases import case_option, change_lines, shown_changes
 from harness.reporting.failure import failure_text
 from harness.reporting.figures import count, digits, duration, figure, plural
@@ -85,6 +87,8 @@ def render(
     for label, text in remarks:
         lines += _labelled(label, text, width)
     lines += ["", *_conclusion(report, width, layout.colour)]
+    if spent := budget_line(report):
+        lines += _labelled("budget", spent, width)
     for step in [*hints, *(next_steps(report) if steps is None else steps)]:
         lines += _labelled("next", printable(step, encoding=layout.encoding), width)
     if report_path:
@@ -100,6 +104,8 @@ def next_steps(report: Report) -> list[str]:
         steps.append(GO_ON)
     elif kinds[VerdictKind.ERROR]:
         steps.append("mend the errors above and run again: completed samples are kept")
+    if cut_short(report.evaluations):
+        steps.append(DRAW_ON)
     steps += _more_samples(report)
     if kinds[VerdictKind.REGRESSED] or kinds[VerdictKind.FAILED]:
         steps.append("pytest --lf with the same options runs the red ones alone")
@@ -110,7 +116,7 @@ def next_steps(report: Report) -> list[str]:
 
 def _more_samples(report: Report) -> list[str]:
     """How to draw what would decide it: a single case is drawn until it is decided, or up to `max_samples`."""
-    wanting = [verdict for verdict in report.evaluations if verdict.samples_needed]
+    wanting = [each for each in report.evaluations if each.samples_needed and each.stopped_at is None]
     alone = [verdict for verdict in wanting if verdict.design == "sequential" and len(verdict.cases) == 1]
     steps = []
     if len(alone) < len(wanting):
@@ -151,6 +157,7 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     versions.append(f"confidence {report.confidence_level:g}")
     usage = report.usage
     facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), samples_in_words(usage)]
+    facts += [cost(usage.cost)] if usage.cost is not None else []
     dot = symbol("·", encoding)
     indent = 12 if width >= NARROW else 2
     first = flow(versions, width - indent)

@@ -3,6 +3,7 @@
 from harness.sampling.bridge import call_body
 from harness.sampling.model import Model, Trace
 from harness.sampling.sampler import Sampler, SampleStore
+from harness.sampling.spending import Spending
 from harness.sampling.window import Source
 
-__all__ = ["Model", "SampleStore", "Sampler", "Source", "Trace", "call_body"]
+__all__ = ["Model", "SampleStore", "Sampler", "Source", "Spending", "Trace", "call_body"]

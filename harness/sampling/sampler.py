@@ -10,6 +10,7 @@ from typing import Protocol
 from harness.errors import MissingSampleError, UnstorableError
 from harness.records import Draw, Request, Sample
 from harness.records.keys import Question
+from harness.sampling.spending import Spending
 from harness.sampling.window import Asked, Source, Window, check_capabilities
 
 
@@ -50,20 +51,20 @@ class Sampler:
     Args:
         store: where samples are looked up and kept.
         window: the most requests in flight, over all engines.
+        spending: what may be spent, and was; without it there is no limit.
     """
 
-    def __init__(self, store: SampleStore, *, window: int) -> None:
+    def __init__(self, store: SampleStore, *, window: int, spending: Spending | None = None) -> None:
         self._store = store
         self._wanted: dict[bytes, _Wanted] = {}
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._arrived: list[Draw] = []
-        self.window = Window(window, self._arrive, self._fail)
+        self.spending = spending or Spending()
+        self.window = Window(window, self._arrive, self._fail, self.spending)
         self.model_calls = 0
         self.stored_samples = 0
         self.shared_samples = 0
         self._asked: dict[int, dict[bytes, int]] = {}
-        self.prompt_tokens = 0
-        self.completion_tokens = 0
 
     async def draw(self, source: Source, request: Request, question: Question, index: int) -> Kept:
         """The sample of a question with this index, from the store or the engine, with its key in the store.
@@ -72,6 +73,7 @@ class Sampler:
             MissingSampleError: it is not in the store, and the source has no engine.
             CapabilityError: the engine can't do what the request asks.
             EngineError: the engine could not answer.
+            BudgetSpentError: it would have to be drawn, and nothing more is drawn in this run.
         """
         key = question.key(source.generation)
         asked_again = self._was_asked(source, key, index)
@@ -151,12 +153,10 @@ class Sampler:
         if not self._arrived:
             asyncio.get_running_loop().call_soon(self.commit)
         source = asked.source
-        for number, (index, sample) in enumerate(zip(asked.indices, samples, strict=True)):
+        for index, sample in zip(asked.indices, samples, strict=True):
             kept = sample if sample.index == index else replace(sample, index=index)
             self._arrived.append(Draw(asked.key, source.version.fingerprint, source.generation, asked.request, kept))
             self.model_calls += 1
-            self.completion_tokens += sample.completion_tokens or 0
-            self.prompt_tokens += (sample.prompt_tokens or 0) if number == 0 else 0
 
     def commit(self) -> None:
         """Store what has arrived, then give it to those who wait."""

@@ -12,6 +12,7 @@ from harness.models.engine import Capability, Engine
 from harness.models.reasoning import apart
 from harness.models.version import Version
 from harness.records import Request, Sample
+from harness.sampling.spending import Spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class _Lane:
         self.engine = engine
         self.queue: deque[Asked] = deque()
         self.in_flight = 0
+        self.n_sent = 0
         self.ready: asyncio.Task[None] | None = None
 
     @property
@@ -66,12 +68,13 @@ class Window:
     """Sends what is asked, as many requests at once as the window is wide.
 
     Engines start when they are first needed. Those that share a device take turns: one goes on until it has nothing
-    left to do.
+    left to do. Once the budget of the run is spent, what was not sent comes to nothing.
 
     Args:
         width: the most requests in flight.
         arrived: takes the samples of a request, one for each index.
         failed: takes a request that came to nothing, with the reason.
+        spending: what may be spent, and was.
     """
 
     def __init__(
@@ -79,7 +82,10 @@ class Window:
         width: int,
         arrived: Callable[[Asked, Sequence[Sample]], None],
         failed: Callable[[Asked, BaseException], None],
+        spending: Spending | None = None,
     ) -> None:
+        self.spending = spending or Spending()
+        self._deadline: asyncio.TimerHandle | None = None
         self._width = width
         self._arrived = arrived
         self._failed = failed
@@ -93,6 +99,11 @@ class Window:
     def http_requests(self) -> int:
         """Requests sent over a wire so far, retries included."""
         return sum(lane.engine.http_requests for lane in self._lanes.values())
+
+    @property
+    def requests(self) -> int:
+        """Requests to engines so far: those over a wire with their retries."""
+        return sum(max(lane.n_sent, lane.engine.http_requests) for lane in self._lanes.values())
 
     @property
     def starting(self) -> list[str]:
@@ -111,18 +122,38 @@ class Window:
             self._failed(asked, EngineError("the run has ended"))
             return
         self._lanes.setdefault(id(asked.engine), _Lane(asked.engine)).queue.append(asked)
+        left_s = self.spending.left_s
+        if self._deadline is None and left_s is not None:
+            self._deadline = asyncio.get_running_loop().call_later(max(0.0, left_s), self.pump)
 
     def pump(self) -> None:
         """Send what there is room for, engine by engine."""
         waiting = [lane for lane in self._lanes.values() if lane.queue]
         while waiting:
             for lane in list(waiting):
-                if self.in_flight < self._width and self._is_ready(lane) and self._has_turn(lane):
+                if self.in_flight < self._width and self._is_ready(lane) and self._has_turn(lane) and self._fits(lane):
                     self._send_next(lane)
                 else:
                     waiting.remove(lane)
                 if not lane.queue and lane in waiting:
                     waiting.remove(lane)
+        if self.spending.is_over:
+            self._refuse()
+
+    def _fits(self, lane: _Lane) -> bool:
+        """Whether the budget allows the next request of a lane; requests that it never will come to nothing."""
+        while lane.queue and (error := self.spending.uncounted(lane.queue[0])) is not None:
+            self._failed(lane.queue.popleft(), error)
+        return bool(lane.queue) and self.spending.allows(_next(lane.queue[0]), self.requests, self.in_flight)
+
+    def _refuse(self) -> None:
+        """The budget is spent: what is queued comes to nothing, and so does what engines have not sent yet."""
+        for lane in self._lanes.values():
+            while lane.queue:
+                self._failed(lane.queue.popleft(), self.spending.refuse())
+        if self.spending.is_exceeded(self.http_requests):
+            for lane in self._lanes.values():
+                lane.engine.hold(self.spending.refuse())
 
     def _is_ready(self, lane: _Lane) -> bool:
         """Whether the engine has started; starts it when it is first needed, and fails its queue when it can't."""
@@ -147,17 +178,20 @@ class Window:
         return False
 
     def _send_next(self, lane: _Lane) -> None:
-        asked = lane.queue.popleft()
-        take = _sendable(asked)
-        if take < len(asked.indices):
-            lane.queue.appendleft(replace(asked, indices=asked.indices[take:]))
+        whole = lane.queue.popleft()
+        asked = _next(whole)
+        if len(asked.indices) < len(whole.indices):
+            lane.queue.appendleft(replace(whole, indices=whole.indices[len(asked.indices) :]))
         lane.in_flight += 1
+        lane.n_sent += 1
         self.in_flight += 1
-        task = asyncio.get_running_loop().create_task(self._send(lane, replace(asked, indices=asked.indices[:take])))
+        self.spending.sent(asked)
+        task = asyncio.get_running_loop().create_task(self._send(lane, asked))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _send(self, lane: _Lane, asked: Asked) -> None:
+        samples: list[Sample] = []
         try:
             samples = await lane.engine.sample(asked.request, asked.indices)
             if asked.request.kind == "chat":
@@ -174,11 +208,14 @@ class Window:
         finally:
             lane.in_flight -= 1
             self.in_flight -= 1
+            self.spending.landed(asked, samples)
             asyncio.get_running_loop().call_soon(self.pump)
 
     async def stop(self) -> None:
         """Cancel what is in flight; nothing more is sent."""
         self._stopped = True
+        if self._deadline is not None:
+            self._deadline.cancel()
         for lane in self._lanes.values():
             lane.queue.clear()
         tasks = list(self._tasks)
@@ -193,6 +230,12 @@ class Window:
                 lane.ready.cancel()
                 await asyncio.gather(lane.ready, return_exceptions=True)
         await asyncio.gather(*(lane.engine.close() for lane in self._lanes.values()), return_exceptions=True)
+
+
+def _next(asked: Asked) -> Asked:
+    """The first draws of what was asked, as many as fit in one request."""
+    take = _sendable(asked)
+    return asked if take == len(asked.indices) else replace(asked, indices=asked.indices[:take])
 
 
 def _sendable(asked: Asked) -> int:

@@ -10,6 +10,7 @@ import pytest
 
 from harness.config.settings import Settings, load_settings
 from harness.errors import SettingsError
+from harness.records import Limits, Price
 
 SCRIPTED = {"engine": "scripted", "default": "A"}
 SERVED = {"engine": "openai", "base_url": "http://127.0.0.1:8000/v1", "model": "m"}
@@ -227,3 +228,45 @@ class TestJudge:
     def test_a_judge_that_is_no_version_is_refused(self, folder: Path, text: str, said: str) -> None:
         with pytest.raises(SettingsError, match=said):
             load(folder, f"judge = {text}\n{self.MODELS}")
+
+
+class TestBudget:
+    def test_limits_are_read_in_the_units_that_they_are_kept_in(self, folder: Path) -> None:
+        settings = load(folder, 'max_requests = 5\nmax_tokens = 9\nmax_cost = 0.5\ndeadline = "20m"')
+        assert settings.limits == Limits(max_requests=5, max_tokens=9, max_cost=0.5, deadline_s=1200.0)
+        assert load(folder, "").limits == Limits()
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("max_requests = 0", "max_requests = 0 is below 1"),
+            ("max_tokens = 1.5", r"max_tokens = 1\.5 is not a whole number"),
+            ("max_cost = 0", "max_cost = 0 lets nothing be drawn; --offline asks no model"),
+            ('max_cost = "1 EUR"', "max_cost = '1 EUR' is not a number"),
+            ("deadline = 20", "deadline = 20 is not a duration; write"),
+            ("deadline_s = 20", r"No setting named 'deadline_s'\..* Did you mean 'deadline'\?"),
+        ],
+    )
+    def test_a_limit_that_can_not_be_is_refused(self, folder: Path, text: str, said: str) -> None:
+        with pytest.raises(SettingsError, match=said):
+            load(folder, text)
+
+    def test_a_price_is_that_of_tokens_read_and_written(self, folder: Path) -> None:
+        settings = load_version(folder, {**SCRIPTED, "price": {"input": 0, "output": 0.6}})
+        assert settings.versions["v"].price == Price(input=0.0, output=0.6)
+        assert load_version(folder, SCRIPTED).versions["v"].price is None
+
+    def test_a_version_costs_what_its_base_costs_unless_it_says_otherwise(self, folder: Path) -> None:
+        first = {**SCRIPTED, "price": {"input": 1, "output": 2}}
+        others = 'b = { base = "a" }, c = { base = "a", price = { input = 3, output = 4 } }'
+        versions = load(folder, f"models = {{ a = {toml(first)}, {others} }}").versions
+        assert [versions[name].price for name in "abc"] == [Price(1, 2), Price(1, 2), Price(3, 4)]
+
+    @pytest.mark.parametrize("price", [0.15, {"input": 1}, {"input": 1, "output": 2, "cached": 0}, {}])
+    def test_a_price_of_another_form_is_refused_with_the_right_one(self, folder: Path, price: Any) -> None:
+        with pytest.raises(SettingsError, match=r"price of a million .* \{ input = 0\.15, output = 0\.60 \}"):
+            load_version(folder, {**SCRIPTED, "price": price})
+
+    def test_a_price_below_nothing_is_refused(self, folder: Path) -> None:
+        with pytest.raises(SettingsError, match="price: output = -1 is outside the range from 0 up"):
+            load_version(folder, {**SCRIPTED, "price": {"input": 1, "output": -1}})

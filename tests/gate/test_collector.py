@@ -19,13 +19,14 @@ from harness.scoring.results import Reading
 N_CASES, N_SAMPLES = 6, 4
 
 
-def collector(rows: list[ScoreRow] | None = None, **marker: object) -> Collector:
+def collector(rows: list[ScoreRow] | None = None, may_be_cut: bool = False, **marker: object) -> Collector:
     """A collector of six cases with four samples of two versions."""
     plan = read_plan({"samples": N_SAMPLES, "design": "fixed", **marker}, Settings(root=Path()), where="test")
     cases = tuple(Case({"id": f"c{i}", "page": i // 2}) for i in range(N_CASES))
     evaluation = Evaluation("test", plan, cases, lambda: None, lambda error: "error")
     kept = [] if rows is None else rows
-    return Collector(evaluation, order_of(evaluation, 2, 0), {"candidate": "f" * 64, "baseline": "b" * 64}, kept.append)
+    order = order_of(evaluation, 2, 0, may_be_cut=may_be_cut)
+    return Collector(evaluation, order, {"candidate": "f" * 64, "baseline": "b" * 64}, kept.append)
 
 
 def outcomes() -> list[tuple]:
@@ -117,3 +118,49 @@ def test_failed_assertion_of_a_body_that_measures_is_an_error() -> None:
     gathered.add("candidate", 0, 0, Outcome(readings={"time": Reading(1.0, unit="s")}), Trace())
     gathered.add("candidate", 1, 0, Outcome(failed=True), Trace())
     assert any("failed an assertion, which gives no measure" in text for text in gathered.observed()[0].errors)
+
+
+def test_what_was_cut_short_is_the_complete_beginning_of_its_order() -> None:
+    gathered = collector(may_be_cut=True)
+    third = gathered.order.cases[2]
+    for role, case, sample, outcome, trace in outcomes():
+        if (role, case, sample) == ("baseline", third, 1):
+            gathered.cut("--max-tokens 5")
+        else:
+            gathered.add(role, case, sample, outcome, trace)
+    (observed,) = gathered.observed()
+    assert observed.case_ids == tuple(f"c{case}" for case in gathered.order.cases[:2])
+    assert (observed.stopped_at, observed.design, observed.n_planned) == ("--max-tokens 5", "fixed", 6)
+    assert gathered.total == gathered.done == 2 * N_CASES * N_SAMPLES - 1
+
+
+def test_a_cluster_that_is_not_complete_is_left_out_of_what_was_cut_short() -> None:
+    gathered = collector(may_be_cut=True, cluster="page")
+    fourth = gathered.order.cases[3]
+    for role, case, sample, outcome, trace in outcomes():
+        if case != fourth:
+            gathered.add(role, case, sample, outcome, trace)
+    gathered.cut("--max-tokens 5")
+    (observed,) = gathered.observed()
+    assert len(observed.case_ids) == 2
+    assert len(set(observed.clusters)) == 1
+
+
+def test_cut_before_its_first_case_it_has_no_case() -> None:
+    gathered = collector(may_be_cut=True)
+    gathered.cut("--deadline 20m")
+    (observed,) = gathered.observed()
+    assert (observed.case_ids, observed.stopped_at) == ((), "--deadline 20m")
+    assert gathered.changes(observed) == []
+    assert gathered.judges(0.95) == ()
+
+
+def test_a_whole_fixed_design_reads_the_same_whether_it_might_have_been_cut_or_not() -> None:
+    both = [collector(may_be_cut=may_be_cut) for may_be_cut in (False, True)]
+    for gathered in both:
+        for entry in outcomes():
+            gathered.add(*entry)
+    (plain,), (budgeted,) = (gathered.observed() for gathered in both)
+    assert plain.case_ids == budgeted.case_ids
+    np.testing.assert_array_equal(plain.candidate, budgeted.candidate)
+    assert budgeted.stopped_at == ""

@@ -47,6 +47,21 @@ def test_versions_take_turns_in_a_sequential_design_and_not_in_a_fixed_one() -> 
     assert order_of(evaluation(design="fixed"), 2, 0).cases == tuple(range(40))
 
 
+@pytest.mark.parametrize("marker", [{"design": "fixed"}, {}], ids=["fixed", "nothing required"])
+def test_what_may_be_cut_comes_in_the_random_order_with_the_versions_in_turn(marker: dict[str, Any]) -> None:
+    n_versions = 2 if marker else 1
+    order = order_of(evaluation(**marker), n_versions, 0, may_be_cut=True)
+    assert (order.interleaved, order.stops) == (True, False)
+    assert order.cases == order_of(evaluation(threshold=0.9), 1, 0).cases
+    assert order.n_bodies == 40 * 4
+
+
+def test_a_sequential_design_has_the_same_order_whether_it_may_be_cut_or_not() -> None:
+    assert order_of(evaluation(), 2, 0, may_be_cut=True) == order_of(evaluation(), 2, 0)
+    single = evaluation(1, per="case", threshold=0.9, margin=0.1)
+    assert order_of(single, 1, 0, may_be_cut=True) == order_of(single, 1, 0)
+
+
 @pytest.mark.parametrize(
     ("entry", "n_versions"),
     [(evaluation(), 1), (evaluation(1, threshold=0.9), 2)],
@@ -70,7 +85,7 @@ def test_the_most_samples_of_a_single_case_are_about_one_and_a_half_times_135() 
 
 
 def test_a_step_holds_the_bodies_that_are_said_to_be_in_it() -> None:
-    order = Order(cases=(2, 0), n_samples=7, batch=3, interleaved=True)
+    order = Order(cases=(2, 0), n_samples=7, batch=3, interleaved=True, stops=True)
     for step in range(order.n_steps):
         for case, sample in order.bodies(step):
             assert order.step_of(order.cases.index(case), sample) == step

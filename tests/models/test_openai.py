@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import CapabilityError, EngineError, SettingsError, UnreachableError
+from harness.errors import BudgetSpentError, CapabilityError, EngineError, SettingsError, UnreachableError
 from harness.models.engine import Capability
 from harness.models.openai import OpenAIEngine
 from harness.models.retry import RetryPolicy
@@ -703,3 +703,44 @@ def free_port() -> int:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         return int(held.getsockname()[1])
+
+
+class TestHolding:
+    """Once nothing more is to be sent, what was sent is answered and the rest ends with the reason."""
+
+    def test_what_waits_for_its_turn_is_not_sent(self, loopback: Start) -> None:
+        server = loopback(latency_s=0.1)
+        held = engine(server, requests_per_minute=60)
+
+        async def run() -> list[Any]:
+            await held.start()
+            works = [asyncio.ensure_future(held.sample(ask(f"q{i}"), [0])) for i in range(3)]
+            await asyncio.sleep(0.05)
+            held.hold(BudgetSpentError("--deadline 1s"))
+            try:
+                return await asyncio.gather(*works, return_exceptions=True)
+            finally:
+                await held.close()
+
+        first, *others = asyncio.run(run())
+        assert first[0].text == "ok"
+        assert [str(each) for each in others] == ["nothing more is asked for: --deadline 1s is spent"] * 2
+        assert server.stats["requests"] == held.http_requests == 1
+
+    def test_what_failed_is_not_sent_again(self, loopback: Start) -> None:
+        server = loopback(faults=(Fault("503", first=1),))
+        held = engine(server, policy=RetryPolicy(first_delay_s=30, longest_delay_s=30))
+
+        async def run() -> Any:
+            await held.start()
+            work = asyncio.ensure_future(held.sample(ask(), [0]))
+            while not held.trouble:
+                await asyncio.sleep(0.01)
+            held.hold(BudgetSpentError("--deadline 1s"))
+            try:
+                return (await asyncio.gather(work, return_exceptions=True))[0]
+            finally:
+                await held.close()
+
+        assert isinstance(asyncio.run(run()), BudgetSpentError)
+        assert server.stats["requests"] == 1

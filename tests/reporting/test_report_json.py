@@ -18,6 +18,7 @@ TOP_KEYS = {
 }  # fmt: skip
 USAGE_KEYS = {
     "model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s", "shared_samples",
+    "cost",
 }  # fmt: skip
 EVALUATION_KEYS = {
     "id", "metric", "requirement", "verdict", "reason", "threshold", "margin", "n_cases", "n_samples", "candidate",
@@ -30,7 +31,7 @@ def test_the_keys_are_those_that_were_promised():
     document = to_json(examples.red())
     evaluation = document["evaluations"][-1]
     assert set(document) >= TOP_KEYS
-    assert set(document) - TOP_KEYS == {"changes", "judges", "n_unreached"}
+    assert set(document) - TOP_KEYS == {"changes", "judges", "n_unreached", "budget"}
     assert set(document["usage"]) == USAGE_KEYS
     assert set(document["candidate"]) == {"name", "fingerprint"}
     assert set(evaluation) >= EVALUATION_KEYS

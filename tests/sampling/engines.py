@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from harness.errors import SteelyardError
 from harness.models.engine import Capability
 from harness.records import Request, Sample
 
@@ -36,6 +37,7 @@ class NotingEngine:
         self.trouble = ""
         self.asked: list[tuple[int, ...]] = []
         self.order = [] if order is None else order
+        self.held: list[SteelyardError] = []
         self.started = self.closed = 0
         self.in_flight = self.max_in_flight = 0
         self.start_error: Exception | None = None
@@ -66,6 +68,9 @@ class NotingEngine:
         text = str(request.messages[-1]["content"]) if request.messages else ""
         text = self._says or text
         return [Sample(f"{text}/{index}", index) for index in indices[: self._gives]]
+
+    def hold(self, error: SteelyardError) -> None:
+        self.held.append(error)
 
     async def close(self) -> None:
         self.closed += 1

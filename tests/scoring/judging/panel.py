@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.versions import read_versions
+from harness.errors import SteelyardError
 from harness.models.engine import Capability
 from harness.models.version import load_version
 from harness.records import Request, Sample
@@ -47,6 +48,9 @@ class AnsweringEngine:
         pass
 
     async def close(self) -> None:
+        pass
+
+    def hold(self, error: SteelyardError) -> None:
         pass
 
     def choices_per_request(self, request: Request) -> int:

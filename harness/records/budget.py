@@ -1,0 +1,126 @@
+"""What a run may spend, and what it spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+LimitName = Literal["max_requests", "max_tokens", "max_cost", "deadline"]
+
+_UNITS_S = (("d", 86400), ("h", 3600), ("m", 60))
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a million tokens of a version cost, read and written; in any currency, the same for all versions."""
+
+    input: float
+    output: float
+
+    def of(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """What so many tokens cost.
+
+        >>> Price(input=0.15, output=0.60).of(2_000_000, 500_000)
+        0.6
+        """
+        return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may spend at most; None for no bound.
+
+    Attributes:
+        max_requests: requests to engines.
+        max_tokens: of prompts and answers that are drawn.
+        max_cost: of those tokens, at the prices of their versions.
+        deadline_s: seconds from the start of the session.
+    """
+
+    max_requests: int | None = None
+    max_tokens: int | None = None
+    max_cost: float | None = None
+    deadline_s: float | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is any bound."""
+        return self != Limits()
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether what one evaluation spends is missing to the others: anything but time, which passes for all."""
+        return self.max_requests is not None or self.counts_tokens
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether a bound can't be kept without knowing how many tokens are drawn."""
+        return self.max_tokens is not None or self.max_cost is not None
+
+    def in_words(self, name: LimitName) -> str:
+        """One of the limits as the command line says it.
+
+        >>> limits = Limits(max_requests=None, max_tokens=10_000, max_cost=0.5, deadline_s=1200)
+        >>> [limits.in_words(name) for name in ("max_tokens", "max_cost", "deadline")]
+        ['--max-tokens 10,000', '--max-cost 0.50', '--deadline 20m']
+        """
+        if name == "deadline":
+            return f"--deadline {short_duration(self.deadline_s or 0.0)}"
+        if name == "max_cost":
+            return f"--max-cost {amount(self.max_cost or 0.0)}"
+        return f"--{name.replace('_', '-')} {getattr(self, name) or 0:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was spent: requests, tokens, seconds since the session began; no cost where a version has no price."""
+
+    requests: int = 0
+    tokens: int = 0
+    cost: float | None = None
+    elapsed_s: float = 0.0
+
+    def in_words(self, name: LimitName) -> str:
+        """How much of what one of the limits bounds was spent."""
+        if name == "deadline":
+            return short_duration(round(self.elapsed_s))
+        if name == "max_cost":
+            return amount(self.cost or 0.0)
+        return f"{self.requests if name == 'max_requests' else self.tokens:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The budget of a run.
+
+    Attributes:
+        stopped_by: the limit at which nothing more was asked for; None where the run came to its own end.
+    """
+
+    limits: Limits
+    spent: Spent
+    stopped_by: LimitName | None = None
+
+
+def amount(value: float) -> str:
+    """An amount of money: two decimals, or as many more as it has, up to four figures.
+
+    >>> amount(0.5), amount(0.49871), amount(1234.5), amount(0.00001234)
+    ('0.50', '0.4987', '1,234.50', '0.00001234')
+    """
+    places = 2
+    while places < 10 and abs(round(value, places) - value) > 5e-5 * abs(value):
+        places += 1
+    return f"{value:,.{places}f}"
+
+
+def short_duration(seconds: float) -> str:
+    """Seconds as a setting says them.
+
+    >>> [short_duration(seconds) for seconds in (1200, 7200, 90, 1.5)]
+    ['20m', '2h', '90s', '1.5s']
+    """
+    for unit, size in _UNITS_S:
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:g}s"

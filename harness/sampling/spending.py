@@ -1,0 +1,251 @@
+"""What a run has spent, and whether the next request still fits in what it may spend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.errors import BudgetSpentError, CapabilityError
+from harness.records import Budget, LimitName, Limits, Price, Request, Sample, Spent
+
+if TYPE_CHECKING:
+    from harness.sampling.window import Asked
+
+_CHARACTERS_PER_TOKEN = 4
+_ANSWER_TOKENS = 256
+"""Of an answer whose length nothing bounds, before the first one is seen."""
+_WEIGHED = ("loglikelihood", "rolling")
+
+
+class _Tokens(NamedTuple):
+    """Tokens read and written, counted or expected."""
+
+    prompt: float = 0.0
+    completion: float = 0.0
+
+    def plus(self, other: _Tokens, sign: int = 1) -> _Tokens:
+        return _Tokens(self.prompt + sign * other.prompt, self.completion + sign * other.completion)
+
+
+@dataclass(slots=True)
+class _Version:
+    """What one version was asked for and gave.
+
+    Attributes:
+        n_answered, n_samples: requests whose tokens were counted, and the samples that they gave.
+        counts: whether its answers say how many tokens they took.
+        n_under_way, samples_under_way, guessed: requests that are not answered yet, their samples, and what these take
+            as long as no answer was seen.
+    """
+
+    price: Price | None
+    n_answered: int = 0
+    n_samples: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    counts: bool = True
+    n_under_way: int = 0
+    samples_under_way: int = 0
+    guessed: _Tokens = field(default_factory=_Tokens)
+
+    def expected(self, n_requests: int, n_samples: int, guessed: _Tokens) -> _Tokens:
+        """What requests will take, by the mean of those that were answered."""
+        if not self.n_answered:
+            return guessed
+        return _Tokens(
+            n_requests * self.prompt_tokens / self.n_answered, n_samples * self.completion_tokens / self.n_samples
+        )
+
+    @property
+    def under_way(self) -> _Tokens:
+        """What those that are not answered yet will take."""
+        return self.expected(self.n_under_way, self.samples_under_way, self.guessed)
+
+
+class Spending:
+    """Counts what is drawn, and says whether a request still fits.
+
+    A request is sent while what was spent, and what it and those under way are expected to take (by the mean of the
+    answers that its version gave), stay within the limits. Where it does not fit it waits for those under way, which
+    may take less. With none under way, nothing more is sent for the rest of the run. So what goes over a limit is at
+    most that by which requests under way take more than their version's mean.
+
+    Args:
+        limits: what may be spent.
+        prices: of the versions that may be asked, by name.
+        elapsed_s: seconds that the session is old already.
+        clock: seconds, from any start.
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        prices: Mapping[str, Price | None] | None = None,
+        *,
+        elapsed_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.stopped_by: LimitName | None = None
+        self._versions = {name: _Version(price) for name, price in (prices or {}).items()}
+        self._clock = clock
+        self._began_s = clock() - elapsed_s
+
+    # -- counting ---------------------------------------------------------------------------------------------------
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens read, as far as engines say."""
+        return sum(version.prompt_tokens for version in self._versions.values())
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens written, as far as engines say."""
+        return sum(version.completion_tokens for version in self._versions.values())
+
+    @property
+    def cost(self) -> float | None:
+        """Of these tokens; None where a version that was asked has no price, or says not how many they are."""
+        asked = [version for version in self._versions.values() if version.n_answered or not version.counts]
+        known = asked or list(self._versions.values())
+        if not known or any(version.price is None or not version.counts for version in known):
+            return None
+        return sum(_cost(version, _Tokens(version.prompt_tokens, version.completion_tokens)) for version in known)
+
+    def sent(self, asked: Asked) -> None:
+        """Note a request that goes out."""
+        version = self._version(asked)
+        version.n_under_way += 1
+        version.samples_under_way += len(asked.indices)
+        version.guessed = version.guessed.plus(_guess(asked))
+
+    def landed(self, asked: Asked, samples: Sequence[Sample]) -> None:
+        """Note what came of a request; no samples where it came to nothing."""
+        version = self._version(asked)
+        version.n_under_way -= 1
+        version.samples_under_way -= len(asked.indices)
+        version.guessed = version.guessed.plus(_guess(asked), -1)
+        if not samples:
+            return
+        first, is_weighed = samples[0], asked.request.kind in _WEIGHED  # what is weighed is computed once for all
+        written = [sample.completion_tokens for sample in (samples[:1] if is_weighed else samples)]
+        if first.prompt_tokens is None or None in written:
+            version.counts = False
+        version.prompt_tokens += first.prompt_tokens or 0
+        version.completion_tokens += sum(count or 0 for count in written)
+        version.n_answered += 1
+        version.n_samples += len(samples)
+
+    def _version(self, asked: Asked) -> _Version:
+        return self._versions.setdefault(asked.source.version.name, _Version(asked.source.version.settings.price))
+
+    # -- limits -----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline has passed, if there is one."""
+        return self.left_s is not None and self.left_s <= 0
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds to the deadline; None where there is none."""
+        deadline_s = self.limits.deadline_s
+        return None if deadline_s is None else deadline_s - (self._clock() - self._began_s)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is to be sent."""
+        return self.stopped_by is not None or self.is_late
+
+    def refuse(self) -> BudgetSpentError:
+        """The error for what is not done any more, once it `is_over`."""
+        if self.stopped_by is None:
+            self.stopped_by = "deadline"
+        return BudgetSpentError(self.limits.in_words(self.stopped_by))
+
+    def uncounted(self, asked: Asked) -> CapabilityError | None:
+        """Why a version can't be asked: tokens are bounded, and it does not say how many its answers take."""
+        if not self.limits.counts_tokens or self._version(asked).counts:
+            return None
+        limit = self.limits.in_words("max_tokens" if self.limits.max_tokens is not None else "max_cost")
+        return CapabilityError(
+            f"{limit} can't be kept: {asked.source.version.name} answers without a count of its tokens (`usage`). "
+            "Bound the run with --max-requests or --deadline instead."
+        )
+
+    def allows(self, asked: Asked, n_requests: int, n_under_way: int) -> bool:
+        """Whether a request may go out now; where it may not, it waits, or the run is over.
+
+        Args:
+            n_requests: sent so far.
+            n_under_way: how many of them are not answered yet.
+        """
+        if not self.limits.bounded:
+            return True
+        if self.limits.max_requests is not None and n_requests >= self.limits.max_requests:
+            self.stopped_by = self.stopped_by or "max_requests"
+        elif (scarce := self._scarce(asked)) is not None and not n_under_way:
+            self.stopped_by = self.stopped_by or scarce
+        elif scarce is None:
+            return not self.is_over
+        return False
+
+    def _scarce(self, asked: Asked) -> LimitName | None:
+        """The limit that a request, with those under way, is expected to go beyond."""
+        own = self._version(asked)
+        first = not own.n_answered and not own.n_under_way
+        takes = own.expected(1, len(asked.indices), _guess(asked))
+        versions = self._versions.values()
+        limits: dict[LimitName, tuple[float | None, float, float]] = {
+            "max_tokens": (
+                self.limits.max_tokens,
+                self.prompt_tokens + self.completion_tokens,
+                sum(map(sum, (each.under_way for each in versions))) + sum(takes),
+            ),
+            "max_cost": (
+                self.limits.max_cost,
+                self.cost or 0.0,
+                sum(_cost(each, each.under_way) for each in versions) + _cost(own, takes),
+            ),
+        }
+        for name, (limit, spent, expected) in limits.items():
+            if limit is not None and (spent >= limit or (spent + expected > limit and not first)):
+                return name
+        return None
+
+    def is_exceeded(self, n_requests: int) -> bool:
+        """Whether a limit is reached by what is known to be spent: what an engine holds back must not go out."""
+        reached = self.limits.max_tokens, self.limits.max_cost, self.limits.max_requests
+        spent = self.prompt_tokens + self.completion_tokens, self.cost or 0.0, n_requests
+        over = any(limit is not None and used >= limit for limit, used in zip(reached, spent, strict=True))
+        return over or self.is_late
+
+    # -- telling ----------------------------------------------------------------------------------------------------
+
+    def budget(self, n_requests: int) -> Budget | None:
+        """What might be spent and was; None without limits."""
+        if not self.limits.bounded:
+            return None
+        tokens, elapsed_s = self.prompt_tokens + self.completion_tokens, self._clock() - self._began_s
+        return Budget(self.limits, Spent(n_requests, tokens, self.cost, elapsed_s), self.stopped_by)
+
+
+def _cost(version: _Version, tokens: _Tokens) -> float:
+    return 0.0 if version.price is None else version.price.of(*tokens)
+
+
+def _guess(asked: Asked) -> _Tokens:
+    """What a request takes of a version that nothing is known of yet."""
+    request = asked.request
+    if request.kind in _WEIGHED:
+        return _Tokens(_length(request) / _CHARACTERS_PER_TOKEN, 0.0)
+    longest = min(_ANSWER_TOKENS, request.sampling.get("max_tokens", _ANSWER_TOKENS))
+    return _Tokens(_length(request) / _CHARACTERS_PER_TOKEN, len(asked.indices) * float(longest))
+
+
+def _length(request: Request) -> int:
+    """Characters of what is asked; parts that are no text count nothing."""
+    texts = [request.prompt, request.continuation, *(message.get("content") for message in request.messages)]
+    return sum(len(text) for text in texts if isinstance(text, str))
