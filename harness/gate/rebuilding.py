@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.decisions import Observed
 from harness.errors import SettingsError
-from harness.gate.sequences import Cases
+from harness.gate.sequences import Cases, stopped_at
 from harness.gate.stored_runs import Weighed
 from harness.records import Report, Verdict
 from harness.scoring.results import METRIC
@@ -136,6 +136,7 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         n_truncated=entry.n_truncated if whole else 0,
         errors=_errors(pair, metric),
         baseline_is_recorded=pair.baseline.side.weighed.recorded_run is not None,
+        stopped_at=(stopped_at(pair.candidate) or stopped_at(pair.baseline)) if cases.is_sequential else "",
     )
 
 

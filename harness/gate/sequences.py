@@ -39,9 +39,9 @@ class Cases:
 def cases_of(pair: Pair, pattern: str) -> Cases:
     """The cases of both sides whose id matches a shell pattern.
 
-    Where a run stopped as soon as it was decided, only those that it was decided by are in its report, in the order
-    drawn. The sides were drawn in one order if one of them drew everything, or if those that both reports have stand in
-    the same order in both.
+    Where a run stopped as soon as it was decided, or at the end of its budget, only those that it came to are in its
+    report, in the order drawn. The sides were drawn in one order if one of them drew everything, or if those that both
+    reports have stand in the same order in both.
     """
     ours, theirs = (
         {case for case in each.known if fnmatch.fnmatchcase(case, pattern)} for each in (pair.candidate, pair.baseline)
@@ -51,7 +51,7 @@ def cases_of(pair: Pair, pattern: str) -> Cases:
     listed = dict.fromkeys(case for case in _listed(pair.candidate) if case in paired)
     listed.update(dict.fromkeys(sorted(paired.difference(listed))))
     alone = len(ours - theirs), len(theirs - ours)
-    sequential = [each for each in (pair.candidate, pair.baseline) if stopped_early(each)]
+    sequential = [each for each in (pair.candidate, pair.baseline) if stopped_early(each) or stopped_at(each)]
     if not sequential:
         return Cases(tuple(listed), len(skipped), *alone, n_planned=len(listed))
     order, why = _order([_listed(each) for each in sequential], paired)
@@ -71,6 +71,11 @@ def cases_of(pair: Pair, pattern: str) -> Cases:
 def stopped_early(scores: Scores) -> bool:
     """Whether one side's run stopped as soon as the evaluation was decided."""
     return any(entry.design == "sequential" for entry in scores.entries.values())
+
+
+def stopped_at(scores: Scores) -> str:
+    """The limit that ended one side's run before its last case; "" where none did."""
+    return next((entry.stopped_at for entry in scores.entries.values() if entry.stopped_at is not None), "")
 
 
 def _listed(scores: Scores) -> Sequence[str]:

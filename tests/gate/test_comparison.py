@@ -194,3 +194,14 @@ def test_cases_that_moved_are_counted_over_all_evaluations(store: Store) -> None
     tally = comparison.tally
     assert tally.stable + tally.flaky + tally.improved + tally.worsened == 90
     assert len(comparison.report.changes) == 5 < comparison.n_moved
+
+
+@pytest.mark.parametrize("design", ["fixed", "sequential"])
+def test_a_run_that_its_budget_ended_is_as_open_as_it_was(store: Store, design: str) -> None:
+    rule = {"design": design, "n_planned": 200, "stopped_at": "--max-tokens 9", "margin": 0.05}
+    ours = run(store, "r1", Scored(candidate=drawn(1, 0.9), baseline=drawn(2, 0.9), rule=rule))
+    (expected,) = ours.report.evaluations
+    (verdict,) = compare(store, ours, side(store, "r1", "baseline")).report.evaluations
+    assert verdict.verdict is VerdictKind.INCONCLUSIVE
+    assert verdict.reason.startswith("stopped at --max-tokens 9 after 30 of 200 cases; ")
+    assert verdict == expected

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.gate.matching import match
-from harness.gate.sequences import Cases, cases_of
+from harness.gate.sequences import Cases, cases_of, stopped_at
 from harness.store import Store
 from tests.gate.stored import Scored, run, side
 
@@ -71,3 +71,13 @@ def test_what_could_have_been_drawn_is_known_of_all_cases_only(
     cases = cases_of(pair, pattern)
     assert cases.n_planned == (n_planned or len(cases.paired))
     assert np.all([case.startswith(pattern.rstrip("*")) for case in cases.paired])
+
+
+def test_a_run_that_its_budget_ended_has_the_order_that_it_drew_as_far_as_it_came(store: Store) -> None:
+    rule = {"n_planned": len(ONE), "stopped_at": "--max-tokens 9"}
+    values = {case: [1.0] for case in ONE[:8]}
+    ours = run(store, "r1", Scored("x.py::test_it", values, values, rule=rule))
+    (pair,) = match(store, ours, side(store, "r1", "baseline"), None).pairs
+    cases = cases_of(pair, "*")
+    assert (list(cases.paired), cases.is_sequential, cases.n_planned) == (ONE[:8], True, len(ONE))
+    assert stopped_at(pair.candidate) == "--max-tokens 9"
