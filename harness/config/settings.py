@@ -131,7 +131,18 @@ def load_settings(start: Path) -> Settings:
     source = find_settings(start)
     if source is None:
         return Settings(root=start)
-    document = _read_toml(source)
+    return settings_of(_read_toml(source), source)
+
+
+def settings_of(document: Mapping[str, Any], source: Path) -> Settings:
+    """The settings that a document of TOML holds.
+
+    Args:
+        source: the file that it comes from.
+
+    Raises:
+        SettingsError: an unknown setting, a value out of range.
+    """
     if source.name == "steelyard.toml" and set(document) != {"tool"}:
         return _settings(document, source)
     return _settings(_tools(document).get("steelyard", {}), source)
@@ -139,9 +150,20 @@ def load_settings(start: Path) -> Settings:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
+    return parse_toml(content, path)
+
+
+def parse_toml(content: bytes, path: Path) -> dict[str, Any]:
+    """What the content of a file of TOML holds.
+
+    Raises:
+        SettingsError: it does not parse (with its line).
+    """
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError:
         raise SettingsError(f"{path} is not valid TOML: it is nested too deep.") from None
     except ValueError as error:

@@ -17,6 +17,7 @@ from harness.gate.run import Run, RunSettings
 from harness.models.engine import Capability, Engine
 from harness.models.registry import check_version, create_engine, engine_key
 from harness.models.version import Version, load_version
+from harness.records import Selection
 from harness.sampling import Sampler, Source, Spending
 from harness.store import Store, new_run_id, store_url
 
@@ -38,6 +39,7 @@ class RunOptions:
         cases: the pattern of ids that the run is restricted to.
         noted: what else the store keeps of the run, for those who read it later.
         elapsed_s: seconds that the session is old, for a deadline.
+        selection: which evaluations were chosen by what changed; None where all run.
     """
 
     offline: bool = False
@@ -49,6 +51,7 @@ class RunOptions:
     cases: str = "*"
     noted: Mapping[str, Any] = field(default_factory=dict)
     elapsed_s: float = 0.0
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class OpenRun:
     run: Run
     store: Store
     created: str
+    selection: Selection | None = None
 
     async def close(self) -> None:
         """Close engines and store; what was completed is kept."""
@@ -236,7 +240,8 @@ def _assemble(
     if recording is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
-    return OpenRun(Run(run_settings, candidate, against, sampler, store, judges), store, created)
+    run = Run(run_settings, candidate, against, sampler, store, judges)
+    return OpenRun(run, store, created, options.selection)
 
 
 def _sources(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
+from harness.config import Settings
 from harness.decisions import worst
-from harness.gate.opening import OpenRun
-from harness.records import Report, Verdict, VerdictKind
+from harness.errors import UsageError
+from harness.gate.opening import OpenRun, baseline_name, candidate_name
+from harness.models.version import load_version
+from harness.records import Report, Usage, Verdict, VerdictKind, VersionRef
+from harness.store import new_run_id
 
 
 def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: int = 0) -> Report:
@@ -28,7 +33,36 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         judges=run.judge_references(),
         n_unreached=n_unreached,
         budget=run.budget(),
+        selection=opened.selection,
     )
+
+
+def report_of_nothing(settings: Settings) -> Report:
+    """The report of a run in which no evaluation was to run: nothing was opened, asked or stored.
+
+    Raises:
+        SettingsError: candidate or baseline is no version.
+    """
+    now, against = time.time(), baseline_name(settings)
+    return Report(
+        run_id=new_run_id(now),
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        exit_code=0,
+        verdict=VerdictKind.PASSED,
+        confidence_level=settings.confidence_level,
+        candidate=_named(settings, candidate_name(settings)),
+        baseline=None if against is None else _named(settings, against),
+        usage=Usage(),
+        evaluations=(),
+    )
+
+
+def _named(settings: Settings, name: str) -> VersionRef:
+    """A version, without a fingerprint where its weights are not here: nobody asked for them."""
+    try:
+        return VersionRef(name, load_version(settings.version(name), settings.root).fingerprint)
+    except UsageError:
+        return VersionRef(name, "")
 
 
 def _verdict(verdicts: Sequence[Verdict], exit_code: int) -> VerdictKind:

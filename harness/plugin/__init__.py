@@ -48,6 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(TrackingHooks(session), "steelyard-tracking")
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(XdistHooks(session), "steelyard-xdist")
+    if config.getoption("changed_since"):
+        from harness.plugin.changed import ChangedHooks
+
+        config.pluginmanager.register(ChangedHooks(session, config.getoption("changed_since")), "steelyard-changed")
 
 
 @pytest.hookimpl(tryfirst=True)

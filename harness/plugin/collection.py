@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from harness.config import Settings
     from harness.gate import Evaluation, Plan, RunOptions
     from harness.gate.recording import Recording
-    from harness.records import Case
+    from harness.records import Case, Selection
 
 
 BEGAN = "steelyard_began"
@@ -37,6 +36,7 @@ class Collection:
     Attributes:
         began: when the session began, in seconds since the epoch; that of the controller in a worker of xdist.
         evaluations: by item, in the order of collection.
+        selection: which of them were chosen by what changed; None where all run.
         errors: what is wrong, each once, in the order of its finding.
         n_deselected: evaluations that were collected and left out, by `-k` and the like.
     """
@@ -50,6 +50,7 @@ class Collection:
         self._cases: dict[Any, tuple[Case, ...]] = {}
         self._tasks = Tasks(config)
         self.evaluations: dict[pytest.Item, Evaluation] = {}
+        self.selection: Selection | None = None
         self.errors: list[str] = []
         self.n_deselected = 0
 
@@ -68,12 +69,18 @@ class Collection:
     @property
     def run_options(self) -> RunOptions:
         """What the run of these evaluations needs to know beyond the settings."""
-        weighs_judges = any(each.weighs_judge for each in self.evaluations.values())
-        n_evaluations = len(self.evaluations)
-        options = run_options(self._config, n_evaluations, is_judged=self.is_judged, weighs_judges=weighs_judges)
-        return replace(
-            options, recording=self._recording, noted=self._noted(), elapsed_s=max(0.0, time.time() - self.began)
+        from harness.gate import RunOptions
+
+        known = RunOptions(
+            n_evaluations=len(self.evaluations),
+            is_judged=self.is_judged,
+            weighs_judges=any(each.weighs_judge for each in self.evaluations.values()),
+            elapsed_s=max(0.0, time.time() - self.began),
+            recording=self._recording,
+            noted=self._noted(),
+            selection=self.selection,
         )
+        return run_options(self._config, known)
 
     def _noted(self) -> dict[str, Any]:
         """What the store keeps of cases and choice."""

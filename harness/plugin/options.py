@@ -63,6 +63,9 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--design", metavar="DESIGN", help="sequential: stop when decided (default), or fixed: draw all")
     group.addoption("--confidence-level", metavar="LEVEL", help="1 - error rate of red and of green (default: 0.95)")
     group.addoption("--case", metavar="PATTERN", help="only cases whose id matches this shell pattern, such as 'per*'")
+    group.addoption(
+        "--changed-since", metavar="REF", help="only evaluations that may be concerned by what changed since a git ref"
+    )
     group.addoption("--concurrency", metavar="N", help="requests in flight (default: 128)")
     group.addoption("--offline", action="store_true", help="stored samples only; missing ones are an error")
     group.addoption("--fresh", action="store_true", help="draw everything anew; the old samples stay in the store")
@@ -100,25 +103,10 @@ def settings_of(config: pytest.Config) -> Settings:
     return replace(settings, **given)
 
 
-def run_options(
-    config: pytest.Config,
-    n_evaluations: int,
-    *,
-    is_judged: bool,
-    weighs_judges: bool = False,
-    elapsed_s: float = 0.0,
-) -> RunOptions:
-    """What is known of a run beyond the settings."""
-    from harness.gate import RunOptions
-
-    return RunOptions(
-        config.getoption("offline"),
-        config.getoption("fresh"),
-        n_evaluations,
-        is_judged,
-        weighs_judges,
-        cases=config.getoption("case") or "*",
-    )
+def run_options(config: pytest.Config, known: RunOptions) -> RunOptions:
+    """What is known of a run beyond the settings, with what the command line says."""
+    option = config.getoption
+    return replace(known, offline=option("offline"), fresh=option("fresh"), cases=option("case") or "*")
 
 
 def recording_of(settings: Settings) -> Recording | None:

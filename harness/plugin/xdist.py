@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,13 +88,15 @@ class XdistHooks:
             raise pytest.UsageError(*as_usage(said["errors"]))
 
     def _check_run(self) -> None:
-        from harness.gate import check_run
+        from harness.gate import RunOptions, check_run
         from harness.reporting.files import prepare_folder
 
         settings = self._session.collection.settings
         prepare_folder(report_folder(settings))
-        options = run_options(self._session.config, self._n_evaluations, is_judged=self._is_judged)
-        check_run(settings, replace(options, recording=recording_of(settings)))
+        known = RunOptions(
+            n_evaluations=self._n_evaluations, is_judged=self._is_judged, recording=recording_of(settings)
+        )
+        check_run(settings, run_options(self._session.config, known))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

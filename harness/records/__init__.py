@@ -19,6 +19,7 @@ from harness.records.samples import (
     ScoreRow,
     TokenLogprob,
 )
+from harness.records.selection import Selected, Selection
 from harness.records.verdicts import (
     Aggregate,
     CaseResult,
@@ -63,6 +64,8 @@ __all__ = [
     "Sample",
     "Score",
     "ScoreRow",
+    "Selected",
+    "Selection",
     "Spent",
     "TokenLogprob",
     "Usage",

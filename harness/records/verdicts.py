@@ -9,6 +9,7 @@ from typing import Literal
 from harness.records.baselines import BaselineRecord
 from harness.records.budget import Budget
 from harness.records.judging import JudgeSummary
+from harness.records.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +249,7 @@ class Report:
         judges: the versions that scored its answers, if any.
         n_unreached: evaluations that have no verdict because pytest stopped before them, as it does with -x.
         budget: what the run might spend, and spent; None where it was given no limit.
+        selection: the evaluations that were chosen by what changed; None where all of the session ran.
     """
 
     run_id: str
@@ -263,4 +265,5 @@ class Report:
     judges: tuple[VersionRef, ...] = ()
     n_unreached: int = 0
     budget: Budget | None = None
+    selection: Selection | None = None
     schema_version: int = 1

@@ -25,6 +25,8 @@ from harness.records import (
     Limits,
     Report,
     Reviewed,
+    Selected,
+    Selection,
     Spent,
     Usage,
     Verdict,
@@ -80,6 +82,7 @@ def from_json(document: Mapping[str, Any]) -> Report:
             changes=tuple(_record(Change, entry) for entry in document.get("changes", ())),
             judges=tuple(_record(VersionRef, entry) for entry in document.get("judges", ())),
             budget=_budget(document.get("budget")),
+            selection=selection_from(document.get("selection")),
         )
     except KeyError as error:
         raise SettingsError(f"The report lacks the key {error.args[0]!r}; write it again with a new run.") from None
@@ -221,6 +224,14 @@ def _budget(entry: Mapping[str, Any] | None) -> Budget | None:
     if entry is None:
         return None
     return _record(Budget, entry, limits=_record(Limits, entry["limits"]), spent=_record(Spent, entry["spent"]))
+
+
+def selection_from(entry: Mapping[str, Any] | None) -> Selection | None:
+    """The selection of a report, from its plain form."""
+    if entry is None:
+        return None
+    chosen = tuple(_record(Selected, each) for each in entry["chosen"])
+    return _record(Selection, entry, chosen=chosen, left_out=tuple(entry["left_out"]))
 
 
 def _judge(entry: Mapping[str, Any]) -> JudgeSummary:

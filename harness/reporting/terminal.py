@@ -203,6 +203,12 @@ def notes(report: Report, encoding: str) -> list[str]:
             f"pytest stopped before {plural(report.n_unreached, 'more evaluation')}, which so have no verdict; what "
             "they drew is stored"
         )
+    if report.selection is not None and report.selection.left_out:
+        left_out, since = len(report.selection.left_out), printable(report.selection.since, 60, encoding=encoding)
+        notes.append(
+            f"{plural(left_out, 'evaluation')} left out: nothing that they depend on changed since {since}, as far as "
+            "files can tell"
+        )
     once = list({verdict.id: verdict for verdict in report.evaluations}.values())
     cut = [verdict for verdict in once if verdict.n_truncated]
     if cut:

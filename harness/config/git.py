@@ -1,0 +1,139 @@
+"""What git knows of a project: which files changed since a commit, and what one held then."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.errors import SettingsError
+
+OPTION = "--changed-since"
+_CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store")
+"""Ignored names that no evaluation reads."""
+
+
+class Changed:
+    """Files that are not as they were at a commit: changed, added, removed or renamed, committed or not.
+
+    Args:
+        root: of the repository.
+        paths: absolute, without symbolic links in their folders; a submodule or a repository within is one path.
+        unknown: files and folders that git ignores, of which it can't tell.
+    """
+
+    def __init__(self, root: Path, paths: Iterable[Path], unknown: Iterable[Path] = ()) -> None:
+        self.root = root
+        self.paths = frozenset(paths)
+        self._unknown = frozenset(unknown)
+        self._below = {folder: path for path in sorted(self.paths, reverse=True) for folder in path.parents}
+        self._unknown_below = {folder for path in self._unknown for folder in path.parents}
+
+    def within(self, path: Path) -> Path | None:
+        """A changed file that is this one, lies in this folder, or is a repository that holds it."""
+        for place in _places(path):
+            if place in self.paths:
+                return place
+            if place in self._below:
+                return self._below[place]
+            if above := self.paths.intersection(place.parents):
+                return min(above)
+        return None
+
+    def tells_of(self, path: Path) -> bool:
+        """Whether a change of this file, or of any in this folder, would be known."""
+        return all(
+            place.is_relative_to(self.root)
+            and place not in self._unknown_below
+            and not self._unknown.intersection((place, *place.parents))
+            for place in _places(path)
+        )
+
+
+def _places(path: Path) -> set[Path]:
+    """Where a path leads: a link and what it links to may both have changed."""
+    return {path.parent.resolve() / path.name, path.resolve()}
+
+
+class Repository:
+    """The git repository that a folder is in.
+
+    Raises:
+        SettingsError: it is in none, or git can't be asked.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.root = Path(self._text("rev-parse", "--show-toplevel")).resolve()
+
+    def commit(self, ref: str) -> str:
+        """The commit that a ref names.
+
+        Raises:
+            SettingsError: there is none here; saying how to fetch it.
+        """
+        done = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        if done.returncode == 0:
+            return done.stdout.decode().strip()
+        shallow = self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+        why = ": this is a shallow clone" if shallow else ""
+        raise SettingsError(
+            f"{OPTION} {ref}: no commit of this name is known here{why}. In CI fetch it first: fetch-depth: 0 of "
+            "actions/checkout, GIT_DEPTH: 0 of GitLab, or git fetch --unshallow origin; else name a branch, tag or "
+            "commit that `git log` knows."
+        )
+
+    def changed_since(self, commit: str) -> Changed:
+        """What differs from a commit in the working tree, with what is not committed and not tracked.
+
+        Raises:
+            SettingsError: git can't tell.
+        """
+        how = ("--name-only", "--no-renames", "--no-ext-diff", "--no-relative", "--ignore-submodules=none", "-z")
+        changed = self._names("diff", *how, commit, "--")
+        changed |= self._names("ls-files", "--others", "--exclude-standard", "-z", "--full-name", "--", ":/")
+        listed = self._names("ls-files", "-v", "-z", "--full-name", "--", ":/")
+        unseen = {line[2:] for line in listed if line[:1].islower() or line[:1] == "S"}  # told not to look at these
+        ignored = self._names(
+            *("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--full-name", "--", ":/")
+        )
+        kept = {name for name in ignored if not set(Path(name).parts) & set(_CACHES) and not name.endswith(".pyc")}
+        return Changed(self.root, self._paths(changed | unseen), self._paths(kept))
+
+    def file_at(self, commit: str, path: Path) -> bytes | None:
+        """What a file held at a commit; None where it was not there."""
+        if not path.resolve().is_relative_to(self.root):
+            return None
+        done = self._run("cat-file", "blob", f"{commit}:{path.resolve().relative_to(self.root).as_posix()}")
+        return done.stdout if done.returncode == 0 else None
+
+    def _paths(self, names: Iterable[str]) -> frozenset[Path]:
+        return frozenset(self.root / name for name in names)
+
+    def _names(self, *arguments: str) -> set[str]:
+        """The names that a command lists, each ended by a NUL."""
+        done = self._run(*arguments)
+        self._check(done)
+        return {os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
+
+    def _text(self, *arguments: str) -> str:
+        done = self._run(*arguments)
+        self._check(done)
+        return os.fsdecode(done.stdout).rstrip("\n")
+
+    def _check(self, done: subprocess.CompletedProcess[bytes]) -> None:
+        if done.returncode != 0:
+            said = " ".join(done.stderr.decode(errors="replace").split())
+            raise SettingsError(
+                f"{OPTION} asks git what changed, and in {self._folder} git says: {said}. Run it in a clone of the "
+                f"project, or leave {OPTION} out."
+            )
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(
+                ["git", "-c", "core.quotePath=false", *arguments], cwd=self._folder, capture_output=True, check=False
+            )
+        except OSError as error:
+            raise SettingsError(f"{OPTION} asks git what changed, and git can't be run: {error.strerror}.") from None

@@ -1,0 +1,72 @@
+"""The settings of a project as they were at a commit, and what of them is another now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.config.git import Repository
+from harness.config.settings import Settings, parse_toml, settings_of
+from harness.config.versions import VersionSettings
+from harness.errors import SettingsError
+
+_DECIDING = (
+    *("candidate", "baseline", "judge", "samples", "max_samples", "margin", "confidence_level", "design", "seed"),
+    *("apply_chat_template", "fewshot_as_multiturn"),
+)
+"""Settings that a verdict may depend on. The others say where things go, how fast, and what may be spent."""
+_HARMLESS_TOOLS = (
+    *("steelyard", "ruff", "mypy", "black", "isort", "flake8", "pylint", "pyright", "coverage", "importlinter"),
+)
+_HARMLESS_FIELDS = (
+    *("version", "description", "readme", "license", "license-files", "authors", "maintainers", "keywords"),
+    *("classifiers", "urls"),
+)
+
+
+def settings_at(repository: Repository, commit: str, source: Path) -> Settings | None:
+    """The settings that a file held at a commit; None where it was not there, or held none that can be understood."""
+    content = repository.file_at(commit, source)
+    if content is None:
+        return None
+    try:
+        return settings_of(parse_toml(content, source), source)
+    except SettingsError:
+        return None
+
+
+def differing(before: Settings, now: Settings) -> list[str]:
+    """The names of settings that a verdict may depend on, and that are others now."""
+    return [name for name in _DECIDING if getattr(before, name) != getattr(now, name)]
+
+
+def is_same_version(before: VersionSettings, now: VersionSettings) -> bool:
+    """Whether a version is as it was, with what its base gives it, in all that its answers depend on."""
+    return _deciding(before) == _deciding(now)
+
+
+def asks_for_the_same(before: bytes | None, now: bytes, path: Path) -> bool:
+    """Whether a pyproject.toml asks for the same packages and runs tests in the same way as it did.
+
+    What tells of the project, or is for tools that look at its code alone, may be another.
+    """
+    if before is None:
+        return False
+    try:
+        return _asked_for(parse_toml(before, path)) == _asked_for(parse_toml(now, path))
+    except SettingsError:
+        return False
+
+
+def _asked_for(document: Mapping[str, Any]) -> dict[str, Any]:
+    kept = dict(document)
+    for table, harmless in (("tool", _HARMLESS_TOOLS), ("project", _HARMLESS_FIELDS)):
+        if isinstance(kept.get(table), Mapping):
+            kept[table] = {name: value for name, value in kept[table].items() if name not in harmless}
+    return kept
+
+
+def _deciding(version: VersionSettings) -> VersionSettings:
+    return replace(version, description=None, price=None, base=None)

@@ -1,0 +1,134 @@
+"""Which files the import statements of Python code lead to, without running them."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+
+@dataclass(slots=True)
+class Imported:
+    """What import statements lead to.
+
+    Attributes:
+        files: of modules, and of the packages that they lie in.
+        missing: names for which there is no module now.
+    """
+
+    files: set[Path] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+
+
+def imported_by(tree: ast.AST, file: Path) -> Imported:
+    """The modules that code imports, wherever in it.
+
+    Args:
+        tree: the code.
+        file: its path; modules beside it are found as well as those of `sys.path`.
+    """
+    found = Imported()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                _add(found, alias.name, file)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                _add_relative(found, node, file)
+            else:
+                _add(found, node.module or "", file)
+                for alias in node.names:
+                    _add_member(found, f"{node.module}.{alias.name}", file)
+    return found
+
+
+def module_files(name: str, file: Path) -> set[Path] | None:
+    """The files of a module and of the packages around it; None where there is no such module.
+
+    No package is imported for that.
+    """
+    found: set[Path] = set()
+    folders: list[str] | None = None
+    for end in range(1, name.count(".") + 2):
+        part = ".".join(name.split(".")[:end])
+        spec = _spec(part, folders, file)
+        if spec is None:
+            return None
+        if spec.origin is not None and spec.has_location:
+            found.add(Path(spec.origin))
+        folders = None if spec.submodule_search_locations is None else list(spec.submodule_search_locations)
+        if folders is None and part != name and name not in sys.modules:  # `os.path` is no module of a package
+            return None
+    return found
+
+
+def _spec(name: str, folders: list[str] | None, file: Path) -> importlib.machinery.ModuleSpec | None:
+    loaded = sys.modules.get(name)
+    if loaded is not None and getattr(loaded, "__spec__", None) is not None:
+        return loaded.__spec__
+    if folders is not None:
+        return PathFinder.find_spec(name, folders)
+    if "." in name:
+        return None
+    beside = PathFinder.find_spec(name, [str(file.parent)])
+    try:
+        return beside or importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError):  # a module whose finder is broken, or that has no spec
+        return None
+
+
+def _add(found: Imported, name: str, file: Path) -> None:
+    files = module_files(name, file)
+    if files is None:
+        found.missing.add(name)
+    else:
+        found.files |= files
+
+
+def _add_member(found: Imported, name: str, file: Path) -> None:
+    """What `from a import b` takes: a module of a package, or something else that the package has."""
+    files = module_files(name, file) if not name.endswith(".*") else None
+    if files is not None:
+        found.files |= files
+
+
+def _add_relative(found: Imported, node: ast.ImportFrom, file: Path) -> None:
+    folder = file.parents[min(node.level, len(file.parents)) - 1]
+    base = folder.joinpath(*(node.module or "").split(".")) if node.module else folder
+    places = list(_of_package(base))
+    for alias in node.names:
+        places += _of_package(base / alias.name)
+    if node.module and not any(place.exists() for place in _of_package(base)):
+        found.missing.add(node.module)
+    found.files.update(place for place in places if place.is_file())
+    between = [parent for parent in base.parents if parent.is_relative_to(folder)]
+    found.files.update(place for each in between if (place := each / "__init__.py").is_file())
+
+
+def _of_package(base: Path) -> Iterator[Path]:
+    """Where the code of a module may lie."""
+    yield base.with_suffix(".py") if not base.suffix else base.parent / f"{base.name}.py"
+    yield base / "__init__.py"
+
+
+def parsed(file: Path) -> ast.Module | None:
+    """The code of a file; None where it can't be read or understood."""
+    try:
+        return ast.parse(file.read_bytes(), str(file))
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def values_of(files: Iterable[Path]) -> dict[Path, dict[str, object]]:
+    """The names and values of the modules of these files, as far as they are imported."""
+    wanted = set(files)
+    found: dict[Path, dict[str, object]] = {}
+    for module in list(sys.modules.values()):
+        place = getattr(module, "__file__", None)
+        if isinstance(place, str) and Path(place) in wanted:
+            found[Path(place)] = vars(module)
+    return found
