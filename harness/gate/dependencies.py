@@ -97,6 +97,9 @@ class Dependencies:
     def _why_test(self, subject: Subject, module: Path) -> str | None:
         if found := self.why_file(module, "its test file"):
             return found
+        for path in self._changed.paths:  # one that is gone takes no part any more
+            if path.name == "conftest.py" and module.resolve().is_relative_to(path.parent):
+                return f"{self._shown(path)} changed, above its test file"
         tree = parsed(module)
         if tree is None:
             return f"{self._shown(module)} can't be read, its test file"

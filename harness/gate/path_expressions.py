@@ -26,20 +26,19 @@ class PathExpressions:
     def __init__(self, tree: ast.Module, file: Path, values: Mapping[str, Any]) -> None:
         self._file = file
         self._values = values
-        self._local: dict[str, list[ast.expr]] = {}
-        self._arguments: set[str] = set()
+        self._given: dict[str, list[ast.expr]] = {}
+        self._arguments = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
         self._open: set[str] = set()
         for scope in ast.walk(tree):
             if isinstance(scope, _SCOPES):
-                self._bind(scope)
+                self._bind(ast.walk(scope))
+        self._bind(node for node in tree.body for name, _ in _bindings(node) if name not in values)
 
-    def _bind(self, scope: ast.AST) -> None:
-        """Note the names that have a value of their own within a function or a loop."""
-        for node in ast.walk(scope):
-            if isinstance(node, ast.arg):
-                self._arguments.add(node.arg)
+    def _bind(self, nodes: Iterable[ast.AST]) -> None:
+        """Note the names that are given values within a function or a loop, or in a module that was not imported."""
+        for node in nodes:
             for name, value in _bindings(node):
-                known = self._local.setdefault(name, [])
+                known = self._given.setdefault(name, [])
                 known += [] if any(each is value for each in known) else [value]
 
     def is_code(self, function: ast.expr) -> bool:
@@ -78,11 +77,11 @@ class PathExpressions:
             return (self._file,)
         if name in self._arguments or name in self._open:
             return None
-        if name not in self._local:
+        if name not in self._given:
             return _of_value(self._values.get(name))
         self._open.add(name)
         try:
-            return self._all(self._local[name])
+            return self._all(self._given[name])
         finally:
             self._open.discard(name)
 

@@ -74,3 +74,8 @@ def test_names_of_a_function_are_those_that_it_gives_and_its_arguments_are_not_k
 
 def test_a_name_that_is_made_of_itself_ends() -> None:
     assert of("path", "def f():\n    path = 'a'\n    path = path / 'b'\n") is None
+
+
+def test_names_of_a_module_that_was_not_imported_are_those_that_it_gives() -> None:
+    assert of("OTHER / 'a'", "OTHER = Path('data')") == ["data/a"]
+    assert of("ROOT", "ROOT = Path('elsewhere')") == ["/project"]
