@@ -205,8 +205,9 @@ def notes(report: Report, encoding: str) -> list[str]:
         )
     if report.selection is not None and report.selection.left_out:
         left_out, since = len(report.selection.left_out), printable(report.selection.since, 60, encoding=encoding)
+        depend = "it depends" if left_out == 1 else "they depend"
         notes.append(
-            f"{plural(left_out, 'evaluation')} left out: nothing that they depend on changed since {since}, as far as "
+            f"{plural(left_out, 'evaluation')} left out: nothing that {depend} on changed since {since}, as far as "
             "files can tell"
         )
     once = list({verdict.id: verdict for verdict in report.evaluations}.values())
