@@ -36,7 +36,7 @@ def recording_named(settings: Settings, read: Callable[[Mapping[str, Any]], Repo
     name = settings.baseline
     if name is None or name in settings.versions or name == NO_BASELINE:
         return None
-    path = _path(settings, name)
+    path = file_named(settings, name)
     return read_recording(path) if path is not None else _of_run(settings, name, read)
 
 
@@ -60,7 +60,7 @@ def recorded_path(settings: Settings, name: str) -> Path:
     return settings.root / FOLDER / f"{name}{SUFFIX}"
 
 
-def _path(settings: Settings, name: str) -> Path | None:
+def file_named(settings: Settings, name: str) -> Path | None:
     """The file that a text names; None where it is none.
 
     Raises:

@@ -56,7 +56,8 @@ class Collector:
             role: np.zeros(self._shape, dtype=bool) for role in self.roles
         }
         self._skips = Skips(self.roles)
-        self._spent: str | None = None
+        self.cut_at: str | None = None
+        """The limit at which nothing more is drawn, once a step can't be completed any more; no further one counts."""
         self._tally = Tally()
         self._keys: dict[int, bytes] = {}
         self._asked: dict[int, str | None] = {}
@@ -75,7 +76,7 @@ class Collector:
     @property
     def total(self) -> int:
         """Bodies to run in all, at most."""
-        ended = self._upto is not None or self.is_cut
+        ended = self._upto is not None or self.cut_at is not None
         return self.done if ended else self.order.n_bodies * len(self.roles)
 
     def stop_after(self, n: int) -> None:
@@ -84,19 +85,6 @@ class Collector:
             self._upto = self._step(0, n - 1) + 1
         else:
             self._upto = self._step(self._kept(self.complete)[n - 1], 0) + 1
-
-    def cut(self, limit: str) -> None:
-        """Decide by the steps that are complete: a later one never will be, because nothing more is drawn.
-
-        Args:
-            limit: that was reached, as the command line says it.
-        """
-        self._spent = limit
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether a step can't be completed any more, so that no further one counts."""
-        return self._spent is not None
 
     def count_all(self) -> None:
         """Decide by all that is there: nothing more can come."""
@@ -274,7 +262,7 @@ class Collector:
             n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
             errors=tuple(errors),
             interruption=self._interruption,
-            stopped_at=(self._spent or "") if self._upto is None else "",
+            stopped_at=(self.cut_at or "") if self._upto is None else "",
             traceback=self._tally.traceback(self._end()),
         )
 

@@ -85,7 +85,7 @@ class Feeder:
                 engine = self._sources[role].engine if collector.order.interleaved else None
                 await self._enter(collector, engine)
                 if self._sampler.spending.is_late and not pace.is_over():
-                    collector.cut(self._sampler.spending.refuse().limit)
+                    collector.cut_at = self._sampler.spending.refuse().limit
                 if pace.is_over():
                     self._leave(collector, engine)
                     break
@@ -134,7 +134,7 @@ class Feeder:
         arguments = {**evaluation.arguments, **self._offered(evaluation, role, number, sample, trace)}
         outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
         if isinstance(outcome.error, BudgetSpentError):
-            collector.cut(outcome.error.limit)
+            collector.cut_at = outcome.error.limit
         else:
             collector.add(role, number, sample, outcome, trace)
 

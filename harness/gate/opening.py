@@ -9,16 +9,16 @@ from typing import Any
 
 from harness.config import Settings
 from harness.errors import SettingsError
-from harness.gate.environment import environment
-from harness.gate.notes import settings_note, version_note
+from harness.gate.budgeting import check_prices, spending_of
 from harness.gate.recorded import RecordedBaseline
 from harness.gate.recording import Recording
 from harness.gate.run import Run, RunSettings
+from harness.gate.specification import specification
 from harness.models.engine import Capability, Engine
 from harness.models.registry import check_version, create_engine, engine_key
 from harness.models.version import Version, load_version
 from harness.records import Selection
-from harness.sampling import Sampler, Source, Spending
+from harness.sampling import Sampler, Source
 from harness.store import Store, new_run_id, store_url
 
 BASELINE_FIRST_INDEX = 1_000_000
@@ -183,20 +183,9 @@ def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
     names += _judges(settings, options)
     for name in names if not options.offline else ():
         check_version(settings.version(name), settings.root)
-    if settings.max_cost is not None and not options.offline:
-        _check_prices(settings, names)
+    if not options.offline:
+        check_prices(settings, names)
     return names
-
-
-def _check_prices(settings: Settings, names: Sequence[str]) -> None:
-    """Refuse a version that would be asked at a price that is not known."""
-    for name in names:
-        if settings.version(name).price is None:
-            raise SettingsError(
-                f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
-                f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in [tool.steelyard.models.{name}]; "
-                "{ input = 0, output = 0 } for one that costs nothing."
-            )
 
 
 def _engines(versions: Mapping[str, Version], settings: Settings) -> dict[str, Engine]:
@@ -227,14 +216,10 @@ def _assemble(
         seed=settings.seed,
     )
     recording = options.recording
-    specification = {
-        **_specification(settings, candidate, recording or baseline, judges),
-        "n_evaluations": options.n_evaluations,
-        **options.noted,
-    }
-    store.begin_run(run_settings.run_id, created, specification)
-    prices = {name: version.settings.price for name, version in versions.items()}
-    spending = Spending(settings.limits, prices, elapsed_s=options.elapsed_s)
+    described = specification(settings, candidate, recording or baseline, judges)
+    described |= {"n_evaluations": options.n_evaluations, **options.noted}
+    store.begin_run(run_settings.run_id, created, described)
+    spending = spending_of(settings, versions, options.elapsed_s)
     sampler = Sampler(store, window=settings.concurrency, spending=spending)
     against: Source | RecordedBaseline | None = baseline
     if recording is not None:
@@ -276,38 +261,3 @@ def _first_index(candidate: Version, recording: Recording | None) -> int:
     """Where the candidate's draws begin: those that were recorded of this very version are not drawn again."""
     is_same = recording is not None and recording.version.fingerprint == candidate.fingerprint
     return BASELINE_FIRST_INDEX if is_same and recording is not None and recording.first_index == 0 else 0
-
-
-def _specification(
-    settings: Settings, candidate: Source, baseline: Source | Recording | None, judges: Sequence[Source]
-) -> dict[str, Any]:
-    """What a run was, for those who read the store later."""
-    named: dict[str, Any] = {"candidate": version_note(candidate)}
-    if isinstance(baseline, Recording):
-        named["baseline"] = _recorded(baseline)
-    elif baseline is not None:
-        named["baseline"] = version_note(baseline)
-    if judges:
-        named["judges"] = [version_note(judge) for judge in judges]
-    asked = [each for each in (candidate, baseline, *judges) if isinstance(each, Source)]
-    engines = {each.version.settings.engine for each in asked}
-    return {
-        "confidence_level": settings.confidence_level,
-        "inconclusive": settings.inconclusive,
-        "seed": settings.seed,
-        "settings": settings_note(settings),
-        **named,
-        "environment": environment(sorted(engines)),
-    }
-
-
-def _recorded(recording: Recording) -> dict[str, Any]:
-    """A recorded baseline, which has no samples in the store."""
-    reference = recording.reference
-    run = {"name": recording.name, "run_id": recording.run_id, "created": recording.created}
-    return {
-        "name": reference.name,
-        "fingerprint": reference.fingerprint,
-        "first_index": recording.first_index,
-        "recorded": run,
-    }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harness.config import Settings
 from harness.decisions import worst
 from harness.errors import UsageError
-from harness.gate.opening import OpenRun, baseline_name, candidate_name
+from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name
 from harness.models.version import load_version
 from harness.records import Report, Usage, Verdict, VerdictKind, VersionRef
 from harness.store import new_run_id
@@ -32,18 +32,20 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         changes=run.changes,
         judges=run.judge_references(),
         n_unreached=n_unreached,
-        budget=run.budget(),
+        budget=run.sampler.budget,
         selection=opened.selection,
     )
 
 
-def report_of_nothing(settings: Settings) -> Report:
+def report_of_nothing(settings: Settings, options: RunOptions) -> Report:
     """The report of a run in which no evaluation was to run: nothing was opened, asked or stored.
 
     Raises:
         SettingsError: candidate or baseline is no version.
     """
-    now, against = time.time(), baseline_name(settings)
+    now, recording = time.time(), options.recording
+    against = baseline_name(settings) if recording is None else None
+    baseline = None if against is None else _named(settings, against)
     return Report(
         run_id=new_run_id(now),
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
@@ -51,9 +53,10 @@ def report_of_nothing(settings: Settings) -> Report:
         verdict=VerdictKind.PASSED,
         confidence_level=settings.confidence_level,
         candidate=_named(settings, candidate_name(settings)),
-        baseline=None if against is None else _named(settings, against),
+        baseline=baseline if recording is None else recording.reference,
         usage=Usage(),
         evaluations=(),
+        selection=options.selection,
     )
 
 

@@ -65,4 +65,4 @@ class Pace:
     def is_over(self) -> bool:
         """Whether no further step is to start: the evaluation is decided, or can't be, or nothing more is drawn."""
         collector = self._collector
-        return self._stopped or collector.is_hopeless or collector.is_stopped or collector.is_cut
+        return self._stopped or collector.is_hopeless or collector.is_stopped or collector.cut_at is not None

@@ -115,7 +115,7 @@ def recording_of(store: Store, weighed: Weighed, report: Report, name: str | Non
         name: what it is called, by default as the version.
 
     Raises:
-        SettingsError: an evaluation ended in an error, was interrupted or not reached, or nothing is left.
+        SettingsError: an evaluation ended in an error, was interrupted, cut short or not reached, or nothing is left.
     """
     _check_complete(report)
     sets: dict[str, list[ScoreSet]] = {}
@@ -169,6 +169,12 @@ def _check_complete(report: Report) -> None:
         raise SettingsError(
             f"Run {report.run_id} stopped before {report.n_unreached} of its evaluations, as -x does, and a baseline "
             "must be whole. Run it without -x."
+        )
+    cut = next((entry for entry in report.evaluations if entry.stopped_at is not None), None)
+    if cut is not None:
+        raise SettingsError(
+            f"Run {report.run_id} stopped at {cut.stopped_at} before {cut.id} was decided, and a baseline must be "
+            "whole. Run it again to go on from there: what it drew is stored and costs nothing."
         )
 
 

@@ -15,7 +15,7 @@ from harness.gate.feeding import Feeder
 from harness.gate.order import order_of
 from harness.gate.recorded import RecordedBaseline
 from harness.gate.review_verdicts import Levels, review_verdicts
-from harness.records import Budget, Change, Role, ScoreRow, Usage, Verdict, VersionRef
+from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
 from harness.sampling import Sampler, Source
 from harness.store import Store
 
@@ -101,10 +101,8 @@ class Run:
     def _collector(self, evaluation: Evaluation) -> Collector:
         may_be_cut = self.sampler.spending.limits.bounded
         if self._recorded is not None:
-            fingerprint = self.candidate.version.fingerprint
-            collector: Collector = self._recorded.collector(
-                evaluation, fingerprint, self._keep_row, may_be_cut=may_be_cut
-            )
+            own = self.candidate.version.fingerprint
+            collector: Collector = self._recorded.collector(evaluation, own, self._keep_row, may_be_cut=may_be_cut)
         else:
             fingerprints = self._fingerprints(evaluation)
             order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut)
@@ -266,10 +264,6 @@ class Run:
             shared_samples=self.sampler.shared_samples,
             cost=self.sampler.spending.cost,
         )
-
-    def budget(self) -> Budget | None:
-        """What it might spend, and has spent; None without limits."""
-        return self.sampler.spending.budget(self.sampler.window.requests)
 
     def duration_s(self, evaluation_id: str) -> float:
         """Seconds from the start of an evaluation's samples to the last of them."""

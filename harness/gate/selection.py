@@ -11,6 +11,7 @@ import harness
 from harness.config import Settings, load_settings
 from harness.config.git import Repository
 from harness.config.history import asks_for_the_same, differing, is_same_version, settings_at
+from harness.gate.baselines import file_named
 from harness.gate.dependencies import Dependencies, Subject
 from harness.gate.opening import NO_BASELINE, candidate_name
 from harness.records import Selected, Selection
@@ -103,7 +104,7 @@ class Selector:
             return
         if settings.baseline in settings.versions:
             yield from self._why_version(before, settings.baseline)
-        elif (recorded := settings.root / settings.baseline).exists():
+        elif (recorded := file_named(settings, settings.baseline)) is not None:
             yield from filter(None, [self._dependencies.why_file(recorded, "the baseline")])
         else:
             yield f"what the baseline {settings.baseline!r} was at {self._ref} can't be told"

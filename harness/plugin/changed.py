@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import UsageError
-from harness.plugin.summary import discard_report
+from harness.plugin.summary import discard_report, report_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,13 +104,23 @@ class ChangedHooks:
             return
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
-        if session.config.option.collectonly or self._session.report is not None:
+        if session.config.option.collectonly or self._session.outcome.report is not None:
             return
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            from harness.gate import report_of_nothing
+            self._report_nothing(session, selection)
 
-            self._session.report = replace(report_of_nothing(self._session.collection.settings), selection=selection)
-            self._session.write(session)
+    def _report_nothing(self, session: pytest.Session, selection: Selection) -> None:
+        """Write the reports of a run in which there was nothing to run: those that need no store."""
+        from harness.gate import report_of_nothing
+        from harness.reporting.files import replacing
+        from harness.reporting.markdown import markdown
+
+        collection, outcome = self._session.collection, self._session.outcome
+        settings = collection.settings
+        outcome.report = report_of_nothing(settings, replace(collection.run_options, selection=selection))
+        outcome.write(session)
+        with suppress(UsageError), replacing(report_folder(settings) / "report.md") as temporary:
+            temporary.write_text(markdown(outcome.report), encoding="utf-8", newline="\n")
 
 
 def _subject(item: pytest.Function, folders: tuple[Path, ...], plugins: list[Path]) -> Subject:

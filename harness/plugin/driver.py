@@ -99,7 +99,7 @@ class Driver:
             elapsed_s=self.wall_s,
             phase=f"starting {', '.join(starting)}" if starting and not window.in_flight else "",
             trouble="; ".join(window.troubles),
-            budget=left(run.budget()),
+            budget=left(run.sampler.budget),
         )
         with self._uncaptured():
             if self._progress is None:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from harness.errors import SettingsError
 from harness.records import Change, Report, VerdictKind, VersionRef
+from harness.reporting.budget import cost
 from harness.reporting.cases import answer_facts, change_names, changes_title, score_in_words, shown_changes
 from harness.reporting.figures import count, duration, plural
 from harness.reporting.interruption import interrupted
@@ -117,7 +118,7 @@ def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list
     every = rows(report, "utf-8")
     worse = [row for row in every if row.verdict.verdict is not VerdictKind.PASSED]
     title = headline(report) if name == COMMENT_NAME else f"{escaped(name)}: {headline(report)}"
-    mark = _MARKS[report.verdict if report.evaluations else VerdictKind.INCONCLUSIVE]
+    mark = _MARKS[report.verdict if report.evaluations or report.selection else VerdictKind.INCONCLUSIVE]
     lines = [f"### {mark} {title}", "", *_versions(report)]
     if worse:
         lines += ["", *_table(worse[: limits.rows])]
@@ -141,6 +142,7 @@ def _versions(report: Report) -> list[str]:
         told.append(f"judged by {', '.join(code(judge.name, 60) for judge in report.judges[:5])}")
     facts = [plural(len(report.evaluations), "evaluation"), samples_in_words(report.usage)]
     facts += [duration(report.usage.wall_s), f"confidence {report.confidence_level:g}"]
+    facts += [cost(report.usage.cost)] if report.usage.cost is not None else []
     return [" ".join(told) + " · " + " · ".join(facts)]
 
 

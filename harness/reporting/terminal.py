@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.records import Change, Report, Usage, VerdictKind
 from harness.reporting.aggregates import aggregate_notes
 from harness.reporting.budget import GO_ON as DRAW_ON
-from harness.reporting.budget import budget_line, cost, cut_short
+from harness.reporting.budget import budget_line, budget_notes, cost, cut_short
 from harness.reporting.cases import case_option, change_lines, shown_changes
 from harness.reporting.failure import failure_text
 from harness.reporting.figures import count, digits, duration, figure, plural
@@ -82,7 +82,7 @@ def render(
     if changes:
         lines += ["", *change_lines(report, changes, width, layout.encoding)]
     remarks = [("ranges", text) for text in ranges(shown, report.confidence_level)]
-    remarks += [("note", text) for text in notes(report, layout.encoding)]
+    remarks += [("note", text) for text in _notes(report, layout.encoding)]
     lines += [""] if remarks else []
     for label, text in remarks:
         lines += _labelled(label, text, width)
@@ -139,7 +139,8 @@ def headline(report: Report) -> str:
         words[VerdictKind.ERROR] = plural(kinds[VerdictKind.ERROR], "error")
     parts = [words[kind] for kind in sorted(kinds, key=lambda kind: -kind.severity)]
     if not parts:
-        return "no evaluation was run"
+        left_out = 0 if report.selection is None else len(report.selection.left_out)
+        return f"nothing to run: {plural(left_out, 'evaluation')} left out" if left_out else "no evaluation was run"
     if stopped and not kinds[VerdictKind.FAILED] and not kinds[VerdictKind.REGRESSED]:
         parts[0] = f"{progress(stopped)}, {count(len(stopped))} undecided"
         word = "INTERRUPTED"
@@ -196,7 +197,11 @@ def ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
 
 
 def notes(report: Report, encoding: str) -> list[str]:
-    """What a reader must know before trusting the figures."""
+    """What a reader must know before trusting the figures, what was spent first where the run had a budget."""
+    return [*budget_notes(report), *_notes(report, encoding)]
+
+
+def _notes(report: Report, encoding: str) -> list[str]:
     told = aggregate_notes(report.evaluations, encoding)
     if report.n_unreached:
         told.append(
@@ -206,7 +211,7 @@ def notes(report: Report, encoding: str) -> list[str]:
     if report.selection is not None and report.selection.left_out:
         left_out, since = len(report.selection.left_out), printable(report.selection.since, 60, encoding=encoding)
         depend = "it depends" if left_out == 1 else "they depend"
-        notes.append(
+        told.append(
             f"{plural(left_out, 'evaluation')} left out: nothing that {depend} on changed since {since}, as far as "
             "files can tell"
         )

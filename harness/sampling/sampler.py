@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.errors import MissingSampleError, UnstorableError
-from harness.records import Draw, Request, Sample
+from harness.records import Budget, Draw, Request, Sample
 from harness.records.keys import Question
 from harness.sampling.spending import Spending
 from harness.sampling.window import Asked, Source, Window, check_capabilities
@@ -199,6 +199,11 @@ class Sampler:
                 future.cancel()
             else:
                 future.set_exception(error)
+
+    @property
+    def budget(self) -> Budget | None:
+        """What may be spent, and was; None without limits."""
+        return self.spending.budget(self.window.requests)
 
     async def close(self) -> None:
         """Stop what is under way, keep what has arrived, free the engines."""

@@ -125,7 +125,7 @@ def test_what_was_cut_short_is_the_complete_beginning_of_its_order() -> None:
     third = gathered.order.cases[2]
     for role, case, sample, outcome, trace in outcomes():
         if (role, case, sample) == ("baseline", third, 1):
-            gathered.cut("--max-tokens 5")
+            gathered.cut_at = "--max-tokens 5"
         else:
             gathered.add(role, case, sample, outcome, trace)
     (observed,) = gathered.observed()
@@ -140,7 +140,7 @@ def test_a_cluster_that_is_not_complete_is_left_out_of_what_was_cut_short() -> N
     for role, case, sample, outcome, trace in outcomes():
         if case != fourth:
             gathered.add(role, case, sample, outcome, trace)
-    gathered.cut("--max-tokens 5")
+    gathered.cut_at = "--max-tokens 5"
     (observed,) = gathered.observed()
     assert len(observed.case_ids) == 2
     assert len(set(observed.clusters)) == 1
@@ -148,7 +148,7 @@ def test_a_cluster_that_is_not_complete_is_left_out_of_what_was_cut_short() -> N
 
 def test_cut_before_its_first_case_it_has_no_case() -> None:
     gathered = collector(may_be_cut=True)
-    gathered.cut("--deadline 20m")
+    gathered.cut_at = "--deadline 20m"
     (observed,) = gathered.observed()
     assert (observed.case_ids, observed.stopped_at) == ((), "--deadline 20m")
     assert gathered.changes(observed) == []

@@ -10,7 +10,9 @@ import time
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from harness.cli import main
 from tests.plugin.projects import Project
 from tests.plugin.test_resume import wait_for
 
@@ -239,6 +241,34 @@ def test_what_people_are_to_label_is_not_put_to_them_in_part(gate: Project, loop
 
     with Store.open(str(gate.store), readonly=True) as store:
         assert list(store.review.batches()) == []
+
+
+def recorded(gate: Project, monkeypatch: pytest.MonkeyPatch, *options: str) -> str:
+    """What is said when a run of `good` alone is recorded as "released"."""
+    monkeypatch.chdir(gate.path)
+    gate.run("--candidate", "good", "--baseline", "none", *options)
+    result = CliRunner().invoke(main, ["baseline", "record", "--name", "released"])
+    return str(result.output)
+
+
+@pytest.mark.parametrize("marker", ["", ', design="fixed"'], ids=["sequential", "fixed"])
+def test_against_a_recorded_baseline_the_candidate_alone_is_asked_and_cut_short(
+    gate: Project, monkeypatch: pytest.MonkeyPatch, marker: str
+) -> None:
+    write(gate, cases=100, a=marker)
+    recorded(gate, monkeypatch)
+    assert gate.run("--baseline", "released", "--max-requests", "30").ret == 8
+    entry = gate.evaluation("test_a")
+    assert entry["reason"].startswith("stopped at --max-requests 30 after 30 of 100 cases; ")
+    assert entry["baseline"] is not None
+    assert gate.report()["budget"]["spent"]["requests"] == 30
+    plain = gate.run("--baseline", "released", "--max-requests", "10000")
+    assert plain.ret == 0
+
+
+def test_a_run_that_was_cut_short_is_no_baseline(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = " ".join(recorded(gate, monkeypatch, "--max-requests", "30").split())
+    assert "stopped at --max-requests 30 before test_it.py::test_a was decided, and a baseline must be whole" in said
 
 
 def test_a_body_that_catches_everything_is_cut_all_the_same(gate: Project) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
+from harness.cli import main
 from tests.plugin.projects import Project
 from tests.repositories import commit_all, git
 
@@ -126,6 +128,23 @@ def test_the_version_under_test_concerns_all_and_the_judge_those_who_ask_it(suit
     assert len(chosen(suite)) == 4
 
 
+def test_a_recorded_baseline_concerns_all_if_its_file_changed(suite: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(suite.path)
+    suite.run("--judge", "judge")
+    done = CliRunner().invoke(main, ["baseline", "record", "--name", "released"])
+    assert done.exit_code == 0, done.output
+    suite.write(".gitignore", ".steelyard/\nreports/latest/\n__pycache__/\n.pytest_cache/\n")
+    commit_all(suite.path)
+    result = suite.run("--baseline", "released", "--changed-since", "HEAD", "-k", "not plain")
+    assert result.ret == 0
+    assert suite.report()["baseline"]["name"].startswith("released (recorded ")
+    assert len(suite.report()["selection"]["left_out"]) == 4
+    path = suite.path / "reports" / "baselines" / "released.json"
+    path.write_text(path.read_text() + "\n")
+    suite.run("--baseline", "released", "--changed-since", "HEAD")
+    assert suite.report()["selection"]["chosen"][0]["reason"] == "reports/baselines/released.json changed, the baseline"
+
+
 def test_where_nothing_is_to_run_that_is_no_failure_and_the_report_says_so(suite: Project) -> None:
     suite.run()
     result = suite.run("--changed-since", "HEAD", "-k", "not plain")
@@ -136,9 +155,14 @@ def test_where_nothing_is_to_run_that_is_no_failure_and_the_report_says_so(suite
     assert len(report["selection"]["left_out"]) == 4
     assert report["candidate"]["name"] == "only"
     assert report["usage"]["model_calls"] == 0
+    markdown = (suite.path / "reports" / "latest" / "report.md").read_text()
+    assert "nothing to run: 4 evaluations left out" in markdown
+    assert not (suite.path / "reports" / "latest" / "index.html").exists(), (
+        "that of the run before says nothing of this"
+    )
     text = squeezed(result)
     assert "4 evaluations left out: nothing that they depend on changed since HEAD" in text
-    assert "no evaluation was run" in text
+    assert "nothing to run: 4 evaluations left out" in text
 
 
 def test_a_failure_of_a_plain_test_is_one_all_the_same(suite: Project) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from harness.records import Budget, Limits, Spent, Usage, VerdictKind
 from harness.reporting.budget import budget_line, left
+from harness.reporting.markdown import markdown
 from harness.reporting.report_json import from_json, to_json
-from harness.reporting.terminal import Layout, next_steps, render
+from harness.reporting.terminal import Layout, next_steps, notes, render
 
 LIMITS = Limits(max_tokens=10_000, max_cost=0.5)
 
@@ -34,6 +35,12 @@ def test_the_limit_that_ended_the_run_is_told_with_what_was_spent_and_decided():
 def test_a_run_that_came_to_its_end_tells_what_it_spent_of_each_limit():
     report = stopped(examples.verdict(), stopped_by=None)
     assert budget_line(report) == "9,120 of --max-tokens 10,000 spent, 0.4987 of --max-cost 0.50 spent"
+
+
+def test_markdown_and_page_have_it_among_their_notes():
+    line = "budget: stopped at --max-cost 0.50 (0.4987 spent) with 0 of 1 evaluation decided"
+    assert line in markdown(stopped(cut()))
+    assert notes(stopped(cut()), "utf-8")[0] == line
 
 
 def test_without_limits_there_is_no_line():

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.records import Report
+from harness.records.budget import amount
 from harness.reporting.figures import count, duration
 from harness.store import RunInfo
 
@@ -69,4 +70,5 @@ def _usage(report: Report) -> Facts:
         ("tokens of prompts", count(usage.prompt_tokens)),
         ("tokens of answers", count(usage.completion_tokens)),
     ]
+    facts += [("cost", amount(usage.cost))] if usage.cost is not None else []
     return [*facts, ("time", duration(usage.wall_s))]
