@@ -104,21 +104,31 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
       steelyard review status 1f0c --json
     """
     from harness.gate.attending import prospects
+    from harness.gate.review_results import held_back
     from harness.review import Queue
 
     with open_store(settings_with_store(place), readonly=True) as opened:
         queue = Queue(opened)
         progress = queue.progress(None if batch_id is None else find_batch(queue, batch_id).id)
         ahead = prospects(opened, [each.batch_id for each in progress])
+        decided = [each for each in queue.batches() if "key" in each.source and each.closed is None]
+        behind = {each.id: told for each in decided if (told := held_back(opened, each)) is not None}
     if as_json:
         further = (
-            {"labels_needed": ahead.needed.get(p.batch_id), "problem": ahead.problems.get(p.batch_id)} for p in progress
+            {
+                "labels_needed": ahead.needed.get(p.batch_id),
+                "held_back": behind.get(p.batch_id),
+                "problem": ahead.problems.get(p.batch_id),
+            }
+            for p in progress
         )
         click.echo(json.dumps([{**asdict(p), **more} for p, more in zip(progress, further, strict=True)], indent=2))
         return
-    from harness.reporting.review import status_lines
+    from harness.reporting.review import Ahead, status_lines
 
-    click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", ahead.needed, ahead.problems)))
+    click.echo(
+        "\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", Ahead(ahead.needed, ahead.problems, behind)))
+    )
 
 
 @review.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,48 +58,81 @@ class _Order:
     Attributes:
         n_done: items with a label; `n_behind` of them come after the first that has none.
         first: how that one stands; `number` counts from 1. None where every item has its label.
+        skippers: who skipped it.
     """
 
     n_done: int
     n_behind: int
     number: int
     first: str | None
+    skippers: tuple[str, ...]
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether somebody has to adjudicate the first."""
+        return self.first in ("disputed", "flagged")
+
+    def __str__(self) -> str:
+        """The first in words."""
+        if self.is_stuck:
+            return f"item {self.number:,} ({self.first})"
+        return f"item {self.number:,}" + (f", which {_named(self.skippers)} skipped" if self.skippers else "")
+
+
+def _named(reviewers: Sequence[str]) -> str:
+    """Some of the reviewers, by name.
+
+    >>> _named(["ann", "bob", "eve"])
+    'ann and 2 others'
+    """
+    if len(reviewers) > 2:
+        return f"{reviewers[0]} and {len(reviewers) - 1:,} others"
+    return " and ".join(reviewers)
+
+
+def held_back(store: Store, batch: Batch) -> str | None:
+    """The labels of a gate's batch that are in and do not count yet, with what they wait for; None where all count."""
+    order = _order(store, batch)
+    return _waiting(order) if order.n_behind else None
+
+
+def _waiting(order: _Order) -> str:
+    one = order.n_behind == 1
+    told = "label is in and waits" if one else "labels are in and wait"
+    return f"{order.n_behind:,} more {told} for {_awaited(order)}"
 
 
 def _order(store: Store, batch: Batch) -> _Order:
     standings = store.review.standings(batch.id)
-    states = [standings[item.id].state for item in store.review.items(batch.id)]
+    items = store.review.items(batch.id)
+    states = [standings[item.id].state for item in items]
     number = next((at for at, state in enumerate(states) if state != "done"), len(states))
     return _Order(
         n_done=states.count("done"),
         n_behind=states[number:].count("done"),
         number=number + 1,
         first=states[number] if number < len(states) else None,
+        skippers=tuple(store.review.skipped(batch.id).get(items[number].id, ())) if number < len(items) else (),
     )
 
 
 def _with_notes(reason: str, subject: Subject, n_counted: int, order: _Order | None) -> str:
     """The reason, with what holds labels back, and what nobody can be asked about."""
-    stuck = order is not None and order.first in ("disputed", "flagged")
     if order is not None and order.n_done and not n_counted:
         one = order.n_done == 1
-        until = "adjudicated" if stuck else "labelled"
-        reason = f"{in_labels(order.n_done)} {'is' if one else 'are'} in and {'waits' if one else 'wait'} for "
-        reason += f"{_stuck(order) if stuck else f'item {order.number:,}'} to be {until}"
-    elif order is not None and stuck and order.n_behind:
-        one = order.n_behind == 1
-        reason += (
-            f"; {order.n_behind:,} more {'label is' if one else 'labels are'} in and {'waits' if one else 'wait'} "
-        )
-        reason += f"for {_stuck(order)} to be adjudicated"
-    elif order is not None and stuck:
-        reason += f"; labels given after {_stuck(order)} count once it is adjudicated"
+        reason = f"{in_labels(order.n_done)} {'is in and waits' if one else 'are in and wait'} for {_awaited(order)}"
+    elif order is not None and order.n_behind:
+        reason += f"; {_waiting(order)}"
+    elif order is not None and order.is_stuck:
+        reason += f"; labels given after {order} count once it is adjudicated"
     left_out = ", ".join(f"{count:,} {why}" for why, count in subject.left_out.items())
     return reason + (f"; not asked about: {left_out}" if left_out else "")
 
 
-def _stuck(order: _Order) -> str:
-    return f"item {order.number:,} ({order.first})"
+def _awaited(order: _Order) -> str:
+    """What labels that do not count yet wait for."""
+    comma = "," if order.skippers and not order.is_stuck else ""
+    return f"{order}{comma} to be {'adjudicated' if order.is_stuck else 'labelled'}"
 
 
 def _reviewed(store: Store, batch: Batch, found: Outlook) -> Reviewed:

@@ -27,9 +27,9 @@ from harness.review.ledger import (
 )
 from harness.statistics.draws import Question
 from harness.store import RunInfo, Store
-from harness.store.review_records import Batch
+from harness.store.review_records import DECIDED, Batch
 
-DECIDED, SUPERSEDED = "decided", "superseded"
+SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)

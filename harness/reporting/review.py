@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from harness.reporting.figures import plural
 from harness.reporting.names import display_names
@@ -15,6 +15,21 @@ from harness.store.review_records import Batch, Form
 _MOST_CELLS = 60
 _ORIGIN_CELLS = 90
 _TEXT_CELLS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What lies ahead of batches, by their ids.
+
+    Attributes:
+        needed: about how many more labels decide a batch, where a gate decides it and anything tells.
+        problems: why a gate can't decide a batch.
+        held_back: labels that are in and do not count yet, with what they wait for.
+    """
+
+    needed: Mapping[str, int] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+    held_back: Mapping[str, str] = field(default_factory=dict)
 
 
 def batch_lines(
@@ -37,15 +52,10 @@ def batch_lines(
 def status_lines(
     progress: Sequence[Progress],
     encoding: str,
-    needed: Mapping[str, int] = MappingProxyType({}),
-    problems: Mapping[str, str] = MappingProxyType({}),
+    ahead: Ahead | None = None,
 ) -> Iterator[str]:
-    """How far each batch is.
-
-    Args:
-        needed: about how many more labels decide a batch, where a gate decides it and anything tells.
-        problems: why a gate can't decide a batch.
-    """
+    """How far each batch is, and what lies ahead of those that a gate decides."""
+    ahead = ahead or Ahead()
     if not progress:
         yield "The review queue is empty; `steelyard review add RUN` fills it."
     for number, each in enumerate(progress):
@@ -59,10 +69,12 @@ def status_lines(
         )
         rest = "" if each.left_s is None or not each.left else f", about {_duration(each.left_s)} for one reviewer"
         yield f"  {each.labels:,} labels in, {each.left:,} left{rest}; {each.held:,} before somebody's eyes"
-        if each.batch_id in needed and each.closed is None:
-            yield f"  about {plural(needed[each.batch_id], 'label')} left until it is decided"
-        if each.batch_id in problems and each.closed is None:
-            yield f"  can't be decided: {printable(problems[each.batch_id], _TEXT_CELLS, encoding=encoding)}"
+        if each.batch_id in ahead.needed and each.closed is None:
+            yield f"  about {plural(ahead.needed[each.batch_id], 'label')} left until it is decided"
+        if each.batch_id in ahead.held_back and each.closed is None:
+            yield f"  {printable(ahead.held_back[each.batch_id], _TEXT_CELLS, encoding=encoding)}"
+        if each.batch_id in ahead.problems and each.closed is None:
+            yield f"  can't be decided: {printable(ahead.problems[each.batch_id], _TEXT_CELLS, encoding=encoding)}"
         if each.closed is not None:
             yield f"  closed: {printable(each.closed_reason or '', encoding=encoding)}"
         for person in each.reviewers:

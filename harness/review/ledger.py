@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
@@ -23,7 +24,7 @@ from harness.store.review_records import Batch, Item
 Mode = Literal["uncertain", "failures", "all"]
 
 AHEAD = 20
-"""Items that wait for a label at any time, so that several reviewers have one each and one that is fetched ahead."""
+"""Items that wait for a label at any time, beside those that reviewers have before the eyes or fetched ahead."""
 
 _MOST_BEYOND = 5 * AHEAD
 _TIE = 0.5
@@ -103,6 +104,8 @@ class Ledger:
     Attributes:
         labels: (n_draws, n_versions), NaN where they are not in.
         n_items: items of the batch; `n_open` wait for a label, `n_stuck` are disputed or flagged.
+        n_held: of the open ones, how many reviewers have before the eyes.
+        is_skipped: whether somebody skipped the first item without a label.
     """
 
     draws: tuple[Draw, ...]
@@ -110,6 +113,8 @@ class Ledger:
     n_items: int
     n_open: int
     n_stuck: int
+    n_held: int = 0
+    is_skipped: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -142,12 +147,15 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> Ledger:
         scores = [counted(batch.form, item, standings[item.id]) for item in together]
         labels.append([np.nan if score is None else score for score in scores])
     states = [standing.state for standing in standings.values()]
+    first = next((item.id for item in items if standings[item.id].state != "done"), None)
     return Ledger(
         draws=tuple(draws),
         labels=np.array(labels, dtype=np.float64).reshape(len(draws), n_versions),
         n_items=len(items),
         n_open=states.count("open"),
         n_stuck=states.count("disputed") + states.count("flagged"),
+        n_held=store.review.held(batch.id, time.time()),
+        is_skipped=first in store.review.skipped(batch.id),
     )
 
 
@@ -178,10 +186,12 @@ def to_the_end(subject: Subject, ledger: Ledger, questions: Sequence[Question]) 
 def further_items(subject: Subject, ledger: Ledger, questions: Sequence[Question], batch_id: str) -> list[Item]:
     """The items that a batch wants so that enough wait for their labels; none where no case is left.
 
-    Where the first item without a label is stuck, drawing on soon ends: labels beyond it do not count.
+    Where the first item without a label is stuck, drawing on soon ends: labels beyond it do not count. It ends sooner
+    where somebody skipped it, who is offered it again once nothing else is left.
     """
     n_versions = len(subject.items.scores)
-    room = min(AHEAD - ledger.n_open, _MOST_BEYOND - ledger.n_waiting * n_versions)
+    most_beyond = AHEAD if ledger.is_skipped else _MOST_BEYOND
+    room = ledger.n_held + min(AHEAD - ledger.n_open, most_beyond - ledger.n_waiting * n_versions)
     walk = _Walk(subject, questions, ledger)
     items: list[Item] = []
     while len(items) < room:

@@ -91,7 +91,7 @@ class Queue:
         return self._submit("adjudicate", reviewer, lease_id, key, note, value)
 
     def skip(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> Done:
-        """Leave an item to others; this reviewer is not offered it again. Raises as `label`."""
+        """Leave an item to others; to this reviewer once more, when nothing else is left. Raises as `label`."""
         return self._submit("skip", reviewer, lease_id, key, note)
 
     def flag(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> Done:

@@ -23,6 +23,7 @@ from harness.store import (
     review_events,
     review_gate,
     review_items,
+    review_leases,
     review_merging,
     review_reviewers,
     review_turns,
@@ -148,6 +149,16 @@ class ReviewStore:
         with self._database.read() as connection:
             review_items.find_batch(connection, batch_id)
             return review_counts.count(connection, batch_id, now)
+
+    def skipped(self, batch_id: str) -> dict[str, list[str]]:
+        """Who skipped the open items of a batch, by their ids."""
+        with self._database.read() as connection:
+            return review_counts.skipped(connection, batch_id)
+
+    def held(self, batch_id: str, now: float) -> int:
+        """How many items of a batch reviewers have before the eyes, each as often as it is."""
+        with self._database.read() as connection:
+            return review_leases.count_live(connection, batch_id, now)
 
     def next(self, wish: Wish, clock: Clock) -> Held | None:
         """The reviewer's next item under a lease; None where nothing is left for this reviewer."""

@@ -68,6 +68,20 @@ def _by_reviewer(connection: Connection, batch_id: str) -> dict[str, dict[EventK
     return found
 
 
+def skipped(connection: Connection, batch_id: str) -> dict[str, list[str]]:
+    """Who skipped an item of a batch and did not come back to it, by the item's id, in the order of their names."""
+    query = (
+        select(marks.c.item_id, marks.c.reviewer)
+        .join(standings, standings.c.item_id == marks.c.item_id)
+        .where(standings.c.batch_id == batch_id, standings.c.state == "open", marks.c.kind == "skip")
+        .order_by(marks.c.reviewer)
+    )
+    found: dict[str, list[str]] = {}
+    for item_id, reviewer in connection.execute(query):
+        found.setdefault(item_id, []).append(reviewer)
+    return found
+
+
 def _recent(connection: Connection, batch_id: str) -> list[tuple[str, float]]:
     """Reviewer and time of the last events under a lease, the newest first."""
     query = (

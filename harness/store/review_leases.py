@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,8 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select,
 
 from harness.errors import LeaseEndedError, LeaseError, LeaseExpiredError
 from harness.store import review_fronts
-from harness.store.review_records import Lease, ReviewerRole, Task
-from harness.store.review_tables import batches, leases, marks, standings
+from harness.store.review_records import DECIDED, Lease, ReviewerRole, Task
+from harness.store.review_tables import batches, events, leases, marks, standings
 
 _STATES: dict[Task, tuple[str, ...]] = {"label": ("open",), "adjudicate": ("disputed", "flagged")}
 
@@ -48,12 +48,15 @@ def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None
     for row in connection.execute(_HELD, own).all():
         if row.id in wish.holding or wish.batch_id not in (None, row.batch_id):
             continue
-        if row.closed is None and row.state in _STATES[wish.task]:
+        is_offered = row.closed is None or row.begun >= row.closed
+        if is_offered and row.state in _STATES[wish.task]:
             return extend(connection, _lease(row), wish)
         end(connection, row.id, wish.now)
     batch_ids = connection.execute(_OPEN_BATCHES).scalars().all()
     own |= {"holding": list(wish.holding)}
-    for batch_id in batch_ids if wish.batch_id is None else {wish.batch_id}.intersection(batch_ids):
+    if wish.batch_id is not None:
+        batch_ids = [batch_id for batch_id in batch_ids if batch_id == wish.batch_id]
+    for batch_id in batch_ids:
         front = review_fronts.find(connection, wish.reviewer, batch_id) if wish.task == "label" else 0
         of_batch = {**own, "batch_id": batch_id, "front": front}
         found = connection.execute(_offered(wish.task, role), of_batch).one_or_none()
@@ -61,23 +64,48 @@ def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None
             if wish.task == "label":
                 review_fronts.advance(connection, wish.reviewer, batch_id, front, found.position)
             return _new(connection, wish, found.item_id)
+    return _skipped(connection, wish, role, batch_ids)
+
+
+def _skipped(connection: Connection, wish: Wish, role: ReviewerRole, batch_ids: Sequence[str]) -> Lease | None:
+    """A lease of an item that the reviewer skipped, once more when nothing else is left: labels may wait for it."""
+    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now, "holding": list(wish.holding), "front": 0}
+    for batch_id in batch_ids if wish.task == "label" else ():
+        skipped = _offered(wish.task, role, skipped=True)
+        found = connection.execute(skipped, {**own, "batch_id": batch_id}).one_or_none()
+        if found is not None:
+            return _new(connection, wish, found.item_id)
     return None
 
 
 def take_item(connection: Connection, wish: Wish, role: ReviewerRole, item_id: str) -> Lease | None:
-    """A lease of this very item, if its batch is open and it is offered to the reviewer."""
-    batch_id = select(standings.c.batch_id).where(standings.c.item_id == item_id).scalar_subquery()
-    is_open = connection.execute(_OPEN_BATCHES.where(batches.c.id == batch_id)).first() is not None
-    return _new(connection, wish, item_id) if is_open and _is_offered(connection, wish, role, item_id) else None
+    """A lease of this very item, if it is offered to the reviewer and its batch is open, or was closed as decided.
+
+    What is given anew under it is decided anew.
+    """
+    closed = select(batches.c.closed, batches.c.closed_reason).join(standings, standings.c.batch_id == batches.c.id)
+    batch = connection.execute(closed.where(standings.c.item_id == item_id)).one()
+    is_free = batch.closed is None or (batch.closed_reason or "").startswith(DECIDED)
+    return _new(connection, wish, item_id) if is_free and _is_offered(connection, wish, role, item_id) else None
 
 
 def _is_offered(connection: Connection, wish: Wish, role: ReviewerRole, item_id: str) -> bool:
     own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now, "item_id": item_id, "holding": [], "front": 0}
-    return connection.execute(_offered(wish.task, role, one=True), own).one_or_none() is not None
+    offers = [_offered(wish.task, role, one=True)]
+    if wish.task == "label":
+        offers.append(_offered(wish.task, role, one=True, skipped=True))
+    return any(connection.execute(offer, own).one_or_none() is not None for offer in offers)
 
 
 _LIVE = and_(leases.c.ended.is_(None), leases.c.expires > bindparam("now"))
 _OF_ITEM = leases.c.item_id == standings.c.item_id
+_undos = events.alias()
+_OWN_SKIPS = (
+    events.c.item_id == standings.c.item_id,
+    events.c.reviewer == bindparam("reviewer"),
+    events.c.kind == "skip",
+    ~select(_undos.c.number).where(_undos.c.item_id == events.c.item_id, _undos.c.undoes == events.c.number).exists(),
+)
 _OPEN_BATCHES = select(batches.c.id).where(batches.c.closed.is_(None)).order_by(batches.c.created, batches.c.id)
 _HELD = (
     select(leases, standings.c.batch_id, standings.c.state, batches.c.closed)
@@ -89,17 +117,21 @@ _HELD = (
 
 
 @functools.cache
-def _offered(task: Task, role: ReviewerRole, *, one: bool = False) -> Any:
+def _offered(task: Task, role: ReviewerRole, *, one: bool = False, skipped: bool = False) -> Any:
     """The first item of a batch with a place left that the reviewer neither dealt with nor holds.
 
     An admin may adjudicate what the admin labelled or flagged, so that a queue of one person comes to its end.
 
     Args:
         one: whether a given item is asked for, not the first of a batch.
+        skipped: whether it is one that the reviewer skipped, and no more than once.
     """
     own_mark = [marks.c.reviewer == bindparam("reviewer"), marks.c.item_id == standings.c.item_id]
     if task == "adjudicate" and role == "admin":
         own_mark.append(marks.c.kind.in_(["skip", "adjudicate"]))
+    unmarked = _count(*own_mark) == 0
+    if skipped:
+        unmarked = and_(_count(*own_mark, marks.c.kind == "skip") == 1, _count(*_OWN_SKIPS) == 1)
     held = _count(_OF_ITEM, leases.c.task == bindparam("task"), _LIVE)
     own_leases = _count(_OF_ITEM, leases.c.reviewer == bindparam("reviewer"), _LIVE)
     # What is before the reviewer's eyes is not offered a second time when its lease has run out meanwhile.
@@ -109,7 +141,7 @@ def _offered(task: Task, role: ReviewerRole, *, one: bool = False) -> Any:
     return (
         select(standings.c.item_id, standings.c.position)
         .where(among, standings.c.state.in_(_STATES[task]), standings.c.position >= bindparam("front"))
-        .where(_count(*own_mark) == 0, own_leases == 0, before_eyes == 0, held < places)
+        .where(unmarked, own_leases == 0, before_eyes == 0, held < places)
         .order_by(standings.c.position)
         .limit(1)
     )

@@ -20,6 +20,8 @@ ROLES: tuple[ReviewerRole, ...] = get_args(ReviewerRole)
 LEFT, TIE, RIGHT = "left", "tie", "right"
 FIRST, SECOND = "first", "second"
 MOST_TEXT = 100_000
+DECIDED = "decided"
+"""How the reason begins for which a gate closed a batch that labels have decided."""
 
 _TURNED = {FIRST: SECOND, SECOND: FIRST, TIE: TIE}
 _SEEN = {LEFT: FIRST, RIGHT: SECOND, TIE: TIE}

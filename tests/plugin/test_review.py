@@ -13,6 +13,7 @@ from harness.cli import main
 from harness.gate.attending import attended
 from harness.gate.reviewing import attend
 from harness.review import Queue, View
+from harness.review.ledger import AHEAD
 from harness.scoring.judging.prompts import material, rating_messages
 from harness.store import Store
 from harness.store.review_turns import ImportedLabel
@@ -349,6 +350,21 @@ def test_a_label_that_is_taken_back_opens_what_was_decided(project: Project) -> 
         assert store.review.batch(batch.id).closed is None
 
 
+def test_a_label_that_is_undone_after_the_decision_is_given_anew_and_decides_again(project: Project) -> None:
+    rating(project, 0.88)
+    project.run()
+    label(project)
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        queue = Queue(store)
+        view = queue.undo("ann", key="back").view
+        assert view is not None
+        attend(store, batch.id)
+        queue.label("ann", view.lease_id, honest(view), key="anew")
+        attend(store, batch.id)
+        assert store.review.batch(batch.id).closed_reason == "decided: passed"
+
+
 def test_what_somebody_closed_stays_closed(project: Project) -> None:
     rating(project, 0.85)
     project.run()
@@ -388,6 +404,42 @@ def test_answers_that_were_replaced_are_offered_no_more_until_they_come_back(pro
     with opened(project) as store:
         old, new = store.review.batches()
         assert (old.closed, new.closed_reason) == (None, f"superseded by run {old.run_id}")
+
+
+def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project: Project, run: Run) -> None:
+    rating(project, 0.88)
+    project.run()
+    with opened(project) as store:
+        queue = Queue(store)
+        queue.add_reviewer("ann")
+        for number in range(3):
+            view = queue.next("ann")
+            assert view is not None
+            if number == 2:
+                queue.skip("ann", view.lease_id, key="skip")
+            else:
+                queue.label("ann", view.lease_id, honest(view), key=f"k{number}")
+        skipped = view.item_id
+        attend(store, view.batch_id)
+        n_behind = 0
+        while (view := queue.next("ann")) is not None and view.item_id != skipped:
+            queue.label("ann", view.lease_id, honest(view), key=f"b{n_behind}")
+            attend(store, view.batch_id)
+            n_behind += 1
+        assert view is not None
+        assert 10 < n_behind <= AHEAD
+        renewed = view.lease_id
+    project.run()
+    waits = f"{n_behind} more labels are in and wait for item 3, which ann skipped, to be labelled"
+    assert project.evaluation()["reason"].endswith(f"; {waits}")
+    assert f"  {waits}\n" in run("review", "status").output
+    with opened(project) as store:
+        queue = Queue(store)
+        queue.label("ann", renewed, honest(view), key="late")
+        attend(store, view.batch_id)
+    label(project)
+    project.run()
+    assert project.evaluation()["verdict"] == "passed"
 
 
 def test_a_flagged_item_holds_back_what_comes_after_it(project: Project) -> None:

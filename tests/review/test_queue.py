@@ -215,7 +215,8 @@ def test_a_value_outside_the_form_is_refused_and_the_lease_stays(
 
 def test_a_skipped_item_goes_to_others(queue: Queue, add_batch: AddBatch) -> None:
     add_batch(1)
-    queue.skip("ann", take(queue, "ann").lease_id, key=key())
+    for _ in range(2):
+        queue.skip("ann", take(queue, "ann").lease_id, key=key())
     assert queue.next("ann") is None
     assert take(queue, "bob").item_id == "b1-00000"
 
@@ -304,6 +305,43 @@ def test_an_undone_skip_whose_item_was_taken_gives_no_view(queue: Queue, add_bat
     label(queue, "bob", 3)
     assert queue.undo("ann", key=key()).view is None
     assert queue.labels("b1")[0].standing.value == 3
+
+
+def test_a_skipped_item_comes_once_more_when_nothing_else_is_left(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(2)
+    add_batch(1, batch_id="b2")
+    skipped = take(queue, "ann")
+    queue.skip("ann", skipped.lease_id, key=key())
+    assert [label(queue, "ann", 3).item_id for _ in range(2)] == ["b1-00001", "b2-00000"]
+    again = take(queue, "ann")
+    assert again.item_id == skipped.item_id
+    assert queue.renew("ann", again.lease_id).item_id == skipped.item_id
+    queue.skip("ann", again.lease_id, key=key())
+    assert queue.next("ann") is None
+    assert queue.undo("ann", key=key()).view is not None
+    assert take(queue, "ann").item_id == skipped.item_id
+
+
+def test_what_is_undone_after_the_decision_can_be_labelled_anew(
+    queue: Queue, add_batch: AddBatch, clock: Clock
+) -> None:
+    add_batch(3)
+    first = label(queue, "ann", 3)
+    before = take(queue, "ann")
+    clock.now += 1
+    queue.close("b1", "decided: passed")
+    assert queue.next("ann") is None
+    again = queue.undo("ann", key=key()).view
+    assert again is not None
+    assert again.item_id == first.item_id
+    assert take(queue, "ann").lease_id == again.lease_id
+    assert queue.next("ann", holding=[again.lease_id]) is None
+    queue.label("ann", again.lease_id, 4, key=key())
+    assert [done.standing.value for done in queue.labels("b1")] == [4]
+    with pytest.raises(LeaseEndedError):
+        queue.label("ann", before.lease_id, 4, key=key())
+    queue.close("b1", "closed by hand")
+    assert queue.undo("ann", key=key()).view is None
 
 
 def test_a_pair_is_seen_in_an_order_of_the_reviewers_own_that_is_stored(
