@@ -188,10 +188,16 @@ class ReviewStore:
         with self._write() as connection:
             return review_turns.undo(connection, reviewer, key, lease_s=lease_s, now=clock())
 
-    def import_labels(self, labels: Sequence[ImportedLabel], now: float) -> int:
-        """Store labels from elsewhere, all or none; gives how many are new. Reviewers who are not known are added, and
-        can't sign in until they get a token."""
+    def import_labels(
+        self, labels: Sequence[ImportedLabel], now: float, added: Sequence[tuple[Batch, Sequence[Item]]] = ()
+    ) -> int:
+        """Store labels from elsewhere, after new batches with their items, all or none; gives how many are new.
+
+        Reviewers who are not known are added, and can't sign in until they get a token.
+        """
         with self._write() as connection:
+            for batch, items in added:
+                review_items.add_batch(connection, batch, items)
             return review_turns.import_labels(connection, labels, now)
 
     def merge(self, other: ReviewStore) -> int:

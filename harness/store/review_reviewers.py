@@ -34,14 +34,19 @@ def add(connection: Connection, reviewer: Reviewer, token: str | None) -> None:
         ReviewerError: a name that is taken or is none, or no such role.
     """
     name = reviewer.name
-    if not name or name != name.strip() or not name.isprintable() or len(name) > _LONGEST:
-        raise ReviewerError(f"{name!r} is no name for a reviewer: write 1 to {_LONGEST} printable characters.")
+    check_name(name)
     if reviewer.role not in ROLES:
         raise ReviewerError(choices("role", reviewer.role, ROLES))
     if find(connection, name) is not None:
         raise ReviewerError(f"There is a reviewer named {name!r} already.")
     row = {each: getattr(reviewer, each) for each in Reviewer.__slots__}
     connection.execute(reviewers.insert(), {**row, "token_hash": None if token is None else token_hash(token)})
+
+
+def check_name(name: str) -> None:
+    """Raise a ReviewerError unless a reviewer may be called so."""
+    if not name or name != name.strip() or not name.isprintable() or len(name) > _LONGEST:
+        raise ReviewerError(f"{name!r} is no name for a reviewer: write 1 to {_LONGEST} printable characters.")
 
 
 def set_token(connection: Connection, name: str, token: str) -> None:

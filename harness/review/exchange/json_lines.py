@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.errors import ReviewFileError
-from harness.review.exchange.sharing import SharedItem, SharedLabel, form_of
+from harness.review.exchange.checking import check_item, form_of
+from harness.review.exchange.sharing import SharedItem, SharedLabel
 from harness.store.review_records import Value
 
 
@@ -91,16 +92,22 @@ def said(error: Exception) -> str:
 
 
 def item_of(fields: dict[str, Any]) -> SharedItem:
-    """The item of its JSON."""
+    """The item of its JSON.
+
+    Raises:
+        ReviewFileError: a field is not what it should be.
+        KeyError: one is missing.
+    """
+    check_item(fields)
     return SharedItem(
-        item_id=str(fields["item"]),
-        evaluation_id=str(fields["evaluation"]),
-        case_id=str(fields["case"]),
+        item_id=fields["item"],
+        evaluation_id=fields["evaluation"],
+        case_id=fields["case"],
         form=form_of(fields["form"]),
         messages=tuple(dict(message) for message in fields["messages"]),
-        answers=tuple(str(answer) for answer in fields["answers"]),
+        answers=tuple(fields["answers"]),
         reference=fields.get("reference"),
-        wanted=int(fields.get("wanted", 1)),
-        labels=tuple(SharedLabel(**label) for label in fields.get("labels", ())),
+        wanted=fields.get("wanted", 1),
+        labels=tuple(SharedLabel(**{"reviewer": "", **label}) for label in fields.get("labels", ())),
         hidden=fields.get("hidden"),
     )

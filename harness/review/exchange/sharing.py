@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.errors import LabelError, ReviewFileError, UnknownItemError
+from harness.errors import LabelError, ReviewerError, ReviewFileError, UnknownItemError
 from harness.records import Messages
+from harness.review.exchange.checking import is_share
 from harness.review.views import on_sides
 from harness.store.review import ReviewStore
 from harness.store.review_events import in_force
 from harness.store.review_leases import is_swapped
-from harness.store.review_records import PREFERENCES, Answer, Batch, Choice, Event, Form, Item, Value
+from harness.store.review_records import Answer, Batch, Event, Form, Item, Value
+from harness.store.review_reviewers import check_name
 from harness.store.review_turns import ImportedLabel
 
 _NOBODY = ""
@@ -61,37 +62,6 @@ class SharedItem:
         """What was asked, as one text."""
         texts = [message.get("content") or "" for message in self.messages]
         return "\n\n".join(text if isinstance(text, str) else json.dumps(text) for text in texts)
-
-
-def form_of(fields: Any) -> Form:
-    """The form that a file holds.
-
-    Raises:
-        ReviewFileError: it is none.
-    """
-    try:
-        choices = tuple(Choice(**choice) for choice in fields.get("choices", ()))
-        form = Form(**{**fields, "choices": choices})
-        if form.kind not in ("scale", "categories", "text", "preference") or (form.kind != "text" and not choices):
-            raise ValueError(f"kind {form.kind!r} with {len(choices)} choices")
-        for choice in choices:
-            _check_choice(form, choice)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ReviewFileError(f"The form of an item can't be understood: {error}.") from None
-    return form
-
-
-def _check_choice(form: Form, choice: Choice) -> None:
-    if choice.score is not None and not _is_share(choice.score):
-        raise ValueError(f"{choice.value!r} counts for {choice.score!r}, which is no number in [0, 1]")
-    if type(choice.value) is not (int if form.kind == "scale" else str):
-        raise ValueError(f"{choice.value!r} is no value of a form of kind {form.kind!r}")
-    if form.is_pair and choice not in PREFERENCES:
-        raise ValueError(f"{choice.value!r} is no preference; those are left, tie and right")
-
-
-def _is_share(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value <= 1
 
 
 def exported(review: ReviewStore, batch: Batch, *, unblind: bool) -> list[SharedItem]:
@@ -155,7 +125,7 @@ class Imported:
 def imported(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> Imported:
     """Bring in the labels of known items, and unknown items as new batches with theirs.
 
-    All labels are checked before the first is stored. Importing the same file again brings nothing.
+    All is checked before the first is stored, and all or nothing is. Importing the same file again brings nothing.
 
     Raises:
         ReviewFileError: a label that is none of its item's, an item without an answer, or one that the queue knows with
@@ -177,17 +147,20 @@ def imported(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> I
             source={"imported": True},
         )
         added.append((batch, [_item(each, batch_id, position) for position, each in enumerate(members)]))
-    for batch, items in added:
-        review.add_batch(batch, items)
     kept = [label for label in labels if not _is_there(known.get(label.item_id, ()), label)]
-    return Imported(len(added), len(new), review.import_labels(kept, now))
+    return Imported(len(added), len(new), review.import_labels(kept, now, added))
 
 
 def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str, list[Event]], list[SharedItem]]:
     """The events of the items that the queue has, and the items that it has not."""
     known: dict[str, list[Event]] = {}
-    new = []
+    new: dict[str, SharedItem] = {}
     for each in shared:
+        if each.item_id in new:
+            raise ReviewFileError(
+                f"{_where(each)} is the id of another new item of the file ({new[each.item_id].place or 'above'}). "
+                "Give each an id of its own, and an item that several people labelled all its labels in one place."
+            )
         try:
             item = review.item(each.item_id)
             _check_same(each, item, review.batch(item.batch_id))
@@ -197,8 +170,8 @@ def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str,
                 raise ReviewFileError(
                     f"{_where(each)} is not in the queue, and the file holds too little of it to add it."
                 ) from None
-            new.append(each)
-    return known, new
+            new[each.item_id] = each
+    return known, list(new.values())
 
 
 def _check_same(shared: SharedItem, item: Item, batch: Batch) -> None:
@@ -237,17 +210,12 @@ def _groups(new: Sequence[SharedItem]) -> list[tuple[str, Form, list[SharedItem]
 def _item(shared: SharedItem, batch_id: str, position: int) -> Item:
     hidden = shared.hidden or {}
     probability, judged = hidden.get("probability", 1.0), hidden.get("judge_score")
-    if shared.wanted < 1 or not _is_share(probability) or not probability or not (judged is None or _is_share(judged)):
+    if shared.wanted < 1 or not is_share(probability) or not probability or not (judged is None or is_share(judged)):
         raise ReviewFileError(
             f"{_where(shared)}: it wants {shared.wanted} labels, was drawn with probability {probability!r} and judged "
             f"{judged!r}. It takes one label or more, a probability in (0, 1] and a score in [0, 1] or none."
         )
-    fields = [hidden.get(name) or [None] * len(shared.answers) for name in ("versions", "fingerprints", "sample_keys")]
-    samples = hidden.get("samples") or [0] * len(shared.answers)
-    answers = tuple(
-        Answer(text, version, fingerprint, bytes.fromhex(key) if key else None, int(sample))
-        for text, version, fingerprint, key, sample in zip(shared.answers, *fields, samples, strict=True)
-    )
+    answers = _answers(shared, hidden)
     return Item(
         id=shared.item_id,
         batch_id=batch_id,
@@ -263,11 +231,27 @@ def _item(shared: SharedItem, batch_id: str, position: int) -> Item:
     )
 
 
+def _answers(shared: SharedItem, hidden: Mapping[str, Any]) -> tuple[Answer, ...]:
+    fields = [hidden.get(name) or [None] * len(shared.answers) for name in ("versions", "fingerprints", "sample_keys")]
+    samples = hidden.get("samples") or [0] * len(shared.answers)
+    try:
+        return tuple(
+            Answer(text, version, fingerprint, bytes.fromhex(key) if key else None, int(sample))
+            for text, version, fingerprint, key, sample in zip(shared.answers, *fields, samples, strict=True)
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ReviewFileError(
+            f"{_where(shared)}: versions, fingerprints, samples or sample_keys of its hidden fields can't be "
+            f"understood: {error}. Leave hidden out, or as it was exported."
+        ) from None
+
+
 def _label(shared: SharedItem, label: SharedLabel, now: float) -> ImportedLabel:
     swapped = is_swapped(shared.item_id, _NOBODY)
     try:
         value, score = shared.form.read(label.value, swapped=swapped)
-    except LabelError as error:
+        check_name(label.reviewer)
+    except (LabelError, ReviewerError) as error:
         raise ReviewFileError(f"{_where(shared)}, label of {label.reviewer!r}: {error}") from None
     content = json.dumps([shared.item_id, asdict(label)]).encode("ascii")
     return ImportedLabel(
@@ -276,7 +260,7 @@ def _label(shared: SharedItem, label: SharedLabel, now: float) -> ImportedLabel:
         kind="adjudicate" if label.adjudicated else "label",
         value=value,
         score=score,
-        time=label.time if label.time and math.isfinite(label.time) else now,
+        time=label.time or now,
         key=f"import:{hashlib.blake2b(content, digest_size=16).hexdigest()}",
         note=label.note,
         swapped=swapped,

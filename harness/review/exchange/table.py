@@ -11,8 +11,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.errors import ReviewFileError
-from harness.review.exchange.json_lines import said
-from harness.review.exchange.sharing import SharedItem, SharedLabel, form_of
+from harness.review.exchange.checking import check_label, form_of
+from harness.review.exchange.json_lines import item_of, said
+from harness.review.exchange.sharing import SharedItem, SharedLabel
 from harness.store.review_records import Form, Value
 
 _ITEM = ("item", "evaluation", "case", "question", "answer", "other_answer", "reference")
@@ -24,6 +25,7 @@ COLUMNS = (*_ITEM, *_LABEL, *_REST)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+_YES, _NO = ("yes", "true", "1"), ("", "no", "false", "0")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,9})(?:[.,]0*)?")
 
 
@@ -85,31 +87,47 @@ def read(text: str) -> list[SharedItem]:
 
 def _item(cells: dict[str, str]) -> SharedItem:
     form = form_of(json.loads(cells["form"]))
+    wanted = cells.get("wanted") or "1"
     messages = (
         json.loads(cells["messages"]) if cells.get("messages") else [{"role": "user", "content": cells["question"]}]
     )
     answers = (cells["answer"], cells["other_answer"]) if form.is_pair else (cells["answer"],)
-    return SharedItem(
-        item_id=cells["item"],
-        evaluation_id=cells["evaluation"],
-        case_id=cells["case"],
-        form=form,
-        messages=tuple(messages),
-        answers=answers,
-        reference=cells.get("reference") or None,
-        wanted=int(cells.get("wanted") or 1),
-        hidden=json.loads(cells["hidden"]) if cells.get("hidden") else None,
+    return item_of(
+        {
+            **{name: cells[name] for name in ("item", "evaluation", "case")},
+            "form": asdict(form),
+            "messages": messages,
+            "answers": answers,
+            "reference": cells.get("reference") or None,
+            "wanted": int(whole[1]) if (whole := _WHOLE.fullmatch(wanted.strip())) else wanted,
+            "hidden": json.loads(cells["hidden"]) if cells.get("hidden") else None,
+        }
     )
 
 
 def _label(cells: dict[str, str], form: Form) -> SharedLabel:
-    return SharedLabel(
-        reviewer=cells.get("reviewer", "").strip(),
-        value=value_of(cells["value"], form),
-        note=cells.get("note", ""),
-        time=float(cells.get("time") or 0.0),
-        adjudicated=cells.get("adjudicated", "").strip().casefold() in ("yes", "true", "1"),
-    )
+    label: dict[str, Any] = {
+        "reviewer": cells.get("reviewer", "").strip(),
+        "value": value_of(cells["value"], form),
+        "note": cells.get("note", ""),
+        "time": _time(cells.get("time", "").strip()),
+        "adjudicated": _is_adjudicated(cells.get("adjudicated", "").strip()),
+    }
+    check_label(label)
+    return SharedLabel(**label)
+
+
+def _time(cell: str) -> float | str:
+    try:
+        return float(cell or 0.0)
+    except ValueError:
+        return cell
+
+
+def _is_adjudicated(cell: str) -> bool:
+    if cell.casefold() not in _YES + _NO:
+        raise ReviewFileError(f"its column adjudicated is {cell[:80]!r}. Write yes, or leave it empty.")
+    return cell.casefold() in _YES
 
 
 def value_of(text: str, form: Form) -> Value:

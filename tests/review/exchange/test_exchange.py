@@ -2,7 +2,7 @@ import csv
 import io
 import json
 import uuid
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import ReviewFileError
+from harness.errors import ReviewFileError, UnknownItemError
 from harness.review import Queue
 from harness.review.exchange import FORMATS, SharedItem, exported, find_format, format_of, imported
 from harness.review.exchange.argilla import user_id
 from harness.review.exchange.label_studio import labeling_config
 from harness.store import Store
-from harness.store.review_records import Answer, Choice, Form
-from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch
+from harness.store.review_records import Answer, Batch, Choice, Form
+from harness.store.review_turns import ImportedLabel
+from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch, batch_of
 from tests.store.conftest import NewUrl, OpenStore
 
 _keys = count()
@@ -239,7 +240,11 @@ def test_a_new_item_with_a_number_that_is_none_brings_nothing_in(store: Store, h
     [
         ("jsonl", "{", "Line 1 is no item"),
         ("jsonl", '\n{"item": "x"}', "Line 2 is no item: it lacks 'evaluation'"),
-        ("jsonl", '{"item": "x", "evaluation": "e", "case": "c", "form": {"kind": "stars"}}', "can't be understood"),
+        (
+            "jsonl",
+            '{"item": "x", "evaluation": "e", "case": "c", "messages": [], "answers": [], "form": {"kind": "stars"}}',
+            "can't be understood",
+        ),
         ("csv", "a,b\n1,2\n", "lacks the column item, value, form"),
         ("csv", "item,value,form\nx,3,nonsense\n", "Row 2 is no item"),
         ("label-studio", "nonsense", "is no JSON"),
@@ -253,6 +258,103 @@ def test_a_file_that_is_none_is_refused_with_the_place(name: str, text: str, sai
     with pytest.raises(ReviewFileError) as refused:
         FORMATS[name].read(text)
     assert said in str(refused.value)
+
+
+ITEM = {
+    "item": "i1",
+    "evaluation": "suites/test.py::test",
+    "case": "c",
+    "form": asdict(SCALE),
+    "messages": [],
+    "answers": ["answer"],
+}
+LABEL = {"reviewer": "ann", "value": 3}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"labels": [{**LABEL, "adjudicated": "no"}]}, "its label's adjudicated is 'no'. Write true or false."),
+        ({"labels": [{**LABEL, "time": "yesterday"}]}, "its label's time is 'yesterday'. Write seconds since 1970"),
+        ({"labels": [{**LABEL, "time": 1e300}]}, "its label's time is 1e+300. Write seconds since 1970"),
+        ({"labels": [{**LABEL, "note": 5}]}, "its label's note is 5. Write a text."),
+        ({"labels": [{**LABEL, "mood": 5}]}, "a label has no field 'mood'; its fields: reviewer, value"),
+        ({"labels": [{"reviewer": "ann"}]}, "it lacks 'value'"),
+        ({"labels": LABEL}, "Write a list of objects."),
+        ({"wanted": 1_000_000_000}, "its wanted is 1000000000. Write a whole number from 1 to 50."),
+        ({"wanted": True}, "its wanted is True. Write a whole number from 1 to 50."),
+        ({"item": "x\ud800"}, r"its item is 'x\ud800'. Write an id of 1 to 32 printable ASCII characters"),
+        ({"item": 5}, "its item is 5. Write an id"),
+        ({"hidden": {"run": "\ud800"}}, r"its hidden run is '\ud800'. Write a run's id or null."),
+        ({"messages": ["why?"]}, "its messages is ['why?']. Write messages such as"),
+        ({"answers": [None]}, "its answers is [None]. Write a list of texts."),
+    ],
+)
+def test_a_field_that_is_none_is_named_with_its_line_and_what_to_write(fields: dict[str, Any], said: str) -> None:
+    text = f"{json.dumps({**ITEM, 'item': 'i0'})}\n{json.dumps({**ITEM, **fields})}"
+    with pytest.raises(ReviewFileError) as refused:
+        FORMATS["jsonl"].read(text)
+    assert str(refused.value).startswith("Line 2 is no item: ")
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("time", "yesterday", "its label's time is 'yesterday'. Write seconds since 1970"),
+        ("time", "1e300", "its label's time is 1e+300. Write seconds since 1970"),
+        ("adjudicated", "maybe", "its column adjudicated is 'maybe'. Write yes, or leave it empty."),
+        ("wanted", "1000000000", "its wanted is '1000000000'. Write a whole number from 1 to 50."),
+    ],
+)
+def test_a_cell_that_is_none_is_named_with_its_row_and_what_to_write(column: str, cell: str, said: str) -> None:
+    (shared,) = FORMATS["jsonl"].read(json.dumps({**ITEM, "labels": [LABEL]}))
+    (row,) = csv.DictReader(io.StringIO(FORMATS["csv"].write([shared])))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, row)
+    writer.writeheader()
+    writer.writerow({**row, column: cell})
+    with pytest.raises(ReviewFileError) as refused:
+        FORMATS["csv"].read(out.getvalue())
+    assert said in str(refused.value)
+    assert str(refused.value).startswith("Row 2 is no item")
+
+
+def test_no_counts_as_no_in_a_table() -> None:
+    (shared,) = FORMATS["jsonl"].read(json.dumps({**ITEM, "labels": [LABEL]}))
+    text = FORMATS["csv"].write([shared]).replace('"0.0","","1"', '"0.0","no","1"')
+    assert '"no"' in text
+    assert FORMATS["csv"].read(text) == [shared]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            [ITEM, {**ITEM, "item": "i2", "labels": [{**LABEL, "reviewer": "a" * 70}]}],
+            "Line 2, item i2, label of 'a{70}': 'a{70}' is no name for a reviewer: write 1 to 64 printable characters",
+        ),
+        ([ITEM, ITEM], r"Line 2, item i1 is the id of another new item of the file \(Line 1\). Give each an id"),
+        (
+            [{**ITEM, "hidden": {"sample_keys": ["zz"]}}],
+            "Line 1, item i1: versions, fingerprints, samples or sample_keys",
+        ),
+    ],
+)
+def test_what_can_not_be_stored_leaves_no_batch(store: Store, lines: list[dict[str, Any]], said: str) -> None:
+    shared = FORMATS["jsonl"].read("\n".join(map(json.dumps, lines)))
+    with pytest.raises(ReviewFileError, match=said):
+        imported(store.review, shared, NOW)
+    assert store.review.batches() == []
+
+
+def test_batches_and_labels_are_stored_together_or_not_at_all(store: Store, add_batch: AddBatch) -> None:
+    batch = Batch("new", NOW, "suites/test.py::test", SCALE)
+    label = ImportedLabel("no such item", "ann", "label", 3, 0.5, NOW, "k")
+    with pytest.raises(UnknownItemError):
+        store.review.import_labels([label], NOW, [(batch, batch_of(1, batch_id="new"))])
+    assert store.review.batches() == []
+    assert store.review.reviewers() == []
 
 
 def test_an_unknown_format_is_told_with_the_nearest() -> None:
