@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.statistics.agreement_intervals import Agreement, jackknifed, posterior, without_spread
 from harness.statistics.arrays import FloatArray, as_count, as_floats, check_confidence
-from harness.statistics.spread import t_quantile
 
 #: Beyond it floats do not hold every whole number.
 _LARGEST_COUNT = 2.0**53
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """A coefficient of agreement (1: perfect, 0: as by chance) with its two-sided interval over units."""
-
-    value: float
-    standard_error: float
-    low: float
-    high: float
-    n_units: int
-    method: str
 
 
 def cohen_kappa(
@@ -55,6 +42,12 @@ def cohen_kappa(
     ----------
     J. Cohen (1960), A coefficient of agreement for nominal scales, Educational and Psychological Measurement 20:37-46;
     (1968), Weighted kappa, Psychological Bulletin 70:213-220. The standard error is the jackknife's over units.
+
+    Where a rater gave one category only, kappa is 0 whatever the other said (A. R. Feinstein, D. V. Cicchetti (1990),
+    High agreement but low kappa, Journal of Clinical Epidemiology 43:543-549), and neither jackknife nor bootstrap has
+    any spread. Then the interval is that of kappa's posterior, as S. Basu, M. Banerjee, A. Sen (2000), Bayesian
+    inference for kappa, Biometrics 56:577-582, take it, under the Dirichlet prior of one unit spread over all cells:
+    J. O. Berger, J. M. Bernardo, D. Sun (2015), Overall objective priors, Bayesian Analysis 10:189-221.
 
     Examples
     --------
@@ -94,7 +87,10 @@ def cohen_kappa(
     cells = list(zip(rows.tolist(), columns.tolist(), strict=True))
     replicates = {cell: without(cell) for cell in set(cells)}
     left_out = np.array([replicates[cell] for cell in cells])
-    return _jackknifed(kappa(table), left_out, confidence_level, "Cohen's kappa")
+    value, all_agree = kappa(table), bool((rows == columns).all())
+    if np.ptp(left_out) < 1e-12 and not all_agree:
+        return posterior(table, kappa, value, confidence_level)
+    return jackknifed(value, left_out, confidence_level, "Cohen's kappa")
 
 
 def fleiss_kappa(counts: npt.ArrayLike, confidence_level: float = 0.95) -> Agreement:
@@ -140,7 +136,8 @@ def fleiss_kappa(counts: npt.ArrayLike, confidence_level: float = 0.95) -> Agree
     units = len(table)
     rest = (agreeing.sum() - agreeing) / (units - 1)
     left_out = np.array([kappa(float(rest[i]), totals - table[i]) for i in range(units)])
-    return _jackknifed(kappa(float(agreeing.mean()), totals), left_out, confidence_level, "Fleiss' kappa")
+    how = "that all agree" if bool((agreeing == 1).all()) else "that all differ alike"
+    return jackknifed(kappa(float(agreeing.mean()), totals), left_out, confidence_level, "Fleiss' kappa", how)
 
 
 def krippendorff_alpha(
@@ -198,7 +195,7 @@ def krippendorff_alpha(
     drawn = drawn[~np.isnan(drawn)]
     tail = (1 - confidence_level) / 2
     if not len(drawn) or np.ptp(drawn) < 1e-12:
-        low, high = _without_spread(value, tail, len(counts))
+        low, high = without_spread(value, tail, len(counts))
         error = 0.0
     else:
         low, high = (float(bound) for bound in np.quantile(drawn, [tail, 1 - tail]))
@@ -251,27 +248,6 @@ def _paired_ratings(ratings: npt.ArrayLike, level: str) -> FloatArray:
     if level == "ratio" and bool((table < 0).any()):
         raise ValueError("ratings holds a negative number; the ratio level starts at 0.")
     return table[:, (~np.isnan(table)).sum(axis=0) >= 2]
-
-
-def _jackknifed(value: float, left_out: FloatArray, confidence_level: float, name: str) -> Agreement:
-    """Interval from the values without each unit in turn: B. Efron, C. Stein (1981), Annals of Statistics 9:586-596."""
-    level = 0.5 + check_confidence(confidence_level) / 2
-    units = len(left_out)
-    error = float(np.sqrt((units - 1) / units * ((left_out - left_out.mean()) ** 2).sum()))
-    if error < 1e-12:
-        low, high = _without_spread(value, 1 - level, units)
-        return Agreement(value, 0.0, low, high, units, f"{name}, {units} units that all agree")
-    half = t_quantile(level, units - 1) * error
-    return Agreement(value, error, max(-1.0, value - half), min(1.0, value + half), units, f"{name}, jackknife")
-
-
-def _without_spread(value: float, tail: float, units: int) -> tuple[float, float]:
-    """Bounds where every unit is alike: as if the units that may be otherwise, none of them seen, were at the far end.
-
-    Their share is the exact bound for no event in so many units.
-    """
-    unseen = 1 - tail ** (1 / units)
-    return max(-1.0, value - unseen * max(1.0, value)), min(1.0, value + unseen * (1 - value))
 
 
 def _categories(ratings: npt.ArrayLike) -> npt.NDArray[Any]:

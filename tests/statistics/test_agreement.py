@@ -155,3 +155,23 @@ def test_resampling_is_repeatable_and_follows_the_generator():
 def test_wrong_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_rater_who_gives_one_value_does_not_agree_and_leaves_kappa_open():
+    """Kappa is 0 whatever the other says, and the jackknife has no spread: the interval is the posterior's."""
+    found = cohen_kappa([3] * 10, [3] * 6 + [1] * 4, weights="linear")
+    assert (found.value, found.method) == (0.0, "Cohen's kappa, posterior (the jackknife has no spread)")
+    both_1, one_1, other_1, neither_1 = np.random.default_rng(5).dirichlet([0.25, 0.25, 4.25, 6.25], 20_000).T
+    crossed = (both_1 + one_1) * (one_1 + neither_1) + (both_1 + other_1) * (other_1 + neither_1)
+    posterior = 2 * (both_1 * neither_1 - one_1 * other_1) / crossed
+    np.testing.assert_allclose([found.low, found.high], np.quantile(posterior, [0.025, 0.975]), atol=0.02)
+    assert found.low < 0 < found.high
+    more = cohen_kappa([3] * 100, [3] * 60 + [1] * 40)
+    assert more.high - more.low < (found.high - found.low) / 3
+
+
+def test_raters_who_always_differ_alike_are_not_said_to_agree():
+    found = fleiss_kappa([[1, 1]] * 10)
+    assert (found.value, found.low, found.method) == (-1.0, -1.0, "Fleiss' kappa, 10 units that all differ alike")
+    assert found.high < 0
+    assert cohen_kappa([1, 2, 1, 2], [1, 2, 1, 2]).method == "Cohen's kappa, 4 units that all agree"
