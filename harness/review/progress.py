@@ -15,7 +15,7 @@ _LONGEST_PAUSE_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class ReviewerProgress:
-    """What one reviewer did, in items: labelled, skipped, flagged, adjudicated."""
+    """What one reviewer did, in items: labels in force, and what was skipped, flagged, adjudicated last."""
 
     reviewer: str
     labels: int

@@ -28,7 +28,7 @@ class Agreement:
 def posterior(
     table: FloatArray, kappa: Callable[[FloatArray], float], value: float, confidence_level: float
 ) -> Agreement:
-    """Interval of Cohen's kappa's posterior under a Dirichlet prior; by draws that are the same in every call; see `cohen_kappa`."""
+    """Interval of Cohen's kappa by its posterior, see `cohen_kappa`, from draws that are the same in every call."""
     tail = (1 - check_confidence(confidence_level)) / 2
     units = int(table.sum())
     shares = np.random.default_rng(0).dirichlet(table.ravel() + 1 / table.size, _POSTERIOR_DRAWS)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, select
 
 from harness.store.review_leases import count_live
 from harness.store.review_records import EventKind, ItemState
 from harness.store.review_tables import events, items, marks, standings
 
 _RECENT = 200
+_undos = events.alias()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Counts:
         states: how many items are in each state that occurs.
         left: how many labels are still wanted.
         held: how many items reviewers have before the eyes.
-        reviewers: of each reviewer, how many items were dealt with last in each way.
+        reviewers: of each reviewer, how many items have a label in force, and how many were dealt with last in each
+            other way.
         recent: reviewer and time (epoch seconds) of the last events under a lease, the newest first.
     """
 
@@ -54,7 +56,10 @@ def _by_state(connection: Connection, batch_id: str) -> dict[ItemState, tuple[in
 
 
 def _by_reviewer(connection: Connection, batch_id: str) -> dict[str, dict[EventKind, int]]:
-    """How many items each reviewer has dealt with last in each way."""
+    """How many items each reviewer has labelled, and dealt with last in each other way.
+
+    Who settled an item after labelling it has a label in force that the mark does not tell.
+    """
     query = (
         select(marks.c.reviewer, marks.c.kind, func.count())
         .join(standings, standings.c.item_id == marks.c.item_id)
@@ -65,6 +70,19 @@ def _by_reviewer(connection: Connection, batch_id: str) -> dict[str, dict[EventK
     found: dict[str, dict[EventKind, int]] = {}
     for reviewer, kind, count in connection.execute(query):
         found.setdefault(reviewer, {})[kind] = int(count)
+    labelled = (
+        exists()
+        .where(events.c.item_id == marks.c.item_id, events.c.reviewer == marks.c.reviewer, events.c.kind == "label")
+        .where(~exists().where(_undos.c.item_id == events.c.item_id, _undos.c.undoes == events.c.number))
+    )
+    earlier = (
+        select(marks.c.reviewer, func.count())
+        .join(standings, standings.c.item_id == marks.c.item_id)
+        .where(standings.c.batch_id == batch_id, marks.c.kind != "label", labelled)
+        .group_by(marks.c.reviewer)
+    )
+    for reviewer, count in connection.execute(earlier):
+        found[reviewer]["label"] = found[reviewer].get("label", 0) + int(count)
     return found
 
 

@@ -257,6 +257,24 @@ def test_who_labelled_does_not_adjudicate_save_an_admin(queue: Queue, add_batch:
     assert queue.undo("zoe", key=key()).done.standing.n_labels == 1
 
 
+def test_a_label_of_ones_own_counts_also_where_one_settled_the_item(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1, wanted=2)
+    label(queue, "ann", 1)
+    label(queue, "zoe", 2)
+    view = take(queue, "zoe", task="adjudicate")
+    assert queue.progress("b1")[0].labels == 2
+    queue.adjudicate("zoe", view.lease_id, 2, key=key())
+    (progress,) = queue.progress("b1")
+    assert progress.labels == 2
+    assert [(each.reviewer, each.labels, each.adjudications) for each in progress.reviewers] == [
+        ("ann", 1, 0),
+        ("zoe", 1, 1),
+    ]
+    queue.undo("zoe", key=key())
+    queue.undo("zoe", key=key())
+    assert queue.progress("b1")[0].labels == 1
+
+
 def test_a_lease_for_labelling_does_not_adjudicate(queue: Queue, add_batch: AddBatch) -> None:
     add_batch(1)
     view = take(queue, "eve")
