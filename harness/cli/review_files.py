@@ -44,7 +44,12 @@ def export(
     if output is None:
         click.echo(text, nl=False)
         return
-    output.write_text(text, encoding="utf-8", newline="")
+    try:
+        output.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise ReviewFileError(
+            f"--output {output} can't be written: {error.strerror or error}. Name a file in a folder that is there."
+        ) from None
     told = f"{'with' if unblind else 'blind: --unblind adds'} labels, versions and judge scores"
     click.echo(f"Wrote {_counted(len(shared), 'item')} to {output} ({told}).")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class Wish:
     Attributes:
         reviewer: by name.
         holding: ids of leases that the reviewer has before the eyes already.
-        batch_id: the only batch that counts; None for all of them, the oldest first.
+        batch_id: the only batch that counts; None for all of them, those of a gate first, the oldest first.
         lease_s: how long the lease runs, in seconds.
         now: epoch seconds, of when the turn begins.
     """
@@ -52,7 +53,7 @@ def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None
         if is_offered and row.state in _STATES[wish.task]:
             return extend(connection, _lease(row), wish)
         end(connection, row.id, wish.now)
-    batch_ids = connection.execute(_OPEN_BATCHES).scalars().all()
+    batch_ids = _open_batches(connection)
     own |= {"holding": list(wish.holding)}
     if wish.batch_id is not None:
         batch_ids = [batch_id for batch_id in batch_ids if batch_id == wish.batch_id]
@@ -65,6 +66,12 @@ def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None
                 review_fronts.advance(connection, wish.reviewer, batch_id, front, found.position)
             return _new(connection, wish, found.item_id)
     return _skipped(connection, wish, role, batch_ids)
+
+
+def _open_batches(connection: Connection) -> list[str]:
+    """The batches whose items are offered: those that a gate waits for first, which have a key, the oldest first."""
+    rows = connection.execute(_OPEN_BATCHES).all()
+    return [row.id for row in sorted(rows, key=lambda row: "key" not in json.loads(row.source))]
 
 
 def _skipped(connection: Connection, wish: Wish, role: ReviewerRole, batch_ids: Sequence[str]) -> Lease | None:
@@ -106,7 +113,9 @@ _OWN_SKIPS = (
     events.c.kind == "skip",
     ~select(_undos.c.number).where(_undos.c.item_id == events.c.item_id, _undos.c.undoes == events.c.number).exists(),
 )
-_OPEN_BATCHES = select(batches.c.id).where(batches.c.closed.is_(None)).order_by(batches.c.created, batches.c.id)
+_OPEN_BATCHES = (
+    select(batches.c.id, batches.c.source).where(batches.c.closed.is_(None)).order_by(batches.c.created, batches.c.id)
+)
 _HELD = (
     select(leases, standings.c.batch_id, standings.c.state, batches.c.closed)
     .join(standings, _OF_ITEM)

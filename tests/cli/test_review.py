@@ -184,6 +184,12 @@ def test_what_was_exported_comes_back(run: Run, place: Path, batch: str, name: s
     assert run("review", "import", file, "--store", "other.db").output == "Brought in 0 labels.\n"
 
 
+def test_a_file_that_can_not_be_written_is_refused(run: Run, place: Path, batch: str) -> None:
+    result = run("review", "export", batch, "-o", str(place.parent / "nosuch" / "x"))
+    assert result.exit_code == 4
+    assert "can't be written: No such file or directory. Name a file in a folder that is there." in result.output
+
+
 def test_an_export_is_blind_unless_asked_otherwise(run: Run, place: Path, batch: str) -> None:
     label(place, "ann", [3])
     blind = run("review", "export", batch).output

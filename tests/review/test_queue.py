@@ -417,6 +417,14 @@ def test_a_batch_can_be_asked_for(queue: Queue, add_batch: AddBatch) -> None:
     assert queue.next("bob", batch_id="b2") is None
 
 
+def test_what_a_gate_waits_for_comes_first(queue: Queue, add_batch: AddBatch, store: Store) -> None:
+    for batch_id in ("b1", "b2", "b3", "b4"):
+        add_batch(1, batch_id=batch_id)
+    for batch_id in ("b2", "b4"):
+        store.review.set_source(batch_id, "run", {"key": "of the same samples"})
+    assert [label(queue, "ann", 3).batch_id for _ in range(4)] == ["b2", "b4", "b1", "b3"]
+
+
 def test_progress_counts_labels_by_state_and_reviewer(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:
     add_batch(5, wanted=2)
     for value in (1, 2, 3):
