@@ -107,7 +107,8 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
     from harness.gate.review_results import held_back
     from harness.review import Queue
 
-    with open_store(settings_with_store(place), readonly=True) as opened:
+    settings = settings_with_store(place)
+    with open_store(settings, readonly=True) as opened:
         queue = Queue(opened)
         progress = queue.progress(None if batch_id is None else find_batch(queue, batch_id).id)
         ahead = prospects(opened, [each.batch_id for each in progress])
@@ -125,10 +126,13 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
         click.echo(json.dumps([{**asdict(p), **more} for p, more in zip(progress, further, strict=True)], indent=2))
         return
     from harness.reporting.review import Ahead, status_lines
+    from harness.reporting.waiting import DEFAULT_URL
 
-    click.echo(
-        "\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", Ahead(ahead.needed, ahead.problems, behind)))
-    )
+    lying = Ahead(ahead.needed, ahead.problems, behind)
+    click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", lying)))
+    if any(each.left and each.closed is None for each in progress):
+        serve = f"steelyard review serve{'' if place is None else ' --store URL'}   ({DEFAULT_URL})"
+        click.echo(f"\nnext    {settings.review_url or serve}")
 
 
 @review.command()

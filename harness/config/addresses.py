@@ -88,3 +88,13 @@ def secrets_of(address: str) -> tuple[str, ...]:
     query = urlsplit(address).query
     found = {password, unquote(password), before if at else "", query, "" if password else user}
     return tuple(sorted(filter(None, found), key=len, reverse=True))
+
+
+def review_address(value: Any, name: str, *, where: str) -> str:
+    """The web address of a review queue, which every report shows: without user and password."""
+    if isinstance(value, str) and "@" in value.partition("://")[2].partition("/")[0]:
+        raise SettingsError(
+            f"{where}: {name} = *** holds a user or a password, which every report would show. Write the address "
+            'alone, such as "https://review.example.org"; reviewers sign in with tokens of their own.'
+        )
+    return checks.web_address(value, name, where=where)

@@ -51,6 +51,7 @@ class Settings:
         mlflow: address of the MLflow that gates are logged to, which may hold a password: never shown.
         mlflow_experiment: the experiment there.
         max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as `limits` has it.
+        review_url: under which address reviewers reach the queue, or None.
         apply_chat_template, fewshot_as_multiturn: how tasks of lm-eval are put to a model, as lm-eval has it.
     """
 
@@ -76,6 +77,7 @@ class Settings:
     max_tokens: int | None = None
     max_cost: float | None = None
     deadline_s: float | None = None
+    review_url: str | None = None
     apply_chat_template: bool = False
     fewshot_as_multiturn: bool = True
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
@@ -234,6 +236,7 @@ _TEXTS: Mapping[str, Callable[..., Any]] = {
     "mlflow": addresses.tracking_address,
     "store": checks.path,
     "report_dir": checks.path,
+    "review_url": addresses.review_address,
 }
 
 

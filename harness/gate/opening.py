@@ -214,6 +214,7 @@ def _assemble(
         n_evaluations=options.n_evaluations,
         concurrency=settings.concurrency,
         seed=settings.seed,
+        review_url=settings.review_url,
     )
     recording = options.recording
     described = specification(settings, candidate, recording or baseline, judges)

@@ -38,7 +38,12 @@ class Levels:
 
 
 def review_verdicts(
-    store: Store, run_id: str, evaluation: Evaluation, observed: Sequence[Observed], levels: Levels
+    store: Store,
+    run_id: str,
+    evaluation: Evaluation,
+    observed: Sequence[Observed],
+    levels: Levels,
+    review_url: str | None = None,
 ) -> list[Verdict]:
     """One verdict for each metric; those of judged metrics come from labels and judge, and their queue is filled.
 
@@ -46,6 +51,7 @@ def review_verdicts(
 
     Args:
         run_id: of the run, whose scores are stored.
+        review_url: the address of the queue, where the settings have one.
     """
     comparisons = [(each.threshold is not None) + (each.baseline is not None) for each in observed]
     verdicts = []
@@ -58,8 +64,13 @@ def review_verdicts(
             except (SteelyardError, ValueError) as error:
                 problem = f"it can't be reviewed: {error}"
                 verdict = replace(verdict, verdict=VerdictKind.ERROR, reason=problem, errors=(problem,))
-        verdicts.append(verdict)
+        verdicts.append(_at(review_url, verdict))
     return verdicts
+
+
+def _at(review_url: str | None, verdict: Verdict) -> Verdict:
+    """The verdict with the address of its queue."""
+    return verdict if verdict.review is None else replace(verdict, review=replace(verdict.review, url=review_url))
 
 
 def _reviewed(
@@ -100,7 +111,7 @@ def _form(store: Store, run_id: str, evaluation: Evaluation, metric: str) -> For
     return preference_form(rubric) if evaluation.is_pairwise else rating_form(rubric)
 
 
-def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str) -> Report:
+def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str, review_url: str | None = None) -> Report:
     """A stored run decided again by its stored scores and the labels given since, without a model call.
 
     Verdicts that no label has a part in follow from scores alone, which never change: they stay as they are.
@@ -108,13 +119,14 @@ def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str) -> Re
     Args:
         report: of the run.
         inconclusive: "fail" or "warn", for the exit code.
+        review_url: the address of the queue, where the settings have one.
 
     Raises:
         SettingsError, ReviewError: what was reviewed is no longer stored.
     """
     levels = Levels(report.confidence_level, int(run.spec.get("n_evaluations") or len(report.evaluations)))
     attendant = Attendant(store)
-    verdicts = tuple(_resumed(store, attendant, each, report, levels) for each in report.evaluations)
+    verdicts = tuple(_at(review_url, _resumed(store, attendant, each, report, levels)) for each in report.evaluations)
     kinds = [each.verdict for each in verdicts]
     usage = report.usage
     return replace(

@@ -29,7 +29,8 @@ class RunSettings:
     """What holds for all evaluations of a run.
 
     `n_evaluations` is how many the session holds: evaluations that are decided before others have run get their share
-    of the run's error rate. `seed` settles the order in which sequential designs take their cases.
+    of the run's error rate. `seed` settles the order in which sequential designs take their cases. `review_url` is
+    the address of the review queue, where the settings have one.
     """
 
     run_id: str
@@ -37,6 +38,7 @@ class RunSettings:
     n_evaluations: int
     concurrency: int
     seed: int = 0
+    review_url: str | None = None
 
 
 class Run:
@@ -174,7 +176,8 @@ class Run:
         for name in reviewed:
             self.flush()
             evaluation, run_id = self._collectors[name].evaluation, self.settings.run_id
-            verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], Levels(level, n_all))
+            levels, url = Levels(level, n_all), self.settings.review_url
+            verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], levels, url)
         return verdicts
 
     def _with_aggregates(self, collector: Collector, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:

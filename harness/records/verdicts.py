@@ -121,6 +121,7 @@ class Reviewed:
         wait_s: about how long these take one reviewer, in seconds.
         n_stuck: items that wait to be adjudicated: disputed or flagged.
         closed: why none of it is offered though it is not decided, such as by whose hand; None where it is.
+        url: the address of the queue, where the settings have one.
     """
 
     batch: str
@@ -131,6 +132,7 @@ class Reviewed:
     wait_s: float
     n_stuck: int = 0
     closed: str | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

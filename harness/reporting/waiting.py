@@ -5,9 +5,14 @@ from __future__ import annotations
 from harness.records import Report
 from harness.reporting.figures import plural
 
+DEFAULT_URL = "http://127.0.0.1:8700"
+"""Where `steelyard review serve` listens unless told otherwise."""
+
 
 def review_step(report: Report, options: str = "") -> list[str]:
-    """The commands that serve what waits for people, with how long it takes one reviewer, or open what was closed.
+    """Where what waits for people is, with how long it takes one reviewer, or the command that opens what was closed.
+
+    Without an address in the settings that is the command that serves the queue, with its usual address.
 
     Args:
         options: more of the command line, such as the store's place.
@@ -16,15 +21,17 @@ def review_step(report: Report, options: str = "") -> list[str]:
     items, stuck = sum(each.n_waiting for each in reviews), sum(each.n_stuck for each in reviews)
     seconds = sum(each.wait_s for each in reviews)
     steps = []
+    url = next((each.url for each in reviews if each.url), None)
+    how, at = (f"steelyard review serve{options}", f"; {DEFAULT_URL}") if url is None else (url, "")
     if items:
         time = f"about {plural(round(seconds / 60), 'minute')}" if seconds >= 90 else "about a minute"
         told = [f"{plural(items, 'item')} {'waits' if items == 1 else 'wait'}, {time}"]
         told += [f"adjudicate {stuck:,}"] if stuck else []
-        steps.append(f"steelyard review serve{options}   ({'; '.join(told)})")
+        steps.append(f"{how}   ({'; '.join(told)}{at})")
     elif stuck:
-        steps.append(f"steelyard review serve{options}   (adjudicate {plural(stuck, 'item')})")
+        steps.append(f"{how}   (adjudicate {plural(stuck, 'item')}{at})")
     for each in reviews:
         if each.closed is not None:
-            how = f"steelyard review reopen{options} {each.batch}"
-            steps.append(f"batch {each.batch} is closed ({each.closed}): {how}")
+            reopen = f"steelyard review reopen{options} {each.batch}"
+            steps.append(f"batch {each.batch} is closed ({each.closed}): {reopen}")
     return steps

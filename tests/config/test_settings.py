@@ -77,6 +77,8 @@ class TestValues:
             ("confidence_level = 1", r"outside \[0.5, 0.9999\]"),
             ("store = 'a\\u0000b'".replace("'", '"'), "NUL"),
             ('report_dir = "a\\u0000b"', "NUL"),
+            ('review_url = "https://zoe:secret@review.example.org"', "holds a user or a password"),
+            ('review_url = "review.example.org"', "is not an http:// or https:// address"),
             ("store = 3", "is not a text"),
         ],
     )

@@ -52,7 +52,8 @@ def test_without_labels_it_is_inconclusive_and_the_queue_is_filled(project: Proj
     assert "nobody has labelled an item yet" in entry["reason"]
     assert entry["n_cases"] == 300
     assert entry["review"]["n_waiting"] == 20
-    result.stdout.fnmatch_lines(["next    steelyard review serve   (20 items wait, about 5 minutes)"])
+    step = "next steelyard review serve (20 items wait, about 5 minutes; http://127.0.0.1:8700)"
+    assert step in " ".join(str(result.stdout).split())
     with opened(project) as store:
         (batch,) = store.review.batches()
         assert len(store.review.items(batch.id)) == 20
@@ -363,6 +364,15 @@ def test_a_label_that_is_undone_after_the_decision_is_given_anew_and_decides_aga
         queue.label("ann", view.lease_id, honest(view), key="anew")
         attend(store, batch.id)
         assert store.review.batch(batch.id).closed_reason == "decided: passed"
+
+
+def test_the_address_of_the_queue_is_told_where_the_settings_have_one(project: Project, run: Run) -> None:
+    rating(project, 0.85, n_cases=40)
+    project.settings["review_url"] = "https://review.example.org"
+    project.run().stdout.fnmatch_lines(["next    https://review.example.org   (20 items wait, about 5 minutes)"])
+    assert project.evaluation()["review"]["url"] == "https://review.example.org"
+    assert "\nnext    https://review.example.org   (20 items wait" in run("gate", "--resume", "latest").output
+    assert run("review", "status").output.endswith("\nnext    https://review.example.org\n")
 
 
 def test_what_somebody_closed_stays_closed(project: Project) -> None:

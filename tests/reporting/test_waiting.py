@@ -27,15 +27,21 @@ def reviewed(*reviews: Reviewed):
 @pytest.mark.parametrize(
     ("reviews", "step"),
     [
-        ([waiting(14, 240.0)], "steelyard review serve   (14 items wait, about 4 minutes)"),
-        ([waiting(14, 240.0), waiting(6, 60.0)], "steelyard review serve   (20 items wait, about 5 minutes)"),
-        ([waiting(14, 240.0, 2)], "steelyard review serve   (14 items wait, about 4 minutes; adjudicate 2)"),
-        ([waiting(0, 0.0, 1)], "steelyard review serve   (adjudicate 1 item)"),
+        ([waiting(14, 240.0)], "steelyard review serve   (14 items wait, about 4 minutes; http://127.0.0.1:8700)"),
+        (
+            [waiting(14, 240.0), waiting(6, 60.0)],
+            "steelyard review serve   (20 items wait, about 5 minutes; http://127.0.0.1:8700)",
+        ),
+        (
+            [waiting(14, 240.0, 2)],
+            "steelyard review serve   (14 items wait, about 4 minutes; adjudicate 2; http://127.0.0.1:8700)",
+        ),
+        ([waiting(0, 0.0, 1)], "steelyard review serve   (adjudicate 1 item; http://127.0.0.1:8700)"),
         (
             [waiting(0, 0.0, 0, "closed by hand")],
             "batch 1f0c is closed (closed by hand): steelyard review reopen 1f0c",
         ),
-        ([waiting(1, 12.0)], "steelyard review serve   (1 item waits, about a minute)"),
+        ([waiting(1, 12.0)], "steelyard review serve   (1 item waits, about a minute; http://127.0.0.1:8700)"),
     ],
 )
 def test_what_waits_is_told_with_its_time(reviews, step):
@@ -45,6 +51,13 @@ def test_what_waits_is_told_with_its_time(reviews, step):
 def test_the_store_of_the_command_line_is_that_of_the_next_one():
     (step,) = review_step(reviewed(waiting(14, 240.0)), " --store x.db")
     assert step.startswith("steelyard review serve --store x.db ")
+
+
+def test_the_address_of_the_settings_takes_the_place_of_the_command():
+    review = replace(waiting(14, 240.0, 2), url="https://review.example.org")
+    assert review_step(reviewed(review), " --store x.db") == [
+        "https://review.example.org   (14 items wait, about 4 minutes; adjudicate 2)"
+    ]
 
 
 def test_nothing_waits_where_nobody_is_asked():
