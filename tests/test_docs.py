@@ -25,17 +25,20 @@ from tests.decisions.observations import observed
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "docs" / "guide").glob("*.md"))
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^(?:`([\w./-]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Block:
+    path: str | None
     language: str
     text: str
 
     @property
     def title(self) -> str:
-        """What the first line says: a file's path, `shown`, or nothing."""
+        """The file's path above the block; else what the first line says: a path, `shown`, or nothing."""
+        if self.path is not None:
+            return self.path
         first = self.text.partition("\n")[0]
         return first[2:].strip() if first.startswith("# ") else ""
 
@@ -86,7 +89,7 @@ def test_every_block_of_the_guide_runs(chapter: Path, tmp_path: Path) -> None:
             assert block.title, f"{chapter.name}: a {block.language} block without a file name in its first line"
             path = tmp_path / block.title
             path.parent.mkdir(parents=True, exist_ok=True)
-            text = block.text.partition("\n")[2] if block.language in ("jsonl", "markdown") else block.text
+            text = block.text.partition("\n")[2] if block.language == "jsonl" else block.text
             path.write_text(text, encoding="utf-8")
 
 

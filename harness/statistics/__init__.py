@@ -1,6 +1,7 @@
 """Pure functions over arrays of scores: estimates, intervals, tests and corrections. numpy and scipy.special only."""
 
-from harness.statistics.agreement import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha
+from harness.statistics.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
+from harness.statistics.agreement_intervals import Agreement
 from harness.statistics.betting import ConfidenceSequence, EProcess, betting_e_process, confidence_sequence
 from harness.statistics.differences import DifferenceEstimate, paired_difference
 from harness.statistics.e_values import log_e_value
