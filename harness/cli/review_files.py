@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.stored import find_batch, open_store, settings_with_store, store_option
+from harness.cli.stored import find_batch, open_existing, open_store, settings_with_store, store_option
 from harness.errors import ReviewFileError
 
 
@@ -88,7 +88,7 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
         replace(each, labels=tuple(replace(label, reviewer=label.reviewer or reviewer) for label in each.labels))
         for each in find_format(name or format_of(path, text)).read(text)
     ]
-    with open_store(settings_with_store(place)) as opened:
+    with open_existing(settings_with_store(place)) as opened:
         before = opened.review.last_event()
         done = imported(opened.review, shared, time.time())
         problems = attend_all(opened, opened.review.touched(before))

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from harness.cli.stored import open_existing, open_store, settings_with_store, store_option
+from harness.cli.stored import open_existing, open_or_make, open_store, settings_with_store, store_option
 
 
 @click.group()
@@ -43,7 +43,7 @@ def add(place: str | None, role: str, name: str) -> None:
     """
     from harness.review import Queue
 
-    with open_store(settings_with_store(place)) as opened:
+    with open_or_make(settings_with_store(place)) as opened:
         token = Queue(opened).add_reviewer(name, role)  # type: ignore[arg-type]
     click.echo(f"{name} is {role}. Token, shown this once:\n{token}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.stored import open_store, settings_with_store, store_option
+from harness.cli.stored import open_or_make, settings_with_store, store_option
 from harness.config.checks import duration_s
 from harness.config.environment import colours_wanted, user_name
 from harness.config.settings import Settings
@@ -75,7 +75,7 @@ def serve(**given: Any) -> None:
     web.check_host(options.host, options.public_url, allow_network=options.allow_network)
     lease_s = _lease_s(options.lease)
     settings = settings_with_store(options.place)
-    with open_store(settings) as store, closing(web.listen(options.host, options.port)) as listener:
+    with open_or_make(settings) as store, closing(web.listen(options.host, options.port)) as listener:
         port = listener.getsockname()[1]
         urls = web.addresses(options.host, port, options.public_url)
         name, role = _admin(Queue(store), options.reviewer)

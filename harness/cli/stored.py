@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.config.settings import Settings, load_settings
-from harness.errors import SettingsError, UnknownItemError
+from harness.errors import SettingsError, StoreError, UnknownItemError
 
 if TYPE_CHECKING:
     from harness.records import Report
@@ -49,6 +49,16 @@ def open_existing(settings: Settings) -> Store:
     with open_store(settings, readonly=True):
         pass
     return open_store(settings)
+
+
+def open_or_make(settings: Settings) -> Store:
+    """The same, made where there is none, which is said: a mistyped place is seen."""
+    try:
+        return open_existing(settings)
+    except StoreError:
+        made = open_store(settings)
+    click.echo(f"Made a new store: {made.url}", err=True)
+    return made
 
 
 def stored_report(store: Store, run_id: str) -> Report:

@@ -139,13 +139,22 @@ def test_list_and_status_tell_how_far_it_is(run: Run, place: Path, batch: str) -
         "review reviewer token ann",
         "review reviewer disable ann",
         "gate --resume latest",
+        "review import items.jsonl",
     ],
 )
 def test_a_store_that_is_not_there_is_said_and_not_made(run: Run, place: Path, command: str) -> None:
+    Path("items.jsonl").touch()
     result = run(*command.split(), "--store", "mistyped/store.db")
     assert result.exit_code == 4
     assert "There is no store at" in result.output
     assert not Path("mistyped").exists()
+
+
+def test_the_first_reviewer_makes_a_store_and_says_so(run: Run, place: Path) -> None:
+    result = run("review", "reviewer", "add", "ann", "--store", "new/store.db")
+    assert result.output.startswith("Made a new store: ")
+    assert Path("new/store.db").exists()
+    assert "Made" not in run("review", "reviewer", "add", "bob", "--store", "new/store.db").output
 
 
 def test_an_empty_queue_says_how_to_fill_it(run: Run, place: Path) -> None:

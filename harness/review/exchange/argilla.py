@@ -3,7 +3,10 @@
 After `Record.to_dict` of Argilla 2 (https://docs.argilla.io/latest/reference/argilla/records/records/): a list of
 records with `id`, `fields`, `metadata`, `suggestions` (a value each), `responses` (a list of value and user_id each),
 `vectors` and `_server_id`. The question is named `label`, a text question beside it `note`. Users are UUIDs there: a
-reviewer is the one made from the name, and the names are in the metadata.
+reviewer is the one made from the name, and the names are in the metadata, as is what else a label
+has: that it is an adjudication, its time and note. A user has one response to a question there. That file has no place
+for the status of a response, so that drafts can't be told from what was submitted; where a record has one all the same,
+drafts and what was discarded count for nothing.
 """
 
 from __future__ import annotations
@@ -15,10 +18,11 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.review.exchange.json_lines import item_fields, item_of, judged_values, listed
-from harness.review.exchange.sharing import SharedItem
+from harness.review.exchange.sharing import SharedItem, SharedLabel
 from harness.review.exchange.table import value_of
 from harness.store.review_records import Form
 
+_UNSENT = ("draft", "discarded")
 LABEL, NOTE = "label", "note"
 _OWN = "steelyard"
 _NAMESPACE = uuid.UUID("5e6b6f2e-53d5-5a39-9c0c-7374656c7964")
@@ -40,10 +44,12 @@ def _record(shared: SharedItem) -> dict[str, Any]:
     if shared.reference is not None:
         fields["reference"] = shared.reference
     own = {name: value for name, value in item_fields(shared).items() if name not in ("item", "labels", "answers")}
-    details = [{name: value for name, value in asdict(each).items() if name != "value"} for each in shared.labels]
-    metadata = {"case": shared.case_id, _OWN: json.dumps({**own, "labels": details})}
     responses: dict[str, Any] = {}
-    for label in shared.labels:
+    counting, further = _one_each(shared.labels)
+    details = [{name: value for name, value in asdict(each).items() if name != "value"} for each in counting]
+    kept = {**own, "labels": details, **({"further": [asdict(each) for each in further]} if further else {})}
+    metadata = {"case": shared.case_id, _OWN: json.dumps(kept)}
+    for label in counting:
         responses.setdefault(LABEL, []).append({"value": label.value, "user_id": user_id(label.reviewer)})
         if label.note:
             responses.setdefault(NOTE, []).append({"value": label.note, "user_id": user_id(label.reviewer)})
@@ -56,6 +62,16 @@ def _record(shared: SharedItem) -> dict[str, Any]:
         "vectors": {},
         "_server_id": None,
     }
+
+
+def _one_each(labels: Sequence[SharedLabel]) -> tuple[list[SharedLabel], list[SharedLabel]]:
+    """The label of each reviewer that counts, and the others: Argilla keeps one response of a user to a question.
+
+    Who adjudicated an item after labelling it responds with what settled it; the label goes with the metadata.
+    """
+    last = {label.reviewer: label for label in sorted(labels, key=lambda each: each.adjudicated)}
+    counting = [label for label in labels if last[label.reviewer] is label]
+    return counting, [label for label in labels if last[label.reviewer] is not label]
 
 
 def _suggestions(shared: SharedItem) -> dict[str, Any]:
@@ -77,10 +93,10 @@ def _item(record: Mapping[str, Any]) -> SharedItem:
     own, fields = json.loads(record["metadata"][_OWN]), record["fields"]
     is_pair = own["form"]["kind"] == "preference"
     answers = [fields["left"], fields["right"]] if is_pair else [fields["answer"]]
-    details = own.pop("labels", [])
+    details, further = own.pop("labels", []), own.pop("further", [])
     item = item_of({**own, "item": record["id"], "answers": answers})
     labels = _labels(record.get("responses", {}), details, item.form)
-    return item_of({**item_fields(item), "labels": labels})
+    return item_of({**item_fields(item), "labels": [*further, *labels]})
 
 
 def _labels(responses: Mapping[str, Any], details: Sequence[Mapping[str, Any]], form: Form) -> list[dict[str, Any]]:
@@ -92,6 +108,8 @@ def _labels(responses: Mapping[str, Any], details: Sequence[Mapping[str, Any]], 
     found = []
     for response in responses.get(LABEL, ()):
         who, value = str(response["user_id"]), response["value"]
+        if response.get("status") in _UNSENT:
+            continue
         detail = known[who].pop(0) if known.get(who) else {"reviewer": who, "note": notes.get(who, "")}
         found.append({**detail, "value": value_of(value, form) if isinstance(value, str) else value})
     return found

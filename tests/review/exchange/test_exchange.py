@@ -457,6 +457,40 @@ def test_argilla_gets_records_in_its_format(queue: Queue, store: Store, add_batc
     assert all(isinstance(value, str) for value in record["metadata"].values())
 
 
+def test_who_labelled_and_settled_an_item_responds_once_in_argilla(
+    queue: Queue, store: Store, add_batch: AddBatch
+) -> None:
+    add_batch(1, wanted=2)
+    for reviewer, value in (("ann", 4), ("zoe", 2)):
+        view = queue.next(reviewer)
+        assert view is not None
+        queue.label(reviewer, view.lease_id, value, key=reviewer)
+    view = queue.next("zoe", task="adjudicate")
+    assert view is not None
+    queue.adjudicate("zoe", view.lease_id, 3, key="settled")
+    (shared,) = share(store, unblind=True)
+    text = FORMATS["argilla"].write([shared])
+    responses = json.loads(text)[0]["responses"]["label"]
+    assert [(each["user_id"], each["value"]) for each in responses] == [(user_id("ann"), 4), (user_id("zoe"), 3)]
+    (again,) = FORMATS["argilla"].read(text)
+    assert {(each.reviewer, each.value, each.adjudicated) for each in again.labels} == {
+        ("ann", 4, False),
+        ("zoe", 2, False),
+        ("zoe", 3, True),
+    }
+
+
+def test_drafts_of_argilla_are_no_labels(store: Store, add_batch: AddBatch) -> None:
+    add_batch(1)
+    records = json.loads(FORMATS["argilla"].write(share(store, unblind=False)))
+    users = [str(uuid.uuid4()) for _ in range(3)]
+    states = ("submitted", "draft", "discarded")
+    responses = [{"value": 2, "user_id": user, "status": state} for user, state in zip(users, states, strict=True)]
+    records[0]["responses"] = {"label": responses}
+    (shared,) = FORMATS["argilla"].read(json.dumps(records))
+    assert [each.reviewer for each in shared.labels] == users[:1]
+
+
 def test_responses_that_people_gave_in_argilla_are_labels(store: Store, add_batch: AddBatch) -> None:
     add_batch(1)
     records = json.loads(FORMATS["argilla"].write(share(store, unblind=False)))
