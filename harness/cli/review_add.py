@@ -161,6 +161,10 @@ def _form(options: _Options, judges: frozenset[JudgedBy], evaluation_id: str, se
     if sum(kinds) > 1:
         raise SettingsError("--category, --text and --pairs are different forms; give one of them.")
     if options.text is not None:
+        if not options.text.strip():
+            raise SettingsError(
+                "--text is empty: reviewers would not know what to write. Ask, such as 'What is wrong?'."
+            )
         return text_form(options.text)
     rubric = _rubric(options.rubric, judges, settings)
     if options.categories:

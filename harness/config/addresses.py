@@ -1,4 +1,4 @@
-"""Addresses of MLflow: a tracking server or a database. They may hold a password, which is never shown."""
+"""Addresses of MLflow, which may hold a password that is never shown, and of the review queue, which may not."""
 
 from __future__ import annotations
 

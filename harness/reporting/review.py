@@ -67,7 +67,8 @@ def status_lines(
             f"  {each.n_items:,} items: {each.n_done:,} done, {each.n_open:,} open, {each.n_disputed:,} disputed, "
             f"{each.n_flagged:,} flagged"
         )
-        rest = "" if each.left_s is None or not each.left else f", about {_duration(each.left_s)} for one reviewer"
+        is_told = each.left_s is not None and each.left and each.closed is None
+        rest = "" if not is_told else f", about {_duration(each.left_s or 0.0)} for one reviewer"
         yield f"  {each.labels:,} labels in, {each.left:,} left{rest}; {each.held:,} before somebody's eyes"
         if each.batch_id in ahead.needed and each.closed is None:
             yield f"  about {plural(ahead.needed[each.batch_id], 'label')} left until it is decided"
@@ -84,6 +85,7 @@ def status_lines(
 
 
 def _duration(seconds: float) -> str:
+    seconds = max(1.0, seconds)
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

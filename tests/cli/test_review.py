@@ -99,6 +99,12 @@ def test_add_refuses_what_is_not_there(run: Run, place: Path, arguments: list[st
     assert said in result.output
 
 
+def test_a_question_without_a_word_is_refused(run: Run, place: Path) -> None:
+    result = run("review", "add", "latest", "--text", " ")
+    assert result.exit_code == 4
+    assert "--text is empty: reviewers would not know what to write." in result.output
+
+
 def test_add_without_a_rubric_says_what_can_be_asked(run: Run, place: Path) -> None:
     Path("evals/evaluation/summaries/rubric.md").unlink()
     result = run("review", "add", "latest")

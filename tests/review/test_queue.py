@@ -6,6 +6,8 @@ from itertools import count
 from typing import Any
 
 import pytest
+import sqlalchemy
+from sqlalchemy import Engine
 
 from harness.errors import (
     LabelError,
@@ -21,7 +23,8 @@ from harness.errors import (
 from harness.review import Queue, View
 from harness.store import Store, review_fronts
 from harness.store.review_events import fold
-from tests.review.conftest import CATEGORIES, FORMS, PAIR, SCALE, TEXT, AddBatch, Clock
+from harness.store.review_turns import ImportedLabel
+from tests.review.conftest import CATEGORIES, FORMS, NOW, PAIR, SCALE, TEXT, AddBatch, Clock
 
 _keys = count()
 
@@ -415,6 +418,32 @@ def test_a_batch_can_be_asked_for(queue: Queue, add_batch: AddBatch) -> None:
     add_batch(1, batch_id="b2")
     assert take(queue, "ann", batch_id="b2").item_id == "b2-00000"
     assert queue.next("bob", batch_id="b2") is None
+
+
+def test_no_statement_changes_or_removes_an_event(queue: Queue, add_batch: AddBatch, store: Store) -> None:
+    add_batch(3, wanted=2)
+    issued: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        issued.append(" ".join(statement.split()).upper())
+
+    sqlalchemy.event.listen(Engine, "before_cursor_execute", note)
+    try:
+        label(queue, "ann", 3)
+        label(queue, "zoe", 4)
+        queue.adjudicate("eve", take(queue, "eve", task="adjudicate").lease_id, 4, key=key())
+        queue.skip("ann", take(queue, "ann").lease_id, key=key())
+        queue.undo("ann", key=key())
+        queue.flag("ann", take(queue, "ann").lease_id, key=key())
+        queue.undo("ann", key=key())
+        store.review.import_labels([ImportedLabel("b1-00002", "bob", "label", 3, 0.5, NOW, "k")], NOW)
+        queue.close("b1", "enough")
+        queue.disable("ann")
+    finally:
+        sqlalchemy.event.remove(Engine, "before_cursor_execute", note)
+    of_events = [each.partition(" ")[0] for each in issued if "STEELYARD_REVIEW_EVENTS" in each]
+    assert of_events.count("INSERT") == 8
+    assert set(of_events) == {"INSERT", "SELECT"}
 
 
 def test_what_a_gate_waits_for_comes_first(queue: Queue, add_batch: AddBatch, store: Store) -> None:

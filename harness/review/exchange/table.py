@@ -66,7 +66,10 @@ def read(text: str) -> list[SharedItem]:
     Raises:
         ReviewFileError: with the row.
     """
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    head = text.partition("\n")[0]
+    # Spreadsheets write semicolons or tabs where a comma is the decimal sign.
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     missing = [name for name in ("item", "value", "form") if name not in (reader.fieldnames or ())]
     if missing:
         raise ReviewFileError(f"The table lacks the column {', '.join(missing)}; its columns are those of an export.")

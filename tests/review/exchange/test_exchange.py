@@ -320,6 +320,17 @@ def test_a_cell_that_is_none_is_named_with_its_row_and_what_to_write(column: str
     assert str(refused.value).startswith("Row 2 is no item")
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_table_of_a_spreadsheet_with_another_delimiter_is_read(delimiter: str) -> None:
+    (shared,) = FORMATS["jsonl"].read(json.dumps({**ITEM, "labels": [LABEL]}))
+    (row,) = csv.DictReader(io.StringIO(FORMATS["csv"].write([shared])))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, row, delimiter=delimiter)
+    writer.writeheader()
+    writer.writerow({**row, "value": "3,0"})
+    assert FORMATS["csv"].read(out.getvalue()) == [shared]
+
+
 def test_no_counts_as_no_in_a_table() -> None:
     (shared,) = FORMATS["jsonl"].read(json.dumps({**ITEM, "labels": [LABEL]}))
     text = FORMATS["csv"].write([shared]).replace('"0.0","","1"', '"0.0","no","1"')
