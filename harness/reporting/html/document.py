@@ -48,12 +48,14 @@ def document(run: RunInfo, report: Report, found: Found) -> dict[str, Any]:
 def _run(report: Report) -> dict[str, Any]:
     text = headline(report)
     word, _, rest = text.partition(": ")
+    if not word.isupper():  # "nothing to run: …" is no verdict
+        word, rest = "", text
     return {
         "id": report.run_id,
         "created": report.created,
         "verdict": report.verdict,
-        "word": word if rest else "",
-        "headline": rest or text,
+        "word": word,
+        "headline": rest,
         "confidence_level": report.confidence_level,
         "candidate": report.candidate.name,
         "baseline": report.baseline.name if report.baseline else None,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.records import BaselineRecord, Reviewed, VerdictKind
+from harness.records import BaselineRecord, Reviewed, Selection, VerdictKind
 from harness.reporting.html import write_html
 from harness.store import Store
 from tests.gate import stored
@@ -178,3 +178,11 @@ def test_a_path_that_can_not_be_shown_is_told(store: Store, tmp_path: Path) -> N
     (entry,) = pages.data(write_html(store, candidate_alone.weighed.run, report, tmp_path))["evaluations"]
     assert [path["against"] for path in entry["paths"]] == ["threshold"]
     assert entry["facts"] == ["how it stopped against the baseline can't be shown: this store does not hold the scores"]
+
+
+def test_a_headline_without_a_verdict_has_no_word_in_front(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.rivers())
+    selection = Selection(since="main", commit="0a1b2c", chosen=(), left_out=("a", "b"))
+    report = replace(side.report, evaluations=(), changes=(), selection=selection)
+    run = pages.data(write_html(store, side.weighed.run, report, tmp_path))["run"]
+    assert (run["word"], run["headline"]) == ("", "nothing to run: 2 evaluations left out")
