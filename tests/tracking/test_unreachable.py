@@ -42,6 +42,12 @@ def test_where_nothing_listens_it_says_so(store: Store) -> None:
 
 
 @slow
+def test_a_database_that_is_down_is_asked_once(store: Store) -> None:
+    address = f"postgresql+psycopg://ann:s3cret@127.0.0.1:{free_port()}/mlflow"
+    assert refused(store, address) == f"Nothing listens at {without_credentials(address)}."
+
+
+@slow
 def test_a_server_that_takes_the_connection_and_is_silent_is_given_up(store: Store) -> None:
     silence = Silence()
     assert refused(store, silence.address) == f"{silence.address} did not answer in time."
@@ -60,6 +66,13 @@ def test_a_server_of_something_else_is_recognized(store: Store, status: int, bod
     website = Website(status, body)
     assert refused(store, website.address) == f"{website.address} is not a server of MLflow."
     website.stop()
+
+
+@slow
+def test_a_server_that_takes_no_spans_is_too_old(store: Store) -> None:
+    old = Website(200, b"2.22.0")
+    assert refused(store, old.address) == f"{old.address} is MLflow 2.22.0; 3.4 or newer is needed."
+    old.stop()
 
 
 @slow

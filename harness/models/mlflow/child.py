@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import SteelyardError
+from harness.errors import MlflowError, SteelyardError
 from harness.models.frames import encode_frame, read_frame
 from harness.models.mlflow.process import REQUEST_S
 
 _MOST_CHARACTERS = 500
+_OLDEST = (3, 4)
+"""The first release that takes spans."""
 _LOGIN = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
 
 
@@ -56,8 +58,7 @@ def serve(work: Callable[[Login, dict[str, Any]], dict[str, Any]]) -> None:
     try:
         mlflow.set_tracking_uri(login.address)
         mlflow.set_registry_uri(login.address)
-        if login.is_server:
-            _probe(login)
+        _probe(login)
         answer = work(login, question)
     except Exception as error:  # noqa: BLE001  whatever MLflow and its libraries raise must reach the parent
         answer = {"failed": explained(error, login)}
@@ -65,12 +66,26 @@ def serve(work: Callable[[Login, dict[str, Any]], dict[str, Any]]) -> None:
 
 
 def _probe(login: Login) -> None:
-    """Ask the server for a sign of life, once, so that one that hangs costs seconds."""
-    from mlflow.utils.credentials import get_default_host_creds
-    from mlflow.utils.rest_utils import http_request
+    """Ask for a sign of life, once, so that a server that hangs costs seconds; MLflow asks a database ten times.
 
-    host = get_default_host_creds(login.address)
-    http_request(host, "/health", "GET", max_retries=0, timeout=REQUEST_S, raise_on_status=False)
+    Raises:
+        MlflowError: the server is too old.
+        Exception: whatever MLflow or the database's driver raises.
+    """
+    if login.is_server:
+        from mlflow.utils.credentials import get_default_host_creds
+        from mlflow.utils.rest_utils import http_request
+
+        host = get_default_host_creds(login.address)
+        answer = http_request(host, "/version", "GET", max_retries=0, timeout=REQUEST_S, raise_on_status=False)
+        release = re.fullmatch(r"(\d+)\.(\d+)\.\S+", answer.text.strip()) if answer.status_code == 200 else None
+        if release is not None and (int(release[1]), int(release[2])) < _OLDEST:
+            oldest = ".".join(map(str, _OLDEST))
+            raise MlflowError(f"{login.shown} is MLflow {release[0]}; {oldest} or newer is needed.")
+    elif login.address.startswith(("postgresql", "mysql")):
+        from sqlalchemy import create_engine
+
+        create_engine(login.address, connect_args={"connect_timeout": REQUEST_S}).connect().close()
 
 
 def explained(error: Exception, login: Login) -> str:
