@@ -124,6 +124,8 @@ class Selector:
             yield f"version {name!r} was not there at {self._ref}"
         elif not is_same_version(before.versions[name], now):
             yield f"version {name!r} changed"
+        if now.is_registered and "@" in str(now.engine_options["weights"]):
+            yield f"what {now.engine_options['weights']} was at {self._ref} can't be told: an alias moves"
         for text in _texts(now.engine_options):
             try:
                 place = self._settings.root / Path(text).expanduser()

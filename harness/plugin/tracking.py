@@ -88,6 +88,9 @@ class TrackingHooks:
         if exit_code not in _DECIDED:
             self._lines.append(f"mlflow  not logged: the session did not come to its end (exit code {exit_code})")
             return
+        if report.selection is not None and not report.selection.chosen:
+            self._lines.append("mlflow  not logged: there was nothing to run")
+            return
         require_mlflow("Logging")
         with Store.open(store_url(settings), readonly=True) as store:
             run = run_of(store, report.run_id)

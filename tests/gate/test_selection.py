@@ -145,6 +145,16 @@ def test_weights_that_git_does_not_know_concern_all(folder: Path) -> None:
     assert reasons(folder, candidate="tuned")[0] == "git does not know weights/big, of version 'tuned'"
 
 
+def test_an_alias_of_a_registry_may_have_moved_and_a_version_of_it_may_not(folder: Path) -> None:
+    rewrite(folder, "weights/tuned", "models:/tuned@champion")
+    commit_all(folder)
+    reason = reasons(folder, candidate="tuned")[0]
+    assert reason == "what models:/tuned@champion was at HEAD can't be told: an alias moves"
+    rewrite(folder, "models:/tuned@champion", "models:/tuned/3")
+    commit_all(folder)
+    assert reasons(folder, candidate="tuned") == (None, None)
+
+
 def test_a_baseline_that_is_a_file_is_compared_as_one_and_any_other_can_not_be_told(folder: Path) -> None:
     write(folder, "reports/baselines/main.json", "{}")
     commit_all(folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 from click.testing import CliRunner
 
@@ -169,6 +171,26 @@ def test_a_failure_of_a_plain_test_is_one_all_the_same(suite: Project) -> None:
     suite.write("suites/test_more.py", "def test_more():\n    assert False\n")
     assert suite.run("--changed-since", "HEAD").ret == 1
     assert suite.report()["exit_code"] == 1
+
+
+def test_what_was_left_out_is_noted_with_the_run_so_that_nobody_takes_it_for_whole(suite: Project) -> None:
+    from harness.store import Store
+
+    suite.write("evals/two.jsonl", CASES.replace('"r"', '"s"'))
+    suite.run("--changed-since", "HEAD")
+    with Store.open(str(suite.store), readonly=True) as store:
+        assert store.runs()[-1].spec["selection"]["deselected"] == 2
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mlflow") is None, reason="needs mlflow")
+def test_where_nothing_is_to_run_nothing_is_logged(suite: Project) -> None:
+    suite.ini += "pythonpath = lib\n"
+    suite.configure()
+    commit_all(suite.path)
+    place = f"sqlite:///{suite.path}/mlflow.db"
+    result = suite.run_apart("--changed-since", "HEAD", "-k", "not plain", "--mlflow", place)
+    assert result.ret == 0
+    assert "mlflow not logged: there was nothing to run" in squeezed(result)
 
 
 def test_no_tests_at_all_are_pytests_5_as_ever(suite: Project) -> None:
