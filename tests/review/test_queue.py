@@ -398,15 +398,18 @@ def test_what_is_known_of_an_item_is_told_after_the_label_only(queue: Queue, add
         queue.reveal("ann", "nonsense")
 
 
-def test_a_closed_batch_offers_nothing_and_takes_what_is_under_way(queue: Queue, add_batch: AddBatch) -> None:
+def test_a_closed_batch_offers_nothing_and_takes_what_is_under_way(
+    queue: Queue, add_batch: AddBatch, clock: Clock
+) -> None:
     add_batch(3)
     add_batch(1, CATEGORIES, batch_id="b2")
     first, second = take(queue, "ann"), take(queue, "bob")
-    queue.close("b1", "decided")
+    clock.now += 1
+    queue.close("b1", "no longer wanted")
     assert take(queue, "ann").batch_id == "b2"
     assert queue.label("bob", second.lease_id, 3, key=key()).standing.state == "done"
     assert queue.undo("bob", key=key()).view is None
-    assert queue.progress("b1")[0].closed_reason == "decided"
+    assert queue.progress("b1")[0].closed_reason == "no longer wanted"
     queue.reopen("b1")
     assert take(queue, "eve").item_id == first.item_id
     with pytest.raises(UnknownItemError, match="There is no batch 'nonsense'"):
