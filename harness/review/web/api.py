@@ -105,7 +105,8 @@ def renew(request: Request, kept: Kept, name: Name) -> dict[str, Any]:
 
 @router.get("/api/progress")
 def progress(request: Request, _name: Name, task: Task = "label") -> dict[str, Any]:
-    """How far the queue is, and what the page says when nothing is left, as HTML."""
+    """How far the queue is now, and what the page says when nothing is left, as HTML."""
+    desk_of(request).tally.forget()
     return {**_count(request, task), "empty": nothing_left(request, task)}
 
 

@@ -19,6 +19,7 @@ from tests.review.web import contents
 from tests.review.web.serving import Server
 
 LAPTOP = {"viewport": {"width": 1200, "height": 720}}
+TALL = {"viewport": {"width": 1200, "height": 940}}
 PHONE = {"viewport": {"width": 390, "height": 780}, "is_mobile": True, "has_touch": True}
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _GAP = 24
@@ -28,6 +29,7 @@ def fill(folder: Path) -> None:
     """A queue in which two reviewers have labelled some items, which they differ in now and then."""
     with Store.open(str(folder / "store.db")) as store:
         contents.fill(store)
+        store.review.set_source("b-scale", "20261124-091500-4f2a1c", {})
         queue = Queue(store)
         for name in ("ann", "bob"):
             queue.add_reviewer(name)
@@ -64,13 +66,12 @@ def take(browser: Browser, server: Server, folder: Path) -> None:
         yield opened
         context.close()
 
+    with page(TALL, "light", "/admin/batches/b-scale") as laptop:
+        save(folder / "review-agreement.webp", shot(laptop))
     phones = []
     with page(LAPTOP, "light") as laptop, page(PHONE, "light") as phone:
         save(folder / "review.webp", shot(laptop))
         phones.append(shot(phone))
-        laptop.keyboard.press("?")
-        laptop.wait_for_timeout(200)
-        save(folder / "review-help.webp", shot(laptop))
     skip_to(first, "Better")
     with page(LAPTOP, "dark") as laptop, page(PHONE, "dark") as phone:
         save(folder / "review-pair.webp", shot(laptop))
@@ -81,8 +82,6 @@ def take(browser: Browser, server: Server, folder: Path) -> None:
     save(folder / "review-phone.webp", side_by_side(phones))
     with page(LAPTOP, "light", "/adjudicate") as laptop:
         save(folder / "review-adjudicate.webp", shot(laptop))
-    with page(LAPTOP, "light", "/admin/batches/b-scale") as laptop:
-        save(folder / "review-agreement.webp", shot(laptop))
 
 
 def skip_to(page: Page, title: str) -> None:

@@ -100,7 +100,6 @@ def test_an_adjudicator_settles_a_dispute(ann: Browser, sign_in: SignIn, store: 
 
 def test_progress_counts_the_open_batches(ann: Browser, store: Store) -> None:
     def progress(task: str = "label") -> tuple[int, int]:
-        ann.get("/")  # a page that is opened counts anew
         found = ann.get(f"/api/progress?task={task}").json()
         return found["done"], found["left"]
 
@@ -146,12 +145,12 @@ def test_the_page_says_what_was_decided_when_nothing_is_left(sign_in: SignIn, st
     assert said().startswith("Nothing is left for you Every open item has its labels, is with somebody else")
     store.review.set_closed("b1", 1.0, "decided: regressed")
     assert said().startswith(
-        "Nothing is left for you Faithful summary suites/test_a decided Every other open item has its labels"
+        "Nothing is left for you Faithful summary decided suites/test_a Every other open item has its labels"
     )
     store.review.set_closed("b2", 2.0, "decided: passed")
     assert said().startswith(
-        "The gate is decided Faithful summary suites/test_a decided: regressed "
-        "Better explanation suites/test_b decided: passed No more labels are needed."
+        "The gate is decided Faithful summary decided: regressed suites/test_a "
+        "Better explanation decided: passed suites/test_b No more labels are needed."
     )
     for name in ("b1", "b2"):
         store.review.set_closed(name, 1.0, "closed by zoe")

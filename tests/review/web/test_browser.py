@@ -272,18 +272,19 @@ def test_the_count_follows_what_others_do(serve: Any, open_page: Any, store: Sto
 
 def test_the_end_says_what_was_decided(serve: Any, open_page: Any, store: Store) -> None:
     """The gate decides a moment after the last label: the page looks again by itself, and says so to the ear, too."""
-    numbered(store, 2)
+    numbered(store, 2, wanted=2)
     page = open_page(serve().link)
     expect(page.locator(".answer")).to_contain_text("answer 0")
     press(page, "4", "answer 1")
     page.wait_for_timeout(170)
     page.keyboard.press("4")
     expect(page.locator("#empty h1")).to_have_text("Nothing is left for you")
-    expect(page.locator("#counts")).to_have_text("0 labels left")
+    expect(page.locator("#counts")).to_have_text("2 labels left")
     store.review.set_closed("b1", 1.0, "decided: passed")
-    expect(page.locator("#empty")).to_contain_text("evaluation/test_answers decided: passed", timeout=10_000)
+    expect(page.locator("#empty")).to_contain_text("Faithful summary decided: passed", timeout=10_000)
     expect(page.locator("#empty h1")).to_be_focused()
     assert focused(page) == "heading The gate is decided"
+    expect(page.locator("#counts")).to_have_text("0 labels left")
     expect(page.get_by_text("Every open item has its labels")).to_be_hidden()
 
 

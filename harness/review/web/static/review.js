@@ -180,7 +180,7 @@ function count(progress = counted) {
   // It counts down by the labels that are in, and follows the gate when the page is opened anew: a number that jumped
   // after a label would tell what the judge had said.
   const needed = Math.ceil((Number(forecast.dataset.needed) - (done - doneAtFirst)) / 10) * 10;
-  forecast.hidden = needed <= 0;
+  forecast.hidden = needed <= 0 || left === 0;
   forecast.textContent = forecast.dataset.words.replace("#", needed.toLocaleString("en"));
 }
 
