@@ -150,11 +150,11 @@ const isIdle = () => !shown && !outbox.length && !ahead.length;
 
 /** Fetch how far the queue is, and what there is to say when nothing is left. */
 async function lookHowFar() {
-  countedAt = Date.now();
+  const began = (countedAt = Date.now());
   const answer = await fetch(`/api/progress?task=${task}`).catch(() => null);
   const progress = answer?.ok ? await answer.json().catch(() => null) : null;
   if (!progress) return;
-  count(progress);
+  if (countedAt === began) count(progress); // else something newer came meanwhile
   if ($("ending").dataset.html === progress.empty) return;
   const hadFocus = $("ending").contains(document.activeElement);
   $("ending").dataset.html = progress.empty;
@@ -179,7 +179,7 @@ function count(progress = counted) {
   if (!forecast) return;
   // It counts down by the labels that are in, and follows the gate when the page is opened anew: a number that jumped
   // after a label would tell what the judge had said.
-  const needed = Math.ceil((Number(forecast.dataset.needed) - (done - doneAtFirst)) / 10) * 10;
+  const needed = Math.ceil((Number(forecast.dataset.needed) - Math.max(done - doneAtFirst, 0)) / 10) * 10;
   forecast.hidden = needed <= 0 || left === 0;
   forecast.textContent = forecast.dataset.words.replace("#", needed.toLocaleString("en"));
 }
