@@ -23,6 +23,7 @@ from harness.statistics.labelled import (
     labels_alone,
 )
 
+_NOBODY = "nobody has labelled an item yet, so that the figures are the judge's alone"
 #: The cases that the demanded mean counts for in a forecast, as a multiple of 1 / margin².
 _EXPECTED_DEMANDED = 0.05
 #: The cases that tell how often items are drawn at present.
@@ -170,7 +171,7 @@ def decide_labelled(
     contrast = labelled_contrast(question, draws, labels, estimate)
     if contrast is None:
         nothing = Difference(math.nan, math.inf, -math.inf, math.inf, 1.0, "no label to decide by")
-        check = Check(against, VerdictKind.INCONCLUSIVE, "nobody has labelled an item yet", nothing)
+        check = Check(against, VerdictKind.INCONCLUSIVE, _NOBODY, nothing)
         return LabelledCheck(check, estimate, None, 0, 0)
     found = evidence(draws, labels, question.of)
     passed, worse = contrast.passed_at(question.level), contrast.worse_at(question.red_level)

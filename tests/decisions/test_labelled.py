@@ -57,7 +57,7 @@ def test_a_verdict_stays_and_was_open_before():
 
 def test_what_is_open_says_how_many_labels_would_decide_it():
     gate = Gate(People(0.85), GOOD, RATE, [2, 1])
-    assert decided(gate).check.reason == "nobody has labelled an item yet"
+    assert decided(gate).check.reason.startswith("nobody has labelled an item yet")
     for _ in range(60):
         gate.label()
     found = decided(gate)

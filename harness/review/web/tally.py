@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from harness.review.progress import Progress
 from harness.review.queue import Queue
-from harness.store.review_records import Batch, Task
+from harness.store.review_records import DECIDED, Batch, Task
 
 EVERY_S = 1.0
 _ROUNDED_TO = 10
-_DECIDED = "decided"  # how the reason begins for which the gate closes a batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +97,13 @@ def endings(batches: Sequence[Batch]) -> list[Ending]:
 
     Before, they would tell people who go on reviewing what to expect of the same version's other answers.
     """
-    decided = [each for each in batches if each.closed is not None and (each.closed_reason or "").startswith(_DECIDED)]
+    decided = [each for each in batches if each.closed is not None and (each.closed_reason or "").startswith(DECIDED)]
     if not decided:
         return []
     last = max(decided, key=lambda batch: batch.closed or 0.0)
     is_over = all(batch.closed is not None for batch in batches)
     return [
-        Ending(batch.form.title, batch.evaluation_id, (batch.closed_reason or "") if is_over else _DECIDED)
+        Ending(batch.form.title, batch.evaluation_id, (batch.closed_reason or "") if is_over else DECIDED)
         for batch in decided
         if batch.run_id == last.run_id
     ]
