@@ -86,6 +86,11 @@ class Collector:
         else:
             self._upto = self._step(self._kept(self.complete)[n - 1], 0) + 1
 
+    @property
+    def asks_people(self) -> bool:
+        """Whether people are to label its answers: all of its cases are put to them or, cut short, none."""
+        return self.evaluation.plan.review is not None and self.cut_at is None
+
     def count_all(self) -> None:
         """Decide by all that is there: nothing more can come."""
         self._upto = self.order.n_steps

@@ -161,15 +161,8 @@ class Run:
             self._note_changes(self._collectors[name], observed[name])
 
     def _decided(self, observed: Mapping[str, Sequence[Observed]]) -> list[Verdict]:
-        """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together.
-
-        People are asked about all cases or none: what was cut short is not put to them.
-        """
-        reviewed = [
-            name
-            for name, entries in observed.items()
-            if self._collectors[name].evaluation.plan.review is not None and not any(e.stopped_at for e in entries)
-        ]
+        """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
+        reviewed = [name for name in observed if self._collectors[name].asks_people]
         flat = [entry for name, entries in observed.items() if name not in reviewed for entry in entries]
         level, n_all = self.settings.confidence_level, self.settings.n_evaluations
         verdicts = list(decide(flat, level, (len(observed) - len(reviewed)) / n_all)) if flat else []
