@@ -117,7 +117,7 @@ def _logged(settings: Settings, store: Store, run: RunInfo, report: Report, most
         write_reports(store, run, report, folder / "report", OF_A_GATE)
         return [File(folder / "report"), File(samples)]
 
-    return log_gate(gate, write_files, _DEADLINE_S)
+    return log_gate(gate, store, write_files, _DEADLINE_S)
 
 
 def _document(report: Report) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def _logged(settings: Settings, store: Store, run: RunInfo, report: Report) -> L
         (samples,) = write_reports(store, run, report, folder, ["parquet"])
         return [*(File(path, "report") for path in _of_the_report(report_folder(settings))), File(samples)]
 
-    return log_gate(gate, write_files, GATE_DEADLINE_S)
+    return log_gate(gate, store, write_files, GATE_DEADLINE_S)
 
 
 def _of_the_report(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from harness.config.addresses import without_credentials
 from harness.config.environment import user_name
 from harness.errors import MlflowError, SettingsError
 from harness.models.mlflow.process import MlflowProcess
-from harness.store import RunInfo, store_url
+from harness.store import RunInfo, Store
+from harness.tracking.selection import choose
+from harness.tracking.traces import Context, traces
 
 MOST_TRACES = 100
 """Failures of a gate that become traces."""
@@ -37,20 +39,18 @@ class Gate:
 
     Attributes:
         address: of MLflow. It may hold a password, so it is shown without.
-        spec: what the store keeps of the run.
+        root: folder of the project.
         report: as report.json has it.
         names: of its evaluations by id, as a reader knows them.
-        store: the address of the store that has its answers.
         most_traces: how many failures become traces.
     """
 
-    address: str
+    address: str = field(repr=False)
     experiment: str
     root: Path
-    spec: Mapping[str, Any]
+    run: RunInfo
     report: Mapping[str, Any]
     names: Mapping[str, str]
-    store: str
     most_traces: int = MOST_TRACES
 
 
@@ -65,8 +65,7 @@ def gate_of(settings: Settings, run: RunInfo, report: Mapping[str, Any], names: 
             "Where is MLflow? Say --mlflow URL, http://HOST:PORT or sqlite:///mlflow.db, or write it as mlflow into "
             "[tool.steelyard]."
         )
-    experiment = settings.mlflow_experiment
-    return Gate(settings.tracking, experiment, settings.root, run.spec, report, names, store_url(settings))
+    return Gate(settings.tracking, settings.mlflow_experiment, settings.root, run, report, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +86,41 @@ class Logged:
         return self.place
 
 
-def log_gate(gate: Gate, write_files: Callable[[Path], Sequence[File]], deadline_s: float | None) -> Logged:
+def log_gate(
+    gate: Gate, store: Store, write_files: Callable[[Path], Sequence[File]], deadline_s: float | None
+) -> Logged:
     """Log a run. What is there of it already is brought up to date, so that twice is as good as once.
 
     Args:
+        store: that holds its answers.
         write_files: called with an empty folder for what it may have to write, while MLflow is loading.
-        deadline_s: how long logging may take once MLflow is loaded; None for no bound.
+        deadline_s: how long logging may take once all is ready; None for no bound.
 
     Raises:
         MlflowError: MLflow could not be reached, refused, or took too long; the message shows no password.
     """
-    question = {
-        "experiment": gate.experiment,
-        "spec": dict(gate.spec),
-        "report": dict(gate.report),
-        "names": dict(gate.names),
-        "store": gate.store,
-        "user": user_name(),
-        "most_traces": gate.most_traces,
-    }
     with MlflowProcess(_CHILD, _folder(gate)) as process, tempfile.TemporaryDirectory(prefix="steelyard-") as drafts:
+        question = _question(gate, store)
         files = write_files(Path(drafts))
         question["files"] = [{"path": str(file.path.absolute()), "folder": file.folder} for file in files]
         answer = process.ask(gate.address, question, deadline_s)
-    return Logged(_place(gate, answer), answer["run_id"], answer["n_traces"], answer["n_left_out"])
+    return Logged(_place(gate, answer), answer["run_id"], len(question["traces"]), question["n_left_out"])
+
+
+def _question(gate: Gate, store: Store) -> dict[str, Any]:
+    spec, report = gate.run.spec, gate.report
+    chosen = choose(store, gate.run, report, gate.most_traces)
+    described = [spec.get("candidate"), spec.get("baseline"), *spec.get("judges", ())]
+    versions = {each["fingerprint"]: each["name"] for each in reversed(described) if each}
+    return {
+        "experiment": gate.experiment,
+        "spec": dict(spec),
+        "report": {**report, "changes": [], "evaluations": [{**each, "cases": []} for each in report["evaluations"]]},
+        "names": dict(gate.names),
+        "user": user_name(),
+        "traces": traces(chosen, Context(gate.run.run_id, gate.names, versions)),
+        "n_left_out": chosen.n_left_out,
+    }
 
 
 def _folder(gate: Gate) -> Path:

@@ -95,10 +95,10 @@ def _log(store: Store, side: Side, address: str, experiment: str, report: Path) 
     run = side.weighed.run
     document: dict[str, Any] = to_json(side.report)
     names = {EVALUATION: "foundation/test_capitals"}
-    gate = Gate(address, experiment, report.parent, run.spec, document, names, store.url)
+    gate = Gate(address, experiment, report.parent, run, document, names)
 
     def write_files(folder: Path) -> list[File]:
         (samples,) = write_reports(store, run, side.report, folder, ["parquet"])
         return [File(report), File(samples)]
 
-    return log_gate(gate, write_files, None).n_traces
+    return log_gate(gate, store, write_files, None).n_traces

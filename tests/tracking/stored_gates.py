@@ -43,11 +43,11 @@ def stored_gate(store: Store, address: str, experiment: str = "steelyard", *eval
     report = store.report(RUN_ID)
     assert report is not None
     named = {entry["id"]: NAMES.get(entry["id"], entry["id"]) for entry in report["evaluations"]}
-    spec = {**info.spec, "settings": {"samples": 2, "design": "fixed"}, "datasets": DATASETS}
-    return Gate(address, experiment, Path(store.url.removeprefix("sqlite:///")).parent, spec, report, named, store.url)
+    noted = replace(info, spec={**info.spec, "settings": {"samples": 2, "design": "fixed"}, "datasets": DATASETS})
+    return Gate(address, experiment, Path(store.url.removeprefix("sqlite:///")).parent, noted, report, named)
 
 
-def logged(gate: Gate, files: Mapping[str, str] | None = None, **changes: Any) -> Logged:
+def logged(gate: Gate, store: Store, files: Mapping[str, str] | None = None, **changes: Any) -> Logged:
     """Log it, with a report of these files."""
 
     def write(folder: Path) -> list[File]:
@@ -55,4 +55,4 @@ def logged(gate: Gate, files: Mapping[str, str] | None = None, **changes: Any) -
             (folder / name).write_text(text, encoding="utf-8")
         return [File(folder / name, "report") for name in (files or {"report.json": ""})]
 
-    return log_gate(replace(gate, **changes), write, 240)
+    return log_gate(replace(gate, **changes), store, write, 240)

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 class Found:
     """What MLflow has of one gate."""
 
-    def __init__(self, gate: Gate, said: Logged) -> None:
-        self.gate, self.said = gate, said
+    def __init__(self, gate: Gate, said: Logged, store: Store) -> None:
+        self.gate, self.said, self.store = gate, said, store
         self.all = read(gate.address, gate.experiment)
         self.by_name = {run["name"]: run for run in self.all["runs"]}
         self.run: dict[str, Any] = self.by_name["small against large"]
@@ -43,7 +43,7 @@ def found(
         address = f"sqlite:///{shutil.copy(empty_database, folder / 'mlflow.db')}"
     with Store.open(str(folder / "store.db")) as store:
         gate = stored_gate(store, address, "whole")
-        yield Found(gate, logged(gate))
+        yield Found(gate, logged(gate, store), store)
 
 
 def test_the_gate_is_one_run_with_a_run_for_each_evaluation_below_it(found: Found) -> None:
@@ -123,7 +123,7 @@ def test_scores_are_assessments_of_who_gave_them(found: Found) -> None:
 
 
 def test_logging_again_changes_nothing_and_adds_nothing(found: Found) -> None:
-    again = logged(found.gate)
+    again = logged(found.gate, found.store)
     assert again.run_id == found.said.run_id
     after = read(found.gate.address, found.gate.experiment)
     assert after["runs"] == found.all["runs"]
@@ -135,7 +135,7 @@ def test_what_is_new_is_added_to_what_was_logged(found: Found) -> None:
     report = json.loads(json.dumps(dict(found.gate.report)))
     report["verdict"] = "passed"
     report["evaluations"][0]["candidate"]["value"] = 0.25
-    logged(found.gate, report=report)
+    logged(found.gate, found.store, report=report)
     runs = {run["name"]: run for run in read(found.gate.address, found.gate.experiment)["runs"]}
     run = runs["small against large"]
     assert run["metrics"]["foundation/test_capitals/score"] == 0.25
@@ -162,7 +162,7 @@ def test_names_and_answers_that_no_database_takes_are_logged_all_the_same(store:
     )
     report = "\x1b[31m<script>alert(1)</script>]]>"
     gate = stored_gate(store, database, "hostile ' \" experiment", evaluation)
-    logged(gate, {"report.md": report})
+    logged(gate, store, {"report.md": report})
     found = read(database, "hostile ' \" experiment")
     assert len(found["runs"]) == 2
     assert len(found["traces"]) == 1
@@ -172,7 +172,7 @@ def test_names_and_answers_that_no_database_takes_are_logged_all_the_same(store:
 
 def test_very_many_failures_are_counted_and_not_all_traced(store: Store, database: str) -> None:
     evaluation = Scored(id=SUMMARIES, candidate={f"c{i}": [0] for i in range(30)})
-    said = logged(stored_gate(store, database, "steelyard", evaluation), most_traces=10)
+    said = logged(stored_gate(store, database, "steelyard", evaluation), store, most_traces=10)
     assert (said.n_traces, said.n_left_out) == (10, 20)
     found = read(database)
     (tagged,) = [tags for run in found["runs"] if (tags := run["tags"].get("steelyard.failures_without_trace"))]

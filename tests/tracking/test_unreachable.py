@@ -31,7 +31,7 @@ def keeper(mlflow_server: MlflowServer) -> Iterator[Gatekeeper]:
 def refused(store: Store, address: str, experiment: str = "steelyard") -> str:
     """The message of a gate that could not be logged."""
     with pytest.raises(MlflowError) as caught:
-        logged(stored_gate(store, address, experiment))
+        logged(stored_gate(store, address, experiment), store)
     return str(caught.value)
 
 
@@ -86,7 +86,7 @@ def test_a_file_that_is_no_database_is_named(store: Store, tmp_path: Path) -> No
 def test_a_password_in_the_address_opens_the_server_and_is_nowhere_to_be_seen(
     store: Store, mlflow_server: MlflowServer, keeper: Gatekeeper
 ) -> None:
-    said = logged(stored_gate(store, f"http://ann:s3cret%2F@{keeper.host}", "with password"))
+    said = logged(stored_gate(store, f"http://ann:s3cret%2F@{keeper.host}", "with password"), store)
     assert said.place.startswith(f"{keeper.address}/#/") or said.place.startswith(f"http://***@{keeper.host}/#/")
     found = read(mlflow_server.address, "with password")
     assert len(found["runs"]) == 3
@@ -110,11 +110,11 @@ def test_a_server_that_dies_in_the_middle_leaves_a_run_that_is_completed_later(
     dying = Gatekeeper(mlflow_server.address, dies_after=12)
     gate = stored_gate(store, dying.address, "dies")
     with pytest.raises(MlflowError, match=dying.address):
-        logged(gate)
+        logged(gate, store)
     dying.stop()
     (begun,) = [run for run in read(mlflow_server.address, "dies")["runs"] if run["name"] == "small against large"]
     assert begun["status"] == "RUNNING"
-    said = logged(gate, address=mlflow_server.address)
+    said = logged(gate, store, address=mlflow_server.address)
     assert said.run_id == begun["id"]
     found = read(mlflow_server.address, "dies")
     assert sorted(run["name"] for run in found["runs"]) == [
