@@ -42,7 +42,7 @@ class _Options:
     "--traces",
     metavar="N",
     type=click.IntRange(min=0, max=100_000),
-    default=100,
+    default=50,
     show_default=True,
     help="How many failures become traces.",
 )

@@ -17,7 +17,7 @@ from harness.store import RunInfo, Store
 from harness.tracking.selection import choose
 from harness.tracking.traces import Context, traces
 
-MOST_TRACES = 100
+MOST_TRACES = 50
 """Failures of a gate that become traces."""
 GATE_DEADLINE_S = 60.0
 """How long a gate waits at most until it is logged; `steelyard track` takes more."""

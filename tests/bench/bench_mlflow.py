@@ -36,7 +36,7 @@ _LOADED = "import sys; from mlflow import MlflowClient; MlflowClient(sys.argv[1]
 
 
 def mlflow(folder: Path, repeats: int) -> list[Figure]:
-    """A gate with 500 failures or so, of which 100 become traces, with its reports and a table of all samples."""
+    """A gate with 500 failures or so, of which 50 become traces, with its reports and a table of all samples."""
     empty = make_database(folder / "empty.db")
     with Store.open(str(folder / "store.db")) as store:
         run = _filled(store)
