@@ -32,7 +32,8 @@ def run_parameters(spec: Document, report: Document) -> dict[str, str]:
             given |= _version(role, spec[role])
     for judge in spec.get("judges", ()):
         given |= _version(f"judge {judge['name']}", judge)
-    given |= dict(_flat(spec.get("environment", {})))
+    given |= dict(_flat((report.get("budget") or {}).get("limits")))
+    given |= dict(_flat(spec.get("environment")))
     return _texts(given)
 
 
@@ -110,6 +111,9 @@ def run_tags(spec: Document, report: Document, names: Mapping[str, str]) -> dict
         **version_tags(spec, report, "candidate"),
         **version_tags(spec, report, "baseline"),
     }
+    stopped_by = (report.get("budget") or {}).get("stopped_by")
+    if stopped_by:
+        tags["steelyard.stopped_by"] = stopped_by
     if report.get("judges"):
         tags["steelyard.judges"] = ", ".join(judge["name"] for judge in report["judges"])
     return {name: text(str(value)) for name, value in tags.items()}

@@ -57,6 +57,13 @@ def test_a_recorded_baseline_is_named_by_its_run() -> None:
     assert (parameters["baseline.recorded.run_id"], parameters["baseline.recorded.created"]) == ("r7", "2026-11-20")
 
 
+def test_a_budget_is_a_parameter_and_what_it_stopped_is_tagged() -> None:
+    cut = report(budget={"limits": {"max_tokens": 100, "max_cost": None}, "spent": {}, "stopped_by": "max_tokens"})
+    assert run_parameters(spec(), cut)["max_tokens"] == "100"
+    assert "max_cost" not in run_parameters(spec(), cut)
+    assert run_tags(spec(), cut, NAMES)["steelyard.stopped_by"] == "max_tokens"
+
+
 def test_every_estimate_has_its_interval() -> None:
     assert entry_metrics(entry(), "score") == {
         "score": 0.9,
