@@ -109,8 +109,9 @@ def _logged(settings: Settings, store: Store, run: RunInfo, report: Report, most
     from harness.reporting.writing import OF_A_GATE, write_reports
     from harness.tracking.gates import File, gate_of, log_gate
 
-    names = display_names(verdict.id for verdict in report.evaluations)
-    gate = replace(gate_of(settings, run, _document(report), names), most_traces=most_traces)
+    document = _document(report)
+    names = display_names(entry["id"] for entry in document["evaluations"])
+    gate = replace(gate_of(settings, run, document, names), most_traces=most_traces)
 
     def write_files(folder: Path) -> list[File]:
         (samples,) = write_reports(store, run, report, folder, ["parquet"])

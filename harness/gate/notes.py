@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import Settings, VersionSettings
+from harness.config.git import Repository
+from harness.errors import SettingsError
 from harness.gate.evaluation import Evaluation
 from harness.sampling import Source
 
@@ -78,3 +80,13 @@ def _digest(evaluation: Evaluation) -> str:
 def selection_note(n_deselected: int, case: str | None, *, last_failed: bool) -> Mapping[str, Any]:
     """What of the suites was left out: evaluations, cases outside a pattern, all but those that failed last time."""
     return {"deselected": n_deselected, "case": case, "last_failed": last_failed}
+
+
+def commit_note(settings: Settings) -> dict[str, str]:
+    """The commit that the project is at, where gates are logged; nothing where it is no clone or git is not there."""
+    if settings.tracking is None:
+        return {}
+    try:
+        return {"commit": Repository(settings.root).commit("HEAD")}
+    except SettingsError:
+        return {}

@@ -35,6 +35,7 @@ class TrackingHooks:
     def __init__(self, session: GateSession) -> None:
         self._gate = session
         self._lines: list[str] = []
+        self._step = "logged"
         self._problem = ""
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
@@ -57,10 +58,11 @@ class TrackingHooks:
         if report is not None and not self._gate.is_worker and not self._gate.outcome.problems:
             try:
                 self._track(report, int(session.exitstatus))
-            except SteelyardError as error:
-                self._problem = f"{error} The verdict stands, and everything is stored."
             except KeyboardInterrupt:
                 self._problem = "interrupted."
+            except Exception as error:  # noqa: BLE001  the gate is decided: nothing may go wrong with it any more
+                said = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}."
+                self._problem = f"{said} The verdict stands, and everything is stored."
             if self._problem:
                 self._problem += f" To do it later: {_later(session.config, report.run_id)}"
         return result
@@ -71,8 +73,7 @@ class TrackingHooks:
         for line in self._lines:
             terminalreporter.write_line(line)
         if self._problem:
-            done = "promoted" if self._lines else "logged"
-            terminalreporter.write_line(f"WARNING: mlflow: not {done}: {self._problem}", yellow=True)
+            terminalreporter.write_line(f"WARNING: mlflow: not {self._step}: {self._problem}", yellow=True)
 
     def _track(self, report: Report, exit_code: int) -> None:
         """Log, and then promote: where gates are logged, nothing is promoted without its record."""
@@ -97,6 +98,7 @@ class TrackingHooks:
             if settings.tracking is not None:
                 self._lines.append(f"mlflow  {_logged(settings, store, run, report)}")
         if alias is not None:
+            self._step = "promoted"
             self._lines.append(f"mlflow  {promote(settings, run, to_json(report), alias)}")
 
 
@@ -126,8 +128,8 @@ def _logged(settings: Settings, store: Store, run: RunInfo, report: Report) -> L
     from harness.reporting.writing import write_reports
     from harness.tracking.gates import GATE_DEADLINE_S, File, gate_of, log_gate
 
-    names = display_names(verdict.id for verdict in report.evaluations)
-    gate = gate_of(settings, run, to_json(report), names)
+    document = to_json(report)
+    gate = gate_of(settings, run, document, display_names(entry["id"] for entry in document["evaluations"]))
 
     def write_files(folder: Path) -> list[File]:
         (samples,) = write_reports(store, run, report, folder, ["parquet"])

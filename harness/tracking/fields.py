@@ -114,6 +114,8 @@ def run_tags(spec: Document, report: Document, names: Mapping[str, str]) -> dict
     stopped_by = (report.get("budget") or {}).get("stopped_by")
     if stopped_by:
         tags["steelyard.stopped_by"] = stopped_by
+    if spec.get("commit"):
+        tags["mlflow.source.git.commit"] = spec["commit"]
     if report.get("judges"):
         tags["steelyard.judges"] = ", ".join(judge["name"] for judge in report["judges"])
     return {name: text(str(value)) for name, value in tags.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -62,10 +63,15 @@ def line_of(result: pytest.RunResult, start: str) -> str:
 
 @slow
 def test_a_gate_is_logged_with_report_samples_and_cases_and_one_line_says_where(pair: Project, database: str) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(pair.path)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
     result = pair.run("--candidate", "no", "--mlflow", database)
     assert result.ret == 1
     found = read(database)
     run = gate_of(found)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    assert run["tags"]["mlflow.source.git.commit"] == commit
     line = line_of(result, "mlflow  ")
     assert line == f"mlflow  {database}, experiment steelyard, run {run['id']}"
     assert result.outlines.index(line) > result.outlines.index(line_of(result, "report  "))

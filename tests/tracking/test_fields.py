@@ -110,7 +110,7 @@ def test_the_gate_counts_verdicts_and_cost_and_has_the_estimates_of_all_evaluati
 
 
 def test_tags_name_verdict_and_versions() -> None:
-    tags = run_tags(spec(), report(), NAMES)
+    tags = run_tags(spec(commit="0a1b"), report(), NAMES)
     assert tags.pop("mlflow.note.content").startswith("**passed**: 1 passed")
     assert tags == {
         "steelyard.run_id": "20261124-160312-0a1b2c",
@@ -122,6 +122,7 @@ def test_tags_name_verdict_and_versions() -> None:
         "steelyard.baseline": "large",
         "steelyard.baseline.fingerprint": "f1",
         "steelyard.judges": "small judge",
+        "mlflow.source.git.commit": "0a1b",
     }
 
 
