@@ -194,6 +194,7 @@ def test_what_was_exported_comes_back(run: Run, place: Path, batch: str, name: s
     result = run("review", "export", batch, "--format", name, "--unblind", "-o", file)
     assert "Wrote 20 items to" in result.output
     assert "with labels, versions and judge scores" in result.output
+    Store.open(str(place.parents[1] / "other.db")).close()
     brought = run("review", "import", file, "--store", "other.db")
     assert brought.output == "Brought in 3 labels and 20 items in 1 new batch.\n"
     assert run("review", "import", file, "--store", "other.db").output == "Brought in 0 labels.\n"
