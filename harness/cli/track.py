@@ -100,7 +100,8 @@ def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report
     run = find_newest(store.runs(), name)
     report = stored_report(store, run.run_id)
     if any(verdict.review is not None for verdict in report.evaluations):
-        report = resumed(store, run, report, run.spec.get("inconclusive", settings.inconclusive))
+        decided = resumed(store, run, report, run.spec.get("inconclusive", settings.inconclusive))
+        report = replace(decided, usage=report.usage)
     return run, report
 
 

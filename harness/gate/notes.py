@@ -14,6 +14,8 @@ from harness.errors import SettingsError
 from harness.gate.evaluation import Evaluation
 from harness.sampling import Source
 
+IN_THE_TEST = "in the test"
+"""The source of cases that no file has."""
 _DIGITS = 16
 _SETTINGS = ("samples", "max_samples", "margin", "design")
 _OPTIONS_LEFT_OUT = ("api_key_env", "requests_per_minute", "timeout_s", "answers", "default", "weights")
@@ -67,7 +69,7 @@ def _named(source: Any) -> str:
     """A path or name as it was written; of cases in the test's own code that they are."""
     if isinstance(source, Path):
         return source.as_posix()
-    return source if isinstance(source, str) else "in the test"
+    return source if isinstance(source, str) else IN_THE_TEST
 
 
 def _digest(evaluation: Evaluation) -> str:

@@ -13,10 +13,11 @@ from harness.models.mlflow.child import Login, serve
 from harness.tracking import fields
 from harness.tracking.keys import key
 from harness.tracking.runs import EVALUATION, RUN_ID, Contents, end_run, experiment_id, logged_runs, write_run
-from harness.tracking.spans import log_traces
+from harness.tracking.spans import Spread, link_traces, log_traces
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 _REQUESTS_AT_ONCE = 4
 _MOST_NESTED = 100
@@ -44,8 +45,10 @@ def log(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
     for file in asked["files"]:
         client.log_artifact(run_id, file["path"], file["folder"] or None)
     spread = functools.partial(_spread, login)
-    spread(_nest(client, experiment, asked, known, run_id))
+    nested = _nest(client, experiment, asked, known, run_id, spread)
     log_traces(asked["traces"], experiment, run_id, gate.began_ms, spread)
+    for name, own in nested.items():
+        link_traces(client, [each["id"] for each in asked["traces"] if each["evaluation_id"] == name], own)
     if asked["n_left_out"]:
         client.set_tag(run_id, "steelyard.failures_without_trace", str(asked["n_left_out"]))
     end_run(client, run_id, gate)
@@ -61,7 +64,7 @@ def _gate(asked: Mapping[str, Any]) -> Contents:
         parameters=fields.run_parameters(spec, report),
         metrics=fields.run_metrics(report, asked["names"]),
         tags=tags,
-        datasets=spec.get("datasets", ()),
+        datasets=spec["datasets"],
         passed=report["verdict"] == "passed",
         **_times(report),
     )
@@ -73,19 +76,27 @@ def _times(report: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _nest(
-    client: MlflowClient, experiment: str, asked: Mapping[str, Any], known: Mapping[str | None, Any], parent: str
-) -> list[Callable[[], None]]:
-    """What writes the nested runs, one for each evaluation; of very many those that did not pass come first."""
+    client: MlflowClient,
+    experiment: str,
+    asked: Mapping[str, Any],
+    known: Mapping[str | None, Run],
+    parent: str,
+    spread: Spread,
+) -> dict[str, str]:
+    """Write the nested runs, one for each evaluation, and give their ids; of very many those that did not pass."""
     entries: dict[str, list[Mapping[str, Any]]] = {}
     for entry in asked["report"]["evaluations"]:
         entries.setdefault(entry["id"], []).append(entry)
     ranked = sorted(entries, key=lambda name: all(each["verdict"] == "passed" for each in entries[name]))
+    nested: dict[str, str] = {}
 
     def write(name: str) -> None:
         contents = _evaluation(asked, name, entries[name], parent)
-        end_run(client, write_run(client, experiment, contents, known.get(name)), contents)
+        nested[name] = write_run(client, experiment, contents, known.get(name))
+        end_run(client, nested[name], contents)
 
-    return [lambda name=name: write(name) for name in ranked[:_MOST_NESTED]]  # type: ignore[misc]
+    spread([functools.partial(write, name) for name in ranked[:_MOST_NESTED]])
+    return nested
 
 
 def _evaluation(asked: Mapping[str, Any], name: str, entries: Sequence[Mapping[str, Any]], parent: str) -> Contents:
@@ -100,7 +111,7 @@ def _evaluation(asked: Mapping[str, Any], name: str, entries: Sequence[Mapping[s
         parameters=fields.entry_parameters(entries),
         metrics=metrics,
         tags={**versions, **fields.entry_tags(entries), **own},
-        datasets=[each for each in asked["spec"].get("datasets", ()) if name in each["evaluations"]],
+        datasets=[each for each in asked["spec"]["datasets"] if name in each["evaluations"]],
         passed=all(entry["verdict"] == "passed" for entry in entries),
         **_times(report),
     )

@@ -12,6 +12,7 @@ from harness.config import Settings
 from harness.config.addresses import without_credentials
 from harness.config.environment import user_name
 from harness.errors import MlflowError, SettingsError
+from harness.gate.notes import IN_THE_TEST
 from harness.models.mlflow.process import MlflowProcess
 from harness.store import RunInfo, Store
 from harness.tracking.selection import choose
@@ -114,13 +115,24 @@ def _question(gate: Gate, store: Store) -> dict[str, Any]:
     versions = {each["fingerprint"]: each["name"] for each in reversed(described) if each}
     return {
         "experiment": gate.experiment,
-        "spec": dict(spec),
+        "spec": {**spec, "datasets": _datasets(gate)},
         "report": {**report, "changes": [], "evaluations": [{**each, "cases": []} for each in report["evaluations"]]},
         "names": dict(gate.names),
         "user": user_name(),
         "traces": traces(chosen, Context(gate.run.run_id, gate.names, versions)),
         "n_left_out": chosen.n_left_out,
     }
+
+
+def _datasets(gate: Gate) -> list[dict[str, Any]]:
+    """The sets of cases, each with a name: that of its file, else that of the evaluation in whose code they are."""
+    found = []
+    for record in gate.run.spec.get("datasets", ()):
+        file = record["source"].removesuffix("/cases.jsonl").rpartition("/")[2]
+        evaluation = record["evaluations"][0]
+        own = gate.names.get(evaluation, evaluation)
+        found.append({**record, "name": own if record["source"] == IN_THE_TEST else file})
+    return found
 
 
 def _folder(gate: Gate) -> Path:

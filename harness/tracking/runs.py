@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import MlflowError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 RUN_ID = "steelyard.run_id"
 EVALUATION = "steelyard.evaluation"
 _PARAMETERS_AT_ONCE = 100
-_METRICS_AT_ONCE = 1000
+_METRICS_AT_ONCE = 800
 _LARGEST_PAGE = 1000
 
 
@@ -96,12 +97,9 @@ def write_run(client: MlflowClient, experiment: str, contents: Contents, known: 
         if not math.isclose(there.metrics.get(key, math.nan), value, rel_tol=1e-12)
     ]
     changed = [RunTag(key, value) for key, value in tags.items() if there.tags.get(key) != value]
-    for block in _blocks(metrics, _METRICS_AT_ONCE):
-        client.log_batch(run.info.run_id, metrics=block, synchronous=True)
-    for block in _blocks(parameters, _PARAMETERS_AT_ONCE):
-        client.log_batch(run.info.run_id, params=block, synchronous=True)
-    for block in _blocks(changed, _PARAMETERS_AT_ONCE):
-        client.log_batch(run.info.run_id, tags=block, synchronous=True)
+    of_each = (metrics, _METRICS_AT_ONCE), (parameters, _PARAMETERS_AT_ONCE), (changed, _PARAMETERS_AT_ONCE)
+    for blocks in zip_longest(*(_blocks(*each) for each in of_each), fillvalue=()):
+        client.log_batch(run.info.run_id, *blocks, synchronous=True)
     if contents.datasets:
         client.log_inputs(run.info.run_id, [_dataset(each) for each in contents.datasets])
     return str(run.info.run_id)
@@ -116,9 +114,10 @@ def _dataset(record: Mapping[str, Any]) -> DatasetInput:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     source = text(str(record["source"]), 1000)
-    name = source.removesuffix("/cases.jsonl").rpartition("/")[2] or source
     profile = json.dumps({"num_rows": record["n_cases"]})
-    dataset = Dataset(text(name, 500), record["digest"], "local", json.dumps({"uri": source}), profile=profile)
+    dataset = Dataset(
+        text(record["name"], 500), record["digest"], "local", json.dumps({"uri": source}), profile=profile
+    )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "evaluation")])
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Assessment, Span
     from mlflow.entities.trace_info import TraceInfo
 
 Spread = Callable[[Sequence[Callable[[], None]]], None]
 _SPANS_AT_ONCE = 100
+_LINKS_AT_ONCE = 100
 _PAGE = 500
 _NS_PER_S = 1_000_000_000
 
@@ -29,10 +32,16 @@ def log_traces(given: Sequence[Mapping[str, Any]], experiment: str, run_id: str,
     client = TracingClient()
     there = _there(client, experiment, run_id) if given else {}
     infos = [_info(each, experiment, run_id, began_ms + number) for number, each in enumerate(given)]
-    spread([lambda info=info: _put(client, info, there.get(info.trace_id)) for info in infos])  # type: ignore[misc]
+    spread([functools.partial(_put, client, info, there.get(info.trace_id)) for info in infos])
     spans = [_span(info, each) for info, each in zip(infos, given, strict=True)]
     for start in range(0, len(spans), _SPANS_AT_ONCE):
         client.log_spans(experiment, spans[start : start + _SPANS_AT_ONCE])
+
+
+def link_traces(client: MlflowClient, trace_ids: Sequence[str], run_id: str) -> None:
+    """Show traces with a further run, as those of an evaluation with its own."""
+    for start in range(0, len(trace_ids), _LINKS_AT_ONCE):
+        client.link_traces_to_run(trace_ids[start : start + _LINKS_AT_ONCE], run_id)
 
 
 def _there(client: Any, experiment: str, run_id: str) -> dict[str, TraceInfo]:

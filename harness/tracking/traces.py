@@ -61,6 +61,7 @@ def _trace(answer: StoredAnswer, labels: Sequence[PersonsLabel], context: Contex
     }
     return {
         "id": f"tr-{_digits(context, *place_of(answer))}",
+        "evaluation_id": answer.evaluation_id,
         "span_name": text(answer.version, _LONGEST_NAME) or "answer",
         "broke": any(row.outcome == "error" for row in answer.rows.values()),
         "duration_s": (answer.sample.latency_s if answer.sample else None) or 0.0,

@@ -43,6 +43,7 @@ def _runs(client: Any, experiment_id: str) -> list[dict[str, Any]]:
             "tags": run.data.tags,
             "datasets": [dict(each.dataset) for each in run.inputs.dataset_inputs],
             "files": _files(client, run.info.run_id),
+            "traces": len(client.search_traces(locations=[experiment_id], run_id=run.info.run_id, max_results=500)),
         }
         for run in client.search_runs([experiment_id])
     ]

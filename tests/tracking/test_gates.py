@@ -88,7 +88,7 @@ def test_cases_are_data_sets_with_their_digest(found: Found) -> None:
     named = [(each["name"], each["digest"], json.loads(each["source"])["uri"]) for each in found.run["datasets"]]
     assert sorted(named) == [
         ("capitals", "0a1b2c3d", "evals/foundation/capitals/cases.jsonl"),
-        ("in the test", "4e5f6a7b", "in the test"),
+        ("evaluation/test_summaries", "4e5f6a7b", "in the test"),
     ]
     (own,) = found.by_name["foundation/test_capitals"]["datasets"]
     assert (own["digest"], json.loads(own["profile"])) == ("0a1b2c3d", {"num_rows": 3})
@@ -109,6 +109,11 @@ def test_failures_are_traces_of_the_gate_with_what_was_asked_and_answered(found:
     (span,) = trace["spans"]
     assert span["inputs"] == {"messages": [{"role": "user", "content": "peru"}]}
     assert span["outputs"]["choices"][0]["message"]["content"] == "candidate on peru, 1"
+
+
+def test_traces_are_shown_with_the_run_of_their_evaluation_as_well(found: Found) -> None:
+    linked = {name: run["traces"] for name, run in found.by_name.items()}
+    assert linked == {"small against large": 4, "foundation/test_capitals": 3, "evaluation/test_summaries": 1}
 
 
 def test_scores_are_assessments_of_who_gave_them(found: Found) -> None:
