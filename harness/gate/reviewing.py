@@ -183,11 +183,6 @@ class Attendant:
         return self.subject(batch, batch.run_id, batch.source["mode"])
 
 
-def attend(store: Store, batch_id: str) -> Outlook | None:
-    """Decide a batch again by the labels that are in, and close it or draw more items; see `Attendant`."""
-    return Attendant(store).attend(batch_id)
-
-
 def plan_of(batch: Batch) -> Plan:
     """The plan by which a gate drew a batch."""
     return Plan(batch.evaluation_id, batch.metric, batch.form, roles=tuple(batch.source["roles"]))

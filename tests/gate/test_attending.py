@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from harness.gate.attending import Prospects, attend_all, attended, prospects
-from harness.gate.reviewing import attend
+from harness.gate.reviewing import Attendant
 from harness.review.filling import Plan, add_run
 from harness.store import Store
 from harness.store.review_records import Choice, Form
@@ -22,7 +22,7 @@ FORM = Form("scale", "Faithful", choices=(Choice(1, "wrong", 0.0), Choice(3, "ri
 def test_a_batch_that_no_gate_decides_stays_as_it_is(store: Store) -> None:
     batch = add_run(store, runs.add_run(store), Plan(runs.EVALUATION, "score", FORM, draws=5)).batch
     before = store.review.items(batch.id)
-    assert attend(store, batch.id) is None
+    assert Attendant(store).attend(batch.id) is None
     attend_all(store, [batch.id])
     assert prospects(store, [batch.id]) == Prospects({}, {})
     assert store.review.items(batch.id) == before
@@ -34,7 +34,7 @@ def test_a_batch_of_a_run_that_was_pruned_stays_as_it_is(store: Store) -> None:
     source = {"key": "k", "mode": "all", "questions": [], "roles": ["candidate"]}
     store.review.set_source(batch.id, "gone", source)
     assert store.review.batch(batch.id) == replace(batch, run_id="gone", source=source)
-    assert attend(store, batch.id) is None
+    assert Attendant(store).attend(batch.id) is None
 
 
 def test_a_batch_that_can_not_be_decided_leaves_the_others_attended(

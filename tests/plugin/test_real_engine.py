@@ -96,7 +96,7 @@ def judge_of(project: Project, name: str) -> dict[str, Any]:
     (summary,) = entry["judges"]
     assert all("judge smollm2" in error for error in entry["errors"])
     assert summary["n_malformed"] < summary["n_answers"] / 2
-    assert all(0 <= row.value <= 1 and row.reason and row.judged_by for row in scored(project, name))
+    assert all(0 <= row.value <= 1 and row.judged_by for row in scored(project, name))
     return dict(summary)
 
 
@@ -104,7 +104,9 @@ def test_a_rubric_is_rated_and_the_judge_s_noise_is_told(ran: Project) -> None:
     n_questions = N_CASES * SAMPLES * 2
     summary = judge_of(ran, "test_rated")
     assert n_questions <= summary["n_answers"] <= n_questions + summary["n_malformed"]
-    assert scored(ran, "test_rated")
+    rows = scored(ran, "test_rated")
+    assert rows
+    assert all(row.reason for row in rows)
     assert summary["noise"] is not None
 
 
@@ -134,9 +136,12 @@ def test_preferences_are_asked_in_both_orders(ran: Project) -> None:
 
 
 def test_a_metric_of_deepeval_is_measured(ran: Project) -> None:
+    """The metric's form asks for a reason, and takes an empty one, which a model of this size writes now and then."""
     summary = judge_of(ran, "test_measured")
     assert summary["n_answers"] >= N_CASES * SAMPLES
-    assert scored(ran, "test_measured")
+    rows = scored(ran, "test_measured")
+    assert rows
+    assert all(row.reason is not None for row in rows)
 
 
 @pytest.mark.parametrize(("name", "metric"), [("test_choice", "acc"), ("test_generated", "exact_match")])

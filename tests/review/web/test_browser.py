@@ -306,7 +306,8 @@ def test_a_pair_is_judged_by_arrows_and_numbers_on_the_side_that_was_seen(
     page = open_page(serve().link)
     preferred = []
     for number, key in enumerate(["ArrowLeft", "ArrowRight", "1", "3", "2"]):
-        sides = page.locator(".pair .answer .body").all_inner_texts()
+        # Not all_inner_texts: it is empty until the browser has drawn what it shows by `content-visibility: auto`.
+        sides = [text.strip() for text in page.locator(".pair .answer .body").all_text_contents()]
         assert sorted(sides) == [f"left {number}", f"right {number}"]
         preferred.append({"ArrowLeft": sides[0], "1": sides[0], "ArrowRight": sides[1], "3": sides[1], "2": "tie"}[key])
         press(page, key, f"left {number + 1}")
