@@ -39,6 +39,7 @@ def run(command: Sequence[str], folder: Path, *, codes: Sequence[int] = (0,)) ->
     """
     log = folder / "output.log"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "100"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or each run would compile again what users compile once
     began = time.perf_counter()
     with log.open("w") as stream:
         process = subprocess.Popen(command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, env=environment)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from tests.plugin.projects import Project
@@ -241,3 +243,11 @@ def test_random_order_of_plugins_does_not_matter(project: Project) -> None:
     project.module(MIXED)
     assert project.run().ret == 1
     assert project.verdicts()["test_red"] == "failed"
+
+
+@pytest.mark.parametrize("ends", ["0", "5/0"])
+def test_garbage_is_collected_as_before_once_the_session_is_over(project: Project, ends: str) -> None:
+    before = gc.get_threshold(), gc.get_freeze_count()
+    project.body(f"assert model.ask(case.prompt) and {ends} == 0", cases=5, threshold=0.5)
+    project.run()
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
