@@ -15,9 +15,10 @@ from typing import Literal
 
 import click
 
-from harness.cli.installed import DISTRIBUTION, Extra, extras, loads_plugin, unmet_core, version_of
+from harness.cli.installed import DISTRIBUTION, Extra, extras, loads_plugin, unmet_core
 from harness.cli.models import describe, wrapped
 from harness.cli.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
+from harness.config.installed import version_of
 from harness.config.settings import Settings, load_settings
 from harness.errors import SettingsError
 

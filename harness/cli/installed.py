@@ -1,4 +1,4 @@
-"""What is installed, told from metadata alone: nothing is imported."""
+"""Steelyard's optional parts, and what of them is installed, told from metadata alone: nothing is imported."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import importlib.metadata
 from dataclasses import dataclass
 
 from packaging.requirements import Requirement
+
+from harness.config.installed import version_of
 
 DISTRIBUTION = "steelyard"
 
@@ -27,14 +29,6 @@ class Extra:
     def asks_for(self) -> frozenset[str]:
         """All that it asks for, there or not."""
         return frozenset(self.present) | frozenset(self.missing)
-
-
-def version_of(distribution: str) -> str | None:
-    """The installed version of a distribution, or None."""
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def loads_plugin() -> bool:

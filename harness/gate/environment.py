@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from harness.config.installed import version_of
 
 _ALWAYS = ("steelyard", "pytest", "numpy", "scipy")
 _OF_ENGINES = {
@@ -28,7 +29,7 @@ def environment(engines: Iterable[str]) -> dict[str, Any]:
         engines: the kinds of engine that the run asks ("vllm", "openai", …).
     """
     names = dict.fromkeys([*_ALWAYS, *(name for engine in engines for name in _OF_ENGINES.get(engine, ()))])
-    versions = {name: version for name in names if (version := _version(name)) is not None}
+    versions = {name: version for name in names if (version := version_of(name)) is not None}
     described = {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
@@ -36,13 +37,6 @@ def environment(engines: Iterable[str]) -> dict[str, Any]:
     }
     gpus = _gpus()
     return {**described, "gpus": gpus} if gpus else described
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _gpus() -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from harness.config.installed import version_of
 from harness.config.versions import VersionSettings, check_sampling
 from harness.errors import UsageError, choices
 from harness.models.mlflow.registry import Registered, pinned
@@ -240,14 +240,7 @@ def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
         from harness.models.weights import weights_digest
 
         identity["weights"] = weights_digest(options, root)
-        identity["packages"] = {name: _installed(name) for name in _PACKAGES[settings.engine]}
+        identity["packages"] = {name: version_of(name) for name in _PACKAGES[settings.engine]}
         options = {name: value for name, value in options.items() if name not in _WEIGHTS}
     identity["options"] = options
     return identity
-
-
-def _installed(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
