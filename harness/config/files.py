@@ -1,8 +1,10 @@
-"""Where a file that a test names is looked for, and what is said of one that is not there."""
+"""Files that a test names, and files that are replaced whole."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -38,6 +40,23 @@ def find_file(
     except (RuntimeError, ValueError) as problem:  # a NUL in the name
         raise error(f"The {kind} {_shortened(path)} can't be looked for: {problem}.") from None
     return None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """The path of a temporary file, which takes the place of `path` once it is written: a reader sees the old file or
+    the new one, never half. After an error nothing is left of it.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _shortened(path: Path) -> str:

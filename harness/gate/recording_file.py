@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.config.files import replacing
 from harness.errors import SettingsError
 from harness.gate.recording import RecordedCase, RecordedEvaluation, RecordedMetric, Recording
 from harness.records import Estimate, VersionRef
@@ -106,7 +106,6 @@ def write_recording(recording: Recording, path: Path, *, force: bool = False) ->
         SettingsError: another recording is there, and `force` is not given; or it can't be written.
     """
     text = to_text(recording)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.exists():
             if path.read_bytes() == text.encode("ascii"):
@@ -116,12 +115,10 @@ def write_recording(recording: Recording, path: Path, *, force: bool = False) ->
                     f"{path} is there, and holds something else. --force overwrites it, --name NAME writes another."
                 )
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="ascii", newline="\n")
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="ascii", newline="\n")
     except OSError as error:
         raise SettingsError(f"{path} can't be written: {error.strerror or error}.") from None
-    finally:
-        temporary.unlink(missing_ok=True)
     return True
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from harness.config import files
 from harness.errors import SettingsError
 
 REPORT_DIR = "--report-dir"
@@ -41,8 +42,7 @@ def prepare_folder(folder: Path, option: str = REPORT_DIR) -> Path:
 
 @contextmanager
 def replacing(path: Path, option: str = REPORT_DIR) -> Iterator[Path]:
-    """The path of a temporary file, which takes the place of `path` once it is written: a reader sees the old file or
-    the new one, never half. After an error nothing is left of it.
+    """`files.replacing`, for a file of the reports.
 
     Args:
         option: by which another place is chosen, for the message.
@@ -50,13 +50,9 @@ def replacing(path: Path, option: str = REPORT_DIR) -> Iterator[Path]:
     Raises:
         SettingsError: it can't be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        yield temporary
-        temporary.replace(path)
+        with files.replacing(path) as temporary:
+            yield temporary
     except OSError as error:
         reason = error.strerror or error
         raise SettingsError(f"{path} can't be written: {reason}. Choose another with {option}.") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
