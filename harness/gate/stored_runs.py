@@ -93,11 +93,9 @@ def find(runs: Sequence[RunInfo], text: str) -> Weighed:
     named = [run for run in reversed(runs) if text in (_name(run, role) for role in _ROLES)]
     if named:
         return _finished(named[0], runs)
-    begun = [run for run in runs if text and run.run_id.startswith(text)]
-    if len(begun) > 1:
-        raise SettingsError(f"{text!r} begins the ids of {len(begun)} runs; write more of it. {_newest(begun)}")
-    if begun:
-        return _finished(begun[0], runs)
+    begun = _begun(runs, text)
+    if begun is not None:
+        return _finished(begun, runs)
     if not runs:
         raise SettingsError(_newest(runs))
     raise SettingsError(f"No stored run or version is called {text!r}. {_nearest(text, runs)}{_newest(runs)}")
@@ -119,10 +117,8 @@ def find_run(runs: Sequence[RunInfo], text: str) -> Weighed | None:
     finished = [run for run in runs if run.finished]
     if text == LATEST:
         return Weighed(finished[-1], "candidate") if finished else None
-    begun = [run for run in runs if run.run_id == text] or [run for run in runs if text and run.run_id.startswith(text)]
-    if len(begun) > 1:
-        raise SettingsError(f"{text!r} begins the ids of {len(begun)} runs; write more of it. {_newest(begun)}")
-    return _finished(begun[0], runs) if begun else None
+    begun = _begun(runs, text)
+    return None if begun is None else _finished(begun, runs)
 
 
 def find_candidate(runs: Sequence[RunInfo], text: str) -> Weighed:
@@ -162,6 +158,14 @@ def find_newest(runs: Sequence[RunInfo], text: str) -> RunInfo:
             f"{found.run_id} of {found.created}."
         )
     return found
+
+
+def _begun(runs: Sequence[RunInfo], text: str) -> RunInfo | None:
+    """The run of this id, or the one whose id begins so."""
+    begun = [run for run in runs if run.run_id == text] or [run for run in runs if text and run.run_id.startswith(text)]
+    if len(begun) > 1:
+        raise SettingsError(f"{text!r} begins the ids of {len(begun)} runs; write more of it. {_newest(begun)}")
+    return begun[0] if begun else None
 
 
 def _finished(run: RunInfo, runs: Sequence[RunInfo]) -> Weighed:
