@@ -82,8 +82,7 @@ def _text(folder: Path | None, given: _Options, link: str | None) -> str:
     from harness.reporting.report_json import FILE_NAME, read_report
 
     if folder is None:
-        settings = load_settings(Path.cwd())
-        folder = settings.root / (settings.report_dir or "reports/latest")
+        folder = load_settings(Path.cwd()).report_folder
     if not (folder / FILE_NAME if folder.is_dir() else folder).exists():
         return without_report(given.name, link)
     return markdown(read_report(folder), given.name, link)

@@ -44,7 +44,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     from harness.reporting.writing import write_reports
 
     settings = settings_with_store(place)
-    folder = Path.cwd() / report_dir if report_dir else settings.root / (settings.report_dir or "reports/latest")
+    folder = Path.cwd() / report_dir if report_dir else settings.report_folder
     with open_existing(settings) as opened:
         run = find_newest(opened.runs(), run_name)
         counts_as = inconclusive or run.spec.get("inconclusive", settings.inconclusive)
@@ -58,12 +58,8 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     sys.exit(report.exit_code)
 
 
-def _show(report: Report, path: Path, options: str) -> None:
-    from harness.reporting.cases import look_up
-    from harness.reporting.terminal import render
-    from harness.reporting.waiting import review_step
+def _show(report: Report, path: Path, store_option: str) -> None:
+    from harness.reporting.terminal import render_stored
 
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    click.echo(f"run     {report.run_id}, made {report.created}")
-    hints = [*review_step(report, options), *look_up(report, options)]
-    click.echo("\n".join(render(report, terminal_layout(), str(shown), hints)))
+    click.echo("\n".join(render_stored(report, terminal_layout(), str(shown), store_option)))

@@ -87,6 +87,11 @@ class Settings:
         """What a run may spend at most."""
         return Limits(self.max_requests, self.max_tokens, self.max_cost, self.deadline_s)
 
+    @property
+    def report_folder(self) -> Path:
+        """Where a gate's reports go."""
+        return self.root / (self.report_dir or "reports/latest")
+
     def version(self, name: str) -> VersionSettings:
         """The version of this name.
 

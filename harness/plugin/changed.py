@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import UsageError
-from harness.plugin.summary import discard_report, report_folder
+from harness.plugin.summary import discard_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +119,7 @@ class ChangedHooks:
         settings = collection.settings
         outcome.report = report_of_nothing(settings, replace(collection.run_options, selection=selection))
         outcome.write(session)
-        with suppress(UsageError), replacing(report_folder(settings) / "report.md") as temporary:
+        with suppress(UsageError), replacing(settings.report_folder / "report.md") as temporary:
             temporary.write_text(markdown(outcome.report), encoding="utf-8", newline="\n")
 
 

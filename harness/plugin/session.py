@@ -15,7 +15,7 @@ from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
 from harness.plugin.interrupts import uninterrupted
 from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code, harmless
-from harness.plugin.summary import Outcome, discard_report, report_folder
+from harness.plugin.summary import Outcome, discard_report
 
 if TYPE_CHECKING:
     from _pytest.reports import TestReport
@@ -89,7 +89,7 @@ class GateSession:
 
         settings = self.collection.settings
         if not self.is_worker:
-            prepare_folder(report_folder(settings))
+            prepare_folder(settings.report_folder)
         self._opened = open_run(settings, self.collection.run_options)
         self._driver = Driver(self.config, self._opened.run)
 

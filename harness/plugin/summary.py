@@ -39,7 +39,7 @@ class Outcome:
 
     @property
     def _folder(self) -> Path:
-        return report_folder(self._collection.settings)
+        return self._collection.settings.report_folder
 
     def take(self, opened: OpenRun, driver: Driver, exit_code: int, n_unreached: int) -> None:
         """Make the report of a run."""
@@ -118,24 +118,17 @@ class Outcome:
             terminal.write_line(f"ERROR: steelyard: {problem}", red=True)
 
 
-def report_folder(settings: Settings) -> Path:
-    """Where the reports go: the option or setting relative to the project, else reports/latest."""
-    return settings.root / (settings.report_dir or "reports/latest")
-
-
 def discard_report(collection: Collection) -> None:
     """Remove the last run's reports, which say nothing about this one."""
     from harness.reporting.writing import discard
 
     with suppress(UsageError, OSError):
-        discard(report_folder(collection.settings))
+        discard(collection.settings.report_folder)
 
 
 def _show(report: Report, path: Path | None, settings: Settings, terminal: TerminalReporter) -> None:
     """Write the table of verdicts, and where the report is (None where it could not be written)."""
-    from harness.reporting.cases import look_up
-    from harness.reporting.terminal import Layout, render
-    from harness.reporting.waiting import review_step
+    from harness.reporting.terminal import Layout, render_run
 
     shown = path.relative_to(settings.root) if path is not None and path.is_relative_to(settings.root) else path
     writer = terminal._tw
@@ -147,8 +140,7 @@ def _show(report: Report, path: Path | None, settings: Settings, terminal: Termi
     )
     terminal.write_sep("=", "steelyard")
     store = _store_option(terminal.config.getoption("store"))
-    hints = [*review_step(report, store), *look_up(report, store)]
-    for line in render(report, layout, str(shown or "not written"), hints):
+    for line in render_run(report, layout, str(shown or "not written"), store):
         terminal.write_line(line)
 
 

@@ -15,7 +15,6 @@ from harness.errors import SteelyardError, UsageError
 from harness.plugin.collection import is_evaluation
 from harness.plugin.options import settings_of
 from harness.plugin.outcomes import EXIT_INCONCLUSIVE, as_usage
-from harness.plugin.summary import report_folder
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -133,7 +132,7 @@ def _logged(settings: Settings, store: Store, run: RunInfo, report: Report) -> L
 
     def write_files(folder: Path) -> list[File]:
         (samples,) = write_reports(store, run, report, folder, ["parquet"])
-        return [*(File(path, "report") for path in _of_the_report(report_folder(settings))), File(samples)]
+        return [*(File(path, "report") for path in _of_the_report(settings.report_folder)), File(samples)]
 
     return log_gate(gate, store, write_files, GATE_DEADLINE_S)
 

@@ -19,7 +19,7 @@ from harness.errors import UsageError
 from harness.plugin.collection import BEGAN, is_evaluation
 from harness.plugin.options import recording_of, run_options
 from harness.plugin.outcomes import as_usage
-from harness.plugin.summary import discard_report, report_folder
+from harness.plugin.summary import discard_report
 
 if TYPE_CHECKING:
     from harness.plugin.session import GateSession
@@ -92,7 +92,7 @@ class XdistHooks:
         from harness.reporting.files import prepare_folder
 
         settings = self._session.collection.settings
-        prepare_folder(report_folder(settings))
+        prepare_folder(settings.report_folder)
         known = RunOptions(
             n_evaluations=self._n_evaluations, is_judged=self._is_judged, recording=recording_of(settings)
         )

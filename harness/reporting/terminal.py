@@ -10,7 +10,7 @@ from harness.records import Change, Report, Usage, VerdictKind
 from harness.reporting.aggregates import aggregate_notes
 from harness.reporting.budget import GO_ON as DRAW_ON
 from harness.reporting.budget import budget_line, budget_notes, cost, cut_short
-from harness.reporting.cases import case_option, change_lines, shown_changes
+from harness.reporting.cases import case_option, change_lines, look_up, shown_changes
 from harness.reporting.failure import failure_text
 from harness.reporting.figures import count, digits, duration, figure, plural
 from harness.reporting.interruption import GO_ON, interrupted, progress
@@ -19,8 +19,20 @@ from harness.reporting.names import display_names
 from harness.reporting.recorded import recorded_notes
 from harness.reporting.table import FEW, NARROW, Row, greens, rows, table
 from harness.reporting.text import flow, printable, symbol, wrap
+from harness.reporting.waiting import review_step
 
-__all__ = ["Layout", "failure_text", "headline", "next_steps", "notes", "ranges", "render", "samples_in_words"]
+__all__ = [
+    "Layout",
+    "failure_text",
+    "headline",
+    "next_steps",
+    "notes",
+    "ranges",
+    "render",
+    "render_run",
+    "render_stored",
+    "samples_in_words",
+]
 
 _LEAST_WIDTH = 30
 _MOST_ROWS = 50
@@ -94,6 +106,22 @@ def render(
     if report_path:
         lines += _labelled("report", printable(report_path, encoding=layout.encoding), width)
     return lines
+
+
+def render_run(report: Report, layout: Layout, report_path: str | None = None, store_option: str = "") -> list[str]:
+    """`render`, with the commands that show what the run's store holds: the queue to label, the answers of a case.
+
+    Args:
+        store_option: what a command needs to read the same store.
+    """
+    hints = [*review_step(report, store_option), *look_up(report, store_option)]
+    return render(report, layout, report_path, hints)
+
+
+def render_stored(report: Report, layout: Layout, report_path: str | None = None, store_option: str = "") -> list[str]:
+    """`render_run` of one that was not made just now: with which run it is, and when it was made."""
+    made = f"run     {report.run_id}, made {report.created}"
+    return [made, *render_run(report, layout, report_path, store_option)]
 
 
 def next_steps(report: Report) -> list[str]:

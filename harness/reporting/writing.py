@@ -111,14 +111,10 @@ def _lost(n_rows: int) -> str:
 
 
 def _terminal(stored: Stored, stream: TextIO) -> str:
-    from harness.reporting.cases import look_up
-    from harness.reporting.terminal import Layout, render
-    from harness.reporting.waiting import review_step
+    from harness.reporting.terminal import Layout, render_stored
 
-    report = stored.report
-    stream.write(f"run     {report.run_id}, made {report.created}\n")
-    hints = [*review_step(report, stored.store_option), *look_up(report, stored.store_option)]
-    stream.writelines(f"{line}\n" for line in render(report, stored.layout or Layout(), hints=hints))
+    lines = render_stored(stored.report, stored.layout or Layout(), store_option=stored.store_option)
+    stream.writelines(f"{line}\n" for line in lines)
     return ""
 
 
