@@ -26,6 +26,7 @@ help:  ## list these commands
 	@echo "  PYTHON=python3.12            the Python that .venv is made of"
 	@echo "  CANDIDATE=… BASELINE=…       versions to weigh, from pyproject.toml ($(CANDIDATE), $(BASELINE))"
 	@echo "  ARGS='-k capitals'           passed on to pytest"
+	@echo "  WORKERS=2                    processes that tests run in"
 
 gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the default one is truly worse
 	@echo "weighing $(CANDIDATE) against $(BASELINE) on suites/foundation"
@@ -46,7 +47,7 @@ gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the defau
 test: $(STAMP)  ## every test, lint, types and layers included
 	@missing=$$(bash .ci/missing | paste -sd ' '); [ -z "$$missing" ] || \
 	  echo "without $$missing their tests are skipped; .ci/run installs what is missing, and runs all"
-	@$(BIN)/pytest tests $(ARGS)
+	@$(BIN)/pytest tests -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(STAMP)  ## the quick loop: lint, types, layers, unit tests
 	@$(MAKE) --no-print-directory --output-sync=target -j 3 lint types layers
