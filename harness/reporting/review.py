@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 from harness.reporting.figures import plural
 from harness.reporting.names import display_names
-from harness.reporting.text import cells, pad, printable
-from harness.review.agreement import AgreementReport, Coefficient, JudgeAgreement, Rate
+from harness.reporting.text import cells, pad, printable, wrap
+from harness.review.agreement import CUT, AgreementReport, Coefficient, JudgeAgreement, Rate
 from harness.review.progress import Origin, Progress
 from harness.store.review_records import Batch, Form
 
 _MOST_CELLS = 60
 _ORIGIN_CELLS = 90
 _TEXT_CELLS = 100_000
+_WIDTH = 80
+_METHODS = "  ranges: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +115,25 @@ def agreement_lines(report: AgreementReport, encoding: str) -> Iterator[str]:
         f"{report.n_differing:,} of them differing"
     )
     for each in report.coefficients:
-        yield f"  {_coefficient(each, encoding)}"
+        yield from _coefficient(each, encoding)
+    methods = dict.fromkeys(each.found.method for each in report.coefficients if each.found is not None)
+    for number, line in enumerate(wrap("; ".join(methods), _WIDTH - len(_METHODS))) if methods else ():
+        yield f"{'' if number else _METHODS:<{len(_METHODS)}}{line}"
     if report.judge is None:
         yield "No item with a score by a judge has a label that counts yet."
     else:
         yield from _judge_lines(report.judge)
 
 
-def _coefficient(each: Coefficient, encoding: str) -> str:
+def _coefficient(each: Coefficient, encoding: str) -> Iterator[str]:
     name = each.name
     if each.name.startswith("Cohen"):
         name = f"{name}, {printable(' and '.join(each.reviewers), 60, encoding=encoding)}"
     if each.found is None:
-        return f"{name}: can't be told. {each.problem}"
-    found = each.found
-    return f"{name} {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]   ({found.method}, {found.n_units:,} items)"
+        yield from (f"  {line}" for line in wrap(f"{name}: can't be told. {each.problem}", _WIDTH - 2))
+    else:
+        found = each.found
+        yield f"  {name} {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]   ({plural(found.n_units, 'item')})"
 
 
 def _judge_lines(judge: JudgeAgreement) -> Iterator[str]:
@@ -138,9 +144,10 @@ def _judge_lines(judge: JudgeAgreement) -> Iterator[str]:
         yield f"  {name} {_rate(rate)}"
     if judge.n_ties:
         yield f"  {judge.n_ties:,} ties left out"
+    yield f"  right: a score of {CUT:g} or more; of a pair, the candidate's answer is better"
 
 
 def _rate(rate: Rate | None) -> str:
     if rate is None:
         return "can't be told yet: no such label"
-    return f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]   (weighted by probability, {rate.n:,} items)"
+    return f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]   (weighted by probability, {plural(rate.n, 'item')})"

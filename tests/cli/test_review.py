@@ -182,6 +182,9 @@ def test_agreement_of_people_and_of_the_judge(run: Run, place: Path, batch: str)
     assert "Krippendorff's alpha 0." in shown
     assert "Cohen's kappa, ann and bob 0." in shown
     assert "sensitivity" in shown
+    assert "right: a score of 0.5 or more" in shown
+    assert "ranges: Krippendorff's alpha (ordinal), bootstrap over 6 units; " in shown
+    assert max(map(len, shown.splitlines())) <= 80
     told = json.loads(run("review", "agreement", batch, "--json").output)
     assert told["n_overlapping"] == 6
     assert sum(told["judge"][name] for name in ("right_right", "right_wrong", "wrong_right", "wrong_wrong")) == 5
