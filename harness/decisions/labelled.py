@@ -75,6 +75,22 @@ class LabelledContrast(BettingContrast):
             self.worse.first_above(-self.demanded, level), self.alone.worse.first_above(-self.demanded, level)
         )
 
+    def grown(self) -> tuple[FloatArray, FloatArray]:
+        """Evidence for no worse and for worse after each case, (n_cases,) each: natural logarithms, the best so far.
+
+        Until labels and judge count by themselves it is no more than that of the labels alone. So each first crosses
+        its limit where `passed_at` and `worse_at` have it.
+        """
+        return (
+            self._counting(self.better.log(self.allowed), self.alone.better.log(self.allowed)),
+            self._counting(self.worse.log(-self.demanded), self.alone.worse.log(-self.demanded)),
+        )
+
+    def _counting(self, ours: FloatArray, alone: FloatArray) -> FloatArray:
+        ours, alone = np.maximum.accumulate(ours), np.maximum.accumulate(alone)
+        doubted = len(ours) if self.trusted_from is None else self.trusted_from - 1
+        return np.concatenate([np.minimum(ours, alone)[:doubted], ours[doubted:]])
+
     def _shown(self, ours: int | None, alone: int | None) -> int | None:
         also = min((each for each in (self.trusted_from, alone) if each is not None), default=None)
         return None if ours is None or also is None else self.ends[max(ours, also) - 1]
@@ -95,6 +111,7 @@ class LabelledCheck:
             cases that are left are too few.
         n_labels: labels that count: those before the first item that waits.
         n_errors: judge scores that they contradicted.
+        contrast: by what it was decided; None before the first case had its turn.
     """
 
     check: Check
@@ -102,6 +119,7 @@ class LabelledCheck:
     labels_needed: int | None
     n_labels: int
     n_errors: int
+    contrast: LabelledContrast | None = None
 
 
 def labelled_contrast(
@@ -195,7 +213,7 @@ def decide_labelled(
     difference = Difference(contrast.value, contrast.standard_error, low, high, contrast.p_less, method)
     check = Check(against, kind, reason, difference, red_level=question.red_level)
     wrong = found.errors[-1] if found.errors else 0
-    return LabelledCheck(check, estimate, more, len(found.ends), wrong)
+    return LabelledCheck(check, estimate, more, len(found.ends), wrong, contrast)
 
 
 def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray, judged: FloatArray) -> int | None:

@@ -14,6 +14,7 @@ from harness.gate.flips import Tally, most_changed, tally
 from harness.gate.matching import Matched, match
 from harness.gate.rebuilding import Pair, Side, rebuild
 from harness.gate.sequences import EVERY_CASE, Cases, cases_of, stopped_early
+from harness.gate.stored_runs import n_evaluations
 from harness.records import Change, Report, Request, Usage, Verdict
 from harness.store import Store
 
@@ -239,8 +240,7 @@ def _share(candidate: Side, baseline: Side, observed: Sequence[Observed]) -> flo
     run = candidate.weighed.run
     if run.run_id != baseline.weighed.run.run_id or not any(each.is_sequential for each in observed):
         return 1.0
-    n_all = run.spec.get("n_evaluations") or len({entry.id for entry in candidate.report.evaluations})
-    return min(1.0, len({each.id for each in observed}) / int(n_all))
+    return min(1.0, len({each.id for each in observed}) / n_evaluations(run, candidate.report))
 
 
 def _n_scores(observed: Observed) -> int:

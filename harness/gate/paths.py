@@ -1,9 +1,10 @@
-"""How a sequential design came to its verdict: the evidence after each case, made again from stored scores."""
+"""How a verdict came about: the evidence after each case or label, made again from stored scores and labels."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,9 +13,13 @@ import numpy as np
 from harness.decisions import Observed
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis, hypotheses, natural
+from harness.decisions.labelled import LabelledCheck
+from harness.errors import SteelyardError
 from harness.gate.rebuilding import Scores, Side
-from harness.gate.stored_runs import Weighed
-from harness.records import Check, Report, Role, Verdict
+from harness.gate.review_verdicts import ComeTo, come_to
+from harness.gate.reviewing import Attendant
+from harness.gate.stored_runs import Weighed, n_evaluations
+from harness.records import Check, Difference, Report, Role, Verdict
 from harness.store import RunInfo, ScoreSet, Store
 
 _AS_STORED = 1e-9
@@ -26,17 +31,18 @@ class EvidencePath:
     """The evidence of one comparison as it grew, in natural logarithms of e-values.
 
     Attributes:
-        unit: what was drawn one after another: "case" (or a cluster of cases), or "sample" of a single case.
+        unit: what came one after another: "case" (or a cluster of cases), "sample" of a single case, or "label".
         drawn: how many of them, at each step.
         no_worse: evidence, after each step, that the candidate is no worse by more than the margin.
-        worse: evidence that it is worse; it ends where it was settled.
+        worse: evidence that it is worse; it ends where it was settled. Of labels, both are the best so far, and cases
+            that nobody was asked about are steps, too.
         no_worse_limit: where the evidence proves it.
         settled_limit: where evidence for worse is settled, whatever else the run finds; `worse_limit` where it counted
             in the end, the run's other comparisons being known. That is never higher.
     """
 
     against: Literal["threshold", "baseline"]
-    unit: Literal["case", "sample"]
+    unit: Literal["case", "sample", "label"]
     drawn: tuple[int, ...]
     no_worse: tuple[float, ...]
     worse: tuple[float, ...]
@@ -46,23 +52,68 @@ class EvidencePath:
 
 
 def evidence_paths(store: Store, run: RunInfo, report: Report) -> dict[tuple[str, str], tuple[EvidencePath, ...]]:
-    """The paths of a run's sequential comparisons, by evaluation and metric.
+    """The paths of a run's comparisons under a sequential design or by labels, by evaluation and metric.
 
     A path is left out unless it ends at the stored figures: scores that were removed since, or made by another rule,
     would tell another story than the verdict.
     """
-    sets = _sets(store, run)
+    sets, attendant = _sets(store, run), Attendant(store)
     found: dict[tuple[str, str], tuple[EvidencePath, ...]] = {}
     by_id: dict[str, list[Verdict]] = {}
     for entry in report.evaluations:
         by_id.setdefault(entry.id, []).append(entry)
     for name, entries in by_id.items():
+        reviewed = [each for each in entries if each.review is not None]
+        found |= {(name, each.metric): _by_labels(store, attendant, each, run, report) for each in reviewed}
         if not all(entry.design == "sequential" and entry.checks and entry.review is None for entry in entries):
             continue
         sides = {role: Scores(store, Side(Weighed(run, role), report), own) for role, own in sets.get(name, {}).items()}
         if "candidate" in sides:
             found |= _of_evaluation(entries, sides, run, report)
     return found
+
+
+def _by_labels(
+    store: Store, attendant: Attendant, entry: Verdict, run: RunInfo, report: Report
+) -> tuple[EvidencePath, ...]:
+    """The paths of what labels and judge decided; none where labels came in since, or answers are gone."""
+    with suppress(SteelyardError):
+        now = come_to(store, attendant, entry, run, report)
+        given = {check.against: check.difference for check in entry.checks}
+        paths = [
+            _of_labels(each, now, 1 - report.confidence_level)
+            for each in now.outlook.checks
+            if each.check.against in given and _are_alike(each.check.difference, given[each.check.against])
+        ]
+        return tuple(path for path in paths if path is not None)
+    return ()
+
+
+def _of_labels(found: LabelledCheck, now: ComeTo, level: float) -> EvidencePath | None:
+    if found.contrast is None or found.check.red_level is None:
+        return None
+    draws = [draw for draw in now.outlook.ledger.draws if draw.case is not None]
+    by_people = np.cumsum([not now.subject.is_known(draw) for draw in draws])[np.array(found.contrast.ends) - 1]
+    no_worse, worse = found.contrast.grown()
+    if not by_people[-1] or not np.isfinite([no_worse, worse]).all():
+        return None
+    limit = -math.log(found.check.red_level)
+    return EvidencePath(
+        against=found.check.against,
+        unit="label",
+        drawn=tuple(by_people.tolist()),
+        no_worse=tuple(no_worse.tolist()),
+        worse=tuple(worse.tolist()),
+        no_worse_limit=-math.log(level),
+        settled_limit=limit,
+        worse_limit=limit,
+    )
+
+
+def _are_alike(ours: Difference, stored: Difference) -> bool:
+    """Whether a difference is the stored one, but for the order in which it was added up."""
+    one, other = ((each.value, each.low, each.high, each.p_value) for each in (ours, stored))
+    return bool(np.allclose(one, other, rtol=_AS_STORED, atol=1e-12))
 
 
 def _sets(store: Store, run: RunInfo) -> dict[str, dict[Role, list[ScoreSet]]]:
@@ -77,10 +128,9 @@ def _of_evaluation(
     entries: list[Verdict], sides: Mapping[Role, Scores], run: RunInfo, report: Report
 ) -> dict[tuple[str, str], tuple[EvidencePath, ...]]:
     level = 1 - report.confidence_level
-    n_evaluations = int(run.spec.get("n_evaluations") or len({entry.id for entry in report.evaluations}))
     observed = [_observed(entry, sides) for entry in entries]
     # An equal share for each comparison, as `decided_after` has it: also for one whose scores lie elsewhere.
-    settling = level / n_evaluations / max(1, sum(len(entry.checks) for entry in entries))
+    settling = level / n_evaluations(run, report) / max(1, sum(len(entry.checks) for entry in entries))
     found = {}
     for entry, each in zip(entries, observed, strict=True):
         if not each.scored.any():

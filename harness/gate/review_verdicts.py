@@ -9,14 +9,15 @@ from harness.decisions import Observed, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluation import Evaluation
 from harness.gate.review_results import with_labels
-from harness.gate.reviewing import Attendant, fill, outlook, questions_of, settle
+from harness.gate.reviewing import Attendant, Outlook, fill, outlook, questions_of, settle
+from harness.gate.stored_runs import n_evaluations
 from harness.records import Report, Role, Usage, Verdict, VerdictKind
 from harness.review.filling import Plan
 from harness.review.forms import preference_form, rating_form
-from harness.review.ledger import subject_of
+from harness.review.ledger import Subject, subject_of
 from harness.statistics.draws import Question
 from harness.store import RunInfo, Store
-from harness.store.review_records import Form
+from harness.store.review_records import Batch, Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,8 @@ def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str, revie
     Raises:
         SettingsError, ReviewError: what was reviewed is no longer stored.
     """
-    levels = Levels(report.confidence_level, int(run.spec.get("n_evaluations") or len(report.evaluations)))
     attendant = Attendant(store)
-    verdicts = tuple(_at(review_url, _resumed(store, attendant, each, report, levels)) for each in report.evaluations)
+    verdicts = tuple(_at(review_url, _resumed(store, attendant, each, run, report)) for each in report.evaluations)
     kinds = [each.verdict for each in verdicts]
     usage = report.usage
     return replace(
@@ -138,14 +138,38 @@ def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str, revie
     )
 
 
-def _resumed(store: Store, attendant: Attendant, stored: Verdict, report: Report, levels: Levels) -> Verdict:
+def _resumed(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, report: Report) -> Verdict:
     if stored.review is None:
         return stored
     attendant.attend(stored.review.batch)
+    found = come_to(store, attendant, stored, run, report)
+    return with_labels(store, found.batch, found.subject, found.outlook, stored)
+
+
+@dataclass(frozen=True, slots=True)
+class ComeTo:
+    """What the labels of a batch have come to, by the answers of one run."""
+
+    batch: Batch
+    subject: Subject
+    outlook: Outlook
+
+
+def come_to(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, report: Report) -> ComeTo:
+    """What the labels have come to by now that decide a stored verdict.
+
+    Args:
+        stored: a verdict of the report, of an evaluation with `review=`.
+
+    Raises:
+        SettingsError, ReviewError: what was reviewed is no longer stored.
+    """
+    assert stored.review is not None
     batch = store.review.batch(stored.review.batch)
+    levels = Levels(report.confidence_level, n_evaluations(run, report))
     comparisons = sum(len(each.checks) for each in report.evaluations if each.id == stored.id)
     is_compared = any(check.against == "baseline" for check in stored.checks)
     questions = levels.questions(stored, comparisons, is_compared=is_compared)
     subject = attendant.subject(batch, report.run_id, stored.review.mode)
     assert subject is not None, "a run that has a report is stored"
-    return with_labels(store, batch, subject, outlook(store, batch, subject, questions), stored)
+    return ComeTo(batch, subject, outlook(store, batch, subject, questions))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from harness.errors import SettingsError
-from harness.records import Role, VersionRef
+from harness.records import Report, Role, VersionRef
 from harness.store import RunInfo, Store
 
 LATEST = "latest"
@@ -104,6 +104,11 @@ def find(runs: Sequence[RunInfo], text: str) -> Weighed:
 def run_of(store: Store, run_id: str) -> RunInfo:
     """The run of an identity that the store is known to hold."""
     return next(run for run in store.runs() if run.run_id == run_id)
+
+
+def n_evaluations(run: RunInfo, report: Report) -> int:
+    """How many evaluations shared the run's chance of a false red."""
+    return int(run.spec.get("n_evaluations") or len({entry.id for entry in report.evaluations}))
 
 
 def find_run(runs: Sequence[RunInfo], text: str) -> Weighed | None:

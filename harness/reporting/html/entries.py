@@ -33,7 +33,7 @@ class Found:
     Attributes:
         details: where the details of each case are.
         history: of each evaluation and metric.
-        paths: of those that stopped as soon as they were decided.
+        paths: of those that stopped as soon as they were decided, by scores or by labels.
     """
 
     details: Written = field(default_factory=Written)
@@ -101,9 +101,11 @@ def _facts(entry: Verdict, paths: Sequence[str]) -> list[str]:
     if entry.baseline_record is not None:
         facts.append(record_in_words(entry.baseline_record))
     missing = [check.against for check in entry.checks if check.against not in paths]
-    if entry.design == "sequential" and entry.review is None and missing:
+    if missing and (entry.review is not None or entry.design == "sequential"):
         against = " and ".join(f"the {name}" for name in missing)
-        facts.append(f"how it stopped against {against} can't be shown: this store does not hold the scores")
+        labels, scores = "no label counts yet, or others came since", "this store does not hold the scores"
+        why = scores if entry.review is None else labels
+        facts.append(f"how it stopped against {against} can't be shown: {why}")
     return facts
 
 

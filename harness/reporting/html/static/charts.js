@@ -1,6 +1,6 @@
 // -------------------------------------------------------------------------------------------- charts of an evaluation
 
-const UNITS = { case: "cases", sample: "samples" };
+const UNITS = { case: "cases", sample: "samples", label: "labels" };
 
 /** A chart with its title and a sentence that says what to see. */
 const chart = (title, note, ...children) =>
