@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import UsageError
+from harness.plugin.options import runs_bodies
 from harness.plugin.summary import discard_report
 
 if TYPE_CHECKING:
@@ -48,11 +49,7 @@ class ChangedHooks:
             config.hook.pytest_deselected(items=dropped)
             items[:] = [item for item in items if item not in set(dropped)]
         collection.selection = self.selection
-        if (
-            not self._session.is_worker
-            and not config.option.collectonly
-            and len(left_out) == len(collection.evaluations)
-        ):
+        if not self._session.is_worker and runs_bodies(config) and len(left_out) == len(collection.evaluations):
             discard_report(collection)
 
     def _select(self, config: pytest.Config) -> Selection:
@@ -104,7 +101,7 @@ class ChangedHooks:
             return
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
-        if session.config.option.collectonly or self._session.outcome.report is not None:
+        if not runs_bodies(session.config) or self._session.outcome.report is not None:
             return
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             self._report_nothing(session, selection)

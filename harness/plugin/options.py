@@ -85,6 +85,12 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--store", metavar="URL", help="SQLite path or SQLAlchemy URL (default: .steelyard/store.db)")
 
 
+def runs_bodies(config: pytest.Config) -> bool:
+    """Whether bodies will run: not with --collect-only, --setup-only, --fixtures and the like, which only list."""
+    listing = ("collectonly", "setuponly", "setupplan", "showfixtures", "show_fixtures_per_test")
+    return not any(getattr(config.option, name, False) for name in listing)
+
+
 def settings_of(config: pytest.Config) -> Settings:
     """The project's settings with the command line's laid over.
 

@@ -14,6 +14,7 @@ from harness.errors import UsageError
 from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
 from harness.plugin.interrupts import uninterrupted
+from harness.plugin.options import runs_bodies
 from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code, harmless
 from harness.plugin.summary import Outcome, discard_report
 
@@ -71,11 +72,11 @@ class GateSession:
             self._tree = live.grow_tree(session)
         if self.is_worker:
             return
-        if (self.collection.errors or self.collection.evaluations) and not self.config.option.collectonly:
+        if (self.collection.errors or self.collection.evaluations) and runs_bodies(self.config):
             discard_report(self.collection)
         if self.collection.errors:
             raise pytest.UsageError(*as_usage(self.collection.errors))
-        if self.collection.evaluations and not self.config.option.collectonly and not session.testsfailed:
+        if self.collection.evaluations and runs_bodies(self.config) and not session.testsfailed:
             try:
                 self._open()
             except UsageError as error:
@@ -102,7 +103,7 @@ class GateSession:
         """
         if not is_evaluation(item):
             return None
-        if self.is_worker and self._opened is None and not self.collection.errors:
+        if self.is_worker and self._opened is None and runs_bodies(self.config) and not self.collection.errors:
             try:
                 self._open()
             except UsageError as error:
@@ -139,7 +140,7 @@ class GateSession:
         if self._tree is not None:
             self._tree.keep(item)
         evaluation = self.collection.evaluations.get(item)
-        if evaluation is None or self._opened is None or self._driver is None or self.config.option.setuponly:
+        if evaluation is None or self._opened is None or self._driver is None:
             return
         if report.failed:
             self._opened.run.fail(evaluation, "its setup failed, see the error of the test")

@@ -17,7 +17,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin.collection import BEGAN, is_evaluation
-from harness.plugin.options import recording_of, run_options
+from harness.plugin.options import recording_of, run_options, runs_bodies
 from harness.plugin.outcomes import as_usage
 from harness.plugin.summary import discard_report
 
@@ -74,7 +74,8 @@ class XdistHooks:
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
         """Called on the controller when a worker has collected: the last moment to complain before any test runs."""
         said = json.loads((self._made_folder() / f"{node.gateway.id}.json").read_text())
-        if self._n_evaluations or not (said["evaluations"] or said["errors"]):
+        is_asked = said["evaluations"] and runs_bodies(self._session.config)
+        if self._n_evaluations or not (is_asked or said["errors"]):
             return
         self._n_evaluations = len(said["evaluations"])
         self._is_judged = said["is_judged"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.store import Store
 from tests.plugin.projects import Project
 
 ABC = """
@@ -97,10 +98,27 @@ def test_collect_only_checks_the_markers(project: Project) -> None:
     assert project.run("--collect-only").ret == 4
 
 
-@pytest.mark.parametrize("option", ["--setup-only", "--setup-plan"])
-def test_setup_only_asks_no_model(abc: Project, option: str) -> None:
-    assert abc.run(option).ret == 0
-    assert abc.stored() == 0
+@pytest.mark.parametrize("option", ["--setup-only", "--setup-plan", "--fixtures", "--fixtures-per-test"])
+def test_what_only_lists_asks_no_model_and_leaves_report_and_store(abc: Project, option: str) -> None:
+    abc.run()
+    before = abc.report(), runs(abc)
+    result = abc.run(option)
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*no evaluation was run*")
+    assert before == (abc.report(), runs(abc))
+
+
+def runs(project: Project) -> list[str]:
+    """The ids of the stored runs."""
+    with Store.open(str(project.store), readonly=True) as store:
+        return [run.run_id for run in store.runs()]
+
+
+@pytest.mark.parametrize("options", [("--setup-only",), ("--fixtures",), ("--setup-only", "-n", "1")], ids=" ".join)
+def test_what_only_lists_opens_nothing(abc: Project, options: tuple[str, ...]) -> None:
+    assert abc.run_apart(*options).ret == 0
+    assert not (abc.path / ".steelyard").exists()
+    assert not (abc.path / "reports").exists()
 
 
 def test_setup_show_shows_fixtures_and_verdicts(abc: Project) -> None:
