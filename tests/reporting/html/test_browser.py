@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,8 +12,11 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from harness.records import Change
+from harness.reporting.html import write_html
 from harness.store import Store
 from tests.chromium import MARKS, launched
+from tests.gate import stored
 from tests.gate.stored import Scored
 from tests.reporting.html import pages
 
@@ -190,6 +194,32 @@ def test_ids_and_answers_are_searched(open_page: Any, path: Path) -> None:
     expect(page.locator(".excerpt mark")).to_have_text("surely")
     page.get_by_role("searchbox").fill("nowhere to be found")
     expect(page.locator("#case-list")).to_have_text("No case is left. Clear the filter to see all.")
+
+
+@pytest.fixture
+def changed(store: Store, tmp_path: Path) -> Path:
+    """A page with twelve cases to look at."""
+    side = stored.run(store, "r1", pages.capitals())
+    changes = tuple(
+        Change(pages.CAPITALS, f"case-{number:02}", "score", 0.0, 1.0, 2, "Cusco", "Lima") for number in range(0, 60, 5)
+    )
+    return write_html(store, side.weighed.run, replace(side.report, changes=changes), tmp_path / "report")
+
+
+def test_a_filter_leaves_the_changes_that_match_also_those_not_shown_before(open_page: Any, changed: Path) -> None:
+    page = open_page(changed)
+    cards = page.locator("#changes .change h3 button")
+    more = page.locator("#changes").get_by_role("button", name="6 more")
+    expect(more).to_be_visible()
+    assert cards.all_inner_texts() == [f"case-{number:02}" for number in range(0, 30, 5)]
+    page.get_by_role("searchbox").fill("case-5")
+    expect(cards).to_have_text(["case-50", "case-55"])
+    expect(more).to_have_count(0)
+    page.get_by_role("searchbox").fill("nowhere to be found")
+    expect(page.locator("#changed")).to_be_hidden()
+    page.get_by_role("button", name="Clear").click()
+    more.click()
+    expect(cards).to_have_count(12)
 
 
 def test_a_word_of_an_evaluation_shows_it(open_page: Any, path: Path) -> None:

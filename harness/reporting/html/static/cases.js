@@ -66,10 +66,11 @@ function apply() {
   shown = FIRST_CASES;
   showCases();
   filterRows();
+  showChanges();
   tellFound();
 }
 
-/** Evaluations and changes that the filter leaves. */
+/** Evaluations that the filter leaves. */
 function filterRows() {
   const withCases = new Set(found.map((each) => each.number));
   const isNarrow = Boolean(filter.words || filter.state);
@@ -84,10 +85,6 @@ function filterRows() {
       (filter.verdicts.size > 0 && !filter.verdicts.has(entry.verdict)) ||
       (isNarrow && !named && !withCases.has(number));
   }
-  for (const card of $("changes").querySelectorAll(".change"))
-    card.hidden =
-      (filter.verdicts.size > 0 && !filter.verdicts.has(card.dataset.verdict)) ||
-      (Boolean(filter.words) && !card.dataset.words.includes(filter.words));
 }
 
 function tellFound(note = "") {

@@ -157,7 +157,7 @@ addEventListener("hashchange", follow);
 showVerdict();
 showFilters();
 showEvaluations();
-showChanges();
+titleChanges();
 showRequirements();
 showRun();
 apply();

@@ -49,23 +49,34 @@ function changeCard(change) {
   );
 }
 
-function showChanges() {
-  const { changes } = DATA;
-  $("changed").hidden = !changes.length;
-  if (!changes.some((change) => change.has_baseline)) $("changed-title").textContent = "Worst cases";
-  $("changed-note").textContent = changes.some((change) => change.has_baseline)
+let changeCards = null;
+
+/** The changes that the filter leaves, the first few of them at once. */
+function showChanges(number = FIRST_CHANGES) {
+  changeCards ??= DATA.changes.map(changeCard);
+  const kept = changeCards.filter(
+    ({ dataset }) =>
+      (!filter.verdicts.size || filter.verdicts.has(dataset.verdict)) &&
+      (!filter.words || dataset.words.includes(filter.words)),
+  );
+  $("changed").hidden = !kept.length;
+  $("changes").replaceChildren(...kept.slice(0, number));
+  if (kept.length <= number) return;
+  const more = element(
+    "button",
+    { class: "act", type: "button", click: () => showChanges(kept.length) },
+    `${kept.length - number} more`,
+  );
+  $("changes").append(element("p", { class: "rest" }, more));
+}
+
+/** What the changes are: of two versions, or of one. */
+function titleChanges() {
+  const hasBaseline = DATA.changes.some((change) => change.has_baseline);
+  if (!hasBaseline) $("changed-title").textContent = "Worst cases";
+  $("changed-note").textContent = hasBaseline
     ? "The cases to look at, with an answer of each version: the baseline's best and the candidate's worst."
     : "The cases to look at, with the candidate's worst answer.";
-  const cards = changes.map(changeCard);
-  $("changes").replaceChildren(...cards.slice(0, FIRST_CHANGES));
-  if (cards.length > FIRST_CHANGES) {
-    const more = element(
-      "button",
-      { class: "act", type: "button", click: () => more.parentElement.replaceWith(...cards.slice(FIRST_CHANGES)) },
-      `${cards.length - FIRST_CHANGES} more`,
-    );
-    $("changes").append(element("p", { class: "rest" }, more));
-  }
 }
 
 function showRequirements() {
