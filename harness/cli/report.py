@@ -93,6 +93,7 @@ def _write(stored: Stored, chosen: list[Format], output: str | None, settings: S
     if output == _STANDARD_OUTPUT or (output is None and single is not None and single.to_stream is not None):
         _print(stored, chosen)
         return
+    _refuse_page_name(chosen, output)
     folder = settings.root / "reports" / stored.run.run_id if output is None else Path.cwd() / output
     if single is not None and single.to_folder is None and output is not None and not _is_folder(output):
         prepare_folder(folder.parent, _OPTION)
@@ -103,6 +104,20 @@ def _write(stored: Stored, chosen: list[Format], output: str | None, settings: S
     for each in written:
         click.echo(each.path.relative_to(Path.cwd()) if each.path.is_relative_to(Path.cwd()) else each.path)
     _tell([each.note for each in written])
+
+
+def _refuse_page_name(chosen: list[Format], output: str | None) -> None:
+    """Refuse a file's name for the page, which is a folder.
+
+    Raises:
+        SettingsError: naming what to write.
+    """
+    place = Path(output or "")
+    if any(each.to_folder for each in chosen) and place.suffix in (".html", ".htm") and not place.is_dir():
+        raise SettingsError(
+            f"--output {output}: the page is a folder, index.html and details beside it. Name that: "
+            f"--output {place.with_suffix('')}"
+        )
 
 
 def _tell(notes: list[str]) -> None:

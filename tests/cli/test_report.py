@@ -78,6 +78,10 @@ def test_the_comments_name_and_the_link_are_the_users(report: Run) -> None:
         (("--format", "jsn"), "--format: No format named 'jsn'."),
         (("--format", "json", "--format", "markdown", "--output", "-"), "several formats can't go to standard output"),
         (("--format", "json", "--output", "taken/report.json"), "taken is a file. Remove it, or choose with --output."),
+        (
+            ("--format", "html", "--output", "a/page.html"),
+            "the page is a folder, index.html and details beside it. Name ",
+        ),
         (("--format", "markdown", "--link", "ci"), "--link 'ci' is no address of the web"),
         (("--store", "nowhere.db"), "nowhere.db"),
     ],
