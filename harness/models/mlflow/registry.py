@@ -96,7 +96,8 @@ def _unknown(found: Mapping[str, Any], asked: Mapping[str, str | None], weights:
     named = asked[kind] or ""
     there = f"The registry {registry}" if kind == "name" else f"{asked['name']!r}"
     if not known:
-        return f"weights = {weights!r}: {there} has no {_PLURALS[kind]}."
+        first = f" To give it the first: pytest … --baseline none --promote {named}." if kind == "alias" else ""
+        return f"weights = {weights!r}: {there} has no {_PLURALS[kind]}.{first}"
     return (
         f"weights = {weights!r}: {there} has no {_SINGULARS[kind]} {named!r}. "
         f"{_PLURALS[kind].capitalize()}: {_listed(nearest_first(named, known))}."
