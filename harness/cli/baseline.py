@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.gate.recording import RecordedEvaluation, RecordedMetric, Recording
 
 _SHOWN_DIGITS = 12
+_MOST_CELLS = 30
 
 
 @click.group()
@@ -88,8 +89,8 @@ def list_all(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    for row in rows:
-        click.echo(_in_words(row))
+    for line in _table(rows):
+        click.echo(line)
     if not rows:
         click.echo(f"No baseline is recorded in {settings.root / FOLDER}. `steelyard baseline record` records a run.")
 
@@ -172,17 +173,30 @@ def _row(path: Path) -> dict[str, Any]:
     }
 
 
-def _in_words(row: dict[str, Any]) -> str:
-    from harness.reporting.figures import plural
-    from harness.reporting.text import printable
+def _table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """One line for each that can be read, below a heading; then what is wrong with the others."""
+    from harness.reporting.text import cells, pad, printable
 
-    if "error" in row:
-        return f"{printable(row['name'])}   {printable(row['error'])}"
-    return (
-        f"{printable(row['name'])}   recorded {printable(row['created'][:10])} of {printable(row['version'])} "
-        f"({printable(row['fingerprint'][:_SHOWN_DIGITS])})   {plural(row['n_evaluations'], 'evaluation')}, "
-        f"{plural(row['n_cases'], 'case')}   run {printable(row['run_id'])}"
-    )
+    shown = [
+        (
+            printable(row["name"], _MOST_CELLS),
+            printable(row["created"][:10]),
+            printable(row["version"], _MOST_CELLS),
+            printable(row["fingerprint"][:_SHOWN_DIGITS]),
+            f"{row['n_evaluations']:>11,}",
+            f"{row['n_cases']:>6,}",
+        )
+        for row in rows
+        if "error" not in row
+    ]
+    if shown:
+        table = [("name", "recorded", "version", "fingerprint", "evaluations", " cases"), *shown]
+        widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
+        for line in table:
+            yield "  ".join(map(pad, line, widths)).rstrip()
+    for row in rows:
+        if "error" in row:
+            yield f"{printable(row['name'])}: {printable(row['error'])}"
 
 
 def _lines(recording: Recording, path: Path) -> list[str]:

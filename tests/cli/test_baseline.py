@@ -103,10 +103,11 @@ def test_they_are_listed_and_a_broken_file_is_told(run: Run, folder: Path, store
     stored_run(store, "20261124-1", ONE, names=ALONE)
     run("baseline", "record", "--name", "released")
     (folder / "reports" / "baselines" / "broken.json").write_text("{}")
-    broken, released = run("baseline", "list").output.splitlines()
-    assert broken.startswith("broken   ")
+    heading, released, broken = run("baseline", "list").output.splitlines()
+    assert heading == "name      recorded    version  fingerprint  evaluations   cases"
+    assert released == "released  2026-11-24  small    f-small                1       2"
+    assert broken.startswith("broken: ")
     assert "it has no baseline_version" in broken
-    assert released == ("released   recorded 2026-11-24 of small (f-small)   1 evaluation, 2 cases   run 20261124-1")
     rows = {row["name"]: row for row in json.loads(run("baseline", "list", "--json").stdout)}
     assert "no baseline_version" in rows["broken"]["error"]
     assert (rows["released"]["version"], rows["released"]["n_cases"]) == ("small", 2)

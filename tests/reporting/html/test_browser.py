@@ -217,7 +217,9 @@ def test_a_filter_leaves_the_changes_that_match_also_those_not_shown_before(open
     expect(more).to_have_count(0)
     page.get_by_role("searchbox").fill("nowhere to be found")
     expect(page.locator("#changed")).to_be_hidden()
+    expect(page.locator("#evaluations")).to_be_hidden()
     page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#evaluations")).to_be_visible()
     more.click()
     expect(cards).to_have_count(12)
 

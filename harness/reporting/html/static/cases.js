@@ -85,6 +85,7 @@ function filterRows() {
       (filter.verdicts.size > 0 && !filter.verdicts.has(entry.verdict)) ||
       (isNarrow && !named && !withCases.has(number));
   }
+  $("evaluations").hidden = !$("rows").querySelector(".evaluation:not([hidden])");
 }
 
 function tellFound(note = "") {
