@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 from harness.errors import SettingsError
@@ -29,6 +30,13 @@ class Changed:
         self._unknown = frozenset(unknown)
         self._below = {folder: path for path in sorted(self.paths, reverse=True) for folder in path.parents}
         self._unknown_below = {folder for path in self._unknown for folder in path.parents}
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All names of files and folders in what changed and what is unknown: the path of such a one has one of them,
+        unless a link leads there.
+        """
+        return frozenset(part for path in self.paths | self._unknown for part in path.relative_to(self.root).parts)
 
     def within(self, path: Path) -> Path | None:
         """A changed file that is this one, lies in this folder, or is a repository that holds it."""

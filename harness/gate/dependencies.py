@@ -16,6 +16,8 @@ from harness.gate.imports import imported_by, module_files, parsed, values_of
 from harness.gate.named_files import Named, named_in
 from harness.gate.reached_code import reached
 
+_TASKS = (".yaml", ".yml")
+_DATA = (".csv", ".json", ".jsonl", ".tsv")
 _INSTALLED = ("site-packages", "dist-packages")
 _TOKEN = re.compile(r"[\w./-]+")
 _WHAT = "\0"
@@ -83,15 +85,18 @@ class Dependencies:
         return str(path)
 
     def _why_text_file(self, path: Path) -> str | None:
-        """Why a task file concerns its evaluation by what it names: other files that it includes or reads."""
-        if path.suffix not in (".yaml", ".yml"):
+        """Why a file of cases or of a task concerns its evaluation by what it names: other files that are read."""
+        if path.suffix not in (*_TASKS, *_DATA):
             return None
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return None
         folders = (path.parent, *self._folders)
-        found = (self._why_name(token, folders, f"named in {path.name}") for token in set(_TOKEN.findall(text)))
+        tokens = set(_TOKEN.findall(text))
+        if path.suffix in _DATA:  # may be large: no place is looked up for what can't be one
+            tokens = {token for token in tokens if not self._changed.names.isdisjoint(token.split("/"))}
+        found = (self._why_name(token, folders, f"named in {path.name}") for token in sorted(tokens))
         return next(filter(None, found), None)
 
     def _why_test(self, subject: Subject, module: Path) -> str | None:

@@ -12,6 +12,30 @@ from harness.gate.path_expressions import LISTING, PathExpressions
 
 _METHODS = ("read_text", "read_bytes", "open", *LISTING)
 _FUNCTIONS = ("open", "io.open", "os.listdir", "os.scandir", "os.walk", "glob.glob", "glob.iglob", "runpy.run_path")
+_READERS = (
+    *("read_csv", "read_excel", "read_feather", "read_fwf", "read_hdf", "read_html", "read_ipc", "read_json"),
+    *("read_ndjson", "read_orc", "read_parquet", "read_pickle", "read_table", "read_xml", "scan_csv", "scan_ipc"),
+    *("scan_ndjson", "scan_parquet", "ParquetFile", "ParquetDataset", "load_dataset", "load_from_disk", "loadtxt"),
+    *("genfromtxt", "fromfile", "memmap", "imread", "load_workbook", "PdfReader", "ZipFile", "FileSystemLoader"),
+    *("getline", "getlines", "FileInput", "copyfile", "copy2", "copytree", "spec_from_file_location", "CDLL"),
+    *("np.load", "numpy.load", "torch.load", "joblib.load", "shutil.copy", "sqlite3.connect", "fileinput.input"),
+)
+"""Of libraries: each reads a file, or a folder, that one of its arguments names."""
+_NAMING = (
+    "data_dir",
+    "data_files",
+    "database",
+    "file",
+    "filename",
+    "filepath",
+    "io",
+    "location",
+    "path",
+    "source",
+    "src",
+)
+"""Arguments that name a file where they are given by their names."""
+_STREAMS = ("BytesIO", "StringIO")
 _UNTOLD = ("exec", "eval", "os.system", "os.popen", "runpy.run_module")
 _UNTOLD_MODULES = ("subprocess",)
 _IMPORTING = ("__import__", "importlib.import_module", "import_module", "pytest.importorskip", "importorskip")
@@ -69,28 +93,42 @@ def _look_at_call(found: Named, paths: PathExpressions, call: ast.Call) -> None:
     if name in _UNTOLD or name.partition(".")[0] in _UNTOLD_MODULES:
         _not_told(found, call, name)
     opened = _opened(call, name, paths)
-    if opened is not None:
-        place = paths.of(opened)
-        if place is None and not _is_temporary(opened):
+    for each in opened:
+        place = paths.of(each)
+        if place is None and not _is_temporary(each):
             _not_told(found, call, name)
         _keep(found, place, call)
-    elif not name.startswith("sys.path.") and paths.of(call) is None:  # a path is read by whom it is given to
+    if opened:
+        return
+    if not name.startswith("sys.path.") and paths.of(call) is None:  # a path is read by whom it is given to
         for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
             _keep(found, paths.of(argument), call)
 
 
-def _opened(call: ast.Call, name: str, paths: PathExpressions) -> ast.expr | None:
-    """What tells the file or folder that a call reads; None for a call that reads none."""
-    first = call.args[0] if call.args else None
+def _opened(call: ast.Call, name: str, paths: PathExpressions) -> list[ast.expr]:
+    """What tells the files or folders that a call reads; nothing for a call that reads none."""
     if name in _FUNCTIONS or (name.endswith(".open") and paths.is_code(call.func)):
-        return first
+        return call.args[:1]
     if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
-        return call.func.value
+        return [call.func.value]
     if name in ("Path", "pathlib.Path"):
-        return call if call.args else None
+        return [call] if call.args else []
     if name.endswith((".rate", ".prefer")):
-        return next((keyword.value for keyword in call.keywords if keyword.arg == "rubric"), None)
-    return None
+        return [keyword.value for keyword in call.keywords if keyword.arg == "rubric"]
+    if name in _READERS or name.rpartition(".")[2] in _READERS:
+        return [each for each in _naming(call) if not isinstance(each, ast.Constant) and not _is_stream(each)]
+    return []
+
+
+def _naming(call: ast.Call) -> list[ast.expr]:
+    """The arguments that may name what a function of a library reads."""
+    first = call.args[1:2] if ast.unparse(call.func).endswith("spec_from_file_location") else call.args[:1]
+    return [*first, *(keyword.value for keyword in call.keywords if keyword.arg in _NAMING)]
+
+
+def _is_stream(node: ast.expr) -> bool:
+    """Whether it is made of text at hand, and no name of a file."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func).endswith(_STREAMS)
 
 
 def _keep(found: Named, places: tuple[Path, ...] | None, node: ast.expr) -> None:

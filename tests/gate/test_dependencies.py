@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,23 @@ def test_a_task_file_counts_with_what_it_includes(folder: Path) -> None:
     assert why(folder, module=None, files={task: "its task"}) is None
     write(folder, "shared/base.yaml", "x: 2\n")
     assert why(folder, module=None, files={task: "its task"}) == "shared/base.yaml changed, named in task.yaml"
+
+
+@pytest.mark.parametrize("named", ["data/more.txt", "./data/more.txt", "data"])
+def test_a_file_of_cases_counts_with_what_its_cases_name(folder: Path, named: str) -> None:
+    write(folder, "evals/cases.jsonl", json.dumps({"id": "a", "prompt": "What is in it?", "file": named}))
+    write(folder, "data/more.txt", "1")
+    commit_all(folder)
+    assert why(folder) is None
+    write(folder, "data/more.txt", "2")
+    assert why(folder) == "data/more.txt changed, named in cases.jsonl"
+    assert why(folder, "test_other") is None
+
+
+def test_a_file_of_cases_that_names_what_git_ignores_can_not_be_told(folder: Path) -> None:
+    write(folder, "evals/cases.jsonl", json.dumps({"id": "a", "prompt": "Open it.", "file": "secret/key.txt"}))
+    commit_all(folder)
+    assert why(folder) == "git does not know secret/key.txt, named in cases.jsonl"
 
 
 def test_a_test_file_that_is_a_link_counts_with_what_it_leads_to(folder: Path) -> None:

@@ -69,6 +69,14 @@ def test_where_modules_are_looked_for_is_no_file_that_is_read() -> None:
         "judge.prefer(a, b, rubric=case.rubric)",
         "os.listdir(folder)",
         "resources.files('pkg').joinpath('a').read_text()",
+        "pandas.read_csv(case.table)",
+        "from pandas import read_csv\nread_csv(case.table, sep=';')",
+        "np.load(case.file + '.npy')",
+        "sqlite3.connect(case.database)",
+        "shutil.copy(case.file, tmp_path)",
+        "load_dataset('csv', data_files=case.file)",
+        "Environment(loader=FileSystemLoader(case.folder))",
+        "importlib.util.spec_from_file_location('it', case.file)",
     ],
 )
 def test_what_is_read_by_a_name_that_can_not_be_told_is_said_with_its_line(code: str) -> None:
@@ -84,6 +92,11 @@ def test_what_is_read_by_a_name_that_can_not_be_told_is_said_with_its_line(code:
         "answer.split('/')",
         "total / count",
         "model.ask(case.prompt)",
+        "pandas.read_csv('a.csv', nrows=case.n)",
+        "pandas.read_csv(io.StringIO(case.table))",
+        "shutil.copytree(tmp_path / 'a', tmp_path / 'b')",
+        "json.load(stream)",
+        "case.fields.copy()",
     ],
 )
 def test_what_reads_no_file_of_the_project_is_none(code: str) -> None:
