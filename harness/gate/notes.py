@@ -12,6 +12,7 @@ from harness.config import Settings, VersionSettings
 from harness.config.git import Repository
 from harness.errors import SettingsError
 from harness.gate.evaluation import Evaluation
+from harness.gate.scoring_code import scoring_digest
 from harness.sampling import Source
 
 IN_THE_TEST = "in the test"
@@ -77,6 +78,12 @@ def _digest(evaluation: Evaluation) -> str:
     for case in evaluation.cases:
         digest.update(json.dumps(case.fields, sort_keys=True, default=str).encode() + b"\n")
     return digest.hexdigest()[:_DIGITS]
+
+
+def code_notes(evaluations: Iterable[Evaluation]) -> dict[str, str]:
+    """Digests of the code that scores evaluations, by their ids, as far as it is known."""
+    digests = {evaluation.id: scoring_digest(evaluation.body) for evaluation in evaluations}
+    return {identity: digest for identity, digest in digests.items() if digest is not None}
 
 
 def selection_note(n_deselected: int, case: str | None, *, last_failed: bool) -> Mapping[str, Any]:

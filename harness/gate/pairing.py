@@ -14,6 +14,7 @@ from harness.gate.contents import content_digest
 from harness.gate.evaluation import Evaluation
 from harness.gate.order import Order
 from harness.gate.recording import RecordedEvaluation, RecordedMetric, Recording
+from harness.gate.scoring_code import scoring_digest
 from harness.records import BaselineRecord, JudgedBy
 from harness.scoring.results import METRIC, Reading
 from harness.statistics.arrays import FloatArray
@@ -39,6 +40,7 @@ class Pairing:
         n_unverified: paired ones of which nobody knows whether their fields changed.
         only_failed: whether all that was recorded are scores of 0 without a name of their own, as assertions that
             failed leave them.
+        scored_otherwise: whether other code scored it when it was recorded.
         trouble: why nothing can be weighed; None where something can.
     """
 
@@ -49,6 +51,7 @@ class Pairing:
     n_gone: int = 0
     n_unverified: int = 0
     only_failed: bool = False
+    scored_otherwise: bool = False
     trouble: str | None = None
 
     def scores(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
@@ -150,6 +153,7 @@ class Pairing:
             n_undrawn=counts["undrawn"],
             n_skipped=counts["skipped"],
             n_unverified=self.n_unverified,
+            scored_otherwise=self.scored_otherwise,
         )
 
     def asked_otherwise(self, asked: Mapping[str, str | None]) -> list[str]:
@@ -174,6 +178,8 @@ class Pairing:
         otherwise = self.asked_otherwise(asked)
         if otherwise:
             notes.append(f"{len(otherwise):,} were asked otherwise when recorded, such as {otherwise[0]}")
+        if self.scored_otherwise:
+            notes.append("its test has other code than when it was recorded, and may score the same answer otherwise")
         missing = [] if self.recorded is None or self.only_failed else sorted(set(self.recorded.metrics) - {*metrics})
         if missing:
             notes.append(f"recorded, and no longer returned: {', '.join(missing)}")
@@ -213,6 +219,7 @@ def pair(recording: Recording, evaluation: Evaluation, order: Order, pattern: st
         n_gone=sum(fnmatch.fnmatchcase(case, pattern) for case in gone),
         n_unverified=n_unverified,
         only_failed=_only_failed(recorded),
+        scored_otherwise=recorded.code is not None and scoring_digest(evaluation.body) not in (None, recorded.code),
     )
     return replace(pairing, trouble=_nothing_paired(pairing))
 

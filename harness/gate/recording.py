@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from harness.errors import SettingsError
@@ -52,6 +52,7 @@ class RecordedEvaluation:
         metrics: by name.
         cases: by id; those that it was decided by.
         skipped: ids of the cases that its body skipped.
+        code: a digest of the code that scored it; None where not known.
     """
 
     design: Literal["fixed", "sequential"]
@@ -60,6 +61,7 @@ class RecordedEvaluation:
     metrics: Mapping[str, RecordedMetric]
     cases: Mapping[str, RecordedCase]
     skipped: tuple[str, ...] = ()
+    code: str | None = None
 
     @property
     def stopped_early(self) -> bool:
@@ -125,8 +127,9 @@ def recording_of(store: Store, weighed: Weighed, report: Report, name: str | Non
         if each.role == weighed.role:
             sets.setdefault(each.evaluation_id, []).append(each)
     has_baseline = weighed.run.spec.get("baseline") is not None
+    code = weighed.run.spec.get("code") or {}
     found = {
-        identity: _evaluation(store, Scores(store, Side(weighed, report), own))
+        identity: replace(_evaluation(store, Scores(store, Side(weighed, report), own)), code=code.get(identity))
         for identity, own in sets.items()
         if any(entry.id == identity for entry in report.evaluations)
         and not (has_baseline and "baseline" not in roles[identity])

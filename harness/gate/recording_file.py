@@ -56,6 +56,8 @@ def _evaluation_lines(identity: str, evaluation: RecordedEvaluation, end: str) -
     yield f"    {_encode(identity)}: {{"
     for name in ("design", "n_planned", "n_drawn"):
         yield f'      "{name}": {_encode(getattr(evaluation, name))},'
+    if evaluation.code is not None:
+        yield f'      "code": {_encode(evaluation.code)},'
     yield f'      "skipped": {_encode(sorted(evaluation.skipped))},'
     yield '      "metrics": {'
     names = sorted(evaluation.metrics)
@@ -196,6 +198,7 @@ def _evaluation(identity: str, entry: Mapping[str, Any]) -> RecordedEvaluation:
             for case, row in _of(dict, entry["cases"]).items()
         },
         skipped=tuple(_of(str, case) for case in _of(list, entry["skipped"])),
+        code=None if entry.get("code") is None else _of(str, entry["code"]),
     )
 
 

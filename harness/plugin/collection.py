@@ -84,14 +84,15 @@ class Collection:
 
     def _noted(self) -> dict[str, Any]:
         """What the store keeps of cases and choice."""
-        from harness.gate.notes import commit_note, dataset_notes, selection_note
+        from harness.gate.notes import code_notes, commit_note, dataset_notes, selection_note
 
         option = self._config.getoption
         marks = {item: item.get_closest_marker("evaluation") for item in self.evaluations}
         given = {item: mark.kwargs if mark is not None else {} for item, mark in marks.items()}
         sources = [(each, given[item].get("task", given[item].get("cases"))) for item, each in self.evaluations.items()]
         chosen = selection_note(self.n_deselected, option("case"), last_failed=option("lf", default=False))
-        return {"datasets": dataset_notes(sources), "selection": chosen, **commit_note(self.settings)}
+        noted = {"datasets": dataset_notes(sources), "code": code_notes(self.evaluations.values())}
+        return {**noted, "selection": chosen, **commit_note(self.settings)}
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Make one item for each case of an evaluation with `per="case"`, or for each task of a group."""

@@ -20,6 +20,8 @@ class BaselineRecord:
         n_gone: recorded cases that the evaluation no longer has.
         n_unverified: paired cases of which nobody knows whether their fields changed.
         asked_otherwise: paired cases of which the first sample was asked something else than when it was recorded.
+        scored_otherwise: whether the code of the test is another than when it was recorded, so that the same answer
+            may have another score.
     """
 
     name: str
@@ -33,3 +35,4 @@ class BaselineRecord:
     n_undrawn: int = 0
     n_skipped: int = 0
     n_unverified: int = 0
+    scored_otherwise: bool = False

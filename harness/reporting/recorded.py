@@ -32,6 +32,9 @@ def recorded_notes(verdicts: Sequence[Verdict]) -> list[str]:
     otherwise = _sum(records, "asked_otherwise")
     if otherwise:
         notes.append(f"{plural(otherwise, 'case')} of what passed were asked otherwise when recorded")
+    scored = sum(record.scored_otherwise for record in records)
+    if scored:
+        notes.append(f"{plural(scored, 'test')} of what passed had other code when recorded: scores may differ by that")
     return notes
 
 
@@ -39,9 +42,10 @@ def record_in_words(record: BaselineRecord) -> str:
     """Which recording the baseline's scores come from, and how many cases have some."""
     others = [f"{count(number)} {words}" for name, words in _WORDS.items() if (number := getattr(record, name))]
     left_out = f"; of others {', '.join(others)}" if others else ""
+    code = "; its test had other code then" if record.scored_otherwise else ""
     return (
         f"baseline {record.name}: scores of {plural(record.n_paired, 'case')}, recorded in run {record.run_id} of "
-        f"{record.created}{left_out}"
+        f"{record.created}{left_out}{code}"
     )
 
 

@@ -94,7 +94,7 @@ def render(
     if changes:
         lines += ["", *change_lines(report, changes, width, layout.encoding)]
     remarks = [("ranges", text) for text in ranges(shown, report.confidence_level)]
-    remarks += [("note", text) for text in _notes(report, layout.encoding)]
+    remarks += [("note", text) for text in _notes(report, layout.encoding, folded=len(report.evaluations) > FEW)]
     lines += [""] if remarks else []
     for label, text in remarks:
         lines += _labelled(label, text, width)
@@ -225,11 +225,13 @@ def ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
 
 
 def notes(report: Report, encoding: str) -> list[str]:
-    """What a reader must know before trusting the figures, what was spent first where the run had a budget."""
-    return [*budget_notes(report), *_notes(report, encoding)]
+    """What a reader must know before trusting the figures, what was spent first where the run had a budget; of a report
+    that folds what passed.
+    """
+    return [*budget_notes(report), *_notes(report, encoding, folded=True)]
 
 
-def _notes(report: Report, encoding: str) -> list[str]:
+def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
     told = aggregate_notes(report.evaluations, encoding)
     if report.n_unreached:
         told.append(
@@ -260,7 +262,7 @@ def _notes(report: Report, encoding: str) -> list[str]:
         told.append(
             f"margin {figure(margin, digits([margin, 0.0]))} is the default; set it for an evaluation or the project"
         )
-    hidden = recorded_notes(once) if len(report.evaluations) > FEW else []
+    hidden = recorded_notes(once) if folded else []
     return told + hidden + judge_notes(once, encoding)
 
 

@@ -185,8 +185,44 @@ def test_an_evaluation_that_was_not_recorded_is_an_error(recorded: Project) -> N
 def test_a_prompt_that_the_body_changed_is_told(recorded: Project) -> None:
     recorded.body("return model.ask(case.prompt + '!') == 'yes'", cases=60)
     recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
-    told(recorded, n_paired=60, asked_otherwise=60)
+    told(recorded, n_paired=60, asked_otherwise=60, scored_otherwise=True)
     assert "60 were asked otherwise when recorded, such as c0" in recorded.evaluation()["reason"]
+
+
+def test_a_test_that_scores_otherwise_than_when_it_was_recorded_is_told(recorded: Project) -> None:
+    recorded.body("return model.ask(case.prompt) in ('yes', 'no')", cases=60)
+    result = recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    assert recorded.verdicts() == {"test_it": "passed"}
+    told(recorded, n_paired=60, scored_otherwise=True)
+    assert "its test has other code than when it was recorded" in recorded.evaluation()["reason"]
+    result.stdout.fnmatch_lines(["*its test has other code than when*", "*may score the same answer otherwise*"])
+    comment = (recorded.path / "reports" / "latest" / "report.md").read_text()
+    assert "- 1 test of what passed had other code when recorded: scores may differ by that" in comment
+    jsonschema.validate(recorded.report(), schema())
+    assert to_json(from_json(recorded.report())) == recorded.report()
+
+
+def test_a_helper_that_scores_otherwise_is_told_and_other_layout_is_not(recorded: Project) -> None:
+    grader = "def grade(text):\n    return text == 'yes'\n"
+    recorded.write("grader.py", grader)
+    recorded.body("return grader.grade(model.ask(case.prompt))", cases=60)
+    edit(recorded, "import harness\n", "import harness\nimport grader\n")
+    record(recorded, name="helped")
+    again = ("--candidate", "good", "--baseline", "helped.json", "--design", "fixed")
+    recorded.write("grader.py", "# Why.\n" + grader.replace(":\n", ':\n    """Whether it is right."""\n', 1))
+    recorded.run_apart(*again)
+    told(recorded, n_paired=60)
+    recorded.write("grader.py", grader.replace("== 'yes'", "!= ''"))
+    recorded.run_apart(*again)
+    told(recorded, n_paired=60, scored_otherwise=True)
+
+
+def test_a_recording_without_a_digest_of_the_code_says_nothing_of_it(recorded: Project) -> None:
+    path = recorded.path / "reports" / "baselines" / "released.json"
+    path.write_text(re.sub(r'      "code": "\w+",\n', "", path.read_text()))
+    recorded.body("return model.ask(case.prompt) in ('yes', 'no')", cases=60)
+    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    told(recorded, n_paired=60)
 
 
 def test_a_system_text_is_the_versions_own(recorded: Project) -> None:
@@ -424,10 +460,10 @@ def test_a_skipped_case_is_told_and_left_out(recorded: Project) -> None:
     record(recorded, name="skipping")
     recorded.body(BODY, cases=60)
     recorded.run("--candidate", "equal", "--baseline", "skipping", "--design", "fixed")
-    told(recorded, n_paired=59, n_skipped=1)
+    told(recorded, n_paired=59, n_skipped=1, scored_otherwise=True)
     recorded.body("if case.id == 'c8':\n    pytest.skip('no')\n" + BODY, cases=60)
     recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
-    told(recorded, n_paired=60)
+    told(recorded, n_paired=60, scored_otherwise=True)
     assert (recorded.evaluation()["n_cases"], recorded.evaluation()["n_skipped"]) == (59, 1)
 
 

@@ -1,0 +1,100 @@
+"""A short digest of the code that scores an evaluation, by which a later run knows whether it is still the same."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import inspect
+import re
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import harness
+
+_SIZE_BYTES = 8
+_INSTALLED = ("site-packages", "dist-packages")
+_PLAIN = (str, bytes, int, float, bool, re.Pattern)
+
+
+def scoring_digest(body: Callable[..., Any]) -> str | None:
+    """A digest of a body and of the functions, classes and constants of the project that it names, with all that these
+    name; None where its code is not at hand. Decorators, docstrings, comments and layout are no part of it.
+    """
+    function = inspect.unwrap(getattr(body, "__func__", body))
+    if not isinstance(function, FunctionType) or not _is_of_project(function):
+        return None
+    return _digest(function)
+
+
+@functools.lru_cache(maxsize=256)
+def _digest(function: FunctionType) -> str | None:
+    parts: dict[str, str] = {}
+    waiting: list[tuple[str, Any]] = [("", function)]
+    seen: set[int] = set()
+    while waiting:
+        name, value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        text = _source(value) if isinstance(value, FunctionType | type) else repr(value)
+        if text is None:
+            return None
+        parts[f"{name} {getattr(value, '__qualname__', '')}"] = text
+        waiting += _named(value)
+    content = "\0".join(f"{name}\0{text}" for name, text in sorted(parts.items()))
+    return hashlib.blake2b(content.encode("utf-8", "backslashreplace"), digest_size=_SIZE_BYTES).hexdigest()
+
+
+def _named(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a function, or those of a class, name of the project: by their names in the module that has them."""
+    functions = [value] if isinstance(value, FunctionType) else []
+    if isinstance(value, type):
+        functions = [each for each in vars(value).values() if isinstance(each, FunctionType)]
+    for function in functions:
+        names = sorted(_names(function.__code__))
+        known = function.__globals__
+        modules = [each for name in names if isinstance(each := known.get(name), ModuleType) and _is_of_project(each)]
+        spaces = [known, *(vars(module) for module in modules)]
+        for name in names:
+            yield from ((name, space[name]) for space in spaces if name in space and _counts(space[name]))
+
+
+def _names(code: CodeType) -> set[str]:
+    found = set(code.co_names)
+    for constant in code.co_consts:
+        found |= _names(constant) if isinstance(constant, CodeType) else set()
+    return found
+
+
+def _counts(value: Any) -> bool:
+    if isinstance(value, tuple | frozenset):
+        return all(map(_counts, value))
+    return isinstance(value, _PLAIN) or (isinstance(value, FunctionType | type) and _is_of_project(value))
+
+
+def _is_of_project(value: Any) -> bool:
+    """Whether a function, class or module is neither Python's nor installed nor Steelyard's."""
+    try:
+        file = Path(inspect.getfile(value)).resolve()
+    except (TypeError, OSError):
+        return False
+    others = (Path(sysconfig.get_path("stdlib")).resolve(), Path(harness.__file__).parent.resolve())
+    return not set(file.parts) & set(_INSTALLED) and not any(file.is_relative_to(folder) for folder in others)
+
+
+def _source(value: Any) -> str | None:
+    try:
+        tree = ast.parse(dedent(inspect.getsource(value)))
+    except (OSError, TypeError, ValueError, SyntaxError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            node.decorator_list = []
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:]
+    return ast.unparse(tree)
