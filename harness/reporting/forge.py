@@ -86,7 +86,7 @@ class _Thread:
                     f"{self._job.api} answered with something else than comments; is it the API's address?"
                 )
             for comment in comments:
-                if isinstance(comment, dict) and _is_of(comment, user):
+                if isinstance(comment, dict) and type(comment.get("id")) is int and _is_of(comment, user):
                     yield comment
             if len(comments) < _PAGE:
                 return
@@ -98,7 +98,7 @@ class _Thread:
     def replace(self, comment: Mapping[str, Any], body: str) -> Any:
         """Write another text into a comment."""
         method = "PATCH" if self._is_github else "PUT"
-        return self._call(method, f"{self._comment}/{int(comment['id'])}", {"body": body})
+        return self._call(method, f"{self._comment}/{comment['id']}", {"body": body})
 
     def place_of(self, comment: Any) -> str:
         """The address of a comment."""
@@ -128,7 +128,7 @@ class _Thread:
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise ForgeError(f"{self._job.api} can't be reached: {printable(str(reason), _MOST_SAID)}.") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ForgeError(
                 f"{self._job.api} answered with something else than JSON; is it the API's address?"
             ) from None
@@ -191,7 +191,7 @@ def _said(error: urllib.error.HTTPError) -> str:
     """The message in a refusal, for a reader."""
     try:
         document = json.loads(error.read(_MOST_BYTES))
-    except (OSError, ValueError, http.client.HTTPException):
+    except (OSError, ValueError, RecursionError, http.client.HTTPException):
         return ""
     message = document.get("message") or document.get("error") if isinstance(document, dict) else None
     return "" if message is None else printable(str(message), _MOST_SAID)

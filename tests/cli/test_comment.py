@@ -182,6 +182,19 @@ def test_an_answer_that_is_not_the_apis_is_told(forge: Forge, comment: Run, text
     assert_refused(comment(), "is it the API's address?")
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_that_is_nested_without_end_is_told(forge: Forge, comment: Run, status: int) -> None:
+    forge.state.refusal["GET"] = (status, {}, "[" * 200_000)
+    assert_refused(comment(), "is it the API's address?" if status == 200 else "HTTP 500")
+
+
+@pytest.mark.parametrize("identity", [None, "../../x", 1.5, True])
+def test_a_comment_without_a_number_of_its_own_is_left_alone(forge: Forge, comment: Run, identity: object) -> None:
+    forge.state.add(MARKER + "\nold", USER)["id"] = identity
+    assert comment().exit_code == 0
+    assert forge.state.methods == ["POST"]
+
+
 def test_a_forge_that_is_not_there_is_told(forge: Forge, comment: Run) -> None:
     forge.stop()
     assert_refused(comment(), "can't be reached: [Errno 111] Connection refused")
