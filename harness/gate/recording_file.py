@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from harness.records import Estimate, VersionRef
 FORMAT_VERSION = 1
 SUFFIX = ".json"
 _ESTIMATE = ("value", "standard_error", "low", "high", "method")
+_LARGEST_COUNT = 2**62
 _MARKS = ("<<<<<<<", ">>>>>>>")
 
 _encode = json.JSONEncoder(allow_nan=False, sort_keys=True).encode
@@ -140,7 +142,7 @@ def read_recording(path: Path) -> Recording:
         merged = " It holds marks of a merge." if any(mark in text for mark in _MARKS) else ""
         raise SettingsError(f"{path} is no recorded baseline: not valid JSON: {error}.{merged} {_AGAIN}") from None
     version = document.get("baseline_version") if isinstance(document, dict) else None
-    if not isinstance(version, int):
+    if not isinstance(version, int) or version < 1:
         raise SettingsError(f"{path} is no recorded baseline: it has no baseline_version. {_AGAIN}")
     if version > FORMAT_VERSION:
         raise SettingsError(
@@ -173,13 +175,20 @@ def _recording(document: Mapping[str, Any], name: str) -> Recording:
         version=VersionRef(_of(str, version["name"]), _of(str, version["fingerprint"])),
         run_id=_of(str, document["run_id"]),
         created=_moment(document["created"]),
-        first_index=_of(int, document["first_index"]),
+        first_index=_count(document["first_index"]),
         seed=None if document["seed"] is None else _of(int, document["seed"]),
-        environment=_of(dict, document["environment"]),
+        environment=_environment(document["environment"]),
         evaluations={
             identity: _evaluation(identity, entry) for identity, entry in _of(dict, document["evaluations"]).items()
         },
     )
+
+
+def _environment(given: Any) -> dict[str, Any]:
+    environment: dict[str, Any] = _of(dict, given)
+    _of(str, environment.get("engine", ""))
+    _of(dict, environment.get("packages", {}))
+    return environment
 
 
 def _evaluation(identity: str, entry: Mapping[str, Any]) -> RecordedEvaluation:
@@ -190,8 +199,8 @@ def _evaluation(identity: str, entry: Mapping[str, Any]) -> RecordedEvaluation:
     bounded = {name for name in names if metrics[name].unit is None}
     return RecordedEvaluation(
         design=entry["design"],
-        n_planned=_of(int, entry["n_planned"]),
-        n_drawn=_of(int, entry["n_drawn"]),
+        n_planned=_count(entry["n_planned"]),
+        n_drawn=_count(entry["n_drawn"]),
         metrics=metrics,
         cases={
             case: _read_case(f"{identity}, case {case!r}", row, names, bounded)
@@ -204,7 +213,10 @@ def _evaluation(identity: str, entry: Mapping[str, Any]) -> RecordedEvaluation:
 
 def _read_metric(entry: Mapping[str, Any]) -> RecordedMetric:
     known = {name: entry[name] for name in _ESTIMATE if name in entry}
-    numbers: dict[str, Any] = {name: math.nan if value is None else value for name, value in known.items()}
+    numbers: dict[str, Any] = {
+        name: _of(str, value) if name == "method" else math.nan if value is None else _number(value)
+        for name, value in known.items()
+    }
     return RecordedMetric(
         unit=None if entry["unit"] is None else _of(str, entry["unit"]),
         higher_is_better=_of(bool, entry["higher_is_better"]),
@@ -223,6 +235,8 @@ def _read_case(where: str, row: Any, metrics: Sequence[str], bounded: set[str]) 
         if metric in bounded and not all(0 <= value <= 1 for value in values):
             raise ValueError(f"{where}: {metric} is a score in [0, 1], and one of {written!r} is not")
         scores[metric] = values
+    if not any(scores.values()):
+        raise ValueError(f"{where}: it has no score at all")
     return RecordedCase(content, asked, scores)
 
 
@@ -233,9 +247,15 @@ def _digit(text: str) -> float:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise ValueError(f"{value!r} is no score")
     return float(value)
+
+
+def _count(value: Any) -> int:
+    if not 0 <= _of(int, value) <= _LARGEST_COUNT:
+        raise ValueError(f"{value!r} counts nothing that there can be")
+    return int(value)
 
 
 def _moment(text: Any) -> str:
@@ -247,4 +267,6 @@ def _moment(text: Any) -> str:
 def _of(kind: type[Any], value: Any) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise TypeError(f"{value!r} is no {kind.__name__}")
+    if kind is str and any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"{value!r} holds half of a character")
     return value

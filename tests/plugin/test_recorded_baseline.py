@@ -402,6 +402,35 @@ def test_a_file_that_is_no_recording_is_refused(recorded: Project, text: str, re
     result.stderr.fnmatch_lines([reason])
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('"1111"', "[1" + "0" * 400 + "]", "is no score"),
+        ('"1111"', "[NaN]", "nan is no score"),
+        ('"1111"', '""', "it has no score at all"),
+        ('"baseline_version": 1', '"baseline_version": 0', "it has no baseline_version"),
+        ('"fingerprint": "', '"fingerprint": "\\ud800', "holds half of a character"),
+        ('"run_id": "', '"run_id": "\\ud800', "holds half of a character"),
+        ('"first_index": 0', '"first_index": -1', "-1 counts nothing that there can be"),
+        ('"n_drawn": 60', '"n_drawn": 1' + "0" * 40, "counts nothing that there can be"),
+        ('"high": 0', '"high": "x", "then": 0', "'x' is no score"),
+        ('"packages": {', '"packages": 7, "others": {', "7 is no dict"),
+    ],
+)
+def test_a_recording_that_was_edited_into_what_can_not_be_is_refused(
+    recorded: Project, old: str, new: str, reason: str
+) -> None:
+    path = recorded.path / "reports" / "baselines" / "released.json"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    result = recorded.run("--candidate", "bad", "--baseline", "released")
+    assert result.ret == 4
+    assert reason in result.stderr.str()
+    shown = CliRunner().invoke(main, ["baseline", "show", "released"])
+    assert shown.exit_code == 4
+    assert reason in shown.output
+
+
 def test_with_xdist_it_is_refused_before_any_test_runs(recorded: Project) -> None:
     (recorded.path / "reports" / "baselines" / "released.json").write_text("{")
     result = recorded.run_apart("--candidate", "bad", "--baseline", "released", "-n", "1")
