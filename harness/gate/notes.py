@@ -80,15 +80,29 @@ def _digest(evaluation: Evaluation) -> str:
     return digest.hexdigest()[:_DIGITS]
 
 
-def code_notes(evaluations: Iterable[Evaluation]) -> dict[str, str]:
-    """Digests of the code that scores evaluations, by their ids, as far as it is known."""
+def evaluation_notes(evaluations: Iterable[tuple[Evaluation, Any]]) -> dict[str, Any]:
+    """What evaluations are made of: their cases, and the code that scores them.
+
+    Args:
+        evaluations: with what the marker says of the source of their cases.
+    """
+    known = list(evaluations)
+    return {"datasets": dataset_notes(known), "code": _code(evaluation for evaluation, _ in known)}
+
+
+def _code(evaluations: Iterable[Evaluation]) -> dict[str, str]:
+    """Digests by the ids of the evaluations, as far as they are known."""
     digests = {evaluation.id: scoring_digest(evaluation.body) for evaluation in evaluations}
     return {identity: digest for identity, digest in digests.items() if digest is not None}
 
 
-def selection_note(n_deselected: int, case: str | None, *, last_failed: bool) -> Mapping[str, Any]:
-    """What of the suites was left out: evaluations, cases outside a pattern, all but those that failed last time."""
-    return {"deselected": n_deselected, "case": case, "last_failed": last_failed}
+def selection_note(
+    n_deselected: int, n_skipped_files: int, case: str | None, *, last_failed: bool
+) -> Mapping[str, Any]:
+    """What of the suites was left out: evaluations, files that skipped themselves as a whole, cases outside a pattern,
+    all but those that failed last time.
+    """
+    return {"deselected": n_deselected, "skipped_files": n_skipped_files, "case": case, "last_failed": last_failed}
 
 
 def commit_note(settings: Settings) -> dict[str, str]:

@@ -39,6 +39,7 @@ class Collection:
         selection: which of them were chosen by what changed; None where all run.
         errors: what is wrong, each once, in the order of its finding.
         n_deselected: evaluations that were collected and left out, by `-k` and the like.
+        n_skipped_files: those skipped as a whole, by `pytest.importorskip` and the like.
     """
 
     def __init__(self, config: pytest.Config, classify: Callable[[BaseException], Any]) -> None:
@@ -52,7 +53,7 @@ class Collection:
         self.evaluations: dict[pytest.Item, Evaluation] = {}
         self.selection: Selection | None = None
         self.errors: list[str] = []
-        self.n_deselected = 0
+        self.n_deselected = self.n_skipped_files = 0
 
     @property
     def settings(self) -> Settings:
@@ -84,15 +85,15 @@ class Collection:
 
     def _noted(self) -> dict[str, Any]:
         """What the store keeps of cases and choice."""
-        from harness.gate.notes import code_notes, commit_note, dataset_notes, selection_note
+        from harness.gate.notes import commit_note, evaluation_notes, selection_note
 
         option = self._config.getoption
         marks = {item: item.get_closest_marker("evaluation") for item in self.evaluations}
         given = {item: mark.kwargs if mark is not None else {} for item, mark in marks.items()}
         sources = [(each, given[item].get("task", given[item].get("cases"))) for item, each in self.evaluations.items()]
-        chosen = selection_note(self.n_deselected, option("case"), last_failed=option("lf", default=False))
-        noted = {"datasets": dataset_notes(sources), "code": code_notes(self.evaluations.values())}
-        return {**noted, "selection": chosen, **commit_note(self.settings)}
+        left_out = self.n_deselected, self.n_skipped_files
+        chosen = selection_note(*left_out, option("case"), last_failed=option("lf", default=False))
+        return {**evaluation_notes(sources), "selection": chosen, **commit_note(self.settings)}
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Make one item for each case of an evaluation with `per="case"`, or for each task of a group."""

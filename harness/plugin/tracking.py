@@ -41,6 +41,10 @@ class TrackingHooks:
         """Called for items that were collected and are left out: counts the evaluations."""
         self._gate.collection.n_deselected += sum(map(is_evaluation, items))
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Called when a file or folder was collected: counts those that were skipped, whatever is in them."""
+        self._gate.collection.n_skipped_files += report.skipped
+
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Called before collection: the first moment to refuse what can't be logged or promoted."""
         if not self._gate.is_worker:

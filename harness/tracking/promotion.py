@@ -111,6 +111,8 @@ def obstacle(spec: Mapping[str, Any], report: Mapping[str, Any]) -> str | None:
 def _left_out(selection: Mapping[str, Any]) -> str:
     if selection.get("deselected"):
         return f"{selection['deselected']} evaluations were deselected"
+    if selection.get("skipped_files"):
+        return f"{selection['skipped_files']} files were skipped as a whole"
     if selection.get("case"):
         return f"only the cases that match {selection['case']!r} were run"
     return "only what had failed before was run (--lf)" if selection.get("last_failed") else ""

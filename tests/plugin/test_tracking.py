@@ -236,8 +236,9 @@ def test_what_was_left_out_of_a_run_is_kept_with_it(pair: Project) -> None:
             return 1
         """,
     )
+    pair.write("test_skipped.py", "pytest.importorskip('no_such_module')\n")
     pair.run("--candidate", "yes", "-k", "test_more", "--case", "a*")
     with Store.open(str(pair.store), readonly=True) as store:
         (kept,) = store.runs()
-    assert kept.spec["selection"] == {"deselected": 1, "case": "a*", "last_failed": False}
+    assert kept.spec["selection"] == {"deselected": 1, "skipped_files": 1, "case": "a*", "last_failed": False}
     assert [(each["source"], each["n_cases"]) for each in kept.spec["datasets"]] == [("in the test", 1)]

@@ -41,6 +41,7 @@ def test_one_metric_that_did_not_pass_is_enough() -> None:
         ({"n_evaluations": 0}, {"evaluations": []}, "nothing was required in it: no threshold, and no baseline"),
         ({}, {"evaluations": [entry(checks=[])]}, "nothing was required in it: no threshold, and no baseline"),
         ({"selection": {"deselected": 2}}, {}, "it was a part of the suite: 2 evaluations were deselected"),
+        ({"selection": {"skipped_files": 1}}, {}, "it was a part of the suite: 1 files were skipped as a whole"),
         ({"selection": {"case": "p*"}}, {}, "it was a part of the suite: only the cases that match 'p*' were run"),
         (
             {"selection": {"last_failed": True}},
