@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -134,15 +135,30 @@ def _print(stored: Stored, chosen: list[Format]) -> None:
     """Write one text to standard output, in UTF-8 unless it is made for the terminal.
 
     Raises:
-        SettingsError: it is not one, or not text.
+        SettingsError: it is not one, or not text; or nothing can be written there.
     """
     if len(chosen) > 1 or chosen[0].to_stream is None:
         what = "several formats" if len(chosen) > 1 else f"the format {chosen[0].name}"
         raise SettingsError(f"--output -: {what} can't go to standard output. Name a folder.")
     if chosen[0].name == "terminal":
-        chosen[0].to_stream(replace(stored, layout=terminal_layout()), sys.stdout)
+        _write_to(sys.stdout, replace(stored, layout=terminal_layout()), chosen[0])
         return
     stream = io.TextIOWrapper(click.get_binary_stream("stdout"), encoding="utf-8", newline="\n")
-    note = chosen[0].to_stream(stored, stream)
-    stream.detach()
+    try:
+        note = _write_to(stream, stored, chosen[0])
+    finally:
+        with suppress(OSError):
+            stream.detach()
     _tell([note])
+
+
+def _write_to(stream: TextIO, stored: Stored, chosen: Format) -> str:
+    assert chosen.to_stream is not None
+    try:
+        note = chosen.to_stream(stored, stream)
+        stream.flush()
+    except BrokenPipeError:  # whoever reads it has seen enough
+        raise
+    except OSError as error:
+        raise SettingsError(f"Standard output can't be written: {error.strerror or error}.") from None
+    return note

@@ -6,6 +6,8 @@ import csv
 import importlib.util
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -94,6 +96,22 @@ def test_what_can_not_be_is_refused_with_the_way_out(
     assert result.exit_code == 4
     assert message in result.stderr
     assert not (folder / "nowhere.db").exists()
+
+
+@pytest.mark.parametrize("name", ["terminal", "json", "csv"])
+def test_a_standard_output_that_is_full_is_told(report: Run, folder: Path, name: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from harness.cli import main; main()", "report", "r1", "--format", name],
+            cwd=folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "Error: Standard output can't be written: No space left on device." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 4
 
 
 def test_junit_and_a_table_are_texts_too(report: Run) -> None:
