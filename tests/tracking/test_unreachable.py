@@ -69,6 +69,13 @@ def test_a_server_of_something_else_is_recognized(store: Store, status: int, bod
 
 
 @slow
+def test_a_server_with_trouble_of_its_own_is_named(store: Store) -> None:
+    broken = Website(500, b"<h1>Oops</h1>")
+    assert refused(store, broken.address) == f"{broken.address} failed with an HTTP 5xx error: its log says why."
+    broken.stop()
+
+
+@slow
 def test_a_server_that_takes_no_spans_is_too_old(store: Store) -> None:
     old = Website(200, b"2.22.0")
     assert refused(store, old.address) == f"{old.address} is MLflow 2.22.0; 3.4 or newer is needed."

@@ -115,6 +115,11 @@ _MEANINGS = (
     (r"error code 403|PERMISSION_DENIED|permission denied", "{shown} does not allow it to this user. " + _LOGIN),
     (r"error code 404 != 200|not in a valid JSON format", "{shown} is not a server of MLflow."),
     (
+        r"too many 5\d\d error responses|error code 5\d\d",
+        "{shown} failed with an HTTP 5xx error: its log says why.",
+    ),
+    (r"RemoteDisconnected|connection reset by peer", "{shown} ended the connection without an answer."),
+    (
         r"out-of-date database schema",
         "The database {shown} is of another release of MLflow. Renew it: mlflow db upgrade ADDRESS",
     ),
