@@ -18,7 +18,10 @@ import harness
 
 _SIZE_BYTES = 8
 _INSTALLED = ("site-packages", "dist-packages")
-_PLAIN = (str, bytes, int, float, bool, re.Pattern)
+_PLAIN = (str, bytes, int, float, bool, type(None), re.Pattern)
+_SEVERAL = (tuple, list, dict, set, frozenset)
+_LARGEST = 10_000
+"""Of a constant that holds several values; a larger one is data, and no part of the code."""
 
 
 def scoring_digest(body: Callable[..., Any]) -> str | None:
@@ -28,7 +31,10 @@ def scoring_digest(body: Callable[..., Any]) -> str | None:
     function = inspect.unwrap(getattr(body, "__func__", body))
     if not isinstance(function, FunctionType) or not _is_of_project(function):
         return None
-    return _digest(function)
+    try:
+        return _digest(function)
+    except RecursionError:  # a constant that holds itself
+        return None
 
 
 @functools.lru_cache(maxsize=256)
@@ -41,7 +47,7 @@ def _digest(function: FunctionType) -> str | None:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        text = _source(value) if isinstance(value, FunctionType | type) else repr(value)
+        text = _source(value) if isinstance(value, FunctionType | type) else _written(value)
         if text is None:
             return None
         parts[f"{name} {getattr(value, '__qualname__', '')}"] = text
@@ -51,7 +57,11 @@ def _digest(function: FunctionType) -> str | None:
 
 
 def _named(value: Any) -> Iterator[tuple[str, Any]]:
-    """What a function, or those of a class, name of the project: by their names in the module that has them."""
+    """What a function, or those of a class, name of the project: by their names in the module that has them; of a
+    constant, the functions and classes in it.
+    """
+    if isinstance(value, _SEVERAL):
+        yield from (("", each) for each in _parts(value) if isinstance(each, (FunctionType, type, *_SEVERAL)))
     functions = [value] if isinstance(value, FunctionType) else []
     if isinstance(value, type):
         functions = [each for each in vars(value).values() if isinstance(each, FunctionType)]
@@ -72,9 +82,23 @@ def _names(code: CodeType) -> set[str]:
 
 
 def _counts(value: Any) -> bool:
-    if isinstance(value, tuple | frozenset):
-        return all(map(_counts, value))
+    if isinstance(value, _SEVERAL):
+        return len(value) <= _LARGEST and all(map(_counts, _parts(value)))
     return isinstance(value, _PLAIN) or (isinstance(value, FunctionType | type) and _is_of_project(value))
+
+
+def _parts(value: Any) -> list[Any]:
+    return [part for pair in value.items() for part in pair] if isinstance(value, dict) else list(value)
+
+
+def _written(value: Any) -> str:
+    """A constant as text that is the same in every process."""
+    if isinstance(value, _SEVERAL):
+        parts = list(map(_written, _parts(value)))
+        return f"{type(value).__name__} {sorted(parts) if isinstance(value, set | frozenset) else parts}"
+    if isinstance(value, FunctionType | type):
+        return value.__qualname__
+    return repr((value.pattern, value.flags) if isinstance(value, re.Pattern) else value)
 
 
 def _is_of_project(value: Any) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,14 @@ import re
 LIMIT = 3
 WORD = re.compile("yes")
 UNUSED = 1
+NAMES = frozenset(["Ada", "Emmy", "Grace", "Mary", "Sophie"])
+
+
+def counted(text):
+    return 3
+
+
+CHECKS = {"counted": counted, "names": ["a", NAMES]}
 
 
 def grade(text):
@@ -28,7 +38,7 @@ def grade(text):
 
 class Grader:
     def grade(self, text):
-        return grade(text)
+        return grade(text) and CHECKS["counted"](text)
 
 
 def other():
@@ -66,6 +76,8 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
         ("LIMIT = 3", "LIMIT = 4"),
         ('"yes"', '"no"'),
         ("return grade(text)", "return not grade(text)"),
+        ("return 3", "return 4"),
+        ('"Grace", ', ""),
     ],
 )
 def test_other_code_that_scores_is_another(load: Load, old: str, new: str) -> None:
@@ -96,6 +108,24 @@ def test_a_method_is_known_and_a_text_that_was_executed_is_not(load: Load) -> No
     space: dict[str, Any] = {}
     exec("def body(model): return 1", space)
     assert scoring_digest(space["body"]) is None
+
+
+def test_a_constant_that_holds_itself_is_not_known(load: Load) -> None:
+    assert scoring_digest(load("LOOP = []\nLOOP.append(LOOP)\ndef body(): return LOOP\n")) is None
+
+
+def test_every_process_comes_to_the_same(tmp_path: Path) -> None:
+    (tmp_path / "scored.py").write_text(MODULE)
+    code = "import scored; from harness.gate.scoring_code import scoring_digest; print(scoring_digest(scored.body))"
+    command = [sys.executable, "-c", code]
+    found = {
+        subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, "PYTHONHASHSEED": str(seed)}, capture_output=True, check=True
+        ).stdout
+        for seed in range(4)
+    }
+    assert len(found) == 1
+    assert b"None" not in found.pop()
 
 
 @pytest.mark.parametrize("body", [len, json.dumps, print, scoring_digest])
