@@ -85,6 +85,7 @@ def report(run_name: str, **options: Any) -> None:
         stored = Stored(opened, run, stored_report(opened, run.run_id), given.name, given.link)
         stored = replace(stored, option=_OPTION, store_option="" if given.place is None else " --store URL")
         _write(stored, chosen, given.output, settings)
+        _tell_of_labels(stored, chosen)
 
 
 def _write(stored: Stored, chosen: list[Format], output: str | None, settings: Settings) -> None:
@@ -125,6 +126,15 @@ def _tell(notes: list[str]) -> None:
     """What a reader must know, once and beside the output."""
     for note in dict.fromkeys(filter(None, notes)):
         click.echo(f"note: {note}", err=True)
+
+
+def _tell_of_labels(stored: Stored, chosen: list[Format]) -> None:
+    """That labels came since, beside what has no room for it: verdicts are shown as the run came to them."""
+    from harness.reporting.waiting import resume_step
+
+    if any(each.name != "terminal" for each in chosen):
+        steps = resume_step(stored.store, stored.report, stored.store_option)
+        _tell([f"verdicts are those that the run came to; {step}" for step in steps])
 
 
 def _is_folder(output: str) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.decisions.labelled import in_labels
 from harness.gate.reviewing import Outlook
-from harness.records import Estimate, Reviewed, Verdict, VerdictKind
+from harness.records import Estimate, Report, Reviewed, Verdict, VerdictKind
 from harness.review.ledger import Subject
 from harness.review.progress import progress_of
 from harness.statistics.arrays import FloatArray
@@ -21,6 +21,7 @@ from harness.store.review_records import Batch
 
 _LABEL_S = 15.0
 """What a label takes before the first tells."""
+_EVENTS = frozenset({"label", "adjudicate", "undo"})
 
 
 def with_labels(store: Store, batch: Batch, subject: Subject, found: Outlook, judged: Verdict) -> Verdict:
@@ -151,7 +152,19 @@ def _reviewed(store: Store, batch: Batch, found: Outlook) -> Reviewed:
         wait_s=n_waiting * (_LABEL_S if pace is None else pace),
         n_stuck=found.ledger.n_stuck if is_open and not is_closed else 0,
         closed=batch.closed_reason or "closed" if is_closed else None,
+        n_events=_n_events(store, batch.id),
     )
+
+
+def n_events_since(store: Store, report: Report) -> int:
+    """How many labels of a stored report's batches were given, settled or taken back after it was decided."""
+    decided = {entry.review.batch: entry.review.n_events for entry in report.evaluations if entry.review is not None}
+    return sum(max(0, _n_events(store, batch) - n) for batch, n in decided.items() if n is not None)
+
+
+def _n_events(store: Store, batch_id: str) -> int:
+    """The events that may change what labels come to; they are never removed."""
+    return sum(event.kind in _EVENTS for event in store.review.events(batch_id=batch_id))
 
 
 def _estimates(subject: Subject, found: Outlook, judged: Verdict) -> tuple[Estimate | None, Estimate | None]:

@@ -122,6 +122,7 @@ class Reviewed:
         n_stuck: items that wait to be adjudicated: disputed or flagged.
         closed: why none of it is offered though it is not decided, such as by whose hand; None where it is.
         url: the address of the queue, where the settings have one.
+        n_events: labels, adjudications and undos that had been recorded when it was decided; None where not known.
     """
 
     batch: str
@@ -133,6 +134,7 @@ class Reviewed:
     n_stuck: int = 0
     closed: str | None = None
     url: str | None = None
+    n_events: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

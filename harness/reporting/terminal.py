@@ -108,20 +108,24 @@ def render(
     return lines
 
 
-def render_run(report: Report, layout: Layout, report_path: str | None = None, store_option: str = "") -> list[str]:
+def render_run(
+    report: Report, layout: Layout, path: str | None = None, store_option: str = "", hints: Sequence[str] = ()
+) -> list[str]:
     """`render`, with the commands that show what the run's store holds: the queue to label, the answers of a case.
 
     Args:
         store_option: what a command needs to read the same store.
+        hints: more for `next`, before these.
     """
-    hints = [*review_step(report, store_option), *look_up(report, store_option)]
-    return render(report, layout, report_path, hints)
+    return render(report, layout, path, [*hints, *review_step(report, store_option), *look_up(report, store_option)])
 
 
-def render_stored(report: Report, layout: Layout, report_path: str | None = None, store_option: str = "") -> list[str]:
+def render_stored(
+    report: Report, layout: Layout, path: str | None = None, store_option: str = "", hints: Sequence[str] = ()
+) -> list[str]:
     """`render_run` of one that was not made just now: with which run it is, and when it was made."""
     made = f"run     {report.run_id}, made {report.created}"
-    return [made, *render_run(report, layout, report_path, store_option)]
+    return [made, *render_run(report, layout, path, store_option, hints)]
 
 
 def next_steps(report: Report) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from harness.gate.review_results import n_events_since
 from harness.records import Report
 from harness.reporting.figures import plural
+from harness.store import Store
 
 DEFAULT_URL = "http://127.0.0.1:8700"
 """Where `steelyard review serve` listens unless told otherwise."""
@@ -35,3 +37,16 @@ def review_step(report: Report, options: str = "") -> list[str]:
             reopen = f"steelyard review reopen{options} {each.batch}"
             steps.append(f"batch {each.batch} is closed ({each.closed}): {reopen}")
     return steps
+
+
+def resume_step(store: Store, report: Report, options: str = "") -> list[str]:
+    """The command that decides a stored run with the labels that came after its report; nothing where none did.
+
+    Args:
+        options: more of the command line, such as the store's place.
+    """
+    n_events = n_events_since(store, report)
+    if not n_events:
+        return []
+    came = f"{plural(n_events, 'label')} came or went since, and {'counts' if n_events == 1 else 'count'} there"
+    return [f"steelyard gate --resume {report.run_id}{options}   ({came})"]

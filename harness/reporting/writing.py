@@ -112,8 +112,11 @@ def _lost(n_rows: int) -> str:
 
 def _terminal(stored: Stored, stream: TextIO) -> str:
     from harness.reporting.terminal import Layout, render_stored
+    from harness.reporting.waiting import resume_step
 
-    lines = render_stored(stored.report, stored.layout or Layout(), store_option=stored.store_option)
+    hints = resume_step(stored.store, stored.report, stored.store_option)
+    layout = stored.layout or Layout()
+    lines = render_stored(stored.report, layout, store_option=stored.store_option, hints=hints)
     stream.writelines(f"{line}\n" for line in lines)
     return ""
 

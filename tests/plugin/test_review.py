@@ -69,6 +69,32 @@ def test_without_labels_it_is_inconclusive_and_the_queue_is_filled(project: Proj
         assert len(store.review.items(batch.id)) == 20
 
 
+def test_a_report_of_a_run_whose_labels_came_later_says_so_and_what_decides_with_them(
+    project: Project, run: Run
+) -> None:
+    rating(project, 0.85)
+    assert project.run().ret == 8
+    plain = run("report")
+    assert ("came or went" in plain.output, plain.stderr) == (False, "")
+    label(project, most=3)
+    run_id = project.report()["run_id"]
+    step = f"steelyard gate --resume {run_id} (3 labels came or went since, and count there)"
+    told = run("report")
+    assert (f"next {step}" in " ".join(told.output.split()), told.stderr) == (True, "")
+    assert "nobody has labelled an item yet" in " ".join(told.output.split())
+    other = run("report", "--format", "markdown")
+    assert " ".join(other.stderr.split()) == f"note: verdicts are those that the run came to; {step}"
+    run("report", "--format", "html", "--output", "later")
+    assert f"gate --resume {run_id}" in (project.path / "later/index.html").read_text(encoding="utf-8")
+    resumed = run("gate", "--resume", "latest")
+    assert "came or went" not in resumed.output
+    assert f"gate --resume {run_id}" not in (project.path / "reports/latest/index.html").read_text(encoding="utf-8")
+    assert project.evaluation()["review"]["n_events"] == 3
+    with opened(project) as store:
+        Queue(store).undo("ann", key="undo")
+    assert "(4 labels came or went since" in " ".join(run("report").output.split())
+
+
 @pytest.mark.parametrize(("rate", "verdict", "code"), [(0.88, "passed", 0), (0.55, "failed", 1)])
 def test_labels_decide_as_the_truth_is_with_fewer_than_all(
     project: Project, run: Run, rate: float, verdict: str, code: int

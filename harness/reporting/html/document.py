@@ -26,7 +26,7 @@ def document(run: RunInfo, report: Report, found: Found) -> dict[str, Any]:
     places = {place: rank for rank, place in enumerate(ranked)}
     return {
         "run": _run(report),
-        "next": [*review_step(report), *look_up(report), *next_steps(report)],
+        "next": [*found.next, *review_step(report), *look_up(report), *next_steps(report)],
         "notes": notes(report, "utf-8"),
         "evaluations": [evaluation(report.evaluations[place], names[place], cases, found) for place in ranked],
         "sets": cases.sets,

@@ -34,11 +34,13 @@ class Found:
         details: where the details of each case are.
         history: of each evaluation and metric.
         paths: of those that stopped as soon as they were decided, by scores or by labels.
+        next: what to do about what came after the report.
     """
 
     details: Written = field(default_factory=Written)
     history: Mapping[Key, Sequence[Past]] = field(default_factory=dict)
     paths: Mapping[Key, Sequence[EvidencePath]] = field(default_factory=dict)
+    next: Sequence[str] = ()
 
 
 def evaluation(entry: Verdict, name: str, cases: CaseTable, found: Found) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from harness.reporting.html.embedding import embedded
 from harness.reporting.html.entries import Found
 from harness.reporting.terminal import headline
 from harness.reporting.text import printable
+from harness.reporting.waiting import resume_step
 from harness.review.labels import labels_of_run
 from harness.store import RunInfo, Store
 
@@ -62,7 +63,8 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
     path, details = folder / FILE_NAME, prepare_folder(folder / FOLDER, option)
     with replacing(path, option) as temporary:
         written = write_details(answers_of_run(store, run), labels, report, run.run_id, details)
-        found = Found(written, history(store, run, report), evidence_paths(store, run, report))
+        paths = evidence_paths(store, run, report)
+        found = Found(written, history(store, run, report), paths, resume_step(store, report))
         content = page(document(run, report, found), headline(report))
         temporary.write_text(content, encoding="utf-8", newline="\n")
     return path
