@@ -28,7 +28,7 @@ class Listed:
         roles: of "candidate", "baseline" and "judge" those that the settings give it.
         source: its weights, its endpoint and model, or its scripted answers.
         differs: setting → value, of what sets it apart from `base`; empty without a base.
-        fingerprint: None where the version is too incomplete to have one.
+        fingerprint: None where the version is too incomplete to have one, or only the registry of its weights can tell.
         problem: why it could not answer, with what to do; None for a version that could.
         endpoint: whether it is a server's answer, which is asked by a run only.
     """
@@ -46,10 +46,10 @@ class Listed:
 
     @property
     def state(self) -> str:
-        """Whether it could answer; an endpoint that was not asked is configured, and no more is known."""
+        """Whether it could answer; an endpoint or a registry that was not asked is configured, and no more is known."""
         if self.problem is not None:
             return "not ready"
-        return "configured" if self.endpoint else "ready"
+        return "configured" if self.endpoint or self.fingerprint is None else "ready"
 
 
 @click.command()
@@ -81,12 +81,12 @@ def models(name: str | None, as_json: bool) -> None:
 def describe(settings: Settings, name: str) -> Listed:
     """What there is to say about a version; nothing is loaded or asked."""
     from harness.models.registry import check_version
-    from harness.models.version import load_version
+    from harness.models.version import fingerprint_here
 
     version = settings.version(name)
     fingerprint = problem = None
     try:
-        fingerprint = load_version(version, settings.root).fingerprint
+        fingerprint = fingerprint_here(version, settings.root)
         check_version(version, settings.root)
     except UsageError as error:
         problem = str(error)

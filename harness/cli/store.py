@@ -199,7 +199,7 @@ def _named(version: VersionInfo) -> str:
 def _fingerprint(name: str, settings: Settings) -> str:
     from harness.models.version import load_version
 
-    return load_version(settings.version(name), settings.root).fingerprint
+    return load_version(settings.version(name), settings.root, offline=True).fingerprint
 
 
 def _lines(held: StoreInfo) -> list[str]:

@@ -151,7 +151,7 @@ def open_run(settings: Settings, options: RunOptions) -> OpenRun:
         UsageError: whatever is wrong with any of them.
     """
     names = _checked_names(settings, options)
-    versions = {name: load_version(settings.version(name), settings.root) for name in names}
+    versions = {name: load_version(settings.version(name), settings.root, offline=options.offline) for name in names}
     engines = {} if options.offline else _engines(versions, settings)
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)

@@ -9,7 +9,7 @@ from harness.config import Settings
 from harness.decisions import worst
 from harness.errors import UsageError
 from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name
-from harness.models.version import load_version
+from harness.models.version import fingerprint_here
 from harness.records import Report, Usage, Verdict, VerdictKind, VersionRef
 from harness.store import new_run_id
 
@@ -63,7 +63,7 @@ def report_of_nothing(settings: Settings, options: RunOptions) -> Report:
 def _named(settings: Settings, name: str) -> VersionRef:
     """A version, without a fingerprint where its weights are not here: nobody asked for them."""
     try:
-        return VersionRef(name, load_version(settings.version(name), settings.root).fingerprint)
+        return VersionRef(name, fingerprint_here(settings.version(name), settings.root) or "")
     except UsageError:
         return VersionRef(name, "")
 

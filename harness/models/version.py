@@ -13,7 +13,7 @@ from typing import Any
 from harness.config.installed import version_of
 from harness.config.versions import VersionSettings, check_sampling
 from harness.errors import UsageError, choices
-from harness.models.mlflow.registry import Registered, pinned
+from harness.models.mlflow.registry import Registered, downloaded, pinned
 from harness.records import Messages, Request
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -193,22 +193,34 @@ def check_messages(messages: Any) -> Messages:
     return tuple(messages)
 
 
-def load_version(settings: VersionSettings, root: Path) -> Version:
+def load_version(settings: VersionSettings, root: Path, *, offline: bool = False) -> Version:
     """The version that these settings define, with its fingerprint.
 
     Args:
         settings: the version's settings.
         root: folder that relative paths of weights and answers start from.
+        offline: ask no registry for what is on this machine.
 
     Raises:
         UsageError: weights or a file of answers that are missing or can't be read, a registry that can't be asked.
     """
     registered = None
     if settings.is_registered:
-        settings, registered = pinned(settings, root)
+        settings, registered = pinned(settings, root, offline=offline)
     text = json.dumps(_identity(settings, root), sort_keys=True, separators=(",", ":"), default=str)
     digest = hashlib.sha256(text.encode("ascii")).hexdigest()
     return Version(name=settings.name, settings=settings, fingerprint=digest[:32], registered=registered)
+
+
+def fingerprint_here(settings: VersionSettings, root: Path) -> str | None:
+    """The fingerprint of a version without asking anybody; None for a model of the registry that only it can tell.
+
+    Raises:
+        UsageError: as `load_version`.
+    """
+    if settings.is_registered and downloaded(settings) is None:
+        return None
+    return load_version(settings, root, offline=True).fingerprint
 
 
 def is_endpoint(settings: VersionSettings) -> bool:

@@ -1,7 +1,8 @@
 """Weights from MLflow's model registry: `models:/NAME/VERSION` and `models:/NAME@ALIAS`.
 
 What an address names is looked up once for a run, so that an alias that moves meanwhile does not matter, and downloaded
-once. From then on it is a folder like any other: the fingerprint is by content.
+once. From then on it is a folder like any other: the fingerprint is by content. Where nothing is to be drawn, a version
+by its number is what it was when it was looked up last.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 
 from harness.config import VersionSettings, cache_dir
 from harness.config.addresses import without_credentials
+from harness.config.files import replacing
 from harness.errors import MlflowError, SettingsError
+from harness.models.content_hash import text_hash
 from harness.models.mlflow.process import MlflowProcess, require_mlflow
 
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@:]+)(?:/(?P<version>[1-9]\d*)|@(?P<alias>[\w-]+))")
@@ -57,8 +60,11 @@ def check_registered(settings: VersionSettings) -> Mapping[str, str | None]:
     return match.groupdict()
 
 
-def pinned(settings: VersionSettings, root: Path) -> tuple[VersionSettings, Registered]:
+def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> tuple[VersionSettings, Registered]:
     """The settings with the folder that the registry's model was downloaded to as `weights`, and which it is.
+
+    Args:
+        offline: take a version by its number, if it was downloaded before, without asking the registry.
 
     Raises:
         SettingsError: there is no such model, version or alias (the message lists those that there are, the nearest
@@ -66,17 +72,62 @@ def pinned(settings: VersionSettings, root: Path) -> tuple[VersionSettings, Regi
     """
     asked = check_registered(settings)
     assert settings.registry is not None
+    if offline and (here := downloaded(settings)) is not None:
+        return here
     weights = settings.engine_options["weights"]
     question = {**asked, "cache": str(cache_dir())}
     try:
         with MlflowProcess(_CHILD, root) as process:
             found = process.ask(settings.registry, question)
     except MlflowError as error:
-        raise SettingsError(f"weights = {weights!r}: {error}") from None
+        raise SettingsError(f"weights = {weights!r}: {error}{_offline_hint(asked) if offline else ''}") from None
     if "unknown" in found:
         raise SettingsError(_unknown(found, asked, weights, without_credentials(settings.registry)))
-    options = {**settings.engine_options, "weights": found["path"]}
-    return replace(settings, engine_options=options), Registered(found["name"], found["version"])
+    registered = Registered(found["name"], found["version"])
+    _note(settings.registry, registered, Path(found["path"]))
+    return _placed(settings, Path(found["path"])), registered
+
+
+def downloaded(settings: VersionSettings) -> tuple[VersionSettings, Registered] | None:
+    """What `pinned` gave when the version was looked up last, without asking anybody; None for one that has not been
+    downloaded, and for an alias, which may have moved.
+    """
+    match = _ADDRESS.fullmatch(settings.engine_options["weights"])
+    if match is None or match["version"] is None or settings.registry is None:
+        return None
+    registered = Registered(match["name"], match["version"])
+    try:
+        place = _weights_folder() / _note_path(settings.registry, registered).read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return (_placed(settings, place), registered) if place.exists() else None
+
+
+def _placed(settings: VersionSettings, place: Path) -> VersionSettings:
+    return replace(settings, engine_options={**settings.engine_options, "weights": str(place)})
+
+
+def _note(registry: str, registered: Registered, place: Path) -> None:
+    """Remember where a version lies, for when the registry is not to be asked."""
+    path = _note_path(registry, registered)
+    with replacing(path) as draft:
+        draft.write_text(str(place.relative_to(_weights_folder())), encoding="utf-8")
+
+
+def _note_path(registry: str, registered: Registered) -> Path:
+    known = text_hash("version", without_credentials(registry), registered.name, registered.version)
+    return cache_dir() / "registry" / f"{known}.version"
+
+
+def _weights_folder() -> Path:
+    return cache_dir() / "weights"
+
+
+def _offline_hint(asked: Mapping[str, str | None]) -> str:
+    """Why it was asked though nothing is to be drawn."""
+    if asked["alias"] is not None:
+        return " Only the registry knows what an alias means; without it, name a downloaded version by its number."
+    return f" Version {asked['version']} has not been downloaded to this machine, and only the registry has it."
 
 
 def set_alias(registry: str, registered: Registered, alias: str, tags: Mapping[str, str], root: Path) -> None:

@@ -14,7 +14,7 @@ from harness.config import VersionSettings
 from harness.errors import SettingsError
 from harness.models.mlflow.registry import check_registered, nearest_first
 from harness.models.registry import check_version
-from harness.models.version import Version, load_version
+from harness.models.version import Version, fingerprint_here, load_version
 from tests.tracking.registering import register
 from tests.tracking.servers import MlflowServer, free_port
 
@@ -72,6 +72,30 @@ def test_a_version_and_an_alias_are_the_content_that_was_registered(
     assert loaded("models:/tiny/1", database, tmp_path).fingerprint == first.fingerprint
     shutil.rmtree(cache)
     assert refused("models:/tiny/1", database, tmp_path).startswith("weights = 'models:/tiny/1': models:/tiny/1 holds ")
+
+
+@slow
+def test_offline_a_version_that_was_downloaded_needs_no_registry(
+    database: str, tiny_llama: Path, tmp_path: Path, cache: Path
+) -> None:
+    own = Path(shutil.copytree(tiny_llama, tmp_path / "own"))
+    register(database, "tiny", own)
+    register(database, "tiny", own, "alias:champion")
+    asked = loaded("models:/tiny@champion", database, tmp_path)
+    assert fingerprint_here(settings("models:/tiny@champion", database), tmp_path) is None
+    shutil.rmtree(tmp_path / "tracked")
+    here = load_version(settings("models:/tiny/1", database), tmp_path, offline=True)
+    assert (here.fingerprint, str(here.registered)) == (asked.fingerprint, "models:/tiny/1")
+    assert fingerprint_here(settings("models:/tiny/1", database), tmp_path) == asked.fingerprint
+    nobody = f"http://127.0.0.1:{free_port()}"
+    for weights, why in (
+        ("models:/tiny/1", "Version 1 has not been downloaded to this machine, and only the registry has it."),
+        ("models:/tiny@champion", "Only the registry knows what an alias means; without it, name a downloaded version"),
+    ):
+        with pytest.raises(SettingsError, match=f"Nothing listens at {nobody}. {why}"):
+            load_version(settings(weights, nobody), tmp_path, offline=True)
+    shutil.rmtree(cache)
+    assert fingerprint_here(settings("models:/tiny/1", database), tmp_path) is None
 
 
 @slow
