@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
@@ -18,6 +19,7 @@ import click
 from harness.cli.installed import DISTRIBUTION, Extra, extras, loads_plugin, unmet_core
 from harness.cli.models import describe, wrapped
 from harness.cli.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
+from harness.config.addresses import without_credentials
 from harness.config.installed import version_of
 from harness.config.settings import Settings, load_settings
 from harness.errors import SettingsError
@@ -35,10 +37,10 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        state: "absent" is no fault: an optional part that is not installed. An endpoint is "configured": it is not
-            asked. A "problem" keeps a run from working.
+        state: "absent" is no fault: an optional part that is not installed. An endpoint, or an MLflow, is "configured":
+            it is not asked. A "problem" keeps a run from working, or from being logged as the settings say.
         mend: what to do about it, or None.
-        needed: False for an extra that neither a version nor the store of the settings here asks for.
+        needed: False for an extra that nothing in the settings here asks for.
     """
 
     section: str
@@ -106,12 +108,14 @@ def _reinstall() -> str:
 
 
 def _needed_extras(settings: Settings) -> set[str]:
-    """The extras that the versions and the store of these settings ask for."""
+    """The extras that the versions, the store and the tracking of these settings ask for."""
     from harness.store.location import store_url
 
     own = [version.engine for version in settings.versions.values() if "base_url" not in version.engine_options]
     needed = {extra for engine in own for extra in _EXTRAS_OF_ENGINE.get(engine, ())}
-    return needed | ({"postgres"} if store_url(settings).startswith("postgres") else set())
+    needed |= {"postgres"} if store_url(settings).startswith("postgres") else set()
+    is_tracked = settings.tracking is not None or any(each.is_registered for each in settings.versions.values())
+    return needed | ({"mlflow"} if is_tracked else set())
 
 
 def _optional_parts(needed: Collection[str]) -> Iterator[Finding]:
@@ -145,11 +149,12 @@ def _project(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("project", "settings", "ok", str(settings.source))
     yield _store(settings)
+    yield from _mlflow(settings)
     for name in settings.versions:
         listed = describe(settings, name)
         if listed.problem is not None:
             yield Finding("versions", name, "problem", listed.problem)
-        elif listed.endpoint:
+        elif listed.state == "configured":
             yield Finding("versions", name, "configured", f"{listed.engine}, {listed.source}: configured, not asked")
         else:
             yield Finding("versions", name, "ok", f"{listed.engine}, {listed.source}")
@@ -171,6 +176,18 @@ def _store(settings: Settings) -> Finding:
         return Finding("project", "store", "ok", str(path))
     mend = 'set store = "…" in [tool.steelyard] to a path that can be written'
     return Finding("project", "store", "problem", f"{path} can't be written", mend)
+
+
+def _mlflow(settings: Settings) -> Iterator[Finding]:
+    """Where gates are logged, if anywhere. It is not asked."""
+    if settings.tracking is None:
+        return
+    shown = without_credentials(settings.tracking)
+    if importlib.util.find_spec("mlflow") is None:
+        detail = f"{shown}: gates are not logged, for MLflow is not installed"
+        yield Finding("project", "mlflow", "problem", detail, f'pip install "{DISTRIBUTION}[mlflow]"')
+    else:
+        yield Finding("project", "mlflow", "configured", f"{shown}: configured, not asked")
 
 
 def _writable(path: Path) -> bool:
@@ -249,5 +266,5 @@ def _summary(states: list[State]) -> str:
     if problems:
         return f"{problems} problem{'s' if problems > 1 else ''} (x above)"
     if "configured" in states:
-        return "nothing that this project needs is missing; endpoints are configured, not asked"
+        return "nothing that this project needs is missing; what is configured was not asked"
     return "ready: nothing that this project needs is missing"

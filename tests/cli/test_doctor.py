@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import os
 from collections.abc import Callable
@@ -120,8 +121,49 @@ def test_an_endpoint_is_configured_and_not_called_ready(run: Run, folder: Path) 
     settings(folder, '[models.served]\nengine = "openai"\nbase_url = "http://127.0.0.1:1/v1"\nmodel = "m"\n')
     result = run("doctor")
     assert result.exit_code == 0
-    assert result.output.endswith("\nnothing that this project needs is missing; endpoints are configured, not asked\n")
+    assert result.output.endswith("\nnothing that this project needs is missing; what is configured was not asked\n")
     assert findings(run)["served"]["state"] == "configured"
+
+
+def test_where_gates_are_logged_is_configured_and_shown_without_its_password(run: Run, folder: Path) -> None:
+    settings(folder, f'mlflow = "http://ann:s3cret@127.0.0.1:1"\n{READY}')
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert "s3cret" not in result.output
+    found = findings(run)["mlflow"]
+    assert (found["state"], found["detail"]) == ("configured", "http://***@127.0.0.1:1: configured, not asked")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'mlflow = "sqlite:///mlflow.db"\n{READY}',
+        '[models.new]\nengine = "transformers"\nweights = "models:/tiny/1"\n',
+    ],
+)
+def test_mlflow_that_the_settings_need_and_lack_is_a_problem_with_its_command(
+    run: Run, folder: Path, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mlflow" else find_spec(name))
+    install("steelyard", "9.9", "Provides-Extra: mlflow", "Requires-Dist: absent-mlflow; extra == 'mlflow'")
+    settings(folder, text)
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "not needed here" not in result.output
+    assert 'pip install "steelyard[mlflow]"' in result.output
+
+
+def test_a_model_of_a_registry_is_configured_and_nobody_is_asked(run: Run, folder: Path) -> None:
+    """A registry that is asked would be missed: nothing listens there."""
+    pytest.importorskip("mlflow")
+    pytest.importorskip("torch")
+    version = '[models.new]\nengine = "transformers"\nweights = "models:/tiny/1"\n'
+    settings(folder, f'mlflow = "http://127.0.0.1:1"\n{version}')
+    assert run("doctor").exit_code == 0
+    assert findings(run)["new"]["state"] == "configured"
+    listed = json.loads(run("models", "new", "--json").output)[0]
+    assert (listed["state"], listed["fingerprint"]) == ("configured", None)
 
 
 def test_one_of_the_two_packages_of_vllm_is_enough(run: Run, install: Callable[..., None]) -> None:
