@@ -82,23 +82,41 @@ def run_metrics(report: Document, names: Mapping[str, str]) -> dict[str, float]:
 
 def entry_metrics(entry: Document, name: str) -> dict[str, float]:
     """The estimates of one evaluation and metric, the candidate's under `name` itself."""
-    found: dict[str, Any] = {}
-    for prefix, version in ((name, "candidate"), (f"{name}.baseline", "baseline")):
-        estimate = entry[version]
-        if estimate is not None:
-            join = "." if version == "candidate" else "_"
-            found[prefix] = estimate["value"]
-            found |= {f"{prefix}{join}{part}": estimate[part] for part in ("low", "high", "standard_error")}
+    found: dict[str, Any] = _estimate(name, entry["candidate"], join=".")
+    found |= _estimate(f"{name}.baseline", entry["baseline"])
     difference = entry["difference"]
     if difference is not None:
-        found[f"{name}.difference"] = difference["value"]
-        found |= {f"{name}.difference_{part}": difference[part] for part in ("low", "high")}
+        found |= _difference(f"{name}.difference", difference)
         found[f"{name}.p_value"] = difference["p_value"]
+    checks = {check["against"]: check for check in entry.get("checks", ())}
+    if len(checks) > 1:  # the other one is `difference`
+        found |= _difference(f"{name}.threshold_difference", checks["threshold"]["difference"])
     found |= {f"{name}.{count}": entry.get(count) for count in _COUNTS}
     for aggregate in entry.get("aggregates", ()):
         figure = key(name, aggregate["name"])
         found |= {figure: aggregate["candidate"], f"{figure}.baseline": aggregate["baseline"]}
+    for judge in entry.get("judges", ()):
+        found |= _judge(key(name, "judge", judge["name"]), judge)
     return {figure: float(value) for figure, value in found.items() if value is not None}
+
+
+def _estimate(name: str, estimate: Document | None, *, join: str = "_") -> dict[str, Any]:
+    if estimate is None:
+        return {}
+    parts = {f"{name}{join}{part}": estimate[part] for part in ("low", "high", "standard_error")}
+    return {name: estimate["value"], **parts}
+
+
+def _difference(name: str, difference: Document) -> dict[str, Any]:
+    return {name: difference["value"], **{f"{name}_{part}": difference[part] for part in ("low", "high")}}
+
+
+def _judge(name: str, judge: Document) -> dict[str, Any]:
+    """What one judge did: counts, and how it varies with itself and with the order of two answers."""
+    found = {f"{name}.{part}": judge.get(part) for part in ("n_answers", "n_malformed", "noise")}
+    for part in ("flip", "first_wins"):
+        found |= _estimate(f"{name}.{part}", judge.get(part))
+    return found
 
 
 def run_tags(spec: Document, report: Document, names: Mapping[str, str]) -> dict[str, str]:

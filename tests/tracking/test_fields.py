@@ -83,6 +83,34 @@ def test_every_estimate_has_its_interval() -> None:
     }
 
 
+def test_with_a_threshold_and_a_baseline_both_differences_are_told() -> None:
+    own = {"value": 0.4, "standard_error": 0.02, "low": 0.31, "high": 0.47, "p_value": 0.0, "method": "t"}
+    checks = [{"against": "threshold", "difference": own}, {"against": "baseline", "difference": entry()["difference"]}]
+    more = {
+        "score.threshold_difference": 0.4,
+        "score.threshold_difference_low": 0.31,
+        "score.threshold_difference_high": 0.47,
+    }
+    assert entry_metrics(entry(checks=checks), "score") == {**entry_metrics(entry(), "score"), **more}
+    alone = entry(checks=checks[:1], baseline=None, difference=own)
+    assert entry_metrics(alone, "score")["score.difference_low"] == 0.31
+    assert "score.threshold_difference" not in entry_metrics(alone, "score")
+
+
+def test_a_judge_is_told_with_its_flips_and_their_interval() -> None:
+    flip = {"value": 0.1, "standard_error": 0.01, "low": 0.08, "high": 0.13, "method": "t"}
+    judge = {"name": "small judge", "n_answers": 80, "n_malformed": 2, "noise": None, "flip": flip, "first_wins": None}
+    figures = entry_metrics(entry(judges=[judge]), "it/score")
+    assert {name: figures[name] for name in figures if "judge" in name} == {
+        "it/score/judge/small judge.n_answers": 80.0,
+        "it/score/judge/small judge.n_malformed": 2.0,
+        "it/score/judge/small judge.flip": 0.1,
+        "it/score/judge/small judge.flip_low": 0.08,
+        "it/score/judge/small judge.flip_high": 0.13,
+        "it/score/judge/small judge.flip_standard_error": 0.01,
+    }
+
+
 def test_a_number_that_there_is_not_is_left_out() -> None:
     """report.json has null for what was not finite, such as the bounds of an evaluation that broke."""
     broken = entry(candidate=None, difference=None, baseline={**entry()["baseline"], "low": None, "high": None})
