@@ -16,6 +16,7 @@ from harness.cli import main
 from harness.reporting.report_json import from_json, schema, to_json
 from harness.store import Store
 from tests.plugin.projects import Project
+from tests.reporting.html import pages
 from tests.scoring.judging.panel import rated
 from tests.scoring.judging.rubrics import SUMMARY
 
@@ -494,6 +495,15 @@ def test_a_skipped_case_is_told_and_left_out(recorded: Project) -> None:
     recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
     told(recorded, n_paired=60, scored_otherwise=True)
     assert (recorded.evaluation()["n_cases"], recorded.evaluation()["n_skipped"]) == (59, 1)
+
+
+@pytest.mark.parametrize("changes", [{}, {"c3": "another question"}])
+def test_the_page_shows_how_such_a_gate_stopped(recorded: Project, changes: dict[str, str]) -> None:
+    recorded.body(BODY, cases=60, threshold=0.6)
+    with_prompts(recorded, changes)
+    recorded.run("--candidate", "equal", "--baseline", "released")
+    (shown,) = pages.data(recorded.path / "reports/latest/index.html")["evaluations"]
+    assert [path["against"] for path in shown["paths"]] == ["threshold", "baseline"]
 
 
 def test_such_a_run_is_compared_decided_again_and_read_back(recorded: Project) -> None:
