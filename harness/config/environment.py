@@ -71,11 +71,11 @@ def quieten_deepeval() -> None:
         os.environ.setdefault(name, "1")
 
 
-def model_registry(tracking: str | None) -> str | None:
-    """The address of MLflow's model registry: MLFLOW_REGISTRY_URI, else where gates are logged to, else
+def model_registry(mlflow: str | None) -> str | None:
+    """The address of MLflow's model registry: MLFLOW_REGISTRY_URI, else that of the settings, else
     MLFLOW_TRACKING_URI; None where none of them says.
     """
-    named = os.environ.get("MLFLOW_REGISTRY_URI") or tracking or os.environ.get("MLFLOW_TRACKING_URI")
+    named = os.environ.get("MLFLOW_REGISTRY_URI") or mlflow or os.environ.get("MLFLOW_TRACKING_URI")
     return absolute(named, Path.cwd()) if named else None
 
 

@@ -50,6 +50,7 @@ class Settings:
         inconclusive: "fail" or "warn".
         mlflow: address of the MLflow that gates are logged to, which may hold a password: never shown.
         mlflow_experiment: the experiment there.
+        is_tracked: False with `--mlflow none`: gates are not logged, and models are still those of that MLflow.
         max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as `limits` has it.
         review_url: under which address reviewers reach the queue, or None.
         apply_chat_template, fewshot_as_multiturn: how tasks of lm-eval are put to a model, as lm-eval has it.
@@ -73,6 +74,7 @@ class Settings:
     inconclusive: str = "fail"
     mlflow: str | None = field(default=None, repr=False)
     mlflow_experiment: str = "steelyard"
+    is_tracked: bool = True
     max_requests: int | None = None
     max_tokens: int | None = None
     max_cost: float | None = None
@@ -106,12 +108,21 @@ class Settings:
             raise SettingsError(choices("version", name, self.versions) + hint)
         found = self.versions[name]
         if found.is_registered:
-            return replace(found, registry=model_registry(self.tracking))
+            return replace(found, registry=self.registry)
         return found
 
     @property
     def tracking(self) -> str | None:
         """The address that gates are logged to, a relative path made absolute; None where they are not logged."""
+        return self._mlflow if self.is_tracked else None
+
+    @property
+    def registry(self) -> str | None:
+        """The address of the registry that has models, also where gates are not logged; None where nothing says."""
+        return model_registry(self._mlflow)
+
+    @property
+    def _mlflow(self) -> str | None:
         if self.mlflow is None or self.mlflow == addresses.NO_TRACKING:
             return None
         return addresses.absolute(self.mlflow, self.root)
@@ -204,7 +215,7 @@ def _settings(table: Any, source: Path) -> Settings:
 
 def setting_names() -> list[str]:
     """The settings by the names that they are written with, without the table of versions."""
-    hidden = ("root", "source", "versions", "margin_is_default", *_FIELDS.values())
+    hidden = ("root", "source", "versions", "margin_is_default", "is_tracked", *_FIELDS.values())
     return [*(name for name in Settings.__slots__ if name not in hidden), *_FIELDS]
 
 

@@ -98,6 +98,7 @@ def settings_of(config: pytest.Config) -> Settings:
         SettingsError: a setting or an option that can't be.
     """
     from harness.config import load_settings
+    from harness.config.addresses import NO_TRACKING
     from harness.config.settings import check_setting, field_of
 
     settings = load_settings(_search_start(config))
@@ -106,6 +107,8 @@ def settings_of(config: pytest.Config) -> Settings:
         text = config.getoption(name, default=None)
         if text is not None:
             given[field_of(name)] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
+    if given.get("mlflow") == NO_TRACKING:  # logs nowhere; the registry of models stays where it is
+        given = {**given, "mlflow": settings.mlflow, "is_tracked": False}
     return replace(settings, **given)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from harness.config import Settings
 from harness.config.addresses import without_credentials
-from harness.config.environment import model_registry
 from harness.errors import MlflowError, SettingsError
 from harness.gate import candidate_name
 from harness.models.mlflow.registry import Registered, check_registered, set_alias
@@ -70,7 +69,7 @@ def promote(settings: Settings, run: RunInfo, report: Mapping[str, Any], alias: 
         return f"not promoted to {alias}: {why_not}"
     candidate = run.spec["candidate"]["registered"]
     registered = Registered(candidate["name"], candidate["version"])
-    registry = model_registry(settings.tracking)
+    registry = settings.registry
     if registry is None:
         raise MlflowError(f"Nothing says where the registry is that has {registered}: name it with --mlflow.")
     tags = {"steelyard.run_id": report["run_id"], "steelyard.verdict": report["verdict"]}

@@ -104,6 +104,14 @@ def test_the_setting_logs_every_gate_and_the_option_none_does_not(pair: Project,
     assert len(read(database, "other")["runs"]) == 2
 
 
+def test_with_none_the_registry_of_the_settings_is_still_that_of_the_models(pair: Project) -> None:
+    pair.settings["mlflow"] = "http://127.0.0.1:9"
+    pair.versions["only"] = {"engine": "transformers", "weights": "models:/tiny/1"}
+    result = pair.run("--candidate", "only", "--mlflow", "none")
+    assert result.ret == 4
+    assert "weights = 'models:/tiny/1': Nothing listens at http://127.0.0.1:9." in str(result.stderr)
+
+
 @slow
 def test_under_xdist_the_gate_is_logged_once(pair: Project, database: str) -> None:
     pytest.importorskip("xdist")
