@@ -135,3 +135,18 @@ def test_an_unknown_registered_model_is_refused_before_the_first_request(project
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert f"The registry {database} has no models." in str(result.stderr)
     assert not project.store.exists()
+
+
+@slow
+@needs_engine
+def test_a_gate_offline_needs_no_registry_for_a_version_that_was_downloaded(
+    registered: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    registered.module(BODY.format(score=GREEN))
+    assert registered.run_apart("--mlflow", "none").ret == 0
+    first = registered.report()
+    Path(registered.settings["mlflow"].removeprefix("sqlite:///")).unlink()
+    assert registered.run_apart("--mlflow", "none", "--offline").ret == 0
+    assert registered.report()["candidate"] == first["candidate"]
+    assert registered.report()["usage"]["model_calls"] == 0
