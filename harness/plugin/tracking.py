@@ -102,7 +102,8 @@ class TrackingHooks:
                 self._lines.append(f"mlflow  {_logged(settings, store, run, report)}")
         if alias is not None:
             self._step = "promoted"
-            self._lines.append(f"mlflow  {promote(settings, run, to_json(report), alias)}")
+            document = {**to_json(report), "exit_code": exit_code}  # another plugin may have raised it since
+            self._lines.append(f"mlflow  {promote(settings, run, document, alias)}")
 
 
 def _check(config: pytest.Config) -> None:

@@ -139,6 +139,20 @@ def test_an_unknown_registered_model_is_refused_before_the_first_request(project
 
 @slow
 @needs_engine
+def test_an_exit_code_that_another_plugin_raised_promotes_nothing(
+    registered: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    registered.module(BODY.format(score=GREEN))
+    registered.write("conftest.py", "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n")
+    result = registered.run_apart("--promote", "champion", "-p", "no:xdist")
+    assert result.ret == 1
+    assert lines(result)[-1] == "mlflow  not promoted to champion: pytest ended with exit code 1"
+    assert promoted(registered) is None
+
+
+@slow
+@needs_engine
 def test_a_gate_offline_needs_no_registry_for_a_version_that_was_downloaded(
     registered: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
