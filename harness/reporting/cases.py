@@ -150,7 +150,8 @@ def case_list(verdict: Verdict, most: int, shown: Collection[str] = ()) -> list[
         :most
     ]
     more = ["…"] if number > len(told) + len(shown) and told else []
-    return [f"{count(number)} of {count(len(verdict.cases))} {kind}" + (":" if told or shown else ""), *told, *more]
+    after = "; after those below:" if told and shown else ":" if told or shown else ""
+    return [f"{count(number)} of {count(len(verdict.cases))} {kind}{after}", *told, *more]
 
 
 def _mean_in_words(case: CaseResult, verdict: Verdict) -> str:

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness import checks
+from harness.gate.cases import load_cases
+from harness.gate.contents import content_digest
+from harness.gate.recording_file import read_recording
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("arithmetic", "capitals", "format", "vocabulary")
@@ -79,3 +82,15 @@ def test_passages_of_prose_are_of_like_length_and_no_two_begin_alike():
     lengths = [len(each["text"].split()) for each in documents]
     assert (min(lengths), max(lengths)) == (42, 52)
     assert len({each["id"] for each in documents}) == len({each["text"][:25] for each in documents}) == len(documents)
+
+
+def test_the_recorded_baseline_is_of_these_cases():
+    """Where a case or a test has changed: record it again, see reports/baselines/README.md."""
+    recording = read_recording(ROOT / "reports" / "baselines" / "smollm2-released.json")
+    assert len(recording.evaluations) == len(NAMES) + 2
+    for name in NAMES:
+        recorded = recording.evaluations[f"suites/foundation/test_{name}.py::test_{name}"]
+        assert recorded.n_planned == recorded.n_drawn
+        assert {case: each.content for case, each in recorded.cases.items()} == {
+            case.id: content_digest(case) for case in load_cases(f"evals/foundation/{name}/cases.jsonl", [ROOT])
+        }
