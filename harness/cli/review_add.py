@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import click
 
 from harness.cli.stored import open_existing, settings_with_store, store_option
 from harness.config.settings import Settings
-from harness.errors import RubricError, SettingsError, choices
+from harness.errors import ReviewError, RubricError, SettingsError, choices
 
 if TYPE_CHECKING:
     from harness.records import JudgedBy, Role
@@ -79,20 +80,40 @@ def add(run_name: str, **given: Any) -> None:
       steelyard review add latest --category right=1 --category wrong=0
     """
     from harness.gate.stored_runs import find
-    from harness.review.filling import add_run
 
     options = _Options(**given)
     settings = settings_with_store(options.place)
     with open_existing(settings) as opened:
         run = find(opened.runs(), run_name).run
         plans = _plans(opened, run, options, settings)
-        added = [add_run(opened, run, plan) for plan in plans]
+        added, known = _add_new(opened, run, plans)
+    for problem in known:
+        click.echo(f"note: {problem}", err=True)
     if options.as_json:
         click.echo(json.dumps([_entry(each) for each in added], indent=2))
         return
     for each in added:
         click.echo(_line(each))
     click.echo("next    steelyard review serve")
+
+
+def _add_new(store: Store, run: RunInfo, plans: Sequence[Plan]) -> tuple[list[Added], list[str]]:
+    """What was added, and what is said of evaluations that the queue holds already.
+
+    Raises:
+        ReviewError: it holds all of them.
+    """
+    from harness.review.filling import add_run
+
+    added, known = [], []
+    for plan in plans:
+        try:
+            added.append(add_run(store, run, plan))
+        except ReviewError as error:
+            known.append(str(error))
+    if not added and known:
+        raise ReviewError(" ".join(known))
+    return added, known
 
 
 def _plans(store: Store, run: RunInfo, options: _Options, settings: Settings) -> list[Plan]:

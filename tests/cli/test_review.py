@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,22 @@ def test_add_finds_the_rubric_by_which_the_judge_went(run: Run, place: Path) -> 
     assert result.exit_code == 0
     assert re.search(rf"{EVALUATION}: \d\d items of 30 cases, 'Faithful summary'", result.output)
     assert "steelyard review serve" in result.output
+
+
+def test_what_the_queue_holds_already_keeps_nothing_else_from_being_added(run: Run, place: Path) -> None:
+    assert run("review", "add", "latest").exit_code == 0
+    again = run("review", "add", "latest")
+    assert again.exit_code == 4
+    assert "already, as batch" in again.output
+    with Store.open(str(place)) as store:
+        (stored,) = store.runs()
+        other = [replace(row, evaluation_id="suites/t.py::test_titles") for row in store.scores(stored.run_id)]
+        store.add_scores(stored.run_id, other)
+    added = run("review", "add", "latest")
+    assert added.exit_code == 0
+    assert "suites/t.py::test_titles: " in added.output
+    assert f"note: The queue holds {EVALUATION} of run" in added.output
+    assert len(json.loads(run("review", "status", "--json").stdout)) == 2
 
 
 def test_add_with_other_forms(run: Run, place: Path) -> None:
