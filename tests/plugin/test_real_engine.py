@@ -24,6 +24,7 @@ pytestmark = [
 ]
 N_CASES, SAMPLES = 3, 2
 SUITE = """
+    from deepeval.metrics import HallucinationMetric
     from deepeval.test_case import SingleTurnParams
 
     CAPITALS = {"France": "Paris", "Peru": "Lima", "Japan": "Tokyo"}
@@ -51,6 +52,13 @@ SUITE = """
         return await judge.measure(
             "GEval", name="Right", evaluation_steps=steps, evaluation_params=looked_at,
             output=await model.ask(case.prompt), expected=case.expected,
+        )
+
+    @pytest.mark.evaluation(cases=CASES, samples=1)
+    def test_hallucinated(case, judge):
+        context = f"The capital of {case.id} is {case.expected}."
+        return judge.measure(
+            HallucinationMetric, input=case.prompt, output=case.expected, context=context, include_reason=False
         )
 
     @pytest.mark.evaluation(task="evals/choice.yaml")
@@ -142,6 +150,12 @@ def test_a_metric_of_deepeval_is_measured(ran: Project) -> None:
     rows = scored(ran, "test_measured")
     assert rows
     assert all(row.reason is not None for row in rows)
+
+
+def test_a_metric_without_reasons_is_held_to_its_form_and_its_errors_are_counted(ran: Project) -> None:
+    summary = judge_of(ran, "test_hallucinated")
+    assert N_CASES <= summary["n_answers"] <= N_CASES + summary["n_malformed"]
+    assert scored(ran, "test_hallucinated")
 
 
 @pytest.mark.parametrize(("name", "metric"), [("test_choice", "acc"), ("test_generated", "exact_match")])

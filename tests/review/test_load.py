@@ -19,7 +19,7 @@ from harness.store import Store
 from harness.store.review_events import fold
 from harness.store.review_records import Batch
 from harness.store.review_tables import leases
-from tests.review.conftest import CATEGORIES, SCALE, batch_of
+from tests.review.conftest import SCALE, batch_of
 from tests.review.labeller import label_all
 
 ROOT = Path(__file__).parents[2]
@@ -141,37 +141,23 @@ def test_a_killed_process_loses_no_label_and_holds_nothing_back(store: Store, ur
     run_with_kills(store, url, tmp_path, n_items=400, n_processes=2, n_kills=2)
 
 
-@pytest.mark.slow
-def test_5000_labels_of_50_reviewers_in_10_processes_that_are_killed(store: Store, url: str, tmp_path: Path) -> None:
-    run_with_kills(store, url, tmp_path, n_items=5000, n_processes=10, n_kills=20)
+@pytest.fixture
+def n_labels(url: str) -> int:
+    """5,000 in SQLite, where one process writes at a time; in PostgreSQL, which takes four times as long, 1,500."""
+    return 5000 if url.startswith("sqlite") else 1500
 
 
 @pytest.mark.slow
-def test_5000_labels_of_50_threads(store: Store) -> None:
-    fill(store, 5000)
+def test_thousands_of_labels_of_50_reviewers_in_10_processes_that_are_killed(
+    store: Store, url: str, n_labels: int, tmp_path: Path
+) -> None:
+    run_with_kills(store, url, tmp_path, n_labels, n_processes=10, n_kills=20)
+
+
+@pytest.mark.slow
+def test_thousands_of_labels_of_50_threads(store: Store, n_labels: int) -> None:
+    fill(store, n_labels)
     queue = Queue(store)
     with ThreadPoolExecutor(len(NAMES)) as pool:
-        assert sum(pool.map(lambda name: label_all(queue, name), NAMES)) == 5000
-    check(store, 5000, 1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("own", [0, 5000])
-def test_the_next_of_10000_items_takes_well_under_ten_milliseconds(store: Store, own: int) -> None:
-    """Also for a reviewer who has labelled every item at the front, where others still have to."""
-    items = batch_of(10_000, CATEGORIES, wanted=2)
-    store.review.add_batch(Batch("b1", 0.0, "suites/test_s.py::test_s", CATEGORIES), items)
-    queue = Queue(store)
-    queue.add_reviewer("ann")
-    for number in range(own):
-        view = queue.next("ann")
-        assert view is not None
-        queue.label("ann", view.lease_id, "right", key=f"{number}")
-    times = []
-    for number in range(200):
-        began = time.perf_counter()
-        view = queue.next("ann")
-        times.append(time.perf_counter() - began)
-        assert view is not None
-        queue.label("ann", view.lease_id, "right", key=f"timed {number}")
-    assert float(np.median(times)) < 0.01
+        assert sum(pool.map(lambda name: label_all(queue, name), NAMES)) == n_labels
+    check(store, n_labels, 1)
