@@ -11,9 +11,14 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d ' ' -f 1)
 QUICK := not slow and not postgres and not gpu
-# Left to `make test`: whole pytest sessions and commands in a test, programs behind walls, simulated gates.
-WHOLE := plugin cli bench test_docs.py test_project.py scoring/confinement scoring/checks scoring/deepeval \
-  scoring/lm_eval decisions/test_sequential.py decisions/test_error_rates.py
+# Left to `make test`: whole pytest sessions and commands in a test, servers, programs behind walls, simulated gates.
+WHOLE := plugin cli ci bench test_docs.py test_makefile.py test_project.py tracking review/web review/test_load.py \
+  scoring/confinement scoring/checks scoring/deepeval scoring/lm_eval models/test_openai.py store/test_score_sets.py \
+  decisions/test_cut_short.py decisions/test_error_rates.py decisions/test_labelled.py decisions/test_sequential.py \
+  gate/test_calibration.py gate/test_dependencies.py gate/test_planning.py statistics/test_drawing.py
+
+# Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
+SINGLE := OMP_NUM_THREADS=1
 
 .PHONY: help gate test check lint types layers bench lock clean
 .DEFAULT_GOAL := help
@@ -47,11 +52,11 @@ gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the defau
 test: $(STAMP)  ## every test, lint, types and layers included
 	@missing=$$(bash .ci/missing | paste -sd ' '); [ -z "$$missing" ] || \
 	  echo "without $$missing their tests are skipped; .ci/run installs what is missing, and runs all"
-	@$(BIN)/pytest tests -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(SINGLE) $(BIN)/pytest tests -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(STAMP)  ## the quick loop: lint, types, layers, unit tests
 	@$(MAKE) --no-print-directory --output-sync=target -j 3 lint types layers
-	@$(BIN)/pytest tests -q -n $(WORKERS) -m "$(QUICK)" $(WHOLE:%=--ignore=tests/%) $(ARGS)
+	@$(SINGLE) $(BIN)/pytest tests -q -n $(WORKERS) -m "$(QUICK)" $(WHOLE:%=--ignore=tests/%) $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet .
