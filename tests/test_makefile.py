@@ -34,7 +34,9 @@ def project(tmp_path: Path) -> Path:
 
 
 def make(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    # `make test VENV=…` hands its own variables down to here, and would have them installed into.
+    own = ("MAKE", "MFLAGS", "PYTHON", "VENV", "CANDIDATE", "BASELINE", "ARGS", "WORKERS")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return subprocess.run(
         ["make", f"PYTHON={project / 'fake-python'}", *arguments],
         cwd=project,
