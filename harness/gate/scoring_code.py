@@ -39,7 +39,7 @@ def scoring_digest(body: Callable[..., Any]) -> str | None:
 
 @functools.lru_cache(maxsize=256)
 def _digest(function: FunctionType) -> str | None:
-    parts: dict[str, str] = {}
+    parts: list[tuple[str, str]] = []
     waiting: list[tuple[str, Any]] = [("", function)]
     seen: set[int] = set()
     while waiting:
@@ -50,18 +50,18 @@ def _digest(function: FunctionType) -> str | None:
         text = _source(value) if isinstance(value, FunctionType | type) else _written(value)
         if text is None:
             return None
-        parts[f"{name} {getattr(value, '__qualname__', '')}"] = text
+        parts.append((f"{name} {getattr(value, '__qualname__', '')}", text))
         waiting += _named(value)
-    content = "\0".join(f"{name}\0{text}" for name, text in sorted(parts.items()))
+    content = "\0".join(f"{name}\0{text}" for name, text in sorted(parts))
     return hashlib.blake2b(content.encode("utf-8", "backslashreplace"), digest_size=_SIZE_BYTES).hexdigest()
 
 
 def _named(value: Any) -> Iterator[tuple[str, Any]]:
     """What a function, or those of a class, name of the project: by their names in the module that has them; of a
-    constant, the functions and classes in it.
+    constant, the functions and classes in it, at any depth.
     """
     if isinstance(value, _SEVERAL):
-        yield from (("", each) for each in _parts(value) if isinstance(each, (FunctionType, type, *_SEVERAL)))
+        yield from (("", each) for each in _code_in(value))
     functions = [value] if isinstance(value, FunctionType) else []
     if isinstance(value, type):
         functions = [each for each in vars(value).values() if isinstance(each, FunctionType)]
@@ -72,6 +72,14 @@ def _named(value: Any) -> Iterator[tuple[str, Any]]:
         spaces = [known, *(vars(module) for module in modules)]
         for name in names:
             yield from ((name, space[name]) for space in spaces if name in space and _counts(space[name]))
+
+
+def _code_in(constant: Any) -> Iterator[Any]:
+    for each in _parts(constant):
+        if isinstance(each, _SEVERAL):
+            yield from _code_in(each)
+        elif isinstance(each, FunctionType | type):
+            yield each
 
 
 def _names(code: CodeType) -> set[str]:
