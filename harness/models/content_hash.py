@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.config import cache_dir
+from harness.config.files import replacing
 
 _SETTLED_NS = 2_000_000_000
 
@@ -55,6 +56,5 @@ def _remember(memory: Path, digest: str) -> None:
     """Best effort: without a writable cache folder every run reads the file again."""
     with contextlib.suppress(OSError):
         memory.parent.mkdir(parents=True, exist_ok=True)
-        draft = memory.with_suffix(f".{os.getpid()}")
-        draft.write_text(digest, encoding="ascii")
-        draft.replace(memory)
+        with replacing(memory) as draft:
+            draft.write_text(digest, encoding="ascii")
