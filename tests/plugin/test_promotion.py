@@ -33,8 +33,11 @@ GREEN, RED = "float(len(answer) >= 0)", "float(len(answer) < 0)"
 
 
 @pytest.fixture
-def registered(project: Project, database: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose only version is version 1 of a registered model, tiny and random."""
+def registered(
+    project: Project, database: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Project:
+    """A project whose only version is version 1 of a registered model, tiny and random, with a cache of its own."""
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path_factory.mktemp("cache")))
     register(database, "tiny", write_tiny_llama(tmp_path_factory.mktemp("weights") / "tiny"))
     project.settings["mlflow"] = database
     project.versions = {"tiny": {"engine": "transformers", "weights": "models:/tiny/1"}}
@@ -53,10 +56,7 @@ def lines(result: pytest.RunResult) -> list[str]:
 
 @slow
 @needs_engine
-def test_only_a_whole_gate_that_passed_promotes(
-    registered: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+def test_only_a_whole_gate_that_passed_promotes(registered: Project) -> None:
     registered.module(BODY.format(score=RED))
     red = registered.run_apart("--promote", "champion")
     assert red.ret == 1
@@ -86,9 +86,8 @@ def test_only_a_whole_gate_that_passed_promotes(
 @slow
 @needs_engine
 def test_a_gate_that_could_not_be_logged_promotes_nothing_and_track_makes_up_for_it(
-    registered: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    registered: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", registered.settings["mlflow"])
     registered.module(BODY.format(score=GREEN))
     down = registered.run_apart("--promote", "champion", "--mlflow", "http://127.0.0.1:9")
@@ -139,10 +138,7 @@ def test_an_unknown_registered_model_is_refused_before_the_first_request(project
 
 @slow
 @needs_engine
-def test_an_exit_code_that_another_plugin_raised_promotes_nothing(
-    registered: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+def test_an_exit_code_that_another_plugin_raised_promotes_nothing(registered: Project) -> None:
     registered.module(BODY.format(score=GREEN))
     registered.write("conftest.py", "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n")
     result = registered.run_apart("--promote", "champion", "-p", "no:xdist")
@@ -153,10 +149,7 @@ def test_an_exit_code_that_another_plugin_raised_promotes_nothing(
 
 @slow
 @needs_engine
-def test_a_gate_offline_needs_no_registry_for_a_version_that_was_downloaded(
-    registered: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+def test_a_gate_offline_needs_no_registry_for_a_version_that_was_downloaded(registered: Project) -> None:
     registered.module(BODY.format(score=GREEN))
     assert registered.run_apart("--mlflow", "none").ret == 0
     first = registered.report()
