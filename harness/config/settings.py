@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.config import addresses, checks
 from harness.config.environment import model_registry
@@ -16,6 +16,7 @@ from harness.records import Limits
 
 DESIGNS = ("sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
+ABOUT = ("suite", "population")
 _MOST = {
     "samples": 1_000_000,
     "max_samples": 1_000_000_000,
@@ -25,7 +26,7 @@ _MOST = {
 }
 _FIELDS = {"deadline": "deadline_s"}
 """Settings that are kept under another name than they are written with: in seconds."""
-_CHOICES = {"design": DESIGNS, "inconclusive": INCONCLUSIVE}
+_CHOICES = {"design": DESIGNS, "inconclusive": INCONCLUSIVE, "about": ABOUT}
 _HIGHEST_CONFIDENCE = 0.9999
 
 
@@ -43,6 +44,7 @@ class Settings:
         margin: the largest drop that still counts as no worse.
         confidence_level: in [0.5, 0.9999].
         design: "sequential" stops sampling when the evaluation is decided, "fixed" draws every sample.
+        about: "suite" for verdicts about these cases, "population" for verdicts about cases like these.
         seed: of the random order in which a sequential design takes the cases.
         concurrency: requests in flight.
         store: SQLAlchemy URL or a path; None for `.steelyard/store.db` under root.
@@ -67,6 +69,7 @@ class Settings:
     margin_is_default: bool = True
     confidence_level: float = 0.95
     design: str = "sequential"
+    about: Literal["suite", "population"] = "suite"
     seed: int = 0
     concurrency: int = 128
     store: str | None = None
@@ -230,7 +233,7 @@ def check_setting(name: str, value: Any, *, where: str) -> Any:
         return checks.integer(value, name, where=where, high=_MOST[name])
     if name in ("apply_chat_template", "fewshot_as_multiturn"):
         return checks.boolean(value, name, where=where)
-    if name in ("seed", "num_fewshot"):
+    if name in ("seed", "num_fewshot", "max_lost"):
         return checks.integer(value, name, where=where, low=0, high=(1 << 63) - 1)
     if name == "margin":
         return _margin(value, where=where)

@@ -2,8 +2,22 @@
 functions.
 """
 
+from harness.decisions.looks import Look, first_looks, look_at, looks_again, share_of, single_looks
 from harness.decisions.observed import Observed, PartlySkipped
 from harness.decisions.rule import decide, exit_code, worst
 from harness.decisions.stopping import decided_after
 
-__all__ = ["Observed", "PartlySkipped", "decide", "decided_after", "exit_code", "worst"]
+__all__ = [
+    "Look",
+    "Observed",
+    "PartlySkipped",
+    "decide",
+    "decided_after",
+    "exit_code",
+    "first_looks",
+    "look_at",
+    "looks_again",
+    "share_of",
+    "single_looks",
+    "worst",
+]

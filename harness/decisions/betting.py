@@ -77,7 +77,7 @@ class BettingContrast:
 
     Attributes:
         better: bets on the candidate being no worse by more than the margin.
-        worse: bets on its being worse, up to the unit at which they are settled.
+        worse: bets on its being worse.
         allowed: the mean that `better` is against, in the units' own numbers.
         demanded: the mean that `worse` is against, in the units' own numbers (theirs are those of `better`, negated).
         high: the largest mean possible.
@@ -95,14 +95,9 @@ class BettingContrast:
     method: str
 
     @property
-    def log_e_less(self) -> float:
-        """Natural logarithm of the evidence for worse, when it was settled."""
-        return float(self.worse.log(-self.demanded)[-1])
-
-    @property
     def p_less(self) -> float:
-        """One over the evidence for worse: a p-value that holds whenever one stops."""
-        return min(1.0, math.exp(-self.log_e_less))
+        """One over the most evidence for worse that there ever was: a p-value that holds whenever one stops."""
+        return min(1.0, math.exp(-float(self.worse.log(-self.demanded).max())))
 
     def lower(self, confidence_level: float) -> float:
         """The one-sided lower bound of the difference."""
@@ -111,7 +106,7 @@ class BettingContrast:
     def upper(self, confidence_level: float) -> float:
         """The one-sided upper bound of the difference."""
         lowest = self.better.units.low
-        return -self.worse.bound(1 - confidence_level, -lowest, at_the_end=True) - self.demanded
+        return -self.worse.bound(1 - confidence_level, -lowest) - self.demanded
 
     def passed_at(self, level: float) -> int | None:
         """How many rows had been drawn when it was first proven to be no worse by more than the margin."""
@@ -162,38 +157,27 @@ def _negated(units: Units) -> Units:
 
 
 def betting_contrast(
-    row: Row, observed: Observed, threshold: float | None, levels: tuple[float, float]
+    row: Row, observed: Observed, threshold: float | None, levels: tuple[float, float], *, hurries: bool = True
 ) -> BettingContrast | None:
     """The contrast of a row with the baseline (threshold None) or a threshold; None where there is no unit.
 
     Args:
         threshold: in [0, 1], turned so that more is better.
-        levels: at which it passes, and at which evidence for worse is settled at once: it counts as it stood then.
+        levels: at which it passes, and at which evidence for worse is settled at once.
+        hurries: whether more is staked where little is left to come. It must not be in a finite suite: there, what has
+            been drawn tells what is left, and a bettor who waits for that can win without being right.
     """
     units = row.units
     if not len(units.sums):
         return None
     demanded = 0.0 if threshold is None else threshold
     allowed = demanded - observed.margin
-    gain = observed.margin or _GAIN_WITHOUT_MARGIN
-    negated = _negated(units)
-    if threshold is not None and observed.per == "case" and allowed > 0 and demanded < 1 and observed.margin > 0:
-        better = ratio_wealth(units, allowed, observed.margin)
-        worse = ratio_wealth(negated, demanded, observed.margin)
-        method = "likelihood ratio"
-    else:
-        ends = [Horizon(observed.n_planned, level) if _has_end(observed) else None for level in levels]
-        better, worse = (
-            tuned_wealth(units, allowed, gain, ends[0]),
-            tuned_wealth(negated, -demanded, gain, ends[1]),
-        )
-        method = "betting on samples" if observed.by_samples else "betting on case means"
-    settled = worse.first_above(-demanded, levels[1])
+    better, worse, method = _bettors(units, observed, threshold is not None, levels, hurries=hurries)
     n = float(units.sizes.sum())
     value = float(units.sums.sum()) / n
     return BettingContrast(
         better=better,
-        worse=worse if settled is None else worse.until(settled),
+        worse=worse,
         allowed=allowed,
         demanded=demanded,
         high=1.0,
@@ -204,9 +188,25 @@ def betting_contrast(
     )
 
 
-def _has_end(observed: Observed) -> bool:
-    """Whether it is known how many units there will be: not how many clusters."""
-    return observed.n_planned > 0 and observed.clusters is None
+def _bettors(
+    units: Units, observed: Observed, against_threshold: bool, levels: tuple[float, float], *, hurries: bool
+) -> tuple[Wealth, Wealth, str]:
+    """Who bets for and against the candidate, by the stakes of the first look, and what that is called."""
+    tuned = observed.tuned_to
+    demanded = 0.0
+    if against_threshold and tuned.threshold is not None:
+        demanded = float(oriented(observed, np.array([tuned.threshold]))[0])
+    allowed, gain, negated = demanded - tuned.margin, tuned.margin or _GAIN_WITHOUT_MARGIN, _negated(units)
+    if against_threshold and observed.per == "case" and allowed > 0 and demanded < 1 and tuned.margin > 0:
+        return (
+            ratio_wealth(units, allowed, tuned.margin),
+            ratio_wealth(negated, demanded, tuned.margin),
+            "likelihood ratio",
+        )
+    has_end = hurries and tuned.horizon > 0 and observed.clusters is None
+    ends = [Horizon(tuned.horizon, level) if has_end else None for level in levels]
+    method = "betting on samples" if observed.by_samples else "betting on case means"
+    return tuned_wealth(units, allowed, gain, ends[0]), tuned_wealth(negated, -demanded, gain, ends[1]), method
 
 
 def _standard_error(units: Units, value: float) -> float:

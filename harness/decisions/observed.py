@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.records import Interruption, Role
+from harness.records import Interruption, Role, Stakes
 from harness.statistics.arrays import BoolArray, FloatArray, is_binary
 
 
@@ -57,6 +57,11 @@ class Observed:
         stopped_at: the limit of the run, in words, at which nothing more was drawn though it was not decided; else "".
         may_decide: False for a part of a fixed design, which is shown and decides nothing.
         traceback: the user's frames of the first error.
+        about: "suite" where the verdict is about these cases, "population" where it is about cases like these.
+        suite_size: how many cases the evaluation has, drawn or not; 0 for `n_planned`, which may be fewer.
+        stakes: what its bets were tuned to at the first look; None for what is required now.
+        max_lost: how many cases may be shown to be worse than the baseline before it is red; None for any number.
+        is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
     """
 
     id: str
@@ -84,6 +89,11 @@ class Observed:
     baseline_is_recorded: bool = False
     stopped_at: str = ""
     may_decide: bool = True
+    about: Literal["suite", "population"] = "population"
+    suite_size: int = 0
+    stakes: Stakes | None = None
+    max_lost: int | None = None
+    is_repeatable: bool = False
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""
@@ -125,6 +135,22 @@ class Observed:
         """Whether samples are the units, because there is a single case (and not the first of many to come)."""
         is_single = self.design == "fixed" or self.n_planned <= 1
         return self.per == "case" or (is_single and int(self.scored.sum()) == 1)
+
+    @property
+    def tuned_to(self) -> Stakes:
+        """What its bets are tuned to."""
+        own = Stakes(self.threshold, self.margin, self.n_planned, self.design == "sequential")
+        return own if self.stakes is None else self.stakes
+
+    @property
+    def is_about_suite(self) -> bool:
+        """Whether the verdict is about these cases. A measure without bounds has a verdict about cases like these."""
+        return self.about == "suite" and self.bounded and not self.by_samples
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all cases of the suite are there."""
+        return len(self.case_ids) + self.n_skipped >= (self.suite_size or self.n_planned)
 
     @property
     def n_done(self) -> int:

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from harness.decisions.hypotheses import Hypothesis
+from harness.decisions.looks import Look, ordinal
 from harness.decisions.needed import Needed
 from harness.decisions.observed import Observed
-from harness.records import Check, VerdictKind
+from harness.records import Check, LostCases, VerdictKind
 
 
 def passed(hypothesis: Hypothesis, upper: float) -> str:
@@ -55,6 +56,20 @@ def inconclusive(hypothesis: Hypothesis, lower: float, more: Needed | None) -> s
     else:
         text = f"could be {_worse(hypothesis)} by up to {figure(-lower, observed.unit, apart_from=observed.margin)}"
     return text if more is None else f"{text}; {more_in_words(more)} would decide it"
+
+
+def lost(found: LostCases) -> str:
+    """Which cases are lost, where there are more than are allowed."""
+    named = ", ".join(found.cases[:3]) + (", …" if len(found.cases) > 3 else "")
+    allowed = "none" if found.max_lost == 0 else f"{found.max_lost:,}"
+    return f"{found.n_decisive:,} {_plural('case', found.n_decisive)} lost, {allowed} allowed: {named}"
+
+
+def of_look(look: Look, level: float) -> str:
+    """What a look after the first was decided at, and why it is one; "" for the first."""
+    if look.number == 1:
+        return ""
+    return f"; {ordinal(look.number)} look ({look.because}): decided at {level * look.passing:.2g}"
 
 
 def where_stopped(observed: Observed) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis, hypotheses
 from harness.decisions.observed import Observed
+from harness.decisions.suite import SuiteContrast
 
 
 def decided_after(observed: Sequence[Observed], level: float, evaluation_level: float) -> int | None:
@@ -16,7 +17,7 @@ def decided_after(observed: Sequence[Observed], level: float, evaluation_level: 
 
     Args:
         observed: every metric of one evaluation.
-        level: at which a comparison passes.
+        level: at which a comparison of this evaluation passes.
         evaluation_level: the chance of a false red that the evaluation may spend over all its comparisons.
     """
     if not observed or not all(each.is_sequential for each in observed):
@@ -29,8 +30,15 @@ def decided_after(observed: Sequence[Observed], level: float, evaluation_level: 
 
 def settling_level(observed: Sequence[Observed], evaluation_level: float) -> float:
     """The level at which evidence for worse counts whatever else the run finds: an equal share for each comparison."""
-    comparisons = sum((each.threshold is not None) + (each.baseline is not None) for each in observed)
-    return evaluation_level / max(1, comparisons)
+    return evaluation_level / max(1, n_comparisons(observed))
+
+
+def n_comparisons(observed: Sequence[Observed]) -> int:
+    """How many comparisons of an evaluation can make it red; which cases are lost is one where the marker limits it."""
+    return sum(
+        (each.threshold is not None) + (each.baseline is not None) * (1 + (each.max_lost is not None))
+        for each in observed
+    )
 
 
 def _decided(asked: tuple[Hypothesis, ...], level: float, red_level: float) -> int | None:
@@ -38,10 +46,11 @@ def _decided(asked: tuple[Hypothesis, ...], level: float, red_level: float) -> i
     passes: list[int | None] = []
     reds: list[int] = []
     for each in asked:
-        if not isinstance(each.contrast, BettingContrast):
+        if not isinstance(each.contrast, BettingContrast | SuiteContrast):
             return None
         passed, worse = each.contrast.passed_at(level), each.contrast.worse_at(red_level)
-        passes.append(passed)
+        # Lost cases are looked for among all of them.
+        passes.append(passed if each.observed.max_lost is None or each.observed.is_whole else None)
         if worse is not None and (passed is None or worse < passed):
             reds.append(worse)
     ends = [max(each for each in passes if each is not None)] if passes and None not in passes else []

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.decisions import decide, worst
+from harness.decisions import decide, first_looks, worst
 from harness.gate.simulation import Shape, simulated
 from harness.records import Verdict, VerdictKind
 from harness.statistics.proportions import clopper_pearson_interval
@@ -176,13 +176,14 @@ def simulate(
         advance: called after each gate.
     """
     results = []
+    looks = first_looks(str(number) for number in range(len(shapes)))
     for gate in range(n_gates):
         rng = np.random.default_rng([*seed, gate])
         drops = truth.drops(shapes, gate)
         entries = [
             simulated(shape, drop, rng, str(i)) for i, (shape, drop) in enumerate(zip(shapes, drops, strict=True))
         ]
-        verdicts = decide(entries, confidence_level)
+        verdicts = decide(entries, confidence_level, looks=looks, tells_claims=False)
         samples = decided_samples(shapes, verdicts)
         results.append(GateResult(worst(verdict.verdict for verdict in verdicts), samples, samples))
         advance()

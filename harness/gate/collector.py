@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.decisions import Observed
+from harness.decisions import Look, Observed
 from harness.gate.aggregates import Parts
 from harness.gate.bodies import Outcome
 from harness.gate.contents import question_digest, with_contents
@@ -17,6 +17,7 @@ from harness.gate.evaluation import Evaluation
 from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes
 from harness.gate.failures import describe
 from harness.gate.judging import Counted, Judges
+from harness.gate.ledger import Entry
 from harness.gate.order import Order
 from harness.gate.skips import Skips
 from harness.gate.tally import Tally, missing_metrics
@@ -49,6 +50,8 @@ class Collector:
         self._shape = (len(evaluation.cases), order.n_samples)
         self._positions = {case: position for position, case in enumerate(order.cases)}
         self._left = [len(self.roles) * sum(1 for _ in order.bodies(step)) for step in range(order.n_steps)]
+        self.entry = Entry(Look())
+        """What the ledger says of the evaluation."""
         self._upto: int | None = None
         self._scores: dict[str, dict[Role, FloatArray]] = {}
         self._kinds: dict[str, Reading] = {}
@@ -66,6 +69,7 @@ class Collector:
         self._interruption: Interruption | None = None
         self._judges = Judges()
         self.parts = Parts()
+        self._is_repeatable = True
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
@@ -131,6 +135,7 @@ class Collector:
             self._asked[case] = question_digest(trace.request)
             if trace.first_key is not None:
                 self._keys[case] = trace.first_key
+        self._is_repeatable = self._is_repeatable and trace.is_greedy
         place = (role, case, sample)
         self._judges.keep(place, trace.judgements)
         if outcome.error is not None:
@@ -268,6 +273,11 @@ class Collector:
             errors=tuple(errors),
             interruption=self._interruption,
             stopped_at=(self.cut_at or "") if self._upto is None else "",
+            about=plan.about,
+            suite_size=len(self.evaluation.cases),
+            stakes=None if self.entry.bets is None else self.entry.bets.stakes,
+            max_lost=plan.max_lost,
+            is_repeatable=self._is_repeatable,
             traceback=self._tally.traceback(self._end()),
         )
 

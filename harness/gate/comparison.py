@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.decisions import Observed, decide, exit_code, worst
+from harness.decisions import Look, Observed, decide, exit_code, single_looks, worst
 from harness.errors import SettingsError, UsageError
 from harness.gate.cases import no_case_matches
 from harness.gate.flips import Tally, most_changed, tally
 from harness.gate.matching import Matched, match
 from harness.gate.rebuilding import Pair, Side, rebuild
 from harness.gate.sequences import EVERY_CASE, Cases, cases_of, stopped_early
-from harness.gate.stored_runs import n_evaluations
+from harness.gate.stored_runs import look_of
 from harness.records import Change, Report, Request, Usage, Verdict
 from harness.store import Store
 
@@ -204,7 +204,7 @@ def _report(
 ) -> Report:
     own = candidate.report.confidence_level
     level = own if choice.confidence_level is None else choice.confidence_level
-    decided = decide(observed, level, _share(candidate, baseline, observed))
+    decided = decide(observed, level, looks=_looks(candidate, baseline, observed))
     verdicts = tuple(_with_contents(verdict, candidate.report) for verdict in decided)
     kinds = [verdict.verdict for verdict in verdicts]
     n_scores = {each.id: _n_scores(each) for each in observed}
@@ -232,15 +232,13 @@ def _with_contents(verdict: Verdict, report: Report) -> Verdict:
     return replace(verdict, cases=tuple(cases))
 
 
-def _share(candidate: Side, baseline: Side, observed: Sequence[Observed]) -> float:
-    """The share of the error rate of red that is spent here.
-
-    In a run that stopped when it was decided, its evaluations had shares of their own, which must stay the same.
-    """
-    run = candidate.weighed.run
-    if run.run_id != baseline.weighed.run.run_id or not any(each.is_sequential for each in observed):
-        return 1.0
-    return min(1.0, len({each.id for each in observed}) / n_evaluations(run, candidate.report))
+def _looks(candidate: Side, baseline: Side, observed: Sequence[Observed]) -> dict[str, Look]:
+    """What each evaluation may spend here: what it could in its run, where both sides are of one; else its own share."""
+    names = [each.id for each in observed]
+    run, entries = candidate.weighed.run, {entry.id: entry for entry in candidate.report.evaluations}
+    if run.run_id != baseline.weighed.run.run_id or not all(name in entries for name in names):
+        return single_looks(names)
+    return {name: look_of(run, candidate.report, entries[name]) for name in names}
 
 
 def _n_scores(observed: Observed) -> int:

@@ -17,7 +17,7 @@ TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewsho
 """Of an evaluation that is a task of lm-eval."""
 KEYWORDS = (
     *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement", "weighs"),
-    "review",
+    *("review", "about", "max_lost"),
     *TASK_KEYWORDS,
 )
 PER = ("suite", "case")
@@ -38,6 +38,8 @@ class Plan:
         review: how items are drawn for people, whose labels then decide with the judge; None where the judge decides.
             All cases are sampled: people label a part of them, and a judge that could be wrong must not say when
             there are enough.
+        about: "suite" for a verdict about these cases, "population" for one about cases like these.
+        max_lost: how many cases may be shown to be lost against the baseline before it is red; None for any number.
     """
 
     cases: Any
@@ -52,6 +54,8 @@ class Plan:
     design: Literal["sequential", "fixed"] = "fixed"
     weighs: Literal["model", "judge"] = "model"
     review: Literal["uncertain", "failures", "all"] | None = None
+    about: Literal["suite", "population"] = "suite"
+    max_lost: int | None = None
 
 
 def read_plan(
@@ -82,7 +86,8 @@ def read_plan(
                 f"{where}: {keyword}= is for an evaluation with task=, the path or name of a lm-eval task."
             )
     values: dict[str, Any] = {}
-    for name in ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement"):
+    names = ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
+    for name in names:
         if keywords.get(name) is not None and name not in options:
             values[name] = _checked(name, keywords[name], where, measures)
     per, weighs = keywords.get("per", "suite"), keywords.get("weighs", "model")
@@ -110,6 +115,8 @@ def read_plan(
         design=design,
         weighs=weighs,
         review=review,
+        about=values.get("about", settings.about),
+        max_lost=values.get("max_lost"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.decisions import decided_after
 from harness.errors import BudgetSpentError
@@ -30,7 +31,7 @@ class Feeder:
         judges: where those of the judging versions come from.
         sampler: shared by all.
         concurrency: requests in flight.
-        levels: the error rate of the gate, and the part of it that one evaluation may spend on a false red.
+        level: the error rate of the gate, of which each evaluation has what its look may spend.
     """
 
     def __init__(
@@ -39,12 +40,12 @@ class Feeder:
         judges: Sequence[Source],
         sampler: Sampler,
         concurrency: int,
-        levels: tuple[float, float],
+        level: float,
     ) -> None:
         self._sources = sources
         self._judges = judges
         self._sampler = sampler
-        self._levels = levels
+        self._level = level
         self._admission = Admission(concurrency * _LIVE_BODIES_PER_REQUEST)
         self._busy: dict[int, Admission] = {}
         self._concurrency = concurrency
@@ -107,7 +108,8 @@ class Feeder:
         """Stop an evaluation that is decided."""
         if collector.is_stopped or not collector.order.stops:
             return
-        end = decided_after(collector.observed(), *self._levels)
+        look = collector.entry.look
+        end = decided_after(collector.observed(), self._level * look.passing, self._level * look.red)
         if end is not None:
             collector.stop_after(end)
 
@@ -131,25 +133,33 @@ class Feeder:
 
     async def _body(self, collector: Collector, role: Role, number: int, sample: int) -> None:
         evaluation, trace = collector.evaluation, Trace()
-        arguments = {**evaluation.arguments, **self._offered(evaluation, role, number, sample, trace)}
+        source = self._source(collector, role)
+        arguments = {**evaluation.arguments, **self._offered(evaluation, source, number, sample, trace)}
         outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
         if isinstance(outcome.error, BudgetSpentError):
             collector.cut_at = outcome.error.limit
         else:
             collector.add(role, number, sample, outcome, trace)
 
-    def _offered(self, evaluation: Evaluation, role: Role, number: int, sample: int, trace: Trace) -> dict[str, object]:
+    def _source(self, collector: Collector, role: Role) -> Source:
+        """Where a version's samples come from: from the draws that this look goes by."""
+        source, draws = self._sources[role], collector.entry.draws(role)
+        return source if draws is None else replace(source, generation=draws[0], older=draws[1:])
+
+    def _offered(
+        self, evaluation: Evaluation, source: Source, number: int, sample: int, trace: Trace
+    ) -> dict[str, object]:
         """What this call of the body gets of `case`, `model`, `baseline` and `judge`."""
         offered: dict[str, object] = {}
         if "case" in evaluation.wants:
             offered["case"] = evaluation.cases[number]
         if "model" in evaluation.wants:
-            offered["model"] = Model(self._sampler, self._sources[role], sample, trace)
+            offered["model"] = Model(self._sampler, source, sample, trace)
         if "baseline" in evaluation.wants and "baseline" in self._sources:
             offered["baseline"] = Model(self._sampler, self._sources["baseline"], sample, trace, is_other=True)
         if "judge" in evaluation.wants:
             own = evaluation.weighs_judge
-            sources = [self._sources[role]] if own else self._judges
-            judges = [Model(self._sampler, source, sample, trace, is_other=not own) for source in sources]
+            sources = [source] if own else self._judges
+            judges = [Model(self._sampler, each, sample, trace, is_other=not own) for each in sources]
             offered["judge"] = Judge(judges, evaluation.rubrics, evaluation.cases[number].id, trace)
         return offered

@@ -10,6 +10,8 @@ from typing import Any
 from harness.config import Settings
 from harness.errors import SettingsError
 from harness.gate.budgeting import check_prices, spending_of
+from harness.gate.evaluation import Evaluation
+from harness.gate.ledger import Entry, Family, Ledger, in_words
 from harness.gate.recorded import RecordedBaseline
 from harness.gate.recording import Recording
 from harness.gate.run import Run, RunSettings
@@ -40,6 +42,8 @@ class RunOptions:
         noted: what else the store keeps of the run, for those who read it later.
         elapsed_s: seconds that the session is old, for a deadline.
         selection: which evaluations were chosen by what changed; None where all run.
+        evaluations: all that may run, each of which the ledger gets a look at.
+        family: the ids of all that there are, run or not: red is corrected over them.
     """
 
     offline: bool = False
@@ -52,16 +56,23 @@ class RunOptions:
     noted: Mapping[str, Any] = field(default_factory=dict)
     elapsed_s: float = 0.0
     selection: Selection | None = None
+    evaluations: tuple[Evaluation, ...] = ()
+    family: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A run that is ready to sample, with what must be closed after it."""
+    """A run that is ready to sample, with what must be closed after it.
+
+    Attributes:
+        told: what to tell before the first request, a line each: what looking again costs.
+    """
 
     run: Run
     store: Store
     created: str
     selection: Selection | None = None
+    told: tuple[str, ...] = ()
 
     async def close(self) -> None:
         """Close engines and store; what was completed is kept."""
@@ -226,8 +237,44 @@ def _assemble(
     if recording is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
-    run = Run(run_settings, candidate, against, sampler, store, judges)
-    return OpenRun(run, store, created, options.selection)
+    ledger = _enter(settings, options, (candidate, baseline), store, run_settings.run_id)
+    run = Run(run_settings, candidate, against, sampler, store, judges, ledger)
+    told = in_words(ledger, 1 - settings.confidence_level)
+    return OpenRun(run, store, created, options.selection, tuple(told))
+
+
+def _enter(
+    settings: Settings, options: RunOptions, sources: tuple[Source, Source | None], store: Store, run_id: str
+) -> Mapping[str, Entry]:
+    """Enter this look at the candidate into the store's ledger, before anything is drawn."""
+    candidate, baseline = sources
+    recording = options.recording
+    against = "" if baseline is None else baseline.version.fingerprint
+    if recording is not None:
+        against = recording.version.fingerprint
+    asked = [each for each in options.evaluations if each.plan.threshold is not None or against]
+    if not asked:
+        return {}
+    ages = [each.version.settings.max_age_s for each in sources if each is not None]
+    known = [age for age in ages if age is not None]
+    names = [each.id for each in asked]
+    family = Family(
+        candidate=candidate.version.fingerprint,
+        against=against,
+        evaluations=tuple(dict.fromkeys([*names, *options.family])),
+        confidence_level=settings.confidence_level,
+        seed=settings.seed,
+        draws={
+            role: (each.generation, *each.older)
+            for role, each in zip(("candidate", "baseline"), sources, strict=True)
+            if each is not None
+        },
+        recorded="" if recording is None else recording.run_id,
+        is_fresh=options.fresh,
+        max_age_s=min(known, default=None),
+    )
+    of_baseline = {} if baseline is None else {each.id: each.plan.samples for each in asked}
+    return Ledger(store.looks, family, run_id).enter(asked, of_baseline)
 
 
 def _sources(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.gate.evaluation import Evaluation
@@ -59,7 +59,14 @@ class Order:
         return ((role, step) for role in roles for step in range(self.n_steps))
 
 
-def order_of(evaluation: Evaluation, n_versions: int, seed: int, *, may_be_cut: bool = False) -> Order:
+def order_of(
+    evaluation: Evaluation,
+    n_versions: int,
+    seed: int,
+    *,
+    may_be_cut: bool = False,
+    drawn: Sequence[int] | None = None,
+) -> Order:
     """The order of an evaluation that runs for so many versions.
 
     A fixed design takes the cases as they are, one version after the other. A sequential one takes them in a random
@@ -70,6 +77,7 @@ def order_of(evaluation: Evaluation, n_versions: int, seed: int, *, may_be_cut: 
     Args:
         may_be_cut: whether the run may end before the last case: a fixed design, too, then takes its cases in the
             random order and the versions in turn, so that what it has by then is of all kinds, and of both versions.
+        drawn: the order in which the cases are drawn, where it is settled; None for that of the seed.
     """
     plan, cases = evaluation.plan, evaluation.cases
     nothing_to_stop_for = plan.threshold is None and n_versions == 1
@@ -79,11 +87,17 @@ def order_of(evaluation: Evaluation, n_versions: int, seed: int, *, may_be_cut: 
     if stops and plan.per == "case":
         most = plan.max_samples or most_samples(plan.threshold, plan.margin)
         return Order((0,), most, plan.samples, interleaved=True, stops=True)
-    clusters = evaluation.clusters or tuple(case.id for case in cases)
-    drawn = sorted(range(len(cases)), key=lambda i: (_draw(seed, str(clusters[i])), _draw(seed, cases[i].id)))
+    order = draw_order(evaluation, seed) if drawn is None else list(drawn)
     if stops and plan.max_samples is not None:
-        drawn = drawn[: plan.max_samples // plan.samples]
-    return Order(tuple(drawn), plan.samples, plan.samples, interleaved=True, stops=stops)
+        order = order[: plan.max_samples // plan.samples]
+    return Order(tuple(order), plan.samples, plan.samples, interleaved=True, stops=stops)
+
+
+def draw_order(evaluation: Evaluation, seed: int) -> list[int]:
+    """The numbers of the cases in a random order of this seed, the cases of a cluster together."""
+    cases = evaluation.cases
+    clusters = evaluation.clusters or tuple(case.id for case in cases)
+    return sorted(range(len(cases)), key=lambda i: (_draw(seed, str(clusters[i])), _draw(seed, cases[i].id)))
 
 
 def _draw(seed: int, name: str) -> bytes:

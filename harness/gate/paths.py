@@ -14,12 +14,15 @@ from harness.decisions import Observed
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis, hypotheses, natural
 from harness.decisions.labelled import LabelledCheck
+from harness.decisions.stopping import settling_level
+from harness.decisions.suite import SuiteContrast
 from harness.errors import SteelyardError
 from harness.gate.rebuilding import Scores, Side
 from harness.gate.review_verdicts import ComeTo, come_to
 from harness.gate.reviewing import Attendant
-from harness.gate.stored_runs import Weighed, n_evaluations
+from harness.gate.stored_runs import Weighed, look_of
 from harness.records import Check, Difference, Report, Role, Verdict
+from harness.statistics.contrasts import Contrast
 from harness.store import RunInfo, ScoreSet, Store
 
 _AS_STORED = 1e-9
@@ -127,10 +130,10 @@ def _sets(store: Store, run: RunInfo) -> dict[str, dict[Role, list[ScoreSet]]]:
 def _of_evaluation(
     entries: list[Verdict], sides: Mapping[Role, Scores], run: RunInfo, report: Report
 ) -> dict[tuple[str, str], tuple[EvidencePath, ...]]:
-    level = 1 - report.confidence_level
+    look, whole = look_of(run, report, entries[0]), 1 - report.confidence_level
     observed = [_observed(entry, sides) for entry in entries]
     # An equal share for each comparison, as `decided_after` has it: also for one whose scores lie elsewhere.
-    settling = level / n_evaluations(run, report) / max(1, sum(len(entry.checks) for entry in entries))
+    level, settling = whole * look.passing, settling_level(observed, whole * look.red)
     found = {}
     for entry, each in zip(entries, observed, strict=True):
         if not each.scored.any():
@@ -169,13 +172,25 @@ def _observed(entry: Verdict, sides: Mapping[Role, Scores]) -> Observed:
         design="sequential",
         largest_cluster=entry.largest_cluster,
         n_planned=entry.n_planned,
+        about=entry.about,
+        suite_size=entry.suite_size,
+        stakes=None if entry.look is None else entry.look.stakes,
+        max_lost=None if entry.claims is None or entry.claims.lost is None else entry.claims.lost.max_lost,
+        is_repeatable=entry.is_repeatable,
     )
     return observed.first(entry.n_samples) if observed.by_samples else observed
 
 
 def _path(hypothesis: Hypothesis, check: Check, levels: tuple[float, float]) -> EvidencePath | None:
     contrast = hypothesis.contrast
-    if not isinstance(contrast, BettingContrast) or not _is_as_stored(contrast, hypothesis.observed, check, levels[0]):
+    if contrast is None or not _is_as_stored(contrast, hypothesis.observed, check, levels[0]):
+        return None
+    if isinstance(contrast, SuiteContrast):
+        if contrast.whole is not None or contrast.early is None or contrast.shares[0] == 0:
+            return None  # decided by all of its cases, not by bets on the way
+        levels = levels[0] * contrast.shares[0], levels[1] * contrast.shares[1]
+        contrast = contrast.early
+    if not isinstance(contrast, BettingContrast):
         return None
     settled = -math.log(levels[1])
     return EvidencePath(
@@ -190,7 +205,7 @@ def _path(hypothesis: Hypothesis, check: Check, levels: tuple[float, float]) -> 
     )
 
 
-def _is_as_stored(contrast: BettingContrast, observed: Observed, check: Check, level: float) -> bool:
+def _is_as_stored(contrast: Contrast, observed: Observed, check: Check, level: float) -> bool:
     """Whether the comparison comes to the figures of the report again."""
     lower = contrast.lower(1 - level)
     holds = lower > -observed.margin and contrast.value <= -observed.margin

@@ -137,7 +137,17 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         errors=_errors(pair, metric),
         baseline_is_recorded=pair.baseline.side.weighed.recorded_run is not None,
         stopped_at=(stopped_at(pair.candidate) or stopped_at(pair.baseline)) if cases.is_sequential else "",
+        about=entry.about,
+        suite_size=_suite_size(entry, cases),
+        stakes=entry.look.stakes if entry.look is not None and margin is None else None,
+        max_lost=None if entry.claims is None or entry.claims.lost is None else entry.claims.lost.max_lost,
+        is_repeatable=entry.is_repeatable and pair.is_of_one_run,
     )
+
+
+def _suite_size(entry: Verdict, cases: Cases) -> int:
+    """How many cases the suite has that is compared: what a pattern leaves of it is a suite of its own."""
+    return entry.suite_size if len(cases.paired) + cases.n_skipped >= entry.n_cases else cases.n_planned
 
 
 def _clusters(entry: Verdict, case_ids: Sequence[str]) -> tuple[str, ...] | None:

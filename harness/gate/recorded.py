@@ -119,6 +119,7 @@ class RecordedCollector(Collector):
             self._tables[observed.metric] = self._pairing.scores(observed.metric, ids)
         rows = np.array([self._numbers[case] for case in observed.case_ids], dtype=np.intp)
         paired = replace(observed, baseline=self._tables[observed.metric][rows], baseline_is_recorded=True)
+        paired = replace(paired, is_repeatable=False)  # how the recorded answers were asked for is not known
         if observed.unit is not None and not self._scores and (observed.candidate == 0).any():
             failed = f"a body that measures {observed.metric!r} in {observed.unit} failed an assertion, which gives no"
             return replace(paired, errors=(*paired.errors, f"{failed} measure"))
@@ -163,16 +164,23 @@ class RecordedBaseline:
     judges: tuple[str, ...] = ()
 
     def collector(
-        self, evaluation: Evaluation, candidate: str, keep: Callable[[ScoreRow], None], *, may_be_cut: bool
+        self,
+        evaluation: Evaluation,
+        candidate: str,
+        keep: Callable[[ScoreRow], None],
+        drawn: Sequence[int] | None = None,
+        *,
+        may_be_cut: bool,
     ) -> RecordedCollector:
         """What gathers the scores of an evaluation.
 
         Args:
             candidate: fingerprint of the version under test.
             keep: takes each score on its way to the store.
+            drawn: the order in which its cases are drawn, where it is settled.
             may_be_cut: whether the run may end before its last case.
         """
-        order = order_of(evaluation, 2, self.seed, may_be_cut=may_be_cut)
+        order = order_of(evaluation, 2, self.seed, may_be_cut=may_be_cut, drawn=drawn)
         pairing = pair(self.recording, evaluation, order, self.cases)
         pairing = replace(pairing, trouble=pairing.trouble or pairing.other_judges(self.judges))
         return RecordedCollector(pairing, order_against(pairing, order), candidate, keep, self._answers)

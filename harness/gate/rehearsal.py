@@ -59,9 +59,9 @@ def rehearse(
 
 async def _run(settings: Settings, shapes: Sequence[Shape]) -> GateResult:
     """One gate, as a session of pytest runs it."""
-    opened = open_run(settings, RunOptions(n_evaluations=len(shapes)))
+    evaluations = tuple(_evaluation(number, shape) for number, shape in enumerate(shapes))
+    opened = open_run(settings, RunOptions(n_evaluations=len(shapes), evaluations=evaluations))
     try:
-        evaluations = [_evaluation(number, shape) for number, shape in enumerate(shapes)]
         for evaluation in evaluations:
             opened.run.start(evaluation)
         await opened.run.decide([evaluation.id for evaluation in evaluations])
@@ -125,6 +125,7 @@ def _evaluation(number: int, shape: Shape) -> Evaluation:
         cluster=None,
         requirement=None,
         design=shape.design,
+        about=shape.about,
     )
     cases = tuple(Case({"id": f"case-{case}", "prompt": _prompt(number, case)}) for case in range(shape.cases))
     return Evaluation(f"evaluation-{number}", plan, cases, _is_right, _classify)

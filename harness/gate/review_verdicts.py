@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.decisions import Observed, decide, exit_code, worst
+from harness.decisions import Look, Observed, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluation import Evaluation
 from harness.gate.review_results import with_labels
 from harness.gate.reviewing import Attendant, Outlook, fill, outlook, questions_of, settle
-from harness.gate.stored_runs import n_evaluations
+from harness.gate.stored_runs import look_of
 from harness.records import Report, Role, Usage, Verdict, VerdictKind
 from harness.review.filling import Plan
 from harness.review.forms import preference_form, rating_form
@@ -22,10 +22,10 @@ from harness.store.review_records import Batch, Form
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The error rates of a gate: of a false pass, and of a false red over all its evaluations."""
+    """What an evaluation may spend of the error rate of its gate."""
 
     confidence_level: float
-    n_evaluations: int
+    look: Look
 
     def questions(self, verdict: Verdict, n_comparisons: int, *, is_compared: bool) -> tuple[Question, ...]:
         """What labels are to decide of one metric.
@@ -34,8 +34,8 @@ class Levels:
             n_comparisons: of all metrics of its evaluation, which share what it may spend on a false red.
         """
         level = 1 - self.confidence_level
-        red_level = level / self.n_evaluations / n_comparisons
-        return questions_of(verdict.threshold, verdict.margin, level, red_level, is_compared=is_compared)
+        passing, red = level * self.look.passing, level * self.look.red / n_comparisons
+        return questions_of(verdict.threshold, verdict.margin, passing, red, is_compared=is_compared)
 
 
 def review_verdicts(
@@ -57,8 +57,9 @@ def review_verdicts(
     comparisons = [(each.threshold is not None) + (each.baseline is not None) for each in observed]
     verdicts = []
     for each, own in zip(observed, comparisons, strict=True):
-        share = max(own, 1) / max(1, sum(comparisons)) / levels.n_evaluations
-        (verdict,) = decide([each], levels.confidence_level, min(1.0, share))
+        part = max(own, 1) / max(1, sum(comparisons))
+        look = replace(levels.look, red=levels.look.red * part, weight=levels.look.weight * part)
+        (verdict,) = decide([each], levels.confidence_level, looks={each.id: look})
         if verdict.verdict is not VerdictKind.ERROR and own and each.unit is None and each.scored.any():
             try:
                 verdict = _reviewed(store, run_id, evaluation, verdict, levels, sum(comparisons))
@@ -166,7 +167,7 @@ def come_to(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, r
     """
     assert stored.review is not None
     batch = store.review.batch(stored.review.batch)
-    levels = Levels(report.confidence_level, n_evaluations(run, report))
+    levels = Levels(report.confidence_level, look_of(run, report, stored))
     comparisons = sum(len(each.checks) for each in report.evaluations if each.id == stored.id)
     is_compared = any(check.against == "baseline" for check in stored.checks)
     questions = levels.questions(stored, comparisons, is_compared=is_compared)

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.decisions import Observed, decide
+from harness.decisions import Look, Observed, decide
+from harness.decisions.looks import CLOSED
 from harness.gate.collector import Collector
 from harness.gate.evaluation import Evaluation
 from harness.gate.examples import most_telling
 from harness.gate.feeding import Feeder
+from harness.gate.ledger import Entry
 from harness.gate.order import order_of
 from harness.gate.recorded import RecordedBaseline
 from harness.gate.review_verdicts import Levels, review_verdicts
@@ -28,9 +30,8 @@ _CLOSING_S = 5.0
 class RunSettings:
     """What holds for all evaluations of a run.
 
-    `n_evaluations` is how many the session holds: evaluations that are decided before others have run get their share
-    of the run's error rate. `seed` settles the order in which sequential designs take their cases. `review_url` is
-    the address of the review queue, where the settings have one.
+    `n_evaluations` is how many the session holds. `seed` settles the order in which sequential designs take their
+    cases. `review_url` is the address of the review queue, where the settings have one.
     """
 
     run_id: str
@@ -51,6 +52,7 @@ class Run:
         sampler: shared by all.
         store: takes the scores, and has the review queue.
         judges: where the judges' samples come from; none where nothing is judged.
+        ledger: which look at the candidate this is, by evaluation; none where it is the only one there will ever be.
     """
 
     def __init__(
@@ -61,20 +63,20 @@ class Run:
         sampler: Sampler,
         store: Store,
         judges: Sequence[Source] = (),
+        ledger: Mapping[str, Entry] | None = None,
     ) -> None:
         self.settings = settings
+        self._ledger = ledger or {}
         self.candidate = candidate
         self.baseline = baseline if isinstance(baseline, Source) else None
         self._recorded = baseline if isinstance(baseline, RecordedBaseline) else None
         self.judges = judges
         self.sampler = sampler
         self._store = store
-        level = 1 - settings.confidence_level
         sources: dict[Role, Source] = {"candidate": candidate}
         if self.baseline is not None:
             sources["baseline"] = self.baseline
-        levels = level, level / settings.n_evaluations
-        self._feeder = Feeder(sources, judges, sampler, settings.concurrency, levels)
+        self._feeder = Feeder(sources, judges, sampler, settings.concurrency, 1 - settings.confidence_level)
         self._collectors: dict[str, Collector] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
@@ -100,15 +102,24 @@ class Run:
             roles["baseline"] = self.baseline.version.fingerprint
         return roles
 
+    def _entry(self, evaluation: Evaluation) -> Entry:
+        """What the ledger says of an evaluation; without one it has its equal share of all."""
+        share = 1 / self.settings.n_evaluations
+        return self._ledger.get(evaluation.id) or Entry(Look(red=share, weight=share, batch=CLOSED))
+
     def _collector(self, evaluation: Evaluation) -> Collector:
-        may_be_cut = self.sampler.spending.limits.bounded
+        may_be_cut, entry = self.sampler.spending.limits.bounded, self._entry(evaluation)
+        drawn = entry.order(evaluation)
         if self._recorded is not None:
             own = self.candidate.version.fingerprint
-            collector: Collector = self._recorded.collector(evaluation, own, self._keep_row, may_be_cut=may_be_cut)
+            collector: Collector = self._recorded.collector(
+                evaluation, own, self._keep_row, drawn, may_be_cut=may_be_cut
+            )
         else:
             fingerprints = self._fingerprints(evaluation)
-            order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut)
+            order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
             collector = Collector(evaluation, order, fingerprints, self._keep_row)
+        collector.entry = entry
         self._collectors[evaluation.id] = collector
         return collector
 
@@ -164,12 +175,12 @@ class Run:
         """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
         reviewed = [name for name in observed if self._collectors[name].asks_people]
         flat = [entry for name, entries in observed.items() if name not in reviewed for entry in entries]
-        level, n_all = self.settings.confidence_level, self.settings.n_evaluations
-        verdicts = list(decide(flat, level, (len(observed) - len(reviewed)) / n_all)) if flat else []
+        level, looks = self.settings.confidence_level, {name: self._collectors[name].entry.look for name in observed}
+        verdicts = list(decide(flat, level, looks=looks)) if flat else []
         for name in reviewed:
             self.flush()
             evaluation, run_id = self._collectors[name].evaluation, self.settings.run_id
-            levels, url = Levels(level, n_all), self.settings.review_url
+            levels, url = Levels(level, looks[name]), self.settings.review_url
             verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], levels, url)
         return verdicts
 

@@ -62,6 +62,7 @@ class Shape:
     threshold: float | None = None
     spread: Spread = field(default_factory=Spread)
     design: Literal["sequential", "fixed"] = "sequential"
+    about: Literal["suite", "population"] = "suite"
 
     @property
     def between_sd(self) -> float:
@@ -150,4 +151,6 @@ def observed(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, n
         baseline=baseline,
         design=shape.design,
         n_planned=shape.cases,
+        about=shape.about,
+        suite_size=shape.cases,
     )

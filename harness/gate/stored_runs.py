@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from harness.decisions import Look, looks_again
 from harness.errors import SettingsError
-from harness.records import Report, Role, VersionRef
+from harness.records import Report, Role, Verdict, VersionRef
 from harness.store import RunInfo, Store
 
 LATEST = "latest"
@@ -106,9 +107,13 @@ def run_of(store: Store, run_id: str) -> RunInfo:
     return next(run for run in store.runs() if run.run_id == run_id)
 
 
-def n_evaluations(run: RunInfo, report: Report) -> int:
-    """How many evaluations shared the run's chance of a false red."""
-    return int(run.spec.get("n_evaluations") or len({entry.id for entry in report.evaluations}))
+def look_of(run: RunInfo, report: Report, verdict: Verdict) -> Look:
+    """The look by which a stored verdict was found; an equal share of all where the report tells of none."""
+    level = 1 - report.confidence_level
+    if verdict.look is not None:
+        return looks_again({verdict.id: verdict.look}, level)[verdict.id]
+    share = 1 / int(run.spec.get("n_evaluations") or len({entry.id for entry in report.evaluations}))
+    return Look(red=share, weight=share)
 
 
 def find_run(runs: Sequence[RunInfo], text: str) -> Weighed | None:

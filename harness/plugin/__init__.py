@@ -24,7 +24,7 @@ __all__ = [
 
 MARKER = (
     "evaluation(cases, samples, threshold, margin, max_samples, design, per, cluster, requirement, weighs, review, "
-    "task, metric, num_fewshot, apply_chat_template, fewshot_as_multiturn): "
+    "about, max_lost, task, metric, num_fewshot, apply_chat_template, fewshot_as_multiturn): "
     "a test function whose body is run repeatedly against a model version, and decided with statistics"
 )
 

@@ -54,6 +54,7 @@ class Collection:
         self.selection: Selection | None = None
         self.errors: list[str] = []
         self.n_deselected = self.n_skipped_files = 0
+        self._collected: list[pytest.Function] = []
 
     @property
     def settings(self) -> Settings:
@@ -80,6 +81,8 @@ class Collection:
             recording=self._recording,
             noted=self._noted(),
             selection=self.selection,
+            evaluations=tuple(self.evaluations.values()),
+            family=tuple(dict.fromkeys(map(self._id, self._collected))),
         )
         return run_options(self._config, known)
 
@@ -120,6 +123,11 @@ class Collection:
             items += self._tasks.items(session, self.settings)
         except UsageError as error:
             self._note(error)
+
+    def take_in(self, item: pytest.Item) -> None:
+        """Note an evaluation before any is left out: red is corrected over all that there are."""
+        if is_evaluation(item) and isinstance(item, pytest.Function):
+            self._collected.append(item)
 
     def gather(self, items: list[pytest.Item]) -> list[pytest.Item]:
         """Make the evaluations of these items; gives back those left without a case by `--case`."""
@@ -224,7 +232,9 @@ class Collection:
 
     def _options(self) -> list[str]:
         """Settings of a plan that the command line gave."""
-        return [name for name in ("samples", "max_samples", "design") if self._config.getoption(name, default=None)]
+        return [
+            name for name in ("samples", "max_samples", "design", "about") if self._config.getoption(name, default=None)
+        ]
 
     def _id(self, item: pytest.Function) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""

@@ -21,6 +21,7 @@ _LAID_OVER = (
     "samples",
     "max_samples",
     "design",
+    "about",
     "confidence_level",
     "concurrency",
     "inconclusive",
@@ -61,6 +62,9 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--samples", metavar="N", help="samples for each case; wins over the marker's")
     group.addoption("--max-samples", metavar="N", help="the most samples of one version that an evaluation may draw")
     group.addoption("--design", metavar="DESIGN", help="sequential: stop when decided (default), or fixed: draw all")
+    group.addoption(
+        "--about", metavar="CLAIM", help="suite: verdicts about these cases (default), or population: cases like these"
+    )
     group.addoption("--confidence-level", metavar="LEVEL", help="1 - error rate of red and of green (default: 0.95)")
     group.addoption("--case", metavar="PATTERN", help="only cases whose id matches this shell pattern, such as 'per*'")
     group.addoption(

@@ -50,6 +50,11 @@ class GateSession:
 
     # -- collection -------------------------------------------------------------------------------------------------
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Called for each item that is collected: an evaluation is of the family, also where it is left out later."""
+        self.collection.take_in(item)
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Called with all items: checks every evaluation, and drops those without a case by `--case`."""
@@ -93,6 +98,9 @@ class GateSession:
             prepare_folder(settings.report_folder)
         self._opened = open_run(settings, self.collection.run_options)
         self._driver = Driver(self.config, self._opened.run)
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        for line in self._opened.told if reporter is not None and not self.is_worker else ():
+            reporter.write_line(f"steelyard: {line}")
 
     # -- running ----------------------------------------------------------------------------------------------------
 

@@ -78,7 +78,8 @@ class CaseResult:
 class Check:
     """One of the two comparisons of an evaluation: against its threshold or against the baseline.
 
-    `red_level` is the chance of a false red that it was given, its share of the whole run's; None where not recorded.
+    `red_level` is the chance of a false red that it was given, its share of the whole run's, and `level` that of a
+    false pass; None where not recorded.
     """
 
     against: Literal["threshold", "baseline"]
@@ -87,6 +88,89 @@ class Check:
     difference: Difference
     samples_needed: int | None = None
     red_level: float | None = None
+    level: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one claim comes to by itself: the worse of its comparisons, and the difference that is shown of it."""
+
+    verdict: VerdictKind
+    difference: Difference | None
+
+
+@dataclass(frozen=True, slots=True)
+class LostCases:
+    """The cases that are shown to be worse than the baseline's.
+
+    Attributes:
+        cases: their ids; at most 5 in 100 of those that are listed are not, on average.
+        max_lost: how many the marker allows; None where it says nothing.
+        n_decisive: how many are shown at the level that the verdict goes by; 0 without `max_lost`.
+    """
+
+    cases: tuple[str, ...]
+    max_lost: int | None = None
+    n_decisive: int = 0
+
+    @property
+    def is_too_many(self) -> bool:
+        """Whether more are lost than the marker allows."""
+        return self.max_lost is not None and self.n_decisive > self.max_lost
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Three claims beside each other, each right at least 95 times in 100 by itself.
+
+    Attributes:
+        suite: about these cases; None where it can't be told.
+        population: about cases like these; None where it can't be told.
+        lost: which cases are lost; None where there is no baseline.
+    """
+
+    suite: Claim | None
+    population: Claim | None
+    lost: LostCases | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """What bets were tuned to before anything was seen. They stay so, whatever is asked for later.
+
+    Attributes:
+        threshold, margin: what was required then.
+        horizon: how many units there were to be at most; 0 where not known.
+        stops: whether a decision about these cases may come before they are all drawn.
+    """
+
+    threshold: float | None
+    margin: float
+    horizon: int
+    stops: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LookTaken:
+    """Which look at the candidate a verdict comes from, and what it could spend of the error rate.
+
+    Attributes:
+        number: counted from 1.
+        level: the chance of a false pass that it had.
+        red_level: the chance of a false red that all comparisons of the evaluation had together.
+        weight: the evaluation's part of its batch, which the others gain once it is red.
+        batch: of evaluations that were first weighed together.
+        because: why it is not the look before; "" for the first.
+        stakes: what the bets were tuned to; None for what is required now.
+    """
+
+    number: int
+    level: float
+    red_level: float
+    weight: float = 1.0
+    batch: int = 1
+    because: str = ""
+    stakes: Stakes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +239,11 @@ class Verdict:
         baseline_record: where the baseline's scores were recorded: which of its cases they could be paired with.
         stopped_at: the limit that ended its sampling before its last case, such as "--max-tokens 10,000", where it was
             not decided before; None elsewhere. It then is `inconclusive` (or an error), never passed or red by that.
+        about: what the verdict is about: "suite", these cases, or "population", cases like these.
+        claims: both claims, and which cases are lost; None where there is but one claim.
+        look: which look at the candidate it is; None where not recorded.
+        suite_size: how many cases the evaluation has; 0 where not recorded. `n_planned` may be fewer.
+        is_repeatable: whether its answers were asked for at temperature 0.
     """
 
     id: str
@@ -190,6 +279,11 @@ class Verdict:
     review: Reviewed | None = None
     baseline_record: BaselineRecord | None = None
     stopped_at: str | None = None
+    about: Literal["suite", "population"] = "population"
+    claims: Claims | None = None
+    look: LookTaken | None = None
+    suite_size: int = 0
+    is_repeatable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,21 @@ from harness.records import (
     CaseResult,
     Change,
     Check,
+    Claim,
+    Claims,
     Difference,
     Estimate,
     Interruption,
     JudgeSummary,
     Limits,
+    LookTaken,
+    LostCases,
     Report,
     Reviewed,
     Selected,
     Selection,
     Spent,
+    Stakes,
     Usage,
     Verdict,
     VerdictKind,
@@ -217,7 +222,30 @@ def _verdict(entry: Mapping[str, Any]) -> Verdict:
         judges=tuple(_judge(each) for each in entry.get("judges", ())),
         review=_optional(Reviewed, entry.get("review")),
         baseline_record=_optional(BaselineRecord, entry.get("baseline_record")),
+        claims=_claims(entry.get("claims")),
+        look=_look(entry.get("look")),
     )
+
+
+def _claims(entry: Mapping[str, Any] | None) -> Claims | None:
+    if entry is None:
+        return None
+    lost = entry.get("lost")
+    return Claims(
+        _claim(entry.get("suite")),
+        _claim(entry.get("population")),
+        None if lost is None else _record(LostCases, lost, cases=tuple(lost["cases"])),
+    )
+
+
+def _claim(entry: Mapping[str, Any] | None) -> Claim | None:
+    if entry is None:
+        return None
+    return Claim(VerdictKind(entry["verdict"]), _optional(Difference, entry["difference"]))
+
+
+def _look(entry: Mapping[str, Any] | None) -> LookTaken | None:
+    return None if entry is None else _record(LookTaken, entry, stakes=_optional(Stakes, entry.get("stakes")))
 
 
 def _budget(entry: Mapping[str, Any] | None) -> Budget | None:

@@ -33,6 +33,7 @@ class Trace:
         truncated: whether any sample of that version was cut at max_tokens.
         drew: whether any sample had to be drawn, by this body or another one; the store had the others.
         error: the first error of an engine, a judge or the store, which counts even if the body catches it.
+        is_greedy: whether all that it asked, of any version, leaves nothing to chance: temperature 0, or text weighed.
         made: what was asked for, by the name of the method, with what is to be awaited for it.
         judgements: what each judge did that the body asked.
         judged_by: by whom and by what rule the body had something judged, the last time that it had.
@@ -42,6 +43,7 @@ class Trace:
         "drew",
         "error",
         "first_key",
+        "is_greedy",
         "judged_by",
         "judgements",
         "key",
@@ -58,6 +60,7 @@ class Trace:
         self.sample: Sample | None = None
         self.truncated = False
         self.drew = False
+        self.is_greedy = True
         self.error: BaseException | None = None
         self.made: list[tuple[str, Coroutine[Any, Any, Any]]] = []
         self.judgements: list[Judgement] = []
@@ -265,6 +268,8 @@ class Model:
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
         question = Question(text, occurrence)
+        is_drawn = request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0
+        self._trace.is_greedy = self._trace.is_greedy and not is_drawn
         if self._trace.first_key is None:
             self._trace.first_key = question.key(self._source.generation)
         if self._trace.request is None and not self._is_other:

@@ -68,6 +68,52 @@ def holm_levels(p_values: npt.ArrayLike, level: float) -> FloatArray:
     return levels
 
 
+def weighted_holm_levels(p_values: npt.ArrayLike, levels: npt.ArrayLike, weights: npt.ArrayLike) -> FloatArray:
+    """The level at which Holm's procedure with weights judges each comparison: rejected if p is at most its level.
+
+    A comparison is first judged at its own level. What those that are rejected had is shared by the rest in proportion:
+    once comparisons of the weight w are rejected, all others are judged at 1 / (1 - w) times their own levels. Weights
+    that sum to less than 1 leave room for comparisons that are not here.
+
+    Parameters
+    ----------
+    p_values : (m,) in [0, 1]
+    levels : (m,) above 0, what each may spend by itself
+    weights : (m,) above 0, summing to at most 1
+
+    Returns
+    -------
+    (m,) levels, in the order given
+
+    References
+    ----------
+    S. Holm (1979), as for `holm`, section 4 (weights); F. Bretz, W. Maurer, W. Brannath, M. Posch (2009), A graphical
+    approach to sequentially rejective multiple test procedures, Statistics in Medicine 28:586-604.
+
+    Examples
+    --------
+    >>> weighted_holm_levels([0.001, 0.02, 0.3], [0.05 / 3] * 3, [1 / 3] * 3).round(4).tolist()
+    [0.05, 0.05, 0.05]
+    """
+    values, own = check_p_values(p_values), as_floats(levels, "levels")
+    shares = as_floats(weights, "weights")
+    if own.shape != values.shape or shares.shape != values.shape or not bool(np.all((own > 0) & (shares > 0))):
+        raise ValueError(f"levels {own.shape} or weights {shares.shape} do not fit {len(values)} p-values above 0.")
+    spent = 0.0
+    rejected = np.zeros(len(values), dtype=np.bool_)
+    while True:
+        # At most 1: rounding must not make a level of nothing.
+        left = max(1 - spent, float(shares[~rejected].sum()), 1e-300)
+        found: FloatArray = own / left
+        newly = ~rejected & (values <= found)
+        if not newly.any():
+            return found
+        rejected |= newly
+        spent = float(shares[rejected].sum())
+        if rejected.all():
+            return found
+
+
 def benjamini_hochberg(p_values: npt.ArrayLike, level: float) -> BoolArray:
     """Reject with an expected share of false rejections of at most `level` (independent or positively dependent).
 

@@ -16,7 +16,7 @@ _COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {
 """The columns that each schema version brought. All of them take NULL, so that old rows, and the processes of an older
 Steelyard that are under way, go on as they are."""
 
-_TABLES_SINCE: Mapping[int, Sequence[Table]] = {3: review_tables.TABLES, 4: (review_tables.fronts,)}
+_TABLES_SINCE: Mapping[int, Sequence[Table]] = {3: review_tables.TABLES, 4: (review_tables.fronts,), 6: (tables.looks,)}
 """The tables that each schema version brought."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from harness.records import Draw, JudgedBy, Request, Sample, ScoreRow
 from harness.store import maintenance, merging, runs, samples, score_sets
 from harness.store.database import Database
+from harness.store.looks import LookStore
 from harness.store.review import ReviewStore
 from harness.store.summaries import Merged, Pruned, RunInfo, ScoreArray, ScoreSet, StoreInfo
 
@@ -29,6 +30,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.review = ReviewStore(database)
+        self.looks = LookStore(database)
 
     @classmethod
     def open(cls, url: str, *, readonly: bool = False) -> Store:
@@ -192,7 +194,8 @@ class Store:
         runs that scored them, and no gate is ever answered with them. See `harness.store.merging`. Review items and
         labels come too.
         """
-        return replace(merging.merge(self._database, other._database), labels=self.review.merge(other.review))
+        merged = merging.merge(self._database, other._database)
+        return replace(merged, labels=self.review.merge(other.review), overdrawn=self.looks.merge(other.looks))
 
     def close(self) -> None:
         """Close all connections."""

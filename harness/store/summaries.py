@@ -130,7 +130,7 @@ class Pruned:
 @dataclass(frozen=True, slots=True)
 class Merged:
     """What a merge brought in. `apart` counts the samples among `samples` that stay apart (see `Store.merge`);
-    `labels` those that reviewers gave.
+    `labels` those that reviewers gave, `overdrawn` the evaluations whose error rate was spent in both stores.
     """
 
     samples: int
@@ -139,3 +139,4 @@ class Merged:
     runs: int
     scores: int
     labels: int = 0
+    overdrawn: int = 0

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 # The generation of requests that a merge brought in under keys of their own: no gate ever asks for them.
 APART = -1
@@ -129,4 +129,21 @@ scores = Table(
     Column("judged_by", Utf8),
     Column("disagreement", Double),
     sqlite_with_rowid=False,
+)
+
+# A look at a candidate that spends a part of the gate's error rate. The look 0 says that an evaluation is of the family
+# and has not been looked at. `share` is what the look could spend where it was taken.
+looks = Table(
+    "steelyard_looks",
+    metadata,
+    Column("candidate", String(64), primary_key=True),
+    Column("against", String(80), primary_key=True),
+    Column("evaluation_id", Utf8, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("share", Double, nullable=False),
+    Column("batch", Integer, nullable=False),
+    Column("batch_size", Integer, nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("begun", Double, nullable=False),
+    Column("bets", Text, nullable=False),
 )

@@ -196,15 +196,16 @@ def test_every_check_follows_from_the_numbers_it_reports():
     assert seen == {PASSED, INCONCLUSIVE, REGRESSED, FAILED}
 
 
-def test_red_is_what_holm_rejects():
+def test_red_is_what_holm_rejects_with_the_same_weight_for_each_evaluation():
     for seed in range(10):
         verdicts = decide(gate(np.random.default_rng(seed), 12), 0.95)
-        differences = [check.difference for verdict in verdicts for check in verdict.checks]
-        ordered = sorted(differences, key=lambda difference: difference.p_value)
-        rejecting = True
-        for rank, difference in enumerate(ordered):
-            rejecting = rejecting and difference.p_value < 0.05 / (len(ordered) - rank)
+        n_checks = {verdict.id: len(verdict.checks) for verdict in verdicts}
+        checks = [(1 / 12 / n_checks[each.id], check.difference) for each in verdicts for check in each.checks]
+        left = 1.0
+        for weight, difference in sorted(checks, key=lambda check: check[1].p_value / check[0]):
+            rejecting = difference.p_value < 0.05 * weight / left
             assert (difference.high < 0) == rejecting
+            left = left - weight if rejecting else 1e9
 
 
 def test_more_evaluations_never_make_one_red():

@@ -1,0 +1,55 @@
+"""What is shown about these cases, about cases like these, and which of them are lost."""
+
+from __future__ import annotations
+
+from harness.decisions.checks import check
+from harness.decisions.hypotheses import About, hypotheses
+from harness.decisions.observed import Observed, oriented
+from harness.records import Check, Claim, Claims, LostCases
+from harness.statistics.lost import lost_cases
+
+#: At most so many of the cases that are listed as lost are not, on average.
+LISTED_AT = 0.05
+_CLAIMS: tuple[About, About] = ("suite", "population")
+
+
+def claims_of(observed: Observed, checks: tuple[Check, ...], levels: tuple[float, float]) -> Claims | None:
+    """All claims of an evaluation that requires something; None where there is one claim only, or none can be shown.
+
+    Args:
+        checks: those of the verdict.
+        levels: at which the evaluation passes, and at which one of its comparisons is red by itself.
+    """
+    if not checks or not observed.bounded or observed.by_samples or not observed.may_decide:
+        return None
+    own: About = "suite" if observed.is_about_suite else "population"
+    found = {}
+    for about in _CLAIMS:
+        given = checks
+        if about != own:
+            asked = hypotheses(observed, levels, about)
+            given = tuple(check(one, levels[0], levels[1], 1) for one in asked if one.contrast is not None)
+        if given:
+            kind = max((each.verdict for each in given), key=lambda each: each.severity)
+            by_name = {each.against: each.difference for each in given}
+            found[about] = Claim(kind, by_name.get("baseline", by_name.get("threshold")))
+    return Claims(found.get("suite"), found.get("population"), _lost(observed, levels[1]))
+
+
+def _lost(observed: Observed, red_level: float) -> LostCases | None:
+    """The cases that are shown to be worse than the baseline's.
+
+    Cases that are not drawn yet count as not lost, so that it is valid whenever one stops: more cases only add to it.
+    """
+    if observed.baseline is None:
+        return None
+    size = max(len(observed.case_ids), observed.suite_size or observed.n_planned)
+    drawn = len(observed.case_ids) / size if size else 1.0
+    candidate, baseline = oriented(observed, observed.candidate), oriented(observed, observed.baseline)
+    ids = observed.case_ids
+    found = lost_cases(candidate, baseline, LISTED_AT * drawn)
+    shown = tuple(ids[i] for i in found.indices)
+    if observed.max_lost is None:
+        return LostCases(shown)
+    decisive = lost_cases(candidate, baseline, red_level * drawn)
+    return LostCases(shown, observed.max_lost, len(decisive.indices))

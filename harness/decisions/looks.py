@@ -1,0 +1,107 @@
+"""What each look at a candidate may spend of the gate's error rate, so that no number of looks spends more than all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.records import LookTaken
+
+FIRST_SHARE = 0.9
+"""What the first look gets; the rest is kept for all later ones."""
+
+
+def share_of(number: int) -> float:
+    """The share of the error rate that a look of this number gets, counted from 1.
+
+    The union bound needs nothing of the looks: they may rest on the same samples, and whoever takes them may have seen
+    everything (a spending function, as K. K. G. Lan and D. L. DeMets, 1983, Biometrika 70:659-663, call it). A look may
+    rest on any of the sets of draws that were begun before it, at most one for each earlier look, so that the shares
+    times their number sum to 1.
+
+    >>> [round(share_of(number), 4) for number in (1, 2, 3)]
+    [0.9, 0.05, 0.0125]
+    """
+    if number < 1:
+        raise ValueError(f"number = {number!r} is below 1: looks are counted from 1.")
+    return FIRST_SHARE if number == 1 else (1 - FIRST_SHARE) * 0.5 ** (number - 1) / (number - 1)
+
+
+CLOSED = 0
+"""The batch of evaluations that nobody looks at again: one that has no scores leaves its share to the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one evaluation may spend at one look at a candidate.
+
+    Attributes:
+        number: of the look, counted from 1.
+        passing: the share of the error rate at which it may pass.
+        red: the share that its reds may spend, over all its comparisons.
+        weight: its part of the batch: what the rest of it may spend more once this one is red.
+        batch: evaluations that were first weighed together have one share of red, corrected among themselves.
+        because: why it is not the look before, in words; "" for the first look.
+    """
+
+    number: int = 1
+    passing: float = 1.0
+    red: float = 1.0
+    weight: float = 1.0
+    batch: int = 1
+    because: str = ""
+
+
+def look_at(number: int, batch: int, batch_size: int, *, best_of: int = 1, because: str = "") -> Look:
+    """The look of an evaluation that the ledger has in a batch of this number and size.
+
+    Args:
+        best_of: among how many candidates this one is chosen: they share the error rate.
+
+    >>> look = look_at(1, 1, 20)
+    >>> round(look.passing, 3), round(look.red, 4)
+    (0.9, 0.0405)
+    """
+    share = share_of(number) / best_of
+    return Look(number, share, share_of(batch) / batch_size * share, 1 / batch_size, batch, because)
+
+
+def single_looks(names: Iterable[str], share: float = 1.0) -> dict[str, Look]:
+    """The looks of evaluations that are weighed once and never again: all of the error rate is theirs.
+
+    Args:
+        share: what their reds may spend together.
+    """
+    known = list(dict.fromkeys(names))
+    return {name: Look(red=share / len(known), weight=1 / len(known), batch=CLOSED) for name in known}
+
+
+def first_looks(names: Iterable[str]) -> dict[str, Look]:
+    """The looks of evaluations that a gate weighs for the first time, all together."""
+    known = list(dict.fromkeys(names))
+    return {name: look_at(1, 1, len(known)) for name in known}
+
+
+def looks_again(taken: Mapping[str, LookTaken], level: float) -> dict[str, Look]:
+    """The looks that stored verdicts were decided by.
+
+    Args:
+        level: the error rate of their gate.
+    """
+    return {
+        name: Look(each.number, each.level / level, each.red_level / level, each.weight, each.batch, each.because)
+        for name, each in taken.items()
+    }
+
+
+def ordinal(number: int) -> str:
+    """The number of a look in words.
+
+    >>> ordinal(2), ordinal(21)
+    ('second', '21st')
+    """
+    words: Mapping[int, str] = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth"}
+    if number in words:
+        return words[number]
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

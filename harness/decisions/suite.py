@@ -1,0 +1,135 @@
+"""A comparison about these cases: bets while they are drawn, and what their samples leave open once all of them are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from harness.decisions.betting import BettingContrast
+from harness.decisions.observed import Observed
+from harness.statistics.contrasts import Contrast
+
+#: What a decision before the last case may spend of the level, where it may come; the rest is kept for the last case.
+EARLY_SHARE = 0.5
+#: A suite may pass early if it has so many times the cases that the fewest would take.
+_LARGE = 2.0
+_LARGEST_STAKE = 0.95
+
+
+def may_pass_early(suite_size: int, margin: float, level: float) -> bool:
+    """Whether a suite is so large that its level is better shared between stopping early and its last case.
+
+    It takes log(1 / level) / log(1 + stake * margin) cases that are all equal to pass by bets.
+
+    >>> may_pass_early(100, 0.05, 0.045), may_pass_early(200, 0.05, 0.045)
+    (False, True)
+    """
+    if margin <= 0:
+        return False
+    growth = math.log1p(min(_LARGEST_STAKE / max(1 - margin, 1e-3), 1.0) * margin)
+    return suite_size >= _LARGE * -math.log(EARLY_SHARE * level) / growth
+
+
+def early_shares(observed: Observed, level: float) -> tuple[float, float]:
+    """The shares of the level that may be spent before the last case: on a pass, and on a red.
+
+    They follow from what is known before the first case.
+    """
+    tuned = observed.tuned_to
+    if not tuned.stops:
+        return 0.0, 0.0
+    size = observed.suite_size or tuned.horizon
+    return (EARLY_SHARE if may_pass_early(size, tuned.margin, level) else 0.0), EARLY_SHARE
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteContrast:
+    """A difference over the cases of a suite, with bounds that hold whenever one stops.
+
+    While cases are drawn, in a random order, they are bet on. Once all are there only the samples of each case are left
+    to chance, and the bounds are those of `whole`. Each has a share of the level, fixed beforehand (union bound).
+
+    Attributes:
+        early: bets on the cases so far; None where there is no unit.
+        whole: the contrast of the whole suite; None until it is drawn.
+        shares: of the level, for `early`: of the lower and of the upper bound.
+        value, standard_error, method: of `whole`, or of `early` before that.
+        n_rows: how many cases there are.
+    """
+
+    early: BettingContrast | None
+    whole: Contrast | None
+    shares: tuple[float, float]
+    n_rows: int
+
+    @property
+    def _shown(self) -> Contrast | BettingContrast:
+        shown = self.whole or self.early
+        assert shown is not None
+        return shown
+
+    @property
+    def value(self) -> float:
+        """The estimated difference."""
+        return self._shown.value
+
+    @property
+    def standard_error(self) -> float:
+        """Its standard error."""
+        return self._shown.standard_error
+
+    @property
+    def method(self) -> str:
+        """What the bounds come from."""
+        if self.whole is None:
+            return f"about these cases, before all are drawn: {self._shown.method}"
+        return f"about these cases, all of them: {self.whole.method}"
+
+    @property
+    def p_less(self) -> float:
+        """One-sided p-value for a true difference of 0 or more."""
+        found = [1.0]
+        if self.early is not None and self.shares[1] > 0:
+            found.append(self.early.p_less / self.shares[1])
+        if self.whole is not None:
+            found.append(self.whole.p_less / (1 - self.shares[1]))
+        return min(found)
+
+    def lower(self, confidence_level: float) -> float:
+        """The one-sided lower bound."""
+        level, share = 1 - confidence_level, self.shares[0]
+        bounds = [-1.0]
+        if self.early is not None and share > 0:
+            bounds.append(self.early.lower(1 - level * share))
+        if self.whole is not None:
+            bounds.append(self.whole.lower(1 - level * (1 - share)))
+        return max(bounds)
+
+    def upper(self, confidence_level: float) -> float:
+        """The one-sided upper bound."""
+        level, share = 1 - confidence_level, self.shares[1]
+        bounds = [1.0]
+        if self.early is not None and share > 0:
+            bounds.append(self.early.upper(1 - level * share))
+        if self.whole is not None:
+            bounds.append(self.whole.upper(1 - level * (1 - share)))
+        return min(bounds)
+
+    def passed_at(self, level: float) -> int | None:
+        """How many rows had been drawn when it was first proven to be no worse by more than the margin."""
+        if self.early is None:
+            return None
+        early = self.early.passed_at(level * self.shares[0]) if self.shares[0] > 0 else None
+        if early is None and self.whole is not None:
+            margin = self.early.demanded - self.early.allowed
+            return self.n_rows if self.whole.lower(1 - level * (1 - self.shares[0])) > -margin else None
+        return early
+
+    def worse_at(self, level: float) -> int | None:
+        """How many rows had been drawn when it was first proven to be worse."""
+        if self.early is None:
+            return None
+        early = self.early.worse_at(level * self.shares[1]) if self.shares[1] > 0 else None
+        if early is None and self.whole is not None:
+            return self.n_rows if self.whole.upper(1 - level * (1 - self.shares[1])) < 0 else None
+        return early

@@ -1,0 +1,126 @@
+"""What is settled about an evaluation before a look at it, and whether a later run goes on with the same bets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from harness.gate.contents import content_digest
+from harness.records import Case, Stakes
+
+RULE = 1
+"""Raised whenever the rule of the gate changes what bets come to: looks by another rule are looks of their own."""
+
+_SIZE = 16
+"""Hexadecimal digits that stand for a case."""
+_IN_WORDS = {
+    "samples": "samples {0} → {1}",
+    "baseline_samples": "samples of the baseline {0} → {1}",
+    "about": "about the {0} → the {1}",
+    "per": "per {0} → {1}",
+    "cluster": "cluster {0} → {1}",
+    "confidence_level": "confidence level {0} → {1}",
+    "max_lost": "max_lost {0} → {1}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bets:
+    """What the bets of an evaluation depend on. It is settled before anything is seen, and stays.
+
+    Attributes:
+        rule: by which verdicts are found.
+        about, per, cluster, design: as the marker or the settings have them.
+        samples, baseline_samples: of a case, of each version; None where there is no baseline.
+        draws: the generations of draws that the versions are answered with, the newest first.
+        recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
+        confidence_level: of the gate.
+        threshold, margin: what was required; bets stay tuned to it.
+        max_lost: how many lost cases are allowed; None for any number.
+        seed: of the order of the cases.
+        horizon: how many units there were to be at most.
+        cases: a digest of each case, in the order of the evaluation's draws.
+    """
+
+    about: str
+    per: str
+    cluster: str
+    design: str
+    samples: int
+    baseline_samples: int | None
+    draws: str
+    recorded: str
+    confidence_level: float
+    threshold: float | None
+    margin: float
+    max_lost: int | None
+    seed: int
+    horizon: int
+    cases: tuple[str, ...]
+    rule: int = RULE
+
+    @property
+    def stakes(self) -> Stakes:
+        """What its bets are tuned to."""
+        return Stakes(self.threshold, self.margin, self.horizon, self.design == "sequential")
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {**asdict(self), "cases": "".join(self.cases)}
+
+
+def bets_of(plain: Mapping[str, Any]) -> Bets | None:
+    """The bets that `plain` wrote; None for those of a rule whose bets had other parts."""
+    names = {field.name for field in fields(Bets)}
+    text = plain.get("cases")
+    if not names <= set(plain) or not isinstance(text, str):
+        return None
+    cases = tuple(text[start : start + _SIZE] for start in range(0, len(text), _SIZE))
+    return Bets(**{**{name: plain[name] for name in names}, "cases": cases})
+
+
+def case_digests(cases: Sequence[Case]) -> list[str]:
+    """A digest of id and content of each case; of the id alone where the content has none that stays the same."""
+    found = []
+    for case in cases:
+        text = f"{case.id}|{content_digest(case)}".encode("utf-8", "surrogatepass")
+        found.append(hashlib.blake2b(text, digest_size=_SIZE // 2).hexdigest())
+    return found
+
+
+def gone_on(before: Bets, now: Bets) -> Bets | str:
+    """The bets of the look before, where a run goes on with them; else why it can't, in words.
+
+    Bets go on where nothing that they were settled by has changed. Asking for another margin or threshold changes none
+    of them: their bounds hold for all at once. Nor does a new seed, for the order stays what it was. About cases like
+    these, new cases come behind the old ones, and are bet on as they would have been.
+    """
+    if before.rule != now.rule:
+        return f"the gate's rule {before.rule} → {now.rule}"
+    for name, text in _IN_WORDS.items():
+        old, new = getattr(before, name), getattr(now, name)
+        if old != new:
+            return text.format(*("none" if each in (None, "") else each for each in (old, new)))
+    if before.recorded != now.recorded:
+        return "another recording of the baseline"
+    if before.draws != now.draws:
+        return "drawn anew"
+    if (before.threshold is None) != (now.threshold is None):
+        return "a threshold, where there was none" if before.threshold is None else "the threshold is gone"
+    if before.design != now.design and now.about == "population":
+        return f"design {before.design} → {now.design}"
+    old_cases, new_cases = set(before.cases), set(now.cases)
+    added, gone = len(new_cases - old_cases), len(old_cases - new_cases)
+    if gone:
+        return f"{gone:,} {_cases(gone)} changed or left out"
+    if not added:
+        return before
+    if now.about == "suite" or now.design == "fixed":
+        return f"{added:,} new {_cases(added)}"
+    return replace(before, cases=(*before.cases, *(case for case in now.cases if case not in old_cases)))
+
+
+def _cases(count: int) -> Literal["case", "cases"]:
+    return "case" if count == 1 else "cases"

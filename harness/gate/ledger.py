@@ -1,0 +1,256 @@
+"""The ledger of a gate: which look at its candidate this is, for each evaluation, and with what bets."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from harness.decisions import Look, look_at, share_of
+from harness.decisions.looks import ordinal
+from harness.gate.bets import Bets, bets_of, case_digests, gone_on
+from harness.gate.evaluation import Evaluation
+from harness.gate.order import draw_order, most_samples
+from harness.records import Role
+from harness.store.looks import LookRow, LookStore
+
+Draws = tuple[int, ...]
+"""Generations of draws, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger says of one evaluation in a run.
+
+    Attributes:
+        look: what it may spend.
+        bets: what was settled before it; None where nothing is kept of it.
+        is_new: whether this run is the first to look so.
+        spent: the shares of all looks, this one included; above 1 where two stores handed out the same level.
+    """
+
+    look: Look
+    bets: Bets | None = None
+    is_new: bool = True
+    spent: float = 0.0
+
+    def order(self, evaluation: Evaluation) -> list[int] | None:
+        """The numbers of the cases in the order in which they are drawn; None for the order of the run's own seed."""
+        if self.bets is None:
+            return None
+        numbers = {digest: number for number, digest in enumerate(case_digests(evaluation.cases))}
+        return [numbers[digest] for digest in self.bets.cases if digest in numbers]
+
+    def draws(self, role: Role) -> Draws | None:
+        """The generations that this version's samples come from; None for those of the run."""
+        if self.bets is None:
+            return None
+        return _draws(self.bets.draws).get(role)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Whose looks are counted together.
+
+    Attributes:
+        candidate: fingerprint of the version under test.
+        against: of what it is weighed against; "" for thresholds alone.
+        evaluations: ids of all that there are, also of those that are not run now.
+        confidence_level: of the gate.
+        seed: of the order of cases, where nothing is settled yet.
+        best_of: among how many candidates this one is chosen.
+        draws: the generations that each version is answered with; no entry for a recorded baseline.
+        recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
+        is_fresh: whether all is drawn anew.
+        max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
+    """
+
+    candidate: str
+    against: str
+    evaluations: tuple[str, ...]
+    confidence_level: float
+    seed: int = 0
+    best_of: int = 1
+    draws: Mapping[Role, Draws] = field(default_factory=dict)
+    recorded: str = ""
+    is_fresh: bool = False
+    max_age_s: float | None = None
+
+
+class Ledger:
+    """The looks of a run, each entered before its first sample is drawn.
+
+    Args:
+        store: where looks are kept.
+        family: whose looks they are.
+        run_id: of the run that looks.
+    """
+
+    def __init__(self, store: LookStore, family: Family, run_id: str) -> None:
+        self._store = store
+        self._family = family
+        self._run_id = run_id
+        self._entries: dict[str, Entry] = {}
+
+    def enter(self, evaluations: Sequence[Evaluation], baseline_samples: Mapping[str, int]) -> Mapping[str, Entry]:
+        """Enter a look at each of these evaluations; one that goes on with the bets of the look before is that look.
+
+        Args:
+            baseline_samples: how many samples of a case the baseline has, by evaluation; none where there is no baseline.
+        """
+        wanted = {each.id: self._wanted(each, baseline_samples.get(each.id)) for each in evaluations}
+
+        def settle(known: Sequence[LookRow]) -> list[LookRow]:
+            self._entries, added = {}, self._members(known)
+            rows = [*known, *added]
+            for name, bets in wanted.items():
+                entry, row = self._entered(name, bets, rows)
+                self._entries[name] = entry
+                added += [row] if row is not None else []
+            return added
+
+        self._store.settle(self._family.candidate, self._family.against, settle)
+        return self._entries
+
+    def entry(self, evaluation_id: str) -> Entry | None:
+        """What is entered of an evaluation."""
+        return self._entries.get(evaluation_id)
+
+    def _members(self, known: Sequence[LookRow]) -> list[LookRow]:
+        """The rows of evaluations that are new in the family: together they are its next batch."""
+        there = {row.evaluation_id for row in known}
+        new = [name for name in dict.fromkeys(self._family.evaluations) if name not in there]
+        batch = max((row.batch for row in known), default=0) + 1
+        return [self._row(name, 0, 0.0, (batch, len(new)), None) for name in new]
+
+    def _row(self, name: str, number: int, share: float, batch: tuple[int, int], bets: Bets | None) -> LookRow:
+        plain = {} if bets is None else bets.plain()
+        return LookRow(self._family.candidate, self._family.against, name, number, share, *batch, self._run_id, plain)
+
+    def _entered(self, name: str, wanted: Bets, rows: Sequence[LookRow]) -> tuple[Entry, LookRow | None]:
+        own = sorted((row for row in rows if row.evaluation_id == name), key=lambda row: row.number)
+        batch = own[0].batch, own[0].batch_size
+        counted = [row for row in own if row.number and self._counts(row)]
+        spent, best_of = sum(row.share for row in counted), self._family.best_of
+        known = [bets_of(row.bets) for row in counted]
+        because = "" if not known else "bets of another rule"
+        for number in range(len(known), 0, -1):
+            before = known[number - 1]
+            if before is None:
+                continue
+            bets = gone_on(before, self._as_before(before, wanted))
+            if isinstance(bets, Bets):
+                told = str(counted[number - 1].bets.get("because", ""))
+                look = look_at(number, *batch, best_of=best_of, because=told)
+                return Entry(look, bets, is_new=False, spent=spent), None
+            because = bets if number == len(known) else because
+        wanted = self._on_known_draws([each for each in known if each is not None], wanted)
+        number = len(counted) + 1
+        share = share_of(number)
+        look = look_at(number, *batch, best_of=best_of, because=because)
+        kept = self._row(name, max(row.number for row in own) + 1, share, batch, wanted)
+        kept = replace(kept, bets={**kept.bets, "because": because})
+        return Entry(look, wanted, spent=share + spent), kept
+
+    def _counts(self, row: LookRow) -> bool:
+        age = self._family.max_age_s
+        return age is None or abs(time.time() - row.begun) <= age
+
+    def _as_before(self, before: Bets, wanted: Bets) -> Bets:
+        """What is wanted, on the draws of a look before, where they are still good and nothing is drawn anew.
+
+        Samples of the baseline that came in since then don't count: the bets were settled without them.
+        """
+        usable, kept = _draws(wanted.draws), _draws(before.draws)
+        more = (wanted.baseline_samples or 0) >= (before.baseline_samples or 0) > 0
+        if more and wanted.samples == before.samples:
+            wanted = replace(wanted, baseline_samples=before.baseline_samples)
+        if self._family.is_fresh or usable.keys() != kept.keys():
+            return wanted
+        if all(set(kept[role][:1]) <= set(usable[role]) for role in kept):
+            return replace(wanted, draws=before.draws)
+        return wanted
+
+    def _on_known_draws(self, known: Sequence[Bets], wanted: Bets) -> Bets:
+        """What is wanted, on the draws of the look before that had most of its cases, the newest of these.
+
+        The newest draws of each case would be a choice of the best: whoever draws anew what went wrong, case by case,
+        ends with a suite in which nothing does.
+        """
+        cases = set(wanted.cases)
+        looked = sorted(known, key=lambda each: len(cases & set(each.cases)))
+        return self._as_before(looked[-1], wanted) if looked else wanted
+
+    def _wanted(self, evaluation: Evaluation, baseline_samples: int | None) -> Bets:
+        plan = evaluation.plan
+        digests = case_digests(evaluation.cases)
+        order = draw_order(evaluation, self._family.seed)
+        size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
+        if plan.per == "case":
+            size = plan.max_samples or most_samples(plan.threshold, plan.margin)
+        return Bets(
+            about=plan.about,
+            per=plan.per,
+            cluster=str(plan.cluster or ""),
+            design=plan.design,
+            samples=plan.samples,
+            baseline_samples=baseline_samples,
+            draws=_in_words(self._family.draws),
+            recorded=self._family.recorded,
+            confidence_level=self._family.confidence_level,
+            threshold=plan.threshold,
+            margin=plan.margin,
+            max_lost=plan.max_lost,
+            seed=self._family.seed,
+            horizon=size,
+            cases=tuple(digests[number] for number in order),
+        )
+
+
+def in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
+    """What looking again costs, a line for each kind of look; nothing for first looks.
+
+    Args:
+        level: the error rate of the gate.
+
+    >>> in_words({"a": Entry(look_at(2, 1, 1, because="samples 5 → 10")), "b": Entry(look_at(1, 1, 1))}, 0.05)
+    ['1 evaluation is looked at a second time (samples 5 → 10): it is decided at 0.0025, where a first look has 0.045']
+    """
+    kinds = Counter((entry.look.number, entry.look.because, entry.look.passing) for entry in entries.values())
+    first = level * share_of(1)
+    lines = []
+    for (number, because, passing), count in sorted(kinds.items()):
+        if number > 1:
+            who, they = ("evaluation is", "it is") if count == 1 else ("evaluations are", "they are")
+            lines.append(
+                f"{count:,} {who} looked at a {ordinal(number)} time ({because}): {they} decided at "
+                f"{level * passing:.2g}, where a first look has {first:.2g}"
+            )
+    over = sum(entry.spent > 1 + _ROUNDING for entry in entries.values())
+    if over:
+        lines.append(
+            f"{over:,} {'evaluation was' if over == 1 else 'evaluations were'} looked at in two stores that were merged: "
+            "their error rate was spent twice, and verdicts may be wrong more often than promised"
+        )
+    return lines
+
+
+_ROUNDING = 1e-9
+
+
+def _in_words(draws: Mapping[Role, Draws]) -> str:
+    """Generations by version, as one text.
+
+    >>> _draws(_in_words({"candidate": (1, 0), "baseline": (0,)}))
+    {'candidate': (1, 0), 'baseline': (0,)}
+    """
+    return ";".join(f"{role}={','.join(map(str, numbers))}" for role, numbers in draws.items())
+
+
+def _draws(text: str) -> dict[Role, Draws]:
+    found: dict[Role, Draws] = {}
+    for part in filter(None, text.split(";")):
+        role, _, numbers = part.partition("=")
+        found["candidate" if role == "candidate" else "baseline"] = tuple(map(int, numbers.split(",")))
+    return found
