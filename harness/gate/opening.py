@@ -215,6 +215,7 @@ def _assemble(
         concurrency=settings.concurrency,
         seed=settings.seed,
         review_url=settings.review_url,
+        best_of=settings.best_of,
     )
     recording = options.recording
     described = specification(settings, candidate, recording or baseline, judges)

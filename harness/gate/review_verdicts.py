@@ -10,7 +10,7 @@ from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluation import Evaluation
 from harness.gate.review_results import with_labels
 from harness.gate.reviewing import Attendant, Outlook, fill, outlook, questions_of, settle
-from harness.gate.stored_runs import n_evaluations
+from harness.gate.stored_runs import deciding_level, n_evaluations
 from harness.records import Report, Role, Usage, Verdict, VerdictKind
 from harness.review.filling import Plan
 from harness.review.forms import preference_form, rating_form
@@ -166,7 +166,7 @@ def come_to(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, r
     """
     assert stored.review is not None
     batch = store.review.batch(stored.review.batch)
-    levels = Levels(report.confidence_level, n_evaluations(run, report))
+    levels = Levels(deciding_level(run, report), n_evaluations(run, report))
     comparisons = sum(len(each.checks) for each in report.evaluations if each.id == stored.id)
     is_compared = any(check.against == "baseline" for check in stored.checks)
     questions = levels.questions(stored, comparisons, is_compared=is_compared)

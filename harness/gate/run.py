@@ -15,6 +15,7 @@ from harness.gate.feeding import Feeder
 from harness.gate.order import order_of
 from harness.gate.recorded import RecordedBaseline
 from harness.gate.review_verdicts import Levels, review_verdicts
+from harness.gate.stored_baseline import StoredBaseline
 from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
 from harness.sampling import Sampler, Source
 from harness.store import Store
@@ -30,7 +31,7 @@ class RunSettings:
 
     `n_evaluations` is how many the session holds: evaluations that are decided before others have run get their share
     of the run's error rate. `seed` settles the order in which sequential designs take their cases. `review_url` is
-    the address of the review queue, where the settings have one.
+    the address of the review queue, where the settings have one. `best_of` is how many candidates were tried.
     """
 
     run_id: str
@@ -39,6 +40,7 @@ class RunSettings:
     concurrency: int
     seed: int = 0
     review_url: str | None = None
+    best_of: int = 1
 
 
 class Run:
@@ -69,11 +71,12 @@ class Run:
         self.judges = judges
         self.sampler = sampler
         self._store = store
-        level = 1 - settings.confidence_level
+        self._stored_baseline = StoredBaseline(store, self.baseline)
         sources: dict[Role, Source] = {"candidate": candidate}
         if self.baseline is not None:
             sources["baseline"] = self.baseline
-        levels = level, level / settings.n_evaluations
+        level = (1 - settings.confidence_level) / settings.best_of
+        self._deciding_level, levels = 1 - level, (level, level / settings.n_evaluations)
         self._feeder = Feeder(sources, judges, sampler, settings.concurrency, levels)
         self._collectors: dict[str, Collector] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -108,6 +111,7 @@ class Run:
         else:
             fingerprints = self._fingerprints(evaluation)
             order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut)
+            order = replace(order, n_baseline=self._stored_baseline.n_samples(evaluation))
             collector = Collector(evaluation, order, fingerprints, self._keep_row)
         self._collectors[evaluation.id] = collector
         return collector
@@ -164,7 +168,7 @@ class Run:
         """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
         reviewed = [name for name in observed if self._collectors[name].asks_people]
         flat = [entry for name, entries in observed.items() if name not in reviewed for entry in entries]
-        level, n_all = self.settings.confidence_level, self.settings.n_evaluations
+        level, n_all = self._deciding_level, self.settings.n_evaluations
         verdicts = list(decide(flat, level, (len(observed) - len(reviewed)) / n_all)) if flat else []
         for name in reviewed:
             self.flush()

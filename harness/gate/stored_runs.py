@@ -106,6 +106,12 @@ def run_of(store: Store, run_id: str) -> RunInfo:
     return next(run for run in store.runs() if run.run_id == run_id)
 
 
+def deciding_level(run: RunInfo, report: Report) -> float:
+    """The confidence level that verdicts of a run are decided at: higher where its candidate is the best of many."""
+    best_of = int((run.spec.get("settings") or {}).get("best_of", 1))
+    return report.confidence_level if best_of == 1 else 1 - (1 - report.confidence_level) / best_of
+
+
 def n_evaluations(run: RunInfo, report: Report) -> int:
     """How many evaluations shared the run's chance of a false red."""
     return int(run.spec.get("n_evaluations") or len({entry.id for entry in report.evaluations}))
