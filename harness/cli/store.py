@@ -164,8 +164,8 @@ def merge(place: str | None, other: str) -> None:
     click.echo(f"Brought {', '.join(parts)} into {url}.")
     if merged.overdrawn:
         click.echo(
-            f"Looked at in both stores: {_plural(merged.overdrawn, 'evaluation')}. Their verdicts together may be wrong "
-            "more often than 5 times in 100; let gates of one candidate share a store."
+            f"Looked at in both stores: {_plural(merged.overdrawn, 'evaluation')}. Their verdicts together may be "
+            "wrong more often than 5 times in 100; let gates of one candidate share a store."
         )
     if merged.apart:
         click.echo(f"Kept apart, since they were drawn anew here or there: {_plural(merged.apart, 'sample')} of them.")

@@ -23,6 +23,7 @@ _MOST = {
     "concurrency": 10_000,
     "max_requests": 1_000_000_000,
     "max_tokens": 1_000_000_000_000,
+    "best_of": 1_000_000,
 }
 _FIELDS = {"deadline": "deadline_s"}
 """Settings that are kept under another name than they are written with: in seconds."""
@@ -43,6 +44,7 @@ class Settings:
         max_samples: samples of one version that one evaluation may draw at most; None for no bound.
         margin: the largest drop that still counts as no worse.
         confidence_level: in [0.5, 0.9999].
+        best_of: how many candidates were tried against this baseline, of which this one came out best.
         design: "sequential" stops sampling when the evaluation is decided, "fixed" draws every sample.
         about: "suite" for verdicts about these cases, "population" for verdicts about cases like these.
         seed: of the random order in which a sequential design takes the cases.
@@ -68,6 +70,7 @@ class Settings:
     margin: float = 0.05
     margin_is_default: bool = True
     confidence_level: float = 0.95
+    best_of: int = 1
     design: str = "sequential"
     about: Literal["suite", "population"] = "suite"
     seed: int = 0

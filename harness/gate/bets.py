@@ -23,6 +23,7 @@ _IN_WORDS = {
     "cluster": "cluster {0} → {1}",
     "confidence_level": "confidence level {0} → {1}",
     "max_lost": "max_lost {0} → {1}",
+    "best_of": "best of {0} → of {1}",
 }
 
 
@@ -36,7 +37,7 @@ class Bets:
         samples, baseline_samples: of a case, of each version; None where there is no baseline.
         draws: the generations of draws that the versions are answered with, the newest first.
         recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
-        confidence_level: of the gate.
+        confidence_level, best_of: of the gate.
         threshold, margin: what was required; bets stay tuned to it.
         max_lost: how many lost cases are allowed; None for any number.
         seed: of the order of the cases.
@@ -53,6 +54,7 @@ class Bets:
     draws: str
     recorded: str
     confidence_level: float
+    best_of: int
     threshold: float | None
     margin: float
     max_lost: int | None

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decisions import Look, Observed
+from harness.errors import MissingSampleError
 from harness.gate.aggregates import Parts
 from harness.gate.bodies import Outcome
 from harness.gate.contents import question_digest, with_contents
@@ -20,7 +21,7 @@ from harness.gate.judging import Counted, Judges
 from harness.gate.ledger import Entry
 from harness.gate.order import Order
 from harness.gate.skips import Skips
-from harness.gate.tally import Tally, missing_metrics
+from harness.gate.tally import Tally, missing_metrics, with_failures
 from harness.records import Change, Interruption, JudgeSummary, Role, ScoreRow, Verdict
 from harness.sampling import Trace
 from harness.scoring.results import METRIC, Reading
@@ -47,17 +48,18 @@ class Collector:
         self.roles: tuple[Role, ...] = tuple(fingerprints)
         self._fingerprints = fingerprints
         self._keep = keep
-        self._shape = (len(evaluation.cases), order.n_samples)
+        self._shapes = {role: (len(evaluation.cases), order.n_of(role)) for role in self.roles}
         self._positions = {case: position for position, case in enumerate(order.cases)}
-        self._left = [len(self.roles) * sum(1 for _ in order.bodies(step)) for step in range(order.n_steps)]
+        self._left = [sum(1 for role in self.roles for _ in order.bodies(step, role)) for step in range(order.n_steps)]
         self.entry = Entry(Look())
         """What the ledger says of the evaluation."""
         self._upto: int | None = None
         self._scores: dict[str, dict[Role, FloatArray]] = {}
         self._kinds: dict[str, Reading] = {}
         self._failed: dict[Role, npt.NDArray[np.bool_]] = {
-            role: np.zeros(self._shape, dtype=bool) for role in self.roles
+            role: np.zeros(shape, dtype=bool) for role, shape in self._shapes.items()
         }
+        self._left_out = np.zeros((len(evaluation.cases), order.n_of("baseline")), dtype=bool)
         self._skips = Skips(self.roles)
         self.cut_at: str | None = None
         """The limit at which nothing more is drawn, once a step can't be completed any more; no further one counts."""
@@ -65,7 +67,7 @@ class Collector:
         self._keys: dict[int, bytes] = {}
         self._asked: dict[int, str | None] = {}
         self._answers = Answers()
-        self._truncated = np.zeros(self._shape, dtype=bool)
+        self._truncated = np.zeros(self._shapes["candidate"], dtype=bool)
         self._interruption: Interruption | None = None
         self._judges = Judges()
         self.parts = Parts()
@@ -81,7 +83,7 @@ class Collector:
     def total(self) -> int:
         """Bodies to run in all, at most."""
         ended = self._upto is not None or self.cut_at is not None
-        return self.done if ended else self.order.n_bodies * len(self.roles)
+        return self.done if ended else sum(map(self.order.n_bodies, self.roles))
 
     def stop_after(self, n: int) -> None:
         """Decide by the first `n` of the cases (of the samples, for a single case) that were not skipped."""
@@ -129,6 +131,9 @@ class Collector:
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
         self.n_stored += not trace.drew
+        if sample >= self.order.n_samples and (outcome.skipped or isinstance(outcome.error, MissingSampleError)):
+            self._left_out[case, sample] = True
+            return
         if role == "candidate":
             self._truncated[case, sample] = trace.truncated
         if role == "candidate" and sample == 0:
@@ -183,7 +188,7 @@ class Collector:
             self._tally.note(f"metric {metric!r} is {units}", self._step(case, sample))
             return
         if metric not in self._scores:
-            self._scores[metric] = {each: np.full(self._shape, np.nan) for each in self.roles}
+            self._scores[metric] = {each: np.full(shape, np.nan) for each, shape in self._shapes.items()}
         self._scores[metric][role][case, sample] = reading.value
 
     @property
@@ -202,21 +207,22 @@ class Collector:
         self.note(f"interrupted after {self.done:,} of {self.total:,} samples{held_up}; run again to go on from there")
 
     def _case_of(self, step: int) -> str:
-        return self.evaluation.cases[next(self.order.bodies(step))[0]].id
+        return self.evaluation.cases[next(self.order.bodies(step, "candidate"))[0]].id
 
     def observed(self) -> list[Observed]:
         """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
         scores, errors = self._with_failures()
         rows, columns = self._counted()
+        beyond = columns - self.order.n_samples
         cut = {
-            metric: {role: values[rows][:, :columns] for role, values in by_role.items()}
+            metric: {role: values[rows][:, : self.order.n_of(role) + beyond] for role, values in by_role.items()}
             for metric, by_role in scores.items()
         }
         end = self._end()
         judged = self._judges.errors(lambda place: self._step(place[1], place[2]) < end)
         errors = [*judged, *self._tally.lines(end, self._case_of)] or errors
         if not errors and self.complete >= end:
-            errors = missing_metrics(cut)
+            errors = missing_metrics(cut, int(self._left_out[rows].sum()))
         return [self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items()]
 
     def _counted(self) -> tuple[list[int], int]:
@@ -230,18 +236,8 @@ class Collector:
 
     def _with_failures(self) -> tuple[dict[str, dict[Role, FloatArray]], list[str]]:
         """The scores of each metric, an assertion that failed being a 0 on every one; what is wrong with that."""
-        metrics = self._scores or {METRIC: {role: np.full(self._shape, np.nan) for role in self.roles}}
-        if not any(failed.any() for failed in self._failed.values()):
-            return metrics, []
-        spread = {
-            metric: {role: np.where(self._failed[role], 0.0, values) for role, values in by_role.items()}
-            for metric, by_role in metrics.items()
-        }
-        units = {metric: kind.unit for metric, kind in self._kinds.items() if kind.unit is not None}
-        return spread, [
-            f"a body that measures {metric!r} in {unit} failed an assertion, which gives no measure"
-            for metric, unit in units.items()
-        ]
+        metrics = self._scores or {METRIC: {role: np.full(shape, np.nan) for role, shape in self._shapes.items()}}
+        return with_failures(metrics, self._failed, self._kinds)
 
     def _observed(self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observed:
         plan, kind = self.evaluation.plan, self._kinds.get(metric, Reading(0.0))

@@ -233,7 +233,7 @@ def _with_contents(verdict: Verdict, report: Report) -> Verdict:
 
 
 def _looks(candidate: Side, baseline: Side, observed: Sequence[Observed]) -> dict[str, Look]:
-    """What each evaluation may spend here: what it could in its run, where both sides are of one; else its own share."""
+    """What each evaluation may spend here: what it could in its run, if both sides are of one; else its own share."""
     names = [each.id for each in observed]
     run, entries = candidate.weighed.run, {entry.id: entry for entry in candidate.report.evaluations}
     if run.run_id != baseline.weighed.run.run_id or not all(name in entries for name in names):

@@ -66,9 +66,9 @@ class Feeder:
             is_frugal=self._sampler.spending.limits.are_shared,
         )
 
-        def ended(group: asyncio.Task[None], engine: Engine | None) -> None:
+        def ended(group: asyncio.Task[None], role: Role, engine: Engine | None) -> None:
             groups.discard(group)
-            self._leave(collector, engine)
+            self._leave(collector, role, engine)
             if not group.cancelled() and group.exception() is not None:
                 pace.stop()
             elif pace.is_due():
@@ -84,15 +84,15 @@ class Feeder:
                 if role == collector.roles[0]:
                     await self.turns.take(collector, pace.is_over)
                 engine = self._sources[role].engine if collector.order.interleaved else None
-                await self._enter(collector, engine)
+                await self._enter(collector, role, engine)
                 if self._sampler.spending.is_late and not pace.is_over():
                     collector.cut_at = self._sampler.spending.refuse().limit
                 if pace.is_over():
-                    self._leave(collector, engine)
+                    self._leave(collector, role, engine)
                     break
                 group = asyncio.get_running_loop().create_task(self._step(collector, role, step))
                 groups.add(group)
-                group.add_done_callback(functools.partial(ended, engine=engine))
+                group.add_done_callback(functools.partial(ended, role=role, engine=engine))
             while groups:
                 await asyncio.gather(*groups)
             self._look(collector)
@@ -113,27 +113,29 @@ class Feeder:
         if end is not None:
             collector.stop_after(end)
 
-    async def _enter(self, collector: Collector, engine: Engine | None) -> None:
+    async def _enter(self, collector: Collector, role: Role, engine: Engine | None) -> None:
         """Wait for room for the bodies of a step: in memory, and on the engine where more would only queue up."""
-        await self._admission.acquire(collector.order.batch)
+        await self._admission.acquire(collector.order.step_size(role))
         if engine is not None and engine.batch_size is not None:
             busy = self._busy.setdefault(id(engine), Admission(engine.batch_size))
             await busy.acquire(collector.order.batch)
 
-    def _leave(self, collector: Collector, engine: Engine | None) -> None:
-        self._admission.release(collector.order.batch)
+    def _leave(self, collector: Collector, role: Role, engine: Engine | None) -> None:
+        self._admission.release(collector.order.step_size(role))
         if engine is not None and id(engine) in self._busy:
             self._busy[id(engine)].release(collector.order.batch)
 
     async def _step(self, collector: Collector, role: Role, step: int) -> None:
         """All bodies of a step start in one tick, so that what they ask becomes one request."""
         await asyncio.gather(
-            *(self._body(collector, role, case, sample) for case, sample in collector.order.bodies(step))
+            *(self._body(collector, role, case, sample) for case, sample in collector.order.bodies(step, role))
         )
 
     async def _body(self, collector: Collector, role: Role, number: int, sample: int) -> None:
         evaluation, trace = collector.evaluation, Trace()
         source = self._source(collector, role)
+        if sample >= collector.order.n_samples:
+            source = replace(source, only_stored=True)
         arguments = {**evaluation.arguments, **self._offered(evaluation, source, number, sample, trace)}
         outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
         if isinstance(outcome.error, BudgetSpentError):

@@ -35,6 +35,11 @@ class Entry:
     is_new: bool = True
     spent: float = 0.0
 
+    @property
+    def baseline_samples(self) -> int | None:
+        """How many samples of a case the baseline has; None for as many as the candidate."""
+        return None if self.bets is None else self.bets.baseline_samples
+
     def order(self, evaluation: Evaluation) -> list[int] | None:
         """The numbers of the cases in the order in which they are drawn; None for the order of the run's own seed."""
         if self.bets is None:
@@ -97,7 +102,7 @@ class Ledger:
         """Enter a look at each of these evaluations; one that goes on with the bets of the look before is that look.
 
         Args:
-            baseline_samples: how many samples of a case the baseline has, by evaluation; none where there is no baseline.
+            baseline_samples: how many samples of a case the baseline has, by evaluation; none without a baseline.
         """
         wanted = {each.id: self._wanted(each, baseline_samples.get(each.id)) for each in evaluations}
 
@@ -199,6 +204,7 @@ class Ledger:
             draws=_in_words(self._family.draws),
             recorded=self._family.recorded,
             confidence_level=self._family.confidence_level,
+            best_of=self._family.best_of,
             threshold=plan.threshold,
             margin=plan.margin,
             max_lost=plan.max_lost,
@@ -230,8 +236,8 @@ def in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
     over = sum(entry.spent > 1 + _ROUNDING for entry in entries.values())
     if over:
         lines.append(
-            f"{over:,} {'evaluation was' if over == 1 else 'evaluations were'} looked at in two stores that were merged: "
-            "their error rate was spent twice, and verdicts may be wrong more often than promised"
+            f"{over:,} {'evaluation was' if over == 1 else 'evaluations were'} looked at in two stores that were "
+            "merged: their error rate was spent twice, and verdicts may be wrong more often than promised"
         )
     return lines
 

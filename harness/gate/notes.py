@@ -18,7 +18,7 @@ from harness.sampling import Source
 IN_THE_TEST = "in the test"
 """The source of cases that no file has."""
 _DIGITS = 16
-_SETTINGS = ("samples", "max_samples", "margin", "design")
+_SETTINGS = ("samples", "max_samples", "margin", "design", "best_of")
 _OPTIONS_LEFT_OUT = ("api_key_env", "requests_per_minute", "timeout_s", "answers", "default", "weights")
 
 

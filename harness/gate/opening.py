@@ -16,15 +16,18 @@ from harness.gate.recorded import RecordedBaseline
 from harness.gate.recording import Recording
 from harness.gate.run import Run, RunSettings
 from harness.gate.specification import specification
+from harness.gate.stored_baseline import StoredBaseline
 from harness.models.engine import Capability, Engine
 from harness.models.registry import check_version, create_engine, engine_key
 from harness.models.version import Version, load_version
-from harness.records import Selection
+from harness.records import Role, Selection
 from harness.sampling import Sampler, Source
 from harness.store import Store, new_run_id, store_url
 
 BASELINE_FIRST_INDEX = 1_000_000
 """Where the draws of a baseline begin that is the same version as the candidate: two independent sets."""
+
+_SIDES: tuple[Role, Role] = ("candidate", "baseline")
 
 NO_BASELINE = "none"
 """`--baseline none` weighs against thresholds alone."""
@@ -226,6 +229,7 @@ def _assemble(
         concurrency=settings.concurrency,
         seed=settings.seed,
         review_url=settings.review_url,
+        best_of=settings.best_of,
     )
     recording = options.recording
     described = specification(settings, candidate, recording or baseline, judges)
@@ -264,16 +268,18 @@ def _enter(
         evaluations=tuple(dict.fromkeys([*names, *options.family])),
         confidence_level=settings.confidence_level,
         seed=settings.seed,
+        best_of=settings.best_of,
         draws={
             role: (each.generation, *each.older)
-            for role, each in zip(("candidate", "baseline"), sources, strict=True)
+            for role, each in zip(_SIDES, sources, strict=True)
             if each is not None
         },
         recorded="" if recording is None else recording.run_id,
         is_fresh=options.fresh,
         max_age_s=min(known, default=None),
     )
-    of_baseline = {} if baseline is None else {each.id: each.plan.samples for each in asked}
+    stored = StoredBaseline(store, baseline)
+    of_baseline = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
     return Ledger(store.looks, family, run_id).enter(asked, of_baseline)
 
 

@@ -31,7 +31,8 @@ class RunSettings:
     """What holds for all evaluations of a run.
 
     `n_evaluations` is how many the session holds. `seed` settles the order in which sequential designs take their
-    cases. `review_url` is the address of the review queue, where the settings have one.
+    cases. `review_url` is the address of the review queue, where the settings have one. `best_of` is how many
+    candidates were tried.
     """
 
     run_id: str
@@ -40,6 +41,7 @@ class RunSettings:
     concurrency: int
     seed: int = 0
     review_url: str | None = None
+    best_of: int = 1
 
 
 class Run:
@@ -104,8 +106,9 @@ class Run:
 
     def _entry(self, evaluation: Evaluation) -> Entry:
         """What the ledger says of an evaluation; without one it has its equal share of all."""
-        share = 1 / self.settings.n_evaluations
-        return self._ledger.get(evaluation.id) or Entry(Look(red=share, weight=share, batch=CLOSED))
+        weight, best_of = 1 / self.settings.n_evaluations, self.settings.best_of
+        alone = Look(passing=1 / best_of, red=weight / best_of, weight=weight, batch=CLOSED)
+        return self._ledger.get(evaluation.id) or Entry(alone)
 
     def _collector(self, evaluation: Evaluation) -> Collector:
         may_be_cut, entry = self.sampler.spending.limits.bounded, self._entry(evaluation)
@@ -118,6 +121,7 @@ class Run:
         else:
             fingerprints = self._fingerprints(evaluation)
             order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
+            order = replace(order, n_baseline=entry.baseline_samples or evaluation.plan.samples)
             collector = Collector(evaluation, order, fingerprints, self._keep_row)
         collector.entry = entry
         self._collectors[evaluation.id] = collector

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from harness.decisions import Look, looks_again
+from harness.decisions.looks import CLOSED
 from harness.errors import SettingsError
 from harness.records import Report, Role, Verdict, VersionRef
 from harness.store import RunInfo, Store
@@ -113,7 +114,8 @@ def look_of(run: RunInfo, report: Report, verdict: Verdict) -> Look:
     if verdict.look is not None:
         return looks_again({verdict.id: verdict.look}, level)[verdict.id]
     share = 1 / int(run.spec.get("n_evaluations") or len({entry.id for entry in report.evaluations}))
-    return Look(red=share, weight=share)
+    best_of = int((run.spec.get("settings") or {}).get("best_of", 1))
+    return Look(passing=1 / best_of, red=share / best_of, weight=share, batch=CLOSED)
 
 
 def find_run(runs: Sequence[RunInfo], text: str) -> Weighed | None:

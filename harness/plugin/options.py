@@ -23,6 +23,7 @@ _LAID_OVER = (
     "design",
     "about",
     "confidence_level",
+    "best_of",
     "concurrency",
     "inconclusive",
     "max_requests",
@@ -37,7 +38,7 @@ _LAID_OVER = (
 
 
 _NUMBERS: dict[str, type[int] | type[float]] = {
-    **dict.fromkeys(("samples", "max_samples", "concurrency", "max_requests", "max_tokens"), int),
+    **dict.fromkeys(("samples", "max_samples", "best_of", "concurrency", "max_requests", "max_tokens"), int),
     **dict.fromkeys(("confidence_level", "max_cost"), float),
 }
 
@@ -66,6 +67,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--about", metavar="CLAIM", help="suite: verdicts about these cases (default), or population: cases like these"
     )
     group.addoption("--confidence-level", metavar="LEVEL", help="1 - error rate of red and of green (default: 0.95)")
+    group.addoption(
+        "--best-of",
+        metavar="N",
+        help="the candidate is the best of N that were tried against this baseline (default: 1)",
+    )
     group.addoption("--case", metavar="PATTERN", help="only cases whose id matches this shell pattern, such as 'per*'")
     group.addoption(
         "--changed-since", metavar="REF", help="only evaluations that may be concerned by what changed since a git ref"

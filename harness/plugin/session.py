@@ -99,7 +99,9 @@ class GateSession:
         self._opened = open_run(settings, self.collection.run_options)
         self._driver = Driver(self.config, self._opened.run)
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        for line in self._opened.told if reporter is not None and not self.is_worker else ():
+        if reporter is None or self.is_worker:
+            return
+        for line in self._opened.told:
             reporter.write_line(f"steelyard: {line}")
 
     # -- running ----------------------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ class Sampler:
         self._store = store
         self._wanted: dict[bytes, _Wanted] = {}
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
+        self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
         self._arrived: list[Draw] = []
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
@@ -70,12 +71,14 @@ class Sampler:
         """The sample of a question with this index, from the store or the engine, with its key in the store.
 
         Raises:
-            MissingSampleError: it is not in the store, and the source has no engine.
+            MissingSampleError: it is not in the store, and the source has no engine, or is one of stored samples alone.
             CapabilityError: the engine can't do what the request asks.
             EngineError: the engine could not answer.
             BudgetSpentError: it would have to be drawn, and nothing more is drawn in this run.
         """
         key = question.key(source.generation)
+        if source.only_stored:
+            return await self._stored(source, question, index)
         asked_again = self._was_asked(source, key, index)
         known = self._futures.get((key, index))
         if known is not None:
@@ -96,6 +99,38 @@ class Sampler:
         if asked_again:
             wanted.asked_again.add(index)
         return await asyncio.shield(future)  # whose body may give up waiting, while others wait for the same
+
+    async def _stored(self, source: Source, question: Question, index: int) -> Kept:
+        """A sample of the newest generation that has any of the question: those of a question are of one generation."""
+        places = tuple(question.key(generation) for generation in (source.generation, *source.older))
+        shelf = self._shelves.get(places)
+        if shelf is None:
+            loop = asyncio.get_running_loop()
+            shelf = self._shelves[places] = loop.create_future()
+            if len(self._shelves) == 1:
+                loop.call_soon(self._open_shelves)
+        found = await asyncio.shield(shelf)
+        place = next((each for each in places if each in found), places[0])
+        sample = found.get(place, {}).get(index)
+        if sample is None:
+            raise MissingSampleError(f"a sample of {source.version.name} is not stored")
+        if self._was_asked(source, places[0], index):
+            self.shared_samples += 1
+        else:
+            self.stored_samples += 1
+        return place, sample
+
+    def _open_shelves(self) -> None:
+        """Look up the questions of this tick of which stored samples alone are wanted."""
+        shelves, self._shelves = self._shelves, {}
+        try:
+            found = self._store.find([place for places in shelves for place in places])
+        except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
+            for shelf in shelves.values():
+                shelf.set_exception(error)
+            return
+        for shelf in shelves.values():
+            shelf.set_result(found)
 
     def _was_asked(self, source: Source, key: bytes, index: int) -> bool:
         """Whether a sample was asked for before in this run; one bit for each."""

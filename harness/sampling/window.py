@@ -24,6 +24,7 @@ class Source:
         generation: that new draws belong to.
         older: generations whose samples count where this one has none, the newest first.
         first_index: keeps the draws of a baseline apart from those of a candidate that is the same version.
+        only_stored: whether nothing is drawn, whatever the engine: what the store lacks is missing.
     """
 
     version: Version
@@ -31,6 +32,7 @@ class Source:
     generation: int = 0
     first_index: int = 0
     older: tuple[int, ...] = ()
+    only_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

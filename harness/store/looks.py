@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -100,7 +100,7 @@ class LookStore:
             known = {_identity(row) for row in self.of_family(*family)}
             self.settle(*family, lambda ours, theirs=theirs: _joined(ours, theirs))  # type: ignore[misc]
             after = [row for row in self.of_family(*family) if row.number and _identity(row) not in known]
-            spent = Counter[str]()
+            spent: dict[str, float] = defaultdict(float)
             for row in self.of_family(*family):
                 spent[row.evaluation_id] += row.share if row.number else 0
             twice += sum(spent[row.evaluation_id] > 1 for row in after)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from harness.records import Draw, JudgedBy, Request, Sample, ScoreRow
+from harness.records import Draw, JudgedBy, Request, Role, Sample, ScoreRow
 from harness.store import maintenance, merging, runs, samples, score_sets
 from harness.store.database import Database
 from harness.store.looks import LookStore
@@ -135,6 +135,15 @@ class Store:
     def cases_of(self, score_set: ScoreSet) -> list[str]:
         """The cases of a set, skipped and broken ones included, sorted."""
         return score_sets.case_ids(self._database, score_set)
+
+    def samples_scored(
+        self, runs: Collection[tuple[str, Role]], evaluation_id: str, fingerprint: str, case_ids: Iterable[str]
+    ) -> dict[str, int]:
+        """How many samples of each of these cases runs scored of a version, in the roles that are named with them.
+
+        Cases that none of them scored are left out; skipped and broken samples count.
+        """
+        return score_sets.samples_scored(self._database, runs, evaluation_id, fingerprint, case_ids)
 
     def scores_of(self, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
         """The scores of some cases of a set, whole, by case and sample."""
