@@ -41,13 +41,16 @@ class Noise:
 
     Attributes
     ----------
-    falls, rises : the part that comes from samples below, above their case's mean (for the baseline the other way).
+    falls, rises : the part from what lowers the sum rarely, and from what raises it rarely: together with the variance
+        they tell the third moment.
+    unknown : the part that may be either, for a third moment takes three samples.
     fourth : sum of the squared parts over their degrees of freedom.
     events : sum of the parts, each times what a single sample of 0 for 1 moves the sum by.
     """
 
     falls: float = 0.0
     rises: float = 0.0
+    unknown: float = 0.0
     fourth: float = 0.0
     events: float = 0.0
 
@@ -55,6 +58,7 @@ class Noise:
         return Noise(
             self.falls + other.falls,
             self.rises + other.rises,
+            self.unknown + other.unknown,
             self.fourth + other.fourth,
             self.events + other.events,
         )
@@ -79,11 +83,19 @@ def summed(parts: FloatArray, index: IntArray, count: int) -> FloatArray:
 def noise_within(parts: FloatArray, draws: FloatArray, sizes: FloatArray) -> Noise:
     """Unbiased variances of the units' means, from their samples: s² / K each."""
     squares = parts * parts * (draws / (draws - 1))[:, np.newaxis]
-    falls = float(squares[parts < 0].sum())
     variances = squares.sum(axis=1)
+    falls = np.where(parts < 0, squares, 0.0).sum(axis=1)
+    several = draws > 2
+    unknown = float(variances[~several].sum())
+    # The third moment of a sample is smaller than what it is drawn from by (K - 1) (K - 2) / K², the variance by
+    # (K - 1) / K, which is made up for above.
+    skew = ((2 * falls - variances)[several] * draws[several] / (draws[several] - 2)).sum()
+    known = float(variances.sum()) - unknown
+    fall = min(max((known + float(skew)) / 2, 0.0), known)
     return Noise(
-        falls=falls,
-        rises=float(variances.sum()) - falls,
+        falls=fall,
+        rises=known - fall,
+        unknown=unknown,
         fourth=float((variances**2 / (draws - 1)).sum()),
         events=float((variances * sizes / draws).sum()),
     )
@@ -93,14 +105,19 @@ def noise_between(differences: FloatArray, index: IntArray, single: BoolArray, s
     """For units of which a version has one sample: the spread between them, which includes their noise."""
     chosen, count, largest = single[index], int(single.sum()), float(sizes[single].max())
     if count == 1:
-        # Nothing tells its noise: let each version have as much as a score of 0 or 1 can.
-        most = largest**2 / 4
-        return Noise(most, most, 0.0, 2 * most * largest)
+        # Nothing tells its noise: let both versions together have as much as scores of 0 or 1 can.
+        most = largest**2 / 2
+        return Noise(unknown=most, events=most * largest)
     residuals = np.where(chosen, differences - differences[chosen].mean(), 0.0)
     sums = np.bincount(index, weights=residuals)[single]
     squares = sums * sums * count / (count - 1)
-    falls, total = float(squares[sums < 0].sum()), float(squares.sum())
-    return Noise(falls, total - falls, total**2 / (count - 1), total * largest)
+    total = float(squares.sum())
+    degrees, events = count - 1, total * largest
+    if count == 2:
+        return Noise(unknown=total, fourth=total**2 / degrees, events=events)
+    skew = (2 * float(squares[sums < 0].sum()) - total) * count / (count - 2)
+    falls = min(max((total + skew) / 2, 0.0), total)
+    return Noise(falls, total - falls, fourth=total**2 / degrees, events=events)
 
 
 @dataclass(frozen=True, slots=True)

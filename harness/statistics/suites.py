@@ -139,11 +139,12 @@ def _contrast(
         noise += noise_within(parts[~single], drawn[~single], sizes[~single])
     if single.any():
         noise += noise_between(differences, index, single, sizes)
-    total = noise.falls + noise.rises
+    total = noise.falls + noise.rises + noise.unknown
     return SuiteContrast(
         value=0.0 if abs(value) < _ROUNDING else value,
         falls=noise.falls / n**2,
         rises=noise.rises / n**2,
+        unknown=noise.unknown / n**2,
         degrees=total**2 / noise.fourth if noise.fourth > 0 else math.inf,
         event=noise.events / total / n if total > 0 else 0.0,
         units=Draws.of(np.tile(sizes / n, len(draws)), np.concatenate(draws)),
@@ -184,10 +185,11 @@ class SuiteContrast:
     mostly wrong) and what raises it are counted apart, as numbers of events of one size that have the variance seen:
     for scores of 0 and 1 that come out otherwise rarely, these are the events themselves. Such counts are Poisson's,
     and their exact bounds (F. Garwood 1936, Fiducial limits for the Poisson distribution, Biometrika 28:437-442; for
-    sums of weighted counts M. P. Fay, E. J. Feuer 1997, Confidence intervals for directly standardized rates, Statistics
-    in Medicine 16:791-801) say by how much the one may be more often than seen and the other less. Both are put together
-    as in G. Y. Zou, A. Donner (2008), Statistics in Medicine 27:1693-1702. With many events the bound is the normal one
-    with a continuity correction; without any it is the exact one for no loss in n independent samples, 1 - tail^(1/n).
+    sums of weighted counts M. P. Fay, E. J. Feuer 1997, Confidence intervals for directly standardized rates,
+    Statistics in Medicine 16:791-801) say by how much the one may be more often than seen and the other less. Both are
+    put together as in G. Y. Zou, A. Donner (2008), Statistics in Medicine 27:1693-1702. With many events the bound is
+    the normal one with a continuity correction; without any it is the exact one for no loss in n independent samples,
+    1 - tail^(1/n).
 
     It is never narrower than Student's t with the degrees of freedom of F. E. Satterthwaite (1946), An approximate
     distribution of estimates of variance components, Biometrics Bulletin 2:110-114, and B. L. Welch (1947), Biometrika
@@ -196,6 +198,7 @@ class SuiteContrast:
     Attributes
     ----------
     falls, rises : variance of the mean from what lowers it, and from what raises it.
+    unknown : variance of the mean from what may do either.
     degrees : of freedom.
     event : what a sample moves the mean by, where the noise is.
     units : what draws independently.
@@ -207,6 +210,7 @@ class SuiteContrast:
     value: float
     falls: float
     rises: float
+    unknown: float
     degrees: float
     event: float
     units: Draws
@@ -218,7 +222,7 @@ class SuiteContrast:
     @property
     def standard_error(self) -> float:
         """Its standard error."""
-        return math.sqrt(self.falls + self.rises)
+        return math.sqrt(self.falls + self.rises + self.unknown)
 
     @property
     def method(self) -> str:
@@ -233,15 +237,15 @@ class SuiteContrast:
         """One-sided p-value for a true difference of 0 or more."""
         if self.value >= 0:
             return 1.0
-        return tail_where_negative(lambda tail: self.value + self._half(tail, self.rises, self.falls))
+        return tail_where_negative(lambda tail: self.value + self._half(tail, self.rises + self.unknown, self.falls))
 
     def lower(self, confidence_level: float) -> float:
         """The one-sided lower bound."""
-        return max(self.least, self.value - self._half(1 - confidence_level, self.falls, self.rises))
+        return max(self.least, self.value - self._half(1 - confidence_level, self.falls + self.unknown, self.rises))
 
     def upper(self, confidence_level: float) -> float:
         """The one-sided upper bound."""
-        return min(self.most, self.value + self._half(1 - confidence_level, self.rises, self.falls))
+        return min(self.most, self.value + self._half(1 - confidence_level, self.rises + self.unknown, self.falls))
 
     def _half(self, tail: float, more: float, fewer: float) -> float:
         """The distance to the bound beyond which `more` would have to be more often than seen, `fewer` less often."""

@@ -63,7 +63,7 @@ def test_what_is_unseen_is_the_least_that_any_split_of_the_loss_allows():
     third = 3 * loss - first - second
     possible = (third >= 0) & (third <= 1)
     chances = ((1 - first) ** 2 * (1 - second) ** 3 * (1 - np.clip(third, 0, 1)) ** 10)[possible]
-    assert 0.0499 < chances.max() <= 0.05 + 1e-9
+    assert 0.0495 < chances.max() <= 0.05 + 1e-9
 
 
 def test_all_samples_alike_prove_nothing_beyond_their_number():
@@ -188,3 +188,12 @@ def test_wrong_input_is_refused(candidate, baseline, message):
         suite_contrast(candidate, baseline)
     with pytest.raises(ValueError, match="holds no number"):
         suite_threshold_contrast([[math.nan]], 0.5)
+
+
+def test_two_samples_a_case_do_not_tell_which_way_they_are_skewed():
+    """With the skewness taken for 0, this drop at a level of 0.0225 passes in 0.026 of the gates (100,000)."""
+    candidate, baseline = np.ones((100, 2)), np.ones((100, 2))
+    candidate[:4, 0] = 0
+    contrast = suite_contrast(candidate, baseline)
+    assert (contrast.falls, contrast.rises) == (0, 0)
+    assert contrast.lower(1 - 0.0225) < -0.05
