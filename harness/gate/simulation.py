@@ -85,22 +85,36 @@ def true_means(shape: Shape, drop: float | None, rng: np.random.Generator) -> tu
     """The true mean of each case of candidate and baseline, (cases,) each; no baseline against a threshold.
 
     Args:
-        drop: how much lower the candidate truly is than the baseline, over all the cases there could be, or than the
-            threshold. Cases that differ have means of their own, and all lose the same share of them. None: nothing is
+        drop: how much lower the candidate truly is than the baseline, over all the cases there could be (over these
+            cases, for a shape that is about the suite), or than the threshold. Cases that differ have means of their own, and all lose the same share of them. None: nothing is
             wrong with the candidate. It is then the baseline itself; against a threshold it has the mean of the spread,
             or the threshold where that is higher.
     """
     spread = shape.spread
     if shape.threshold is not None:
         mean = max(spread.mean, shape.threshold) if drop is None else shape.threshold - drop
-        return _case_means(mean, spread.correlation, shape.cases, rng), None
+        alone = _case_means(mean, spread.correlation, shape.cases, rng)
+        return (moved(alone, mean) if shape.about == "suite" else alone), None
     baseline = _case_means(spread.mean, spread.correlation, shape.cases, rng)
     share = spread.differing if not drop else max(spread.differing, min(1.0, drop / (_MOST_LOST * spread.mean)))
     if drop is None or share == 0:
         return baseline, baseline
     differs = rng.random(shape.cases) < share
     others = _case_means(spread.mean, spread.correlation, shape.cases, rng) * (1 - drop / (share * spread.mean))
-    return np.where(differs, others, baseline), baseline
+    candidate = np.where(differs, others, baseline)
+    return (moved(candidate, float(baseline.mean()) - drop) if shape.about == "suite" else candidate), baseline
+
+
+def moved(means: FloatArray, mean: float) -> FloatArray:
+    """The cases' true means, (cases,), moved so that their own mean is this one; they stay in [0, 1].
+
+    >>> moved(np.array([0.5, 1.0]), 0.6).round(3).tolist()
+    [0.4, 0.8]
+    """
+    wanted, own = min(1.0, max(0.0, mean)), float(means.mean())
+    if wanted <= own:
+        return means * (wanted / own if own > 0 else 1.0)
+    return 1 - (1 - means) * ((1 - wanted) / (1 - own))
 
 
 def _case_means(mean: float, correlation: float, n: int, rng: np.random.Generator) -> FloatArray:
