@@ -147,7 +147,8 @@ def _method(method: str, level: float, red_level: float, correction: str, *, hig
 def _verdict(observed: Observed, checks: tuple[Check, ...], level: float) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
     kind, reason = _outcome(observed, checks)
-    reason += reasons.partly_skipped(observed)
+    reason += reasons.counted_as(observed) + reasons.partly_skipped(observed)
+    sizes = observed.cluster_sizes
     by_name = {check.against: check.difference for check in checks}
     open_samples = [check.samples_needed for check in checks if check.samples_needed is not None]
     decided = kind is not VerdictKind.INCONCLUSIVE
@@ -173,7 +174,9 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float) -> Ver
         higher_is_better=observed.higher_is_better,
         design=observed.design if observed.is_sequential and observed.may_decide else "fixed",
         n_planned=observed.n_planned,
-        largest_cluster=observed.largest_cluster,
+        largest_cluster=max(observed.largest_cluster, *sizes, 1),
+        n_clusters=len(sizes),
+        clusters_known_by=observed.clusters_known_by,
         n_skipped=observed.n_skipped,
         n_truncated=observed.n_truncated,
         errors=observed.errors,

@@ -163,11 +163,13 @@ def _observed(entry: Verdict, sides: Mapping[Role, Scores]) -> Observed:
         candidate=candidate,
         baseline=baseline,
         clusters=clusters if any(case.cluster is not None for case in entry.cases) else None,
+        copies=clusters if entry.clusters_known_by == "texts" else None,
+        clusters_known_by=entry.clusters_known_by,
         per="case" if is_single else "suite",
         higher_is_better=entry.higher_is_better,
         unit=entry.unit,
         design="sequential",
-        largest_cluster=entry.largest_cluster,
+        largest_cluster=entry.bet_on_together,
         n_planned=entry.n_planned,
     )
     return observed.first(entry.n_samples) if observed.by_samples else observed
