@@ -34,6 +34,7 @@ _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]+")
 _SENTENCE_ENDS = re.compile(r"(?<=[.?!。])\s+|\n+")
 _MARKS = ".,;:?!…。"
 _ODD = 0x9E3779B97F4A7C15
+_INVERSE = pow(_ODD, -1, 1 << 64)
 _Hashes = npt.NDArray[np.uint64]
 
 
@@ -254,8 +255,7 @@ def _of_words(words: Sequence[str]) -> tuple[_Hashes, npt.NDArray[np.bool_]]:
 def _hashes(values: _Hashes, powers: _Hashes, idle: npt.NDArray[Any]) -> _Hashes:
     """Of a text, and of it without each of its idle words: polynomials modulo 2^64."""
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(values * powers[: len(values)], dtype=np.uint64)])
-    inverse = np.uint64(pow(_ODD, -1, 1 << 64))
-    without = sums[idle] + (sums[-1] - sums[idle + 1]) * inverse
+    without = sums[idle] + (sums[-1] - sums[idle + 1]) * np.uint64(_INVERSE)
     return np.concatenate([sums[-1:], without])
 
 
