@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.plugin.inspection import parsed
+from harness.records import Case
 
 if TYPE_CHECKING:
     from harness.gate import Evaluation
+
+_WHOLE = frozenset(name for name in dir(Case) if not name.startswith("_")) - {"id"}
+"""What every case has, and what gives more than one field."""
 
 
 def with_copies(evaluation: Evaluation, item: pytest.Function) -> Evaluation:
@@ -42,11 +46,11 @@ def fields_read(function: Callable[..., Any]) -> frozenset[str] | None:
             fields.add(name)
             n_named += 1
     n_uses = sum(isinstance(node, ast.Name) and node.id == "case" for node in ast.walk(tree))
-    return frozenset(fields) if fields and n_uses == n_named and not fields & {"fields", "items", "values"} else None
+    return frozenset(fields) if fields and n_uses == n_named and not fields & _WHOLE else None
 
 
 def _field(node: ast.AST) -> str | None:
-    """What `case.NAME`, `case["NAME"]`, `case.get("NAME")` or `"NAME" in case` names; None for any other node."""
+    """What `case.NAME`, `case["NAME"]` or `"NAME" in case` names; None for any other node."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn):
         return _text(node.left) if _is_case(node.comparators[0]) else None
     if isinstance(node, ast.Subscript) and _is_case(node.value):
