@@ -143,8 +143,7 @@ class Collection:
         if pattern and not self.evaluations and left_out and not self.errors:
             from harness.gate import no_case_matches
 
-            ids = [case.id for cases in self._cases.values() for case in cases]
-            self._note(no_case_matches(pattern, ids))
+            self._note(no_case_matches(pattern, (case.id for cases in self._cases.values() for case in cases)))
         self._check_recording()
         return left_out
 
