@@ -83,10 +83,10 @@ def test_linters_find_nothing(command: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_a_module_is_under_300_lines_and_a_function_under_50(path: Path) -> None:
+def test_a_module_has_at_most_400_lines_and_a_function_under_50(path: Path) -> None:
     """A docstring is not counted as part of its function."""
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) < 300
+    assert len(text.splitlines()) <= 400
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             size = lines_of(node) - (lines_of(node.body[0]) if ast.get_docstring(node) else 0)

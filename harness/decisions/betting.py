@@ -46,7 +46,12 @@ def score_units(observed: Observed, scores: FloatArray) -> Units:
 
 
 def _row(observed: Observed, values: FloatArray, low: float) -> Row:
-    """Adjacent cases of one cluster are one unit; a case whose cluster had its turn before adds no evidence."""
+    """Adjacent cases of one cluster are one unit; a case whose cluster had its turn before adds no evidence.
+
+    A cluster of the user's field is bet on by its sum, so that each case counts alike; copies by their mean, for a case
+    is no more of a case by being there twice. A unit is whole before it counts, and what is left out is settled by what
+    the case asked and what was asked before it: every bet is on a unit that the bets before know nothing of.
+    """
     there = np.flatnonzero(~np.isnan(values))
     if observed.clusters is None or observed.by_samples:
         return Row(Units(values[there], np.ones(len(there)), low), tuple((there + 1).tolist()))
@@ -54,10 +59,11 @@ def _row(observed: Observed, values: FloatArray, low: float) -> Row:
     sizes: list[int] = []
     ends: list[int] = []
     seen: set[object] = set()
-    last: object = None
+    last: tuple[object, object] | None = None
     for number in there.tolist():
         label = observed.clusters[number]
-        if sums and label == last and sizes[-1] < observed.largest_cluster:
+        group = (label, None if observed.copies is None else observed.copies[number])
+        if sums and group == last and (observed.copies is not None or sizes[-1] < observed.largest_cluster):
             sums[-1] += float(values[number])
             sizes[-1] += 1
             ends[-1] = number + 1
@@ -66,9 +72,11 @@ def _row(observed: Observed, values: FloatArray, low: float) -> Row:
             sizes.append(1)
             ends.append(number + 1)
             seen.add(label)
-            last = label
-    units = Units(np.array(sums), np.array(sizes, dtype=np.float64), low, float(observed.largest_cluster))
-    return Row(units, tuple(ends))
+            last = group
+    totals, counts = np.array(sums), np.array(sizes, dtype=np.float64)
+    if observed.copies is not None:
+        totals, counts = totals / np.maximum(counts, 1), np.ones(len(counts))
+    return Row(Units(totals, counts, low, float(observed.largest_cluster)), tuple(ends))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +211,18 @@ def _bettors(
             ratio_wealth(negated, demanded, tuned.margin),
             "likelihood ratio",
         )
-    has_end = hurries and tuned.horizon > 0 and observed.clusters is None
+    has_end = hurries and tuned.horizon > 0 and _has_end(observed)
     ends = [Horizon(tuned.horizon, level) if has_end else None for level in levels]
     method = "betting on samples" if observed.by_samples else "betting on case means"
     return tuned_wealth(units, allowed, gain, ends[0]), tuned_wealth(negated, -demanded, gain, ends[1]), method
+
+
+def _has_end(observed: Observed) -> bool:
+    """Whether it is known how many units there will be at most: not of the user's clusters.
+
+    Cases that ask the same turn up on the way, and the bets that were made before must stay as they are.
+    """
+    return observed.clusters is None or observed.clusters_known_by in ("texts", "requests")
 
 
 def _standard_error(units: Units, value: float) -> float:

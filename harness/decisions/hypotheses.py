@@ -135,9 +135,13 @@ def estimate(observed: Observed, scores: FloatArray | None, confidence_level: fl
     if not observed.may_decide and not observed.bounded:
         return Estimate(mean.value, mean.standard_error, -math.inf, math.inf, "cut short, without bounds")
     if observed.is_sequential:
-        low, high = anytime_interval(score_units(observed, given), confidence_level)
-        low, high = min(low, mean.value), max(high, mean.value)
-        return Estimate(mean.value, mean.standard_error, low, high, "betting, valid whenever one stops")
+        units = score_units(observed, given)
+        low, high = anytime_interval(units, confidence_level)
+        # As the difference has it, where cases that resemble each other count once.
+        counts_once = observed.clusters_known_by in ("texts", "requests")
+        value = float(units.sums.sum() / units.sizes.sum()) if counts_once else mean.value
+        low, high = min(low, value), max(high, value)
+        return Estimate(value, mean.standard_error, low, high, "betting, valid whenever one stops")
     return Estimate(mean.value, mean.standard_error, mean.low, mean.high, mean.method)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -18,11 +21,15 @@ _POWER = 0.8416212335729143
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """More cases at the present samples each, or more samples for each case; `samples` is the candidate's total."""
+    """More cases at the present samples each, or more samples for each case; `samples` is the candidate's total.
+
+    `beyond` says by what the cases must differ from those there are: as a cluster of these they would tell less.
+    """
 
     samples: int
     cases: int | None
     samples_per_case: int | None
+    beyond: Literal["field", "texts", "requests"] | None = None
 
 
 def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[float, float]) -> Needed | None:
@@ -30,7 +37,8 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[flo
 
     Half-widths shrink with the root of the number of units, and with that number itself where no case differs. If the
     spread comes mostly from the samples within a case, and drawing more of them can shrink it enough, then samples are
-    asked for, else cases.
+    asked for, else cases. A cluster is a unit: where copies and cases that ask the same count as one, so do those to
+    come, and clusters of the user's field have as many cases as those there are.
 
     Args:
         hypothesis: an inconclusive comparison.
@@ -57,11 +65,14 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[flo
     per_case = n_samples / max(1, int(observed.scored.sum()))
     within = _share_within(hypothesis)
     room = 1 / factor - (1 - within)
-    if within > 0.5 and room > 0.2 / factor and fewest <= hypothesis.n_cases:
+    n_units = len(observed.cluster_sizes)
+    if within > 0.5 and room > 0.2 / factor and fewest <= min(n_units, hypothesis.n_cases):
         extra = _at_least_one(per_case * (within / room - 1))
         return Needed(extra * hypothesis.n_cases, None, extra)
-    extra = _at_least_one((factor - 1) * hypothesis.n_cases)
-    return Needed(_at_least_one(extra * per_case), extra, None)
+    counts_once = observed.clusters_known_by in ("texts", "requests")
+    extra = _at_least_one((factor - 1) * (n_units if counts_once else hypothesis.n_cases))
+    beyond = observed.clusters_known_by if n_units < len(observed.case_ids) else None
+    return Needed(_at_least_one(extra * per_case), extra, None, beyond)
 
 
 def _growth(contrast: Contrast, lower: float, upper: float, margin: float) -> float | None:
@@ -92,10 +103,22 @@ def _share_within(hypothesis: Hypothesis) -> float:
         values = values - case_means(baseline)
         noise = noise if observed.baseline_is_recorded else noise + _noise(baseline)
     both = ~(np.isnan(values) | np.isnan(noise))
+    if observed.clusters is not None:
+        labels = list(itertools.compress(observed.clusters, scored.tolist()))
+        values, noise = _by_cluster(values[both], noise[both], list(itertools.compress(labels, both.tolist())))
+        both = np.ones(len(values), dtype=np.bool_)
     if both.sum() < 2:
         return 0.0
     total = float(values[both].var(ddof=1))
     return min(1.0, float(noise[both].mean()) / total) if total > 0 else 0.0
+
+
+def _by_cluster(values: FloatArray, noise: FloatArray, labels: Sequence[object]) -> tuple[FloatArray, FloatArray]:
+    """The mean of each cluster, and the variance of it that comes from the samples."""
+    numbers: dict[object, int] = {}
+    places = np.array([numbers.setdefault(label, len(numbers)) for label in labels], dtype=np.intp)
+    sizes = np.bincount(places, minlength=len(numbers)).astype(np.float64)
+    return np.bincount(places, values) / sizes, np.bincount(places, noise) / sizes**2
 
 
 def _noise(scores: FloatArray) -> FloatArray:

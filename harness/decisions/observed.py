@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -41,13 +43,18 @@ class Observed:
         candidate: (n_cases, n_samples), NaN for missing samples.
         baseline: (n_cases, samples of its own) of the same cases in the same order, or None.
         baseline_is_recorded: whether its scores were drawn for another run, so that no more of them can be drawn.
-        clusters: the cluster of each case, or None for independent cases.
+        clusters: the cluster of each case, or None for independent cases. Of two cases of a cluster that are not
+            adjacent, the later one adds no evidence to a sequential design.
+        copies: what each case is a copy of, known before the first draw; adjacent ones count as one case, by their
+            mean. None where no case is one.
+        clusters_known_by: the user's field, what is written in the cases, or what they asked.
         per: "suite" for one verdict over all cases, "case" for a single case whose samples are the units.
         unit: unit of an unbounded measure; None means scores in [0, 1].
         higher_is_better: False turns all comparisons round (seconds, perplexity).
         design: "fixed" decides all that is there; "sequential" the first rows (of a single case: samples) that suffice,
             which are then in the order drawn.
-        largest_cluster: the most cases that a cluster of the evaluation has; adjacent ones count together.
+        largest_cluster: the most cases that a cluster of the user's field has; adjacent ones count together. 1 where
+            clusters are known otherwise: how many cases will turn out to ask the same is not known before they do.
         n_planned: how many cases the evaluation has (samples, for a single case), drawn or not; 0 where not known.
         n_skipped: cases that their body left out.
         partly_skipped: those of them that not all of their bodies skipped, or None.
@@ -94,6 +101,8 @@ class Observed:
     stakes: Stakes | None = None
     max_lost: int | None = None
     is_repeatable: bool = False
+    copies: tuple[Any, ...] | None = None
+    clusters_known_by: Literal["field", "texts", "requests"] | None = None
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""
@@ -101,8 +110,9 @@ class Observed:
         for name, scores in (("candidate", self.candidate), ("baseline", self.baseline)):
             if scores is not None and (scores.ndim != 2 or len(scores) != n_cases):
                 raise ValueError(f"{self.id}: {name} has shape {scores.shape} for {n_cases} cases.")
-        if self.clusters is not None and len(self.clusters) != n_cases:
-            raise ValueError(f"{self.id}: {len(self.clusters)} clusters for {n_cases} cases.")
+        for labels in (self.clusters, self.copies):
+            if labels is not None and len(labels) != n_cases:
+                raise ValueError(f"{self.id}: {len(labels)} clusters for {n_cases} cases.")
         if not (math.isfinite(self.margin) and self.margin >= 0):
             raise ValueError(f"{self.id}: margin = {self.margin!r} is not a number of 0 or more.")
         if self.threshold is not None and not math.isfinite(self.threshold):
@@ -129,6 +139,13 @@ class Observed:
     def scored(self) -> BoolArray:
         """Which cases have a candidate score, (n_cases,) of bool."""
         return has_score(self.candidate)
+
+    @property
+    def cluster_sizes(self) -> tuple[int, ...]:
+        """How many scored cases each cluster has; a case that stands alone is one."""
+        if self.clusters is None:
+            return (1,) * int(self.scored.sum())
+        return tuple(Counter(itertools.compress(self.clusters, self.scored.tolist())).values())
 
     @property
     def by_samples(self) -> bool:
@@ -179,6 +196,7 @@ class Observed:
             candidate=self.candidate[:n],
             baseline=None if self.baseline is None else self.baseline[:n],
             clusters=None if self.clusters is None else self.clusters[:n],
+            copies=None if self.copies is None else self.copies[:n],
         )
 
 

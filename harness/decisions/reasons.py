@@ -12,6 +12,10 @@ from harness.decisions.needed import Needed
 from harness.decisions.observed import Observed
 from harness.records import Check, LostCases, VerdictKind
 
+_ALIKE = {"texts": "are copies of others", "requests": "ask the same as others"}
+_NEW = {"field": " in new clusters", "texts": " that are not copies", "requests": " that ask something else"}
+"""Which cases would tell something new."""
+
 
 def passed(hypothesis: Hypothesis, upper: float) -> str:
     """What a pass proves, and whether the candidate is proven to be lower for all that."""
@@ -121,10 +125,18 @@ def partly_skipped(observed: Observed) -> str:
     )
 
 
+def counted_as(observed: Observed) -> str:
+    """How many cases those count as that resemble each other; "" for none, and where the user says which they are."""
+    known_by, sizes = observed.clusters_known_by, observed.cluster_sizes
+    if known_by not in _ALIKE or observed.errors or len(sizes) == sum(sizes):
+        return ""
+    return f"; {sum(sizes):,} cases count as {len(sizes):,}, for some {_ALIKE[known_by]}"
+
+
 def more_in_words(more: Needed) -> str:
     """About so many more cases, samples for each case, or samples."""
     if more.cases is not None:
-        return f"about {more.cases:,} more {_plural('case', more.cases)}"
+        return f"about {more.cases:,} more {_plural('case', more.cases)}{_NEW.get(more.beyond or '', '')}"
     if more.samples_per_case == more.samples:
         return f"about {more.samples:,} more {_plural('sample', more.samples)}"
     count = more.samples_per_case or 0

@@ -106,7 +106,8 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
 def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims: Claims | None, look: Look) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
     kind, reason = _outcome(observed, checks, claims)
-    reason += reasons.partly_skipped(observed) + reasons.of_look(look, level)
+    reason += reasons.counted_as(observed) + reasons.partly_skipped(observed) + reasons.of_look(look, level)
+    sizes = observed.cluster_sizes
     by_name = {check.against: check.difference for check in checks}
     open_samples = [check.samples_needed for check in checks if check.samples_needed is not None]
     decided = kind is not VerdictKind.INCONCLUSIVE
@@ -132,7 +133,9 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
         higher_is_better=observed.higher_is_better,
         design=observed.design if observed.is_sequential and observed.may_decide else "fixed",
         n_planned=observed.n_planned,
-        largest_cluster=observed.largest_cluster,
+        largest_cluster=max(observed.largest_cluster, *sizes, 1),
+        n_clusters=len(sizes),
+        clusters_known_by=observed.clusters_known_by,
         n_skipped=observed.n_skipped,
         n_truncated=observed.n_truncated,
         errors=observed.errors,

@@ -7,6 +7,7 @@ from harness.gate.evaluation import TASK_KEYWORDS, Ending, Evaluation, Plan, che
 from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name, check_run, judge_names, open_run
 from harness.gate.outcome import make_report, report_of_nothing
 from harness.gate.recorded_checks import check_recorded
+from harness.gate.resemblance import find_copies
 from harness.gate.run import Run
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "check_evaluation",
     "check_recorded",
     "check_run",
+    "find_copies",
     "judge_names",
     "load_cases",
     "make_report",

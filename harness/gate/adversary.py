@@ -15,7 +15,7 @@ from harness.gate.order import order_of
 from harness.gate.simulation import Shape, observed, sampled, true_means
 from harness.records import Case, Role, Verdict, VerdictKind
 from harness.statistics.arrays import FloatArray
-from harness.store.looks import LookRow
+from harness.store.looks import LookRow, Settle
 
 _MORE_CASES = 0.5
 """New cases are so many times those that there were at first."""
@@ -113,8 +113,8 @@ class _Looks:
     def __init__(self) -> None:
         self._rows: list[LookRow] = []
 
-    def settle(self, candidate: str, against: str, settle: Callable[[Sequence[LookRow]], Sequence[LookRow]]) -> object:
-        """See `LookStore.settle`."""
+    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
+        """See `harness.store.looks.LookStore`."""
         self._rows += settle([row for row in self._rows if (row.candidate, row.against) == (candidate, against)])
         return self._rows
 
@@ -245,7 +245,7 @@ def _run(
         is_fresh=is_fresh,
     )
     samples = {str(number): each.plan.samples for number, each in evaluations.items()} if has_baseline else {}
-    ledger = Ledger(looks, family, "run")  # type: ignore[arg-type] - a fake at the port
+    ledger = Ledger(looks, family, "run")
     known = ledger.enter(list(evaluations.values()), samples)
     for number, evaluation in evaluations.items():
         entries.append(_observed(truths[number], evaluation, known[str(number)]))
@@ -292,5 +292,3 @@ def _no_body() -> None:
 
 def _no_ending(_: BaseException) -> Ending:
     return "error"
-
-

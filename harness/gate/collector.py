@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -13,6 +12,7 @@ from harness.decisions import Look, Observed
 from harness.errors import MissingSampleError
 from harness.gate.aggregates import Parts
 from harness.gate.bodies import Outcome
+from harness.gate.clusters import bet_on_together, clusters_of
 from harness.gate.contents import question_digest, with_contents
 from harness.gate.evaluation import Evaluation
 from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes
@@ -64,7 +64,7 @@ class Collector:
         self.cut_at: str | None = None
         """The limit at which nothing more is drawn, once a step can't be completed any more; no further one counts."""
         self._tally = Tally()
-        self._keys: dict[int, bytes] = {}
+        self._all_asked: dict[int, bytes] = {}
         self._asked: dict[int, str | None] = {}
         self._answers = Answers()
         self._truncated = np.zeros(self._shapes["candidate"], dtype=bool)
@@ -75,7 +75,7 @@ class Collector:
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
-        self._largest_cluster = max(Counter(evaluation.clusters or ()).values(), default=1)
+        self._largest_cluster = bet_on_together(evaluation)
         self.complete = 0
         """How many steps have come to their end, with all those before them."""
 
@@ -138,8 +138,8 @@ class Collector:
             self._truncated[case, sample] = trace.truncated
         if role == "candidate" and sample == 0:
             self._asked[case] = question_digest(trace.request)
-            if trace.first_key is not None:
-                self._keys[case] = trace.first_key
+            if (all_asked := trace.all_asked()) is not None:
+                self._all_asked[case] = all_asked
         self._is_repeatable = self._is_repeatable and trace.is_greedy
         place = (role, case, sample)
         self._judges.keep(place, trace.judgements)
@@ -246,6 +246,7 @@ class Collector:
         if kind.unit is None and plan.margin >= 1:
             errors = [*errors, f"margin {plan.margin:g} lets everything pass, and {metric!r} is a score in [0, 1]"]
         candidate = by_role["candidate"]
+        clusters = clusters_of(self.evaluation, kept, self._all_asked)
         return Observed(
             id=self.evaluation.id,
             metric=metric,
@@ -256,7 +257,9 @@ class Collector:
             case_ids=tuple(self.evaluation.cases[i].id for i in kept),
             candidate=candidate,
             baseline=by_role.get("baseline"),
-            clusters=self._clusters(kept),
+            clusters=clusters.labels,
+            copies=clusters.copies,
+            clusters_known_by=clusters.known_by,
             per=plan.per,
             unit=kind.unit,
             higher_is_better=kind.higher_is_better,
@@ -277,21 +280,11 @@ class Collector:
             traceback=self._tally.traceback(self._end()),
         )
 
-    def _clusters(self, kept: list[int]) -> tuple[object, ...] | None:
-        """The user's clusters; else cases that asked the model the very same thing share samples, and so a cluster."""
-        clusters = self.evaluation.clusters
-        if clusters is not None:
-            return tuple(clusters[i] for i in kept)
-        keys = [self._keys.get(i) for i in kept]
-        asked = [key for key in keys if key is not None]
-        if len(set(asked)) == len(asked):
-            return None
-        return tuple(key.hex() if key is not None else f"case {i}" for i, key in zip(kept, keys, strict=True))
-
     def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
         """What each judge did in the bodies that count."""
         kept, n_samples = self._counted()
-        counted = Counted(kept, n_samples, self._clusters(kept), self.evaluation.plan.per == "case")
+        clusters = clusters_of(self.evaluation, kept, self._all_asked).labels
+        counted = Counted(kept, n_samples, clusters, self.evaluation.plan.per == "case")
         return self._judges.summaries(counted, confidence_level)
 
     def described(self, verdict: Verdict) -> Verdict:

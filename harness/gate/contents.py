@@ -59,11 +59,11 @@ def with_contents(verdict: Verdict, cases: Sequence[Case], asked: Mapping[int, s
 
 
 def _digest(content: Any) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=plain)
     return hashlib.blake2b(text.encode("ascii"), digest_size=_SIZE_BYTES).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What data sets hold beside JSON: arrays and numbers of numpy, dates, bytes."""
     for method in ("tolist", "isoformat", "hex"):
         if callable(getattr(value, method, None)):

@@ -10,6 +10,7 @@ from harness.config import checks
 from harness.config.settings import Settings, check_setting
 from harness.errors import CaseError, MarkerError, SettingsError, choices
 from harness.gate.aggregates import Aggregation
+from harness.gate.resemblance import Copies
 from harness.records import Case
 from harness.scoring.judging import Rubrics
 
@@ -34,6 +35,7 @@ class Plan:
     Attributes:
         cases: the marker's `cases`, not loaded yet; None for an evaluation without.
         threshold, margin: in [0, 1] for scores, in the measure's unit for measures.
+        cluster: the field that groups dependent cases; False where copies are cases like any other.
         weighs: "judge" where the version under test is the judge, and its judgements are what is measured.
         review: how items are drawn for people, whose labels then decide with the judge; None where the judge decides.
             All cases are sampled: people label a part of them, and a judge that could be wrong must not say when
@@ -49,7 +51,7 @@ class Plan:
     margin_is_default: bool
     max_samples: int | None
     per: Literal["suite", "case"]
-    cluster: str | None
+    cluster: str | Literal[False] | None
     requirement: str | None
     design: Literal["sequential", "fixed"] = "fixed"
     weighs: Literal["model", "judge"] = "model"
@@ -161,6 +163,8 @@ def _check_single_case(values: Mapping[str, Any], settings: Settings, where: str
 
 def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
     try:
+        if name == "cluster" and value is False:
+            return value
         if name == "threshold" and measures:
             return checks.number(value, name, where=where)
         if name == "margin" and measures:
@@ -187,6 +191,7 @@ class Evaluation:
         classify: what an exception of the body means.
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
         rubrics: those that its body names to the judge.
+        copies: its cases that are copies of each other; None where there are none, or they were not looked for.
     """
 
     id: str
@@ -198,6 +203,7 @@ class Evaluation:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     aggregation: Aggregation | None = None
     rubrics: Rubrics = field(default_factory=Rubrics)
+    copies: Copies | None = None
 
     @property
     def is_pairwise(self) -> bool:
@@ -211,9 +217,15 @@ class Evaluation:
 
     @property
     def clusters(self) -> tuple[object, ...] | None:
-        """The value of the cluster field of each case."""
+        """The value of the cluster field of each case; else what it is a copy of, where any is one and that counts.
+
+        People label cases one by one (`review`), so there copies count as cases.
+        """
         name = self.plan.cluster
-        return None if name is None else tuple(str(case[name]) for case in self.cases)
+        if name:
+            return tuple(str(case[name]) for case in self.cases)
+        counts = self.copies is not None and name is None and self.plan.review is None
+        return self.copies.labels if self.copies is not None and counts else None
 
 
 def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str) -> None:
@@ -222,7 +234,7 @@ def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str) -> None
     Raises:
         MarkerError, CaseError
     """
-    if plan.cluster is not None:
+    if plan.cluster:
         for case in cases:
             if plan.cluster not in case:
                 raise CaseError(

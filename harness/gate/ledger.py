@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from harness.decisions import Look, look_at, share_of
 from harness.decisions.looks import ordinal
@@ -13,7 +14,7 @@ from harness.gate.bets import Bets, bets_of, case_digests, gone_on
 from harness.gate.evaluation import Evaluation
 from harness.gate.order import draw_order, most_samples
 from harness.records import Role
-from harness.store.looks import LookRow, LookStore
+from harness.store.looks import LookRow, Settle
 
 Draws = tuple[int, ...]
 """Generations of draws, the newest first."""
@@ -83,6 +84,13 @@ class Family:
     max_age_s: float | None = None
 
 
+class Looks(Protocol):
+    """Where looks are kept: `harness.store.looks.LookStore`."""
+
+    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
+        """Add the rows that `settle` makes of those of a family, while nobody else does; gives all of them."""
+
+
 class Ledger:
     """The looks of a run, each entered before its first sample is drawn.
 
@@ -92,7 +100,7 @@ class Ledger:
         run_id: of the run that looks.
     """
 
-    def __init__(self, store: LookStore, family: Family, run_id: str) -> None:
+    def __init__(self, store: Looks, family: Family, run_id: str) -> None:
         self._store = store
         self._family = family
         self._run_id = run_id
@@ -197,7 +205,7 @@ class Ledger:
         return Bets(
             about=plan.about,
             per=plan.per,
-            cluster=str(plan.cluster or ""),
+            cluster="" if plan.cluster is None else str(plan.cluster),
             design=plan.design,
             samples=plan.samples,
             baseline_samples=baseline_samples,

@@ -270,9 +270,7 @@ def _enter(
         seed=settings.seed,
         best_of=settings.best_of,
         draws={
-            role: (each.generation, *each.older)
-            for role, each in zip(_SIDES, sources, strict=True)
-            if each is not None
+            role: (each.generation, *each.older) for role, each in zip(_SIDES, sources, strict=True) if each is not None
         },
         recorded="" if recording is None else recording.run_id,
         is_fresh=options.fresh,

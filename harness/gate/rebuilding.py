@@ -115,6 +115,7 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
     own = [each.entries[metric] for each in (pair.candidate, pair.baseline) if metric in each.entries]
     is_sequential = cases.is_sequential and any(each.design == "sequential" for each in own)
     is_single = len(pair.candidate.known | pair.baseline.known) == 1
+    clusters = _clusters(entry, cases.paired)
     return Observed(
         id=entry.id,
         metric=metric,
@@ -125,12 +126,14 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         case_ids=cases.paired,
         candidate=pair.candidate.of(metric, cases.paired),
         baseline=pair.baseline.of(metric, cases.paired),
-        clusters=_clusters(entry, cases.paired),
+        clusters=clusters,
+        copies=clusters if entry.clusters_known_by == "texts" else None,
+        clusters_known_by=entry.clusters_known_by,
         per="case" if is_sequential and is_single else "suite",
         unit=kind.unit,
         higher_is_better=kind.higher_is_better,
         design="sequential" if is_sequential else "fixed",
-        largest_cluster=max(each.largest_cluster for each in pair.candidate.entries.values()),
+        largest_cluster=max(each.bet_on_together for each in pair.candidate.entries.values()),
         n_planned=cases.n_planned,
         n_skipped=entry.n_skipped if is_sequential and pair.is_of_one_run else cases.n_skipped,
         n_truncated=entry.n_truncated if whole else 0,

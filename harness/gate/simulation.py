@@ -85,10 +85,10 @@ def true_means(shape: Shape, drop: float | None, rng: np.random.Generator) -> tu
     """The true mean of each case of candidate and baseline, (cases,) each; no baseline against a threshold.
 
     Args:
-        drop: how much lower the candidate truly is than the baseline, over all the cases there could be (over these
-            cases, for a shape that is about the suite), or than the threshold. Cases that differ have means of their own, and all lose the same share of them. None: nothing is
-            wrong with the candidate. It is then the baseline itself; against a threshold it has the mean of the spread,
-            or the threshold where that is higher.
+        drop: how much lower the candidate truly is than the baseline, or than the threshold: over all the cases there
+            could be, or over these cases for a shape that is about the suite. Cases that differ have means of their own,
+            and all lose the same share of them. None: nothing is wrong with the candidate. It is then the baseline
+            itself; against a threshold it has the mean of the spread, or the threshold where that is higher.
     """
     spread = shape.spread
     if shape.threshold is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import MarkerError, UsageError
+from harness.plugin.copies import with_copies
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.options import recording_of, run_options, settings_of
 from harness.plugin.tasks import Tasks
@@ -138,7 +139,7 @@ class Collection:
             if is_evaluation(item):
                 assert isinstance(item, pytest.Function)
                 try:
-                    evaluation = self._evaluation(item)
+                    evaluation = with_copies(self._evaluation(item), item)
                 except UsageError as error:
                     self._note(error)
                     continue
@@ -150,8 +151,7 @@ class Collection:
         if pattern and not self.evaluations and left_out and not self.errors:
             from harness.gate import no_case_matches
 
-            ids = [case.id for cases in self._cases.values() for case in cases]
-            self._note(no_case_matches(pattern, ids))
+            self._note(no_case_matches(pattern, (case.id for cases in self._cases.values() for case in cases)))
         self._check_recording()
         return left_out
 

@@ -13,6 +13,7 @@ from _pytest.runner import call_and_report
 from harness.errors import UsageError
 from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
+from harness.plugin.copies import copies_lines
 from harness.plugin.interrupts import uninterrupted
 from harness.plugin.options import runs_bodies
 from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code, harmless
@@ -65,6 +66,10 @@ class GateSession:
             items[:] = [item for item in items if item not in dropped]
         for item in filter(is_evaluation, items):
             item.runtest = functools.partial(self._decide, item)  # type: ignore[method-assign]
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """Called after collection, for lines of the terminal: which evaluations have copies among their cases."""
+        return copies_lines(self.collection.evaluations.values())
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:

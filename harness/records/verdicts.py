@@ -230,6 +230,9 @@ class Verdict:
         design: "sequential" if it stopped as soon as it was decided; bounds then hold whenever one stops.
         n_planned: how many cases the evaluation has (samples, for a single case), decided by or not; 0 where not known.
         largest_cluster: the most cases that one of its clusters has.
+        n_clusters: how many cases its cases count as, those of a cluster being one; None where that is not recorded.
+        clusters_known_by: "field" for the user's clusters, "texts" where cases are copies of each other, "requests"
+            where they asked the same; None where each stands alone.
         is_binary: whether every score of both versions is 0 or 1, so that a case's mean is a number of right ones.
         interruption: where the run was stopped in the middle of it; `errors` then says so too.
         traceback: the user's frames of the first of `errors`, outermost first, where there is more than one.
@@ -284,6 +287,13 @@ class Verdict:
     look: LookTaken | None = None
     suite_size: int = 0
     is_repeatable: bool = False
+    n_clusters: int | None = None
+    clusters_known_by: Literal["field", "texts", "requests"] | None = None
+
+    @property
+    def bet_on_together(self) -> int:
+        """The most cases that are one bet by their sum: those of a cluster of the user's."""
+        return self.largest_cluster if self.clusters_known_by in (None, "field") else 1
 
 
 @dataclass(frozen=True, slots=True)

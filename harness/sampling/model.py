@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import json
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import EngineError, SteelyardError
-from harness.records import JudgedBy, Judgement, Request, Sample
+from harness.records import Request, Sample
 from harness.records.keys import Question, request_text
 from harness.sampling.bridge import settle
+from harness.sampling.trace import Trace
 
 if TYPE_CHECKING:
     from harness.sampling.sampler import Sampler
@@ -21,66 +20,6 @@ if TYPE_CHECKING:
 
 SETS_APART = 10_000_000
 """How far the indices of a model's sets of draws lie apart: further than there are samples of a case."""
-
-
-class Trace:
-    """What one body drew, from all versions that it asked.
-
-    Attributes:
-        first_key: of the first request, in the generation of new draws; cases that share it share their samples.
-        request: what the version under test was asked first.
-        key, sample: of the last sample of the version under test, which stands for the body.
-        truncated: whether any sample of that version was cut at max_tokens.
-        drew: whether any sample had to be drawn, by this body or another one; the store had the others.
-        error: the first error of an engine, a judge or the store, which counts even if the body catches it.
-        is_greedy: whether all that it asked, of any version, leaves nothing to chance: temperature 0, or text weighed.
-        made: what was asked for, by the name of the method, with what is to be awaited for it.
-        judgements: what each judge did that the body asked.
-        judged_by: by whom and by what rule the body had something judged, the last time that it had.
-    """
-
-    __slots__ = (
-        "drew",
-        "error",
-        "first_key",
-        "is_greedy",
-        "judged_by",
-        "judgements",
-        "key",
-        "made",
-        "request",
-        "sample",
-        "truncated",
-    )
-
-    def __init__(self) -> None:
-        self.first_key: bytes | None = None
-        self.request: Request | None = None
-        self.key: bytes | None = None
-        self.sample: Sample | None = None
-        self.truncated = False
-        self.drew = False
-        self.is_greedy = True
-        self.error: BaseException | None = None
-        self.made: list[tuple[str, Coroutine[Any, Any, Any]]] = []
-        self.judgements: list[Judgement] = []
-        self.judged_by: JudgedBy | None = None
-
-    def unawaited(self) -> list[str]:
-        """The names of what was asked for and never awaited."""
-        return [name for name, work in self.made if inspect.getcoroutinestate(work) == inspect.CORO_CREATED]
-
-    def drop_unawaited(self) -> None:
-        """End what was never awaited, which Python would warn of; what a task is to run is that task's."""
-        tasks = {task.get_coro() for task in asyncio.all_tasks()}
-        for _, work in self.made:
-            if inspect.getcoroutinestate(work) == inspect.CORO_CREATED and work not in tasks:
-                work.close()
-
-    def add(self, key: bytes, sample: Sample) -> None:
-        """Note a sample of the version under test."""
-        self.key, self.sample = key, sample
-        self.truncated = self.truncated or sample.truncated
 
 
 class Model:
@@ -270,8 +209,7 @@ class Model:
         question = Question(text, occurrence)
         is_drawn = request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0
         self._trace.is_greedy = self._trace.is_greedy and not is_drawn
-        if self._trace.first_key is None:
-            self._trace.first_key = question.key(self._source.generation)
+        (self._trace.asked_others if self._is_other else self._trace.asked).append(question)
         if self._trace.request is None and not self._is_other:
             self._trace.request = request
         try:

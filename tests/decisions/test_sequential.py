@@ -226,3 +226,26 @@ def test_a_suite_that_is_too_small_asks_for_cases_and_not_for_samples():
     (verdict,) = decide([sequential(binary(rng, rates, 5), binary(rng, rates, 5), margin=0.1)], 0.95)
     assert verdict.verdict is INCONCLUSIVE
     assert "more cases would decide it" in verdict.reason
+
+
+def test_advice_is_in_cases_that_tell_something_new():
+    """Clusters are what is counted: of copies a new one takes one case, of the user's as many as those have."""
+    rng = np.random.default_rng(21)
+    values = np.repeat(np.clip(rng.normal(0.8, 0.1, (20, 2)), 0, 1), [1, 9] * 10, axis=0)[:, :1]
+    labels = tuple(f"q{i}" for i, n in enumerate([1, 9] * 10) for _ in range(n))
+    copies = sequential(values, values, clusters=labels, copies=labels, clusters_known_by="texts")
+    (verdict,) = decide([copies], 0.95)
+    alone = np.array([number for number, label in enumerate(labels) if label not in labels[:number]])
+    distinct = sequential(values[alone], values[alone])
+    (expected,) = decide([replace(distinct, n_planned=len(labels))], 0.95)
+    assert verdict.difference == expected.difference
+    assert verdict.samples_needed == expected.samples_needed
+    assert f"about {expected.samples_needed} more cases that are not copies would decide it" in verdict.reason
+    asked = replace(copies, copies=None, clusters_known_by="requests")
+    (verdict,) = decide([asked], 0.95)
+    assert verdict.difference == expected.difference
+    assert "more cases that ask something else would decide it" in verdict.reason
+    grouped = sequential(values, values, clusters=labels, largest_cluster=9, clusters_known_by="field")
+    (verdict,) = decide([grouped], 0.95)
+    assert "more cases in new clusters would decide it" in verdict.reason
+    assert "count as" not in verdict.reason

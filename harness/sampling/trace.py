@@ -1,0 +1,88 @@
+"""What one body drew, and what for."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+from collections.abc import Coroutine
+from typing import Any
+
+from harness.records import JudgedBy, Judgement, Request, Sample
+from harness.records.keys import Question
+
+
+class Trace:
+    """What one body drew, from all versions that it asked.
+
+    Attributes:
+        asked: what the version under test was asked, in the order in which the answers were wanted.
+        asked_others: what the version that a body compares it with, and judges beside it, were asked.
+        request: what the version under test was asked first.
+        key, sample: of the last sample of the version under test, which stands for the body.
+        truncated: whether any sample of that version was cut at max_tokens.
+        drew: whether any sample had to be drawn, by this body or another one; the store had the others.
+        error: the first error of an engine, a judge or the store, which counts even if the body catches it.
+        is_greedy: whether all that it asked, of any version, leaves nothing to chance: temperature 0, or text weighed.
+        made: what was asked for, by the name of the method, with what is to be awaited for it.
+        judgements: what each judge did that the body asked.
+        judged_by: by whom and by what rule the body had something judged, the last time that it had.
+    """
+
+    __slots__ = (
+        "asked",
+        "asked_others",
+        "drew",
+        "error",
+        "is_greedy",
+        "judged_by",
+        "judgements",
+        "key",
+        "made",
+        "request",
+        "sample",
+        "truncated",
+    )
+
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
+        self.asked_others: list[Question] = []
+        self.request: Request | None = None
+        self.key: bytes | None = None
+        self.sample: Sample | None = None
+        self.truncated = False
+        self.drew = False
+        self.is_greedy = True
+        self.error: BaseException | None = None
+        self.made: list[tuple[str, Coroutine[Any, Any, Any]]] = []
+        self.judgements: list[Judgement] = []
+        self.judged_by: JudgedBy | None = None
+
+    def unawaited(self) -> list[str]:
+        """The names of what was asked for and never awaited."""
+        return [name for name, work in self.made if inspect.getcoroutinestate(work) == inspect.CORO_CREATED]
+
+    def drop_unawaited(self) -> None:
+        """End what was never awaited, which Python would warn of; what a task is to run is that task's."""
+        tasks = {task.get_coro() for task in asyncio.all_tasks()}
+        for _, work in self.made:
+            if inspect.getcoroutinestate(work) == inspect.CORO_CREATED and work not in tasks:
+                work.close()
+
+    def all_asked(self) -> bytes | None:
+        """A digest of all that the version under test was asked; None for nothing. Cases that share it share samples.
+
+        What others were asked counts where the version under test was asked nothing. A judge's questions about one
+        answer make no second answer of it. The order makes no difference: of questions that were asked side by side it
+        would be that of the answers.
+        """
+        asked = self.asked or self.asked_others
+        if not asked:
+            return None
+        keys = sorted(question.key(0) for question in asked)
+        return hashlib.blake2b(b"".join(keys), digest_size=16).digest()
+
+    def add(self, key: bytes, sample: Sample) -> None:
+        """Note a sample of the version under test."""
+        self.key, self.sample = key, sample
+        self.truncated = self.truncated or sample.truncated
