@@ -134,6 +134,11 @@ def estimate(observed: Observed, scores: FloatArray | None, confidence_level: fl
     mean = clustered_mean(scores, clusters, confidence_level, bounded=observed.bounded)
     if not observed.may_decide and not observed.bounded:
         return Estimate(mean.value, mean.standard_error, -math.inf, math.inf, "cut short, without bounds")
+    if observed.is_about_suite and observed.is_whole and observed.may_decide:
+        own = suite_threshold_contrast(given, 0.0, observed.clusters, deterministic=_repeats(observed))
+        tail = 0.5 + confidence_level / 2
+        low, high = min(own.value, own.lower(tail)), max(own.value, own.upper(tail))
+        return Estimate(own.value, own.standard_error, low, high, f"about these cases: {own.method}")
     if observed.is_sequential:
         units = score_units(observed, given)
         low, high = anytime_interval(units, confidence_level)

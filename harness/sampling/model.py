@@ -207,8 +207,8 @@ class Model:
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
         question = Question(text, occurrence)
-        is_drawn = request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0
-        self._trace.is_greedy = self._trace.is_greedy and not is_drawn
+        if request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0:
+            self._trace.is_drawn = True
         (self._trace.asked_others if self._is_other else self._trace.asked).append(question)
         if self._trace.request is None and not self._is_other:
             self._trace.request = request

@@ -23,7 +23,7 @@ class Trace:
         truncated: whether any sample of that version was cut at max_tokens.
         drew: whether any sample had to be drawn, by this body or another one; the store had the others.
         error: the first error of an engine, a judge or the store, which counts even if the body catches it.
-        is_greedy: whether all that it asked, of any version, leaves nothing to chance: temperature 0, or text weighed.
+        is_drawn: whether any version was asked something that leaves the answer to chance.
         made: what was asked for, by the name of the method, with what is to be awaited for it.
         judgements: what each judge did that the body asked.
         judged_by: by whom and by what rule the body had something judged, the last time that it had.
@@ -34,7 +34,7 @@ class Trace:
         "asked_others",
         "drew",
         "error",
-        "is_greedy",
+        "is_drawn",
         "judged_by",
         "judgements",
         "key",
@@ -52,11 +52,16 @@ class Trace:
         self.sample: Sample | None = None
         self.truncated = False
         self.drew = False
-        self.is_greedy = True
+        self.is_drawn = False
         self.error: BaseException | None = None
         self.made: list[tuple[str, Coroutine[Any, Any, Any]]] = []
         self.judgements: list[Judgement] = []
         self.judged_by: JudgedBy | None = None
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether it asked something, and all of it leaves nothing to chance: temperature 0, or text that is weighed."""
+        return bool(self.asked or self.asked_others) and not self.is_drawn
 
     def unawaited(self) -> list[str]:
         """The names of what was asked for and never awaited."""
