@@ -41,12 +41,16 @@ class Gate:
         seen: its comparisons.
         evaluations: how many evaluations share the error rate of red.
         source: where sizes and spread come from, in words.
+        unlike: what is another version than that under test now, in words; "" where nothing is.
+        guessed: the options of the spread that nobody gave and no run told.
     """
 
     seen: tuple[Seen, ...]
     evaluations: int
     confidence_level: float
     source: str
+    unlike: str = ""
+    guessed: tuple[str, ...] = ()
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
