@@ -30,6 +30,8 @@ _FEWEST_GATES = 50
 _CASES_TOGETHER = 400_000
 #: A gate of a fixed design is decided by itself, and takes as long as so many cases of those that are bet on together.
 _LIKE_CASES = 1_000
+#: Graded samples of a case that take as long to draw as all else of it.
+_GRADED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class PlanRow:
         error: standard error, from chance in the simulation, of the drop or of the cases needed, as a share of it.
         gates: simulated in all; 0 where all figures are computed.
         remedies: what would make it possible.
-        samples_at_hand: about the suite: how many of each case find the drop with the cases that there are.
+        at_hand: about the suite: the cases that there are, and how many samples of each find the drop.
     """
 
     shape: Shape
@@ -102,7 +104,7 @@ class PlanRow:
     error: float = 0.0
     gates: int = 0
     remedies: tuple[Remedy, ...] = ()
-    samples_at_hand: int | None = None
+    at_hand: tuple[int, int] | None = None
 
     @property
     def suffices(self) -> bool:
@@ -144,6 +146,8 @@ def _simulation(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> Si
     if wanted.gates is not None:
         return Simulation(levels, wanted.gates, wanted.seed)
     size = shape.cases if shape.design == "sequential" else max(shape.cases, _LIKE_CASES)
+    if shape.spread.noise < 1:
+        size += size * shape.samples // _GRADED
     gates = min(MOST_GATES, max(_FEWEST_GATES, _CASES_TOGETHER // (n_rows * size)))
     return Simulation(levels, gates, wanted.seed, quick=True)
 
@@ -199,7 +203,7 @@ def _needed(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> PlanRo
         cost=_cost(sized, unchanged, wanted),
         error=2 * levels.sway(levels.passing, unchanged.green.gates),
         gates=simulation.simulated,
-        samples_at_hand=_samples_at_hand(shape, wanted.drop, levels),
+        at_hand=_at_hand(shape, wanted.drop, levels),
     )
 
 
@@ -208,11 +212,11 @@ def _fewest(shape: Shape, levels: Levels) -> int | None:
     return None if shape.about == "suite" else fewest_cases(shape, levels.pair, MOST_CASES)
 
 
-def _samples_at_hand(shape: Shape, drop: float, levels: Levels) -> int | None:
+def _at_hand(shape: Shape, drop: float, levels: Levels) -> tuple[int, int] | None:
     if shape.about != "suite":
         return None
     alone = cases_by_normal(replace(shape, samples=1), drop, levels)
-    return None if alone is None else math.ceil(alone / shape.cases)
+    return None if alone is None else (shape.cases, math.ceil(alone / shape.cases))
 
 
 def _narrower(shape: Shape, levels: Levels, drop: float) -> Iterator[Remedy]:

@@ -149,7 +149,7 @@ def _row_json(row: PlanRow) -> dict[str, Any]:
         "cost": row.cost,
         "best_split": None if row.split is None else asdict(row.split),
         "relative_standard_error": row.error,
-        "samples_at_hand": row.samples_at_hand,
+        "samples_at_hand": None if row.at_hand is None else row.at_hand[1],
     }
 
 

@@ -28,6 +28,9 @@ def plan_notes(gate: Gate, wanted: Wanted, rows: Sequence[PlanRow]) -> Iterator[
             f"{_certainty(rows, 'a number of cases')}"
         )
     yield from _impossible(wanted, rows)
+    within = [row.shape.name for row in rows if row.suffices and row.drop is not None and row.drop < row.shape.margin]
+    if within:
+        yield f"{_named(within)}: the drop lies within the margin: red is right for such a version, and so is green."
     yield from _about_suite(rows)
     yield from _limits(rows)
     for row in rows:
@@ -110,9 +113,9 @@ def _about_suite(rows: Sequence[PlanRow]) -> Iterator[str]:
         "gate that may stop early keeps a part of its error rate for that, and takes somewhat more."
     )
     for row in {each.shape.name: each for each in about}.values():
-        if row.samples_at_hand is not None:
-            total = row.shape.cases * row.shape.samples
-            yield f"{row.shape.name}: some {total:,} samples of each version in all, however they are split."
+        if row.at_hand is not None:
+            cases, samples = row.at_hand
+            yield f"{row.shape.name}: with the {cases:,} cases that there are: {samples:,} samples of each."
 
 
 def _limits(rows: Sequence[PlanRow]) -> Iterator[str]:
@@ -135,11 +138,6 @@ def _requirement(shape: Shape) -> Shape:
 def _never(row: PlanRow) -> Iterator[str]:
     """Why an evaluation can't pass as it is."""
     shape = row.shape
-    if row.drop is not None and row.suffices and row.drop < shape.margin:
-        yield (
-            f"{shape.name}: a drop of {row.drop:.3f} lies within the margin {shape.margin:g}: red is right for it, and "
-            "so is green."
-        )
     if row.suffices and row.fewest is not None and row.fewest > shape.cases:
         wider = "" if row.margin is None else f", or set its margin to {row.margin:g}"
         yield (

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from harness.gate.planning import FIRST_LOOK, MOST_CASES, Levels, Share, Simulation, cases_by_normal, drop_by_normal
+from harness.gate.searching import smallest
 from harness.gate.simulation import Shape, Spread, sampled, true_means
 from harness.statistics.planning import minimum_detectable_difference, required_cases
 
@@ -50,7 +51,7 @@ def test_larger_suites_find_smaller_drops():
 
 
 def test_the_outlook_counts_the_cases_used():
-    outlook = Simulation(LEVELS, 100, 0).outlook(Shape(cases=300), None)
+    outlook = Simulation(LEVELS, 2000, 0).outlook(Shape(cases=300), None)
     assert 62 <= outlook.cases < 200
     assert outlook.green.value > 0.9
 
@@ -68,6 +69,17 @@ def test_a_drop_that_is_never_red_is_none():
 def test_the_first_look_has_nine_tenths_of_the_error_rate_and_red_shares_them():
     levels = Levels.of(0.95, evaluations=4, comparisons=2)
     assert levels.pair == pytest.approx((FIRST_LOOK * 0.05, FIRST_LOOK * 0.05 / 8))
+
+
+@pytest.mark.parametrize("truth", [0.02, 0.2, 0.71])
+@pytest.mark.parametrize("start", [0.01, 0.2, 0.9])
+def test_a_search_ends_close_above_the_smallest_number_that_suffices(truth, start):
+    found = smallest(lambda number: truth / number, start, 1.0, 0.001, leans=1.0)
+    assert truth <= found <= max(1.03 * truth, truth + 0.001)
+    whole = smallest(lambda number: (1000 * truth / number) ** 0.5, 1000 * start, 2000, 1, leans=1.0)
+    assert whole == int(whole)
+    assert 1000 * truth <= whole <= 1.03 * 1000 * truth + 1
+    assert smallest(lambda number: truth / number, start, truth / 2, 0.001, leans=1.0) is None
 
 
 def test_the_draws_of_a_figure_are_used_again():
