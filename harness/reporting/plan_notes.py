@@ -9,6 +9,7 @@ from harness.gate.planning import MOST_CASES
 from harness.gate.plans import PlanRow, Remedy, Wanted
 from harness.gate.shapes import Gate
 from harness.gate.simulation import Shape
+from harness.reporting.figures import plural
 
 _ALIKE = 0.02
 #: Standard errors on either side of a figure that hold the truth in 95 of 100 cases.
@@ -115,7 +116,7 @@ def _about_suite(rows: Sequence[PlanRow]) -> Iterator[str]:
     for row in {each.shape.name: each for each in about}.values():
         if row.at_hand is not None:
             cases, samples = row.at_hand
-            yield f"{row.shape.name}: with the {cases:,} cases that there are: {samples:,} samples of each."
+            yield f"{row.shape.name}: with the {cases:,} cases that there are: {plural(samples, 'sample')} of each."
 
 
 def _limits(rows: Sequence[PlanRow]) -> Iterator[str]:

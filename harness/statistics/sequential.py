@@ -169,7 +169,7 @@ def first_above_of_many(values: FloatArray, low: float, mean: float, gain: float
     Examples
     --------
     >>> first_above_of_many(np.zeros((2, 100)), -1.0, -0.05, 0.05, Horizon(100, 0.05)).tolist()
-    [62, 62]
+    [65, 65]
     """
     seen = values - mean
     calm, spreads = (np.ascontiguousarray(each.T) for each in _calm(seen, gain))
