@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 @click.option("--run", metavar="RUN", help="Spread as in this stored run.  [default: the newest; none: as assumed]")
 @click.option("--evaluation", "pattern", metavar="PATTERN", help="Only evaluations of the run whose name matches this.")
 @shape_options
+@click.option(
+    "--about",
+    type=click.Choice(["suite", "population"]),
+    help="What verdicts are about: these cases, or cases like these.  [default: population]",
+)
 @click.option("--drop", metavar="DROP", type=float, help="Tell how many cases it takes to find a drop of this size.")
 @click.option("--power", metavar="SHARE", type=float, default=0.8, show_default=True, help="Of gates that find it.")
 @click.option("--cost-per-case", metavar="COST", type=float, help="What one more case costs, to write or to label.")
@@ -31,23 +36,22 @@ if TYPE_CHECKING:
     "--gates",
     metavar="N",
     type=click.IntRange(20, 100_000),
-    default=300,
-    show_default=True,
-    help="Simulated for each figure.",
+    help="Simulated for each figure.  [default: 300, or fewer, so that it takes some seconds]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def plan(place: str | None, as_json: bool, **options: Any) -> None:
     """Tell what an evaluation can find: the smallest drop, or with --drop the cases and samples that a drop takes.
 
-    Figures are of gates that are simulated with the rule of a real one. How scores vary is taken from the newest run in
-    the store; without one it is assumed, and the options say what. Against a threshold a drop counts from it. No model
-    is asked.
+    Figures are of gates that are simulated with the rule of a real one; about the suite itself they are computed. How
+    scores vary is taken from the newest run in the store, which is named; without one it is assumed, and the options
+    say what. Against a threshold a drop counts from it. No model is asked.
 
     \b
     Examples:
       steelyard plan
       steelyard plan --cases 150 --samples 10 --margin 0.05
       steelyard plan --drop 0.05 --evaluations 4
+      steelyard plan --drop 0.05 --about suite
       steelyard plan --drop 0.05 --cost-per-case 2 --cost-per-sample 0.01
       steelyard plan --budget 2000 --cost-per-case 2 --cost-per-sample 0.5
     """
@@ -81,6 +85,11 @@ def _read(options: dict[str, Any]) -> tuple[Wanted, Asked]:
             raise UsageError(
                 "--budget is split between cases and samples by what they cost: give --cost-per-case or "
                 "--cost-per-sample with it, and none of --cases, --samples and --drop."
+            )
+        if asked.about == "suite":
+            raise UsageError(
+                "--budget is split for verdicts about cases like these. About the suite itself every sample counts "
+                "alike, whichever case it is of: leave out one of --budget and --about."
             )
         checks.number(budget, "budget", where="--budget", low=2 * sum(costs))
     power = checks.number(power, "power", where="--power", low=0.1, high=0.99)

@@ -18,9 +18,10 @@ from harness.errors import SettingsError, StoreError, choices
 
 if TYPE_CHECKING:
     from harness.gate.shapes import Gate, Seen
-    from harness.gate.simulation import Shape
-    from harness.records import Report
+    from harness.gate.simulation import About, Shape
+    from harness.records import Report, Role
     from harness.store import Store
+    from harness.store.summaries import RunInfo
 
 NO_RUN = "none"
 _MOST = {"cases": 100_000, "samples": 10_000, "evaluations": 1_000}
@@ -66,6 +67,7 @@ class Asked:
     Attributes:
         run: a stored run, as `steelyard compare` takes it.
         pattern: which evaluations of it.
+        about: what a verdict is about.
     """
 
     cases: int | None
@@ -81,6 +83,7 @@ class Asked:
     seed: int
     run: str | None = None
     pattern: str | None = None
+    about: About | None = None
 
 
 def assumed(asked: Asked, settings: Settings, why: str) -> Gate:
@@ -95,11 +98,18 @@ def assumed(asked: Asked, settings: Settings, why: str) -> Gate:
         shape = replace(shape, design="fixed")
     count = _whole("evaluations", asked.evaluations) or 1
     seen = Seen(_as_asked(shape, asked), has_samples=True, is_clustered=False)
-    return Gate((seen,) * count, count, _level(asked, settings.confidence_level), f"assumed{why}")
+    guessed = tuple(
+        f"--{name}"
+        for name in _SPREAD
+        if getattr(asked, name) is None and not (name == "differing" and threshold is not None)
+    )
+    return Gate((seen,) * count, count, _level(asked, settings.confidence_level), f"assumed{why}", guessed=guessed)
 
 
 def of_run(asked: Asked, settings: Settings) -> Gate | None:
     """A gate like the stored run that is asked for; else like the newest that can be simulated, or None.
+
+    The newest of the version under test, where the settings name it and there is one.
 
     Raises:
         SettingsError: there is no such run as is asked for, or it has no evaluation that can be simulated.
@@ -118,6 +128,8 @@ def of_run(asked: Asked, settings: Settings) -> Gate | None:
     with store:
         runs = store.runs()
         newest = [Weighed(run, "candidate") for run in reversed(runs) if run.finished][:_NEWEST_TRIED]
+        own = _under_test(settings)["candidate"]
+        newest.sort(key=lambda each: own is not None and _name(each.run, "candidate") != own)
         for weighed in newest if asked.run is None else [find(runs, asked.run)]:
             report = stored_report(store, weighed.run.run_id)
             seen = _seen(store, Side(weighed, report), report, asked)
@@ -128,7 +140,29 @@ def of_run(asked: Asked, settings: Settings) -> Gate | None:
     others = f" against {report.baseline.name}" if report.baseline else ""
     source = f"as seen in run {report.run_id} ({report.candidate.name}{others})"
     n_evaluations = _whole("evaluations", asked.evaluations) or len({verdict.id for verdict in report.evaluations})
-    return Gate(seen, n_evaluations, _level(asked, report.confidence_level), source)
+    unlike = _unlike(settings, weighed.run)
+    return Gate(seen, n_evaluations, _level(asked, report.confidence_level), source, unlike)
+
+
+def _under_test(settings: Settings) -> dict[Role, str | None]:
+    """The versions that a gate would weigh now, as far as the settings alone say."""
+    only = next(iter(settings.versions)) if len(settings.versions) == 1 else None
+    return {"candidate": settings.candidate or only, "baseline": settings.baseline}
+
+
+def _name(run: RunInfo, role: Role) -> str | None:
+    entry = run.spec.get(role)
+    return None if entry is None else str(entry["name"])
+
+
+def _unlike(settings: Settings, run: RunInfo) -> str:
+    """Which versions of a run are others than those of the settings, in words."""
+    differ = [
+        f"{seen!r} is not {now!r}, the {role} of the settings"
+        for role, now in _under_test(settings).items()
+        if now is not None and (seen := _name(run, role)) is not None and seen != now
+    ]
+    return f"The spread is that of another version: {', and '.join(differ)}." if differ else ""
 
 
 def _exists(settings: Settings) -> bool:
@@ -186,6 +220,8 @@ def _as_asked(shape: Shape, asked: Asked) -> Shape:
     for name in ("margin", "design"):
         if (value := getattr(asked, name)) is not None:
             values[name] = check_setting(name, value, where=f"--{name}")
+    if asked.about is not None:
+        values["about"] = asked.about
     if values.get("cases", shape.cases) < 2:
         raise SettingsError("--cases = 1: a single case has no spread between cases; give 2 or more.")
     return replace(shape, **values)

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from harness.errors import SettingsError
-from harness.gate.planning import Levels, Outlook, Simulation, fewest_cases, smallest_margin
+from harness.gate.planning import (
+    MOST_CASES,
+    Levels,
+    Outlook,
+    Simulation,
+    can_be_found,
+    cases_by_normal,
+    drop_by_normal,
+)
+from harness.gate.settling import fewest_cases, smallest_margin
 from harness.gate.shapes import Gate
 from harness.gate.simulation import Shape
 from harness.statistics.planning import Allocation, optimal_samples
 
 _SAMPLES_TRIED = (1, 2, 3, 5, 10, 20)
+MOST_GATES = 300
+"""That are simulated for a figure where nobody says how many."""
+_FEWEST_GATES = 50
+#: Cases of all simulated gates of a figure, over all rows: a plan takes some seconds then.
+_CASES_TOGETHER = 400_000
+#: A gate of a fixed design is decided by itself, and takes as long as so many cases of those that are bet on together.
+_LIKE_CASES = 1_000
+#: Graded samples of a case that take as long to draw as all else of it.
+_GRADED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +43,34 @@ class Wanted:
         power: the share of gates that find it.
         costs: of one more case, and of one more sample of each version; None where nothing is said of it.
         budget: to be split between cases and samples by their costs, in place of those that there are.
-        gates: that are simulated for each figure.
+        gates: that are simulated for each figure; None for as many as take some seconds.
     """
 
     drop: float | None = None
     power: float = 0.8
     costs: tuple[float, float] | None = None
     budget: float | None = None
-    gates: int = 300
+    gates: int | None = None
     seed: int = 0
+
+
+Why = Literal["within the margin", "at the margin", "too many"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What would make a drop possible to find, by the normal approximation.
+
+    Attributes:
+        what: to change: to weigh one evaluation alone; to allow so large a margin; to draw so many samples of a case;
+            to ask for these cases alone; to look for so large a drop.
+        value: to change it to; None where there is only one way.
+        cases: that it takes then.
+    """
+
+    what: Literal["evaluations", "margin", "samples", "about", "drop"]
+    value: float | None
+    cases: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +79,21 @@ class PlanRow:
 
     Attributes:
         shape: with the cases that there are or that are needed.
-        suffices: whether any number of cases finds the drop; only then the rest is known.
+        why: no number of cases finds the drop, if so; only without it the rest is known.
         drop: the smallest that is found, or the one that was asked for; None where none is found.
         unchanged, dropped: what becomes of a candidate that is no worse, and of one that is.
         fewest: cases with which a perfect candidate passes, at least; None where none does.
         margin: the smallest with which it passes with the cases that there are, where the margin does not do.
         cost: of the cases, and of the samples drawn while nothing is wrong.
         split: what the same money buys at best.
+        error: standard error, from chance in the simulation, of the drop or of the cases needed, as a share of it.
+        gates: simulated in all; 0 where all figures are computed.
+        remedies: what would make it possible.
+        at_hand: about the suite: the cases that there are, and how many samples of each find the drop.
     """
 
     shape: Shape
-    suffices: bool = True
+    why: Why | None = None
     drop: float | None = None
     unchanged: Outlook | None = None
     dropped: Outlook | None = None
@@ -58,6 +101,15 @@ class PlanRow:
     margin: float | None = None
     cost: float | None = None
     split: Allocation | None = None
+    error: float = 0.0
+    gates: int = 0
+    remedies: tuple[Remedy, ...] = ()
+    at_hand: tuple[int, int] | None = None
+
+    @property
+    def suffices(self) -> bool:
+        """Whether any number of cases finds the drop."""
+        return self.why is None
 
 
 def sizes(gate: Gate, wanted: Wanted, *, any_samples: bool) -> tuple[Shape, ...]:
@@ -80,49 +132,66 @@ def plan_rows(
         SettingsError: the drop is larger than scores can fall.
     """
     for shape in shapes:
-        levels = _levels(gate, shape, wanted.power)
-        simulation = Simulation(levels, wanted.gates, wanted.seed)
+        own = len({each.threshold for each in gate.shapes if each.name == shape.name})
+        levels = Levels.of(gate.confidence_level, gate.evaluations, own, wanted.power)
         if wanted.drop is None:
-            yield _found(shape, simulation, levels, wanted)
+            yield _found(shape, levels, wanted, len(shapes))
         else:
-            yield _needed(shape, simulation, levels, wanted)
+            yield _needed(shape, levels, wanted, len(shapes))
         advance()
 
 
-def _levels(gate: Gate, shape: Shape, power: float) -> Levels:
-    """Red is shared by all evaluations, and by the comparisons of one that has two; green is not."""
-    level = 1 - gate.confidence_level
-    own = len({each.threshold for each in gate.shapes if each.name == shape.name})
-    return Levels(passing=level, red=level / (gate.evaluations * max(1, own)), power=power)
+def _simulation(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> Simulation:
+    """Fewer gates where there are many rows or cases, unless it is said how many."""
+    if wanted.gates is not None:
+        return Simulation(levels, wanted.gates, wanted.seed)
+    size = shape.cases if shape.design == "sequential" else max(shape.cases, _LIKE_CASES)
+    if shape.spread.noise < 1:
+        size += size * shape.samples // _GRADED
+    gates = min(MOST_GATES, max(_FEWEST_GATES, _CASES_TOGETHER // (n_rows * size)))
+    return Simulation(levels, gates, wanted.seed, quick=True)
 
 
-def _found(shape: Shape, simulation: Simulation, levels: Levels, wanted: Wanted) -> PlanRow:
+def _found(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> PlanRow:
     split = _split(shape, wanted)
     if split is not None and wanted.budget is not None:
         shape = replace(shape, cases=max(2, split.cases), samples=split.samples)
-    drop, fewest = simulation.smallest_drop(shape), fewest_cases(shape, levels)
+    simulation = _simulation(shape, levels, wanted, n_rows)
+    drop, fewest = simulation.smallest_drop(shape), _fewest(shape, levels)
     unchanged = simulation.outlook(shape, None)
+    dropped = None if drop is None else simulation.outlook(shape, drop)
+    too_few = shape.about == "population" and (fewest is None or fewest > shape.cases)
     return PlanRow(
         shape=shape,
         drop=drop,
         unchanged=unchanged,
-        dropped=None if drop is None else simulation.outlook(shape, drop),
+        dropped=dropped,
         fewest=fewest,
-        margin=smallest_margin(shape, levels) if fewest is None or fewest > shape.cases else None,
+        margin=smallest_margin(shape, levels.pair) if too_few else None,
         cost=_cost(shape, unchanged, wanted),
         split=split,
+        error=0.0 if dropped is None else levels.sway(levels.red, dropped.red.gates),
+        gates=simulation.simulated,
     )
 
 
-def _needed(shape: Shape, simulation: Simulation, levels: Levels, wanted: Wanted) -> PlanRow:
+def _needed(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> PlanRow:
     assert wanted.drop is not None
     if not 0 < wanted.drop <= shape.deepest:
         raise SettingsError(
             f"--drop: {wanted.drop:g} is not above 0 and at most {shape.deepest:.2f}, all that there is to lose."
         )
-    cases, fewest = simulation.cases_needed(shape, wanted.drop), fewest_cases(shape, levels)
+    if not can_be_found(wanted.drop, shape.margin, levels):
+        why: Why = "within the margin" if wanted.drop < shape.margin else "at the margin"
+        return PlanRow(shape, why, wanted.drop, remedies=tuple(_narrower(shape, levels, wanted.drop)))
+    guess = cases_by_normal(shape, wanted.drop, levels)
+    guessed = replace(shape, cases=guess or MOST_CASES)
+    simulation = _simulation(guessed, levels, wanted, n_rows)
+    cases = simulation.cases_needed(shape, wanted.drop)
+    fewest = _fewest(shape, levels)
     if cases is None:
-        return PlanRow(shape, suffices=False, drop=wanted.drop, fewest=fewest)
+        remedies = tuple(_remedies(shape, levels, wanted.drop))
+        return PlanRow(shape, "too many", wanted.drop, fewest=fewest, gates=simulation.simulated, remedies=remedies)
     sized = replace(shape, cases=cases)
     unchanged = simulation.outlook(sized, None)
     return PlanRow(
@@ -132,18 +201,67 @@ def _needed(shape: Shape, simulation: Simulation, levels: Levels, wanted: Wanted
         dropped=simulation.outlook(sized, wanted.drop),
         fewest=fewest,
         cost=_cost(sized, unchanged, wanted),
+        error=2 * levels.sway(levels.passing, unchanged.green.gates),
+        gates=simulation.simulated,
+        at_hand=_at_hand(shape, wanted.drop, levels),
     )
+
+
+def _fewest(shape: Shape, levels: Levels) -> int | None:
+    """About the suite itself there is no such limit: what is not in it can't be lost."""
+    return None if shape.about == "suite" else fewest_cases(shape, levels.pair, MOST_CASES)
+
+
+def _at_hand(shape: Shape, drop: float, levels: Levels) -> tuple[int, int] | None:
+    if shape.about != "suite":
+        return None
+    alone = cases_by_normal(replace(shape, samples=1), drop, levels)
+    return None if alone is None else (shape.cases, math.ceil(alone / shape.cases))
+
+
+def _narrower(shape: Shape, levels: Levels, drop: float) -> Iterator[Remedy]:
+    """A margin of the drop itself: the widest with which it is no drop that may pass."""
+    cases = cases_by_normal(replace(shape, margin=drop), drop, levels)
+    if drop < shape.margin and cases is not None:
+        yield Remedy("margin", drop, cases)
+
+
+def _remedies(shape: Shape, levels: Levels, drop: float) -> Iterator[Remedy]:
+    """What makes it possible with 20,000 cases or fewer."""
+
+    def ways() -> Iterator[tuple[Remedy, int | None]]:
+        one = replace(levels, red=levels.passing)
+        yield Remedy("evaluations", 1, 0), cases_by_normal(shape, drop, one) if one != levels else None
+        if drop > shape.margin and can_be_found(drop, drop, levels):
+            yield Remedy("margin", drop, 0), cases_by_normal(replace(shape, margin=drop), drop, levels)
+        for samples in _SAMPLES_TRIED:
+            if samples > shape.samples:
+                more = cases_by_normal(replace(shape, samples=samples), drop, levels)
+                yield Remedy("samples", samples, 0), more
+                if more is not None and more <= MOST_CASES:
+                    break
+        if shape.about == "population":
+            yield Remedy("about", None, 0), cases_by_normal(replace(shape, about="suite"), drop, levels)
+
+    for remedy, cases in ways():
+        if cases is not None and cases <= MOST_CASES:
+            yield replace(remedy, cases=cases)
+    largest = replace(shape, cases=MOST_CASES)
+    found = drop_by_normal(largest, levels)
+    if drop < found <= shape.deepest:
+        yield Remedy("drop", found, MOST_CASES)
 
 
 def _cost(shape: Shape, unchanged: Outlook, wanted: Wanted) -> float | None:
     if wanted.costs is None:
         return None
     per_case, per_sample = wanted.costs
-    return per_case * shape.cases + per_sample * shape.samples * unchanged.cases
+    drawn = shape.cases if unchanged.cases is None else unchanged.cases
+    return per_case * shape.cases + per_sample * shape.samples * drawn
 
 
 def _split(shape: Shape, wanted: Wanted) -> Allocation | None:
-    if wanted.costs is None:
+    if wanted.costs is None or shape.about == "suite":
         return None
     per_case, per_sample = wanted.costs
     budget = shape.cases * (per_case + shape.samples * per_sample) if wanted.budget is None else wanted.budget

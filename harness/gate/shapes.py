@@ -10,7 +10,7 @@ import numpy as np
 from harness.gate.rebuilding import Scores, Side
 from harness.gate.simulation import Shape, Spread
 from harness.records import Role, Verdict
-from harness.statistics.arrays import FloatArray, case_means
+from harness.statistics.arrays import FloatArray, case_means, is_binary
 from harness.store import ScoreSet, Store
 
 _HIGHEST_CORRELATION = 0.99
@@ -41,12 +41,16 @@ class Gate:
         seen: its comparisons.
         evaluations: how many evaluations share the error rate of red.
         source: where sizes and spread come from, in words.
+        unlike: what is another version than that under test now, in words; "" where nothing is.
+        guessed: the options of the spread that nobody gave and no run told.
     """
 
     seen: tuple[Seen, ...]
     evaluations: int
     confidence_level: float
     source: str
+    unlike: str = ""
+    guessed: tuple[str, ...] = ()
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
@@ -109,7 +113,7 @@ def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> Spre
 
     The variance within a case is that of its samples; that between cases is what the variance of their means has
     beyond it. The mean counts one more case, of score 0.5, so that it is never 0 or 1; scores that are all the same
-    leave the correlation at its default.
+    leave the correlation at its default. Scores of 0 and 1 have all of their noise.
 
     Parameters
     ----------
@@ -131,7 +135,7 @@ def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> Spre
         between = max(0.0, total - float(np.mean(noise)))
     correlation = min(between / room, _HIGHEST_CORRELATION) if total > 0 else Spread().correlation
     inner = float(np.mean([each * _samples(scores) for each, scores in zip(noise, known, strict=True)]))
-    level = inner / (room * (1 - correlation)) if total > 0 else 1.0
+    level = inner / (room * (1 - correlation)) if total > 0 and not all(map(is_binary, known)) else 1.0
     differing = 0.0
     if baseline is not None and between > 0:
         differences = means[0] - means[1]

@@ -17,6 +17,10 @@ _MOST_LOST = 0.5
 _NEAREST_TO_CERTAIN = 1e-9
 
 
+About = Literal["suite", "population"]
+"""What a verdict is about: the cases of the suite, or cases like them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
     """How the scores of an evaluation vary.
@@ -53,6 +57,7 @@ class Shape:
 
     Attributes:
         threshold: what is required; None weighs against a baseline instead.
+        about: the cases themselves, so that only what varies within them is left to chance, or cases like them.
     """
 
     name: str = "evaluation"
@@ -62,7 +67,7 @@ class Shape:
     threshold: float | None = None
     spread: Spread = field(default_factory=Spread)
     design: Literal["sequential", "fixed"] = "sequential"
-    about: Literal["suite", "population"] = "suite"
+    about: About = "suite"
 
     @property
     def between_sd(self) -> float:

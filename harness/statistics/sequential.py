@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from scipy import special
 
-from harness.statistics.arrays import FloatArray, check_confidence
+from harness.statistics.arrays import FloatArray, IntArray, check_confidence
 
 #: The share of the wealth that a bet can lose at most, so that one bad number never ends the game.
 _MOST_LOST = 0.95
@@ -149,17 +150,55 @@ def tuned_wealth(units: Units, mean: float, gain: float, horizon: Horizon | None
     if not gain > 0:
         raise ValueError(f"gain = {gain!r} is not above 0.")
     seen = units.above(mean)
-    counts = np.arange(len(seen)) + _EXPECTED_CASES
+    stakes, spreads = _calm(seen, gain)
+    if horizon is not None:
+        most = _MOST_LOST / max(mean - units.low, _LEAST_ROOM)
+        stakes = _hurried(np.minimum(stakes, most), seen, spreads, horizon, most)
+    return Wealth(units, stakes)
+
+
+def first_above_of_many(values: FloatArray, low: float, mean: float, gain: float, horizon: Horizon) -> IntArray:
+    """`tuned_wealth(...).first_above(mean, horizon.level)` of many suites at once, for simulations; 0 where never.
+
+    Parameters
+    ----------
+    values : (n_suites, n) the units of each, single values in the order drawn
+    low : the smallest value possible
+    mean, gain, horizon : as for `tuned_wealth`
+
+    Examples
+    --------
+    >>> first_above_of_many(np.zeros((2, 100)), -1.0, -0.05, 0.05, Horizon(100, 0.05)).tolist()
+    [65, 65]
+    """
+    seen = values - mean
+    calm, spreads = (np.ascontiguousarray(each.T) for each in _calm(seen, gain))
+    steps = np.ascontiguousarray(seen.T)
+    most = _MOST_LOST / max(mean - low, _LEAST_ROOM)
+    left = np.maximum(1, horizon.units - np.arange(len(steps)))[:, np.newaxis]
+    lasting = spreads * np.sqrt(2 * math.pi * left)
+    shares = np.zeros((len(steps), len(values)))
+    share = np.full(len(values), horizon.level)
+    for number in range(len(steps)):
+        inside = np.minimum(np.maximum(share, 1e-300), 1 - 1e-12)
+        z = special.ndtri(inside)
+        hurried = np.exp(-0.5 * z * z) / (inside * lasting[number])
+        share = share * (1 + np.minimum(np.maximum(calm[number], hurried), most) * steps[number])
+        shares[number] = share
+        if number % 64 == 63 and bool((shares[: number + 1].max(axis=0) >= 1).all()):
+            break
+    reached = shares >= 1
+    return np.where(reached.any(axis=0), reached.argmax(axis=0) + 1, 0)
+
+
+def _calm(seen: FloatArray, gain: float) -> tuple[FloatArray, FloatArray]:
+    """The stakes on each unit without a hurry, and the spread of the units before it; suites along the last axis."""
+    counts = np.arange(seen.shape[-1]) + _EXPECTED_CASES
     means = (_before(seen) + _EXPECTED_CASES * gain) / counts
     squares = (_before(seen**2) + _EXPECTED_CASES * (_EXPECTED_VARIANCE + gain**2)) / counts
     variances = np.maximum(squares - means**2, 1e-12)
-    errors = np.sqrt(variances / counts)
-    aims = np.maximum(gain, means - errors)
-    stakes = _CAUTION * aims / (variances + aims**2)
-    if horizon is not None:
-        most = _MOST_LOST / max(mean - units.low, _LEAST_ROOM)
-        stakes = _hurried(np.minimum(stakes, most), seen, np.sqrt(variances), horizon, most)
-    return Wealth(units, stakes)
+    aims = np.maximum(gain, means - np.sqrt(variances / counts))
+    return _CAUTION * aims / (variances + aims**2), np.sqrt(variances)
 
 
 def _hurried(stakes: FloatArray, seen: FloatArray, spreads: FloatArray, horizon: Horizon, most: float) -> FloatArray:
@@ -236,5 +275,7 @@ def anytime_interval(units: Units, confidence_level: float = 0.95) -> tuple[floa
 
 
 def _before(values: FloatArray) -> FloatArray:
-    """The sum of all values before each."""
-    return np.concatenate([[0.0], np.cumsum(values)[:-1]]) if len(values) else values
+    """The sum of all values before each, along the last axis."""
+    sums = np.zeros_like(values)
+    np.cumsum(values[..., :-1], axis=-1, out=sums[..., 1:])
+    return sums

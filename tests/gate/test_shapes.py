@@ -78,3 +78,10 @@ def test_measures_and_single_cases_are_left_out(store):
         Scored("a::test_one", {"only": [1.0, 0.0]}, {"only": [1.0, 1.0]}),
     )
     assert shapes_of_run(store, side, ["time", "one"]) == ()
+
+
+def test_scores_of_0_and_1_have_all_of_their_noise():
+    rng = np.random.default_rng(0)
+    binary = (rng.random((60, 4)) < rng.beta(2, 1, (60, 1))).astype(float)
+    assert spread_of(binary, binary[::-1]).noise == 1.0
+    assert spread_of(np.clip(binary, 0.1, 0.9), binary).noise < 1.0

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.power import TTestPower
 
 from harness.statistics import minimum_detectable_difference, optimal_samples, paired_difference, required_cases
+from harness.statistics.planning import required_samples
 
 
 @pytest.mark.parametrize(("alternative", "name"), [("two-sided", "two-sided"), ("greater", "larger")])
@@ -102,3 +103,27 @@ def test_no_other_number_of_samples_is_much_better(between, within, case_cost, o
 def test_wrong_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("alternative", "expected"), [("greater", 50), ("two-sided", 63)])
+def test_samples_of_a_suite_are_those_of_chow_shao_and_wang(alternative, expected):
+    """Cholesterol, difference 5 %, standard deviation 10 % in both groups: non-inferiority takes 50, equality 63."""
+    assert required_samples(0.05, 0.1 * math.sqrt(2), alternative=alternative) == expected
+
+
+def test_samples_of_a_suite_are_as_many_as_cases_of_a_suite_without_spread_between_them():
+    samples = required_samples(0.01, 0.4, alternative="greater")
+    assert required_cases(0.01, 0.0, 0.4, 1, alternative="greater") == pytest.approx(samples, abs=3)
+
+
+def test_without_noise_one_sample_suffices():
+    assert required_samples(0.05, 0.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((0.0, 0.4), "difference = 0.0"), ((0.05, -1.0), "within_sd = -1.0"), ((0.05, math.nan), "within_sd = nan")],
+)
+def test_samples_of_a_suite_refuse_wrong_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        required_samples(*arguments)
