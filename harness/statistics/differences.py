@@ -22,7 +22,7 @@ from harness.statistics.arrays import (
     is_binary,
     is_bounded,
 )
-from harness.statistics.contrasts import Contrast, StudentContrast, UnknownContrast, tail_where_negative
+from harness.statistics.contrasts import Contrast, StudentContrast, UnknownContrast, guarded, tail_where_negative
 from harness.statistics.proportions import Alternative, exact_lower, jeffreys_lower
 from harness.statistics.spread import Spread, effective_n, is_thin, normal_tail, spread
 
@@ -69,7 +69,8 @@ def paired_difference(
     DifferenceEstimate
         t on the case differences. Where so few cases differ, or so unevenly, that their variance can't be trusted, the
         wider of t and the recovery of both sides' Jeffreys bounds (see `PairedContrast`); on an unbounded scale without
-        any spread of the differences the same, scaled by the range of the scores.
+        any spread of the differences the same, scaled by the range of the scores. For scores between 0 and 1 never
+        narrower than what so few cases can't show (see `GuardedContrast`).
 
     Raises
     ------
@@ -137,7 +138,10 @@ def paired_contrast(
         reach = float(both.max() - both.min())
     n_scores = max(int((~np.isnan(first[kept])).sum()), int((~np.isnan(second[kept])).sum()))
     scale = Scale(reach, inside if bounded is None else bounded, is_binary(first) and is_binary(second), n_scores)
-    return _contrast(differences, groups, scale)
+    contrast = _contrast(differences, groups, scale)
+    if scale.bounded and not scale.binary:
+        return guarded(contrast, len(differences), groups, (-1.0, 1.0))
+    return contrast
 
 
 @dataclass(frozen=True, slots=True)
