@@ -11,7 +11,11 @@ import numpy as np
 from scipy import special
 
 from harness.statistics.arrays import IntArray
-from harness.statistics.noise import Draws
+from harness.statistics.noise import Draws, recovered_half
+from harness.statistics.spread import Spread, is_thin
+
+#: Skewness of differences from which on t passes a drop of the margin in 6 of 100 runs and more.
+LOPSIDED = 0.5
 
 
 class Contrast(Protocol):
@@ -152,10 +156,74 @@ class GuardedContrast:
         return self.value + (self.most - self.value) * self.units.unseen(tail)
 
 
-def guarded(inner: Contrast, n: int, groups: IntArray | None, ends: tuple[float, float]) -> GuardedContrast:
-    """A contrast over n cases, or clusters, with bounds that see what these can't show (see `GuardedContrast`)."""
-    sizes = np.ones(n) if groups is None else np.bincount(groups).astype(np.float64)
-    return GuardedContrast(inner, Draws.of(sizes / n, np.ones(len(sizes))), *ends)
+@dataclass(frozen=True, slots=True)
+class LopsidedContrast:
+    """A mean of bounded numbers of which few carry the variance, or that are skewed: wider than Student's t.
+
+    A sample that by luck misses those that lose most has a higher mean and a smaller variance, so that t errs on both
+    at once. Here the units are taken for what Poisson counts of two kinds of events would leave behind, one that lowers
+    the mean and one that raises it, all of one size, with the second, third and fourth moment of the units; their
+    bounds are `recovered_half`. The bound is the wider of that and t's.
+
+    Attributes
+    ----------
+    mean : of the numbers.
+    offset : what is subtracted from it.
+    least, most : how small and how large the difference can be.
+    """
+
+    mean: Spread
+    offset: float
+    least: float
+    most: float
+
+    @property
+    def value(self) -> float:
+        """The estimated difference."""
+        return self.mean.value - self.offset
+
+    @property
+    def standard_error(self) -> float:
+        """Its standard error."""
+        return self.mean.standard_error
+
+    @property
+    def method(self) -> str:
+        """What the bounds come from."""
+        return f"few cases weigh most: wider of t and recovered Poisson bounds (MOVER), {self.mean.degrees} df"
+
+    @property
+    def p_less(self) -> float:
+        """One-sided p-value for a true difference of 0 or more."""
+        if self.value >= 0:
+            return 1.0
+        return tail_where_negative(lambda tail: self.value + self._half(tail, 1.0))
+
+    def lower(self, confidence_level: float) -> float:
+        """The one-sided lower bound."""
+        return max(self.least, self.value - self._half(1 - confidence_level, -1.0))
+
+    def upper(self, confidence_level: float) -> float:
+        """The one-sided upper bound."""
+        return min(self.most, self.value + self._half(1 - confidence_level, 1.0))
+
+    def _half(self, tail: float, side: float) -> float:
+        events = self.mean.carriers
+        lean = side * self.mean.skewness * math.sqrt(events / (self.mean.degrees + 1))
+        share = min(1.0, max(0.0, (1 + lean) / 2))
+        recovered = recovered_half(share * events, (1 - share) * events, tail) / math.sqrt(events)
+        return max(recovered, float(special.stdtrit(self.mean.degrees, 1 - tail))) * self.mean.standard_error
+
+
+def is_lopsided(mean: Spread) -> bool:
+    """Whether Student's t can't be trusted with graded numbers: few carry the variance, or they are skewed."""
+    return is_thin(mean) or abs(mean.skewness) > LOPSIDED
+
+
+def guarded(inner: Contrast, n_units: int, groups: IntArray | None, ends: tuple[float, float]) -> GuardedContrast:
+    """A contrast over cases, or clusters, with bounds that see what these can't show (see `GuardedContrast`)."""
+    sizes = np.ones(n_units) if groups is None else np.bincount(groups).astype(np.float64)
+    return GuardedContrast(inner, Draws.of(sizes / sizes.sum(), np.ones(n_units)), *ends)
 
 
 def tail_where_negative(upper_at: Callable[[float], float]) -> float:

@@ -22,12 +22,19 @@ from harness.statistics.arrays import (
     is_binary,
     is_bounded,
 )
-from harness.statistics.contrasts import Contrast, StudentContrast, UnknownContrast, guarded, tail_where_negative
+from harness.statistics.contrasts import (
+    LOPSIDED,
+    Contrast,
+    LopsidedContrast,
+    StudentContrast,
+    UnknownContrast,
+    guarded,
+    is_lopsided,
+    tail_where_negative,
+)
 from harness.statistics.proportions import Alternative, exact_lower, jeffreys_lower
 from harness.statistics.spread import Spread, effective_n, is_thin, normal_tail, spread
 
-#: Skewness of binary scores' differences from which on t passes a drop of the margin in 6 of 100 runs and more.
-_LOPSIDED = 0.5
 #: With fewer carriers of the variance than this, t's bound with a continuity correction still passes too often.
 _FEW = 15
 
@@ -140,7 +147,7 @@ def paired_contrast(
     scale = Scale(reach, inside if bounded is None else bounded, is_binary(first) and is_binary(second), n_scores)
     contrast = _contrast(differences, groups, scale)
     if scale.bounded and not scale.binary:
-        return guarded(contrast, len(differences), groups, (-1.0, 1.0))
+        return guarded(contrast, len(differences) if groups is None else len(set(groups)), groups, (-1.0, 1.0))
     return contrast
 
 
@@ -167,7 +174,9 @@ def _contrast(differences: FloatArray, groups: IntArray | None, scale: Scale) ->
     total, reach = spread(differences, groups), scale.reach
     flat = total.variance == 0 or total.degrees < 1
     whole = scale.bounded and bool(np.all((differences == 0) | (np.abs(differences) == 1)))
-    uneven = scale.bounded and (whole or is_thin(total) or (scale.binary and abs(total.skewness) > _LOPSIDED))
+    if scale.bounded and not (scale.binary or whole or flat) and is_lopsided(total):
+        return LopsidedContrast(total, 0.0, -1.0, 1.0)
+    uneven = scale.bounded and (whole or is_thin(total) or (scale.binary and abs(total.skewness) > LOPSIDED))
     if not flat and not uneven:
         method = f"paired t on case means, {total.degrees} df"
         ends = (-1.0, 1.0) if scale.bounded else (-math.inf, math.inf)
