@@ -22,12 +22,19 @@ from harness.statistics.arrays import (
     is_binary,
     is_bounded,
 )
-from harness.statistics.contrasts import Contrast, StudentContrast, UnknownContrast, tail_where_negative
+from harness.statistics.contrasts import (
+    LOPSIDED,
+    Contrast,
+    LopsidedContrast,
+    StudentContrast,
+    UnknownContrast,
+    guarded,
+    is_lopsided,
+    tail_where_negative,
+)
 from harness.statistics.proportions import Alternative, exact_lower, jeffreys_lower
 from harness.statistics.spread import Spread, effective_n, is_thin, normal_tail, spread
 
-#: Skewness of binary scores' differences from which on t passes a drop of the margin in 6 of 100 runs and more.
-_LOPSIDED = 0.5
 #: With fewer carriers of the variance than this, t's bound with a continuity correction still passes too often.
 _FEW = 15
 
@@ -69,7 +76,8 @@ def paired_difference(
     DifferenceEstimate
         t on the case differences. Where so few cases differ, or so unevenly, that their variance can't be trusted, the
         wider of t and the recovery of both sides' Jeffreys bounds (see `PairedContrast`); on an unbounded scale without
-        any spread of the differences the same, scaled by the range of the scores.
+        any spread of the differences the same, scaled by the range of the scores. For scores between 0 and 1 never
+        narrower than what so few cases can't show (see `GuardedContrast`).
 
     Raises
     ------
@@ -137,7 +145,10 @@ def paired_contrast(
         reach = float(both.max() - both.min())
     n_scores = max(int((~np.isnan(first[kept])).sum()), int((~np.isnan(second[kept])).sum()))
     scale = Scale(reach, inside if bounded is None else bounded, is_binary(first) and is_binary(second), n_scores)
-    return _contrast(differences, groups, scale)
+    contrast = _contrast(differences, groups, scale)
+    if scale.bounded and not scale.binary:
+        return guarded(contrast, len(differences) if groups is None else len(set(groups)), groups, (-1.0, 1.0))
+    return contrast
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +174,9 @@ def _contrast(differences: FloatArray, groups: IntArray | None, scale: Scale) ->
     total, reach = spread(differences, groups), scale.reach
     flat = total.variance == 0 or total.degrees < 1
     whole = scale.bounded and bool(np.all((differences == 0) | (np.abs(differences) == 1)))
-    uneven = scale.bounded and (whole or is_thin(total) or (scale.binary and abs(total.skewness) > _LOPSIDED))
+    if scale.bounded and not (scale.binary or whole or flat) and is_lopsided(total):
+        return LopsidedContrast(total, 0.0, -1.0, 1.0)
+    uneven = scale.bounded and (whole or is_thin(total) or (scale.binary and abs(total.skewness) > LOPSIDED))
     if not flat and not uneven:
         method = f"paired t on case means, {total.degrees} df"
         ends = (-1.0, 1.0) if scale.bounded else (-math.inf, math.inf)

@@ -13,6 +13,7 @@ from scipy import special
 
 from harness.statistics.arrays import (
     FloatArray,
+    IntArray,
     as_scores,
     case_means,
     check_confidence,
@@ -20,7 +21,14 @@ from harness.statistics.arrays import (
     is_binary,
     is_bounded,
 )
-from harness.statistics.contrasts import Contrast, StudentContrast, UnknownContrast
+from harness.statistics.contrasts import (
+    Contrast,
+    LopsidedContrast,
+    StudentContrast,
+    UnknownContrast,
+    guarded,
+    is_lopsided,
+)
 from harness.statistics.proportions import exact_lower, wilson_bound
 from harness.statistics.spread import Spread, effective_n, is_thin, normal_tail, spread, t_quantile
 
@@ -49,6 +57,7 @@ class Suite:
     binary: bool
     bounded: bool
     agreeing: bool
+    groups: IntArray | None
 
 
 def summarise(scores: npt.ArrayLike, clusters: Sequence[Any] | npt.NDArray[Any] | None, bounded: bool | None) -> Suite:
@@ -77,6 +86,7 @@ def summarise(scores: npt.ArrayLike, clusters: Sequence[Any] | npt.NDArray[Any] 
         binary=binary,
         bounded=is_bounded_here,
         agreeing=binary and groups is None and bool(np.all((means == 0) | (means == 1))),
+        groups=groups,
     )
 
 
@@ -162,15 +172,26 @@ def threshold_contrast(
     -----
     The lower bound of binary scores is Korn and Graubard's: Clopper and Pearson's at the effective sample size, carried
     through t. The upper one is Wilson's, except where the samples of every case agree (one sample a case, say): the
-    number of cases is then binomial, and the exact bound is used, because Wilson's errs by up to 7 in 100 there.
+    number of cases is then binomial, and the exact bound is used, because Wilson's errs by up to 7 in 100 there. Other
+    scores in [0, 1] have bounds that see what the cases can't show (see `GuardedContrast`).
     """
     suite = summarise(scores, clusters, bounded)
+    contrast = _threshold_contrast(suite, threshold)
+    if suite.bounded and not suite.binary:
+        return guarded(contrast, suite.mean.degrees + 1, suite.groups, (-threshold, 1 - threshold))
+    return contrast
+
+
+def _threshold_contrast(suite: Suite, threshold: float) -> Contrast:
     mean = suite.mean
-    if suite.binary or (suite.bounded and (is_thin(mean) or mean.variance == 0 or mean.degrees < 1)):
+    flat = mean.variance == 0 or mean.degrees < 1
+    if suite.binary or (suite.bounded and flat):
         n_effective = effective_n(mean, suite.n_scores)
         return ProportionContrast(mean, threshold, n_effective, exact=suite.agreeing, student=not suite.binary)
-    if mean.degrees < 1 or mean.variance == 0:
+    if flat:
         return UnknownContrast(mean.value - threshold)
+    if suite.bounded and is_lopsided(mean):
+        return LopsidedContrast(mean, threshold, -threshold, 1 - threshold)
     ends = (-threshold, 1 - threshold) if suite.bounded else (-math.inf, math.inf)
     return StudentContrast(mean.value - threshold, mean.standard_error, mean.degrees, _student_name(mean), *ends)
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from harness.statistics.arrays import BoolArray, FloatArray, IntArray
 
@@ -157,3 +158,20 @@ class Draws:
             spent = float((self.counts * self.draws * np.maximum(0.0, price - ratios)).sum())
             low, high = (price, high) if spent < wanted else (low, price)
         return float((self.counts * self.weights * -np.expm1(-np.maximum(0.0, high - ratios))).sum())
+
+
+def recovered_half(more: float, fewer: float, tail: float) -> float:
+    """By how much a difference of two counts of rare events can exceed what was seen, with a chance of `tail`.
+
+    Poisson's exact bounds (F. Garwood 1936, Biometrika 28:437-442) of the events that would have to be more often than
+    seen and of those that would have to be fewer, put together as in G. Y. Zou, A. Donner (2008), Construction of
+    confidence limits about effect measures: a general approach, Statistics in Medicine 27:1693-1702.
+
+    Parameters
+    ----------
+    more, fewer : events seen; fractions stand for a variance of that many
+    tail : in (0, 0.5]
+    """
+    above = float(special.gammaincinv(more + 1, 1 - tail)) - more
+    below = fewer - float(special.gammaincinv(fewer, tail)) if fewer > 0 else 0.0
+    return math.hypot(max(0.0, above), max(0.0, below))

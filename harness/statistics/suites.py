@@ -23,7 +23,17 @@ from harness.statistics.arrays import (
     is_bounded,
 )
 from harness.statistics.contrasts import Contrast, tail_where_negative
-from harness.statistics.noise import Draws, Noise, Version, centred, fewest_draws, noise_between, noise_within, summed
+from harness.statistics.noise import (
+    Draws,
+    Noise,
+    Version,
+    centred,
+    fewest_draws,
+    noise_between,
+    noise_within,
+    recovered_half,
+    summed,
+)
 
 #: A change of a mean by less is rounding.
 _ROUNDING = 1e-12
@@ -253,9 +263,7 @@ class SuiteContrast:
         if len(self.units.counts) > 1:
             size = max(size, self.event)
         often, seldom = more / size**2, fewer / size**2
-        above = float(special.gammaincinv(often + 1, 1 - tail)) - often
-        below = seldom - float(special.gammaincinv(seldom, tail)) if seldom > 0 else 0.0
-        recovered = size * math.hypot(max(0.0, above), max(0.0, below))
+        recovered = size * recovered_half(often, seldom, tail)
         if more + fewer == 0:
             return recovered
         degrees = 2 * (often + seldom) if self.binary else self.degrees
