@@ -14,20 +14,31 @@ from harness.statistics.sequential import Horizon, Units, Wealth, ratio_wealth, 
 #: What bets are tuned to where no drop is allowed: a gain that a suite of some hundred cases can show.
 _GAIN_WITHOUT_MARGIN = 0.05
 _BETS_TRIED = np.geomspace(0.01, 0.95, 25)
+#: Before anything is seen: the variance of the cases' true means (or of their differences), that of a single sample,
+#: and the share of it that a unit has: 1/5 for each of two versions with five samples a case.
+_BETWEEN, _WITHIN, _NOISE = 0.04, 0.05, 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The units of a comparison, and how many rows of the evaluation (samples, for a single case) each ends at."""
+    """The units of a comparison, in the order drawn.
+
+    Attributes:
+        ends: how many rows of the evaluation (samples, for a single case) each ends at.
+        expected: the variance that each is expected to have, by how many samples the cases before it had, (n,).
+    """
 
     units: Units
     ends: tuple[int, ...]
+    expected: FloatArray
 
 
 def threshold_row(observed: Observed) -> Row:
     """The scores that are weighed against a threshold, turned so that more is better."""
     scores = oriented(observed, observed.candidate)
-    return _row(observed, scores[0] if observed.by_samples else case_means(scores), low=0.0)
+    if observed.by_samples:
+        return _row(observed, scores[0], 0.0, np.ones(scores.shape[1]))
+    return _row(observed, case_means(scores), 0.0, _noise(scores))
 
 
 def baseline_row(observed: Observed) -> Row:
@@ -35,27 +46,37 @@ def baseline_row(observed: Observed) -> Row:
     assert observed.baseline is not None
     ours, theirs = oriented(observed, observed.candidate), oriented(observed, observed.baseline)
     if not observed.by_samples:
-        return _row(observed, case_means(ours) - case_means(theirs), low=-1.0)
+        return _row(observed, case_means(ours) - case_means(theirs), -1.0, _noise(ours) + _noise(theirs))
     both = min(ours.shape[1], theirs.shape[1])
-    return _row(observed, ours[0, :both] - theirs[0, :both], low=-1.0)
+    return _row(observed, ours[0, :both] - theirs[0, :both], -1.0, np.full(both, 2.0))
 
 
 def score_units(observed: Observed, scores: FloatArray) -> Units:
     """The scores of one version as units, as they are."""
-    return _row(observed, scores[0] if observed.by_samples else case_means(scores), low=0.0).units
+    values = scores[0] if observed.by_samples else case_means(scores)
+    return _row(observed, values, 0.0, np.ones(len(values))).units
 
 
-def _row(observed: Observed, values: FloatArray, low: float) -> Row:
+def _noise(scores: FloatArray) -> FloatArray:
+    """The share of a single sample's variance that the mean of each case has, (n_cases,)."""
+    shares: FloatArray = 1 / np.maximum((~np.isnan(scores)).sum(axis=1), 1)
+    return shares
+
+
+def _row(observed: Observed, values: FloatArray, low: float, noise: FloatArray) -> Row:
     """Adjacent cases of one cluster are one unit; a case whose cluster had its turn before adds no evidence."""
     there = np.flatnonzero(~np.isnan(values))
+    before = np.concatenate([[_NOISE], np.cumsum(noise[there]) / np.arange(1, len(there) + 1)])[: len(there)]
+    expected = _BETWEEN + _WITHIN * before
     if observed.clusters is None or observed.by_samples:
-        return Row(Units(values[there], np.ones(len(there)), low), tuple((there + 1).tolist()))
+        return Row(Units(values[there], np.ones(len(there)), low), tuple((there + 1).tolist()), expected)
     sums: list[float] = []
     sizes: list[int] = []
     ends: list[int] = []
+    first: list[int] = []
     seen: set[object] = set()
     last: object = None
-    for number in there.tolist():
+    for place, number in enumerate(there.tolist()):
         label = observed.clusters[number]
         if sums and label == last and sizes[-1] < observed.largest_cluster:
             sums[-1] += float(values[number])
@@ -65,10 +86,11 @@ def _row(observed: Observed, values: FloatArray, low: float) -> Row:
             sums.append(float(values[number]))
             sizes.append(1)
             ends.append(number + 1)
+            first.append(place)
             seen.add(label)
             last = label
     units = Units(np.array(sums), np.array(sizes, dtype=np.float64), low, float(observed.largest_cluster))
-    return Row(units, tuple(ends))
+    return Row(units, tuple(ends), expected[first])
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +206,8 @@ def betting_contrast(
     else:
         ends = [Horizon(observed.n_planned, level) if _has_end(observed) else None for level in levels]
         better, worse = (
-            tuned_wealth(units, allowed, gain, ends[0]),
-            tuned_wealth(negated, -demanded, gain, ends[1]),
+            tuned_wealth(units, allowed, gain, ends[0], row.expected),
+            tuned_wealth(negated, -demanded, gain, ends[1], row.expected),
         )
         method = "betting on samples" if observed.by_samples else "betting on case means"
     settled = worse.first_above(-demanded, levels[1])
