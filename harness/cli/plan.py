@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--about",
     type=click.Choice(["suite", "population"]),
-    help="What verdicts are about: these cases, or cases like these.  [default: population]",
+    help="What verdicts are about: these cases, or cases like these.  [default: as the settings have it]",
 )
 @click.option("--drop", metavar="DROP", type=float, help="Tell how many cases it takes to find a drop of this size.")
 @click.option("--power", metavar="SHARE", type=float, default=0.8, show_default=True, help="Of gates that find it.")
@@ -92,6 +93,7 @@ def _read(options: dict[str, Any]) -> tuple[Wanted, Asked]:
                 "alike, whichever case it is of: leave out one of --budget and --about."
             )
         checks.number(budget, "budget", where="--budget", low=2 * sum(costs))
+        asked = replace(asked, about="population")
     power = checks.number(power, "power", where="--power", low=0.1, high=0.99)
     return Wanted(drop, power, costs, budget, gates, asked.seed), asked
 

@@ -93,7 +93,9 @@ def assumed(asked: Asked, settings: Settings, why: str) -> Gate:
 
     threshold = None if asked.threshold is None else check_setting("threshold", asked.threshold, where="--threshold")
     spread = Spread() if threshold is None else Spread(mean=(1 + threshold) / 2)
-    shape = Shape(samples=settings.samples, margin=settings.margin, threshold=threshold, spread=spread)
+    shape = Shape(
+        samples=settings.samples, margin=settings.margin, threshold=threshold, spread=spread, about=settings.about
+    )
     if settings.design == "fixed":
         shape = replace(shape, design="fixed")
     count = _whole("evaluations", asked.evaluations) or 1

@@ -14,20 +14,31 @@ from harness.statistics.sequential import Horizon, Units, Wealth, ratio_wealth, 
 #: What bets are tuned to where no drop is allowed: a gain that a suite of some hundred cases can show.
 _GAIN_WITHOUT_MARGIN = 0.05
 _BETS_TRIED = np.geomspace(0.01, 0.95, 25)
+#: Before anything is seen: the variance of the cases' true means (or of their differences), that of a single sample,
+#: and the share of it that a unit has: 1/5 for each of two versions with five samples a case.
+_BETWEEN, _WITHIN, _NOISE = 0.04, 0.05, 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The units of a comparison, and how many rows of the evaluation (samples, for a single case) each ends at."""
+    """The units of a comparison, in the order drawn.
+
+    Attributes:
+        ends: how many rows of the evaluation (samples, for a single case) each ends at.
+        expected: the variance that each is expected to have, by how many samples the cases before it had, (n,).
+    """
 
     units: Units
     ends: tuple[int, ...]
+    expected: FloatArray
 
 
 def threshold_row(observed: Observed) -> Row:
     """The scores that are weighed against a threshold, turned so that more is better."""
     scores = oriented(observed, observed.candidate)
-    return _row(observed, scores[0] if observed.by_samples else case_means(scores), low=0.0)
+    if observed.by_samples:
+        return _row(observed, scores[0], 0.0, np.ones(scores.shape[1]))
+    return _row(observed, case_means(scores), 0.0, _noise(scores))
 
 
 def baseline_row(observed: Observed) -> Row:
@@ -35,17 +46,35 @@ def baseline_row(observed: Observed) -> Row:
     assert observed.baseline is not None
     ours, theirs = oriented(observed, observed.candidate), oriented(observed, observed.baseline)
     if not observed.by_samples:
-        return _row(observed, case_means(ours) - case_means(theirs), low=-1.0)
+        return _row(observed, case_means(ours) - case_means(theirs), -1.0, _noise(ours) + _noise(theirs))
     both = min(ours.shape[1], theirs.shape[1])
-    return _row(observed, ours[0, :both] - theirs[0, :both], low=-1.0)
+    return _row(observed, ours[0, :both] - theirs[0, :both], -1.0, np.full(both, 2.0))
 
 
 def score_units(observed: Observed, scores: FloatArray) -> Units:
     """The scores of one version as units, as they are."""
-    return _row(observed, scores[0] if observed.by_samples else case_means(scores), low=0.0).units
+    values = scores[0] if observed.by_samples else case_means(scores)
+    return _row(observed, values, 0.0, np.ones(len(values))).units
 
 
-def _row(observed: Observed, values: FloatArray, low: float) -> Row:
+def _noise(scores: FloatArray) -> FloatArray:
+    """The share of a single sample's variance that the mean of each case has, (n_cases,)."""
+    shares: FloatArray = 1 / np.maximum((~np.isnan(scores)).sum(axis=1), 1)
+    return shares
+
+
+def expected_variances(noise: FloatArray) -> FloatArray:
+    """The variance that each unit is expected to have, (n,), by the samples of those before it.
+
+    Args:
+        noise: (n,) the share of a single sample's variance that each unit has.
+    """
+    before = np.concatenate([[_NOISE], np.cumsum(noise) / np.arange(1, len(noise) + 1)])[: len(noise)]
+    expected: FloatArray = _BETWEEN + _WITHIN * before
+    return expected
+
+
+def _row(observed: Observed, values: FloatArray, low: float, noise: FloatArray) -> Row:
     """Adjacent cases of one cluster are one unit; a case whose cluster had its turn before adds no evidence.
 
     A cluster of the user's field is bet on by its sum, so that each case counts alike; copies by their mean, for a case
@@ -53,14 +82,16 @@ def _row(observed: Observed, values: FloatArray, low: float) -> Row:
     the case asked and what was asked before it: every bet is on a unit that the bets before know nothing of.
     """
     there = np.flatnonzero(~np.isnan(values))
+    expected = expected_variances(noise[there])
     if observed.clusters is None or observed.by_samples:
-        return Row(Units(values[there], np.ones(len(there)), low), tuple((there + 1).tolist()))
+        return Row(Units(values[there], np.ones(len(there)), low), tuple((there + 1).tolist()), expected)
     sums: list[float] = []
     sizes: list[int] = []
     ends: list[int] = []
+    first: list[int] = []
     seen: set[object] = set()
     last: tuple[object, object] | None = None
-    for number in there.tolist():
+    for place, number in enumerate(there.tolist()):
         label = observed.clusters[number]
         group = (label, None if observed.copies is None else observed.copies[number])
         if sums and group == last and (observed.copies is not None or sizes[-1] < observed.largest_cluster):
@@ -71,12 +102,13 @@ def _row(observed: Observed, values: FloatArray, low: float) -> Row:
             sums.append(float(values[number]))
             sizes.append(1)
             ends.append(number + 1)
+            first.append(place)
             seen.add(label)
             last = group
     totals, counts = np.array(sums), np.array(sizes, dtype=np.float64)
     if observed.copies is not None:
         totals, counts = totals / np.maximum(counts, 1), np.ones(len(counts))
-    return Row(Units(totals, counts, low, float(observed.largest_cluster)), tuple(ends))
+    return Row(Units(totals, counts, low, float(observed.largest_cluster)), tuple(ends), expected[first])
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +212,7 @@ def betting_contrast(
         return None
     demanded = 0.0 if threshold is None else threshold
     allowed = demanded - observed.margin
-    better, worse, method = _bettors(units, observed, threshold is not None, levels, hurries=hurries)
+    better, worse, method = _bettors(row, observed, threshold is not None, levels, hurries=hurries)
     n = float(units.sizes.sum())
     value = float(units.sums.sum()) / n
     return BettingContrast(
@@ -197,10 +229,10 @@ def betting_contrast(
 
 
 def _bettors(
-    units: Units, observed: Observed, against_threshold: bool, levels: tuple[float, float], *, hurries: bool
+    row: Row, observed: Observed, against_threshold: bool, levels: tuple[float, float], *, hurries: bool
 ) -> tuple[Wealth, Wealth, str]:
     """Who bets for and against the candidate, by the stakes of the first look, and what that is called."""
-    tuned = observed.tuned_to
+    tuned, units = observed.tuned_to, row.units
     demanded = 0.0
     if against_threshold and tuned.threshold is not None:
         demanded = float(oriented(observed, np.array([tuned.threshold]))[0])
@@ -214,7 +246,8 @@ def _bettors(
     has_end = hurries and tuned.horizon > 0 and _has_end(observed)
     ends = [Horizon(tuned.horizon, level) if has_end else None for level in levels]
     method = "betting on samples" if observed.by_samples else "betting on case means"
-    return tuned_wealth(units, allowed, gain, ends[0]), tuned_wealth(negated, -demanded, gain, ends[1]), method
+    better = tuned_wealth(units, allowed, gain, ends[0], row.expected)
+    return better, tuned_wealth(negated, -demanded, gain, ends[1], row.expected), method
 
 
 def _has_end(observed: Observed) -> bool:

@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
+from harness.decisions import look_at
 from harness.gate.searching import LARGEST_STEP, smallest
 from harness.gate.settling import Colour, Ends, ends_of, fewest_cases
 from harness.gate.simulation import Shape
 from harness.statistics.planning import minimum_detectable_difference, required_cases, required_samples
 
-FIRST_LOOK = 0.9
-"""The share of the error rate that the first look at a candidate may spend; a plan is for the first."""
 MOST_CASES = 20_000
 """Larger suites are not looked for."""
 SIMULATED_CASES = 1_000
@@ -44,8 +43,8 @@ class Levels:
     @classmethod
     def of(cls, confidence_level: float, evaluations: int, comparisons: int = 1, power: float = 0.8) -> Levels:
         """Those of the first look: red is shared by all evaluations and by the comparisons of each; green is not."""
-        level = FIRST_LOOK * (1 - confidence_level)
-        return cls(level, level / (max(1, evaluations) * max(1, comparisons)), power)
+        level, look = 1 - confidence_level, look_at(1, 1, max(1, evaluations))
+        return cls(level * look.passing, level * look.red / max(1, comparisons), power)
 
     @property
     def pair(self) -> tuple[float, float]:

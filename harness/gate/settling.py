@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions import Observed
-from harness.decisions.betting import BettingContrast
+from harness.decisions.betting import BettingContrast, expected_variances
 from harness.decisions.hypotheses import hypotheses
 from harness.gate.searching import first_that
 from harness.gate.simulation import Shape, observed, sampled, true_means
@@ -122,7 +122,9 @@ def _bet_on(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, le
 def _first(values: FloatArray, low: float, mean: float, level: float, shape: Shape) -> IntArray:
     if mean < low:  # nothing lies below the lowest
         return np.ones(len(values), dtype=np.int64)
-    return first_above_of_many(values, low, mean, shape.margin, Horizon(shape.cases, level))
+    versions = 1 if shape.threshold is not None else 2
+    expected = expected_variances(np.full(values.shape[1], versions / shape.samples))
+    return first_above_of_many(values, low, mean, shape.margin, Horizon(shape.cases, level), expected)
 
 
 def fewest_cases(shape: Shape, levels: Pair, most: int) -> int | None:

@@ -94,6 +94,7 @@ def _seen(verdict: Verdict, name: str, scores: Mapping[Role, Scores]) -> list[Se
         samples=max(1, round(float((~np.isnan(candidate)).sum(axis=1).mean()))),
         margin=verdict.margin,
         design=verdict.design,
+        about=verdict.about,
     )
     seen = Seen(
         shape=shape,

@@ -91,9 +91,9 @@ def true_means(shape: Shape, drop: float | None, rng: np.random.Generator) -> tu
 
     Args:
         drop: how much lower the candidate truly is than the baseline, or than the threshold: over all the cases there
-            could be, or over these cases for a shape that is about the suite. Cases that differ have means of their own,
-            and all lose the same share of them. None: nothing is wrong with the candidate. It is then the baseline
-            itself; against a threshold it has the mean of the spread, or the threshold where that is higher.
+            could be, or over these cases for a shape that is about the suite. Cases that differ have means of their
+            own, and all lose the same share of them. None: nothing is wrong with the candidate. It is then the
+            baseline itself; against a threshold it has the mean of the spread, or the threshold where that is higher.
     """
     spread = shape.spread
     if shape.threshold is not None:

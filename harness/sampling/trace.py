@@ -60,7 +60,7 @@ class Trace:
 
     @property
     def is_greedy(self) -> bool:
-        """Whether it asked something, and all of it leaves nothing to chance: temperature 0, or text that is weighed."""
+        """Whether it asked something, and nothing of it is left to chance: temperature 0, or text that is weighed."""
         return bool(self.asked or self.asked_others) and not self.is_drawn
 
     def unawaited(self) -> list[str]:

@@ -13,14 +13,17 @@ from harness.statistics.arrays import FloatArray, IntArray, check_confidence
 
 #: The share of the wealth that a bet can lose at most, so that one bad number never ends the game.
 _MOST_LOST = 0.95
-#: Before anything is seen: the variance of a difference of two versions on one case, and the cases that it counts for.
-_EXPECTED_VARIANCE = 0.1
-_EXPECTED_CASES = 10
+#: The variance of a unit is taken to be what was expected of it at first. That counts for so many units, for fewer once
+#: it turns out to be calmer: `_DOUBT` is the sum of squares from which on less than was expected is no accident.
+_EXPECTED_UNITS = 60
+_DOUBT = 0.5
+#: Fourth moment of a unit as a share of its second: 1 where all are -1, 0 or 1, less where they are means of samples.
+_TAIL = 0.5
 #: A mean this close to the lowest number possible is bet against as if it were this far from it.
 _LEAST_ROOM = 1e-3
 #: The part of the fastest bet that is staked.
-_CAUTION = 0.8
-_HALVINGS = 60
+_CAUTION = 0.9
+_HALVINGS = 50
 _NORMAL = NormalDist()
 
 
@@ -79,67 +82,65 @@ class Wealth:
         reached = self.log(mean) >= -math.log(level)
         return int(reached.argmax()) + 1 if reached.any() else None
 
-    def bound(self, level: float, high: float, *, at_the_end: bool = False) -> float:
+    def bound(self, level: float, high: float) -> float:
         """The mean below which all are ruled out.
 
         Parameters
         ----------
         level : the chance of being wrong, in (0, 1)
         high : the largest mean possible
-        at_the_end : by the wealth after the last unit, not by the largest on the way: where the level depends on other
-            data, only that is valid
         """
         wanted = -math.log(level)
-        if len(self.stakes) == 0 or not self._rules_out(self.units.low, wanted, at_the_end):
+        if len(self.stakes) == 0 or not self._rules_out(self.units.low, wanted):
             return self.units.low
         below, above = self.units.low, high
         for _ in range(_HALVINGS):
             middle = (below + above) / 2
-            if self._rules_out(middle, wanted, at_the_end):
+            if self._rules_out(middle, wanted):
                 below = middle
             else:
                 above = middle
         return below
 
-    def _rules_out(self, mean: float, wanted: float, at_the_end: bool) -> bool:
-        logs = self.log(mean)
-        return bool((logs[-1] if at_the_end else logs.max()) >= wanted)
-
-    def until(self, n: int) -> Wealth:
-        """The same after the first `n` units."""
-        units = Units(self.units.sums[:n], self.units.sizes[:n], self.units.low, self.units.largest)
-        return Wealth(units, self.stakes[:n])
+    def _rules_out(self, mean: float, wanted: float) -> bool:
+        return bool(self.log(mean).max() >= wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """How many units there will be at most, and the level whose evidence is to be reached by then."""
+    """How many units there will be at most, and the level whose evidence is to be reached by then.
+
+    It is an aim and no limit: units beyond it are bet on without hurry, and change no stake of those before.
+    """
 
     units: int
     level: float
 
 
-def tuned_wealth(units: Units, mean: float, gain: float, horizon: Horizon | None = None) -> Wealth:
+def tuned_wealth(
+    units: Units, mean: float, gain: float, horizon: Horizon | None = None, expected: FloatArray | float = 0.06
+) -> Wealth:
     """Bets against `mean` that grow fastest if the truth lies `gain` above it, and learn the spread as they go.
 
     A bet of gain / (variance + gain²) is the best constant one for small gains (Kelly 1956; Waudby-Smith and Ramdas
-    2024, section 5); the variance is that of the units before, with a guess to begin with. Four fifths of it grow 4 %
-    slower and waver 20 % less, so that more suites are decided before their last case. Once what was seen is more than
-    one standard error above `gain`, the bet follows it: a large drop is found sooner. A bettor who is behind with few
-    units left bets more, as much as the best test of that many units would stake; that loses nothing on average and
-    decides more suites before their last case.
+    2024, section 5); where units can lie far from their mean the best is less, see `_fastest`. The variance is that of
+    the units before, with a guess to begin with. Nine tenths of the fastest bet waver a tenth less, so that more suites
+    are decided before their last case. Once what was seen is more than one standard error above `gain`, the bet follows
+    it: a large drop is found sooner. A bettor who is behind with few units left bets more; that loses nothing on
+    average and decides more suites before their last case.
 
     Parameters
     ----------
     mean : to bet against
     gain : above 0
     horizon : known before the first unit; None for no end
+    expected : variance that a unit is expected to have; (n,) where each has its own, which may depend on those before
 
     References
     ----------
-    E. O. Taga, S. Oymak, S. Shekhar (2026), Learning to bet for horizon-aware anytime-valid testing, PMLR 306, for why
-    to hurry when behind. The hurried stake is that of the normal test: its power given the wealth so far is a fair
-    game, Phi((S - c) / (sd * sqrt(left))), whose relative slope is phi(z) / (Phi(z) * sd * sqrt(left)).
+    S. Browne (1999), Reaching goals by a deadline, Advances in Applied Probability 31:551-577, and E. O. Taga,
+    S. Oymak, S. Shekhar (2026), Learning to bet for horizon-aware anytime-valid testing, PMLR 306, for why to hurry
+    when behind.
 
     Examples
     --------
@@ -150,40 +151,43 @@ def tuned_wealth(units: Units, mean: float, gain: float, horizon: Horizon | None
     if not gain > 0:
         raise ValueError(f"gain = {gain!r} is not above 0.")
     seen = units.above(mean)
-    stakes, spreads = _calm(seen, gain)
+    most = _MOST_LOST / max(mean - units.low, _LEAST_ROOM)
+    stakes, spreads = _calm(seen, gain, expected, most)
     if horizon is not None:
-        most = _MOST_LOST / max(mean - units.low, _LEAST_ROOM)
-        stakes = _hurried(np.minimum(stakes, most), seen, spreads, horizon, most)
+        stakes = _hurried(stakes, seen, spreads, gain, horizon, most)
     return Wealth(units, stakes)
 
 
-def first_above_of_many(values: FloatArray, low: float, mean: float, gain: float, horizon: Horizon) -> IntArray:
+def first_above_of_many(
+    values: FloatArray, low: float, mean: float, gain: float, horizon: Horizon, expected: float | FloatArray = 0.06
+) -> IntArray:
     """`tuned_wealth(...).first_above(mean, horizon.level)` of many suites at once, for simulations; 0 where never.
 
     Parameters
     ----------
-    values : (n_suites, n) the units of each, single values in the order drawn
+    values : (n_suites, n) the units of each, single values in the order drawn, n at most those of the horizon
     low : the smallest value possible
-    mean, gain, horizon : as for `tuned_wealth`
+    mean, gain, horizon, expected : as for `tuned_wealth`
 
     Examples
     --------
     >>> first_above_of_many(np.zeros((2, 100)), -1.0, -0.05, 0.05, Horizon(100, 0.05)).tolist()
-    [65, 65]
+    [62, 62]
     """
     seen = values - mean
-    calm, spreads = (np.ascontiguousarray(each.T) for each in _calm(seen, gain))
-    steps = np.ascontiguousarray(seen.T)
     most = _MOST_LOST / max(mean - low, _LEAST_ROOM)
-    left = np.maximum(1, horizon.units - np.arange(len(steps)))[:, np.newaxis]
-    lasting = spreads * np.sqrt(2 * math.pi * left)
+    calm, spreads = (np.ascontiguousarray(each.T) for each in _calm(seen, gain, expected, most))
+    steps = np.ascontiguousarray(seen.T)
+    left = np.maximum(1, horizon.units - np.arange(len(steps)))
     shares = np.zeros((len(steps), len(values)))
     share = np.full(len(values), horizon.level)
     for number in range(len(steps)):
         inside = np.minimum(np.maximum(share, 1e-300), 1 - 1e-12)
         z = special.ndtri(inside)
-        hurried = np.exp(-0.5 * z * z) / (inside * lasting[number])
-        share = share * (1 + np.minimum(np.maximum(calm[number], hurried), most) * steps[number])
+        tested = np.exp(-0.5 * z * z) / (inside * spreads[number] * math.sqrt(2 * math.pi * left[number]))
+        just = (inside ** (-1 / left[number]) - 1) / gain
+        stakes = np.minimum(np.maximum(np.maximum(calm[number], tested), just), most)
+        share = share * (1 + stakes * steps[number])
         shares[number] = share
         if number % 64 == 63 and bool((shares[: number + 1].max(axis=0) >= 1).all()):
             break
@@ -191,27 +195,51 @@ def first_above_of_many(values: FloatArray, low: float, mean: float, gain: float
     return np.where(reached.any(axis=0), reached.argmax(axis=0) + 1, 0)
 
 
-def _calm(seen: FloatArray, gain: float) -> tuple[FloatArray, FloatArray]:
+def _calm(seen: FloatArray, gain: float, expected: float | FloatArray, most: float) -> tuple[FloatArray, FloatArray]:
     """The stakes on each unit without a hurry, and the spread of the units before it; suites along the last axis."""
-    counts = np.arange(seen.shape[-1]) + _EXPECTED_CASES
-    means = (_before(seen) + _EXPECTED_CASES * gain) / counts
-    squares = (_before(seen**2) + _EXPECTED_CASES * (_EXPECTED_VARIANCE + gain**2)) / counts
+    n = np.arange(seen.shape[-1])
+    doubted = (_DOUBT + _before((seen - gain) ** 2)) / (_DOUBT + n * expected)
+    weights = _EXPECTED_UNITS * np.minimum(doubted, 1.0)
+    means = (_before(seen) + weights * gain) / (n + weights)
+    squares = (_before(seen**2) + weights * (expected + gain**2)) / (n + weights)
     variances = np.maximum(squares - means**2, 1e-12)
-    aims = np.maximum(gain, means - np.sqrt(variances / counts))
-    return _CAUTION * aims / (variances + aims**2), np.sqrt(variances)
+    aims = np.maximum(gain, means - np.sqrt(variances / (n + weights)))
+    return np.minimum(_CAUTION * _fastest(aims, variances), most), np.sqrt(variances)
 
 
-def _hurried(stakes: FloatArray, seen: FloatArray, spreads: FloatArray, horizon: Horizon, most: float) -> FloatArray:
-    """The stakes, raised where the wealth lags behind what the units that are left can still bring."""
-    goal, wealth = 1 / horizon.level, 1.0
+def _fastest(aims: FloatArray, variances: FloatArray) -> FloatArray:
+    """The stakes at which wealth grows fastest, (n,), on units as likely to lie far above as far below their mean.
+
+    The growth of a stake s is s·m1 - s²·m2 / 2 + s³·m3 / 3 - s⁴·m4 / 4 to the fourth order, with the moments of a unit.
+    Without m3 it is largest where s + (m4 / m2)·s³ = m1 / m2: Viète's solution for one real root.
+    """
+    small = aims / (variances + aims**2)
+    scale = math.sqrt(3 * _TAIL)
+    stakes: FloatArray = 2 / scale * np.sinh(np.arcsinh(1.5 * scale * small) / 3)
+    return stakes
+
+
+def _hurried(
+    stakes: FloatArray, seen: FloatArray, spreads: FloatArray, gain: float, horizon: Horizon, most: float
+) -> FloatArray:
+    """The stakes, raised where the wealth lags behind what the units that are left can still bring.
+
+    To what the best test of those units would stake: the power of the normal test given the wealth so far is a fair
+    game, Phi((S - c) / (sd * sqrt(left))), whose relative slope is phi(z) / (Phi(z) * sd * sqrt(left)). And to what it
+    takes if each of them lies just where it is expected: the normal test alone comes near its goal without reaching it.
+    """
+    wealth = 1.0
     raised = stakes.tolist()
-    for number, (stake, value, spread) in enumerate(zip(raised, seen.tolist(), spreads.tolist(), strict=True)):
-        share = wealth / goal
+    ahead = zip(raised[: horizon.units], seen.tolist(), spreads.tolist(), strict=False)
+    for number, (stake, value, spread) in enumerate(ahead):
+        share = max(wealth * horizon.level, 1e-300)
         if share >= 1:
             break
-        z = _NORMAL.inv_cdf(max(share, 1e-300))
-        hurried = _NORMAL.pdf(z) / (max(share, 1e-300) * spread * math.sqrt(max(1, horizon.units - number)))
-        raised[number] = min(max(stake, hurried), most)
+        left = horizon.units - number
+        z = _NORMAL.inv_cdf(share)
+        tested = _NORMAL.pdf(z) / (share * spread * math.sqrt(left))
+        calm = (share ** (-1 / left) - 1) / gain
+        raised[number] = min(max(stake, tested, calm), most)
         wealth *= 1 + raised[number] * value
     return np.array(raised)
 

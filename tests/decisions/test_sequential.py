@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.decisions import decide, decided_after, worst
+from harness.decisions.betting import baseline_row, threshold_row
 from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed
 
@@ -35,10 +36,10 @@ def pair(rng, drop, n_cases, n_samples, share=0.3):
     return binary(rng, changed, n_samples), binary(rng, rates, n_samples)
 
 
-def test_equal_versions_pass_after_67_cases():
+def test_equal_versions_pass_after_69_cases():
     ones = np.ones((200, 3))
     (verdict,) = decide([sequential(ones, ones)], 0.95)
-    assert (verdict.verdict, verdict.n_cases, verdict.n_samples) == (PASSED, 67, 201)
+    assert (verdict.verdict, verdict.n_cases, verdict.n_samples) == (PASSED, 69, 207)
     assert verdict.design == "sequential"
     assert verdict.n_planned == 200
     assert "valid whenever one stops" in verdict.difference.method
@@ -174,10 +175,10 @@ def test_cases_of_a_cluster_count_together_and_a_late_one_not_at_all():
     ones = np.ones((300, 1))
     pairs = [f"p{i // 2}" for i in range(300)]
     (clustered,) = decide([sequential(ones, ones, clusters=tuple(pairs), largest_cluster=2)], 0.95)
-    assert clustered.n_cases == 2 * 67
+    assert clustered.n_cases == 2 * 74
     scattered = tuple(f"p{i % 150}" for i in range(300))
     (late,) = decide([sequential(ones, ones, clusters=scattered)], 0.95)
-    assert late.n_cases == 67
+    assert late.n_cases == 74
 
 
 def test_inconclusive_says_about_how_many_more_cases_it_takes():
@@ -249,3 +250,23 @@ def test_advice_is_in_cases_that_tell_something_new():
     (verdict,) = decide([grouped], 0.95)
     assert "more cases in new clusters would decide it" in verdict.reason
     assert "count as" not in verdict.reason
+
+
+def test_bets_are_smaller_at_first_where_cases_have_one_sample():
+    """By 0.04 + 0.05 (1/k + 1/m), k and m being the samples of the cases before it."""
+    ones = np.ones((4, 5))
+    thinned = ones.copy()
+    thinned[1:, 1:] = np.nan
+    assert baseline_row(sequential(ones, ones)).expected == pytest.approx([0.06] * 4)
+    assert baseline_row(sequential(thinned, ones[:, :1])).expected == pytest.approx(
+        [0.06, 0.1, 0.12, 0.04 + 0.05 * 5.2 / 3]
+    )
+    assert threshold_row(sequential(ones, threshold=0.9)).expected == pytest.approx([0.06, 0.05, 0.05, 0.05])
+
+
+def test_a_cluster_is_expected_to_vary_as_the_cases_before_it_let_expect():
+    ones, tens = np.ones((2, 1)), np.ones((2, 10))
+    mixed = np.concatenate([np.pad(ones, ((0, 0), (0, 9)), constant_values=np.nan), tens])
+    assert baseline_row(
+        sequential(mixed, mixed, clusters=("a", "a", "b", "b"), largest_cluster=2)
+    ).expected == pytest.approx([0.06, 0.14])
