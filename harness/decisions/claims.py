@@ -41,15 +41,15 @@ def _lost(observed: Observed, red_level: float) -> LostCases | None:
 
     Cases that are not drawn yet count as not lost, so that it is valid whenever one stops: more cases only add to it.
     """
-    if observed.baseline is None:
+    if observed.baseline is None or not observed.candidate.size or not observed.baseline.size:
         return None
     size = max(len(observed.case_ids), observed.suite_size or observed.n_planned)
     drawn = len(observed.case_ids) / size if size else 1.0
     candidate, baseline = oriented(observed, observed.candidate), oriented(observed, observed.baseline)
     ids = observed.case_ids
-    found = lost_cases(candidate, baseline, LISTED_AT * drawn)
+    found = lost_cases(candidate, baseline, LISTED_AT * drawn, observed.clusters)
     shown = tuple(ids[i] for i in found.indices)
     if observed.max_lost is None:
         return LostCases(shown)
-    decisive = lost_cases(candidate, baseline, red_level * drawn)
+    decisive = lost_cases(candidate, baseline, red_level * drawn, observed.clusters)
     return LostCases(shown, observed.max_lost, len(decisive.indices))
