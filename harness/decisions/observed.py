@@ -43,7 +43,9 @@ class Observed:
         baseline_is_recorded: whether its scores were drawn for another run, so that no more of them can be drawn.
         clusters: the cluster of each case, or None for independent cases.
         per: "suite" for one verdict over all cases, "case" for a single case whose samples are the units.
-        unit: unit of an unbounded measure; None means scores in [0, 1].
+        unit: unit of a measure; None means scores in [0, 1].
+        at_least, at_most: the declared range of a measure; None where it has none.
+        statistic: the quantile that a measure is weighed by in place of its mean, such as "p95".
         higher_is_better: False turns all comparisons round (seconds, perplexity).
         design: "fixed" decides all that is there; "sequential" the first rows (of a single case: samples) that suffice,
             which are then in the order drawn.
@@ -84,6 +86,9 @@ class Observed:
     baseline_is_recorded: bool = False
     stopped_at: str = ""
     may_decide: bool = True
+    at_least: float | None = None
+    at_most: float | None = None
+    statistic: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""
@@ -112,8 +117,37 @@ class Observed:
 
     @property
     def is_sequential(self) -> bool:
-        """Whether it may stop when it is decided: no bet can be made on an unbounded measure."""
-        return self.design == "sequential" and self.bounded
+        """Whether it may stop when it is decided: bets are on means of numbers whose range is known."""
+        return self.design == "sequential" and (self.bounded or self.at_most is not None) and self.statistic is None
+
+    @property
+    def quantile(self) -> float | None:
+        """The quantile that it is weighed by, in (0, 1); None for the mean."""
+        return None if self.statistic is None else int(self.statistic.removeprefix("p")) / 100
+
+    @property
+    def width(self) -> float:
+        """How far apart the ends of its range lie: 1 for scores, and for a measure without a range."""
+        return 1.0 if self.at_least is None or self.at_most is None else self.at_most - self.at_least
+
+    def as_scores(self) -> Observed:
+        """A measure with a range as scores in [0, 1], threshold and margin too; itself where there is no range.
+
+        This is the one place where a range is taken out. What is decided on these is multiplied by `width` to be shown.
+        """
+        if self.at_least is None or self.at_most is None:
+            return self
+        low, width = self.at_least, self.width
+        return replace(
+            self,
+            candidate=(self.candidate - low) / width,
+            baseline=None if self.baseline is None else (self.baseline - low) / width,
+            threshold=None if self.threshold is None else (self.threshold - low) / width,
+            margin=self.margin / width,
+            unit=None,
+            at_least=None,
+            at_most=None,
+        )
 
     @property
     def scored(self) -> BoolArray:

@@ -14,7 +14,7 @@ from harness.decisions.multiplicity import red_levels
 from harness.decisions.needed import needed
 from harness.decisions.observed import Observed
 from harness.decisions.stopping import decided_after, settling_level
-from harness.records import Check, Difference, Verdict, VerdictKind
+from harness.records import Check, Difference, Verdict, VerdictKind, is_approximate
 from harness.statistics.arrays import check_confidence
 from harness.statistics.contrasts import Contrast
 
@@ -181,6 +181,10 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float) -> Ver
         interruption=observed.interruption,
         traceback=observed.traceback,
         stopped_at=observed.stopped_at or None if kind is VerdictKind.INCONCLUSIVE else None,
+        at_least=observed.at_least,
+        at_most=observed.at_most,
+        statistic=observed.statistic,
+        approximate=is_approximate(observed) and kind is not VerdictKind.ERROR,
     )
 
 
@@ -195,7 +199,7 @@ def _outcome(observed: Observed, checks: tuple[Check, ...]) -> tuple[VerdictKind
             return VerdictKind.INCONCLUSIVE, reasons.cut_short(observed, "nothing required, and measured in part")
         return VerdictKind.PASSED, "nothing required"
     kind = worst(check.verdict for check in checks)
-    summed_up = reasons.summed_up(checks, kind)
+    summed_up = reasons.summed_up(checks, kind) + reasons.weighed_by(observed)
     if kind is VerdictKind.INCONCLUSIVE:
-        return kind, reasons.cut_short(observed, summed_up)
-    return kind, summed_up + reasons.where_stopped(observed)
+        return kind, reasons.cut_short(observed, summed_up) + reasons.approximate(observed)
+    return kind, summed_up + reasons.where_stopped(observed) + reasons.approximate(observed)

@@ -170,7 +170,7 @@ def threshold_contrast(
         n_effective = effective_n(mean, suite.n_scores)
         return ProportionContrast(mean, threshold, n_effective, exact=suite.agreeing, student=not suite.binary)
     if mean.degrees < 1 or mean.variance == 0:
-        return UnknownContrast(mean.value - threshold)
+        return UnknownContrast(mean.value - threshold, equal_units=mean.degrees + 1)
     ends = (-threshold, 1 - threshold) if suite.bounded else (-math.inf, math.inf)
     return StudentContrast(mean.value - threshold, mean.standard_error, mean.degrees, _student_name(mean), *ends)
 

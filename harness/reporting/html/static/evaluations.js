@@ -17,6 +17,7 @@ function evaluationRow(entry, number) {
       click: () => toggle(number),
     },
     chip(entry.verdict),
+    entry.approximate ? element("span", { class: "soft" }, "approximate") : "",
     element(
       "span",
       { class: "what" },
@@ -82,7 +83,7 @@ function panelOf(entry, number) {
       element(
         "div",
         {},
-        entry.candidate ? chart("Means", null, means(entry)) : null,
+        entry.candidate ? chart(entry.statistic ?? "Means", null, means(entry)) : null,
         paths.length ? byCase : past(entry),
       ),
       element("div", {}, ...(paths.length ? paths : [byCase])),
