@@ -101,7 +101,7 @@ def test_a_p95_that_is_higher_by_the_margin_is_a_false_green_at_most_5_times_in_
     assert green / RUNS <= ALLOWED
 
 
-@pytest.mark.parametrize(("n_cases", "n_samples"), [(80, 1), (100, 4)])
+@pytest.mark.parametrize(("n_cases", "n_samples"), [(80, 1)])
 def test_a_p95_at_its_threshold_is_red_and_one_the_margin_above_green_at_most_5_times_in_100(n_cases, n_samples):
     rng = np.random.default_rng([4, n_samples])
     p95 = math.exp(math.hypot(0.3, 0.3) * 1.6448536269514722)
@@ -220,3 +220,16 @@ def test_a_quantile_is_drawn_whole_and_says_so_where_it_was_cut_short():
     assert not part.is_sequential
     (verdict,) = decide([part], 0.95)
     assert (verdict.verdict, verdict.design) == (INCONCLUSIVE, "fixed")
+
+
+@pytest.mark.parametrize(("n_cases", "unseen"), [(20, 0.67), (50, 0.36)])
+def test_without_a_range_rare_timeouts_are_green_as_often_as_a_sample_holds_none(n_cases, unseen):
+    """Why such a verdict is called approximate, and what the guide says of it."""
+    rng = np.random.default_rng([11, n_cases])
+    green = 0
+    for _ in range(RUNS):
+        candidate, baseline = timeouts(rng, n_cases, 0.02), timeouts(rng, n_cases, 0.0)
+        verdict = one(candidate, baseline, margin=0.5, **SECONDS)
+        green += verdict.verdict is PASSED
+        assert verdict.approximate
+    assert green / RUNS == pytest.approx(unseen, abs=0.08)

@@ -17,11 +17,11 @@ function evaluationRow(entry, number) {
       click: () => toggle(number),
     },
     chip(entry.verdict),
-    entry.approximate ? element("span", { class: "soft" }, "approximate") : "",
     element(
       "span",
       { class: "what" },
       element("strong", { class: "name", dir: "auto" }, visible(entry.name)),
+      entry.approximate ? element("span", { class: "soft" }, "approximate") : "",
       element("span", { class: "reason", dir: "auto" }, visible(entry.reason)),
     ),
   );
