@@ -222,6 +222,7 @@ def _figures(name: str, metric: RecordedMetric) -> str:
     from harness.reporting.figures import digits, figure, interval
 
     unit = f" {metric.unit}" if metric.unit else ""
+    name = f"{name} {metric.statistic}" if metric.statistic else name
     direction = "" if metric.higher_is_better else ", lower is better"
     judged = f", judged by {', '.join(metric.judged_by)}" if metric.judged_by else ""
     estimate = metric.estimate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -122,6 +122,7 @@ class BettingContrast:
         demanded: the mean that `worse` is against, in the units' own numbers (theirs are those of `better`, negated).
         high: the largest mean possible.
         ends: how many rows each unit ends at.
+        width: what a score of 1 is in the unit of the measure that the scores were made from; figures are in that unit.
     """
 
     better: Wealth
@@ -133,6 +134,7 @@ class BettingContrast:
     value: float
     standard_error: float
     method: str
+    width: float = field(default=1.0, kw_only=True)
 
     @property
     def p_less(self) -> float:
@@ -141,12 +143,12 @@ class BettingContrast:
 
     def lower(self, confidence_level: float) -> float:
         """The one-sided lower bound of the difference."""
-        return self.better.bound(1 - confidence_level, self.high) - self.demanded
+        return self.width * (self.better.bound(1 - confidence_level, self.high) - self.demanded)
 
     def upper(self, confidence_level: float) -> float:
         """The one-sided upper bound of the difference."""
         lowest = self.better.units.low
-        return -self.worse.bound(1 - confidence_level, -lowest) - self.demanded
+        return self.width * (-self.worse.bound(1 - confidence_level, -lowest) - self.demanded)
 
     def passed_at(self, level: float) -> int | None:
         """How many rows had been drawn when it was first proven to be no worse by more than the margin."""
@@ -197,7 +199,13 @@ def _negated(units: Units) -> Units:
 
 
 def betting_contrast(
-    row: Row, observed: Observed, threshold: float | None, levels: tuple[float, float], *, hurries: bool = True
+    row: Row,
+    observed: Observed,
+    threshold: float | None,
+    levels: tuple[float, float],
+    width: float = 1.0,
+    *,
+    hurries: bool = True,
 ) -> BettingContrast | None:
     """The contrast of a row with the baseline (threshold None) or a threshold; None where there is no unit.
 
@@ -206,6 +214,7 @@ def betting_contrast(
         levels: at which it passes, and at which evidence for worse is settled at once.
         hurries: whether more is staked where little is left to come. It must not be in a finite suite: there, what has
             been drawn tells what is left, and a bettor who waits for that can win without being right.
+        width: of the range that the scores were made from, for the figures.
     """
     units = row.units
     if not len(units.sums):
@@ -222,9 +231,10 @@ def betting_contrast(
         demanded=demanded,
         high=1.0,
         ends=row.ends,
-        value=value - demanded,
-        standard_error=_standard_error(units, value),
+        value=width * (value - demanded),
+        standard_error=width * _standard_error(units, value),
         method=f"{method}, valid whenever one stops",
+        width=width,
     )
 
 

@@ -14,10 +14,12 @@ from harness.decisions.observed import Observed, has_score, oriented
 from harness.decisions.suite import SuiteContrast, early_shares
 from harness.records import Difference, Estimate
 from harness.statistics.arrays import BoolArray, FloatArray
-from harness.statistics.contrasts import Contrast
+from harness.statistics.contrasts import ConstantContrast, Contrast, ScaledContrast, UnknownContrast
 from harness.statistics.differences import paired_contrast
 from harness.statistics.independent import independent_contrast
 from harness.statistics.means import as_column, clustered_mean, threshold_contrast
+from harness.statistics.quantile_differences import quantile_difference
+from harness.statistics.quantiles import QuantileContrast, quantile_contrast, quantile_estimate
 from harness.statistics.sequential import anytime_interval
 from harness.statistics.suites import suite_contrast, suite_threshold_contrast
 
@@ -58,54 +60,84 @@ def hypotheses(observed: Observed, levels: tuple[float, float], about: About | N
 
 
 def _against_threshold(observed: Observed, threshold: float, levels: tuple[float, float]) -> Contrast | None:
-    scores = oriented(observed, observed.candidate)
-    level = float(oriented(observed, np.array([threshold]))[0])
-    if observed.is_sequential and not observed.is_about_suite:
-        return betting_contrast(threshold_row(observed), observed, level, levels)
-    clusters = observed.clusters
+    by_samples = observed.by_samples
+    clusters = None if by_samples else observed.clusters
+    if observed.quantile is not None:
+        values = as_column(observed.candidate) if by_samples else observed.candidate
+        higher = observed.higher_is_better
+        quantile = quantile_contrast(values, observed.quantile, threshold, clusters, higher_is_better=higher)
+        return _within_range(observed, quantile, threshold)
+    inner = observed.as_scores()
+    assert inner.threshold is not None
+    level = float(oriented(inner, np.array([inner.threshold]))[0])
+    scores = oriented(inner, inner.candidate)
     if observed.is_about_suite:
 
         def whole() -> Contrast:
             return suite_threshold_contrast(scores, level, clusters, deterministic=_repeats(observed))
 
-        return _about_suite(observed, level, levels, whole)
-    if observed.by_samples:
-        scores, clusters = as_column(scores), None
-    return threshold_contrast(scores, level, clusters, bounded=observed.bounded)
+        return _about_suite(observed, inner, level, levels, whole)
+    if observed.is_sequential:
+        return betting_contrast(threshold_row(inner), inner, level, levels, observed.width)
+    scores = as_column(scores) if by_samples else scores
+    return _in_unit(observed, threshold_contrast(scores, level, clusters, bounded=inner.bounded))
 
 
 def _against_baseline(
     observed: Observed, baseline: FloatArray, common: BoolArray, levels: tuple[float, float]
 ) -> Contrast | None:
+    inner = observed.as_scores()
     if observed.is_sequential and not observed.is_about_suite:
-        return betting_contrast(baseline_row(observed), observed, None, levels)
-    first, second = oriented(observed, observed.candidate[common]), oriented(observed, baseline[common])
+        return betting_contrast(baseline_row(inner), inner, None, levels, observed.width)
+    is_single = observed.per == "case" or int(common.sum()) == 1
     clusters = None
-    if observed.clusters is not None:
+    if observed.clusters is not None and not is_single:
         clusters = [cluster for cluster, kept in zip(observed.clusters, common, strict=True) if kept]
+    if observed.quantile is not None:
+        one, other = observed.candidate[common], baseline[common]
+        if is_single:  # any pairs of independent samples will do
+            both = min(one.shape[1], other.shape[1])
+            one, other = as_column(one[:, :both]), as_column(other[:, :both])
+        higher = observed.higher_is_better
+        quantile = quantile_difference(one, other, observed.quantile, clusters, higher_is_better=higher)
+        return _within_range(observed, quantile, None)
+    assert inner.baseline is not None
+    first, second = oriented(inner, inner.candidate[common]), oriented(inner, inner.baseline[common])
     if observed.is_about_suite:
 
         def whole() -> Contrast:
             return suite_contrast(first, second, clusters, deterministic=_repeats(observed))
 
-        return _about_suite(observed, None, levels, whole)
-    if observed.per == "case" or len(first) == 1:
-        return independent_contrast(first.ravel(), second.ravel(), bounded=observed.bounded)
-    return paired_contrast(first, second, clusters, bounded=observed.bounded)
+        return _about_suite(observed, inner, None, levels, whole)
+    if is_single:
+        contrast = independent_contrast(first.ravel(), second.ravel(), bounded=inner.bounded)
+    else:
+        contrast = paired_contrast(first, second, clusters, bounded=inner.bounded)
+    return _in_unit(observed, contrast)
 
 
 def _about_suite(
-    observed: Observed, threshold: float | None, levels: tuple[float, float], whole: Callable[[], Contrast]
+    observed: Observed,
+    inner: Observed,
+    threshold: float | None,
+    levels: tuple[float, float],
+    whole: Callable[[], Contrast],
 ) -> Contrast | None:
-    """A contrast about these cases; None where there is nothing yet."""
+    """A contrast about these cases; None where there is nothing yet.
+
+    Args:
+        inner: the scores that it is decided by.
+    """
     early = None
-    shares = early_shares(observed, levels[0])
+    shares = early_shares(inner, levels[0])
     if observed.is_sequential:
-        row = threshold_row(observed) if threshold is not None else baseline_row(observed)
+        row = threshold_row(inner) if threshold is not None else baseline_row(inner)
         own = (levels[0] * (shares[0] or 1.0), levels[1] * (shares[1] or 1.0))
-        early = betting_contrast(row, observed, threshold, own, hurries=False)
+        early = betting_contrast(row, inner, threshold, own, hurries=False)
     found = whole() if observed.is_whole else None
-    return None if early is None and found is None else SuiteContrast(early, found, shares, len(observed.case_ids))
+    if early is None and found is None:
+        return None
+    return SuiteContrast(early, found, shares, len(observed.case_ids), observed.width)
 
 
 def _repeats(observed: Observed) -> bool:
@@ -124,30 +156,71 @@ def _repeats(observed: Observed) -> bool:
     return True
 
 
+def _in_unit(observed: Observed, contrast: Contrast) -> Contrast:
+    """A contrast of scores in the unit of the measure that they were made from; of constants without a range, one that
+    decides.
+    """
+    if isinstance(contrast, UnknownContrast) and contrast.equal_units > 1:
+        return ConstantContrast(contrast.value, contrast.equal_units)
+    return contrast if observed.at_most is None else ScaledContrast(contrast, observed.width)
+
+
+def _within_range(observed: Observed, contrast: QuantileContrast, threshold: float | None) -> Contrast:
+    """The difference of quantiles, which can't be larger than a declared range allows."""
+    if observed.at_least is None or observed.at_most is None:
+        return contrast
+    least, most = -observed.width, observed.width
+    if threshold is not None:
+        least, most = observed.at_least - threshold, observed.at_most - threshold
+    return replace(contrast, least=least, most=most)
+
+
 def estimate(observed: Observed, scores: FloatArray | None, confidence_level: float) -> Estimate | None:
-    """The mean of one version with its two-sided interval; None where it has no score."""
+    """The mean (or quantile) of one version with its two-sided interval; None where it has no score."""
     if scores is None or not scores.size or np.isnan(scores).all():
         return None
     clusters, given = observed.clusters, scores
     if observed.per == "case" or int(has_score(scores).sum()) == 1:
         scores, clusters = as_column(scores), None
-    mean = clustered_mean(scores, clusters, confidence_level, bounded=observed.bounded)
-    if not observed.may_decide and not observed.bounded:
-        return Estimate(mean.value, mean.standard_error, -math.inf, math.inf, "cut short, without bounds")
+    if observed.quantile is not None:
+        found = quantile_estimate(scores, observed.quantile, clusters, confidence_level)
+        bounded = (max(found.low, _end(observed.at_least, -1)), min(found.high, _end(observed.at_most, 1)))
+        return _estimate(observed, found.value, found.standard_error, bounded, found.method)
+    start = observed.at_least if observed.at_least is not None else 0.0
+    inner, width = observed.as_scores(), observed.width
+    if observed.at_most is not None:
+        # An assertion that failed is a 0, which may lie outside the range: it is shown, and the verdict an error.
+        scores, given = (np.clip((each - start) / width, 0.0, 1.0) for each in (scores, given))
     if observed.is_about_suite and observed.is_whole and observed.may_decide:
         own = suite_threshold_contrast(given, 0.0, observed.clusters, deterministic=_repeats(observed))
         tail = 0.5 + confidence_level / 2
-        low, high = min(own.value, own.lower(tail)), max(own.value, own.upper(tail))
-        return Estimate(own.value, own.standard_error, low, high, f"about these cases: {own.method}")
+        ends = (min(own.value, own.lower(tail)), max(own.value, own.upper(tail)))
+        ends = (start + width * ends[0], start + width * ends[1])
+        method = f"about these cases: {own.method}"
+        return _estimate(observed, start + width * own.value, width * own.standard_error, ends, method)
+    mean = clustered_mean(scores, clusters, confidence_level, bounded=inner.bounded)
+    value, low, high, method = mean.value, mean.low, mean.high, mean.method
     if observed.is_sequential:
-        units = score_units(observed, given)
+        units = score_units(inner, given)
         low, high = anytime_interval(units, confidence_level)
         # As the difference has it, where cases that resemble each other count once.
         counts_once = observed.clusters_known_by in ("texts", "requests")
         value = float(units.sums.sum() / units.sizes.sum()) if counts_once else mean.value
-        low, high = min(low, value), max(high, value)
-        return Estimate(value, mean.standard_error, low, high, "betting, valid whenever one stops")
-    return Estimate(mean.value, mean.standard_error, mean.low, mean.high, mean.method)
+        low, high, method = min(low, value), max(high, value), "betting, valid whenever one stops"
+    ends = (start + width * low, start + width * high)
+    return _estimate(observed, start + width * value, width * mean.standard_error, ends, method)
+
+
+def _estimate(
+    observed: Observed, value: float, standard_error: float, ends: tuple[float, float], method: str
+) -> Estimate:
+    if not observed.may_decide and not observed.is_sequential:
+        return Estimate(value, standard_error, -math.inf, math.inf, "cut short, without bounds")
+    return Estimate(value, standard_error, *ends, method)
+
+
+def _end(end: float | None, sign: int) -> float:
+    return sign * math.inf if end is None else end
 
 
 def natural(contrast: Contrast, lower: float, upper: float, method: str, *, higher_is_better: bool) -> Difference:

@@ -14,6 +14,7 @@ from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis
 from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.contrasts import Contrast
+from harness.statistics.quantiles import QuantileContrast
 
 #: Quantile of the normal for power 0.8: drawn anew, a difference as large as the one seen is decided 4 times in 5.
 _POWER = 0.8416212335729143
@@ -47,9 +48,11 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[flo
     """
     contrast, observed = hypothesis.contrast, hypothesis.observed
     is_recorded = hypothesis.against == "baseline" and observed.baseline_is_recorded
-    if contrast is None or not (math.isfinite(lower) and math.isfinite(upper)):
+    if contrast is None or (is_recorded and observed.by_samples):  # no more of the baseline's can come
         return None
-    if is_recorded and observed.by_samples:  # no more of the baseline's can come
+    if isinstance(contrast, QuantileContrast) and not math.isfinite(lower):
+        return _to_bound(hypothesis, contrast.fewest_units(levels[0]))
+    if not (math.isfinite(lower) and math.isfinite(upper)):
         return None
     fewest = 0.0
     if isinstance(contrast, BettingContrast):
@@ -63,7 +66,7 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[flo
         extra = _at_least_one((factor - 1) * n_samples)
         return Needed(extra, None, extra)
     per_case = n_samples / max(1, int(observed.scored.sum()))
-    within = _share_within(hypothesis)
+    within = 0.0 if observed.quantile is not None else _share_within(hypothesis)
     room = 1 / factor - (1 - within)
     n_units = len(observed.cluster_sizes)
     if within > 0.5 and room > 0.2 / factor and fewest <= min(n_units, hypothesis.n_cases):
@@ -73,6 +76,17 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[flo
     extra = _at_least_one((factor - 1) * (n_units if counts_once else hypothesis.n_cases))
     beyond = observed.clusters_known_by if n_units < len(observed.case_ids) else None
     return Needed(_at_least_one(extra * per_case), extra, None, beyond)
+
+
+def _to_bound(hypothesis: Hypothesis, fewest: int) -> Needed:
+    """What a quantile needs so that there can be a bound at all."""
+    observed = hypothesis.observed
+    n_samples = int((~np.isnan(observed.candidate)).sum())
+    if observed.by_samples:
+        extra = max(1, fewest - n_samples)
+        return Needed(extra, None, extra)
+    extra = max(1, fewest - hypothesis.n_cases)
+    return Needed(_at_least_one(extra * n_samples / max(1, int(observed.scored.sum()))), extra, None)
 
 
 def _growth(contrast: Contrast, lower: float, upper: float, margin: float) -> float | None:

@@ -49,7 +49,9 @@ class Observed:
             mean. None where no case is one.
         clusters_known_by: the user's field, what is written in the cases, or what they asked.
         per: "suite" for one verdict over all cases, "case" for a single case whose samples are the units.
-        unit: unit of an unbounded measure; None means scores in [0, 1].
+        unit: unit of a measure; None means scores in [0, 1].
+        at_least, at_most: the declared range of a measure; None where it has none.
+        statistic: the quantile that a measure is weighed by in place of its mean, such as "p95".
         higher_is_better: False turns all comparisons round (seconds, perplexity).
         design: "fixed" decides all that is there; "sequential" the first rows (of a single case: samples) that suffice,
             which are then in the order drawn.
@@ -103,6 +105,9 @@ class Observed:
     is_repeatable: bool = False
     copies: tuple[Any, ...] | None = None
     clusters_known_by: Literal["field", "texts", "requests"] | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    statistic: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""
@@ -132,8 +137,38 @@ class Observed:
 
     @property
     def is_sequential(self) -> bool:
-        """Whether it may stop when it is decided: no bet can be made on an unbounded measure."""
-        return self.design == "sequential" and self.bounded
+        """Whether it may stop when it is decided: bets are on means of numbers whose range is known."""
+        return self.design == "sequential" and (self.bounded or self.at_most is not None) and self.statistic is None
+
+    @property
+    def quantile(self) -> float | None:
+        """The quantile that it is weighed by, in (0, 1); None for the mean."""
+        return None if self.statistic is None else int(self.statistic.removeprefix("p")) / 100
+
+    @property
+    def width(self) -> float:
+        """How far apart the ends of its range lie: 1 for scores, and for a measure without a range."""
+        return 1.0 if self.at_least is None or self.at_most is None else self.at_most - self.at_least
+
+    def as_scores(self) -> Observed:
+        """A measure with a range as scores in [0, 1], threshold and margin too; itself where there is no range.
+
+        This is the one place where a range is taken out. What is decided on these is multiplied by `width` to be shown.
+        """
+        if self.at_least is None or self.at_most is None:
+            return self
+        low, width = self.at_least, self.width
+        return replace(
+            self,
+            candidate=(self.candidate - low) / width,
+            baseline=None if self.baseline is None else (self.baseline - low) / width,
+            threshold=None if self.threshold is None else (self.threshold - low) / width,
+            margin=self.margin / width,
+            stakes=None if self.stakes is None else _scaled(self.stakes, low, width),
+            unit=None,
+            at_least=None,
+            at_most=None,
+        )
 
     @property
     def scored(self) -> BoolArray:
@@ -160,9 +195,17 @@ class Observed:
         return own if self.stakes is None else self.stakes
 
     @property
+    def has_two_claims(self) -> bool:
+        """Whether a verdict may be about these cases or about cases like these.
+
+        A measure without a range, or weighed by a quantile, has the second claim alone; a single case knows one.
+        """
+        return (self.bounded or self.at_most is not None) and self.statistic is None and not self.by_samples
+
+    @property
     def is_about_suite(self) -> bool:
-        """Whether the verdict is about these cases. A measure without bounds has a verdict about cases like these."""
-        return self.about == "suite" and self.bounded and not self.by_samples
+        """Whether the verdict is about these cases."""
+        return self.about == "suite" and self.has_two_claims
 
     @property
     def is_whole(self) -> bool:
@@ -198,6 +241,12 @@ class Observed:
             clusters=None if self.clusters is None else self.clusters[:n],
             copies=None if self.copies is None else self.copies[:n],
         )
+
+
+def _scaled(stakes: Stakes, low: float, width: float) -> Stakes:
+    """Stakes on a measure as stakes on scores."""
+    threshold = None if stakes.threshold is None else (stakes.threshold - low) / width
+    return replace(stakes, threshold=threshold, margin=stakes.margin / width)
 
 
 def oriented(observed: Observed, scores: FloatArray) -> FloatArray:

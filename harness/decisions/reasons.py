@@ -10,7 +10,7 @@ from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.looks import Look, ordinal
 from harness.decisions.needed import Needed
 from harness.decisions.observed import Observed
-from harness.records import Check, LostCases, VerdictKind
+from harness.records import Check, LostCases, VerdictKind, is_approximate
 
 _ALIKE = {"texts": "are copies of others", "requests": "ask the same as others"}
 _NEW = {"field": " in new clusters", "texts": " that are not copies", "requests": " that ask something else"}
@@ -49,8 +49,11 @@ def inconclusive(hypothesis: Hypothesis, lower: float, more: Needed | None) -> s
     observed = hypothesis.observed
     if hypothesis.contrast is None:
         return no_scores(hypothesis)
+    if not math.isfinite(lower) and observed.statistic is not None:
+        few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic}"
+        return few if more is None else f"{few}: {more_in_words(more)} could"
     if not math.isfinite(lower):
-        return "no spread to judge by: the values are all equal or single; draw more, or assert the figure in the body"
+        return "no spread to judge by: there is a single value; draw more, or assert the figure in the body"
     if hypothesis.against == "threshold" and observed.threshold is not None:
         sign = 1 if observed.higher_is_better else -1
         reach = figure(observed.threshold + sign * lower, observed.unit, apart_from=observed.threshold)
@@ -148,6 +151,21 @@ def errors(messages: tuple[str, ...]) -> str:
     if len(messages) == 1:
         return messages[0]
     return f"{messages[0]} (and {len(messages) - 1:,} more {_plural('message', len(messages) - 1)})"
+
+
+def weighed_by(observed: Observed) -> str:
+    """The quantile that it was weighed by; "" for the mean."""
+    return "" if observed.statistic is None else f", weighed by {observed.statistic}"
+
+
+def approximate(observed: Observed) -> str:
+    """That no error rate is promised for what has no largest value, and what to write to get one."""
+    if not is_approximate(observed):
+        return ""
+    return (
+        f"; approximate: what is measured in {observed.unit} has no largest value; declare one with at_most=, or weigh "
+        "a quantile with statistic="
+    )
 
 
 def summed_up(checks: tuple[Check, ...], worst: VerdictKind) -> str:

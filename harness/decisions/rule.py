@@ -16,7 +16,7 @@ from harness.decisions.looks import Look, single_looks
 from harness.decisions.multiplicity import red_levels
 from harness.decisions.observed import Observed
 from harness.decisions.stopping import decided_after, settling_level
-from harness.records import Check, Claims, LookTaken, Verdict, VerdictKind
+from harness.records import Check, Claims, LookTaken, Verdict, VerdictKind, is_approximate
 from harness.statistics.arrays import check_confidence
 
 
@@ -148,6 +148,10 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
         look=_taken(look, level, observed),
         suite_size=observed.suite_size,
         is_repeatable=observed.is_repeatable,
+        at_least=observed.at_least,
+        at_most=observed.at_most,
+        statistic=observed.statistic,
+        approximate=is_approximate(observed) and kind is not VerdictKind.ERROR,
     )
 
 
@@ -178,7 +182,7 @@ def _outcome(observed: Observed, checks: tuple[Check, ...], claims: Claims | Non
     lost = None if claims is None else claims.lost
     if lost is not None and lost.is_too_many and kind.severity < VerdictKind.REGRESSED.severity:
         return VerdictKind.REGRESSED, reasons.lost(lost)
-    summed_up = reasons.summed_up(checks, kind)
+    summed_up = reasons.summed_up(checks, kind) + reasons.weighed_by(observed)
     if kind is VerdictKind.INCONCLUSIVE:
-        return kind, reasons.cut_short(observed, summed_up)
-    return kind, summed_up + reasons.where_stopped(observed)
+        return kind, reasons.cut_short(observed, summed_up) + reasons.approximate(observed)
+    return kind, summed_up + reasons.where_stopped(observed) + reasons.approximate(observed)

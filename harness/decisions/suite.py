@@ -55,12 +55,14 @@ class SuiteContrast:
         shares: of the level, for `early`: of the lower and of the upper bound.
         value, standard_error, method: of `whole`, or of `early` before that.
         n_rows: how many cases there are.
+        width: of the range that the scores were made from: figures are in its unit.
     """
 
     early: BettingContrast | None
     whole: Contrast | None
     shares: tuple[float, float]
     n_rows: int
+    width: float = 1.0
 
     @property
     def _shown(self) -> Contrast | BettingContrast:
@@ -71,12 +73,12 @@ class SuiteContrast:
     @property
     def value(self) -> float:
         """The estimated difference."""
-        return self._shown.value
+        return self.width * self._shown.value
 
     @property
     def standard_error(self) -> float:
         """Its standard error."""
-        return self._shown.standard_error
+        return self.width * self._shown.standard_error
 
     @property
     def method(self) -> str:
@@ -103,7 +105,7 @@ class SuiteContrast:
             bounds.append(self.early.lower(1 - level * share))
         if self.whole is not None:
             bounds.append(self.whole.lower(1 - level * (1 - share)))
-        return max(bounds)
+        return self.width * max(bounds)
 
     def upper(self, confidence_level: float) -> float:
         """The one-sided upper bound."""
@@ -113,7 +115,7 @@ class SuiteContrast:
             bounds.append(self.early.upper(1 - level * share))
         if self.whole is not None:
             bounds.append(self.whole.upper(1 - level * (1 - share)))
-        return min(bounds)
+        return self.width * min(bounds)
 
     def passed_at(self, level: float) -> int | None:
         """How many rows had been drawn when it was first proven to be no worse by more than the margin."""

@@ -18,11 +18,12 @@ from harness.gate.evaluation import Evaluation
 from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes
 from harness.gate.failures import describe
 from harness.gate.judging import Counted, Judges
+from harness.gate.kinds import misfits, two_kinds
 from harness.gate.ledger import Entry
 from harness.gate.order import Order
 from harness.gate.skips import Skips
 from harness.gate.tally import Tally, missing_metrics, with_failures
-from harness.records import Change, Interruption, JudgeSummary, Role, ScoreRow, Verdict
+from harness.records import Change, Interruption, JudgeSummary, Role, ScoreRow, Verdict, same_kind
 from harness.sampling import Trace
 from harness.scoring.results import METRIC, Reading
 
@@ -183,9 +184,8 @@ class Collector:
     def _put(self, metric: str, reading: Reading, place: Place) -> None:
         role, case, sample = place
         known = self._kinds.setdefault(metric, reading)
-        if (known.unit, known.higher_is_better) != (reading.unit, reading.higher_is_better):
-            units = f"sometimes in {known.unit or '[0, 1]'}, sometimes in {reading.unit or '[0, 1]'}"
-            self._tally.note(f"metric {metric!r} is {units}", self._step(case, sample))
+        if not same_kind(known, reading):
+            self._tally.note(two_kinds(metric, known, reading), self._step(case, sample))
             return
         if metric not in self._scores:
             self._scores[metric] = {each: np.full(shape, np.nan) for each, shape in self._shapes.items()}
@@ -241,10 +241,7 @@ class Collector:
 
     def _observed(self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observed:
         plan, kind = self.evaluation.plan, self._kinds.get(metric, Reading(0.0))
-        if kind.unit is None and plan.threshold is not None and plan.threshold > 1:
-            errors = [*errors, f"threshold {plan.threshold:g} is outside [0, 1], and {metric!r} is a score"]
-        if kind.unit is None and plan.margin >= 1:
-            errors = [*errors, f"margin {plan.margin:g} lets everything pass, and {metric!r} is a score in [0, 1]"]
+        errors = [*errors, *misfits(metric, kind, plan.threshold, plan.margin)]
         candidate = by_role["candidate"]
         clusters = clusters_of(self.evaluation, kept, self._all_asked)
         return Observed(
@@ -263,6 +260,9 @@ class Collector:
             per=plan.per,
             unit=kind.unit,
             higher_is_better=kind.higher_is_better,
+            at_least=kind.at_least,
+            at_most=kind.at_most,
+            statistic=kind.statistic,
             design="sequential" if self.order.stops else "fixed",
             largest_cluster=self._largest_cluster,
             n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),

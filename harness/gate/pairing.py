@@ -15,7 +15,7 @@ from harness.gate.evaluation import Evaluation
 from harness.gate.order import Order
 from harness.gate.recording import RecordedEvaluation, RecordedMetric, Recording
 from harness.gate.scoring_code import scoring_digest
-from harness.records import BaselineRecord, JudgedBy
+from harness.records import BaselineRecord, JudgedBy, kind_and_direction, same_kind
 from harness.scoring.results import METRIC, Reading
 from harness.statistics.arrays import FloatArray
 
@@ -85,10 +85,10 @@ class Pairing:
         recorded = self.recorded.metrics[name]
         if name != metric:
             return None if reading.unit is None else f"{metric!r} is a measure, and {self._source} has none of it"
-        if (recorded.unit, recorded.higher_is_better) != (reading.unit, reading.higher_is_better):
+        if not same_kind(recorded, reading):
             return (
-                f"{metric!r} is {_kind(reading)} now, {_kind(recorded)} in {self._source}: they can't be compared; "
-                "record a run again"
+                f"{metric!r} is {kind_and_direction(reading)} now, {kind_and_direction(recorded)} in {self._source}: "
+                "they can't be compared; record a run again"
             )
         return self._judged_otherwise(metric, reading.judged_by, recorded)
 
@@ -260,8 +260,3 @@ def order_against(pairing: Pairing, order: Order) -> Order:
         return order
     ends = [at for at, number in enumerate(order.cases, 1) if pairing.states[cases[number].id] == "paired"]
     return replace(order, cases=order.cases[: max(ends, default=0)])
-
-
-def _kind(metric: RecordedMetric | Reading) -> str:
-    direction = "higher" if metric.higher_is_better else "lower"
-    return f"{f'in {metric.unit}' if metric.unit else 'a score in [0, 1]'}, {direction} being better"

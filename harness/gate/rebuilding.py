@@ -9,9 +9,10 @@ import numpy as np
 
 from harness.decisions import Observed
 from harness.errors import SettingsError
+from harness.gate.kinds import misfits
 from harness.gate.sequences import Cases, stopped_at
 from harness.gate.stored_runs import Weighed
-from harness.records import Report, Verdict
+from harness.records import Report, Verdict, kind_and_direction, kind_in_words, same_kind
 from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray
 from harness.store import ScoreArray, ScoreSet, Store
@@ -109,8 +110,13 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
     """
     entry = pair.entry(metric)
     kind = pair.candidate.entries.get(metric) or pair.baseline.entries.get(metric) or entry
-    if margin is not None and margin >= 1 and kind.unit is None:
+    wide = margin is not None and misfits(metric, kind, None, margin)
+    if wide and kind.unit is None:
         raise SettingsError(f"--margin {margin:g} lets everything pass: the scores of {entry.id} lie in [0, 1].")
+    if wide:
+        raise SettingsError(
+            f"--margin {margin:g} lets everything pass: {metric!r} of {entry.id} is {kind_in_words(kind)}."
+        )
     whole = cases.candidate_alone == 0 and pair.candidate.side.weighed.role == "candidate"
     own = [each.entries[metric] for each in (pair.candidate, pair.baseline) if metric in each.entries]
     is_sequential = cases.is_sequential and any(each.design == "sequential" for each in own)
@@ -132,6 +138,9 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         per="case" if is_sequential and is_single else "suite",
         unit=kind.unit,
         higher_is_better=kind.higher_is_better,
+        at_least=kind.at_least,
+        at_most=kind.at_most,
+        statistic=kind.statistic,
         design="sequential" if is_sequential else "fixed",
         largest_cluster=max(each.bet_on_together for each in pair.candidate.entries.values()),
         n_planned=cases.n_planned,
@@ -169,13 +178,7 @@ def _errors(pair: Pair, metric: str) -> tuple[str, ...]:
         for scores, entry in ((pair.candidate, own), (pair.baseline, other))
         for error in (entry.errors if entry else ())
     ]
-    if own and other and (own.unit, own.higher_is_better) != (other.unit, other.higher_is_better):
-        found.append(
-            f"{metric!r} is {_kind(own)} in the candidate's run, {_kind(other)} in the baseline's; run a gate again"
-        )
+    if own and other and not same_kind(own, other):
+        one, two = kind_and_direction(own), kind_and_direction(other)
+        found.append(f"{metric!r} is {one}, in the candidate's run, {two}, in the baseline's; run a gate again")
     return tuple(found)
-
-
-def _kind(entry: Verdict) -> str:
-    direction = "higher" if entry.higher_is_better else "lower"
-    return f"{f'in {entry.unit}' if entry.unit else 'a score in [0, 1]'}, {direction} being better,"

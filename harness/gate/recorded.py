@@ -109,7 +109,15 @@ class RecordedCollector(Collector):
             return observed
         (only,) = observed
         return [
-            replace(only, metric=name, unit=metric.unit, higher_is_better=metric.higher_is_better)
+            replace(
+                only,
+                metric=name,
+                unit=metric.unit,
+                higher_is_better=metric.higher_is_better,
+                at_least=metric.at_least,
+                at_most=metric.at_most,
+                statistic=metric.statistic,
+            )
             for name, metric in recorded.metrics.items()
         ]
 

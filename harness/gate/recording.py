@@ -21,7 +21,9 @@ class RecordedMetric:
     """One metric of a recorded evaluation.
 
     Attributes:
-        unit: of an unbounded measure; None means scores in [0, 1].
+        unit: of a measure; None means scores in [0, 1].
+        at_least, at_most: the declared range of a measure; None where it has none.
+        statistic: the quantile that a measure is weighed by in place of its mean, such as "p95".
         estimate: the mean with its interval, as the run reported it.
         judged_by: judges and rubrics that gave scores, as the store writes them; empty where none did.
     """
@@ -30,6 +32,9 @@ class RecordedMetric:
     higher_is_better: bool
     estimate: Estimate | None
     judged_by: tuple[str, ...] = ()
+    at_least: float | None = None
+    at_most: float | None = None
+    statistic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +226,9 @@ def _metric(store: Store, scores: Scores, metric: str) -> RecordedMetric:
         higher_is_better=entry.higher_is_better,
         estimate=entry.candidate,
         judged_by=tuple(sorted(map(str, store.judged_by(own)))) if own else (),
+        at_least=entry.at_least,
+        at_most=entry.at_most,
+        statistic=entry.statistic,
     )
 
 

@@ -19,6 +19,7 @@ from harness.records import Estimate, VersionRef
 FORMAT_VERSION = 1
 SUFFIX = ".json"
 _ESTIMATE = ("value", "standard_error", "low", "high", "method")
+_OF_MEASURES = ("at_least", "at_most", "statistic")
 _LARGEST_COUNT = 2**62
 _MARKS = ("<<<<<<<", ">>>>>>>")
 
@@ -86,6 +87,7 @@ def _metric(metric: RecordedMetric) -> dict[str, Any]:
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
         "judged_by": list(metric.judged_by),
+        **{name: value for name in _OF_MEASURES if (value := getattr(metric, name)) is not None},
     }
 
 
@@ -196,14 +198,14 @@ def _evaluation(identity: str, entry: Mapping[str, Any]) -> RecordedEvaluation:
     names = sorted(metrics)
     if entry["design"] not in ("fixed", "sequential"):
         raise ValueError(f"{identity}: design {entry['design']!r} is neither fixed nor sequential")
-    bounded = {name for name in names if metrics[name].unit is None}
+    ranges = {name: _range(metrics[name]) for name in names}
     return RecordedEvaluation(
         design=entry["design"],
         n_planned=_count(entry["n_planned"]),
         n_drawn=_count(entry["n_drawn"]),
         metrics=metrics,
         cases={
-            case: _read_case(f"{identity}, case {case!r}", row, names, bounded)
+            case: _read_case(f"{identity}, case {case!r}", row, ranges)
             for case, row in _of(dict, entry["cases"]).items()
         },
         skipped=tuple(_of(str, case) for case in _of(list, entry["skipped"])),
@@ -217,23 +219,42 @@ def _read_metric(entry: Mapping[str, Any]) -> RecordedMetric:
         name: _of(str, value) if name == "method" else math.nan if value is None else _number(value)
         for name, value in known.items()
     }
+    least, most = (None if entry.get(name) is None else _number(entry[name]) for name in ("at_least", "at_most"))
+    if (least is None) != (most is None) or (least is not None and most is not None and not least < most):
+        raise ValueError(f"at_least {least!r} and at_most {most!r} are no range")
+    statistic = entry.get("statistic")
+    if statistic is not None and not re.fullmatch(r"p[1-9][0-9]?", _of(str, statistic)):
+        raise ValueError(f"statistic {statistic!r} is none of p1 to p99")
     return RecordedMetric(
         unit=None if entry["unit"] is None else _of(str, entry["unit"]),
         higher_is_better=_of(bool, entry["higher_is_better"]),
         estimate=Estimate(**numbers) if numbers else None,
         judged_by=tuple(_of(str, each) for each in _of(list, entry["judged_by"])),
+        at_least=least,
+        at_most=most,
+        statistic=statistic,
     )
 
 
-def _read_case(where: str, row: Any, metrics: Sequence[str], bounded: set[str]) -> RecordedCase:
-    if not isinstance(row, list) or len(row) != 2 + len(metrics):
-        raise ValueError(f"{where}: it needs two digests, and scores for each of {', '.join(metrics)}")
+def _range(metric: RecordedMetric) -> tuple[float, float]:
+    """Between what its scores lie."""
+    if metric.unit is None:
+        return 0.0, 1.0
+    if metric.at_least is None or metric.at_most is None:
+        return -math.inf, math.inf
+    return metric.at_least, metric.at_most
+
+
+def _read_case(where: str, row: Any, ranges: Mapping[str, tuple[float, float]]) -> RecordedCase:
+    if not isinstance(row, list) or len(row) != 2 + len(ranges):
+        raise ValueError(f"{where}: it needs two digests, and scores for each of {', '.join(ranges)}")
     content, asked = (None if each is None else _of(str, each) for each in row[:2])
     scores = {}
-    for metric, written in zip(metrics, row[2:], strict=True):
+    for (metric, (least, most)), written in zip(ranges.items(), row[2:], strict=True):
         values = tuple(map(_digit, written)) if isinstance(written, str) else tuple(map(_number, _of(list, written)))
-        if metric in bounded and not all(0 <= value <= 1 for value in values):
-            raise ValueError(f"{where}: {metric} is a score in [0, 1], and one of {written!r} is not")
+        if not all(least <= value <= most for value in values):
+            what = "a score in" if (least, most) == (0, 1) else "in"
+            raise ValueError(f"{where}: {metric} is {what} [{least:g}, {most:g}], and one of {written!r} is not")
         scores[metric] = values
     if not any(scores.values()):
         raise ValueError(f"{where}: it has no score at all")

@@ -6,6 +6,7 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 from harness.records.baselines import BaselineRecord
 from harness.records.budget import Budget, LimitName, Limits, Price, Spent
 from harness.records.judging import JudgedBy, Judgement, JudgeSummary
+from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
 from harness.records.samples import (
     MOST_DISAGREEMENT,
     Case,
@@ -59,6 +60,7 @@ __all__ = [
     "JudgeSummary",
     "JudgedBy",
     "Judgement",
+    "Kind",
     "LimitName",
     "Limits",
     "LookTaken",
@@ -82,4 +84,8 @@ __all__ = [
     "Verdict",
     "VerdictKind",
     "VersionRef",
+    "is_approximate",
+    "kind_and_direction",
+    "kind_in_words",
+    "same_kind",
 ]

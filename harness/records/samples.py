@@ -177,12 +177,24 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """An unbounded figure: seconds, tokens/s, perplexity. Threshold and margin are then in its unit."""
+    """A figure in a unit: seconds, tokens/s, perplexity. Threshold and margin are then in its unit.
+
+    `at_most` (and `at_least`, 0 where left out) declare its range: it is then weighed as scores are, with the same
+    promise, and a value beyond it is an error. Cut in the body what may take longer: `min(seconds, 30.0)`. `statistic`
+    weighs a quantile in place of the mean, with a promise that needs no range: "median" or "p1" to "p99". With neither
+    its verdict is called approximate. All readings of a metric declare the same.
+
+    >>> Measure(1.4, "s", higher_is_better=False, at_most=30.0).at_most
+    30.0
+    """
 
     value: float
     unit: str
     higher_is_better: bool = True
     reason: str | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+    statistic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,6 +240,10 @@ class Verdict:
         aggregates: figures over the cases that were decided by, as the library that defines the metrics reports them.
         review: where the verdict comes from labels and judge together: how far people are.
         baseline_record: where the baseline's scores were recorded: which of its cases they could be paired with.
+        at_least, at_most: the declared range of a measure; None where it has none.
+        statistic: the quantile that a measure is weighed by in place of its mean, such as "p95".
+        approximate: whether it rests on a measure with neither a range nor a quantile, for which no error rate is
+            promised.
         stopped_at: the limit that ended its sampling before its last case, such as "--max-tokens 10,000", where it was
             not decided before; None elsewhere. It then is `inconclusive` (or an error), never passed or red by that.
         about: what the verdict is about: "suite", these cases, or "population", cases like these.
@@ -289,6 +293,10 @@ class Verdict:
     is_repeatable: bool = False
     n_clusters: int | None = None
     clusters_known_by: Literal["field", "texts", "requests"] | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    statistic: str | None = None
+    approximate: bool = False
 
     @property
     def bet_on_together(self) -> int:

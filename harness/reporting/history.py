@@ -30,15 +30,16 @@ class Past:
 def history(store: Store, run: RunInfo, report: Report) -> dict[tuple[str, str], tuple[Past, ...]]:
     """The newest finished runs before this one, the oldest first, by evaluation and metric.
 
-    A run that measured it in another unit is left out.
+    A run that measured it in another unit, or weighed another quantile, is left out.
     """
-    units = {(entry.id, entry.metric): entry.unit for entry in report.evaluations}
+    units = {(entry.id, entry.metric): (entry.unit, entry.statistic) for entry in report.evaluations}
     found: dict[tuple[str, str], list[Past]] = {key: [] for key in units}
     for earlier in _before(store.runs(), run):
         document = store.report(earlier.run_id)
         for entry in document["evaluations"] if document else ():
             key = entry["id"], entry["metric"]
-            if key in units and entry.get("unit") == units[key] and entry["candidate"] is not None:
+            told = entry.get("unit"), entry.get("statistic")
+            if key in units and told == units[key] and entry["candidate"] is not None:
                 found[key].append(_past(document or {}, entry))
     return {key: tuple(reversed(past)) for key, past in found.items()}
 

@@ -171,12 +171,12 @@ def greens(report: Report, hidden: Sequence[Row], width: int) -> list[str]:
 def greens_in_words(report: Report, hidden: Sequence[Row]) -> str:
     """How many evaluations passed, the name of a single one, and what is to be known of them."""
     notes = []
-    lower = sum(_within_margin(row.verdict) for row in hidden)
-    if lower:
+    if lower := sum(_within_margin(row.verdict) for row in hidden):
         notes.append(f"{count(lower)} worse, within margin")
-    bare = sum(row.verdict.threshold is None and row.verdict.baseline is None for row in hidden)
-    if bare:
+    if bare := sum(row.verdict.threshold is None and row.verdict.baseline is None for row in hidden):
         notes.append(f"{count(bare)} with nothing required")
+    if approximate := sum(row.verdict.approximate for row in hidden):
+        notes.append(f"{count(approximate)} approximate: no largest value")
     note = f" ({', '.join(notes)})" if notes else ""
     what = plural(len(hidden), "evaluation") if len(hidden) > 1 else hidden[0].name
     if 1 < len(hidden) == len(report.evaluations):
@@ -217,8 +217,9 @@ def _difference(difference: Difference, places: int, verdict: Verdict) -> str:
 
 
 def _has_no_bounds(verdict: Verdict, of: Estimate | Difference) -> bool:
-    """Whether it is a measure that was cut short: of a part of it nothing is proven."""
-    return verdict.stopped_at is not None and not math.isfinite(of.low) and not math.isfinite(of.high)
+    """Whether nothing is proven of it: a measure that was cut short, or a quantile of too few cases."""
+    told = verdict.stopped_at is None and verdict.statistic is None
+    return not told and not math.isfinite(of.low) and not math.isfinite(of.high)
 
 
 def _is_unlabelled(verdict: Verdict) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import numbers
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,8 @@ METRIC = "score"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One metric of one body: its value, and the unit of a measure (None for a score in [0, 1]).
+    """One metric of one body: its value, and the unit of a measure (None for a score in [0, 1]), with its range and
+    the quantile that it is weighed by, where it has any.
 
     `judged_by` says by whom and by what rule, where a judge had a part in it, and `disagreement` how far the opinions
     differ that a score is the mean of; `part` is what figures over all cases at once are made of, for an evaluation
@@ -32,6 +34,9 @@ class Reading:
     part: Any = None
     judged_by: JudgedBy | None = None
     disagreement: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    statistic: str | None = None
 
 
 PASS = Reading(1.0)
@@ -72,16 +77,7 @@ def _reading(value: Any, metric: str) -> Reading:
     if isinstance(value, Reading):
         return value
     if isinstance(value, Measure):
-        if not isinstance(value.unit, str) or not value.unit:
-            raise ScoreError(f"{metric}: Measure(unit={value.unit!r}) has no unit; write what it counts, such as 's'.")
-        if not isinstance(value.higher_is_better, bool):
-            raise ScoreError(
-                f"{metric}: Measure(higher_is_better={value.higher_is_better!r}) is neither True nor False."
-            )
-        figure = _finite(value.value, metric)
-        if abs(figure) > _LARGEST:
-            raise ScoreError(f"{metric}: Measure({figure:g}) is beyond ±{_LARGEST:g}, where no mean can be taken.")
-        return Reading(figure, _reason(value.reason, metric), value.unit, value.higher_is_better)
+        return _measured(value, metric)
     if isinstance(value, Score):
         return Reading(
             _in_range(value.value, metric),
@@ -90,6 +86,64 @@ def _reading(value: Any, metric: str) -> Reading:
             disagreement=_disagreement(value.disagreement, metric),
         )
     return Reading(_in_range(value, metric))
+
+
+def _measured(measure: Measure, metric: str) -> Reading:
+    if not isinstance(measure.unit, str) or not measure.unit:
+        raise ScoreError(f"{metric}: Measure(unit={measure.unit!r}) has no unit; write what it counts, such as 's'.")
+    if not isinstance(measure.higher_is_better, bool):
+        raise ScoreError(f"{metric}: Measure(higher_is_better={measure.higher_is_better!r}) is neither True nor False.")
+    figure = _finite(measure.value, metric)
+    if abs(figure) > _LARGEST:
+        raise ScoreError(f"{metric}: Measure({figure:g}) is beyond ±{_LARGEST:g}, where no mean can be taken.")
+    least, most = _span(measure, metric)
+    if least is not None and most is not None and not least <= figure <= most:
+        side = f"above at_most={most:g}" if figure > most else f"below at_least={least:g}"
+        raise ScoreError(
+            f"{metric}: the body measured {figure:g} {measure.unit}, {side}: cut it in the body, as a timeout would "
+            f"(`max({least:g}, min(value, {most:g}))`), or declare a wider range."
+        )
+    return Reading(
+        figure,
+        _reason(measure.reason, metric),
+        measure.unit,
+        measure.higher_is_better,
+        at_least=least,
+        at_most=most,
+        statistic=_statistic(measure.statistic, metric),
+    )
+
+
+def _span(measure: Measure, metric: str) -> tuple[float | None, float | None]:
+    """The declared range, from 0 where only its end was given; two None for none."""
+    if measure.at_most is None:
+        if measure.at_least is not None:
+            raise ScoreError(f"{metric}: at_least={measure.at_least!r} alone is no range; write at_most= as well.")
+        return None, None
+    ends = (0.0 if measure.at_least is None else measure.at_least, measure.at_most)
+    for name, end in zip(("at_least", "at_most"), ends, strict=True):
+        if not _is_number(end) or not abs(end) <= _LARGEST:
+            raise ScoreError(f"{metric}: {name}={_short(end)} is no finite number; write the end of the range.")
+    least, most = float(ends[0]), float(ends[1])
+    if not least < most:
+        raise ScoreError(f"{metric}: at_least={least:g} is not below at_most={most:g}: that is no range.")
+    return least, most
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _statistic(statistic: Any, metric: str) -> str | None:
+    if statistic is None:
+        return None
+    if statistic == "median":
+        return "p50"
+    if isinstance(statistic, str) and re.fullmatch(r"p[1-9][0-9]?", statistic):
+        return statistic
+    raise ScoreError(
+        f"{metric}: statistic={_short(statistic)} is no quantile; write 'median', or 'p1' to 'p99', such as 'p95'."
+    )
 
 
 def _reason(reason: Any, metric: str) -> str | None:
@@ -101,8 +155,7 @@ def _reason(reason: Any, metric: str) -> str | None:
 def _disagreement(value: Any, metric: str) -> float | None:
     if value is None:
         return None
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not 0 <= value <= MOST_DISAGREEMENT:
+    if not _is_number(value) or not 0 <= value <= MOST_DISAGREEMENT:
         raise ScoreError(
             f"{metric}: disagreement={_short(value)} is no standard deviation of scores in [0, 1], which is from 0 to "
             f"{MOST_DISAGREEMENT}; leave it out where a score is a single opinion."
@@ -126,7 +179,7 @@ def _in_range(value: Any, metric: str) -> float:
     if not 0 <= number <= 1:
         raise ScoreError(
             f"{metric}: the body returned {number:g}, which is outside [0, 1]. "
-            "Scale it, or return harness.Measure(value, unit) for an unbounded figure."
+            "Scale it, or return harness.Measure(value, unit) for a figure in a unit."
         )
     return number
 

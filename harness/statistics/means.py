@@ -189,7 +189,7 @@ def _threshold_contrast(suite: Suite, threshold: float) -> Contrast:
         n_effective = effective_n(mean, suite.n_scores)
         return ProportionContrast(mean, threshold, n_effective, exact=suite.agreeing, student=not suite.binary)
     if flat:
-        return UnknownContrast(mean.value - threshold)
+        return UnknownContrast(mean.value - threshold, equal_units=mean.degrees + 1)
     if suite.bounded and is_lopsided(mean):
         return LopsidedContrast(mean, threshold, -threshold, 1 - threshold)
     ends = (-threshold, 1 - threshold) if suite.bounded else (-math.inf, math.inf)

@@ -160,6 +160,7 @@ def entry_tags(entries: Iterable[Document]) -> dict[str, str]:
         "steelyard.reason": worst["reason"],
         "steelyard.requirement": worst["requirement"],
         "steelyard.unit": worst.get("unit"),
+        "steelyard.approximate": "true" if any(entry.get("approximate") for entry in listed) else None,
         "mlflow.note.content": "\n".join(f"- {_explained(entry, entry['metric'])}" for entry in listed),
     }
     return {name: text(str(value)) for name, value in tags.items() if value is not None}
@@ -169,7 +170,7 @@ def entry_parameters(entries: Iterable[Document]) -> dict[str, str]:
     """What one evaluation was decided by."""
     listed = list(entries)
     first = listed[0]
-    names = ("threshold", "margin", "design", "n_planned", "requirement", "unit")
+    names = ("threshold", "margin", "design", "n_planned", "requirement", "unit", "at_least", "at_most", "statistic")
     given = {name: first.get(name) for name in names}
     return _texts({**given, "metrics": ", ".join(entry["metric"] for entry in listed)})
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from harness.config import Settings
+from harness.decisions import decide
 from harness.gate.bodies import Outcome
 from harness.gate.collector import Collector
 from harness.gate.evaluation import Evaluation, read_plan
 from harness.gate.order import order_of
-from harness.records import Case, Sample, ScoreRow
+from harness.records import Case, Sample, ScoreRow, VerdictKind
 from harness.sampling import Trace
 from harness.scoring.results import Reading
 
@@ -111,6 +112,26 @@ def test_metric_of_two_units_is_an_error() -> None:
     gathered.add("candidate", 0, 0, Outcome(readings={"time": Reading(1.0, unit="s")}), Trace())
     gathered.add("candidate", 1, 0, Outcome(readings={"time": Reading(1.0, unit="ms")}), Trace())
     assert "sometimes in s, sometimes in ms" in gathered.observed()[0].errors[0]
+
+
+def test_a_metric_must_declare_one_range_and_one_statistic() -> None:
+    for other in (Reading(1.0, unit="s"), Reading(1.0, unit="s", at_least=0.0, at_most=9.0, statistic="p95")):
+        gathered = collector()
+        ranged = Reading(1.0, unit="s", at_least=0.0, at_most=9.0)
+        gathered.add("candidate", 0, 0, Outcome(readings={"time": ranged}), Trace())
+        gathered.add("candidate", 1, 0, Outcome(readings={"time": other}), Trace())
+        (observed,) = gathered.observed()
+        assert "metric 'time' is sometimes in s from 0 to 9, sometimes in s" in observed.errors[0]
+
+
+def test_a_failed_assertion_beside_a_range_that_has_no_0_is_an_error_with_figures() -> None:
+    gathered = collector()
+    ranged = Reading(6.0, unit="s", at_least=5.0, at_most=9.0)
+    gathered.add("candidate", 0, 0, Outcome(readings={"time": ranged}), Trace())
+    gathered.add("candidate", 1, 0, Outcome(failed=True), Trace())
+    (verdict,) = decide(gathered.observed(), 0.95)
+    assert verdict.verdict is VerdictKind.ERROR
+    assert (verdict.at_least, verdict.at_most) == (5.0, 9.0)
 
 
 def test_failed_assertion_of_a_body_that_measures_is_an_error() -> None:

@@ -118,6 +118,23 @@ def test_a_metric_of_another_unit_can_not_be_compared(store: Store) -> None:
     assert "'m' is in s, lower being better, in the candidate's run, a score in [0, 1], higher being better," in error
 
 
+def test_a_measure_keeps_its_range_and_statistic(store: Store) -> None:
+    rule = {"unit": "s", "higher_is_better": False, "margin": 2.0, "at_least": 0.0, "at_most": 9.0, "statistic": "p50"}
+    times = Scored(metric="seconds", candidate={"a": [1.5], "b": [2.5]}, baseline={"a": [1], "b": [1]}, rule=rule)
+    pair = pair_of(store, times)
+    observed = rebuilt(pair, "seconds")
+    assert (observed.at_least, observed.at_most, observed.statistic) == (0.0, 9.0, "p50")
+    with pytest.raises(SettingsError, match=r"--margin 9 lets everything pass: 'seconds' .* is in s from 0 to 9"):
+        rebuilt(pair, "seconds", margin=9.0)
+
+
+def test_a_metric_of_another_range_can_not_be_compared(store: Store) -> None:
+    ours = Scored(metric="m", candidate={"a": [0.5], "b": [0.6]}, rule={"unit": "s", "at_least": 0.0, "at_most": 9.0})
+    theirs = replace(ours, rule={"unit": "s"})
+    (error,) = rebuilt(pair_of(store, ours, theirs), "m").errors
+    assert "'m' is in s from 0 to 9, higher being better, in the candidate's run, in s, higher being better," in error
+
+
 def test_what_went_wrong_in_a_run_goes_wrong_here(store: Store) -> None:
     ours = Scored(candidate={"a": [1]}, baseline={"a": [1]}, rule={"errors": ("no answer",)})
     assert rebuilt(pair_of(store, ours)).errors == ("no answer",)

@@ -110,10 +110,11 @@ def whole() -> Recording:
         metrics={
             "f1": RecordedMetric(None, True, None, ("j1+j2/r1",)),
             "s": RecordedMetric("s", False, Estimate(1.5, math.inf, -math.inf, math.inf, "t")),
+            "t": RecordedMetric("s", False, None, at_least=-1.0, at_most=1 / 3, statistic="p95"),
         },
         cases={
-            "b \ud800": RecordedCase(None, None, {"f1": (1 / 3, 0.5), "s": (1e300, 2.0)}),
-            "a": RecordedCase("00", "11", {"f1": (1.0, 0.0), "s": (0.0, 1.0)}),
+            "b \ud800": RecordedCase(None, None, {"f1": (1 / 3, 0.5), "s": (1e300, 2.0), "t": (-1.0, 1 / 3)}),
+            "a": RecordedCase("00", "11", {"f1": (1.0, 0.0), "s": (0.0, 1.0), "t": (0.0, 0.0)}),
         },
         skipped=("z",),
     )
@@ -132,7 +133,7 @@ def test_a_case_is_one_line_and_right_and_wrong_are_digits() -> None:
     lines = to_text(whole()).splitlines()
     (line,) = (each for each in lines if '"c1"' in each)
     assert line.strip() == f'"c1": ["{content_digest(cases()[1])}", null, "11"],'
-    assert [each.strip() for each in lines if '"a":' in each] == ['"a": ["00", "11", "10", "01"],']
+    assert [each.strip() for each in lines if '"a":' in each] == ['"a": ["00", "11", "10", "01", "00"],']
 
 
 def test_one_case_that_moved_is_one_line_of_a_diff() -> None:

@@ -447,3 +447,44 @@ def test_reasoning_is_no_part_of_the_answer(project: Project) -> None:
     project.body("sample = model.chat(case.prompt)\nreturn (sample.text, sample.reasoning) == ('yes', 'Is it Lima?')")
     project.run()
     assert project.score() == 1.0
+
+
+def test_measure_beyond_its_range_is_an_error_that_says_what_to_do(project: Project) -> None:
+    project.body("return harness.Measure(31.5, 's', at_most=30.0)", threshold=3.0, margin=0.5)
+    assert project.run().ret == 1
+    reason = project.evaluation()["reason"]
+    assert "the body measured 31.5 s, above at_most=30: cut it in the body" in reason
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ({"threshold": 40.0, "margin": 0.5}, "threshold 40 is outside [0, 30], and 'score' is in s from 0 to 30"),
+        ({"threshold": 3.0, "margin": 30.0}, "margin 30 lets everything pass, and 'score' is in s from 0 to 30"),
+    ],
+)
+def test_a_requirement_outside_the_range_is_an_error(project: Project, plan, words: str) -> None:
+    project.body("return harness.Measure(2.0, 's', at_most=30.0)", **plan)
+    assert project.run().ret == 1
+    assert words in project.evaluation()["reason"]
+
+
+def test_a_measure_with_a_range_is_drawn_until_it_is_decided(project: Project) -> None:
+    body = "return harness.Measure(1.0 + int(case.id[1:]) / 1000, 's', higher_is_better=False, at_most=10.0)"
+    project.body(body, cases=200, threshold=3.0, margin=1.0)
+    assert project.run().ret == 0
+    entry = project.evaluation()
+    assert (entry["verdict"], entry["design"], entry["approximate"]) == ("passed", "sequential", False)
+    assert entry["n_cases"] < 200
+
+
+def test_a_measure_without_a_range_is_called_approximate_in_every_output(project: Project) -> None:
+    body = "return harness.Measure(1.0 + int(case.id[1:]) / 1000, 's', higher_is_better=False)"
+    project.body(body, cases=20, threshold=3.0, margin=1.0)
+    result = project.run()
+    assert result.ret == 0
+    told = " ".join(result.stdout.str().split())
+    assert "approximate: what is measured in s has no largest value; declare one with at_most=" in told
+    entry = project.evaluation()
+    assert entry["approximate"] is True
+    assert "approximate: what is measured in s has no largest value; declare one with at_most=" in entry["reason"]

@@ -520,3 +520,20 @@ def test_such_a_run_is_compared_decided_again_and_read_back(recorded: Project) -
     assert json.loads(resumed.stdout)["evaluations"] == report["evaluations"]
     steelyard("record", "--name", "worse")
     assert recorded.run("--candidate", "equal", "--baseline", "worse").ret == 0
+
+
+RANGED = "answer = model.ask(case.prompt)\nreturn harness.Measure(len(answer), 'characters', at_most={most}, {more})"
+
+
+def test_a_recorded_measure_is_weighed_within_its_range_and_by_its_statistic(recorded: Project) -> None:
+    recorded.settings["margin"] = 0.6
+    recorded.body(RANGED.format(most=9.0, more="statistic='median'"), cases=60)
+    record(recorded, name="ranged")
+    recorded.run("--candidate", "bad", "--baseline", "ranged")
+    entry = recorded.evaluation()
+    assert (entry["at_least"], entry["at_most"], entry["statistic"], entry["approximate"]) == (0.0, 9.0, "p50", False)
+    assert "p50" in entry["difference"]["method"]
+    recorded.body(RANGED.format(most=12.0, more=""), cases=60)
+    assert recorded.run("--candidate", "bad", "--baseline", "ranged").ret == 1
+    now, then = "in characters from 0 to 12, higher being better now", "in characters from 0 to 9, weighed by p50"
+    assert re.match(rf"'score' is {now}, {then}", recorded.evaluation()["reason"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def test_another_unit_is_another_metric(store: Store) -> None:
     stored.run(store, "r1", Scored(candidate={"peru": [0.2], "chad": [0.4]}, rule=seconds))
     side = stored.run(store, "r2", Scored(candidate={"peru": [0.3], "chad": [0.4]}))
     assert history(store, side.weighed.run, side.report)[TEST, "score"] == ()
+
+
+def test_another_statistic_is_another_metric(store: Store) -> None:
+    evaluation = Scored(candidate={"a": [0.5], "b": [0.6]}, rule={"unit": "s"})
+    stored.run(store, "r1", evaluation)
+    side = stored.run(store, "r2", replace(evaluation, rule={"unit": "s", "statistic": "p50"}))
+    (found,) = history(store, side.weighed.run, side.report).values()
+    assert found == ()
 
 
 def test_metrics_stand_apart(store: Store) -> None:

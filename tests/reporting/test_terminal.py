@@ -7,7 +7,7 @@ from dataclasses import replace
 import example_reports as examples
 import pytest
 
-from harness.records import Change, Difference, Reviewed, VerdictKind
+from harness.records import Change, Difference, Estimate, Reviewed, VerdictKind
 from harness.reporting.cases import look_up
 from harness.reporting.terminal import Layout, headline, next_steps, render
 from harness.reporting.text import cells
@@ -456,3 +456,17 @@ def test_before_the_first_label_there_is_no_difference_to_show():
     assert "no label yet" in text
     assert "n/a" not in text
     assert "no spread" not in text
+
+
+def test_how_many_of_what_passed_are_approximate_is_said():
+    rough = replace(examples.verdict(), unit="s", approximate=True)
+    shown = text(examples.report(*examples.passed(12), rough))
+    assert "1 approximate: no largest value" in shown
+
+
+def test_a_quantile_that_has_no_bounds_yet_is_not_called_level():
+    estimate = Estimate(3.0, math.inf, -math.inf, math.inf, "p95")
+    measured = examples.verdict(VerdictKind.INCONCLUSIVE, candidate=3.0, baseline=None, unit="s", is_binary=False)
+    shown = text(examples.report(replace(measured, candidate=estimate, statistic="p95")))
+    assert "3.00 s" in shown
+    assert "no spread" not in shown

@@ -1,7 +1,7 @@
 import pytest
 
 from harness.errors import ScoreError
-from harness.records import Score
+from harness.records import Measure, Score
 from harness.scoring.results import read_result
 
 
@@ -23,3 +23,35 @@ def test_how_far_opinions_differ_comes_with_the_score(disagreement) -> None:
 def test_what_no_opinions_can_differ_by_is_refused(disagreement) -> None:
     with pytest.raises(ScoreError, match="is no standard deviation of scores"):
         read_result(Score(0.5, disagreement=disagreement))
+
+
+def test_a_measure_has_the_range_and_the_quantile_that_it_declares() -> None:
+    reading = read_result(Measure(1.4, "s", False, at_most=30, statistic="p95"))["score"]
+    assert (reading.value, reading.unit, reading.higher_is_better) == (1.4, "s", False)
+    assert (reading.at_least, reading.at_most, reading.statistic) == (0.0, 30.0, "p95")
+    cold = read_result(Measure(-3, "C", at_least=-10, at_most=0, statistic="median"))["score"]
+    assert (cold.at_least, cold.at_most, cold.statistic) == (-10.0, 0.0, "p50")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"value": 31.5, "at_most": 30.0}, "the body measured 31.5 s, above at_most=30: cut it in the body"),
+        ({"value": -0.5, "at_most": 30.0}, "the body measured -0.5 s, below at_least=0: cut it in the body"),
+        ({"at_least": 1.0}, "at_least=1.0 alone is no range; write at_most= as well"),
+        ({"at_least": 2.0, "at_most": 2.0}, "at_least=2 is not below at_most=2: that is no range"),
+        ({"at_most": float("inf")}, "at_most=inf is no finite number"),
+        ({"at_most": float("nan")}, "at_most=nan is no finite number"),
+        ({"at_most": "30"}, "at_most='30' is no finite number"),
+        ({"at_most": True}, "at_most=True is no finite number"),
+        ({"statistic": "p100"}, "statistic='p100' is no quantile; write 'median', or 'p1' to 'p99'"),
+        ({"statistic": "p0"}, "is no quantile"),
+        ({"statistic": "mean"}, "is no quantile"),
+        ({"statistic": 0.95}, "statistic=0.95 is no quantile"),
+    ],
+)
+def test_a_range_or_quantile_that_can_not_be_is_refused(given, words) -> None:
+    with pytest.raises(ScoreError) as caught:
+        read_result({"latency": Measure(**{"value": 1.5, "unit": "s", **given})})
+    assert str(caught.value).startswith("latency: ")
+    assert words in str(caught.value)

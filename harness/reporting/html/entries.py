@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.gate.paths import EvidencePath
-from harness.records import Check, Estimate, Verdict
+from harness.records import Check, Estimate, Verdict, kind_in_words
 from harness.reporting.aggregates import aggregate_notes
 from harness.reporting.figures import digits, figure, interval, plural
 from harness.reporting.history import Past
@@ -67,6 +67,8 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: Found) -> dic
         "margin": plain(entry.margin),
         "margin_is_default": entry.margin_is_default,
         "unit": entry.unit,
+        "statistic": entry.statistic,
+        "approximate": entry.approximate,
         "higher_is_better": entry.higher_is_better,
         "is_binary": entry.is_binary,
         "design": entry.design,
@@ -100,6 +102,10 @@ def _facts(entry: Verdict, paths: Sequence[str]) -> list[str]:
         paths: the comparisons of which it is shown how they stopped.
     """
     facts = [*judge_notes([entry], "utf-8"), *aggregate_notes([entry], "utf-8"), *_review(entry)]
+    if entry.at_most is not None or entry.statistic is not None:
+        facts.append(f"measured {kind_in_words(entry)}")
+    if entry.approximate:
+        facts.append("approximate: no error rate is promised for a measure without a largest value")
     if entry.baseline_record is not None:
         facts.append(record_in_words(entry.baseline_record))
     missing = [check.against for check in entry.checks if check.against not in paths]

@@ -85,6 +85,25 @@ def test_a_sequential_evaluation_tells_how_it_stopped(store: Store, tmp_path: Pa
     assert red["worse"][-1] >= red["worse_limit"]
 
 
+def test_a_measure_within_a_range_tells_how_it_stopped_and_what_it_is(store: Store, tmp_path: Path) -> None:
+    cases = {f"case-{number:03}": [1.0 + number / 1000] for number in range(200)}
+    rule = {"unit": "s", "higher_is_better": False, "threshold": 3.0, "margin": 1.0, "at_least": 0.0, "at_most": 10.0}
+    timed = Scored(candidate=cases, rule={**rule, "design": "sequential", "n_planned": 200})
+    (entry,) = pages.data(pages.page(store, tmp_path, timed))["evaluations"]
+    (path,) = entry["paths"]
+    assert path["no_worse"][-1] >= path["no_worse_limit"]
+    assert "measured in s from 0 to 10" in entry["facts"]
+    assert (entry["approximate"], entry["statistic"]) == (False, None)
+
+
+def test_a_measure_without_a_range_is_called_approximate(store: Store, tmp_path: Path) -> None:
+    cases = {f"case-{number}": [1.0 + number / 100] for number in range(20)}
+    rule = {"unit": "s", "higher_is_better": False, "threshold": 3.0, "margin": 1.0}
+    (entry,) = pages.data(pages.page(store, tmp_path, Scored(candidate=cases, rule=rule)))["evaluations"]
+    assert entry["approximate"] is True
+    assert any(fact.startswith("approximate: no error rate is promised") for fact in entry["facts"])
+
+
 def test_a_long_path_keeps_its_end_and_the_step_that_crossed_a_limit(store: Store, tmp_path: Path) -> None:
     cases = {f"case-{number:04}": [float(number % 10 > 0)] for number in range(1500)}
     rule = {"design": "sequential", "n_planned": 1500, "margin": 0.02, "threshold": 0.9}

@@ -21,6 +21,7 @@ function evaluationRow(entry, number) {
       "span",
       { class: "what" },
       element("strong", { class: "name", dir: "auto" }, visible(entry.name)),
+      entry.approximate ? element("span", { class: "soft" }, "approximate") : "",
       element("span", { class: "reason", dir: "auto" }, visible(entry.reason)),
     ),
   );
@@ -82,7 +83,7 @@ function panelOf(entry, number) {
       element(
         "div",
         {},
-        entry.candidate ? chart("Means", null, means(entry)) : null,
+        entry.candidate ? chart(entry.statistic ?? "Means", null, means(entry)) : null,
         paths.length ? byCase : past(entry),
       ),
       element("div", {}, ...(paths.length ? paths : [byCase])),
