@@ -16,6 +16,7 @@ from harness.config import checks
 from harness.errors import SettingsError
 
 if TYPE_CHECKING:
+    from harness.gate.adversary import Attempt
     from harness.gate.calibration import Calibration
     from harness.gate.shapes import Gate
     from harness.gate.simulation import Shape
@@ -43,9 +44,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Run for each truth with scripted engine, scheduler, store and stopping.",
 )
+@click.option(
+    "--reruns", is_flag=True, help="Measure someone who reruns the gate until it is wrong, six times at most."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def calibrate(
-    place: str | None, drop: float | None, gates: int, whole_gates: int, as_json: bool, **options: Any
+    place: str | None, drop: float | None, gates: int, whole_gates: int, reruns: bool, as_json: bool, **options: Any
 ) -> None:
     """Measure how often a gate is wrong: run it against itself, and against drops that were planted.
 
@@ -61,13 +65,23 @@ def calibrate(
       steelyard calibrate --evaluations 4 --cases 150 --samples 10
       steelyard calibrate --threshold 0.9 --score 0.95 --gates 2000
       steelyard calibrate --run latest --json
+      steelyard calibrate --run latest --reruns --gates 500
     """
+    from harness.gate.adversary import is_exceeded
     from harness.reporting.calibration import calibration_json, render_calibration
+    from harness.reporting.reruns import render_reruns, reruns_json
 
     settings = settings_with_store(place)
     asked = Asked(**options)
     found = None if asked.run is None else of_run(asked, settings)
     gate, left_out = _side_by_side(found or assumed(asked, settings, ""))
+    if reruns:
+        attempts = _attacked(gate, gates, asked.seed)
+        if as_json:
+            click.echo(json.dumps(reruns_json(gate, attempts), allow_nan=False))
+        else:
+            click.echo("\n".join(render_reruns(gate, attempts, sys.stdout.encoding or "utf-8")))
+        sys.exit(1 if is_exceeded(attempts, 1 - gate.confidence_level) else 0)
     calibration = _measure(gate, _checked_drop(drop, gate.shapes), (gates, whole_gates), asked.seed)
     if as_json:
         click.echo(json.dumps(calibration_json(gate, calibration, left_out), allow_nan=False))
@@ -89,6 +103,19 @@ def _checked_drop(drop: float | None, shapes: Sequence[Shape]) -> float | None:
     if not 0 < checks.number(drop, "drop", where="--drop") <= deepest:
         raise SettingsError(f"--drop: {drop:g} is not above 0 and at most {deepest:.2f}, all that there is to lose.")
     return drop
+
+
+def _attacked(gate: Gate, n_gates: int, seed: int) -> list[Attempt]:
+    from harness.gate.adversary import ADVERSARIES, attack
+    from harness.gate.calibration import KINDS
+
+    tries = [(adversary, wrong) for adversary in ADVERSARIES for wrong in KINDS]
+    found = []
+    with progress(n_gates * len(tries), "gates, each run up to 7 times") as step:
+        for i, (adversary, wrong) in enumerate(tries):
+            level, own = gate.confidence_level, [seed, i, 2]
+            found.append(attack(adversary, wrong, gate.shapes, n_gates, confidence_level=level, seed=own, advance=step))
+    return found
 
 
 def _measure(gate: Gate, drop: float | None, counts: tuple[int, int], seed: int) -> Calibration:

@@ -11,12 +11,13 @@ from harness.records import Check, Difference, VerdictKind
 from harness.statistics.contrasts import Contrast
 
 
-def check(hypothesis: Hypothesis, level: float, red_level: float, m: int) -> Check:
+def check(hypothesis: Hypothesis, level: float, red_level: float, m: int, next_share: float = 1.0) -> Check:
     """The rule, applied to one comparison.
 
     Args:
         level: at which it passes.
         red_level: at which it is red, corrected over the `m` comparisons that it is weighed with.
+        next_share: what the next look has of the level of this one.
     """
     contrast, observed = hypothesis.contrast, hypothesis.observed
     if contrast is None:
@@ -33,7 +34,7 @@ def check(hypothesis: Hypothesis, level: float, red_level: float, m: int) -> Che
         kind = VerdictKind.FAILED if hypothesis.against == "threshold" else VerdictKind.REGRESSED
         reason = reasons.red(hypothesis, upper)
     else:
-        kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, upper, (level, red_level))
+        kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, upper, (level, red_level), next_share)
         reason = reasons.inconclusive(hypothesis, lower, more)
     correction = "" if m == 1 else f", Holm-corrected over {m:,} comparisons"
     method = _method(contrast.method, level, red_level, correction, higher_is_better=observed.higher_is_better)

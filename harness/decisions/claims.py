@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.decisions.checks import check
 from harness.decisions.hypotheses import About, hypotheses
 from harness.decisions.observed import Observed, oriented
-from harness.records import Check, Claim, Claims, LostCases
+from harness.records import Check, Claim, Claims, LostClaim
 from harness.statistics.lost import lost_cases
 
 #: At most so many of the cases that are listed as lost are not, on average.
@@ -36,7 +36,7 @@ def claims_of(observed: Observed, checks: tuple[Check, ...], levels: tuple[float
     return Claims(found.get("suite"), found.get("population"), _lost(observed, levels[1]))
 
 
-def _lost(observed: Observed, red_level: float) -> LostCases | None:
+def _lost(observed: Observed, red_level: float) -> LostClaim | None:
     """The cases that are shown to be worse than the baseline's.
 
     Cases that are not drawn yet count as not lost, so that it is valid whenever one stops: more cases only add to it.
@@ -50,6 +50,6 @@ def _lost(observed: Observed, red_level: float) -> LostCases | None:
     found = lost_cases(candidate, baseline, LISTED_AT * drawn, observed.clusters)
     shown = tuple(ids[i] for i in found.indices)
     if observed.max_lost is None:
-        return LostCases(shown)
+        return LostClaim(shown)
     decisive = lost_cases(candidate, baseline, red_level * drawn, observed.clusters)
-    return LostCases(shown, observed.max_lost, len(decisive.indices))
+    return LostClaim(shown, observed.max_lost, len(decisive.indices))

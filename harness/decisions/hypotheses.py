@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.decisions.betting import baseline_row, betting_contrast, score_units, threshold_row
 from harness.decisions.observed import Observed, has_score, oriented
-from harness.decisions.suite import SuiteContrast, early_shares
+from harness.decisions.suite import TwoStageContrast, early_shares
 from harness.records import Difference, Estimate
 from harness.statistics.arrays import BoolArray, FloatArray
 from harness.statistics.contrasts import ConstantContrast, Contrast, ScaledContrast, UnknownContrast
@@ -137,7 +137,7 @@ def _about_suite(
     found = whole() if observed.is_whole else None
     if early is None and found is None:
         return None
-    return SuiteContrast(early, found, shares, len(observed.case_ids), observed.width)
+    return TwoStageContrast(early, found, shares, len(observed.case_ids), observed.width)
 
 
 def _repeats(observed: Observed) -> bool:

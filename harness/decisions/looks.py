@@ -82,6 +82,15 @@ def first_looks(names: Iterable[str]) -> dict[str, Look]:
     return {name: look_at(1, 1, len(known)) for name in known}
 
 
+def next_share(look: Look) -> float:
+    """What the next look would have of this one's level; all of it where nothing is kept of looks.
+
+    >>> round(next_share(Look(1)), 4), next_share(Look(batch=CLOSED))
+    (0.0556, 1.0)
+    """
+    return 1.0 if look.batch == CLOSED else share_of(look.number + 1) / share_of(look.number)
+
+
 def looks_again(taken: Mapping[str, LookTaken], level: float) -> dict[str, Look]:
     """The looks that stored verdicts were decided by.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis
+from harness.decisions.suite import TwoStageContrast
 from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.contrasts import Contrast
 from harness.statistics.quantiles import QuantileContrast
@@ -33,8 +34,13 @@ class Needed:
     beyond: Literal["field", "texts", "requests"] | None = None
 
 
-def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[float, float]) -> Needed | None:
+def needed(
+    hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[float, float], next_share: float = 1.0
+) -> Needed | None:
     """What would decide an open comparison if the difference stays as it is; None where nothing seen so far tells.
+
+    What costs least of the error rate is asked for. About these cases, once all are drawn, that is more samples, which
+    is another look. About cases like these new cases are bet on at the present look, where it bets.
 
     Half-widths shrink with the root of the number of units, and with that number itself where no case differs. If the
     spread comes mostly from the samples within a case, and drawing more of them can shrink it enough, then samples are
@@ -45,8 +51,11 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[flo
         hypothesis: an inconclusive comparison.
         lower, upper: its bounds, less than 0 being worse.
         levels: at which it would pass, and at which it would be red.
+        next_share: what the next look has of the present one's level.
     """
     contrast, observed = hypothesis.contrast, hypothesis.observed
+    if isinstance(contrast, TwoStageContrast):
+        return _about_suite(hypothesis, contrast, (levels[0] * next_share, levels[1] * next_share))
     is_recorded = hypothesis.against == "baseline" and observed.baseline_is_recorded
     if contrast is None or (is_recorded and observed.by_samples):  # no more of the baseline's can come
         return None
@@ -58,6 +67,7 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[flo
     if isinstance(contrast, BettingContrast):
         factor, fewest = contrast.growth_needed(*levels), contrast.fewest_units(*levels)
     else:
+        lower, upper = contrast.lower(1 - levels[0] * next_share), contrast.upper(1 - levels[1] * next_share)
         factor = _growth(contrast, lower, upper, observed.margin)
     if factor is None:
         return None
@@ -69,13 +79,38 @@ def needed(hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[flo
     within = 0.0 if observed.quantile is not None else _share_within(hypothesis)
     room = 1 / factor - (1 - within)
     n_units = len(observed.cluster_sizes)
-    if within > 0.5 and room > 0.2 / factor and fewest <= min(n_units, hypothesis.n_cases):
+    # Where it bets, more samples would be another look, and more cases are not.
+    bets = isinstance(contrast, BettingContrast) and next_share < 1
+    if not bets and within > 0.5 and room > 0.2 / factor and fewest <= min(n_units, hypothesis.n_cases):
         extra = _at_least_one(per_case * (within / room - 1))
         return Needed(extra * hypothesis.n_cases, None, extra)
     counts_once = observed.clusters_known_by in ("texts", "requests")
     extra = _at_least_one((factor - 1) * (n_units if counts_once else hypothesis.n_cases))
     beyond = observed.clusters_known_by if n_units < len(observed.case_ids) else None
     return Needed(_at_least_one(extra * per_case), extra, None, beyond)
+
+
+def _about_suite(hypothesis: Hypothesis, contrast: TwoStageContrast, levels: tuple[float, float]) -> Needed | None:
+    """The cases that are left, or else more samples of each; None where none of them would do."""
+    observed = hypothesis.observed
+    n_samples = int((~np.isnan(observed.candidate)).sum())
+    per_case = n_samples / max(1, int(observed.scored.sum()))
+    if contrast.whole is None:
+        left = max(1, (observed.suite_size or observed.n_planned) - observed.n_done)
+        return Needed(_at_least_one(left * per_case), left, None)
+    lower, upper = contrast.lower(1 - levels[0]), contrast.upper(1 - levels[1])
+    factor = _growth(contrast, lower, upper, observed.margin)
+    if factor is None:
+        return None
+    ours, theirs = float(np.nansum(_noise(observed.candidate))), 0.0
+    if hypothesis.against == "baseline" and observed.baseline is not None and observed.baseline_is_recorded:
+        theirs = float(np.nansum(_noise(observed.baseline)))
+    share = ours / (ours + theirs) if theirs > 0 else 1.0
+    room = 1 / factor - (1 - share)
+    if room <= 0:
+        return None  # what is left comes from the recording
+    extra = _at_least_one(per_case * (share / room - 1))
+    return Needed(extra * hypothesis.n_cases, None, extra)
 
 
 def _to_bound(hypothesis: Hypothesis, fewest: int) -> Needed:

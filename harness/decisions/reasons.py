@@ -10,7 +10,7 @@ from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.looks import Look, ordinal
 from harness.decisions.needed import Needed
 from harness.decisions.observed import Observed
-from harness.records import Check, LostCases, VerdictKind, is_approximate
+from harness.records import Check, LostClaim, VerdictKind, is_approximate
 
 _ALIKE = {"texts": "are copies of others", "requests": "ask the same as others"}
 _NEW = {"field": " in new clusters", "texts": " that are not copies", "requests": " that ask something else"}
@@ -65,7 +65,7 @@ def inconclusive(hypothesis: Hypothesis, lower: float, more: Needed | None) -> s
     return text if more is None else f"{text}; {more_in_words(more)} would decide it"
 
 
-def lost(found: LostCases) -> str:
+def lost(found: LostClaim) -> str:
     """Which cases are lost, where there are more than are allowed."""
     named = ", ".join(found.cases[:3]) + (", …" if len(found.cases) > 3 else "")
     allowed = "none" if found.max_lost == 0 else f"{found.max_lost:,}"

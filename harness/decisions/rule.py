@@ -12,7 +12,7 @@ from harness.decisions.cases import case_results
 from harness.decisions.checks import check
 from harness.decisions.claims import claims_of
 from harness.decisions.hypotheses import estimate, hypotheses
-from harness.decisions.looks import Look, single_looks
+from harness.decisions.looks import Look, next_share, single_looks
 from harness.decisions.multiplicity import red_levels
 from harness.decisions.observed import Observed
 from harness.decisions.stopping import decided_after, settling_level
@@ -75,7 +75,8 @@ def decide(
     verdicts = []
     for each, group in zip(used, asked, strict=True):
         m = together[known[each.id].batch]
-        checks = tuple(check(one, passing[each.id], by_identity.get(id(one), 0.0), m) for one in group)
+        following = next_share(known[each.id])
+        checks = tuple(check(one, passing[each.id], by_identity.get(id(one), 0.0), m, following) for one in group)
         claims = None
         if tells_claims or each.max_lost is not None:
             claims = claims_of(each, checks, (passing[each.id], settling[each.id]))

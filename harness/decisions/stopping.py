@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis, hypotheses
 from harness.decisions.observed import Observed
-from harness.decisions.suite import SuiteContrast
+from harness.decisions.suite import TwoStageContrast
 
 
 def decided_after(observed: Sequence[Observed], level: float, evaluation_level: float) -> int | None:
@@ -46,7 +46,7 @@ def _decided(asked: tuple[Hypothesis, ...], level: float, red_level: float) -> i
     passes: list[int | None] = []
     reds: list[int] = []
     for each in asked:
-        if not isinstance(each.contrast, BettingContrast | SuiteContrast):
+        if not isinstance(each.contrast, BettingContrast | TwoStageContrast):
             return None
         passed, worse = each.contrast.passed_at(level), each.contrast.worse_at(red_level)
         # Lost cases are looked for among all of them.

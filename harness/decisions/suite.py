@@ -43,7 +43,7 @@ def early_shares(observed: Observed, level: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class SuiteContrast:
+class TwoStageContrast:
     """A difference over the cases of a suite, with bounds that hold whenever one stops.
 
     While cases are drawn, in a random order, they are bet on. Once all are there only the samples of each case are left

@@ -15,6 +15,7 @@ from harness.gate.order import order_of
 from harness.gate.simulation import Shape, observed, sampled, true_means
 from harness.records import Case, Role, Verdict, VerdictKind
 from harness.statistics.arrays import FloatArray
+from harness.statistics.proportions import clopper_pearson_interval
 from harness.store.looks import LookRow, Settle
 
 _MORE_CASES = 0.5
@@ -105,6 +106,14 @@ class Attempt:
     adversary: str
     wrong: Wrong
     rate: Rate
+
+
+def is_exceeded(attempts: Sequence[Attempt], nominal: float) -> bool:
+    """Whether any rate lies above the nominal one by more than chance explains (0.05 over all of them, Bonferroni)."""
+    level = 1 - 0.05 / max(1, len(attempts))
+    return any(
+        clopper_pearson_interval(each.rate.count, each.rate.gates, level, "greater").low > nominal for each in attempts
+    )
 
 
 class _Looks:

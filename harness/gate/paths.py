@@ -15,7 +15,7 @@ from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis, hypotheses, natural
 from harness.decisions.labelled import LabelledCheck
 from harness.decisions.stopping import settling_level
-from harness.decisions.suite import SuiteContrast
+from harness.decisions.suite import TwoStageContrast
 from harness.errors import SteelyardError
 from harness.gate.rebuilding import Scores, Side
 from harness.gate.review_verdicts import ComeTo, come_to
@@ -190,7 +190,7 @@ def _path(hypothesis: Hypothesis, check: Check, levels: tuple[float, float]) -> 
     contrast = hypothesis.contrast
     if contrast is None or not _is_as_stored(contrast, hypothesis.observed, check, levels[0]):
         return None
-    if isinstance(contrast, SuiteContrast):
+    if isinstance(contrast, TwoStageContrast):
         if contrast.whole is not None or contrast.early is None or contrast.shares[0] == 0:
             return None  # decided by all of its cases, not by bets on the way
         levels = levels[0] * contrast.shares[0], levels[1] * contrast.shares[1]

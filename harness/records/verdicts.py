@@ -100,7 +100,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class LostCases:
+class LostClaim:
     """The cases that are shown to be worse than the baseline's.
 
     Attributes:
@@ -131,7 +131,7 @@ class Claims:
 
     suite: Claim | None
     population: Claim | None
-    lost: LostCases | None = None
+    lost: LostClaim | None = None
 
 
 @dataclass(frozen=True, slots=True)

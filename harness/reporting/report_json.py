@@ -26,7 +26,7 @@ from harness.records import (
     JudgeSummary,
     Limits,
     LookTaken,
-    LostCases,
+    LostClaim,
     Report,
     Reviewed,
     Selected,
@@ -234,7 +234,7 @@ def _claims(entry: Mapping[str, Any] | None) -> Claims | None:
     return Claims(
         _claim(entry.get("suite")),
         _claim(entry.get("population")),
-        None if lost is None else _record(LostCases, lost, cases=tuple(lost["cases"])),
+        None if lost is None else _record(LostClaim, lost, cases=tuple(lost["cases"])),
     )
 
 

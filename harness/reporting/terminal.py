@@ -11,6 +11,7 @@ from harness.reporting.aggregates import aggregate_notes
 from harness.reporting.budget import GO_ON as DRAW_ON
 from harness.reporting.budget import budget_line, budget_notes, cost, cut_short
 from harness.reporting.cases import case_option, change_lines, look_up, shown_changes
+from harness.reporting.claims import claim_notes, lost_notes
 from harness.reporting.failure import failure_text
 from harness.reporting.figures import count, digits, duration, figure, plural
 from harness.reporting.interruption import GO_ON, interrupted, progress
@@ -151,8 +152,14 @@ def _more_samples(report: Report) -> list[str]:
     wanting = [each for each in report.evaluations if each.samples_needed and each.stopped_at is None]
     alone = [verdict for verdict in wanting if verdict.design == "sequential" and len(verdict.cases) == 1]
     steps = []
-    if len(alone) < len(wanting):
-        steps.append("raise --samples (and --max-samples, if set) or add cases: what is stored is not drawn again")
+    others = [each for each in wanting if each not in alone]
+    if any(each.about == "suite" for each in others):
+        steps.append(
+            "raise --samples (and --max-samples, if set): what is stored is not drawn again. It is another look, at a "
+            "lower level"
+        )
+    if any(each.about == "population" for each in others):
+        steps.append("add cases: they are bet on where these ended, and cost nothing of the level")
     if alone:
         which = "raise --max-samples" if len(alone) == len(wanting) else "for single cases raise --max-samples"
         steps.append(f"{which}: what is stored is not drawn again")
@@ -266,6 +273,7 @@ def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
         told.append(
             f"margin {figure(margin, digits([margin, 0.0]))} is the default; set it for an evaluation or the project"
         )
+    told += claim_notes(once) + lost_notes(once, encoding)
     hidden = recorded_notes(once) if folded else []
     return told + hidden + judge_notes(once, encoding)
 
