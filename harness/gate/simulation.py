@@ -67,7 +67,7 @@ class Shape:
     threshold: float | None = None
     spread: Spread = field(default_factory=Spread)
     design: Literal["sequential", "fixed"] = "sequential"
-    about: About = "suite"
+    about: About = "population"
 
     @property
     def between_sd(self) -> float:

@@ -230,42 +230,6 @@ def e_holm_adjusted(e_values: npt.ArrayLike) -> FloatArray:
     return np.array([((value + smallest[:-1]) / counts).min() for value in values])
 
 
-def e_holm_levels(e_values: npt.ArrayLike, level: float, weights: npt.ArrayLike | None = None) -> FloatArray:
-    """The level at which `e_holm` judges each e-value: rejected if it is at least 1 over its level.
-
-    With weights the closed test takes weighted means. One e-value above 1 / (level · weight) is then rejected whatever
-    the others are, if the weights sum to 1.
-
-    Parameters
-    ----------
-    e_values : (m,) of 0 or more, infinity included
-    level : in (0, 1)
-    weights : (m,) above 0; by default all the same
-
-    Returns
-    -------
-    (m,) levels, in the order given
-
-    References
-    ----------
-    Vovk and Wang (2021), as for `e_holm`. The mean of a set that holds i is at its worst with all those others that
-    are below 1 / level, so that i needs 1 / level and their weighted shortfall over its own weight.
-
-    Examples
-    --------
-    >>> (1 / e_holm_levels([50, 12, 1, 35], 0.1)).round(3).tolist()
-    [19.0, 19.0, 10.0, 19.0]
-    """
-    values = check_e_values(e_values)
-    check_level(level)
-    shares = np.ones(len(values)) if weights is None else as_floats(weights, "weights")
-    if shares.shape != values.shape or not bool(np.all(shares > 0)):
-        raise ValueError(f"weights has shape {shares.shape} for {len(values)} e-values, or not all above 0.")
-    short = shares * np.maximum(0.0, 1 / level - values)
-    wanted: FloatArray = 1 / level + (short.sum() - short) / shares
-    return 1 / wanted
-
-
 def check_p_values(p_values: npt.ArrayLike) -> FloatArray:
     """P-values as a flat array, each in [0, 1].
 

@@ -13,7 +13,6 @@ from harness.decisions import Observed, decide, decided_after, worst
 from harness.decisions.hypotheses import hypotheses
 from harness.gate.calibration import Rate, simulate, truths
 from harness.gate.simulation import Shape, simulated
-from harness.statistics.multiplicity import e_holm_levels
 from tests.bench.sampling import Figure
 
 GATES = 5000
@@ -95,32 +94,17 @@ def _reds_at_any_look(part: int, n_gates: int) -> int:
 def is_ever_red(entries: list[Observed]) -> bool:
     """Whether the gate is red when it is decided on the first n cases of each evaluation, for any n.
 
-    Stakes do not depend on what comes later, so that the paths of the whole suite hold those of its beginnings.
+    Stakes do not depend on what comes later, so that the paths of the whole suite hold those of its beginnings. The
+    first to be red is so by its own share.
     """
     own = LEVEL / len(entries)
-    paths = []
     for entry in entries:
         end = decided_after([entry], LEVEL, own) or len(entry.case_ids)
         (hypothesis,) = hypotheses(entry.first(end), (LEVEL, own))
-        contrast = hypothesis.contrast
-        path = contrast.worse.log(-contrast.demanded)  # type: ignore[union-attr]
-        passed = contrast.passed_at(LEVEL)  # type: ignore[union-attr]
-        if passed is not None:
-            path[passed - 1 :] = -np.inf
-        paths.append(np.concatenate([path, np.full(len(entry.case_ids) - len(path), path[-1])]))
-    e_values = np.exp(np.array(paths))
-    counted = np.exp(np.array([_until_decided(path) for path in paths]))
-    weights = np.full(len(entries), own)
-    for n in range(e_values.shape[1]):
-        if (e_values[:, n] >= 1 / e_holm_levels(counted[:, n], LEVEL, weights)).any():
+        worse, passed = hypothesis.contrast.worse_at(own), hypothesis.contrast.passed_at(LEVEL)  # type: ignore[union-attr]
+        if worse is not None and (passed is None or worse < passed):
             return True
     return False
-
-
-def _until_decided(path: np.ndarray) -> np.ndarray:
-    """The evidence of an evaluation that has passed counts as it stood before."""
-    known = np.where(np.isinf(path), 0, np.arange(len(path)))
-    return path[np.maximum.accumulate(known)]
 
 
 def _green_where_whole_cases_are_lost(design: str, n_cases: int, part: int, n_gates: int) -> int:
