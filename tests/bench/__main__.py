@@ -25,6 +25,7 @@ from tests.bench import (
     bench_mlflow,
     bench_practice,
     bench_report,
+    bench_reruns,
     bench_review,
     sampling,
 )
@@ -64,6 +65,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "lm-eval": lambda folder: bench_lm_eval.against_lm_eval(folder, repeats),
         "mlflow": lambda folder: bench_mlflow.mlflow(folder, repeats),
         "report": lambda folder: bench_report.report(folder, repeats),
+        "reruns": bench_reruns.reruns,
         "review": bench_review.review,
         "vllm": vllm,
     }

@@ -1,0 +1,245 @@
+"""The promise however the gate is used: reruns, rare losses, copies, recordings, and what the defaults decide."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from harness.gate.recorded_noise import false_red_given
+
+from harness.decisions import Observed, decide, first_looks
+from harness.gate.adversary import ADVERSARIES, attack
+from harness.gate.calibration import KINDS, Wrong
+from harness.gate.simulation import Shape, observed, sampled, simulated, true_means
+from harness.records import VerdictKind
+from harness.statistics.arrays import FloatArray
+from tests.bench.decision_costs import SPREAD
+from tests.bench.sampling import Figure
+
+LEVEL = 0.05
+_WORKERS, _NICENESS, _AT_ONCE = 2, 10, 100
+#: Every adversary tries so many gates, each up to seven times.
+GATES = 2000
+_RARE = (10, 20, 50, 100)
+
+Rule = Callable[[int, int], int]
+"""How many of so many gates of a part are wrong: (part, gates)."""
+
+
+def reruns(_folder: Path) -> list[Figure]:
+    """All figures."""
+    with ProcessPoolExecutor(_WORKERS, initializer=os.nice, initargs=(_NICENESS,)) as workers:
+        return [
+            figure
+            for measure in (defaults, lost, rare_losses, copies, timeouts, adversaries, family, recordings)
+            for figure in measure(workers)
+        ]
+
+
+def _share(workers: Executor, rule: Rule, gates: int) -> float:
+    return sum(workers.map(partial(rule, gates=_AT_ONCE), range(gates // _AT_ONCE))) / gates
+
+
+def _wrong(name: str, value: float, gates: int) -> Figure:
+    most = LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / gates)
+    return Figure(name, value, "of the gates", f"≤ {most:.3f}", value <= most, f"{gates:,} gates, promised 0.05")
+
+
+def adversaries(workers: Executor) -> Iterator[Figure]:
+    """Someone who reruns an evaluation by certain options, six times at most, until the wrong verdict comes."""
+    for about in ("suite", "population"):
+        shape = Shape(cases=60, samples=2, spread=SPREAD, about=about)  # type: ignore[arg-type]
+        for number in range(len(ADVERSARIES)):
+            for wrong in KINDS:
+                value = _share(workers, partial(_attacked, number, wrong, (shape,)), GATES)
+                name = f"reruns, {ADVERSARIES[number].name}, 60 cases × 2, about the {about}: false {wrong}"
+                yield _wrong(name, value, GATES)
+
+
+def _attacked(number: int, wrong: Wrong, shapes: tuple[Shape, ...], part: int, gates: int) -> int:
+    return attack(ADVERSARIES[number], wrong, shapes, gates, seed=[31, number, part]).rate.count
+
+
+def family(workers: Executor) -> Iterator[Figure]:
+    """Twenty evaluations of which the open ones run again, with more samples: red is shared by all twenty for good."""
+    shapes = (Shape(cases=30, samples=2, spread=SPREAD, about="suite"),) * 20
+    number = [each.moves for each in ADVERSARIES].index(("lf", "samples"))
+    gates = GATES // 10
+    value = _share(workers, partial(_attacked, number, "red", shapes), gates)
+    yield _wrong("reruns, 20 evaluations, --lf and more samples by turns: false red", value, gates)
+
+
+def defaults(workers: Executor) -> Iterator[Figure]:
+    """What the defaults decide where nothing is worse, at a first look."""
+    rows = (
+        ("50 cases × 10, the same version, about the suite", Shape(cases=50, samples=10), None, 0.85),
+        ("100 cases × 5, as good over the suite, about the suite", Shape(cases=100, samples=5), 0.0, 0.80),
+        ("100 cases × 5, as good on average, about the population", Shape(cases=100, about="population"), 0.0, 0.60),
+    )
+    for name, shape, drop, goal in rows:
+        own = replace(shape, spread=SPREAD, about="population" if "population" in name else "suite")
+        value = _share(workers, partial(_green, own, drop), GATES)
+        yield Figure(f"green by default: {name}", value, "of the gates", f"≥ {goal:.2f}", value >= goal, f"{GATES:,}")
+    used = np.concatenate(list(workers.map(_cases_used, range(GATES // _AT_ONCE))))
+    mean = float(used.mean())
+    name = "cases used where equal: 200 cases × 5, 50 stored baseline samples, about the population"
+    yield Figure(name, mean, "cases", "≤ 106", mean <= 106, f"{GATES:,} gates")
+    for drop, said in ((0.0, "as good"), (0.05, "lower by 0.05")):
+        shape = Shape(cases=450, spread=SPREAD, about="population")
+        ends = np.concatenate(list(workers.map(partial(_ends, shape, drop), range(GATES // _AT_ONCE))))
+        bound = _wald(450, drop)
+        ratio = float(ends.mean()) / bound
+        name = f"450 cases × 5, {said}, about the population: cases used against Wald's bound"
+        yield Figure(name, ratio, "×", "≤ 1.30", ratio <= 1.3, f"{ends.mean():.0f} against {bound:.0f} cases")
+
+
+def _wald(cases: int, drop: float) -> float:
+    """Expected cases of Wald's test of a normal mean, both errors 0.05 (A. Wald 1947, Sequential Analysis, 7.3)."""
+    rng = np.random.default_rng(7)
+    entry = simulated(Shape(cases=200 * cases, spread=SPREAD, about="population"), drop, rng)
+    assert entry.baseline is not None
+    variance = float((entry.candidate.mean(axis=1) - entry.baseline.mean(axis=1)).var())
+    return 2 * variance / 0.05**2 * (0.95 * math.log(0.95 / 0.05) + 0.05 * math.log(0.05 / 0.95))
+
+
+def _decided(entry: Observed) -> VerdictKind:
+    (verdict,) = decide([entry], 1 - LEVEL, looks=first_looks([entry.id]), tells_claims=False)
+    return verdict.verdict
+
+
+def _green(shape: Shape, drop: float | None, part: int, gates: int) -> int:
+    entries = (simulated(shape, drop, np.random.default_rng([32, part, gate])) for gate in range(gates))
+    return sum(_decided(entry) is VerdictKind.PASSED for entry in entries)
+
+
+def _ends(shape: Shape, drop: float, part: int) -> FloatArray:
+    found = []
+    for gate in range(_AT_ONCE):
+        entry = simulated(shape, drop, np.random.default_rng([33, part, gate]))
+        (verdict,) = decide([entry], 1 - LEVEL, looks=first_looks([entry.id]), tells_claims=False)
+        found.append(verdict.n_cases)
+    return np.array(found)
+
+
+def _cases_used(part: int) -> FloatArray:
+    shape, found = Shape(cases=200, spread=SPREAD, about="population"), []
+    for gate in range(_AT_ONCE):
+        rng = np.random.default_rng([34, part, gate])
+        candidate, baseline = true_means(shape, 0.0, rng)
+        assert baseline is not None
+        entry = observed(shape, sampled(candidate, 5, 1.0, rng), sampled(baseline, 50, 1.0, rng))
+        (verdict,) = decide([entry], 1 - LEVEL, looks=first_looks([entry.id]), tells_claims=False)
+        found.append(verdict.n_cases)
+    return np.array(found)
+
+
+def lost(workers: Executor) -> Iterator[Figure]:
+    """`max_lost=0`, 50 cases × 10: two or three cases lost altogether, and none."""
+    for name, share, goal in (("5 % of the cases lost", 0.05, 0.98), ("the same version", 0.0, 0.05)):
+        value = _share(workers, partial(_red_by_lost, share), GATES)
+        met = value >= goal if share else value <= goal
+        sign = "≥" if share else "≤"
+        yield Figure(
+            f"max_lost=0, 50 cases × 10, {name}: red", value, "of the gates", f"{sign} {goal}", met, f"{GATES:,}"
+        )
+
+
+def _red_by_lost(share: float, part: int, gates: int) -> int:
+    shape, red = Shape(cases=50, samples=10, spread=SPREAD, about="suite", margin=0.1), 0
+    for gate in range(gates):
+        rng = np.random.default_rng([35, part, gate])
+        entry = replace(simulated(shape, None, rng), max_lost=0)
+        right = np.flatnonzero(entry.baseline.mean(axis=1) > 0.5)  # type: ignore[union-attr] - what can be lost
+        candidate = entry.candidate.copy()
+        candidate[rng.choice(right, round(share * 50 + rng.choice([-0.5, 0.5])) if share else 0, replace=False)] = 0
+        red += _decided(replace(entry, candidate=candidate)).is_red
+    return red
+
+
+def rare_losses(workers: Executor) -> Iterator[Figure]:
+    """Graded scores, drawn whole, about the population: 6 in 100 cases fall from 0.8 to 0, or the other way round."""
+    for n_cases in _RARE:
+        for wrong in KINDS:
+            value = _share(workers, partial(_rare, n_cases, wrong), GATES)
+            yield _wrong(f"a rare loss of graded scores, {n_cases} cases, fixed: false {wrong}", value, GATES)
+
+
+def _rare(n_cases: int, wrong: Wrong, part: int, gates: int) -> int:
+    """A drop of exactly the margin where 1 in 16 cases is lost; none where as rare a gain makes up for a small loss."""
+    count, share = 0, LEVEL / 0.8
+    for gate in range(gates):
+        rng = np.random.default_rng([36, n_cases, part, gate])
+        rare, noise = rng.random(n_cases) < share, rng.normal(0, 0.01, n_cases)
+        if wrong == "green":
+            baseline = np.full(n_cases, 0.8)
+            candidate = np.where(rare, 0.0, 0.8)
+        else:
+            baseline = np.where(rare, 0.0, 0.85)
+            candidate = np.full(n_cases, 0.85 * (1 - share))
+        entry = observed(
+            Shape(cases=n_cases, samples=1, design="fixed", about="population"),
+            np.clip(candidate + noise, 0, 1)[:, np.newaxis],
+            np.clip(baseline + noise, 0, 1)[:, np.newaxis],
+        )
+        kind = _decided(entry)
+        count += kind.is_red if wrong == "red" else kind is VerdictKind.PASSED
+    return count
+
+
+def copies(workers: Executor) -> Iterator[Figure]:
+    """Twenty questions, ten copies of each, that share what is true of them: found, and counted once."""
+    for design in ("sequential", "fixed"):
+        for wrong in KINDS:
+            value = _share(workers, partial(_copied, design, wrong), GATES)
+            yield _wrong(f"20 cases × 10 copies, {design}, about the population: false {wrong}", value, GATES)
+
+
+def _copied(design: str, wrong: Wrong, part: int, gates: int) -> int:
+    count = 0
+    shape = Shape(cases=20, samples=2, spread=SPREAD, about="population", design=design, margin=0.1)  # type: ignore[arg-type]
+    labels = tuple(f"q{i}" for i in range(20) for _ in range(10))
+    for gate in range(gates):
+        rng = np.random.default_rng([37, part, gate])
+        candidate, baseline = true_means(shape, shape.margin if wrong == "green" else 0.0, rng)
+        assert baseline is not None
+        scores = [sampled(np.repeat(each, 10), 2, 1.0, rng) for each in (candidate, baseline)]
+        entry = observed(replace(shape, cases=200), *scores)
+        kind = _decided(replace(entry, clusters=labels, copies=labels, clusters_known_by="texts"))
+        count += kind.is_red if wrong == "red" else kind is VerdictKind.PASSED
+    return count
+
+
+def timeouts(workers: Executor) -> Iterator[Figure]:
+    """Seconds of which 2 in 100 are a timeout of 30 s, declared with at_most=30: slower by the margin is not passed."""
+    for n_cases in (20, 50):
+        value = _share(workers, partial(_timed_out, n_cases), GATES)
+        yield _wrong(
+            f"2 % timeouts of 30 s, at_most=30, {n_cases} cases, about the population: false green", value, GATES
+        )
+
+
+def _timed_out(n_cases: int, part: int, gates: int) -> int:
+    green = 0
+    for gate in range(gates):
+        rng = np.random.default_rng([38, n_cases, part, gate])
+        baseline = rng.uniform(0.8, 1.2, (n_cases, 1))
+        candidate = np.where(rng.random((n_cases, 1)) < 0.02, 30.0, rng.uniform(0.8, 1.2, (n_cases, 1)))
+        shape = Shape(cases=n_cases, samples=1, about="population", margin=0.05)
+        entry = replace(observed(shape, candidate, baseline), unit="s", at_least=0.0, at_most=30.0, margin=0.58)
+        green += _decided(replace(entry, higher_is_better=False)) is VerdictKind.PASSED
+    return green
+
+
+def recordings(_: Executor) -> Iterator[Figure]:
+    """False red of a fixed gate, 5 samples a case, given an unlucky recording: what more recorded samples are for."""
+    for samples in (1, 5, 20, 50):
+        share = (1 / samples) / (1 / samples + 1 / 5)
+        ninety, ninety_nine = (false_red_given(share, quantile) for quantile in (0.9, 0.99))
+        name = f"false red given an unlucky recording of {samples} samples a case: 90th percentile"
+        yield Figure(name, ninety, "of the gates", "", True, f"99th percentile {ninety_nine:.2f}")
