@@ -24,6 +24,9 @@ PER = ("suite", "case")
 WEIGHS = ("model", "judge")
 REVIEWS = ("uncertain", "failures", "all")
 
+_FEWEST_RECORDED = 20
+_TIMES_RECORDED = 4
+
 Ending = Literal["failed", "skipped", "aborted", "error"]
 
 
@@ -54,6 +57,15 @@ class Plan:
     review: Literal["uncertain", "failures", "all"] | None = None
 
 
+def samples_for_recording(n_samples: int) -> int:
+    """How many samples of a case a recorded baseline should have, for gates with so many: its draws are made once.
+
+    >>> samples_for_recording(1), samples_for_recording(10)
+    (20, 40)
+    """
+    return max(_FEWEST_RECORDED, _TIMES_RECORDED * n_samples)
+
+
 def read_plan(
     keywords: Mapping[str, Any],
     settings: Settings,
@@ -68,7 +80,8 @@ def read_plan(
         keywords: what the marker was given.
         settings: the project's, with the options laid over.
         where: the test function, for messages.
-        options: settings that the command line gave, which win over the marker's.
+        options: settings that the command line gave, which win over the marker's; with `for_baseline` everything is
+            drawn, and more samples than a gate's.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
 
     Raises:
@@ -90,7 +103,11 @@ def read_plan(
     for name, value, known in (("per", per, PER), ("weighs", weighs, WEIGHS), ("review", review, (*REVIEWS, None))):
         if value not in known:
             raise MarkerError(f"{where}: {choices(f'{name} value', str(value), filter(None, known))}")
-    design: Any = "fixed" if review else values.get("design", settings.design)
+    is_whole = review is not None or "for_baseline" in options
+    samples = values.get("samples", settings.samples)
+    if "for_baseline" in options and "samples" not in options:
+        samples = samples_for_recording(samples)
+    design: Any = "fixed" if is_whole else values.get("design", settings.design)
     if not measures:
         _check_margin(values, settings, where)
     if review is not None:
@@ -99,7 +116,7 @@ def read_plan(
         _check_single_case(values, settings, where)
     return Plan(
         cases=keywords.get("cases"),
-        samples=values.get("samples", settings.samples),
+        samples=samples,
         threshold=values.get("threshold"),
         margin=values.get("margin", settings.margin),
         margin_is_default="margin" not in values and settings.margin_is_default,

@@ -223,8 +223,8 @@ class Collection:
         return select_cases(cases, pattern) if pattern else cases
 
     def _options(self) -> list[str]:
-        """Settings of a plan that the command line gave."""
-        return [name for name in ("samples", "max_samples", "design") if self._config.getoption(name, default=None)]
+        """What the command line gave for plans."""
+        return list(filter(self._config.getoption, ("samples", "max_samples", "design", "for_baseline")))
 
     def _id(self, item: pytest.Function) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""

@@ -74,6 +74,11 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--concurrency", metavar="N", help="requests in flight (default: 128)")
     group.addoption("--offline", action="store_true", help="stored samples only; missing ones are an error")
+    group.addoption(
+        "--for-baseline",
+        action="store_true",
+        help="draw everything, against nothing, 4 times the samples and 20 at least: for `steelyard baseline record`",
+    )
     group.addoption("--fresh", action="store_true", help="draw everything anew; the old samples stay in the store")
     group.addoption(
         "--inconclusive", metavar="fail|warn", help="whether an inconclusive verdict fails (exit code 8) or warns"
@@ -113,6 +118,10 @@ def settings_of(config: pytest.Config) -> Settings:
         text = config.getoption(name, default=None)
         if text is not None:
             given[field_of(name)] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
+    if config.getoption("for_baseline", default=False):
+        from harness.gate.opening import NO_BASELINE
+
+        given.setdefault("baseline", NO_BASELINE)
     if given.get("mlflow") == NO_TRACKING:  # logs nowhere; the registry of models stays where it is
         given = {**given, "mlflow": settings.mlflow, "is_tracked": False}
     return replace(settings, **given)
