@@ -83,10 +83,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--inconclusive", metavar="fail|warn", help="whether an inconclusive verdict fails (exit code 8) or warns"
     )
-    group.addoption("--max-requests", metavar="N", help="draw no more after N requests; decide with what is there")
-    group.addoption("--max-tokens", metavar="N", help="draw no more after N tokens, of prompts and answers together")
-    group.addoption("--max-cost", metavar="AMOUNT", help="draw no more once this is spent; versions need a `price`")
-    group.addoption("--deadline", metavar="DURATION", help="draw no more so long after the start, such as 20m")
+    _add_limits(group)
     group.addoption("--report-dir", metavar="FOLDER", help="where the reports go (default: reports/latest)")
     group.addoption("--mlflow", metavar="URL", help="log the gate to this MLflow; `none` for nowhere")
     group.addoption("--mlflow-experiment", metavar="NAME", help="the experiment there (default: steelyard)")
@@ -94,6 +91,14 @@ def add_options(parser: pytest.Parser) -> None:
         "--promote", metavar="ALIAS", help="where the gate passed, give the candidate this alias in MLflow's registry"
     )
     group.addoption("--store", metavar="URL", help="SQLite path or SQLAlchemy URL (default: .steelyard/store.db)")
+
+
+def _add_limits(group: pytest.OptionGroup) -> None:
+    """Add what a run may spend at most."""
+    group.addoption("--max-requests", metavar="N", help="draw no more after N requests; decide with what is there")
+    group.addoption("--max-tokens", metavar="N", help="draw no more after N tokens, of prompts and answers together")
+    group.addoption("--max-cost", metavar="AMOUNT", help="draw no more once this is spent; versions need a `price`")
+    group.addoption("--deadline", metavar="DURATION", help="draw no more so long after the start, such as 20m")
 
 
 def runs_bodies(config: pytest.Config) -> bool:
