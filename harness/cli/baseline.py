@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN_DIGITS = 12
 _MOST_CELLS = 30
+_MOST_NOISES = 5
 
 
 @click.group()
@@ -43,13 +44,14 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
     """Write the scores of a RUN's candidate to reports/baselines/NAME.json.
 
     RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version, which stands for the
-    newest run that has it as its candidate. A run with errors, or one that was interrupted, is refused. Draw everything
-    for a baseline (pytest --design fixed): a run that stopped as soon as it was decided has scores of a part of its
-    cases.
+    newest run that has it as its candidate. A run with errors, or one that was interrupted, is refused. Draw for a
+    baseline with pytest --for-baseline: everything, for a run that stopped as soon as it was decided has scores of a
+    part of its cases, and more samples than a gate draws, for they are drawn once and used many times. What gates
+    against it can tell is said.
 
     \b
     Examples:
-      pytest suites --candidate smollm2 --baseline none --design fixed
+      pytest suites --candidate smollm2 --for-baseline
       steelyard baseline record --name released
       steelyard baseline record 20261125-1615 --name released --force
     """
@@ -67,6 +69,8 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
         recording = recording_of(opened, found, report, path.stem)
     is_new = write_recording(recording, path, force=force)
     click.echo(_written(recording, path, settings, is_new=is_new))
+    for line in _support(recording, settings.samples):
+        click.echo(printable(line))
     for note in _notes(recording, left_out(report, recording)):
         click.echo(f"note    {printable(note)}")
     click.echo(f"next    pytest … --baseline {_option(recording.name, settings)}")
@@ -114,7 +118,8 @@ def show(name: str, as_json: bool) -> None:
     if not path.is_file():
         raise SettingsError(choices("recorded baseline", name, [each.stem for each in recorded_files(settings)]))
     recording = read_recording(path)
-    click.echo(path.read_text(encoding="utf-8") if as_json else "\n".join(_lines(recording, path)), nl=not as_json)
+    lines = [] if as_json else [*_lines(recording, path), "", *_support(recording, settings.samples)]
+    click.echo(path.read_text(encoding="utf-8") if as_json else "\n".join(lines), nl=not as_json)
 
 
 def _written(recording: Recording, path: Path, settings: Settings, *, is_new: bool) -> str:
@@ -137,11 +142,30 @@ def _notes(recording: Recording, missing: Iterable[str]) -> list[str]:
     return notes
 
 
+def _support(recording: Recording, n_samples: int) -> Iterator[str]:
+    """What gates with so many samples can tell against a recording: the least certain of its metrics first."""
+    from harness.gate.recorded_noise import noise_of, supports, warning
+
+    found = []
+    for identity, evaluation in recording.evaluations.items():
+        for name, metric in evaluation.metrics.items():
+            noise = noise_of(evaluation, name)
+            if noise is not None:
+                found.append((noise, f"{identity}, {supports(name, noise, n_samples, metric.unit)}"))
+    found.sort(key=lambda each: (-each[0].share(n_samples), -each[0].told_apart(n_samples)))
+    yield from (f"noise   {text}" for _, text in found[:_MOST_NOISES])
+    if len(found) > _MOST_NOISES:
+        yield f"noise   and {len(found) - _MOST_NOISES:,} others, no noisier"
+    warned = warning([noise for noise, _ in found], n_samples)
+    if warned is not None:
+        yield f"warning {warned}"
+
+
 def _stopped(evaluation: RecordedEvaluation) -> str:
     what = "samples" if len(evaluation.cases) == 1 else "cases"
     return (
         f"{evaluation.n_drawn:,} of {evaluation.n_planned:,} {what} were drawn when it was decided, and no others can "
-        "be paired: record a run with --design fixed for all"
+        "be paired: record a run with --for-baseline for all"
     )
 
 

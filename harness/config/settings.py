@@ -14,7 +14,7 @@ from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
 from harness.records import Limits
 
-DESIGNS = ("sequential", "fixed")
+DESIGNS = ("auto", "sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
 ABOUT = ("suite", "population")
 _MOST = {
@@ -45,7 +45,8 @@ class Settings:
         margin: the largest drop that still counts as no worse.
         confidence_level: in [0.5, 0.9999].
         best_of: how many candidates were tried against this baseline, of which this one came out best.
-        design: "sequential" stops sampling when the evaluation is decided, "fixed" draws every sample.
+        design: "sequential" stops sampling when the evaluation is decided, "fixed" draws every sample, "auto" does
+            what decides more often for its size.
         about: "suite" for verdicts about these cases, "population" for verdicts about cases like these.
         seed: of the random order in which a sequential design takes the cases.
         concurrency: requests in flight.
@@ -71,7 +72,7 @@ class Settings:
     margin_is_default: bool = True
     confidence_level: float = 0.95
     best_of: int = 1
-    design: str = "sequential"
+    design: str = "auto"
     about: Literal["suite", "population"] = "suite"
     seed: int = 0
     concurrency: int = 128

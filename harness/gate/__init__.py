@@ -3,7 +3,7 @@
 from harness.gate.baselines import recording_named
 from harness.gate.bodies import Aborted
 from harness.gate.cases import load_cases, no_case_matches, select_cases
-from harness.gate.evaluation import TASK_KEYWORDS, Ending, Evaluation, Plan, check_evaluation, read_plan
+from harness.gate.evaluation import TASK_KEYWORDS, Ending, Evaluation, Plan, check_evaluation, read_plan, with_design
 from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name, check_run, judge_names, open_run
 from harness.gate.outcome import make_report, report_of_nothing
 from harness.gate.recorded_checks import check_recorded
@@ -34,4 +34,5 @@ __all__ = [
     "recording_named",
     "report_of_nothing",
     "select_cases",
+    "with_design",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from harness.config import checks
 from harness.config.settings import Settings, check_setting
+from harness.decisions import share_of
+from harness.decisions.suite import may_pass_early
 from harness.errors import CaseError, MarkerError, SettingsError, choices
 from harness.gate.aggregates import Aggregation
 from harness.gate.resemblance import Copies
@@ -24,6 +26,9 @@ KEYWORDS = (
 PER = ("suite", "case")
 WEIGHS = ("model", "judge")
 REVIEWS = ("uncertain", "failures", "all")
+
+_FEWEST_RECORDED = 20
+_TIMES_RECORDED = 4
 
 Ending = Literal["failed", "skipped", "aborted", "error"]
 
@@ -53,11 +58,20 @@ class Plan:
     per: Literal["suite", "case"]
     cluster: str | Literal[False] | None
     requirement: str | None
-    design: Literal["sequential", "fixed"] = "fixed"
+    design: Literal["auto", "sequential", "fixed"] = "fixed"
     weighs: Literal["model", "judge"] = "model"
     review: Literal["uncertain", "failures", "all"] | None = None
     about: Literal["suite", "population"] = "suite"
     max_lost: int | None = None
+
+
+def samples_for_recording(n_samples: int) -> int:
+    """How many samples of a case a recorded baseline should have, for gates with so many: its draws are made once.
+
+    >>> samples_for_recording(1), samples_for_recording(10)
+    (20, 40)
+    """
+    return max(_FEWEST_RECORDED, _TIMES_RECORDED * n_samples)
 
 
 def read_plan(
@@ -74,7 +88,8 @@ def read_plan(
         keywords: what the marker was given.
         settings: the project's, with the options laid over.
         where: the test function, for messages.
-        options: settings that the command line gave, which win over the marker's.
+        options: settings that the command line gave, which win over the marker's; with `for_baseline` everything is
+            drawn, and more samples than a gate's.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
 
     Raises:
@@ -97,16 +112,22 @@ def read_plan(
     for name, value, known in (("per", per, PER), ("weighs", weighs, WEIGHS), ("review", review, (*REVIEWS, None))):
         if value not in known:
             raise MarkerError(f"{where}: {choices(f'{name} value', str(value), filter(None, known))}")
-    design: Any = "fixed" if review else values.get("design", settings.design)
+    is_whole = review is not None or "for_baseline" in options
+    samples = values.get("samples", settings.samples)
+    if "for_baseline" in options and "samples" not in options:
+        samples = samples_for_recording(samples)
+    design: Any = "fixed" if is_whole else values.get("design", settings.design)
     if not measures:
         _check_margin(values, settings, where)
     if review is not None:
         _check_review(keywords, values, settings, where)
+    if per == "case":
+        design = "sequential" if design == "auto" else design
     if per == "case" and design == "sequential":
         _check_single_case(values, settings, where)
     return Plan(
         cases=keywords.get("cases"),
-        samples=values.get("samples", settings.samples),
+        samples=samples,
         threshold=values.get("threshold"),
         margin=values.get("margin", settings.margin),
         margin_is_default="margin" not in values and settings.margin_is_default,
@@ -226,6 +247,19 @@ class Evaluation:
             return tuple(str(case[name]) for case in self.cases)
         counts = self.copies is not None and name is None and self.plan.review is None
         return self.copies.labels if self.copies is not None and counts else None
+
+
+def with_design(plan: Plan, n_cases: int, confidence_level: float) -> Plan:
+    """The plan with the design that decides more often for its size, where the plan leaves it open.
+
+    About these cases that is the sequential one at any size, for it ends with all of them. About cases like these a
+    small suite is decided more often by the bounds of all of it than by bets on the way.
+    """
+    if plan.design != "auto":
+        return plan
+    bets = plan.about == "suite" or may_pass_early(n_cases, plan.margin, (1 - confidence_level) * share_of(1))
+    fits = plan.max_samples is None or n_cases * plan.samples <= plan.max_samples
+    return replace(plan, design="sequential" if bets or not fits else "fixed")
 
 
 def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from harness.gate.contents import content_digest
 from harness.gate.evaluation import Evaluation
 from harness.gate.order import Order
+from harness.gate.recorded_noise import noise_of, warning
 from harness.gate.recording import RecordedEvaluation, RecordedMetric, Recording
 from harness.gate.scoring_code import scoring_digest
 from harness.records import BaselineRecord, JudgedBy, kind_and_direction, same_kind
@@ -180,10 +181,21 @@ class Pairing:
             notes.append(f"{len(otherwise):,} were asked otherwise when recorded, such as {otherwise[0]}")
         if self.scored_otherwise:
             notes.append("its test has other code than when it was recorded, and may score the same answer otherwise")
+        notes += self._noisy([*metrics])
         missing = [] if self.recorded is None or self.only_failed else sorted(set(self.recorded.metrics) - {*metrics})
         if missing:
             notes.append(f"recorded, and no longer returned: {', '.join(missing)}")
         return notes
+
+    def _noisy(self, metrics: Iterable[str]) -> list[str]:
+        """What to say of recorded scores that are noisier than the candidate's: they have fewer samples."""
+        n_samples, recorded = self.evaluation.plan.samples, self.recorded
+        if recorded is None:
+            return []
+        found = [noise_of(recorded, name) for name in map(self.metric_of, metrics) if name is not None]
+        noises = [each for each in found if each is not None and each.n_samples < n_samples]
+        text = warning(noises, n_samples)
+        return [] if text is None else [text]
 
 
 def pair(recording: Recording, evaluation: Evaluation, order: Order, pattern: str) -> Pairing:

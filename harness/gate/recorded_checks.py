@@ -45,7 +45,7 @@ def _check_order(recording: Recording, recorded: RecordedEvaluation, evaluation:
     raise SettingsError(
         f"--baseline: {recording.in_words} stopped after {recorded.n_drawn:,} of {recorded.n_planned:,} in "
         f"{evaluation.id}, as soon as it was decided, so that its mean is biased; and {why}, or record a run that drew "
-        "everything (--design fixed)."
+        "everything (--for-baseline)."
     )
 
 

@@ -177,7 +177,7 @@ class Collection:
             self.errors.append(str(error))
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
-        from harness.gate import Evaluation, check_evaluation
+        from harness.gate import Evaluation, check_evaluation, with_design
         from harness.plugin.inspection import check_fields, check_fixtures, check_kind
         from harness.plugin.rubrics import check_metrics, check_rubrics
         from harness.scoring.judging import Rubrics
@@ -193,6 +193,7 @@ class Collection:
         cases = self._load(plan, item, where) if parameter is None else (parameter,)
         check_fields(item.function, cases, where=where)
         cases = self._selected(cases)
+        plan = with_design(plan, len(cases), self.settings.confidence_level)
         check_evaluation(plan, cases, where=where)
         wants = frozenset(name for name in OFFERED if name in item._fixtureinfo.argnames)
         rubrics = Rubrics(self._folders(item))
@@ -214,12 +215,13 @@ class Collection:
         return evaluation
 
     def _task_evaluation(self, item: pytest.Function) -> Evaluation:
-        from harness.gate import Evaluation, check_evaluation
+        from harness.gate import Evaluation, check_evaluation, with_design
 
         evaluated = self._tasks.of_item(item, self.settings)
         plan = self._tasks.plan(item, evaluated, self.settings, self._options())
         self._cases[item] = evaluated.cases
         cases = self._selected(evaluated.cases)
+        plan = with_design(plan, len(cases), self.settings.confidence_level)
         check_evaluation(plan, cases, where=item.nodeid)
         over_all = evaluated.metrics.over_all
         return Evaluation(self._id(item), plan, cases, evaluated.body, self._classify, aggregation=over_all)
@@ -231,10 +233,8 @@ class Collection:
         return select_cases(cases, pattern) if pattern else cases
 
     def _options(self) -> list[str]:
-        """Settings of a plan that the command line gave."""
-        return [
-            name for name in ("samples", "max_samples", "design", "about") if self._config.getoption(name, default=None)
-        ]
+        """What the command line gave for plans."""
+        return list(filter(self._config.getoption, ("samples", "max_samples", "design", "about", "for_baseline")))
 
     def _id(self, item: pytest.Function) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""

@@ -62,7 +62,9 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--judge", metavar="VERSION", help="the version that judges; several with commas are a panel")
     group.addoption("--samples", metavar="N", help="samples for each case; wins over the marker's")
     group.addoption("--max-samples", metavar="N", help="the most samples of one version that an evaluation may draw")
-    group.addoption("--design", metavar="DESIGN", help="sequential: stop when decided (default), or fixed: draw all")
+    group.addoption(
+        "--design", metavar="DESIGN", help="sequential: stop when decided, fixed: draw all, or auto (default)"
+    )
     group.addoption(
         "--about", metavar="CLAIM", help="suite: verdicts about these cases (default), or population: cases like these"
     )
@@ -78,14 +80,16 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--concurrency", metavar="N", help="requests in flight (default: 128)")
     group.addoption("--offline", action="store_true", help="stored samples only; missing ones are an error")
+    group.addoption(
+        "--for-baseline",
+        action="store_true",
+        help="draw everything, against nothing, 4 times the samples and 20 at least: for `steelyard baseline record`",
+    )
     group.addoption("--fresh", action="store_true", help="draw everything anew; the old samples stay in the store")
     group.addoption(
         "--inconclusive", metavar="fail|warn", help="whether an inconclusive verdict fails (exit code 8) or warns"
     )
-    group.addoption("--max-requests", metavar="N", help="draw no more after N requests; decide with what is there")
-    group.addoption("--max-tokens", metavar="N", help="draw no more after N tokens, of prompts and answers together")
-    group.addoption("--max-cost", metavar="AMOUNT", help="draw no more once this is spent; versions need a `price`")
-    group.addoption("--deadline", metavar="DURATION", help="draw no more so long after the start, such as 20m")
+    _add_limits(group)
     group.addoption("--report-dir", metavar="FOLDER", help="where the reports go (default: reports/latest)")
     group.addoption("--mlflow", metavar="URL", help="log the gate to this MLflow; `none` for nowhere")
     group.addoption("--mlflow-experiment", metavar="NAME", help="the experiment there (default: steelyard)")
@@ -93,6 +97,14 @@ def add_options(parser: pytest.Parser) -> None:
         "--promote", metavar="ALIAS", help="where the gate passed, give the candidate this alias in MLflow's registry"
     )
     group.addoption("--store", metavar="URL", help="SQLite path or SQLAlchemy URL (default: .steelyard/store.db)")
+
+
+def _add_limits(group: pytest.OptionGroup) -> None:
+    """Add what a run may spend at most."""
+    group.addoption("--max-requests", metavar="N", help="draw no more after N requests; decide with what is there")
+    group.addoption("--max-tokens", metavar="N", help="draw no more after N tokens, of prompts and answers together")
+    group.addoption("--max-cost", metavar="AMOUNT", help="draw no more once this is spent; versions need a `price`")
+    group.addoption("--deadline", metavar="DURATION", help="draw no more so long after the start, such as 20m")
 
 
 def runs_bodies(config: pytest.Config) -> bool:
@@ -117,6 +129,10 @@ def settings_of(config: pytest.Config) -> Settings:
         text = config.getoption(name, default=None)
         if text is not None:
             given[field_of(name)] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
+    if config.getoption("for_baseline", default=False):
+        from harness.gate.opening import NO_BASELINE
+
+        given.setdefault("baseline", NO_BASELINE)
     if given.get("mlflow") == NO_TRACKING:  # logs nowhere; the registry of models stays where it is
         given = {**given, "mlflow": settings.mlflow, "is_tracked": False}
     return replace(settings, **given)

@@ -122,7 +122,7 @@ class Tasks:
         plan = read_plan(given, settings, where=item.nodeid, measures=measures, options=options)
         if not any(evaluated.draws(sampling) for sampling in _samplings(settings)):
             return replace(plan, samples=1)
-        asked_for = "samples" in given or "samples" in options
+        asked_for = "samples" in given or "samples" in options or "for_baseline" in options
         return plan if asked_for or evaluated.repeats is None else replace(plan, samples=evaluated.repeats)
 
 

@@ -537,3 +537,30 @@ def test_a_recorded_measure_is_weighed_within_its_range_and_by_its_statistic(rec
     assert recorded.run("--candidate", "bad", "--baseline", "ranged").ret == 1
     now, then = "in characters from 0 to 12, higher being better now", "in characters from 0 to 9, weighed by p50"
     assert re.match(rf"'score' is {now}, {then}", recorded.evaluation()["reason"])
+
+
+def test_what_is_drawn_for_a_baseline_is_everything_and_4_times_the_samples(recorded: Project) -> None:
+    recorded.settings |= {"baseline": "equal", "samples": 6}
+    recorded.body(BODY, cases=60, design="sequential", threshold=0.5, samples=7)
+    recorded.run("--candidate", "good", "--for-baseline")
+    entry = recorded.evaluation()
+    assert (entry["design"], entry["n_samples"], entry["baseline"]) == ("fixed", 28 * 60, None)
+    assert "samples a case; a candidate with 6 a case can be told apart by about" in steelyard("record", "--force")
+    assert "warning" not in steelyard("show", "good")
+    recorded.run("--candidate", "good", "--for-baseline", "--samples", "3")
+    assert recorded.evaluation()["n_samples"] == 3 * 60
+
+
+def test_a_recording_noisier_than_the_candidate_is_said_in_the_reason(recorded: Project) -> None:
+    recorded.run("--candidate", "equal", "--baseline", "released")
+    assert "its own noise" not in recorded.evaluation()["reason"]
+    recorded.run("--candidate", "equal", "--baseline", "released", "--samples", "9")
+    assert "its own noise is 69% of that of a difference" in recorded.evaluation()["reason"]
+
+
+def test_a_recording_with_more_samples_than_the_candidate_is_weighed_under_every_design(recorded: Project) -> None:
+    for design in ("fixed", "sequential"):
+        recorded.run("--candidate", "bad", "--baseline", "released", "--samples", "1", "--design", design)
+        assert recorded.verdicts() == {"test_it": "regressed"}
+        recorded.run("--candidate", "equal", "--baseline", "released", "--samples", "1", "--design", design)
+        assert recorded.verdicts() != {"test_it": "error"}

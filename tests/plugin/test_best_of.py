@@ -1,0 +1,54 @@
+"""`--best-of`: of the best of many candidates each verdict may be wrong that much less often."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugin.projects import Project
+
+
+@pytest.fixture
+def gate(project: Project) -> Project:
+    """A project whose two versions answer alike, with 60 cases."""
+    project.versions = {
+        "good": {"engine": "scripted", "default": {"yes": 0.9, "no": 0.1}},
+        "tuned": {"base": "good", "system": "Be brief."},
+    }
+    project.settings |= {"candidate": "tuned", "baseline": "good", "samples": 4, "margin": 0.1, "design": "fixed"}
+    project.body("return model.ask(case.prompt) == 'yes'", cases=60)
+    return project
+
+
+def test_the_bounds_are_those_of_a_level_that_is_so_many_times_smaller(gate: Project) -> None:
+    gate.run("--best-of", "10")
+    best = gate.evaluation()["difference"]
+    gate.run("--confidence-level", "0.995")
+    assert gate.evaluation()["difference"] == best
+    gate.run()
+    assert gate.evaluation()["difference"]["low"] > best["low"]
+    assert gate.evaluation()["difference"]["high"] < best["high"]
+
+
+def test_it_is_a_setting_too_and_the_report_keeps_the_level_of_the_gate(gate: Project) -> None:
+    gate.run("--best-of", "3")
+    by_option = gate.evaluation()["difference"]
+    gate.settings["best_of"] = 3
+    gate.run()
+    assert gate.evaluation()["difference"] == by_option
+    assert gate.report()["confidence_level"] == 0.95
+
+
+def test_a_sequential_gate_of_the_best_of_many_takes_more_cases(gate: Project) -> None:
+    gate.body("return model.ask(case.prompt) == 'yes'", cases=300)
+    gate.settings["margin"] = 0.15
+    gate.run("--design", "sequential")
+    alone = gate.evaluation()["n_cases"]
+    gate.run("--design", "sequential", "--best-of", "100")
+    assert alone < gate.evaluation()["n_cases"]
+
+
+@pytest.mark.parametrize(("value", "reason"), [("0", "best_of = 0 is below 1"), ("few", "is not a whole number")])
+def test_what_is_no_number_of_candidates_is_refused(gate: Project, value: str, reason: str) -> None:
+    result = gate.run("--best-of", value)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*--best-of: *{reason}*"])
