@@ -290,7 +290,7 @@ def _observed(truth: _Truth, evaluation: Evaluation, entry: Entry) -> Observed:
         generation = (entry.draws(role) or (0,))[0]
         n_samples = plan.samples if role == "candidate" else entry.baseline_samples or plan.samples
         found[role] = truth.scores(role, generation, n_samples)[rows]
-    shape = replace(truth.shape, margin=plan.margin, design=plan.design, about=plan.about, cases=len(rows))
+    shape = replace(truth.shape, margin=plan.margin, design=plan.design, about=plan.about, cases=len(rows))  # type: ignore[arg-type]
     scores = observed(shape, found["candidate"], found.get("baseline"), evaluation.id)
     return replace(scores, stakes=None if entry.bets is None else entry.bets.stakes, max_lost=plan.max_lost)
 

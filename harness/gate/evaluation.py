@@ -121,9 +121,8 @@ def read_plan(
         _check_margin(values, settings, where)
     if review is not None:
         _check_review(keywords, values, settings, where)
-    if per == "case":
-        design = "sequential" if design == "auto" else design
-    if per == "case" and design == "sequential":
+    if per == "case" and design != "fixed":
+        design = "sequential"
         _check_single_case(values, settings, where)
     return Plan(
         cases=keywords.get("cases"),

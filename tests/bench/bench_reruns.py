@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from harness.gate.recorded_noise import false_red_given
 
 from harness.decisions import Observed, decide, first_looks
 from harness.gate.adversary import ADVERSARIES, attack
 from harness.gate.calibration import KINDS, Wrong
+from harness.gate.recorded_noise import false_red_given
 from harness.gate.simulation import Shape, observed, sampled, simulated, true_means
 from harness.records import VerdictKind
 from harness.statistics.arrays import FloatArray
@@ -77,10 +77,16 @@ def family(workers: Executor) -> Iterator[Figure]:
 
 def defaults(workers: Executor) -> Iterator[Figure]:
     """What the defaults decide where nothing is worse, at a first look."""
+    whole = Shape(cases=100, about="population", design="fixed")
     rows = (
         ("50 cases × 10, the same version, about the suite", Shape(cases=50, samples=10), None, 0.85),
         ("100 cases × 5, as good over the suite, about the suite", Shape(cases=100, samples=5), 0.0, 0.80),
-        ("100 cases × 5, as good on average, about the population", Shape(cases=100, about="population"), 0.0, 0.60),
+        (
+            "100 cases × 5, as good on average, about the population",
+            Shape(cases=100, about="population", design="fixed"),
+            0.0,
+            0.60,
+        ),
     )
     for name, shape, drop, goal in rows:
         own = replace(shape, spread=SPREAD, about="population" if "population" in name else "suite")

@@ -12,7 +12,8 @@ import numpy as np
 
 from harness.decisions.hypotheses import hypotheses
 from harness.gate.order import most_samples
-from harness.gate.planning import Levels, settled
+from harness.gate.planning import Levels
+from harness.gate.settling import settled
 from harness.gate.simulation import Shape, Spread, observed, simulated
 from harness.records import VerdictKind
 from harness.statistics.planning import required_cases

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from harness.decisions import decide
-from harness.gate.planning import settled
+from harness.gate.settling import settled
 from harness.gate.simulation import Shape, Spread, simulated
 from harness.records import VerdictKind
 from harness.statistics import clustered_mean
