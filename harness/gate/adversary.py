@@ -124,7 +124,9 @@ class _Looks:
 
     def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
         """See `harness.store.looks.LookStore`."""
-        self._rows += settle([row for row in self._rows if (row.candidate, row.against) == (candidate, against)])
+        own = [row for row in self._rows if (row.candidate, row.against) == (candidate, against)]
+        rows = {(row.evaluation_id, row.number): row for row in (*own, *settle(own))}
+        self._rows = list(rows.values())
         return self._rows
 
 

@@ -107,7 +107,7 @@ class Ledger:
         self._entries: dict[str, Entry] = {}
 
     def enter(self, evaluations: Sequence[Evaluation], baseline_samples: Mapping[str, int]) -> Mapping[str, Entry]:
-        """Enter a look at each of these evaluations; one that goes on with the bets of the look before is that look.
+        """Enter a look at each of these evaluations; one that goes on with the bets of a look before is that look.
 
         Args:
             baseline_samples: how many samples of a case the baseline has, by evaluation; none without a baseline.
@@ -147,17 +147,16 @@ class Ledger:
         counted = [row for row in own if row.number and self._counts(row)]
         spent, best_of = sum(row.share for row in counted), self._family.best_of
         known = [bets_of(row.bets) for row in counted]
-        because = "" if not known else "bets of another rule"
-        for number in range(len(known), 0, -1):
-            before = known[number - 1]
-            if before is None:
-                continue
-            bets = gone_on(before, self._as_before(before, wanted))
-            if isinstance(bets, Bets):
-                told = str(counted[number - 1].bets.get("because", ""))
-                look = look_at(number, *batch, best_of=best_of, because=told)
-                return Entry(look, bets, is_new=False, spent=spent), None
-            because = bets if number == len(known) else because
+        tried = [None if before is None else gone_on(before, self._as_before(before, wanted)) for before in known]
+        place = _chosen(known, tried)
+        if place is not None:
+            told = str(counted[place].bets.get("because", ""))
+            look, bets = look_at(place + 1, *batch, best_of=best_of, because=told), tried[place]
+            assert isinstance(bets, Bets)
+            # The order of new cases is settled as well, before they are drawn.
+            grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
+            return Entry(look, bets, is_new=False, spent=spent), grown
+        because = str(tried[-1] or "bets of another rule") if tried else ""
         wanted = self._on_known_draws([each for each in known if each is not None], wanted)
         number = len(counted) + 1
         share = share_of(number)
@@ -220,6 +219,13 @@ class Ledger:
             horizon=size,
             cases=tuple(digests[number] for number in order),
         )
+
+
+def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | str | None]) -> int | None:
+    """The place of the look that a run goes on with: the newest that has just its cases, else the first that grows."""
+    going = [place for place, each in enumerate(tried) if isinstance(each, Bets)]
+    same = [place for place in going if tried[place] == known[place]]
+    return same[-1] if same else going[0] if going else None
 
 
 def in_words(entries: Mapping[str, Entry], level: float) -> list[str]:

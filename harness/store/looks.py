@@ -1,4 +1,7 @@
-"""The ledger's rows: which looks at a candidate there were, and what each could spend."""
+"""The ledger's rows: which looks at a candidate there were, and what each could spend.
+
+Rows are added and never pruned. What changes of one is the order of its cases, which new cases go to the end of.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from harness.store.database import Database
 from harness.store.tables import looks
@@ -46,26 +49,28 @@ Settle = Callable[[Sequence[LookRow]], Sequence[LookRow]]
 
 
 class LookStore:
-    """The ledger of a store: rows are added, never changed and never pruned."""
+    """The ledger of a store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def settle(self, candidate: str, against: str, settle: Settle) -> list[LookRow]:
-        """Add the rows that `settle` makes of those of a family; no other process writes meanwhile.
+        """Add the rows that `settle` makes of those of a family, in the place of those of the same number; no other
+        process writes meanwhile.
 
         Returns all rows of the family. In a store that is open for reading nothing is added to it.
         """
         if self._database.readonly:
             known = self.of_family(candidate, against)
-            return [*known, *settle(known)]
+            return _replaced(known, settle(known))
         with self._database.write() as connection:
             self._database.lock(connection, looks)
             known = _family(connection, candidate, against)
             added = list(settle(known))
-            if added:
-                connection.execute(looks.insert(), [_plain(row) for row in added])
-        return [*known, *added]
+            for row in added:
+                connection.execute(delete(looks).where(*(looks.c[name] == getattr(row, name) for name in _KEY)))
+                connection.execute(looks.insert(), _plain(row))
+        return _replaced(known, added)
 
     def of_family(self, candidate: str, against: str) -> list[LookRow]:
         """The rows of a candidate and what it is weighed against."""
@@ -109,10 +114,18 @@ class LookStore:
 
 _SINCE = 6
 """The schema version that brought the table."""
+_KEY = ("candidate", "against", "evaluation_id", "number")
+
+
+def _replaced(known: Sequence[LookRow], added: Sequence[LookRow]) -> list[LookRow]:
+    rows = {tuple(getattr(row, name) for name in _KEY): row for row in (*known, *added)}
+    return list(rows.values())
 
 
 def _identity(row: LookRow) -> tuple[str, str, str]:
-    return row.evaluation_id, row.run_id, json.dumps(row.bets, sort_keys=True) if row.number else ""
+    """What a look is known by: its run and its bets, whatever cases came later."""
+    settled = {name: value for name, value in row.bets.items() if name != "cases"}
+    return row.evaluation_id, row.run_id, json.dumps(settled, sort_keys=True) if row.number else ""
 
 
 def _joined(ours: Sequence[LookRow], theirs: Sequence[LookRow]) -> list[LookRow]:

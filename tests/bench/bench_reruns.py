@@ -76,7 +76,7 @@ def family(workers: Executor) -> Iterator[Figure]:
 
 
 def defaults(workers: Executor) -> Iterator[Figure]:
-    """What the defaults decide where nothing is worse, at a first look; scores as `steelyard calibrate` assumes them."""
+    """What the defaults decide where nothing is worse, at a first look; scores as `steelyard calibrate` has them."""
     small, usual = Shape(cases=50, samples=10, about="suite"), Shape(cases=100, samples=5, about="suite")
     whole = Shape(cases=100, samples=5, about="population", design="fixed")  # as design="auto" has it at this size
     rows = (

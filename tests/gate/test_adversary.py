@@ -1,0 +1,32 @@
+"""Whoever reruns the gate until it is wrong: few gates here, `make bench ARGS=reruns` has thousands."""
+
+import math
+
+import pytest
+
+from harness.gate.adversary import ADVERSARIES, Adversary, Attempt, attack, is_exceeded
+from harness.gate.calibration import Rate
+from harness.gate.simulation import Shape
+from tests.bench.decision_costs import SPREAD
+
+GATES = 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("about", ["suite", "population"])
+@pytest.mark.parametrize("wrong", ["red", "green"])
+def test_any_reruns_are_wrong_at_most_5_times_in_100(about, wrong):
+    shape = Shape(cases=40, samples=2, spread=SPREAD, about=about, margin=0.1)
+    found = [attack(adversary, wrong, [shape], GATES, seed=[5, i]) for i, adversary in enumerate(ADVERSARIES)]
+    total = sum(each.rate.count for each in found) / (GATES * len(found))
+    assert total <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / (GATES * len(found)))
+
+
+def test_a_version_that_is_far_worse_is_not_called_good_by_asking_again():
+    shape = Shape(cases=40, samples=5, spread=SPREAD, about="suite", margin=0.3)
+    assert attack(Adversary("x", ("samples", "seed")), "green", [shape], 10, reruns=3).rate.count == 0
+
+
+def test_rates_are_exceeded_only_beyond_what_chance_explains():
+    assert not is_exceeded([Attempt("a", "red", Rate(7, 100))] * 12, 0.05)
+    assert is_exceeded([Attempt("a", "red", Rate(2, 100))] * 11 + [Attempt("b", "green", Rate(20, 100))], 0.05)
