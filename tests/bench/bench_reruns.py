@@ -20,6 +20,7 @@ from harness.gate.simulation import Shape, Spread, observed, sampled, simulated,
 from harness.records import VerdictKind
 from harness.statistics.arrays import FloatArray
 from tests.bench.decision_costs import SPREAD
+from tests.bench.practices import PRACTICES
 from tests.bench.sampling import Figure
 
 LEVEL = 0.05
@@ -37,7 +38,7 @@ def reruns(_folder: Path) -> list[Figure]:
     with ProcessPoolExecutor(_WORKERS, initializer=os.nice, initargs=(_NICENESS,)) as workers:
         return [
             figure
-            for measure in (defaults, lost, rare_losses, copies, timeouts, adversaries, family, recordings)
+            for measure in (defaults, lost, rare_losses, copies, timeouts, adversaries, family, rivals, recordings)
             for figure in measure(workers)
         ]
 
@@ -237,6 +238,35 @@ def _timed_out(n_cases: int, part: int, gates: int) -> int:
         entry = replace(observed(shape, candidate, baseline), unit="s", at_least=0.0, at_most=30.0, margin=0.58)
         green += _decided(replace(entry, higher_is_better=False)) is VerdictKind.PASSED
     return green
+
+
+def rivals(workers: Executor) -> Iterator[Figure]:
+    """What people do today, run again up to six times with new answers until the wrong colour comes; 100 cases × 5."""
+    for name in _RIVALS:
+        for wrong in KINDS:
+            value = _share(workers, partial(_rerun, name, wrong), GATES)
+            yield Figure(f"reruns, {name}: false {wrong}", value, "of the gates", "", True, f"{GATES:,} gates")
+
+
+_RIVALS = {name: PRACTICES[name] for name in ("fixed tolerance, one run", "half the tolerance, mean of 5")}
+_RIVALS |= {name: PRACTICES[name] for name in ("unpaired z test, one run", "pooled interval over cases × samples")}
+_RERUNS = 6
+
+
+def _rerun(name: str, wrong: Wrong, part: int, gates: int) -> int:
+    """Whether the wrong colour comes in any of seven runs: red where it is as good, green where it is lower by 0.05."""
+    shape, count = Shape(cases=100, spread=SPREAD), 0
+    for gate in range(gates):
+        rng = np.random.default_rng([39, part, gate])
+        means = true_means(shape, 0.05 if wrong == "green" else 0.0, rng)
+        runs = [
+            np.stack([sampled(each, 5, 1.0, rng) for _ in range(_RERUNS + 1)]).astype(bool)[:, np.newaxis]
+            for each in means
+            if each is not None
+        ]
+        outcomes = _RIVALS[name](*runs)
+        count += bool((outcomes.red if wrong == "red" else outcomes.green).any())
+    return count
 
 
 def recordings(_: Executor) -> Iterator[Figure]:

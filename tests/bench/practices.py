@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.decisions import Observed, decided_after
+from harness.decisions import Observed, decided_after, single_looks
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis, hypotheses
 from harness.decisions.multiplicity import red_levels
@@ -149,14 +149,14 @@ def observed(
 
 def judged(entries: Sequence[Observed]) -> tuple[list[bool], list[bool], list[int]]:
     """Red, green and the candidate's samples of each evaluation: what `decide` says, without a report's intervals."""
-    own = LEVEL / len(entries)
+    own, looks = LEVEL / len(entries), single_looks(entry.id for entry in entries)
     used: list[Observed] = []
     tested: list[Hypothesis] = []
     for entry in entries:
         end = decided_after([entry], LEVEL, own)
         used.append(entry if end is None else entry.first(end))
         tested.extend(hypotheses(used[-1], (LEVEL, settling_level([entry], own))))
-    levels = red_levels(tested, [own] * len(tested), LEVEL)
+    levels = red_levels(tested, [own] * len(tested), looks)
     green = [_passes(hypothesis) for hypothesis in tested]
     worse = [_is_worse(hypothesis, level) for hypothesis, level in zip(tested, levels, strict=True)]
     red = [is_worse and not passes for is_worse, passes in zip(worse, green, strict=True)]
@@ -175,7 +175,7 @@ def _is_worse(hypothesis: Hypothesis, level: float) -> bool:
     contrast = hypothesis.contrast
     assert contrast is not None
     if isinstance(contrast, BettingContrast):
-        return contrast.log_e_less >= -np.log(level)
+        return contrast.p_less <= level
     return contrast.upper(1 - level) < 0
 
 
