@@ -16,7 +16,7 @@ import pytest
 from harness.cli import main
 from harness.config import versions
 from harness.config.settings import setting_names
-from harness.decisions import decide
+from harness.decisions import decide, first_looks
 from harness.gate.evaluation import KEYWORDS
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.options import add_options
@@ -150,9 +150,24 @@ def test_the_fewest_cases_that_can_pass_are_those_of_the_guide() -> None:
     assert len(rows) == 4
     for margin, fewest in rows:
         for n_cases, verdict in ((int(fewest) - 1, "inconclusive"), (int(fewest), "passed")):
-            equal = np.ones((n_cases, 5))
-            entry = observed(equal, equal, margin=float(margin), design="sequential", n_planned=n_cases)
-            assert decide([entry], 0.95)[0].verdict.value == verdict
+            assert _equal_cases(n_cases, 5, float(margin), "population") == verdict
+
+
+def test_the_fewest_samples_that_can_pass_about_these_cases_are_those_of_the_guide() -> None:
+    chapter = (ROOT / "docs" / "guide" / "5-what-red-and-green-mean.md").read_text(encoding="utf-8")
+    found = re.search(r"(\d+) cases\s+of (\d+) samples, or (\d+) of (\d+), can pass with a margin of (0\.\d+)", chapter)
+    assert found is not None
+    margin = float(found[5])
+    for n_cases, samples in ((int(found[1]), int(found[2])), (int(found[3]), int(found[4]))):
+        assert _equal_cases(n_cases, samples, margin, "suite") == "passed"
+        assert _equal_cases(n_cases - 1, samples, margin, "suite") == "inconclusive"
+
+
+def _equal_cases(n_cases: int, samples: int, margin: float, about: str) -> str:
+    """The verdict of a first look at so many cases in which both versions are always right."""
+    equal = np.ones((n_cases, samples))
+    entry = observed(equal, equal, margin=margin, design="sequential", n_planned=n_cases, about=about)
+    return decide([entry], 0.95, looks=first_looks([entry.id]))[0].verdict.value
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:

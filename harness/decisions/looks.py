@@ -91,14 +91,10 @@ def next_share(look: Look) -> float:
     return 1.0 if look.batch == CLOSED else share_of(look.number + 1) / share_of(look.number)
 
 
-def looks_again(taken: Mapping[str, LookTaken], level: float) -> dict[str, Look]:
-    """The looks that stored verdicts were decided by.
-
-    Args:
-        level: the error rate of their gate.
-    """
+def looks_again(taken: Mapping[str, LookTaken]) -> dict[str, Look]:
+    """The looks that stored verdicts were decided by."""
     return {
-        name: Look(each.number, each.level / level, each.red_level / level, each.weight, each.batch, each.because)
+        name: Look(each.number, each.share, each.red_share, each.weight, each.batch, each.because)
         for name, each in taken.items()
     }
 

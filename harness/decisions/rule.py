@@ -166,6 +166,8 @@ def _taken(look: Look, level: float, observed: Observed) -> LookTaken:
         batch=look.batch,
         because=look.because,
         stakes=observed.stakes,
+        share=look.passing,
+        red_share=look.red,
     )
 
 

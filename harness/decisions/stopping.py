@@ -49,8 +49,9 @@ def _decided(asked: tuple[Hypothesis, ...], level: float, red_level: float) -> i
         if not isinstance(each.contrast, BettingContrast | TwoStageContrast):
             return None
         passed, worse = each.contrast.passed_at(level), each.contrast.worse_at(red_level)
-        # Lost cases are looked for among all of them.
-        passes.append(passed if each.observed.max_lost is None or each.observed.is_whole else None)
+        if each.observed.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
+            passed = len(each.observed.case_ids) if each.observed.is_whole else None
+        passes.append(passed)
         if worse is not None and (passed is None or worse < passed):
             reds.append(worse)
     ends = [max(each for each in passes if each is not None)] if passes and None not in passes else []

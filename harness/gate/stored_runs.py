@@ -110,9 +110,8 @@ def run_of(store: Store, run_id: str) -> RunInfo:
 
 def look_of(run: RunInfo, report: Report, verdict: Verdict) -> Look:
     """The look by which a stored verdict was found; an equal share of all where the report tells of none."""
-    level = 1 - report.confidence_level
     if verdict.look is not None:
-        return looks_again({verdict.id: verdict.look}, level)[verdict.id]
+        return looks_again({verdict.id: verdict.look})[verdict.id]
     share = 1 / int(run.spec.get("n_evaluations") or len({entry.id for entry in report.evaluations}))
     best_of = int((run.spec.get("settings") or {}).get("best_of", 1))
     return Look(passing=1 / best_of, red=share / best_of, weight=share, batch=CLOSED)

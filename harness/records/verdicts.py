@@ -156,8 +156,8 @@ class LookTaken:
 
     Attributes:
         number: counted from 1.
-        level: the chance of a false pass that it had.
-        red_level: the chance of a false red that all comparisons of the evaluation had together.
+        level: the chance of a false pass that it had: `share` of the error rate.
+        red_level: the chance of a false red that all comparisons of the evaluation had together: `red_share` of it.
         weight: the evaluation's part of its batch, which the others gain once it is red.
         batch: of evaluations that were first weighed together.
         because: why it is not the look before; "" for the first.
@@ -171,6 +171,8 @@ class LookTaken:
     batch: int = 1
     because: str = ""
     stakes: Stakes | None = None
+    share: float = 1.0
+    red_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

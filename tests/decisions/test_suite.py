@@ -1,0 +1,147 @@
+"""Verdicts about these cases: what is drawn whole, what stops early, both claims, and lost cases."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.decisions import decide, decided_after, first_looks
+from harness.decisions.suite import TwoStageContrast, early_shares, may_pass_early
+from harness.gate.simulation import Shape, simulated
+from harness.records import VerdictKind
+from tests.bench.decision_costs import SPREAD
+from tests.decisions.observations import observed
+
+PASSED, REGRESSED, INCONCLUSIVE = VerdictKind.PASSED, VerdictKind.REGRESSED, VerdictKind.INCONCLUSIVE
+
+
+def suite(candidate, baseline, **changes):
+    changes = {"design": "sequential", "n_planned": len(candidate), **changes}
+    return observed(candidate, baseline, about="suite", suite_size=len(candidate), **changes)
+
+
+def verdict_of(entry, **options):
+    (verdict,) = decide([entry], 0.95, looks=first_looks([entry.id]), **options)
+    return verdict
+
+
+def test_a_small_suite_is_drawn_whole_and_passes_where_cases_like_these_can_not():
+    ones = np.ones((20, 10))
+    verdict = verdict_of(suite(ones, ones))
+    assert (verdict.verdict, verdict.n_cases, verdict.about) == (PASSED, 20, "suite")
+    assert verdict.claims.suite.verdict is PASSED
+    assert verdict.claims.population.verdict is INCONCLUSIVE
+
+
+def test_the_other_claim_stands_beside_a_verdict_about_cases_like_these():
+    ones = np.ones((20, 10))
+    verdict = verdict_of(replace(suite(ones, ones), about="population"))
+    assert (verdict.verdict, verdict.about) == (INCONCLUSIVE, "population")
+    assert verdict.claims.suite.verdict is PASSED
+    assert verdict.claims.population.difference == verdict.difference
+
+
+def test_a_clear_drop_ends_a_small_suite_before_its_last_case():
+    verdict = verdict_of(suite(np.zeros((50, 5)), np.ones((50, 5))))
+    assert verdict.verdict is REGRESSED
+    assert verdict.n_cases < 15
+
+
+def test_a_large_suite_passes_before_its_last_case():
+    ones = np.ones((400, 5))
+    verdict = verdict_of(suite(ones, ones))
+    assert verdict.verdict is PASSED
+    assert verdict.n_cases < 100
+
+
+def test_whether_it_may_stop_follows_from_its_size():
+    assert [may_pass_early(n, 0.05, 0.045) for n in (100, 150, 160)] == [False, False, True]
+    ones = np.ones((50, 5))
+    assert early_shares(suite(ones, ones), 0.045) == (0.0, 0.5)
+    assert early_shares(suite(ones, ones, design="fixed"), 0.045) == (0.0, 0.0)
+    assert not may_pass_early(10_000, 0.0, 0.045)
+
+
+def test_answers_that_repeat_at_temperature_0_leave_nothing_to_chance():
+    right = np.repeat((np.arange(10) > 0).astype(float)[:, np.newaxis], 2, axis=1)
+    entry = suite(right, np.ones((10, 2)), margin=0.15, is_repeatable=True)
+    verdict = verdict_of(entry)
+    assert verdict.verdict is PASSED
+    assert verdict.difference.low == pytest.approx(-0.1)
+    assert verdict_of(replace(entry, is_repeatable=False)).verdict is INCONCLUSIVE
+    once = replace(entry, candidate=right[:, :1], baseline=np.ones((10, 1)))
+    assert verdict_of(once).verdict is INCONCLUSIVE  # nothing was seen to repeat
+    flipped = right.copy()
+    flipped[3, 1] = 0
+    assert verdict_of(replace(entry, candidate=flipped)).verdict is not PASSED
+
+
+def test_the_end_found_step_by_step_is_the_one_found_at_once():
+    for seed in range(12):
+        shape = Shape(cases=200, samples=4, spread=SPREAD, about="suite")
+        entry = simulated(shape, 0.1 * (seed % 2), np.random.default_rng(seed))
+        whole = decided_after([entry], 0.045, 0.04)
+        steps = (n for n in range(1, 201) if decided_after([entry.first(n)], 0.045, 0.04) is not None)
+        assert next(steps, None) == whole
+
+
+def test_a_measure_with_a_range_has_two_claims_and_one_without_has_one():
+    seconds = np.full((30, 4), 1.0)
+    ranged = suite(seconds, seconds, unit="s", at_least=0.0, at_most=2.0, margin=0.1)
+    assert verdict_of(ranged).claims.population is not None
+    assert verdict_of(ranged).about == "suite"
+    alone = verdict_of(suite(seconds, seconds, unit="s", margin=0.1))
+    assert (alone.about, alone.claims) == ("population", None)
+
+
+def test_lost_cases_are_listed_and_red_where_none_is_allowed():
+    candidate, baseline = np.ones((60, 10)), np.ones((60, 10))
+    candidate[7] = 0
+    entry = suite(candidate, baseline)
+    verdict = verdict_of(entry)
+    assert verdict.verdict is PASSED
+    assert verdict.claims.lost.cases == (entry.case_ids[7],)
+    strict = verdict_of(replace(entry, max_lost=0))
+    assert strict.verdict is REGRESSED
+    assert strict.reason.startswith(f"1 case lost, none allowed: {entry.case_ids[7]}")
+    assert verdict_of(replace(entry, max_lost=1)).verdict is PASSED
+
+
+def test_an_evaluation_that_allows_no_lost_case_does_not_pass_before_its_last():
+    ones = np.ones((400, 5))
+    assert verdict_of(suite(ones, ones, max_lost=0)).n_cases == 400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_cases", "samples"), [(20, 5), (50, 10), (200, 3)])
+def test_about_these_cases_errors_are_at_most_what_is_promised(n_cases, samples):
+    gates = 150
+    shape = Shape(cases=n_cases, samples=samples, spread=SPREAD, about="suite", margin=0.1)
+    kinds = {}
+    for truth, drop in (("worse", 0.1), ("as good", 0.0)):
+        entries = (simulated(shape, drop, np.random.default_rng([41, n_cases, gate])) for gate in range(gates))
+        kinds[truth] = [verdict_of(entry, tells_claims=False).verdict for entry in entries]
+    most = 0.05 + 2 * math.sqrt(0.05 * 0.95 / gates)
+    assert kinds["worse"].count(PASSED) / gates <= most
+    assert sum(kind.is_red for kind in kinds["as good"]) / gates <= most
+
+
+@pytest.mark.slow
+def test_the_default_is_as_good_as_the_fixed_design_for_a_small_suite():
+    gates = 100
+    passed = {}
+    for design in ("sequential", "fixed"):
+        shape = Shape(cases=50, samples=10, spread=SPREAD, about="suite", design=design)
+        entries = (simulated(shape, None, np.random.default_rng([42, gate])) for gate in range(gates))
+        passed[design] = sum(verdict_of(entry, tells_claims=False).verdict is PASSED for entry in entries)
+    assert passed["sequential"] >= 85
+    assert passed["sequential"] == passed["fixed"]
+
+
+def test_bounds_keep_the_better_of_both_stages():
+    ones = np.ones((400, 5))
+    contrast = TwoStageContrast(None, None, (0.5, 0.5), 400)
+    assert (contrast.lower(0.95), contrast.upper(0.95)) == (-1.0, 1.0)
+    assert contrast.passed_at(0.05) is contrast.worse_at(0.05) is None
+    assert verdict_of(suite(ones, ones)).difference.low > -0.05
