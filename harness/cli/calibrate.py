@@ -106,15 +106,15 @@ def _checked_drop(drop: float | None, shapes: Sequence[Shape]) -> float | None:
 
 
 def _attacked(gate: Gate, n_gates: int, seed: int) -> list[Attempt]:
-    from harness.gate.adversary import ADVERSARIES, attack
+    from harness.gate.adversary import ADVERSARIES, Trial, attack
     from harness.gate.calibration import KINDS
 
     tries = [(adversary, wrong) for adversary in ADVERSARIES for wrong in KINDS]
     found = []
     with progress(n_gates * len(tries), "gates, each run up to 7 times") as step:
         for i, (adversary, wrong) in enumerate(tries):
-            level, own = gate.confidence_level, [seed, i, 2]
-            found.append(attack(adversary, wrong, gate.shapes, n_gates, confidence_level=level, seed=own, advance=step))
+            trial = Trial(n_gates, confidence_level=gate.confidence_level, seed=(seed, i, 2))
+            found.append(attack(adversary, wrong, gate.shapes, trial, step))
     return found
 
 

@@ -169,15 +169,27 @@ class _Truth:
         return known[:, :samples]
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How adversaries are tried.
+
+    Attributes:
+        gates: how many candidates, each with a ledger of its own.
+        reruns: after the first run, at most.
+        seed: of all that is drawn.
+    """
+
+    gates: int
+    reruns: int = 6
+    confidence_level: float = 0.95
+    seed: tuple[int, ...] = (0,)
+
+
 def attack(
     adversary: Adversary,
     wrong: Wrong,
     shapes: Sequence[Shape],
-    gates: int,
-    *,
-    reruns: int = 6,
-    confidence_level: float = 0.95,
-    seed: Sequence[int] = (0,),
+    trial: Trial,
     advance: Callable[[], None] = lambda: None,
 ) -> Attempt:
     """How often someone who reruns a gate so many times gets a wrong verdict once.
@@ -187,36 +199,27 @@ def attack(
 
     Args:
         wrong: which verdict is wanted.
-        gates: how many candidates are tried, each with a ledger of its own.
-        reruns: after the first run, at most.
-        seed: of all that is drawn.
         advance: called after each gate.
     """
     count = 0
-    for gate in range(gates):
-        rng = np.random.default_rng([*seed, gate])
-        count += _succeeds(adversary, wrong, shapes, reruns, confidence_level, rng)
+    for gate in range(trial.gates):
+        count += _succeeds(adversary, wrong, shapes, trial, np.random.default_rng([*trial.seed, gate]))
         advance()
-    return Attempt(adversary.name, wrong, Rate(count, gates))
+    return Attempt(adversary.name, wrong, Rate(count, trial.gates))
 
 
 def _succeeds(
-    adversary: Adversary,
-    wrong: Wrong,
-    shapes: Sequence[Shape],
-    reruns: int,
-    confidence_level: float,
-    rng: np.random.Generator,
+    adversary: Adversary, wrong: Wrong, shapes: Sequence[Shape], trial: Trial, rng: np.random.Generator
 ) -> bool:
     drops = [0.0 if wrong == "red" or number else shape.margin for number, shape in enumerate(shapes)]
     truths = [_Truth(shape, drop, rng) for shape, drop in zip(shapes, drops, strict=True)]
     wanted = range(len(shapes)) if wrong == "red" else [0]
     looks, command, left = _Looks(), Command(), tuple(wanted)
-    for number in range(reruns + 1):
+    for number in range(trial.reruns + 1):
         before = command
         if number:
             command = adversary.next(command, number - 1, Position(left, rng))
-        verdicts = _run(truths, command, looks, confidence_level, is_fresh=command.fresh > before.fresh)
+        verdicts = _run(truths, command, looks, trial.confidence_level, is_fresh=command.fresh > before.fresh)
         found = {int(verdict.id): verdict.verdict for verdict in verdicts}
         if any(_is_wrong(found.get(i), wrong, truths[i], command) for i in wanted):
             return True

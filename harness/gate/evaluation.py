@@ -95,23 +95,13 @@ def read_plan(
     Raises:
         MarkerError: an unknown keyword (with the nearest), or a value that can't be.
     """
-    for keyword in keywords:
-        if keyword not in KEYWORDS:
-            raise MarkerError(f"{where}: {choices('marker keyword', keyword, KEYWORDS)}")
-        if keyword in TASK_KEYWORDS:
-            raise MarkerError(
-                f"{where}: {keyword}= is for an evaluation with task=, the path or name of a lm-eval task."
-            )
+    _check_keywords(keywords, where)
     values: dict[str, Any] = {}
     names = ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
     for name in names:
         if keywords.get(name) is not None and name not in options:
             values[name] = _checked(name, keywords[name], where, measures)
-    per, weighs = keywords.get("per", "suite"), keywords.get("weighs", "model")
-    review = keywords.get("review")
-    for name, value, known in (("per", per, PER), ("weighs", weighs, WEIGHS), ("review", review, (*REVIEWS, None))):
-        if value not in known:
-            raise MarkerError(f"{where}: {choices(f'{name} value', str(value), filter(None, known))}")
+    per, weighs, review = keywords.get("per", "suite"), keywords.get("weighs", "model"), keywords.get("review")
     is_whole = review is not None or "for_baseline" in options
     samples = values.get("samples", settings.samples)
     if "for_baseline" in options and "samples" not in options:
@@ -140,6 +130,21 @@ def read_plan(
         about=values.get("about", settings.about),
         max_lost=values.get("max_lost"),
     )
+
+
+def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:
+    """Refuse a keyword that there is not, or a value that is none of its own."""
+    for keyword in keywords:
+        if keyword not in KEYWORDS:
+            raise MarkerError(f"{where}: {choices('marker keyword', keyword, KEYWORDS)}")
+        if keyword in TASK_KEYWORDS:
+            raise MarkerError(
+                f"{where}: {keyword}= is for an evaluation with task=, the path or name of a lm-eval task."
+            )
+    for name, known in (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None))):
+        value = keywords.get(name, known[0])
+        if value not in known:
+            raise MarkerError(f"{where}: {choices(f'{name} value', str(value), filter(None, known))}")
 
 
 def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.config import Settings
@@ -242,7 +242,7 @@ def _assemble(
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
     ledger = _enter(settings, options, (candidate, baseline), store, run_settings.run_id)
-    run = Run(run_settings, candidate, against, sampler, store, judges, ledger)
+    run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     told = in_words(ledger, 1 - settings.confidence_level)
     return OpenRun(run, store, created, options.selection, tuple(told))
 

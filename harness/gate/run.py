@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.decisions import Look, Observed, decide
 from harness.decisions.looks import CLOSED
@@ -32,7 +32,8 @@ class RunSettings:
 
     `n_evaluations` is how many the session holds. `seed` settles the order in which sequential designs take their
     cases. `review_url` is the address of the review queue, where the settings have one. `best_of` is how many
-    candidates were tried.
+    candidates were tried. `ledger` says which look at the candidate this is, by evaluation; an evaluation that is not in
+    it is looked at this once.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class RunSettings:
     seed: int = 0
     review_url: str | None = None
     best_of: int = 1
+    ledger: Mapping[str, Entry] = field(default_factory=dict)
 
 
 class Run:
@@ -54,7 +56,6 @@ class Run:
         sampler: shared by all.
         store: takes the scores, and has the review queue.
         judges: where the judges' samples come from; none where nothing is judged.
-        ledger: which look at the candidate this is, by evaluation; none where it is the only one there will ever be.
     """
 
     def __init__(
@@ -65,10 +66,8 @@ class Run:
         sampler: Sampler,
         store: Store,
         judges: Sequence[Source] = (),
-        ledger: Mapping[str, Entry] | None = None,
     ) -> None:
         self.settings = settings
-        self._ledger = ledger or {}
         self.candidate = candidate
         self.baseline = baseline if isinstance(baseline, Source) else None
         self._recorded = baseline if isinstance(baseline, RecordedBaseline) else None
@@ -108,7 +107,7 @@ class Run:
         """What the ledger says of an evaluation; without one it has its equal share of all."""
         weight, best_of = 1 / self.settings.n_evaluations, self.settings.best_of
         alone = Look(passing=1 / best_of, red=weight / best_of, weight=weight, batch=CLOSED)
-        return self._ledger.get(evaluation.id) or Entry(alone)
+        return self.settings.ledger.get(evaluation.id) or Entry(alone)
 
     def _collector(self, evaluation: Evaluation) -> Collector:
         may_be_cut, entry = self.sampler.spending.limits.bounded, self._entry(evaluation)

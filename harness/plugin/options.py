@@ -86,6 +86,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="draw everything, against nothing, 4 times the samples and 20 at least: for `steelyard baseline record`",
     )
     group.addoption("--fresh", action="store_true", help="draw everything anew; the old samples stay in the store")
+    _add_limits(group)
+
+
+def _add_limits(group: pytest.OptionGroup) -> None:
+    """The options on what a run may spend, and where its results go."""
     group.addoption(
         "--inconclusive", metavar="fail|warn", help="whether an inconclusive verdict fails (exit code 8) or warns"
     )

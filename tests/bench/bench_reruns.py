@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.decisions import Observed, decide, first_looks
-from harness.gate.adversary import ADVERSARIES, attack
+from harness.gate.adversary import ADVERSARIES, Trial, attack
 from harness.gate.calibration import KINDS, Wrong
 from harness.gate.recorded_noise import false_red_given
 from harness.gate.simulation import Shape, Spread, observed, sampled, simulated, true_means
@@ -64,7 +64,7 @@ def adversaries(workers: Executor) -> Iterator[Figure]:
 
 
 def _attacked(number: int, wrong: Wrong, shapes: tuple[Shape, ...], part: int, gates: int) -> int:
-    return attack(ADVERSARIES[number], wrong, shapes, gates, seed=[31, number, part]).rate.count
+    return attack(ADVERSARIES[number], wrong, shapes, Trial(gates, seed=(31, number, part))).rate.count
 
 
 def family(workers: Executor) -> Iterator[Figure]:

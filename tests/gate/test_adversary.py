@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from harness.gate.adversary import ADVERSARIES, Adversary, Attempt, attack, is_exceeded
+from harness.gate.adversary import ADVERSARIES, Adversary, Attempt, Trial, attack, is_exceeded
 from harness.gate.calibration import Rate
 from harness.gate.simulation import Shape
 from tests.bench.decision_costs import SPREAD
@@ -17,14 +17,14 @@ GATES = 40
 @pytest.mark.parametrize("wrong", ["red", "green"])
 def test_any_reruns_are_wrong_at_most_5_times_in_100(about, wrong):
     shape = Shape(cases=40, samples=2, spread=SPREAD, about=about, margin=0.1)
-    found = [attack(adversary, wrong, [shape], GATES, seed=[5, i]) for i, adversary in enumerate(ADVERSARIES)]
+    found = [attack(adversary, wrong, [shape], Trial(GATES, seed=(5, i))) for i, adversary in enumerate(ADVERSARIES)]
     total = sum(each.rate.count for each in found) / (GATES * len(found))
     assert total <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / (GATES * len(found)))
 
 
 def test_a_version_that_is_far_worse_is_not_called_good_by_asking_again():
     shape = Shape(cases=40, samples=5, spread=SPREAD, about="suite", margin=0.3)
-    assert attack(Adversary("x", ("samples", "seed")), "green", [shape], 10, reruns=3).rate.count == 0
+    assert attack(Adversary("x", ("samples", "seed")), "green", [shape], Trial(10, reruns=3)).rate.count == 0
 
 
 def test_rates_are_exceeded_only_beyond_what_chance_explains():
