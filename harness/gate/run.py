@@ -32,8 +32,8 @@ class RunSettings:
 
     `n_evaluations` is how many the session holds. `seed` settles the order in which sequential designs take their
     cases. `review_url` is the address of the review queue, where the settings have one. `best_of` is how many
-    candidates were tried. `ledger` says which look at the candidate this is, by evaluation; an evaluation that is not in
-    it is looked at this once.
+    candidates were tried. `ledger` says which look at the candidate this is, by evaluation; one that is not in it is
+    looked at this once.
     """
 
     run_id: str

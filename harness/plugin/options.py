@@ -87,14 +87,14 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--fresh", action="store_true", help="draw everything anew; the old samples stay in the store")
     _add_limits(group)
+    _add_results(group)
 
 
-def _add_limits(group: pytest.OptionGroup) -> None:
-    """The options on what a run may spend, and where its results go."""
+def _add_results(group: pytest.OptionGroup) -> None:
+    """Add what comes of the results, and where they go."""
     group.addoption(
         "--inconclusive", metavar="fail|warn", help="whether an inconclusive verdict fails (exit code 8) or warns"
     )
-    _add_limits(group)
     group.addoption("--report-dir", metavar="FOLDER", help="where the reports go (default: reports/latest)")
     group.addoption("--mlflow", metavar="URL", help="log the gate to this MLflow; `none` for nowhere")
     group.addoption("--mlflow-experiment", metavar="NAME", help="the experiment there (default: steelyard)")
