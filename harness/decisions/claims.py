@@ -52,4 +52,5 @@ def _lost(observed: Observed, red_level: float) -> LostClaim | None:
     if observed.max_lost is None:
         return LostClaim(shown)
     decisive = lost_cases(candidate, baseline, red_level * drawn, observed.clusters)
-    return LostClaim(shown, observed.max_lost, len(decisive.indices))
+    named = tuple(ids[i] for i in decisive.indices)
+    return LostClaim(shown, observed.max_lost, len(named), named)

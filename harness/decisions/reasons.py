@@ -67,7 +67,7 @@ def inconclusive(hypothesis: Hypothesis, lower: float, more: Needed | None) -> s
 
 def lost(found: LostClaim) -> str:
     """Which cases are lost, where there are more than are allowed."""
-    named = ", ".join(found.cases[:3]) + (", …" if len(found.cases) > 3 else "")
+    named = ", ".join(found.decisive[:3]) + (", …" if len(found.decisive) > 3 else "")
     allowed = "none" if found.max_lost == 0 else f"{found.max_lost:,}"
     return f"{found.n_decisive:,} {_plural('case', found.n_decisive)} lost, {allowed} allowed: {named}"
 
@@ -170,7 +170,7 @@ def approximate(observed: Observed) -> str:
 
 def summed_up(checks: tuple[Check, ...], worst: VerdictKind) -> str:
     """The reasons of the comparisons that gave the verdict; of two open ones, the one that needs more."""
-    given = [check for check in checks if check.verdict is worst]
+    given = [check for check in checks if check.verdict is worst or (worst.is_red and check.verdict.is_red)]
     if worst is VerdictKind.INCONCLUSIVE:
         given = [max(given, key=lambda check: math.inf if check.samples_needed is None else check.samples_needed)]
     return "; ".join(check.reason for check in given)

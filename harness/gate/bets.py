@@ -92,35 +92,37 @@ def case_digests(cases: Sequence[Case]) -> list[str]:
     return found
 
 
-def gone_on(before: Bets, now: Bets) -> Bets | str:
-    """The bets of the look before, where a run goes on with them; else why it can't, in words.
+def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
+    """The bets of a look before, where a run goes on with them; else all that keeps it from that, in words.
 
     Bets go on where nothing that they were settled by has changed. Asking for another margin or threshold changes none
     of them: their bounds hold for all at once. Nor does a new seed, for the order stays what it was. About cases like
     these, new cases come behind the old ones, and are bet on as they would have been.
     """
-    if before.rule != now.rule:
-        return f"the gate's rule {before.rule} → {now.rule}"
+    why = [] if before.rule == now.rule else [f"the gate's rule {before.rule} → {now.rule}"]
     for name, text in _IN_WORDS.items():
         old, new = getattr(before, name), getattr(now, name)
         if old != new:
-            return text.format(*("none" if each in (None, "") else each for each in (old, new)))
+            why.append(text.format(*("none" if each in (None, "") else each for each in (old, new))))
     if before.recorded != now.recorded:
-        return "another recording of the baseline"
-    if before.draws != now.draws:
-        return "drawn anew"
+        why.append("another recording of the baseline")
+    elif before.draws != now.draws:
+        why.append("drawn anew")
     if (before.threshold is None) != (now.threshold is None):
-        return "a threshold, where there was none" if before.threshold is None else "the threshold is gone"
-    if before.design != now.design and now.about == "population":
-        return f"design {before.design} → {now.design}"
+        why.append("a threshold, where there was none" if before.threshold is None else "the threshold is gone")
+    if before.design != now.design and before.about == now.about == "population":
+        why.append(f"design {before.design} → {now.design}")
     old_cases, new_cases = set(before.cases), set(now.cases)
     added, gone = len(new_cases - old_cases), len(old_cases - new_cases)
+    may_grow = now.about == "population" and now.design == "sequential"
     if gone:
-        return f"{gone:,} {_cases(gone)} changed or left out"
+        why.append(f"{gone:,} {_cases(gone)} changed or left out")
+    elif added and not may_grow:
+        why.append(f"{added:,} new {_cases(added)}")
+    if why:
+        return why
     if not added:
         return before
-    if now.about == "suite" or now.design == "fixed":
-        return f"{added:,} new {_cases(added)}"
     return replace(before, cases=(*before.cases, *(case for case in now.cases if case not in old_cases)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -156,7 +155,7 @@ class Ledger:
             # The order of new cases is settled as well, before they are drawn.
             grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
             return Entry(look, bets, is_new=False, spent=spent), grown
-        because = str(tried[-1] or "bets of another rule") if tried else ""
+        because = _why(tried)
         wanted = self._on_known_draws([each for each in known if each is not None], wanted)
         number = len(counted) + 1
         share = share_of(number)
@@ -221,7 +220,14 @@ class Ledger:
         )
 
 
-def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | str | None]) -> int | None:
+def _why(tried: Sequence[Bets | list[str] | None]) -> str:
+    """Why it is none of the looks before: what keeps it from the nearest of them, the newest of those; "" for none."""
+    told: list[list[str]] = [each if isinstance(each, list) else ["bets of another rule"] for each in tried]
+    nearest = min((len(each) for each in told), default=0)
+    return next((", ".join(each) for each in reversed(told) if len(each) == nearest), "")
+
+
+def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | list[str] | None]) -> int | None:
     """The place of the look that a run goes on with: the newest that has just its cases, else the first that grows."""
     going = [place for place, each in enumerate(tried) if isinstance(each, Bets)]
     same = [place for place in going if tried[place] == known[place]]
@@ -229,24 +235,26 @@ def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | str | None]) ->
 
 
 def in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
-    """What looking again costs, a line for each kind of look; nothing for first looks.
+    """What looking again costs, a line for each kind of new look; nothing for first looks, or for one gone on with.
 
     Args:
         level: the error rate of the gate.
 
-    >>> in_words({"a": Entry(look_at(2, 1, 1, because="samples 5 → 10")), "b": Entry(look_at(1, 1, 1))}, 0.05)
-    ['1 evaluation is looked at a second time (samples 5 → 10): it is decided at 0.0025, where a first look has 0.045']
+    >>> in_words({"a": Entry(look_at(2, 1, 1, because="samples 5 → 10")), "b": Entry(look_at(1, 1, 1))}, 0.05)[0]
+    'a was weighed before for this candidate (samples 5 → 10). Its second look may be wrong 0.25 times in 100, not 4.5'
     """
-    kinds = Counter((entry.look.number, entry.look.because, entry.look.passing) for entry in entries.values())
-    first = level * share_of(1)
+    kinds: dict[tuple[int, str, float], list[str]] = {}
+    for name, entry in entries.items():
+        if entry.is_new and entry.look.number > 1:
+            kinds.setdefault((entry.look.number, entry.look.because, entry.look.passing), []).append(name)
     lines = []
-    for (number, because, passing), count in sorted(kinds.items()):
-        if number > 1:
-            who, they = ("evaluation is", "it is") if count == 1 else ("evaluations are", "they are")
-            lines.append(
-                f"{count:,} {who} looked at a {ordinal(number)} time ({because}): {they} decided at "
-                f"{level * passing:.2g}, where a first look has {first:.2g}"
-            )
+    for (number, because, passing), names in sorted(kinds.items()):
+        who = names[0].rpartition("::")[2] if len(names) == 1 else f"{len(names):,} evaluations"
+        were, its = ("was", "Its") if len(names) == 1 else ("were", "Their")
+        lines.append(
+            f"{who} {were} weighed before for this candidate ({because}). {its} {ordinal(number)} look may be wrong "
+            f"{100 * level * passing:.2g} times in 100, not {100 * level * share_of(1):.2g}"
+        )
     over = sum(entry.spent > 1 + _ROUNDING for entry in entries.values())
     if over:
         lines.append(

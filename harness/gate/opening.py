@@ -29,6 +29,8 @@ BASELINE_FIRST_INDEX = 1_000_000
 
 _SIDES: tuple[Role, Role] = ("candidate", "baseline")
 
+_OF_CASES = " --case "
+
 NO_BASELINE = "none"
 """`--baseline none` weighs against thresholds alone."""
 
@@ -261,11 +263,13 @@ def _enter(
         return {}
     ages = [each.version.settings.max_age_s for each in sources if each is not None]
     known = [age for age in ages if age is not None]
+    if options.cases != "*":  # a part of the cases is another question, and takes nothing from the whole
+        asked = [replace(each, id=f"{each.id}{_OF_CASES}{options.cases}") for each in asked]
     names = [each.id for each in asked]
     family = Family(
         candidate=candidate.version.fingerprint,
         against=against,
-        evaluations=tuple(dict.fromkeys([*names, *options.family])),
+        evaluations=tuple(dict.fromkeys(names if options.cases != "*" else [*names, *options.family])),
         confidence_level=settings.confidence_level,
         seed=settings.seed,
         best_of=settings.best_of,
@@ -278,7 +282,8 @@ def _enter(
     )
     stored = StoredBaseline(store, baseline)
     of_baseline = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
-    return Ledger(store.looks, family, run_id).enter(asked, of_baseline)
+    entries = Ledger(store.looks, family, run_id).enter(asked, of_baseline)
+    return {name.partition(_OF_CASES)[0]: entry for name, entry in entries.items()}
 
 
 def _sources(

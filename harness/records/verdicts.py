@@ -107,11 +107,13 @@ class LostClaim:
         cases: their ids; at most 5 in 100 of those that are listed are not, on average.
         max_lost: how many the marker allows; None where it says nothing.
         n_decisive: how many are shown at the level that the verdict goes by; 0 without `max_lost`.
+        decisive: the ids of these.
     """
 
     cases: tuple[str, ...]
     max_lost: int | None = None
     n_decisive: int = 0
+    decisive: tuple[str, ...] = ()
 
     @property
     def is_too_many(self) -> bool:

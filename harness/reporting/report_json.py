@@ -234,8 +234,12 @@ def _claims(entry: Mapping[str, Any] | None) -> Claims | None:
     return Claims(
         _claim(entry.get("suite")),
         _claim(entry.get("population")),
-        None if lost is None else _record(LostClaim, lost, cases=tuple(lost["cases"])),
+        None if lost is None else _lost(lost),
     )
+
+
+def _lost(entry: Mapping[str, Any]) -> LostClaim:
+    return _record(LostClaim, entry, cases=tuple(entry["cases"]), decisive=tuple(entry.get("decisive", ())))
 
 
 def _claim(entry: Mapping[str, Any] | None) -> Claim | None:

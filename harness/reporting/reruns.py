@@ -29,6 +29,12 @@ def render_reruns(gate: Gate, attempts: Sequence[Attempt], encoding: str = "utf-
     lines += [f"  {line}" for line in flow([shapes + (", …" if len(gate.shapes) > 3 else "")], _WIDTH - 2)]
     lines += ["", *columns(rows), ""]
     worst = max(attempts, key=lambda each: each.rate.value)
+    if worst.rate.count == 0:
+        text = (
+            f"No wrong verdict in {plural(worst.rate.gates, 'gate')} of each kind: it could still be up to "
+            f"{worst.rate.high:.3f} of them, where {nominal:.3g} is promised. More --gates tell more."
+        )
+        return [*lines, *flow(text.split(" "), _WIDTH, " ")]
     held = "is EXCEEDED" if is_exceeded(attempts, nominal) else "holds, as far as this tells"
     text = (
         f"Someone who sees everything and reruns the gate as named gets a wrong verdict in {worst.rate.value:.3f} of "

@@ -153,13 +153,14 @@ def _more_samples(report: Report) -> list[str]:
     alone = [verdict for verdict in wanting if verdict.design == "sequential" and len(verdict.cases) == 1]
     steps = []
     others = [each for each in wanting if each not in alone]
-    if any(each.about == "suite" for each in others):
+    free = [each for each in others if each.about == "population" and each.design == "sequential"]
+    if len(free) < len(others):
         steps.append(
-            "raise --samples (and --max-samples, if set): what is stored is not drawn again. It is another look, at a "
-            "lower level"
+            "raise --samples (and --max-samples, if set), or add cases where the verdict is about cases like these: what "
+            "is stored is not drawn again. It is another look, which needs stronger evidence"
         )
-    if any(each.about == "population" for each in others):
-        steps.append("add cases: they are bet on where these ended, and cost nothing of the level")
+    if free:
+        steps.append("add cases: they are bet on where these ended, and it stays the same look")
     if alone:
         which = "raise --max-samples" if len(alone) == len(wanting) else "for single cases raise --max-samples"
         steps.append(f"{which}: what is stored is not drawn again")
@@ -273,7 +274,7 @@ def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
         told.append(
             f"margin {figure(margin, digits([margin, 0.0]))} is the default; set it for an evaluation or the project"
         )
-    told += claim_notes(once) + lost_notes(once, encoding)
+    told += claim_notes(once, encoding) + lost_notes(once, encoding)
     hidden = recorded_notes(once) if folded else []
     return told + hidden + judge_notes(once, encoding)
 
