@@ -157,7 +157,7 @@ def test_only_paired_cases_decide_against_the_baseline_and_all_against_a_thresho
     answers = dict.fromkeys(prompts.values(), "no")
     recorded.versions["bad"] = {"engine": "scripted", "answers": answers, "default": "yes"}
     with_prompts(recorded, prompts)
-    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed", "--about", "population")
     told(recorded, n_paired=30, n_changed=30)
     checks = {check["against"]: check["verdict"] for check in recorded.evaluation()["checks"]}
     assert checks == {"threshold": "inconclusive", "baseline": "passed"}
