@@ -2,7 +2,7 @@
 functions.
 """
 
-from harness.decisions.looks import Look, first_looks, look_at, looks_again, share_of, single_looks
+from harness.decisions.looks import Look, first_looks, later, look_at, looks_again, share_of, single_looks
 from harness.decisions.observed import Observed, PartlySkipped
 from harness.decisions.rule import decide, exit_code, worst
 from harness.decisions.stopping import decided_after
@@ -15,6 +15,7 @@ __all__ = [
     "decided_after",
     "exit_code",
     "first_looks",
+    "later",
     "look_at",
     "looks_again",
     "share_of",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from harness.decisions.checks import check
 from harness.decisions.hypotheses import About, hypotheses
 from harness.decisions.observed import Observed, oriented
@@ -51,6 +53,13 @@ def _lost(observed: Observed, red_level: float) -> LostClaim | None:
     shown = tuple(ids[i] for i in found.indices)
     if observed.max_lost is None:
         return LostClaim(shown)
-    decisive = lost_cases(candidate, baseline, red_level * drawn, observed.clusters)
-    named = tuple(ids[i] for i in decisive.indices)
+    if not observed.is_whole:
+        return LostClaim(shown, observed.max_lost)
+    # No false one among them but by the level (Bonferroni over those that could be found): any number may be allowed.
+    decisive = lost_cases(candidate, baseline, red_level, observed.clusters)
+    sizes = Counter(observed.clusters or ())
+    times = [sizes[observed.clusters[i]] if observed.clusters else 1 for i in decisive.indices]
+    most = red_level / max(1, decisive.n_tested)
+    kept = [i for i, n in zip(decisive.indices, times, strict=True) if decisive.p_values[i] * n <= most]
+    named = tuple(ids[i] for i in kept)
     return LostClaim(shown, observed.max_lost, len(named), named)

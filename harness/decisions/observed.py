@@ -70,6 +70,7 @@ class Observed:
         suite_size: how many cases the evaluation has, drawn or not; 0 for `n_planned`, which may be fewer.
         stakes: what its bets were tuned to at the first look; None for what is required now.
         max_lost: how many cases may be shown to be worse than the baseline before it is red; None for any number.
+        is_part: whether cases were left out by hand, so that it is shown and decides nothing.
         is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
     """
 
@@ -102,6 +103,7 @@ class Observed:
     suite_size: int = 0
     stakes: Stakes | None = None
     max_lost: int | None = None
+    is_part: bool = False
     is_repeatable: bool = False
     copies: tuple[Any, ...] | None = None
     clusters_known_by: Literal["field", "texts", "requests"] | None = None

@@ -65,6 +65,11 @@ def inconclusive(hypothesis: Hypothesis, lower: float, more: Needed | None) -> s
     return text if more is None else f"{text}; {more_in_words(more)} would decide it"
 
 
+def part(summed_up: str) -> str:
+    """Why a part of the cases that was chosen by hand decides nothing."""
+    return f"a part of the cases (--case) is shown and decides nothing: {summed_up}"
+
+
 def lost(found: LostClaim) -> str:
     """Which cases are lost, where there are more than are allowed."""
     named = ", ".join(found.decisive[:3]) + (", …" if len(found.decisive) > 3 else "")

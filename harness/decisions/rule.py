@@ -182,6 +182,8 @@ def _outcome(observed: Observed, checks: tuple[Check, ...], claims: Claims | Non
             return VerdictKind.INCONCLUSIVE, reasons.cut_short(observed, "nothing required, and measured in part")
         return VerdictKind.PASSED, "nothing required"
     kind = worst(check.verdict for check in checks)
+    if observed.is_part:
+        return VerdictKind.INCONCLUSIVE, reasons.part(reasons.summed_up(checks, kind))
     lost = None if claims is None else claims.lost
     if lost is not None and lost.is_too_many and kind.severity < VerdictKind.REGRESSED.severity:
         return VerdictKind.REGRESSED, reasons.lost(lost)

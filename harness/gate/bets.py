@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
@@ -77,10 +78,17 @@ def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     """The bets that `plain` wrote; None for those of a rule whose bets had other parts."""
     names = {field.name for field in fields(Bets)}
     text = plain.get("cases")
-    if not names <= set(plain) or not isinstance(text, str):
+    if not names <= set(plain) or not isinstance(text, str) or not _are_of_their_kinds(plain):
         return None
     cases = tuple(text[start : start + _SIZE] for start in range(0, len(text), _SIZE))
     return Bets(**{**{name: plain[name] for name in names}, "cases": cases})
+
+
+def _are_of_their_kinds(plain: Mapping[str, Any]) -> bool:
+    """Whether what was read can be what `plain` wrote: a store may be edited, or damaged."""
+    texts = all(isinstance(plain[name], str) for name in ("about", "per", "cluster", "design", "draws", "recorded"))
+    numbers = all(isinstance(plain[name], int | float) for name in ("samples", "confidence_level", "margin", "horizon"))
+    return texts and numbers and re.fullmatch(r"((candidate|baseline)=\d+(,\d+)*(;|$))*", plain["draws"]) is not None
 
 
 def case_digests(cases: Sequence[Case]) -> list[str]:
@@ -110,7 +118,8 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
         why.append("drawn anew")
     if (before.threshold is None) != (now.threshold is None):
         why.append("a threshold, where there was none" if before.threshold is None else "the threshold is gone")
-    if before.design != now.design and before.about == now.about == "population":
+    fixed_matters = now.per == "case" or before.about == now.about == "population"
+    if before.design != now.design and fixed_matters:
         why.append(f"design {before.design} → {now.design}")
     old_cases, new_cases = set(before.cases), set(now.cases)
     added, gone = len(new_cases - old_cases), len(old_cases - new_cases)

@@ -276,6 +276,7 @@ class Collector:
             suite_size=len(self.evaluation.cases),
             stakes=None if self.entry.bets is None else self.entry.bets.stakes,
             max_lost=plan.max_lost,
+            is_part=self.evaluation.is_part,
             is_repeatable=self._is_repeatable,
             traceback=self._tally.traceback(self._end()),
         )

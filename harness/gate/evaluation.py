@@ -216,6 +216,7 @@ class Evaluation:
         classify: what an exception of the body means.
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
         rubrics: those that its body names to the judge.
+        is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
     """
 
@@ -229,6 +230,7 @@ class Evaluation:
     aggregation: Aggregation | None = None
     rubrics: Rubrics = field(default_factory=Rubrics)
     copies: Copies | None = None
+    is_part: bool = False
 
     @property
     def is_pairwise(self) -> bool:

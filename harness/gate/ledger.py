@@ -111,12 +111,16 @@ class Ledger:
         Args:
             baseline_samples: how many samples of a case the baseline has, by evaluation; none without a baseline.
         """
-        wanted = {each.id: self._wanted(each, baseline_samples.get(each.id)) for each in evaluations}
+        asked = {each.id: each for each in evaluations}
 
         def settle(known: Sequence[LookRow]) -> list[LookRow]:
             self._entries, added = {}, self._members(known)
             rows = [*known, *added]
-            for name, bets in wanted.items():
+            for name, evaluation in asked.items():
+                # The seed is chosen before anything is seen, once.
+                seeds = [row.bets.get("seed") for row in rows if row.evaluation_id == name and row.number]
+                seed = next((each for each in seeds if isinstance(each, int)), self._family.seed)
+                bets = self._wanted(evaluation, baseline_samples.get(name), seed)
                 entry, row = self._entered(name, bets, rows)
                 self._entries[name] = entry
                 added += [row] if row is not None else []
@@ -193,10 +197,10 @@ class Ledger:
         looked = sorted(known, key=lambda each: len(cases & set(each.cases)))
         return self._as_before(looked[-1], wanted) if looked else wanted
 
-    def _wanted(self, evaluation: Evaluation, baseline_samples: int | None) -> Bets:
+    def _wanted(self, evaluation: Evaluation, baseline_samples: int | None, seed: int) -> Bets:
         plan = evaluation.plan
         digests = case_digests(evaluation.cases)
-        order = draw_order(evaluation, self._family.seed)
+        order = draw_order(evaluation, seed)
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
         if plan.per == "case":
             size = plan.max_samples or most_samples(plan.threshold, plan.margin)
@@ -214,7 +218,7 @@ class Ledger:
             threshold=plan.threshold,
             margin=plan.margin,
             max_lost=plan.max_lost,
-            seed=self._family.seed,
+            seed=seed,
             horizon=size,
             cases=tuple(digests[number] for number in order),
         )
@@ -231,7 +235,9 @@ def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | list[str] | Non
     """The place of the look that a run goes on with: the newest that has just its cases, else the first that grows."""
     going = [place for place, each in enumerate(tried) if isinstance(each, Bets)]
     same = [place for place in going if tried[place] == known[place]]
-    return same[-1] if same else going[0] if going else None
+    if same:
+        return known.index(known[same[-1]])  # two machines may have looked alike: what they saw is here once
+    return going[0] if going else None
 
 
 def in_words(entries: Mapping[str, Entry], level: float) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.config import Settings
+from harness.decisions import later
 from harness.errors import SettingsError
 from harness.gate.budgeting import check_prices, spending_of
 from harness.gate.evaluation import Evaluation
@@ -28,8 +29,6 @@ BASELINE_FIRST_INDEX = 1_000_000
 """Where the draws of a baseline begin that is the same version as the candidate: two independent sets."""
 
 _SIDES: tuple[Role, Role] = ("candidate", "baseline")
-
-_OF_CASES = " --case "
 
 NO_BASELINE = "none"
 """`--baseline none` weighs against thresholds alone."""
@@ -258,32 +257,45 @@ def _enter(
     against = "" if baseline is None else baseline.version.fingerprint
     if recording is not None:
         against = recording.version.fingerprint
-    asked = [each for each in options.evaluations if each.plan.threshold is not None or against]
+    required = (each for each in options.evaluations if each.plan.threshold is not None or against)
+    asked = [each for each in required if not each.is_part]
     if not asked:
         return {}
     ages = [each.version.settings.max_age_s for each in sources if each is not None]
-    known = [age for age in ages if age is not None]
-    if options.cases != "*":  # a part of the cases is another question, and takes nothing from the whole
-        asked = [replace(each, id=f"{each.id}{_OF_CASES}{options.cases}") for each in asked]
     names = [each.id for each in asked]
     family = Family(
         candidate=candidate.version.fingerprint,
         against=against,
-        evaluations=tuple(dict.fromkeys(names if options.cases != "*" else [*names, *options.family])),
+        evaluations=tuple(dict.fromkeys([*names, *options.family])),
         confidence_level=settings.confidence_level,
         seed=settings.seed,
         best_of=settings.best_of,
-        draws={
-            role: (each.generation, *each.older) for role, each in zip(_SIDES, sources, strict=True) if each is not None
-        },
+        draws={role: _draws(each) for role, each in zip(_SIDES, sources, strict=True) if each is not None},
         recorded="" if recording is None else recording.run_id,
         is_fresh=options.fresh,
-        max_age_s=min(known, default=None),
+        max_age_s=None if recording is not None else _oldest(ages),
     )
     stored = StoredBaseline(store, baseline)
     of_baseline = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
-    entries = Ledger(store.looks, family, run_id).enter(asked, of_baseline)
-    return {name.partition(_OF_CASES)[0]: entry for name, entry in entries.items()}
+    entries = dict(Ledger(store.looks, family, run_id).enter(asked, of_baseline))
+    demanding = [each for each in asked if each.plan.threshold is not None] if against else []
+    # A threshold is the same question whatever else the candidate is weighed against.
+    alone = replace(family, against="", recorded="", draws={"candidate": family.draws["candidate"]})
+    for name, entry in Ledger(store.looks, alone, run_id).enter(demanding, {}).items():
+        if entry.look.number > entries[name].look.number:
+            entries[name] = replace(entries[name], look=later(entries[name].look, entry.look))
+    return entries
+
+
+def _draws(source: Source) -> tuple[int, ...]:
+    """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose."""
+    return tuple(sorted((source.generation, *source.older)))
+
+
+def _oldest(ages: Sequence[float | None]) -> float | None:
+    """How old a look may be: as old as what lasts longest of what it rests on."""
+    known = [age for age in ages if age is not None]
+    return max(known) if len(known) == len(ages) else None
 
 
 def _sources(

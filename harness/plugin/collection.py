@@ -192,12 +192,15 @@ class Collection:
         parameter = given.params.get("case") if given is not None else None
         cases = self._load(plan, item, where) if parameter is None else (parameter,)
         check_fields(item.function, cases, where=where)
-        cases = self._selected(cases)
+        every, cases = len(cases), self._selected(cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
         check_evaluation(plan, cases, where=where)
         wants = frozenset(name for name in OFFERED if name in item._fixtureinfo.argnames)
         rubrics = Rubrics(self._folders(item))
-        evaluation = Evaluation(self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics)
+        part = len(cases) < every
+        evaluation = Evaluation(
+            self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
+        )
         if evaluation.is_pairwise:
             self._check_pairwise(where)
         if evaluation.weighs_judge and ("judge" not in wants or evaluation.is_pairwise):
@@ -224,7 +227,10 @@ class Collection:
         plan = with_design(plan, len(cases), self.settings.confidence_level)
         check_evaluation(plan, cases, where=item.nodeid)
         over_all = evaluated.metrics.over_all
-        return Evaluation(self._id(item), plan, cases, evaluated.body, self._classify, aggregation=over_all)
+        part = len(cases) < len(evaluated.cases)
+        return Evaluation(
+            self._id(item), plan, cases, evaluated.body, self._classify, aggregation=over_all, is_part=part
+        )
 
     def _selected(self, cases: tuple[Case, ...]) -> tuple[Case, ...]:
         from harness.gate import select_cases

@@ -156,8 +156,8 @@ def _more_samples(report: Report) -> list[str]:
     free = [each for each in others if each.about == "population" and each.design == "sequential"]
     if len(free) < len(others):
         steps.append(
-            "raise --samples (and --max-samples, if set), or add cases where verdicts are about cases like these: what is "
-            "stored is not drawn again. It is another look, which needs stronger evidence"
+            "raise --samples (and --max-samples, if set), or add cases where verdicts are about cases like these: what "
+            "is stored is not drawn again. It is another look, which needs stronger evidence"
         )
     if free:
         steps.append("add cases: they are bet on where these ended, and it stays the same look")

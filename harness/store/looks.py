@@ -154,7 +154,11 @@ def _family(connection: Connection, candidate: str, against: str) -> list[LookRo
 
 
 def _row(row: Any) -> LookRow:
-    return LookRow(**{**row._mapping, "bets": json.loads(row.bets)})
+    try:
+        bets = json.loads(row.bets)
+    except ValueError:
+        bets = {}  # spent all the same
+    return LookRow(**{**row._mapping, "bets": bets if isinstance(bets, dict) else {}})
 
 
 def _plain(row: LookRow) -> dict[str, Any]:

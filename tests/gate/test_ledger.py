@@ -66,7 +66,7 @@ def look(store: Memory, asked: Evaluation, family: Family = FAMILY, baseline: in
         ({"max_samples": 100}, {}),
         ({}, {"seed": 7}),
         ({}, {"evaluations": ("t", "u", "v")}),
-        ({}, {"draws": {"candidate": (1, 0), "baseline": (0,)}}),
+        ({}, {"draws": {"candidate": (0, 1), "baseline": (0,)}}),
     ],
     ids=["the same", "another margin", "another budget", "another seed", "a larger family", "draws of others"],
 )
@@ -152,7 +152,7 @@ def test_a_look_keeps_the_draws_that_it_began_with():
     fresh = replace(FAMILY, is_fresh=True, draws={"candidate": (1,), "baseline": (0,)})
     part = look(store, evaluation(40, first=35), fresh)
     assert part.draws("candidate") == (1,)
-    now = replace(FAMILY, draws={"candidate": (1, 0), "baseline": (0,)})
+    now = replace(FAMILY, draws={"candidate": (0, 1), "baseline": (0,)})
     assert look(store, evaluation(), now).draws("candidate") == (0,)
     assert look(store, evaluation(samples=10), now).draws("candidate") == (0,)
 
@@ -233,7 +233,7 @@ def test_no_sequence_of_commands_hands_out_more_than_all(runs):
     known: dict[tuple[str, object], object] = {}
     for changes, n_cases, is_fresh, seed, names in runs:
         generation += is_fresh
-        draws = (generation,) if is_fresh else tuple(range(generation, -1, -1))
+        draws = (generation,) if is_fresh else tuple(range(generation + 1))
         family = replace(
             FAMILY,
             evaluations=tuple(names),
@@ -257,6 +257,24 @@ def test_no_sequence_of_commands_hands_out_more_than_all(runs):
         batches.setdefault((row.batch, row.batch_size), set()).add(row.evaluation_id)
     assert all(len(members) == size for (_, size), members in batches.items())
     assert sum(share_of(batch) for batch, _ in batches) <= 1 + 1e-12
+
+
+def test_a_damaged_row_is_spent_all_the_same(tmp_path: Path):
+    with Store.open(str(tmp_path / "store.db")) as store:
+        Ledger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})
+        for text in ("{garbage", "[]", '{"cases": 5}', '{"draws": "x=abc"}'):
+            with store._database.write() as connection:
+                connection.exec_driver_sql("UPDATE steelyard_looks SET bets = ? WHERE number = 1", (text,))
+            assert store.looks.of_family("c", "b")[1].share == share_of(1)
+        entry = Ledger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})["t"]
+    assert (entry.look.number, entry.look.because) == (2, "bets of another rule")
+
+
+def test_the_seed_of_the_first_look_orders_later_ones():
+    store = Memory()
+    first = look(store, evaluation())
+    second = look(store, evaluation(samples=10), replace(FAMILY, seed=99))
+    assert second.bets.cases == first.bets.cases
 
 
 def test_two_processes_at_once_never_get_the_same_level(tmp_path: Path):
