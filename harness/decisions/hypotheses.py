@@ -196,8 +196,7 @@ def estimate(observed: Observed, scores: FloatArray | None, confidence_level: fl
         tail = 0.5 + confidence_level / 2
         ends = (min(own.value, own.lower(tail)), max(own.value, own.upper(tail)))
         ends = (start + width * ends[0], start + width * ends[1])
-        method = f"about these cases: {own.method}"
-        return _estimate(observed, start + width * own.value, width * own.standard_error, ends, method)
+        return _estimate(observed, start + width * own.value, width * own.standard_error, ends, own.method)
     mean = clustered_mean(scores, clusters, confidence_level, bounded=inner.bounded)
     value, low, high, method = mean.value, mean.low, mean.high, mean.method
     if observed.is_sequential:

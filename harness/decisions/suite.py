@@ -87,7 +87,7 @@ class TwoStageContrast:
         """What the bounds come from."""
         if self.whole is None:
             return f"about these cases, before all are drawn: {self._shown.method}"
-        return f"about these cases, all of them: {self.whole.method}"
+        return self.whole.method
 
     @property
     def p_less(self) -> float:

@@ -14,7 +14,6 @@ from harness.decisions import Observed
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis, hypotheses, natural
 from harness.decisions.labelled import LabelledCheck
-from harness.decisions.stopping import settling_level
 from harness.decisions.suite import TwoStageContrast
 from harness.errors import SteelyardError
 from harness.gate.rebuilding import Scores, Side
@@ -133,7 +132,10 @@ def _of_evaluation(
     look, whole = look_of(run, report, entries[0]), 1 - report.confidence_level
     observed = [_observed(entry, sides) for entry in entries]
     # An equal share for each comparison, as `decided_after` has it: also for one whose scores lie elsewhere.
-    level, settling = whole * look.passing, settling_level(observed, whole * look.red)
+    n_checks = sum(
+        len(entry.checks) + (each.max_lost is not None) for entry, each in zip(entries, observed, strict=True)
+    )
+    level, settling = whole * look.passing, whole * look.red / max(1, n_checks)
     found = {}
     for entry, each in zip(entries, observed, strict=True):
         if not each.scored.any():

@@ -49,7 +49,7 @@ def cases(number: int = 6, **changed: str) -> tuple[Case, ...]:
 
 
 def evaluation(of: tuple[Case, ...], wants: frozenset[str] = frozenset(), **marker: object) -> Evaluation:
-    plan = read_plan({"samples": 2, **marker}, Settings(root=Path()), where="test")
+    plan = read_plan({"samples": 2, "design": "sequential", **marker}, Settings(root=Path()), where="test")
     return Evaluation("test", plan, of, lambda: None, lambda error: "error", wants)
 
 

@@ -22,9 +22,9 @@ def gate(project: Project) -> Project:
 def test_the_bounds_are_those_of_a_level_that_is_so_many_times_smaller(gate: Project) -> None:
     gate.run("--best-of", "10")
     best = gate.evaluation()["difference"]
-    gate.run("--confidence-level", "0.995")
+    gate.run("--confidence-level", "0.995", "--store", "other.db")
     assert gate.evaluation()["difference"] == best
-    gate.run()
+    gate.run("--store", "third.db")
     assert gate.evaluation()["difference"]["low"] > best["low"]
     assert gate.evaluation()["difference"]["high"] < best["high"]
 

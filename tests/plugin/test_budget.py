@@ -38,7 +38,7 @@ async def test_{name}(model, case):
 def gate(project: Project) -> Project:
     """Three evaluations of 168 cases, in the middle a fixed design, against a baseline that is as good."""
     project.versions = {name: dict(table) for name, table in VERSIONS.items()}
-    project.settings |= {"candidate": "same", "baseline": "good", "samples": 2}
+    project.settings |= {"candidate": "same", "baseline": "good", "samples": 2, "about": "population"}
     write(project, a="", b=', design="fixed"', c="")
     return project
 

@@ -77,7 +77,7 @@ def test_a_gate_is_logged_with_report_samples_and_cases_and_one_line_says_where(
     assert result.outlines.index(line) > result.outlines.index(line_of(result, "report  "))
     assert run["name"] == "no"
     assert run["tags"]["steelyard.verdict"] == "failed"
-    assert (run["params"]["samples"], run["params"]["seed"], run["params"]["design"]) == ("2", "0", "sequential")
+    assert (run["params"]["samples"], run["params"]["seed"], run["params"]["design"]) == ("2", "0", "auto")
     assert run["params"]["candidate.engine"] == "scripted"
     assert {"report/report.json", "report/report.md", "samples.parquet"} <= set(run["files"])
     assert json.loads(run["files"]["report/report.json"]) == pair.report()

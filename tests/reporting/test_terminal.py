@@ -40,8 +40,9 @@ ranges  a score lies inside its range with confidence 0.95; a difference above
 note    312 of 1,000 answers were cut at max_tokens in foundation/test_capitals
 
 RED: 1 regressed, 1 inconclusive, 48 passed
-next    raise --samples (and --max-samples, if set) or add cases: what is stored
-        is not drawn again
+next    raise --samples (and --max-samples, if set), or add cases where verdicts
+        are about cases like these: what is stored is not drawn again. It is
+        another look, which needs stronger evidence
 next    pytest --lf with the same options runs the red ones alone
 next    pytest --lf --case peru with the same options runs that case alone
 report  reports/latest/report.json"""
@@ -335,7 +336,10 @@ def test_an_inconclusive_gate_that_warns_says_that_it_passes():
 
 
 def test_what_would_decide_is_said_once_and_how_to_get_it():
-    more = "raise --samples (and --max-samples, if set) or add cases: what is stored is not drawn again"
+    more = (
+        "raise --samples (and --max-samples, if set), or add cases where verdicts are about cases like these: what is "
+        "stored is not drawn again. It is another look, which needs stronger evidence"
+    )
     assert next_steps(examples.undecided()) == [more]
     assert " ".join(text(examples.undecided()).split()).count("would decide it") == 1
 
