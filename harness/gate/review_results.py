@@ -40,6 +40,7 @@ def with_labels(store: Store, batch: Batch, subject: Subject, found: Outlook, ju
     order = _order(store, batch) if kind is VerdictKind.INCONCLUSIVE else None
     return replace(
         judged,
+        claims=None,
         verdict=kind,
         reason=_with_notes(reason, subject, given[0].n_labels, order),
         candidate=candidate,

@@ -11,7 +11,7 @@ from harness.gate.evaluation import Evaluation
 from harness.gate.review_results import with_labels
 from harness.gate.reviewing import Attendant, Outlook, fill, outlook, questions_of, settle
 from harness.gate.stored_runs import look_of
-from harness.records import Report, Role, Usage, Verdict, VerdictKind
+from harness.records import LookTaken, Report, Role, Usage, Verdict, VerdictKind
 from harness.review.filling import Plan
 from harness.review.forms import preference_form, rating_form
 from harness.review.ledger import Subject, subject_of
@@ -26,6 +26,13 @@ class Levels:
 
     confidence_level: float
     look: Look
+
+    def taken(self, verdict: Verdict) -> LookTaken | None:
+        """The look of a whole evaluation, one metric of which a verdict was found for by itself."""
+        if verdict.look is None:
+            return None
+        red, level = self.look.red, 1 - self.confidence_level
+        return replace(verdict.look, red_share=red, red_level=level * red, weight=self.look.weight)
 
     def questions(self, verdict: Verdict, n_comparisons: int, *, is_compared: bool) -> tuple[Question, ...]:
         """What labels are to decide of one metric.
@@ -60,6 +67,7 @@ def review_verdicts(
         part = max(own, 1) / max(1, sum(comparisons))
         look = replace(levels.look, red=levels.look.red * part, weight=levels.look.weight * part)
         (verdict,) = decide([each], levels.confidence_level, looks={each.id: look})
+        verdict = replace(verdict, look=levels.taken(verdict))
         if verdict.verdict is not VerdictKind.ERROR and own and each.unit is None and each.scored.any():
             try:
                 verdict = _reviewed(store, run_id, evaluation, verdict, levels, sum(comparisons))

@@ -150,7 +150,7 @@ def test_a_difference_is_decided_by_labels_of_both_versions(
 ) -> None:
     judged_project(project, dict(zip(("new", "old"), rates, strict=True)), 400)
     project.settings["baseline"] = "old"
-    project.body(RATE, cases=400, arguments="model, case, judge", margin=0.15, review="uncertain")
+    project.body(RATE, cases=400, arguments="model, case, judge", margin=0.2, review="uncertain")
     assert project.run().ret == 8
     n_labels = label(project)
     assert n_labels < 800
@@ -298,7 +298,7 @@ CASES = [{"id": f"c{i}", "prompt": f"q{i}", "expected": "right"} for i in range(
 async def test_one(model, case, judge):
     return await judge.rate(await model.ask(case.prompt), rubric="rubric.md", case=case)
 
-@pytest.mark.evaluation(cases=CASES, threshold=0.95, margin=0.05, review="failures")
+@pytest.mark.evaluation(cases=CASES, threshold=0.98, margin=0.05, review="failures")
 async def test_two(model, case, judge):
     score = await judge.rate(await model.ask(case.prompt), rubric="rubric.md", case=case)
     return {"faithful": score, "long": 1.0}
@@ -588,7 +588,7 @@ def test_a_label_that_counts_for_no_score_is_named_and_holds_up_no_other_batch(
 ) -> None:
     """As in a store that took labels from a file before these were checked."""
     judged_project(project, {"only": 0.9}, 200)
-    project.module(TWO_AND_ONE.replace("threshold=0.95, margin=0.05", "threshold=0.7, margin=0.1"))
+    project.module(TWO_AND_ONE.replace("threshold=0.98, margin=0.05", "threshold=0.7, margin=0.1"))
     project.run()
     with opened(project) as store:
         (first_run,) = (each.run_id for each in store.runs())
