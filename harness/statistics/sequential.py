@@ -199,7 +199,7 @@ def _calm(seen: FloatArray, gain: float, expected: float | FloatArray, most: flo
     """The stakes on each unit without a hurry, and the spread of the units before it; suites along the last axis."""
     n = np.arange(seen.shape[-1])
     doubted = (_DOUBT + _before((seen - gain) ** 2)) / (_DOUBT + n * expected)
-    weights = _EXPECTED_UNITS * np.minimum(doubted, 1.0)
+    weights = _EXPECTED_UNITS * np.minimum(doubted, 1 / doubted)
     means = (_before(seen) + weights * gain) / (n + weights)
     squares = (_before(seen**2) + weights * (expected + gain**2)) / (n + weights)
     variances = np.maximum(squares - means**2, 1e-12)

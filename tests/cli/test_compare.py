@@ -118,14 +118,14 @@ def test_one_evaluation_of_a_gate_that_stopped_early_keeps_its_share_of_the_erro
     # How far below the margin it is shown to lie depends on the evidence of the gate's other evaluations, as bounds do.
     assert of_gate["reason"].replace("lower by more than 0.05,", "lower,") == entry["reason"]
     assert entry["verdict"] == "regressed"
-    apart = dict.fromkeys(("difference", "checks", "reason"))
+    apart = dict.fromkeys(("difference", "checks", "reason", "claims"))
     assert {**of_gate, **apart} == {**entry, **apart}
 
 
 def test_two_gates_in_one_order_are_weighed_in_it_and_in_others_on_a_fixed_design(gated: Project) -> None:
-    for version, seed in (("steady", 1), ("forgetful", 1), ("forgetful", 2)):
+    for version, seed, baseline in (("steady", 1, "none"), ("forgetful", 1, "none"), ("forgetful", 2, "steady")):
         gated.settings["seed"] = seed
-        gated.run_apart("--candidate", version, "-k", "asserts")
+        gated.run_apart("--candidate", version, "--baseline", baseline, "-k", "asserts")
     with Store.open(str(gated.path / ".steelyard" / "store.db")) as store:
         steady, same, other = (run.run_id for run in store.runs())
     (entry,) = (document := compared(same, steady))["evaluations"]

@@ -35,7 +35,7 @@ def test_the_cases_needed_by_a_fixed_design_are_those_of_the_t_test():
 @pytest.mark.parametrize("threshold", [None, 0.85])
 def test_so_many_cases_find_the_drop_and_a_tenth_fewer_do_not(threshold):
     shape = Shape(threshold=threshold, spread=Spread(mean=0.9))
-    cases = Simulation(LEVELS, 300, 0).cases_needed(shape, 0.1)
+    cases = Simulation(LEVELS, 1200, 0).cases_needed(shape, 0.1)
     power = {}
     for size in (cases, int(0.9 * cases)):
         simulation, sized = Simulation(LEVELS, 1000, 1), replace(shape, cases=size)
