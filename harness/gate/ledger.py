@@ -103,7 +103,6 @@ class Ledger:
         self._store = store
         self._family = family
         self._run_id = run_id
-        self._entries: dict[str, Entry] = {}
 
     def enter(self, evaluations: Sequence[Evaluation], baseline_samples: Mapping[str, int]) -> Mapping[str, Entry]:
         """Enter a look at each of these evaluations; one that goes on with the bets of a look before is that look.
@@ -113,8 +112,10 @@ class Ledger:
         """
         asked = {each.id: each for each in evaluations}
 
+        entries: dict[str, Entry] = {}
+
         def settle(known: Sequence[LookRow]) -> list[LookRow]:
-            self._entries, added = {}, self._members(known)
+            added = self._members(known)
             rows = [*known, *added]
             for name, evaluation in asked.items():
                 # The seed is chosen before anything is seen, once.
@@ -122,16 +123,12 @@ class Ledger:
                 seed = next((each for each in seeds if isinstance(each, int)), self._family.seed)
                 bets = self._wanted(evaluation, baseline_samples.get(name), seed)
                 entry, row = self._entered(name, bets, rows)
-                self._entries[name] = entry
+                entries[name] = entry
                 added += [row] if row is not None else []
             return added
 
         self._store.settle(self._family.candidate, self._family.against, settle)
-        return self._entries
-
-    def entry(self, evaluation_id: str) -> Entry | None:
-        """What is entered of an evaluation."""
-        return self._entries.get(evaluation_id)
+        return entries
 
     def _members(self, known: Sequence[LookRow]) -> list[LookRow]:
         """The rows of evaluations that are new in the family: together they are its next batch."""
