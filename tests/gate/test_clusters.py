@@ -101,7 +101,7 @@ def test_the_verdict_says_how_many_cases_they_count_as() -> None:
 
 def test_copies_come_together_and_a_single_pair_costs_next_to_nothing() -> None:
     prompts = [f"Which word stands for the number {number}?" for number in range(199)]
-    asked = evaluation([*prompts, f" {prompts[7]}"])
+    asked = evaluation([*prompts, f" {prompts[7]}"], about="population", design="sequential")
     order = order_of(asked, 2, 0)
     assert abs(order.cases.index(7) - order.cases.index(199)) == 1
     alone = order_of(replace(asked, copies=None), 2, 0)
@@ -110,7 +110,7 @@ def test_copies_come_together_and_a_single_pair_costs_next_to_nothing() -> None:
     found = clusters_of(asked, order.cases, {})
     (verdict,) = decide([observed(asked, order.cases, ones, ones, found)], 0.95)
     assert verdict.verdict is VerdictKind.PASSED
-    assert verdict.n_clusters == 67
+    assert verdict.n_clusters == 70
 
 
 def test_the_users_clusters_win() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.config import Settings
 from harness.errors import MarkerError
-from harness.gate.evaluation import KEYWORDS, Evaluation, check_evaluation, read_plan
+from harness.gate.evaluation import KEYWORDS, Evaluation, check_evaluation, read_plan, with_design
 from harness.gate.order import order_of
 from harness.records import Case
 
@@ -64,6 +64,8 @@ def test_max_samples_counts_the_samples_of_one_version() -> None:
 def test_max_samples_bounds_a_sequential_design_where_it_stops() -> None:
     cases = tuple(Case({"id": str(i)}) for i in range(10))
     plan = read_plan({"samples": 3, "max_samples": 10, "threshold": 0.5}, SETTINGS, where="test")
+    plan = with_design(plan, len(cases), 0.95)
+    assert plan.design == "sequential"
     check_evaluation(plan, cases, where="test")
     order = order_of(Evaluation("test", plan, cases, lambda: None, lambda error: "error"), 1, 0)
     assert order.n_steps == 3

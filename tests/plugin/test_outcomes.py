@@ -22,7 +22,7 @@ RED_AND_GREEN = """
     def test_red(model, case):
         return False
 
-    @pytest.mark.evaluation(cases=CASES, threshold=0.9)
+    @pytest.mark.evaluation(cases=CASES, threshold=0.9, about="population")
     def test_open(model, case):
         return int(case.id[1:]) % 10 != 0
 
@@ -125,7 +125,7 @@ def test_short_summary_says_why(project: Project, monkeypatch: pytest.MonkeyPatc
     project.body("return model.ask(case.prompt) == 'yes'", cases=40)
     result = project.run("--candidate", "b", "--baseline", "a")
     result.stdout.fnmatch_lines(
-        ["*short test summary*", "*test_it regressed: 0.00 against 1.00, lower by more than 0.05, decided after 7*"]
+        ["*short test summary*", "*test_it regressed: 0.00 against 1.00, lower by more than 0.05, decided after 10*"]
     )
 
 
