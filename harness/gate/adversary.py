@@ -31,6 +31,7 @@ class Command:
     Attributes:
         samples: of a case, times those of the start.
         cases: blocks of cases: the first are those of the start, each other one adds half as many.
+        most: of the samples of all cases, the share that may be drawn, as `--max-samples` bounds them.
         seed, design, about, margin: as the options and markers have them; None for those of the start.
         fresh: how many times all was drawn anew.
         chosen: the evaluations that run, as `-k` and `--lf` choose them; None for all.
@@ -38,6 +39,7 @@ class Command:
 
     samples: int = 1
     cases: int = 1
+    most: float = 1.0
     seed: int = 0
     design: str | None = None
     about: str | None = None
@@ -61,9 +63,14 @@ def _margin(command: Command, position: Position) -> Command:
     return replace(command, margin=float(position.rng.choice([0.03, 0.05, 0.08])))
 
 
+def _most(command: Command, position: Position) -> Command:
+    return replace(command, most=float(position.rng.choice([0.4, 0.7, 1.0])))
+
+
 MOVES: Mapping[str, Move] = {
     "samples": lambda command, _: replace(command, samples=min(_MOST_SAMPLES, 2 * command.samples)),
     "cases": lambda command, _: replace(command, cases=command.cases + 1),
+    "max_samples": _most,
     "seed": lambda command, _: replace(command, seed=command.seed + 1),
     "design": lambda command, _: replace(command, design="fixed" if command.design != "fixed" else "sequential"),
     "about": lambda command, _: replace(command, about="population" if command.about != "population" else "suite"),
@@ -268,18 +275,21 @@ def _run(
 
 
 def _evaluation(number: int, truth: _Truth, command: Command) -> Evaluation:
-    shape = truth.shape
+    shape, samples = truth.shape, truth.shape.samples * command.samples
+    design = command.design or shape.design
+    if command.most < 1:
+        design = "sequential"  # a fixed one is refused where it does not fit
     plan = Plan(
         cases=None,
-        samples=shape.samples * command.samples,
+        samples=samples,
         threshold=shape.threshold,
         margin=shape.margin if command.margin is None else command.margin,
         margin_is_default=False,
-        max_samples=None,
+        max_samples=None if command.most == 1 else round(command.most * len(truth.candidate) * samples),
         per="suite",
         cluster=None,
         requirement=None,
-        design=command.design or shape.design,  # type: ignore[arg-type]
+        design=design,  # type: ignore[arg-type]
         about=command.about or shape.about,  # type: ignore[arg-type]
     )
     cases = tuple(Case({"id": str(case)}) for case in range(len(truth.candidate)))
