@@ -83,17 +83,27 @@ MOVES: Mapping[str, Move] = {
 
 @dataclass(frozen=True, slots=True)
 class Adversary:
-    """Someone who reruns by certain moves: those named, in turn and from the start again, or any at random."""
+    """Someone who reruns by certain moves.
+
+    Attributes:
+        moves: in turn and from the start again, or any of them at random.
+        at_random: whether chance chooses.
+        sees_ahead: whether every move is tried before one is made, so that the one that comes out as wanted is found.
+            Nobody can do so where a move draws new samples: this is more than any real person can.
+    """
 
     name: str
     moves: tuple[str, ...] = tuple(MOVES)
     at_random: bool = False
+    sees_ahead: bool = False
 
-    def next(self, command: Command, number: int, position: Position) -> Command:
-        """The command of the rerun of this number, counted from 0."""
+    def next(self, command: Command, number: int, position: Position) -> list[Command]:
+        """The commands of which one is the rerun of this number, counted from 0: the first is made if none helps."""
         names = self.moves
-        name = str(position.rng.choice(names)) if self.at_random else names[number % len(names)]
-        return MOVES[name](command, position)
+        if not self.at_random:
+            return [MOVES[names[number % len(names)]](command, position)]
+        shuffled = [str(name) for name in position.rng.permutation(names)]
+        return [MOVES[name](command, position) for name in (shuffled if self.sees_ahead else shuffled[:1])]
 
 
 ADVERSARIES = (
@@ -104,6 +114,8 @@ ADVERSARIES = (
     Adversary("only what is not decided, with more samples", ("lf", "samples")),
     Adversary("anything", at_random=True),
 )
+SEER = Adversary("whatever comes out as wanted, known ahead", at_random=True, sees_ahead=True)
+"""Worse than anybody can be, and ten times as long to simulate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +138,15 @@ def is_exceeded(attempts: Sequence[Attempt], nominal: float) -> bool:
 class _Looks:
     """A ledger that is kept in memory."""
 
-    def __init__(self) -> None:
-        self._rows: list[LookRow] = []
+    def __init__(self, rows: Sequence[LookRow] = ()) -> None:
+        self.rows: Sequence[LookRow] = rows
 
     def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
         """See `harness.store.looks.LookStore`."""
-        own = [row for row in self._rows if (row.candidate, row.against) == (candidate, against)]
+        own = [row for row in self.rows if (row.candidate, row.against) == (candidate, against)]
         rows = {(row.evaluation_id, row.number): row for row in (*own, *settle(own))}
-        self._rows = list(rows.values())
-        return self._rows
+        self.rows = list(rows.values())
+        return self.rows
 
 
 @dataclass(slots=True)
@@ -223,13 +235,14 @@ def _succeeds(
     wanted = range(len(shapes)) if wrong == "red" else [0]
     looks, command, left = _Looks(), Command(), tuple(wanted)
     for number in range(trial.reruns + 1):
-        before = command
-        if number:
-            command = adversary.next(command, number - 1, Position(left, rng))
-        verdicts = _run(truths, command, looks, trial.confidence_level, is_fresh=command.fresh > before.fresh)
-        found = {int(verdict.id): verdict.verdict for verdict in verdicts}
-        if any(_is_wrong(found.get(i), wrong, truths[i], command) for i in wanted):
-            return True
+        before, known = command, looks.rows
+        options = adversary.next(command, number - 1, Position(left, rng)) if number else [command]
+        for option in reversed(options):  # the first is tried last, and stays
+            command, looks = option, _Looks(known)
+            verdicts = _run(truths, command, looks, trial.confidence_level, is_fresh=command.fresh > before.fresh)
+            found = {int(verdict.id): verdict.verdict for verdict in verdicts}
+            if any(_is_wrong(found.get(i), wrong, truths[i], command) for i in wanted):
+                return True
     return False
 
 

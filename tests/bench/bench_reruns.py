@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.decisions import Observed, decide, first_looks
-from harness.gate.adversary import ADVERSARIES, Trial, attack
+from harness.gate.adversary import ADVERSARIES, SEER, Trial, attack
 from harness.gate.calibration import KINDS, Wrong
 from harness.gate.recorded_noise import false_red_given
 from harness.gate.simulation import Shape, Spread, observed, sampled, simulated, true_means
@@ -28,6 +28,7 @@ _WORKERS, _NICENESS, _AT_ONCE = 2, 10, 100
 #: Every adversary tries so many gates, each up to seven times.
 GATES = 2000
 _RARE = (10, 20, 50, 100)
+_ADVERSARIES = (*ADVERSARIES, SEER)
 
 Rule = Callable[[int, int], int]
 """How many of so many gates of a part are wrong: (part, gates)."""
@@ -56,15 +57,15 @@ def adversaries(workers: Executor) -> Iterator[Figure]:
     """Someone who reruns an evaluation by certain options, six times at most, until the wrong verdict comes."""
     for about in ("suite", "population"):
         shape = Shape(cases=60, samples=2, spread=SPREAD, about=about)  # type: ignore[arg-type]
-        for number in range(len(ADVERSARIES)):
+        for number, adversary in enumerate(_ADVERSARIES):
             for wrong in KINDS:
                 value = _share(workers, partial(_attacked, number, wrong, (shape,)), GATES)
-                name = f"reruns, {ADVERSARIES[number].name}, 60 cases × 2, about the {about}: false {wrong}"
+                name = f"reruns, {adversary.name}, 60 cases × 2, about the {about}: false {wrong}"
                 yield _wrong(name, value, GATES)
 
 
 def _attacked(number: int, wrong: Wrong, shapes: tuple[Shape, ...], part: int, gates: int) -> int:
-    return attack(ADVERSARIES[number], wrong, shapes, Trial(gates, seed=(31, number, part))).rate.count
+    return attack(_ADVERSARIES[number], wrong, shapes, Trial(gates, seed=(31, number, part))).rate.count
 
 
 def family(workers: Executor) -> Iterator[Figure]:
