@@ -133,6 +133,11 @@ def prune(
                 f"Warning: {_plural(doomed.waiting, 'item')} {'waits' if one else 'wait'} in the review queue for "
                 f"labels of what would go. {'It stays' if one else 'They stay'}, but no gate can decide by the labels."
             )
+        if doomed.looks:
+            click.echo(
+                f"{_plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
+                "of these versions. Weighed again, they are another look, which may err less often."
+            )
         if not yes:
             click.confirm("Remove them for good?", abort=True)
         gone = opened.prune(**conditions)

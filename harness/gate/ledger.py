@@ -156,7 +156,7 @@ class Ledger:
             # The order of new cases is settled as well, before they are drawn.
             grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
             return Entry(look, bets, is_new=False, spent=spent), grown
-        because = _why(tried)
+        because = _why(tried, counted)
         wanted = self._on_known_draws([each for each in known if each is not None], wanted)
         number = len(counted) + 1
         share = share_of(number)
@@ -221,9 +221,12 @@ class Ledger:
         )
 
 
-def _why(tried: Sequence[Bets | list[str] | None]) -> str:
+def _why(tried: Sequence[Bets | list[str] | None], rows: Sequence[LookRow]) -> str:
     """Why it is none of the looks before: what keeps it from the nearest of them, the newest of those; "" for none."""
-    told: list[list[str]] = [each if isinstance(each, list) else ["bets of another rule"] for each in tried]
+    known = zip(tried, rows, strict=True)
+    told = [
+        each if isinstance(each, list) else [str(row.bets.get("ended", "bets of another rule"))] for each, row in known
+    ]
     nearest = min((len(each) for each in told), default=0)
     return next((", ".join(each) for each in reversed(told) if len(each) == nearest), "")
 

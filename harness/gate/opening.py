@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
 from harness.decisions import later
-from harness.errors import SettingsError
+from harness.errors import SettingsError, UsageError
 from harness.gate.budgeting import check_prices, spending_of
 from harness.gate.evaluation import Evaluation
 from harness.gate.ledger import Entry, Family, Ledger, in_words
@@ -231,6 +234,7 @@ def _assemble(
         seed=settings.seed,
         review_url=settings.review_url,
         best_of=settings.best_of,
+        changed=partial(_changed, tuple(versions.values()), settings.root),
     )
     recording = options.recording
     described = specification(settings, candidate, recording or baseline, judges)
@@ -246,6 +250,28 @@ def _assemble(
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     told = in_words(ledger, 1 - settings.confidence_level)
     return OpenRun(run, store, created, options.selection, tuple(told))
+
+
+def _changed(versions: Sequence[Version], root: Path) -> list[str]:
+    """Which versions are not what they were: weights or answers that were written while they were asked.
+
+    What can't be read any more is no change: an engine has loaded it, or failed.
+    """
+    told = []
+    for version in versions:
+        with suppress(UsageError, OSError):
+            now = load_version(version.settings, root, offline=True).fingerprint
+            if now != version.fingerprint:
+                old = version.fingerprint[:_DIGITS]
+                told.append(
+                    f"version {version.name!r} changed while it was sampled: its fingerprint was {old} and is "
+                    f"{now[:_DIGITS]}. Nobody can tell which of the two gave the samples of this run; run again, and "
+                    f"remove them with steelyard store prune --version {old}"
+                )
+    return told
+
+
+_DIGITS = 12
 
 
 def _enter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.decisions import Look, Observed, decide
@@ -33,7 +33,7 @@ class RunSettings:
     `n_evaluations` is how many the session holds. `seed` settles the order in which sequential designs take their
     cases. `review_url` is the address of the review queue, where the settings have one. `best_of` is how many
     candidates were tried. `ledger` says which look at the candidate this is, by evaluation; one that is not in it is
-    looked at this once.
+    looked at this once. `changed` tells which versions are not what they were when the run began, a sentence each.
     """
 
     run_id: str
@@ -44,6 +44,7 @@ class RunSettings:
     review_url: str | None = None
     best_of: int = 1
     ledger: Mapping[str, Entry] = field(default_factory=dict)
+    changed: Callable[[], Sequence[str]] = tuple
 
 
 class Run:
@@ -155,6 +156,9 @@ class Run:
         self._decide(open_ids)
 
     def _decide(self, ids: Sequence[str]) -> None:
+        for told in self.settings.changed():
+            for name in ids:
+                self._collectors[name].note(told)
         observed = {name: self._collectors[name].observed() for name in ids}
         try:
             verdicts = self._decided(observed)

@@ -1,6 +1,7 @@
 """The ledger's rows: which looks at a candidate there were, and what each could spend.
 
-Rows are added and never pruned. What changes of one is the order of its cases, which new cases go to the end of.
+Rows are added and never pruned. What changes of one is the order of its cases, which new cases go to the end of; and
+its bets are forgotten where the samples that it rests on are.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from harness.store.database import Database
 from harness.store.tables import looks
@@ -111,6 +112,20 @@ class LookStore:
             twice += sum(spent[row.evaluation_id] > 1 for row in after)
         return twice
 
+
+def end(connection: Connection, fingerprints: Sequence[str]) -> int:
+    """End the looks at these versions, or against them: their samples are gone, so that none can be gone on with.
+
+    What they spent stays spent. Gives how many there were.
+    """
+    of_these = looks.c.candidate.in_(fingerprints) | looks.c.against.in_(fingerprints)
+    ended = json.dumps(ENDED)
+    open_looks = update(looks).where(of_these, looks.c.number > 0, looks.c.bets != ended)
+    return connection.execute(open_looks.values(bets=ended)).rowcount
+
+
+ENDED: Mapping[str, Any] = {"ended": "its samples were removed from the store"}
+"""In place of the bets of a look whose samples are gone; why, in words."""
 
 _SINCE = 6
 """The schema version that brought the table."""

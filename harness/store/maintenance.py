@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, case, delete, exists, func, select, tex
 from sqlalchemy.sql.expression import TableClause
 
 from harness.errors import StoreError
-from harness.store import waiting
+from harness.store import looks, waiting
 from harness.store.database import Database
 from harness.store.migrations import table_names
 from harness.store.replaced import delete_replaced
@@ -137,6 +137,7 @@ def prune(
         size = _size_bytes(database, connection)
         asked = waiting.waiting(connection)
         there = waiting.stored(connection, asked)
+        drawn = _drawn(connection)
         doomed = [] if before is None else [samples.c.created < before]
         if replaced:
             n_samples = delete_replaced(connection, of_version, doomed)
@@ -148,15 +149,24 @@ def prune(
         n_requests = connection.execute(delete(requests).where(~answered, *of_version)).rowcount
         n_runs, n_scores = (0, 0) if before is None or of_version or replaced else _delete_runs(connection, before)
         n_waiting = waiting.lost(asked, there, waiting.stored(connection, asked))
+        left = _drawn(connection)
+        n_looks = looks.end(connection, [name for name, count in drawn.items() if left.get(name, 0) < count])
         if dry_run:
             connection.rollback()
-    pruned = Pruned(n_samples, n_requests, n_runs, n_scores, waiting=n_waiting)
+    pruned = Pruned(n_samples, n_requests, n_runs, n_scores, waiting=n_waiting, looks=n_looks)
     if dry_run:
         return pruned
     _vacuum(database)
     with database.read() as connection:
         freed = max(0, size - _size_bytes(database, connection))
     return replace(pruned, freed_bytes=freed)
+
+
+def _drawn(connection: Connection) -> dict[str, int]:
+    """How many samples of each version gates are answered with, by fingerprint."""
+    query = select(requests.c.fingerprint, func.count()).join_from(requests, samples, requests.c.key == samples.c.key)
+    query = query.where(requests.c.generation != APART).group_by(requests.c.fingerprint)
+    return {fingerprint: count for fingerprint, count in connection.execute(query)}
 
 
 def _delete_runs(connection: Connection, before: float) -> tuple[int, int]:

@@ -112,6 +112,7 @@ class Pruned:
 
     Attributes:
         waiting: items that wait in the review queue and lose their run or their answer.
+        looks: of the ledger, that rested on samples of these versions: what is weighed again is another look.
     """
 
     samples: int
@@ -120,6 +121,7 @@ class Pruned:
     scores: int
     freed_bytes: int = 0
     waiting: int = 0
+    looks: int = 0
 
     @property
     def nothing(self) -> bool:

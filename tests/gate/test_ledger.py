@@ -17,6 +17,7 @@ from harness.gate.ledger import Entry, Family, Ledger, in_words
 from harness.records import Case
 from harness.store import Store
 from harness.store.looks import LookRow, Settle
+from tests.store.rows import draw
 
 FAMILY = Family("c", "b", ("t",), 0.95, draws={"candidate": (0,), "baseline": (0,)})
 PLAN = Plan(
@@ -309,3 +310,18 @@ def test_a_store_that_was_copied_and_merged_back_counts_each_look_once(tmp_path:
         Ledger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)], {"t": 10})
         assert ours.merge(theirs).overdrawn == 0
         assert [row.number for row in ours.looks.all_rows()] == [0, 1, 2]
+
+
+def test_a_look_whose_samples_were_removed_can_not_be_gone_on_with(tmp_path: Path):
+    with Store.open(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        looks = store.looks
+        assert look(looks, evaluation()).look.number == 1
+        store.add([draw("other", fingerprint="elsewhere"), draw("a", fingerprint="c")])
+        assert store.prune(fingerprints=["elsewhere"]).looks == 0
+        assert look(looks, evaluation()).look.number == 1
+        assert store.prune(fingerprints=["c"], dry_run=True).looks == 1
+        assert look(looks, evaluation()).look.number == 1
+        assert store.prune(fingerprints=["c"]).looks == 1
+        again = look(looks, evaluation()).look
+        assert (again.number, again.because) == (2, "its samples were removed from the store")
+        assert look(looks, evaluation()).look.number == 2
