@@ -223,10 +223,8 @@ class Ledger:
 
 def _why(tried: Sequence[Bets | list[str] | None], rows: Sequence[LookRow]) -> str:
     """Why it is none of the looks before: what keeps it from the nearest of them, the newest of those; "" for none."""
-    known = zip(tried, rows, strict=True)
-    told = [
-        each if isinstance(each, list) else [str(row.bets.get("ended", "bets of another rule"))] for each, row in known
-    ]
+    ended = [str(row.bets.get("ended", "bets of another rule")) for row in rows]
+    told = [each if isinstance(each, list) else [why] for each, why in zip(tried, ended, strict=True)]
     nearest = min((len(each) for each in told), default=0)
     return next((", ".join(each) for each in reversed(told) if len(each) == nearest), "")
 

@@ -166,7 +166,7 @@ def _drawn(connection: Connection) -> dict[str, int]:
     """How many samples of each version gates are answered with, by fingerprint."""
     query = select(requests.c.fingerprint, func.count()).join_from(requests, samples, requests.c.key == samples.c.key)
     query = query.where(requests.c.generation != APART).group_by(requests.c.fingerprint)
-    return {fingerprint: count for fingerprint, count in connection.execute(query)}
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _delete_runs(connection: Connection, before: float) -> tuple[int, int]:

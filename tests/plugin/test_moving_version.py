@@ -1,4 +1,4 @@
-"""A version whose answers change while it is asked: nobody can tell which of the two was weighed, and the gate says so."""
+"""A version whose answers change while it is asked: which of the two was weighed, nobody can tell."""
 
 from __future__ import annotations
 
