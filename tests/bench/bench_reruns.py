@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from harness.decisions import Observed, decide, first_looks
+from harness.decisions.looks import look_at
 from harness.gate.adversary import ADVERSARIES, SEER, Trial, attack
 from harness.gate.calibration import KINDS, Wrong
 from harness.gate.recorded_noise import false_red_given
-from harness.gate.simulation import Shape, Spread, observed, sampled, simulated, true_means
+from harness.gate.simulation import About, Shape, Spread, observed, sampled, simulated, true_means
 from harness.records import VerdictKind
 from harness.statistics.arrays import FloatArray
 from tests.bench.decision_costs import SPREAD
@@ -39,7 +40,7 @@ def reruns(_folder: Path) -> list[Figure]:
     with ProcessPoolExecutor(_WORKERS, initializer=os.nice, initargs=(_NICENESS,)) as workers:
         return [
             figure
-            for measure in (defaults, lost, rare_losses, copies, timeouts, adversaries, family, rivals, recordings)
+            for measure in (*_CLAIMS, adversaries, family, best_of, rivals, recordings)
             for figure in measure(workers)
         ]
 
@@ -58,10 +59,11 @@ def adversaries(workers: Executor) -> Iterator[Figure]:
     for about in ("suite", "population"):
         shape = Shape(cases=60, samples=2, spread=SPREAD, about=about)  # type: ignore[arg-type]
         for number, adversary in enumerate(_ADVERSARIES):
+            gates = GATES // 5 if adversary.sees_ahead else GATES
             for wrong in KINDS:
-                value = _share(workers, partial(_attacked, number, wrong, (shape,)), GATES)
+                value = _share(workers, partial(_attacked, number, wrong, (shape,)), gates)
                 name = f"reruns, {adversary.name}, 60 cases × 2, about the {about}: false {wrong}"
-                yield _wrong(name, value, GATES)
+                yield _wrong(name, value, gates)
 
 
 def _attacked(number: int, wrong: Wrong, shapes: tuple[Shape, ...], part: int, gates: int) -> int:
@@ -239,6 +241,51 @@ def _timed_out(n_cases: int, part: int, gates: int) -> int:
         entry = replace(observed(shape, candidate, baseline), unit="s", at_least=0.0, at_most=30.0, margin=0.58)
         green += _decided(replace(entry, higher_is_better=False)) is VerdictKind.PASSED
     return green
+
+
+def heavy_tails(workers: Executor) -> Iterator[Figure]:
+    """Pareto(1.5) seconds, which have no variance, weighed by their median: slower by the margin is not passed."""
+    for n_cases in (50, 200):
+        value = _share(workers, partial(_heavy, n_cases), GATES // 4)
+        yield _wrong(f"Pareto(1.5) seconds, statistic=p50, {n_cases} cases × 5: false green", value, GATES // 4)
+
+
+def _heavy(n_cases: int, part: int, gates: int) -> int:
+    """Both have the same tail; the candidate takes a second longer, which is the margin."""
+    shape, green = Shape(cases=n_cases, design="fixed", about="population"), 0
+    for gate in range(gates):
+        rng = np.random.default_rng([40, n_cases, part, gate])
+        baseline, candidate = rng.pareto(1.5, (2, n_cases, 5)) + np.array([[[0.0]], [[1.0]]])
+        entry = replace(observed(shape, candidate, baseline), unit="s", statistic="p50", margin=1.0)
+        green += _decided(replace(entry, higher_is_better=False)) is VerdictKind.PASSED
+    return green
+
+
+def best_of(workers: Executor) -> Iterator[Figure]:
+    """Thirty candidates, all lower by the margin, weighed with `--best-of 30` against one recording: any passes."""
+    gates = GATES // 2
+    for about in ("suite", "population"):
+        value = _share(workers, partial(any_of_thirty, about), gates)
+        yield _wrong(f"best of 30 against one recording, 100 cases, about the {about}: false green", value, gates)
+
+
+def any_of_thirty(about: About, part: int, gates: int) -> int:
+    """In how many gates of a part one of the thirty passes."""
+    shape, count = Shape(cases=100, spread=SPREAD, about=about, design="fixed"), 0
+    looks = {shape.name: look_at(1, 1, 1, best_of=_CANDIDATES)}
+    for gate in range(gates):
+        rng = np.random.default_rng([41, part, gate])
+        candidate, baseline = true_means(shape, shape.margin, rng)
+        assert baseline is not None
+        recorded = sampled(baseline, 5, 1.0, rng)
+        entries = (observed(shape, sampled(candidate, 5, 1.0, rng), recorded) for _ in range(_CANDIDATES))
+        verdicts = (decide([entry], 1 - LEVEL, looks=looks, tells_claims=False)[0] for entry in entries)
+        count += any(verdict.verdict is VerdictKind.PASSED for verdict in verdicts)
+    return count
+
+
+_CANDIDATES = 30
+_CLAIMS = (defaults, lost, rare_losses, copies, timeouts, heavy_tails)
 
 
 def rivals(workers: Executor) -> Iterator[Figure]:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.decisions import Observed, decided_after, single_looks
+from harness.decisions import Observed, decided_after, first_looks
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis, hypotheses
 from harness.decisions.multiplicity import red_levels
@@ -149,26 +149,28 @@ def observed(
 
 def judged(entries: Sequence[Observed]) -> tuple[list[bool], list[bool], list[int]]:
     """Red, green and the candidate's samples of each evaluation: what `decide` says, without a report's intervals."""
-    own, looks = LEVEL / len(entries), single_looks(entry.id for entry in entries)
+    looks = first_looks(entry.id for entry in entries)
+    level = LEVEL * looks[entries[0].id].passing
+    own = LEVEL * looks[entries[0].id].red
     used: list[Observed] = []
     tested: list[Hypothesis] = []
     for entry in entries:
-        end = decided_after([entry], LEVEL, own)
+        end = decided_after([entry], level, own)
         used.append(entry if end is None else entry.first(end))
-        tested.extend(hypotheses(used[-1], (LEVEL, settling_level([entry], own))))
+        tested.extend(hypotheses(used[-1], (level, settling_level([entry], own))))
     levels = red_levels(tested, [own] * len(tested), looks)
-    green = [_passes(hypothesis) for hypothesis in tested]
+    green = [_passes(hypothesis, level) for hypothesis in tested]
     worse = [_is_worse(hypothesis, level) for hypothesis, level in zip(tested, levels, strict=True)]
     red = [is_worse and not passes for is_worse, passes in zip(worse, green, strict=True)]
     return red, green, [entry.candidate.size for entry in used]
 
 
-def _passes(hypothesis: Hypothesis) -> bool:
+def _passes(hypothesis: Hypothesis, level: float) -> bool:
     contrast = hypothesis.contrast
     assert contrast is not None
     if isinstance(contrast, BettingContrast):
-        return contrast.passed_at(LEVEL) is not None
-    return contrast.lower(1 - LEVEL) > -MARGIN
+        return contrast.passed_at(level) is not None
+    return contrast.lower(1 - level) > -MARGIN
 
 
 def _is_worse(hypothesis: Hypothesis, level: float) -> bool:

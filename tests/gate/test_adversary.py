@@ -7,6 +7,7 @@ import pytest
 from harness.gate.adversary import ADVERSARIES, Adversary, Attempt, Trial, attack, is_exceeded
 from harness.gate.calibration import Rate
 from harness.gate.simulation import Shape
+from tests.bench.bench_reruns import any_of_thirty
 from tests.bench.decision_costs import SPREAD
 
 GATES = 40
@@ -30,3 +31,8 @@ def test_a_version_that_is_far_worse_is_not_called_good_by_asking_again():
 def test_rates_are_exceeded_only_beyond_what_chance_explains():
     assert not is_exceeded([Attempt("a", "red", Rate(7, 100))] * 12, 0.05)
     assert is_exceeded([Attempt("a", "red", Rate(2, 100))] * 11 + [Attempt("b", "green", Rate(20, 100))], 0.05)
+
+
+@pytest.mark.parametrize("about", ["suite", "population"])
+def test_the_best_of_thirty_bad_candidates_against_one_recording_does_not_pass(about):
+    assert any_of_thirty(about, 0, 20) <= 4  # 1 is promised; of the 30 alone, each at 0.05, 7 and more pass somewhere
