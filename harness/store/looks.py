@@ -143,15 +143,26 @@ def _identity(row: LookRow) -> tuple[str, str, str]:
     return row.evaluation_id, row.run_id, json.dumps(settled, sort_keys=True) if row.number else ""
 
 
+def _cases(row: LookRow) -> str:
+    return str(row.bets.get("cases", ""))
+
+
 def _joined(ours: Sequence[LookRow], theirs: Sequence[LookRow]) -> list[LookRow]:
-    """The rows of another store's family that are new here, renumbered where their numbers are taken."""
-    known = {_identity(row) for row in ours}
+    """The rows of another store's family that are new here, renumbered where their numbers are taken, and those of here
+    that went on there.
+    """
+    known = {_identity(row): row for row in ours}
     members = {row.evaluation_id for row in ours}
     taken = {(row.evaluation_id, row.number) for row in ours}
     last = max((row.batch for row in ours), default=0)
     added: list[LookRow] = []
     for row in theirs:
-        if _identity(row) in known or (row.number == 0 and row.evaluation_id in members):
+        if _identity(row) in known:
+            mine = known[_identity(row)]
+            if row.number and _cases(row).startswith(_cases(mine)) and _cases(row) != _cases(mine):
+                added.append(replace(mine, bets=row.bets))  # cases came there that are not known here
+            continue
+        if row.number == 0 and row.evaluation_id in members:
             continue
         if row.evaluation_id not in members and ours:  # a batch of its own: those here have spent all of theirs
             row = replace(row, batch=last + row.batch)

@@ -312,6 +312,17 @@ def test_a_store_that_was_copied_and_merged_back_counts_each_look_once(tmp_path:
         assert [row.number for row in ours.looks.all_rows()] == [0, 1, 2]
 
 
+def test_cases_that_came_in_a_copy_of_the_store_keep_their_order_when_it_is_merged_back(tmp_path: Path):
+    with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
+        first = look(ours.looks, evaluation()).bets
+        theirs.merge(ours)
+        grown = look(theirs.looks, evaluation(60)).bets
+        assert grown.cases[:40] == first.cases
+        assert ours.merge(theirs).overdrawn == 0
+        again = look(ours.looks, evaluation(60), replace(FAMILY, seed=99))
+    assert (again.look.number, again.is_new, again.bets.cases) == (1, False, grown.cases)
+
+
 def test_a_look_whose_samples_were_removed_can_not_be_gone_on_with(tmp_path: Path):
     with Store.open(f"sqlite:///{tmp_path / 'store.db'}") as store:
         looks = store.looks
