@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from harness.gate.contents import content_digest
@@ -71,7 +71,7 @@ class Bets:
 
     def plain(self) -> dict[str, Any]:
         """As JSON takes it."""
-        return {**asdict(self), "cases": "".join(self.cases)}
+        return {each.name: getattr(self, each.name) for each in fields(self)} | {"cases": "".join(self.cases)}
 
 
 def bets_of(plain: Mapping[str, Any]) -> Bets | None:

@@ -59,8 +59,7 @@ def with_contents(verdict: Verdict, cases: Sequence[Case], asked: Mapping[int, s
 
 
 def _digest(content: Any) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=plain)
-    return hashlib.blake2b(text.encode("ascii"), digest_size=_SIZE_BYTES).hexdigest()
+    return hashlib.blake2b(_ENCODER.encode(content).encode("ascii"), digest_size=_SIZE_BYTES).hexdigest()
 
 
 def plain(value: Any) -> Any:
@@ -69,3 +68,6 @@ def plain(value: Any) -> Any:
         if callable(getattr(value, method, None)):
             return getattr(value, method)()
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=plain)

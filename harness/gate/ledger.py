@@ -111,7 +111,9 @@ class Ledger:
             baseline_samples: how many samples of a case the baseline has, by evaluation; none without a baseline.
         """
         asked = {each.id: each for each in evaluations}
-
+        n_baseline, seed = baseline_samples, self._family.seed
+        # Others wait while the ledger is settled, so what takes time is done before.
+        by_family_seed = {name: self._wanted(each, n_baseline.get(name), seed) for name, each in asked.items()}
         entries: dict[str, Entry] = {}
 
         def settle(known: Sequence[LookRow]) -> list[LookRow]:
@@ -120,8 +122,10 @@ class Ledger:
             for name, evaluation in asked.items():
                 # The seed is chosen before anything is seen, once.
                 seeds = [row.bets.get("seed") for row in rows if row.evaluation_id == name and row.number]
-                seed = next((each for each in seeds if isinstance(each, int)), self._family.seed)
-                bets = self._wanted(evaluation, baseline_samples.get(name), seed)
+                first = next((each for each in seeds if isinstance(each, int)), seed)
+                bets = by_family_seed[name]
+                if first != seed:
+                    bets = self._wanted(evaluation, n_baseline.get(name), first)
                 entry, row = self._entered(name, bets, rows)
                 entries[name] = entry
                 added += [row] if row is not None else []
