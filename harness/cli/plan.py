@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     help="What verdicts are about: these cases, or cases like these.  [default: as the settings have it]",
 )
 @click.option("--drop", metavar="DROP", type=float, help="Tell how many cases it takes to find a drop of this size.")
-@click.option("--power", metavar="SHARE", type=float, default=0.8, show_default=True, help="Of gates that find it.")
+@click.option(
+    "--power", metavar="SHARE", type=float, default=0.8, show_default=True, help="Of gates that find the drop."
+)
 @click.option("--cost-per-case", metavar="COST", type=float, help="What one more case costs, to write or to label.")
 @click.option("--cost-per-sample", metavar="COST", type=float, help="What one more sample of each version costs.")
 @click.option("--budget", metavar="COST", type=float, help="Split this between cases and samples, in place of --cases.")
@@ -37,22 +39,23 @@ if TYPE_CHECKING:
     "--gates",
     metavar="N",
     type=click.IntRange(20, 100_000),
-    help="Simulated for each figure.  [default: 300, or fewer, so that it takes some seconds]",
+    help="Simulated for each figure.  [default: 300, or as many as some seconds allow]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def plan(place: str | None, as_json: bool, **options: Any) -> None:
     """Tell what an evaluation can find: the smallest drop, or with --drop the cases and samples that a drop takes.
 
-    Figures are of gates that are simulated with the rule of a real one; about the suite itself they are computed. How
-    scores vary is taken from the newest run in the store, which is named; without one it is assumed, and the options
-    say what. Against a threshold a drop counts from it. No model is asked.
+    Gates are simulated and decided by the rule of a real one. How scores vary is taken from the newest run in the
+    store, and the output names it; without a run it is assumed, and the options say what. Against a threshold a drop
+    counts from the threshold. A drop within the margin may pass, so none is looked for. No model is asked.
 
     \b
     Examples:
       steelyard plan
       steelyard plan --cases 150 --samples 10 --margin 0.05
       steelyard plan --drop 0.05 --evaluations 4
-      steelyard plan --drop 0.05 --about suite
+      steelyard plan --drop 0.05 --about population
+      steelyard plan --run none --score 0.7 --cases 50 --gates 2000
       steelyard plan --drop 0.05 --cost-per-case 2 --cost-per-sample 0.01
       steelyard plan --budget 2000 --cost-per-case 2 --cost-per-sample 0.5
     """

@@ -140,10 +140,16 @@ def of_run(asked: Asked, settings: Settings) -> Gate | None:
         else:
             return None
     others = f" against {report.baseline.name}" if report.baseline else ""
-    source = f"as seen in run {report.run_id} ({report.candidate.name}{others})"
+    source = f"as seen in run {report.run_id} ({report.candidate.name}{others}){_but(asked)}"
     n_evaluations = _whole("evaluations", asked.evaluations) or len({verdict.id for verdict in report.evaluations})
     unlike = _unlike(settings, weighed.run)
     return Gate(seen, n_evaluations, _level(asked, report.confidence_level), source, unlike)
+
+
+def _but(asked: Asked) -> str:
+    """Which part of the spread is not the run's, in words."""
+    given = [f"--{name}" for name in _SPREAD if getattr(asked, name) is not None]
+    return f", but {' and '.join(given)} as given" if given else ""
 
 
 def _under_test(settings: Settings) -> dict[Role, str | None]:

@@ -12,7 +12,7 @@ from harness.statistics.contrasts import Contrast
 #: What a decision before the last case may spend of the level, where it may come; the rest is kept for the last case.
 EARLY_SHARE = 0.5
 #: What a smaller suite may spend so on a pass: it seldom stops by it, but a drop that is found early has a bound.
-_SMALL_SHARE = 0.1
+SMALL_SHARE = 0.1
 #: A suite may pass early if it has so many times the cases that the fewest would take.
 _LARGE = 2.0
 _LARGEST_STAKE = 0.95
@@ -41,7 +41,7 @@ def early_shares(observed: Observed, level: float) -> tuple[float, float]:
     if not tuned.stops:
         return 0.0, 0.0
     size = observed.suite_size or tuned.horizon
-    return (EARLY_SHARE if may_pass_early(size, tuned.margin, level) else _SMALL_SHARE), EARLY_SHARE
+    return (EARLY_SHARE if may_pass_early(size, tuned.margin, level) else SMALL_SHARE), EARLY_SHARE
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 from harness.errors import SettingsError
 from harness.gate.planning import (
     MOST_CASES,
+    SIMULATED_CASES,
     Levels,
     Outlook,
     Simulation,
@@ -32,6 +32,9 @@ _CASES_TOGETHER = 400_000
 _LIKE_CASES = 1_000
 #: Graded samples of a case that take as long to draw as all else of it.
 _GRADED = 5
+#: Samples of a case whose noise takes as long to weigh as its bets.
+_TWO_STAGES = 5
+_FEW_ROWS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,25 +134,39 @@ def plan_rows(
     Raises:
         SettingsError: the drop is larger than scores can fall.
     """
+    at_hand: dict[Shape, tuple[int, int] | None] = {}
     for shape in shapes:
         own = len({each.threshold for each in gate.shapes if each.name == shape.name})
         levels = Levels.of(gate.confidence_level, gate.evaluations, own, wanted.power)
         if wanted.drop is None:
             yield _found(shape, levels, wanted, len(shapes))
         else:
-            yield _needed(shape, levels, wanted, len(shapes))
+            row = _needed(shape, levels, wanted, len(shapes))
+            one = replace(shape, samples=1)
+            if row.suffices and one not in at_hand:
+                at_hand[one] = _at_hand(shape, wanted.drop, _simulation(shape, levels, wanted, len(shapes)))
+            yield replace(row, at_hand=at_hand.get(one))
         advance()
 
 
 def _simulation(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> Simulation:
-    """Fewer gates where there are many rows or cases, unless it is said how many."""
+    """Fewer gates where there are many rows or cases, unless it is said how many.
+
+    About the suite none where there are so many rows that a few gates of each take too long.
+    """
     if wanted.gates is not None:
         return Simulation(levels, wanted.gates, wanted.seed)
-    size = shape.cases if shape.design == "sequential" else max(shape.cases, _LIKE_CASES)
+    size = shape.cases
+    if shape.about == "suite":
+        size += size * shape.samples // _TWO_STAGES
+    elif shape.design == "fixed":
+        size = max(size, _LIKE_CASES)
     if shape.spread.noise < 1:
         size += size * shape.samples // _GRADED
-    gates = min(MOST_GATES, max(_FEWEST_GATES, _CASES_TOGETHER // (n_rows * size)))
-    return Simulation(levels, gates, wanted.seed, quick=True)
+    gates = min(MOST_GATES, _CASES_TOGETHER // (n_rows * size))
+    if shape.about == "population" or shape.cases > SIMULATED_CASES or n_rows <= _FEW_ROWS:
+        gates = max(_FEWEST_GATES, gates)
+    return Simulation(levels, gates if gates >= _FEWEST_GATES else 0, wanted.seed, quick=True)
 
 
 def _found(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> PlanRow:
@@ -157,10 +174,10 @@ def _found(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> PlanRow
     if split is not None and wanted.budget is not None:
         shape = replace(shape, cases=max(2, split.cases), samples=split.samples)
     simulation = _simulation(shape, levels, wanted, n_rows)
-    drop, fewest = simulation.smallest_drop(shape), _fewest(shape, levels)
+    drop, fewest = simulation.smallest_drop(shape), fewest_cases(shape, levels.pair, MOST_CASES)
     unchanged = simulation.outlook(shape, None)
     dropped = None if drop is None else simulation.outlook(shape, drop)
-    too_few = shape.about == "population" and (fewest is None or fewest > shape.cases)
+    too_few = fewest is None or fewest > shape.cases
     return PlanRow(
         shape=shape,
         drop=drop,
@@ -188,7 +205,7 @@ def _needed(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> PlanRo
     guessed = replace(shape, cases=guess or MOST_CASES)
     simulation = _simulation(guessed, levels, wanted, n_rows)
     cases = simulation.cases_needed(shape, wanted.drop)
-    fewest = _fewest(shape, levels)
+    fewest = fewest_cases(shape, levels.pair, MOST_CASES)
     if cases is None:
         remedies = tuple(_remedies(shape, levels, wanted.drop))
         return PlanRow(shape, "too many", wanted.drop, fewest=fewest, gates=simulation.simulated, remedies=remedies)
@@ -203,20 +220,13 @@ def _needed(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> PlanRo
         cost=_cost(sized, unchanged, wanted),
         error=2 * levels.sway(levels.passing, unchanged.green.gates),
         gates=simulation.simulated,
-        at_hand=_at_hand(shape, wanted.drop, levels),
     )
 
 
-def _fewest(shape: Shape, levels: Levels) -> int | None:
-    """About the suite itself there is no such limit: what is not in it can't be lost."""
-    return None if shape.about == "suite" else fewest_cases(shape, levels.pair, MOST_CASES)
-
-
-def _at_hand(shape: Shape, drop: float, levels: Levels) -> tuple[int, int] | None:
-    if shape.about != "suite":
-        return None
-    alone = cases_by_normal(replace(shape, samples=1), drop, levels)
-    return None if alone is None else (shape.cases, math.ceil(alone / shape.cases))
+def _at_hand(shape: Shape, drop: float, simulation: Simulation) -> tuple[int, int] | None:
+    """How many samples of each of the cases that there are find the drop, where they are what the verdict is about."""
+    samples = simulation.samples_needed(shape, drop) if shape.about == "suite" else None
+    return None if samples is None else (shape.cases, samples)
 
 
 def _narrower(shape: Shape, levels: Levels, drop: float) -> Iterator[Remedy]:

@@ -10,10 +10,12 @@ import numpy as np
 from harness.decisions import Observed
 from harness.decisions.betting import BettingContrast, expected_variances
 from harness.decisions.hypotheses import hypotheses
+from harness.decisions.suite import TwoStageContrast, early_shares
 from harness.gate.searching import first_that
-from harness.gate.simulation import Shape, observed, sampled, true_means
+from harness.gate.simulation import Shape, moved, observed, sampled, true_means
 from harness.records import VerdictKind
 from harness.statistics.arrays import FloatArray, IntArray
+from harness.statistics.many_suites import suite_contrasts
 from harness.statistics.sequential import Horizon, first_above_of_many
 
 Colour = Literal["red", "green"]
@@ -59,7 +61,7 @@ def settled(entry: Observed, levels: Pair) -> tuple[VerdictKind, int]:
     contrast, n = hypothesis.contrast, len(entry.case_ids)
     passing, red_level = levels
     red = VerdictKind.REGRESSED if hypothesis.against == "baseline" else VerdictKind.FAILED
-    if isinstance(contrast, BettingContrast):
+    if isinstance(contrast, BettingContrast) or (isinstance(contrast, TwoStageContrast) and contrast.early is not None):
         passed, worse = contrast.passed_at(passing), contrast.worse_at(red_level)
         if worse is not None and (passed is None or worse < passed):
             return red, worse
@@ -77,8 +79,9 @@ def ends_of(shape: Shape, drop: float | None, levels: Pair, n_gates: int, rng: n
         count = min(at_once, n_gates - ends.gates)
         candidate, baseline = _scores(shape, drop, count, rng)
         # Without a margin the rule tunes its bets to something else.
-        if shape.design == "sequential" and shape.margin > 0:
-            ends += _bet_on(shape, candidate, baseline, levels)
+        bets = shape.design == "sequential" and shape.margin > 0
+        if bets or (shape.about == "suite" and shape.design == "fixed"):
+            ends += _together(shape, candidate, baseline, levels)
         else:
             for gate in range(count):
                 entry = observed(shape, candidate[gate], None if baseline is None else baseline[gate])
@@ -91,31 +94,53 @@ def _scores(
     shape: Shape, drop: float | None, count: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray | None]:
     """Scores of candidate and baseline in so many gates, (count, cases, samples)."""
-    together = replace(shape, cases=count * shape.cases)
-    size = count, shape.cases, shape.samples
-    means = true_means(together, drop, rng)
+    together = replace(shape, cases=count * shape.cases, about="population")
+    size = count, shape.cases
+    ours, theirs = (None if each is None else each.reshape(size) for each in true_means(together, drop, rng))
+    assert ours is not None
+    if shape.about == "suite" and theirs is None:
+        assert shape.threshold is not None
+        mean = max(shape.spread.mean, shape.threshold) if drop is None else shape.threshold - drop
+        ours = moved(ours, np.full(count, mean))
+    elif shape.about == "suite" and theirs is not None and drop is not None:
+        ours = moved(ours, theirs.mean(axis=1) - drop)
     candidate, baseline = (
-        None if each is None else sampled(each, shape.samples, shape.spread.noise, rng).reshape(size) for each in means
+        None
+        if each is None
+        else sampled(each.ravel(), shape.samples, shape.spread.noise, rng).reshape(*size, shape.samples)
+        for each in (ours, theirs)
     )
     assert candidate is not None
     return candidate, baseline
 
 
-def _bet_on(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, levels: Pair) -> Ends:
-    """What `settled` finds for a sequential design, for all gates at once."""
-    values, low, demanded = candidate.mean(axis=2), 0.0, shape.threshold or 0.0
-    if baseline is not None:
-        values, low = values - baseline.mean(axis=2), -1.0
-    passed = _first(values, low, demanded - shape.margin, levels[0], shape)
-    worse = _first(-values, -1.0, -demanded, levels[1], shape)
-    never = shape.cases + 1
-    passed, worse = np.where(passed == 0, never, passed), np.where(worse == 0, never, worse)
+def _together(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, levels: Pair) -> Ends:
+    """What `settled` finds, for all gates at once."""
+    n, never = shape.cases, shape.cases + 1
+    own, passed, worse = levels, np.full(len(candidate), never), np.full(len(candidate), never)
+    shares = (1.0, 1.0)
+    if shape.about == "suite":
+        shares = early_shares(observed(shape, candidate[0], None if baseline is None else baseline[0]), levels[0])
+        whole = suite_contrasts(candidate, baseline, shape.threshold or 0.0)
+        passed[whole.lower(1 - levels[0] * (1 - shares[0])) > -shape.margin] = n
+        worse[whole.upper(1 - levels[1] * (1 - shares[1])) < 0] = n
+    if shape.design == "sequential":
+        own = levels[0] * shares[0], levels[1] * shares[1]
+        values, low, demanded = candidate.mean(axis=2), 0.0, shape.threshold or 0.0
+        if baseline is not None:
+            values, low = values - baseline.mean(axis=2), -1.0
+        for found, first in (
+            (passed, _first(values, low, demanded - shape.margin, own[0], shape)),
+            (worse, _first(-values, -1.0, -demanded, own[1], shape)),
+        ):
+            found[first > 0] = first[first > 0]
+    red = worse < passed
     end = np.minimum(passed, worse)
     return Ends(
         gates=len(end),
-        red=int((worse < passed).sum()),
-        green=int((end < never).sum() - (worse < passed).sum()),
-        all_cases=int(np.minimum(end, shape.cases).sum()),
+        red=int(red.sum()),
+        green=int((end < never).sum() - red.sum()),
+        all_cases=int(np.minimum(end, n).sum()),
     )
 
 
@@ -124,7 +149,9 @@ def _first(values: FloatArray, low: float, mean: float, level: float, shape: Sha
         return np.ones(len(values), dtype=np.int64)
     versions = 1 if shape.threshold is not None else 2
     expected = expected_variances(np.full(values.shape[1], versions / shape.samples))
-    return first_above_of_many(values, low, mean, shape.margin, Horizon(shape.cases, level), expected)
+    # In a finite suite nobody may hurry.
+    horizon = Horizon(0 if shape.about == "suite" else shape.cases, level)
+    return first_above_of_many(values, low, mean, shape.margin, horizon, expected)
 
 
 def fewest_cases(shape: Shape, levels: Pair, most: int) -> int | None:

@@ -110,16 +110,17 @@ def true_means(shape: Shape, drop: float | None, rng: np.random.Generator) -> tu
     return (moved(candidate, float(baseline.mean()) - drop) if shape.about == "suite" else candidate), baseline
 
 
-def moved(means: FloatArray, mean: float) -> FloatArray:
-    """The cases' true means, (cases,), moved so that their own mean is this one; they stay in [0, 1].
+def moved(means: FloatArray, mean: float | FloatArray) -> FloatArray:
+    """The true means of a suite's cases, (..., cases), moved so that their own mean is this one; they stay in [0, 1].
 
     >>> moved(np.array([0.5, 1.0]), 0.6).round(3).tolist()
     [0.4, 0.8]
     """
-    wanted, own = min(1.0, max(0.0, mean)), float(means.mean())
-    if wanted <= own:
-        return means * (wanted / own if own > 0 else 1.0)
-    return 1 - (1 - means) * ((1 - wanted) / (1 - own))
+    wanted, own = np.clip(mean, 0.0, 1.0)[..., np.newaxis], means.mean(axis=-1, keepdims=True)
+    falls = wanted <= own
+    lower = means * np.where(falls & (own > 0), wanted / np.where(own > 0, own, 1.0), 1.0)
+    higher = 1 - (1 - means) * np.where(falls, 1.0, (1 - wanted) / np.where(falls, 1.0, 1 - own))
+    return np.where(falls, lower, higher)
 
 
 def _case_means(mean: float, correlation: float, n: int, rng: np.random.Generator) -> FloatArray:

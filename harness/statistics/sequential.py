@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 from scipy import special
 
-from harness.statistics.arrays import FloatArray, IntArray, check_confidence
+from harness.statistics.arrays import BoolArray, FloatArray, IntArray, check_confidence
 
 #: The share of the wealth that a bet can lose at most, so that one bad number never ends the game.
 _MOST_LOST = 0.95
@@ -165,9 +165,9 @@ def first_above_of_many(
 
     Parameters
     ----------
-    values : (n_suites, n) the units of each, single values in the order drawn, n at most those of the horizon
+    values : (n_suites, n) the units of each, single values in the order drawn, n at most those of a horizon
     low : the smallest value possible
-    mean, gain, horizon, expected : as for `tuned_wealth`
+    mean, gain, horizon, expected : as for `tuned_wealth`; a horizon of 0 units is that of a bettor who does not hurry
 
     Examples
     --------
@@ -176,6 +176,9 @@ def first_above_of_many(
     """
     seen = values - mean
     most = _MOST_LOST / max(mean - low, _LEAST_ROOM)
+    if not horizon.units:
+        stakes, _ = _calm(seen, gain, expected, most)
+        return _first_of_each(np.cumsum(np.log1p(stakes * seen), axis=1) >= -math.log(horizon.level))
     calm, spreads = (np.ascontiguousarray(each.T) for each in _calm(seen, gain, expected, most))
     steps = np.ascontiguousarray(seen.T)
     left = np.maximum(1, horizon.units - np.arange(len(steps)))
@@ -191,8 +194,12 @@ def first_above_of_many(
         shares[number] = share
         if number % 64 == 63 and bool((shares[: number + 1].max(axis=0) >= 1).all()):
             break
-    reached = shares >= 1
-    return np.where(reached.any(axis=0), reached.argmax(axis=0) + 1, 0)
+    return _first_of_each(shares.T >= 1)
+
+
+def _first_of_each(reached: BoolArray) -> IntArray:
+    """The number of the first that is reached in each row, counted from 1; 0 where none is."""
+    return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, 0)
 
 
 def _calm(seen: FloatArray, gain: float, expected: float | FloatArray, most: float) -> tuple[FloatArray, FloatArray]:

@@ -14,11 +14,12 @@ from harness.records import VerdictKind
 PAIR = (0.05, 0.05)
 
 
+@pytest.mark.parametrize("about", ["suite", "population"])
 @pytest.mark.parametrize("design", ["sequential", "fixed"])
 @pytest.mark.parametrize("threshold", [None, 0.85])
-def test_verdict_and_cases_are_those_of_decide(design, threshold):
+def test_verdict_and_cases_are_those_of_decide(design, threshold, about):
     """One evaluation of three, decided alone: passes at 0.05, red at a third of it."""
-    shape = Shape(cases=120, samples=3, threshold=threshold, design=design)
+    shape = Shape(cases=120, samples=3, threshold=threshold, design=design, about=about)
     for seed in range(60):
         rng = np.random.default_rng([7, seed])
         entry = simulated(shape, float(rng.choice([0.0, 0.05, 0.15])), rng)
@@ -31,17 +32,37 @@ def test_verdict_and_cases_are_those_of_decide(design, threshold):
 def test_gates_that_are_bet_on_together_end_as_each_does_alone(threshold, drop):
     spread = Spread(mean=0.9, noise=0.5)
     shape = Shape(cases=90, samples=3, threshold=threshold, margin=0.05, spread=spread)
-    pair = (0.045, 0.01)
+    assert together(shape, drop) == alone(shape, drop)
+
+
+@pytest.mark.parametrize("design", ["sequential", "fixed"])
+@pytest.mark.parametrize("threshold", [None, 0.85])
+@pytest.mark.parametrize("samples", [1, 2, 5])
+@pytest.mark.parametrize(("cases", "noise"), [(2, 1.0), (20, 0.5), (160, 1.0)])
+def test_gates_about_the_suite_that_are_weighed_together_end_as_each_does_alone(
+    design, threshold, samples, cases, noise
+):
+    spread = Spread(mean=0.9, noise=noise)
+    shape = Shape(
+        cases=cases, samples=samples, threshold=threshold, margin=0.1, spread=spread, design=design, about="suite"
+    )
+    for drop in (None, 0.1, 0.25):
+        assert together(shape, drop) == alone(shape, drop)
+
+
+def together(shape, drop):
+    return ends_of(shape, drop, (0.045, 0.01), 40, np.random.default_rng(3))
+
+
+def alone(shape, drop):
     candidate, baseline = settling._scores(shape, drop, 40, np.random.default_rng(3))
-    alone = [
-        settled(observed(shape, candidate[gate], None if baseline is None else baseline[gate]), pair)
-        for gate in range(40)
-    ]
-    assert ends_of(shape, drop, pair, 40, np.random.default_rng(3)) == Ends(
+    entries = [observed(shape, candidate[gate], None if baseline is None else baseline[gate]) for gate in range(40)]
+    found = [settled(entry, (0.045, 0.01)) for entry in entries]
+    return Ends(
         gates=40,
-        red=sum(kind.is_red for kind, _ in alone),
-        green=sum(kind is VerdictKind.PASSED for kind, _ in alone),
-        all_cases=sum(cases for _, cases in alone),
+        red=sum(kind.is_red for kind, _ in found),
+        green=sum(kind is VerdictKind.PASSED for kind, _ in found),
+        all_cases=sum(cases for _, cases in found),
     )
 
 
