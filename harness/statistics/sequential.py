@@ -23,7 +23,7 @@ _TAIL = 0.5
 _LEAST_ROOM = 1e-3
 #: The part of the fastest bet that is staked.
 _CAUTION = 0.9
-_HALVINGS = 50
+_HALVINGS = 34
 _NORMAL = NormalDist()
 
 
