@@ -13,7 +13,7 @@ from harness.reporting.budget import budget_line, budget_notes, cost, cut_short
 from harness.reporting.cases import case_option, change_lines, look_up, shown_changes
 from harness.reporting.claims import claim_notes, lost_notes
 from harness.reporting.failure import failure_text
-from harness.reporting.figures import count, digits, duration, figure, plural
+from harness.reporting.figures import chosen, count, digits, duration, figure, plural
 from harness.reporting.interruption import GO_ON, interrupted, progress
 from harness.reporting.judges import judge_notes
 from harness.reporting.names import display_names
@@ -190,6 +190,7 @@ def headline(report: Report) -> str:
 
 def _header(report: Report, width: int, encoding: str) -> list[str]:
     versions = [f"candidate {printable(report.candidate.name, 60, encoding=encoding)}"]
+    versions += [chosen(report.best_of)] if report.best_of > 1 else []
     if report.baseline:
         versions.append(f"against {printable(report.baseline.name, 60, encoding=encoding)}")
     if report.judges:
@@ -245,6 +246,11 @@ def notes(report: Report, encoding: str) -> list[str]:
 
 def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
     told = aggregate_notes(report.evaluations, encoding)
+    if report.best_of > 1:
+        told.append(
+            f"the best of {count(report.best_of)} candidates looks good by chance too: each is decided at 1 part in "
+            f"{count(report.best_of)} of the error rate"
+        )
     if report.n_unreached:
         told.append(
             f"pytest stopped before {plural(report.n_unreached, 'more evaluation')}, which so have no verdict; what "

@@ -139,6 +139,13 @@ def test_both_claims_stand_beside_each_other_and_the_lost_cases_open(
     expect(page.locator("#sheet header")).to_contain_text("2 of 2")
 
 
+def test_the_best_of_many_is_called_so_under_the_verdict(open_page: Any, store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.capitals())
+    path = write_html(store, side.weighed.run, replace(side.report, best_of=30), tmp_path / "report")
+    page = open_page(path)
+    expect(page.locator("#weighed")).to_contain_text("candidate smallchosen among 30 candidatesagainst large")
+
+
 def test_the_claim_that_decides_stands_first_and_what_is_not_known_says_why(
     open_page: Any, store: Store, tmp_path: Path
 ) -> None:
