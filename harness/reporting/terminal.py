@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.records import Change, Report, Usage, VerdictKind
+from harness.records import Change, Report, Usage, Verdict, VerdictKind
 from harness.reporting.aggregates import aggregate_notes
 from harness.reporting.budget import GO_ON as DRAW_ON
 from harness.reporting.budget import budget_line, budget_notes, cost, cut_short
@@ -153,18 +153,38 @@ def _more_samples(report: Report) -> list[str]:
     alone = [verdict for verdict in wanting if verdict.design == "sequential" and len(verdict.cases) == 1]
     steps = []
     others = [each for each in wanting if each not in alone]
-    free = [each for each in others if each.about == "population" and each.design == "sequential"]
-    if len(free) < len(others):
-        steps.append(
-            "raise --samples (and --max-samples, if set), or add cases where verdicts are about cases like these: what "
-            "is stored is not drawn again. It is another look, which needs stronger evidence"
-        )
-    if free:
-        steps.append("add cases: they are bet on where these ended, and it stays the same look")
+    ways = [way for way in _WAYS_ON if way in {_way_on(each) for each in others}]
+    steps += [(_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in ways]
     if alone:
         which = "raise --max-samples" if len(alone) == len(wanting) else "for single cases raise --max-samples"
         steps.append(f"{which}: what is stored is not drawn again")
     return steps
+
+
+_ABOUT = {
+    "suite": "about these cases: ",
+    "fixed": "about cases like these, fixed: ",
+    "bets": "about cases like these: ",
+}
+_WAYS_ON = {
+    "rest": "raise --max-samples, so that all cases are drawn: it stays the same look",
+    "suite": (
+        "raise --samples (and --max-samples, if set). What is stored is not drawn again; it is another look, which "
+        "needs stronger evidence"
+    ),
+    "fixed": (
+        "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "
+        "another look, which needs stronger evidence"
+    ),
+    "bets": "add cases: they are bet on where these ended, and it stays the same look",
+}
+
+
+def _way_on(verdict: Verdict) -> str:
+    """What would help an open verdict most, of `_WAYS_ON`."""
+    if verdict.about == "population":
+        return "bets" if verdict.design == "sequential" else "fixed"
+    return "suite" if verdict.n_cases + verdict.n_skipped >= verdict.suite_size else "rest"
 
 
 def headline(report: Report) -> str:

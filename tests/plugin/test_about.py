@@ -216,3 +216,25 @@ def test_a_changed_candidate_begins_anew(noisy: Project) -> None:
     noisy.versions["tuned"]["system"] = "Be very brief."
     noisy.run("--samples", "6")
     assert (look(noisy)["number"], look(noisy)["because"]) == (1, "")
+
+
+# ------------------------------------------------------------------------------------------------ what is left to draw
+
+
+@pytest.mark.parametrize("limit", [("--max-requests", "12"), ("--max-samples", "8")], ids=" ".join)
+def test_cases_of_the_suite_that_are_not_drawn_are_called_that(noisy: Project, limit: tuple[str, ...]) -> None:
+    noisy.body(BODY, cases=20)
+    result = noisy.run(*limit)
+    entry = noisy.evaluation()
+    left = 20 - entry["n_cases"]
+    assert 0 < left < 20
+    assert entry["reason"].endswith(f"; {left} cases of this suite are not drawn yet")
+    text = " ".join(result.stdout.str().split())
+    assert ("raise --max-samples, so that all cases are drawn" in text) == (limit[0] == "--max-samples")
+
+
+def test_a_small_suite_about_cases_like_these_is_told_to_add_cases(equal: Project) -> None:
+    equal.body(BODY, cases=20, about="population", design="fixed")
+    text = " ".join(equal.run().stdout.str().split())
+    assert "next add cases, or raise --samples where the reason asks for samples." in text
+    assert "where verdicts are about" not in text
