@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--about",
     type=click.Choice(["suite", "population"]),
-    help="What verdicts are about: these cases, or cases like these.  [default: as the settings have it]",
+    help="What verdicts are about: these cases, or cases like these.  [default: that of the run, else of the settings]",
 )
 @click.option("--drop", metavar="DROP", type=float, help="Tell how many cases it takes to find a drop of this size.")
 @click.option("--power", metavar="SHARE", type=float, default=0.8, show_default=True, help="Of gates that find it.")
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--gates",
     metavar="N",
     type=click.IntRange(20, 100_000),
-    help="Simulated for each figure.  [default: 300, or fewer, so that it takes some seconds]",
+    help="Simulated for each figure; about the suite figures are computed.  [default: 300, or fewer, in some seconds]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def plan(place: str | None, as_json: bool, **options: Any) -> None:

@@ -19,7 +19,7 @@ from harness.reporting.judges import judge_notes
 from harness.reporting.names import display_names
 from harness.reporting.recorded import recorded_notes
 from harness.reporting.table import FEW, NARROW, Row, greens, rows, table
-from harness.reporting.text import flow, printable, symbol, wrap
+from harness.reporting.text import flow, labelled, printable, symbol, wrap
 from harness.reporting.waiting import review_step
 
 __all__ = [
@@ -98,14 +98,14 @@ def render(
     remarks += [("note", text) for text in _notes(report, layout.encoding, folded=len(report.evaluations) > FEW)]
     lines += [""] if remarks else []
     for label, text in remarks:
-        lines += _labelled(label, text, width)
+        lines += labelled(label, text, width)
     lines += ["", *_conclusion(report, width, layout.colour)]
     if spent := budget_line(report):
-        lines += _labelled("budget", spent, width)
+        lines += labelled("budget", spent, width)
     for step in [*hints, *(next_steps(report) if steps is None else steps)]:
-        lines += _labelled("next", printable(step, encoding=layout.encoding), width)
+        lines += labelled("next", printable(step, encoding=layout.encoding), width)
     if report_path:
-        lines += _labelled("report", printable(report_path, encoding=layout.encoding), width)
+        lines += labelled("report", printable(report_path, encoding=layout.encoding), width)
     return lines
 
 
@@ -326,9 +326,3 @@ def _coloured_rows(lines: list[str], colour: bool) -> list[str]:
 
 def _coloured(text: str, code: str) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
-
-
-def _labelled(label: str, text: str, width: int) -> list[str]:
-    start = f"{label:<8}"
-    first, *rest = wrap(text, width - len(start))
-    return [start + first, *(" " * len(start) + line for line in rest)]
