@@ -37,7 +37,7 @@ possible.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class SteelyardError(Exception):
@@ -183,6 +183,19 @@ def choices(kind: str, value: str, known: Iterable[str]) -> str:
     names = sorted(known)
     if not names:
         return f"No {kind} named {value!r}. There are no {kind}s."
-    text = f"No {kind} named {value!r}. {kind.capitalize()}s: {', '.join(names)}."
-    nearest = difflib.get_close_matches(value, names, n=1)
-    return f"{text} Did you mean {nearest[0]!r}?" if nearest else text
+    return f"No {kind} named {value!r}. {kind.capitalize()}s: {', '.join(names)}.{_nearest(value, names)}"
+
+
+def none_of(name: str, value: str, known: Iterable[str]) -> str:
+    """Say that the `value` of a setting or keyword is none of the known words, list them and name the nearest.
+
+    >>> none_of("about", "populace", ["suite", "population"])
+    "about = 'populace' is none of: population, suite. Did you mean 'population'?"
+    """
+    words = sorted(known)
+    return f"{name} = {value!r} is none of: {', '.join(words)}.{_nearest(value, words)}"
+
+
+def _nearest(value: str, known: Sequence[str]) -> str:
+    nearest = difflib.get_close_matches(value, known, n=1)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.layout import terminal_layout
 from harness.cli.stored import open_store, settings_with_store, store_option, stored_report
 from harness.errors import SettingsError, choices
 
@@ -68,12 +69,10 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
         path = recorded_path(settings, name or found.version.name)
         recording = recording_of(opened, found, report, path.stem)
     is_new = write_recording(recording, path, force=force)
-    click.echo(_written(recording, path, settings, is_new=is_new))
-    for line in _support(recording, settings.samples):
-        click.echo(printable(line))
-    for note in _notes(recording, left_out(report, recording)):
-        click.echo(f"note    {printable(note)}")
-    click.echo(f"next    pytest … --baseline {_option(recording.name, settings)}")
+    told = [_written(recording, path, settings, is_new=is_new), *_support(recording, settings.samples)]
+    told += [("note", printable(note)) for note in _notes(recording, left_out(report, recording))]
+    told.append(("next", f"pytest … --baseline {_option(recording.name, settings)}"))
+    click.echo("\n".join(_laid_out(told)))
 
 
 @baseline.command("list")
@@ -118,19 +117,27 @@ def show(name: str, as_json: bool) -> None:
     if not path.is_file():
         raise SettingsError(choices("recorded baseline", name, [each.stem for each in recorded_files(settings)]))
     recording = read_recording(path)
-    lines = [] if as_json else [*_lines(recording, path), "", *_support(recording, settings.samples)]
+    lines = [] if as_json else [*_lines(recording, path), "", *_laid_out(_support(recording, settings.samples))]
     click.echo(path.read_text(encoding="utf-8") if as_json else "\n".join(lines), nl=not as_json)
 
 
-def _written(recording: Recording, path: Path, settings: Settings, *, is_new: bool) -> str:
+def _laid_out(told: Iterable[tuple[str, str]]) -> list[str]:
+    """Texts beside their labels, no wider than the terminal."""
+    from harness.reporting.text import labelled
+
+    width = terminal_layout().width
+    return [line for label, text in told for line in labelled(label, text, width)]
+
+
+def _written(recording: Recording, path: Path, settings: Settings, *, is_new: bool) -> tuple[str, str]:
     from harness.reporting.figures import plural
 
     shown = path.relative_to(settings.root)
     n_cases, n_bytes = _n_cases(recording), path.stat().st_size
     what = f"{plural(len(recording.evaluations), 'evaluation')}, {plural(n_cases, 'case')}"
+    there = "" if is_new else ", the same is there already"
     size = f"{n_bytes:,} bytes, {n_bytes / max(1, n_cases):.0f} a case"
-    verb = "wrote   " if is_new else "the same is there: "
-    return f"{verb}{shown}   {what} of run {recording.run_id} ({size})"
+    return "wrote" if is_new else "found", f"{shown}{there}   {what} of run {recording.run_id} ({size})"
 
 
 def _notes(recording: Recording, missing: Iterable[str]) -> list[str]:
@@ -142,23 +149,24 @@ def _notes(recording: Recording, missing: Iterable[str]) -> list[str]:
     return notes
 
 
-def _support(recording: Recording, n_samples: int) -> Iterator[str]:
+def _support(recording: Recording, n_samples: int) -> Iterator[tuple[str, str]]:
     """What gates with so many samples can tell against a recording: the least certain of its metrics first."""
     from harness.gate.recorded_noise import noise_of, supports, warning
+    from harness.reporting.text import printable
 
     found = []
     for identity, evaluation in recording.evaluations.items():
         for name, metric in evaluation.metrics.items():
             noise = noise_of(evaluation, name)
             if noise is not None:
-                found.append((noise, f"{identity}, {supports(name, noise, n_samples, metric.unit)}"))
+                found.append((noise, printable(f"{identity}, {supports(name, noise, n_samples, metric.unit)}")))
     found.sort(key=lambda each: (-each[0].share(n_samples), -each[0].told_apart(n_samples)))
-    yield from (f"noise   {text}" for _, text in found[:_MOST_NOISES])
+    yield from (("noise", text) for _, text in found[:_MOST_NOISES])
     if len(found) > _MOST_NOISES:
-        yield f"noise   and {len(found) - _MOST_NOISES:,} others, no noisier"
+        yield "noise", f"and {len(found) - _MOST_NOISES:,} others, no noisier"
     warned = warning([noise for noise, _ in found], n_samples)
     if warned is not None:
-        yield f"warning {warned}"
+        yield "warning", warned
 
 
 def _stopped(evaluation: RecordedEvaluation) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--about",
     type=click.Choice(["suite", "population"]),
-    help="What verdicts are about: these cases, or cases like these.  [default: as the settings have it]",
+    help="What verdicts are about: these cases, or cases like these.  [default: that of the run, else of the settings]",
 )
 @click.option("--drop", metavar="DROP", type=float, help="Tell how many cases it takes to find a drop of this size.")
 @click.option(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.errors import SettingsError, choices
+from harness.errors import SettingsError, choices, none_of
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -158,7 +158,7 @@ def one_of(value: Any, name: str, known: Iterable[str], *, where: str) -> str:
     """One of the known words."""
     names = list(known)
     if value not in names:
-        raise SettingsError(f"{where}: {choices(name, str(value), names)}")
+        raise SettingsError(f"{where}: {none_of(name, str(value), names)}")
     return str(value)
 
 

@@ -26,12 +26,14 @@ class Needed:
     """More cases at the present samples each, or more samples for each case; `samples` is the candidate's total.
 
     `beyond` says by what the cases must differ from those there are: as a cluster of these they would tell less.
+    `is_rest` tells that they are those of the suite that are not drawn yet, whether or not these decide it.
     """
 
     samples: int
     cases: int | None
     samples_per_case: int | None
     beyond: Literal["field", "texts", "requests"] | None = None
+    is_rest: bool = False
 
 
 def needed(
@@ -97,7 +99,7 @@ def _about_suite(hypothesis: Hypothesis, contrast: TwoStageContrast, levels: tup
     per_case = n_samples / max(1, int(observed.scored.sum()))
     if contrast.whole is None:
         left = max(1, (observed.suite_size or observed.n_planned) - observed.n_done)
-        return Needed(_at_least_one(left * per_case), left, None)
+        return Needed(_at_least_one(left * per_case), left, None, is_rest=True)
     lower, upper = contrast.lower(1 - levels[0]), contrast.upper(1 - levels[1])
     factor = _growth(contrast, lower, upper, observed.margin)
     if factor is None:

@@ -62,6 +62,9 @@ def inconclusive(hypothesis: Hypothesis, lower: float, more: Needed | None) -> s
         text = "not proven to be better"
     else:
         text = f"could be {_worse(hypothesis)} by up to {figure(-lower, observed.unit, apart_from=observed.margin)}"
+    if more is not None and more.is_rest:
+        left = f"{more.cases:,} {_plural('case', more.cases or 0)}"
+        return f"{text}; {left} of this suite {'is' if more.cases == 1 else 'are'} not drawn yet"
     return text if more is None else f"{text}; {more_in_words(more)} would decide it"
 
 
@@ -158,9 +161,9 @@ def errors(messages: tuple[str, ...]) -> str:
     return f"{messages[0]} (and {len(messages) - 1:,} more {_plural('message', len(messages) - 1)})"
 
 
-def weighed_by(observed: Observed) -> str:
-    """The quantile that it was weighed by; "" for the mean."""
-    return "" if observed.statistic is None else f", weighed by {observed.statistic}"
+def weighed_by(observed: Observed, told: str) -> str:
+    """The quantile that it was weighed by; "" for the mean, or where what is told names it."""
+    return "" if observed.statistic is None or observed.statistic in told else f", weighed by {observed.statistic}"
 
 
 def approximate(observed: Observed) -> str:

@@ -187,7 +187,8 @@ def _outcome(observed: Observed, checks: tuple[Check, ...], claims: Claims | Non
     lost = None if claims is None else claims.lost
     if lost is not None and lost.is_too_many and kind.severity < VerdictKind.REGRESSED.severity:
         return VerdictKind.REGRESSED, reasons.lost(lost)
-    summed_up = reasons.summed_up(checks, kind) + reasons.weighed_by(observed)
+    summed_up = reasons.summed_up(checks, kind)
+    summed_up += reasons.weighed_by(observed, summed_up)
     if kind is VerdictKind.INCONCLUSIVE:
         return kind, reasons.cut_short(observed, summed_up) + reasons.approximate(observed)
     return kind, summed_up + reasons.where_stopped(observed) + reasons.approximate(observed)

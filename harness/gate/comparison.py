@@ -219,6 +219,7 @@ def _report(
         usage=Usage(stored_samples=sum(n_scores.values())),
         evaluations=verdicts,
         changes=changes,
+        best_of=candidate.report.best_of if _are_of_one_run(candidate, baseline) else 1,
     )
 
 
@@ -236,9 +237,13 @@ def _looks(candidate: Side, baseline: Side, observed: Sequence[Observed]) -> dic
     """What each evaluation may spend here: what it could in its run, if both sides are of one; else its own share."""
     names = [each.id for each in observed]
     run, entries = candidate.weighed.run, {entry.id: entry for entry in candidate.report.evaluations}
-    if run.run_id != baseline.weighed.run.run_id or not all(name in entries for name in names):
+    if not _are_of_one_run(candidate, baseline) or not all(name in entries for name in names):
         return single_looks(names)
     return {name: look_of(run, candidate.report, entries[name]) for name in names}
+
+
+def _are_of_one_run(candidate: Side, baseline: Side) -> bool:
+    return candidate.weighed.run.run_id == baseline.weighed.run.run_id
 
 
 def _n_scores(observed: Observed) -> int:

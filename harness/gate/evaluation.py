@@ -10,7 +10,7 @@ from harness.config import checks
 from harness.config.settings import Settings, check_setting
 from harness.decisions import share_of
 from harness.decisions.suite import may_pass_early
-from harness.errors import CaseError, MarkerError, SettingsError, choices
+from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
 from harness.gate.aggregates import Aggregation
 from harness.gate.resemblance import Copies
 from harness.records import Case
@@ -144,7 +144,7 @@ def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:
     for name, known in (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None))):
         value = keywords.get(name, known[0])
         if value not in known:
-            raise MarkerError(f"{where}: {choices(f'{name} value', str(value), filter(None, known))}")
+            raise MarkerError(f"{where}: {none_of(name, str(value), filter(None, known))}")
 
 
 def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> None:

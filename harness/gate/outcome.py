@@ -34,6 +34,7 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         n_unreached=n_unreached,
         budget=run.sampler.budget,
         selection=opened.selection,
+        best_of=run.settings.best_of,
     )
 
 
@@ -57,6 +58,7 @@ def report_of_nothing(settings: Settings, options: RunOptions) -> Report:
         usage=Usage(),
         evaluations=(),
         selection=options.selection,
+        best_of=settings.best_of,
     )
 
 

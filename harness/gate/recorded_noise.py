@@ -93,9 +93,9 @@ def supports(name: str, noise: RecordedNoise, n_samples: int, unit: str | None) 
     of_unit = f" {unit}" if unit else ""
     most = "at most " if noise.is_bound else ""
     return (
-        f"{name}: standard error {most}{noise.standard_error:.2g}{of_unit} from {noise.n_samples:,} "
-        f"{'sample' if noise.n_samples == 1 else 'samples'} a case; a candidate with {n_samples:,} a case can be told "
-        f"apart by about {noise.told_apart(n_samples):.2g}{of_unit}"
+        f"{name}: recorded with {noise.n_samples:,} {'sample' if noise.n_samples == 1 else 'samples'} of each case, "
+        f"standard error {most}{noise.standard_error:.2g}{of_unit}. A gate against it with samples = {n_samples:,} can "
+        f"show a drop of about {noise.told_apart(n_samples):.2g}{of_unit}"
     )
 
 

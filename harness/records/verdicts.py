@@ -370,6 +370,7 @@ class Report:
         n_unreached: evaluations that have no verdict because pytest stopped before them, as it does with -x.
         budget: what the run might spend, and spent; None where it was given no limit.
         selection: the evaluations that were chosen by what changed; None where all of the session ran.
+        best_of: among how many candidates this one was chosen, which share the error rate; 1 where it stands alone.
     """
 
     run_id: str
@@ -386,4 +387,5 @@ class Report:
     n_unreached: int = 0
     budget: Budget | None = None
     selection: Selection | None = None
+    best_of: int = 1
     schema_version: int = 1

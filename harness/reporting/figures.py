@@ -54,14 +54,17 @@ def figure(value: float | None, places: int = _SCORE_DIGITS, *, signed: bool = F
 
 
 def interval(low: float, high: float, places: int = _SCORE_DIGITS, *, signed: bool = False) -> str:
-    """Two bounds; "(no spread)" where there is neither, because the values are all equal or single.
+    """Two bounds, as far as there are any: values that are all equal or single, or too few for a quantile, have none.
 
     >>> interval(-0.28, 0.01, signed=True), interval(-math.inf, math.inf)
-    ('[-0.28, +0.01]', '(no spread)')
+    ('[-0.28, +0.01]', '(no bounds)')
+    >>> interval(1.07, math.inf), interval(math.nan, 1.04)
+    ('[1.07, no bound]', '[no bound, 1.04]')
     """
     if not math.isfinite(low) and not math.isfinite(high):
-        return "(no spread)"
-    return f"[{figure(low, places, signed=signed)}, {figure(high, places, signed=signed)}]"
+        return "(no bounds)"
+    bounds = (figure(each, places, signed=signed) if math.isfinite(each) else "no bound" for each in (low, high))
+    return f"[{', '.join(bounds)}]"
 
 
 def count(number: int) -> str:
@@ -71,6 +74,15 @@ def count(number: int) -> str:
     '12,400'
     """
     return f"{number:,}"
+
+
+def chosen(best_of: int) -> str:
+    """That a candidate is the best of many; "" where it stands alone.
+
+    >>> chosen(30), chosen(1)
+    ('chosen among 30 candidates', '')
+    """
+    return f"chosen among {plural(best_of, 'candidate')}" if best_of > 1 else ""
 
 
 def plural(number: int, noun: str) -> str:

@@ -101,6 +101,7 @@ def write_junit(report: Report, stream: TextIO, inconclusive: str = "fail") -> N
     more = {"skipped": "0", "time": time_s, "timestamp": _legal(report.created[:_SECONDS])}
     suite = ElementTree.SubElement(root, "testsuite", totals | more)
     of_run = [("verdict", str(report.verdict)), ("confidence_level", f"{report.confidence_level:g}")]
+    of_run += [("best_of", str(report.best_of))] if report.best_of > 1 else []
     _add_properties(suite, [*of_run, *_of_origin(_origin(report))])
     times = Counter(verdict.id for verdict in report.evaluations)
     for verdict, name in zip(report.evaluations, row_names(report.evaluations), strict=True):

@@ -12,7 +12,7 @@ from harness.errors import SettingsError
 from harness.records import Change, Report, VerdictKind, VersionRef
 from harness.reporting.budget import cost
 from harness.reporting.cases import answer_facts, change_names, changes_title, score_in_words, shown_changes
-from harness.reporting.figures import count, duration, plural
+from harness.reporting.figures import chosen, count, duration, plural
 from harness.reporting.interruption import interrupted
 from harness.reporting.markdown_text import code, escaped, prose
 from harness.reporting.table import Row, greens_in_words, rows
@@ -136,6 +136,7 @@ def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list
 def _versions(report: Report) -> list[str]:
     """What was weighed against what, and on how much."""
     told = [f"candidate {code(report.candidate.name, 60)}"]
+    told += [f"({chosen(report.best_of)})"] if report.best_of > 1 else []
     if report.baseline:
         told.append(f"against {code(report.baseline.name, 60)}")
     if report.judges:

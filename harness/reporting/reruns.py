@@ -25,8 +25,9 @@ def render_reruns(gate: Gate, attempts: Sequence[Attempt], encoding: str = "utf-
     for name in dict.fromkeys(each.adversary for each in attempts):
         red, green = (_cell(_of(attempts, name, kind)) for kind in KINDS)
         rows.append((f"  {name}", red, green))
-    lines = [f"steelyard calibrate --reruns   {printable(gate.source, encoding=encoding)}"]
-    lines += [f"  {line}" for line in flow([shapes + (", …" if len(gate.shapes) > 3 else "")], _WIDTH - 2)]
+    facts = [printable(gate.source, encoding=encoding), shapes + (", …" if len(gate.shapes) > 3 else "")]
+    lines = ["steelyard calibrate --reruns"]
+    lines += [f"  {line}" for fact in facts for line in flow(fact.split(" "), _WIDTH - 2, " ")]
     lines += ["", *columns(rows), ""]
     worst = max(attempts, key=lambda each: each.rate.value)
     if worst.rate.count == 0:

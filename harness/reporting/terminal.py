@@ -6,20 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.records import Change, Report, Usage, VerdictKind
+from harness.records import Change, Report, Usage, Verdict, VerdictKind
 from harness.reporting.aggregates import aggregate_notes
 from harness.reporting.budget import GO_ON as DRAW_ON
 from harness.reporting.budget import budget_line, budget_notes, cost, cut_short
 from harness.reporting.cases import case_option, change_lines, look_up, shown_changes
 from harness.reporting.claims import claim_notes, lost_notes
 from harness.reporting.failure import failure_text
-from harness.reporting.figures import count, digits, duration, figure, plural
+from harness.reporting.figures import chosen, count, digits, duration, figure, plural
 from harness.reporting.interruption import GO_ON, interrupted, progress
 from harness.reporting.judges import judge_notes
 from harness.reporting.names import display_names
 from harness.reporting.recorded import recorded_notes
 from harness.reporting.table import FEW, NARROW, Row, greens, rows, table
-from harness.reporting.text import flow, printable, symbol, wrap
+from harness.reporting.text import flow, labelled, printable, symbol, wrap
 from harness.reporting.waiting import review_step
 
 __all__ = [
@@ -98,14 +98,14 @@ def render(
     remarks += [("note", text) for text in _notes(report, layout.encoding, folded=len(report.evaluations) > FEW)]
     lines += [""] if remarks else []
     for label, text in remarks:
-        lines += _labelled(label, text, width)
+        lines += labelled(label, text, width)
     lines += ["", *_conclusion(report, width, layout.colour)]
     if spent := budget_line(report):
-        lines += _labelled("budget", spent, width)
+        lines += labelled("budget", spent, width)
     for step in [*hints, *(next_steps(report) if steps is None else steps)]:
-        lines += _labelled("next", printable(step, encoding=layout.encoding), width)
+        lines += labelled("next", printable(step, encoding=layout.encoding), width)
     if report_path:
-        lines += _labelled("report", printable(report_path, encoding=layout.encoding), width)
+        lines += labelled("report", printable(report_path, encoding=layout.encoding), width)
     return lines
 
 
@@ -153,18 +153,38 @@ def _more_samples(report: Report) -> list[str]:
     alone = [verdict for verdict in wanting if verdict.design == "sequential" and len(verdict.cases) == 1]
     steps = []
     others = [each for each in wanting if each not in alone]
-    free = [each for each in others if each.about == "population" and each.design == "sequential"]
-    if len(free) < len(others):
-        steps.append(
-            "raise --samples (and --max-samples, if set), or add cases where verdicts are about cases like these: what "
-            "is stored is not drawn again. It is another look, which needs stronger evidence"
-        )
-    if free:
-        steps.append("add cases: they are bet on where these ended, and it stays the same look")
+    ways = [way for way in _WAYS_ON if way in {_way_on(each) for each in others}]
+    steps += [(_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in ways]
     if alone:
         which = "raise --max-samples" if len(alone) == len(wanting) else "for single cases raise --max-samples"
         steps.append(f"{which}: what is stored is not drawn again")
     return steps
+
+
+_ABOUT = {
+    "suite": "about these cases: ",
+    "fixed": "about cases like these, fixed: ",
+    "bets": "about cases like these: ",
+}
+_WAYS_ON = {
+    "rest": "raise --max-samples, so that all cases are drawn: it stays the same look",
+    "suite": (
+        "raise --samples (and --max-samples, if set). What is stored is not drawn again; it is another look, which "
+        "needs stronger evidence"
+    ),
+    "fixed": (
+        "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "
+        "another look, which needs stronger evidence"
+    ),
+    "bets": "add cases: they are bet on where these ended, and it stays the same look",
+}
+
+
+def _way_on(verdict: Verdict) -> str:
+    """What would help an open verdict most, of `_WAYS_ON`."""
+    if verdict.about == "population":
+        return "bets" if verdict.design == "sequential" else "fixed"
+    return "suite" if verdict.n_cases + verdict.n_skipped >= verdict.suite_size else "rest"
 
 
 def headline(report: Report) -> str:
@@ -190,6 +210,7 @@ def headline(report: Report) -> str:
 
 def _header(report: Report, width: int, encoding: str) -> list[str]:
     versions = [f"candidate {printable(report.candidate.name, 60, encoding=encoding)}"]
+    versions += [chosen(report.best_of)] if report.best_of > 1 else []
     if report.baseline:
         versions.append(f"against {printable(report.baseline.name, 60, encoding=encoding)}")
     if report.judges:
@@ -245,6 +266,11 @@ def notes(report: Report, encoding: str) -> list[str]:
 
 def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
     told = aggregate_notes(report.evaluations, encoding)
+    if report.best_of > 1:
+        told.append(
+            f"the best of {count(report.best_of)} candidates looks good by chance too: each is decided at 1 part in "
+            f"{count(report.best_of)} of the error rate"
+        )
     if report.n_unreached:
         told.append(
             f"pytest stopped before {plural(report.n_unreached, 'more evaluation')}, which so have no verdict; what "
@@ -300,9 +326,3 @@ def _coloured_rows(lines: list[str], colour: bool) -> list[str]:
 
 def _coloured(text: str, code: str) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
-
-
-def _labelled(label: str, text: str, width: int) -> list[str]:
-    start = f"{label:<8}"
-    first, *rest = wrap(text, width - len(start))
-    return [start + first, *(" " * len(start) + line for line in rest)]

@@ -11,6 +11,7 @@ _VISIBLE_ASCII = {"⏎": "\\n", "⇥": "\\t", "…": "...", "·": "-", "×": "x"
 _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they show nothing by themselves
 _MOST_CHARACTERS_PER_CELL = 4
 _MOST_MARKS = 4
+_LABEL = 8
 
 
 def printable(
@@ -79,6 +80,17 @@ def wrap(text: str, width: int) -> list[str]:
     ['lower than the', 'baseline by more', 'than 0.05']
     """
     return flow(text.split(" "), width, " ")
+
+
+def labelled(label: str, text: str, width: int) -> list[str]:
+    """A text beside its label, with all of its lines in one column.
+
+    >>> labelled("note", "4 cases skipped", 20)
+    ['note    4 cases', '        skipped']
+    """
+    start = f"{label:<{_LABEL}}"
+    first, *rest = wrap(text, width - len(start))
+    return [start + first, *(" " * len(start) + line for line in rest)]
 
 
 def flow(pieces: Iterable[str], width: int, gap: str = "   ") -> list[str]:

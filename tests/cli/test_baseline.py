@@ -34,7 +34,8 @@ def test_the_latest_run_is_recorded_under_its_candidates_name(run: Run, folder: 
     stored_run(store, "20261124-1", ONE, names=ALONE)
     result = run("baseline", "record")
     assert result.exit_code == 0
-    assert "wrote   reports/baselines/small.json   1 evaluation, 2 cases of run 20261124-1" in result.output
+    assert result.output.startswith("wrote   reports/baselines/small.json   1 evaluation, 2 cases of run 20261124-1")
+    assert max(map(len, result.output.splitlines())) <= 80
     assert "note    what some of the cases hold is not known" in result.output
     assert "--baseline small.json   ('small' alone is the version)" in result.output
     assert '"peru": [null, null, "10"]' in recorded(folder, "small")

@@ -93,6 +93,42 @@ def test_a_stored_run_lends_its_shape(run: Run, folder: Path) -> None:
         assert len(store.runs()) == 1
 
 
+RERUN = ("--cases", "20", "--samples", "2", "--margin", "0.1", "--gates", "4", "--reruns")
+
+
+def test_reruns_tell_the_worst_adversary_and_all_of_them(run: Run, folder: Path) -> None:
+    result = run("calibrate", *RERUN, "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert {"false_red", "false_green", "gates", "adversary"} <= set(document)
+    assert (document["gates"], document["reruns"]) == (4, 6)
+    each = {tried["adversary"]: tried for tried in document["adversaries"]}
+    assert len(each) == 6
+    assert {"more samples", "more cases", "all drawn anew", "anything"} <= set(each)
+    for wrong in ("false_red", "false_green"):
+        assert document[wrong] == max(tried[wrong]["rate"] for tried in each.values())
+        assert all(tried[wrong]["rate"] == tried[wrong]["count"] / 4 for tried in each.values())
+        assert all(tried[wrong]["low"] <= tried[wrong]["rate"] < tried[wrong]["high"] for tried in each.values())
+    worst = each[document["adversary"]]
+    most = max(document["false_red"], document["false_green"])
+    assert most in (worst["false_red"]["rate"], worst["false_green"]["rate"])
+    assert list(folder.iterdir()) == []
+
+
+def test_reruns_of_a_stored_run_are_shown_in_words(run: Run, folder: Path) -> None:
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", scores(1), scores(2)))
+    result = run("calibrate", "--run", "latest", "--reruns", "--gates", "2")
+    assert result.exit_code == 0, result.output
+    for line in (
+        "  as seen in run 20261124-000000-000001",
+        "2 gates each, up to 6 reruns",
+        "false green",
+        "more samples",
+    ):
+        assert line in result.output
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

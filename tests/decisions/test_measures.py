@@ -143,7 +143,7 @@ def test_the_low_quantile_of_a_speed_is_weighed_where_more_is_better():
 def test_too_few_cases_for_a_quantile_are_said_with_how_many_it_takes():
     verdict = one(np.ones((40, 1)), threshold=2.0, margin=0.5, statistic="p95", **SECONDS)
     assert verdict.verdict is INCONCLUSIVE
-    assert verdict.reason == "too few cases to bound p95: about 19 more cases could, weighed by p95"
+    assert verdict.reason == "too few cases to bound p95: about 19 more cases could"
     assert verdict.samples_needed == 19
     assert one(np.ones((59, 1)), threshold=2.0, margin=0.5, statistic="p95", **SECONDS).verdict is PASSED
 
@@ -233,3 +233,9 @@ def test_without_a_range_rare_timeouts_are_green_as_often_as_a_sample_holds_none
         green += verdict.verdict is PASSED
         assert verdict.approximate
     assert green / RUNS == pytest.approx(unseen, abs=0.08)
+
+
+@pytest.mark.parametrize("n_cases", [12, 300], ids=["too few to bound it", "enough"])
+def test_a_reason_names_its_quantile_once(n_cases):
+    verdict = one(column(np.linspace(1, 2, n_cases)), threshold=1.5, margin=0.1, statistic="p95", **SECONDS)
+    assert verdict.reason.count("p95") == 1

@@ -42,7 +42,10 @@ def test_with_one_sample_a_case_the_spread_over_cases_is_a_bound() -> None:
     assert noise is not None
     assert noise.is_bound
     assert noise.standard_error == pytest.approx(math.sqrt(1 / 3 / 4))
-    assert "at most 0.29 from 1 sample a case" in supports("score", noise, 5, None)
+    assert (
+        "recorded with 1 sample of each case, standard error at most 0.29. A gate against it with samples = 5"
+        in supports("score", noise, 5, None)
+    )
 
 
 def test_without_a_spread_there_is_no_noise_and_one_case_tells_nothing() -> None:

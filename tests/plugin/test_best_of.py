@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from harness.decisions import share_of
 from tests.plugin.projects import Project
+from tests.reporting.html import pages
 
 
 @pytest.fixture
@@ -45,6 +47,31 @@ def test_a_sequential_gate_of_the_best_of_many_takes_more_cases(gate: Project) -
     alone = gate.evaluation()["n_cases"]
     gate.run("--design", "sequential", "--best-of", "100")
     assert alone < gate.evaluation()["n_cases"]
+
+
+def test_every_report_says_that_it_was_chosen_among_many(gate: Project) -> None:
+    result = gate.run("--best-of", "10")
+    header = "steelyard   candidate tuned   chosen among 10 candidates   against good*"
+    note = "note    the best of 10 candidates looks good by chance too: each is decided at 1*"
+    result.stdout.fnmatch_lines([header, note])
+    report = gate.report()
+    assert report["best_of"] == 10
+    assert gate.evaluation()["look"]["level"] == pytest.approx(0.05 * share_of(1) / 10)
+    folder = gate.path / "reports" / "latest"
+    assert "<code>tuned</code> (chosen among 10 candidates) against" in (folder / "report.md").read_text("utf-8")
+    page = pages.data(folder / "index.html")
+    assert page["run"]["chosen"] == "chosen among 10 candidates"
+    assert ["the candidate", "chosen among 10 candidates"] in page["about"][0]["facts"]
+    assert any(text.startswith("the best of 10 candidates looks good by chance") for text in page["notes"])
+
+
+def test_one_candidate_stands_alone(gate: Project) -> None:
+    result = gate.run()
+    assert gate.report()["best_of"] == 1
+    assert "chosen among" not in result.stdout.str()
+    folder = gate.path / "reports" / "latest"
+    assert "chosen among" not in (folder / "report.md").read_text("utf-8")
+    assert pages.data(folder / "index.html")["run"]["chosen"] == ""
 
 
 @pytest.mark.parametrize(("value", "reason"), [("0", "best_of = 0 is below 1"), ("few", "is not a whole number")])

@@ -413,7 +413,7 @@ def test_a_judge_weighed_against_itself_draws_twice(judged: Project) -> None:
     [
         ("model, case", "judge", 'weighs="judge" makes the version under test the judge'),
         ("case, judge, baseline", "judge", 'weighs="judge" makes the version under test the judge'),
-        ("case, judge", "jugde", "No weighs value named 'jugde'. Weighs values: judge, model. Did you mean 'judge'?"),
+        ("case, judge", "jugde", "weighs = 'jugde' is none of: judge, model. Did you mean 'judge'?"),
     ],
 )
 def test_what_cannot_weigh_a_judge_is_refused(judged: Project, arguments: str, weighs: str, message: str) -> None:

@@ -109,7 +109,9 @@ def test_max_samples_option_bounds_what_an_evaluation_draws(pair: Project) -> No
 
 def test_design_option_knows_fixed(pair: Project) -> None:
     assert pair.run("--candidate", "yes", "--design", "fixed").ret == 0
-    assert "No design named 'fxed'" in refused(pair, "--candidate", "yes", "--design", "fxed")
+    assert "design = 'fxed' is none of: auto, fixed, sequential. Did you mean 'fixed'?" in refused(
+        pair, "--candidate", "yes", "--design", "fxed"
+    )
 
 
 def test_confidence_level_option_widens_intervals(pair: Project) -> None:
@@ -319,7 +321,7 @@ def test_store_of_the_settings_gives_way_to_the_option(project: Project) -> None
         (("--concurrency", "0"), "--concurrency: concurrency = 0 is below 1"),
         (("--confidence-level", "1"), "outside [0.5, 0.9999]"),
         (("--confidence-level", "95%"), "confidence_level = '95%' is not a number"),
-        (("--inconclusive", "pass"), "No inconclusive named 'pass'"),
+        (("--inconclusive", "pass"), "inconclusive = 'pass' is none of: fail, warn."),
     ],
 )
 def test_wrong_value_is_a_usage_error_that_names_the_option(

@@ -545,7 +545,9 @@ def test_what_is_drawn_for_a_baseline_is_everything_and_4_times_the_samples(reco
     recorded.run("--candidate", "good", "--for-baseline")
     entry = recorded.evaluation()
     assert (entry["design"], entry["n_samples"], entry["baseline"]) == ("fixed", 28 * 60, None)
-    assert "samples a case; a candidate with 6 a case can be told apart by about" in steelyard("record", "--force")
+    told = " ".join(steelyard("record", "--force").split())
+    assert "recorded with 28 samples of each case" in told
+    assert "A gate against it with samples = 6 can show a drop of about" in told
     assert "warning" not in steelyard("show", "good")
     recorded.run("--candidate", "good", "--for-baseline", "--samples", "3")
     assert recorded.evaluation()["n_samples"] == 3 * 60

@@ -117,8 +117,8 @@ def test_a_link_can_not_leave_its_brackets():
 def test_what_is_red_is_run_again_by_its_name():
     steps = Page(markdown(examples.red())).texts("//p[strong='Next']/following-sibling::ul[1]/li")
     assert steps == [
-        "raise --samples (and --max-samples, if set), or add cases where verdicts are about cases like these: what is "
-        "stored is not drawn again. It is another look, which needs stronger evidence",
+        "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "
+        "another look, which needs stronger evidence",
         "pytest suites/foundation/test_facts.py::test_capitals --candidate smollm2-pruned --baseline smollm2 runs what "
         "is red again",
     ]

@@ -40,9 +40,9 @@ ranges  a score lies inside its range with confidence 0.95; a difference above
 note    312 of 1,000 answers were cut at max_tokens in foundation/test_capitals
 
 RED: 1 regressed, 1 inconclusive, 48 passed
-next    raise --samples (and --max-samples, if set), or add cases where verdicts
-        are about cases like these: what is stored is not drawn again. It is
-        another look, which needs stronger evidence
+next    add cases, or raise --samples where the reason asks for samples. What is
+        stored is not drawn again; either is another look, which needs stronger
+        evidence
 next    pytest --lf with the same options runs the red ones alone
 next    pytest --lf --case peru with the same options runs that case alone
 report  reports/latest/report.json"""
@@ -237,7 +237,7 @@ def test_bounds_that_are_not_known_are_said_to_be_unknown():
     verdict = examples.verdict(VerdictKind.INCONCLUSIVE)
     nothing = Difference(float("nan"), float("inf"), float("-inf"), float("inf"), 1.0, "no scores to compare")
     verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=nothing),))
-    assert "n/a (no spread)" in text(examples.report(verdict))
+    assert "n/a (no bounds)" in text(examples.report(verdict))
 
 
 def test_two_metrics_of_one_evaluation_are_told_apart_and_its_notes_counted_once():
@@ -335,12 +335,35 @@ def test_an_inconclusive_gate_that_warns_says_that_it_passes():
     assert headline(report) == "INCONCLUSIVE: 1 inconclusive (exit code 0: --inconclusive warn)"
 
 
+ADD_OR_RAISE = (
+    "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "
+    "another look, which needs stronger evidence"
+)
+RAISE = (
+    "raise --samples (and --max-samples, if set). What is stored is not drawn again; it is another look, which needs "
+    "stronger evidence"
+)
+ADD = "add cases: they are bet on where these ended, and it stays the same look"
+
+
+def test_what_would_decide_is_what_helps_the_claim_that_is_open():
+    suite, left = {"about": "suite", "suite_size": 200}, {"about": "suite", "suite_size": 300}
+    bets = {"about": "population", "design": "sequential", "suite_size": 200}
+    assert next_steps(examples.report(examples.inconclusive(**suite))) == [RAISE]
+    assert next_steps(examples.report(examples.inconclusive(**bets))) == [ADD]
+    assert next_steps(examples.report(examples.inconclusive(**left))) == [
+        "raise --max-samples, so that all cases are drawn: it stays the same look"
+    ]
+    mixed = examples.report(examples.inconclusive(**suite), examples.inconclusive(**bets), examples.inconclusive())
+    assert next_steps(mixed) == [
+        f"about these cases: {RAISE}",
+        f"about cases like these, fixed: {ADD_OR_RAISE}",
+        f"about cases like these: {ADD}",
+    ]
+
+
 def test_what_would_decide_is_said_once_and_how_to_get_it():
-    more = (
-        "raise --samples (and --max-samples, if set), or add cases where verdicts are about cases like these: what is "
-        "stored is not drawn again. It is another look, which needs stronger evidence"
-    )
-    assert next_steps(examples.undecided()) == [more]
+    assert next_steps(examples.undecided()) == [ADD_OR_RAISE]
     assert " ".join(text(examples.undecided()).split()).count("would decide it") == 1
 
 
@@ -425,7 +448,7 @@ def test_a_measure_of_equal_values_has_no_spread():
     measured = examples.verdict(VerdictKind.INCONCLUSIVE, candidate=3.0, baseline=None, unit="s", is_binary=False)
     for unknown in (math.inf, math.nan):  # NaN after a way through JSON
         estimate = replace(measured.candidate, low=-unknown, high=unknown)
-        assert "3.00 s (no spread)" in text(examples.report(replace(measured, candidate=estimate)))
+        assert "3.00 s (no bounds)" in text(examples.report(replace(measured, candidate=estimate)))
 
 
 def test_what_is_printed_of_a_case_can_be_pasted():

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.records import Report
 from harness.records.budget import amount
-from harness.reporting.figures import count, duration
+from harness.reporting.figures import chosen, count, duration
 from harness.store import RunInfo
 
 Facts = list[tuple[str, str]]
@@ -39,6 +39,7 @@ def _versions(run: RunInfo, report: Report) -> Facts:
         ("run", report.run_id),
         ("made", report.created),
         ("confidence level", f"{report.confidence_level:g}"),
+        *([("the candidate", chosen(report.best_of))] if report.best_of > 1 else []),
         ("exit code", str(report.exit_code)),
     ]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.records import Change, Report, Verdict
 from harness.reporting.cases import look_up, score_in_words
+from harness.reporting.figures import chosen
 from harness.reporting.html.about import about
 from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.entries import Found, Key, evaluation, short
@@ -58,6 +59,7 @@ def _run(report: Report) -> dict[str, Any]:
         "headline": rest,
         "confidence_level": report.confidence_level,
         "candidate": report.candidate.name,
+        "chosen": chosen(report.best_of),
         "baseline": report.baseline.name if report.baseline else None,
         "judges": [judge.name for judge in report.judges],
     }

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.gate.paths import EvidencePath
-from harness.records import Check, Estimate, Verdict, kind_in_words
+from harness.records import Check, Difference, Estimate, Verdict, kind_in_words
 from harness.reporting.aggregates import aggregate_notes
+from harness.reporting.claims import claims_shown, lost_in_words
 from harness.reporting.figures import digits, figure, interval, plural
 from harness.reporting.history import Past
 from harness.reporting.html.case_table import CaseTable
@@ -76,6 +77,7 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: Found) -> dic
         "candidate": _estimate(entry.candidate),
         "baseline": _estimate(entry.baseline),
         "checks": [_check(check, entry) for check in entry.checks],
+        "claims": _claims(entry),
         "errors": list(map(short, entry.errors)),
         "traceback": list(map(short, entry.traceback)),
         "facts": _facts(entry, [path.against for path in found.paths.get(key, ())]),
@@ -132,14 +134,12 @@ def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
 
 def _check(check: Check, entry: Verdict) -> dict[str, Any]:
     difference = check.difference
-    places = digits([difference.low, entry.margin, 0.0], [difference.high, 0.0], unit=entry.unit)
     unit = f" {entry.unit}" if entry.unit else ""
-    bounds = interval(difference.low, difference.high, places, signed=True)
     return {
         "against": check.against,
         "verdict": check.verdict,
         "reason": short(check.reason),
-        "figure": f"{figure(difference.value, places, signed=True)} {bounds}{unit}",
+        "figure": _figure(difference, entry),
         "margin": f"{figure(entry.margin, digits([entry.margin, 0.0], unit=entry.unit))}{unit}",
         "value": plain(difference.value),
         "low": plain(difference.low),
@@ -148,6 +148,36 @@ def _check(check: Check, entry: Verdict) -> dict[str, Any]:
         "method": difference.method,
         "samples_needed": check.samples_needed,
     }
+
+
+def _claims(entry: Verdict) -> dict[str, Any] | None:
+    """Both claims beside each other, and which cases are lost; None where there is one claim alone."""
+    if entry.claims is None:
+        return None
+    shown = [
+        {
+            "name": each.name,
+            "decides": each.decides,
+            "verdict": each.claim.verdict,
+            "figure": None if each.claim.difference is None else _figure(each.claim.difference, entry),
+            "note": each.note,
+        }
+        for each in claims_shown(entry)
+    ]
+    lost = entry.claims.lost
+    if lost is None:
+        return {"shown": shown, "lost": None}
+    verdict = entry.verdict if lost.is_too_many else None
+    words, note = lost_in_words(lost)
+    return {"shown": shown, "lost": {"words": words, "note": note, "cases": list(lost.cases), "verdict": verdict}}
+
+
+def _figure(difference: Difference, entry: Verdict) -> str:
+    """A difference with its bounds, in the unit of the evaluation."""
+    places = digits([difference.low, entry.margin, 0.0], [difference.high, 0.0], unit=entry.unit)
+    bounds = interval(difference.low, difference.high, places, signed=True)
+    unit = f" {entry.unit}" if entry.unit else ""
+    return f"{figure(difference.value, places, signed=True)} {bounds}{unit}"
 
 
 def _history(past: Sequence[Past], entry: Verdict) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ _SCRIPTS = (
     "plots",
     "charts",
     "scatter",
+    "claims",
     "evaluations",
     "overview",
     "cases",

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from harness.records import Change
+from harness.records import Change, Stakes
 from harness.reporting.html import write_html
 from harness.store import Store
 from tests.chromium import MARKS, launched
@@ -112,6 +112,64 @@ def test_an_evaluation_shows_its_plots_and_statements(open_page: Any, path: Path
     expect(page.locator("#panel-1")).to_contain_text("no worse by more than 0.40")
     page.locator("#evaluation-1 .head").click()
     expect(page.locator("#panel-1")).to_be_hidden()
+
+
+def losing(**rule: Any) -> Scored:
+    """Sixty capitals in ten samples each, of which the candidate has lost two for good."""
+    known = {f"case-{number:02}": [1.0] * 10 for number in range(60)}
+    candidate = {**known, "case-03": [0.0] * 10, "case-17": [0.0] * 10}
+    whole = {"margin": 0.1, "design": "sequential", "n_planned": 60, "suite_size": 60, "about": "suite", **rule}
+    return Scored(pages.CAPITALS, candidate=candidate, baseline=known, rule=whole)
+
+
+def test_both_claims_stand_beside_each_other_and_the_lost_cases_open(
+    open_page: Any, store: Store, tmp_path: Path
+) -> None:
+    page = open_page(pages.page(store, tmp_path / "report", losing(max_lost=0)))
+    claims = page.get_by_role("list", name="Both claims").get_by_role("listitem")
+    expect(claims).to_have_count(2)
+    expect(claims.nth(0)).to_have_text(re.compile(r"^✓ passed about these cases, which decides: difference -0\.03 \["))
+    expect(claims.nth(1)).to_have_text(re.compile(r"^\? inconclusive about cases like these: difference -0\.03 \["))
+    lost = page.locator("#panel-0 .losses")
+    expect(lost).to_contain_text("✗ regressed 2 cases shown to be worse")
+    expect(lost).to_contain_text("2 of them surely enough to count against max_lost=0")
+    expect(lost.get_by_role("button")).to_have_text(["case-03", "case-17"])
+    lost.get_by_role("button", name="case-17").click()
+    expect(title(page)).to_have_text("case-17")
+    expect(page.locator("#sheet header")).to_contain_text("2 of 2")
+
+
+def test_the_best_of_many_is_called_so_under_the_verdict(open_page: Any, store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.capitals())
+    path = write_html(store, side.weighed.run, replace(side.report, best_of=30), tmp_path / "report")
+    page = open_page(path)
+    expect(page.locator("#weighed")).to_contain_text("candidate smallchosen among 30 candidatesagainst large")
+
+
+def test_the_claim_that_decides_stands_first_and_what_is_not_known_says_why(
+    open_page: Any, store: Store, tmp_path: Path
+) -> None:
+    rule = {"about": "population", "n_planned": 90, "suite_size": 90, "margin": 0.3, "stakes": Stakes(None, 0.3, 90)}
+    page = open_page(pages.page(store, tmp_path / "report", losing(**rule)))
+    claims = page.get_by_role("list", name="Both claims").get_by_role("listitem")
+    expect(claims.nth(0)).to_contain_text("✓ passed about cases like these, which decides")
+    expect(claims.nth(1)).to_contain_text("? inconclusive about these cases")
+    expect(claims.nth(1)).to_contain_text("(not known, for not all were drawn)")
+    expect(page.locator("#panel-0 .losses")).not_to_contain_text("regressed")
+
+
+def test_claims_and_lost_cases_fit_a_phone_and_can_be_read(open_page: Any, store: Store, tmp_path: Path) -> None:
+    lost = losing()
+    many = replace(lost, candidate={case: [0.0] * 10 for case in lost.candidate}, rule={**lost.rule, "design": "fixed"})
+    path = pages.page(store, tmp_path / "report", many)
+    for scheme in ("light", "dark"):
+        page = open_page(path, viewport=_PHONE, color_scheme=scheme)
+        buttons = page.locator("#panel-0 .losses").get_by_role("button")
+        expect(buttons).to_have_count(21)
+        buttons.last.click()
+        expect(buttons).to_have_count(60)
+        assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
+        assert [each for each in page.evaluate(_CONTRASTS) if each["contrast"] < 4.5] == []
 
 
 def test_a_dot_opens_its_cases(open_page: Any, path: Path) -> None:

@@ -75,6 +75,7 @@ function panelOf(entry, number) {
         : entry.errors.length
           ? []
           : [element("p", {}, visible(entry.reason))]),
+      ...claims(entry, number),
       ...failures(entry),
     ),
     element(
@@ -143,7 +144,7 @@ function statement(check, entry) {
       { class: "soft" },
       "difference ",
       element("span", { class: "number" }, check.figure),
-      `, margin ${check.margin}, by ${check.method}`,
+      `, margin ${check.margin}; ${check.method}`,
     ),
   );
 }

@@ -11,6 +11,7 @@ function showVerdict() {
   const strong = (text) => element("strong", { dir: "auto" }, visible(text));
   $("weighed").replaceChildren(
     element("span", {}, "candidate ", strong(run.candidate)),
+    run.chosen ? element("span", {}, run.chosen) : "",
     run.baseline === null ? "" : element("span", {}, "against ", strong(run.baseline)),
     run.judges.length ? element("span", {}, "judged by ", strong(run.judges.join(", "))) : "",
     element("span", {}, `confidence ${run.confidence_level}`),
