@@ -110,7 +110,8 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
     why = [] if before.rule == now.rule else [f"the gate's rule {before.rule} → {now.rule}"]
     for name, text in _IN_WORDS.items():
         old, new = getattr(before, name), getattr(now, name)
-        if old != new:
+        is_said = name == "baseline_samples" and (old, new) == (before.samples, now.samples)
+        if old != new and not is_said:
             why.append(text.format(*("none" if each in (None, "") else each for each in (old, new))))
     if before.recorded != now.recorded:
         why.append("another recording of the baseline")

@@ -97,6 +97,7 @@ class GateSession:
         from harness.gate import open_run
         from harness.plugin.driver import Driver
         from harness.reporting.files import prepare_folder
+        from harness.reporting.text import wrap
 
         settings = self.collection.settings
         if not self.is_worker:
@@ -106,8 +107,9 @@ class GateSession:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or self.is_worker:
             return
-        for line in self._opened.told:
-            reporter.write_line(f"steelyard: {line}")
+        for text in self._opened.told:
+            for line in wrap(f"steelyard: {text}", reporter._tw.fullwidth):
+                reporter.write_line(line)
 
     # -- running ----------------------------------------------------------------------------------------------------
 
