@@ -157,7 +157,7 @@ class Endpoint:
             try:
                 answer = self._read(read, await self._send(path, body), time.perf_counter() - started)
             except UnusableError as error:
-                failure = error
+                failure = _light(error)
             else:
                 self._successes += 1
                 self._failures_in_a_row = 0
@@ -188,7 +188,11 @@ class Endpoint:
             return read(document, latency_s)
         except UnusableError as error:
             error.args = (self._redacted(error),)  # it may repeat what the server says
-            raise
+            raise _light(error) from None
+        except EngineError as error:
+            raise _light(error) from None
+        finally:
+            del document
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the endpoint is believed in."""
@@ -341,6 +345,15 @@ class Endpoint:
         if document is None:
             return content.decode("utf-8", "replace")
         return document if isinstance(document, str) else json.dumps(document)
+
+
+_Error = TypeVar("_Error", bound=Exception)
+
+
+def _light(error: _Error) -> _Error:
+    """The error without its past, whose frames hold the answer for as long as somebody holds the error."""
+    error.__traceback__ = error.__context__ = None
+    return error
 
 
 def _json(content: bytes) -> Any:

@@ -55,6 +55,7 @@ class Bodies:
         finally:
             self._readers.pop(id(body), None)
             self._taken -= len(body.content)
+            body.content.clear()  # whoever still holds it, as the frames of an error do
             self._given_back.set()
             self._given_back = asyncio.Event()
 

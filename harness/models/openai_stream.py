@@ -17,8 +17,10 @@ _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 
 
 def is_event_stream(content_type: str, content: bytes | bytearray) -> bool:
-    """Whether a body is an event stream, by what it is called or how it begins."""
-    return content_type == "text/event-stream" or content[:64].lstrip().startswith((b"data:", b"event:", b"id:", b": "))
+    """Whether a body is an event stream, by how it begins, or else by what it is called."""
+    start = bytes(content[:64]).lstrip()
+    is_called_so = content_type == "text/event-stream" and not start.startswith(b"{")
+    return is_called_so or start.startswith((b"data:", b"event:", b"id:", b": "))
 
 
 def read_stream(content: bytes | bytearray) -> dict[str, Any]:
