@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.records import Change, Report, Usage, VerdictKind
 from harness.reporting.aggregates import aggregate_notes
+from harness.reporting.answered import name_notes
 from harness.reporting.budget import GO_ON as DRAW_ON
 from harness.reporting.budget import budget_line, budget_notes, cost, cut_short
 from harness.reporting.cases import case_option, change_lines, look_up, shown_changes
@@ -244,7 +245,7 @@ def notes(report: Report, encoding: str) -> list[str]:
 
 
 def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
-    told = aggregate_notes(report.evaluations, encoding)
+    told = [*name_notes(report, encoding), *aggregate_notes(report.evaluations, encoding)]
     if report.n_unreached:
         told.append(
             f"pytest stopped before {plural(report.n_unreached, 'more evaluation')}, which so have no verdict; what "

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import EngineError
@@ -142,7 +142,7 @@ def peak_mb(name: str) -> float:
 
 async def _ask_at_once(base: str) -> None:
     options = {"base_url": f"{base}/0/always/v1", "model": "m", "timeout_s": 100}
-    engine = OpenAIEngine("v", options, policy=POLICY)
+    engine = OpenAIEngine("v", options, policy=replace(POLICY, malformed_attempts=1))
     await engine.start()
     request = Request(messages=({"role": "user", "content": "Q"},))
     asked = (engine.sample(request, [0]) for _ in range(AT_ONCE))
@@ -153,5 +153,7 @@ async def _ask_at_once(base: str) -> None:
 if __name__ == "__main__":
     asyncio.run(_ask_at_once(sys.argv[1]))
     # Not by getrusage: that peak counts what the process was before it became this program, a copy of its parent.
-    (peak,) = (line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    (peak,) = (
+        line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
+    )
     print(int(peak) / 1024)

@@ -181,7 +181,9 @@ def _encoding() -> Iterator[Kind]:
     members = gzip.compress(RIGHT_BODY[:50]) + gzip.compress(RIGHT_BODY[50:])
     yield Kind("gzip in two", "encoding", sends(http(members, headers="Content-Encoding: gzip\r\n")), "right")
     bare = zlib.compress(RIGHT_BODY)[2:-4]
-    yield Kind("deflate without a header", "encoding", sends(http(bare, headers="Content-Encoding: deflate\r\n")), "right")
+    yield Kind(
+        "deflate without a header", "encoding", sends(http(bare, headers="Content-Encoding: deflate\r\n")), "right"
+    )
     yield Kind("a body without an end", "encoding", endless(unbounded(""), b"x" * (1 << 16)), lasts=True)
     chunked = unbounded("Transfer-Encoding: chunked\r\n")
     chunk = b"10000\r\n" + b"x" * (1 << 16) + b"\r\n"
@@ -228,7 +230,9 @@ def _json() -> Iterator[Kind]:
         "a task of another API": '{"id": 7, "status": "queued"}',
     }.items():
         yield Kind(name, "JSON", sends(http(said.encode())), lasts=True)
-    yield Kind("bytes that are no UTF-8", "JSON", sends(http(WRONG_BODY.replace(b"WRONG", b"\xff\xfe\xc0"))), lasts=True)
+    yield Kind(
+        "bytes that are no UTF-8", "JSON", sends(http(WRONG_BODY.replace(b"WRONG", b"\xff\xfe\xc0"))), lasts=True
+    )
     for name in ("utf-8-sig", "utf-16", "utf-32"):
         yield Kind(f"JSON in {name}", "JSON", sends(http(RIGHT_BODY.decode().encode(name))), "right")
 

@@ -109,8 +109,23 @@ def streams() -> Iterator[Kind]:
     }.items():
         yield Kind(f"a stream with {name}", "stream", sends(_event_stream(wrong, piece, last, done)), lasts=True)
     for reason in BROKEN_OFF:
-        yield Kind(f"a stream that ends with {reason}", "stream", sends(_event_stream(wrong, _chunk(reason=reason), done)), lasts=True)
+        yield Kind(
+            f"a stream that ends with {reason}",
+            "stream",
+            sends(_event_stream(wrong, _chunk(reason=reason), done)),
+            lasts=True,
+        )
     calls = {"tool_calls": [{"index": 0, "id": "1", "function": {"name": "look", "arguments": "{}"}}]}
-    yield Kind("a stream with a tool call", "stream", sends(_event_stream(_chunk(delta=calls), _chunk(reason="tool_calls"), done)), "told")
-    yield Kind("a stream that is withheld", "stream", sends(_event_stream(_chunk(""), _chunk(reason="content_filter"), done)), "told")
+    yield Kind(
+        "a stream with a tool call",
+        "stream",
+        sends(_event_stream(_chunk(delta=calls), _chunk(reason="tool_calls"), done)),
+        "told",
+    )
+    yield Kind(
+        "a stream that is withheld",
+        "stream",
+        sends(_event_stream(_chunk(""), _chunk(reason="content_filter"), done)),
+        "told",
+    )
     yield Kind("an empty stream", "stream", sends(_event_stream(done)), lasts=True)
