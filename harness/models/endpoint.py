@@ -298,7 +298,8 @@ class Endpoint:
         """Raise the final error where a request has failed often enough."""
         if self._successes == 0 and failure.refused and tried.attempts >= self._policy.refused_attempts:
             raise self._give_up(
-                f"can't be reached: {failure}, {tried.attempts} attempts. Is the server running, and is base_url right?",
+                f"can't be reached: {failure}, {tried.attempts} attempts. Is the server running, and is base_url "
+                "right?",
             ) from None
         if self._successes == 0 and failure.is_page and tried.malformed >= self._policy.malformed_attempts:
             lacks = "" if "/v1" in self._address else f": it probably lacks /v1, as in {self._address}/v1"

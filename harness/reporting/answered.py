@@ -33,8 +33,8 @@ def _note(version: VersionRef, encoding: str) -> str:
         changes = "name it to keep the version as it is" if len(answered) == 1 else "it changed while it was sampled"
         return f"{name}: {asked} is an alias that stood for {listed}; {changes}"
     return (
-        f"{name}: asked for {asked}, the endpoint says that {listed} answered: is it the model that you mean? Its answers "
-        "are weighed as those of this version"
+        f"{name}: asked for {asked}, the endpoint says that {listed} answered: is it the model that you mean? Its "
+        "answers are weighed as those of this version"
     )
 
 

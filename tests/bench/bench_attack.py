@@ -134,7 +134,7 @@ def _costs() -> list[Figure]:
 
 def peak_mb(name: str) -> float:
     """The peak memory of a process of its own that asks a hostile endpoint."""
-    with Hostile({"0": costly()[name]}, right()) as server:
+    with Hostile({"0": costly()[name]()}, right()) as server:
         command = [sys.executable, "-m", "tests.bench.bench_attack", server.base]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
     return float(done.stdout)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from harness.models.endpoint_body import MOST_BODY_BYTES
 from tests.loopback.hostile import Part, Reply
 
 RIGHT, WRONG = "the right answer", "WRONG"
@@ -97,7 +98,9 @@ def gzip_machine(level: int) -> Any:
 
 RIGHT_BODY = json.dumps(document(RIGHT)).encode()
 WRONG_BODY = json.dumps(document()).encode()
-HEAD = http(b"", length=len(WRONG_BODY))
+_CHUNKED = "Transfer-Encoding: chunked\r\n"
+_CHUNK = b"10000\r\n" + b"x" * (1 << 16) + b"\r\n"
+_HEADERS = b"X: xxxxxxxxxxxxxxxxxxxxxxx\r\n" * 2000
 
 
 def _connection() -> Iterator[Kind]:
@@ -153,18 +156,20 @@ def _headers() -> Iterator[Kind]:
     yield Kind("a header with a NUL", "headers", sends(http(WRONG_BODY, headers="X: a\0b\r\n")))
     yield Kind("a header without a name", "headers", sends(http(WRONG_BODY, headers=": x\r\n")))
     yield Kind("a header without a colon", "headers", sends(http(WRONG_BODY, headers="nonsense\r\n")))
-    yield Kind("endless headers", "headers", endless(b"HTTP/1.1 200 OK\r\n", b"X: xxxxxxxxxxxxxxxxxxxxxxx\r\n" * 2000))
+    yield Kind("endless headers", "headers", endless(b"HTTP/1.1 200 OK\r\n", _HEADERS))
     for kind in ("text/html", "text/plain", "application/octet-stream", "nonsense", "text/event-stream"):
         yield Kind(f"JSON called {kind}", "headers", sends(http(RIGHT_BODY, kind=kind)), "right")
+
+
+def _bombed(name: str, machine: Callable[[int], Any]) -> Reply:
+    return sends(http(bomb(machine, 100), headers=f"Content-Encoding: {name}\r\n"))
 
 
 def _encoding() -> Iterator[Kind]:
     squeezed = gzip.compress(WRONG_BODY)
     corrupt = squeezed[:20] + bytes([squeezed[20] ^ 0xFF]) + squeezed[21:]
-    bodies = {"gzip": bomb(gzip_machine, 200), "deflate": bomb(zlib.compressobj, 200)}
-    for name, body in bodies.items():
-        reply = sends(http(body, headers=f"Content-Encoding: {name}\r\n"))
-        yield Kind(f"a {name} bomb", "encoding", reply, lasts=True)
+    yield Kind("a gzip bomb", "encoding", _bombed("gzip", gzip_machine), lasts=True)
+    yield Kind("a deflate bomb", "encoding", _bombed("deflate", zlib.compressobj), lasts=True)
     for name, body in (
         ("corrupt gzip", corrupt),
         ("gzip cut short", squeezed[:-12]),
@@ -185,9 +190,8 @@ def _encoding() -> Iterator[Kind]:
         "deflate without a header", "encoding", sends(http(bare, headers="Content-Encoding: deflate\r\n")), "right"
     )
     yield Kind("a body without an end", "encoding", endless(unbounded(""), b"x" * (1 << 16)), lasts=True)
-    chunked = unbounded("Transfer-Encoding: chunked\r\n")
-    chunk = b"10000\r\n" + b"x" * (1 << 16) + b"\r\n"
-    yield Kind("chunks without an end", "encoding", endless(chunked, chunk), lasts=True)
+    chunked = unbounded(_CHUNKED)
+    yield Kind("chunks without an end", "encoding", endless(chunked, _CHUNK), lasts=True)
     for name, size in (("no number", b"zz"), ("a negative number", b"-5"), ("a huge number", b"f" * 20)):
         yield Kind(f"a chunk of {name}", "encoding", sends(chunked + size + b"\r\n" + WRONG_BODY + b"\r\n"))
     part = b"%x\r\n" % len(WRONG_BODY) + WRONG_BODY + b"\r\n"
@@ -307,33 +311,33 @@ def right() -> Reply:
     return sends(http(RIGHT_BODY))
 
 
-def costly() -> dict[str, Reply]:
-    """What a hostile endpoint may send to fill the memory of those who ask."""
-    from harness.models.endpoint_body import MOST_BODY_BYTES
+def costly() -> dict[str, Callable[[], Reply]]:
+    """What a hostile endpoint may send to fill the memory of those who ask, each made when it is needed."""
 
-    named = {kind.name: kind.reply for kind in kinds()}
-    chosen = (
-        "a gzip bomb",
-        "a deflate bomb",
-        "a body without an end",
-        "chunks without an end",
-        "a stream without an end",
-        "endless headers",
-    )
-    found = {name: named[name] for name in chosen}
-    for name, piece in (
-        ("lists without number", b"[],"),
-        ("objects without number", b'{"":0},'),
-        ("numbers without number", b"1e9,"),
-        ("short texts without number", b'"ab",'),
-    ):
-        body = b'{"choices":[' + piece * ((MOST_BODY_BYTES - 100) // len(piece)) + b"0]}"
-        found[name] = sends(http(body))
-    wide = json.dumps(document("W" * (MOST_BODY_BYTES // 2))).replace('"m"', '"\U0001f600"', 1)
-    found["a text of wide characters"] = sends(http(wide.encode()))
-    found["an error of 15 MiB"] = answers({"error": "x" * (MOST_BODY_BYTES - 1000)})
-    found["a web page of 15 MiB"] = sends(http(b"<p>" + b"x " * (MOST_BODY_BYTES // 2 - 1000)))
-    return {**found, "nothing hostile": right()}
+    def filled(piece: bytes) -> Callable[[], Reply]:
+        return lambda: sends(http(b'{"choices":[' + piece * ((MOST_BODY_BYTES - 100) // len(piece)) + b"0]}"))
+
+    def wide() -> Reply:
+        text = json.dumps(document("W" * (MOST_BODY_BYTES // 2))).replace('"m"', '"\U0001f600"', 1)
+        return sends(http(text.encode()))
+
+    stream = b'data: {"choices": [{"index": 0, "delta": {"content": "WRONG"}}]}\n\n' * 500
+    return {
+        "nothing hostile": right,
+        "a gzip bomb": lambda: _bombed("gzip", gzip_machine),
+        "a deflate bomb": lambda: _bombed("deflate", zlib.compressobj),
+        "a body without an end": lambda: endless(unbounded(""), b"x" * (1 << 16)),
+        "chunks without an end": lambda: endless(unbounded(_CHUNKED), _CHUNK),
+        "a stream without an end": lambda: endless(unbounded(""), stream),
+        "endless headers": lambda: endless(b"HTTP/1.1 200 OK\r\n", _HEADERS),
+        "lists without number": filled(b"[],"),
+        "objects without number": filled(b'{"":0},'),
+        "numbers without number": filled(b"1e9,"),
+        "short texts without number": filled(b'"ab",'),
+        "a text of wide characters": wide,
+        "an error of 15 MiB": lambda: answers({"error": "x" * (MOST_BODY_BYTES - 1000)}),
+        "a web page of 15 MiB": lambda: sends(http(b"<p>" + b"x " * (MOST_BODY_BYTES // 2 - 1000))),
+    }
 
 
 def kinds() -> list[Kind]:
