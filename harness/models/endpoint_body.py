@@ -21,8 +21,9 @@ _PIECE = 1 << 16
 _GZIP = 16 + zlib.MAX_WBITS
 _END_OF_STREAM = re.compile(rb"(?:^|[\r\n])data:[ ]?\[DONE\]")
 _LONGEST_END = 16
-_HEAVIEST = 256 << 20
-_OBJECT, _LIST, _VALUE = 184, 64, 40
+_HEAVIEST = 8
+"""How many times its own size a body may take once it is parsed."""
+_OBJECT, _LIST, _VALUE = 184, 64, 48
 
 
 class OversizedError(Exception):
@@ -102,8 +103,9 @@ class Body:
             if sent > limit:
                 return self._cut(response.status)
         unpacked.finish()
-        if _weight(self.content) > _HEAVIEST:
-            raise OversizedError("would fill more memory than 256 MiB")
+        heaviest = _HEAVIEST * self._bodies.most_bytes
+        if response.status == 200 and _weight(self.content) > heaviest:
+            raise OversizedError(f"holds more than fits into {heaviest:,} bytes of memory")
         return self.content
 
     def _cut(self, status: int) -> bytearray:
@@ -113,10 +115,10 @@ class Body:
 
 
 def _weight(content: bytearray) -> int:
-    """About how many bytes the values of a JSON document take in memory, at most; `{"":0}` takes thirty times its own.
+    """About how many bytes the values of a JSON document take in memory; `{"":0}` takes thirty times its own.
 
     >>> _weight(bytearray(b'[{"a": 1}, []]'))
-    352
+    360
     """
     return content.count(b"{") * _OBJECT + content.count(b"[") * _LIST + content.count(b",") * _VALUE
 

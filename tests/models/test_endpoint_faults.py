@@ -9,7 +9,7 @@ import pytest
 from harness.errors import EngineError
 from harness.models.openai import OpenAIEngine
 from tests.bench.bench_attack import MOST_MB, Came, peak_mb, serve, try_kinds
-from tests.bench.endpoint_faults import Kind, kinds
+from tests.bench.endpoint_faults import Kind, costly, kinds
 from tests.models.test_openai import QUICK, Start, ask, engine, sample
 
 EACH = 3
@@ -67,6 +67,12 @@ def test_32_requests_at_once_to_a_hostile_endpoint_stay_within_their_memory(name
 
 
 class TestLimit:
+    def test_an_answer_that_is_small_and_holds_much_is_not_parsed(self) -> None:
+        with serve([Kind("lists", "JSON", costly()["lists without number"]())]) as server:
+            one = OpenAIEngine("v", {"base_url": f"{server.base}/0/always/v1", "model": "m"}, policy=QUICK)
+            with pytest.raises(EngineError, match="the answer holds more than fits into 134,217,728 bytes of memory"):
+                sample(one, ask())
+
     def test_an_answer_that_is_larger_is_an_error_at_once(self, loopback: Start) -> None:
         server = loopback(default="x" * 3000)
         with pytest.raises(EngineError, match=r"the answer is larger than 2,000 bytes; raise max_body_bytes"):
