@@ -14,7 +14,7 @@ ENGINES = ("vllm", "transformers", "openai", "scripted")
 
 _COMMON = ("engine", "base", "system", "template", "sampling", "description", "revision", "max_age", "price")
 _WEIGHTS = ("weights", "tokenizer", "drop_layers", "dtype", "max_model_len")
-_ENDPOINT = ("base_url", "model", "api_key_env", "requests_per_minute", "timeout_s")
+_ENDPOINT = ("base_url", "model", "api_key_env", "requests_per_minute", "timeout_s", "max_body_bytes")
 _OF_ENGINE = {
     "vllm": (*_WEIGHTS, *_ENDPOINT, "engine_args"),
     "transformers": (*_WEIGHTS, "batch_size"),
@@ -166,7 +166,7 @@ def _engine_options(engine: str, options: dict[str, Any], where: str) -> dict[st
     for name in ("requests_per_minute", "timeout_s"):
         if name in options:
             checks.number(options[name], name, where=where, low=0.001)
-    for name in ("max_model_len", "batch_size"):
+    for name in ("max_model_len", "batch_size", "max_body_bytes"):
         if name in options:
             checks.integer(options[name], name, where=where)
     if "latency_s" in options:

@@ -55,8 +55,22 @@ async def run_body(
         if outcome.error is None or "coroutine" in describe(outcome.error):
             return Outcome(error=_forgotten(body, unawaited[0], outcome.error))
     if outcome.readings is not None and trace.judged_by is not None:
-        return replace(outcome, readings=_attributed(outcome.readings, trace.judged_by))
-    return outcome
+        outcome = replace(outcome, readings=_attributed(outcome.readings, trace.judged_by))
+    return outcome if trace.lack is None else _explained(outcome, trace.lack)
+
+
+def _explained(outcome: Outcome, lack: str) -> Outcome:
+    """How a body ended that was given a text which is not what the model has to say: its score tells so."""
+    if outcome.readings is not None:
+        readings = {
+            name: replace(reading, reason=_joined(lack, reading.reason)) for name, reading in outcome.readings.items()
+        }
+        return replace(outcome, readings=readings)
+    return replace(outcome, reason=_joined(lack, outcome.reason)) if outcome.failed else outcome
+
+
+def _joined(lack: str, reason: str | None) -> str:
+    return lack if reason is None else f"{lack}; {reason}"
 
 
 def _forgotten(body: Callable[..., Any], method: str, error: BaseException | None) -> MarkerError:

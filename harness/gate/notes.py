@@ -19,7 +19,15 @@ IN_THE_TEST = "in the test"
 """The source of cases that no file has."""
 _DIGITS = 16
 _SETTINGS = ("samples", "max_samples", "margin", "design", "best_of")
-_OPTIONS_LEFT_OUT = ("api_key_env", "requests_per_minute", "timeout_s", "answers", "default", "weights")
+_OPTIONS_LEFT_OUT = (
+    "api_key_env",
+    "requests_per_minute",
+    "timeout_s",
+    "max_body_bytes",
+    "answers",
+    "default",
+    "weights",
+)
 
 
 def settings_note(settings: Settings) -> dict[str, Any]:

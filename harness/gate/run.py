@@ -310,4 +310,6 @@ class Run:
 
 
 def _reference(source: Source) -> VersionRef:
-    return VersionRef(source.version.name, source.version.fingerprint)
+    version, engine = source.version, source.engine
+    model = version.settings.engine_options.get("model")
+    return VersionRef(version.name, version.fingerprint, model, () if engine is None else tuple(engine.answered_as))

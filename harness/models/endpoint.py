@@ -11,14 +11,28 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SettingsError, SteelyardError, UnreachableError
+from harness.models.endpoint_body import ENCODINGS, MOST_BODY_BYTES, Bodies, OversizedError
 from harness.models.endpoint_redaction import Redactor, without_secrets
-from harness.models.retry import Pace, RetryPolicy, Tried, UnusableError, is_rate_limit, is_retried, retry_after_s
+from harness.models.openai_stream import is_event_stream, read_stream
+from harness.models.retry import (
+    MalformedError,
+    Pace,
+    RetryPolicy,
+    Tried,
+    UnusableError,
+    http_status,
+    is_rate_limit,
+    is_retried,
+    retry_after_s,
+)
 
 if TYPE_CHECKING:
     import aiohttp
 
 _CONNECT_TIMEOUT_S = 30.0
 _LONGEST_MESSAGE = 500
+_MOST_READ = 1 << 16
+_LONGEST_KEY = 1 << 13
 _JSON = json.JSONEncoder(default=dict, separators=(",", ":"))
 
 Answer = TypeVar("Answer")
@@ -32,6 +46,10 @@ class RejectedError(EngineError):
         self.status = status
 
 
+class TooLargeError(EngineError):
+    """The answer to this request is larger than one may be."""
+
+
 class Endpoint:
     """Posts JSON to one base address.
 
@@ -40,7 +58,8 @@ class Endpoint:
 
     Args:
         name: begins every message.
-        options: `base_url`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable's name, for messages).
+        options: `base_url`, `timeout_s`, `requests_per_minute`, `max_body_bytes`, `api_key_env` (the variable's name,
+            for messages).
         api_key: the key, or None for an endpoint without one.
         policy: how long a request is tried.
     """
@@ -53,6 +72,7 @@ class Endpoint:
         self._key_variable = options.get("api_key_env")
         self._timeout_s = float(options.get("timeout_s", 300))
         self._policy = policy
+        self._bodies = Bodies(int(options.get("max_body_bytes", MOST_BODY_BYTES)))
         self._pace = Pace(options.get("requests_per_minute"))
         self._generator = random.Random()
         self._successes = 0
@@ -74,7 +94,7 @@ class Endpoint:
         """Prepare connections; as many as there are requests in flight, which the sampler bounds."""
         import aiohttp
 
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "Accept-Encoding": ENCODINGS}
         if self._api_key is not None:
             headers["Authorization"] = f"Bearer {self._api_key}"
         self._session = aiohttp.ClientSession(
@@ -82,6 +102,7 @@ class Endpoint:
             timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(_CONNECT_TIMEOUT_S, self._timeout_s)),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
+            auto_decompress=False,
         )
 
     async def close(self) -> None:
@@ -103,6 +124,7 @@ class Endpoint:
 
         Raises:
             RejectedError: the server refuses this request (4xx, a redirect).
+            TooLargeError: the answer is larger than one may be.
             SteelyardError: that of `hold`.
             UnreachableError: the endpoint was given up, by this request or an earlier one: it is dead, has no valid
                 certificate, or refuses the API key.
@@ -133,10 +155,9 @@ class Endpoint:
             await self._pause(self._pace.wait_s())
             started = time.perf_counter()
             try:
-                document = await self._send(path, body)
-                answer = read(document, time.perf_counter() - started)
+                answer = self._read(read, await self._send(path, body), time.perf_counter() - started)
             except UnusableError as error:
-                failure = error
+                failure = _light(error)
             else:
                 self._successes += 1
                 self._failures_in_a_row = 0
@@ -150,6 +171,8 @@ class Endpoint:
                 successes = self._successes
             else:
                 tried.attempts += 1
+                passing_page = failure.is_page and self._successes > 0  # as a gateway shows while the server restarts
+                tried.malformed += isinstance(failure, MalformedError) and not passing_page
                 tried.spent_s += time.perf_counter() - started
                 self._give_up_when_spent(failure, tried)
                 tried.spent_s += delay_s
@@ -157,6 +180,19 @@ class Endpoint:
             if failure.status == 429:
                 self._pace.hold(asked_s)  # a rate limit holds every other request as well
             await self._pause(asked_s + delay_s)
+
+    def _read(
+        self, read: Callable[[Mapping[str, Any], float], Answer], document: Mapping[str, Any], latency_s: float
+    ) -> Answer:
+        try:
+            return read(document, latency_s)
+        except UnusableError as error:
+            error.args = (self._redacted(error),)  # it may repeat what the server says
+            raise _light(error) from None
+        except EngineError as error:
+            raise _light(error) from None
+        finally:
+            del document
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the endpoint is believed in."""
@@ -183,39 +219,61 @@ class Endpoint:
         if self._session is None:
             raise EngineError(f"{self.name} is not started.")
         self.http_requests += 1
-        try:
-            async with self._session.post(self.base_url + path, data=body, allow_redirects=False) as response:
-                content = await response.read()
-                status, headers = response.status, response.headers
-        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise self._give_up(f"has no valid certificate: {self._redacted(error)}") from None
-        except (aiohttp.InvalidURL, ValueError) as error:
-            raise self._give_up(f"is not an address: {self._redacted(error)}") from None
-        except TimeoutError:
-            raise UnusableError(f"no complete answer within {self._timeout_s:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            refused = isinstance(error, aiohttp.ClientConnectorError)
-            reason = "no connection" if refused else "the connection broke"
-            raise UnusableError(f"{reason} ({self._redacted(error)})", refused=refused) from None
-        if status != 200:
-            raise self._refusal(status, content, headers)
-        return self._document(content)
+        async with self._bodies.reading() as reading:
+            try:
+                async with self._session.post(self.base_url + path, data=body, allow_redirects=False) as response:
+                    content = await reading.read(response)
+                    status, headers, content_type = response.status, response.headers, response.content_type
+            except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+                raise self._give_up(f"has no valid certificate: {self._redacted(error)}") from None
+            except (aiohttp.InvalidURL, ValueError) as error:
+                raise self._give_up(f"is not an address: {self._redacted(error)}") from None
+            except TimeoutError:
+                raise UnusableError(f"no complete answer within {self._timeout_s:g} s") from None
+            except OversizedError as error:
+                raise TooLargeError(
+                    f"{self.name} at {self._address}: the answer {error}; raise max_body_bytes if it is one."
+                ) from None
+            except (aiohttp.ClientError, OSError) as error:
+                refused = isinstance(error, aiohttp.ClientConnectorError)
+                reason = "no connection" if refused else "the connection broke"
+                raise UnusableError(f"{reason} ({self._redacted(error)})", refused=refused) from None
+            if status != 200:
+                raise self._refusal(status, bytes(content), headers)
+            return self._document(content, content_type)
 
-    def _document(self, content: bytes) -> Mapping[str, Any]:
+    def _document(self, content: bytearray, content_type: str) -> Mapping[str, Any]:
+        """The JSON object that a body holds, or what the pieces of an event stream add up to."""
+        is_stream = is_event_stream(content_type, content)
         try:
-            document = json.loads(content)
+            document = read_stream(content) if is_stream else json.loads(content)
         except RecursionError:
-            raise UnusableError("the answer is nested too deep to be read") from None
+            raise MalformedError("the answer is nested too deep to be read") from None
         except ValueError:
-            is_page = content.lstrip().startswith(b"<")
-            raise UnusableError(f"the answer is not JSON: {self._redacted(content)[:80]}", is_page=is_page) from None
+            is_page = content[:1000].lstrip().startswith(b"<")
+            raise MalformedError(f"the answer is not JSON: {self._beginning(content)}", is_page=is_page) from None
         if not isinstance(document, dict):
-            raise UnusableError(f"the answer is not a JSON object: {self._redacted(content)[:80]}")
-        error = document.get("error")
-        if error and not document.get("choices"):
-            code = error.get("code") if isinstance(error, dict) else None
-            raise self._refusal(code if isinstance(code, int) and code >= 400 else 500, content, {})
+            raise MalformedError(f"the answer is not a JSON object: {self._beginning(content)}")
+        error = document if document.get("object") == "error" else document.get("error")
+        if error:
+            raise self._error_in_answer({"error": error})
         return document
+
+    def _error_in_answer(self, document: Mapping[str, Any]) -> Exception:
+        """The error for an answer with HTTP 200 that holds an error; its code counts where it is an HTTP status."""
+        try:
+            content = _JSON.encode(document).encode("ascii")[:_MOST_READ]
+        except RecursionError:
+            return MalformedError("the answer is an error that is nested too deep to be read")
+        if not is_rate_limit(document):
+            return self._give_up(f"answers nothing more: {self._redacted(self._server_message(content))}")
+        status = http_status(document["error"])
+        if status is not None:
+            return self._refusal(status, content, {})
+        return MalformedError(f"the answer is an error: {self._redacted(self._server_message(content))}")
+
+    def _beginning(self, content: bytearray) -> str:
+        return self._redacted(bytes(content[: _MOST_READ + 1]))[:80] or "nothing came"
 
     def _refusal(self, status: int, content: bytes, headers: Mapping[str, str]) -> Exception:
         """The error for an answer with this HTTP status."""
@@ -238,17 +296,16 @@ class Endpoint:
 
     def _give_up_when_spent(self, failure: UnusableError, tried: Tried) -> None:
         """Raise the final error where a request has failed often enough."""
-        if self._successes == 0 and tried.attempts >= self._policy.refused_attempts:
-            if failure.refused:
-                raise self._give_up(
-                    f"can't be reached: {failure}, {tried.attempts} attempts. Is the server running, and is base_url "
-                    "right?",
-                ) from None
-            if failure.is_page:
-                lacks = "" if "/v1" in self._address else f": it probably lacks /v1, as in {self._address}/v1"
-                raise self._give_up(
-                    f"is no API: {failure}, {tried.attempts} attempts. A web page came; check base_url{lacks}."
-                ) from None
+        if self._successes == 0 and failure.refused and tried.attempts >= self._policy.refused_attempts:
+            raise self._give_up(
+                f"can't be reached: {failure}, {tried.attempts} attempts. Is the server running, and is base_url "
+                "right?",
+            ) from None
+        if self._successes == 0 and failure.is_page and tried.malformed >= self._policy.malformed_attempts:
+            lacks = "" if "/v1" in self._address else f": it probably lacks /v1, as in {self._address}/v1"
+            raise self._give_up(
+                f"is no API: {failure}, {tried.attempts} attempts. A web page came; check base_url{lacks}."
+            ) from None
         if not self._policy.is_spent(tried, failure.retry_after_s or 0.0):
             return
         self._failures_in_a_row += 1
@@ -270,7 +327,10 @@ class Endpoint:
     def _redacted(self, said: object) -> str:
         """One printable line of what a server or library said, without the key."""
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        text = self.redactor.text(text)
+        is_cut = len(text) > _MOST_READ
+        text = self.redactor.text(text[:_MOST_READ])
+        if is_cut:
+            text = text[:-_LONGEST_KEY]  # which may have begun a key
         text = "".join(character if character.isprintable() else " " for character in text)
         return " ".join(text.split())[:_LONGEST_MESSAGE]
 
@@ -286,6 +346,15 @@ class Endpoint:
         if document is None:
             return content.decode("utf-8", "replace")
         return document if isinstance(document, str) else json.dumps(document)
+
+
+_Error = TypeVar("_Error", bound=Exception)
+
+
+def _light(error: _Error) -> _Error:
+    """The error without its past, whose frames hold the answer for as long as somebody holds the error."""
+    error.__traceback__ = error.__context__ = None
+    return error
 
 
 def _json(content: bytes) -> Any:

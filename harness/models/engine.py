@@ -52,6 +52,10 @@ class Engine(Protocol):
     def trouble(self) -> str:
         """Why requests are sent again right now, in a few words for people; "" where none is."""
 
+    @property
+    def answered_as(self) -> tuple[str, ...]:
+        """Names of models under which an endpoint answered in place of the one that was asked for; () in process."""
+
     async def start(self) -> None:
         """Load the weights or check the endpoint. Called once, before the first `sample`; may take seconds."""
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from harness.errors import CapabilityError, SteelyardError, UnreachableError
-from harness.models.endpoint import Endpoint, RejectedError
+from harness.models.endpoint import Endpoint, RejectedError, TooLargeError
 from harness.models.engine import Capability
+from harness.models.openai_fields import is_same_model
 from harness.models.openai_format import (
     NO_COMPLETIONS,
     NO_ECHO,
@@ -27,6 +28,8 @@ _ALL_CHOICES = 1_000_000
 _WEIGHED = ("loglikelihood", "rolling")
 _NOT_FOUND = 404
 _REFUSES_SHAPE = (400, 422)
+_MOST_NAMES = 5
+_LONGEST_NAME = 200
 _NO_SUCH_PATH = (404, 405, 501)
 
 
@@ -38,7 +41,7 @@ class OpenAIEngine:
 
     Args:
         name: shown in messages.
-        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `api_key_env`.
+        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `max_body_bytes`, `api_key_env`.
         api_key: the key, or None for an endpoint without one.
         policy: how long a request is tried.
         counts_seeds: whether choice i of one seeded request is drawn with seed + i, as vLLM does. Elsewhere the draws
@@ -64,6 +67,8 @@ class OpenAIEngine:
         self._most_choices = _MOST_CHOICES
         self._n_is_known_to_work = False
         self._completion_tokens_limited = False
+        self._streams = False
+        self._answered_as: dict[str, None] = {}
 
     @property
     def http_requests(self) -> int:
@@ -78,6 +83,11 @@ class OpenAIEngine:
     def trouble(self) -> str:
         """Why requests are sent again right now; "" where none is."""
         return self._endpoint.trouble
+
+    @property
+    def answered_as(self) -> tuple[str, ...]:
+        """Names of models under which the endpoint answered in place of the one that was asked for."""
+        return tuple(self._answered_as)
 
     async def start(self) -> None:
         """Prepare connections; the first request shows whether the endpoint is there."""
@@ -117,8 +127,10 @@ class OpenAIEngine:
     async def _draw(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         try:
             choices = await self._ask(request, indices)
-        except RejectedError as rejected:
-            if len(indices) == 1 or self._n_is_known_to_work or rejected.status not in _REFUSES_SHAPE:
+        except (RejectedError, TooLargeError) as error:
+            is_of_shape = isinstance(error, TooLargeError) or error.status in _REFUSES_SHAPE
+            is_known = self._n_is_known_to_work and isinstance(error, RejectedError)
+            if len(indices) == 1 or is_known or not is_of_shape:
                 raise
             choices = await self._ask(request, indices[:1])
             self._most_choices = 1
@@ -135,24 +147,26 @@ class OpenAIEngine:
         payload = chat_payload(self._model, request, indices)
         if self._completion_tokens_limited:
             _limit_completion_tokens(payload)
-        read = _reading_choices(request, indices)
-        try:
-            return await self._endpoint.post("/chat/completions", payload, read)
-        except RejectedError as rejected:
-            if rejected.status == _NOT_FOUND:
-                raise UnreachableError(str(rejected)) from None
-            asks = "max_tokens" in payload and "max_completion_tokens" in str(rejected)
-            if not asks or rejected.status not in _REFUSES_SHAPE:
-                raise
-        _limit_completion_tokens(payload)
-        choices = await self._endpoint.post("/chat/completions", payload, read)
-        self._completion_tokens_limited = True
-        return choices
+        if self._streams:
+            _ask_for_a_stream(payload)
+        read = self._reading_choices(request, indices)
+        while True:
+            try:
+                choices = await self._endpoint.post("/chat/completions", payload, read)
+            except RejectedError as rejected:
+                if rejected.status == _NOT_FOUND:
+                    raise UnreachableError(str(rejected)) from None
+                if not _adapt(payload, rejected):
+                    raise
+            else:
+                self._completion_tokens_limited |= "max_completion_tokens" in payload
+                self._streams |= "stream" in payload
+                return choices
 
     async def _complete(self, request: Request, indices: Sequence[int]) -> Choices:
         payload = completion_payload(self._model, request, indices)
         try:
-            return await self._endpoint.post("/completions", payload, _reading_choices(request, indices))
+            return await self._endpoint.post("/completions", payload, self._reading_choices(request, indices))
         except RejectedError as rejected:
             if rejected.status not in _NO_SUCH_PATH:
                 raise
@@ -163,7 +177,9 @@ class OpenAIEngine:
             return Sample("", prompt_tokens=0, completion_tokens=0, loglikelihood=0.0, is_greedy=True)
 
         def read(document: Mapping[str, Any], latency_s: float) -> Sample:
-            return read_echo(document, request, latency_s)
+            weighed = read_echo(document, request, latency_s)
+            self._note_name(document)
+            return weighed
 
         try:
             return await self._endpoint.post("/completions", echo_payload(self._model, request), read)
@@ -173,12 +189,42 @@ class OpenAIEngine:
                 raise
             raise CapabilityError(f"{NO_ECHO} It says: {rejected}") from None
 
+    def _reading_choices(
+        self, request: Request, indices: Sequence[int]
+    ) -> Callable[[Mapping[str, Any], float], Choices]:
+        def read(document: Mapping[str, Any], latency_s: float) -> Choices:
+            choices = read_choices(document, request, indices, latency_s)
+            self._note_name(document)
+            return choices
 
-def _reading_choices(request: Request, indices: Sequence[int]) -> Callable[[Mapping[str, Any], float], Choices]:
-    def read(document: Mapping[str, Any], latency_s: float) -> Choices:
-        return read_choices(document, request, indices, latency_s)
+        return read
 
-    return read
+    def _note_name(self, document: Mapping[str, Any]) -> None:
+        """Keep the name that the endpoint gives the model, where it is another one than was asked for."""
+        name = document.get("model")
+        if not isinstance(name, str) or not name.strip() or is_same_model(self._model, name):
+            return
+        if len(self._answered_as) < _MOST_NAMES:
+            self._answered_as[self._endpoint.redactor.text(name[:_LONGEST_NAME])] = None
+
+
+def _adapt(payload: dict[str, Any], rejected: RejectedError) -> bool:
+    """Whether the request can be written the way that the endpoint says it must be; it then is."""
+    said = str(rejected)
+    if rejected.status not in _REFUSES_SHAPE:
+        return False
+    if "max_tokens" in payload and "max_completion_tokens" in said:
+        _limit_completion_tokens(payload)
+    elif "stream" not in payload and "stream" in said.lower():
+        _ask_for_a_stream(payload)
+    else:
+        return False
+    return True
+
+
+def _ask_for_a_stream(payload: dict[str, Any]) -> None:
+    payload["stream"] = True
+    payload["stream_options"] = {"include_usage": True}
 
 
 def _limit_completion_tokens(payload: dict[str, Any]) -> None:

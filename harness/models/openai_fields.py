@@ -85,6 +85,16 @@ def tool_calls(value: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(value)
 
 
+def is_same_model(asked: str, answered: str) -> bool:
+    """Whether two names mean one model, as far as a name tells: a provider before it or a folder makes no other one.
+
+    >>> is_same_model("openai/gpt-4o", "gpt-4o"), is_same_model("gpt-4o", "gpt-4o-mini")
+    (True, False)
+    """
+    ends = [name.strip().rstrip("/").rpartition("/")[2].lower() for name in (asked, answered)]
+    return ends[0] == ends[1]
+
+
 def _refuse_deep(value: Any) -> None:
     layer = [value]
     for _ in range(_DEEPEST):

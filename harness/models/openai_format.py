@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.errors import CapabilityError
 from harness.models.openai_fields import count, logarithm, optional_text, position, text, tool_calls
-from harness.models.retry import UnusableError
-from harness.records import Request, Sample, TokenLogprob
+from harness.models.retry import MalformedError
+from harness.records import WITHHELD, Request, Sample, TokenLogprob
 
 NO_ECHO = (
     "The log likelihood of a text was asked for, and the endpoint does not echo a prompt with its log probabilities "
@@ -23,7 +23,23 @@ NO_LOGPROBS = (
     "Log probabilities were asked for, and the endpoint answers without them; ask for none, or serve the model with an "
     "engine that has them (vllm)."
 )
-_MAY_BE_EMPTY = ("length", "content_filter")
+_MAY_BE_EMPTY = ("length", *WITHHELD)
+_BROKEN_OFF = frozenset(
+    {
+        "abort",
+        "aborted",
+        "canceled",
+        "cancelled",
+        "error",
+        "failed",
+        "insufficient_system_resource",
+        "internal_error",
+        "network_error",
+        "server_error",
+        "timeout",
+    }
+)
+_CALLS = ("tool_calls", "function_call")
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
@@ -70,32 +86,51 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
     """The answers in the body of a response to a chat or completion request, at most one for each index.
 
     Raises:
-        UnusableError: there are no choices, none of them holds an answer, or a field is of another type than it must
+        MalformedError: there are no choices, none of them holds an answer, or a field is of another type than it must
             be; only token counts are left out when they are none.
         CapabilityError: log probabilities were asked for and are not there.
     """
     choices = document.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise UnusableError("the answer holds no choices")
+        raise MalformedError(f"the answer holds no choices{_said(document)}")
+    kind = "completion" if request.kind == "completion" else "chat completion"
     try:
         choices = sorted(choices, key=lambda choice: position(choice.get("index")))
+        flaws = [_flaw(choice) for choice in choices]
         read = _completed if request.kind == "completion" else _content
-        contents = [read(choice, request) for choice in choices]
+        contents = [None if flaw else read(choice, request) for flaw, choice in zip(flaws, choices, strict=True)]
     except _MALFORMED as error:
-        kind = "completion" if request.kind == "completion" else "chat completion"
-        raise UnusableError(f"the answer is not a {kind} ({type(error).__name__}: {error})") from None
+        raise MalformedError(f"the answer is not a {kind} ({type(error).__name__}: {error})") from None
     usage = document.get("usage")
     usage = usage if isinstance(usage, Mapping) else {}
     counts = _token_counts(count(usage.get("completion_tokens")), contents)
     prompt_tokens = count(usage.get("prompt_tokens"))
     answers = [(content, count) for content, count in zip(contents, counts, strict=True) if content is not None]
     if not answers:
-        raise UnusableError("the answer holds neither text nor tool calls")
+        raise MalformedError(next((flaw for flaw in flaws if flaw), "the answer holds neither text nor tool calls"))
     samples = [
         Sample(index=index, prompt_tokens=prompt_tokens, completion_tokens=count, latency_s=latency_s, **content)
         for index, (content, count) in zip(indices, answers, strict=False)
     ]
     return Choices(received=len(choices), samples=samples)
+
+
+def _said(document: Mapping[str, Any]) -> str:
+    """What an answer without choices says in their place."""
+    said = next((document[name] for name in ("message", "detail") if document.get(name)), None)
+    return "" if said is None else f"; it says: {said}"
+
+
+def _flaw(choice: Mapping[str, Any]) -> str | None:
+    """Why a choice is no answer, whatever text it holds; None where nothing says so."""
+    reason = optional_text(choice.get("finish_reason"), "finish_reason") or ""
+    error = choice.get("error")
+    if error:
+        said = error.get("message") if isinstance(error, Mapping) else error
+        return f"the answer broke off with an error: {said}"
+    if reason.lower() in _BROKEN_OFF:
+        return f"the answer broke off (finish_reason {reason!r})"
+    return None
 
 
 def _content(choice: Mapping[str, Any], request: Request) -> dict[str, Any] | None:
@@ -106,6 +141,8 @@ def _content(choice: Mapping[str, Any], request: Request) -> dict[str, Any] | No
     thought = optional_text(message.get("reasoning_content") or message.get("reasoning"), "reasoning")
     answer = _answer(message)
     if answer is None and not calls and not thought and finish_reason not in _MAY_BE_EMPTY:
+        return None
+    if not answer and not calls and finish_reason in _CALLS:
         return None
     return {
         "text": answer or "",
@@ -129,7 +166,9 @@ def _answer(message: Mapping[str, Any]) -> str | None:
     """What a message says, or how it refuses; None where it does neither."""
     content = message.get("content")
     if isinstance(content, list):
-        return "".join(optional_text(part.get("text"), "a part of the content") or "" for part in content)
+        parts = [optional_text(part.get("text"), "a part of the content") for part in content]
+        told = [part for part in parts if part is not None]
+        content = "".join(told) if told else None
     said = optional_text(content, "content")
     return optional_text(message.get("refusal"), "refusal") if said is None else said
 
@@ -210,14 +249,14 @@ def read_echo(document: Mapping[str, Any], request: Request, latency_s: float) -
     The first token of all has one only where the server puts a token in front of it; else it is not weighed.
 
     Raises:
-        UnusableError: the answer is not a completion.
+        MalformedError: the answer is not a completion.
         CapabilityError: the endpoint did not echo the prompt with its log probabilities.
     """
     try:
         choices = sorted(document["choices"], key=lambda choice: position(choice["index"]))
         rows = [_echoed_tokens(choice["logprobs"]) for choice in choices if choice.get("logprobs")]
     except _MALFORMED as error:
-        raise UnusableError(f"the answer is not a completion ({type(error).__name__}: {error})") from None
+        raise MalformedError(f"the answer is not a completion ({type(error).__name__}: {error})") from None
     context = _weighed_after(request)
     if len(rows) != (2 if context else 1) or not all(rows):
         raise CapabilityError(NO_ECHO)

@@ -50,6 +50,10 @@ class UnusableError(Exception):
         return "no connection" if self.refused else "no usable answer"
 
 
+class MalformedError(UnusableError):
+    """A complete answer that is none. It seldom gets better: it is asked for again, but not as often."""
+
+
 _PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
 
 
@@ -63,6 +67,7 @@ class Tried:
 
     Attributes:
         attempts: that failed.
+        malformed: those of them that ended in a complete answer that is none.
         spent_s: in them, and in waits of our own.
         asked_s: in waits that the server asked for.
     """
@@ -70,6 +75,7 @@ class Tried:
     attempts: int = 0
     spent_s: float = 0.0
     asked_s: float = 0.0
+    malformed: int = 0
 
     def __str__(self) -> str:
         asked = f" and {self.asked_s:.0f} s of waiting as asked" if self.asked_s >= 0.5 else ""
@@ -82,13 +88,15 @@ class RetryPolicy:
 
     With the defaults a request that fails at once is tried for a minute, 14 times or more; one that runs into its time
     limit is tried at least three times. Waits that the server asks for (Retry-After) come on top of that, up to five
-    minutes in all.
+    minutes in all. A server that gives complete answers which are none is asked three times.
 
     Attributes:
         within_s: no new attempt once this much time went into attempts and the waits between them …
         least_attempts: … and this many were made.
-        refused_attempts: attempts after which an endpoint that never answered anything, and accepts no connection or
-            answers with a web page, is given up for good.
+        malformed_attempts: attempts that ended in a complete answer that is none, after which a request is given up;
+            and the whole endpoint, where it never answered anything and sends web pages.
+        refused_attempts: attempts after which an endpoint that never answered anything and accepts no connection is
+            given up for good.
         first_delay_s: longest wait before the second attempt; doubled for each one after it.
         longest_delay_s: bound of that.
         longest_asked_s: a request that is asked to wait longer than this, all its waits together, is given up.
@@ -98,6 +106,7 @@ class RetryPolicy:
 
     within_s: float = 60.0
     least_attempts: int = 3
+    malformed_attempts: int = 3
     refused_attempts: int = 10
     first_delay_s: float = 0.25
     longest_delay_s: float = 4.0
@@ -113,6 +122,8 @@ class RetryPolicy:
         """Whether a request is given up that went through this, and is asked to wait so long now."""
         if tried.asked_s + asked_s > self.longest_asked_s:
             return True
+        if tried.malformed >= self.malformed_attempts:
+            return True
         return tried.attempts >= self.least_attempts and tried.spent_s >= self.within_s
 
 
@@ -123,6 +134,20 @@ def is_retried(status: int) -> bool:
     [408, 429, 500, 503]
     """
     return status in _RETRIED or (status >= 500 and status not in _NEVER)
+
+
+def http_status(error: object) -> int | None:
+    """The HTTP status that an error in the body of an answer names, from 400 on; None where it names none.
+
+    >>> http_status({"code": 502}), http_status({"status": "429"}), http_status({"code": "overloaded"})
+    (502, 429, None)
+    """
+    named = [error.get(name) for name in ("code", "status")] if isinstance(error, Mapping) else []
+    for code in named:
+        number = int(code) if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) == 3 else code
+        if isinstance(number, int) and not isinstance(number, bool) and 400 <= number < 600:
+            return number
+    return None
 
 
 def is_rate_limit(document: object) -> bool:

@@ -53,6 +53,7 @@ class ScriptedEngine:
         self.device: str | None = None
         self.batch_size: int | None = None
         self.http_requests = 0
+        self.answered_as: tuple[str, ...] = ()
         self.trouble = ""
         self._script = load_script(options, root, where=name)
         self._misses: dict[str, str] = {}

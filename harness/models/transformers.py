@@ -65,6 +65,7 @@ class TransformersEngine:
 
     http_requests = 0
     trouble = ""
+    answered_as: tuple[str, ...] = ()
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         self.name = name

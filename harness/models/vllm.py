@@ -33,6 +33,7 @@ class VllmEngine:
     capabilities = frozenset(Capability) - {Capability.TOOLS}
     http_requests = 0
     trouble = ""
+    answered_as: tuple[str, ...] = ()
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         self.name = name

@@ -9,6 +9,7 @@ from harness.records.judging import JudgedBy, Judgement, JudgeSummary
 from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
 from harness.records.samples import (
     MOST_DISAGREEMENT,
+    WITHHELD,
     Case,
     Draw,
     Measure,
@@ -44,6 +45,7 @@ from harness.records.verdicts import (
 
 __all__ = [
     "MOST_DISAGREEMENT",
+    "WITHHELD",
     "Aggregate",
     "BaselineRecord",
     "Budget",

@@ -17,6 +17,10 @@ MOST_DISAGREEMENT = 0.5
 """The standard deviation of scores in [0, 1] of which one half is 0 and the other 1."""
 
 
+WITHHELD = frozenset({"content_filter", "sensitive", "safety", "SAFETY"})
+"""What endpoints call it when they keep an answer back, or a part of it, for what it holds."""
+
+
 class Case:
     """One input with what is expected of it. Fields are attributes: `case.id`, `case.prompt`, `case.expected`, …
 
@@ -140,6 +144,22 @@ class Sample:
     def truncated(self) -> bool:
         """Whether the answer was cut at max_tokens."""
         return self.finish_reason == "length"
+
+    @property
+    def lack(self) -> str | None:
+        """Why the text is not what the model has to say, in words; None where it is.
+
+        An answer that is cut says so by `truncated`.
+        """
+        if self.finish_reason in WITHHELD:
+            kept = "the rest of the answer" if self.text else "the answer"
+            return f"a content filter of the endpoint withheld {kept} (finish_reason {self.finish_reason!r})"
+        if self.text or self.loglikelihood is not None:
+            return None
+        if self.tool_calls:
+            named = [call.get("function") or call.get("custom") or {} for call in self.tool_calls]
+            return f"the answer is a tool call without text ({', '.join(str(each.get('name')) for each in named)})"
+        return "the model wrote its reasoning and no answer" if self.reasoning and not self.truncated else None
 
 
 @dataclass(frozen=True, slots=True)

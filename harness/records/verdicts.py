@@ -310,10 +310,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class VersionRef:
-    """A version as a report names it."""
+    """A version as a report names it.
+
+    Attributes:
+        model: the name of the model that its endpoint was asked for; None where it has no endpoint.
+        answered_as: the names under which the endpoint answered in place of that, in this run.
+    """
 
     name: str
     fingerprint: str
+    model: str | None = None
+    answered_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,12 +80,12 @@ def from_json(document: Mapping[str, Any]) -> Report:
             Report,
             document,
             verdict=VerdictKind(document["verdict"]),
-            candidate=_record(VersionRef, document["candidate"]),
-            baseline=_optional(VersionRef, document["baseline"]),
+            candidate=_version(document["candidate"]),
+            baseline=None if document["baseline"] is None else _version(document["baseline"]),
             usage=_record(Usage, document["usage"]),
             evaluations=tuple(_verdict(entry) for entry in document["evaluations"]),
             changes=tuple(_record(Change, entry) for entry in document.get("changes", ())),
-            judges=tuple(_record(VersionRef, entry) for entry in document.get("judges", ())),
+            judges=tuple(_version(entry) for entry in document.get("judges", ())),
             budget=_budget(document.get("budget")),
             selection=selection_from(document.get("selection")),
         )
@@ -197,6 +197,10 @@ def _text(text: str) -> str:
 def _write_items(items: Iterable[str], stream: TextIO) -> None:
     for position, item in enumerate(items):
         stream.write(f",\n    {item}" if position else item)
+
+
+def _version(entry: Mapping[str, Any]) -> VersionRef:
+    return _record(VersionRef, entry, answered_as=tuple(entry.get("answered_as", ())))
 
 
 def _verdict(entry: Mapping[str, Any]) -> Verdict:

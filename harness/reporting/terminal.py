@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.records import Change, Report, Usage, Verdict, VerdictKind
 from harness.reporting.aggregates import aggregate_notes
+from harness.reporting.answered import name_notes
 from harness.reporting.budget import GO_ON as DRAW_ON
 from harness.reporting.budget import budget_line, budget_notes, cost, cut_short
 from harness.reporting.cases import case_option, change_lines, look_up, shown_changes
@@ -265,7 +266,7 @@ def notes(report: Report, encoding: str) -> list[str]:
 
 
 def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
-    told = aggregate_notes(report.evaluations, encoding)
+    told = [*name_notes(report, encoding), *aggregate_notes(report.evaluations, encoding)]
     if report.best_of > 1:
         told.append(
             f"the best of {count(report.best_of)} candidates looks good by chance too: each is decided at 1 part in "

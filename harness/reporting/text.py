@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -12,13 +13,16 @@ _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they sh
 _MOST_CHARACTERS_PER_CELL = 4
 _MOST_MARKS = 4
 _LABEL = 8
+_COMMAND = re.compile(r"(?<![\w:])::(?=[A-Za-z])|##(?=vso\[|teamcity\[|\[)")
 
 
 def printable(
     text: str, width: int | None = None, *, cut: Literal["end", "middle"] = "end", encoding: str = "utf-8"
 ) -> str:
     r"""What someone else wrote, on one line and harmless: control characters, ANSI escapes, lone surrogates, invisible
-    and direction-changing characters are written out, line ends become ⏎.
+    and direction-changing characters are written out, line ends become ⏎. What a CI system would take for a command
+    where it reads the log (`::error::` at the start of a line, which any word may come to stand at, `##[error]`
+    anywhere) has its first sign written out.
 
     Args:
         text: of any length; what can't be shown is never looked at.
@@ -32,7 +36,11 @@ def printable(
     'The capital of the…(+17)'
     >>> printable("The capital of the country is Lima.", 24, cut="middle")
     'The capital…(+18)… Lima.'
+    >>> printable("::error::no, std::error::Error, ##[error]no")
+    '\\x3a:error::no, std::error::Error, \\x23#[error]no'
     """
+    if "::" in text or "##" in text:
+        text = _COMMAND.sub(lambda found: _written_out(found[0][0]) + found[0][1:], text)
     if (width is None or len(text) <= width) and text.isascii() and text.isprintable():
         return text
     if width is None:
@@ -186,8 +194,11 @@ def _chop(text: str, width: int) -> list[str]:
     for character in text:
         size = cells(character)
         if used + size > width and lines[-1]:
-            lines.append("")
-            used = 0
+            is_first = character == ":" and lines[-1][-1] != ":" and len(lines[-1]) > 1
+            before = lines[-1][-1] if is_first else ""  # for no line may begin with the two colons of a command
+            lines[-1] = lines[-1].removesuffix(before)
+            lines.append(before)
+            used = cells(before)
         lines[-1] += character
         used += size
     return lines

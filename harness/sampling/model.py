@@ -223,7 +223,10 @@ class Model:
         return sample
 
     async def _text(self, request: Request) -> str:
-        return (await self._draw(request)).text
+        sample = await self._draw(request)
+        if not self._is_other:
+            self._trace.lack = self._trace.lack or sample.lack
+        return sample.text
 
     async def _structured(self, request: Request) -> Any:
         sample = await self._draw(request)

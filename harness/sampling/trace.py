@@ -20,6 +20,7 @@ class Trace:
         asked_others: what the version that a body compares it with, and judges beside it, were asked.
         request: what the version under test was asked first.
         key, sample: of the last sample of the version under test, which stands for the body.
+        lack: why a text that the body was given is not what the version has to say, in words; None where it is.
         truncated: whether any sample of that version was cut at max_tokens.
         drew: whether any sample had to be drawn, by this body or another one; the store had the others.
         error: the first error of an engine, a judge or the store, which counts even if the body catches it.
@@ -38,6 +39,7 @@ class Trace:
         "judged_by",
         "judgements",
         "key",
+        "lack",
         "made",
         "request",
         "sample",
@@ -50,6 +52,7 @@ class Trace:
         self.request: Request | None = None
         self.key: bytes | None = None
         self.sample: Sample | None = None
+        self.lack: str | None = None
         self.truncated = False
         self.drew = False
         self.is_drawn = False

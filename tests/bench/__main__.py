@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench import (
+    bench_attack,
     bench_checks,
     bench_compare,
     bench_decisions,
@@ -58,6 +59,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "compare": lambda folder: bench_compare.compare(folder, cases, repeats),
         "decisions": bench_decisions.decisions,
         "practice": bench_practice.practice,
+        "attack": bench_attack.attack,
         "checks": bench_checks.costs,
         "judge": lambda folder: bench_judge.judge(folder, repeats),
         "deepeval": lambda folder: bench_deepeval.deepeval(folder, repeats),

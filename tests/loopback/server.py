@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 
 from harness.models.scripted import ScriptedEngine
 from harness.records import Request, Sample
 from tests.loopback.faults import Fault, fail, striking
+from tests.loopback.streaming import event_stream
 
 _WORD = re.compile(r"\s*\S+")
 
@@ -39,6 +40,8 @@ class Options:
         call_tools: answer with a call of the first tool, where the request has tools.
         reasoning: given beside every answer, under the name `reasoning_field`.
         usage: whether answers count their tokens.
+        model: the name that answers give the model; None for none.
+        streams: "asked": HTTP 400 unless a stream is asked for; "always": an event stream, asked for or not.
         api_key: demanded as a bearer token.
         faults: requests that fail.
     """
@@ -60,6 +63,8 @@ class Options:
     reasoning: str | None = None
     reasoning_field: str = "reasoning_content"
     usage: bool = True
+    model: str | None = None
+    streams: Literal["asked", "always"] | None = None
     api_key: str | None = None
     faults: tuple[Fault, ...] = ()
 
@@ -128,6 +133,8 @@ class Server:
 
     async def _drawn_choices(self, kind: str, payload: dict[str, Any], body: bytes) -> web.Response:
         n = payload.get("n", 1)
+        if self.options.streams == "asked" and not payload.get("stream"):
+            return _refuse(400, "This model only supports streaming; set stream to true.")
         if n > 1 and self.options.reject_n:
             return _refuse(400, "this server has no n")
         n = 1 if self.options.ignore_n else min(n, self.options.most_choices)
@@ -143,6 +150,10 @@ class Server:
                 "prompt_tokens": samples[0].prompt_tokens,
                 "completion_tokens": sum(sample.completion_tokens or 0 for sample in samples),
             }
+        if self.options.model is not None:
+            document["model"] = self.options.model
+        if self.options.streams == "always" or payload.get("stream"):
+            return web.Response(text=event_stream(document), content_type="text/event-stream")
         return web.Response(text=json.dumps(document), content_type="application/json")
 
     async def _samples(self, payload: dict[str, Any], body: bytes, n: int) -> list[Sample]:

@@ -269,15 +269,18 @@ class TestRetries:
             "503",
             "drop",
             "truncated",
-            "not-json",
-            "no-choices",
-            "null-content",
         ],
     )
     def test_what_may_pass_is_tried_again(self, loopback: Start, kind: str) -> None:
         server = loopback(faults=(Fault(kind, first=9),))
         assert sample(engine(server), ask())[0].text == "ok"
         assert server.stats["requests"] == 10
+
+    @pytest.mark.parametrize("kind", ["not-json", "no-choices", "null-content"])
+    def test_a_complete_answer_that_is_none_is_asked_for_twice_more(self, loopback: Start, kind: str) -> None:
+        server = loopback(faults=(Fault(kind, first=2),))
+        assert sample(engine(server), ask())[0].text == "ok"
+        assert server.stats["requests"] == 3
 
     def test_a_server_that_hangs_is_tried_again(self, loopback: Start) -> None:
         server = loopback(faults=(Fault("hang", first=2),))

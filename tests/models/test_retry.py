@@ -67,6 +67,12 @@ def test_a_request_that_times_out_is_tried_three_times() -> None:
     assert RetryPolicy().is_spent(Tried(3, 900))
 
 
+def test_a_complete_answer_that_is_none_is_asked_for_three_times() -> None:
+    assert not RetryPolicy().is_spent(Tried(2, malformed=2))
+    assert RetryPolicy().is_spent(Tried(3, malformed=3))
+    assert not RetryPolicy().is_spent(Tried(5, malformed=2))
+
+
 def test_waits_that_the_server_asks_for_are_honoured_for_five_minutes() -> None:
     asked, policy = Tried(), RetryPolicy()
     while not policy.is_spent(asked, 60.0):

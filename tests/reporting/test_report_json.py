@@ -33,7 +33,7 @@ def test_the_keys_are_those_that_were_promised():
     assert set(document) >= TOP_KEYS
     assert set(document) - TOP_KEYS == {"changes", "judges", "n_unreached", "budget", "selection", "best_of"}
     assert set(document["usage"]) == USAGE_KEYS
-    assert set(document["candidate"]) == {"name", "fingerprint"}
+    assert set(document["candidate"]) == {"name", "fingerprint", "model", "answered_as"}
     assert set(evaluation) >= EVALUATION_KEYS
     assert set(evaluation["candidate"]) == ESTIMATE_KEYS
     assert set(evaluation["difference"]) == ESTIMATE_KEYS | {"p_value"}

@@ -101,3 +101,26 @@ def test_text_that_runs_from_right_to_left_is_recognised():
     assert right_to_left("Lima שלום")
     assert right_to_left("عاصمة")
     assert not right_to_left("Lima 東京 🇵🇪 é")
+
+
+COMMANDS = ("::error::no", "::warning file=a.py,line=1::no", "::add-mask::x", "::stop-commands::x")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@given(before=st.text("ab :.é", max_size=60), width=st.integers(2, 40))
+def test_no_line_of_a_text_begins_a_command_of_github(command: str, before: str, width: int) -> None:
+    for text in (before + command, before + " " + command):
+        shown = printable(text)
+        lines = [line.lstrip() for line in [*wrap(shown, width), *flow([shown], width), shown]]
+        starts = ("::error", "::warning", "::add-mask", "::stop-commands")
+        assert not [line for line in lines if line.startswith(starts)]
+
+
+@pytest.mark.parametrize("text", ["std::error::Error", "a::b", "x ? :: y", "::", "## title", "#[x]"])
+def test_what_is_no_command_is_shown_as_it_is(text: str) -> None:
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize("text", ["##[error]no", "done ##[group]x", "##vso[task.complete]x", "##teamcity[x]"])
+def test_commands_that_may_stand_anywhere_are_written_out(text: str) -> None:
+    assert printable(text) == text.replace("##", r"\x23#")

@@ -35,6 +35,7 @@ class NotingEngine:
         self.device = device
         self.http_requests = 0
         self.trouble = ""
+        self.answered_as: tuple[str, ...] = ()
         self.asked: list[tuple[int, ...]] = []
         self.order = [] if order is None else order
         self.held: list[SteelyardError] = []

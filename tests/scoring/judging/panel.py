@@ -37,6 +37,7 @@ class AnsweringEngine:
     batch_size: int | None = None
     http_requests = 0
     trouble = ""
+    answered_as: tuple[str, ...] = ()
 
     def __init__(self, name: str, answer: Answer) -> None:
         self.name = name
