@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import IO, Any
 
 from harness.errors import CheckError
@@ -90,7 +89,9 @@ class ConfinedRun:
                 self._kill(process)
                 if self._stopped.is_set():
                     return "stopped"
-                raise CheckError(f"runs: the program's process did not start: {self._how(process)}{_last_words(output)}")
+                raise CheckError(
+                    f"runs: the program's process did not start: {self._how(process)}{_last_words(output)}"
+                )
             limits = self._limits
             watch = Watch(
                 process.pid,

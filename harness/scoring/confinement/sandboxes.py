@@ -127,7 +127,9 @@ def _bubblewrap(folder: str, limits: Limits) -> list[str]:
 def _container(sandbox: str, limits: Limits, name: str) -> list[str]:
     """A container of the image, with the Python and the packages of the image."""
     memory = f"{limits.memory_bytes + limits.disk_bytes + _BESIDE_THE_PROGRAM_BYTES}b"
-    folder = f"{_FOLDER_IN_CONTAINER}:rw,nosuid,nodev,noexec,mode=1777,size={limits.disk_bytes},nr_inodes={limits.files}"
+    folder = (
+        f"{_FOLDER_IN_CONTAINER}:rw,nosuid,nodev,noexec,mode=1777,size={limits.disk_bytes},nr_inodes={limits.files}"
+    )
     variables = [f"--env={key}={value}" for key, value in _variables(_FOLDER_IN_CONTAINER).items()]
     return [
         *(_program(sandbox), "run", "--rm", "--interactive", "--pull=never", "--log-driver=none", f"--name={name}"),
