@@ -30,6 +30,7 @@ _LONGEST_RESULT = 1 << 16
 _LONGEST_REASON = 2000
 _LONGEST_NUMBER = 12
 _SHOWN = 200
+_FOLDER_OPTIONS = "size={disk_bytes},nr_inodes={inodes},mode=0700"
 _FIRST_TRUNCATION_BY_LANDLOCK = 3
 
 
@@ -152,7 +153,7 @@ class ConfinedRun:
             **self._program,
             **sandboxes.places(self._sandbox, folder),
             "landlock": landlock,
-            "folder_options": f"size={limits.disk_bytes},nr_inodes={limits.files + 1},mode=0700",
+            "folder_options": _FOLDER_OPTIONS.format(disk_bytes=limits.disk_bytes, inodes=limits.files + 1),
             "threads": limits.threads,
             "limits": {
                 "CPU": math.ceil(limits.timeout_s),

@@ -17,6 +17,8 @@ from tests.scoring.confinement.trying import escapes
 ROOT = Path(__file__).parents[3]
 NOBODY = "65534"
 IS_ROOT = os.geteuid() == 0
+FIRST_LANDLOCK = ("--landlock", "1", "--refuse", "unshare")
+USER_WITHOUT_NAMESPACES = ("--user", NOBODY, "--refuse", "unshare")
 TOUCHED_BY_LANDLOCK = ("--among", "files", "others")
 TOUCHED_BY_NAMESPACES = ("--among", "sockets", "others", "mounts", "resources")
 #: What got out before there was an allow-list.
@@ -61,17 +63,11 @@ def test_no_attempt_gets_out() -> None:
     [
         pytest.param(("--refuse", "unshare", *TOUCHED_BY_NAMESPACES), id="a container that refuses namespaces"),
         pytest.param(("--refuse", "mount", "--among", "resources"), id="a system that refuses mounts"),
-        pytest.param(
-            ("--landlock", "1", "--refuse", "unshare", *TOUCHED_BY_LANDLOCK), id="Landlock of Linux 5.13, no namespaces"
-        ),
-        pytest.param(("--landlock", "3", *TOUCHED_BY_LANDLOCK), id="Landlock of Linux 6.2"),
-        pytest.param(("--landlock", "5", *TOUCHED_BY_LANDLOCK), id="Landlock of Linux 6.10, without scopes"),
+        pytest.param((*FIRST_LANDLOCK, *TOUCHED_BY_LANDLOCK), id="Landlock of 5.13, no namespaces"),
+        pytest.param(("--landlock", "3", *TOUCHED_BY_LANDLOCK), id="Landlock of 6.2"),
+        pytest.param(("--landlock", "5", *TOUCHED_BY_LANDLOCK), id="Landlock of 6.10, no scopes"),
         pytest.param(("--user", NOBODY), id="an ordinary user", marks=as_root),
-        pytest.param(
-            ("--user", NOBODY, "--refuse", "unshare", *TOUCHED_BY_NAMESPACES),
-            id="an ordinary user, no namespaces",
-            marks=as_root,
-        ),
+        pytest.param((*USER_WITHOUT_NAMESPACES, *TOUCHED_BY_NAMESPACES), id="a user, no namespaces", marks=as_root),
     ],
 )
 def test_no_attempt_gets_out_where_the_system_has_fewer_walls(options: tuple[str, ...]) -> None:
