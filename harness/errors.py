@@ -181,8 +181,9 @@ def choices(kind: str, value: str, known: Iterable[str]) -> str:
     "No version named 'a'. There are no versions."
     """
     names = sorted(known)
+    several = f"{kind}es" if kind.endswith("x") else f"{kind}s"
     if not names:
-        return f"No {kind} named {value!r}. There are no {kind}s."
-    text = f"No {kind} named {value!r}. {kind.capitalize()}s: {', '.join(names)}."
+        return f"No {kind} named {value!r}. There are no {several}."
+    text = f"No {kind} named {value!r}. {several.capitalize()}: {', '.join(names)}."
     nearest = difflib.get_close_matches(value, names, n=1)
     return f"{text} Did you mean {nearest[0]!r}?" if nearest else text

@@ -9,7 +9,6 @@ every time.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -121,14 +120,19 @@ def _kernel() -> tuple[int, ...]:
 
 
 def _leave_namespaces(libc: ctypes.CDLL) -> bool:
-    """Enter a network without interfaces and a list of mounts of its own, where the kernel lets a user do so."""
+    """Enter a network without interfaces and a list of mounts of its own, where the kernel lets a user do so.
+
+    Returns:
+        Whether the user has a name there, without which it could make no file on a file system of its own.
+    """
     user, group = os.getuid(), os.getgid()
     if libc.unshare(_NEW_USER | _NEW_IPC | _NEW_NETWORK | _NEW_MOUNTS) != 0:
         return False
-    # Ubuntu lets a user have them and refuses what makes use of them.
-    with contextlib.suppress(OSError):
+    try:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             Path("/proc/self", name).write_text(text, encoding="ascii")
+    except OSError:  # Ubuntu lets a user have them and refuses what makes use of them; bubblewrap shows no /proc
+        return False
     return True
 
 

@@ -183,7 +183,7 @@ class ConfinedRun:
                 is_open = bool(part) and len(said) <= _LONGEST_RESULT
                 if not part and self._result(said) is not None:
                     return said, None
-        return said, f"still ran after {self._limits.timeout_s:g} s"
+        return said, None if self._result(said) is not None else f"still ran after {self._limits.timeout_s:g} s"
 
     def _result(self, said: bytes) -> dict[str, Any] | None:
         """What the process says of its end; None where it said nothing that is its own."""
@@ -202,7 +202,7 @@ class ConfinedRun:
         if result.get("errno") == errno.EFBIG:
             return f"writes more than {limits.file_bytes / 2**20:,.0f} MiB to a file or as output"
         if result.get("errno") == errno.ENOSPC:
-            return f"writes more than {limits.disk_bytes / 2**20:,.0f} MiB in all, or more than {limits.files:,} files"
+            return f"writes more than {limits.disk_bytes / 2**20:,.0f} MiB in all, or makes more than {limits.files:,} files"
         return result.get("error")
 
     def _reason(self, process: subprocess.Popen[bytes], output: IO[bytes]) -> str:

@@ -26,6 +26,7 @@ _CHILD = Path(__file__).with_name("child.py")
 _CONTAINERS = ("podman", "docker")
 _PYTHON_OPTIONS = ("-s", "-P", "-S", "-B")
 _FOLDER_IN_CONTAINER = "/program"
+_PATH_IN_CONTAINER = "/usr/local/bin:/usr/bin:/bin"
 _NOBODY = "65534:65534"
 _BESIDE_THE_PROGRAM_BYTES = 64 << 20
 _ANSWER_S = 20
@@ -107,11 +108,11 @@ def command(sandbox: str, folder: str, limits: Limits, name: str) -> list[str]:
     """
     child = [sys.executable, *_PYTHON_OPTIONS, str(_CHILD)]
     if sandbox == "bubblewrap":
-        return [*_bubblewrap(folder, limits), *child]
+        return [*_bubblewrap(folder), *child]
     return _container(sandbox, limits, name) if sandbox in _CONTAINERS else child
 
 
-def _bubblewrap(folder: str, limits: Limits) -> list[str]:
+def _bubblewrap(folder: str) -> list[str]:
     """All namespaces, and of the files only what Python and the program's own folder need."""
     prefixes = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
     links = [str(link) for link in map(Path, ("/lib", "/lib64", "/bin")) if link.is_symlink()]
@@ -121,21 +122,32 @@ def _bubblewrap(folder: str, limits: Limits) -> list[str]:
         arguments += ["--ro-bind-try", path, path]
     for link in links:
         arguments += ["--symlink", str(Path(link).readlink()), link]
-    return [*arguments, "--dev", "/dev", "--size", str(limits.disk_bytes), "--tmpfs", folder, "--chdir", folder, "--"]
+    return [*arguments, "--dev", "/dev", "--bind", folder, folder, "--chdir", folder, "--"]
 
 
 def _container(sandbox: str, limits: Limits, name: str) -> list[str]:
     """A container of the image, with the Python and the packages of the image."""
     memory = f"{limits.memory_bytes + limits.disk_bytes + _BESIDE_THE_PROGRAM_BYTES}b"
-    folder = (
-        f"{_FOLDER_IN_CONTAINER}:rw,nosuid,nodev,noexec,mode=1777,size={limits.disk_bytes},nr_inodes={limits.files}"
-    )
-    variables = [f"--env={key}={value}" for key, value in _variables(_FOLDER_IN_CONTAINER).items()]
+    options = f"rw,nosuid,nodev,noexec,mode=1777,size={limits.disk_bytes}"
+    variables = {**_variables(_FOLDER_IN_CONTAINER), "PATH": _PATH_IN_CONTAINER}
+    own_tmpfs = ("--read-only-tmpfs=false",) if sandbox == "podman" else ()
     return [
         *(_program(sandbox), "run", "--rm", "--interactive", "--pull=never", "--log-driver=none", f"--name={name}"),
-        *("--network=none", "--ipc=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
+        *(
+            "--network=none",
+            "--ipc=none",
+            "--read-only",
+            *own_tmpfs,
+            "--cap-drop=ALL",
+            "--security-opt=no-new-privileges",
+        ),
         *(f"--user={_NOBODY}", f"--pids-limit={limits.threads + 1}", f"--memory={memory}", f"--memory-swap={memory}"),
-        *(f"--tmpfs={folder}", f"--workdir={_FOLDER_IN_CONTAINER}", *variables, IMAGE),
+        *(
+            f"--tmpfs={_FOLDER_IN_CONTAINER}:{options}",
+            f"--workdir={_FOLDER_IN_CONTAINER}",
+            *(f"--env={key}={value}" for key, value in variables.items()),
+            IMAGE,
+        ),
         # The container ends, whoever is there to end it.
         *("timeout", "-s", "KILL", str(math.ceil(limits.timeout_s) + _START_S)),
         *("python3", *_PYTHON_OPTIONS, "-c", _CHILD.read_text(encoding="utf-8")),
@@ -166,7 +178,7 @@ def places(sandbox: str, folder: str) -> dict[str, Any]:
         "folder": _FOLDER_IN_CONTAINER if is_container else folder,
         "libraries": None if is_container else _libraries(),
         "readable": [*_SYSTEM_FILES, "/usr/local/lib" if is_container else str(Path(sys.base_prefix) / "lib")],
-        "is_bounded": sandbox not in ("built-in", "weaker"),
+        "is_bounded": is_container,
         # What a container writes would reach a file here past every limit.
         "keeps_output": is_container,
     }
