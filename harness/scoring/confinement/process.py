@@ -202,7 +202,8 @@ class ConfinedRun:
         if result.get("errno") == errno.EFBIG:
             return f"writes more than {limits.file_bytes / 2**20:,.0f} MiB to a file or as output"
         if result.get("errno") == errno.ENOSPC:
-            return f"writes more than {limits.disk_bytes / 2**20:,.0f} MiB in all, or makes more than {limits.files:,} files"
+            most = f"{limits.disk_bytes / 2**20:,.0f} MiB in all"
+            return f"writes more than {most}, or makes more than {limits.files:,} files"
         return result.get("error")
 
     def _reason(self, process: subprocess.Popen[bytes], output: IO[bytes]) -> str:

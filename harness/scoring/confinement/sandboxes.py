@@ -51,12 +51,17 @@ def missing(sandbox: str) -> str | None:
     """Why a sandbox can't be used here, and what to do; None where it can."""
     if sandbox == "weaker":
         return None
-    lacks = _lacks_built_in() if sandbox == "built-in" else lacks_program(sandbox)
-    if lacks is None:
+    lacking = lacks(sandbox)
+    if lacking is None:
         return None
     others = [name for name in ("bubblewrap", *_CONTAINERS) if name != sandbox and lacks_program(name) is None]
     instead = f'Set sandbox = "{others[0]}"' if others else 'Install podman or docker and set sandbox = "podman"'
-    return f"{lacks}. {instead}, {_WEAKER}."
+    return f"{lacking}. {instead}, {_WEAKER}."
+
+
+def lacks(sandbox: str) -> str | None:
+    """What a sandbox lacks here, as a clause; None where it works."""
+    return _lacks_built_in() if sandbox == "built-in" else lacks_program(sandbox)
 
 
 def _lacks_built_in() -> str | None:
@@ -82,7 +87,8 @@ def lacks_program(sandbox: str) -> str | None:
     if sandbox == "bubblewrap":
         trial, why = [path, "--unshare-all", "--ro-bind", "/", "/", "true"], "can't make namespaces here"
     else:
-        trial, why = [path, "image", "inspect", "--format", "{{.Id}}", IMAGE], f"has no image ({program} pull {IMAGE})"
+        trial = [path, "run", "--rm", "--pull=never", "--network=none", IMAGE, "true"]
+        why = f"can't run its image (`{program} pull {IMAGE}` gets it)"
     try:
         done = subprocess.run(trial, capture_output=True, text=True, timeout=_ANSWER_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -97,6 +103,16 @@ def landlock_version() -> int:
     if sys.platform != "linux":
         return 0
     return max(0, int(ctypes.CDLL(None).syscall(_LANDLOCK_CREATE_RULESET, None, 0, 1)))
+
+
+@functools.cache
+def has_namespaces() -> bool:
+    """Whether the kernel lets a user mount a file system in namespaces of its own. It is tried, in another process."""
+    unshare = shutil.which("unshare")
+    if sys.platform != "linux" or unshare is None:
+        return False
+    trial = [unshare, "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]
+    return subprocess.run(trial, capture_output=True, timeout=_ANSWER_S, check=False).returncode == 0
 
 
 def command(sandbox: str, folder: str, limits: Limits, name: str) -> list[str]:
