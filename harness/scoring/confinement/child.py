@@ -17,7 +17,6 @@ import re
 import resource
 import signal
 import sys
-import sysconfig
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +60,8 @@ def main() -> None:
     os.write(1, b"%d\n" % os.getpid())
     order = json.load(sys.stdin)
     if order["libraries"] is None:
+        import sysconfig  # takes a while
+
         order["libraries"] = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     sys.path += order["libraries"]
     answers_to = os.dup(1)
@@ -173,7 +174,8 @@ def _guard_files(libc: ctypes.CDLL, order: dict[str, Any], readable: list[str]) 
 
 def _limit(limits: dict[str, int]) -> None:
     """Set the limits, soft and hard, by their names in `resource` without RLIMIT_."""
-    for name, most in {**limits, "CORE": 0}.items():
+    # At 1 byte, unlike at 0, the kernel starts no program either that would take the memory of one that crashes.
+    for name, most in {**limits, "CORE": 1}.items():
         kind = getattr(resource, f"RLIMIT_{name}")
         hardest = resource.getrlimit(kind)[1]
         most = most if hardest == resource.RLIM_INFINITY else min(most, hardest)
