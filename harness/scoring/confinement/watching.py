@@ -43,7 +43,7 @@ class Watch:
     def _of_disk(self, folder: str) -> str | None:
         used = n_files = 0
         try:
-            for status in (*_beneath(folder, self._files), *_unlinked(self._process_id)):
+            for status in (*_beneath(folder, self._files), *_unlinked(_innermost(self._process_id))):
                 used += status.st_blocks * _BLOCK_BYTES
                 n_files += 1
         except OSError as error:

@@ -13,6 +13,14 @@ from harness.errors import CheckError
 from harness.scoring.confinement import ConfinedRun, Limits, sandboxes
 
 ROOT = Path(__file__).parents[3]
+KEEP = """
+import os
+files = []
+def kept(n):
+    files.append(open(str(n), 'wb', 0))
+    os.unlink(str(n))
+    return files[-1]
+"""
 
 
 def ending(sandbox: str, code: str, tests: str = "", **limits) -> str | None:
@@ -43,6 +51,8 @@ class TestStrongerWalls:
         assert str(ending(sandbox, "x = bytearray(10 << 30)")).startswith("needs more than 512 MiB")
         fill = "for n in range(20): open(str(n), 'wb').write(bytes(10 << 20))\nimport time; time.sleep(1)"
         assert str(ending(sandbox, fill)).startswith("writes more than 64 MiB in all")
+        nameless = fill.replace("open(str(n), 'wb')", "kept(n)")
+        assert str(ending(sandbox, KEEP + nameless)).startswith("writes more than 64 MiB in all")
         flood = "for _ in range(64): print('x' * (1 << 20))"
         assert str(ending(sandbox, flood)).startswith("writes more than 16 MiB to a file or as output")
 
