@@ -19,6 +19,7 @@ import click
 from harness.cli.installed import DISTRIBUTION, Extra, extras, loads_plugin, unmet_core
 from harness.cli.models import describe, wrapped
 from harness.cli.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
+from harness.cli.walls import walls
 from harness.config.addresses import without_credentials
 from harness.config.installed import version_of
 from harness.config.settings import Settings, load_settings
@@ -77,6 +78,7 @@ def examine(folder: Path) -> list[Finding]:
     """Everything that `steelyard doctor` says about this environment and the project in `folder`."""
     root = folder
     needed: set[str] = set()
+    chosen = Settings(root=folder).sandbox
     try:
         settings = load_settings(folder)
     except SettingsError as error:
@@ -84,8 +86,8 @@ def examine(folder: Path) -> list[Finding]:
     else:
         project = list(_project(settings))
         needed = _needed_extras(settings)
-        root = settings.root
-    return [*_python(), *_optional_parts(needed), *project, *_known_traps(root), *_machine()]
+        root, chosen = settings.root, settings.sandbox
+    return [*_python(), *_optional_parts(needed), *project, *_known_traps(root), *_machine(), *_walls(chosen)]
 
 
 def _python() -> Iterator[Finding]:
@@ -222,6 +224,11 @@ def _machine() -> Iterator[Finding]:
         yield Finding("machine", "memory", "ok", f"{size_bytes / 2**30:.1f} GiB")
     gpus = _gpus()
     yield Finding("machine", "gpu", "ok" if gpus else "absent", "; ".join(gpus) or "none that nvidia-smi shows")
+
+
+def _walls(chosen: str) -> Iterator[Finding]:
+    for wall in walls(chosen):
+        yield Finding("walls around code (checks.runs)", wall.name, wall.state, wall.detail, wall.mend)
 
 
 def _gpus() -> list[str]:

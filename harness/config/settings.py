@@ -17,6 +17,7 @@ from harness.records import Limits
 DESIGNS = ("auto", "sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
 ABOUT = ("suite", "population")
+SANDBOXES = ("built-in", "bubblewrap", "podman", "docker", "weaker")
 _MOST = {
     "samples": 1_000_000,
     "max_samples": 1_000_000_000,
@@ -27,7 +28,7 @@ _MOST = {
 }
 _FIELDS = {"deadline": "deadline_s"}
 """Settings that are kept under another name than they are written with: in seconds."""
-_CHOICES = {"design": DESIGNS, "inconclusive": INCONCLUSIVE, "about": ABOUT}
+_CHOICES = {"design": DESIGNS, "inconclusive": INCONCLUSIVE, "about": ABOUT, "sandbox": SANDBOXES}
 _HIGHEST_CONFIDENCE = 0.9999
 
 
@@ -57,6 +58,7 @@ class Settings:
         mlflow_experiment: the experiment there.
         is_tracked: False with `--mlflow none`: gates are not logged, and models are still those of that MLflow.
         max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as `limits` has it.
+        sandbox: which walls stand around the programs that `checks.runs` runs, one of `SANDBOXES`.
         review_url: under which address reviewers reach the queue, or None.
         apply_chat_template, fewshot_as_multiturn: how tasks of lm-eval are put to a model, as lm-eval has it.
     """
@@ -86,6 +88,7 @@ class Settings:
     max_tokens: int | None = None
     max_cost: float | None = None
     deadline_s: float | None = None
+    sandbox: str = "built-in"
     review_url: str | None = None
     apply_chat_template: bool = False
     fewshot_as_multiturn: bool = True

@@ -98,10 +98,12 @@ class GateSession:
         from harness.plugin.driver import Driver
         from harness.reporting.files import prepare_folder
         from harness.reporting.text import wrap
+        from harness.scoring.confinement import sandbox_of_run
 
         settings = self.collection.settings
         if not self.is_worker:
             prepare_folder(settings.report_folder)
+        sandbox_of_run.set(settings.sandbox)
         self._opened = open_run(settings, self.collection.run_options)
         self._driver = Driver(self.config, self._opened.run)
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")

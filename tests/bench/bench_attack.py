@@ -15,6 +15,7 @@ from harness.errors import EngineError
 from harness.models.openai import OpenAIEngine
 from harness.models.retry import RetryPolicy
 from harness.records import Request
+from tests.bench.bench_escapes import escapes
 from tests.bench.endpoint_faults import RIGHT, Kind, costly, kinds, right
 from tests.bench.sampling import ROOT, Figure
 from tests.loopback.hostile import Hostile
@@ -87,7 +88,7 @@ async def _ask(server: Hostile, kind: Kind, place: str) -> tuple[str, str, int]:
 
 
 def attack(_folder: Path) -> list[Figure]:
-    """The fault matrix: how many kinds are scored, and whether all come to what they must."""
+    """The fault matrix: how many kinds are scored, and whether all come to what they must; programs that get out."""
     every = kinds()
     with serve(every) as server:
         began = time.perf_counter()
@@ -110,7 +111,7 @@ def attack(_folder: Path) -> list[Figure]:
         ),
         Figure("All of them, each twice", took_s, "s", "", True),
     ]
-    return [*figures, *_costs(), *map(_row, came)]
+    return [*figures, escapes(), *_costs(), *map(_row, came)]
 
 
 def _row(came: Came) -> Figure:

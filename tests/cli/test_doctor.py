@@ -1,12 +1,15 @@
 import importlib.util
 import json
 import os
+import platform
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.scoring.confinement import sandboxes
 from tests.cli.conftest import Run
 
 READY = '[models.plain]\nengine = "scripted"\nanswers = { "Capital of Peru?" = "Lima" }\n'
@@ -243,3 +246,35 @@ def test_a_broken_nvidia_smi_is_no_gpu(run: Run, tmp_path: Path, monkeypatch: py
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert findings(run)["gpu"]["state"] == "absent"
+
+
+WALLS = "walls around code (checks.runs)"
+
+
+def test_the_walls_around_code_are_told_with_the_kernels(run: Run, folder: Path) -> None:
+    found = {each["name"]: each for each in json.loads(run("doctor", "--json").output)["findings"]}
+    shown = {name for name, each in found.items() if each["section"] == WALLS}
+    assert shown == {"built-in", "bubblewrap", "podman", "docker"}
+    if found["built-in"]["state"] == "ok":
+        assert f"Linux {platform.release()}: Landlock {sandboxes.landlock_version()}, " in found["built-in"]["detail"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Landlock is Linux's")
+def test_what_the_filter_alone_guards_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandboxes, "landlock_version", lambda: 2)
+    assert "; the filter alone guards cutting files, devices, signals;" in findings(run)["built-in"]["detail"]
+    monkeypatch.setattr(sandboxes, "landlock_version", lambda: 0)
+    assert findings(run)["built-in"]["state"] == "warning"
+    assert "evaluations that use checks.runs end in an error" in findings(run)["built-in"]["detail"]
+
+
+def test_walls_that_the_settings_ask_for_and_that_cannot_stand_are_a_problem(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandboxes, "lacks", lambda name: f"{name} is not installed" if name == "docker" else None)
+    settings(folder, 'sandbox = "docker"\n' + READY)
+    assert findings(run)["docker"]["state"] == "problem"
+    assert run("doctor").exit_code == 1
+    settings(folder, 'sandbox = "weaker"\n' + READY)
+    assert findings(run)["docker"]["state"] == "absent"
+    assert "may get through" in findings(run)["weaker"]["detail"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.plugin.projects import Project
+from tests.scoring.confinement.test_process import FRAMES
 
 
 def test_a_check_is_one_line_of_either_kind_of_body_and_its_reason_is_shown(project: Project) -> None:
@@ -75,3 +76,43 @@ def test_a_choice_is_made_by_the_version_under_test(project: Project) -> None:
     )
     assert project.run().ret == 0
     assert (project.score("test_async"), project.score("test_def")) == (1, 1)
+
+
+def test_the_setting_chooses_the_walls_and_the_argument_goes_before_it(project: Project) -> None:
+    project.settings["sandbox"] = "weaker"
+    project.versions["only"]["default"] = "import os; os.stat('.')"
+    project.module(
+        """
+        from harness import checks
+        from harness.scoring.confinement import sandbox_of_run
+
+        CASES = [{"id": "one", "prompt": "q"}]
+
+        @pytest.mark.evaluation(cases=CASES)
+        async def test_async(model, case):
+            assert sandbox_of_run.get() == "weaker"
+            return await checks.runs(await model.ask(case.prompt))
+
+        @pytest.mark.evaluation(cases=CASES)
+        def test_def(model, case):
+            assert sandbox_of_run.get() == "weaker"
+            return checks.runs(model.ask(case.prompt), sandbox="built-in")
+        """
+    )
+    project.run("--samples", "1").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("answer", ["b'[' * 60_000", "json.dumps({'error': {'a': 1}, 'token': token}).encode()"])
+def test_a_program_that_garbles_its_result_scores_0_and_is_no_error(project: Project, answer: str) -> None:
+    project.versions["only"]["default"] = f"{FRAMES}os.write(way, {answer})\nos._exit(0)"
+    project.module(
+        """
+        from harness import checks
+
+        @pytest.mark.evaluation(cases=[{"id": "one", "prompt": "q"}], threshold=0.5)
+        async def test_code(model, case):
+            return await checks.runs(await model.ask(case.prompt))
+        """
+    )
+    said = project.run("--samples", "1").stdout
+    said.fnmatch_lines(["*one   0/1*", "*reason*ended with exit code 0 before it was done*"])

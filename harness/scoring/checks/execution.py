@@ -9,11 +9,12 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from harness.config.settings import SANDBOXES
 from harness.errors import CheckError
 from harness.records import Score
 from harness.scoring.checks.given import answer_text, shown
 from harness.scoring.checks.waiting import wait_for
-from harness.scoring.confinement import ConfinedRun, Limits
+from harness.scoring.confinement import ConfinedRun, Limits, sandbox_of_run
 
 _LEAST_MEMORY = 64 << 20
 
@@ -24,6 +25,7 @@ def runs(
     tests: str | Iterable[str] = "",
     timeout_s: float = 10.0,
     memory_bytes: int = 512 << 20,
+    sandbox: str | None = None,
 ) -> Any:
     """1 where Python code, and the tests after it, run to their end; to be awaited in an `async def` body.
 
@@ -36,12 +38,14 @@ def runs(
             raise. With tests, code under `if __name__ == "__main__"` does not run.
         timeout_s: seconds that it may take, of CPU time as well.
         memory_bytes: the address space that it may use, at least 64 MiB.
+        sandbox: which walls stand around it, "built-in", "bubblewrap", "podman", "docker" or "weaker"; by default those
+            of the setting `sandbox`.
 
     Returns:
         Score
 
     Raises:
-        CheckError: an argument is wrong, or the process can't be started.
+        CheckError: an argument is wrong, a wall of the sandbox is missing here, or the process can't be started.
     """
     program = answer_text(code, "runs")
     lines = [tests] if isinstance(tests, str) else list(tests) if isinstance(tests, Iterable) else [tests]
@@ -53,8 +57,11 @@ def runs(
         raise CheckError(
             f"runs: memory_bytes = {memory_bytes!r}; the interpreter alone needs {_LEAST_MEMORY} (64 MiB)."
         )
+    walls = sandbox_of_run.get() if sandbox is None else sandbox
+    if walls not in SANDBOXES:
+        raise CheckError(f"runs: sandbox = {shown(walls)}; write one of {', '.join(map(repr, SANDBOXES))}.")
     limits = Limits(timeout_s=float(timeout_s), memory_bytes=memory_bytes)
-    return wait_for("runs", _run(ConfinedRun(program, "\n".join(lines), limits)))
+    return wait_for("runs", _run(ConfinedRun(program, "\n".join(lines), limits, walls)))
 
 
 async def _run(confined: ConfinedRun) -> Score:

@@ -1,15 +1,15 @@
 """The confined process: puts its walls up, runs one program, and says how that ended. Started by `process.py`.
 
 It is run as a script, so it imports the standard library alone. The walls, in the order in which they go up: a network
-without interfaces where the kernel gives one, no capabilities, files (Landlock), limits, system calls (seccomp), and
-the same rules once more in Python: so what is refused reads the same everywhere, and is refused where the kernel has
-none of these. Random numbers begin the same way every time, so that a program ends the same way every time.
+without interfaces and a folder in memory where the kernel gives them, no capabilities, files (Landlock), limits, system
+calls (seccomp), and the same rules once more in Python: so what is refused reads the same everywhere, and is refused
+where the kernel has none of these. Random numbers begin the same way every time, so that a program ends the same way
+every time.
 """
 
 from __future__ import annotations
 
 import ctypes
-import errno
 import json
 import os
 import random
@@ -27,7 +27,9 @@ _FENCED = re.compile(r"^[ ]{0,3}```[ \t]*([\w+-]*)[^\n]*\n(.*?)^[ ]{0,3}```[ \t]
 _PYTHON = ("python", "python3", "py", "")
 _LONGEST = 400
 
-_NEW_USER, _NEW_IPC, _NEW_NETWORK = 0x10000000, 0x08000000, 0x40000000
+_NEW_USER, _NEW_IPC, _NEW_NETWORK, _NEW_MOUNTS = 0x10000000, 0x08000000, 0x40000000, 0x00020000
+_NO_SETUID_DEVICES_PROGRAMS = 2 | 4 | 8
+_COUNTS_TASKS_BY_NAMESPACE = (5, 14)
 _DIE_WITH_PARENT, _SET_SECCOMP, _NO_NEW_PRIVILEGES = 1, 22, 38
 _CAPABILITIES_VERSION = 0x20080522
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -54,15 +56,19 @@ class _BeneathPath(ctypes.Structure):
 
 def main() -> None:
     """Read the order from standard input, run it, write the result to standard output."""
+    parent = os.getppid()
+    os.write(1, b"%d\n" % os.getpid())
     order = json.load(sys.stdin)
+    if order["libraries"] is None:
+        import sysconfig  # takes a while
+
+        order["libraries"] = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     sys.path += order["libraries"]
     answers_to = os.dup(1)
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
-    os.dup2(2, 1)
-    os.chdir(order["folder"])
-    wall_in(order)
-    os.write(answers_to, b".")
+    is_bounded = wall_in(order, parent)
+    os.write(answers_to, b":" if is_bounded else b".")
     try:
         result = run(order["code"], order["tests"])
     except MemoryError:
@@ -71,33 +77,74 @@ def main() -> None:
     os._exit(0)
 
 
-def wall_in(order: dict[str, Any]) -> None:
-    """Put up all walls that this system has."""
+def wall_in(order: dict[str, Any], parent: int) -> bool:
+    """Put up all walls that this system has.
+
+    Returns:
+        Whether the folder is a file system of its own, with bounds of its own.
+    """
+    is_bounded: bool = order["is_bounded"]
+    libc = ctypes.CDLL(None, use_errno=True)
     if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
-        _leave_namespaces(libc)
+        limits = dict(order["limits"])
+        if _leave_namespaces(libc):
+            is_bounded = _mount_folder(libc, order["folder"], order["folder_options"]) or is_bounded
+            if _kernel() >= _COUNTS_TASKS_BY_NAMESPACE:
+                limits["NPROC"] = order["threads"]
         libc.capset((ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)())
         libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-        _guard_files(libc, order["folder"], [*sys.path, *order["readable"]])
-        _limit(order["limits"])
+        # Only now: a change of rights takes it back.
+        libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+        _settle(order)
+        _guard_files(libc, order, [*sys.path, *order["readable"]])
+        _limit(limits)
         _filter_calls(libc, order["filter"])
     else:
+        _settle(order)
         _limit(order["limits"])
     sys.addaudithook(_refuse(order["folder"]))
+    return is_bounded
 
 
-def _leave_namespaces(libc: ctypes.CDLL) -> None:
-    """Enter a network without interfaces, where the kernel lets a user do so."""
+def _settle(order: dict[str, Any]) -> None:
+    """Enter the folder; what is written as output goes where the limits count it."""
+    os.chdir(order["folder"])
+    if order["keeps_output"]:
+        os.dup2(os.open(order["folder"], os.O_TMPFILE | os.O_RDWR, 0o600), 2)
+    os.dup2(2, 1)
+
+
+def _kernel() -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
+
+
+def _leave_namespaces(libc: ctypes.CDLL) -> bool:
+    """Enter a network without interfaces and a list of mounts of its own, where the kernel lets a user do so.
+
+    Returns:
+        Whether the user has a name there, without which it could make no file on a file system of its own.
+    """
     user, group = os.getuid(), os.getgid()
-    if libc.unshare(_NEW_USER | _NEW_IPC | _NEW_NETWORK) == 0:
+    if libc.unshare(_NEW_USER | _NEW_IPC | _NEW_NETWORK | _NEW_MOUNTS) != 0:
+        return False
+    try:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             Path("/proc/self", name).write_text(text, encoding="ascii")
+    except OSError:  # Ubuntu lets a user have them and refuses what makes use of them; bubblewrap shows no /proc
+        return False
+    return True
 
 
-def _guard_files(libc: ctypes.CDLL, folder: str, readable: list[str]) -> None:
-    """Only `folder` can be written, only it and `readable` can be read (Landlock, where the kernel has it)."""
-    version = libc.syscall(_CREATE_RULESET, None, 0, 1)
+def _mount_folder(libc: ctypes.CDLL, folder: str, options: str) -> bool:
+    """Lay a file system in memory over the folder. It ends with the process, whatever a program left in it."""
+    return bool(libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", _NO_SETUID_DEVICES_PROGRAMS, options.encode()) == 0)
+
+
+def _guard_files(libc: ctypes.CDLL, order: dict[str, Any], readable: list[str]) -> None:
+    """Only the folder can be written, only it and `readable` can be read (Landlock, where the kernel has it)."""
+    version = min(libc.syscall(_CREATE_RULESET, None, 0, 1), order["landlock"])
     if version < 1:
         return
     rights = _RIGHTS_OF_FIRST_VERSION
@@ -115,7 +162,7 @@ def _guard_files(libc: ctypes.CDLL, folder: str, readable: list[str]) -> None:
             libc.syscall(_ADD_RULE, rules, 1, ctypes.byref(beneath), 0)
             os.close(beneath.folder)
 
-    allow(folder, rights & ~_EXECUTE)
+    allow(order["folder"], rights & ~_EXECUTE)
     for path in readable:
         allow(path, _READ)
     for path in _DEVICES:
@@ -127,7 +174,8 @@ def _guard_files(libc: ctypes.CDLL, folder: str, readable: list[str]) -> None:
 
 def _limit(limits: dict[str, int]) -> None:
     """Set the limits, soft and hard, by their names in `resource` without RLIMIT_."""
-    for name, most in {**limits, "CORE": 0}.items():
+    # At 1 byte, unlike at 0, the kernel starts no program either that would take the memory of one that crashes.
+    for name, most in {**limits, "CORE": 1}.items():
         kind = getattr(resource, f"RLIMIT_{name}")
         hardest = resource.getrlimit(kind)[1]
         most = most if hardest == resource.RLIM_INFINITY else min(most, hardest)
@@ -203,8 +251,13 @@ def run(text: str, tests: str) -> dict[str, Any]:
         if tests or end.code not in (None, 0):
             return {"error": f"sys.exit({end.code!r}) before the end"[:_LONGEST]}
     except BaseException as error:  # noqa: BLE001 - it is a program's end, whatever it raises
-        return {"error": _described(error, sources), "too_large": getattr(error, "errno", None) == errno.EFBIG}
+        return {"error": _described(error, sources), "errno": _number(error)}
     return {}
+
+
+def _number(error: BaseException) -> int | None:
+    """The error number of what the system refused; the program's own exceptions may hold anything."""
+    return error.errno if type(error) is OSError and type(error.errno) is int else None
 
 
 def _compiled(text: str) -> tuple[types.CodeType, str]:

@@ -3,57 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
-import platform
 import secrets
 import select
-import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 from harness.errors import CheckError
+from harness.scoring.confinement import sandboxes
+from harness.scoring.confinement.limits import Limits
+from harness.scoring.confinement.removal import remove
 from harness.scoring.confinement.system_calls import filter_for
+from harness.scoring.confinement.watching import Watch
 
-_CHILD = Path(__file__).with_name("child.py")
 _START_S = 60.0
+_LOOK_S = 0.02
 _LONGEST_RESULT = 1 << 16
+_LONGEST_REASON = 2000
+_LONGEST_NUMBER = 12
 _SHOWN = 200
-_SYSTEM_FILES = (
-    "/lib",
-    "/lib64",
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/share/zoneinfo",
-    "/etc/ld.so.cache",
-    "/etc/localtime",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a program may use.
-
-    Attributes:
-        timeout_s: seconds of wall time, and of CPU time rounded up.
-        memory_bytes: its address space, the interpreter's own included.
-        file_bytes: the largest file that it writes, its output included.
-        open_files: how many at once.
-    """
-
-    timeout_s: float = 10.0
-    memory_bytes: int = 512 << 20
-    file_bytes: int = 16 << 20
-    open_files: int = 64
+_FOLDER_OPTIONS = "size={disk_bytes},nr_inodes={inodes},mode=0700"
+_FIRST_TRUNCATION_BY_LANDLOCK = 3
 
 
 class ConfinedRun:
@@ -63,11 +41,13 @@ class ConfinedRun:
         code: the program, or an answer with a fenced block that holds it.
         tests: run after it, in the same module.
         limits: what it may use.
+        sandbox: which walls stand around it, one of `harness.config.settings.SANDBOXES`.
     """
 
-    def __init__(self, code: str, tests: str, limits: Limits) -> None:
+    def __init__(self, code: str, tests: str, limits: Limits, sandbox: str = "built-in") -> None:
         self._program = {"code": code, "tests": tests}
         self._limits = limits
+        self._sandbox = sandbox
         self._token = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
@@ -79,14 +59,17 @@ class ConfinedRun:
             None when the code and its tests got to their end, else what stopped them.
 
         Raises:
-            CheckError: the process could not be started.
+            CheckError: the process could not be started, or walls of the sandbox are missing here.
         """
+        missing = sandboxes.missing(self._sandbox)
+        if missing is not None:
+            raise CheckError(f"runs: {missing}")
         folder = tempfile.mkdtemp(prefix="steelyard-")
         try:
             with tempfile.TemporaryFile() as output:
                 return self._run(folder, output)
         finally:
-            _remove(folder)
+            remove(folder)
 
     def stop(self) -> None:
         """End it early, from another thread."""
@@ -95,103 +78,160 @@ class ConfinedRun:
             self._process.kill()
 
     def _run(self, folder: str, output: IO[bytes]) -> str | None:
-        process = self._process = _start(folder, output)
+        process = self._process = self._start(folder, output)
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             if self._stopped.is_set():
                 return "stopped"
-            self._send(process.stdin, process.pid, folder)
             answers = process.stdout.fileno()
-            if not _wait_for(answers, time.monotonic() + _START_S) or os.read(answers, 1) != b".":
-                _kill(process)
+            is_bounded = self._begin(process.stdin, answers, folder)
+            if is_bounded is None:
+                self._kill(process)
                 if self._stopped.is_set():
                     return "stopped"
-                raise CheckError(f"runs: the program's process did not start: {_how(process)}{_last_words(output)}")
-            deadline = time.monotonic() + self._limits.timeout_s
-            result = self._result(answers, deadline)
-            if result is None and not _has_ended(process, deadline):
-                return f"still ran after {self._limits.timeout_s:g} s"
-            return self._reason(process, output) if result is None else self._said(result)
+                raise CheckError(
+                    f"runs: the program's process did not start: {self._how(process)}{_last_words(output)}"
+                )
+            limits = self._limits
+            watch = Watch(
+                process.pid,
+                None if is_bounded else folder,
+                threads=limits.threads,
+                disk_bytes=limits.disk_bytes,
+                files=limits.files,
+            )
+            said, reason = self._follow(process, answers, watch)
+            if reason is not None:
+                return _plain(reason)
+            result = self._result(said)
+            return _plain(self._reason(process, output) if result is None else self._said(result))
         finally:
-            _kill(process)
+            self._kill(process)
 
-    def _send(self, pipe: IO[bytes], process_id: int, folder: str) -> None:
-        """Tell the process what to run. One that died before is found out by what it does not answer."""
-        steps = filter_for(platform.machine(), process_id) if sys.platform == "linux" else None
-        order = {
+    def _start(self, folder: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
+        """A process whose environment has nothing of this one's, in a session and so a process group of its own."""
+        command = sandboxes.command(self._sandbox, folder, self._limits, self._token)
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                cwd=folder,
+                env=sandboxes.environment(self._sandbox, folder),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CheckError(f"runs: {command[0]} can't be started: {error}.") from error
+
+    def _begin(self, orders: IO[bytes], answers: int, folder: str) -> bool | None:
+        """Tell the process what to run, once it has told its number; it then puts its walls up.
+
+        Returns:
+            Whether its folder has bounds of its own; None where it did not come so far.
+        """
+        deadline = time.monotonic() + _START_S
+        number = b""
+        while not number.endswith(b"\n"):
+            part = os.read(answers, 1) if len(number) < _LONGEST_NUMBER and _wait_for(answers, deadline) else b""
+            if not part:
+                return None
+            number += part
+        with contextlib.suppress(BrokenPipeError), orders:
+            orders.write(json.dumps(self._order(int(number), folder)).encode())
+        sign = os.read(answers, 1) if _wait_for(answers, deadline) else b""
+        return {b":": True, b".": False}.get(sign)
+
+    def _order(self, process_id: int, folder: str) -> dict[str, Any]:
+        """What the process needs to know."""
+        limits, landlock = self._limits, sandboxes.landlock_version()
+        steps = None
+        if sys.platform == "linux":
+            steps = filter_for(process_id, truncates=landlock >= _FIRST_TRUNCATION_BY_LANDLOCK)
+        return {
             **self._program,
-            "folder": folder,
+            **sandboxes.places(self._sandbox, folder),
+            "landlock": landlock,
+            "folder_options": _FOLDER_OPTIONS.format(disk_bytes=limits.disk_bytes, inodes=limits.files + 1),
+            "threads": limits.threads,
             "limits": {
-                "CPU": math.ceil(self._limits.timeout_s),
-                "AS": self._limits.memory_bytes,
-                "FSIZE": self._limits.file_bytes,
-                "NOFILE": self._limits.open_files,
+                "CPU": math.ceil(limits.timeout_s),
+                "AS": limits.memory_bytes,
+                "FSIZE": limits.file_bytes,
+                "NOFILE": limits.open_files,
             },
             "filter": steps.hex() if steps else None,
-            "libraries": [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")],
-            "readable": [str(Path(sys.base_prefix) / "lib"), *_SYSTEM_FILES],
             "token": self._token,
         }
-        with contextlib.suppress(BrokenPipeError), pipe:
-            pipe.write(json.dumps(order).encode())
 
-    def _result(self, answers: int, deadline: float) -> dict[str, Any] | None:
-        """What the process says of its end; None where it said nothing that is its own before the deadline."""
-        said = b""
-        while len(said) <= _LONGEST_RESULT and _wait_for(answers, deadline):
-            part = os.read(answers, _LONGEST_RESULT)
-            if not part:
-                break
-            said += part
+    def _follow(self, process: subprocess.Popen[bytes], answers: int, watch: Watch) -> tuple[bytes, str | None]:
+        """What the process said until it ended, and why it was not let go on."""
+        deadline = time.monotonic() + self._limits.timeout_s
+        said, is_open, next_look = b"", True, 0.0
+        while (now := time.monotonic()) < deadline:
+            if now >= next_look:
+                if (excess := watch.excess()) is not None:
+                    return said, excess
+                next_look = now + _LOOK_S
+            if not is_open:
+                if _has_ended(process, min(deadline, next_look)):
+                    return said, None
+            elif _wait_for(answers, min(deadline, next_look)):
+                part = os.read(answers, _LONGEST_RESULT)
+                said += part
+                is_open = bool(part) and len(said) <= _LONGEST_RESULT
+                if not part and self._result(said) is not None:
+                    return said, None
+        return said, None if self._result(said) is not None else f"still ran after {self._limits.timeout_s:g} s"
+
+    def _result(self, said: bytes) -> dict[str, Any] | None:
+        """What the process says of its end; None where it said nothing that is its own."""
         try:
             result = json.loads(said)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
-        return result if isinstance(result, dict) and result.get("token") == self._token else None
+        if not isinstance(result, dict) or result.get("token") != self._token:
+            return None
+        return result if isinstance(result.get("error", ""), str) else None
 
     def _said(self, result: dict[str, Any]) -> str | None:
+        limits = self._limits
         if result.get("memory"):
-            return f"needs more than {self._limits.memory_bytes / 2**20:,.0f} MiB of memory"
-        if result.get("too_large"):
-            return f"writes more than {self._limits.file_bytes / 2**20:,.0f} MiB to a file or as output"
+            return f"needs more than {limits.memory_bytes / 2**20:,.0f} MiB of memory"
+        if result.get("errno") == errno.EFBIG:
+            return f"writes more than {limits.file_bytes / 2**20:,.0f} MiB to a file or as output"
+        if result.get("errno") == errno.ENOSPC:
+            most = f"{limits.disk_bytes / 2**20:,.0f} MiB in all"
+            return f"writes more than {most}, or makes more than {limits.files:,} files"
         return result.get("error")
 
     def _reason(self, process: subprocess.Popen[bytes], output: IO[bytes]) -> str:
         """Of a process that ended without a word."""
-        if process.returncode == -signal.SIGXCPU:
+        if sandboxes.ended_by(self._sandbox, process.returncode) == signal.SIGXCPU:
             return f"used more than {math.ceil(self._limits.timeout_s)} s of CPU time"
-        return f"ended with {_how(process)} before it was done{_last_words(output)}"
+        return f"ended with {self._how(process)} before it was done{_last_words(output)}"
 
+    def _how(self, process: subprocess.Popen[bytes]) -> str:
+        number = sandboxes.ended_by(self._sandbox, process.returncode)
+        if number is None:
+            return f"exit code {process.returncode}"
+        try:
+            return signal.Signals(number).name
+        except ValueError:  # a real-time signal has no name
+            return f"signal {number}"
 
-def _start(folder: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
-    """A process whose environment has nothing of this one's, in a session and so a process group of its own."""
-    environment = {
-        "PATH": os.defpath,
-        "HOME": folder,
-        "TMPDIR": folder,
-        "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-s", "-P", "-S", "-B", str(_CHILD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            cwd=folder,
-            env=environment,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise CheckError(f"runs: {sys.executable} can't be started: {error}.") from error
-
-
-def _how(process: subprocess.Popen[bytes]) -> str:
-    code = process.returncode
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        """End the process with its whole group, and take back what it held. A group outlives its first process."""
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        sandboxes.clear(self._sandbox, self._token)
 
 
 def _last_words(output: IO[bytes]) -> str:
@@ -215,21 +255,9 @@ def _has_ended(process: subprocess.Popen[bytes], deadline: float) -> bool:
     return True
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the process with its whole group, and take back what it held. A group outlives its first process."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
-
-
-def _remove(folder: str) -> None:
-    """Remove a folder, however deep a program nested it."""
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:
-        subprocess.run(["rm", "-rf", "--", folder], check=False)
+def _plain(reason: str | None) -> str | None:
+    """A reason that any store and any terminal takes: what is no character of a text is replaced."""
+    if reason is None:
+        return None
+    shown = reason[:_LONGEST_REASON].encode("utf-8", "replace").decode()
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in shown)

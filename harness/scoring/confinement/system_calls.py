@@ -1,137 +1,188 @@
-"""Which system calls a confined program may not make, as a filter that Linux applies (seccomp, classic BPF).
+"""Which system calls a confined program may make, as a filter that Linux applies (seccomp); libseccomp builds it.
 
-The numbers are those of the kernel's `unistd` headers. What a filter refuses ends in `PermissionError`; changing modes,
-owners and times, which Landlock does not restrict, does nothing instead, so that copying a file still works.
+What is not in a list here is refused with ENOSYS, calls that kernels get only after this was written among it: the C
+library then falls back on an older way, or the program reads "Function not implemented". Calls that a program may well
+try get EPERM instead, which Python raises as `PermissionError`. Changing modes, owners and times, which Landlock does
+not restrict, does nothing, so that copying a file still works.
 """
 
 from __future__ import annotations
 
+import functools
 import struct
+import tempfile
+from types import ModuleType
+from typing import Any
 
-_MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_FILES = (
+    *("read", "write", "close", "close_range", "lseek", "pread64", "pwrite64", "readv", "writev", "preadv", "pwritev"),
+    *("preadv2", "pwritev2", "sendfile", "open", "openat", "creat", "dup", "dup2", "dup3", "pipe", "pipe2"),
+    *("stat", "fstat", "lstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2"),
+    *("getdents", "getdents64", "getcwd", "chdir", "fchdir", "umask", "readlink", "readlinkat"),
+    *("mkdir", "mkdirat", "rmdir", "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"),
+    *("unlink", "unlinkat", "truncate", "ftruncate", "fsync", "fdatasync", "fadvise64", "flock"),
+    *("poll", "ppoll", "select", "pselect6", "eventfd", "eventfd2"),
+    *("epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
+)
+_MEMORY = ("mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "msync", "membarrier")
+_ITSELF = (
+    *(
+        "exit",
+        "exit_group",
+        "getpid",
+        "gettid",
+        "getppid",
+        "getpgid",
+        "getpgrp",
+        "getsid",
+        "uname",
+        "sysinfo",
+        "getcpu",
+    ),
+    *("getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups", "capget", "wait4", "waitid"),
+    *("getrlimit", "setrlimit", "getrusage", "times", "getpriority", "sched_yield", "sched_getaffinity"),
+    *("sched_getparam", "sched_getscheduler", "sched_get_priority_max", "sched_get_priority_min"),
+    *("futex", "futex_wait", "futex_wake", "futex_waitv", "set_tid_address", "set_robust_list", "rseq", "arch_prctl"),
+    *("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait", "rt_sigsuspend"),
+    *("sigaltstack", "pause", "alarm", "setitimer", "getitimer", "restart_syscall", "getrandom"),
+    *("clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time"),
+    # Of the two ends of a `socketpair`, which asyncio needs.
+    *("recvfrom", "shutdown", "getsockopt", "getsockname", "getpeername"),
+)
+ALLOWED = (*_FILES, *_MEMORY, *_ITSELF)
 
-# name → number on x86-64, on ARM64; None where the machine has no such call.
-_REFUSED: dict[str, tuple[int | None, int | None]] = {
-    # The network; `socketpair`, which asyncio needs, stays.
-    "socket": (41, 198),
+REFUSED = (
+    # The network, sockets of this machine among it.
+    *("socket", "bind", "connect", "listen", "accept", "accept4", "sendmsg", "sendmmsg", "recvmsg", "recvmmsg"),
     # Other programs and processes; threads stay.
-    "fork": (57, None),
-    "vfork": (58, None),
-    "execve": (59, 221),
-    "execveat": (322, 281),
-    "setsid": (112, 157),
-    "setpgid": (109, 154),
+    *("fork", "vfork", "execve", "execveat", "setsid", "setpgid"),
     # Processes that are there already, the test process above all.
-    "tkill": (200, 130),
-    "rt_sigqueueinfo": (129, 138),
-    "rt_tgsigqueueinfo": (297, 240),
-    "pidfd_send_signal": (424, 424),
-    "pidfd_open": (434, 434),
-    "pidfd_getfd": (438, 438),
-    "ptrace": (101, 117),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "process_madvise": (440, 440),
-    "setpriority": (141, 140),
-    "ioprio_set": (251, 30),
-    "sched_setaffinity": (203, 122),
-    "sched_setscheduler": (144, 119),
-    "sched_setattr": (314, 274),
+    *("tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "ptrace"),
+    *("process_vm_readv", "process_vm_writev", "process_madvise", "kcmp", "setpriority", "ioprio_set"),
+    *("sched_setaffinity", "sched_setscheduler", "sched_setattr", "sched_setparam"),
     # Memory that the limit of the address space does not count.
-    "memfd_create": (319, 279),
-    "memfd_secret": (447, 447),
-    "shmget": (29, 194),
-    "msgget": (68, 186),
-    "semget": (64, 190),
-    "mq_open": (240, 180),
+    *("memfd_create", "memfd_secret", "shmget", "shmat", "msgget", "semget", "mq_open"),
     # Ways round a filter, and parts of the kernel that few programs need.
-    "io_uring_setup": (425, 425),
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "keyctl": (250, 219),
-}
-_IGNORED: dict[str, tuple[int | None, int | None]] = {
-    "chmod": (90, None),
-    "fchmod": (91, 52),
-    "fchmodat": (268, 53),
-    "fchmodat2": (452, 452),
-    "chown": (92, None),
-    "lchown": (94, None),
-    "fchown": (93, 55),
-    "fchownat": (260, 54),
-    "setxattr": (188, 5),
-    "lsetxattr": (189, 6),
-    "fsetxattr": (190, 7),
-    "removexattr": (197, 14),
-    "lremovexattr": (198, 15),
-    "fremovexattr": (199, 16),
-    "utime": (132, None),
-    "utimes": (235, None),
-    "futimesat": (261, None),
-    "utimensat": (280, 88),
-}
-# Allowed on the process itself.
-_ON_ITSELF: dict[str, tuple[int | None, int | None]] = {
-    "kill": (62, 129),
-    "tgkill": (234, 131),
-    "prlimit64": (302, 261),
-}
-_CLONE = (56, 220)
-_CLONE3 = (435, 435)
-_CLONE_THREAD = 0x00010000
-_X32_CALLS = 0x40000000
+    *(
+        "io_uring_setup",
+        "unshare",
+        "setns",
+        "bpf",
+        "perf_event_open",
+        "userfaultfd",
+        "add_key",
+        "request_key",
+        "keyctl",
+    ),
+    *("mount", "umount2", "pivot_root", "chroot", "mknod", "mknodat", "setuid", "setgid", "setresuid", "setresgid"),
+)
+_IGNORED = (
+    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchown", "fchownat"),
+    *("utime", "utimes", "futimesat", "utimensat"),
+)
+# posix_fallocate then writes zeros, which the limits count.
+_UNSUPPORTED = (
+    "fallocate",
+    *(f"{kind}{what}" for kind in ("", "l", "f") for what in ("getxattr", "setxattr", "listxattr", "removexattr")),
+)
 
-_LOAD, _IS, _REACHES, _HAS_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _MACHINE, _FIRST_ARGUMENT = 0, 4, 16
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_EPERM, _ENOSYS = 1, 38
+_EPERM, _ENOSYS, _EOPNOTSUPP = 1, 38, 95
+_WORD = 0xFFFFFFFF
+_OWN_PROCESS = 0x3FFFFFFF
+"""Stands for the number of the process while the filter is built; above any that Linux gives."""
+_THREAD, _NEW_NAMESPACES = 0x00010000, 0x7E020080
+_LOCAL_FAMILY, _STREAM, _STREAM_OPTIONS = 1, 1, 0x80800
+# To duplicate a descriptor, its flags, locks, and how much a pipe holds; not F_SETOWN and its kin, which send signals.
+_FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)
+# Of terminals TCGETS and TIOCGWINSZ; FIONREAD, FIONBIO, FIONCLEX, FIOCLEX; not FIOSETOWN, nor flags of files.
+_IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+# The name of a thread, and of memory; not whether it ends with its parent.
+_PRCTL = (15, 16, 0x53564D41)
+_TRUNCATE, _ACCESS_MODES = 0x200, (1, 2)
 
 
-def filter_for(machine: str, process_id: int) -> bytes | None:
-    """The filter for one process, as an array of `struct sock_filter`; None for a machine whose numbers aren't here.
+def libseccomp() -> ModuleType | None:
+    """The binding of libseccomp; None where it, or the library itself, is not installed."""
+    try:
+        import pyseccomp
+    except (ImportError, RuntimeError, OSError, AttributeError):
+        return None
+    return pyseccomp  # type: ignore[no-any-return]
+
+
+def filter_for(process_id: int, *, truncates: bool = True) -> bytes | None:
+    """The filter for one process, as an array of `struct sock_filter`; None where there is no libseccomp.
 
     Args:
-        machine: as `platform.machine()` names it.
-        process_id: of the process that it is for.
+        process_id: of the process that it is for, as the process itself sees it.
+        truncates: False where Landlock does not restrict the cutting of files (before Linux 6.2): the filter then does.
     """
-    if machine not in _MACHINES:
+    template = _template(truncates)
+    if template is None:
         return None
-    column = list(_MACHINES).index(machine)
-    code = [
-        _step(_LOAD, _MACHINE),
-        _step(_IS, _MACHINES[machine], 1, 0),
-        _step(_RETURN, _KILL),
-        _step(_LOAD, _NUMBER),
-        _step(_REACHES, _X32_CALLS, 0, 1),
-        _step(_RETURN, _ERRNO | _ENOSYS),
+    steps = [list(step) for step in struct.iter_unpack("=HBBI", template)]
+    return b"".join(
+        struct.pack("=HBBI", code, yes, no, process_id if value == _OWN_PROCESS else value)
+        for code, yes, no, value in steps
+    )
+
+
+@functools.cache
+def _template(truncates: bool) -> bytes | None:
+    library = libseccomp()
+    if library is None:
+        return None
+    built = library.SyscallFilter(library.ERRNO(_ENOSYS))
+    built.set_attr(library.Attr.ACT_BADARCH, library.KILL_PROCESS)
+    cutting = () if truncates else ("truncate", "open", "openat")
+    for names, answer in (
+        (tuple(name for name in ALLOWED if name not in cutting), library.ALLOW),
+        (REFUSED, library.ERRNO(_EPERM)),
+        (_IGNORED, library.ERRNO(0)),
+        (_UNSUPPORTED, library.ERRNO(_EOPNOTSUPP)),
+    ):
+        for name in names:
+            _add(library, built, answer, name)
+    for name, tests in _by_argument(library, truncates):
+        _add(library, built, library.ALLOW, name, *tests)
+    with tempfile.TemporaryFile() as file:
+        built.export_bpf(file)
+        file.seek(0)
+        return file.read()
+
+
+def _by_argument(library: ModuleType, truncates: bool) -> list[tuple[str, tuple[Any, ...]]]:
+    """Calls that are allowed with some arguments alone; a call may be there more than once."""
+
+    def bits(place: int, mask: int, value: int) -> Any:
+        return library.Arg(place, library.MASKED_EQ, mask, value)
+
+    def word(place: int, value: int) -> Any:
+        """The kernel reads no more than 32 bits of it."""
+        return bits(place, _WORD, value)
+
+    own = word(0, _OWN_PROCESS)
+    rules = [
+        ("clone", (bits(0, _THREAD | _NEW_NAMESPACES, _THREAD),)),
+        ("kill", (own,)),
+        ("tgkill", (own,)),
+        ("prlimit64", (own,)),
+        ("prlimit64", (word(0, 0),)),
+        # A pair of datagram sockets could send to any socket that has a path; a connected stream can't.
+        ("socketpair", (word(0, _LOCAL_FAMILY), bits(1, _WORD & ~_STREAM_OPTIONS, _STREAM))),
+        ("sendto", (library.Arg(4, library.EQ, 0),)),
+        *(("fcntl", (word(1, command),)) for command in _FCNTL),
+        *(("ioctl", (word(1, command),)) for command in _IOCTL),
+        *(("prctl", (word(0, command),)) for command in _PRCTL),
     ]
-    for calls, answer in ((_REFUSED, _EPERM), (_IGNORED, 0)):
-        for numbers in calls.values():
-            if (number := numbers[column]) is not None:
-                code += [_step(_IS, number, 0, 1), _step(_RETURN, _ERRNO | answer)]
-    # glibc falls back to `clone`, whose flags a filter can see.
-    code += [_step(_IS, _CLONE3[column], 0, 1), _step(_RETURN, _ERRNO | _ENOSYS)]
-    code += _first_argument(_CLONE[column], [_step(_HAS_BIT, _CLONE_THREAD, 1, 0)])
-    for numbers in _ON_ITSELF.values():
-        number = numbers[column]
-        assert number is not None
-        itself = [_step(_IS, process_id, 1, 0)]
-        if numbers is _ON_ITSELF["prlimit64"]:
-            itself = [_step(_IS, 0, 2, 0), *itself]
-        code += _first_argument(number, itself)
-    return b"".join([*code, _step(_RETURN, _ALLOW)])
+    if not truncates:
+        for name, place in (("open", 1), ("openat", 2)):
+            rules += [(name, (bits(place, mode, mode),)) for mode in _ACCESS_MODES]
+            rules.append((name, (bits(place, _TRUNCATE, 0),)))
+    return rules
 
 
-def _first_argument(number: int, tests: list[bytes]) -> list[bytes]:
-    """Steps for one call, which is refused unless a test of its first argument jumps over the refusal."""
-    body = [_step(_LOAD, _FIRST_ARGUMENT), *tests, _step(_RETURN, _ERRNO | _EPERM), _step(_RETURN, _ALLOW)]
-    return [_step(_IS, number, 0, len(body)), *body]
-
-
-def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    return struct.pack("=HBBI", code, if_true, if_false, value)
+def _add(library: ModuleType, built: Any, answer: int, name: str, *tests: Any) -> None:
+    """Add a rule for a call that this machine, and this libseccomp, has."""
+    if library.resolve_syscall(library.Arch.NATIVE, name) >= 0:
+        built.add_rule(answer, name, *tests)

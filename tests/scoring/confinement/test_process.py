@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from harness.scoring.confinement import ConfinedRun, Limits
+from harness.scoring.confinement import ConfinedRun, Limits, process
 
 WHO = "import os\nraise ValueError(os.getcwd(), os.getpid(), os.getsid(0))"
 
@@ -48,10 +51,101 @@ def test_a_program_that_is_killed_leaves_nothing_behind_either() -> None:
 
 def test_folders_within_folders_are_removed_however_deep() -> None:
     code = (
-        f"import os\nhome = os.getcwd()\nfor _ in range(1200):\n    os.mkdir('d'); os.chdir('d')\nos.chdir(home)\n{WHO}"
+        f"import os\nhome = os.getcwd()\nfor _ in range(900):\n    os.mkdir('d'); os.chdir('d')\nos.chdir(home)\n{WHO}"
     )
     folder, _, _ = told(ending(code))
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("for n in range(20): open(str(n), 'wb').write(bytes(10 << 20))", "writes more than 64 MiB in all"),
+        ("for n in range(3000): open(str(n), 'w').close()", "makes more than 1,000 files"),
+        ("open('a', 'wb').write(bytes(17 << 20))", "writes more than 16 MiB to a file"),
+        ("import os; os.posix_fallocate(os.open('a', 66), 0, 4 << 30)", "writes more than 16 MiB to a file"),
+        ("import os; os.truncate(os.open('a', 66), 4 << 30)", "writes more than 16 MiB to a file"),
+    ],
+)
+@pytest.mark.parametrize("is_mounted", [True, False])
+def test_the_disk_is_bounded_with_and_without_a_file_system_of_its_own(code, reason, is_mounted, monkeypatch) -> None:
+    if not is_mounted:
+        monkeypatch.setattr(process, "_FOLDER_OPTIONS", "size=nothing")
+    assert reason in str(ending(f"{code}\nimport time; time.sleep(2)"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_threads_are_bounded_and_some_are_free() -> None:
+    start = "import threading, time\nthreading.stack_size(32768)\nfor n in range({n}):\n"
+    start += "    threading.Thread(target=time.sleep, args=(.3,), daemon=True).start()\ntime.sleep(.3)"
+    assert ending(start.format(n=100)) is None
+    assert str(ending(start.format(n=400))).startswith(
+        ("starts more than 128 threads", "RuntimeError: can't start new")
+    )
+
+
+FRAMES = """
+import sys, json, os
+frame = sys._getframe()
+while "answers_to" not in frame.f_locals: frame = frame.f_back
+way, token = frame.f_locals["answers_to"], frame.f_locals["order"]["token"]
+"""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "b'[' * 60_000",
+        "b'{\"a\":' * 10_000",
+        "b'\\xff\\xfe'",
+        "b''",
+        "b'9' * 10_000",
+        "b'null'",
+        "b'[1]'",
+        "json.dumps({'error': {'a': 1}, 'token': token}).encode()",
+        "json.dumps({'error': [1], 'token': token}).encode()",
+        "json.dumps({'error': 0, 'token': token}).encode()",
+        "json.dumps({'error': None, 'token': token}).encode()",
+        "json.dumps({'token': [token]}).encode()",
+        "json.dumps({'token': 'another'}).encode()",
+        "json.dumps({'errno': {}, 'memory': [], 'error': 'x', 'token': token}).encode()",
+    ],
+)
+def test_whatever_comes_on_the_way_of_its_result_is_no_success_and_no_error(answer: str) -> None:
+    assert isinstance(ending(f"{FRAMES}os.write(way, {answer})\nos._exit(0)"), str)
+
+
+@pytest.mark.parametrize("number", [36, 40, 63])
+def test_a_signal_without_a_name_is_an_ending_as_any_other(number: int) -> None:
+    assert str(ending(f"import os; os.kill(os.getpid(), {number})")).startswith(f"ended with signal {number}")
+
+
+def test_a_reason_is_a_text_that_every_store_takes() -> None:
+    reason = str(ending("raise ValueError('\\ud800 \\0 \\x1b[31m \\r')"))
+    assert reason.encode("utf-8").startswith(b"ValueError: ")
+    assert all(sign.isprintable() for sign in reason)
+    assert len(str(ending("raise ValueError('x' * 100_000)"))) < 3000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends a process with its parent")
+def test_a_program_ends_with_the_process_that_runs_it() -> None:
+    program = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
+    code = (
+        "import pathlib, threading, time\nfrom harness.scoring.confinement import ConfinedRun, Limits\n"
+        f"run = ConfinedRun({program!r}, '', Limits(timeout_s=100))\n"
+        "threading.Thread(target=run.run, daemon=True).start()\n"
+        "while run._process is None: time.sleep(.01)\n"
+        "time.sleep(1.5)\nprint(run._process.pid, flush=True)\ntime.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as runner:
+        assert runner.stdout is not None
+        process_id = int(runner.stdout.readline())
+        assert is_alive(process_id)
+        runner.kill()
+    deadline = time.monotonic() + 10
+    while is_alive(process_id) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_alive(process_id)
 
 
 def test_each_program_has_a_folder_of_its_own() -> None:

@@ -1,0 +1,222 @@
+"""Which walls can stand around a program: the built-in ones, and those of bubblewrap, podman or docker around them."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import math
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from harness.scoring.confinement.limits import Limits
+from harness.scoring.confinement.system_calls import libseccomp
+
+sandbox_of_run: ContextVar[str] = ContextVar("sandbox_of_run", default="built-in")
+"""The setting `sandbox`, where a run goes on."""
+
+IMAGE = f"docker.io/library/python:{sys.version_info.major}.{sys.version_info.minor}-slim"
+_CHILD = Path(__file__).with_name("child.py")
+_CONTAINERS = ("podman", "docker")
+_PYTHON_OPTIONS = ("-s", "-P", "-S", "-B")
+_FOLDER_IN_CONTAINER = "/program"
+_PATH_IN_CONTAINER = "/usr/local/bin:/usr/bin:/bin"
+_NOBODY = "65534:65534"
+_BESIDE_THE_PROGRAM_BYTES = 64 << 20
+_ANSWER_S = 20
+_START_S = 60
+_LANDLOCK_CREATE_RULESET = 444
+_SYSTEM_FILES = (
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/share/zoneinfo",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+)
+_WEAKER = (
+    'or set sandbox = "weaker" in [tool.steelyard]: then stand those walls that there are, and code that was written '
+    "to break out may get through"
+)
+
+
+def missing(sandbox: str) -> str | None:
+    """Why a sandbox can't be used here, and what to do; None where it can."""
+    if sandbox == "weaker":
+        return None
+    lacking = lacks(sandbox)
+    if lacking is None:
+        return None
+    others = [name for name in ("bubblewrap", *_CONTAINERS) if name != sandbox and lacks_program(name) is None]
+    instead = f'Set sandbox = "{others[0]}"' if others else 'Install podman or docker and set sandbox = "podman"'
+    return f"{lacking}. {instead}, {_WEAKER}."
+
+
+def lacks(sandbox: str) -> str | None:
+    """What a sandbox lacks here, as a clause; None where it works."""
+    return _lacks_built_in() if sandbox == "built-in" else lacks_program(sandbox)
+
+
+def _lacks_built_in() -> str | None:
+    if sys.platform != "linux":
+        return f'the walls of sandbox = "built-in" are Linux\'s, and this is {platform.system()}'
+    if libseccomp() is None:
+        return (
+            "the filter of system calls is built by libseccomp, which is not here (`apt-get install libseccomp2`, "
+            "`dnf install libseccomp`, `apk add libseccomp`; and `pip install pyseccomp`)"
+        )
+    if landlock_version() < 1:
+        return f"the kernel ({platform.release()}) has no Landlock, or it is switched off: nothing would guard files"
+    return None
+
+
+@functools.cache
+def lacks_program(sandbox: str) -> str | None:
+    """What bubblewrap, podman or docker lacks here, as a clause; None where it works. It is tried."""
+    program = _program(sandbox)
+    path = shutil.which(program)
+    if path is None:
+        return f"{program} is not installed"
+    if sandbox == "bubblewrap":
+        trial, why = [path, "--unshare-all", "--ro-bind", "/", "/", "true"], "can't make namespaces here"
+    else:
+        trial = [path, "run", "--rm", "--pull=never", "--network=none", IMAGE, "true"]
+        why = f"can't run its image (`{program} pull {IMAGE}` gets it)"
+    try:
+        done = subprocess.run(trial, capture_output=True, text=True, timeout=_ANSWER_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{program} does not work: {error}"
+    said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return None if done.returncode == 0 else f"{program} {why}: {said}"
+
+
+@functools.cache
+def landlock_version() -> int:
+    """Which version of Landlock the kernel has; 0 where it has none."""
+    if sys.platform != "linux":
+        return 0
+    return max(0, int(ctypes.CDLL(None).syscall(_LANDLOCK_CREATE_RULESET, None, 0, 1)))
+
+
+@functools.cache
+def has_namespaces() -> bool:
+    """Whether the kernel lets a user mount a file system in namespaces of its own. It is tried, in another process."""
+    unshare = shutil.which("unshare")
+    if sys.platform != "linux" or unshare is None:
+        return False
+    trial = [unshare, "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]
+    return subprocess.run(trial, capture_output=True, timeout=_ANSWER_S, check=False).returncode == 0
+
+
+def command(sandbox: str, folder: str, limits: Limits, name: str) -> list[str]:
+    """The command that starts a program's process.
+
+    Args:
+        folder: the one that the program gets.
+        name: of a container, so that it can be ended.
+    """
+    child = [sys.executable, *_PYTHON_OPTIONS, str(_CHILD)]
+    if sandbox == "bubblewrap":
+        return [*_bubblewrap(folder), *child]
+    return _container(sandbox, limits, name) if sandbox in _CONTAINERS else child
+
+
+def _bubblewrap(folder: str) -> list[str]:
+    """All namespaces, and of the files only what Python and the program's own folder need."""
+    prefixes = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
+    links = [str(link) for link in map(Path, ("/lib", "/lib64", "/bin")) if link.is_symlink()]
+    bound = {*prefixes, *_libraries(), *_SYSTEM_FILES, "/usr", str(_CHILD), str(Path(sys.executable).parent)}
+    arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
+    for path in sorted(bound - set(links)):
+        arguments += ["--ro-bind-try", path, path]
+    for link in links:
+        arguments += ["--symlink", str(Path(link).readlink()), link]
+    return [*arguments, "--dev", "/dev", "--bind", folder, folder, "--chdir", folder, "--"]
+
+
+def _container(sandbox: str, limits: Limits, name: str) -> list[str]:
+    """A container of the image, with the Python and the packages of the image."""
+    memory = f"{limits.memory_bytes + limits.disk_bytes + _BESIDE_THE_PROGRAM_BYTES}b"
+    options = f"rw,nosuid,nodev,noexec,mode=1777,size={limits.disk_bytes}"
+    variables = {**_variables(_FOLDER_IN_CONTAINER), "PATH": _PATH_IN_CONTAINER}
+    own_tmpfs = ("--read-only-tmpfs=false",) if sandbox == "podman" else ()
+    return [
+        *(_program(sandbox), "run", "--rm", "--interactive", "--pull=never", "--log-driver=none", f"--name={name}"),
+        *(
+            "--network=none",
+            "--ipc=none",
+            "--read-only",
+            *own_tmpfs,
+            "--cap-drop=ALL",
+            "--security-opt=no-new-privileges",
+        ),
+        *(f"--user={_NOBODY}", f"--pids-limit={limits.threads + 1}", f"--memory={memory}", f"--memory-swap={memory}"),
+        *(
+            f"--tmpfs={_FOLDER_IN_CONTAINER}:{options}",
+            f"--workdir={_FOLDER_IN_CONTAINER}",
+            *(f"--env={key}={value}" for key, value in variables.items()),
+            IMAGE,
+        ),
+        # The container ends, whoever is there to end it.
+        *("timeout", "-s", "KILL", str(math.ceil(limits.timeout_s) + _START_S)),
+        *("python3", *_PYTHON_OPTIONS, "-c", _CHILD.read_text(encoding="utf-8")),
+    ]
+
+
+def environment(sandbox: str, folder: str) -> dict[str, str]:
+    """The environment of that command. Those of podman and docker need what they find their settings by."""
+    return dict(os.environ) if sandbox in _CONTAINERS else _variables(folder)
+
+
+def _variables(folder: str) -> dict[str, str]:
+    return {
+        "PATH": os.defpath,
+        "HOME": folder,
+        "TMPDIR": folder,
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+def places(sandbox: str, folder: str) -> dict[str, Any]:
+    """What the process needs to know of where it is; of a container it finds the libraries itself."""
+    is_container = sandbox in _CONTAINERS
+    return {
+        "folder": _FOLDER_IN_CONTAINER if is_container else folder,
+        "libraries": None if is_container else _libraries(),
+        "readable": [*_SYSTEM_FILES, "/usr/local/lib" if is_container else str(Path(sys.base_prefix) / "lib")],
+        "is_bounded": is_container,
+        # What a container writes would reach a file here past every limit.
+        "keeps_output": is_container,
+    }
+
+
+def ended_by(sandbox: str, exit_code: int) -> int | None:
+    """The signal that ended a process, or None; what stands between adds 128 to its number."""
+    if exit_code < 0:
+        return -exit_code
+    return exit_code - 128 if exit_code > 128 and sandbox not in ("built-in", "weaker") else None
+
+
+def clear(sandbox: str, name: str) -> None:
+    """End what outlives the command: a container."""
+    if sandbox in _CONTAINERS:
+        ending = [_program(sandbox), "rm", "--force", name]
+        subprocess.run(ending, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_ANSWER_S, check=False)
+
+
+def _program(sandbox: str) -> str:
+    return "bwrap" if sandbox == "bubblewrap" else sandbox
+
+
+def _libraries() -> list[str]:
+    return [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]

@@ -1,0 +1,98 @@
+"""Watches what a program uses where the kernel sets no bound to it: threads, and the disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+_BLOCK_BYTES = 512
+_OPEN_ARE_ENOUGH = 256
+
+
+class Watch:
+    """Looks at a process from outside; each look costs some system calls for each file.
+
+    Args:
+        process_id: of the process, or of the one that started it.
+        folder: the one that it writes to; None where that is a file system with bounds of its own.
+        threads, disk_bytes, files: how much it may use.
+    """
+
+    def __init__(self, process_id: int, folder: str | None, *, threads: int, disk_bytes: int, files: int) -> None:
+        self._process_id = process_id
+        self._folder = folder
+        self._threads, self._disk_bytes, self._files = threads, disk_bytes, files
+
+    def excess(self) -> str | None:
+        """What it uses too much of, as a reason; None while all is within bounds."""
+        if self._n_threads() > self._threads:
+            return f"starts more than {self._threads} threads"
+        return None if self._folder is None else self._of_disk(self._folder)
+
+    def _n_threads(self) -> int:
+        """0 where the system does not tell."""
+        process = str(_innermost(self._process_id))
+        try:
+            return Path("/proc", process, "task").stat().st_nlink - 2
+        except OSError:
+            return 0
+
+    def _of_disk(self, folder: str) -> str | None:
+        used = n_files = 0
+        try:
+            for status in (*_beneath(folder, self._files), *_unlinked(_innermost(self._process_id))):
+                used += status.st_blocks * _BLOCK_BYTES
+                n_files += 1
+        except OSError as error:
+            return f"makes folders that can't be looked into ({errno.errorcode.get(error.errno or 0)})"
+        if used > self._disk_bytes:
+            return f"writes more than {self._disk_bytes / 2**20:,.0f} MiB in all"
+        return f"makes more than {self._files:,} files" if n_files > self._files else None
+
+
+def _innermost(process_id: int) -> int:
+    """The last in a chain of processes of which each started one: bubblewrap is above the program."""
+    while True:
+        try:
+            text = Path(f"/proc/{process_id}/task/{process_id}/children").read_text(encoding="ascii")
+        except OSError:
+            return process_id
+        if len(children := text.split()) != 1:
+            return process_id
+        process_id = int(children[0])
+
+
+def _beneath(folder: str, most: int) -> Iterator[os.stat_result]:
+    """The status of each thing in a folder, of one more than `most` at most. What vanishes meanwhile is left out."""
+    waiting, found = [folder], 0
+    while waiting and found <= most:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    found += 1
+                    yield status
+                    if stat.S_ISDIR(status.st_mode):
+                        waiting.append(entry.path)
+                    if found > most:
+                        return
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+
+
+def _unlinked(process_id: int) -> Iterator[os.stat_result]:
+    """The status of each file that the process has open and that has no name any more."""
+    try:
+        descriptors = list(Path(f"/proc/{process_id}/fd").iterdir())[:_OPEN_ARE_ENOUGH]
+    except OSError:
+        return
+    for descriptor in descriptors:
+        try:
+            status = descriptor.stat()
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+            yield status

@@ -1,0 +1,91 @@
+"""No attempt of `attempts.py` gets out, whatever of the walls a system has."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.scoring.confinement import sandboxes
+from tests.scoring.confinement.attempts import ATTEMPTS
+from tests.scoring.confinement.trying import escapes
+
+ROOT = Path(__file__).parents[3]
+NOBODY = "65534"
+IS_ROOT = os.geteuid() == 0
+FIRST_LANDLOCK = ("--landlock", "1", "--refuse", "unshare")
+USER_WITHOUT_NAMESPACES = ("--user", NOBODY, "--refuse", "unshare")
+TOUCHED_BY_LANDLOCK = ("--among", "files", "others")
+TOUCHED_BY_NAMESPACES = ("--among", "sockets", "others", "mounts", "resources")
+#: What got out before there was an allow-list.
+GOT_OUT = (
+    *("gives itself rights with setxattrat", "sends a datagram to a path", "connects a datagram socket of a pair"),
+    *("has its parent signalled when a socket is read", "has its parent signalled by F_SETOWN_EX"),
+    *(
+        "has its parent signalled by FIOSETOWN",
+        "outlives its parent",
+        "reserves the disk",
+        "fills the disk with many files",
+    ),
+    *("fills the disk with files that have no name", "makes many files", "starts many threads"),
+    *("starts many small threads", "takes a lease", "makes a pipe larger", "hides files in closed folders"),
+)
+
+needs_walls = pytest.mark.skipif(sandboxes.missing("built-in") is not None, reason=str(sandboxes.missing("built-in")))
+as_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become another user")
+
+
+def tried(*options: str) -> list[str]:
+    """What a run of the attempts in another setting tells."""
+    command = [sys.executable, "-m", "tests.scoring.confinement.trying", *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/tmp"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert isinstance(found, list)
+    return found
+
+
+@needs_walls
+def test_no_attempt_gets_out() -> None:
+    assert len(ATTEMPTS) >= 80
+    assert escapes() == []
+
+
+@needs_walls
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("--refuse", "unshare", *TOUCHED_BY_NAMESPACES), id="a container that refuses namespaces"),
+        pytest.param(("--refuse", "mount", "--among", "resources"), id="a system that refuses mounts"),
+        pytest.param((*FIRST_LANDLOCK, *TOUCHED_BY_LANDLOCK), id="Landlock of 5.13, no namespaces"),
+        pytest.param(("--landlock", "3", *TOUCHED_BY_LANDLOCK), id="Landlock of 6.2"),
+        pytest.param(("--landlock", "5", *TOUCHED_BY_LANDLOCK), id="Landlock of 6.10, no scopes"),
+        pytest.param(("--user", NOBODY), id="an ordinary user", marks=as_root),
+        pytest.param((*USER_WITHOUT_NAMESPACES, *TOUCHED_BY_NAMESPACES), id="a user, no namespaces", marks=as_root),
+    ],
+)
+def test_no_attempt_gets_out_where_the_system_has_fewer_walls(options: tuple[str, ...]) -> None:
+    assert tried(*options) == []
+
+
+@pytest.mark.slow
+def test_no_attempt_gets_out_of_bubblewrap() -> None:
+    lacks = sandboxes.lacks_program("bubblewrap")
+    if lacks is not None:
+        pytest.skip(lacks)
+    assert tried("--sandbox", "bubblewrap") == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the attempts are Linux's")
+def test_without_walls_most_attempts_get_out() -> None:
+    """So those above are no attempts that fail by themselves; the rest needs root, or a kernel that has more."""
+    found = tried("--possible", *(("--user", NOBODY) if IS_ROOT else ()))
+    assert set(GOT_OUT) <= set(found)
+    assert len(found) >= 120
