@@ -272,5 +272,7 @@ def _size(evaluation: RecordedEvaluation) -> str:
     samples = plural(sizes[-1] if sizes else 0, "sample")
     samples = f"{sizes[0]:,} to {samples}" if len(sizes) > 1 else samples
     skipped = f", {len(evaluation.skipped):,} skipped" if evaluation.skipped else ""
-    stopped = f", decided after {evaluation.n_drawn:,} of {evaluation.n_planned:,}" if evaluation.stopped_early else ""
+    stopped = (
+        f", decided after {evaluation.n_drawn:,} of {evaluation.n_planned:,} cases" if evaluation.stopped_early else ""
+    )
     return f"{plural(len(evaluation.cases), 'case')} × {samples}{skipped}{stopped}"

@@ -40,7 +40,7 @@ answers = "{_ANSWERS}forgetful.json"
 _ENDPOINT = """\
 [tool.steelyard]
 candidate = "served"
-baseline = "served"
+samples = 1  # a request for each case; say --samples 5 for a closer look
 
 [tool.steelyard.models.served]
 engine = "openai"
@@ -102,11 +102,16 @@ def init(folder: Path, engine: str, base_url: str | None, model: str | None, api
         wanted = {version.engine_options.get("answers") for version in load_settings(folder).versions.values()}
         for name, content in _scaffold():
             if not name.startswith(_ANSWERS) or name in wanted:
-                _write_new(folder, name, content, done)
+                _write_new(folder, name, _for(engine, content), done)
         _ignore(folder / ".gitignore", done)
     except OSError as error:
         raise UsageError(f"{error.filename or folder} can't be written: {error.strerror}.") from None
     _tell(folder, done)
+
+
+def _for(engine: str, content: str) -> str:
+    """A file of the scaffold. Requests to an endpoint may cost something: there the settings say how many samples."""
+    return content if engine == "scripted" else content.replace("    samples=5,\n", "")
 
 
 def _settings_text(engine: str, base_url: str | None, model: str | None, api_key_env: str | None) -> str:
@@ -245,7 +250,7 @@ def _next(folder: Path) -> list[tuple[str, str]]:
         ]
     if {"served", "served-terse"} <= set(settings.versions):
         return [
-            ("pytest suites", "served against itself: is it good enough?"),
-            ("pytest suites --candidate served-terse", "weighs it against served"),
+            ("pytest suites", "is it good enough? 60 requests at most"),
+            ("pytest suites --candidate served-terse --baseline served --samples 5", "weighs it against served"),
         ]
     return [("steelyard models", "lists your versions"), ("pytest suites --candidate NAME", "weighs one of them")]

@@ -104,6 +104,11 @@ class Settings:
         """Where a gate's reports go."""
         return self.root / (self.report_dir or "reports/latest")
 
+    def table(self, name: str) -> str:
+        """The table that defines a version, as the file of these settings writes it."""
+        is_own = self.source is not None and self.source.name == "steelyard.toml"
+        return f"[models.{name}]" if is_own else f"[tool.steelyard.models.{name}]"
+
     def version(self, name: str) -> VersionSettings:
         """The version of this name.
 
@@ -112,9 +117,7 @@ class Settings:
         """
         if name not in self.versions:
             where = f" in {self.source}" if self.source else ""
-            hint = (
-                "" if self.versions else f" Define one as [tool.steelyard.models.{name}]{where}; see `steelyard init`."
-            )
+            hint = "" if self.versions else f" Define one as {self.table(name)}{where}; see `steelyard init`."
             raise SettingsError(choices("version", name, self.versions) + hint)
         found = self.versions[name]
         if found.is_registered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.looks import Look, ordinal
 from harness.decisions.needed import Needed
 from harness.decisions.observed import Observed
-from harness.records import Check, LostClaim, VerdictKind, is_approximate
+from harness.records import Check, Estimate, LostClaim, VerdictKind, is_approximate
 
 _ALIKE = {"texts": "are copies of others", "requests": "ask the same as others"}
 _NEW = {"field": " in new clusters", "texts": " that are not copies", "requests": " that ask something else"}
@@ -92,7 +93,27 @@ def where_stopped(observed: Observed) -> str:
     n = int((~np.isnan(observed.candidate)).sum()) if observed.by_samples else len(observed.case_ids)
     if not observed.is_sequential or not n < observed.n_planned:
         return ""
-    return f", decided after {n:,} of {observed.n_planned:,} {'samples' if observed.by_samples else 'cases'}"
+    if observed.by_samples:
+        return f", decided after {n:,} of {observed.n_planned:,} samples"
+    return f", decided after {n:,} of {observed.n_planned:,} cases with {_n_samples(observed):,} samples"
+
+
+def _n_samples(observed: Observed) -> int:
+    """The samples of both versions that were scored."""
+    both = (scores for scores in (observed.candidate, observed.baseline) if scores is not None)
+    return sum(int((~np.isnan(scores)).sum()) for scores in both)
+
+
+def one_sided(observed: Observed, checks: Sequence[Check], candidate: Estimate | None) -> str:
+    """Why a bound is proven that lies inside the range shown; "" where none does."""
+    proven = [each for each in checks if each.against == "threshold" and each.verdict is VerdictKind.PASSED]
+    if not proven or candidate is None or observed.threshold is None or observed.errors:
+        return ""
+    if observed.higher_is_better:
+        inside = candidate.low < observed.threshold - observed.margin
+    else:
+        inside = candidate.high > observed.threshold + observed.margin
+    return "; its range is wider, for it allows for error at both ends" if inside else ""
 
 
 def cut_short(observed: Observed, otherwise: str) -> str:

@@ -107,7 +107,7 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
 def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims: Claims | None, look: Look) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
     kind, reason = _outcome(observed, checks, claims)
-    reason += reasons.counted_as(observed) + reasons.partly_skipped(observed) + reasons.of_look(look, level)
+    candidate = estimate(observed, observed.candidate, 1 - level)
     sizes = observed.cluster_sizes
     by_name = {check.against: check.difference for check in checks}
     open_samples = [check.samples_needed for check in checks if check.samples_needed is not None]
@@ -117,12 +117,12 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
         metric=observed.metric,
         requirement=observed.requirement,
         verdict=kind,
-        reason=reason,
+        reason=reason + reasons.one_sided(observed, checks, candidate) + _asides(observed, look, level),
         threshold=observed.threshold,
         margin=observed.margin,
         n_cases=int(observed.scored.sum()),
         n_samples=int((~np.isnan(observed.candidate)).sum()),
-        candidate=estimate(observed, observed.candidate, 1 - level),
+        candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
         difference=by_name.get("baseline", by_name.get("threshold")),
         samples_needed=None if decided or not open_samples else max(open_samples),
@@ -154,6 +154,11 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
         statistic=observed.statistic,
         approximate=is_approximate(observed) and kind is not VerdictKind.ERROR,
     )
+
+
+def _asides(observed: Observed, look: Look, level: float) -> str:
+    """What else a reader must know of the cases and of the look."""
+    return reasons.counted_as(observed) + reasons.partly_skipped(observed) + reasons.of_look(look, level)
 
 
 def _taken(look: Look, level: float, observed: Observed) -> LookTaken:

@@ -99,5 +99,5 @@ def _unknown(settings: Settings, name: str, runs: list[RunInfo]) -> SettingsErro
     newest = [run.run_id for run in reversed(runs) if run.finished][:_NEWEST_SHOWN]
     more = f" Newest runs: {', '.join(newest)}." if newest else ""
     if not known and not newest:
-        more = " Define a version as [tool.steelyard.models.NAME], or record a run with `steelyard baseline record`."
+        more = f" Define a version as {settings.table('NAME')}, or record a run with `steelyard baseline record`."
     return SettingsError(f"{choices('baseline', name, known)}{more}")

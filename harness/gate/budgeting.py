@@ -22,7 +22,7 @@ def check_prices(settings: Settings, names: Iterable[str]) -> None:
         if settings.version(name).price is None:
             raise SettingsError(
                 f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
-                f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in [tool.steelyard.models.{name}]; "
+                f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in {settings.table(name)}; "
                 "{ input = 0, output = 0 } for one that costs nothing."
             )
 

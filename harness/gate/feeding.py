@@ -21,6 +21,8 @@ from harness.sampling import Model, Sampler, Source, Trace
 from harness.scoring.judging import Judge
 
 _LIVE_BODIES_PER_REQUEST = 32
+_LATE_S = 0.5
+"""How long after the deadline bodies may take to end. What they wait for from a model ends at the deadline."""
 
 
 class Feeder:
@@ -50,6 +52,7 @@ class Feeder:
         self._busy: dict[int, Admission] = {}
         self._concurrency = concurrency
         self._n_fed = 0
+        self._left_behind: set[Collector] = set()
         self.turns = Turns(are_kept=sampler.spending.limits.are_shared)
 
     @property
@@ -58,7 +61,19 @@ class Feeder:
         return self._admission.alive
 
     async def feed(self, collector: Collector) -> None:
-        """Start the steps of an evaluation as there is room, until it is decided or there are no more."""
+        """Run the bodies of an evaluation until it is decided, or none is left, or the deadline has come."""
+        left_s = self._sampler.spending.left_s
+        try:
+            async with asyncio.timeout(None if left_s is None else max(0.0, left_s) + _LATE_S) as deadline:
+                await self._feed(collector)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            collector.cut_at = self._sampler.spending.refuse().limit
+            self._left_behind.add(collector)
+
+    async def _feed(self, collector: Collector) -> None:
+        """Start the steps of an evaluation as there is room."""
         groups: set[asyncio.Task[None]] = set()
         pace = Pace(
             collector,
@@ -93,8 +108,9 @@ class Feeder:
                 group = asyncio.get_running_loop().create_task(self._step(collector, role, step))
                 groups.add(group)
                 group.add_done_callback(functools.partial(ended, role=role, engine=engine))
-            while groups:
-                await asyncio.gather(*groups)
+            while groups:  # not gathered: that would wait for a body that catches its cancellation
+                for group in (await asyncio.wait(groups, return_when=asyncio.FIRST_EXCEPTION))[0]:
+                    group.result()
             self._look(collector)
             if collector.is_hopeless and not collector.is_stopped:
                 collector.count_all()
@@ -138,6 +154,8 @@ class Feeder:
             source = replace(source, only_stored=True)
         arguments = {**evaluation.arguments, **self._offered(evaluation, source, number, sample, trace)}
         outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
+        if collector in self._left_behind:
+            return
         if isinstance(outcome.error, BudgetSpentError):
             collector.cut_at = outcome.error.limit
         else:

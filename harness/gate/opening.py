@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings
 from harness.decisions import later
-from harness.errors import SettingsError, UsageError
+from harness.errors import SettingsError, StoreError, UsageError
 from harness.gate.budgeting import check_prices, spending_of
 from harness.gate.evaluation import Evaluation
 from harness.gate.ledger import Entry, Family, Ledger, in_words
@@ -27,6 +27,9 @@ from harness.models.version import Version, load_version
 from harness.records import Role, Selection
 from harness.sampling import Sampler, Source
 from harness.store import Store, new_run_id, store_url
+
+if TYPE_CHECKING:
+    from harness.store.soundness import Soundness
 
 BASELINE_FIRST_INDEX = 1_000_000
 """Where the draws of a baseline begin that is the same version as the candidate: two independent sets."""
@@ -73,6 +76,7 @@ class OpenRun:
 
     Attributes:
         told: what to tell before the first request, a line each: what looking again costs.
+        soundness: says whether the store's file is sound, as soon as it was looked through.
     """
 
     run: Run
@@ -80,6 +84,11 @@ class OpenRun:
     created: str
     selection: Selection | None = None
     told: tuple[str, ...] = ()
+    soundness: Soundness | None = None
+
+    def problem(self, wait_s: float = 0.0) -> str | None:
+        """What is wrong with the store's file, as far as it is known by now, or after a wait."""
+        return None if self.soundness is None else self.soundness.problem(wait_s)
 
     async def close(self) -> None:
         """Close engines and store; what was completed is kept."""
@@ -102,7 +111,7 @@ def candidate_name(settings: Settings) -> str:
     if not settings.versions:
         where = settings.source or settings.root / "pyproject.toml"
         raise SettingsError(
-            f"No model version is defined. Define one as [tool.steelyard.models.NAME] in {where}; `steelyard init` "
+            f"No model version is defined. Define one as {settings.table('NAME')} in {where}; `steelyard init` "
             "writes an example that runs at once."
         )
     raise SettingsError(
@@ -175,7 +184,11 @@ def open_run(settings: Settings, options: RunOptions) -> OpenRun:
     check_judges(tuple(judging), engines)
     store = Store.open(store_url(settings))
     try:
-        return _assemble(settings, options, versions, engines, store)
+        soundness = store.soundness()
+        opened = replace(_assemble(settings, options, versions, engines, store), soundness=soundness)
+        if (problem := opened.problem(_SOON_S)) is not None:
+            raise StoreError(problem)
+        return opened
     except BaseException:
         store.close()
         raise
@@ -272,6 +285,8 @@ def _changed(versions: Sequence[Version], root: Path) -> list[str]:
 
 
 _DIGITS = 12
+_SOON_S = 0.2
+"""How long the first sample waits for what is known of the store's file: that of most is looked through by then."""
 
 
 def _enter(

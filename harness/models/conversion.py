@@ -11,6 +11,9 @@ from harness.models.gguf_header import gguf_settings
 RECIPE = "recipe 1"
 """Part of the digest of converted weights: changed with anything here that changes what is written."""
 
+_UNREADABLE = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError)
+"""What readers of GGUF raise for tensors and tokens that make no sense."""
+
 
 def convert_gguf(source: Path, folder: Path, dtype: str) -> None:
     """Write the GGUF file's model, tokenizer and chat template into `folder` as transformers saves them.
@@ -34,8 +37,8 @@ def convert_gguf(source: Path, folder: Path, dtype: str) -> None:
         raise SettingsError(
             f"{source} can't be converted: {error}. Install what is missing: pip install 'steelyard[transformers]'"
         ) from error
-    except (ValueError, NotImplementedError, KeyError) as error:
-        raise SettingsError(f"{source} can't be converted: {error}") from error
+    except _UNREADABLE as error:
+        raise SettingsError(f"{source} can't be converted: {error or type(error).__name__}") from error
     config = quantized.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config

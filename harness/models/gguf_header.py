@@ -1,4 +1,8 @@
-"""Reads the settings in the head of a GGUF file, without the packages that read its tensors."""
+"""Reads the settings in the head of a GGUF file, without the packages that read its tensors, and checks the head.
+
+Whatever the bytes are, a file is read or refused in a moment and with little memory: no size that stands in it is
+believed before it is held against what the file has.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,29 @@ MAGIC = b"GGUF"
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING = 8
 _ARRAY = 9
+_SMALLEST_PAIR = 8 + 1 + 4 + 1
+_SMALLEST_TENSOR = 8 + 1 + 4 + 8 + 4 + 8
+_MOST_PAIRS = _MOST_TENSORS = 100_000
+_MOST_ITEMS = 2_000_000
+"""Texts and arrays within arrays; the largest vocabularies have some hundred thousand tokens and merges."""
+_LONGEST_TEXT = 1 << 24
+_DEEPEST = 4
+_MOST_DIMENSIONS = 8
+_LARGEST_TENSOR = 1 << 62
+_BITS = {0: 32, 1: 16, 28: 64, 30: 16}
+_FEWEST_BITS = 1
+"""No type of ggml takes less for a weight, those that are not in the table included."""
+_TYPES: dict[str, type] = {
+    "general.architecture": str,
+    "general.alignment": int,
+    ".block_count": int,
+    ".context_length": int,
+    ".embedding_length": int,
+    "tokenizer.chat_template": str,
+    "tokenizer.ggml.model": str,
+    "_token_id": int,
+}
+_MOST_LAYERS = 10_000
 
 
 def is_gguf(path: Path) -> bool:
@@ -23,49 +50,140 @@ def gguf_settings(path: Path) -> dict[str, Any]:
     """The file's key-value pairs; of arrays only their length.
 
     Raises:
-        ValueError: the file is no GGUF of version 2 or 3, or ends too early.
+        ValueError: the file is no GGUF of version 2 or 3, ends too early, or its head is damaged.
 
     Source: the GGUF specification, ggml-org/ggml, docs/gguf.md.
     """
-    try:
-        with path.open("rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise ValueError("it does not begin with GGUF")
-            version = _scalar(file, "<I")
-            if version not in (2, 3):
-                raise ValueError(f"its GGUF version is {version}, not 2 or 3")
-            _scalar(file, "<Q")
-            count = _scalar(file, "<Q")
-            return dict(_pair(file) for _ in range(count))
-    except (struct.error, UnicodeDecodeError):
-        raise ValueError("it ends too early or is damaged") from None
+    with path.open("rb") as file:
+        head = _Head(file, path.stat().st_size)
+        if head.take(len(MAGIC)) != MAGIC:
+            raise ValueError("it does not begin with GGUF")
+        version = head.scalar("<I")
+        if version not in (2, 3):
+            raise ValueError(f"its GGUF version is {version}, not 2 or 3")
+        n_tensors = head.count("tensors", _SMALLEST_TENSOR, _MOST_TENSORS)
+        n_pairs = head.count("settings", _SMALLEST_PAIR, _MOST_PAIRS)
+        settings = dict(head.pair() for _ in range(n_pairs))
+        _check_settings(settings)
+        ends = [head.tensor() for _ in range(n_tensors)]
+        start = head.aligned(settings.get("general.alignment", 32))
+        if ends and start + max(ends) > head.size:
+            raise ValueError(
+                f"it ends too early: its tensors take {start + max(ends):,} bytes, and it has {head.size:,}"
+            )
+        return settings
 
 
-def _pair(file: BinaryIO) -> tuple[str, Any]:
-    key = _text(file)
-    return key, _value(file, _scalar(file, "<I"))
+class _Head:
+    """Reads a file from its beginning, never beyond its end."""
 
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._place = 0
+        self._n_items = 0
+        self.size = size
 
-def _value(file: BinaryIO, kind: int) -> Any:
-    if kind == _STRING:
-        return _text(file)
-    if kind != _ARRAY:
+    def take(self, n: int) -> bytes:
+        """The next bytes."""
+        self._advance(n)
+        return self._file.read(n)
+
+    def scalar(self, form: str) -> Any:
+        """The next number."""
+        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+
+    def count(self, what: str, smallest: int, most: int) -> int:
+        """How many there are of something."""
+        n: int = self.scalar("<Q")
+        if n > most or n * smallest > self.size - self._place:
+            raise ValueError(f"it is damaged: it says that it has {n:,} {what}, and there is no room for them")
+        return n
+
+    def pair(self) -> tuple[str, Any]:
+        """The next setting."""
+        key = self.text()
+        return key, self._value(self.scalar("<I"), key, 0)
+
+    def text(self) -> str:
+        """The next text."""
+        try:
+            return self.take(self._text_length()).decode("utf-8")
+        except UnicodeDecodeError:
+            raise ValueError(f"it is damaged: no text stands before byte {self._place:,}") from None
+
+    def tensor(self) -> int:
+        """Where the data of the next tensor ends at the earliest, counted from where data begins."""
+        name = self.text()[:80]
+        n_dimensions = self.scalar("<I")
+        if n_dimensions > _MOST_DIMENSIONS:
+            raise ValueError(f"it is damaged: its tensor {name!r} has {n_dimensions:,} dimensions")
+        n_weights = 1
+        for _ in range(n_dimensions):
+            n_weights *= self.scalar("<Q")
+        kind, offset = self.scalar("<I"), self.scalar("<Q")
+        n_bytes = (n_weights * _BITS.get(kind, _FEWEST_BITS) + 7) // 8
+        if max(n_bytes, offset, n_bytes + offset) > self.size:
+            raise ValueError(
+                f"it ends too early or is damaged: its tensor {name!r} takes {n_bytes:,} bytes and more, {offset:,} "
+                f"after where tensors begin, and the file has {self.size:,}"
+            )
+        return int(offset + n_bytes)
+
+    def aligned(self, alignment: int) -> int:
+        """Where data begins after what was read."""
+        if not 0 < alignment <= 1 << 20:
+            raise ValueError(f"it is damaged: its alignment is {alignment}")
+        return -(-self._place // alignment) * alignment
+
+    def _advance(self, n: int) -> None:
+        if n > self.size - self._place:
+            raise ValueError(
+                f"it ends too early or is damaged: {n:,} bytes should follow byte {self._place:,}, and it has "
+                f"{self.size:,} in all"
+            )
+        self._place += n
+
+    def _skip(self, n: int) -> None:
+        self._advance(n)
+        self._file.seek(n, 1)
+
+    def _text_length(self) -> int:
+        n: int = self.scalar("<Q")
+        if n > _LONGEST_TEXT:
+            raise ValueError(f"it is damaged: a text at byte {self._place:,} is to have {n:,} bytes")
+        return n
+
+    def _value(self, kind: int, key: str, depth: int) -> Any:
+        if kind == _STRING:
+            return self.text()
+        if kind == _ARRAY:
+            return self._array(key, depth)
         if kind not in _SCALARS:
-            raise ValueError(f"it holds a value of the unknown type {kind}")
-        return _scalar(file, _SCALARS[kind])
-    item_kind = _scalar(file, "<I")
-    length = _scalar(file, "<Q")
-    if item_kind in _SCALARS:
-        file.seek(length * struct.calcsize(_SCALARS[item_kind]), 1)
-    else:
+            raise ValueError(f"{key[:80]!r} is of the unknown type {kind}")
+        return self.scalar(_SCALARS[kind])
+
+    def _array(self, key: str, depth: int) -> int:
+        """The length of an array, whose items are passed over."""
+        kind, length = self.scalar("<I"), self.scalar("<Q")
+        if kind in _SCALARS:
+            self._skip(length * struct.calcsize(_SCALARS[kind]))
+            return int(length)
+        self._n_items += length
+        if kind not in (_STRING, _ARRAY) or depth >= _DEEPEST or self._n_items > _MOST_ITEMS:
+            raise ValueError(f"it is damaged: {key[:80]!r} is an array of {length:,} items of type {kind}")
         for _ in range(length):
-            _value(file, item_kind)
-    return length
+            if kind == _STRING:
+                self._skip(self._text_length())
+            else:
+                self._array(key, depth + 1)
+        return int(length)
 
 
-def _scalar(file: BinaryIO, form: str) -> Any:
-    return struct.unpack(form, file.read(struct.calcsize(form)))[0]
-
-
-def _text(file: BinaryIO) -> str:
-    return file.read(_scalar(file, "<Q")).decode("utf-8")
+def _check_settings(settings: dict[str, Any]) -> None:
+    """Refuse values that no reader could use where they are known."""
+    for key, value in settings.items():
+        for known, kind in _TYPES.items():
+            if key.endswith(known) and type(value) is not kind:
+                raise ValueError(f"it is damaged: {key[:80]!r} is {str(value)[:80]!r}, not of type {kind.__name__}")
+        if key.endswith(".block_count") and not 0 <= value <= _MOST_LAYERS:
+            raise ValueError(f"it is damaged: {key[:80]!r} is {value:,}")

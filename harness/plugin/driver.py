@@ -14,11 +14,13 @@ import pytest
 from _pytest.assertion import util as assertion_util
 
 from harness.errors import ScoreError
+from harness.plugin.threads import LooseThreads
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-    from harness.gate import Run
+    from harness.gate import OpenRun
+    from harness.plugin.interrupts import Interrupts
     from harness.reporting.progress import Progress
 
 _TICK_S = 0.1
@@ -32,13 +34,17 @@ class Driver:
 
     Args:
         config: pytest's, whose terminal shows the progress.
-        run: whose progress is shown.
+        opened: the run whose progress is shown.
+        interrupts: hears Ctrl-C meanwhile.
     """
 
-    def __init__(self, config: pytest.Config, run: Run) -> None:
+    def __init__(self, config: pytest.Config, opened: OpenRun, interrupts: Interrupts) -> None:
         self._config = config
-        self._run = run
+        self._opened = opened
+        self._run = opened.run
+        self._interrupts = interrupts
         self._runner = asyncio.Runner()
+        self._runner.get_loop().set_default_executor(LooseThreads())
         self._collected_after = gc.get_threshold()
         gc.freeze()  # what is loaded by now stays: nothing of it needs to be looked through
         gc.set_threshold(*_COLLECT_AFTER)
@@ -57,7 +63,7 @@ class Driver:
             function(*arguments)
 
         with _no_assertion_diffs():  # bodies that were started before go on meanwhile
-            self._runner.run(call())
+            self._interrupts.run(self._runner, call())
 
     def complete(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine to its end, with everything else that is under way, and show progress.
@@ -70,7 +76,7 @@ class Driver:
 
         with _no_assertion_diffs():
             try:
-                self._runner.run(self._watch(work))
+                self._interrupts.run(self._runner, self._watch(work))
             except Aborted as aborted:
                 raise aborted.reason from None
             except asyncio.CancelledError:
@@ -81,6 +87,8 @@ class Driver:
         try:
             while not task.done():
                 await asyncio.wait([task], timeout=_TICK_S)
+                if (problem := self._opened.problem()) is not None:
+                    raise pytest.exit.Exception(f"steelyard: {problem}", pytest.ExitCode.USAGE_ERROR)
                 if not task.done():
                     self._show()
         finally:
@@ -142,7 +150,7 @@ class Driver:
         gc.set_threshold(*self._collected_after)
         gc.unfreeze()
         with suppress(KeyboardInterrupt):
-            self._runner.run(_closed(work))
+            self._interrupts.run(self._runner, _closed(work))
         loop = self._runner.get_loop()
         if asyncio.all_tasks(loop):
             loop.set_exception_handler(lambda *_: None)  # which would complain of each task that is left

@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.plugin import live
 from harness.plugin.collection import Collection, is_evaluation
 from harness.plugin.copies import copies_lines
-from harness.plugin.interrupts import uninterrupted
+from harness.plugin.interrupts import InterruptHooks, Interrupts
 from harness.plugin.options import runs_bodies
 from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code, harmless
 from harness.plugin.summary import Outcome, discard_report
@@ -36,6 +36,7 @@ class GateSession:
         self.config = config
         self.collection = Collection(config, classify)
         self.outcome = Outcome(self.collection)
+        self._interrupts = Interrupts()
         self._opened: OpenRun | None = None
         self._driver: Driver | None = None
         self._tree: live.SetupTree | None = None
@@ -101,11 +102,13 @@ class GateSession:
         from harness.scoring.confinement import sandbox_of_run
 
         settings = self.collection.settings
+        self._interrupts.listen()
+        self.config.pluginmanager.register(InterruptHooks(self._interrupts))
         if not self.is_worker:
             prepare_folder(settings.report_folder)
         sandbox_of_run.set(settings.sandbox)
         self._opened = open_run(settings, self.collection.run_options)
-        self._driver = Driver(self.config, self._opened.run)
+        self._driver = Driver(self.config, self._opened, self._interrupts)
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or self.is_worker:
             return
@@ -269,7 +272,7 @@ class GateSession:
         """Called once at the end, also when interrupted: sets the exit code, writes the report, closes everything."""
         if self._tree is not None:
             self._tree.release_all()
-        with uninterrupted():
+        with self._interrupts.unheard():
             self._finish(session, int(exitstatus))
         if self._opened is not None and self._driver is not None and self.outcome.report is not None:
             self.outcome.keep(session, self._opened, self._driver)

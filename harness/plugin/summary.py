@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from harness.plugin.driver import Driver
     from harness.records import Report
 
+_LOOKED_THROUGH_S = 5.0
+"""How long the end waits for what is found in the store's file: 1 GB is looked through by then."""
+
 
 class Outcome:
     """The report of a session's run, on its way into files, the store and the terminal.
@@ -65,10 +68,11 @@ class Outcome:
         from harness.reporting.report_json import to_json
 
         assert self.report is not None
-        problems = []
+        problems: list[str] = []
         try:
             opened.run.flush()
             opened.store.finish_run(self.report.run_id, to_json(self.report))
+            problems += filter(None, [opened.problem(_LOOKED_THROUGH_S)])
         except UsageError as error:
             problems.append(str(error))
         except KeyboardInterrupt:

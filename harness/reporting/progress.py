@@ -17,6 +17,7 @@ _LOG_FIRST_S = 5.0
 _LOG_EVERY_S = 15.0
 _WINDOW_S = 30.0
 _STALLED_S = 15.0
+_SOON_S = 8.0
 _NARROW = 60
 
 
@@ -158,11 +159,15 @@ def _pieces(state: ProgressState, rate: _Rate, now: float, *, short: bool) -> li
     idle_s = rate.idle_s(now)
     if state.trouble:
         pieces.append(state.trouble)
-    elif idle_s >= _STALLED_S and state.in_flight:
-        pieces.append(f"no answer for {duration(idle_s, whole=True)}")
-    elif per_second:
+    elif idle_s >= _STALLED_S and state.done < state.total:
+        what = "no answer" if state.in_flight else "no sample ended"
+        pieces.append(f"{what} for {duration(idle_s, whole=True)}")
+    elif per_second and state.done < state.total:
         left = state.total - state.done
-        pieces += [time_left(left / per_second, at_most=left > state.under_way), _per_second(per_second)]
+        if left / per_second < min(idle_s, _SOON_S):
+            pieces.append(f"waiting for the last {count(left)}")
+        else:
+            pieces += [time_left(left / per_second, at_most=left > state.under_way), _per_second(per_second)]
     if state.evaluations_total:
         pieces.append(decided)
     pieces += [state.budget] if state.budget else []
@@ -186,7 +191,7 @@ def time_left(seconds: float, *, at_most: bool = False) -> str:
     >>> time_left(47, at_most=True)
     'at most 50 s left'
     """
-    if seconds < 8:
+    if seconds < _SOON_S:
         return "a few seconds left"
     word = "at most" if at_most else "about"
     if seconds < 90:

@@ -57,12 +57,12 @@ def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
 
 
 def write_csv(store: Store, run: RunInfo, report: Report, stream: TextIO) -> int:
-    """Write the rows as CSV. A text that a spreadsheet would run as a formula gets an apostrophe in front, as in the
-    files of `steelyard review export`; parquet has every text as it was.
+    """Write the rows as CSV. Every field is quoted. A line of text that a spreadsheet would run as a formula gets an
+    apostrophe in front, as in the files of `steelyard review export`; parquet has every text as it was.
 
     Returns how many rows have lost their answer.
     """
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     lost = 0
     for row, is_lost in rows_of_run(store, run, report):

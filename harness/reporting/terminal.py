@@ -249,13 +249,13 @@ def ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
     """What the brackets of the table mean."""
     if not any(row.candidate for row in shown):
         return []
-    inside = f"a score lies inside its range with confidence {confidence_level:g}"
+    sure = f"with {100 * confidence_level:g}% confidence"
     stopped = any(row.verdict.design == "sequential" for row in shown)
-    whenever = ", whenever sampling stops" if stopped else ""
+    early = ", also where sampling stopped early" if stopped else ""
+    inside = f"{sure} the true score lies inside its range"
     if not any(row.difference for row in shown):
-        return [inside + whenever]
-    each = f"each with {confidence_level:g} or more"
-    return [f"{inside}; a difference above its first bound, and below its second, {each}{whenever}"]
+        return [inside + early]
+    return [f"{inside}; of a difference each end holds by itself {sure}{early}"]
 
 
 def notes(report: Report, encoding: str) -> list[str]:

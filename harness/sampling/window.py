@@ -126,7 +126,13 @@ class Window:
         self._lanes.setdefault(id(asked.engine), _Lane(asked.engine)).queue.append(asked)
         left_s = self.spending.left_s
         if self._deadline is None and left_s is not None:
-            self._deadline = asyncio.get_running_loop().call_later(max(0.0, left_s), self.pump)
+            self._deadline = asyncio.get_running_loop().call_later(max(0.0, left_s), self._give_up)
+
+    def _give_up(self) -> None:
+        """The deadline has come: what is in flight comes to nothing."""
+        for task in self._tasks:
+            task.cancel()
+        self.pump()
 
     def pump(self) -> None:
         """Send what there is room for, engine by engine."""
@@ -200,7 +206,8 @@ class Window:
                 samples = [apart(sample) for sample in samples]
             self._arrived(replace(asked, indices=asked.indices[: len(samples)]), samples)
         except asyncio.CancelledError as error:
-            self._failed(asked, error)
+            is_given_up = self.spending.is_late and not self._stopped
+            self._failed(asked, self.spending.refuse() if is_given_up else error)
             raise
         except Exception as error:  # noqa: BLE001 - whatever an engine raises belongs to the bodies that wait
             self._failed(asked, error)

@@ -24,7 +24,8 @@ from sqlalchemy.exc import (
 from harness.errors import StoreError, UnstorableError
 from harness.store import migrations, tables
 from harness.store.location import prepare_folder, without_password
-from harness.store.problems import BUSY_S, ELSEWHERE, cause_of, in_words
+from harness.store.problems import BUSY_S, ELSEWHERE, REPAIR, cause_of, in_words
+from harness.store.soundness import Soundness
 
 _NAP_MS = 100
 _PREPARE_LOCK = 0x5734E1
@@ -109,6 +110,11 @@ class Database:
         if not self.is_sqlite:
             connection.execute(text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))
 
+    def soundness(self) -> Soundness:
+        """Begin to look through the file, beside whatever is done with it."""
+        place = self.engine.url.database
+        return Soundness(Path(place) if self.is_sqlite and place else None, self.url)
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -172,10 +178,7 @@ class Database:
             raise self._damaged(f"it lacks the table {', '.join(names)}")
 
     def _damaged(self, what: str) -> StoreError:
-        return StoreError(
-            f"The store {self.url} is damaged: {what}. Put a copy of it in its place, or remove it and the next gate "
-            f"makes a new one. {ELSEWHERE}"
-        )
+        return StoreError(f"The store {self.url} is damaged: {what}. {REPAIR} {ELSEWHERE}")
 
 
 def _parse(url: str) -> URL:

@@ -25,8 +25,11 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from harness.records import ScoreRow
+from harness.store import codec
 from harness.store import runs as run_rows
 from harness.store.database import Database
+from harness.store.migrations import readable
+from harness.store.samples import FIELDS, changed
 from harness.store.summaries import Merged
 from harness.store.tables import APART, generations, reports, requests, runs, samples
 
@@ -106,12 +109,18 @@ def _requests(source: Database) -> Iterator[list[Any]]:
 
 def _samples(source: Database, rows: list[Any]) -> dict[bytes, dict[int, Any]]:
     with source.read() as connection:
-        return _by_key(connection, [row.key for row in rows])
+        found = _by_key(source, connection, [row.key for row in rows])
+    for key, of_key in found.items():
+        for index, row in of_key.items():
+            if row.digest is not None and row.digest != codec.sample_digest([getattr(row, name) for name in FIELDS]):
+                raise changed(source, key, index)
+    return found
 
 
-def _by_key(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Any]]:
+def _by_key(database: Database, connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Any]]:
     found: dict[bytes, dict[int, Any]] = {}
-    for row in connection.execute(select(samples).where(samples.c.key.in_(list(keys)))):
+    columns = (readable(column, database.schema_version) for column in samples.c)
+    for row in connection.execute(select(*columns).where(samples.c.key.in_(list(keys)))):
         found.setdefault(row.key, {})[row.sample_index] = row
     return found
 
@@ -128,7 +137,7 @@ class _Batch:
 def _merge_samples(
     target: Database, connection: Connection, batch: _Batch, counts: _Counts, moved: dict[bytes, bytes]
 ) -> None:
-    places = _places(connection, batch)
+    places = _places(target, connection, batch)
     moved.update({key: place for key, place in places.items() if place != key})
     asked = [
         {**row._asdict(), "key": places[row.key], "generation": row.generation if places[row.key] == row.key else APART}
@@ -143,13 +152,13 @@ def _merge_samples(
         counts.apart += sum(key in elsewhere for key in new)
 
 
-def _places(connection: Connection, batch: _Batch) -> dict[bytes, bytes]:
+def _places(target: Database, connection: Connection, batch: _Batch) -> dict[bytes, bytes]:
     """The key under which each request's samples come to lie: the first in its chain of keys without a conflict."""
     tokens = {row.key: batch.apart.get((row.fingerprint, row.generation)) for row in batch.requests}
     places = {key: key if token is None else _elsewhere(key, token) for key, token in tokens.items()}
     unsettled = set(places)
     while unsettled:
-        here = _by_key(connection, [places[key] for key in unsettled])
+        here = _by_key(target, connection, [places[key] for key in unsettled])
         unsettled = {key for key in unsettled if _conflict(batch.samples.get(key, {}), here.get(places[key], {}))}
         for key in unsettled:
             places[key] = _elsewhere(places[key], tokens[key] or "")

@@ -12,6 +12,7 @@ from harness.store import review_tables, tables
 _COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {
     2: (tables.scores.c.judged_by,),
     5: (tables.scores.c.disagreement,),
+    7: (tables.samples.c.digest,),
 }
 """The columns that each schema version brought. All of them take NULL, so that old rows, and the processes of an older
 Steelyard that are under way, go on as they are."""

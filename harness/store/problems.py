@@ -6,6 +6,10 @@ from sqlalchemy.exc import DBAPIError
 
 BUSY_S = 60.0
 """How long a lock is waited for."""
+REPAIR = (
+    "Put a copy of it in its place; or remove it, and the next gate makes a new one. What can still be read of it "
+    "comes into a new one by: sqlite3 OLD .recover | sqlite3 NEW"
+)
 ELSEWHERE = "Choose another place with --store, or with `store` in [tool.steelyard]."
 
 
@@ -21,8 +25,10 @@ def in_words(error: DBAPIError, *, readonly: bool) -> str:
         return f"can't be {verb}: {cause}. {why}. {copy}"
     if "locked" in cause:
         return f"is locked by another process for more than {BUSY_S:.0f} s ({cause}). End that process and run again."
-    if "not a database" in cause or "malformed" in cause:
+    if "not a database" in cause:
         return f"can't be understood: {cause}. {ELSEWHERE}"
+    if "malformed" in cause or "Could not decode" in cause:
+        return f"is damaged: {cause}. {REPAIR}"
     if error.connection_invalidated or "connection" in cause:
         return f"can't be reached: {cause}"
     return f"can't be used: {cause}. {ELSEWHERE}"

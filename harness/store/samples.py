@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from harness.errors import StoreError, UnstorableError
 from harness.records import Draw, Request, Sample
 from harness.store import codec
 from harness.store.database import Database
+from harness.store.migrations import readable
 from harness.store.tables import generations, requests, samples
 
 _CHUNK = 500
 Item = TypeVar("Item")
 
-_find = select(
-    samples.c.key,
+_COLUMNS = (
     samples.c.sample_index,
     samples.c.text,
     samples.c.finish_reason,
@@ -28,7 +29,16 @@ _find = select(
     samples.c.completion_tokens,
     samples.c.latency_s,
     samples.c.extra,
-).where(samples.c.key.in_(bindparam("keys", expanding=True)))
+)
+FIELDS = tuple(column.name for column in _COLUMNS)
+"""What a sample's digest is made of, in this order."""
+
+
+@functools.cache
+def _query(schema_version: int) -> Select[Any]:
+    """Selects the samples of some keys with their digests, which those that are older than schema version 7 lack."""
+    digest = readable(samples.c.digest, schema_version)
+    return select(samples.c.key, digest, *_COLUMNS).where(samples.c.key.in_(bindparam("keys", expanding=True)))
 
 
 def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:
@@ -41,15 +51,26 @@ def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:
 def find(database: Database, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
     """See `Store.find`."""
     with database.read() as connection:
-        return _found(connection, dict.fromkeys(keys))
+        return _found(database, connection, dict.fromkeys(keys))
 
 
-def _found(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
+def _found(database: Database, connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
     found: dict[bytes, dict[int, Sample]] = {}
+    query = _query(database.schema_version)
     for chunk in chunks(keys):
-        for key, *row in connection.execute(_find, {"keys": chunk}):
+        for key, digest, *row in connection.execute(query, {"keys": chunk}):
+            if digest is not None and digest != codec.sample_digest(row):
+                raise changed(database, key, row[0])
             found.setdefault(key, {})[row[0]] = codec.stored_sample(row)
     return found
+
+
+def changed(database: Database, key: bytes, index: int) -> StoreError:
+    """The error for a sample that is not what was stored."""
+    return StoreError(
+        f"The store {database.url} is damaged: the sample {index} of {key.hex()} is not what was stored; somebody "
+        "changed it, or the disk did. Put a copy of the store in its place, or draw anew with --fresh."
+    )
 
 
 def add(database: Database, draws: Sequence[Draw]) -> list[Sample]:
@@ -67,7 +88,7 @@ def add(database: Database, draws: Sequence[Draw]) -> list[Sample]:
         own = {(key, index) for key, index in written}
         if len(own) == len(draws):
             return [draw.sample for draw in draws]
-        first = _found(connection, asked)
+        first = _found(database, connection, asked)
     kept = []
     for draw in draws:
         place = (draw.key, draw.sample.index)

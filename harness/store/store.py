@@ -12,6 +12,7 @@ from harness.store import maintenance, merging, runs, samples, score_sets
 from harness.store.database import Database
 from harness.store.looks import LookStore
 from harness.store.review import ReviewStore
+from harness.store.soundness import Soundness
 from harness.store.summaries import Merged, Pruned, RunInfo, ScoreArray, ScoreSet, StoreInfo
 
 
@@ -205,6 +206,10 @@ class Store:
         """
         merged = merging.merge(self._database, other._database)
         return replace(merged, labels=self.review.merge(other.review), overdrawn=self.looks.merge(other.looks))
+
+    def soundness(self) -> Soundness:
+        """Begin to look whether the file is sound, beside whatever is done with the store."""
+        return self._database.soundness()
 
     def close(self) -> None:
         """Close all connections."""

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 # The generation of requests that a merge brought in under keys of their own: no gate ever asks for them.
 APART = -1
@@ -84,6 +84,7 @@ samples = Table(
     Column("latency_s", Double),
     Column("created", Double, nullable=False),
     Column("extra", Text),
+    Column("digest", BigInteger),
 )
 
 runs = Table(

@@ -65,7 +65,7 @@ def test_a_run_that_stopped_early_is_recorded_with_a_warning(run: Run, store: St
     output = run("baseline", "record").output
     assert f"note    test_early: {n} of 168 cases were drawn when it was decided" in output
     assert "record a run with --for-baseline for all" in output
-    assert f"{n} cases × 1 sample, decided after {n} of 168" in run("baseline", "show", "small").output
+    assert f"{n} cases × 1 sample, decided after {n} of 168 cases" in run("baseline", "show", "small").output
 
 
 @pytest.mark.parametrize(

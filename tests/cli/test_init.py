@@ -210,7 +210,7 @@ def test_an_endpoint_is_scaffolded_with_two_versions(run: Run, folder: Path) -> 
     result = run("init", *ENDPOINT, "--api-key-env", "MY_KEY")
     assert result.exit_code == 0
     settings = load_settings(folder)
-    assert settings.baseline == "served"
+    assert (settings.baseline, settings.samples) == (None, 1)
     assert settings.versions["served"].engine_options == {
         "base_url": "http://127.0.0.1:8000/v1",
         "model": "my-model",
@@ -230,7 +230,21 @@ def test_an_endpoints_project_says_which_version_is_under_test(run: Run, folder:
     """Without one, `pytest suites` would refuse to choose between the two."""
     assert "next   pytest suites  " in run("init", *ENDPOINT).output
     settings = load_settings(folder)
-    assert (settings.candidate, settings.baseline) == ("served", "served")
+    assert (settings.candidate, settings.baseline) == ("served", None)
+
+
+def test_an_endpoints_project_comes_to_its_first_verdict_with_few_requests(run: Run, folder: Path, loopback) -> None:
+    run("init", *ENDPOINT)
+    lines = (folder / "evals/foundation/capitals/cases.jsonl").read_text(encoding="utf-8").splitlines()
+    answers = {case["prompt"]: f"It is {case['expected']}." for case in map(json.loads, lines)}
+    server = loopback(answers=answers)
+    settings = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    (folder / "pyproject.toml").write_text(settings.replace("http://127.0.0.1:8000/v1", server.base_url), "utf-8")
+    exit_code, report = gate(folder)
+    assert exit_code == 0
+    assert report["verdict"] == "passed"
+    assert report["baseline"] is None
+    assert server.stats["choices"] == server.stats["requests"] <= 60
 
 
 @pytest.mark.parametrize(

@@ -277,3 +277,13 @@ class TestBudget:
     def test_a_price_below_nothing_is_refused(self, folder: Path) -> None:
         with pytest.raises(SettingsError, match="price: output = -1 is outside the range from 0 up"):
             load_version(folder, {**SCRIPTED, "price": {"input": 1, "output": -1}})
+
+
+def test_a_version_is_asked_for_as_the_file_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "steelyard.toml").write_text("samples = 2\n")
+    with pytest.raises(SettingsError, match=r"Define one as \[models.small\] in .*steelyard.toml"):
+        load_settings(tmp_path).version("small")
+    (tmp_path / "steelyard.toml").unlink()
+    (tmp_path / "pyproject.toml").write_text("[tool.steelyard]\nsamples = 2\n")
+    with pytest.raises(SettingsError, match=r"Define one as \[tool.steelyard.models.small\] in .*pyproject.toml"):
+        load_settings(tmp_path).version("small")

@@ -305,3 +305,15 @@ def test_exit_codes(kinds, fail, warn):
 def test_an_unknown_policy_for_inconclusive_is_refused():
     with pytest.raises(ValueError, match="neither 'fail' nor 'warn'"):
         exit_code([], "ignore")
+
+
+def test_a_bound_that_lies_inside_the_range_is_told_why():
+    """A proof looks at one end, a range at both: "proven above 0.80" may stand beside [0.79, 1.00]."""
+    inside, told = 0, "its range is wider, for it allows for error at both ends"
+    for n_right in range(60, 90):
+        scores = np.array([1.0] * n_right + [0.0] * (90 - n_right))[:, None]
+        (verdict,) = decide([observed(scores, None, threshold=0.8, margin=0.05)], 0.95)
+        crosses = verdict.verdict is PASSED and verdict.candidate.low < 0.75
+        assert crosses == (told in verdict.reason)
+        inside += crosses
+    assert inside

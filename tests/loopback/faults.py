@@ -23,6 +23,7 @@ class Fault:
         attempts: each request fails so many times before it succeeds.
         rate: share of requests that fail, drawn from the request and how often it came before.
         retry_after: value of the Retry-After header, or None for none.
+        asked: requests that hold this text fail.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Fault:
     attempts: int = 0
     rate: float = 0.0
     retry_after: str | None = None
+    asked: str = ""
 
     def __post_init__(self) -> None:
         if not self.kind.isdigit() and self.kind not in BROKEN:
@@ -50,7 +52,7 @@ class Fault:
 
     def strikes(self, body: bytes, number: int, attempt: int) -> bool:
         """Whether this request fails: the `number`th of all, the `attempt`th with the same body (both from 0)."""
-        if number < self.first or attempt < self.attempts:
+        if number < self.first or attempt < self.attempts or (self.asked and self.asked.encode() in body):
             return True
         if not self.rate:
             return False

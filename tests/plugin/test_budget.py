@@ -412,3 +412,61 @@ def test_report_with_a_budget_follows_the_published_schema(gate: Project) -> Non
         "max_cost": None,
         "deadline_s": None,
     }
+
+
+SLOW_BODY = """
+    import asyncio, time
+
+    CASES = [{{"id": f"c{{i}}", "prompt": f"q{{i}}"}} for i in range(40)]
+
+    @pytest.mark.evaluation(cases=CASES, samples=1, threshold=0.9, design="fixed")
+    async def test_slow(model, case):
+        answer = await model.ask(case.prompt)
+        if case.id == "c7":
+            {wait}
+        return answer == "yes"
+
+    @pytest.mark.evaluation(cases=CASES, samples=1, threshold=0.5)
+    def test_quick(model, case):
+        return model.ask(case.prompt + "quick") == "yes"
+"""
+CATCHES = """
+            while True:
+                try:
+                    await asyncio.sleep(200)
+                except asyncio.CancelledError:
+                    pass
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "wait",
+    ["await asyncio.sleep(200)", "await asyncio.to_thread(time.sleep, 200)", CATCHES.strip()],
+    ids=["sleep", "thread", "catches"],
+)
+def test_at_the_deadline_a_body_that_takes_long_is_given_up(project: Project, wait: str) -> None:
+    project.module(SLOW_BODY.format(wait=wait))
+    project.configure()
+    command = [sys.executable, "-m", "pytest", "--deadline", "8s"]
+    began = time.monotonic()
+    ended = subprocess.run(command, cwd=project.path, capture_output=True, text=True, timeout=60, check=False)
+    assert time.monotonic() - began < 25
+    assert ended.returncode == 8
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert project.verdicts() == {"test_slow": "inconclusive", "test_quick": "passed"}
+    assert project.evaluation("test_slow")["reason"].startswith("stopped at --deadline 8s after ")
+    assert "stopped at --deadline 8s" in " ".join(ended.stdout.split())
+
+
+@pytest.mark.slow
+def test_at_the_deadline_requests_in_flight_are_given_up(project: Project, loopback: Any) -> None:
+    server = loopback(default="yes", latency_s=200)
+    project.versions["only"] = {"engine": "openai", **server.settings()}
+    project.body("return model.ask(case.prompt) == 'yes'", cases=40, samples=1, threshold=0.9)
+    began = time.monotonic()
+    result = project.run("--deadline", "3s")
+    assert time.monotonic() - began < 12
+    assert result.ret == 8
+    assert project.evaluation()["reason"] == "not begun: stopped at --deadline 3s before a case was complete"
+    assert project.report()["budget"]["spent"]["elapsed_s"] < 6

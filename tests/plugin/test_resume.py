@@ -142,9 +142,9 @@ STUBBORN = """
 """
 
 
-def wait_for_file(project: Project, name: str) -> None:
+def wait_for_file(project: Project, name: str, seconds: float = 60.0) -> None:
     """Wait until the project has a file."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + seconds
     while not (project.path / name).exists():
         assert time.monotonic() < until
         time.sleep(0.02)

@@ -155,7 +155,7 @@ def test_a_seed_of_the_settings_gives_another_order_until_one_is_settled(project
 def test_the_terminal_says_that_ranges_hold_whenever_sampling_stops(project: Project) -> None:
     two_versions(project)
     text = " ".join(project.run("--candidate", "bad").stdout.str().split())
-    assert "each with 0.95 or more, whenever sampling stops" in text
+    assert "each end holds by itself with 95% confidence, also where sampling stopped early" in text
     text = " ".join(project.run("--candidate", "bad", "--design", "fixed").stdout.str().split())
     assert "or more, whenever" not in text
 

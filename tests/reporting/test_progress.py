@@ -145,6 +145,17 @@ def test_a_stall_is_said():
     assert "no answer" not in run.at(41, 120, in_flight=8)
 
 
+def test_a_few_seconds_left_is_not_said_while_nothing_comes():
+    """The last answers may take as long as they like."""
+    run = Run(is_terminal=True, width=200)
+    steadily(run, 9.8)
+    assert "a few seconds left" in run.at(9.9, 99, total=100, under_way=1, in_flight=1)
+    shown = [run.at(second, 99, total=100, under_way=1, in_flight=n) for second, n in ((12, 1), (30, 1), (200, 0))]
+    assert not any("few seconds" in text for text in shown)
+    assert ["waiting for the last 1" in shown[0], "no answer for 20 s" in shown[1]] == [True, True]
+    assert "no sample ended for 3 min" in shown[2]
+
+
 def test_a_run_without_samples_divides_by_nothing():
     assert Run(is_terminal=True).at(1, 0, 0) == "\r0 of 0 samples  1 s"
 

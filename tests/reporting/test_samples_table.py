@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,12 @@ HOSTILE = {
     "formula": '=HYPERLINK("https://evil.example")',
     "plus": "+1",
     "at": "@SUM(1)",
+    "bare CR": "a\r=cmd|' /C calc'!A0",
+    "bare LF": "a\n+cmd|' /C calc'!A0",
+    "LF first": "\n=1+1",
+    "CR first": "\r\n=1+1",
+    "full width": "＝1＋1",
+    "full width later": "a\r＠SUM(1)",
     "quotes": 'a "b", c\r\nd\te',
     "nul": "before\0after",
     "lone surrogate": "half \ud83d of a face",
@@ -150,7 +157,18 @@ def test_in_csv_no_text_begins_like_a_formula(store: Store) -> None:
     assert [rows[case]["answer"] for case in ("plus", "at")] == ["'+1", "'@SUM(1)"]
     for case in ("quotes", "nul", "long", "wide", "ansi", "bidi", "empty"):
         assert rows[case]["answer"] == HOSTILE[case]
-    assert not [cell for row in rows.values() for cell in row.values() if cell.startswith(("=", "+", "@", "\t", "\r"))]
+    lines = [line for row in rows.values() for cell in row.values() for line in re.split("[\r\n]", cell)]
+    assert not [line for line in lines if line.startswith(tuple("=+-@\t＝＋－＠"))]
+    assert not [cell for row in rows.values() for cell in row.values() if cell.startswith(("\r", "\n"))]
+
+
+def test_in_csv_every_field_is_quoted_so_that_no_answer_begins_a_row(store: Store) -> None:
+    run = with_answers(store, HOSTILE)
+    stream = io.StringIO(newline="")
+    write_csv(store, run, small_report(), stream)
+    rows = stream.getvalue().split('"\n"')
+    assert len(rows) == len(HOSTILE) + 1
+    assert all(row.count('","') >= len(COLUMNS) - 1 for row in rows)
 
 
 def test_a_measure_below_zero_stays_a_number_in_csv(store: Store) -> None:

@@ -35,8 +35,8 @@ steelyard   candidate smollm2-pruned   against smollm2   confidence 0.95
                     candidate  "Mali is a landlocked country in West Africa."
                     reason     Not named.
 
-ranges  a score lies inside its range with confidence 0.95; a difference above
-        its first bound, and below its second, each with 0.95 or more
+ranges  with 95% confidence the true score lies inside its range; of a
+        difference each end holds by itself with 95% confidence
 note    312 of 1,000 answers were cut at max_tokens in foundation/test_capitals
 
 RED: 1 regressed, 1 inconclusive, 48 passed
@@ -59,7 +59,7 @@ steelyard   candidate smollm2-pruned   confidence 0.95
                     reason     no capital
                   chad (capitals)   1/5   "Chad is a landlocked country in the north of Africa, and its capital i…(+11)"
 
-ranges  a score lies inside its range with confidence 0.95
+ranges  with 95% confidence the true score lies inside its range
 note    margin 0.05 is the default; set it for an evaluation or the project
 
 RED: 1 failed, 1 passed
@@ -97,9 +97,9 @@ steelyard   candidate smollm2-pruned   against smollm2
                   difference 0.00 [-0.06, +0.06]
                   no worse by more than 0.05
 
-ranges  a score lies inside its range with confidence 0.95;
-        a difference above its first bound, and below its
-        second, each with 0.95 or more
+ranges  with 95% confidence the true score lies inside its
+        range; of a difference each end holds by itself with
+        95% confidence
 
 RED: 2 errors, 2 passed
 next    mend the errors above and run again: completed
@@ -425,9 +425,12 @@ def test_the_samples_of_this_run_and_of_the_store_are_counted():
 
 def test_brackets_are_explained_once_and_only_where_there_are_any():
     assert (
-        text(examples.red(), width=200).count("ranges  a score lies inside its range with confidence 0.95; a diff") == 1
+        text(examples.red(), width=200).count(
+            "ranges  with 95% confidence the true score lies inside its range; of a diff"
+        )
+        == 1
     )
-    assert "ranges  a score lies inside its range with confidence 0.95\n" in text(examples.no_baseline())
+    assert "ranges  with 95% confidence the true score lies inside its range\n" in text(examples.no_baseline())
     assert "ranges" not in text(examples.report(examples.error("KeyError: 'x'")))
 
 

@@ -19,6 +19,7 @@ def version_2_url(url: str) -> str:
         store.add_scores("r1", [score(judged_by=JUDGED)])
         with store._database.write() as connection:
             connection.exec_driver_sql("ALTER TABLE steelyard_scores DROP COLUMN disagreement")
+            connection.exec_driver_sql("ALTER TABLE steelyard_samples DROP COLUMN digest")
             for table in (*review_tables.TABLES, review_tables.fronts):
                 connection.exec_driver_sql(f"DROP TABLE {table.name}")
             connection.exec_driver_sql("UPDATE steelyard_meta SET value = '2' WHERE name = 'schema_version'")
@@ -35,6 +36,7 @@ def old_url(url: str) -> str:
         with store._database.write() as connection:
             for column in ("judged_by", "disagreement"):
                 connection.exec_driver_sql(f"ALTER TABLE steelyard_scores DROP COLUMN {column}")
+            connection.exec_driver_sql("ALTER TABLE steelyard_samples DROP COLUMN digest")
             for table in (*review_tables.TABLES, review_tables.fronts):
                 connection.exec_driver_sql(f"DROP TABLE {table.name}")
             connection.exec_driver_sql("UPDATE steelyard_meta SET value = '1' WHERE name = 'schema_version'")
@@ -94,6 +96,7 @@ def test_a_queue_of_schema_version_3_goes_on(url: str) -> None:
         store.review.add_batch(Batch("b1", 0.0, "e", SCALE), batch_of(2))
         with store._database.write() as connection:
             connection.exec_driver_sql("ALTER TABLE steelyard_scores DROP COLUMN disagreement")
+            connection.exec_driver_sql("ALTER TABLE steelyard_samples DROP COLUMN digest")
             connection.exec_driver_sql("DROP TABLE steelyard_review_fronts")
             connection.exec_driver_sql("UPDATE steelyard_meta SET value = '3' WHERE name = 'schema_version'")
     with Store.open(url, readonly=True) as store:
@@ -112,6 +115,7 @@ def test_scores_of_schema_version_4_stay_and_new_ones_hold_how_far_opinions_diff
         store.review.add_batch(Batch("b1", 0.0, "e", SCALE), batch_of(2))
         with store._database.write() as connection:
             connection.exec_driver_sql("ALTER TABLE steelyard_scores DROP COLUMN disagreement")
+            connection.exec_driver_sql("ALTER TABLE steelyard_samples DROP COLUMN digest")
             connection.exec_driver_sql("UPDATE steelyard_meta SET value = '4' WHERE name = 'schema_version'")
     with Store.open(url, readonly=True) as store:
         assert list(store.scores("r1")) == [score(judged_by=JUDGED)]
@@ -125,3 +129,33 @@ def test_scores_of_schema_version_4_stay_and_new_ones_hold_how_far_opinions_diff
         (score_set,) = store.score_sets("r1")
         assert store.scores_of(score_set, ["chad"]) == [score("chad", judged_by=JUDGED, disagreement=0.25)]
         assert Queue(store).progress()[0].n_open == 2
+
+
+@pytest.fixture
+def version_6_url(url: str) -> str:
+    """A store as schema version 6 was, whose samples had no digest, with one in it."""
+    with Store.open(url) as store:
+        store.add([draw("old")])
+        with store._database.write() as connection:
+            connection.exec_driver_sql("ALTER TABLE steelyard_samples DROP COLUMN digest")
+            connection.exec_driver_sql("UPDATE steelyard_meta SET value = '6' WHERE name = 'schema_version'")
+    return url
+
+
+def test_samples_of_schema_version_6_are_read_and_new_ones_have_a_digest(version_6_url: str) -> None:
+    with Store.open(version_6_url, readonly=True) as store:
+        assert store.find([key_of("old")])[key_of("old")][0].text == "Lima"
+    for _ in range(2):
+        with Store.open(version_6_url) as store:
+            assert store.info().schema_version == 7
+            store.add([draw("new")])
+            assert set(store.find([key_of("old"), key_of("new")])) == {key_of("old"), key_of("new")}
+            with store._database.read() as connection:
+                rows = connection.exec_driver_sql("SELECT digest IS NULL FROM steelyard_samples ORDER BY created").all()
+            assert [bool(is_null) for (is_null,) in rows] == [True, False]
+
+
+def test_a_store_of_schema_version_6_is_merged_as_it_is(version_6_url: str, new_url, open_store) -> None:
+    target = open_store(new_url())
+    assert target.merge(open_store(version_6_url, readonly=True)).samples == 1
+    assert target.find([key_of("old")])[key_of("old")][0].text == "Lima"

@@ -22,8 +22,10 @@ _REST = ("wanted", "form", "messages", "hidden")
 COLUMNS = (*_ITEM, *_LABEL, *_REST)
 
 # A spreadsheet runs a cell that begins like this as a formula: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
+# Some take the full-width signs for the others. Some begin a row at each CR or LF, quoted or not.
+_SIGNS = "=+\\-@\\t＝＋－＠"
+_FORMULA = re.compile(rf"(?:\A|(?<=[\r\n]))(?='*[{_SIGNS}])|\A(?='*[\r\n])")
+_GUARDED = re.compile(rf"(?:\A|(?<=[\r\n]))'(?='*[{_SIGNS}])|\A'(?='*[\r\n])")
 
 _YES, _NO = ("yes", "true", "1"), ("", "no", "false", "0")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,9})(?:[.,]0*)?")
@@ -142,10 +144,13 @@ def value_of(text: str, form: Form) -> Value:
 
 
 def guarded(value: Any) -> Any:
-    """A cell that no spreadsheet runs: a text that begins like a formula gets an apostrophe in front."""
-    is_text = isinstance(value, str)
-    return f"'{value}" if is_text and value.lstrip("'").startswith(_FORMULA) else value
+    """A cell that no spreadsheet runs: a line of text that begins like a formula gets an apostrophe in front.
+
+    >>> guarded("=1+1"), guarded("1 + 1"), guarded("a\\r=1+1"), guarded(-1.5)
+    ("'=1+1", '1 + 1', "a\\r'=1+1", -1.5)
+    """
+    return _FORMULA.sub("'", value) if isinstance(value, str) else value
 
 
 def _unguarded(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
+    return _GUARDED.sub("", cell)

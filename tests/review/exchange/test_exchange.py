@@ -378,7 +378,7 @@ def test_an_unknown_format_is_told_with_the_nearest() -> None:
 def test_a_spreadsheet_runs_no_answer_as_a_formula(store: Store, add_batch: AddBatch) -> None:
     (item,) = add_batch(1)
     (shared,) = share(store, unblind=False)
-    evil = replace(shared, answers=("=HYPERLINK(1)",), case_id="+1", reference="'=already")
+    evil = replace(shared, answers=("=HYPERLINK(1)",), case_id="+1", reference="'=already\r＝1\n'\n@x")
     rows = list(csv.DictReader(io.StringIO(FORMATS["csv"].write([evil]))))
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in rows[0].values())
     assert FORMATS["csv"].read(FORMATS["csv"].write([evil])) == [evil]
