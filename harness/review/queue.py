@@ -178,13 +178,13 @@ class Queue:
         return token
 
     def new_token(self, name: str) -> str:
-        """A new token for a reviewer, also for one who was disabled; the old one stops working."""
+        """A new token for a reviewer, also for one who was disabled; the old one, and its sessions, stop working."""
         token = new_token()
         self._review.set_token(name, token)
         return token
 
     def disable(self, name: str) -> None:
-        """Let a reviewer do nothing any more; what the reviewer did stays."""
+        """Let a reviewer do nothing any more: token and sessions end. What the reviewer did stays."""
         self._review.disable(name, self._clock())
 
     def reviewers(self) -> list[Reviewer]:
@@ -193,7 +193,8 @@ class Queue:
 
     def sign_in(self, token: str) -> Reviewer | None:
         """The reviewer of a token; None where it is nobody's, or the reviewer is disabled."""
-        return self._review.reviewer_of(token)
+        admitted = self._review.admitted_by(token)
+        return None if admitted is None else admitted.reviewer
 
 
 def _check_key(key: str) -> None:

@@ -7,7 +7,8 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from harness.errors import ReviewerError, choices
-from harness.review.web.desk import admin_of, checked, desk_of, field, page
+from harness.review.web.desk import SignedOutError, admin_of, checked, desk_of, field, page
+from harness.review.web.sessions import Holder, csrf_token
 from harness.store.review_records import ROLES, Reviewer
 
 
@@ -39,13 +40,20 @@ def add_reviewer(request: Request, form: FormData = Form) -> Response:
 
 @router.post("/reviewers/token")
 def new_token(request: Request, form: FormData = Form) -> Response:
-    """Give a reviewer a new token in place of the old one, and sign the reviewer out everywhere."""
+    """Give a reviewer a new token in place of the old one, whose sessions all end; an admin's own goes on in this browser."""
     admin = admin_of(request)
     desk, name = desk_of(request), field(form, "name")
     token = desk.queue.new_token(name)
     if name != admin.name:
-        desk.sessions.end_all(name)
-    return _overview(request, admin, shown_token=(name, token))
+        return _overview(request, admin, shown_token=(name, token))
+    admitted = desk.review.admitted_by(token)
+    if admitted is None:
+        raise SignedOutError
+    cookie = Response()
+    session = desk.begin_session(cookie, Holder(name, admitted.stamp))
+    page = _overview(request, admin, shown_token=(name, token), csrf=csrf_token(session))
+    page.headers["set-cookie"] = cookie.headers["set-cookie"]
+    return page
 
 
 @router.post("/reviewers/disable")
@@ -56,7 +64,6 @@ def disable(request: Request, form: FormData = Form) -> Response:
     if name == admin.name:
         raise ReviewerError("You would lock yourself out. Let another admin disable you.")
     desk.queue.disable(name)
-    desk.sessions.end_all(name)
     return RedirectResponse("/admin", 303)
 
 
@@ -94,7 +101,9 @@ def reopen(request: Request, batch_id: str) -> Response:
     return RedirectResponse("/admin", 303)
 
 
-def _overview(request: Request, admin: Reviewer, shown_token: tuple[str, str] | None = None) -> Response:
+def _overview(
+    request: Request, admin: Reviewer, shown_token: tuple[str, str] | None = None, **values: str
+) -> Response:
     desk = desk_of(request)
     return page(
         request,
@@ -107,4 +116,5 @@ def _overview(request: Request, admin: Reviewer, shown_token: tuple[str, str] | 
         needed=desk.needed,
         roles=ROLES,
         shown_token=shown_token,
+        **values,
     )

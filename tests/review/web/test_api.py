@@ -18,7 +18,7 @@ from harness.review.web.text import SHOWN_AT_FIRST, SHOWN_MORE
 from harness.store import Store
 from harness.store.review_records import Choice, Form
 from tests.review.web import contents
-from tests.review.web.conftest import ORIGIN, Browser, SignIn
+from tests.review.web.conftest import ORIGIN, Browser, SignIn, begin
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_about_how_many_more_labels_would_decide_it_is_told(store: Store) -> Non
     needed = {"b-scale": 14, "b-pair": 1}
     app = create_app(store, WebOptions((ORIGIN,), needed=needed))
     app.state.desk.queue.add_reviewer("zoe", "admin")
-    with Browser(app, app.state.desk.sessions.begin("zoe")) as zoe:
+    with Browser(app, begin(app.state.desk, "zoe")) as zoe:
         assert "About 14 more labels would decide it." in zoe.get("/admin/batches/b-scale").text
         assert "About 1 more label would decide it." in zoe.get("/admin/batches/b-pair").text
         assert "would decide it" not in zoe.get("/admin/batches/b-text").text
@@ -455,7 +455,7 @@ def test_a_restarted_server_knows_sessions_leases_and_keys(store: Store, tmp_pat
 
     apps = [start(), start()]
     apps[0].state.desk.queue.add_reviewer("ann")
-    session = apps[0].state.desk.sessions.begin("ann")
+    session = begin(apps[0].state.desk, "ann")
     with Browser(apps[0], session) as before:
         lease = before.take()
         before.say(lease, value=4, key="k1")
