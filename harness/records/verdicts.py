@@ -346,6 +346,7 @@ class Change:
         n, baseline_n: how many scores the means are of.
         candidate_answer, baseline_answer: the start of one answer each, the candidate's worst and the baseline's best.
         candidate_reason, baseline_reason: why that answer has its score, in the body's words, where it has any.
+        expected: the start of what the case says is expected, where it has such a field.
     """
 
     evaluation_id: str
@@ -359,6 +360,7 @@ class Change:
     baseline_n: int | None = None
     candidate_reason: str | None = None
     baseline_reason: str | None = None
+    expected: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ class _Answers:
         sample = self._samples.get(row.sample_key or b"", {}).get(index)
         if sample is None:
             return None
-        return Answer(sample.text, version.get("name"), row.fingerprint, row.sample_key, row.sample_index)
+        return Answer(sample.said, version.get("name"), row.fingerprint, row.sample_key, row.sample_index)
 
     def question(self, row: ScoreRow, plan: Plan) -> Messages:
         """What was asked, as messages."""

@@ -40,7 +40,7 @@ def add_reviewer(request: Request, form: FormData = Form) -> Response:
 
 @router.post("/reviewers/token")
 def new_token(request: Request, form: FormData = Form) -> Response:
-    """Give a reviewer a new token in place of the old one, whose sessions all end; an admin's own goes on in this browser."""
+    """Give a reviewer a new token; sessions of the old one end, but that of an admin's own goes on in this browser."""
     admin = admin_of(request)
     desk, name = desk_of(request), field(form, "name")
     token = desk.queue.new_token(name)
@@ -101,9 +101,7 @@ def reopen(request: Request, batch_id: str) -> Response:
     return RedirectResponse("/admin", 303)
 
 
-def _overview(
-    request: Request, admin: Reviewer, shown_token: tuple[str, str] | None = None, **values: str
-) -> Response:
+def _overview(request: Request, admin: Reviewer, shown_token: tuple[str, str] | None = None, **values: str) -> Response:
     desk = desk_of(request)
     return page(
         request,

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.records.tool_calls import with_calls
 from harness.review.progress import Progress
 from harness.review.views import View
 from harness.review.web.text import SHOWN_AT_FIRST, beginning, further, is_blank, readable
@@ -155,12 +156,11 @@ def text_of(view: View, name: str) -> str | None:
 
 
 def words_of(message: Mapping[str, Any]) -> str:
-    """What a message says; parts that are no text, and calls of tools, as JSON."""
+    """What a message says, with the tools that it calls; parts that are no text as JSON."""
     content = message.get("content")
     parts = content if isinstance(content, list) else [content]
     shown = [_part(part) for part in parts if part is not None]
-    shown += [json.dumps(call, ensure_ascii=False, indent=2) for call in message.get("tool_calls") or ()]
-    return "\n\n".join(shown)
+    return with_calls("\n\n".join(shown), message.get("tool_calls"))
 
 
 def _part(part: Any) -> str:

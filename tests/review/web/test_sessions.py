@@ -35,7 +35,9 @@ def test_sessions_outlive_their_server_in_a_file_that_gives_none_away(clock: Clo
     assert Sessions(path, clock).holder(session) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', "\x00", '{"a": ["ann", "soon", "stamp"]}', '{"a": ["ann", 2e10]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"a": 1}', "\x00", '{"a": ["ann", "soon", "stamp"]}', '{"a": ["ann", 2e10]}']
+)
 def test_a_damaged_file_holds_no_sessions(text: str, clock: Clock, tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
     path.write_text(text)
