@@ -210,7 +210,9 @@ class Reviewed:
         n_stuck: items that wait to be adjudicated: disputed or flagged.
         closed: why none of it is offered though it is not decided, such as by whose hand; None where it is.
         url: the address of the queue, where the settings have one.
-        n_events: labels, adjudications and undos that had been recorded when it was decided; None where not known.
+        n_excluded: items that an adjudicator left out, each of which counts the worst way.
+        n_events: labels, adjudications, exclusions and undos that had been recorded when it was decided; None where not
+            known.
     """
 
     batch: str
@@ -223,6 +225,7 @@ class Reviewed:
     closed: str | None = None
     url: str | None = None
     n_events: int | None = None
+    n_excluded: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from harness.store import (
     review_turns,
 )
 from harness.store.database import Database
-from harness.store.review_counts import Counts
+from harness.store.review_counts import Counts, Left
 from harness.store.review_leases import Wish
 from harness.store.review_records import Batch, Event, Item, Reviewer, Standing
 from harness.store.review_reviewers import Admitted
@@ -150,6 +150,11 @@ class ReviewStore:
         with self._database.read() as connection:
             review_items.find_batch(connection, batch_id)
             return review_counts.count(connection, batch_id, now)
+
+    def left_for(self, reviewer: str) -> Left:
+        """The labels that open batches still want, by what they are to a reviewer for whom nothing is left."""
+        with self._database.read() as connection:
+            return review_counts.left_for(connection, reviewer)
 
     def skipped(self, batch_id: str) -> dict[str, list[str]]:
         """Who skipped the open items of a batch, by their ids."""

@@ -11,14 +11,16 @@ from harness.records import Messages
 
 FormKind = Literal["scale", "categories", "text", "preference"]
 ReviewerRole = Literal["annotator", "adjudicator", "admin"]
-EventKind = Literal["label", "skip", "flag", "adjudicate", "undo"]
-ItemState = Literal["open", "done", "disputed", "flagged"]
+EventKind = Literal["label", "skip", "flag", "adjudicate", "exclude", "undo"]
+ItemState = Literal["open", "done", "disputed", "flagged", "excluded"]
 Task = Literal["label", "adjudicate"]
 Value = int | str
 
 ROLES: tuple[ReviewerRole, ...] = get_args(ReviewerRole)
 LEFT, TIE, RIGHT = "left", "tie", "right"
 FIRST, SECOND = "first", "second"
+SETTLED: tuple[ItemState, ...] = ("done", "excluded")
+"""The states of items that nobody is asked about any more."""
 MOST_TEXT = 100_000
 DECIDED = "decided"
 """How the reason begins for which a gate closed a batch that labels have decided."""
@@ -261,7 +263,7 @@ class Standing:
 
     Attributes:
         state: "open" (labels are wanted), "done", "disputed" (labels differ) or "flagged", the last two until
-            somebody adjudicates.
+            somebody adjudicates; "excluded" where an adjudicator found that nothing can be said of it.
         n_labels: labels of different reviewers that are in force.
         value, score: the label that counts, of an item that is done.
     """

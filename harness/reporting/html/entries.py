@@ -121,6 +121,8 @@ def _review(entry: Verdict) -> list[str]:
     if entry.review is None:
         return []
     told = f"{plural(entry.review.n_labels, 'label')} of people, {entry.review.n_errors:,} of them against the judge"
+    if entry.review.n_excluded:
+        told += f", {plural(entry.review.n_excluded, 'item')} excluded and counted the worst way"
     return [f"decided by labels and judge: {told}; batch {entry.review.batch}"]
 
 

@@ -198,3 +198,21 @@ def test_an_opened_evaluation_begins_with_the_comparison_that_decided(
     expect(page.locator("#panel-0 .statement").nth(1)).to_contain_text("Against the threshold")
     bars = page.locator("#evaluation-0 .lane-row")
     expect(bars.nth(0)).to_contain_text("baseline")
+
+
+def test_a_text_that_scrolls_is_reached_by_keyboard_and_others_are_passed_by(
+    open_page: Any,  # noqa: F811
+    store: Store,
+    tmp_path: Path,
+) -> None:
+    path = page_of(
+        store,
+        tmp_path / "report",
+        {"peru": [0.0]},
+        {"peru": [1.0]},
+        says=says(["line\n" * 200], ["Lima"]),
+    )
+    page = open_page(path, "#case=peru")
+    texts = page.locator("#sheet .sample .text")
+    expect(texts.nth(1)).to_have_attribute("tabindex", "0")
+    expect(texts.nth(0)).not_to_have_attribute("tabindex", "0")

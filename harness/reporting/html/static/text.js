@@ -18,8 +18,18 @@ const hex = (sign, digits) => sign.charCodeAt(0).toString(16).padStart(digits, "
  */
 function prose(marks, name, kindOf = () => "other") {
   const piece = ([text, differs]) => (differs ? element(name, { class: kindOf(text) }, visible(text)) : visible(text));
-  return element("div", { class: "text", dir: "auto" }, ...marks.map(piece));
+  const text = element("div", { class: "text", dir: "auto" }, ...marks.map(piece));
+  heights.observe(text);
+  return text;
 }
+
+// A keyboard reaches a text that scrolls, and passes by the others.
+const heights = new ResizeObserver((seen) => {
+  for (const { target } of seen) {
+    if (target.scrollHeight > target.clientHeight || target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
 
 /** What the first of two texts has that the second has not, and the other way round, by words. */
 function differing(before, after) {
