@@ -51,8 +51,8 @@ def labels_in_force(happened: Iterable[Event]) -> list[Event]:
 def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
     """How an item stands after its events.
 
-    The last adjudication or exclusion settles it. Otherwise one flag takes it out of the queue, and labels that differ are
-    a dispute; free texts always differ and are none.
+    The last adjudication or exclusion settles it. Otherwise one flag takes it out of the queue, and labels that differ
+    are a dispute; free texts always differ and are none.
 
     >>> four, two = (Event(n, "label", "i", f"r{n}", 0.0, f"k{n}", value=n) for n in (4, 2))
     >>> fold([four], 2, "scale").state, fold([four, two], 2, "scale").state

@@ -119,8 +119,8 @@ def test_all_messages_of_a_conversation_show_and_long_ones_are_closed(open_page:
 def test_a_change_shows_the_question_and_what_is_expected(open_page: Any, talked: Path) -> None:  # noqa: F811
     page = open_page(talked)
     card = page.locator("#changes .change")
-    expect(card.get_by_role("region", name="What was asked")).to_contain_text("And tomorrow?")
-    expect(card.get_by_role("region", name="What is expected")).to_contain_text("Sunny, 24 degrees")
+    expect(card.get_by_role("group", name="What was asked")).to_contain_text("And tomorrow?")
+    expect(card.get_by_role("group", name="What is expected")).to_contain_text("Sunny, 24 degrees")
 
 
 def test_of_a_gain_the_right_words_are_green_and_of_a_drop_too(

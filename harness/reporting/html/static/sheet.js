@@ -134,7 +134,7 @@ function answersShown(each, known) {
 }
 
 const DIFFERENCES =
-  "Words that differ are green in the answer with the better score and red in the other, and green where the expected answer has them.";
+  "Words that differ are green in the answer with the better score and red in the other, and green where the expected answer has them; yellow where nothing tells which is right.";
 
 /** Which role's answer has the better score in the metric that is looked at; null where none has. */
 function betterOf(pair, roles, entry) {
@@ -144,12 +144,12 @@ function betterOf(pair, roles, entry) {
 }
 
 const asked = (messages) =>
-  element("section", { class: "asked", "aria-label": "What was asked" }, ...conversation(messages));
+  element("div", { class: "asked", role: "group", "aria-label": "What was asked" }, ...conversation(messages));
 
 const expectedShown = (text) =>
   element(
-    "section",
-    { class: "asked expected", "aria-label": "What is expected" },
+    "div",
+    { class: "asked expected", role: "group", "aria-label": "What is expected" },
     element("h3", { class: "label" }, "expected"),
     prose([[text, false]]),
   );
