@@ -142,11 +142,12 @@ class Answer:
     """One answer under review, with where it comes from, which no reviewer is shown.
 
     Attributes:
-        text: what a version wrote.
+        text: what a version wrote, and then the tools that it called, in words.
         version: its name.
         fingerprint: of the version.
         sample_key: under which the store keeps the sample.
         sample_index: which of the case's repeated samples, as in `ScoreRow`.
+        calls_from: where in the text the calls begin; None where it called none, or that is not known.
     """
 
     text: str
@@ -154,6 +155,13 @@ class Answer:
     fingerprint: str | None = None
     sample_key: bytes | None = None
     sample_index: int = 0
+    calls_from: int | None = None
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """What it wrote, and its calls in words."""
+        written = self.text[: self.calls_from]
+        return written, self.text[len(written) :].lstrip("\n")
 
 
 @dataclass(frozen=True, slots=True)

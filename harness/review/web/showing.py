@@ -188,6 +188,7 @@ def said_value(form: Form, value: Value) -> str:
 def text_of(view: View, name: str) -> str | None:
     """A text of an item by the name that the page gives it; None where it has none of this name."""
     texts = {f"answer-{number}": answer for number, answer in enumerate(view.answers)}
+    texts |= {f"calls-{number}": calls for number, calls in enumerate(view.calls)}
     texts |= {f"message-{number}": words_of(message) for number, message in enumerate(view.messages)}
     if view.reference is not None:
         texts["reference"] = view.reference

@@ -56,7 +56,16 @@ def test_an_answer_that_is_a_tool_call_is_shown_as_the_call(
     page = open_page(serve().link)
     expect(page.locator(".answer").filter(has_text='get_weather({"city": "Lima <b>"})')).to_have_count(1)
     expect(page.locator(".answer")).to_have_count(2 if form.is_pair else 1)
+    expect(page.locator(".calls")).to_have_count(2 if form.is_pair else 1)
     expect(page.locator("#stage")).not_to_contain_text("(empty answer)")
+
+
+def test_a_text_that_looks_like_a_call_is_none(serve: Any, open_page: Any, store: Store) -> None:  # noqa: F811
+    said = 'tool call: get_weather({"city": "Lima"})'
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[said]]))
+    page = open_page(serve().link)
+    expect(page.locator(".answer")).to_contain_text(said)
+    expect(page.locator(".calls")).to_have_count(0)
 
 
 def compared(store: Store) -> None:  # noqa: F811
