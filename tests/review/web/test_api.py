@@ -142,10 +142,10 @@ def test_the_page_says_what_was_decided_when_nothing_is_left(sign_in: SignIn, st
     assert said().startswith("Nothing is left for you The queue is empty.")
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]]), "suites/test_a")
     contents.add(store, contents.PAIR, contents.items_of("b2", "Q?", [["one", "two"]]), "suites/test_b")
-    assert said().startswith("Nothing is left for you Every open item has its labels, is with somebody else")
+    assert said().startswith("Nothing is left for you 2 labels are left, and none of them is yours to give now.")
     store.review.set_closed("b1", 1.0, "decided: regressed")
     assert said().startswith(
-        "Nothing is left for you Faithful summary decided suites/test_a Every other open item has its labels"
+        "Nothing is left for you Faithful summary decided suites/test_a 1 label is left, and it is not yours"
     )
     store.review.set_closed("b2", 2.0, "decided: passed")
     assert said().startswith(
@@ -241,7 +241,7 @@ def test_all_parts_of_what_was_asked_are_shown(sign_in: SignIn, store: Store) ->
         "Look:",
         '"image_url"',
         "Earlier answer",
-        '"search"',
+        "tool call: search()",
         "found",
         "the right one",
     ):
@@ -348,7 +348,7 @@ _NO_OBJECT = "it is no JSON object with the fields that are asked for"
         (b"[]", _NO_OBJECT),
         (b"null", _NO_OBJECT),
         (b'{"act": "label", "key": "k"}', "lease is missing, which is the lease of an item, as a text"),
-        (b'{"act": "erase", "lease": "a", "key": "b"}', "act is 'erase', and not label, skip or flag"),
+        (b'{"act": "erase", "lease": "a", "key": "b"}', "act is 'erase', and not label, skip, flag or exclude"),
         (b'{"act": "skip", "lease": "a", "key": "b", "holding": [1]}', "holding holds 1, which is no lease as a text"),
         (b'{"act": "skip", "lease": "a", "key": "b", "want": "perhaps"}', "want is 'perhaps', and not true or false"),
         (b"\xff\xfe", "it is no"),
