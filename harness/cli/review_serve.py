@@ -83,7 +83,7 @@ def serve(**given: Any) -> None:
             app = create_app(store, WebOptions(urls, lease_s, _sessions(settings, port), needed=needed))
             desk = app.state.desk
             left = desk.tally.count("label").left
-            _greet(f"{urls[0]}/sign-in#{desk.tickets.issue(name)}", f"{name}, {role}", store.url, left)
+            _greet(f"{urls[0]}/sign-in#{desk.ticket_for(name)}", f"{name}, {role}", store.url, left)
             web.serve(app, listener)
     click.echo("\nEnded. Every label is in the store.")
 

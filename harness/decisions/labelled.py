@@ -10,17 +10,16 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions.betting import BettingContrast
+from harness.decisions.exclusions import Bounds, Said, bounded_mean, bounds, bounds_alone
 from harness.decisions.reasons import figure
 from harness.records import Check, Difference, VerdictKind
-from harness.statistics.arrays import FloatArray
+from harness.statistics.arrays import BoolArray, FloatArray
 from harness.statistics.draws import Draw, Question
 from harness.statistics.labelled import (
     ENOUGH_ERRORS,
     Evidence,
     LabelledEstimate,
-    evidence,
     labelled_mean,
-    labels_alone,
 )
 
 _NOBODY = "nobody has labelled an item yet, so that the figures are the judge's alone"
@@ -109,7 +108,7 @@ class LabelledCheck:
         estimate: the mean with a two-sided interval for the number of labels there are; for the report only.
         labels_needed: about how many more would decide it; None where it is decided, or nothing seen yet tells, or the
             cases that are left are too few.
-        n_labels: labels that count: those before the first item that waits.
+        n_labels: labels that count: those before the first item that waits, without `n_excluded` items among them.
         n_errors: judge scores that they contradicted.
         contrast: by what it was decided; None before the first case had its turn.
     """
@@ -120,16 +119,15 @@ class LabelledCheck:
     n_labels: int
     n_errors: int
     contrast: LabelledContrast | None = None
+    n_excluded: int = 0
 
 
-def labelled_contrast(
-    question: Question, draws: Sequence[Draw], labels: FloatArray, estimate: LabelledEstimate
-) -> LabelledContrast | None:
+def labelled_contrast(question: Question, said: Said, estimate: LabelledEstimate) -> LabelledContrast | None:
     """The contrast that labels and judge give; None before the first case had its turn."""
-    both = evidence(draws, labels, question.of)
-    if not len(both.values):
+    both = bounds(said, question.of)
+    if not len(both.worst.values):
         return None
-    alone = _contrast(question, labels_alone(draws, labels, question.of, question), estimate)
+    alone = _contrast(question, bounds_alone(said, question), estimate)
     ours = _contrast(question, both, estimate)
     return LabelledContrast(
         better=ours.better,
@@ -142,16 +140,16 @@ def labelled_contrast(
         standard_error=ours.standard_error,
         method=ours.method,
         alone=alone,
-        trusted_from=both.trusted_from,
+        trusted_from=both.worst.trusted_from,
     )
 
 
-def _contrast(question: Question, found: Evidence, estimate: LabelledEstimate) -> BettingContrast:
-    cases = np.arange(1, len(found.values) + 1)
-    after = np.minimum(np.searchsorted(found.ends, cases) + 1, len(found.ends))
+def _contrast(question: Question, found: Bounds, estimate: LabelledEstimate) -> BettingContrast:
+    cases, ends = np.arange(1, len(found.worst.values) + 1), found.worst.ends
+    after = np.minimum(np.searchsorted(ends, cases) + 1, len(ends))
     return BettingContrast(
-        better=found.better(),
-        worse=found.worse(),
+        better=found.worst.better(),
+        worse=found.best.worse(),
         allowed=question.allowed,
         demanded=question.demanded,
         high=1.0,
@@ -168,6 +166,7 @@ def decide_labelled(
     labels: FloatArray,
     judged: FloatArray,
     known: Sequence[bool] = (),
+    excluded: BoolArray | None = None,
 ) -> LabelledCheck:
     """The verdict of labels and judge on one question, the same whenever it is made again on the same labels.
 
@@ -177,6 +176,7 @@ def decide_labelled(
         labels: (n_draws, n_versions), more being better; NaN where they are not in.
         judged: (n_cases,) the judge's scores of all cases in the order of their turns (`Items.judged_means`).
         known: (n_draws,) whether the label of a draw is no person's: both answers of a pair are the same.
+        excluded: (n_draws, n_versions) whether an item is excluded: its label may have been any.
 
     Returns:
         `passed` where the mean is proven to be above what is allowed, `failed` or `regressed` where it is proven to be
@@ -184,26 +184,30 @@ def decide_labelled(
         contradicted by labels, the labels alone must prove it, too. Where all answers are known to be the same, that
         takes no label.
     """
-    estimate = labelled_mean(draws, labels, question.of, judged, 1 - question.level)
+    said = Said.of(draws, labels, excluded)
+    estimate = bounded_mean(said, question.of, judged, 1 - question.level)
+    both = bounds(said, question.of)
     against: Literal["threshold", "baseline"] = "threshold" if question.of == "rate" else "baseline"
-    contrast = labelled_contrast(question, draws, labels, estimate)
+    contrast = labelled_contrast(question, said, estimate)
     if contrast is None:
         nothing = Difference(math.nan, math.inf, -math.inf, math.inf, 1.0, "no label to decide by")
         check = Check(against, VerdictKind.INCONCLUSIVE, _NOBODY, nothing)
         return LabelledCheck(check, estimate, None, 0, 0)
-    found = evidence(draws, labels, question.of)
+    found = both.worst
+    n_excluded = said.before(len(found.ends))
     passed, worse = contrast.passed_at(question.level), contrast.worse_at(question.red_level)
     lower, upper = contrast.lower(1 - question.level), contrast.upper(1 - question.red_level)
     more = None
     if passed is not None and (worse is None or passed <= worse):
-        kind, reason = VerdictKind.PASSED, f"{_proven(question)}, by {_basis(passed, draws, known)}"
+        kind, reason = VerdictKind.PASSED, f"{_proven(question)}, by {_basis(passed, said, known)}"
     elif worse is not None:
         kind = VerdictKind.FAILED if question.of == "rate" else VerdictKind.REGRESSED
         below = f"below {figure(question.demanded)}" if question.of == "rate" else "lower"
-        reason = f"{below}, by {_basis(worse, draws, known)}"
+        reason = f"{below}, by {_basis(worse, said, known)}"
     else:
-        more = labels_needed(question, draws, labels, judged)
+        more = _needed(question, said, both, judged)
         kind, reason = VerdictKind.INCONCLUSIVE, _open(question, lower, more, found, len(judged))
+    reason += _left_out(n_excluded)
     alone = "" if contrast.trusted_from is not None else f"; fewer than {ENOUGH_ERRORS} judge errors: labels alone, too"
     method = (
         f"{contrast.method}{alone}; lower bound one-sided at {1 - question.level:.4g}, "
@@ -213,7 +217,13 @@ def decide_labelled(
     difference = Difference(contrast.value, contrast.standard_error, low, high, contrast.p_less, method)
     check = Check(against, kind, reason, difference, red_level=question.red_level)
     wrong = found.errors[-1] if found.errors else 0
-    return LabelledCheck(check, estimate, more, len(found.ends), wrong, contrast)
+    return LabelledCheck(check, estimate, more, len(found.ends) - n_excluded, wrong, contrast, n_excluded)
+
+
+def _left_out(n_excluded: int) -> str:
+    if not n_excluded:
+        return ""
+    return f"; {n_excluded:,} excluded {'item counts' if n_excluded == 1 else 'items count'} the worst way"
 
 
 def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray, judged: FloatArray) -> int | None:
@@ -224,20 +234,25 @@ def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray,
     fewer cases are left, chance may still decide: they are asked for, unless it would take three times as many, or all
     are drawn. Before the judge was contradicted 5 times, at least what it takes for that; never more than can be given.
     """
-    found = evidence(draws, labels, question.of)
+    said = Said.of(draws, labels)
+    return _needed(question, said, bounds(said, question.of), judged)
+
+
+def _needed(question: Question, said: Said, both: Bounds, judged: FloatArray) -> int | None:
+    found, draws = both.worst, said.draws
     n = len(found.values)
     left = len(judged) - n
     if len(found.ends) < 2 or left < 1:
         return None
     weight = _EXPECTED_DEMANDED / question.margin**2
-    seen = labelled_mean(draws, labels, question.of, judged).value
+    seen = labelled_mean(draws, said.expected(), question.of, judged).value
     mean = (n * seen + weight * question.demanded) / (n + weight)
     recent = found.values[-_RECENT:]
     share = max(1, sum(end > n - len(recent) for end in found.ends)) / len(recent)
     takes = math.inf
     for sign, against, wealth, level in (
-        (1, question.allowed, found.better().log(question.allowed), question.level),
-        (-1, question.demanded, found.worse().log(-question.demanded), question.red_level),
+        (1, question.allowed, both.worst.better().log(question.allowed), question.level),
+        (-1, question.demanded, both.best.worse().log(-question.demanded), question.red_level),
     ):
         gain, lacking = sign * (mean - against), max(-math.log(level) - float(wealth[-1]), 0.05)
         if gain > 0:
@@ -258,9 +273,11 @@ def _proven(question: Question) -> str:
     return f"no worse by more than {figure(question.margin)}"
 
 
-def _basis(count: int, draws: Sequence[Draw], known: Sequence[bool]) -> str:
+def _basis(count: int, said: Said, known: Sequence[bool]) -> str:
     """What it was decided by: those of the first so many labels that people gave, or else answers that are the same."""
+    draws = said.draws
     labelled = [number for number, draw in enumerate(draws) if draw.case is not None][:count]
+    count -= said.before(count)
     by_people = count - sum(known[number] for number in labelled if number < len(known))
     same = count > by_people or any(draw.told for draw in draws)
     return "answers that are the same" if same and not by_people else in_labels(by_people)

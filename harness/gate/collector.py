@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from harness.gate.bodies import Outcome
 from harness.gate.clusters import bet_on_together, clusters_of
 from harness.gate.contents import question_digest, with_contents
 from harness.gate.evaluation import Evaluation
-from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes
+from harness.gate.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
 from harness.gate.failures import describe
 from harness.gate.judging import Counted, Judges
 from harness.gate.kinds import misfits, two_kinds
@@ -295,4 +296,6 @@ class Collector:
     def changes(self, observed: Observed) -> list[Change]:
         """The cases of a metric to look at, the worst first, each with an answer of each version."""
         numbers = {case.id: number for number, case in enumerate(self.evaluation.cases)}
-        return changes(observed, numbers, self._answers)
+        cases = self.evaluation.cases
+        found = changes(observed, numbers, self._answers)
+        return [replace(each, expected=expected_of(cases[numbers[each.case_id]])) for each in found]

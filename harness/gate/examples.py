@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.decisions import Observed
-from harness.records import Change, Role, Verdict, VerdictKind
+from harness.records import Case, Change, Role, Verdict, VerdictKind
 from harness.sampling import Trace
 from harness.scoring.results import METRIC, Reading
 from harness.statistics.arrays import FloatArray, case_means
@@ -49,7 +50,7 @@ class Answers:
         role, case, sample = place
         value = reading.value if reading.higher_is_better == (role == "candidate") else -reading.value
         is_answer = trace.sample is not None and trace.sample.loglikelihood is None
-        answer = trace.sample.text[:ANSWER_KEPT] if trace.sample is not None and is_answer else None
+        answer = trace.sample.said[:ANSWER_KEPT] if trace.sample is not None and is_answer else None
         reason = None if reading.reason is None else reading.reason[:ANSWER_KEPT]
         new, kept = _Kept(value, sample, answer, reason), self._kept.setdefault((metric, case, role), [])
         if not any(each.makes_needless(new) for each in kept):
@@ -64,6 +65,15 @@ class Answers:
         ]
         shown = min(found, key=lambda each: (each.value, each.sample), default=_Kept(0.0, 0))
         return shown.answer, shown.reason
+
+
+def expected_of(case: Case) -> str | None:
+    """The start of what a case says is expected: its field `expected`, as text; None where it has none."""
+    expected = case.get("expected")
+    if expected is None:
+        return None
+    text = expected if isinstance(expected, str) else json.dumps(expected, ensure_ascii=False, default=str)
+    return text[:ANSWER_KEPT]
 
 
 def changes(observed: Observed, numbers: Mapping[str, int], answers: Answers) -> list[Change]:

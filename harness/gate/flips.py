@@ -199,6 +199,6 @@ def examples(
     found = {}
     for case, row in shown.items():
         drawn = samples.get(row.sample_key or b"", {}).get(first_index + row.sample_index)
-        answer = None if drawn is None else drawn.text[:ANSWER_KEPT]
+        answer = None if drawn is None else drawn.said[:ANSWER_KEPT]
         found[case] = answer, None if row.reason is None else row.reason[:ANSWER_KEPT]
     return found

@@ -92,10 +92,13 @@ def _by_labels(
 
 
 def _of_labels(found: LabelledCheck, now: ComeTo, level: float) -> EvidencePath | None:
-    draws = [draw for draw in now.outlook.ledger.draws if draw.case is not None]
+    ledger = now.outlook.ledger
+    asked = zip(ledger.draws, map(any, ledger.excluded.tolist()), strict=True)
+    draws = [(draw, is_excluded) for draw, is_excluded in asked if draw.case is not None]
     if found.contrast is None or found.check.red_level is None or not draws:
         return None
-    by_people = np.cumsum([not now.subject.is_known(draw) for draw in draws])[np.array(found.contrast.ends) - 1]
+    said = np.cumsum([not (is_excluded or now.subject.is_known(draw)) for draw, is_excluded in draws])
+    by_people = said[np.array(found.contrast.ends) - 1]
     no_worse, worse = found.contrast.grown()
     if not by_people[-1] or not np.isfinite([no_worse, worse]).all():
         return None

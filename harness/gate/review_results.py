@@ -6,22 +6,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
+from harness.decisions.exclusions import Said, bounded_mean
 from harness.decisions.labelled import in_labels
 from harness.gate.reviewing import Outlook
 from harness.records import Estimate, Report, Reviewed, Verdict, VerdictKind
 from harness.review.ledger import Subject
 from harness.review.progress import progress_of
-from harness.statistics.arrays import FloatArray
 from harness.statistics.draws import NO_STAKES, Draw, widest
-from harness.statistics.labelled import labelled_mean
 from harness.store import Store
-from harness.store.review_records import Batch
+from harness.store.review_records import SETTLED, Batch
 
 _LABEL_S = 15.0
 """What a label takes before the first tells."""
-_EVENTS = frozenset({"label", "adjudicate", "undo"})
+_EVENTS = frozenset({"label", "adjudicate", "exclude", "undo"})
 
 
 def with_labels(store: Store, batch: Batch, subject: Subject, found: Outlook, judged: Verdict) -> Verdict:
@@ -108,7 +105,7 @@ def _order(store: Store, batch: Batch) -> _Order:
     standings = store.review.standings(batch.id)
     items = store.review.items(batch.id)
     states = [standings[item.id].state for item in items]
-    number = next((at for at, state in enumerate(states) if state != "done"), len(states))
+    number = next((at for at, state in enumerate(states) if state not in SETTLED), len(states))
     return _Order(
         n_done=states.count("done"),
         n_behind=states[number:].count("done"),
@@ -154,6 +151,7 @@ def _reviewed(store: Store, batch: Batch, found: Outlook) -> Reviewed:
         n_stuck=found.ledger.n_stuck if is_open and not is_closed else 0,
         closed=batch.closed_reason or "closed" if is_closed else None,
         n_events=_n_events(store, batch.id),
+        n_excluded=counts.states.get("excluded", 0),
     )
 
 
@@ -177,13 +175,14 @@ def _estimates(subject: Subject, found: Outlook, judged: Verdict) -> tuple[Estim
     checks = [each for each in found.checks if each.check.against == "threshold"]
     if not checks or checks[0].n_labels < 2:
         return judged.candidate, judged.baseline
-    draws, labels = found.ledger.draws, found.ledger.labels
+    ledger = found.ledger
     mine = checks[0].estimate
     own = Estimate(mine.value, mine.standard_error, mine.low, mine.high, mine.method)
     if len(subject.items.scores) == 1:
         return own, judged.baseline
     rate, difference = subject.items.judged_means("rate"), subject.items.judged_means("difference")
-    other = labelled_mean([_turned(draw) for draw in draws], _reversed(labels), "rate", rate - difference)
+    said = Said.of(ledger.draws, ledger.labels, ledger.excluded).turned([_turned(draw) for draw in ledger.draws])
+    other = bounded_mean(said, "rate", rate - difference, 0.95)
     return own, Estimate(other.value, other.standard_error, other.low, other.high, other.method)
 
 
@@ -199,8 +198,3 @@ def _turned(draw: Draw) -> Draw:
         expected=draw.expected[::-1],
         passed=tuple(each[::-1] for each in draw.passed),
     )
-
-
-def _reversed(labels: FloatArray) -> FloatArray:
-    turned: FloatArray = np.ascontiguousarray(labels[:, ::-1])
-    return turned

@@ -113,7 +113,9 @@ def outlook(store: Store, batch: Batch, subject: Subject, questions: Sequence[Qu
     ledger = to_the_end(subject, read_ledger(store, batch, len(subject.items.scores)), questions)
     means = {question.of: subject.items.judged_means(question.of) for question in questions}
     known = list(map(subject.is_known, ledger.draws))
-    checks = [decide_labelled(each, ledger.draws, ledger.labels, means[each.of], known) for each in questions]
+    checks = [
+        decide_labelled(each, ledger.draws, ledger.labels, means[each.of], known, ledger.excluded) for each in questions
+    ]
     return Outlook(tuple(checks), ledger)
 
 

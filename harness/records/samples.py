@@ -8,6 +8,7 @@ from typing import Any, Literal, NoReturn
 
 from harness.errors import ScoreError
 from harness.records.judging import JudgedBy
+from harness.records.tool_calls import with_calls
 
 Messages = tuple[Mapping[str, Any], ...]
 Role = Literal["candidate", "baseline"]
@@ -139,6 +140,11 @@ class Sample:
     is_greedy: bool | None = None
     cut_tokens: int = 0
     stored: bool = False
+
+    @property
+    def said(self) -> str:
+        """The answer as people are shown it: its text, and the tools that it calls with their arguments."""
+        return with_calls(self.text, self.tool_calls)
 
     @property
     def truncated(self) -> bool:

@@ -210,7 +210,9 @@ class Reviewed:
         n_stuck: items that wait to be adjudicated: disputed or flagged.
         closed: why none of it is offered though it is not decided, such as by whose hand; None where it is.
         url: the address of the queue, where the settings have one.
-        n_events: labels, adjudications and undos that had been recorded when it was decided; None where not known.
+        n_excluded: items that an adjudicator left out, each of which counts the worst way.
+        n_events: labels, adjudications, exclusions and undos that had been recorded when it was decided; None where not
+            known.
     """
 
     batch: str
@@ -223,6 +225,7 @@ class Reviewed:
     closed: str | None = None
     url: str | None = None
     n_events: int | None = None
+    n_excluded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +356,7 @@ class Change:
         n, baseline_n: how many scores the means are of.
         candidate_answer, baseline_answer: the start of one answer each, the candidate's worst and the baseline's best.
         candidate_reason, baseline_reason: why that answer has its score, in the body's words, where it has any.
+        expected: the start of what the case says is expected, where it has such a field.
     """
 
     evaluation_id: str
@@ -366,6 +370,7 @@ class Change:
     baseline_n: int | None = None
     candidate_reason: str | None = None
     baseline_reason: str | None = None
+    expected: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

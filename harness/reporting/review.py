@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from harness.reporting.figures import plural
 from harness.reporting.names import display_names
 from harness.reporting.text import cells, pad, printable, wrap
-from harness.review.agreement import CUT, AgreementReport, Coefficient, JudgeAgreement, Rate
+from harness.review.agreement import CUT, AgreementReport, JudgeAgreement
+from harness.review.judged import Coefficient, JudgeMatrix, Rate
 from harness.review.progress import Origin, Progress
 from harness.store.review_records import Batch, Form
 
@@ -16,6 +17,8 @@ _MOST_CELLS = 60
 _ORIGIN_CELLS = 90
 _TEXT_CELLS = 100_000
 _WIDTH = 80
+_POINT_CELLS = 24
+_MOST_DIFFERING = 10
 _METHODS = "  ranges: "
 
 
@@ -67,7 +70,7 @@ def status_lines(
         yield f"  {printable(each.evaluation_id, _MOST_CELLS, encoding=encoding)}"
         yield (
             f"  {each.n_items:,} items: {each.n_done:,} done, {each.n_open:,} open, {each.n_disputed:,} disputed, "
-            f"{each.n_flagged:,} flagged"
+            f"{each.n_flagged:,} flagged" + (f", {each.n_excluded:,} excluded" if each.n_excluded else "")
         )
         is_told = each.left_s is not None and each.left and each.closed is None
         rest = "" if not is_told else f", about {_duration(each.left_s or 0.0)} for one reviewer"
@@ -83,6 +86,7 @@ def status_lines(
         for person in each.reviewers:
             done = f"{person.labels:,} labelled, {person.skips:,} skipped, {person.flags:,} flagged"
             settled = f", {person.adjudications:,} adjudicated" if person.adjudications else ""
+            settled += f", {person.exclusions:,} excluded" if person.exclusions else ""
             yield f"    {printable(person.reviewer, 30, encoding=encoding)}: {done}{settled}"
 
 
@@ -122,6 +126,8 @@ def agreement_lines(report: AgreementReport, encoding: str) -> Iterator[str]:
     if report.judge is None:
         yield "No item with a score by a judge has a label that counts yet."
     else:
+        if report.matrix is not None:
+            yield from _matrix_lines(report.matrix, encoding)
         yield from _judge_lines(report.judge)
 
 
@@ -134,6 +140,30 @@ def _coefficient(each: Coefficient, encoding: str) -> Iterator[str]:
     else:
         found = each.found
         yield f"  {name} {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]   ({plural(found.n_units, 'item')})"
+
+
+def _matrix_lines(matrix: JudgeMatrix, encoding: str) -> Iterator[str]:
+    """People and judge on the form's scale, and the items that they differ on most."""
+    yield f"judge against people: {matrix.n_same:,} of {plural(matrix.n_items, 'score')} are the same"
+    names = [printable(point, _POINT_CELLS, encoding=encoding) for point in matrix.points]
+    first = max(len("  people"), *(cells(name) + 2 for name in names))
+    widths = [max(cells(name), 6) for name in names]
+    heads = "  ".join(f"{' ' * (width - cells(name))}{name}" for name, width in zip(names, widths, strict=True))
+    yield f"{pad('  people', first)}   judge: {heads}"
+    for name, row in zip(names, matrix.counts, strict=True):
+        counts = "  ".join(f"{count:>{width},}" for count, width in zip(row, widths, strict=True))
+        yield f"{pad(f'  {name}', first)}          {counts}"
+    if matrix.n_between:
+        yield f"  {plural(matrix.n_between, 'score')} of the judge between two points, counted at the nearer one"
+    yield f"  exact agreement {_rate(matrix.exact)}"
+    yield from _coefficient(matrix.ordinal, encoding)
+    for each in matrix.differing[:_MOST_DIFFERING]:
+        case = printable(each.case_id, _MOST_CELLS, encoding=encoding)
+        yield f"  differ on {case}: people {names[each.people]}, judge {names[each.judge]}"
+    more = len(matrix.differing) - _MOST_DIFFERING
+    if more > 0:
+        yield f"  and on {more:,} more (--json has all)"
+    yield "cut into right and wrong"
 
 
 def _judge_lines(judge: JudgeAgreement) -> Iterator[str]:

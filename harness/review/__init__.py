@@ -21,12 +21,14 @@ processes may serve the same store. Whatever a call has written when it returns 
 
     view = queue.next("eve", task="adjudicate")            # disputed and flagged items; for adjudicators
     queue.adjudicate("eve", view.lease_id, 2, key="…")     # this label counts
+    queue.exclude("eve", view.lease_id, "the passage is missing", key="…")   # it counts for neither side
     queue.reveal("ann", item_id)                           # Revealed: versions, judge, labels; after one's own label
 
     queue.batches(); queue.close(batch_id, "decided"); queue.reopen(batch_id)
     queue.progress(); queue.progress(batch_id)             # list[Progress]: labels in and left, by state and reviewer
     queue.origins()                                        # dict[batch id, Origin]: when, from which run
     queue.agreement(batch_id)                              # AgreementReport: among people, judge against people
+    queue.settled(item_id); queue.excluded(batch_id)       # Revealed of an item that is settled; list[Excluded]
     queue.labels(batch_id)                                 # list[Labelled]: what counts, with its drawing, for the gate
 
     add_run(store, run, Plan(…))                           # harness.review.filling: draws items of a stored run

@@ -10,7 +10,8 @@ from itertools import combinations
 import numpy as np
 
 from harness.review.counting import counted
-from harness.statistics import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha, wilson_interval
+from harness.review.judged import Coefficient, JudgeMatrix, Rate, judge_matrix, rate, told
+from harness.statistics import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha
 from harness.statistics.arrays import FloatArray
 from harness.store.review_events import labels_in_force
 from harness.store.review_records import FIRST, SECOND, TIE, Event, Form, Item, Standing, Value
@@ -20,32 +21,6 @@ CUT = 0.5
 
 _MOST_PAIRS = 20
 _PREFERENCES: tuple[Value, ...] = (SECOND, TIE, FIRST)
-
-
-@dataclass(frozen=True, slots=True)
-class Coefficient:
-    """A coefficient of agreement, or why there is none.
-
-    Attributes:
-        reviewers: whose labels it compares.
-        found: value, interval and method; None where it can't be told.
-        problem: why, in words; None where it can.
-    """
-
-    name: str
-    reviewers: tuple[str, ...]
-    found: Agreement | None
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A share with its interval (Wilson), of `n` items; items count with the inverse of the chance to be drawn."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +52,8 @@ class AgreementReport:
         n_overlapping: items that two reviewers or more have labelled.
         n_differing: items among these whose labels are not all the same.
         coefficients: Krippendorff's alpha, Fleiss' kappa, Cohen's kappa of the pairs with most items in common.
-        judge: None where no item with a score by a judge has a label that counts.
+        judge: both cut into right and wrong; None where no item with a score by a judge has a label that counts.
+        matrix: the same items on the form's scale, uncut; None where `judge` is.
     """
 
     batch_id: str
@@ -86,6 +62,7 @@ class AgreementReport:
     n_differing: int
     coefficients: tuple[Coefficient, ...]
     judge: JudgeAgreement | None
+    matrix: JudgeMatrix | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +102,7 @@ def agreement_of(
         n_differing=sum(len(set(labels.values())) > 1 for labels in overlapping.values()),
         coefficients=coefficients,
         judge=judge_agreement(form, items, standings, confidence_level),
+        matrix=judge_matrix(form, items, standings, confidence_level),
     )
 
 
@@ -143,22 +121,14 @@ def _ratings(form: Form, events: Sequence[Event]) -> _Ratings:
 def _coefficients(shared: _Ratings, confidence_level: float) -> tuple[Coefficient, ...]:
     names = shared.reviewers
     found = [
-        _told("Krippendorff's alpha", names, lambda: _alpha(shared, confidence_level)),
-        _told("Fleiss' kappa", names, lambda: _fleiss(shared, confidence_level)),
+        told("Krippendorff's alpha", names, lambda: _alpha(shared, confidence_level)),
+        told("Fleiss' kappa", names, lambda: _fleiss(shared, confidence_level)),
     ]
     common = Counter(pair for labels in shared.given.values() for pair in combinations(sorted(labels), 2))
     for (one, other), n_items in common.most_common(_MOST_PAIRS):
         if n_items > 1:
-            found.append(_told("Cohen's kappa", (one, other), _cohen(shared, one, other, confidence_level)))
+            found.append(told("Cohen's kappa", (one, other), _cohen(shared, one, other, confidence_level)))
     return tuple(found)
-
-
-def _told(name: str, reviewers: tuple[str, ...], measure: Callable[[], Agreement]) -> Coefficient:
-    """A coefficient; where there is too little to go by, what `harness.statistics` says of it."""
-    try:
-        return Coefficient(name, reviewers, measure())
-    except ValueError as error:
-        return Coefficient(name, reviewers, None, str(error))
 
 
 def _alpha(shared: _Ratings, confidence_level: float) -> Agreement:
@@ -193,8 +163,7 @@ def judge_agreement(
 ) -> JudgeAgreement | None:
     """The judge's scores against the labels that count; both are cut at `CUT`.
 
-    Items were not drawn alike, so that each counts with the inverse of its probability, and Wilson's interval is that
-    of so many items as the weights are worth, (sum w)² / sum w²: L. Kish (1965), Survey Sampling.
+    Items were not drawn alike, so that each counts with the inverse of its probability.
     """
     human, judged, weights, n_ties = [], [], [], 0
     for item in items:
@@ -222,9 +191,4 @@ def judge_agreement(
 
 
 def _rate(hits: np.ndarray, weights: FloatArray, confidence_level: float) -> Rate | None:
-    if not len(hits):
-        return None
-    value = float(weights[hits].sum() / weights.sum())
-    worth = float(weights.sum() ** 2 / (weights**2).sum())
-    interval = wilson_interval(value * worth, worth, confidence_level)
-    return Rate(value, interval.low, interval.high, len(hits))
+    return rate(hits, weights, confidence_level) if len(hits) else None

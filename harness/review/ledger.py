@@ -14,12 +14,12 @@ from harness.errors import SettingsError
 from harness.review.counting import counted
 from harness.review.filling import Plan, items_of_draws, judged_items, reviewable
 from harness.review.population import Population
-from harness.statistics.arrays import FloatArray
+from harness.statistics.arrays import BoolArray, FloatArray
 from harness.statistics.drawing import LEAST_DOUBT, Items, Lots, cast_lots, next_draw
 from harness.statistics.draws import Draw, Question
 from harness.statistics.labelled import evidence
 from harness.store import RunInfo, Store
-from harness.store.review_records import Batch, Item
+from harness.store.review_records import SETTLED, Batch, Item
 
 Mode = Literal["uncertain", "failures", "all"]
 
@@ -102,7 +102,9 @@ class Ledger:
     """The draws of a batch in their order, with what people said of them.
 
     Attributes:
-        labels: (n_draws, n_versions), NaN where they are not in.
+        labels: (n_draws, n_versions), NaN where they are not in. In place of the label of an excluded item stands what
+            was expected of it.
+        excluded: (n_draws, n_versions) whether the item is excluded.
         n_items: items of the batch; `n_open` wait for a label, `n_stuck` are disputed or flagged.
         n_held: of the open ones, how many reviewers have before the eyes.
         is_skipped: whether somebody skipped the first item without a label.
@@ -110,6 +112,7 @@ class Ledger:
 
     draws: tuple[Draw, ...]
     labels: FloatArray
+    excluded: BoolArray
     n_items: int
     n_open: int
     n_stuck: int
@@ -137,20 +140,27 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> Ledger:
     items, standings = store.review.items(batch.id), store.review.standings(batch.id)
     draws: list[Draw] = []
     labels: list[list[float]] = []
+    excluded: list[list[bool]] = []
     for together in _draws_of(items, n_versions):
         stored = dict(together[0].draw or {})
         stored.pop("version", None)
         for known in stored.pop("before", ()):
             draws.append(Draw.restored(known))
             labels.append([_TIE] * n_versions)
+            excluded.append([False] * n_versions)
         draws.append(Draw.restored(stored))
+        excluded.append([standings[item.id].state == "excluded" for item in together])
         scores = [counted(batch.form, item, standings[item.id]) for item in together]
+        scores = [
+            draws[-1].predicted[version] if excluded[-1][version] else score for version, score in enumerate(scores)
+        ]
         labels.append([np.nan if score is None else score for score in scores])
     states = [standing.state for standing in standings.values()]
-    first = next((item.id for item in items if standings[item.id].state != "done"), None)
+    first = next((item.id for item in items if standings[item.id].state not in SETTLED), None)
     return Ledger(
         draws=tuple(draws),
         labels=np.array(labels, dtype=np.float64).reshape(len(draws), n_versions),
+        excluded=np.array(excluded, dtype=np.bool_).reshape(len(draws), n_versions),
         n_items=len(items),
         n_open=states.count("open"),
         n_stuck=states.count("disputed") + states.count("flagged"),
@@ -180,7 +190,9 @@ def to_the_end(subject: Subject, ledger: Ledger, questions: Sequence[Question]) 
     walk = _Walk(subject, questions, ledger)
     if walk.next() is not None:
         return ledger
-    return replace(ledger, draws=tuple(walk.draws), labels=walk.array())
+    labels = walk.array()
+    further = np.zeros((len(labels) - len(ledger.excluded), labels.shape[1]), dtype=np.bool_)
+    return replace(ledger, draws=tuple(walk.draws), labels=labels, excluded=np.concatenate([ledger.excluded, further]))
 
 
 def further_items(subject: Subject, ledger: Ledger, questions: Sequence[Question], batch_id: str) -> list[Item]:

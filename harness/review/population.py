@@ -208,7 +208,14 @@ class _Answers:
         sample = self._samples.get(row.sample_key or b"", {}).get(index)
         if sample is None:
             return None
-        return Answer(sample.text, version.get("name"), row.fingerprint, row.sample_key, row.sample_index)
+        return Answer(
+            text=sample.said,
+            version=version.get("name"),
+            fingerprint=row.fingerprint,
+            sample_key=row.sample_key,
+            sample_index=row.sample_index,
+            calls_from=len(sample.text) if sample.tool_calls else None,
+        )
 
     def question(self, row: ScoreRow, plan: Plan) -> Messages:
         """What was asked, as messages."""

@@ -15,13 +15,14 @@ _LONGEST_PAUSE_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class ReviewerProgress:
-    """What one reviewer did, in items: labels in force, and what was skipped, flagged, adjudicated last."""
+    """What one reviewer did, in items: labels in force, and what was skipped, flagged, adjudicated, excluded last."""
 
     reviewer: str
     labels: int
     skips: int
     flags: int
     adjudications: int
+    exclusions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Progress:
     """How far a batch is.
 
     Attributes:
-        n_items: open, done, disputed and flagged ones together.
+        n_items: open, done, disputed, flagged and excluded ones together.
         left: how many labels are still wanted.
         held: how many items reviewers have before the eyes now.
         seconds_per_label: the median time from one event of a reviewer to the next; None before there are two.
@@ -49,6 +50,7 @@ class Progress:
     seconds_per_label: float | None
     closed: float | None
     closed_reason: str | None
+    n_excluded: int = 0
 
     @property
     def labels(self) -> int:
@@ -102,12 +104,14 @@ def progress_of(batch: Batch, counts: Counts) -> Progress:
                 skips=kinds.get("skip", 0),
                 flags=kinds.get("flag", 0),
                 adjudications=kinds.get("adjudicate", 0),
+                exclusions=kinds.get("exclude", 0),
             )
             for name, kinds in counts.reviewers.items()
         ),
         seconds_per_label=_pace(counts.recent),
         closed=batch.closed,
         closed_reason=batch.closed_reason,
+        n_excluded=counts.states.get("excluded", 0),
     )
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import ReviewError
+from harness.errors import LabelError, ReviewError
 from harness.review.agreement import AgreementReport, agreement_of
 from harness.review.progress import Origin, Progress, progress_of
 from harness.review.views import Done, Revealed, Undone, View, done_of, revealed, view_of
 from harness.store import Store
 from harness.store.review_events import in_force
 from harness.store.review_leases import Wish, is_swapped
-from harness.store.review_records import Batch, EventKind, Item, Reviewer, ReviewerRole, Standing, Task
+from harness.store.review_records import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Standing, Task
 from harness.store.review_reviewers import new_token
 from harness.store.review_turns import Submitted
 
@@ -33,6 +33,15 @@ class Labelled:
 
     item: Item
     standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """An item that an adjudicator left out, and why."""
+
+    item: Item
+    reviewer: str
+    reason: str
 
 
 class Queue:
@@ -98,8 +107,20 @@ class Queue:
         """Take an item out of the queue until somebody adjudicates it. Raises as `label`."""
         return self._submit("flag", reviewer, lease_id, key, note)
 
+    def exclude(self, reviewer: str, lease_id: str, reason: str, *, key: str) -> Done:
+        """Settle an item taken with `task="adjudicate"` by leaving it out: nothing right can be said of it.
+
+        It counts for neither side: see `harness.decisions.labelled`. An undo brings it back.
+
+        Raises:
+            LabelError: there is no reason; and else as `label`.
+        """
+        if not reason.strip():
+            raise LabelError("An item is excluded for a reason: write what is broken about it. Nothing was stored.")
+        return self._submit("exclude", reviewer, lease_id, key, reason.strip())
+
     def undo(self, reviewer: str, *, key: str) -> Undone:
-        """Take back the reviewer's last label, skip, flag or adjudication, and lease its item anew if it is free.
+        """Take back what the reviewer said last, and lease its item anew if it is free.
 
         Raises:
             NothingToUndoError, RepeatedKeyError, ReviewerError
@@ -122,6 +143,31 @@ class Queue:
         form = self._review.batch(item.batch_id).form
         standing = self._review.standing(item_id)
         return revealed(item, form, standing, events, swapped=is_swapped(item_id, reviewer))
+
+    def settled(self, item_id: str) -> Revealed:
+        """The same of an item that nobody is asked about any more, for those who look after the queue.
+
+        Raises:
+            UnknownItemError: there is no such item.
+            ReviewError: labels are still wanted, so that it stays blind.
+        """
+        item, standing = self._review.item(item_id), self._review.standing(item_id)
+        if standing.state not in SETTLED:
+            raise ReviewError(f"Item {item_id} is {standing.state}: what is known of it is shown once it is settled.")
+        form = self._review.batch(item.batch_id).form
+        return revealed(item, form, standing, in_force(self._review.events(item_id=item_id)), swapped=False)
+
+    def excluded(self, batch_id: str) -> list[Excluded]:
+        """The items of a batch that were excluded, in their order, with the reasons."""
+        standings = self._review.standings(batch_id)
+        events = in_force(self._review.events(batch_id=batch_id))
+        last = {event.item_id: event for event in events if event.kind == "exclude"}
+        items = self._review.items(batch_id)
+        return [
+            Excluded(item, last[item.id].reviewer, last[item.id].note)
+            for item in items
+            if standings[item.id].state == "excluded"
+        ]
 
     def _submit(self, kind: EventKind, reviewer: str, lease_id: str, key: str, note: str, value: Any = None) -> Done:
         _check_key(key)
@@ -178,13 +224,13 @@ class Queue:
         return token
 
     def new_token(self, name: str) -> str:
-        """A new token for a reviewer, also for one who was disabled; the old one stops working."""
+        """A new token for a reviewer, also for one who was disabled; the old one, and its sessions, stop working."""
         token = new_token()
         self._review.set_token(name, token)
         return token
 
     def disable(self, name: str) -> None:
-        """Let a reviewer do nothing any more; what the reviewer did stays."""
+        """Let a reviewer do nothing any more: token and sessions end. What the reviewer did stays."""
         self._review.disable(name, self._clock())
 
     def reviewers(self) -> list[Reviewer]:
@@ -193,7 +239,8 @@ class Queue:
 
     def sign_in(self, token: str) -> Reviewer | None:
         """The reviewer of a token; None where it is nobody's, or the reviewer is disabled."""
-        return self._review.reviewer_of(token)
+        admitted = self._review.admitted_by(token)
+        return None if admitted is None else admitted.reviewer
 
 
 def _check_key(key: str) -> None:

@@ -19,6 +19,7 @@ class View:
         form: what is asked.
         messages: what the version was asked, in the form of OpenAI's API.
         answers: one, or two with the left one first.
+        calls: the tools that each answer calls, in words; empty where it calls none.
         reference: a right answer, or None.
     """
 
@@ -32,6 +33,7 @@ class View:
     case_id: str
     messages: Messages
     answers: tuple[str, ...]
+    calls: tuple[str, ...]
     reference: str | None
 
 
@@ -89,6 +91,7 @@ class Revealed:
 def view_of(held: Held) -> View:
     """The item under a lease, as its holder may see it."""
     lease, item, batch = held.lease, held.item, held.batch
+    parts = [answer.parts for answer in on_sides(item.answers, swapped=lease.swapped)]
     return View(
         lease_id=lease.id,
         item_id=item.id,
@@ -99,7 +102,8 @@ def view_of(held: Held) -> View:
         evaluation_id=batch.evaluation_id,
         case_id=item.case_id,
         messages=item.messages,
-        answers=tuple(answer.text for answer in on_sides(item.answers, swapped=lease.swapped)),
+        answers=tuple(written for written, _ in parts),
+        calls=tuple(called for _, called in parts),
         reference=item.reference,
     )
 

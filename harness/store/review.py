@@ -29,9 +29,10 @@ from harness.store import (
     review_turns,
 )
 from harness.store.database import Database
-from harness.store.review_counts import Counts
+from harness.store.review_counts import Counts, Left
 from harness.store.review_leases import Wish
 from harness.store.review_records import Batch, Event, Item, Reviewer, Standing
+from harness.store.review_reviewers import Admitted
 from harness.store.review_turns import Held, ImportedLabel, Recorded, Submitted
 from harness.store.tables import APART, requests
 
@@ -150,6 +151,11 @@ class ReviewStore:
             review_items.find_batch(connection, batch_id)
             return review_counts.count(connection, batch_id, now)
 
+    def left_for(self, reviewer: str) -> Left:
+        """The labels that open batches still want, by what they are to a reviewer for whom nothing is left."""
+        with self._database.read() as connection:
+            return review_counts.left_for(connection, reviewer)
+
     def skipped(self, batch_id: str) -> dict[str, list[str]]:
         """Who skipped the open items of a batch, by their ids."""
         with self._database.read() as connection:
@@ -220,7 +226,7 @@ class ReviewStore:
             review_reviewers.set_token(connection, name, token)
 
     def disable(self, name: str, now: float) -> None:
-        """Let a reviewer do nothing any more."""
+        """Let a reviewer do nothing any more, and forget the token."""
         with self._write() as connection:
             review_reviewers.disable(connection, name, now)
 
@@ -231,7 +237,12 @@ class ReviewStore:
         with self._database.read() as connection:
             return review_reviewers.list_all(connection)
 
-    def reviewer_of(self, token: str) -> Reviewer | None:
+    def admitted_by(self, token: str) -> Admitted | None:
         """The reviewer who signs in with a token and is not disabled."""
         with self._database.read() as connection:
             return review_reviewers.by_token(connection, token)
+
+    def admitted(self, name: str) -> Admitted | None:
+        """The reviewer of a name as the store has it now; None where there is none, or one who is disabled."""
+        with self._database.read() as connection:
+            return review_reviewers.admitted(connection, name)

@@ -51,8 +51,8 @@ def labels_in_force(happened: Iterable[Event]) -> list[Event]:
 def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
     """How an item stands after its events.
 
-    An adjudication settles it. Otherwise one flag takes it out of the queue, and labels that differ are a dispute; free
-    texts always differ and are none.
+    The last adjudication or exclusion settles it. Otherwise one flag takes it out of the queue, and labels that differ
+    are a dispute; free texts always differ and are none.
 
     >>> four, two = (Event(n, "label", "i", f"r{n}", 0.0, f"k{n}", value=n) for n in (4, 2))
     >>> fold([four], 2, "scale").state, fold([four, two], 2, "scale").state
@@ -60,7 +60,9 @@ def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
     """
     standing = in_force(happened)
     labels = labels_in_force(happened)
-    settled = [event for event in standing if event.kind == "adjudicate"]
+    settled = [event for event in standing if event.kind in ("adjudicate", "exclude")]
+    if settled and settled[-1].kind == "exclude":
+        return Standing("excluded", len(labels))
     if settled:
         return Standing("done", len(labels), settled[-1].value, settled[-1].score)
     if any(event.kind == "flag" for event in standing):

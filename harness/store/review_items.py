@@ -58,6 +58,9 @@ def _item_row(item: Item) -> dict[str, Any]:
         {**asdict(answer), "text": None, "sample_key": answer.sample_key and answer.sample_key.hex()}
         for answer in item.answers
     ]
+    for fields in answers:
+        if fields["calls_from"] is None:
+            del fields["calls_from"]
     origin = {"answers": answers, "draw": item.draw}
     return {
         **row,

@@ -11,14 +11,16 @@ from harness.records import Messages
 
 FormKind = Literal["scale", "categories", "text", "preference"]
 ReviewerRole = Literal["annotator", "adjudicator", "admin"]
-EventKind = Literal["label", "skip", "flag", "adjudicate", "undo"]
-ItemState = Literal["open", "done", "disputed", "flagged"]
+EventKind = Literal["label", "skip", "flag", "adjudicate", "exclude", "undo"]
+ItemState = Literal["open", "done", "disputed", "flagged", "excluded"]
 Task = Literal["label", "adjudicate"]
 Value = int | str
 
 ROLES: tuple[ReviewerRole, ...] = get_args(ReviewerRole)
 LEFT, TIE, RIGHT = "left", "tie", "right"
 FIRST, SECOND = "first", "second"
+SETTLED: tuple[ItemState, ...] = ("done", "excluded")
+"""The states of items that nobody is asked about any more."""
 MOST_TEXT = 100_000
 DECIDED = "decided"
 """How the reason begins for which a gate closed a batch that labels have decided."""
@@ -140,11 +142,12 @@ class Answer:
     """One answer under review, with where it comes from, which no reviewer is shown.
 
     Attributes:
-        text: what a version wrote.
+        text: what a version wrote, and then the tools that it called, in words.
         version: its name.
         fingerprint: of the version.
         sample_key: under which the store keeps the sample.
         sample_index: which of the case's repeated samples, as in `ScoreRow`.
+        calls_from: where in the text the calls begin; None where it called none, or that is not known.
     """
 
     text: str
@@ -152,6 +155,13 @@ class Answer:
     fingerprint: str | None = None
     sample_key: bytes | None = None
     sample_index: int = 0
+    calls_from: int | None = None
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """What it wrote, and its calls in words."""
+        written = self.text[: self.calls_from]
+        return written, self.text[len(written) :].lstrip("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +271,7 @@ class Standing:
 
     Attributes:
         state: "open" (labels are wanted), "done", "disputed" (labels differ) or "flagged", the last two until
-            somebody adjudicates.
+            somebody adjudicates; "excluded" where an adjudicator found that nothing can be said of it.
         n_labels: labels of different reviewers that are in force.
         value, score: the label that counts, of an item that is done.
     """

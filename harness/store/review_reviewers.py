@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -15,6 +16,19 @@ from harness.store.review_tables import reviewers
 _LONGEST = 64
 _FIND = select(reviewers).where(reviewers.c.name == bindparam("of"))
 _MAY: dict[Task, tuple[ReviewerRole, ...]] = {"label": ROLES, "adjudicate": ("adjudicator", "admin")}
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A reviewer who may come in.
+
+    Attributes:
+        stamp: tells the reviewer's present token from all others, and does not lead back to it. It is another one after
+            a new token, after having been disabled, and of another reviewer who has the name later.
+    """
+
+    reviewer: Reviewer
+    stamp: str
 
 
 def new_token() -> str:
@@ -57,9 +71,10 @@ def set_token(connection: Connection, name: str, token: str) -> None:
 
 
 def disable(connection: Connection, name: str, now: float) -> None:
-    """Let a reviewer do nothing any more; what the reviewer did stays."""
+    """Let a reviewer do nothing any more, and forget the token; what the reviewer did stays."""
     known(connection, name)
-    connection.execute(update(reviewers).where(reviewers.c.name == name).values(disabled=now))
+    changed = {"disabled": now, "token_hash": None}
+    connection.execute(update(reviewers).where(reviewers.c.name == name).values(changed))
 
 
 def list_all(connection: Connection) -> list[Reviewer]:
@@ -67,11 +82,23 @@ def list_all(connection: Connection) -> list[Reviewer]:
     return [_reviewer(row) for row in connection.execute(select(reviewers).order_by(reviewers.c.name))]
 
 
-def by_token(connection: Connection, token: str) -> Reviewer | None:
+def by_token(connection: Connection, token: str) -> Admitted | None:
     """The reviewer who signs in with a token and is not disabled."""
-    query = select(reviewers).where(reviewers.c.token_hash == token_hash(token), reviewers.c.disabled.is_(None))
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _reviewer(row)
+    query = select(reviewers).where(reviewers.c.token_hash == token_hash(token))
+    return _admitted(connection.execute(query).one_or_none())
+
+
+def admitted(connection: Connection, name: str) -> Admitted | None:
+    """The reviewer of a name, who is not disabled."""
+    return _admitted(connection.execute(_FIND, {"of": name}).one_or_none())
+
+
+def _admitted(row: Any) -> Admitted | None:
+    if row is None or row.disabled is not None:
+        return None
+    # Without a token, as from a file, the moment stands for it in which the reviewer was added.
+    secret = f"stamp:{row.token_hash}:{row.created!r}"
+    return Admitted(_reviewer(row), hashlib.sha256(secret.encode()).hexdigest())
 
 
 def find(connection: Connection, name: str) -> Reviewer | None:

@@ -14,7 +14,7 @@ from harness.store.review_events import NewEvent
 from harness.store.review_leases import Wish
 from harness.store.review_records import Batch, Event, EventKind, Form, Item, Lease, Reviewer, Standing, Task, Value
 
-_TASKS: dict[EventKind, Task] = {"label": "label", "flag": "label", "adjudicate": "adjudicate"}
+_TASKS: dict[EventKind, Task] = {"label": "label", "flag": "label", "adjudicate": "adjudicate", "exclude": "adjudicate"}
 
 
 @dataclass(frozen=True, slots=True)

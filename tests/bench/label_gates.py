@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from harness.decisions.exclusions import Said
 from harness.decisions.labelled import labelled_contrast
 from harness.statistics.drawing import Items, cast_lots, next_draw
 from harness.statistics.draws import Draw, Question
@@ -113,7 +114,7 @@ class Gate:
             worse = self.found.worse().first_above(-question.demanded, question.red_level)
             if passed is None and worse is None:
                 continue
-            contrast = labelled_contrast(question, self.draws, self.labels, _NO_ESTIMATE)
+            contrast = labelled_contrast(question, Said.of(self.draws, self.labels), _NO_ESTIMATE)
             assert contrast is not None
             green, red = contrast.passed_at(question.level), contrast.worse_at(question.red_level)
             if green is not None or red is not None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.gate.stored_answers import StoredAnswer
 from harness.records import Report, Request, ScoreRow
+from harness.records.tool_calls import ToolCall, read_calls, with_calls
 from harness.reporting.files import replacing
 from harness.reporting.html.embedding import embedded
 from harness.review.labels import PersonsLabel
@@ -36,6 +37,7 @@ class Written:
         places: the number of the file that a case is in, by evaluation and case.
         outcomes: "skipped" or "error" of the cases that have a body which ended so.
         labelled: those that people said something of.
+        questions: what the cases to look at were asked first.
         n_files: they are numbered from 1.
         size_bytes: of all of them.
         n_bodies: what they tell of; `is_cut` where the run has more.
@@ -44,6 +46,7 @@ class Written:
     places: dict[tuple[str, str], int] = field(default_factory=dict)
     outcomes: dict[tuple[str, str], str] = field(default_factory=dict)
     labelled: set[tuple[str, str]] = field(default_factory=set)
+    questions: dict[tuple[str, str], Question] = field(default_factory=dict)
     n_files: int = 0
     size_bytes: int = 0
     n_bodies: int = 0
@@ -72,6 +75,7 @@ def write_details(
     for label in labels:
         labelled.setdefault((label.evaluation_id, label.case_id), []).append(label)
     judges = {judge.fingerprint: judge.name for judge in report.judges}
+    looked_at = {(change.evaluation_id, change.case_id) for change in report.changes}
     written = Written()
     waiting: list[str] = []
     size = 0
@@ -81,7 +85,10 @@ def write_details(
             break
         bodies = list(group)
         written.n_bodies += len(bodies)
-        waiting.append(embedded(_case(key, bodies, labelled.get(key, ()), judges)))
+        case = _case(key, bodies, labelled.get(key, ()), judges)
+        waiting.append(embedded(case))
+        if key in looked_at and case["asked"]:
+            written.questions[key] = case["asked"][0]
         size += len(waiting[-1])
         written.places[key] = written.n_files + 1
         if key in labelled:
@@ -149,7 +156,7 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
     entry |= _cut("answer", sample.text, _MOST_OF_AN_ANSWER)
     more = {
         "reasoning": None if sample.reasoning is None else sample.reasoning[:_MOST_OF_AN_ANSWER],
-        "tool_calls": None if sample.tool_calls is None else json.dumps(sample.tool_calls)[:_MOST_OF_AN_ANSWER],
+        "calls": [_call(call) for call in read_calls(sample.tool_calls)] or None,
         "finish": None if sample.finish_reason == "stop" else sample.finish_reason,
         "tokens": sample.completion_tokens,
         "prompt_tokens": sample.prompt_tokens,
@@ -157,6 +164,10 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
         "loglikelihood": _finite(sample.loglikelihood),
     }
     return entry | {name: value for name, value in more.items() if value is not None}
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"name": call.name[:_MOST_OF_A_REASON], **_cut("arguments", call.arguments, _MOST_OF_AN_ANSWER)}
 
 
 def _place(question: Question, asked: list[Question]) -> int:
@@ -206,6 +217,9 @@ def _question(request: Request) -> Question:
 
 
 def _message(role: str, message: Mapping[str, Any]) -> dict[str, str]:
-    content = message.get("content")
-    text = content if isinstance(content, str) else json.dumps({**message, "role": role}, ensure_ascii=False)
+    content, calls = message.get("content"), message.get("tool_calls")
+    if isinstance(content, str) or (content is None and isinstance(calls, list | tuple)):
+        text = with_calls(content or "", calls if isinstance(calls, list | tuple) else None)
+    else:
+        text = json.dumps({**message, "role": role}, ensure_ascii=False)
     return {"role": role, "text": text[:_MOST_OF_A_QUESTION]}

@@ -31,7 +31,7 @@ def document(run: RunInfo, report: Report, found: Found) -> dict[str, Any]:
         "notes": notes(report, "utf-8"),
         "evaluations": [evaluation(report.evaluations[place], names[place], cases, found) for place in ranked],
         "sets": cases.sets,
-        "changes": _changes(report, cases),
+        "changes": _changes(report, cases, found),
         "requirements": [
             {**asdict(each), "evaluations": sorted(places[place] for place in each.evaluations)}
             for each in requirements(report.evaluations)
@@ -65,7 +65,7 @@ def _run(report: Report) -> dict[str, Any]:
     }
 
 
-def _changes(report: Report, cases: CaseTable) -> list[dict[str, Any]]:
+def _changes(report: Report, cases: CaseTable, found: Found) -> list[dict[str, Any]]:
     """The cases to look at: the worst of each evaluation first, those of the worst evaluations before others, and last
     those of which there is nothing to show.
     """
@@ -77,12 +77,13 @@ def _changes(report: Report, cases: CaseTable) -> list[dict[str, Any]]:
         entry = verdicts.get(key)
         severity = entry.verdict.severity if entry else 0
         is_bare = change.candidate_answer is None and change.candidate_reason is None
-        told.append(((severity == 0, is_bare, ranks[key], -severity), _change(change, entry, cases)))
+        told.append(((severity == 0, is_bare, ranks[key], -severity), _change(change, entry, cases, found)))
         ranks[key] += 1
     return [change for _, change in sorted(told, key=lambda each: each[0])]
 
 
-def _change(change: Change, entry: Verdict | None, cases: CaseTable) -> dict[str, Any]:
+def _change(change: Change, entry: Verdict | None, cases: CaseTable, found: Found) -> dict[str, Any]:
+    question = found.details.questions.get((change.evaluation_id, change.case_id), [])
     return {
         "set": cases.number(change.evaluation_id) if entry else -1,
         "case": cases.place(change.evaluation_id, change.case_id) if entry else -1,
@@ -93,6 +94,22 @@ def _change(change: Change, entry: Verdict | None, cases: CaseTable) -> dict[str
         "candidate": short(change.candidate_answer),
         "baseline": short(change.baseline_answer),
         "has_baseline": change.baseline is not None,
+        "better": _better_answer(change, entry),
+        "asked": [{**message, "text": short(message["text"])} for message in question],
+        "expected": short(change.expected),
         "candidate_reason": short(change.candidate_reason),
         "baseline_reason": short(change.baseline_reason),
     }
+
+
+def _better_answer(change: Change, entry: Verdict | None) -> str | None:
+    """Whose shown answer has the better score: "baseline" or "candidate"; None where the means don't tell.
+
+    Shown are the baseline's best answer and the candidate's worst. Of a drop the first is the better one for certain.
+    Of a gain the second is, where each has one sample.
+    """
+    if entry is None or change.baseline is None or change.baseline == change.candidate:
+        return None
+    if (change.candidate < change.baseline) == entry.higher_is_better:
+        return "baseline"
+    return "candidate" if change.n == 1 and change.baseline_n == 1 else None

@@ -76,14 +76,14 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: Found) -> dic
         "measured": _measured(entry),
         "candidate": _estimate(entry.candidate),
         "baseline": _estimate(entry.baseline),
-        "checks": [_check(check, entry) for check in entry.checks],
+        "checks": [_check(check, entry) for check in sorted(entry.checks, key=_decided_first)],
         "claims": _claims(entry),
         "errors": list(map(short, entry.errors)),
         "traceback": list(map(short, entry.traceback)),
         "facts": _facts(entry, [path.against for path in found.paths.get(key, ())]),
         "cases": cases.columns(entry),
         "history": _history(found.history.get(key, ()), entry),
-        "paths": [_thinned(path) for path in found.paths.get(key, ())],
+        "paths": [_thinned(path) for path in _in_order(found.paths.get(key, ()), entry)],
     }
 
 
@@ -123,6 +123,8 @@ def _review(entry: Verdict) -> list[str]:
     if entry.review is None:
         return []
     told = f"{plural(entry.review.n_labels, 'label')} of people, {entry.review.n_errors:,} of them against the judge"
+    if entry.review.n_excluded:
+        told += f", {plural(entry.review.n_excluded, 'item')} excluded and counted the worst way"
     return [f"decided by labels and judge: {told}; batch {entry.review.batch}"]
 
 
@@ -178,6 +180,17 @@ def _figure(difference: Difference, entry: Verdict) -> str:
     bounds = interval(difference.low, difference.high, places, signed=True)
     unit = f" {entry.unit}" if entry.unit else ""
     return f"{figure(difference.value, places, signed=True)} {bounds}{unit}"
+
+
+def _decided_first(check: Check) -> int:
+    """Orders comparisons: those that decided come first, whatever the order in which they were made."""
+    return -check.verdict.severity
+
+
+def _in_order(paths: Sequence[EvidencePath], entry: Verdict) -> list[EvidencePath]:
+    """The paths in the order in which their comparisons are shown."""
+    order = [check.against for check in sorted(entry.checks, key=_decided_first)]
+    return sorted(paths, key=lambda path: order.index(path.against) if path.against in order else len(order))
 
 
 def _history(past: Sequence[Past], entry: Verdict) -> list[dict[str, Any]]:

@@ -7,7 +7,9 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from harness.errors import ReviewerError, choices
-from harness.review.web.desk import admin_of, checked, desk_of, field, page
+from harness.review.web.desk import SignedOutError, admin_of, checked, desk_of, field, page
+from harness.review.web.sessions import Holder, csrf_token
+from harness.review.web.showing import right_values, said_of
 from harness.store.review_records import ROLES, Reviewer
 
 
@@ -39,13 +41,20 @@ def add_reviewer(request: Request, form: FormData = Form) -> Response:
 
 @router.post("/reviewers/token")
 def new_token(request: Request, form: FormData = Form) -> Response:
-    """Give a reviewer a new token in place of the old one, and sign the reviewer out everywhere."""
+    """Give a reviewer a new token; sessions of the old one end, but that of an admin's own goes on in this browser."""
     admin = admin_of(request)
     desk, name = desk_of(request), field(form, "name")
     token = desk.queue.new_token(name)
     if name != admin.name:
-        desk.sessions.end_all(name)
-    return _overview(request, admin, shown_token=(name, token))
+        return _overview(request, admin, shown_token=(name, token))
+    admitted = desk.review.admitted_by(token)
+    if admitted is None:
+        raise SignedOutError
+    cookie = Response()
+    session = desk.begin_session(cookie, Holder(name, admitted.stamp))
+    page = _overview(request, admin, shown_token=(name, token), csrf=csrf_token(session))
+    page.headers["set-cookie"] = cookie.headers["set-cookie"]
+    return page
 
 
 @router.post("/reviewers/disable")
@@ -56,7 +65,6 @@ def disable(request: Request, form: FormData = Form) -> Response:
     if name == admin.name:
         raise ReviewerError("You would lock yourself out. Let another admin disable you.")
     desk.queue.disable(name)
-    desk.sessions.end_all(name)
     return RedirectResponse("/admin", 303)
 
 
@@ -74,8 +82,21 @@ def batch(request: Request, batch_id: str) -> Response:
         batch=progress,
         needed=desk.needed.get(batch_id),
         agreement=desk.queue.agreement(batch_id),
+        excluded=desk.queue.excluded(batch_id),
+        right=right_values(desk.review.batch(batch_id).form),
         origin=desk.queue.origins()[batch_id],
     )
+
+
+@router.get("/items/{item_id}")
+def item(request: Request, item_id: str) -> Response:
+    """All that is known of an item that is settled: what was asked and answered, and what judge and people said."""
+    admin = admin_of(request)
+    desk = desk_of(request)
+    known, found = desk.queue.settled(item_id), desk.review.item(item_id)
+    batch = desk.review.batch(found.batch_id)
+    said = said_of(known, batch.form, desk.review.events(item_id=item_id))
+    return page(request, "settled.html", reviewer=admin, here="admin", item=found, batch=batch, said=said)
 
 
 @router.post("/batches/{batch_id}/close")
@@ -94,7 +115,7 @@ def reopen(request: Request, batch_id: str) -> Response:
     return RedirectResponse("/admin", 303)
 
 
-def _overview(request: Request, admin: Reviewer, shown_token: tuple[str, str] | None = None) -> Response:
+def _overview(request: Request, admin: Reviewer, shown_token: tuple[str, str] | None = None, **values: str) -> Response:
     desk = desk_of(request)
     return page(
         request,
@@ -107,4 +128,5 @@ def _overview(request: Request, admin: Reviewer, shown_token: tuple[str, str] | 
         needed=desk.needed,
         roles=ROLES,
         shown_token=shown_token,
+        **values,
     )

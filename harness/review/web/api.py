@@ -20,7 +20,7 @@ from harness.store.review_records import Event, Form, Task
 router = APIRouter(dependencies=[Depends(signed_in), Depends(checked)])
 Name = Annotated[str, Depends(signed_in)]
 Leases = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=200)]
-_ACTS = {"label": "Labelled", "skip": "Skipped", "flag": "Flagged", "adjudicate": "Settled"}
+_ACTS = {"label": "Labelled", "skip": "Skipped", "flag": "Flagged", "adjudicate": "Settled", "exclude": "Excluded"}
 
 
 class Wanted(BaseModel):
@@ -33,7 +33,7 @@ class Wanted(BaseModel):
 class Said(Wanted):
     """What a reviewer says of the item under a lease; with `want`, the answer holds another item."""
 
-    act: Literal["label", "skip", "flag"]
+    act: Literal["label", "skip", "flag", "exclude"]
     lease: str
     key: str
     value: StrictInt | StrictStr | None = None
@@ -66,7 +66,7 @@ def take_answer(request: Request, said: Said, name: Name) -> dict[str, Any]:
     """Store what a reviewer says. When this answers, it is kept for good."""
     done = _submit(request, said, name)
     tally = desk_of(request).tally
-    if done.event.kind in ("flag", "adjudicate"):
+    if done.event.kind in ("flag", "adjudicate", "exclude"):
         tally.forget()
     elif done.event.kind == "label" and not done.repeated:
         tally.add_label()
@@ -104,10 +104,10 @@ def renew(request: Request, kept: Kept, name: Name) -> dict[str, Any]:
 
 
 @router.get("/api/progress")
-def progress(request: Request, _name: Name, task: Task = "label") -> dict[str, Any]:
+def progress(request: Request, name: Name, task: Task = "label") -> dict[str, Any]:
     """How far the queue is now, and what the page says when nothing is left, as HTML."""
     desk_of(request).tally.forget()
-    return {**_count(request, task), "empty": nothing_left(request, task)}
+    return {**_count(request, task), "empty": nothing_left(request, task, name)}
 
 
 @router.get("/leases/{lease}/texts/{text}")
@@ -125,12 +125,14 @@ def next_json(request: Request, name: str, task: Task, holding: list[str] | None
     return None if view is None else _json(request, name, view)
 
 
-def nothing_left(request: Request, task: Task) -> Markup:
-    """What the page says when nothing is left for a reviewer."""
+def nothing_left(request: Request, task: Task, name: str) -> Markup:
+    """What the page says when nothing is left for a reviewer, though something may be left for others."""
     desk = desk_of(request)
     batches = desk.queue.batches()
     template = desk.pages.get_template("_empty.html")
-    return Markup(template.render(task=task, batches=batches, endings=endings(batches)))
+    left = desk.review.left_for(name)
+    disputed = desk.tally.count(task).left if task == "adjudicate" else 0
+    return Markup(template.render(task=task, batches=batches, endings=endings(batches), left=left, n_disputed=disputed))
 
 
 def _count(request: Request, task: Task) -> dict[str, int]:
@@ -148,6 +150,8 @@ def _submit(request: Request, said: Said, name: str) -> Done:
         return queue.skip(name, said.lease, key=said.key, note=note)
     if said.act == "flag":
         return queue.flag(name, said.lease, key=said.key, note=note)
+    if said.act == "exclude":
+        return queue.exclude(name, said.lease, note, key=said.key)
     if said.task == "adjudicate":
         return queue.adjudicate(name, said.lease, said.value, key=said.key, note=note)
     return queue.label(name, said.lease, said.value, key=said.key, note=note)

@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from harness.errors import ReviewerError
 from harness.review.queue import Queue
 from harness.review.web.guard import Origins
-from harness.review.web.sessions import Attempts, Sessions, Tickets, csrf_token
+from harness.review.web.sessions import LIFETIME_S, Attempts, Holder, Sessions, Tickets, csrf_token
 from harness.review.web.tally import Tally
 from harness.store.review import ReviewStore
 from harness.store.review_records import Reviewer
@@ -50,6 +50,36 @@ class Desk:
         age = None if max_age_s is None else int(max_age_s)
         response.set_cookie(name, value, max_age=age, httponly=True, samesite="strict", secure=self.is_secure)
 
+    def present(self, holder: Holder) -> Reviewer | None:
+        """The reviewer as the store has it now; None where the token is not the one that it was."""
+        admitted = self.review.admitted(holder.name)
+        return None if admitted is None or admitted.stamp != holder.stamp else admitted.reviewer
+
+    def begin_session(self, response: Response, holder: Holder) -> str:
+        """Sign a reviewer in: a new session, whose cookie goes with the response."""
+        session = self.sessions.begin(holder)
+        self.set_cookie(response, self.cookie, session, LIFETIME_S)
+        return session
+
+    def ticket_for(self, name: str) -> str:
+        """A token that signs a reviewer in once, for as long as the reviewer's own token is not changed.
+
+        Raises:
+            ReviewerError: there is no such reviewer, or one who is disabled.
+        """
+        return self.tickets.issue(self.holder(name))
+
+    def holder(self, name: str) -> Holder:
+        """The reviewer of a name with the present token, as sessions and tickets keep it.
+
+        Raises:
+            ReviewerError: there is no such reviewer, or one who is disabled.
+        """
+        admitted = self.review.admitted(name)
+        if admitted is None:
+            raise ReviewerError(f"The reviewer {name!r} is disabled, or there is none of that name.")
+        return Holder(name, admitted.stamp)
+
 
 class SignedOutError(Exception):
     """The request needs a reviewer, and comes from nobody who is signed in."""
@@ -65,20 +95,20 @@ def desk_of(request: Request) -> Desk:
     return desk
 
 
-def session_of(request: Request) -> tuple[str, str] | None:
-    """The session and its reviewer's name; None for nobody."""
+def session_of(request: Request) -> str | None:
+    """The session that a request comes with, whose token may have ended since; None where there is none."""
     desk = desk_of(request)
     session = request.cookies.get(desk.cookie, "")
-    name = desk.sessions.reviewer(session)
-    return None if name is None else (session, name)
+    return None if desk.sessions.holder(session) is None else session
 
 
-async def signed_in(request: Request) -> str:
-    """The name of the reviewer who is signed in. The queue itself refuses one who is disabled."""
-    found = session_of(request)
-    if found is None:
-        raise SignedOutError
-    return found[1]
+def signed_in(request: Request) -> str:
+    """The name of the reviewer who is signed in.
+
+    Raises:
+        SignedOutError: nobody is, or not any more.
+    """
+    return reviewer_of(request).name
 
 
 async def checked(request: Request) -> None:
@@ -86,7 +116,7 @@ async def checked(request: Request) -> None:
     if request.method in ("GET", "HEAD"):
         return
     found = session_of(request)
-    secret = found[0] if found else request.cookies.get(visit_cookie(request), "")
+    secret = found or request.cookies.get(visit_cookie(request), "")
     token = request.headers.get("x-csrf-token", "")
     if not token and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         token = field(await request.form(), "csrf")
@@ -103,15 +133,18 @@ def reviewer_of(request: Request) -> Reviewer:
     """The reviewer who is signed in, with the present role.
 
     Raises:
-        SignedOutError: nobody is, or the reviewer was disabled since.
+        SignedOutError: nobody is, or the reviewer's token was changed since, or the reviewer disabled or removed.
     """
-    found = session_of(request)
-    if found is None:
+    desk = desk_of(request)
+    session = request.cookies.get(desk.cookie, "")
+    holder = desk.sessions.holder(session)
+    if holder is None:
         raise SignedOutError
-    for reviewer in desk_of(request).queue.reviewers():
-        if reviewer.name == found[1] and reviewer.disabled is None:
-            return reviewer
-    raise SignedOutError
+    reviewer = desk.present(holder)
+    if reviewer is None:
+        desk.sessions.end(session)
+        raise SignedOutError
+    return reviewer
 
 
 def admin_of(request: Request) -> Reviewer:
@@ -130,7 +163,7 @@ def admin_of(request: Request) -> Reviewer:
 def page(request: Request, template: str, **values: Any) -> Response:
     """A page of the application for whoever is signed in."""
     found = session_of(request)
-    values.setdefault("csrf", csrf_token(found[0]) if found else "")
+    values.setdefault("csrf", csrf_token(found) if found else "")
     html = desk_of(request).pages.get_template(template).render(values)
     return Response(html.encode("utf-8", "replace"), media_type="text/html; charset=utf-8")
 
@@ -139,7 +172,7 @@ def sign_in_page(request: Request, error: str = "", status: int = 200) -> Respon
     """The form to sign in with, and what was wrong with the last try."""
     desk = desk_of(request)
     found = session_of(request)
-    visit = found[0] if found else request.cookies.get(visit_cookie(request)) or secrets.token_urlsafe(32)
+    visit = found or request.cookies.get(visit_cookie(request)) or secrets.token_urlsafe(32)
     response = page(request, "sign_in.html", error=error, csrf=csrf_token(visit))
     response.status_code = status
     if not found:

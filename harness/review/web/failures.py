@@ -31,7 +31,7 @@ _UNREADABLE: dict[type, str] = {
     UnicodeDecodeError: "it is no text in UTF-8",
 }
 _WANTED = {
-    "act": "label, skip or flag",
+    "act": "label, skip, flag or exclude",
     "holding": "a list of at most 200 leases, each a text",
     "key": "a text that is made anew for each press",
     "lease": "the lease of an item, as a text",

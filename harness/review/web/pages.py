@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from harness.errors import ReviewerError
 from harness.review.web.api import next_json, nothing_left
 from harness.review.web.desk import checked, desk_of, field, page, reviewer_of, session_of, sign_in_page
-from harness.review.web.sessions import LIFETIME_S
+from harness.review.web.sessions import Holder
 from harness.review.web.tally import forecast
 from harness.store.review_records import Task
 
@@ -43,7 +43,7 @@ def _queue(request: Request, task: Task) -> Response:
         first=first,
         count=desk.tally.count(task),
         needed=forecast(desk.queue.batches(), desk.needed) if task == "label" else None,
-        nothing_left=nothing_left(request, task),
+        nothing_left=nothing_left(request, task, reviewer.name),
     )
 
 
@@ -65,16 +65,16 @@ async def sign_in(request: Request) -> Response:
         response.headers["Retry-After"] = f"{wait_s:.0f}"
         return response
     token = field(await request.form(), "token").strip()
-    name = await run_in_threadpool(_name_of, request, token)
-    if name is None:
+    holder = await run_in_threadpool(_holder_of, request, token)
+    if holder is None:
         desk.attempts.fail(address)
         told = "This token is nobody's, or it was used already. Ask an admin for a new one."
         return sign_in_page(request, told, 403)
     before = session_of(request)
     if before is not None:
-        desk.sessions.end(before[0])
+        desk.sessions.end(before)
     back = RedirectResponse("/", 303)
-    desk.set_cookie(back, desk.cookie, desk.sessions.begin(name), LIFETIME_S)
+    desk.begin_session(back, holder)
     return back
 
 
@@ -84,18 +84,18 @@ def sign_out(request: Request) -> Response:
     desk = desk_of(request)
     found = session_of(request)
     if found is not None:
-        desk.sessions.end(found[0])
+        desk.sessions.end(found)
     back = RedirectResponse("/sign-in", 303)
     back.delete_cookie(desk.cookie)
     return back
 
 
-def _name_of(request: Request, token: str) -> str | None:
+def _holder_of(request: Request, token: str) -> Holder | None:
     desk = desk_of(request)
-    name = desk.tickets.redeem(token)
-    if name is not None:
-        if any(each.name == name and each.disabled is None for each in desk.queue.reviewers()):
-            return name
-        raise ReviewerError(f"The reviewer {name!r} is disabled.")
-    reviewer = desk.queue.sign_in(token)
-    return None if reviewer is None else reviewer.name
+    ticket = desk.tickets.redeem(token)
+    if ticket is not None:
+        if desk.present(ticket) is not None:
+            return ticket
+        raise ReviewerError(f"The reviewer {ticket.name!r} is disabled, or got another token since.")
+    admitted = desk.review.admitted_by(token)
+    return None if admitted is None else Holder(admitted.reviewer.name, admitted.stamp)

@@ -1,4 +1,8 @@
-"""Who is signed in: random session ids, of which only hashes are kept, in a file that outlives the server."""
+"""Who is signed in: random session ids, of which only hashes are kept, in a file that outlives the server.
+
+A session belongs to the token that its reviewer had when it began (`Admitted.stamp`). Whether the reviewer still has
+that one is asked of the store at each request, so that a session ends with its token, whoever changes it and where.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,18 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 LIFETIME_S = 12 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose a session or a ticket is, and the stamp of the token that the reviewer had when it was made."""
+
+    name: str
+    stamp: str
 
 
 class Sessions:
@@ -26,37 +39,31 @@ class Sessions:
         self._path = path
         self._clock = clock
         self._lock = threading.Lock()
-        self._names: dict[str, tuple[str, float]] = {}
+        self._held: dict[str, tuple[Holder, float]] = {}
         if path is not None and path.exists():
-            self._names = _read(path)
+            self._held = _read(path)
 
-    def begin(self, reviewer: str) -> str:
+    def begin(self, holder: Holder) -> str:
         """A new session's id, to be given to the reviewer's browser and to nobody else."""
         session = secrets.token_urlsafe(32)
         with self._lock:
             now = self._clock()
-            self._names = {key: kept for key, kept in self._names.items() if kept[1] > now}
-            self._names[_hash(session)] = (reviewer, now + LIFETIME_S)
+            self._held = {key: kept for key, kept in self._held.items() if kept[1] > now}
+            self._held[_hash(session)] = (holder, now + LIFETIME_S)
             self._write()
         return session
 
-    def reviewer(self, session: str) -> str | None:
+    def holder(self, session: str) -> Holder | None:
         """Whose session it is; None for one that is unknown, ended or too old."""
         with self._lock:
-            name, expires = self._names.get(_hash(session), ("", 0.0))
-        return name if expires > self._clock() else None
+            kept = self._held.get(_hash(session))
+        return kept[0] if kept is not None and kept[1] > self._clock() else None
 
     def end(self, session: str) -> None:
         """Sign out."""
         with self._lock:
-            if self._names.pop(_hash(session), None) is not None:
+            if self._held.pop(_hash(session), None) is not None:
                 self._write()
-
-    def end_all(self, reviewer: str) -> None:
-        """Sign a reviewer out everywhere."""
-        with self._lock:
-            self._names = {key: kept for key, kept in self._names.items() if kept[0] != reviewer}
-            self._write()
 
     def _write(self) -> None:
         if self._path is None:
@@ -65,7 +72,8 @@ class Sessions:
         new.unlink(missing_ok=True)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(self._names, stream)
+            held = {key: (holder.name, expires, holder.stamp) for key, (holder, expires) in self._held.items()}
+            json.dump(held, stream)
         new.replace(self._path)
 
 
@@ -74,19 +82,19 @@ class Tickets:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._names: dict[str, str] = {}
+        self._held: dict[str, Holder] = {}
 
-    def issue(self, reviewer: str) -> str:
+    def issue(self, holder: Holder) -> str:
         """A new ticket."""
         ticket = secrets.token_urlsafe(24)
         with self._lock:
-            self._names[_hash(ticket)] = reviewer
+            self._held[_hash(ticket)] = holder
         return ticket
 
-    def redeem(self, ticket: str) -> str | None:
+    def redeem(self, ticket: str) -> Holder | None:
         """Whose ticket it is, the first time; then None."""
         with self._lock:
-            return self._names.pop(_hash(ticket), None)
+            return self._held.pop(_hash(ticket), None)
 
 
 class Attempts:
@@ -125,10 +133,14 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _read(path: Path) -> dict[str, tuple[str, float]]:
-    """The sessions of a file; none where it was written by somebody else than a server."""
+def _read(path: Path) -> dict[str, tuple[Holder, float]]:
+    """The sessions of a file; none where it was written by somebody else than a server, or by an earlier Steelyard,
+    whose sessions belong to no token.
+    """
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return {str(key): (str(name), float(expires)) for key, (name, expires) in stored.items()}
+        return {
+            str(key): (Holder(str(name), str(stamp)), float(expires)) for key, (name, expires, stamp) in stored.items()
+        }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -12,8 +12,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.records.tool_calls import with_calls
+from harness.review.agreement import CUT
 from harness.review.progress import Progress
-from harness.review.views import View
+from harness.review.views import Revealed, View
 from harness.review.web.text import SHOWN_AT_FIRST, beginning, further, is_blank, readable
 from harness.store.review import ReviewStore
 from harness.store.review_events import in_force
@@ -118,6 +120,44 @@ def _key(value: Value, number: int, values: Sequence[Value]) -> str:
     return str(digit) if 0 <= digit <= 9 else ""
 
 
+@dataclass(frozen=True, slots=True)
+class SaidBy:
+    """What a judge or a person said of an item that is settled."""
+
+    who: str
+    said: str
+    note: str = ""
+
+
+def said_of(known: Revealed, form: Form, happened: Sequence[Event]) -> list[SaidBy]:
+    """What the judge said, and then people in the order in which they did; of a pair, A is the candidate's answer."""
+    told = []
+    if known.judge_score is not None:
+        told.append(SaidBy("judge", _score_in_words(form, known.judge_score)))
+    for event in in_force(happened):
+        words = {"flag": "flagged", "skip": "skipped", "exclude": "excluded"}.get(event.kind, "")
+        if event.value is not None:
+            words = said_value(form, form.shown(event.value))
+            words += ", which settles it" if event.kind == "adjudicate" else ""
+        told.append(SaidBy(event.reviewer, words, event.note))
+    return told
+
+
+def _score_in_words(form: Form, score: float) -> str:
+    """A judge's score as the form's value that counts for as much, where there is one."""
+    if form.is_pair:
+        seen = {1.0: LEFT, 0.5: TIE, 0.0: RIGHT}.get(score)
+        return said_value(form, seen) if seen else f"{score:.3g}, of 1 for A"
+    same = [str(choice.value) for choice in form.choices if choice.score == score]
+    return f"{same[0]} (counts {score:.3g})" if same else f"counts {score:.3g}"
+
+
+def right_values(form: Form) -> str:
+    """The values of a form that count as right where scores are cut, in words; nothing of a pair or a text."""
+    values = [str(choice.value) for choice in form.choices if choice.score is not None and choice.score >= CUT]
+    return " or ".join(values)
+
+
 def in_dispute(review: ReviewStore, view: View, reviewer: str) -> list[Said]:
     """What people said of an item that `reviewer` adjudicates, on the sides on which this one sees the answers.
 
@@ -148,6 +188,7 @@ def said_value(form: Form, value: Value) -> str:
 def text_of(view: View, name: str) -> str | None:
     """A text of an item by the name that the page gives it; None where it has none of this name."""
     texts = {f"answer-{number}": answer for number, answer in enumerate(view.answers)}
+    texts |= {f"calls-{number}": calls for number, calls in enumerate(view.calls)}
     texts |= {f"message-{number}": words_of(message) for number, message in enumerate(view.messages)}
     if view.reference is not None:
         texts["reference"] = view.reference
@@ -155,12 +196,11 @@ def text_of(view: View, name: str) -> str | None:
 
 
 def words_of(message: Mapping[str, Any]) -> str:
-    """What a message says; parts that are no text, and calls of tools, as JSON."""
+    """What a message says, with the tools that it calls; parts that are no text as JSON."""
     content = message.get("content")
     parts = content if isinstance(content, list) else [content]
     shown = [_part(part) for part in parts if part is not None]
-    shown += [json.dumps(call, ensure_ascii=False, indent=2) for call in message.get("tool_calls") or ()]
-    return "\n\n".join(shown)
+    return with_calls("\n\n".join(shown), message.get("tool_calls"))
 
 
 def _part(part: Any) -> str:

@@ -78,7 +78,7 @@ def counted(batches: Sequence[Progress], task: Task) -> Count:
     """The count of the batches that are open."""
     offered = [batch for batch in batches if batch.closed is None]
     if task == "adjudicate":
-        settled = sum(each.adjudications for batch in offered for each in batch.reviewers)
+        settled = sum(each.adjudications + each.exclusions for batch in offered for each in batch.reviewers)
         return Count(settled, sum(batch.n_disputed + batch.n_flagged for batch in offered))
     return Count(sum(batch.labels for batch in offered), sum(batch.left for batch in offered))
 

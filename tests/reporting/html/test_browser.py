@@ -107,7 +107,7 @@ def test_an_evaluation_shows_its_plots_and_statements(open_page: Any, path: Path
     ).to_be_visible()
     bars = page.locator("#evaluation-0 .bars").get_by_role("img")
     expect(bars).to_have_count(2)
-    expect(bars.nth(1)).to_have_accessible_name(re.compile(r"^regressed against the baseline: difference -0\.\d\d \["))
+    expect(bars.nth(0)).to_have_accessible_name(re.compile(r"^regressed against the baseline: difference -0\.\d\d \["))
     page.locator("#evaluation-1 .head").click()
     expect(page.locator("#panel-1")).to_contain_text("no worse by more than 0.40")
     page.locator("#evaluation-1 .head").click()

@@ -118,7 +118,7 @@ def test_questions_raw_texts_and_tool_calls_are_shown_as_text(store: Store, tmp_
     first, second = case["bodies"]
     assert (first["answer"], first["finish"], first["tokens"], first["latency_s"]) == ("", "tool_calls", 7, 0.25)
     assert first["reasoning"] == "Let me see."
-    assert '"look_up"' in first["tool_calls"]
+    assert first["calls"] == [{"name": "look_up", "arguments": "{}"}]
     assert "loglikelihood" not in second
 
 

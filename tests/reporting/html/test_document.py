@@ -44,7 +44,8 @@ def test_figures_and_checks_are_the_reports(store: Store, tmp_path: Path) -> Non
     assert [
         (each["against"], each["verdict"], each["reason"], each["low"], each["high"]) for each in entry["checks"]
     ] == [
-        (each.against, each.verdict, each.reason, each.difference.low, each.difference.high) for each in verdict.checks
+        (each.against, each.verdict, each.reason, each.difference.low, each.difference.high)
+        for each in reversed(verdict.checks)  # the one that decided is the baseline's
     ]
     assert entry["reason"] == verdict.reason
 
@@ -75,13 +76,13 @@ def test_cases_are_those_that_it_was_decided_by_and_then_the_others(store: Store
 
 def test_a_sequential_evaluation_tells_how_it_stopped(store: Store, tmp_path: Path) -> None:
     (entry,) = pages.data(pages.page(store, tmp_path, pages.capitals()))["evaluations"]
-    assert [path["against"] for path in entry["paths"]] == ["threshold", "baseline"]
+    assert [path["against"] for path in entry["paths"]] == ["baseline", "threshold"]
     n_cases = len(entry["cases"]["candidate"])
     for path in entry["paths"]:
         assert path["drawn"][-1] == n_cases
         assert len(path["no_worse"]) == len(path["drawn"])
-    (_, red) = entry["paths"]
-    assert [each["verdict"] for each in entry["checks"]] == ["inconclusive", "regressed"]
+    (red, _) = entry["paths"]
+    assert [each["verdict"] for each in entry["checks"]] == ["regressed", "inconclusive"]
     assert red["worse"][-1] >= red["worse_limit"]
 
 

@@ -62,6 +62,11 @@ class Browser(TestClient):
 SignIn = Callable[..., Browser]
 
 
+def begin(desk: Desk, name: str) -> str:
+    """A session of a reviewer by the present token."""
+    return desk.sessions.begin(desk.holder(name))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(str(tmp_path / "store.db")) as opened:
@@ -94,7 +99,7 @@ def sign_in(app: FastAPI, desk: Desk) -> Iterator[SignIn]:
         def browser(name: str, role: Any = "annotator") -> Browser:
             if name not in [each.name for each in desk.queue.reviewers()]:
                 desk.queue.add_reviewer(name, role)
-            return stack.enter_context(Browser(app, desk.sessions.begin(name)))
+            return stack.enter_context(Browser(app, begin(desk, name)))
 
         yield browser
 

@@ -18,7 +18,7 @@ from harness.review.web.text import SHOWN_AT_FIRST, SHOWN_MORE
 from harness.store import Store
 from harness.store.review_records import Choice, Form
 from tests.review.web import contents
-from tests.review.web.conftest import ORIGIN, Browser, SignIn
+from tests.review.web.conftest import ORIGIN, Browser, SignIn, begin
 
 
 @pytest.fixture
@@ -142,10 +142,10 @@ def test_the_page_says_what_was_decided_when_nothing_is_left(sign_in: SignIn, st
     assert said().startswith("Nothing is left for you The queue is empty.")
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]]), "suites/test_a")
     contents.add(store, contents.PAIR, contents.items_of("b2", "Q?", [["one", "two"]]), "suites/test_b")
-    assert said().startswith("Nothing is left for you Every open item has its labels, is with somebody else")
+    assert said().startswith("Nothing is left for you 2 labels are left, and none of them is yours to give now.")
     store.review.set_closed("b1", 1.0, "decided: regressed")
     assert said().startswith(
-        "Nothing is left for you Faithful summary decided suites/test_a Every other open item has its labels"
+        "Nothing is left for you Faithful summary decided suites/test_a 1 label is left, and it is not yours"
     )
     store.review.set_closed("b2", 2.0, "decided: passed")
     assert said().startswith(
@@ -165,7 +165,7 @@ def test_about_how_many_more_labels_would_decide_it_is_told(store: Store) -> Non
     needed = {"b-scale": 14, "b-pair": 1}
     app = create_app(store, WebOptions((ORIGIN,), needed=needed))
     app.state.desk.queue.add_reviewer("zoe", "admin")
-    with Browser(app, app.state.desk.sessions.begin("zoe")) as zoe:
+    with Browser(app, begin(app.state.desk, "zoe")) as zoe:
         assert "About 14 more labels would decide it." in zoe.get("/admin/batches/b-scale").text
         assert "About 1 more label would decide it." in zoe.get("/admin/batches/b-pair").text
         assert "would decide it" not in zoe.get("/admin/batches/b-text").text
@@ -241,7 +241,7 @@ def test_all_parts_of_what_was_asked_are_shown(sign_in: SignIn, store: Store) ->
         "Look:",
         '"image_url"',
         "Earlier answer",
-        '"search"',
+        "tool call: search()",
         "found",
         "the right one",
     ):
@@ -348,7 +348,7 @@ _NO_OBJECT = "it is no JSON object with the fields that are asked for"
         (b"[]", _NO_OBJECT),
         (b"null", _NO_OBJECT),
         (b'{"act": "label", "key": "k"}', "lease is missing, which is the lease of an item, as a text"),
-        (b'{"act": "erase", "lease": "a", "key": "b"}', "act is 'erase', and not label, skip or flag"),
+        (b'{"act": "erase", "lease": "a", "key": "b"}', "act is 'erase', and not label, skip, flag or exclude"),
         (b'{"act": "skip", "lease": "a", "key": "b", "holding": [1]}', "holding holds 1, which is no lease as a text"),
         (b'{"act": "skip", "lease": "a", "key": "b", "want": "perhaps"}', "want is 'perhaps', and not true or false"),
         (b"\xff\xfe", "it is no"),
@@ -455,7 +455,7 @@ def test_a_restarted_server_knows_sessions_leases_and_keys(store: Store, tmp_pat
 
     apps = [start(), start()]
     apps[0].state.desk.queue.add_reviewer("ann")
-    session = apps[0].state.desk.sessions.begin("ann")
+    session = begin(apps[0].state.desk, "ann")
     with Browser(apps[0], session) as before:
         lease = before.take()
         before.say(lease, value=4, key="k1")

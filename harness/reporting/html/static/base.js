@@ -68,13 +68,21 @@ function caseOf(number, index, at) {
     n: at < 0 ? 0 : n,
     candidate: at < 0 ? null : cases.candidate[at],
     baseline: at < 0 || !cases.baseline ? null : cases.baseline[at],
-    state: at < 0 ? (set.outcomes.get(index) ?? "not counted") : entry.unit ? "" : STATES[cases.state[at]],
+    state: at < 0 ? (set.outcomes.get(index) ?? "not counted") : entry.unit ? "" : stateOf(entry, at),
     isLabelled: set.said.has(index),
     cluster: at < 0 ? null : (cases.cluster?.[at] ?? null),
   };
 }
 
 const STATES = { s: "stable", f: "flaky", b: "broken" };
+
+/** What the samples of a case look like; "worse" and "better" where all are right and the baseline's score was another. */
+function stateOf({ cases, higher_is_better }, at) {
+  const state = STATES[cases.state[at]];
+  const [ours, theirs] = [cases.candidate[at], cases.baseline?.[at]];
+  if (state !== "stable" || ours === null || theirs === null || theirs === undefined || ours === theirs) return state;
+  return ours > theirs === higher_is_better ? "better" : "worse";
+}
 
 for (const set of DATA.sets) Object.assign(set, { outcomes: new Map(set.ended), said: new Set(set.labelled) });
 

@@ -10,7 +10,7 @@ function changeCard(change) {
   };
   const both = change.has_baseline && change.baseline !== null && change.candidate !== null;
   const [before, after] = both
-    ? compared(change.baseline, change.candidate)
+    ? compared(change.baseline, change.candidate, change)
     : [change.baseline, change.candidate].map((text) => (text === null ? null : prose([[text, false]])));
   const side = (name, answer, reason) =>
     answer || reason
@@ -40,6 +40,8 @@ function changeCard(change) {
       element("span", { class: "scores" }, change.scores.replace("->", "→")),
       entry < 0 ? null : element("span", { class: "soft", dir: "auto" }, visible(DATA.evaluations[entry].name)),
     ),
+    change.asked.length ? asked(change.asked) : null,
+    change.expected ? expectedShown(change.expected) : null,
     element(
       "div",
       { class: "sides" },
@@ -75,7 +77,7 @@ function titleChanges() {
   const hasBaseline = DATA.changes.some((change) => change.has_baseline);
   if (!hasBaseline) $("changed-title").textContent = "Worst cases";
   $("changed-note").textContent = hasBaseline
-    ? "The cases to look at, with an answer of each version: the baseline's best and the candidate's worst."
+    ? `The cases to look at, with an answer of each version: the baseline's best and the candidate's worst. ${DIFFERENCES}`
     : "The cases to look at, with the candidate's worst answer.";
 }
 

@@ -105,12 +105,13 @@ function answersShown(each, known) {
   const indices = [...new Set(known.bodies.map((body) => body.sample))].sort((one, other) => one - other);
   const body = (role, sample) => known.bodies.find((other) => other.role === role && other.sample === sample);
   const first = known.bodies[0]?.asked;
+  const expected = DATA.changes.find((change) => change.set === each.set && change.case === each.index)?.expected;
   const rows = indices.map((sample) => {
     const pair = roles.map((role) => body(role, sample));
     const both =
       pair.length === 2 && pair.every((other) => other?.answer !== undefined) && pair[0].answer !== pair[1].answer;
     const texts = both
-      ? compared(pair[0].answer, pair[1].answer)
+      ? compared(pair[0].answer, pair[1].answer, { better: betterOf(pair, roles, each.entry), expected })
       : pair.map((other) => (other?.answer === undefined ? null : prose([[other.answer, false]])));
     return element(
       "section",
@@ -123,22 +124,35 @@ function answersShown(each, known) {
     );
   });
   const question = first === undefined ? [] : [asked(known.asked[first])];
-  return [...question, element("h3", {}, roles.length === 2 ? "Answers, sample by sample" : "Answers"), ...rows];
+  return [
+    ...question,
+    expected ? expectedShown(expected) : null,
+    element("h3", {}, roles.length === 2 ? "Answers, sample by sample" : "Answers"),
+    roles.length === 2 ? element("p", { class: "soft" }, DIFFERENCES) : null,
+    ...rows,
+  ].filter(Boolean);
 }
 
-/** What was asked: the last message open, those before it closed where they are many. */
-function asked(messages) {
-  const shown = messages.map(({ role, text }) =>
-    element("div", { class: "message" }, element("h3", { class: "label" }, role), prose([[text, false]])),
-  );
-  if (shown.length <= 2) return element("section", { class: "asked", "aria-label": "What was asked" }, ...shown);
-  return element(
-    "section",
-    { class: "asked", "aria-label": "What was asked" },
-    element("details", {}, element("summary", {}, `${shown.length - 1} messages before`), ...shown.slice(0, -1)),
-    shown.at(-1),
-  );
+const DIFFERENCES =
+  "Words that differ are green in the answer with the better score and red in the other, and green where the expected answer has them; yellow where nothing tells which is right.";
+
+/** Which role's answer has the better score in the metric that is looked at; null where none has. */
+function betterOf(pair, roles, entry) {
+  const [one, other] = pair.map((body) => body.scores.find((score) => score.metric === entry.metric)?.value ?? null);
+  if (one === null || other === null || one === other) return null;
+  return roles[one > other === entry.higher_is_better ? 0 : 1];
 }
+
+const asked = (messages) =>
+  element("div", { class: "asked", role: "group", "aria-label": "What was asked" }, ...conversation(messages));
+
+const expectedShown = (text) =>
+  element(
+    "div",
+    { class: "asked expected", role: "group", "aria-label": "What is expected" },
+    element("h3", { class: "label" }, "expected"),
+    prose([[text, false]]),
+  );
 
 const entryOf = (set, metric) => DATA.evaluations.find((entry) => entry.set === set && entry.metric === metric);
 
@@ -157,7 +171,7 @@ function bodyShown(body, text, known, { set, first }) {
   const none =
     body.answer === undefined
       ? "no answer is stored: it asked nothing, or the answer was pruned"
-      : body.answer || body.loglikelihood !== undefined
+      : body.answer || body.calls || body.loglikelihood !== undefined
         ? null
         : "an empty answer";
   return element(
@@ -170,6 +184,7 @@ function bodyShown(body, text, known, { set, first }) {
       element("span", { class: "costs" }, facts.filter(Boolean).join(" · ")),
     ),
     none ? element("p", { class: "soft" }, none) : body.answer ? text : null,
+    ...(body.calls ?? []).map(callShown),
     body.answer_cut
       ? element(
           "p",
@@ -180,14 +195,23 @@ function bodyShown(body, text, known, { set, first }) {
     body.reasoning
       ? element("details", {}, element("summary", {}, "reasoning"), prose([[body.reasoning, false]]))
       : null,
-    body.tool_calls
-      ? element("details", {}, element("summary", {}, "tool calls"), prose([[body.tool_calls, false]]))
-      : null,
     ...body.scores.map((score) => scoreShown(score, body.scores.length > 1, entryOf(set, score.metric))),
     ...(body.labels ?? []).map(labelShown),
     other,
   );
 }
+
+/** A tool that the model calls, with the arguments that it gives. */
+const callShown = (call) =>
+  element(
+    "div",
+    { class: "call" },
+    element("p", { class: "soft" }, "tool call ", element("strong", { dir: "auto" }, visible(call.name))),
+    call.arguments ? prose([[call.arguments, false]]) : element("p", { class: "soft" }, "no arguments"),
+    call.arguments_cut
+      ? element("p", { class: "soft" }, `${call.arguments_cut.toLocaleString("en")} more characters`)
+      : null,
+  );
 
 function scoreShown(score, named, entry) {
   const unit = entry?.unit;

@@ -12,13 +12,24 @@ const visible = (text) =>
 
 const hex = (sign, digits) => sign.charCodeAt(0).toString(16).padStart(digits, "0");
 
-/** Texts in an element that shows their lines; `marks` are pieces of text, each with whether it differs. */
-const prose = (marks, name) =>
-  element(
-    "div",
-    { class: "text", dir: "auto" },
-    ...marks.map(([text, differs]) => (differs ? element(name, {}, visible(text)) : visible(text))),
-  );
+/**
+ * Texts in an element that shows their lines; `marks` are pieces of text, each with whether it differs. `kindOf` says of a
+ * piece that differs whether it is "right", "wrong" or neither.
+ */
+function prose(marks, name, kindOf = () => "other") {
+  const piece = ([text, differs]) => (differs ? element(name, { class: kindOf(text) }, visible(text)) : visible(text));
+  const text = element("div", { class: "text", dir: "auto" }, ...marks.map(piece));
+  heights.observe(text);
+  return text;
+}
+
+// A keyboard reaches a text that scrolls, and passes by the others.
+const heights = new ResizeObserver((seen) => {
+  for (const { target } of seen) {
+    if (target.scrollHeight > target.clientHeight || target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
 
 /** What the first of two texts has that the second has not, and the other way round, by words. */
 function differing(before, after) {
@@ -74,10 +85,63 @@ function joined(marks) {
   return pieces;
 }
 
-/** Two answers side by side, words that differ marked. */
-function compared(before, after) {
+/**
+ * Two answers side by side, words that differ marked: green in the one with the better score and red in the other, and
+ * green wherever the expected answer has them. Where neither tells, they are marked as different alone.
+ */
+function compared(before, after, { better = null, expected = null } = {}) {
+  const known = new Set(wordsIn(expected ?? ""));
+  const kindOf = (role) => (text) => {
+    const said = wordsIn(text);
+    if (said.length && said.every((word) => known.has(word))) return "right";
+    return better === null ? "other" : better === role ? "right" : "wrong";
+  };
+  const split = (marks) => (known.size ? marks.flatMap((mark) => apart(mark, known)) : marks);
   const [ours, theirs] = differing(before, after);
-  return [prose(ours, "del"), prose(theirs, "ins")];
+  return [prose(split(ours), "del", kindOf("baseline")), prose(split(theirs), "ins", kindOf("candidate"))];
+}
+
+const wordsIn = (text) => text.toLowerCase().match(/[\p{L}\p{M}\p{N}_]+/gu) ?? [];
+
+/** A piece that differs in pieces whose words all are in the expected answer, or none. */
+function apart([text, differs], known) {
+  if (!differs) return [[text, false]];
+  const pieces = [];
+  let wasKnown = null;
+  for (const word of words(text)) {
+    const [said] = wordsIn(word);
+    const isKnown = said === undefined ? wasKnown : known.has(said);
+    if (pieces.length && isKnown === wasKnown) pieces.at(-1)[0] += word;
+    else pieces.push([word, true]);
+    wasKnown = isKnown;
+  }
+  return pieces;
+}
+
+const MOST_OPEN = 600; // characters of a message; a longer one is closed until somebody opens it
+
+/** Messages of a conversation, all of them; a long one is closed, its beginning in sight. */
+function conversation(messages) {
+  const heading = (role) => element("h3", { class: "label" }, visible(role));
+  const closed = ({ role, text }) => {
+    const start = text.slice(0, 120).replace(/\s+/g, " ");
+    const summary = element(
+      "summary",
+      { dir: "auto" },
+      `${visible(role)} `,
+      element("span", { class: "soft" }, `${visible(start)} … ${plural(text.length, "character")}`),
+    );
+    return element("details", {}, summary, prose([[text, false]]));
+  };
+  return messages.map((message) =>
+    element(
+      "div",
+      { class: "message" },
+      ...(message.text.length > MOST_OPEN
+        ? [closed(message)]
+        : [heading(message.role), prose([[message.text, false]])]),
+    ),
+  );
 }
 
 /** The surroundings of the first place of a word in a text, the word marked. */

@@ -33,6 +33,7 @@ let countedAt = Date.now();
 let shownAt = 0;
 let wasWriting = false;
 let activeAt = Date.now();
+const WIDE = { tabindex: "0", role: "group", "aria-label": "Wide text, scrolls sideways" };
 const isLow = matchMedia("(max-height: 30rem)"); // then nothing sticks to the screen's edges: see the style sheet
 let guideOpen = matchMedia("(min-width: 68rem)").matches;
 
@@ -206,6 +207,7 @@ function show(view) {
 
 /** Make what was just put on the stage work: choices into the dock, guidelines as they were. */
 function settle() {
+  watchWidths($("stage"));
   $("verdict").replaceChildren($("choices").content.cloneNode(true));
   $("waiting").hidden = $("empty").hidden = true;
   $("stage").hidden = false;
@@ -218,6 +220,21 @@ function settle() {
   }
   const draft = $("words") && (recall(`steelyard draft ${shown.lease}`) ?? shown.text);
   if (draft) $("words").value = draft;
+}
+
+// A keyboard reaches what scrolls sideways, and nothing more has to be passed on the way to the buttons.
+const widths = new ResizeObserver((seen) => {
+  for (const { target } of seen) {
+    const isWide = target.scrollWidth > target.clientWidth;
+    for (const [name, value] of Object.entries(WIDE)) {
+      if (isWide) target.setAttribute(name, value);
+      else target.removeAttribute(name);
+    }
+  }
+});
+
+function watchWidths(place) {
+  for (const block of place.querySelectorAll("pre")) widths.observe(block);
 }
 
 function showNext() {
@@ -358,6 +375,13 @@ function flag() {
   $("flag").showModal();
 }
 
+function exclude() {
+  if (task !== "adjudicate" || !shown) return;
+  $("reason").value = "";
+  $("exclude").returnValue = "";
+  $("exclude").showModal();
+}
+
 function toggleGuide() {
   const guide = $("guidelines");
   if (!guide) return;
@@ -381,6 +405,7 @@ async function showMore(button) {
   const hadFocus = document.activeElement === button || document.activeElement === document.body;
   button.closest(".more").remove();
   place.insertAdjacentHTML("beforeend", trusted(html));
+  watchWidths(place);
   const next = place.querySelector("[data-more]");
   say(next ? "More is shown." : "All of it is shown.");
   if (next && hadFocus) next.focus({ preventScroll: true });
@@ -449,11 +474,12 @@ document.addEventListener("keydown", (event) => {
   if (field || event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
   if (event.key === "?") return $("help").showModal();
   if (!keysOn()) return;
+  if (/^Arrow/.test(event.key) && event.target.matches?.("pre[tabindex]")) return; // there it scrolls
   const wanted = meant(event);
   const choice = [...document.querySelectorAll("#verdict .choice")].find((each) =>
     each.dataset.keys.split(" ").includes(wanted),
   );
-  const acts = { s: () => act("skip", "skipped"), f: flag, z: undo, g: toggleGuide };
+  const acts = { s: () => act("skip", "skipped"), f: flag, x: exclude, z: undo, g: toggleGuide };
   if (choice) label(choice);
   else if (acts[wanted]) acts[wanted]();
   else if (wanted === "Enter" && $("words") && !event.target.closest("button, a, summary")) $("words").focus();
@@ -472,6 +498,7 @@ document.addEventListener("click", (event) => {
   else if (kind === "skip") act("skip", "skipped");
   else if (kind === "undo") undo();
   else if (kind === "flag") flag();
+  else if (kind === "exclude") exclude();
   else if (button.id === "open-help") $("help").showModal();
   else if (button.id === "look-again") ask();
 });
@@ -490,6 +517,16 @@ $("note").addEventListener("keydown", (event) => {
 });
 $("flag").addEventListener("close", () => {
   if ($("flag").returnValue === "flag") act("flag", "flagged", { note: $("note").value });
+});
+$("reason").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  if ($("reason").value.trim()) $("exclude").close("exclude");
+  else $("reason").reportValidity();
+});
+$("exclude").addEventListener("close", () => {
+  const note = $("reason").value.trim();
+  if ($("exclude").returnValue === "exclude" && note) act("exclude", "excluded", { note });
 });
 $("single-keys").checked = keysOn();
 $("single-keys").addEventListener("change", (event) =>

@@ -1,0 +1,60 @@
+"""Tool calls in the form of OpenAI's API, as people read them: which tool, with what arguments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_SHORT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call as a model wrote it.
+
+    Attributes:
+        name: of the tool.
+        arguments: as JSON, or as the model wrote them where they are none; on one line where they are short.
+    """
+
+    name: str
+    arguments: str
+
+    def __str__(self) -> str:
+        """The call in words."""
+        return f"tool call: {self.name}({self.arguments})"
+
+
+def read_calls(calls: Iterable[Any] | None) -> tuple[ToolCall, ...]:
+    """The calls of a message or an answer; what is no call is told as it is."""
+    return tuple(map(_read, calls or ()))
+
+
+def with_calls(text: str, calls: Iterable[Any] | None) -> str:
+    """A text with the calls that came with it, each in words.
+
+    >>> with_calls("", [{"function": {"name": "look_up", "arguments": '{"city":"Lima"}'}}])
+    'tool call: look_up({"city": "Lima"})'
+    """
+    return "\n\n".join([*([text] if text else []), *map(str, read_calls(calls))])
+
+
+def _read(call: Any) -> ToolCall:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        return ToolCall("(no name)", _pretty(call))
+    arguments = function.get("arguments", "")
+    if isinstance(arguments, str):
+        try:
+            parsed = json.loads(arguments)
+        except (ValueError, RecursionError):
+            return ToolCall(function["name"], arguments)
+        arguments = parsed if isinstance(parsed, dict | list) else arguments
+    return ToolCall(function["name"], arguments if isinstance(arguments, str) else _pretty(arguments))
+
+
+def _pretty(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHORT else json.dumps(value, ensure_ascii=False, indent=2, default=str)

@@ -1,0 +1,171 @@
+"""A judge's scores beside the labels that count, point by point of the form's scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from harness.review.counting import counted
+from harness.statistics import Agreement, krippendorff_alpha, wilson_interval
+from harness.statistics.arrays import FloatArray
+from harness.store.review_records import Form, Item, Standing
+
+_CLOSE = 1e-6
+_PAIR = ((0.0, "baseline better"), (0.5, "neither"), (1.0, "candidate better"))
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficient:
+    """A coefficient of agreement, or why there is none.
+
+    Attributes:
+        reviewers: whose labels it compares.
+        found: value, interval and method; None where it can't be told.
+        problem: why, in words; None where it can.
+    """
+
+    name: str
+    reviewers: tuple[str, ...]
+    found: Agreement | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share with its interval (Wilson), of `n` items; items count with the inverse of the chance to be drawn."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """An item on which people and the judge stand at different points.
+
+    Attributes:
+        people, judge: the points, as places in `JudgeMatrix.points`.
+        judge_score: as the judge gave it, in [0, 1].
+    """
+
+    item_id: str
+    case_id: str
+    people: int
+    judge: int
+    judge_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeMatrix:
+    """How often people stand at which point of the scale, and the judge at which.
+
+    Attributes:
+        points: the names of the points, the lowest score first; values that count for the same are one point.
+        counts: of the labelled items, by the people's point and then by the judge's.
+        n_between: scores of the judge between two points, such as means of a panel; they stand at the nearer one, at
+            the lower one where both are as near.
+        n_same: items at the same point; `exact` is their share, each item weighted by its probability.
+        ordinal: how far the points agree beyond chance, by their ranks: Krippendorff's alpha of the labelled items.
+        differing: the items at different points, the farthest apart first.
+    """
+
+    points: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    n_items: int
+    n_between: int
+    n_same: int
+    exact: Rate
+    ordinal: Coefficient
+    differing: tuple[Differing, ...]
+
+
+def judge_matrix(
+    form: Form, items: Sequence[Item], standings: dict[str, Standing], confidence_level: float = 0.95
+) -> JudgeMatrix | None:
+    """People and judge on the form's scale; None where no item with a judge's score has a label that counts.
+
+    References:
+        K. Krippendorff (2011), Computing Krippendorff's alpha-reliability, for the ordinal metric.
+    """
+    scores, names = _points(form)
+    weights, both, found = [], [], []
+    n_between = 0
+    for item in items:
+        said = counted(form, item, standings[item.id])
+        if said is None or item.judge_score is None or not scores:
+            continue
+        people, judge = _nearest(scores, said), _nearest(scores, item.judge_score)
+        n_between += abs(scores[judge] - item.judge_score) > _CLOSE
+        both.append((people, judge))
+        weights.append(1 / item.probability)
+        if people != judge:
+            found.append(Differing(item.id, item.case_id, people, judge, item.judge_score))
+    if not both:
+        return None
+    table = np.zeros((len(scores), len(scores)), dtype=np.int64)
+    np.add.at(table, tuple(np.array(both).T), 1)
+    same = np.array([people == judge for people, judge in both])
+    return JudgeMatrix(
+        points=names,
+        counts=tuple(tuple(row) for row in table.tolist()),
+        n_items=len(both),
+        n_between=n_between,
+        n_same=int(same.sum()),
+        exact=rate(same, np.array(weights), confidence_level),
+        ordinal=told(
+            "Krippendorff's alpha (ordinal)",
+            (),
+            lambda: krippendorff_alpha(np.array(both, dtype=np.float64).T, "ordinal", confidence_level),
+        ),
+        differing=tuple(sorted(found, key=lambda each: -abs(scores[each.people] - scores[each.judge]))),
+    )
+
+
+def _points(form: Form) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """The scores that a label can count for, the lowest first, and what gives each."""
+    named: dict[float, list[str]] = {}
+    for score, name in _scored(form):
+        named.setdefault(score, []).append(name)
+    ordered = sorted(named)
+    return tuple(ordered), tuple(" or ".join(named[score]) for score in ordered)
+
+
+def _scored(form: Form) -> Iterator[tuple[float, str]]:
+    if form.is_pair:
+        yield from _PAIR
+    for choice in form.choices:
+        if choice.score is not None:
+            yield choice.score, str(choice.value)
+
+
+def _nearest(scores: Sequence[float], score: float) -> int:
+    """The place of the nearest point.
+
+    >>> _nearest((0.0, 0.5, 1.0), 0.75), _nearest((0.0, 0.5, 1.0), 0.76)
+    (1, 2)
+    """
+    return sum(score > (low + high) / 2 + _CLOSE for low, high in pairwise(scores))
+
+
+def told(name: str, reviewers: tuple[str, ...], measure: Callable[[], Agreement]) -> Coefficient:
+    """A coefficient; where there is too little to go by, what `harness.statistics` says of it."""
+    try:
+        return Coefficient(name, reviewers, measure())
+    except ValueError as error:
+        return Coefficient(name, reviewers, None, str(error))
+
+
+def rate(hits: np.ndarray, weights: FloatArray, confidence_level: float) -> Rate:
+    """The share of hits, (n,), each with its weight; n is 1 or more.
+
+    Wilson's interval is that of so many items as the weights are worth, (sum w)² / sum w²: L. Kish (1965), Survey
+    Sampling.
+    """
+    value = float(weights[hits].sum() / weights.sum())
+    worth = float(weights.sum() ** 2 / (weights**2).sum())
+    interval = wilson_interval(value * worth, worth, confidence_level)
+    return Rate(value, interval.low, interval.high, len(hits))

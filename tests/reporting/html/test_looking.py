@@ -1,0 +1,218 @@
+"""What a reader makes of answers on the page: tool calls, directions, questions, conversations, what decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from harness.gate.rebuilding import Side
+from harness.records import Change, Draw, Request, Sample
+from harness.store import Store
+from tests.chromium import MARKS
+from tests.gate import stored
+from tests.gate.stored import Scored
+from tests.reporting.html import pages
+from tests.reporting.html.test_browser import browser, open_page  # noqa: F401 - fixtures
+from tests.store.rows import key_of
+
+pytestmark = MARKS
+_CALL = {"id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Lima <b>"}'}}
+_TEST = "suites/t.py::test_t"
+
+
+def change(candidate: float, baseline: float, said: str, before: str, **more: Any) -> Change:
+    return Change(_TEST, "peru", "score", candidate, baseline, 1, said, before, 1, **more)
+
+
+def page_of(
+    store: Store,
+    folder: Path,
+    candidate: Mapping[str, Sequence[float]],
+    baseline: Mapping[str, Sequence[float]],
+    *changes: Change,
+    **more: Any,
+) -> Path:
+    """A page of one evaluation with these cases to look at."""
+    side = stored.run(store, "r1", Scored(_TEST, candidate=candidate, baseline=baseline, **more))
+    return with_changes(store, side, folder, *changes)
+
+
+def with_changes(store: Store, side: Side, folder: Path, *changes: Change) -> Path:
+    return pages.page_of(store, Side(side.weighed, replace(side.report, changes=changes)), folder)  # type: ignore[type-var]
+
+
+def says(peru: Sequence[str], lima: Sequence[str]) -> dict[tuple[str, str], Sequence[str]]:
+    return {("candidate", "peru"): peru, ("baseline", "peru"): lima}
+
+
+def pieces(page: Page, where: str, kind: str) -> list[str]:
+    return page.locator(f"{where} .{kind}").all_inner_texts()
+
+
+def background(page: Page, where: str) -> str:
+    colour: str = page.locator(where).first.evaluate("(each) => getComputedStyle(each).backgroundColor")
+    return colour
+
+
+def resampled(store: Store, name: str, request: Request, sample: Sample) -> None:
+    """In place of what a version was asked and answered to "peru"."""
+    key = key_of(f"f-{name}/peru")
+    with store._database.write() as connection:
+        for table in ("steelyard_samples", "steelyard_requests"):
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE key = ?", (key,))
+    store.add([Draw(key, f"f-{name}", 0, request, sample)])
+
+
+_CONVERSATION = Request(
+    messages=(
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Weather in Lima?"},
+        {"role": "assistant", "content": None, "tool_calls": [_CALL]},
+        {"role": "tool", "content": "x" * 2000},
+        {"role": "user", "content": "And tomorrow?"},
+    )
+)
+
+
+@pytest.fixture
+def talked(store: Store, tmp_path: Path) -> Path:
+    """A case that is a conversation, answered by nothing but a tool call."""
+    evaluation = Scored(_TEST, candidate={"peru": [0.0]}, baseline={"peru": [1.0]})
+    side = stored.run(store, "r1", evaluation)
+    called = Sample("", 0, "tool_calls", tool_calls=(_CALL,))
+    resampled(store, "small", _CONVERSATION, called)
+    resampled(store, "large", _CONVERSATION, Sample("Sunny.", 0))
+    told = change(0.0, 1.0, called.said, "Sunny.", expected="Sunny, 24 degrees")
+    return with_changes(store, side, tmp_path / "report", told)
+
+
+def test_an_answer_that_is_a_tool_call_is_shown_as_the_call(open_page: Any, talked: Path) -> None:  # noqa: F811
+    page = open_page(talked, "#case=peru")
+    call = page.locator("#sheet .call")
+    expect(call).to_be_visible()
+    expect(call).to_contain_text("get_weather")
+    expect(call).to_contain_text('{"city": "Lima <b>"}')
+    expect(page.locator("#sheet")).not_to_contain_text("empty answer")
+    page.keyboard.press("Escape")
+    expect(page.locator("#changes")).to_contain_text('tool call: get_weather({"city": "Lima <b>"})')
+
+
+def test_all_messages_of_a_conversation_show_and_long_ones_are_closed(open_page: Any, talked: Path) -> None:  # noqa: F811
+    page = open_page(talked, "#case=peru")
+    messages = page.locator("#sheet .asked:not(.expected) .message")
+    expect(messages).to_have_count(5)
+    for place, told in enumerate(("Be brief.", "Weather in Lima?", "tool call: get_weather", "x", "And tomorrow?")):
+        expect(messages.nth(place)).to_contain_text(told)
+        expect(messages.nth(place)).to_be_visible()
+    long = messages.nth(3)
+    expect(long.locator(".text")).to_be_hidden()
+    expect(long.locator("summary")).to_contain_text("2,000 characters")
+    long.locator("summary").click()
+    expect(long.locator(".text")).to_have_text("x" * 2000)
+
+
+def test_a_change_shows_the_question_and_what_is_expected(open_page: Any, talked: Path) -> None:  # noqa: F811
+    page = open_page(talked)
+    card = page.locator("#changes .change")
+    expect(card.get_by_role("group", name="What was asked")).to_contain_text("And tomorrow?")
+    expect(card.get_by_role("group", name="What is expected")).to_contain_text("Sunny, 24 degrees")
+
+
+def test_of_a_gain_the_right_words_are_green_and_of_a_drop_too(
+    open_page: Any,  # noqa: F811
+    store: Store,
+    tmp_path: Path,
+) -> None:
+    right, wrong = "The capital is Lima.", "The capital is Quito."
+    path = page_of(
+        store,
+        tmp_path / "gain",
+        {"peru": [1.0, 0.0, 1.0]},
+        {"peru": [0.0, 1.0, 1.0]},
+        change(1.0, 0.0, right, wrong),
+        says=says([right, wrong, right], [wrong, right, wrong]),
+    )
+    page = open_page(path)
+    assert (pieces(page, "#changes", "right"), pieces(page, "#changes", "wrong")) == (["Lima"], ["Quito"])
+    green, red = background(page, "#changes .right"), background(page, "#changes .wrong")
+    assert green != red
+    page.locator(".case").click()
+    for sample in (0, 1):
+        where = f"#sheet .sample >> nth={sample} >> "
+        assert pieces(page, f"{where} ", "right") == ["Lima"]
+        assert pieces(page, f"{where} ", "wrong") == ["Quito"]
+    third = page.locator("#sheet .sample").nth(2)
+    assert third.locator(".right, .wrong").count() == 0, "both have the same score, and nothing tells which is right"
+    assert third.locator(".other").all_inner_texts() == ["Quito", "Lima"]
+
+
+def test_a_word_that_is_expected_is_green_wherever_it_stands(open_page: Any, store: Store, tmp_path: Path) -> None:  # noqa: F811
+    path = page_of(
+        store,
+        tmp_path / "report",
+        {"peru": [0.0]},
+        {"peru": [0.0]},
+        change(0.0, 0.0, "It is Lima or Quito", "It is Cusco or Arequipa", expected="Lima"),
+    )
+    page = open_page(path)
+    assert pieces(page, "#changes", "right") == ["Lima"]
+    assert pieces(page, "#changes", "wrong") == []
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "state"),
+    [(0.5, 1.0, "worse"), (1.0, 0.5, "better"), (0.5, 0.5, "stable"), (0.0, 1.0, "broken")],
+)
+def test_a_case_that_moved_is_not_called_stable(
+    open_page: Any,  # noqa: F811
+    store: Store,
+    tmp_path: Path,
+    candidate: float,
+    baseline: float,
+    state: str,
+) -> None:
+    cases = {"peru": [candidate, candidate], "chad": [0.25, 0.25]}
+    path = page_of(store, tmp_path / "report", cases, {"peru": [baseline, baseline], "chad": [0.25, 0.25]})
+    page = open_page(path)
+    row = page.locator(".case", has_text="peru")
+    expect(row.locator(".state")).to_have_text(state)
+    row.click()
+    expect(page.locator("#sheet .state")).to_have_text(state)
+
+
+def test_an_opened_evaluation_begins_with_the_comparison_that_decided(
+    open_page: Any,  # noqa: F811
+    store: Store,
+    tmp_path: Path,
+) -> None:
+    """Here the threshold is reached, and the baseline is not: the other one stands first in the report."""
+    path = pages.page(store, tmp_path / "report", pages.capitals(threshold=0.3, design="fixed"))
+    page = open_page(path)
+    expect(page.locator("#panel-0 .statement").nth(0)).to_contain_text("Against the baseline")
+    expect(page.locator("#panel-0 .statement").nth(0)).to_contain_text("✗")
+    expect(page.locator("#panel-0 .statement").nth(1)).to_contain_text("Against the threshold")
+    bars = page.locator("#evaluation-0 .lane-row")
+    expect(bars.nth(0)).to_contain_text("baseline")
+
+
+def test_a_text_that_scrolls_is_reached_by_keyboard_and_others_are_passed_by(
+    open_page: Any,  # noqa: F811
+    store: Store,
+    tmp_path: Path,
+) -> None:
+    path = page_of(
+        store,
+        tmp_path / "report",
+        {"peru": [0.0]},
+        {"peru": [1.0]},
+        says=says(["line\n" * 200], ["Lima"]),
+    )
+    page = open_page(path, "#case=peru")
+    texts = page.locator("#sheet .sample .text")
+    expect(texts.nth(1)).to_have_attribute("tabindex", "0")
+    expect(texts.nth(0)).not_to_have_attribute("tabindex", "0")
