@@ -96,7 +96,7 @@ class Tasks:
                 f"{where} takes {', '.join(item._fixtureinfo.argnames)}, and the body of a task's evaluation is not "
                 f"run: write `def {item.originalname}(): ...`."
             )
-        for other in ("cases", "per", "weighs", "review"):
+        for other in ("cases", "per", "weighs", "review", "asks"):
             if other in keywords:
                 raise MarkerError(f"{where}: task= and {other}= are both given; a task brings its own documents.")
         task = item.stash.get(_TASK, None)
