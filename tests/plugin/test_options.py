@@ -85,10 +85,10 @@ def test_baseline_of_the_settings_is_left_out_by_none(pair: Project) -> None:
 
 def test_samples_option_wins_over_the_marker_and_the_marker_over_the_settings(project: Project) -> None:
     project.module("""
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_open(model, case): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=7)
+        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=7, asks="nothing")
         def test_own(model, case): ...
     """)
     project.settings["samples"] = 3
@@ -134,10 +134,10 @@ def test_case_option_chooses_by_shell_pattern(project: Project) -> None:
 
 def test_case_option_deselects_evaluations_without_a_match(project: Project) -> None:
     project.module("""
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_a(model, case): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "b"}])
+        @pytest.mark.evaluation(cases=[{"id": "b"}], asks="nothing")
         def test_b(model, case): ...
 
         def test_plain(): ...
@@ -279,7 +279,7 @@ def test_report_that_can_not_be_written_is_a_usage_error(project: Project) -> No
     project.module("""
         import pathlib, shutil
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_it(model, case):
             shutil.rmtree("reports", ignore_errors=True)
             pathlib.Path("reports").write_text("in the way")
