@@ -42,14 +42,16 @@ class Tasks:
         Raises:
             UsageError: whatever is wrong with it.
         """
-        from harness.scoring.lm_eval import load_tasks
+        from harness.scoring.lm_eval import Beside, load_tasks
 
         if not isinstance(source, str) or not source.strip():
             raise MarkerError(f"{where}: task={source!r} is neither the path of a task file nor the name of a task.")
         key = (source, folder)
         if key not in self._loaded:
+            include = tuple(settings.root / path for path in settings.include_path)
+            beside = Beside(include, settings.task_metadata)
             folders = dict.fromkeys((settings.root, self._config.rootpath, folder))
-            self._loaded[key] = load_tasks(source, tuple(folders))
+            self._loaded[key] = load_tasks(source, tuple(folders), beside)
         return self._loaded[key]
 
     def parametrize(self, metafunc: pytest.Metafunc, settings: Settings) -> None:

@@ -20,8 +20,13 @@ def refused(project: Project, *arguments: str) -> str:
     return str(result.stderr)
 
 
+MARKED = "@pytest.mark.evaluation({})\ndef test_it(model, case):\n    model.ask('q')\n"
+
+
 def marked(project: Project, keywords: str, body: str = "model.ask(case.prompt)", head: str = "") -> None:
-    """A module whose only evaluation has these keywords."""
+    """A module whose only evaluation has these keywords, and says so where its body asks nobody."""
+    if "model." not in body and keywords:
+        keywords += ", asks='nothing'"
     project.module(f"{dedent(head)}\n@pytest.mark.evaluation({keywords})\ndef test_it(model, case):\n    {body}\n")
 
 
@@ -44,7 +49,7 @@ def test_cases_from_jsonl_beside_the_settings(project: Project) -> None:
 
 def test_cases_from_a_file_beside_the_module(project: Project) -> None:
     project.write("suites/cases.jsonl", ROWS)
-    project.write("suites/test_it.py", "@pytest.mark.evaluation(cases='cases.jsonl')\ndef test_it(model, case): ...\n")
+    project.write("suites/test_it.py", MARKED.format("cases='cases.jsonl'"))
     assert project.run().ret == 0
     assert project.evaluation()["n_cases"] == 2
 
@@ -126,7 +131,7 @@ def test_per_case_gives_each_case_an_item_and_a_verdict(project: Project) -> Non
 
 def test_marker_of_a_module_holds_for_its_functions_and_the_closest_wins(project: Project) -> None:
     project.module("""
-        pytestmark = pytest.mark.evaluation(cases=[{"id": "a"}], samples=4)
+        pytestmark = pytest.mark.evaluation(cases=[{"id": "a"}], samples=4, asks="nothing")
 
         def test_module(model, case): ...
 

@@ -342,11 +342,17 @@ def test_store_of_a_newer_schema_is_a_usage_error(project: Project) -> None:
 
 
 def test_settings_are_found_from_a_folder_below(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.write("suites/test_it.py", "@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, case): ...\n")
+    project.write(
+        "suites/test_it.py",
+        ONE,
+    )
     project.configure()
     monkeypatch.chdir(project.path / "suites")
     assert project.run().ret == 0
     assert project.report()["candidate"]["name"] == "only"
+
+
+ONE = "@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, case):\n    model.ask('q')\n"
 
 
 @pytest.fixture
@@ -396,7 +402,10 @@ def test_value_of_an_option_moves_neither_settings_nor_ids(
 def test_relative_path_of_an_option_starts_from_the_project(
     project: Project, monkeypatch: pytest.MonkeyPatch, form: str, exists: bool
 ) -> None:
-    project.write("suites/test_it.py", "@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, case): ...\n")
+    project.write(
+        "suites/test_it.py",
+        ONE,
+    )
     project.configure()
     if exists:
         project.write("suites/kept/store.db", "")
