@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from harness.errors import CaseError, MarkerError
-from harness.gate.bodies import starts_loop
 from harness.plugin.fixtures import OFFERED
 from harness.records import Case
 
@@ -133,6 +132,8 @@ def check_loops(function: Callable[..., Any], *, where: str) -> None:
     Raises:
         MarkerError: naming the line.
     """
+    from harness.gate.bodies import starts_loop
+
     tree = parsed(function)
     body = getattr(tree, "body", None)
     if not body or not isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef):
