@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -98,6 +99,17 @@ def names(value: Any, name: str, *, where: str) -> tuple[str, ...]:
         wrong = "names nobody" if not found else f"names {twice!r} twice"
         raise SettingsError(f'{where}: {name} = {value!r} {wrong}; write one name, or a list such as ["a", "b"].')
     return found
+
+
+def table(value: Any, name: str, *, where: str) -> Mapping[str, Any]:
+    """A table of values that JSON can hold."""
+    if not isinstance(value, Mapping):
+        raise SettingsError(f'{where}: {name} = {value!r} is no table; write {name} = {{ key = "value" }}.')
+    try:
+        json.dumps(value)
+    except TypeError:
+        raise SettingsError(f"{where}: {name} = {value!r} holds a date or a time; write it as a text.") from None
+    return value
 
 
 def path(value: Any, name: str, *, where: str) -> str:

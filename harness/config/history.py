@@ -14,7 +14,7 @@ from harness.errors import SettingsError
 
 _DECIDING = (
     *("candidate", "baseline", "judge", "samples", "max_samples", "margin", "confidence_level", "design", "seed"),
-    *("apply_chat_template", "fewshot_as_multiturn", "sandbox"),
+    *("apply_chat_template", "fewshot_as_multiturn", "include_path", "task_metadata", "sandbox"),
 )
 """Settings that a verdict may depend on. The others say where things go, how fast, and what may be spent."""
 _HARMLESS_TOOLS = (

@@ -61,6 +61,8 @@ class Settings:
         sandbox: which walls stand around the programs that `checks.runs` runs, one of `SANDBOXES`.
         review_url: under which address reviewers reach the queue, or None.
         apply_chat_template, fewshot_as_multiturn: how tasks of lm-eval are put to a model, as lm-eval has it.
+        include_path: folders of further task files of lm-eval.
+        task_metadata: what tasks of lm-eval are told, such as the tokenizer by which RULER makes its documents.
     """
 
     root: Path
@@ -92,6 +94,8 @@ class Settings:
     review_url: str | None = None
     apply_chat_template: bool = False
     fewshot_as_multiturn: bool = True
+    include_path: tuple[str, ...] = ()
+    task_metadata: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
 
     @property
@@ -261,9 +265,11 @@ def check_setting(name: str, value: Any, *, where: str) -> Any:
 
 _TEXTS: Mapping[str, Callable[..., Any]] = {
     "deadline": checks.duration_s,
+    "include_path": checks.names,
     "judge": checks.names,
     "mlflow": addresses.tracking_address,
     "store": checks.path,
+    "task_metadata": checks.table,
     "report_dir": checks.path,
     "review_url": addresses.review_address,
 }

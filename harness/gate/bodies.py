@@ -16,6 +16,7 @@ from harness.sampling import Trace, call_body
 from harness.scoring.results import Reading, read_result
 
 _REASON_KEPT = 400
+_SECOND_LOOP = ("event loop is already running", "cannot be called from a running event loop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,26 @@ def _forgotten(body: Callable[..., Any], method: str, error: BaseException | Non
     )
 
 
+def starts_loop(what: str) -> str:
+    """What is wrong with a body that starts an event loop, and what to write in place of it.
+
+    Args:
+        what: what it calls.
+    """
+    return (
+        f"`{what}(…)` starts an event loop, and a body runs in one already: write an `async def` body and await what "
+        "it would run, such as `await agent.run(…)` in place of `agent.run_sync(…)`"
+    )
+
+
+def _with_advice(error: BaseException) -> BaseException:
+    """The error; where a body started an event loop, one that says what to do."""
+    said = describe(error)
+    if isinstance(error, RuntimeError) and any(text in said for text in _SECOND_LOOP):
+        return MarkerError(f"{said}{raised_at(error)}: {starts_loop('run')}")
+    return error
+
+
 def _attributed(readings: dict[str, Reading], by: JudgedBy) -> dict[str, Reading]:
     """The readings of a body that asked a judge: those that are the judge's say so, or all of them where none does."""
     if any(reading.judged_by is not None for reading in readings.values()):
@@ -111,6 +132,6 @@ async def _ended(
         if ending == "aborted":
             raise Aborted(error) from error
         if ending == "error":
-            return Outcome(error=error)
+            return Outcome(error=_with_advice(error))
         reason = describe(error)[:_REASON_KEPT] or None
         return Outcome(failed=ending == "failed", skipped=ending == "skipped", reason=reason)

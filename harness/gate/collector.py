@@ -23,7 +23,7 @@ from harness.gate.kinds import misfits, two_kinds
 from harness.gate.ledger import Entry
 from harness.gate.order import Order
 from harness.gate.skips import Skips
-from harness.gate.tally import Tally, missing_metrics, with_failures
+from harness.gate.tally import NOTHING_ASKED, Tally, missing_metrics, with_failures
 from harness.records import Change, Interruption, JudgeSummary, Role, ScoreRow, Verdict, same_kind
 from harness.sampling import Trace
 from harness.scoring.results import METRIC, Reading
@@ -74,6 +74,8 @@ class Collector:
         self._judges = Judges()
         self.parts = Parts()
         self._is_repeatable = True
+        self._unasked: bool | None = None
+        """Whether no body that gave a score asked what is weighed; None until one gave a score."""
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
@@ -152,16 +154,23 @@ class Collector:
             self._skips.add(case, role)
             self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
         elif outcome.failed:
+            self._note_asked(role, trace)
             self._failed[role][case, sample] = True
             reading = Reading(0.0, outcome.reason, judged_by=trace.judged_by)
             self._answers.keep(METRIC, place, reading, trace)
             self._emit(METRIC, place, reading, "scored", trace)
         else:
+            self._note_asked(role, trace)
             self.parts.keep(place, outcome.readings or {})
             for metric, reading in (outcome.readings or {}).items():
                 self._put(metric, reading, place)
                 self._answers.keep(metric, place, reading, trace)
                 self._emit(metric, place, reading, "scored", trace)
+
+    def _note_asked(self, role: Role, trace: Trace) -> None:
+        """Note whether a body that gave a score asked what is weighed."""
+        if role == "candidate" and self._unasked is not False:
+            self._unasked = not (trace.asked or (trace.asked_others and not self.evaluation.needs_version))
 
     def _emit(self, metric: str, place: Place, reading: Reading, how: _How, trace: Trace) -> None:
         role, case, sample = place
@@ -222,6 +231,8 @@ class Collector:
         end = self._end()
         judged = self._judges.errors(lambda place: self._step(place[1], place[2]) < end)
         errors = [*judged, *self._tally.lines(end, self._case_of)] or errors
+        if not errors and self._unasked and self.evaluation.plan.asks != "nothing":
+            errors = [NOTHING_ASKED]
         if not errors and self.complete >= end:
             errors = missing_metrics(cut, int(self._left_out[rows].sum()))
         return [self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items()]

@@ -20,11 +20,12 @@ TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewsho
 """Of an evaluation that is a task of lm-eval."""
 KEYWORDS = (
     *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement", "weighs"),
-    *("review", "about", "max_lost"),
+    *("review", "about", "max_lost", "asks"),
     *TASK_KEYWORDS,
 )
 PER = ("suite", "case")
 WEIGHS = ("model", "judge")
+ASKS = ("model", "nothing")
 REVIEWS = ("uncertain", "failures", "all")
 
 _FEWEST_RECORDED = 20
@@ -47,6 +48,7 @@ class Plan:
             there are enough.
         about: "suite" for a verdict about these cases, "population" for one about cases like these.
         max_lost: how many cases may be shown to be lost against the baseline before it is red; None for any number.
+        asks: "nothing" where it is no mistake that no body asks the version under test.
     """
 
     cases: Any
@@ -63,6 +65,7 @@ class Plan:
     review: Literal["uncertain", "failures", "all"] | None = None
     about: Literal["suite", "population"] = "suite"
     max_lost: int | None = None
+    asks: Literal["model", "nothing"] = "model"
 
 
 def samples_for_recording(n_samples: int) -> int:
@@ -129,6 +132,7 @@ def read_plan(
         review=review,
         about=values.get("about", settings.about),
         max_lost=values.get("max_lost"),
+        asks=keywords.get("asks", "model"),
     )
 
 
@@ -141,7 +145,7 @@ def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:
             raise MarkerError(
                 f"{where}: {keyword}= is for an evaluation with task=, the path or name of a lm-eval task."
             )
-    for name, known in (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None))):
+    for name, known in (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None)), ("asks", ASKS)):
         value = keywords.get(name, known[0])
         if value not in known:
             raise MarkerError(f"{where}: {none_of(name, str(value), filter(None, known))}")
@@ -216,6 +220,7 @@ class Evaluation:
         classify: what an exception of the body means.
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
         rubrics: those that its body names to the judge.
+        limit: seconds after which nothing more of it is drawn, and what sets them, in words; None where nothing does.
         is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
     """
@@ -231,6 +236,7 @@ class Evaluation:
     rubrics: Rubrics = field(default_factory=Rubrics)
     copies: Copies | None = None
     is_part: bool = False
+    limit: tuple[float, str] | None = None
 
     @property
     def is_pairwise(self) -> bool:
@@ -241,6 +247,11 @@ class Evaluation:
     def weighs_judge(self) -> bool:
         """Whether the version under test is the judge, so that none is named beside it."""
         return self.plan.weighs == "judge"
+
+    @property
+    def needs_version(self) -> bool:
+        """Whether nothing is weighed unless the version under test is asked itself, and not a judge alone."""
+        return self.weighs_judge or bool(self.wants & {"model", "baseline"})
 
     @property
     def clusters(self) -> tuple[object, ...] | None:

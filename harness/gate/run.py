@@ -92,11 +92,22 @@ class Run:
     def start(self, evaluation: Evaluation) -> None:
         """Begin to sample an evaluation; returns at once."""
         collector = self._collector(evaluation)
-        task = asyncio.get_running_loop().create_task(self._feeder.feed(collector))
+        task = asyncio.get_running_loop().create_task(self._fed(collector))
         began = time.monotonic()
         self._spans[evaluation.id] = (began, began)
         task.add_done_callback(lambda _: self._spans.update({evaluation.id: (began, time.monotonic())}))
         self._tasks[evaluation.id] = task
+
+    async def _fed(self, collector: Collector) -> None:
+        """Feed the bodies of an evaluation, until its own time is over where it has a limit."""
+        limit_s, limit = collector.evaluation.limit or (None, "")
+        try:
+            async with asyncio.timeout(limit_s) as timeout:
+                await self._feeder.feed(collector)
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            collector.cut_at = limit
 
     def _fingerprints(self, evaluation: Evaluation) -> dict[Role, str]:
         roles: dict[Role, str] = {"candidate": self.candidate.version.fingerprint}
@@ -111,7 +122,8 @@ class Run:
         return self.settings.ledger.get(evaluation.id) or Entry(alone)
 
     def _collector(self, evaluation: Evaluation) -> Collector:
-        may_be_cut, entry = self.sampler.spending.limits.bounded, self._entry(evaluation)
+        may_be_cut = self.sampler.spending.limits.bounded or evaluation.limit is not None
+        entry = self._entry(evaluation)
         drawn = entry.order(evaluation)
         if self._recorded is not None:
             own = self.candidate.version.fingerprint

@@ -24,6 +24,12 @@ _VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
 """What differs in messages of ours that are about the same: values and numbers."""
 
 
+NOTHING_ASKED = (
+    "no body asked the version under test anything, so nothing of it was weighed: ask `model` in the body, or say "
+    'asks="nothing" in the marker where that is meant'
+)
+
+
 def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]], n_left_out: int = 0) -> list[str]:
     """What is wrong with bodies that did not return the same metrics each time.
 

@@ -124,7 +124,8 @@ def _base_digest(options: Mapping[str, Any], root: Path) -> str:
     """The digest without a replaced tokenizer; names the folder in the cache."""
     source = _source(options["weights"], root)
     if source.is_gguf:
-        content = ["gguf", file_hash(source.path), conversion.RECIPE, _converted_dtype(options)]
+        recipe = conversion.recipe(_gguf_settings(source, options))
+        content = ["gguf", file_hash(source.path), recipe, _converted_dtype(options)]
     elif source.commit:
         content = ["hub", options["weights"], source.commit]
     else:

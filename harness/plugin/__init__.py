@@ -24,7 +24,7 @@ __all__ = [
 
 MARKER = (
     "evaluation(cases, samples, threshold, margin, max_samples, design, per, cluster, requirement, weighs, review, "
-    "about, max_lost, task, metric, num_fewshot, apply_chat_template, fewshot_as_multiturn): "
+    "about, max_lost, asks, task, metric, num_fewshot, apply_chat_template, fewshot_as_multiturn): "
     "a test function whose body is run repeatedly against a model version, and decided with statistics"
 )
 
@@ -51,6 +51,8 @@ def _leave_as_written(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Called once the options are parsed: the marker, and what runs evaluations."""
+    from harness.plugin.collection import is_evaluation
+    from harness.plugin.neighbours import TimeoutHooks
     from harness.plugin.session import GateSession
     from harness.plugin.tracking import TrackingHooks
     from harness.plugin.xdist import XdistHooks
@@ -63,6 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(TrackingHooks(session), "steelyard-tracking")
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(XdistHooks(session), "steelyard-xdist")
+    config.pluginmanager.register(TimeoutHooks(is_evaluation), "steelyard-timeout")
     if config.getoption("changed_since"):
         from harness.plugin.changed import ChangedHooks
 
@@ -71,20 +74,29 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Called with all items, before others choose among them: adds one for each task of `--task`."""
+    """Called with all items, before others choose among them: adds one for each task of `--task`, and keeps the
+    evaluations from what would leave them out because no file changed.
+    """
     if config.getoption("task"):
         from harness.plugin.session import GateSession
 
         gate = config.pluginmanager.get_plugin(GateSession.NAME)
         assert isinstance(gate, GateSession)
         gate.collection.add_tasks(session, items)
+    from harness.plugin.collection import is_evaluation
+    from harness.plugin.neighbours import keep_evaluations
+
+    keep_evaluations(config, [item.nodeid for item in items if is_evaluation(item)])
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Called for each test function: an evaluation with `per="case"` becomes one item for each case."""
     if any(mark.name == "evaluation" for mark in metafunc.definition.iter_markers("evaluation")):
+        from harness.plugin.neighbours import one_backend
         from harness.plugin.session import GateSession
 
+        one_backend(metafunc)
         session = metafunc.config.pluginmanager.get_plugin(GateSession.NAME)
         assert isinstance(session, GateSession)
         session.collection.parametrize(metafunc)

@@ -12,7 +12,8 @@ import pytest
 from harness.errors import MarkerError, UsageError
 from harness.plugin.copies import with_copies
 from harness.plugin.fixtures import OFFERED
-from harness.plugin.options import recording_of, run_options, settings_of
+from harness.plugin.neighbours import check_sockets
+from harness.plugin.options import recording_of, run_options, runs_bodies, settings_of
 from harness.plugin.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -153,7 +154,17 @@ class Collection:
 
             self._note(no_case_matches(pattern, (case.id for cases in self._cases.values() for case in cases)))
         self._check_recording()
+        if runs_bodies(self._config):
+            try:
+                check_sockets(self._config, self.evaluations)
+            except UsageError as error:
+                self._note(error)
         return left_out
+
+    @property
+    def n_collected(self) -> int:
+        """How many evaluations there are, those included that were left out."""
+        return len(self._collected)
 
     def _find_recording(self) -> None:
         """Find the recording that stands for the baseline, where one is named."""
@@ -178,13 +189,14 @@ class Collection:
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
         from harness.gate import Evaluation, check_evaluation, with_design
-        from harness.plugin.inspection import check_fields, check_fixtures, check_kind
+        from harness.plugin.inspection import check_fields, check_fixtures, check_kind, check_loops
         from harness.plugin.rubrics import check_metrics, check_rubrics
         from harness.scoring.judging import Rubrics
 
         where = item.nodeid
         check_kind(item, where=where)
         check_fixtures(item, where=where)
+        check_loops(item.function, where=where)
         if "task" in item.get_closest_marker("evaluation").kwargs:  # type: ignore[union-attr]
             return self._task_evaluation(item)
         plan = self._plan(item, where)

@@ -124,6 +124,42 @@ def _names_asked_for(tree: ast.AST) -> Iterator[str]:
         yield from (text.value for text in given if isinstance(text, ast.Constant) and isinstance(text.value, str))
 
 
+def check_loops(function: Callable[..., Any], *, where: str) -> None:
+    """Refuse a body that starts an event loop of its own: it runs in one already.
+
+    Only what stands in the body itself is seen, and not what it hands to a thread.
+
+    Raises:
+        MarkerError: naming the line.
+    """
+    from harness.gate.bodies import starts_loop
+
+    tree = parsed(function)
+    body = getattr(tree, "body", None)
+    if not body or not isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    for call in _own_calls(body[0].body):
+        written = ast.unparse(call.func)
+        if written == "asyncio.run" or written.endswith(_STARTS_LOOP):
+            raise MarkerError(f"{where}, line {first_line(function) + call.lineno - 1}: {starts_loop(written)}")
+
+
+_STARTS_LOOP = (".run_until_complete", ".run_sync")
+
+
+def _own_calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
+    """The calls in these nodes that are not awaited, and stand in no function of their own."""
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            continue
+        if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
+            yield from _own_calls(ast.iter_child_nodes(node.value))
+            continue
+        if isinstance(node, ast.Call):
+            yield node
+        yield from _own_calls(ast.iter_child_nodes(node))
+
+
 def check_kind(item: pytest.Function, *, where: str) -> None:
     """Refuse a test that can't be an evaluation.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Generator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 from _pytest.runner import call_and_report
 
 from harness.errors import UsageError
-from harness.plugin import live
+from harness.plugin import live, neighbours
 from harness.plugin.collection import Collection, is_evaluation
 from harness.plugin.copies import copies_lines
 from harness.plugin.interrupts import InterruptHooks, Interrupts
@@ -42,6 +43,7 @@ class GateSession:
         self._tree: live.SetupTree | None = None
         self._setups: dict[pytest.Item, TestReport] = {}
         self._batches: dict[pytest.Item, list[str]] = {}
+        self._batch_s = 0.0
         self._n_inconclusive = 0
         self._n_unreached = 0
 
@@ -57,6 +59,11 @@ class GateSession:
         """Called for each item that is collected: an evaluation is of the family, also where it is left out later."""
         self.collection.take_in(item)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Called before collection: no file is passed over that may hold an evaluation."""
+        neighbours.keep_from_testmon(self.config)
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Called with all items: checks every evaluation, and drops those without a case by `--case`."""
@@ -69,8 +76,17 @@ class GateSession:
             item.runtest = functools.partial(self._decide, item)  # type: ignore[method-assign]
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        """Called after collection, for lines of the terminal: which evaluations have copies among their cases."""
-        return copies_lines(self.collection.evaluations.values())
+        """Called after collection, for lines of the terminal: which evaluations have copies among their cases, and
+        what other plugins make of a run.
+        """
+        evaluations = self.collection.evaluations
+        lines = copies_lines(evaluations.values())
+        if evaluations and runs_bodies(self.config):
+            lines += neighbours.timeout_lines(evaluations)
+            names = neighbours.keepers(self.config)
+            if names and len(evaluations) > 1:
+                lines.append(neighbours.keepers_line(names))
+        return lines
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -80,7 +96,7 @@ class GateSession:
             item: evaluation for item, evaluation in self.collection.evaluations.items() if item in chosen
         }
         if self.collection.evaluations:
-            self._tree = live.grow_tree(session)
+            self._tree = None if neighbours.keepers(self.config) else live.grow_tree(session)
         if self.is_worker:
             return
         if (self.collection.errors or self.collection.evaluations) and runs_bodies(self.config):
@@ -122,6 +138,8 @@ class GateSession:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Called for each item in turn. For an evaluation: sets up all that can live beside it and starts their
         samples, waits for them, and then reports setup, call and teardown of this one.
+
+        Where none can be live beside it, the protocol is pytest's own, and it is sampled in its call.
         """
         if not is_evaluation(item):
             return None
@@ -130,6 +148,8 @@ class GateSession:
                 self._open()
             except UsageError as error:
                 self.collection.errors.append(str(error))
+        if self._tree is None:
+            return None
         if item not in self._setups:
             self._look_ahead(item)
         self._wait(item)
@@ -139,6 +159,7 @@ class GateSession:
     def _look_ahead(self, first: pytest.Item) -> None:
         """Set up this evaluation and those after it, up to one that can't be live beside them; start their samples."""
         batch: list[str] = []
+        self._batch_s = 0.0
         shared: dict[str, int] = {}
         items = first.session.items
         for item in items[items.index(first) :]:
@@ -153,25 +174,39 @@ class GateSession:
                 break
             shared.update(own)
             self._set_up(item, batch)
-            if alone or self._tree is None:
+            if alone:
                 break
 
     def _set_up(self, item: pytest.Function, batch: list[str]) -> None:
         self._setups[item] = report = call_and_report(item, "setup", log=False)
         self._batches[item] = batch
-        if self._tree is not None:
-            self._tree.keep(item)
+        assert self._tree is not None
+        self._tree.keep(item)
         evaluation = self.collection.evaluations.get(item)
         if evaluation is None or self._opened is None or self._driver is None:
             return
         if report.failed:
-            self._opened.run.fail(evaluation, "its setup failed, see the error of the test")
+            self._fail_setup(item)
         elif report.passed:
-            arguments = {
-                name: item.funcargs[name] for name in item._fixtureinfo.argnames if name not in evaluation.wants
-            }
-            self._driver.call_soon(self._opened.run.start, replace(evaluation, arguments=arguments))
-            batch.append(evaluation.id)
+            self._begin(item, batch)
+
+    def _fail_setup(self, item: pytest.Item) -> None:
+        evaluation = self.collection.evaluations.get(item)
+        if evaluation is not None and self._opened is not None:
+            self._opened.run.fail(evaluation, "its setup failed, see the error of the test")
+
+    def _begin(self, item: pytest.Function, batch: list[str]) -> None:
+        """Start the samples of an evaluation that is set up."""
+        assert self._opened is not None
+        assert self._driver is not None
+        evaluation, timeout_s, limit = self.collection.evaluations[item], neighbours.timeout_s(item), None
+        if timeout_s is not None:
+            self._batch_s += timeout_s
+            limit = self._batch_s, neighbours.timeout_words(timeout_s)
+        names = (name for name in item._fixtureinfo.argnames if name not in evaluation.wants)
+        arguments = {name: item.funcargs[name] for name in names}
+        self._driver.call_soon(self._opened.run.start, replace(evaluation, arguments=arguments, limit=limit))
+        batch.append(evaluation.id)
 
     def _wait(self, item: pytest.Item) -> None:
         """Wait until the item's batch is sampled; what goes wrong is raised by the item's call."""
@@ -182,7 +217,7 @@ class GateSession:
         together = self._decided_with(item)
         if not together:
             return
-        with captured(item):
+        with captured(item) if self._tree is not None else nullcontext():
             try:
                 self._driver.complete(self._opened.run.decide(together))
             except Exception as error:  # noqa: BLE001 - kept for the call, where pytest reports it
@@ -198,6 +233,12 @@ class GateSession:
 
     def _decide(self, item: pytest.Item) -> None:
         """The call of an evaluation: pass or fail as its verdict says."""
+        if self._tree is None and item in self.collection.evaluations and self._opened is not None:
+            assert isinstance(item, pytest.Function)
+            if item not in self._batches:
+                self._batch_s, self._batches[item] = 0.0, []
+                self._begin(item, self._batches[item])
+            self._wait(item)
         if item.stash.get(_FAILURE, None) is not None:
             raise item.stash[_FAILURE]
         if self._opened is None:
@@ -217,8 +258,8 @@ class GateSession:
         if item.session.shouldfail or item.session.shouldstop:
             nextitem = None
             self._stop(item)
-        if self._tree is not None:
-            self._tree.release(item)
+        assert self._tree is not None
+        self._tree.release(item)
         call_and_report(item, "teardown", nextitem=nextitem)
         assert isinstance(item, pytest.Function)
         item._request = False  # type: ignore[assignment]
@@ -242,6 +283,8 @@ class GateSession:
     ) -> Generator[None, TestReport, TestReport]:
         """Called for each phase of an item: an evaluation's report gets its verdict and the time that it took."""
         report = yield
+        if call.when == "setup" and report.failed and self._tree is None and self._opened is not None:
+            self._fail_setup(item)
         if call.when == "call" and item in self.collection.evaluations and self._opened is not None:
             report.sections = [(title, harmless(text)) for title, text in report.sections]
             report.duration = self._opened.run.duration_s(self.collection.evaluations[item].id)
@@ -282,6 +325,12 @@ class GateSession:
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._opened is not None:
             self._opened.run.interrupt()
+            if self._tree is None and (session.shouldfail or session.shouldstop):
+                run, evaluations = self._opened.run, self.collection.evaluations.values()
+                self._n_unreached = sum(not run.verdicts(evaluation.id) for evaluation in evaluations)
+        is_asked = bool(self.collection.evaluations) and runs_bodies(self.config)
+        if exitstatus == 0 and is_asked and not self._has_run and neighbours.skipped_by_option(self.config):
+            exitstatus = int(pytest.ExitCode.NO_TESTS_COLLECTED)
         only_inconclusive = session.testsfailed == self._n_inconclusive
         session.exitstatus = exit_code(exitstatus, self._opened, only_inconclusive)
         if self._opened is not None and self._driver is not None:
@@ -289,10 +338,20 @@ class GateSession:
             if not self.is_worker:
                 self.outcome.write(session)
 
-    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter, exitstatus: int) -> None:
         """Called at the end of the terminal's output: the table of verdicts."""
-        if not self.is_worker:
-            self.outcome.show(terminalreporter)
+        if self.is_worker:
+            return
+        self.outcome.show(terminalreporter)
+        if self.collection.n_collected and not self._has_run and runs_bodies(self.config) and exitstatus in _ENDED:
+            told = neighbours.none_ran(self.config, self.collection.n_collected, len(self.collection.evaluations))
+            terminalreporter.write_line(told)
+
+    @property
+    def _has_run(self) -> bool:
+        return self._opened is not None and bool(self._opened.run.all_verdicts)
 
 
 _FAILURE = pytest.StashKey[Exception]()
+_ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+"""Exit codes of a session that came to its end."""

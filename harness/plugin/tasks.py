@@ -42,14 +42,16 @@ class Tasks:
         Raises:
             UsageError: whatever is wrong with it.
         """
-        from harness.scoring.lm_eval import load_tasks
+        from harness.scoring.lm_eval import Beside, load_tasks
 
         if not isinstance(source, str) or not source.strip():
             raise MarkerError(f"{where}: task={source!r} is neither the path of a task file nor the name of a task.")
         key = (source, folder)
         if key not in self._loaded:
+            include = tuple(settings.root / path for path in settings.include_path)
+            beside = Beside(include, settings.task_metadata)
             folders = dict.fromkeys((settings.root, self._config.rootpath, folder))
-            self._loaded[key] = load_tasks(source, tuple(folders))
+            self._loaded[key] = load_tasks(source, tuple(folders), beside)
         return self._loaded[key]
 
     def parametrize(self, metafunc: pytest.Metafunc, settings: Settings) -> None:
@@ -96,7 +98,7 @@ class Tasks:
                 f"{where} takes {', '.join(item._fixtureinfo.argnames)}, and the body of a task's evaluation is not "
                 f"run: write `def {item.originalname}(): ...`."
             )
-        for other in ("cases", "per", "weighs", "review"):
+        for other in ("cases", "per", "weighs", "review", "asks"):
             if other in keywords:
                 raise MarkerError(f"{where}: task= and {other}= are both given; a task brings its own documents.")
         task = item.stash.get(_TASK, None)

@@ -46,7 +46,9 @@ class Project:
         return self.write(MODULE, text)
 
     def body(self, lines: str, *, cases: int = 3, arguments: str = "model, case", **marker: Any) -> None:
-        """Write a module with one evaluation `test_it` of a `def` body."""
+        """Write a module with one evaluation `test_it` of a `def` body; one that asks nobody says so in its marker."""
+        if not any(name in lines for name in ("model", "baseline", "judge")):
+            marker.setdefault("asks", "nothing")
         keywords = "".join(f", {name}={value!r}" for name, value in marker.items())
         rows = [{"id": f"c{i}", "prompt": f"q{i}", "expected": "yes"} for i in range(cases)]
         indented = "\n".join(f"    {line}" for line in dedent(lines).strip().splitlines())

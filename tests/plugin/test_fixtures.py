@@ -120,7 +120,7 @@ def test_all_evaluations_are_alive_together(project: Project) -> None:
         MET = []
 
         @pytest.mark.parametrize("n", range(4))
-        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=1)
+        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=1, asks="nothing")
         async def test_it(model, case, n):
             MET.append(n)
             while len(MET) < 4:
@@ -135,12 +135,12 @@ def test_class_fixture_ends_with_its_class(project: Project) -> None:
         from conftest import log
 
         class TestA:
-            @pytest.mark.evaluation(cases=[{"id": "a"}])
+            @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
             def test_a(self, model, case, of_class): ...
             def test_plain(self, of_class): log("plain")
 
         class TestB:
-            @pytest.mark.evaluation(cases=[{"id": "a"}])
+            @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
             def test_b(self, model, case, of_class): ...
     """)
     assert project.run().ret == 0
@@ -207,7 +207,7 @@ def test_class_fixture_outside_a_class_is_each_evaluations_own(project: Project)
             return next(COUNT)
 
         @pytest.mark.parametrize("n", [0, 1, 2])
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_it(model, case, number, n):
             return number == n
     """)
@@ -230,7 +230,7 @@ def test_fixture_that_asks_for_fixtures_by_name_gives_each_evaluation_its_own(pr
             return request.getfixturevalue("number")
 
         @pytest.mark.parametrize("n", [0, 1, 2])
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_it(model, case, found, n):
             return found == n
     """)
@@ -250,11 +250,11 @@ def test_parametrized_module_fixture_is_set_up_once_for_each_value(project: Proj
             with pathlib.Path("log").open("a") as log:
                 log.write(f"down {request.param}\\n")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_one(model, case, engine):
             return {"x": 0.25, "y": 0.5}[engine]
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_two(model, case, engine):
             return {"x": 0.75, "y": 1.0}[engine]
     """)
@@ -345,7 +345,7 @@ def test_setup_that_fails_is_an_error_verdict_and_leaves_the_others_alone(projec
         def test_broken(model, case, broken):
             model.ask("q")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_sound(model, case): ...
     """)
     result = project.run()
@@ -365,7 +365,7 @@ def test_module_fixture_that_fails_fails_every_user_of_it(project: Project) -> N
             raise RuntimeError("no index")
 
         @pytest.mark.parametrize("n", [1, 2])
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_broken(model, case, broken, n): ...
 
         def test_count():
@@ -382,10 +382,10 @@ def test_teardown_that_fails_is_an_error_beside_the_verdict(project: Project) ->
             yield
             raise RuntimeError("will not go")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_it(model, case, sticky): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_next(model, case): ...
     """)
     result = project.run()
@@ -398,7 +398,7 @@ def test_everything_is_torn_down_after_x(project: Project) -> None:
     project.write("conftest.py", TRACED)
     project.module("""
         @pytest.mark.parametrize("n", range(3))
-        @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9)
+        @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9, asks="nothing")
         def test_it(model, case, n, of_session, of_module, of_function):
             return 0.0
     """)
@@ -415,7 +415,7 @@ def test_request_in_a_body_runs_alone_and_gives_fixtures_by_name(project: Projec
         def worth():
             return 0.5
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_it(model, case, request):
             return request.getfixturevalue("worth")
     """)

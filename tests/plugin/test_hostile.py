@@ -117,7 +117,7 @@ def test_hostile_ids_of_cases_are_shown_harmlessly(project: Project) -> None:
     rows = [{"id": f"\x1b[31m{i}\u202e", "prompt": "q"} for i in range(30)]
     (project.path / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     project.module("""
-        @pytest.mark.evaluation(cases="cases.jsonl", threshold=0.9)
+        @pytest.mark.evaluation(cases="cases.jsonl", threshold=0.9, asks="nothing")
         def test_it(model, case):
             return 0.0
     """)

@@ -444,7 +444,7 @@ def test_a_fixture_may_not_ask_for_the_judge(judged: Project) -> None:
         def mine(judge):
             return judge
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_it(model, mine):
             pass
     """)

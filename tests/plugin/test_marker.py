@@ -20,8 +20,13 @@ def refused(project: Project, *arguments: str) -> str:
     return str(result.stderr)
 
 
+MARKED = "@pytest.mark.evaluation({})\ndef test_it(model, case):\n    model.ask('q')\n"
+
+
 def marked(project: Project, keywords: str, body: str = "model.ask(case.prompt)", head: str = "") -> None:
-    """A module whose only evaluation has these keywords."""
+    """A module whose only evaluation has these keywords, and says so where its body asks nobody."""
+    if "model." not in body and keywords:
+        keywords += ", asks='nothing'"
     project.module(f"{dedent(head)}\n@pytest.mark.evaluation({keywords})\ndef test_it(model, case):\n    {body}\n")
 
 
@@ -44,7 +49,7 @@ def test_cases_from_jsonl_beside_the_settings(project: Project) -> None:
 
 def test_cases_from_a_file_beside_the_module(project: Project) -> None:
     project.write("suites/cases.jsonl", ROWS)
-    project.write("suites/test_it.py", "@pytest.mark.evaluation(cases='cases.jsonl')\ndef test_it(model, case): ...\n")
+    project.write("suites/test_it.py", MARKED.format("cases='cases.jsonl'"))
     assert project.run().ret == 0
     assert project.evaluation()["n_cases"] == 2
 
@@ -126,12 +131,12 @@ def test_per_case_gives_each_case_an_item_and_a_verdict(project: Project) -> Non
 
 def test_marker_of_a_module_holds_for_its_functions_and_the_closest_wins(project: Project) -> None:
     project.module("""
-        pytestmark = pytest.mark.evaluation(cases=[{"id": "a"}], samples=4)
+        pytestmark = pytest.mark.evaluation(cases=[{"id": "a"}], samples=4, asks="nothing")
 
         def test_module(model, case): ...
 
         class TestIt:
-            @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], samples=3)
+            @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], samples=3, asks="nothing")
             def test_own(self, model, case): ...
     """)
     assert project.run().ret == 0
@@ -273,7 +278,7 @@ def test_fixture_that_asks_for_what_only_a_body_has_is_refused(project: Project,
         def outer(prepared):
             return 2
 
-        @pytest.mark.evaluation(cases=[{{"id": "a"}}])
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}], asks="nothing")
         def test_it(model, case, outer): ...
     """)
     assert f"the fixture 'prepared' asks for '{name}'" in refused(project)
@@ -284,7 +289,7 @@ def test_method_of_a_unittest_class_is_refused(project: Project) -> None:
         import unittest
 
         class TestOld(unittest.TestCase):
-            @pytest.mark.evaluation(threshold=0.9)
+            @pytest.mark.evaluation(threshold=0.9, asks="nothing")
             def test_it(self): ...
     """)
     assert "test_it.py::TestOld::test_it is a method of a unittest.TestCase" in refused(project)
@@ -302,10 +307,10 @@ def test_baseline_argument_without_a_baseline_is_refused(project: Project) -> No
 
 def test_all_that_is_wrong_is_said_at_once(project: Project) -> None:
     project.module("""
-        @pytest.mark.evaluation(cases=[], samples=1)
+        @pytest.mark.evaluation(cases=[], samples=1, asks="nothing")
         def test_first(model, case): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], margin=-1)
+        @pytest.mark.evaluation(cases=[{"id": "a"}], margin=-1, asks="nothing")
         def test_second(model, case): ...
     """)
     text = refused(project)
@@ -339,7 +344,7 @@ def test_offered_fixture_outside_an_evaluation_is_an_error_that_says_so(project:
         def made(request):
             return request.getfixturevalue({name!r}).anything
 
-        @pytest.mark.evaluation(cases=[{{"id": "a"}}])
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}], asks="nothing")
         def test_it(made, {name}): ...
     """)
     result = project.run("--candidate", "only", "--baseline", "only")

@@ -14,7 +14,7 @@ ABC = """
     def test_a(model, case):
         model.ask(case.prompt)
 
-    @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9)
+    @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9, asks="nothing")
     def test_b(model, case):
         return False
 
@@ -138,7 +138,7 @@ def test_parametrize_gives_an_item_and_a_verdict_for_each(project: Project) -> N
     project.module("""
         @pytest.mark.parametrize("tone", ["kind", "rude"])
         @pytest.mark.parametrize("n", [1, 2])
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_it(model, case, tone, n):
             return {"kind": 0.5, "rude": 0.25}[tone] * n
     """)
@@ -164,7 +164,7 @@ def test_indirect_parametrization_and_usefixtures(project: Project) -> None:
 
         @pytest.mark.usefixtures("noted")
         @pytest.mark.parametrize("doubled", [0.1, 0.2], indirect=True)
-        @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], asks="nothing")
         def test_it(model, case, doubled):
             return doubled
     """)
@@ -185,11 +185,11 @@ def test_methods_of_a_class_with_xunit_setup(project: Project) -> None:
                 LOG.append("method")
             def teardown_method(self): LOG.append("end")
 
-            @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}])
+            @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], asks="nothing")
             def test_one(self, model, case):
                 return self.value
 
-            @pytest.mark.evaluation(cases=[{"id": "a"}])
+            @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
             async def test_two(self, model, case):
                 return self.value
 
@@ -212,7 +212,7 @@ def test_skip_mark_skips_the_item(project: Project) -> None:
         def test_skipped_too(model, case):
             model.ask("q")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_run(model, case): ...
     """)
     project.run().assert_outcomes(passed=1, skipped=2)
@@ -253,12 +253,12 @@ def test_plain_tests_between_evaluations_run_in_their_place(project: Project) ->
     project.module("""
         def test_first(): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_second(model, case): ...
 
         def test_third(): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         async def test_fourth(model, case): ...
 
         class TestPlain:
@@ -289,7 +289,8 @@ def test_conftest_and_modules_in_folders(project: Project) -> None:
         project.write(f"suites/{stage}/conftest.py", f"@pytest.fixture\ndef worth():\n    return {value}\n")
         project.write(
             f"suites/{stage}/test_{stage}.py",
-            "@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, case, worth):\n    return worth\n",
+            "@pytest.mark.evaluation(cases=[{'id': 'a'}], asks='nothing')\n"
+            "def test_it(case, worth):\n    return worth\n",
         )
     assert project.run("suites").ret == 0
     assert {entry["id"]: entry["candidate"]["value"] for entry in project.report()["evaluations"]} == {

@@ -85,10 +85,10 @@ def test_baseline_of_the_settings_is_left_out_by_none(pair: Project) -> None:
 
 def test_samples_option_wins_over_the_marker_and_the_marker_over_the_settings(project: Project) -> None:
     project.module("""
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_open(model, case): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=7)
+        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=7, asks="nothing")
         def test_own(model, case): ...
     """)
     project.settings["samples"] = 3
@@ -136,10 +136,10 @@ def test_case_option_chooses_by_shell_pattern(project: Project) -> None:
 
 def test_case_option_deselects_evaluations_without_a_match(project: Project) -> None:
     project.module("""
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_a(model, case): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "b"}])
+        @pytest.mark.evaluation(cases=[{"id": "b"}], asks="nothing")
         def test_b(model, case): ...
 
         def test_plain(): ...
@@ -281,7 +281,7 @@ def test_report_that_can_not_be_written_is_a_usage_error(project: Project) -> No
     project.module("""
         import pathlib, shutil
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_it(model, case):
             shutil.rmtree("reports", ignore_errors=True)
             pathlib.Path("reports").write_text("in the way")
@@ -344,11 +344,17 @@ def test_store_of_a_newer_schema_is_a_usage_error(project: Project) -> None:
 
 
 def test_settings_are_found_from_a_folder_below(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.write("suites/test_it.py", "@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, case): ...\n")
+    project.write(
+        "suites/test_it.py",
+        ONE,
+    )
     project.configure()
     monkeypatch.chdir(project.path / "suites")
     assert project.run().ret == 0
     assert project.report()["candidate"]["name"] == "only"
+
+
+ONE = "@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, case):\n    model.ask('q')\n"
 
 
 @pytest.fixture
@@ -398,7 +404,10 @@ def test_value_of_an_option_moves_neither_settings_nor_ids(
 def test_relative_path_of_an_option_starts_from_the_project(
     project: Project, monkeypatch: pytest.MonkeyPatch, form: str, exists: bool
 ) -> None:
-    project.write("suites/test_it.py", "@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, case): ...\n")
+    project.write(
+        "suites/test_it.py",
+        ONE,
+    )
     project.configure()
     if exists:
         project.write("suites/kept/store.db", "")

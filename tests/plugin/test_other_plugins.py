@@ -125,7 +125,7 @@ def test_worker_that_ran_plain_tests_first_tears_their_fixtures_down(project: Pr
 
         def test_plain(shared): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_it(model, case, shared):
             return shared
     """)
@@ -145,7 +145,8 @@ def test_reruns_never_run_an_evaluation_again(project: Project) -> None:
     project.module("""
         COUNT = []
 
-        @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9, design="fixed")
+        @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9, design="fixed",
+            asks="nothing")
         def test_it(model, case):
             COUNT.append(1)
             return 0.0
@@ -226,7 +227,7 @@ def test_unittest_classes_run_beside_evaluations(project: Project) -> None:
             @unittest.skip("later")
             def test_later(self): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_it(model, case): ...
     """)
     project.run().assert_outcomes(passed=2, skipped=1)

@@ -14,23 +14,23 @@ from tests.plugin.projects import Project
 RED_AND_GREEN = """
     CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(40)]
 
-    @pytest.mark.evaluation(cases=CASES, threshold=0.5)
+    @pytest.mark.evaluation(cases=CASES, threshold=0.5, asks="nothing")
     def test_green(model, case):
         return True
 
-    @pytest.mark.evaluation(cases=CASES, threshold=0.5)
+    @pytest.mark.evaluation(cases=CASES, threshold=0.5, asks="nothing")
     def test_red(model, case):
         return False
 
-    @pytest.mark.evaluation(cases=CASES, threshold=0.9, about="population")
+    @pytest.mark.evaluation(cases=CASES, threshold=0.9, about="population", asks="nothing")
     def test_open(model, case):
         return int(case.id[1:]) % 10 != 0
 
-    @pytest.mark.evaluation(cases=CASES, threshold=0.9)
+    @pytest.mark.evaluation(cases=CASES, threshold=0.9, asks="nothing")
     def test_broken(model, case):
         raise OSError("no route")
 
-    @pytest.mark.evaluation(cases=CASES)
+    @pytest.mark.evaluation(cases=CASES, asks="nothing")
     def test_free(model, case):
         return 0.3
 

@@ -25,7 +25,7 @@ BODY = """
         answer = await model.ask(case.prompt, max_tokens=2)
         return {score}
 
-    @pytest.mark.evaluation(cases=CASES, threshold=0.5, margin=0.2, samples=2)
+    @pytest.mark.evaluation(cases=CASES, threshold=0.5, margin=0.2, samples=2, asks="nothing")
     def test_other(model, case):
         return 1
 """

@@ -4,6 +4,6 @@ store, repeats and verdicts of every evaluation. lm-eval is imported when a task
 
 from harness.scoring.lm_eval.documents import Prompting
 from harness.scoring.lm_eval.evaluated import EvaluatedTask
-from harness.scoring.lm_eval.tasks import load_tasks
+from harness.scoring.lm_eval.tasks import Beside, load_tasks
 
-__all__ = ["EvaluatedTask", "Prompting", "load_tasks"]
+__all__ = ["Beside", "EvaluatedTask", "Prompting", "load_tasks"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,40 @@ _OWN_TASKS = "evals"
 _NEAREST = 5
 
 
-def load_tasks(source: str, folders: Sequence[Path]) -> tuple[Any, ...]:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What lm-eval is told besides the name of a task.
+
+    Attributes:
+        include: folders of further task files.
+        metadata: what a task's own functions are told, such as RULER's tokenizer and lengths.
+    """
+
+    include: tuple[Path, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def manager(self, *folders: Path, is_complete: bool = False) -> Any:
+        """A manager of the task files in these folders, the last of them first in rank, and of lm-eval's own."""
+        from lm_eval.tasks import TaskManager
+
+        for folder in self.include:
+            if not folder.is_dir():
+                raise TaskError(f"include_path: there is no folder {folder}.")
+        paths = [*self.include, *folders]
+        told = dict(self.metadata) or None
+        return TaskManager(include_path=paths or None, include_defaults=is_complete, metadata=told)
+
+    def complete(self, folder: Path) -> Any:
+        """A manager of the task files in a folder and all of lm-eval's own; made once."""
+        return _complete(folder, self.include, json.dumps(dict(self.metadata), sort_keys=True))
+
+
+@functools.lru_cache(maxsize=8)
+def _complete(folder: Path, include: tuple[Path, ...], metadata: str) -> Any:
+    return Beside(include, json.loads(metadata)).manager(folder, is_complete=True)
+
+
+def load_tasks(source: str, folders: Sequence[Path], beside: Beside | None = None) -> tuple[Any, ...]:
     """The tasks that a file or a name stands for: one, or those of a group or tag, each with its data.
 
     Args:
@@ -27,6 +61,7 @@ def load_tasks(source: str, folders: Sequence[Path]) -> tuple[Any, ...]:
             of lm-eval's own.
         folders: where relative paths start from, those of data in a task included; the first that has the file counts,
             and the folder of the task file comes last.
+        beside: further task files, and what tasks are told.
 
     Raises:
         TaskError: lm-eval is not installed, there is no such task, lm-eval rejects it, or its data can't be loaded; the
@@ -35,9 +70,9 @@ def load_tasks(source: str, folders: Sequence[Path]) -> tuple[Any, ...]:
     require_lm_eval(f"Task {source!r}")
     if names_a_file(source):
         path = find_file(source, folders)
-        found, where, starts = _of_file(path), str(path), [*folders, path.parent]
+        found, where, starts = _of_file(path, beside or Beside()), str(path), [*folders, path.parent]
     else:
-        found, where, starts = _of_name(source, folders[0]), f"Task {source!r}", [*folders]
+        found, where, starts = _of_name(source, folders[0], beside or Beside()), f"Task {source!r}", [*folders]
     tasks = _load(found, where, _start(found.configs, starts))
     for task in tasks:
         _refuse_unsupported(task, where)
@@ -59,19 +94,17 @@ class _Found:
     configs: Sequence[Mapping[str, Any]] = ()
 
 
-def _of_file(path: Path) -> _Found:
+def _of_file(path: Path, told: Beside) -> _Found:
     """The task or group of a file. A group refers to the tasks beside it, else to lm-eval's own."""
-    from lm_eval.tasks import TaskManager
-
     config = read_file(path)
     if "group" not in config:
         check_task(config, path)
-        return _Found(TaskManager(include_defaults=False), str(path), [config])
-    beside = TaskManager(include_path=path.parent, include_defaults=False)
+        return _Found(told.manager(), str(path), [config])
+    beside = told.manager(path.parent)
     members = list(_member_names(config))
     configs = [config for name in members for config in _checked(beside, name)]
     is_whole = all(name in beside.task_index for name in members)
-    return _Found(beside if is_whole else _with_lm_evals_own(path.parent), str(config["group"]), configs)
+    return _Found(beside if is_whole else told.complete(path.parent), str(config["group"]), configs)
 
 
 def _checked(manager: Any, name: str) -> list[Mapping[str, Any]]:
@@ -95,19 +128,17 @@ def _member_names(config: Mapping[str, Any]) -> Iterator[str]:
             yield member["task"]
 
 
-def _of_name(name: str, root: Path) -> _Found:
+def _of_name(name: str, root: Path, told: Beside) -> _Found:
     """The task or group of a name: of the project's own task files, else of lm-eval's, which take seconds to index.
 
     Raises:
         TaskError: neither has it; with the nearest.
     """
-    from lm_eval.tasks import TaskManager
-
     folder = root / _OWN_TASKS
-    own = TaskManager(include_path=folder, include_defaults=False)
+    own = told.manager(folder)
     if name in own.task_index:
         return _Found(own, name, _checked(own, name))
-    manager = _with_lm_evals_own(folder)
+    manager = told.complete(folder)
     if name in manager.task_index:
         return _Found(manager, name)
     nearest = difflib.get_close_matches(name, manager.all_tasks, n=_NEAREST)
@@ -116,14 +147,6 @@ def _of_name(name: str, root: Path) -> _Found:
         f"No task named {name!r} in {folder} or among the {len(manager.all_tasks):,} names of lm-eval.{hint} "
         "A file is given by its path, such as evals/foundation/facts/task.yaml."
     )
-
-
-@functools.lru_cache(maxsize=8)
-def _with_lm_evals_own(folder: Path) -> Any:
-    """A manager of the task files in a folder and all of lm-eval's own; made once."""
-    from lm_eval.tasks import TaskManager
-
-    return TaskManager(include_path=folder)
 
 
 def _start(configs: Sequence[Mapping[str, Any]], folders: Sequence[Path]) -> Path:

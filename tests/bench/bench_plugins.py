@@ -1,0 +1,216 @@
+"""A green and a red gate beside each of many plugins of pytest: the same verdict and exit code as without it.
+
+The plugins are installed into an environment of their own, which sees the packages of this one, and are loaded one by
+one, with the options that switch them on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import site
+import subprocess
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.sampling import ROOT, Figure
+
+PLUGINS: dict[str, tuple[str, ...]] = {
+    "allure-pytest": ("--alluredir", "allure"),
+    "inline-snapshot": (),
+    "pyfakefs": (),
+    "pytest-aiohttp": (),
+    "pytest-assume": (),
+    "pytest-azurepipelines": (),
+    "pytest-base-url": ("--base-url", "http://localhost"),
+    "pytest-bdd": (),
+    "pytest-benchmark": (),
+    "pytest-cases": (),
+    "pytest-check": (),
+    "pytest-clarity": (),
+    "pytest-console-scripts": (),
+    "pytest-cov": ("--cov", ".", "--cov-context", "test"),
+    "pytest-csv": ("--csv", "tests.csv"),
+    "pytest-datadir": (),
+    "pytest-dependency": (),
+    "pytest-dotenv": (),
+    "pytest-env": (),
+    "pytest-fail-slow": ("--fail-slow", "600"),
+    "pytest-flakefinder": (),
+    "pytest-forked": (),
+    "pytest-freezer": (),
+    "pytest-github-actions-annotate-failures": (),
+    "pytest-harvest": (),
+    "pytest-html": ("--html", "tests.html"),
+    "pytest-httpserver": (),
+    "pytest-httpx": (),
+    "pytest-icdiff": (),
+    "pytest-instafail": ("--instafail",),
+    "pytest-json-report": ("--json-report",),
+    "pytest-lazy-fixtures": (),
+    "pytest-localserver": (),
+    "pytest-md": ("--md", "tests.md"),
+    "pytest-metadata": (),
+    "pytest-mock": (),
+    "pytest-order": (),
+    "pytest-picked": (),
+    "pytest-pretty": (),
+    "pytest-print": (),
+    "pytest-progress": ("--show-progress",),
+    "pytest-random-order": ("--random-order",),
+    "pytest-randomly": (),
+    "pytest-recording": (),
+    "pytest-reportlog": ("--report-log", "tests.log"),
+    "pytest-retry": ("--retries", "2"),
+    "pytest-rich": ("--rich",),
+    "pytest-shard": ("--num-shards", "1"),
+    "pytest-snapshot": (),
+    "pytest-socket": ("--disable-socket", "--allow-hosts", "127.0.0.1"),
+    "pytest-spec": ("--spec",),
+    "pytest-split": ("--splits", "1", "--group", "1"),
+    "pytest-steps": (),
+    "pytest-subprocess": (),
+    "pytest-sugar": (),
+    "pytest-tap": ("--tap-stream",),
+    "pytest-testdox": ("--testdox",),
+    "pytest-testmon": ("--testmon",),
+    "pytest-timeout": ("--timeout", "300"),
+    "pytest-trio": (),
+    "pytest-unordered": (),
+    "pytest-variables": (),
+    "syrupy": (),
+    "typeguard": (),
+}
+"""Distributions, each with the options that switch it on."""
+_BESIDE = {"pytest-json-report": ("pytest-metadata",), "pytest-html": ("pytest-metadata",)}
+"""What a plugin needs of another one."""
+
+_SUITE = """import pytest
+
+CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(30)]
+
+
+@pytest.fixture
+def right():
+    yield "yes"
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.evaluation(cases=CASES, threshold=0.5)
+def test_gate(model, case, number, right):
+    return model.ask(f"{case.prompt} {number}") == right
+
+
+@pytest.mark.evaluation(cases=CASES, threshold=0.5)
+async def test_async(model, case):
+    return await model.ask(case.prompt) == "yes"
+
+
+def test_plain(right): ...
+"""
+_SETTINGS = """baseline = "none"
+samples = 2
+models.green = { engine = "scripted", default = "yes" }
+models.red = { engine = "scripted", default = "no" }
+"""
+_LIMIT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a gate ended: the exit code, the verdict of each evaluation, and whether they ran one after the other."""
+
+    code: int
+    verdicts: tuple[tuple[str, str], ...]
+    one_by_one: bool = False
+    output: str = ""
+
+    @property
+    def seen(self) -> tuple[object, ...]:
+        """What must be the same beside every plugin."""
+        return self.code, self.verdicts
+
+
+def plugins(folder: Path) -> list[Figure]:
+    """Run both gates beside each plugin."""
+    python = _environment(folder / "environment")
+    entries = _entries(python)
+    alone = {colour: _gate(python, folder / f"alone-{colour}", colour, ()) for colour in ("green", "red")}
+    if (alone["green"].code, alone["red"].code) != (0, 1):
+        raise RuntimeError(f"without a plugin the gates end otherwise: {alone}")
+    runs = [(name, colour) for name in PLUGINS if name in entries for colour in alone]
+
+    def beside(run: tuple[str, str]) -> Ended:
+        name, colour = run
+        loaded = [entry for each in (name, *_BESIDE.get(name, ())) for entry in entries[each]]
+        named = [part for entry in loaded for part in ("-p", entry)]
+        return _gate(python, folder / f"{name}-{colour}", colour, (*named, *PLUGINS[name]))
+
+    ended = {run: beside(run) for run in runs}
+    wrong = [f"{name} ({colour})" for (name, colour), each in ended.items() if each.seen != alone[colour].seen]
+    for (name, colour), each in ended.items():
+        if each.seen != alone[colour].seen:
+            print(f"--- {name}, {colour}: {each.code}\n{each.output[-1500:]}", flush=True)
+    slow = sorted({name for (name, _), each in ended.items() if each.one_by_one})
+    n_tried, missing = len(runs) // 2, sorted(set(PLUGINS) - set(entries))
+    told = f"not installed: {', '.join(missing)}" if missing else ""
+    return [
+        Figure("plugins of pytest with another verdict or exit code", len(wrong), "", "0", not wrong, ", ".join(wrong)),
+        Figure("plugins of pytest tried, green and red", n_tried, "", "≥ 40", n_tried >= 40, told),
+        Figure("of them, beside which evaluations run one by one", len(slow), "", "", True, ", ".join(slow)),
+    ]
+
+
+def _environment(folder: Path) -> Path:
+    """An environment with all plugins that sees this one's packages; gives its Python."""
+    venv.create(folder, with_pip=True, symlinks=True)
+    python = folder / "bin" / "python"
+    (own,) = folder.glob("lib/python*/site-packages")
+    (own / "beside.pth").write_text("".join(f"{place}\n" for place in [str(ROOT), *site.getsitepackages()]))
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pinned = folder / "pinned.txt"
+    pinned.write_text(f"pytest=={_version('pytest')}\n")
+    if subprocess.run([*install, "-c", str(pinned), *PLUGINS], check=False).returncode:
+        for name in PLUGINS:  # one that can't be had must not cost the others
+            subprocess.run([*install, "-c", str(pinned), name], check=False)
+    return python
+
+
+def _version(name: str) -> str:
+    from importlib.metadata import version
+
+    return version(name)
+
+
+def _entries(python: Path) -> dict[str, list[str]]:
+    """The names by which pytest loads each plugin."""
+    ask = (
+        "import json, importlib.metadata as m; print(json.dumps({d.metadata['Name'].lower().replace('_', '-'): "
+        "[e.name for e in d.entry_points if e.group == 'pytest11'] for d in m.distributions()}))"
+    )
+    found = json.loads(subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=True).stdout)
+    return {name: names for name, names in found.items() if names}
+
+
+def _gate(python: Path, folder: Path, colour: str, options: tuple[str, ...]) -> Ended:
+    """Run the gate in a folder of its own."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "test_gate.py").write_text(_SUITE)
+    (folder / "steelyard.toml").write_text(_SETTINGS)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    command = [str(python), "-m", "pytest", "-p", "steelyard", *options, "--candidate", colour]
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Ended(-1, (), output=f"not over after {_LIMIT_S} s")
+    output = done.stdout + done.stderr
+    report = folder / "reports" / "latest" / "report.json"
+    entries = json.loads(report.read_text())["evaluations"] if report.exists() else []
+    verdicts = tuple(sorted((entry["id"], entry["verdict"]) for entry in entries))
+    return Ended(done.returncode, verdicts, "evaluations run one after the other" in output, output)

@@ -1,0 +1,307 @@
+"""Beside plugins that keep something for each test, bound its time, choose among tests, or take something from them.
+
+Those that are not installed are skipped here; `make bench ARGS=plugins` makes an environment that has them.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugin.projects import Project
+
+CASES = 'CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(30)]\n'
+GATE = f"""
+{CASES}
+@pytest.fixture
+def own():
+    yield "yes"
+
+@pytest.mark.parametrize("n", range(3))
+@pytest.mark.evaluation(cases=CASES, threshold=0.5)
+def test_gate(model, case, n, own):
+    return model.ask(f"{{case.prompt}} {{n}}") == own
+
+@pytest.mark.evaluation(cases=CASES, threshold=0.5)
+async def test_async(model, case):
+    return await model.ask(case.prompt) == "yes"
+
+def test_plain(own): ...
+"""
+ONE_BY_ONE = "*evaluations run one after the other*"
+
+
+@pytest.fixture
+def beside(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with a good and a bad version, in which no plugin is loaded that is not named."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    project.ini = "[pytest]\n"
+    project.settings["baseline"] = "none"
+    project.versions = {name: {"engine": "scripted", "default": name} for name in ("yes", "no")}
+    project.path.joinpath("test_it.py").write_text("import pytest\n" + GATE)
+    return project
+
+
+def run(project: Project, plugin: str, *options: str, candidate: str = "yes") -> pytest.RunResult:
+    """Run the project with one plugin beside Steelyard."""
+    return project.run_apart("-p", "steelyard", "-p", plugin, "--candidate", candidate, *options)
+
+
+KEEPS = """
+def pytest_runtest_protocol(item):
+    item.kept = item.name
+    yield
+    del item.kept
+
+def pytest_runtest_setup(item):
+    assert item.kept == item.name
+
+def pytest_runtest_makereport(item, call):
+    assert item.kept == item.name
+"""
+
+
+def conftest(project: Project, text: str) -> None:
+    """Write hooks; those that yield are around others."""
+    hooks = text.replace(
+        "def pytest_runtest_protocol", "@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_protocol"
+    )
+    project.write("conftest.py", hooks)
+
+
+@pytest.mark.parametrize(("candidate", "code"), [("yes", 0), ("no", 1)])
+def test_plugin_that_keeps_something_for_the_test_at_hand_finds_it(beside: Project, candidate: str, code: int) -> None:
+    conftest(beside, KEEPS)
+    result = run(beside, "no:cacheprovider", candidate=candidate)
+    assert result.ret == code
+    result.stdout.fnmatch_lines([f"{ONE_BY_ONE}conftest.py keeps*"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+    assert len(beside.verdicts()) == 4
+
+
+PAIR = """
+NOW = []
+
+def pytest_runtest_setup(item):
+    NOW.append(item.name)
+
+def pytest_runtest_teardown(item):
+    assert NOW.pop() == item.name
+    assert not NOW
+"""
+
+
+def test_plugin_with_hooks_before_and_after_a_test_sees_one_test_at_a_time(beside: Project) -> None:
+    conftest(beside, PAIR)
+    result = run(beside, "no:cacheprovider")
+    assert result.ret == 0
+    assert result.parseoutcomes() == {"passed": 5}
+    result.stdout.fnmatch_lines([ONE_BY_ONE])
+
+
+def test_hook_that_keeps_nothing_costs_nothing(beside: Project) -> None:
+    conftest(beside, "def pytest_runtest_setup(item):\n    if item.name == 'test_async': pytest.skip('later')\n")
+    result = run(beside, "no:cacheprovider")
+    assert result.parseoutcomes() == {"passed": 4, "skipped": 1}
+    result.stdout.no_fnmatch_line(ONE_BY_ONE)
+
+
+def test_one_after_the_other_a_broken_setup_is_an_error_of_its_evaluation(beside: Project) -> None:
+    conftest(beside, KEEPS)
+    path = beside.path / "test_it.py"
+    path.write_text(path.read_text().replace('yield "yes"', "raise OSError('no disk')"))
+    result = run(beside, "no:cacheprovider")
+    assert result.ret == 1
+    assert beside.verdicts() == {**{f"test_gate[{n}]": "error" for n in range(3)}, "test_async": "passed"}
+
+
+def test_one_after_the_other_x_tells_what_was_not_reached(beside: Project) -> None:
+    conftest(beside, KEEPS)
+    result = run(beside, "no:cacheprovider", "-x", candidate="no")
+    assert result.ret == 1
+    assert list(beside.verdicts()) == ["test_gate[0]"]
+    assert beside.report()["n_unreached"] == 3
+
+
+PLUGINS = [
+    ("pytest_retry", "pytest-retry", ("--retries", "2")),
+    ("pytest_jsonreport", "pytest_jsonreport", ("--json-report",)),
+    ("allure_pytest", "allure_pytest", ("--alluredir", "allure")),
+]
+
+
+@pytest.mark.parametrize(("candidate", "code"), [("yes", 0), ("no", 1)])
+@pytest.mark.parametrize(("module", "plugin", "options"), PLUGINS, ids=[module for module, *_ in PLUGINS])
+def test_plugin_with_state_of_each_test(
+    beside: Project, module: str, plugin: str, options: tuple[str, ...], candidate: str, code: int
+) -> None:
+    pytest.importorskip(module)
+    more = ("-p", "metadata") if module == "pytest_jsonreport" else ()
+    result = run(beside, plugin, *options, *more, candidate=candidate)
+    assert result.ret == code
+    assert set(beside.verdicts().values()) == {"passed" if code == 0 else "failed"}
+    result.stdout.fnmatch_lines([ONE_BY_ONE])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+SLOW = f"""
+import asyncio, time
+
+{CASES}
+@pytest.mark.parametrize("n", range(2))
+@pytest.mark.evaluation(cases=CASES, threshold=0.9, design="fixed")
+async def test_slow(model, case, n):
+    answer = await model.ask(f"{{case.prompt}} {{n}}")
+    if int(case.id[1:]) > 20:
+        await asyncio.sleep(200)
+    return answer == "yes"
+
+@pytest.mark.evaluation(cases=CASES, threshold=0.5)
+async def test_quick(model, case):
+    return await model.ask(case.prompt) == "yes"
+
+def test_plain(): ...
+
+def test_hangs():
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("method", ["signal", "thread"])
+def test_timeout_is_the_deadline_of_an_evaluation(beside: Project, method: str) -> None:
+    pytest.importorskip("pytest_timeout")
+    (beside.path / "test_it.py").write_text("import pytest\n" + SLOW)
+    chosen = ("-k", "not hangs") if method == "thread" else ()  # which ends the process at a test that hangs
+    result = run(beside, "timeout", "--timeout", "2", "--timeout-method", method, *chosen)
+    hung = {} if chosen else {"failed": 1}
+    counts = {name: count for name, count in result.parseoutcomes().items() if name != "deselected"}
+    assert counts == {"passed": 2, "inconclusive": 2, **hung}
+    assert beside.verdicts() == {"test_slow[0]": "inconclusive", "test_slow[1]": "inconclusive", "test_quick": "passed"}
+    assert beside.evaluation("test_slow[0]")["reason"].startswith(
+        "stopped at the timeout of 2 s (pytest-timeout) after"
+    )
+    result.stdout.fnmatch_lines(["*timeout of pytest-timeout (2 s) is the deadline of an evaluation*"])
+
+
+def test_timeout_guards_the_setup_of_an_evaluation(beside: Project) -> None:
+    pytest.importorskip("pytest_timeout")
+    path = beside.path / "test_it.py"
+    path.write_text(path.read_text().replace('yield "yes"', "import time; time.sleep(60)"))
+    result = run(beside, "timeout", "--timeout", "1", "-k", "gate or async")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*Timeout (>1.0s)*"])
+    assert beside.verdicts() == {**{f"test_gate[{n}]": "error" for n in range(3)}, "test_async": "passed"}
+
+
+def test_testmon_deselects_no_evaluation(beside: Project) -> None:
+    pytest.importorskip("testmon")
+    options = ("pytest-testmon", "--testmon")
+    assert run(beside, *options).ret == 0
+    result = run(beside, *options, candidate="no")
+    assert result.ret == 1
+    assert result.parseoutcomes() == {"failed": 4, "deselected": 1}
+
+
+def test_sockets_that_are_taken_away_are_told_before_the_run(beside: Project) -> None:
+    pytest.importorskip("pytest_socket")
+    result = run(beside, "socket", "--disable-socket")
+    assert result.ret == 4
+    assert "--disable-socket of pytest-socket takes the sockets away that its engine needs" in str(result.stderr)
+    assert run(beside, "socket", "--disable-socket", "--allow-hosts=127.0.0.1", "-W", "ignore").ret == 0
+    path = beside.path / "test_it.py"
+    path.write_text(path.read_text() + "\npytestmark = pytest.mark.enable_socket\n")
+    assert run(beside, "socket", "--disable-socket", "-W", "ignore").ret == 0
+
+
+def test_benchmarks_alone_are_no_green_gate(beside: Project) -> None:
+    pytest.importorskip("pytest_benchmark")
+    result = run(beside, "benchmark", "--benchmark-only", candidate="no")
+    assert result.ret == 5
+    result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: --benchmark-only skips them*"])
+
+
+@pytest.mark.parametrize(
+    ("package", "plugin", "options"),
+    [
+        ("pytest_shard", "pytest-shard", ("--shard-id", "0", "--num-shards", "9")),
+        ("pytest_split", "pytest-split", ("--splits", "9", "--group", "9")),
+    ],
+)
+def test_shard_without_an_evaluation_says_so(
+    beside: Project, package: str, plugin: str, options: tuple[str, ...]
+) -> None:
+    pytest.importorskip(package)
+    result = run(beside, plugin, *options)
+    assert result.ret == 5
+    result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
+
+
+def test_evaluations_that_are_left_out_by_hand_are_told_and_end_as_the_rest_does(beside: Project) -> None:
+    result = run(beside, "no:cacheprovider", "-k", "plain")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
+
+
+@pytest.mark.parametrize("how", ["mode", "mark"])
+def test_each_evaluation_runs_once_whatever_backends_anyio_has(beside: Project, how: str) -> None:
+    pytest.importorskip("trio")
+    pytest.importorskip("anyio")
+    path = beside.path / "test_it.py"
+    mark = "\npytestmark = pytest.mark.anyio\n" if how == "mark" else ""
+    path.write_text(path.read_text() + f"{mark}\nasync def test_other(): ...\n")
+    mode = ("-o", "anyio_mode=auto") if how == "mode" else ()
+    result = run(beside, "anyio", *mode, "-W", "ignore")
+    assert result.ret == 0
+    assert result.parseoutcomes() == {"passed": 7}
+    assert sorted(beside.verdicts()) == ["test_async", *(f"test_gate[{n}]" for n in range(3))]
+
+
+LOOPS = ["agent.run_sync", "asyncio.run", "asyncio.get_event_loop().run_until_complete"]
+
+
+@pytest.mark.parametrize("call", LOOPS)
+def test_body_that_starts_an_event_loop_is_told_before_the_run(project: Project, call: str) -> None:
+    project.body(f"import asyncio\nmodel.ask(case.prompt)\nreturn {call}(case.id) == 'yes'")
+    result = project.run()
+    assert result.ret == 4
+    assert f"line 7: `{call}(…)` starts an event loop" in str(result.stderr)
+    assert project.stored() == 0
+
+
+def test_body_that_starts_an_event_loop_out_of_sight_says_what_to_write(project: Project) -> None:
+    project.write(
+        "agents.py",
+        """
+        import asyncio
+
+        async def answer():
+            return "yes"
+
+        def run_sync():
+            work = answer()
+            try:
+                return asyncio.get_event_loop().run_until_complete(work)
+            finally:
+                work.close()
+        """,
+    )
+    project.body("import agents\nmodel.ask(case.prompt)\nask = agents.run_sync\nreturn ask() == 'yes'")
+    assert project.run().ret == 1
+    assert "write an `async def` body and await what it would run" in project.evaluation()["reason"]
+
+
+def test_what_runs_in_a_thread_may_have_a_loop_of_its_own(project: Project) -> None:
+    project.module(
+        """
+        import asyncio
+
+        async def answer():
+            return "yes"
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        async def test_it(model, case):
+            own = await asyncio.to_thread(lambda: asyncio.run(answer()))
+            return await model.ask("q") == own
+        """
+    )
+    assert project.run().ret == 0
+    assert project.score() == 1.0
