@@ -7,6 +7,7 @@ from harness.records.baselines import BaselineRecord
 from harness.records.budget import Budget, LimitName, Limits, Price, Spent
 from harness.records.judging import JudgedBy, Judgement, JudgeSummary
 from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
+from harness.records.reports import Change, Report, Usage, VersionRef
 from harness.records.samples import (
     MOST_DISAGREEMENT,
     WITHHELD,
@@ -25,7 +26,6 @@ from harness.records.selection import Selected, Selection
 from harness.records.verdicts import (
     Aggregate,
     CaseResult,
-    Change,
     Check,
     Claim,
     Claims,
@@ -34,13 +34,10 @@ from harness.records.verdicts import (
     Interruption,
     LookTaken,
     LostClaim,
-    Report,
     Reviewed,
     Stakes,
-    Usage,
     Verdict,
     VerdictKind,
-    VersionRef,
 )
 
 __all__ = [

@@ -88,7 +88,7 @@ class TestValues:
 
     def test_a_sandbox_that_there_is_not_is_refused_with_those_that_there_are(self, folder: Path) -> None:
         assert (load(folder, "").sandbox, load(folder, 'sandbox = "podman"').sandbox) == ("built-in", "podman")
-        with pytest.raises(SettingsError, match=r"Sandboxes: .*built-in.*Did you mean 'bubblewrap'\?"):
+        with pytest.raises(SettingsError, match=r"is none of: .*built-in.*Did you mean 'bubblewrap'\?"):
             load(folder, 'sandbox = "bubblewarp"')
 
     def test_the_bounds_themselves_are_possible(self, folder: Path) -> None:

@@ -1,0 +1,101 @@
+"""The report of a run: its verdicts, the versions that it asked, and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.records.budget import Budget
+from harness.records.selection import Selection
+from harness.records.verdicts import Verdict, VerdictKind
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRef:
+    """A version as a report names it.
+
+    Attributes:
+        model: the name of the model that its endpoint was asked for; None where it has no endpoint.
+        answered_as: the names under which the endpoint answered in place of that, in this run.
+    """
+
+    name: str
+    fingerprint: str
+    model: str | None = None
+    answered_as: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run cost.
+
+    `model_calls` are samples drawn from a model in this run, `stored_samples` those answered by the store,
+    `shared_samples` those that one of either had already answered in this run, because another body asked the same:
+    together, all that bodies asked for. `http_requests` are those sent over a wire. `cost` is that of the tokens drawn
+    in this run, in the currency of the settings; None where a version that was asked has no price.
+    """
+
+    model_calls: int = 0
+    http_requests: int = 0
+    stored_samples: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    wall_s: float = 0.0
+    shared_samples: int = 0
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A case to look at: it moved between baseline and candidate, or was not always right where there is no baseline
+    or a threshold is set.
+
+    Attributes:
+        candidate, baseline: mean scores; no baseline where the evaluation is not run for one.
+        n, baseline_n: how many scores the means are of.
+        candidate_answer, baseline_answer: the start of one answer each, the candidate's worst and the baseline's best.
+        candidate_reason, baseline_reason: why that answer has its score, in the body's words, where it has any.
+        expected: the start of what the case says is expected, where it has such a field.
+    """
+
+    evaluation_id: str
+    case_id: str
+    metric: str
+    candidate: float
+    baseline: float | None
+    n: int
+    candidate_answer: str | None
+    baseline_answer: str | None
+    baseline_n: int | None = None
+    candidate_reason: str | None = None
+    baseline_reason: str | None = None
+    expected: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run: what report.json holds, and a little more for the terminal.
+
+    Attributes:
+        judges: the versions that scored its answers, if any.
+        n_unreached: evaluations that have no verdict because pytest stopped before them, as it does with -x.
+        budget: what the run might spend, and spent; None where it was given no limit.
+        selection: the evaluations that were chosen by what changed; None where all of the session ran.
+        best_of: among how many candidates this one was chosen, which share the error rate; 1 where it stands alone.
+    """
+
+    run_id: str
+    created: str
+    exit_code: int
+    verdict: VerdictKind
+    confidence_level: float
+    candidate: VersionRef
+    baseline: VersionRef | None
+    usage: Usage
+    evaluations: tuple[Verdict, ...]
+    changes: tuple[Change, ...] = ()
+    judges: tuple[VersionRef, ...] = ()
+    n_unreached: int = 0
+    budget: Budget | None = None
+    selection: Selection | None = None
+    best_of: int = 1
+    schema_version: int = 1
