@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import site
 import subprocess
 import venv
@@ -73,7 +72,7 @@ PLUGINS: dict[str, tuple[str, ...]] = {
     "pytest-steps": (),
     "pytest-subprocess": (),
     "pytest-sugar": (),
-    "pytest-tap": ("--tap-stream",),
+    "pytest-tap": ("--tap",),
     "pytest-testdox": ("--testdox",),
     "pytest-testmon": ("--testmon",),
     "pytest-timeout": ("--timeout", "300"),
@@ -84,7 +83,13 @@ PLUGINS: dict[str, tuple[str, ...]] = {
     "typeguard": (),
 }
 """Distributions, each with the options that switch it on."""
-_BESIDE = {"pytest-json-report": ("pytest-metadata",), "pytest-html": ("pytest-metadata",)}
+_BESIDE = {
+    "pytest-aiohttp": ("pytest-asyncio",),
+    "pytest-harvest": ("pytest-xdist",),
+    "pytest-html": ("pytest-metadata",),
+    "pytest-json-report": ("pytest-metadata",),
+    "pytest-progress": ("pytest-xdist",),
+}
 """What a plugin needs of another one."""
 
 _SUITE = """import pytest
@@ -110,6 +115,7 @@ async def test_async(model, case):
 
 def test_plain(right): ...
 """
+_PLAIN = "def test_plain(): ...\n"
 _SETTINGS = """baseline = "none"
 samples = 2
 models.green = { engine = "scripted", default = "yes" }
@@ -140,22 +146,21 @@ def plugins(folder: Path) -> list[Figure]:
     alone = {colour: _gate(python, folder / f"alone-{colour}", colour, ()) for colour in ("green", "red")}
     if (alone["green"].code, alone["red"].code) != (0, 1):
         raise RuntimeError(f"without a plugin the gates end otherwise: {alone}")
-    runs = [(name, colour) for name in PLUGINS if name in entries for colour in alone]
-
-    def beside(run: tuple[str, str]) -> Ended:
-        name, colour = run
+    wrong, slow, broken = [], [], sorted(set(PLUGINS) - set(entries))
+    for name in sorted(set(PLUGINS) & set(entries)):
         loaded = [entry for each in (name, *_BESIDE.get(name, ())) for entry in entries[each]]
-        named = [part for entry in loaded for part in ("-p", entry)]
-        return _gate(python, folder / f"{name}-{colour}", colour, (*named, *PLUGINS[name]))
-
-    ended = {run: beside(run) for run in runs}
-    wrong = [f"{name} ({colour})" for (name, colour), each in ended.items() if each.seen != alone[colour].seen]
-    for (name, colour), each in ended.items():
-        if each.seen != alone[colour].seen:
-            print(f"--- {name}, {colour}: {each.code}\n{each.output[-1500:]}", flush=True)
-    slow = sorted({name for (name, _), each in ended.items() if each.one_by_one})
-    n_tried, missing = len(runs) // 2, sorted(set(PLUGINS) - set(entries))
-    told = f"not installed: {', '.join(missing)}" if missing else ""
+        options = (*(part for entry in loaded for part in ("-p", entry)), *PLUGINS[name])
+        if _run(python, folder / f"{name}-plain", {"test_plain.py": _PLAIN}, options)[0] != 0:
+            broken.append(name)
+            continue
+        ended = {colour: _gate(python, folder / f"{name}-{colour}", colour, options) for colour in alone}
+        for colour, each in ended.items():
+            if each.seen != alone[colour].seen:
+                print(f"--- {name}, {colour}: {each.code}\n{each.output[-1500:]}", flush=True)
+        wrong += [name] if any(each.seen != alone[colour].seen for colour, each in ended.items()) else []
+        slow += [name] if any(each.one_by_one for each in ended.values()) else []
+    n_tried = len(PLUGINS) - len(broken)
+    told = f"left out, for they end an ordinary test of this pytest, too: {', '.join(broken)}" if broken else ""
     return [
         Figure("plugins of pytest with another verdict or exit code", len(wrong), "", "0", not wrong, ", ".join(wrong)),
         Figure("plugins of pytest tried, green and red", n_tried, "", "≥ 40", n_tried >= 40, told),
@@ -196,21 +201,25 @@ def _entries(python: Path) -> dict[str, list[str]]:
 
 def _gate(python: Path, folder: Path, colour: str, options: tuple[str, ...]) -> Ended:
     """Run the gate in a folder of its own."""
-    shutil.rmtree(folder, ignore_errors=True)
+    files = {"test_gate.py": _SUITE, "steelyard.toml": _SETTINGS}
+    code, output = _run(python, folder, files, ("-p", "steelyard", *options, "--candidate", colour))
+    report = folder / "reports" / "latest" / "report.json"
+    entries = json.loads(report.read_text())["evaluations"] if report.exists() else []
+    verdicts = tuple(sorted((entry["id"], entry["verdict"]) for entry in entries))
+    return Ended(code, verdicts, "evaluations run one after the other" in output, output)
+
+
+def _run(python: Path, folder: Path, files: dict[str, str], options: tuple[str, ...]) -> tuple[int, str]:
+    """Run pytest in a folder of these files; gives the exit code and what it wrote."""
     folder.mkdir(parents=True)
-    (folder / "test_gate.py").write_text(_SUITE)
-    (folder / "steelyard.toml").write_text(_SETTINGS)
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    command = [str(python), "-m", "pytest", "-p", "steelyard", *options, "--candidate", colour]
+    for name, text in {**files, "pytest.ini": "[pytest]\n"}.items():
+        (folder / name).write_text(text)
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
+    command = [str(python), "-m", "pytest", *options]
     try:
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return Ended(-1, (), output=f"not over after {_LIMIT_S} s")
-    output = done.stdout + done.stderr
-    report = folder / "reports" / "latest" / "report.json"
-    entries = json.loads(report.read_text())["evaluations"] if report.exists() else []
-    verdicts = tuple(sorted((entry["id"], entry["verdict"]) for entry in entries))
-    return Ended(done.returncode, verdicts, "evaluations run one after the other" in output, output)
+        return -1, f"not over after {_LIMIT_S} s"
+    return done.returncode, done.stdout + done.stderr
