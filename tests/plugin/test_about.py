@@ -48,7 +48,7 @@ def noisy(project: Project) -> Project:
 
         @pytest.mark.evaluation(cases=CASES, samples=12)
         def test_beside(model, case):
-            return True
+            return bool(model.ask(case.prompt))
     """)
     return project
 
