@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.decisions import decide
+from harness.decisions import decide, first_looks
 from harness.records import VerdictKind
 from tests.bench import bench_practice, practices
 from tests.bench.sampling import Figure
@@ -88,7 +88,7 @@ def test_what_is_measured_of_steelyard_is_what_decide_says(design: str) -> None:
             entries = [
                 practices.observed(str(i), candidate[gate, i], baseline[gate, i], design, None) for i in range(4)
             ]
-            verdicts = decide(entries, 0.95)
+            verdicts = decide(entries, 0.95, looks=first_looks(each.id for each in entries))
             assert [each.verdict.is_red for each in verdicts] == outcomes.red[gate].tolist()
             assert [each.verdict is VerdictKind.PASSED for each in verdicts] == outcomes.green[gate].tolist()
             assert [each.n_samples for each in verdicts] == outcomes.samples[gate].tolist()
