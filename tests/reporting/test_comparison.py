@@ -144,7 +144,8 @@ def test_json_has_the_shape_of_a_report_and_what_was_compared(store: Store) -> N
     jsonschema.validate(document, schema())
     json.dumps(document, allow_nan=False)
     compared = document["comparison"]
-    assert compared["candidate"] == {"run_id": "r1", "role": "candidate", "name": "small", "fingerprint": "f-small"}
+    version = {"name": "small", "fingerprint": "f-small", "model": None, "answered_as": []}
+    assert compared["candidate"] == {"run_id": "r1", "role": "candidate", **version}
     assert compared["baseline"]["role"] == "baseline"
     assert compared["cases"] == {"stable": 27, "flaky": 0, "improved": 1, "worsened": 12, "moved": 13}
     assert compared["evaluations"][0]["n_cases"] == 40
