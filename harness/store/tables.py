@@ -41,7 +41,9 @@ class Utf8(TypeDecorator[str]):
 
     def process_result_value(self, value: bytes | None, dialect: Any) -> str | None:  # noqa: ARG002
         """Bytes to text."""
-        return None if value is None else value.decode("utf-8", "surrogatepass")
+        if value is None or isinstance(value, str):  # a text that somebody wrote by hand: its digest tells
+            return value
+        return value.decode("utf-8", "surrogatepass")
 
 
 metadata = MetaData()

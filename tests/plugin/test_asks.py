@@ -53,7 +53,7 @@ def test_other_values_of_asks_are_refused(gate: Project) -> None:
     gate.body("return model.ask('q') == 'yes'", asks="nobody")
     result = gate.run(*PAIR)
     assert result.ret == 4
-    assert "No asks value named 'nobody'. Asks values: model, nothing" in str(result.stderr)
+    assert "asks = 'nobody' is none of: model, nothing" in str(result.stderr)
 
 
 def test_one_answer_among_the_cases_is_enough(gate: Project) -> None:

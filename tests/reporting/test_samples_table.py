@@ -34,6 +34,7 @@ HOSTILE = {
     "at": "@SUM(1)",
     "bare CR": "a\r=cmd|' /C calc'!A0",
     "bare LF": "a\n+cmd|' /C calc'!A0",
+    "semicolon": "a;=cmd|' /C calc'!A0;b",
     "LF first": "\n=1+1",
     "CR first": "\r\n=1+1",
     "full width": "＝1＋1",
@@ -157,7 +158,7 @@ def test_in_csv_no_text_begins_like_a_formula(store: Store) -> None:
     assert [rows[case]["answer"] for case in ("plus", "at")] == ["'+1", "'@SUM(1)"]
     for case in ("quotes", "nul", "long", "wide", "ansi", "bidi", "empty"):
         assert rows[case]["answer"] == HOSTILE[case]
-    lines = [line for row in rows.values() for cell in row.values() for line in re.split("[\r\n]", cell)]
+    lines = [line for row in rows.values() for cell in row.values() for line in re.split("[\r\n;]", cell)]
     assert not [line for line in lines if line.startswith(tuple("=+-@\t＝＋－＠"))]
     assert not [cell for row in rows.values() for cell in row.values() if cell.startswith(("\r", "\n"))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def test_a_sample_that_was_changed_is_found_when_it_is_read(store: Store, column
     assert store.find([key_of("b")])
     with pytest.raises(StoreError, match=r"is damaged: the sample \d of .* is not what was stored.*Put a copy"):
         store.find([key_of("a"), key_of("b")])
+
+
+def test_a_text_that_was_written_by_hand_is_found_too(tmp_path: Path) -> None:
+    with Store.open(str(tmp_path / "store.db")) as store:
+        store.add([draw("a", "Lima")])
+        with sqlite3.connect(tmp_path / "store.db") as connection:
+            connection.execute("UPDATE steelyard_samples SET text = 'Cusco'")
+        with pytest.raises(StoreError, match="is not what was stored"):
+            store.find([key_of("a")])
 
 
 def test_merging_keeps_digests_and_brings_no_changed_sample_in(new_url: NewUrl, open_store: OpenStore) -> None:

@@ -22,10 +22,11 @@ _REST = ("wanted", "form", "messages", "hidden")
 COLUMNS = (*_ITEM, *_LABEL, *_REST)
 
 # A spreadsheet runs a cell that begins like this as a formula: https://owasp.org/www-community/attacks/CSV_Injection
-# Some take the full-width signs for the others. Some begin a row at each CR or LF, quoted or not.
+# Some take the full-width signs for the others. Some begin a row at each CR or LF, quoted or not, and a cell at each
+# semicolon or tab, which separate cells for many.
 _SIGNS = "=+\\-@\\t＝＋－＠"
-_FORMULA = re.compile(rf"(?:\A|(?<=[\r\n]))(?='*[{_SIGNS}])|\A(?='*[\r\n])")
-_GUARDED = re.compile(rf"(?:\A|(?<=[\r\n]))'(?='*[{_SIGNS}])|\A'(?='*[\r\n])")
+_FORMULA = re.compile(rf"(?:\A|(?<=[\r\n;\t]))(?='*[{_SIGNS}])|\A(?='*[\r\n])")
+_GUARDED = re.compile(rf"(?:\A|(?<=[\r\n;\t]))'(?='*[{_SIGNS}])|\A'(?='*[\r\n])")
 
 _YES, _NO = ("yes", "true", "1"), ("", "no", "false", "0")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,9})(?:[.,]0*)?")
