@@ -39,7 +39,7 @@ class Utf8(TypeDecorator[str]):
         """Text to bytes."""
         return None if value is None else value.encode("utf-8", "surrogatepass")
 
-    def process_result_value(self, value: bytes | None, dialect: Any) -> str | None:  # noqa: ARG002
+    def process_result_value(self, value: bytes | str | None, dialect: Any) -> str | None:  # noqa: ARG002
         """Bytes to text."""
         if value is None or isinstance(value, str):  # a text that somebody wrote by hand: its digest tells
             return value
