@@ -42,7 +42,7 @@ SUITE = """
         return judge.rate(case.expected, rubric="rubric.md", case=case, weighted=True)
 
     @pytest.mark.evaluation(cases=CASES)
-    def test_preferred(model, case, judge):
+    def test_preferred(case, judge):
         return judge.prefer(case.expected, "Atlantis", rubric="rubric.md", case=case)
 
     @pytest.mark.evaluation(cases=CASES)
