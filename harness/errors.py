@@ -181,10 +181,9 @@ def choices(kind: str, value: str, known: Iterable[str]) -> str:
     "No version named 'a'. There are no versions."
     """
     names = sorted(known)
-    several = f"{kind}es" if kind.endswith("x") else f"{kind}s"
     if not names:
-        return f"No {kind} named {value!r}. There are no {several}."
-    return f"No {kind} named {value!r}. {several.capitalize()}: {', '.join(names)}.{_nearest(value, names)}"
+        return f"No {kind} named {value!r}. There are no {kind}s."
+    return f"No {kind} named {value!r}. {kind.capitalize()}s: {', '.join(names)}.{_nearest(value, names)}"
 
 
 def none_of(name: str, value: str, known: Iterable[str]) -> str:

@@ -53,7 +53,7 @@ Move = Callable[[Command, "Position"], Command]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What an adversary goes by before a rerun: the evaluations that are not as wanted yet, and chance."""
+    """What an adversary goes by before a rerun: what has not passed, as `--lf` has it, and chance."""
 
     left: tuple[int, ...]
     rng: np.random.Generator
@@ -233,16 +233,19 @@ def _succeeds(
     drops = [0.0 if wrong == "red" or number else shape.margin for number, shape in enumerate(shapes)]
     truths = [_Truth(shape, drop, rng) for shape, drop in zip(shapes, drops, strict=True)]
     wanted = range(len(shapes)) if wrong == "red" else [0]
-    looks, command, left = _Looks(), Command(), tuple(wanted)
+    looks, command, left = _Looks(), Command(), set(range(len(shapes)))
     for number in range(trial.reruns + 1):
         before, known = command, looks.rows
-        options = adversary.next(command, number - 1, Position(left, rng)) if number else [command]
+        position = Position(tuple(left or range(len(shapes))), rng)
+        options = adversary.next(command, number - 1, position) if number else [command]
         for option in reversed(options):  # the first is tried last, and stays
             command, looks = option, _Looks(known)
             verdicts = _run(truths, command, looks, trial.confidence_level, is_fresh=command.fresh > before.fresh)
             found = {int(verdict.id): verdict.verdict for verdict in verdicts}
             if any(_is_wrong(found.get(i), wrong, truths[i], command) for i in wanted):
                 return True
+        left -= found.keys()
+        left |= {name for name, kind in found.items() if kind is not VerdictKind.PASSED}
     return False
 
 

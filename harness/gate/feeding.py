@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -61,15 +62,17 @@ class Feeder:
         return self._admission.alive
 
     async def feed(self, collector: Collector) -> None:
-        """Run the bodies of an evaluation until it is decided, or none is left, or the deadline has come."""
-        left_s = self._sampler.spending.left_s
+        """Run the bodies of an evaluation until it is decided, none is left, or the deadline or its own limit comes."""
+        left_s, own = self._sampler.spending.left_s, collector.evaluation.limit
+        late_s = math.inf if left_s is None else max(0.0, left_s) + _LATE_S
+        limit_s, limit = (late_s, None) if own is None or late_s < own[0] else own
         try:
-            async with asyncio.timeout(None if left_s is None else max(0.0, left_s) + _LATE_S) as deadline:
+            async with asyncio.timeout(limit_s if math.isfinite(limit_s) else None) as timeout:
                 await self._feed(collector)
         except TimeoutError:
-            if not deadline.expired():
+            if not timeout.expired():
                 raise
-            collector.cut_at = self._sampler.spending.refuse().limit
+            collector.cut_at = limit or self._sampler.spending.refuse().limit
             self._left_behind.add(collector)
 
     async def _feed(self, collector: Collector) -> None:

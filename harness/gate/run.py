@@ -92,22 +92,11 @@ class Run:
     def start(self, evaluation: Evaluation) -> None:
         """Begin to sample an evaluation; returns at once."""
         collector = self._collector(evaluation)
-        task = asyncio.get_running_loop().create_task(self._fed(collector))
+        task = asyncio.get_running_loop().create_task(self._feeder.feed(collector))
         began = time.monotonic()
         self._spans[evaluation.id] = (began, began)
         task.add_done_callback(lambda _: self._spans.update({evaluation.id: (began, time.monotonic())}))
         self._tasks[evaluation.id] = task
-
-    async def _fed(self, collector: Collector) -> None:
-        """Feed the bodies of an evaluation, until its own time is over where it has a limit."""
-        limit_s, limit = collector.evaluation.limit or (None, "")
-        try:
-            async with asyncio.timeout(limit_s) as timeout:
-                await self._feeder.feed(collector)
-        except TimeoutError:
-            if not timeout.expired():
-                raise
-            collector.cut_at = limit
 
     def _fingerprints(self, evaluation: Evaluation) -> dict[Role, str]:
         roles: dict[Role, str] = {"candidate": self.candidate.version.fingerprint}

@@ -12,7 +12,7 @@ from harness.decisions.betting import BettingContrast, expected_variances
 from harness.decisions.hypotheses import hypotheses
 from harness.decisions.suite import TwoStageContrast, early_shares
 from harness.gate.searching import first_that
-from harness.gate.simulation import Shape, moved, observed, sampled, true_means
+from harness.gate.simulation import Shape, observed, sampled, true_means_of_many
 from harness.records import VerdictKind
 from harness.statistics.arrays import FloatArray, IntArray
 from harness.statistics.many_suites import suite_contrasts
@@ -94,21 +94,11 @@ def _scores(
     shape: Shape, drop: float | None, count: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray | None]:
     """Scores of candidate and baseline in so many gates, (count, cases, samples)."""
-    together = replace(shape, cases=count * shape.cases, about="population")
-    size = count, shape.cases
-    ours, theirs = (None if each is None else each.reshape(size) for each in true_means(together, drop, rng))
-    assert ours is not None
-    if shape.about == "suite" and theirs is None:
-        assert shape.threshold is not None
-        mean = max(shape.spread.mean, shape.threshold) if drop is None else shape.threshold - drop
-        ours = moved(ours, np.full(count, mean))
-    elif shape.about == "suite" and theirs is not None and drop is not None:
-        ours = moved(ours, theirs.mean(axis=1) - drop)
     candidate, baseline = (
         None
-        if each is None
-        else sampled(each.ravel(), shape.samples, shape.spread.noise, rng).reshape(*size, shape.samples)
-        for each in (ours, theirs)
+        if means is None
+        else sampled(means.ravel(), shape.samples, shape.spread.noise, rng).reshape(*means.shape, shape.samples)
+        for means in true_means_of_many(shape, drop, count, rng)
     )
     assert candidate is not None
     return candidate, baseline

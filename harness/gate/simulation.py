@@ -95,19 +95,28 @@ def true_means(shape: Shape, drop: float | None, rng: np.random.Generator) -> tu
             own, and all lose the same share of them. None: nothing is wrong with the candidate. It is then the
             baseline itself; against a threshold it has the mean of the spread, or the threshold where that is higher.
     """
-    spread = shape.spread
+    candidate, baseline = true_means_of_many(shape, drop, 1, rng)
+    ours = candidate[0]
+    return ours, None if baseline is None else ours if baseline is candidate else baseline[0]
+
+
+def true_means_of_many(
+    shape: Shape, drop: float | None, count: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray | None]:
+    """`true_means` of so many suites, (count, cases) each."""
+    spread, size = shape.spread, (count, shape.cases)
     if shape.threshold is not None:
         mean = max(spread.mean, shape.threshold) if drop is None else shape.threshold - drop
-        alone = _case_means(mean, spread.correlation, shape.cases, rng)
-        return (moved(alone, mean) if shape.about == "suite" else alone), None
-    baseline = _case_means(spread.mean, spread.correlation, shape.cases, rng)
+        alone = _case_means(mean, spread.correlation, size, rng)
+        return (moved(alone, np.full(count, mean)) if shape.about == "suite" else alone), None
+    baseline = _case_means(spread.mean, spread.correlation, size, rng)
     share = spread.differing if not drop else max(spread.differing, min(1.0, drop / (_MOST_LOST * spread.mean)))
     if drop is None or share == 0:
         return baseline, baseline
-    differs = rng.random(shape.cases) < share
-    others = _case_means(spread.mean, spread.correlation, shape.cases, rng) * (1 - drop / (share * spread.mean))
+    differs = rng.random(size) < share
+    others = _case_means(spread.mean, spread.correlation, size, rng) * (1 - drop / (share * spread.mean))
     candidate = np.where(differs, others, baseline)
-    return (moved(candidate, float(baseline.mean()) - drop) if shape.about == "suite" else candidate), baseline
+    return (moved(candidate, baseline.mean(axis=1) - drop) if shape.about == "suite" else candidate), baseline
 
 
 def moved(means: FloatArray, mean: float | FloatArray) -> FloatArray:
@@ -123,8 +132,8 @@ def moved(means: FloatArray, mean: float | FloatArray) -> FloatArray:
     return np.where(falls, lower, higher)
 
 
-def _case_means(mean: float, correlation: float, n: int, rng: np.random.Generator) -> FloatArray:
-    """Beta-distributed means, (n,)."""
+def _case_means(mean: float, correlation: float, n: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+    """Beta-distributed means, of shape `n`."""
     if correlation <= 0 or not 0 < mean < 1:
         return np.full(n, min(1.0, max(0.0, mean)))
     size = 1 / correlation - 1

@@ -8,7 +8,7 @@ from typing import Any, Literal, NoReturn
 
 from harness.errors import ScoreError
 from harness.records.judging import JudgedBy
-from harness.records.tool_calls import with_calls
+from harness.records.tool_calls import read_calls, with_calls
 
 Messages = tuple[Mapping[str, Any], ...]
 Role = Literal["candidate", "baseline"]
@@ -163,8 +163,8 @@ class Sample:
         if self.text or self.loglikelihood is not None:
             return None
         if self.tool_calls:
-            named = [call.get("function") or call.get("custom") or {} for call in self.tool_calls]
-            return f"the answer is a tool call without text ({', '.join(str(each.get('name')) for each in named)})"
+            named = ", ".join(call.name for call in read_calls(self.tool_calls))
+            return f"the answer is a tool call without text ({named})"
         return "the model wrote its reasoning and no answer" if self.reasoning and not self.truncated else None
 
 

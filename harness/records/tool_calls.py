@@ -42,10 +42,10 @@ def with_calls(text: str, calls: Iterable[Any] | None) -> str:
 
 
 def _read(call: Any) -> ToolCall:
-    function = call.get("function") if isinstance(call, Mapping) else None
+    function = call.get("function") or call.get("custom") if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         return ToolCall("(no name)", _pretty(call))
-    arguments = function.get("arguments", "")
+    arguments = function.get("arguments", function.get("input", ""))  # a custom tool takes a text
     if isinstance(arguments, str):
         try:
             parsed = json.loads(arguments)

@@ -9,8 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from harness.review.counting import counted
-from harness.review.judged import Coefficient, JudgeMatrix, Rate, judge_matrix, rate, told
+from harness.review.judged import Coefficient, JudgeMatrix, Rate, judge_matrix, rate, said_by_both, told
 from harness.statistics import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha
 from harness.statistics.arrays import FloatArray
 from harness.store.review_events import labels_in_force
@@ -166,15 +165,12 @@ def judge_agreement(
     Items were not drawn alike, so that each counts with the inverse of its probability.
     """
     human, judged, weights, n_ties = [], [], [], 0
-    for item in items:
-        score = counted(form, item, standings[item.id])
-        if score is None or item.judge_score is None:
-            continue
-        if form.is_pair and CUT in (score, item.judge_score):
+    for item, score, judge_score in said_by_both(form, items, standings):
+        if form.is_pair and CUT in (score, judge_score):
             n_ties += 1
             continue
         human.append(score >= CUT)
-        judged.append(item.judge_score >= CUT)
+        judged.append(judge_score >= CUT)
         weights.append(1 / item.probability)
     if not human and not n_ties:
         return None

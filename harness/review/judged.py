@@ -94,16 +94,13 @@ def judge_matrix(
     scores, names = _points(form)
     weights, both, found = [], [], []
     n_between = 0
-    for item in items:
-        said = counted(form, item, standings[item.id])
-        if said is None or item.judge_score is None or not scores:
-            continue
-        people, judge = _nearest(scores, said), _nearest(scores, item.judge_score)
-        n_between += abs(scores[judge] - item.judge_score) > _CLOSE
+    for item, said, judged in said_by_both(form, items, standings) if scores else ():
+        people, judge = _nearest(scores, said), _nearest(scores, judged)
+        n_between += abs(scores[judge] - judged) > _CLOSE
         both.append((people, judge))
         weights.append(1 / item.probability)
         if people != judge:
-            found.append(Differing(item.id, item.case_id, people, judge, item.judge_score))
+            found.append(Differing(item.id, item.case_id, people, judge, judged))
     if not both:
         return None
     table = np.zeros((len(scores), len(scores)), dtype=np.int64)
@@ -123,6 +120,16 @@ def judge_matrix(
         ),
         differing=tuple(sorted(found, key=lambda each: -abs(scores[each.people] - scores[each.judge]))),
     )
+
+
+def said_by_both(
+    form: Form, items: Sequence[Item], standings: dict[str, Standing]
+) -> Iterator[tuple[Item, float, float]]:
+    """The items that a judge has scored and that have a label that counts, with the label's score and the judge's."""
+    for item in items:
+        said = counted(form, item, standings[item.id])
+        if said is not None and item.judge_score is not None:
+            yield item, said, item.judge_score
 
 
 def _points(form: Form) -> tuple[tuple[float, ...], tuple[str, ...]]:

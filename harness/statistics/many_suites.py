@@ -95,9 +95,7 @@ def _within(scores: FloatArray, share: float) -> tuple[FloatArray, FloatArray, F
     if draws == 2:
         return np.zeros(len(total)), np.zeros(len(total)), total, fourth
     below = np.where(parts < 0, squares, 0.0).sum(axis=(1, 2))
-    skew = (2 * below - total) * (draws / (draws - 2))
-    falls = np.clip((total + skew) / 2, 0.0, total)
-    return falls, total - falls, np.zeros(len(total)), fourth
+    return _split(total, below, fourth, draws)
 
 
 def _between(differences: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -109,6 +107,13 @@ def _between(differences: FloatArray) -> tuple[FloatArray, FloatArray, FloatArra
     fourth = total**2 / (count - 1)
     if count == 2:
         return np.zeros(len(total)), np.zeros(len(total)), total, fourth
-    skew = (2 * np.where(residuals < 0, squares, 0.0).sum(axis=1) - total) * (count / (count - 2))
+    return _split(total, np.where(residuals < 0, squares, 0.0).sum(axis=1), fourth, count)
+
+
+def _split(
+    total: FloatArray, below: FloatArray, fourth: FloatArray, count: int
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """A variance split into falls and rises by what of it lies below the mean of so many values, 3 or more."""
+    skew = (2 * below - total) * (count / (count - 2))
     falls = np.clip((total + skew) / 2, 0.0, total)
     return falls, total - falls, np.zeros(len(total)), fourth
