@@ -13,9 +13,9 @@ STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum
 QUICK := not slow and not postgres and not gpu
 # Left to `make test`: whole pytest sessions and commands in a test, servers, programs behind walls, simulated gates.
 WHOLE := plugin cli ci bench test_docs.py test_makefile.py test_project.py tracking review/web review/test_load.py \
-  scoring/confinement scoring/checks scoring/deepeval scoring/lm_eval models/test_openai.py store/test_score_sets.py \
-  decisions/test_cut_short.py decisions/test_error_rates.py decisions/test_labelled.py decisions/test_sequential.py \
-  gate/test_calibration.py gate/test_dependencies.py gate/test_planning.py statistics/test_drawing.py
+  scoring/confinement scoring/checks scoring/deepeval scoring/lm_eval models/openai/test_engine.py store/test_score_sets.py \
+  decisions/test_cut_short.py decisions/test_error_rates.py decisions/labels/test_labelled.py decisions/test_sequential.py \
+  gate/planning/test_calibration.py gate/changes/test_dependencies.py gate/planning/test_power.py statistics/labels/test_drawing.py
 
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
 SINGLE := OMP_NUM_THREADS=1

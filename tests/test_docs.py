@@ -17,7 +17,7 @@ from harness.cli import main
 from harness.config import versions
 from harness.config.settings import setting_names
 from harness.decisions import decide, first_looks
-from harness.gate.evaluation import KEYWORDS
+from harness.gate.evaluations.evaluation import KEYWORDS
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.options import add_options
 from harness.sampling import Model

@@ -31,11 +31,13 @@ _COMMANDS = {
     "gate": _Entry("harness.cli.gate", "gate", "Decide a stored run again, with the labels given since."),
     "compare": _Entry("harness.cli.compare", "compare", "Weigh two stored runs or versions against each other."),
     "baseline": _Entry("harness.cli.baseline", "baseline", "Record a run's scores in a file, to gate against later."),
-    "plan": _Entry("harness.cli.plan", "plan", "Tell what a suite can find, or how large it must be to find a drop."),
-    "calibrate": _Entry(
-        "harness.cli.calibrate", "calibrate", "Measure how often a gate is wrong, beside what it promises."
+    "plan": _Entry(
+        "harness.cli.planning.plan", "plan", "Tell what a suite can find, or how large it must be to find a drop."
     ),
-    "review": _Entry("harness.cli.review", "review", "Let people judge answers, and see how far they agree."),
+    "calibrate": _Entry(
+        "harness.cli.planning.calibrate", "calibrate", "Measure how often a gate is wrong, beside what it promises."
+    ),
+    "review": _Entry("harness.cli.review.commands", "review", "Let people judge answers, and see how far they agree."),
     "report": _Entry("harness.cli.report", "report", "Write a stored run as Markdown, JUnit XML, JSON, a table, …"),
     "comment": _Entry("harness.cli.comment", "comment", "Write the report into a pull request, kept up to date."),
     "track": _Entry("harness.cli.track", "track", "Log a stored run to MLflow, and promote what passed."),

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import SettingsError, choices
-from harness.gate.stored_answers import StoredAnswer, answers_of_case
-from harness.gate.stored_runs import find
+from harness.gate.history.answers import StoredAnswer, answers_of_case
+from harness.gate.history.runs import find
 from harness.records import Request
-from harness.reporting.answers import quoted, shown_reason
-from harness.reporting.text import pad, printable
+from harness.reporting.shared.answers import quoted, shown_reason
+from harness.reporting.shared.text import pad, printable
 from harness.scoring.results import METRIC
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.layout import terminal_layout
-from harness.cli.stored import open_store, settings_with_store, store_option, stored_report
+from harness.cli.shared.layout import terminal_layout
+from harness.cli.shared.stored import open_store, settings_with_store, store_option, stored_report
 from harness.errors import SettingsError, choices
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate.recording import RecordedEvaluation, RecordedMetric, Recording
+    from harness.gate.baselines.recording import RecordedEvaluation, RecordedMetric, Recording
 
 _SHOWN_DIGITS = 12
 _MOST_CELLS = 30
@@ -56,11 +56,11 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
       steelyard baseline record --name released
       steelyard baseline record 20261125-1615 --name released --force
     """
-    from harness.gate.baselines import recorded_path
-    from harness.gate.recording import left_out, recording_of
-    from harness.gate.recording_file import write_recording
-    from harness.gate.stored_runs import find_candidate
-    from harness.reporting.text import printable
+    from harness.gate.baselines.chosen import recorded_path
+    from harness.gate.baselines.files import write_recording
+    from harness.gate.baselines.recording import left_out, recording_of
+    from harness.gate.history.runs import find_candidate
+    from harness.reporting.shared.text import printable
 
     settings = settings_with_store(place)
     with open_store(settings, readonly=True) as opened:
@@ -85,7 +85,7 @@ def list_all(as_json: bool) -> None:
       steelyard baseline list
       steelyard baseline list --json
     """
-    from harness.gate.baselines import FOLDER, recorded_files
+    from harness.gate.baselines.chosen import FOLDER, recorded_files
 
     settings = settings_with_store(None)
     rows = [_row(path) for path in recorded_files(settings)]
@@ -109,8 +109,8 @@ def show(name: str, as_json: bool) -> None:
       steelyard baseline show released
       steelyard baseline show released --json
     """
-    from harness.gate.baselines import recorded_files, recorded_path
-    from harness.gate.recording_file import read_recording
+    from harness.gate.baselines.chosen import recorded_files, recorded_path
+    from harness.gate.baselines.files import read_recording
 
     settings = settings_with_store(None)
     path = recorded_path(settings, name)
@@ -123,14 +123,14 @@ def show(name: str, as_json: bool) -> None:
 
 def _laid_out(told: Iterable[tuple[str, str]]) -> list[str]:
     """Texts beside their labels, no wider than the terminal."""
-    from harness.reporting.text import labelled
+    from harness.reporting.shared.text import labelled
 
     width = terminal_layout().width
     return [line for label, text in told for line in labelled(label, text, width)]
 
 
 def _written(recording: Recording, path: Path, settings: Settings, *, is_new: bool) -> tuple[str, str]:
-    from harness.reporting.figures import plural
+    from harness.reporting.shared.figures import plural
 
     shown = path.relative_to(settings.root)
     n_cases, n_bytes = _n_cases(recording), path.stat().st_size
@@ -151,8 +151,8 @@ def _notes(recording: Recording, missing: Iterable[str]) -> list[str]:
 
 def _support(recording: Recording, n_samples: int) -> Iterator[tuple[str, str]]:
     """What gates with so many samples can tell against a recording: the least certain of its metrics first."""
-    from harness.gate.recorded_noise import noise_of, supports, warning
-    from harness.reporting.text import printable
+    from harness.gate.baselines.noise import noise_of, supports, warning
+    from harness.reporting.shared.text import printable
 
     found = []
     for identity, evaluation in recording.evaluations.items():
@@ -187,7 +187,7 @@ def _n_cases(recording: Recording) -> int:
 
 
 def _row(path: Path) -> dict[str, Any]:
-    from harness.gate.recording_file import read_recording
+    from harness.gate.baselines.files import read_recording
 
     try:
         recording = read_recording(path)
@@ -207,7 +207,7 @@ def _row(path: Path) -> dict[str, Any]:
 
 def _table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """One line for each that can be read, below a heading; then what is wrong with the others."""
-    from harness.reporting.text import cells, pad, printable
+    from harness.reporting.shared.text import cells, pad, printable
 
     shown = [
         (
@@ -232,7 +232,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _lines(recording: Recording, path: Path) -> list[str]:
-    from harness.reporting.text import printable
+    from harness.reporting.shared.text import printable
 
     packages = recording.environment.get("packages") or {}
     engine = [str(recording.environment.get("engine", "not known"))]
@@ -251,7 +251,7 @@ def _lines(recording: Recording, path: Path) -> list[str]:
 
 
 def _figures(name: str, metric: RecordedMetric) -> str:
-    from harness.reporting.figures import digits, figure, interval
+    from harness.reporting.shared.figures import digits, figure, interval
 
     unit = f" {metric.unit}" if metric.unit else ""
     name = f"{name} {metric.statistic}" if metric.statistic else name
@@ -266,7 +266,7 @@ def _figures(name: str, metric: RecordedMetric) -> str:
 
 
 def _size(evaluation: RecordedEvaluation) -> str:
-    from harness.reporting.figures import plural
+    from harness.reporting.shared.figures import plural
 
     sizes = sorted({len(values) for case in evaluation.cases.values() for values in case.scores.values()})
     samples = plural(sizes[-1] if sizes else 0, "sample")

@@ -78,7 +78,7 @@ def _text(folder: Path | None, given: _Options, link: str | None) -> str:
         SettingsError: the report can't be read, or the name or the address can't be.
     """
     from harness.config.settings import load_settings
-    from harness.reporting.markdown import markdown, without_report
+    from harness.reporting.markdown.report import markdown, without_report
     from harness.reporting.report_json import FILE_NAME, read_report
 
     if folder is None:
@@ -91,7 +91,7 @@ def _text(folder: Path | None, given: _Options, link: str | None) -> str:
 def _post(job: Job, number: int, body: str, given: _Options) -> None:
     from harness.config.ci import TOKEN_VARIABLES
     from harness.config.environment import token as read_token
-    from harness.reporting.forge import post
+    from harness.reporting.markdown.comments import post
 
     variable = given.token_env or TOKEN_VARIABLES[job.forge]
     try:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.layout import terminal_layout
-from harness.cli.stored import open_store, settings_with_store, store_option, stored_report
+from harness.cli.shared.layout import terminal_layout
+from harness.cli.shared.stored import open_store, settings_with_store, store_option, stored_report
 from harness.config import checks
 from harness.config.settings import check_setting
 from harness.errors import SettingsError, choices
 
 if TYPE_CHECKING:
-    from harness.gate.comparison import Choice, Comparison
+    from harness.gate.history.comparison import Choice, Comparison
     from harness.records import Report
     from harness.store import Store
 
@@ -82,9 +82,9 @@ def compare(candidate: str, baseline: str, **options: Any) -> None:
 
 
 def _compared(store: Store, candidate: str, baseline: str, given: _Options, inconclusive: str) -> Comparison:
-    from harness.gate.comparison import compare as weigh
-    from harness.gate.rebuilding import Side
-    from harness.gate.stored_runs import find_pair
+    from harness.gate.history.comparison import compare as weigh
+    from harness.gate.history.runs import find_pair
+    from harness.gate.history.scores import Side
 
     ours, theirs = find_pair(store.runs(), candidate, baseline)
     reports = {run_id: stored_report(store, run_id) for run_id in {ours.run.run_id, theirs.run.run_id}}
@@ -94,8 +94,8 @@ def _compared(store: Store, candidate: str, baseline: str, given: _Options, inco
 
 
 def _choice(report: Report, given: _Options, inconclusive: str) -> Choice:
-    from harness.gate.comparison import Choice
-    from harness.gate.sequences import EVERY_CASE
+    from harness.gate.history.comparison import Choice
+    from harness.gate.history.sequences import EVERY_CASE
 
     margin, level = given.margin, given.confidence_level
     return Choice(
@@ -112,7 +112,7 @@ def _choice(report: Report, given: _Options, inconclusive: str) -> Choice:
 
 def _evaluations(pattern: str, report: Report) -> Collection[str]:
     """The evaluations whose id, or name in the table, or test function, matches a pattern."""
-    from harness.reporting.names import display_names
+    from harness.reporting.shared.names import display_names
 
     names = display_names(verdict.id for verdict in report.evaluations)
     found = {
@@ -128,7 +128,7 @@ def _evaluations(pattern: str, report: Report) -> Collection[str]:
 
 
 def _show(comparison: Comparison, *, as_json: bool) -> None:
-    from harness.reporting.comparison import comparison_json, render_comparison
+    from harness.reporting.terminal.comparison import comparison_json, render_comparison
 
     if as_json:
         click.echo(json.dumps(comparison_json(comparison), allow_nan=False))

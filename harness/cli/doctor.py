@@ -16,9 +16,9 @@ from typing import Literal
 
 import click
 
-from harness.cli.installed import DISTRIBUTION, Extra, extras, loads_plugin, unmet_core
 from harness.cli.models import describe, wrapped
-from harness.cli.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
+from harness.cli.shared.installed import DISTRIBUTION, Extra, extras, loads_plugin, unmet_core
+from harness.cli.shared.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
 from harness.cli.walls import walls
 from harness.config.addresses import without_credentials
 from harness.config.installed import version_of

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.layout import terminal_layout
-from harness.cli.stored import open_existing, settings_with_store, store_option, stored_report
+from harness.cli.shared.layout import terminal_layout
+from harness.cli.shared.stored import open_existing, settings_with_store, store_option, stored_report
 
 if TYPE_CHECKING:
     from harness.records import Report
@@ -38,8 +38,8 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
       steelyard gate --resume latest
       steelyard gate --resume 20261124-1615 --report-dir reports/release --inconclusive fail
     """
-    from harness.gate.review_verdicts import resumed
-    from harness.gate.stored_runs import find_newest
+    from harness.gate.history.runs import find_newest
+    from harness.gate.people.verdicts import resumed
     from harness.reporting.report_json import to_json
     from harness.reporting.writing import write_reports
 
@@ -59,7 +59,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
 
 
 def _show(report: Report, path: Path, store_option: str) -> None:
-    from harness.reporting.terminal import render_stored
+    from harness.reporting.terminal.report import render_stored
 
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     click.echo("\n".join(render_stored(report, terminal_layout(), str(shown), store_option)))

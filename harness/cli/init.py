@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from harness.cli.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
+from harness.cli.shared.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
 from harness.config.settings import load_settings
 from harness.config.versions import read_versions
 from harness.errors import SettingsError, UsageError

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from harness.cli.layout import terminal_layout
-from harness.cli.stored import open_store, settings_with_store, store_option, stored_report
+from harness.cli.shared.layout import terminal_layout
+from harness.cli.shared.stored import open_store, settings_with_store, store_option, stored_report
 from harness.errors import SettingsError
 from harness.reporting.writing import COMMENT_NAME, FORMATS, Stored, find_format, write
 
@@ -71,7 +71,7 @@ def report(run_name: str, **options: Any) -> None:
       steelyard report --schema
       steelyard report smollm2-int8 --format markdown --format parquet --output reports/int8
     """
-    from harness.gate.stored_runs import find
+    from harness.gate.history.runs import find
     from harness.reporting.report_json import schema
 
     given = _Options(**options)
@@ -89,7 +89,7 @@ def report(run_name: str, **options: Any) -> None:
 
 
 def _write(stored: Stored, chosen: list[Format], output: str | None, settings: Settings) -> None:
-    from harness.reporting.files import prepare_folder
+    from harness.reporting.shared.files import prepare_folder
 
     single = chosen[0] if len(chosen) == 1 else None
     if output == _STANDARD_OUTPUT or (output is None and single is not None and single.to_stream is not None):
@@ -130,7 +130,7 @@ def _tell(notes: list[str]) -> None:
 
 def _tell_of_labels(stored: Stored, chosen: list[Format]) -> None:
     """That labels came since, beside what has no room for it: verdicts are shown as the run came to them."""
-    from harness.reporting.waiting import resume_step
+    from harness.reporting.wording.waiting import resume_step
 
     if any(each.name != "terminal" for each in chosen):
         steps = resume_step(stored.store, stored.report, stored.store_option)

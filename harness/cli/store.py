@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.stored import open_store, settings_with_store, store_option
+from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.config.checks import duration_s
 from harness.config.settings import Settings
 from harness.errors import SettingsError, UsageError, choices
@@ -227,7 +227,7 @@ def _lines(held: StoreInfo) -> list[str]:
 
 
 def _table(versions: tuple[VersionInfo, ...]) -> list[str]:
-    from harness.reporting.text import cells, pad, printable
+    from harness.reporting.shared.text import cells, pad, printable
 
     encoding = sys.stdout.encoding or "utf-8"
     names = [printable(", ".join(version.names) or "-", 30, encoding=encoding) for version in versions]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.stored import open_existing, settings_with_store, store_option, stored_report
+from harness.cli.shared.stored import open_existing, settings_with_store, store_option, stored_report
 from harness.config.settings import Settings, check_setting
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def _settings(given: _Options) -> Settings:
 
 def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report]:
     """The run of this name, with its verdicts by the labels that are in by now."""
-    from harness.gate.review_verdicts import resumed
-    from harness.gate.stored_runs import find_newest
+    from harness.gate.history.runs import find_newest
+    from harness.gate.people.verdicts import resumed
 
     run = find_newest(store.runs(), name)
     report = stored_report(store, run.run_id)
@@ -106,7 +106,7 @@ def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report
 
 
 def _logged(settings: Settings, store: Store, run: RunInfo, report: Report, most_traces: int) -> Logged:
-    from harness.reporting.names import display_names
+    from harness.reporting.shared.names import display_names
     from harness.reporting.writing import OF_A_GATE, write_reports
     from harness.tracking.gates import File, gate_of, log_gate
 

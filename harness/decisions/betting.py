@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.decisions.observed import Observed, oriented
 from harness.statistics.arrays import FloatArray, case_means
-from harness.statistics.sequential import Horizon, Units, Wealth, ratio_wealth, tuned_wealth
+from harness.statistics.betting.sequential import Horizon, Units, Wealth, ratio_wealth, tuned_wealth
 
 #: What bets are tuned to where no drop is allowed: a gain that a suite of some hundred cases can show.
 _GAIN_WITHOUT_MARGIN = 0.05

@@ -8,7 +8,7 @@ from harness.decisions import reasons
 from harness.decisions.hypotheses import Hypothesis, natural
 from harness.decisions.needed import needed
 from harness.records import Check, Difference, VerdictKind
-from harness.statistics.contrasts import Contrast
+from harness.statistics.intervals.contrasts import Contrast
 
 
 def check(hypothesis: Hypothesis, level: float, red_level: float, m: int, next_share: float = 1.0) -> Check:

@@ -8,7 +8,7 @@ from harness.decisions.checks import check
 from harness.decisions.hypotheses import About, hypotheses
 from harness.decisions.observed import Observed, oriented
 from harness.records import Check, Claim, Claims, LostClaim
-from harness.statistics.lost import lost_cases
+from harness.statistics.suites.lost import lost_cases
 
 #: At most so many of the cases that are listed as lost are not, on average.
 LISTED_AT = 0.05

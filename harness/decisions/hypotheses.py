@@ -14,14 +14,14 @@ from harness.decisions.observed import Observed, has_score, oriented
 from harness.decisions.suite import TwoStageContrast, early_shares
 from harness.records import Difference, Estimate
 from harness.statistics.arrays import BoolArray, FloatArray
-from harness.statistics.contrasts import ConstantContrast, Contrast, ScaledContrast, UnknownContrast
-from harness.statistics.differences import paired_contrast
-from harness.statistics.independent import independent_contrast
-from harness.statistics.means import as_column, clustered_mean, threshold_contrast
-from harness.statistics.quantile_differences import quantile_difference
-from harness.statistics.quantiles import QuantileContrast, quantile_contrast, quantile_estimate
-from harness.statistics.sequential import anytime_interval
-from harness.statistics.suites import suite_contrast, suite_threshold_contrast
+from harness.statistics.betting.sequential import anytime_interval
+from harness.statistics.intervals.contrasts import ConstantContrast, Contrast, ScaledContrast, UnknownContrast
+from harness.statistics.intervals.differences import paired_contrast
+from harness.statistics.intervals.independent import independent_contrast
+from harness.statistics.intervals.means import as_column, clustered_mean, threshold_contrast
+from harness.statistics.quantiles.differences import quantile_difference
+from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_contrast, quantile_estimate
+from harness.statistics.suites.suites import suite_contrast, suite_threshold_contrast
 
 About = Literal["suite", "population"]
 

@@ -14,8 +14,8 @@ from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.suite import TwoStageContrast
 from harness.statistics.arrays import FloatArray, case_means
-from harness.statistics.contrasts import Contrast
-from harness.statistics.quantiles import QuantileContrast
+from harness.statistics.intervals.contrasts import Contrast
+from harness.statistics.quantiles.quantiles import QuantileContrast
 
 #: Quantile of the normal for power 0.8: drawn anew, a difference as large as the one seen is decided 4 times in 5.
 _POWER = 0.8416212335729143

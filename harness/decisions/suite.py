@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.decisions.betting import BettingContrast
 from harness.decisions.observed import Observed
-from harness.statistics.contrasts import Contrast
+from harness.statistics.intervals.contrasts import Contrast
 
 #: What a decision before the last case may spend of the level, where it may come; the rest is kept for the last case.
 EARLY_SHARE = 0.5

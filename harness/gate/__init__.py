@@ -1,14 +1,30 @@
 """A run: evaluations sampled side by side, decided together, and reported."""
 
-from harness.gate.baselines import recording_named
-from harness.gate.bodies import Aborted
-from harness.gate.cases import load_cases, no_case_matches, select_cases
-from harness.gate.evaluation import TASK_KEYWORDS, Ending, Evaluation, Plan, check_evaluation, read_plan, with_design
-from harness.gate.opening import OpenRun, RunOptions, baseline_name, candidate_name, check_run, judge_names, open_run
-from harness.gate.outcome import make_report, report_of_nothing
-from harness.gate.recorded_checks import check_recorded
-from harness.gate.resemblance import find_copies
-from harness.gate.run import Run
+from harness.gate.baselines.chosen import recording_named
+from harness.gate.baselines.refusals import check_recorded
+from harness.gate.evaluations.cases import load_cases, no_case_matches, select_cases
+from harness.gate.evaluations.evaluation import (
+    TASK_KEYWORDS,
+    Ending,
+    Evaluation,
+    Plan,
+    check_evaluation,
+    read_plan,
+    with_design,
+)
+from harness.gate.evaluations.resemblance import find_copies
+from harness.gate.runs.opening import (
+    OpenRun,
+    RunOptions,
+    baseline_name,
+    candidate_name,
+    check_run,
+    judge_names,
+    open_run,
+)
+from harness.gate.runs.report import make_report, report_of_nothing
+from harness.gate.runs.run import Run
+from harness.gate.sampling.bodies import Aborted
 
 __all__ = [
     "TASK_KEYWORDS",

@@ -42,21 +42,21 @@ def create_engine(version: Version, root: Path) -> Engine:
     settings = version.settings
     name = f"{settings.engine} ({version.name})"
     if settings.engine == "scripted":
-        from harness.models.scripted import ScriptedEngine
+        from harness.models.scripted.engine import ScriptedEngine
 
         return ScriptedEngine(name, settings.engine_options, root)
     if is_endpoint(settings):
-        from harness.models.openai import OpenAIEngine
+        from harness.models.openai.engine import OpenAIEngine
 
         return OpenAIEngine(
             name, settings.engine_options, api_key=_api_key(settings), counts_seeds=settings.engine == "vllm"
         )
     _require_package(settings)
     if settings.engine == "vllm":
-        from harness.models.vllm import VllmEngine
+        from harness.models.vllm.engine import VllmEngine
 
         return VllmEngine(name, settings.engine_options, root)
-    from harness.models.transformers import TransformersEngine
+    from harness.models.transformers.engine import TransformersEngine
 
     return TransformersEngine(name, settings.engine_options, root)
 
@@ -69,13 +69,13 @@ def check_version(settings: VersionSettings, root: Path) -> None:
             package that is not installed (with the command that installs it).
     """
     if settings.engine == "scripted":
-        from harness.models.script import load_script
+        from harness.models.scripted.script import load_script
 
         load_script(settings.engine_options, root, where=f"version {settings.name!r}")
     elif is_endpoint(settings):
         _api_key(settings)
     else:
-        from harness.models.weights import check_weights
+        from harness.models.weights.weights import check_weights
 
         _require_package(settings)
         if settings.is_registered:

@@ -243,13 +243,13 @@ def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
         "template": settings.template,
     }
     if settings.engine == "scripted":
-        from harness.models.script import load_script
+        from harness.models.scripted.script import load_script
 
         options = {"script": load_script(options, root, where=f"version {settings.name!r}").digest}
     elif is_endpoint(settings):
         options["base_url"] = options["base_url"].rstrip("/")
     else:
-        from harness.models.weights import weights_digest
+        from harness.models.weights.weights import weights_digest
 
         identity["weights"] = weights_digest(options, root)
         identity["packages"] = {name: version_of(name) for name in _PACKAGES[settings.engine]}

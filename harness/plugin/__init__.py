@@ -51,7 +51,7 @@ def _leave_as_written(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Called once the options are parsed: the marker, and what runs evaluations."""
-    from harness.plugin.collection import is_evaluation
+    from harness.plugin.collection.items import is_evaluation
     from harness.plugin.neighbours import TimeoutHooks
     from harness.plugin.session import GateSession
     from harness.plugin.tracking import TrackingHooks
@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         gate = config.pluginmanager.get_plugin(GateSession.NAME)
         assert isinstance(gate, GateSession)
         gate.collection.add_tasks(session, items)
-    from harness.plugin.collection import is_evaluation
+    from harness.plugin.collection.items import is_evaluation
     from harness.plugin.neighbours import keep_evaluations
 
     keep_evaluations(config, [item.nodeid for item in items if is_evaluation(item)])

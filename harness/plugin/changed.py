@@ -17,7 +17,7 @@ from harness.plugin.summary import discard_report
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.gate.dependencies import Subject
+    from harness.gate.changes.dependencies import Subject
     from harness.plugin.session import GateSession
     from harness.records import Selection
 
@@ -53,7 +53,7 @@ class ChangedHooks:
             discard_report(collection)
 
     def _select(self, config: pytest.Config) -> Selection:
-        from harness.gate.selection import Selector
+        from harness.gate.changes.selection import Selector
 
         collection = self._session.collection
         settings = collection.settings
@@ -109,8 +109,8 @@ class ChangedHooks:
     def _report_nothing(self, session: pytest.Session, selection: Selection) -> None:
         """Write the reports of a run in which there was nothing to run: those that need no store."""
         from harness.gate import report_of_nothing
-        from harness.reporting.files import replacing
-        from harness.reporting.markdown import markdown
+        from harness.reporting.markdown.report import markdown
+        from harness.reporting.shared.files import replacing
 
         collection, outcome = self._session.collection, self._session.outcome
         settings = collection.settings
@@ -122,7 +122,7 @@ class ChangedHooks:
 
 def _subject(item: pytest.Function, folders: tuple[Path, ...], plugins: list[Path]) -> Subject:
     """What one must know of an evaluation to tell what it depends on."""
-    from harness.gate.dependencies import Subject
+    from harness.gate.changes.dependencies import Subject
 
     mark = item.get_closest_marker("evaluation")
     keywords = {} if mark is None else mark.kwargs

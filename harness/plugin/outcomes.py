@@ -36,9 +36,9 @@ def classify(error: BaseException) -> Ending:
 def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclusive: str) -> None:
     """Pass, warn or fail an item as its verdicts say; the item's report keeps the worst one's name."""
     from harness.records import VerdictKind
-    from harness.reporting.failure import failure_text
     from harness.reporting.junit import Origin, properties_of_item
-    from harness.reporting.names import row_names
+    from harness.reporting.shared.names import row_names
+    from harness.reporting.wording.failure import failure_text
 
     worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
     item.stash[VERDICT] = str(worst.verdict)
@@ -60,7 +60,7 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
 
 def harmless(printed: str) -> str:
     """What bodies printed or logged, which may be answers: written out, never obeyed by a terminal, and bounded."""
-    from harness.reporting.text import printable
+    from harness.reporting.shared.text import printable
 
     lines = printed.splitlines()
     shown = [printable(line, _MOST_CELLS) for line in lines[:_MOST_LINES]]

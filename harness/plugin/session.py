@@ -13,9 +13,9 @@ from _pytest.runner import call_and_report
 
 from harness.errors import UsageError
 from harness.plugin import live, neighbours
-from harness.plugin.collection import Collection, is_evaluation
-from harness.plugin.copies import copies_lines
-from harness.plugin.interrupts import InterruptHooks, Interrupts
+from harness.plugin.collection.copies import copies_lines
+from harness.plugin.collection.items import Collection, is_evaluation
+from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
 from harness.plugin.options import runs_bodies
 from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code, harmless
 from harness.plugin.summary import Outcome, discard_report
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
     from harness.gate import OpenRun
-    from harness.plugin.driver import Driver
+    from harness.plugin.loop.driver import Driver
 
 
 class GateSession:
@@ -112,9 +112,9 @@ class GateSession:
     def _open(self) -> None:
         """Open the run. Everything heavy is imported here and below."""
         from harness.gate import open_run
-        from harness.plugin.driver import Driver
-        from harness.reporting.files import prepare_folder
-        from harness.reporting.text import wrap
+        from harness.plugin.loop.driver import Driver
+        from harness.reporting.shared.files import prepare_folder
+        from harness.reporting.shared.text import wrap
         from harness.scoring.confinement import sandbox_of_run
 
         settings = self.collection.settings
@@ -212,7 +212,7 @@ class GateSession:
         """Wait until the item's batch is sampled; what goes wrong is raised by the item's call."""
         if self._opened is None or self._driver is None or item not in self.collection.evaluations:
             return
-        from harness.plugin.driver import captured
+        from harness.plugin.loop.driver import captured
 
         together = self._decided_with(item)
         if not together:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from harness.config import Settings
     from harness.gate import OpenRun
-    from harness.plugin.collection import Collection
-    from harness.plugin.driver import Driver
+    from harness.plugin.collection.items import Collection
+    from harness.plugin.loop.driver import Driver
     from harness.records import Report
 
 _LOOKED_THROUGH_S = 5.0
@@ -89,7 +89,7 @@ class Outcome:
 
         Ctrl-C ends it, and leaves those that are not written yet.
         """
-        from harness.gate.stored_runs import run_of
+        from harness.gate.history.runs import run_of
         from harness.reporting.writing import OF_A_GATE, write_reports
         from harness.store import Store, store_url
 
@@ -132,7 +132,7 @@ def discard_report(collection: Collection) -> None:
 
 def _show(report: Report, path: Path | None, settings: Settings, terminal: TerminalReporter) -> None:
     """Write the table of verdicts, and where the report is (None where it could not be written)."""
-    from harness.reporting.terminal import Layout, render_run
+    from harness.reporting.terminal.report import Layout, render_run
 
     shown = path.relative_to(settings.root) if path is not None and path.is_relative_to(settings.root) else path
     writer = terminal._tw

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import SteelyardError, UsageError
-from harness.plugin.collection import is_evaluation
+from harness.plugin.collection.items import is_evaluation
 from harness.plugin.options import settings_of
 from harness.plugin.outcomes import EXIT_INCONCLUSIVE, as_usage
 
@@ -83,7 +83,7 @@ class TrackingHooks:
         settings, alias = self._gate.collection.settings, self._gate.config.getoption("promote")
         if settings.tracking is None and alias is None:
             return
-        from harness.gate.stored_runs import run_of
+        from harness.gate.history.runs import run_of
         from harness.models.mlflow.process import require_mlflow
         from harness.reporting.report_json import to_json
         from harness.store import Store, store_url
@@ -127,8 +127,8 @@ def _check(config: pytest.Config) -> None:
 
 
 def _logged(settings: Settings, store: Store, run: RunInfo, report: Report) -> Logged:
-    from harness.reporting.names import display_names
     from harness.reporting.report_json import to_json
+    from harness.reporting.shared.names import display_names
     from harness.reporting.writing import write_reports
     from harness.tracking.gates import GATE_DEADLINE_S, File, gate_of, log_gate
 

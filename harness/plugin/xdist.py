@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import UsageError
-from harness.plugin.collection import BEGAN, is_evaluation
+from harness.plugin.collection.items import BEGAN, is_evaluation
 from harness.plugin.options import recording_of, run_options, runs_bodies
 from harness.plugin.outcomes import as_usage
 from harness.plugin.summary import discard_report
@@ -90,7 +90,7 @@ class XdistHooks:
 
     def _check_run(self) -> None:
         from harness.gate import RunOptions, check_run
-        from harness.reporting.files import prepare_folder
+        from harness.reporting.shared.files import prepare_folder
 
         settings = self._session.collection.settings
         prepare_folder(settings.report_folder)

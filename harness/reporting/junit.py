@@ -14,9 +14,9 @@ from typing import TextIO
 from xml.etree import ElementTree
 
 from harness.records import Report, Verdict, VerdictKind, VersionRef
-from harness.reporting.failure import failure_text
-from harness.reporting.names import row_names
-from harness.reporting.text import printable
+from harness.reporting.shared.names import row_names
+from harness.reporting.shared.text import printable
+from harness.reporting.wording.failure import failure_text
 
 _MOST_CELLS = 1000
 _SECONDS = len("2026-11-24T16:15:00")

@@ -38,7 +38,7 @@ from harness.records import (
     VerdictKind,
     VersionRef,
 )
-from harness.reporting.files import prepare_folder, replacing
+from harness.reporting.shared.files import prepare_folder, replacing
 
 FILE_NAME = "report.json"
 SCHEMA_VERSION = 1

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from harness.gate.stored_answers import StoredAnswer, answers_of_run
+from harness.gate.history.answers import StoredAnswer, answers_of_run
 from harness.records import Report, Request, ScoreRow
 from harness.review.exchange.table import guarded
 from harness.review.labels import PersonsLabel, labels_of_run

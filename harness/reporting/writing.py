@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from harness.errors import SettingsError, choices
-from harness.reporting.files import REPORT_DIR, prepare_folder, replacing
+from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 
 if TYPE_CHECKING:
     from harness.records import Report
-    from harness.reporting.terminal import Layout
+    from harness.reporting.terminal.report import Layout
     from harness.store import RunInfo, Store
 
 
@@ -74,7 +74,7 @@ def _json(stored: Stored, stream: TextIO) -> str:
 
 
 def _markdown(stored: Stored, stream: TextIO) -> str:
-    from harness.reporting.markdown import markdown
+    from harness.reporting.markdown.report import markdown
 
     stream.write(markdown(stored.report, stored.name, stored.link))
     return ""
@@ -111,8 +111,8 @@ def _lost(n_rows: int) -> str:
 
 
 def _terminal(stored: Stored, stream: TextIO) -> str:
-    from harness.reporting.terminal import Layout, render_stored
-    from harness.reporting.waiting import resume_step
+    from harness.reporting.terminal.report import Layout, render_stored
+    from harness.reporting.wording.waiting import resume_step
 
     hints = resume_step(stored.store, stored.report, stored.store_option)
     layout = stored.layout or Layout()

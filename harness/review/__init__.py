@@ -31,7 +31,7 @@ processes may serve the same store. Whatever a call has written when it returns 
     queue.settled(item_id); queue.excluded(batch_id)       # Revealed of an item that is settled; list[Excluded]
     queue.labels(batch_id)                                 # list[Labelled]: what counts, with its drawing, for the gate
 
-    add_run(store, run, Plan(…))                           # harness.review.filling: draws items of a stored run
+    add_run(store, run, Plan(…))                           # harness.review.batches.filling: draws items of a stored run
     store.review.add_items(batch_id, items)                # more draws, each in `Item.draw`; what is there stays
 
 What holds, whatever the clients do:

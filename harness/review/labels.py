@@ -8,7 +8,7 @@ from typing import Literal
 
 from harness.records import Role
 from harness.store import Store
-from harness.store.review_records import Event, Item, Value
+from harness.store.review.records import Event, Item, Value
 
 Part = Role | Literal["pair"]
 

@@ -12,11 +12,11 @@ from harness.review.agreement import AgreementReport, agreement_of
 from harness.review.progress import Origin, Progress, progress_of
 from harness.review.views import Done, Revealed, Undone, View, done_of, revealed, view_of
 from harness.store import Store
-from harness.store.review_events import in_force
-from harness.store.review_leases import Wish, is_swapped
-from harness.store.review_records import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Standing, Task
-from harness.store.review_reviewers import new_token
-from harness.store.review_turns import Submitted
+from harness.store.review.events import in_force
+from harness.store.review.leases import Wish, is_swapped
+from harness.store.review.records import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Standing, Task
+from harness.store.review.reviewers import new_token
+from harness.store.review.turns import Submitted
 
 LEASE_S = 600.0
 _LONGEST_KEY = 200
@@ -110,7 +110,7 @@ class Queue:
     def exclude(self, reviewer: str, lease_id: str, reason: str, *, key: str) -> Done:
         """Settle an item taken with `task="adjudicate"` by leaving it out: nothing right can be said of it.
 
-        It counts for neither side: see `harness.decisions.labelled`. An undo brings it back.
+        It counts for neither side: see `harness.decisions.labels.labelled`. An undo brings it back.
 
         Raises:
             LabelError: there is no reason; and else as `label`.

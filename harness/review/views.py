@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.records import Messages
-from harness.store.review_records import Answer, Event, Form, Item, Standing, Task, Value
-from harness.store.review_turns import Held, Recorded
+from harness.store.review.records import Answer, Event, Form, Item, Standing, Task, Value
+from harness.store.review.turns import Held, Recorded
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scipy import special
 
 from harness.statistics.arrays import as_count, as_number, check_alternative, check_confidence
-from harness.statistics.proportions import Alternative
+from harness.statistics.intervals.proportions import Alternative
 
 
 def required_cases(

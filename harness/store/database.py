@@ -22,9 +22,9 @@ from sqlalchemy.exc import (
 )
 
 from harness.errors import StoreError, UnstorableError
-from harness.store import migrations, tables
 from harness.store.location import prepare_folder, without_password
 from harness.store.problems import BUSY_S, ELSEWHERE, REPAIR, cause_of, in_words
+from harness.store.schema import migrations, tables
 from harness.store.soundness import Soundness
 
 _NAP_MS = 100

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from harness.store.database import Database
-from harness.store.tables import looks
+from harness.store.schema.tables import looks
 
 
 @dataclass(frozen=True, slots=True)

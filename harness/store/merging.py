@@ -25,13 +25,13 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from harness.records import ScoreRow
-from harness.store import codec
 from harness.store import runs as run_rows
 from harness.store.database import Database
-from harness.store.migrations import readable
 from harness.store.samples import FIELDS, changed
+from harness.store.schema import codec
+from harness.store.schema.migrations import readable
+from harness.store.schema.tables import APART, generations, reports, requests, runs, samples
 from harness.store.summaries import Merged
-from harness.store.tables import APART, generations, reports, requests, runs, samples
 
 _KEYS = 64
 _SCORES = 5000

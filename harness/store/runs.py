@@ -12,11 +12,11 @@ from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
 from harness.records import JudgedBy, Role, ScoreRow
-from harness.store import codec
 from harness.store.database import Database
-from harness.store.migrations import readable
+from harness.store.schema import codec
+from harness.store.schema.migrations import readable
+from harness.store.schema.tables import reports, runs, score_sets, scores
 from harness.store.summaries import RunInfo
-from harness.store.tables import reports, runs, score_sets, scores
 
 Outcome = Literal["scored", "skipped", "error"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)

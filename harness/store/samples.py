@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Select, bindparam, select
 
 from harness.errors import StoreError, UnstorableError
 from harness.records import Draw, Request, Sample
-from harness.store import codec
 from harness.store.database import Database
-from harness.store.migrations import readable
-from harness.store.tables import generations, requests, samples
+from harness.store.schema import codec
+from harness.store.schema.migrations import readable
+from harness.store.schema.tables import generations, requests, samples
 
 _CHUNK = 500
 Item = TypeVar("Item")

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, LargeBinary, Select, and_, func, select, type_coerce
 
 from harness.records import JudgedBy, Request, Role, ScoreRow
-from harness.store import codec
 from harness.store.database import Database
-from harness.store.migrations import readable
 from harness.store.runs import OUTCOMES, score_columns, score_row
 from harness.store.samples import chunks
+from harness.store.schema import codec
+from harness.store.schema.migrations import readable
+from harness.store.schema.tables import requests, score_sets, scores
 from harness.store.summaries import ScoreArray, ScoreSet
-from harness.store.tables import requests, score_sets, scores
 
 _ROWS_AT_ONCE = 1000
 _CASES_AT_ONCE = 500

@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Any
 
 from harness.records import Draw, JudgedBy, Request, Role, Sample, ScoreRow
-from harness.store import maintenance, merging, runs, samples, score_sets
+from harness.store import merging, runs, samples, score_sets
 from harness.store.database import Database
 from harness.store.looks import LookStore
-from harness.store.review import ReviewStore
+from harness.store.pruning import maintenance
+from harness.store.review.store import ReviewStore
 from harness.store.soundness import Soundness
 from harness.store.summaries import Merged, Pruned, RunInfo, ScoreArray, ScoreSet, StoreInfo
 

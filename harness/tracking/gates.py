@@ -12,7 +12,7 @@ from harness.config import Settings
 from harness.config.addresses import without_credentials
 from harness.config.environment import user_name
 from harness.errors import MlflowError, SettingsError
-from harness.gate.notes import IN_THE_TEST
+from harness.gate.runs.notes import IN_THE_TEST
 from harness.models.mlflow.process import MlflowProcess
 from harness.store import RunInfo, Store
 from harness.tracking.selection import choose

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.gate.stored_answers import StoredAnswer, answers_of_run
+from harness.gate.history.answers import StoredAnswer, answers_of_run
 from harness.records import Role
 from harness.review.labels import PersonsLabel, labels_of_run
 from harness.store import RunInfo, ScoreArray, Store

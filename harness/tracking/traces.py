@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.gate.stored_answers import StoredAnswer
+from harness.gate.history.answers import StoredAnswer
 from harness.records import Request, ScoreRow
 from harness.review.labels import PersonsLabel
 from harness.tracking.keys import text

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import EngineError
-from harness.models.openai import OpenAIEngine
-from harness.models.retry import RetryPolicy
+from harness.models.openai.engine import OpenAIEngine
+from harness.models.openai.retry import RetryPolicy
 from harness.records import Request
 from tests.bench.bench_escapes import escapes
 from tests.bench.endpoint_faults import RIGHT, Kind, costly, kinds, right

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.statistics.draws import Question
-from harness.statistics.labelled import labelled_mean
+from harness.statistics.labels.draws import Question
+from harness.statistics.labels.labelled import labelled_mean
 from tests.bench.label_gates import GOOD, POOR, Gate, Judge, Outcome, People, uniform_alone
 from tests.bench.sampling import Figure
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.gate.rebuilding import Side
+from harness.gate.history.scores import Side
 from harness.reporting.report_json import to_json
 from harness.reporting.writing import OF_A_GATE, write_reports
 from harness.store import Store

@@ -17,12 +17,12 @@ import numpy as np
 from harness.config import Settings
 from harness.decisions import Observed, decide, first_looks
 from harness.decisions.looks import look_at
-from harness.gate.adversary import ADVERSARIES, SEER, Trial, attack
-from harness.gate.calibration import KINDS, Wrong
-from harness.gate.evaluation import Evaluation, read_plan
-from harness.gate.ledger import Family, Ledger
-from harness.gate.recorded_noise import false_red_given
-from harness.gate.simulation import About, Shape, Spread, observed, sampled, simulated, true_means
+from harness.gate.baselines.noise import false_red_given
+from harness.gate.evaluations.evaluation import Evaluation, read_plan
+from harness.gate.planning.adversary import ADVERSARIES, SEER, Trial, attack
+from harness.gate.planning.calibration import KINDS, Wrong
+from harness.gate.planning.simulation import About, Shape, Spread, observed, sampled, simulated, true_means
+from harness.gate.sampling.ledger import Family, Ledger
 from harness.records import Case, VerdictKind
 from harness.statistics.arrays import FloatArray
 from harness.store import Store

@@ -12,11 +12,11 @@ from random import Random
 from statistics import median, quantiles
 from typing import Any
 
-from harness.gate.reviewing import fill, settle
+from harness.gate.people.batches import fill, settle
 from harness.review import Queue
-from harness.review.filling import Plan
-from harness.review.ledger import subject_of
-from harness.statistics.draws import Question
+from harness.review.batches.filling import Plan
+from harness.review.batches.ledger import subject_of
+from harness.statistics.labels.draws import Question
 from harness.store import Store
 from tests.bench.sampling import Figure
 from tests.review import runs

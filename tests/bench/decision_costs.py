@@ -11,10 +11,10 @@ from functools import partial
 import numpy as np
 
 from harness.decisions.hypotheses import hypotheses
-from harness.gate.order import most_samples
-from harness.gate.planning import Levels
-from harness.gate.settling import settled
-from harness.gate.simulation import Shape, Spread, observed, simulated
+from harness.gate.planning.power import Levels
+from harness.gate.planning.settling import settled
+from harness.gate.planning.simulation import Shape, Spread, observed, simulated
+from harness.gate.sampling.order import most_samples
 from harness.records import VerdictKind
 from harness.statistics.planning import required_cases
 from tests.bench.group_sequential import Boundaries, boundaries, decided

@@ -11,8 +11,8 @@ import numpy as np
 
 from harness.decisions import Observed, decide, decided_after, worst
 from harness.decisions.hypotheses import hypotheses
-from harness.gate.calibration import Rate, simulate, truths
-from harness.gate.simulation import Shape, simulated
+from harness.gate.planning.calibration import Rate, simulate, truths
+from harness.gate.planning.simulation import Shape, simulated
 from tests.bench.sampling import Figure
 
 GATES = 5000

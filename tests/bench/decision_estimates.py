@@ -13,8 +13,8 @@ import numpy as np
 from scipy import stats
 
 from harness.decisions import decide
-from harness.gate.settling import settled
-from harness.gate.simulation import Shape, Spread, simulated
+from harness.gate.planning.settling import settled
+from harness.gate.planning.simulation import Shape, Spread, simulated
 from harness.records import VerdictKind
 from harness.statistics import clustered_mean
 from harness.statistics.arrays import FloatArray

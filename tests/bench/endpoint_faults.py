@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.models.endpoint_body import MOST_BODY_BYTES
+from harness.models.openai.body import MOST_BODY_BYTES
 from tests.loopback.hostile import Part, Reply
 
 RIGHT, WRONG = "the right answer", "WRONG"

@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from harness.decisions.exclusions import Said
-from harness.decisions.labelled import labelled_contrast
-from harness.statistics.drawing import Items, cast_lots, next_draw
-from harness.statistics.draws import Draw, Question
-from harness.statistics.labelled import LabelledEstimate, evidence
-from harness.statistics.sequential import Horizon, Units, tuned_wealth
+from harness.decisions.labels.exclusions import Said
+from harness.decisions.labels.labelled import labelled_contrast
+from harness.statistics.betting.sequential import Horizon, Units, tuned_wealth
+from harness.statistics.labels.drawing import Items, cast_lots, next_draw
+from harness.statistics.labels.draws import Draw, Question
+from harness.statistics.labels.labelled import LabelledEstimate, evidence
 
 _NO_ESTIMATE = LabelledEstimate(0.0, 0.0, 0.0, 0.0, 0.0, "")
 

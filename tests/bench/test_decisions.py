@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.decisions import decide, worst
-from harness.gate.simulation import Shape, Spread, simulated
+from harness.gate.planning.simulation import Shape, Spread, simulated
 from tests.bench import decision_costs
 from tests.bench.decision_errors import is_ever_red
 from tests.bench.group_sequential import Boundaries, boundaries, decided

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from harness.reporting.markdown import markdown
+from harness.reporting.markdown.report import markdown
 from harness.reporting.report_json import write_report
 from tests.cli.conftest import Run
 from tests.loopback.forge import APP, STRANGER, USER, Forge

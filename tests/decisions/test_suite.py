@@ -8,7 +8,7 @@ import pytest
 
 from harness.decisions import decide, decided_after, first_looks
 from harness.decisions.suite import TwoStageContrast, early_shares, may_pass_early
-from harness.gate.simulation import Shape, simulated
+from harness.gate.planning.simulation import Shape, simulated
 from harness.records import VerdictKind
 from tests.bench.decision_costs import SPREAD
 from tests.decisions.observations import observed

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness import checks
-from harness.gate.cases import load_cases
-from harness.gate.contents import content_digest
-from harness.gate.recording_file import read_recording
+from harness.gate.baselines.files import read_recording
+from harness.gate.evaluations.cases import load_cases
+from harness.gate.evaluations.contents import content_digest
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("arithmetic", "capitals", "format", "vocabulary")

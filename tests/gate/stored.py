@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.decisions import Observed, decide, worst
-from harness.gate.rebuilding import Side
-from harness.gate.stored_runs import Weighed
+from harness.gate.history.runs import Weighed
+from harness.gate.history.scores import Side
 from harness.records import Draw, JudgedBy, Report, Request, Role, Sample, ScoreRow, Usage, VersionRef
 from harness.reporting.report_json import from_json, to_json
 from harness.store import Store

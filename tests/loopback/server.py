@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from harness.models.scripted import ScriptedEngine
+from harness.models.scripted.engine import ScriptedEngine
 from harness.records import Request, Sample
 from tests.loopback.faults import Fault, fail, striking
 from tests.loopback.streaming import event_stream

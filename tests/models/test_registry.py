@@ -11,9 +11,9 @@ import pytest
 
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, UsageError
-from harness.models.openai import OpenAIEngine
+from harness.models.openai.engine import OpenAIEngine
 from harness.models.registry import check_version, create_engine, engine_key
-from harness.models.scripted import ScriptedEngine
+from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import Version
 
 SERVED = {"engine": "openai", "base_url": "http://127.0.0.1:1/v1", "model": "m"}

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from harness.gate.reviewing import Attendant
+from harness.gate.people.batches import Attendant
 from harness.review import Queue, View
 from harness.scoring.judging.prompts import material, preference_messages, rating_messages
 from harness.store import Store

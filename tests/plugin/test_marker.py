@@ -360,7 +360,7 @@ def test_marker_is_listed(project: Project) -> None:
 
 
 def test_marker_listing_names_every_keyword(project: Project) -> None:
-    from harness.gate.evaluation import KEYWORDS
+    from harness.gate.evaluations.evaluation import KEYWORDS
 
     (line,) = [line for line in project.run("--markers").outlines if line.startswith("@pytest.mark.evaluation")]
     assert set(KEYWORDS) <= set(line.partition("(")[2].partition(")")[0].split(", "))

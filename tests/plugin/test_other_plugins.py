@@ -43,7 +43,7 @@ def test_two_workers_give_one_report_from_one_engine(project: Project, dist: str
         "conftest.py",
         """
         import os, pathlib
-        from harness.models.scripted import ScriptedEngine
+        from harness.models.scripted.engine import ScriptedEngine
 
         start = ScriptedEngine.start
 

@@ -126,7 +126,7 @@ def test_two_processes_that_draw_the_same_samples_at_once_agree(
 
 STUBBORN = """
     import asyncio, pathlib
-    from harness.gate import run
+    from harness.gate.runs import run
 
     run._CLOSING_S = {closing_s}
 

@@ -10,16 +10,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
-from harness.cli.stored import stored_report
-from harness.gate.attending import attended, prospects
-from harness.gate.paths import evidence_paths
-from harness.gate.review_verdicts import resumed
-from harness.gate.reviewing import Attendant
+from harness.cli.shared.stored import stored_report
+from harness.gate.people.attending import attended, prospects
+from harness.gate.people.batches import Attendant
+from harness.gate.people.evidence import evidence_paths
+from harness.gate.people.verdicts import resumed
 from harness.review import Queue, View
-from harness.review.ledger import AHEAD
+from harness.review.batches.ledger import AHEAD
 from harness.scoring.judging.prompts import material, rating_messages
 from harness.store import Store
-from harness.store.review_turns import ImportedLabel
+from harness.store.review.turns import ImportedLabel
 from tests.plugin.projects import Project
 from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened, panel
 from tests.scoring.judging.panel import rated

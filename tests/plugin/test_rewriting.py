@@ -17,7 +17,7 @@ def test_modules_of_the_plugin_are_loaded_as_they_are_written(project: Project) 
         @pytest.mark.evaluation(cases=[{"id": "a"}], samples=1)
         def test_it(model, case):
             names = [name for name in rewritten() if name.startswith("harness")]
-            assert "harness.gate.run" in sys.modules
+            assert "harness.gate.runs.run" in sys.modules
             # Those that are loaded with the plugin itself, before it can say anything.
             first = ("harness.plugin", "harness.errors")
             assert not [name for name in names if name != "harness" and not name.startswith(first)], names

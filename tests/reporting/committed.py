@@ -12,9 +12,9 @@ from pathlib import Path
 from harness.records import Report
 from harness.reporting.html.page import page
 from harness.reporting.junit import write_junit
-from harness.reporting.markdown import markdown
+from harness.reporting.markdown.report import markdown
 from harness.reporting.report_json import from_json, print_report
-from harness.reporting.terminal import Layout, headline, render_stored
+from harness.reporting.terminal.report import Layout, headline, render_stored
 from tests.reporting.html import pages
 
 FOLDER = Path(__file__).parents[2] / "reports" / "example"

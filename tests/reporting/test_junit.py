@@ -10,8 +10,8 @@ import example_reports as examples
 import pytest
 from defusedxml import ElementTree
 
-from harness.reporting.failure import failure_text
 from harness.reporting.junit import Origin, properties_of_item, write_junit
+from harness.reporting.wording.failure import failure_text
 
 # What Jenkins' and GitLab's readers know of a suite; of a test case beside these its properties, as pytest writes them.
 ATTRIBUTES = {

@@ -10,7 +10,7 @@ import pytest
 
 from harness.review import Queue
 from harness.store import Store
-from harness.store.review_records import PREFERENCES, Answer, Batch, Choice, Form, Item
+from harness.store.review.records import PREFERENCES, Answer, Batch, Choice, Form, Item
 from tests.store.conftest import (  # noqa: F401 - fixtures
     new_postgres_url,
     new_url,

@@ -8,8 +8,8 @@ from harness.review.counting import counted
 from harness.review.exchange import find_format, imported
 from harness.review.exchange.sharing import exported
 from harness.store import Store
-from harness.store.review_records import Batch, Choice, Form, Standing
-from harness.store.review_turns import ImportedLabel
+from harness.store.review.records import Batch, Choice, Form, Standing
+from harness.store.review.turns import ImportedLabel
 from tests.review.conftest import NOW, SCALE, batch_of
 
 WRONG = replace(SCALE, choices=(Choice(1, "poor", 1.0), Choice(5, "good", 5.0)))

@@ -21,9 +21,10 @@ from harness.errors import (
     UnknownItemError,
 )
 from harness.review import Queue, View
-from harness.store import Store, review_fronts
-from harness.store.review_events import fold
-from harness.store.review_turns import ImportedLabel
+from harness.store import Store
+from harness.store.review import fronts as review_fronts
+from harness.store.review.events import fold
+from harness.store.review.turns import ImportedLabel
 from tests.review.conftest import CATEGORIES, FORMS, NOW, PAIR, SCALE, TEXT, AddBatch, Clock
 
 _keys = count()

@@ -13,7 +13,7 @@ import pytest
 from harness.config.versions import read_versions
 from harness.errors import CapabilityError, UsageError
 from harness.models.engine import Capability
-from harness.models.scripted import ScriptedEngine
+from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import load_version
 from harness.sampling import Model, Sampler, Source, Trace, call_body
 from harness.store import Store

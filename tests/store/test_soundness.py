@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import StoreError
 from harness.store import Store
-from harness.store.tables import samples
+from harness.store.schema.tables import samples
 from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of
 

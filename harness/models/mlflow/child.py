@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import MlflowError, SteelyardError
-from harness.models.frames import encode_frame, read_frame
 from harness.models.mlflow.process import REQUEST_S
+from harness.models.processes.frames import encode_frame, read_frame
 
 _MOST_CHARACTERS = 500
 _OLDEST = (3, 4)

@@ -21,7 +21,7 @@ from typing import Any
 from harness.config import child_environment
 from harness.config.addresses import secrets_of, split_credentials, without_credentials
 from harness.errors import MlflowError, SettingsError
-from harness.models.frames import encode_frame, parse_frame
+from harness.models.processes.frames import encode_frame, parse_frame
 
 REQUEST_S = 10
 """How long a server may take for one request."""

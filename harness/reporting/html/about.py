@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.records import Report
 from harness.records.budget import amount
-from harness.reporting.figures import chosen, count, duration
+from harness.reporting.shared.figures import chosen, count, duration
 from harness.store import RunInfo
 
 Facts = list[tuple[str, str]]

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.gate.stored_answers import StoredAnswer
+from harness.gate.history.answers import StoredAnswer
 from harness.records import Report, Request, ScoreRow
 from harness.records.tool_calls import ToolCall, read_calls, with_calls
-from harness.reporting.files import replacing
 from harness.reporting.html.embedding import embedded
+from harness.reporting.shared.files import replacing
 from harness.review.labels import PersonsLabel
 
 Question = list[dict[str, str]]

@@ -7,15 +7,15 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.records import Change, Report, Verdict
-from harness.reporting.cases import look_up, score_in_words
-from harness.reporting.figures import chosen
 from harness.reporting.html.about import about
 from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.entries import Found, Key, evaluation, short
-from harness.reporting.names import row_names
-from harness.reporting.requirements import requirements
-from harness.reporting.terminal import headline, next_steps, notes
-from harness.reporting.waiting import review_step
+from harness.reporting.html.requirements import requirements
+from harness.reporting.shared.cases import look_up, score_in_words
+from harness.reporting.shared.figures import chosen
+from harness.reporting.shared.names import row_names
+from harness.reporting.terminal.report import headline, next_steps, notes
+from harness.reporting.wording.waiting import review_step
 from harness.store import RunInfo
 
 

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.gate.paths import EvidencePath
+from harness.gate.people.evidence import EvidencePath
 from harness.records import Check, Difference, Estimate, Verdict, kind_in_words
-from harness.reporting.aggregates import aggregate_notes
-from harness.reporting.claims import claims_shown, lost_in_words
-from harness.reporting.figures import digits, figure, interval, plural
-from harness.reporting.history import Past
 from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import Written
-from harness.reporting.judges import judge_notes
-from harness.reporting.recorded import record_in_words
+from harness.reporting.html.history import Past
+from harness.reporting.html.requirements import kind_and_text
 from harness.reporting.report_json import plain
-from harness.reporting.requirements import kind_and_text
-from harness.reporting.table import row
+from harness.reporting.shared.figures import digits, figure, interval, plural
+from harness.reporting.shared.table import row
+from harness.reporting.wording.aggregates import aggregate_notes
+from harness.reporting.wording.claims import claims_shown, lost_in_words
+from harness.reporting.wording.judges import judge_notes
+from harness.reporting.wording.recorded import record_in_words
 
 Key = tuple[str, str]
 """An evaluation's id and a metric."""

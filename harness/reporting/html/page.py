@@ -9,18 +9,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-from harness.gate.paths import evidence_paths
-from harness.gate.stored_answers import answers_of_run
+from harness.gate.history.answers import answers_of_run
+from harness.gate.people.evidence import evidence_paths
 from harness.records import Report
-from harness.reporting.files import REPORT_DIR, prepare_folder, replacing
-from harness.reporting.history import history
 from harness.reporting.html.details import FOLDER, write_details
 from harness.reporting.html.document import document
 from harness.reporting.html.embedding import embedded
 from harness.reporting.html.entries import Found
-from harness.reporting.terminal import headline
-from harness.reporting.text import printable
-from harness.reporting.waiting import resume_step
+from harness.reporting.html.history import history
+from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
+from harness.reporting.shared.text import printable
+from harness.reporting.terminal.report import headline
+from harness.reporting.wording.waiting import resume_step
 from harness.review.labels import labels_of_run
 from harness.store import RunInfo, Store
 

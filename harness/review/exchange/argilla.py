@@ -20,7 +20,7 @@ from typing import Any
 from harness.review.exchange.json_lines import item_fields, item_of, judged_values, listed
 from harness.review.exchange.sharing import SharedItem, SharedLabel
 from harness.review.exchange.table import value_of
-from harness.store.review_records import Form
+from harness.store.review.records import Form
 
 _UNSENT = ("draft", "discarded")
 LABEL, NOTE = "label", "note"

@@ -10,7 +10,7 @@ from typing import Any
 from harness.errors import ReviewFileError
 from harness.review.exchange.checking import check_item, form_of
 from harness.review.exchange.sharing import SharedItem, SharedLabel
-from harness.store.review_records import Value
+from harness.store.review.records import Value
 
 
 def write(shared: Sequence[SharedItem]) -> str:

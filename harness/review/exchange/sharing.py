@@ -13,12 +13,12 @@ from harness.errors import LabelError, ReviewerError, ReviewFileError, UnknownIt
 from harness.records import Messages
 from harness.review.exchange.checking import is_share
 from harness.review.views import on_sides
-from harness.store.review import ReviewStore
-from harness.store.review_events import in_force
-from harness.store.review_leases import is_swapped
-from harness.store.review_records import Answer, Batch, Event, Form, Item, Value
-from harness.store.review_reviewers import check_name
-from harness.store.review_turns import ImportedLabel
+from harness.store.review.events import in_force
+from harness.store.review.leases import is_swapped
+from harness.store.review.records import Answer, Batch, Event, Form, Item, Value
+from harness.store.review.reviewers import check_name
+from harness.store.review.store import ReviewStore
+from harness.store.review.turns import ImportedLabel
 
 _NOBODY = ""
 """For whom the order of a pair in a file is drawn."""

@@ -10,7 +10,7 @@ from harness.errors import ReviewerError, choices
 from harness.review.web.desk import SignedOutError, admin_of, checked, desk_of, field, page
 from harness.review.web.sessions import Holder, csrf_token
 from harness.review.web.showing import right_values, said_of
-from harness.store.review_records import ROLES, Reviewer
+from harness.store.review.records import ROLES, Reviewer
 
 
 async def _form(request: Request) -> FormData:

@@ -16,8 +16,8 @@ from harness.review.queue import Queue
 from harness.review.web.guard import Origins
 from harness.review.web.sessions import LIFETIME_S, Attempts, Holder, Sessions, Tickets, csrf_token
 from harness.review.web.tally import Tally
-from harness.store.review import ReviewStore
-from harness.store.review_records import Reviewer
+from harness.store.review.records import Reviewer
+from harness.store.review.store import ReviewStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from harness.review.agreement import CUT
 from harness.review.progress import Progress
 from harness.review.views import Revealed, View
 from harness.review.web.text import SHOWN_AT_FIRST, beginning, further, is_blank, readable
-from harness.store.review import ReviewStore
-from harness.store.review_events import in_force
-from harness.store.review_leases import is_swapped
-from harness.store.review_records import LEFT, MOST_TEXT, RIGHT, TIE, Event, Form, Value
+from harness.store.review.events import in_force
+from harness.store.review.leases import is_swapped
+from harness.store.review.records import LEFT, MOST_TEXT, RIGHT, TIE, Event, Form, Value
+from harness.store.review.store import ReviewStore
 
 _FOLDER = Path(__file__).parent / "templates"
 _MOST_COLUMNS = 5

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.review.progress import Progress
 from harness.review.queue import Queue
-from harness.store.review_records import DECIDED, Batch, Task
+from harness.store.review.records import DECIDED, Batch, Task
 
 EVERY_S = 1.0
 _ROUNDED_TO = 10

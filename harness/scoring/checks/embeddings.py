@@ -76,7 +76,7 @@ class _Embedder:
 
     def __init__(self, model: str) -> None:
         transformers = imported("transformers", "similarity", "transformers")
-        from harness.models.weights import materialize
+        from harness.models.weights.weights import materialize
 
         folder = materialize({"weights": model}, Path.cwd())
         transformers.utils.logging.disable_progress_bar()

@@ -9,7 +9,7 @@ from typing import Any
 
 from lxml import html as parser
 
-from harness.gate.rebuilding import Side
+from harness.gate.history.scores import Side
 from harness.reporting.html import write_html
 from harness.store import Store
 from tests.gate import stored

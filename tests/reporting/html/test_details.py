@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from harness.gate.stored_answers import answers_of_run
+from harness.gate.history.answers import answers_of_run
 from harness.records import Draw, JudgedBy, Request, Sample, ScoreRow
 from harness.reporting.html import write_html
 from harness.reporting.html.details import write_details
 from harness.review import Queue
-from harness.review.filling import Plan, add_run
+from harness.review.batches.filling import Plan, add_run
 from harness.review.labels import labels_of_run
 from harness.store import Store
 from tests.gate import stored

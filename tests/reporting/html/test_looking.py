@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from harness.gate.rebuilding import Side
+from harness.gate.history.scores import Side
 from harness.records import Change, Draw, Request, Sample
 from harness.store import Store
 from tests.chromium import MARKS

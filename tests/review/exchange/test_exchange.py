@@ -18,8 +18,8 @@ from harness.review.exchange import FORMATS, SharedItem, exported, find_format, 
 from harness.review.exchange.argilla import user_id
 from harness.review.exchange.label_studio import labeling_config
 from harness.store import Store
-from harness.store.review_records import Answer, Batch, Choice, Form
-from harness.store.review_turns import ImportedLabel
+from harness.store.review.records import Answer, Batch, Choice, Form
+from harness.store.review.turns import ImportedLabel
 from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch, batch_of
 from tests.store.conftest import NewUrl, OpenStore
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from harness.store import Store
-from harness.store.review_records import PREFERENCES, Answer, Batch, Choice, Form, Item
+from harness.store.review.records import PREFERENCES, Answer, Batch, Choice, Form, Item
 
 SCALE = Form(
     "scale",

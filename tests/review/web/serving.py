@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-_CALL = "from harness.cli.review_serve import serve; serve()"
+_CALL = "from harness.cli.review.serve import serve; serve()"
 
 
 class Server:

@@ -16,7 +16,7 @@ from harness.review.web import WebOptions, api, create_app, failures
 from harness.review.web.desk import Desk
 from harness.review.web.text import SHOWN_AT_FIRST, SHOWN_MORE
 from harness.store import Store
-from harness.store.review_records import Choice, Form
+from harness.store.review.records import Choice, Form
 from tests.review.web import contents
 from tests.review.web.conftest import ORIGIN, Browser, SignIn, begin
 

@@ -9,7 +9,7 @@ import pytest
 from harness.review import Queue
 from harness.review.web.tally import Count, Ending, Tally, endings, forecast
 from harness.store import Store
-from harness.store.review_records import Batch
+from harness.store.review.records import Batch
 from tests.review.web import contents
 from tests.review.web.conftest import Clock
 

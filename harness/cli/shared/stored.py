@@ -1,0 +1,92 @@
+"""The store that a command reads, the one of the settings or another by --store, and what is named in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.config.settings import Settings, load_settings
+from harness.errors import SettingsError, StoreError, UnknownItemError
+
+if TYPE_CHECKING:
+    from harness.records import Report
+    from harness.review import Queue
+    from harness.store import Store
+    from harness.store.review.records import Batch
+
+
+def store_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --store, which the command gets as `place`."""
+    text = "A path, sqlite:///PATH or postgresql://USER@HOST/DATABASE, for the one of the settings."
+    return click.option("--store", "place", metavar="URL", help=text)(command)
+
+
+def settings_with_store(place: str | None) -> Settings:
+    """The settings of this folder; a store given on the command line starts from this folder, too."""
+    settings = load_settings(Path.cwd())
+    if place is None:
+        return settings
+    return replace(settings, store=place if "://" in place else str(Path(place).expanduser().absolute()))
+
+
+def open_store(settings: Settings, *, readonly: bool = False) -> Store:
+    """The store that the settings name."""
+    from harness.store import Store, store_url
+
+    return Store.open(store_url(settings), readonly=readonly)
+
+
+def open_existing(settings: Settings) -> Store:
+    """The same for writing, where there is one: a mistyped place makes no empty store.
+
+    Raises:
+        StoreError: there is none.
+    """
+    with open_store(settings, readonly=True):
+        pass
+    return open_store(settings)
+
+
+def open_or_make(settings: Settings) -> Store:
+    """The same, made where there is none, which is said: a mistyped place is seen."""
+    try:
+        return open_existing(settings)
+    except StoreError:
+        made = open_store(settings)
+    click.echo(f"Made a new store: {made.url}", err=True)
+    return made
+
+
+def stored_report(store: Store, run_id: str) -> Report:
+    """The report of a finished run.
+
+    Raises:
+        SettingsError: it can't be read; the message names the run.
+    """
+    from harness.reporting.report_json import from_json
+
+    try:
+        return from_json(store.report(run_id) or {})
+    except SettingsError as error:
+        raise SettingsError(f"Run {run_id}: {error}") from None
+
+
+def find_batch(queue: Queue, text: str) -> Batch:
+    """The batch of an id or its beginning.
+
+    Raises:
+        UnknownItemError: there is none, or several; the message names all.
+    """
+    batches = queue.batches()
+    found = [batch for batch in batches if batch.id == text] or [
+        batch for batch in batches if text and batch.id.startswith(text)
+    ]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{batch.id} ({batch.evaluation_id})" for batch in reversed(batches)) or "none"
+    what = f"begins the ids of {len(found)} batches; write more of it" if found else "is no batch of the review queue"
+    raise UnknownItemError(f"{text!r} {what}. Batches, the newest first: {known}.")

@@ -1,0 +1,1 @@
+"""Baselines that are recorded or stored, and the weighing against them."""

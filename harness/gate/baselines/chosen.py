@@ -1,0 +1,103 @@
+"""Which baseline the settings name: a version, a recorded file or a stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.config import Settings
+from harness.errors import SettingsError, StoreError, choices
+from harness.gate.baselines.files import SUFFIX, read_recording
+from harness.gate.baselines.recording import Recording, recording_of
+from harness.gate.history.runs import LATEST, find_run
+from harness.gate.runs.opening import NO_BASELINE
+from harness.records import Report
+from harness.store import RunInfo, Store, store_url
+
+FOLDER = Path("reports") / "baselines"
+"""Of a project: where its recorded baselines lie."""
+_NEWEST_SHOWN = 3
+
+
+def recording_named(settings: Settings, read: Callable[[Mapping[str, Any]], Report]) -> Recording | None:
+    """The recording that `baseline` of the settings names; None where it names a version, or there is none.
+
+    A version's name wins; then a file reports/baselines/NAME.json; then a path, from the project's folder or from that
+    one; then a stored run, by its id, the beginning of it, or `latest`.
+
+    Args:
+        read: gives the report of what the store has of a run.
+
+    Raises:
+        UsageError: it is none of these, with the nearest of what there is; a file that is no recording; a run that
+            can't be one.
+    """
+    name = settings.baseline
+    if name is None or name in settings.versions or name == NO_BASELINE:
+        return None
+    path = file_named(settings, name)
+    return read_recording(path) if path is not None else _of_run(settings, name, read)
+
+
+def recorded_files(settings: Settings) -> list[Path]:
+    """The recorded baselines of a project, by name."""
+    folder = settings.root / FOLDER
+    return sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
+
+
+def recorded_path(settings: Settings, name: str) -> Path:
+    """Where the recording of this name lies, or would.
+
+    Raises:
+        SettingsError: the name is no name of a file.
+    """
+    name = name.removesuffix(SUFFIX)
+    if not name or name.startswith(".") or any(not each.isprintable() or each in '/\\:*?"<>|' for each in name):
+        raise SettingsError(f"{name!r} can't be the name of a recorded baseline: write letters, digits, - and _.")
+    if name in (NO_BASELINE, LATEST):
+        raise SettingsError(f"A recorded baseline can't be called {name!r}: --baseline {name} means something else.")
+    return settings.root / FOLDER / f"{name}{SUFFIX}"
+
+
+def file_named(settings: Settings, name: str) -> Path | None:
+    """The file that a text names; None where it is none.
+
+    Raises:
+        SettingsError: it can only be a file, and there is none.
+    """
+    folder = settings.root / FOLDER
+    is_path = name.endswith(SUFFIX) or "/" in name
+    places = [settings.root / name, folder / name] if is_path else [folder / f"{name}{SUFFIX}"]
+    try:
+        found = next((place for place in places if place.is_file()), None)
+    except (OSError, ValueError):  # a name too long for a file, or with a NUL
+        found = None
+    if found is None and is_path:
+        known = [path.name for path in recorded_files(settings)]
+        raise SettingsError(f"{choices('recorded baseline', name, known)} Looked in {settings.root} and {folder}.")
+    return found
+
+
+def _of_run(settings: Settings, name: str, read: Callable[[Mapping[str, Any]], Report]) -> Recording:
+    try:
+        store = Store.open(store_url(settings), readonly=True)
+    except StoreError as error:
+        raise SettingsError(f"{_unknown(settings, name, [])} No run is called so either: {error}") from None
+    with store:
+        runs = store.runs()
+        found = find_run(runs, name)
+        if found is None:
+            raise _unknown(settings, name, runs)
+        return recording_of(store, found, read(store.report(found.run.run_id) or {}))
+
+
+def _unknown(settings: Settings, name: str, runs: list[RunInfo]) -> SettingsError:
+    """The error for what is neither a version nor a recording nor a run."""
+    recorded = [path.stem for path in recorded_files(settings)]
+    known = [*settings.versions, *(each for each in recorded if each not in settings.versions)]
+    newest = [run.run_id for run in reversed(runs) if run.finished][:_NEWEST_SHOWN]
+    more = f" Newest runs: {', '.join(newest)}." if newest else ""
+    if not known and not newest:
+        more = f" Define a version as {settings.table('NAME')}, or record a run with `steelyard baseline record`."
+    return SettingsError(f"{choices('baseline', name, known)}{more}")

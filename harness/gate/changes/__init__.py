@@ -1,0 +1,1 @@
+"""Which evaluations a change of files may concern."""

@@ -1,0 +1,206 @@
+"""What an evaluation depends on, as far as its code tells, and why that makes it run after a change."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import harness
+from harness.config.git import Changed
+from harness.gate.changes.imports import imported_by, module_files, parsed, values_of
+from harness.gate.changes.named_files import Named, named_in
+from harness.gate.changes.reached_code import reached
+
+_TASKS = (".yaml", ".yml")
+_DATA = (".csv", ".json", ".jsonl", ".tsv")
+_INSTALLED = ("site-packages", "dist-packages")
+_TOKEN = re.compile(r"[\w./-]+")
+_WHAT = "\0"
+"""Stands for what a module is to those who use it."""
+_NO_PATH = re.compile(r"[./\\]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An evaluation, as far as one must know it to tell what it depends on.
+
+    Attributes:
+        module: the file of its test function; None for a task that has none.
+        function, cls: the name of the test function, and of the class that it is in.
+        files: that its marker names, each with what it is to it; of a folder all files.
+        code: files of conftest.py and plugins that take part in running it.
+        names_cases: whether `files` has all that its marker says.
+    """
+
+    module: Path | None
+    function: str = ""
+    cls: str | None = None
+    files: Mapping[Path, str] = field(default_factory=dict)
+    code: tuple[Path, ...] = ()
+    names_cases: bool = False
+
+
+class Dependencies:
+    """Tells why an evaluation may be concerned by what changed.
+
+    Args:
+        changed: what did.
+        root: the folder of the project's settings.
+        folders: where files that tests name are looked for, beside that of the test.
+    """
+
+    def __init__(self, changed: Changed, root: Path, folders: Iterable[Path]) -> None:
+        self._changed = changed
+        self._root = root.resolve()
+        self._folders = tuple(folders)
+        self._modules: dict[Path, tuple[str | None, list[Path]]] = {}
+
+    def why(self, subject: Subject) -> str | None:
+        """Why the evaluation may be concerned; None where nothing that it depends on changed, as far as can be told."""
+        for path, what in subject.files.items():
+            if found := self.why_file(path, what) or self._why_text_file(path):
+                return found
+        if subject.module is not None and (found := self._why_test(subject, subject.module)):
+            return found
+        return self._why_code(filter(self._is_of_project, subject.code), "which takes part in its run")
+
+    def why_file(self, path: Path, what: str) -> str | None:
+        """Why a file, or the files of a folder, concern those who depend on it: changed, or not known to git."""
+        found = self._changed.within(path)
+        if found is not None:
+            return f"{self._shown(found)} changed, {what}"
+        if path.exists() and not self._changed.tells_of(path):
+            return f"git does not know {self._shown(path)}, {what}"
+        return None
+
+    def _shown(self, path: Path) -> str:
+        for root in (self._root, self._changed.root):
+            if path.is_relative_to(root):
+                return path.relative_to(root).as_posix()
+        return str(path)
+
+    def _why_text_file(self, path: Path) -> str | None:
+        """Why a file of cases or of a task concerns its evaluation by what it names: other files that are read."""
+        if path.suffix not in (*_TASKS, *_DATA):
+            return None
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+        folders = (path.parent, *self._folders)
+        tokens = set(_TOKEN.findall(text))
+        if path.suffix in _DATA:  # may be large: no place is looked up for what can't be one
+            tokens = {token for token in tokens if not self._changed.names.isdisjoint(token.split("/"))}
+        found = (self._why_name(token, folders, f"named in {path.name}") for token in sorted(tokens))
+        return next(filter(None, found), None)
+
+    def _why_test(self, subject: Subject, module: Path) -> str | None:
+        if found := self.why_file(module, "its test file"):
+            return found
+        for path in self._changed.paths:  # one that is gone takes no part any more
+            if path.name == "conftest.py" and module.resolve().is_relative_to(path.parent):
+                return f"{self._shown(path)} changed, above its test file"
+        tree = parsed(module)
+        if tree is None:
+            return f"{self._shown(module)} can't be read, its test file"
+        nodes = reached(tree, subject.function, subject.cls, without_marker=subject.names_cases)
+        found, imported = self._why_tree(tree, nodes, module)
+        return found or self._why_code(imported, f"which {self._shown(module)} imports")
+
+    def _why_code(self, files: Iterable[Path], what: str) -> str | None:
+        """Why modules, and all that they import, concern those who use them."""
+        waiting, seen = [(file, what) for file in files], set[Path]()
+        while waiting:
+            file, what = waiting.pop(0)
+            if file in seen:
+                continue
+            seen.add(file)
+            if file not in self._modules:
+                self._modules[file] = self._module(file)
+            found, imported = self._modules[file]
+            if found is not None:
+                return found.replace(_WHAT, what)
+            waiting += [(each, f"which {self._shown(file)} imports") for each in imported]
+        return None
+
+    def _module(self, file: Path) -> tuple[str | None, list[Path]]:
+        """Why a module by itself concerns those who use it, and the modules of the project that it imports."""
+        if found := self.why_file(file, _WHAT):
+            return found, []
+        if file.suffix != ".py":
+            return None, []
+        tree = parsed(file)
+        if tree is None:
+            return f"{self._shown(file)} can't be read, {_WHAT}", []
+        return self._why_tree(tree, [tree], file)
+
+    def _why_tree(self, tree: ast.Module, nodes: Sequence[ast.AST], file: Path) -> tuple[str | None, list[Path]]:
+        """Why what a module names concerns those who use it, and the modules of the project that it imports."""
+        named = named_in(nodes, tree, file, self._values.get(file, {}))
+        imported = imported_by(tree, file)
+        for name in named.modules:
+            files = module_files(name, file)
+            imported.missing.update({name} if files is None else ())
+            imported.files.update(files or ())
+        gone = next(filter(None, map(self._gone, sorted(imported.missing))), None)
+        found = None if gone is None else f"{self._shown(gone)} changed, which {self._shown(file)} imports"
+        return self._why_named(named, file) or found, sorted(filter(self._is_of_project, imported.files))
+
+    def _why_named(self, named: Named, file: Path) -> str | None:
+        where = self._shown(file)
+        if named.untold:
+            return f"it may read any file ({where}, {named.untold})"
+        folders = (file.parent, *self._folders)
+        for text, line in named.texts.items():
+            if found := self._why_name(text, folders, f"named in {where}, line {line}"):
+                return found
+        for path, line in named.paths.items():
+            for place in self._places(path, folders):
+                if found := self.why_file(place, f"named in {where}, line {line}"):
+                    return found
+        return None
+
+    def _why_name(self, text: str, folders: Iterable[Path], what: str) -> str | None:
+        """Why a text that may be a path concerns those who have it; what lies outside of the repository does not."""
+        if _NO_PATH.fullmatch(text) or text.startswith("~"):
+            return None
+        for place in self._places(Path(text), folders):
+            inside = place.is_relative_to(self._changed.root) and not self._root.is_relative_to(place)
+            if inside and (found := self.why_file(place, what)):
+                return found
+        return None
+
+    def _places(self, path: Path, folders: Iterable[Path]) -> Iterator[Path]:
+        """Where a path may lead: from each folder, made short. A name that no system takes leads nowhere."""
+        for folder in dict.fromkeys(folders):
+            try:
+                yield (folder / path).parent.resolve() / path.name if path.name != ".." else (folder / path).resolve()
+            except (OSError, ValueError, RuntimeError):
+                continue
+
+    def _gone(self, name: str) -> Path | None:
+        """A changed file that a module of this name may have lain in."""
+        parts = name.split(".")
+        for path in self._changed.paths:
+            stem = path.with_suffix("") if path.suffix == ".py" else path
+            stem = stem.parent if stem.name == "__init__" else stem
+            if stem.parts[-len(parts) :] == tuple(parts) and path.suffix in (".py", ""):
+                return path
+        return None
+
+    def _is_of_project(self, file: Path) -> bool:
+        """Whether a module belongs to the project: to its repository, and neither to what is installed nor to us."""
+        own = Path(harness.__file__).parent.resolve()
+        place = file.resolve()
+        installed = set(place.parts) & set(_INSTALLED) or place.is_relative_to(Path(sys.prefix).resolve())
+        return place.is_relative_to(self._changed.root) and not installed and not place.is_relative_to(own)
+
+    @cached_property
+    def _values(self) -> dict[Path, dict[str, object]]:
+        files = [Path(place) for module in list(sys.modules.values()) if (place := getattr(module, "__file__", None))]
+        return values_of(filter(self._is_of_project, files))

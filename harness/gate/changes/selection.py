@@ -1,0 +1,148 @@
+"""Which evaluations run after a change: those that it may concern."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness.config import Settings, load_settings
+from harness.config.git import Repository
+from harness.config.history import asks_for_the_same, differing, is_same_version, settings_at
+from harness.gate.baselines.chosen import file_named
+from harness.gate.changes.dependencies import Dependencies, Subject
+from harness.gate.runs.opening import NO_BASELINE, candidate_name
+from harness.records import Selected, Selection
+
+_FOR_ALL = re.compile(
+    r"(.+\.lock|requirements.*\.(txt|in)|constraints.*\.txt|pylock.*\.toml|conda-lock\.yml|environment\.ya?ml|Pipfile"
+    r"|setup\.(py|cfg)|pytest\.(ini|toml)|\.pytest\.(ini|toml)|tox\.ini|Dockerfile.*|Containerfile.*|\.python-version"
+    r"|\.tool-versions|(uv|pdm|poetry|hatch)\.toml)"
+)
+"""Files that say what is installed, or how tests run."""
+
+
+class Selector:
+    """Chooses evaluations by what changed since a commit. What can't be told counts as changed.
+
+    Args:
+        settings: with the options laid over.
+        ref: a commit, branch or tag.
+        folders: where files that tests name are looked for, beside that of the test.
+
+    Raises:
+        SettingsError: there is no git, no repository or no such commit.
+    """
+
+    def __init__(self, settings: Settings, ref: str, folders: Iterable[Path]) -> None:
+        self._settings = settings
+        self._ref = ref
+        self._repository = Repository(settings.root)
+        self._commit = self._repository.commit(ref)
+        self._changed = self._repository.changed_since(self._commit)
+        self._dependencies = Dependencies(self._changed, settings.root, folders)
+        self._for_all = next(self._why_all(), None)
+        self._for_judged = next(self._why_judged(), None)
+
+    def select(self, subjects: Mapping[str, tuple[Subject, bool]]) -> Selection:
+        """The evaluations to run, each with the first reason that was found, and the others.
+
+        Args:
+            subjects: what each evaluation depends on, by its id, and whether it asks a judge.
+        """
+        why = {name: self._why(subject, is_judged=judged) for name, (subject, judged) in subjects.items()}
+        return Selection(
+            since=self._ref,
+            commit=self._commit,
+            chosen=tuple(Selected(name, reason) for name, reason in why.items() if reason is not None),
+            left_out=tuple(name for name, reason in why.items() if reason is None),
+        )
+
+    def _why(self, subject: Subject, *, is_judged: bool) -> str | None:
+        if self._for_all is not None:
+            return self._for_all
+        if is_judged and self._for_judged is not None:
+            return self._for_judged
+        return self._dependencies.why(subject)
+
+    def _why_all(self) -> Iterator[str]:
+        """Why all evaluations may be concerned."""
+        for path in sorted(self._changed.paths):
+            if _FOR_ALL.fullmatch(path.name) or path.parent.name == "requirements":
+                yield f"{path.relative_to(self._changed.root).as_posix()} changed"
+        yield from self._why_project()
+        own = self._changed.within(Path(harness.__file__).parent)
+        if own is not None:
+            yield f"{own.relative_to(self._changed.root).as_posix()} changed, of Steelyard itself"
+        yield from self._why_settings()
+
+    def _why_project(self) -> Iterator[str]:
+        for path in sorted(self._changed.paths):
+            if path.name == "pyproject.toml":
+                before, now = self._repository.file_at(self._commit, path), b""
+                if path.is_file():
+                    now = path.read_bytes()
+                if not asks_for_the_same(before, now, path):
+                    shown = path.relative_to(self._changed.root).as_posix()
+                    yield f"{shown} changed beyond [tool.steelyard]: packages, or how tests run"
+
+    def _why_settings(self) -> Iterator[str]:
+        settings = self._settings
+        if settings.source is None:
+            return
+        before = settings_at(self._repository, self._commit, settings.source)
+        if before is None:
+            yield f"{settings.source.name} held no settings at {self._ref} that can be compared"
+            return
+        names = differing(before, load_settings(settings.root))
+        if names:
+            yield f"{settings.source.name}: {', '.join(names)} changed"
+        yield from self._why_version(before, candidate_name(settings))
+        if settings.baseline is None or (settings.baseline == NO_BASELINE and NO_BASELINE not in settings.versions):
+            return
+        if settings.baseline in settings.versions:
+            yield from self._why_version(before, settings.baseline)
+        elif (recorded := file_named(settings, settings.baseline)) is not None:
+            yield from filter(None, [self._dependencies.why_file(recorded, "the baseline")])
+        else:
+            yield f"what the baseline {settings.baseline!r} was at {self._ref} can't be told"
+
+    def _why_judged(self) -> Iterator[str]:
+        """Why all evaluations that ask a judge may be concerned."""
+        source = self._settings.source
+        before = None if source is None else settings_at(self._repository, self._commit, source)
+        if before is not None:
+            for name in self._settings.judge:
+                yield from self._why_version(before, name)
+
+    def _why_version(self, before: Settings, name: str) -> Iterator[str]:
+        """Why a version may answer otherwise: its settings, or the files that they name."""
+        now = self._settings.version(name)
+        if name not in before.versions:
+            yield f"version {name!r} was not there at {self._ref}"
+        elif not is_same_version(before.versions[name], now):
+            yield f"version {name!r} changed"
+        if now.is_registered and "@" in str(now.engine_options["weights"]):
+            yield f"what {now.engine_options['weights']} was at {self._ref} can't be told: an alias moves"
+        for text in _texts(now.engine_options):
+            try:
+                place = self._settings.root / Path(text).expanduser()
+                found = self._dependencies.why_file(place, f"of version {name!r}")
+            except (OSError, ValueError, RuntimeError):  # no path at all
+                continue
+            if found is not None:
+                yield found
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a table."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)

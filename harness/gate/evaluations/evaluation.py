@@ -1,0 +1,303 @@
+"""An evaluation as a run sees it: cases, body, requirement. Knows nothing of pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from harness.config import checks
+from harness.config.settings import Settings, check_setting
+from harness.decisions import share_of
+from harness.decisions.suite import may_pass_early
+from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
+from harness.gate.evaluations.aggregates import Aggregation
+from harness.gate.evaluations.resemblance import Copies
+from harness.records import Case
+from harness.scoring.judging import Rubrics
+
+TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewshot_as_multiturn")
+"""Of an evaluation that is a task of lm-eval."""
+KEYWORDS = (
+    *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement", "weighs"),
+    *("review", "about", "max_lost", "asks"),
+    *TASK_KEYWORDS,
+)
+PER = ("suite", "case")
+WEIGHS = ("model", "judge")
+ASKS = ("model", "nothing")
+REVIEWS = ("uncertain", "failures", "all")
+
+_FEWEST_RECORDED = 20
+_TIMES_RECORDED = 4
+
+Ending = Literal["failed", "skipped", "aborted", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the marker of an evaluation says, checked, with the settings where it is silent.
+
+    Attributes:
+        cases: the marker's `cases`, not loaded yet; None for an evaluation without.
+        threshold, margin: in [0, 1] for scores, in the measure's unit for measures.
+        cluster: the field that groups dependent cases; False where copies are cases like any other.
+        weighs: "judge" where the version under test is the judge, and its judgements are what is measured.
+        review: how items are drawn for people, whose labels then decide with the judge; None where the judge decides.
+            All cases are sampled: people label a part of them, and a judge that could be wrong must not say when
+            there are enough.
+        about: "suite" for a verdict about these cases, "population" for one about cases like these.
+        max_lost: how many cases may be shown to be lost against the baseline before it is red; None for any number.
+        asks: "nothing" where it is no mistake that no body asks the version under test.
+    """
+
+    cases: Any
+    samples: int
+    threshold: float | None
+    margin: float
+    margin_is_default: bool
+    max_samples: int | None
+    per: Literal["suite", "case"]
+    cluster: str | Literal[False] | None
+    requirement: str | None
+    design: Literal["auto", "sequential", "fixed"] = "fixed"
+    weighs: Literal["model", "judge"] = "model"
+    review: Literal["uncertain", "failures", "all"] | None = None
+    about: Literal["suite", "population"] = "suite"
+    max_lost: int | None = None
+    asks: Literal["model", "nothing"] = "model"
+
+
+def samples_for_recording(n_samples: int) -> int:
+    """How many samples of a case a recorded baseline should have, for gates with so many: its draws are made once.
+
+    >>> samples_for_recording(1), samples_for_recording(10)
+    (20, 40)
+    """
+    return max(_FEWEST_RECORDED, _TIMES_RECORDED * n_samples)
+
+
+def read_plan(
+    keywords: Mapping[str, Any],
+    settings: Settings,
+    *,
+    where: str,
+    measures: bool = False,
+    options: Collection[str] = (),
+) -> Plan:
+    """The plan of a marker.
+
+    Args:
+        keywords: what the marker was given.
+        settings: the project's, with the options laid over.
+        where: the test function, for messages.
+        options: settings that the command line gave, which win over the marker's; with `for_baseline` everything is
+            drawn, and more samples than a gate's.
+        measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
+
+    Raises:
+        MarkerError: an unknown keyword (with the nearest), or a value that can't be.
+    """
+    _check_keywords(keywords, where)
+    values: dict[str, Any] = {}
+    names = ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
+    for name in names:
+        if keywords.get(name) is not None and name not in options:
+            values[name] = _checked(name, keywords[name], where, measures)
+    per, weighs, review = keywords.get("per", "suite"), keywords.get("weighs", "model"), keywords.get("review")
+    is_whole = review is not None or "for_baseline" in options
+    samples = values.get("samples", settings.samples)
+    if "for_baseline" in options and "samples" not in options:
+        samples = samples_for_recording(samples)
+    design: Any = "fixed" if is_whole else values.get("design", settings.design)
+    if not measures:
+        _check_margin(values, settings, where)
+    if review is not None:
+        _check_review(keywords, values, settings, where)
+    if per == "case" and design != "fixed":
+        design = "sequential"
+        _check_single_case(values, settings, where)
+    return Plan(
+        cases=keywords.get("cases"),
+        samples=samples,
+        threshold=values.get("threshold"),
+        margin=values.get("margin", settings.margin),
+        margin_is_default="margin" not in values and settings.margin_is_default,
+        max_samples=values.get("max_samples", settings.max_samples),
+        per=per,
+        cluster=values.get("cluster"),
+        requirement=values.get("requirement"),
+        design=design,
+        weighs=weighs,
+        review=review,
+        about=values.get("about", settings.about),
+        max_lost=values.get("max_lost"),
+        asks=keywords.get("asks", "model"),
+    )
+
+
+def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:
+    """Refuse a keyword that there is not, or a value that is none of its own."""
+    for keyword in keywords:
+        if keyword not in KEYWORDS:
+            raise MarkerError(f"{where}: {choices('marker keyword', keyword, KEYWORDS)}")
+        if keyword in TASK_KEYWORDS:
+            raise MarkerError(
+                f"{where}: {keyword}= is for an evaluation with task=, the path or name of a lm-eval task."
+            )
+    for name, known in (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None)), ("asks", ASKS)):
+        value = keywords.get(name, known[0])
+        if value not in known:
+            raise MarkerError(f"{where}: {none_of(name, str(value), filter(None, known))}")
+
+
+def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> None:
+    """Refuse a margin under which a version that is never right would pass."""
+    threshold, margin = values.get("threshold"), values.get("margin", settings.margin)
+    if threshold and margin >= threshold:
+        default = "" if "margin" in values or not settings.margin_is_default else ", the default,"
+        raise MarkerError(
+            f"{where}: margin = {margin:g}{default} lets everything pass against threshold = {threshold:g}: a score of "
+            "0 is no further below it. Lower the margin."
+        )
+
+
+def _check_review(keywords: Mapping[str, Any], values: Mapping[str, Any], settings: Settings, where: str) -> None:
+    """People label a part of an evaluation's cases, until it is shown that their mean is as required, or is not."""
+    threshold, margin = values.get("threshold"), values.get("margin", settings.margin)
+    clashes = {"per": "case", "weighs": "judge", "cluster": values.get("cluster", "")}
+    for name, value in clashes.items():
+        if value and keywords.get(name) == value:
+            raise MarkerError(
+                f"{where}: review= asks people about a part of the cases, each weighed by itself, and does not go with "
+                f"{name}={value!r}."
+            )
+    if margin == 0 or (threshold is not None and not margin < threshold < 1):
+        shown = "" if threshold is None else f" and threshold = {threshold:g}"
+        raise MarkerError(
+            f"{where}: review= needs a margin above 0 and a threshold between the margin and 1: labels tell one "
+            f"from the other. It has margin = {margin:g}{shown}."
+        )
+
+
+def _check_single_case(values: Mapping[str, Any], settings: Settings, where: str) -> None:
+    """A single case is sampled until it is decided, and that needs to know what is demanded and what is allowed."""
+    margin = values.get("margin", settings.margin)
+    if "threshold" not in values or ("margin" not in values and settings.margin_is_default) or margin == 0:
+        raise MarkerError(
+            f'{where}: per="case" samples each case until it is decided, and needs a threshold and a margin above 0 '
+            'for that, such as threshold=0.9, margin=0.1; or draw a fixed number of samples with design="fixed".'
+        )
+
+
+def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
+    try:
+        if name == "cluster" and value is False:
+            return value
+        if name == "threshold" and measures:
+            return checks.number(value, name, where=where)
+        if name == "margin" and measures:
+            return checks.number(value, name, where=where, low=0)
+        if name == "margin" and isinstance(value, int | float) and value >= 1:
+            raise SettingsError(f"{where}: margin = {value!r} lets everything pass: scores lie in [0, 1].")
+        return check_setting(name, value, where=where)
+    except SettingsError as error:
+        bounded = name in ("threshold", "margin")
+        hint = " A body that returns harness.Measure may have one in its unit." if bounded else ""
+        raise MarkerError(f"{error}{hint}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One test function with its cases: the unit that gets a verdict.
+
+    Attributes:
+        id: stable and unique in the run.
+        body: called as `body(case=…, model=…, baseline=…, judge=…)` with those of `wants` that it names.
+        arguments: what the body gets besides, the same for all calls.
+        wants: which of "case", "model", "baseline" and "judge" the body takes. One that takes `baseline` compares the
+            two versions itself, so it is not run for the baseline on its own.
+        classify: what an exception of the body means.
+        aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
+        rubrics: those that its body names to the judge.
+        limit: seconds after which nothing more of it is drawn, and what sets them, in words; None where nothing does.
+        is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
+        copies: its cases that are copies of each other; None where there are none, or they were not looked for.
+    """
+
+    id: str
+    plan: Plan
+    cases: tuple[Case, ...]
+    body: Callable[..., Any]
+    classify: Callable[[BaseException], Ending]
+    wants: frozenset[str] = frozenset({"case", "model"})
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    aggregation: Aggregation | None = None
+    rubrics: Rubrics = field(default_factory=Rubrics)
+    copies: Copies | None = None
+    is_part: bool = False
+    limit: tuple[float, str] | None = None
+
+    @property
+    def is_pairwise(self) -> bool:
+        """Whether the body itself compares candidate and baseline."""
+        return "baseline" in self.wants
+
+    @property
+    def weighs_judge(self) -> bool:
+        """Whether the version under test is the judge, so that none is named beside it."""
+        return self.plan.weighs == "judge"
+
+    @property
+    def needs_version(self) -> bool:
+        """Whether nothing is weighed unless the version under test is asked itself, and not a judge alone."""
+        return self.weighs_judge or bool(self.wants & {"model", "baseline"})
+
+    @property
+    def clusters(self) -> tuple[object, ...] | None:
+        """The value of the cluster field of each case; else what it is a copy of, where any is one and that counts.
+
+        People label cases one by one (`review`), so there copies count as cases.
+        """
+        name = self.plan.cluster
+        if name:
+            return tuple(str(case[name]) for case in self.cases)
+        counts = self.copies is not None and name is None and self.plan.review is None
+        return self.copies.labels if self.copies is not None and counts else None
+
+
+def with_design(plan: Plan, n_cases: int, confidence_level: float) -> Plan:
+    """The plan with the design that decides more often for its size, where the plan leaves it open.
+
+    About these cases that is the sequential one at any size, for it ends with all of them. About cases like these a
+    small suite is decided more often by the bounds of all of it than by bets on the way.
+    """
+    if plan.design != "auto":
+        return plan
+    bets = plan.about == "suite" or may_pass_early(n_cases, plan.margin, (1 - confidence_level) * share_of(1))
+    fits = plan.max_samples is None or n_cases * plan.samples <= plan.max_samples
+    return replace(plan, design="sequential" if bets or not fits else "fixed")
+
+
+def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str) -> None:
+    """Refuse what can't be run before anything is paid for.
+
+    Raises:
+        MarkerError, CaseError
+    """
+    if plan.cluster:
+        for case in cases:
+            if plan.cluster not in case:
+                raise CaseError(
+                    f"{where}: cluster={plan.cluster!r}, but case {case.id!r} has no such field: {', '.join(case)}."
+                )
+    if plan.max_samples is None:
+        return
+    drawn, what = len(cases) * plan.samples, f"{len(cases)} cases × {plan.samples} samples are "
+    if plan.design == "sequential":
+        drawn, what = plan.samples, "a sequential design draws at least "
+    if drawn > plan.max_samples:
+        raise MarkerError(
+            f"{where}: {what}{drawn:,} samples, more than max_samples = {plan.max_samples:,}. "
+            "Lower samples, choose cases with --case, or raise max_samples."
+        )

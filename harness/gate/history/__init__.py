@@ -1,0 +1,1 @@
+"""Stored runs: found, read again, and weighed against each other."""

@@ -1,0 +1,251 @@
+"""Two stored runs weighed against each other: scores from the store, verdicts by the gate's rule, no model call."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.decisions import Look, Observed, decide, exit_code, single_looks, worst
+from harness.errors import SettingsError, UsageError
+from harness.gate.evaluations.cases import no_case_matches
+from harness.gate.history.flips import Tally, most_changed, tally
+from harness.gate.history.matching import Matched, match
+from harness.gate.history.runs import look_of
+from harness.gate.history.scores import Pair, Side, rebuild
+from harness.gate.history.sequences import EVERY_CASE, Cases, cases_of, stopped_early
+from harness.records import Change, Report, Request, Usage, Verdict
+from harness.store import Store
+
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which part of two runs is compared, and by what rule where it is not the candidate's run that says it.
+
+    Attributes:
+        evaluations: ids; None for all.
+        cases: a shell pattern of case ids.
+        margin, confidence_level: in place of those that the candidate's run was decided with.
+        n_changes: how many of the cases that moved are kept with their answers.
+        inconclusive: "fail" or "warn", for the exit code.
+    """
+
+    evaluations: Collection[str] | None = None
+    cases: str = EVERY_CASE
+    margin: float | None = None
+    confidence_level: float | None = None
+    n_changes: int = 10
+    inconclusive: str = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What one evaluation was compared on.
+
+    Attributes:
+        n_cases: those that both sides have and no body skipped.
+        candidate_alone, baseline_alone: cases that one side alone has, which are left out.
+        asked_otherwise: in how many of the cases the first samples answer different questions; `example` is one.
+        was_sequential: whether a run stopped as soon as it was decided.
+        is_sequential: whether it is weighed so here, by the cases that were drawn in one order.
+        why_fixed: why it is not, though a run was; "" where none was, or it is.
+        judged_otherwise: whether other judges, or other rubrics, gave the scores of one side than of the other.
+    """
+
+    evaluation_id: str
+    n_cases: int
+    candidate_alone: int
+    baseline_alone: int
+    asked_otherwise: int
+    example: str | None
+    was_sequential: bool
+    judged_otherwise: bool = False
+    is_sequential: bool = False
+    why_fixed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What comparing two sides gives.
+
+    Attributes:
+        report: as a gate's; `changes` has the cases that moved most, the drops first.
+        matched: which evaluations were compared, and which not.
+        compared: on what, each of them.
+        n_moved: how many cases moved at all, over all metrics.
+        tally: of the cases of all metrics.
+    """
+
+    report: Report
+    candidate: Side
+    baseline: Side
+    matched: Matched
+    compared: tuple[Compared, ...]
+    n_moved: int
+    tally: Tally
+
+
+def compare(store: Store, candidate: Side, baseline: Side, choice: Choice = Choice()) -> Comparison:
+    """Weigh one side against the other on the cases that both have.
+
+    Thresholds, margins, requirements, units and the order of the cases are those of the candidate's run. All
+    evaluations are decided together; one that stopped as soon as it was decided, by the rule by which it stopped, if
+    both sides drew their cases in the same order.
+
+    Raises:
+        SettingsError, CaseError: nothing is left that both sides have, or the margin can't be.
+    """
+    matched = match(store, candidate, baseline, choice.evaluations)
+    found: list[tuple[Observed, Pair]] = []
+    compared: list[Compared] = []
+    for pair in matched.pairs:
+        cases = cases_of(pair, choice.cases)
+        rebuilt = [rebuild(pair, metric, cases, choice.margin) for metric in pair.metrics]
+        is_broken = choice.cases == EVERY_CASE and any(each.errors for each in rebuilt)
+        if cases.paired or cases.n_skipped or is_broken:
+            found += [(each, pair) for each in rebuilt]
+            compared.append(_compared(store, pair, cases))
+    if not found:
+        raise _nothing(matched, choice, candidate, baseline)
+    observed = [each for each, _ in found]
+    _check_units(observed, choice.margin)
+    n_moved, changes = most_changed(store, found, choice.n_changes)
+    return Comparison(
+        report=_report(candidate, baseline, observed, changes, choice),
+        candidate=candidate,
+        baseline=baseline,
+        matched=matched,
+        compared=tuple(compared),
+        n_moved=n_moved,
+        tally=sum(map(tally, observed), Tally()),
+    )
+
+
+def _compared(store: Store, pair: Pair, cases: Cases) -> Compared:
+    asked = [] if pair.is_of_one_run else _asked_otherwise(store, pair, cases)
+    entries = [*pair.candidate.entries.values(), *pair.baseline.entries.values()]
+    return Compared(
+        evaluation_id=entries[0].id,
+        n_cases=len(cases.paired),
+        candidate_alone=cases.candidate_alone,
+        baseline_alone=cases.baseline_alone,
+        asked_otherwise=len(asked),
+        example=min(asked, default=None),
+        was_sequential=stopped_early(pair.candidate) or stopped_early(pair.baseline),
+        judged_otherwise=_judged_otherwise(store, pair),
+        is_sequential=cases.is_sequential,
+        why_fixed=cases.why_fixed,
+    )
+
+
+def _judged_otherwise(store: Store, pair: Pair) -> bool:
+    """Whether the two runs judged by other versions or rubrics; most runs have no judge, and are not searched."""
+    sides = (pair.candidate, pair.baseline)
+    if pair.is_of_one_run or not any(each.side.weighed.run.spec.get("judges") for each in sides):
+        return False
+    ours, theirs = (store.judged_by(list(each.sets.values())) for each in sides)
+    return ours != theirs
+
+
+def _asked_otherwise(store: Store, pair: Pair, cases: Cases) -> list[str]:
+    """The cases that asked something else, as far as the store still has what was asked.
+
+    System texts and sampling parameters are the versions' own, and may differ.
+    """
+    paired = set(cases.paired)
+    differing = store.differing_requests(list(pair.candidate.sets.values()), list(pair.baseline.sets.values()))
+    return [case for case, one, other in differing if case in paired and _question(one) != _question(other)]
+
+
+def _question(request: Request) -> object:
+    """What a request asks, without what its version adds."""
+    asked = [message.get("content") for message in request.messages if message.get("role") == "user"]
+    return asked[:1], request.prompt, request.continuation
+
+
+def _check_units(observed: Sequence[Observed], margin: float | None) -> None:
+    """Refuse one margin for evaluations of several units; metrics of one evaluation share theirs in a gate, too."""
+    units = sorted({each.unit or "[0, 1]" for each in observed})
+    if margin is not None and len(units) > 1 and len({each.id for each in observed}) > 1:
+        raise SettingsError(
+            f"--margin {margin:g} is one number, and what is compared is measured in {', '.join(units)}. Choose with "
+            "--evaluation what it is for."
+        )
+
+
+def _nothing(matched: Matched, choice: Choice, candidate: Side, baseline: Side) -> UsageError:
+    """The error for two sides that have nothing to compare."""
+    if matched.pairs and choice.cases != EVERY_CASE:
+        known = {case for pair in matched.pairs for case in pair.candidate.known & pair.baseline.known}
+        return no_case_matches(choice.cases, known)
+    if matched.pairs:
+        why = "no case of their evaluations is in both"
+    elif matched.against_others:
+        why = (
+            f"the bodies of {_some(matched.against_others)} compare with their own run's baseline, which is another one"
+        )
+    else:
+        why = f"the first has {_some(matched.candidate_alone)}, the second {_some(matched.baseline_alone)}"
+    return SettingsError(
+        f"{candidate.weighed}, and {baseline.weighed}, have nothing in common: {why}. Name runs of the same suite."
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown or "none"
+
+
+def _report(
+    candidate: Side, baseline: Side, observed: Sequence[Observed], changes: tuple[Change, ...], choice: Choice
+) -> Report:
+    own = candidate.report.confidence_level
+    level = own if choice.confidence_level is None else choice.confidence_level
+    decided = decide(observed, level, looks=_looks(candidate, baseline, observed))
+    verdicts = tuple(_with_contents(verdict, candidate.report) for verdict in decided)
+    kinds = [verdict.verdict for verdict in verdicts]
+    n_scores = {each.id: _n_scores(each) for each in observed}
+    return Report(
+        run_id=candidate.report.run_id,
+        created=candidate.report.created,
+        exit_code=exit_code(kinds, choice.inconclusive),
+        verdict=worst(kinds),
+        confidence_level=level,
+        candidate=candidate.weighed.version,
+        baseline=baseline.weighed.version,
+        usage=Usage(stored_samples=sum(n_scores.values())),
+        evaluations=verdicts,
+        changes=changes,
+        best_of=candidate.report.best_of if _are_of_one_run(candidate, baseline) else 1,
+    )
+
+
+def _with_contents(verdict: Verdict, report: Report) -> Verdict:
+    """The verdict with the digests of its cases that the candidate's run knew."""
+    known = {case.id: case for entry in report.evaluations if entry.id == verdict.id for case in entry.cases}
+    cases = [
+        replace(case, content=own.content, asked=own.asked) if (own := known.get(case.id)) else case
+        for case in verdict.cases
+    ]
+    return replace(verdict, cases=tuple(cases))
+
+
+def _looks(candidate: Side, baseline: Side, observed: Sequence[Observed]) -> dict[str, Look]:
+    """What each evaluation may spend here: what it could in its run, if both sides are of one; else its own share."""
+    names = [each.id for each in observed]
+    run, entries = candidate.weighed.run, {entry.id: entry for entry in candidate.report.evaluations}
+    if not _are_of_one_run(candidate, baseline) or not all(name in entries for name in names):
+        return single_looks(names)
+    return {name: look_of(run, candidate.report, entries[name]) for name in names}
+
+
+def _are_of_one_run(candidate: Side, baseline: Side) -> bool:
+    return candidate.weighed.run.run_id == baseline.weighed.run.run_id
+
+
+def _n_scores(observed: Observed) -> int:
+    assert observed.baseline is not None
+    return int((~np.isnan(observed.candidate)).sum() + (~np.isnan(observed.baseline)).sum())

@@ -1,0 +1,184 @@
+"""Stored scores of one evaluation as a gate's decision had them before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.decisions import Observed
+from harness.errors import SettingsError
+from harness.gate.evaluations.kinds import misfits
+from harness.gate.history.runs import Weighed
+from harness.gate.history.sequences import Cases, stopped_at
+from harness.records import Report, Verdict, kind_and_direction, kind_in_words, same_kind
+from harness.scoring.results import METRIC
+from harness.statistics.arrays import FloatArray
+from harness.store import ScoreArray, ScoreSet, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: a version of a stored run, and the report of that run."""
+
+    weighed: Weighed
+    report: Report
+
+
+class Scores:
+    """What the bodies of one side gave in one evaluation.
+
+    Attributes:
+        entries: the run's verdicts on the evaluation, by metric.
+        sets: by metric; bodies that failed an assertion are in the one called `score`, whatever the others return.
+        known: the cases that have a score or were skipped.
+        skipped: the cases that were skipped.
+    """
+
+    def __init__(self, store: Store, side: Side, sets: Iterable[ScoreSet]) -> None:
+        self.side = side
+        self.sets = {each.metric: each for each in sets}
+        evaluation = next(iter(self.sets.values())).evaluation_id
+        self.entries = {entry.metric: entry for entry in side.report.evaluations if entry.id == evaluation}
+        self._arrays = {metric: store.score_array(each) for metric, each in self.sets.items()}
+        self._rows = {metric: _rows(array) for metric, array in self._arrays.items()}
+        self._n_samples = max(1, *(array.values.shape[1] for array in self._arrays.values()))
+        self.skipped = frozenset(case for array in self._arrays.values() for case in array.skipped)
+        self.known = self.skipped.union(*self._rows.values())
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What the bodies returned; none where each of them failed an assertion."""
+        if list(self.entries) == list(self.sets) == [METRIC] and not self._arrays[METRIC].values.any():
+            return ()
+        return tuple(self.entries)
+
+    def of(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
+        """The scores of a metric, (n_cases, n_samples), NaN where there is none. A failed assertion is a 0."""
+        scores = self._of_set(metric, case_ids)
+        if metric != METRIC:
+            scores[np.isnan(scores) & (self._of_set(METRIC, case_ids) == 0)] = 0.0
+        return scores
+
+    def _of_set(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
+        scores = np.full((len(case_ids), self._n_samples), np.nan)
+        if metric in self._arrays:
+            rows = self._rows[metric]
+            places = np.fromiter((rows.get(case, -1) for case in case_ids), np.int64, len(case_ids))
+            values = self._arrays[metric].values
+            scores[places >= 0, : values.shape[1]] = values[places[places >= 0]]
+        return scores
+
+
+def _rows(array: ScoreArray) -> dict[str, int]:
+    return {case: row for row, case in enumerate(array.case_ids)}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The scores of both sides in one evaluation."""
+
+    candidate: Scores
+    baseline: Scores
+
+    @property
+    def is_of_one_run(self) -> bool:
+        """Whether both sides were weighed against each other in one run."""
+        return self.candidate.side.weighed.run.run_id == self.baseline.side.weighed.run.run_id
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of either side."""
+        return tuple(dict.fromkeys([*self.candidate.metrics, *self.baseline.metrics])) or (METRIC,)
+
+    def entry(self, metric: str) -> Verdict:
+        """What the candidate's run says of a metric: its threshold, margin, unit and cases."""
+        known = self.candidate.entries
+        return known.get(metric) or next(iter(known.values()))
+
+
+def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Observed:
+    """Both sides' scores of a metric, ready to be decided by the rule that their cases allow.
+
+    Args:
+        cases: those of the evaluation.
+        margin: in place of that of the candidate's run.
+
+    Raises:
+        SettingsError: the margin lets everything pass.
+    """
+    entry = pair.entry(metric)
+    kind = pair.candidate.entries.get(metric) or pair.baseline.entries.get(metric) or entry
+    wide = margin is not None and misfits(metric, kind, None, margin)
+    if wide and kind.unit is None:
+        raise SettingsError(f"--margin {margin:g} lets everything pass: the scores of {entry.id} lie in [0, 1].")
+    if wide:
+        raise SettingsError(
+            f"--margin {margin:g} lets everything pass: {metric!r} of {entry.id} is {kind_in_words(kind)}."
+        )
+    whole = cases.candidate_alone == 0 and pair.candidate.side.weighed.role == "candidate"
+    own = [each.entries[metric] for each in (pair.candidate, pair.baseline) if metric in each.entries]
+    is_sequential = cases.is_sequential and any(each.design == "sequential" for each in own)
+    is_single = len(pair.candidate.known | pair.baseline.known) == 1
+    clusters = _clusters(entry, cases.paired)
+    return Observed(
+        id=entry.id,
+        metric=metric,
+        requirement=entry.requirement,
+        threshold=entry.threshold,
+        margin=entry.margin if margin is None else margin,
+        margin_is_default=entry.margin_is_default and margin is None,
+        case_ids=cases.paired,
+        candidate=pair.candidate.of(metric, cases.paired),
+        baseline=pair.baseline.of(metric, cases.paired),
+        clusters=clusters,
+        copies=clusters if entry.clusters_known_by == "texts" else None,
+        clusters_known_by=entry.clusters_known_by,
+        per="case" if is_sequential and is_single else "suite",
+        unit=kind.unit,
+        higher_is_better=kind.higher_is_better,
+        at_least=kind.at_least,
+        at_most=kind.at_most,
+        statistic=kind.statistic,
+        design="sequential" if is_sequential else "fixed",
+        largest_cluster=max(each.bet_on_together for each in pair.candidate.entries.values()),
+        n_planned=cases.n_planned,
+        n_skipped=entry.n_skipped if is_sequential and pair.is_of_one_run else cases.n_skipped,
+        n_truncated=entry.n_truncated if whole else 0,
+        errors=_errors(pair, metric),
+        baseline_is_recorded=pair.baseline.side.weighed.recorded_run is not None,
+        stopped_at=(stopped_at(pair.candidate) or stopped_at(pair.baseline)) if cases.is_sequential else "",
+        about=entry.about,
+        suite_size=_suite_size(entry, cases),
+        stakes=entry.look.stakes if entry.look is not None and margin is None else None,
+        max_lost=None if entry.claims is None or entry.claims.lost is None else entry.claims.lost.max_lost,
+        is_repeatable=entry.is_repeatable and pair.is_of_one_run,
+    )
+
+
+def _suite_size(entry: Verdict, cases: Cases) -> int:
+    """How many cases the suite has that is compared: what a pattern leaves of it is a suite of its own."""
+    return entry.suite_size if len(cases.paired) + cases.n_skipped >= entry.n_cases else cases.n_planned
+
+
+def _clusters(entry: Verdict, case_ids: Sequence[str]) -> tuple[str, ...] | None:
+    """The clusters that the candidate's run was decided in."""
+    known: Mapping[str, str] = {case.id: case.cluster for case in entry.cases if case.cluster is not None}
+    return tuple(known.get(case, f"case {case}") for case in case_ids) if known else None
+
+
+def _errors(pair: Pair, metric: str) -> tuple[str, ...]:
+    """What went wrong in either run: what an evaluation that did not come to its end would show, nobody knows."""
+    own, other = pair.candidate.entries.get(metric), pair.baseline.entries.get(metric)
+    if pair.is_of_one_run:
+        return own.errors if own else ()
+    found = [
+        f"run {scores.side.weighed.run.run_id}: {error}"
+        for scores, entry in ((pair.candidate, own), (pair.baseline, other))
+        for error in (entry.errors if entry else ())
+    ]
+    if own and other and not same_kind(own, other):
+        one, two = kind_and_direction(own), kind_and_direction(other)
+        found.append(f"{metric!r} is {one}, in the candidate's run, {two}, in the baseline's; run a gate again")
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""The part that people's labels play in a verdict."""

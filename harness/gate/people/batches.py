@@ -1,0 +1,194 @@
+"""The review queue and the gate: what people are asked, what their labels decide, and when they are asked no more.
+
+All that this needs is in the store: a run's scores, its samples, and the batch with its draws and labels. So a gate, a
+server that takes labels, and `steelyard gate --resume` come to the same verdict.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+from harness.decisions import worst
+from harness.decisions.labels.labelled import LabelledCheck, decide_labelled
+from harness.records import VerdictKind
+from harness.review.batches.filling import Plan
+from harness.review.batches.ledger import (
+    Ledger,
+    Mode,
+    Subject,
+    batch_of,
+    further_items,
+    read_ledger,
+    subject_of,
+    to_the_end,
+)
+from harness.statistics.labels.draws import Question
+from harness.store import RunInfo, Store
+from harness.store.review.records import DECIDED, Batch
+
+SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What labels and judge have come to.
+
+    Attributes:
+        checks: one for each question.
+        ledger: the draws and labels that they rest on.
+    """
+
+    checks: tuple[LabelledCheck, ...]
+    ledger: Ledger
+
+    @property
+    def verdict(self) -> VerdictKind:
+        """Red where one is, passed where all are."""
+        return worst(each.check.verdict for each in self.checks)
+
+    @property
+    def labels_needed(self) -> int | None:
+        """About how many more labels would decide it; None where it is decided or nothing tells."""
+        wanted = [each.labels_needed for each in self.checks if each.check.verdict is VerdictKind.INCONCLUSIVE]
+        known = [count for count in wanted if count is not None]
+        is_open = self.verdict is VerdictKind.INCONCLUSIVE
+        return max(known) if is_open and len(known) == len(wanted) else None
+
+
+def questions_of(
+    threshold: float | None, margin: float, level: float, red_level: float, *, is_compared: bool
+) -> tuple[Question, ...]:
+    """What labels are to decide: whether the candidate's mean is as required, and no worse than the baseline's."""
+    asked = []
+    if threshold is not None:
+        asked.append(Question("rate", threshold, margin, level, red_level))
+    if is_compared:
+        asked.append(Question("difference", 0.0, margin, level, red_level))
+    return tuple(asked)
+
+
+def fill(store: Store, run: RunInfo, subject: Subject, questions: Sequence[Question], mode: Mode) -> Batch:
+    """The batch of what is reviewed: the one that there is, from now on decided by this run, or a new one.
+
+    Those of other answers to the same evaluation, or of another rubric, are closed, so that nobody labels what no gate
+    decides any more. What was closed so is open again when its answers come back.
+    """
+    plan = subject.plan
+    source = {
+        "key": subject.key,
+        "mode": mode,
+        "questions": [asdict(each) for each in questions],
+        "roles": list(plan.roles),
+        "cases": len(subject.cases),
+        "left_out": dict(subject.left_out),
+    }
+    known = batch_of(store, subject.key)
+    for other in store.review.batches():
+        is_same = (other.evaluation_id, other.metric) == (plan.evaluation_id, plan.metric)
+        if is_same and other.closed is None and other.source.get("key", subject.key) != subject.key:
+            store.review.set_closed(other.id, time.time(), f"{SUPERSEDED} by run {run.run_id}")
+    if known is not None:
+        store.review.set_source(known.id, run.run_id, source)
+        if (known.closed_reason or "").startswith(SUPERSEDED):
+            store.review.set_closed(known.id, None)
+        return store.review.batch(known.id)
+    batch = Batch(
+        id=secrets.token_hex(4),
+        created=time.time(),
+        evaluation_id=plan.evaluation_id,
+        form=plan.form,
+        metric=plan.metric,
+        run_id=run.run_id,
+        source=source,
+    )
+    store.review.add_batch(batch, [])
+    return batch
+
+
+def outlook(store: Store, batch: Batch, subject: Subject, questions: Sequence[Question]) -> Outlook:
+    """What the labels that are in have come to, with the judge."""
+    ledger = to_the_end(subject, read_ledger(store, batch, len(subject.items.scores)), questions)
+    means = {question.of: subject.items.judged_means(question.of) for question in questions}
+    known = list(map(subject.is_known, ledger.draws))
+    checks = [
+        decide_labelled(each, ledger.draws, ledger.labels, means[each.of], known, ledger.excluded) for each in questions
+    ]
+    return Outlook(tuple(checks), ledger)
+
+
+def settle(store: Store, batch: Batch, subject: Subject, questions: Sequence[Question]) -> Outlook:
+    """Close a batch that is decided, open it again where labels were taken back, and else draw what is missing.
+
+    A batch that somebody closed stays closed.
+    """
+    found = outlook(store, batch, subject, questions)
+    is_ours = (batch.closed_reason or "").startswith(DECIDED)
+    if found.verdict is not VerdictKind.INCONCLUSIVE:
+        if batch.closed is None:
+            store.review.set_closed(batch.id, time.time(), f"{DECIDED}: {found.verdict}")
+        return found
+    if batch.closed is not None and is_ours:
+        store.review.set_closed(batch.id, None)
+    if batch.closed is None or is_ours:
+        items = further_items(subject, found.ledger, questions, batch.id)
+        if items and store.review.extend(batch.id, items):
+            ledger = replace(
+                found.ledger, n_items=found.ledger.n_items + len(items), n_open=found.ledger.n_open + len(items)
+            )
+            return replace(found, ledger=ledger)
+    return found
+
+
+class Attendant:
+    """Looks after batches of the gate while labels come in; remembers what a run's answers are.
+
+    Calls are not thread-safe.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._subjects: dict[tuple[str, str, Mode], Subject] = {}
+
+    def attend(self, batch_id: str) -> Outlook | None:
+        """Decide a batch again, and close it or draw more; None for one that no gate decides.
+
+        Raises:
+            SettingsError, ReviewError: it is gone, or its answers are no longer stored.
+        """
+        batch = self._store.review.batch(batch_id)
+        subject = self._subject_of(batch)
+        return None if subject is None else settle(self._store, batch, subject, _questions(batch))
+
+    def outlook(self, batch_id: str) -> Outlook | None:
+        """The same without a change."""
+        batch = self._store.review.batch(batch_id)
+        subject = self._subject_of(batch)
+        return None if subject is None else outlook(self._store, batch, subject, _questions(batch))
+
+    def subject(self, batch: Batch, run_id: str, mode: Mode) -> Subject | None:
+        """The judged cases of a run that a batch is of; None where the run is gone."""
+        place = (batch.id, run_id, mode)
+        if place not in self._subjects:
+            run = next((run for run in self._store.runs() if run.run_id == run_id), None)
+            if run is None:
+                return None
+            self._subjects[place] = subject_of(self._store, run, plan_of(batch), mode)
+        return self._subjects[place]
+
+    def _subject_of(self, batch: Batch) -> Subject | None:
+        """Those of the run that the batch is decided by."""
+        if "key" not in batch.source or batch.run_id is None:
+            return None
+        return self.subject(batch, batch.run_id, batch.source["mode"])
+
+
+def plan_of(batch: Batch) -> Plan:
+    """The plan by which a gate drew a batch."""
+    return Plan(batch.evaluation_id, batch.metric, batch.form, roles=tuple(batch.source["roles"]))
+
+
+def _questions(batch: Batch) -> tuple[Question, ...]:
+    return tuple(Question(**each) for each in batch.source["questions"])

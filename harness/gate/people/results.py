@@ -1,0 +1,200 @@
+"""The verdict that labels and judge come to, as a report tells it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harness.decisions.labels.exclusions import Said, bounded_mean
+from harness.decisions.labels.labelled import in_labels
+from harness.gate.people.batches import Outlook
+from harness.records import Estimate, Report, Reviewed, Verdict, VerdictKind
+from harness.review.batches.ledger import Subject
+from harness.review.progress import progress_of
+from harness.statistics.labels.draws import NO_STAKES, Draw, widest
+from harness.store import Store
+from harness.store.review.records import SETTLED, Batch
+
+_LABEL_S = 15.0
+"""What a label takes before the first tells."""
+_EVENTS = frozenset({"label", "adjudicate", "exclude", "undo"})
+
+
+def with_labels(store: Store, batch: Batch, subject: Subject, found: Outlook, judged: Verdict) -> Verdict:
+    """The verdict of labels and judge in place of that of the judge.
+
+    Args:
+        judged: by the judge's scores alone.
+    """
+    kind = found.verdict
+    given = [each for each in found.checks if each.check.verdict is kind]
+    if kind is VerdictKind.INCONCLUSIVE:
+        given = [max(given, key=lambda each: each.labels_needed or float("inf"))]
+    reason = "; ".join(each.check.reason for each in given)
+    differences = {each.check.against: each.check.difference for each in found.checks}
+    candidate, baseline = _estimates(subject, found, judged)
+    order = _order(store, batch) if kind is VerdictKind.INCONCLUSIVE else None
+    return replace(
+        judged,
+        claims=None,
+        verdict=kind,
+        reason=_with_notes(reason, subject, given[0].n_labels, order),
+        candidate=candidate,
+        baseline=baseline,
+        difference=differences.get("baseline", differences.get("threshold")),
+        samples_needed=None,
+        labels_needed=found.labels_needed,
+        checks=tuple(each.check for each in found.checks),
+        review=_reviewed(store, batch, found),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """How far the labels of a batch count: in the order of its items.
+
+    Attributes:
+        n_done: items with a label; `n_behind` of them come after the first that has none.
+        first: how that one stands; `number` counts from 1. None where every item has its label.
+        skippers: who skipped it.
+    """
+
+    n_done: int
+    n_behind: int
+    number: int
+    first: str | None
+    skippers: tuple[str, ...]
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether somebody has to adjudicate the first."""
+        return self.first in ("disputed", "flagged")
+
+    def __str__(self) -> str:
+        """The first in words."""
+        if self.is_stuck:
+            return f"item {self.number:,} ({self.first})"
+        return f"item {self.number:,}" + (f", which {_named(self.skippers)} skipped" if self.skippers else "")
+
+
+def _named(reviewers: Sequence[str]) -> str:
+    """Some of the reviewers, by name.
+
+    >>> _named(["ann", "bob", "eve"])
+    'ann and 2 others'
+    """
+    if len(reviewers) > 2:
+        return f"{reviewers[0]} and {len(reviewers) - 1:,} others"
+    return " and ".join(reviewers)
+
+
+def held_back(store: Store, batch: Batch) -> str | None:
+    """The labels of a gate's batch that are in and do not count yet, with what they wait for; None where all count."""
+    order = _order(store, batch)
+    return _waiting(order) if order.n_behind else None
+
+
+def _waiting(order: _Order) -> str:
+    one = order.n_behind == 1
+    told = "label is in and waits" if one else "labels are in and wait"
+    return f"{order.n_behind:,} more {told} for {_awaited(order)}"
+
+
+def _order(store: Store, batch: Batch) -> _Order:
+    standings = store.review.standings(batch.id)
+    items = store.review.items(batch.id)
+    states = [standings[item.id].state for item in items]
+    number = next((at for at, state in enumerate(states) if state not in SETTLED), len(states))
+    return _Order(
+        n_done=states.count("done"),
+        n_behind=states[number:].count("done"),
+        number=number + 1,
+        first=states[number] if number < len(states) else None,
+        skippers=tuple(store.review.skipped(batch.id).get(items[number].id, ())) if number < len(items) else (),
+    )
+
+
+def _with_notes(reason: str, subject: Subject, n_counted: int, order: _Order | None) -> str:
+    """The reason, with what holds labels back, and what nobody can be asked about."""
+    if order is not None and order.n_done and not n_counted:
+        one = order.n_done == 1
+        reason = f"{in_labels(order.n_done)} {'is in and waits' if one else 'are in and wait'} for {_awaited(order)}"
+    elif order is not None and order.n_behind:
+        reason += f"; {_waiting(order)}"
+    elif order is not None and order.is_stuck:
+        reason += f"; labels given after {order} count once it is adjudicated"
+    left_out = ", ".join(f"{count:,} {why}" for why, count in subject.left_out.items())
+    return reason + (f"; not asked about: {left_out}" if left_out else "")
+
+
+def _awaited(order: _Order) -> str:
+    """What labels that do not count yet wait for."""
+    comma = "," if order.skippers and not order.is_stuck else ""
+    return f"{order}{comma} to be {'adjudicated' if order.is_stuck else 'labelled'}"
+
+
+def _reviewed(store: Store, batch: Batch, found: Outlook) -> Reviewed:
+    batch = store.review.batch(batch.id)
+    counts = store.review.counts(batch.id, time.time())
+    pace = progress_of(batch, counts).seconds_per_label
+    is_open = found.verdict is VerdictKind.INCONCLUSIVE
+    is_closed = is_open and batch.closed is not None
+    n_waiting = found.ledger.n_open if is_open and not is_closed else 0
+    return Reviewed(
+        batch=batch.id,
+        mode=batch.source["mode"],
+        n_labels=sum(marks.get("label", 0) for marks in counts.reviewers.values()),
+        n_errors=max((each.n_errors for each in found.checks), default=0),
+        n_waiting=n_waiting,
+        wait_s=n_waiting * (_LABEL_S if pace is None else pace),
+        n_stuck=found.ledger.n_stuck if is_open and not is_closed else 0,
+        closed=batch.closed_reason or "closed" if is_closed else None,
+        n_events=_n_events(store, batch.id),
+        n_excluded=counts.states.get("excluded", 0),
+    )
+
+
+def n_events_since(store: Store, report: Report) -> int:
+    """How many labels of a stored report's batches were given, settled or taken back after it was decided."""
+    decided = {entry.review.batch: entry.review.n_events for entry in report.evaluations if entry.review is not None}
+    return sum(max(0, _n_events(store, batch) - n) for batch, n in decided.items() if n is not None)
+
+
+def _n_events(store: Store, batch_id: str) -> int:
+    """The events that may change what labels come to; they are never removed."""
+    return sum(event.kind in _EVENTS for event in store.review.events(batch_id=batch_id))
+
+
+def _estimates(subject: Subject, found: Outlook, judged: Verdict) -> tuple[Estimate | None, Estimate | None]:
+    """Candidate and baseline by labels and judge, where two labels or more are in; else as the judge scored them.
+
+    Where the difference alone is asked for, cases to which both said the same are never drawn, so that labels tell
+    nothing of either by itself.
+    """
+    checks = [each for each in found.checks if each.check.against == "threshold"]
+    if not checks or checks[0].n_labels < 2:
+        return judged.candidate, judged.baseline
+    ledger = found.ledger
+    mine = checks[0].estimate
+    own = Estimate(mine.value, mine.standard_error, mine.low, mine.high, mine.method)
+    if len(subject.items.scores) == 1:
+        return own, judged.baseline
+    rate, difference = subject.items.judged_means("rate"), subject.items.judged_means("difference")
+    said = Said.of(ledger.draws, ledger.labels, ledger.excluded).turned([_turned(draw) for draw in ledger.draws])
+    other = bounded_mean(said, "rate", rate - difference, 0.95)
+    return own, Estimate(other.value, other.standard_error, other.low, other.high, other.method)
+
+
+def _turned(draw: Draw) -> Draw:
+    """A draw with the baseline in the candidate's place, of whose mean nothing was asked."""
+    return replace(
+        draw,
+        ranges=widest(draw.floor),
+        stakes=NO_STAKES,
+        samples=draw.samples[::-1],
+        judged=draw.judged[::-1],
+        predicted=draw.predicted[::-1],
+        expected=draw.expected[::-1],
+        passed=tuple(each[::-1] for each in draw.passed),
+    )

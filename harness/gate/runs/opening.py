@@ -1,0 +1,373 @@
+"""Opens a run: versions, store, engines; everything that can be wrong is found here, before the first request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.config import Settings
+from harness.decisions import later
+from harness.errors import SettingsError, StoreError, UsageError
+from harness.gate.baselines.recorded import RecordedBaseline
+from harness.gate.baselines.recording import Recording
+from harness.gate.baselines.stored import StoredBaseline
+from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.runs.budget import check_prices, spending_of
+from harness.gate.runs.run import Run, RunSettings
+from harness.gate.runs.specification import specification
+from harness.gate.sampling.ledger import Entry, Family, Ledger, in_words
+from harness.models.engine import Capability, Engine
+from harness.models.registry import check_version, create_engine, engine_key
+from harness.models.version import Version, load_version
+from harness.records import Role, Selection
+from harness.sampling import Sampler, Source
+from harness.store import Store, new_run_id, store_url
+
+if TYPE_CHECKING:
+    from harness.store.soundness import Soundness
+
+BASELINE_FIRST_INDEX = 1_000_000
+"""Where the draws of a baseline begin that is the same version as the candidate: two independent sets."""
+
+_SIDES: tuple[Role, Role] = ("candidate", "baseline")
+
+NO_BASELINE = "none"
+"""`--baseline none` weighs against thresholds alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run is beyond the settings: what the command line says, and of how many evaluations of what kind.
+
+    Attributes:
+        is_judged: whether any asks the judge that settings or command line name.
+        weighs_judges: whether in any the versions under test judge.
+        recording: that the candidate is weighed against, in place of a version that is asked.
+        cases: the pattern of ids that the run is restricted to.
+        noted: what else the store keeps of the run, for those who read it later.
+        elapsed_s: seconds that the session is old, for a deadline.
+        selection: which evaluations were chosen by what changed; None where all run.
+        evaluations: all that may run, each of which the ledger gets a look at.
+        family: the ids of all that there are, run or not: red is corrected over them.
+    """
+
+    offline: bool = False
+    fresh: bool = False
+    n_evaluations: int = 1
+    is_judged: bool = False
+    weighs_judges: bool = False
+    recording: Recording | None = None
+    cases: str = "*"
+    noted: Mapping[str, Any] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+    selection: Selection | None = None
+    evaluations: tuple[Evaluation, ...] = ()
+    family: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that is ready to sample, with what must be closed after it.
+
+    Attributes:
+        told: what to tell before the first request, a line each: what looking again costs.
+        soundness: says whether the store's file is sound, as soon as it was looked through.
+    """
+
+    run: Run
+    store: Store
+    created: str
+    selection: Selection | None = None
+    told: tuple[str, ...] = ()
+    soundness: Soundness | None = None
+
+    def problem(self, wait_s: float = 0.0) -> str | None:
+        """What is wrong with the store's file, as far as it is known by now, or after a wait."""
+        return None if self.soundness is None else self.soundness.problem(wait_s)
+
+    async def close(self) -> None:
+        """Close engines and store; what was completed is kept."""
+        try:
+            await self.run.close()
+        finally:
+            self.store.close()
+
+
+def candidate_name(settings: Settings) -> str:
+    """The version under test: the one named by option or settings, else the only one there is.
+
+    Raises:
+        SettingsError: there is none, or more than one and nothing says which.
+    """
+    if settings.candidate is not None:
+        return settings.version(settings.candidate).name
+    if len(settings.versions) == 1:
+        return next(iter(settings.versions))
+    if not settings.versions:
+        where = settings.source or settings.root / "pyproject.toml"
+        raise SettingsError(
+            f"No model version is defined. Define one as {settings.table('NAME')} in {where}; `steelyard init` "
+            "writes an example that runs at once."
+        )
+    raise SettingsError(
+        f'Which version is under test? Say --candidate NAME, or candidate = "NAME" in [tool.steelyard]. '
+        f"Versions: {', '.join(sorted(settings.versions))}."
+    )
+
+
+def baseline_name(settings: Settings) -> str | None:
+    """The version that the candidate is weighed against, if any.
+
+    Raises:
+        SettingsError: it is not a version.
+    """
+    if settings.baseline is None or (settings.baseline == NO_BASELINE and NO_BASELINE not in settings.versions):
+        return None
+    return settings.version(settings.baseline).name
+
+
+def judge_names(settings: Settings) -> tuple[str, ...]:
+    """The versions that judge, more than one for a panel.
+
+    Raises:
+        SettingsError: none is named, or one of them is no version.
+    """
+    if not settings.judge:
+        known = ", ".join(sorted(settings.versions)) or "none is defined yet"
+        raise SettingsError(
+            f'Which version judges? Say --judge NAME, or judge = "NAME" in [tool.steelyard]; two names and more are a '
+            f"panel. Versions: {known}."
+        )
+    return tuple(settings.version(name).name for name in settings.judge)
+
+
+def _against(settings: Settings, options: RunOptions) -> str | None:
+    """The version that is asked as the baseline."""
+    return baseline_name(settings) if options.recording is None else None
+
+
+def _judges(settings: Settings, options: RunOptions) -> tuple[str, ...]:
+    return judge_names(settings) if options.is_judged else ()
+
+
+def check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
+    """Refuse a judge whose engine can't be held to a form.
+
+    Raises:
+        SettingsError: naming what it can do.
+    """
+    for name in names:
+        engine = engines.get(name)
+        if engine is not None and Capability.SCHEMA not in engine.capabilities:
+            able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
+            raise SettingsError(
+                f"{engine.name} can't judge: a judge's answer is held to a JSON schema, and this engine has no "
+                f"structured output (it has: {able}). Name another version; vllm and openai have it."
+            )
+
+
+def open_run(settings: Settings, options: RunOptions) -> OpenRun:
+    """Load the versions, open the store and make the engines (which start when they are first needed).
+
+    Raises:
+        UsageError: whatever is wrong with any of them.
+    """
+    names = _checked_names(settings, options)
+    versions = {name: load_version(settings.version(name), settings.root, offline=options.offline) for name in names}
+    engines = {} if options.offline else _engines(versions, settings)
+    judging = versions if options.weighs_judges else _judges(settings, options)
+    check_judges(tuple(judging), engines)
+    store = Store.open(store_url(settings))
+    try:
+        soundness = store.soundness()
+        opened = replace(_assemble(settings, options, versions, engines, store), soundness=soundness)
+        if (problem := opened.problem(_SOON_S)) is not None:
+            raise StoreError(problem)
+        return opened
+    except BaseException:
+        store.close()
+        raise
+
+
+def check_run(settings: Settings, options: RunOptions) -> None:
+    """See that another process could open a run: with these versions, and in this store.
+
+    Raises:
+        UsageError: whatever is wrong with any of them.
+    """
+    _checked_names(settings, options)
+    Store.open(store_url(settings)).close()
+
+
+def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
+    """Candidate, baseline and judges, which can answer as far as one can see without asking."""
+    if options.offline and options.fresh:
+        raise SettingsError("--fresh draws anew and --offline draws nothing: choose one of them.")
+    names = [candidate_name(settings)]
+    against = _against(settings, options)
+    names += [against] if against is not None else []
+    names += _judges(settings, options)
+    for name in names if not options.offline else ():
+        check_version(settings.version(name), settings.root)
+    if not options.offline:
+        check_prices(settings, names)
+    return names
+
+
+def _engines(versions: Mapping[str, Version], settings: Settings) -> dict[str, Engine]:
+    """One engine for each version by name; versions of the same weights and engine settings share one."""
+    by_key: dict[str, Engine] = {}
+    for version in versions.values():
+        key = engine_key(version)
+        if key not in by_key:
+            by_key[key] = create_engine(version, settings.root)
+    return {name: by_key[engine_key(version)] for name, version in versions.items()}
+
+
+def _assemble(
+    settings: Settings,
+    options: RunOptions,
+    versions: Mapping[str, Version],
+    engines: Mapping[str, Engine],
+    store: Store,
+) -> OpenRun:
+    candidate, baseline, judges = _sources(settings, options, versions, engines, store)
+    now = time.time()
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    run_settings = RunSettings(
+        run_id=new_run_id(now),
+        confidence_level=settings.confidence_level,
+        n_evaluations=options.n_evaluations,
+        concurrency=settings.concurrency,
+        seed=settings.seed,
+        review_url=settings.review_url,
+        best_of=settings.best_of,
+        changed=partial(_changed, tuple(versions.values()), settings.root),
+    )
+    recording = options.recording
+    described = specification(settings, candidate, recording or baseline, judges)
+    described |= {"n_evaluations": options.n_evaluations, **options.noted}
+    store.begin_run(run_settings.run_id, created, described)
+    spending = spending_of(settings, versions, options.elapsed_s)
+    sampler = Sampler(store, window=settings.concurrency, spending=spending)
+    against: Source | RecordedBaseline | None = baseline
+    if recording is not None:
+        fingerprints = tuple(judge.version.fingerprint for judge in judges)
+        against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
+    ledger = _enter(settings, options, (candidate, baseline), store, run_settings.run_id)
+    run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
+    told = in_words(ledger, 1 - settings.confidence_level)
+    return OpenRun(run, store, created, options.selection, tuple(told))
+
+
+def _changed(versions: Sequence[Version], root: Path) -> list[str]:
+    """Which versions are not what they were: weights or answers that were written while they were asked.
+
+    What can't be read any more is no change: an engine has loaded it, or failed.
+    """
+    told = []
+    for version in versions:
+        with suppress(UsageError, OSError):
+            now = load_version(version.settings, root, offline=True).fingerprint
+            if now != version.fingerprint:
+                old = version.fingerprint[:_DIGITS]
+                told.append(
+                    f"version {version.name!r} changed while it was sampled: its fingerprint was {old} and is "
+                    f"{now[:_DIGITS]}. Nobody can tell which of the two gave the samples of this run; run again, and "
+                    f"remove them with steelyard store prune --version {old}"
+                )
+    return told
+
+
+_DIGITS = 12
+_SOON_S = 0.2
+"""How long the first sample waits for what is known of the store's file: that of most is looked through by then."""
+
+
+def _enter(
+    settings: Settings, options: RunOptions, sources: tuple[Source, Source | None], store: Store, run_id: str
+) -> Mapping[str, Entry]:
+    """Enter this look at the candidate into the store's ledger, before anything is drawn."""
+    candidate, baseline = sources
+    recording = options.recording
+    against = "" if baseline is None else baseline.version.fingerprint
+    if recording is not None:
+        against = recording.version.fingerprint
+    required = (each for each in options.evaluations if each.plan.threshold is not None or against)
+    asked = [each for each in required if not each.is_part]
+    if not asked:
+        return {}
+    ages = [each.version.settings.max_age_s for each in sources if each is not None]
+    names = [each.id for each in asked]
+    family = Family(
+        candidate=candidate.version.fingerprint,
+        against=against,
+        evaluations=tuple(dict.fromkeys([*names, *options.family])),
+        confidence_level=settings.confidence_level,
+        seed=settings.seed,
+        best_of=settings.best_of,
+        draws={role: _draws(each) for role, each in zip(_SIDES, sources, strict=True) if each is not None},
+        recorded="" if recording is None else recording.run_id,
+        is_fresh=options.fresh,
+        max_age_s=None if recording is not None else _oldest(ages),
+    )
+    stored = StoredBaseline(store, baseline)
+    of_baseline = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
+    entries = dict(Ledger(store.looks, family, run_id).enter(asked, of_baseline))
+    demanding = [each for each in asked if each.plan.threshold is not None] if against else []
+    # A threshold is the same question whatever else the candidate is weighed against.
+    alone = replace(family, against="", recorded="", draws={"candidate": family.draws["candidate"]})
+    for name, entry in Ledger(store.looks, alone, run_id).enter(demanding, {}).items():
+        if entry.look.number > entries[name].look.number:
+            entries[name] = replace(entries[name], look=later(entries[name].look, entry.look))
+    return entries
+
+
+def _draws(source: Source) -> tuple[int, ...]:
+    """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose."""
+    return tuple(sorted((source.generation, *source.older)))
+
+
+def _oldest(ages: Sequence[float | None]) -> float | None:
+    """How old a look may be: as old as what lasts longest of what it rests on."""
+    known = [age for age in ages if age is not None]
+    return max(known) if len(known) == len(ages) else None
+
+
+def _sources(
+    settings: Settings,
+    options: RunOptions,
+    versions: Mapping[str, Version],
+    engines: Mapping[str, Engine],
+    store: Store,
+) -> tuple[Source, Source | None, tuple[Source, ...]]:
+    generations: dict[str, tuple[int, ...]] = {}
+    for version in versions.values():
+        if version.fingerprint not in generations:
+            generations[version.fingerprint] = store.generations(
+                version.fingerprint, fresh=options.fresh, max_age_s=version.settings.max_age_s
+            )
+
+    def source(name: str, first_index: int = 0) -> Source:
+        version = versions[name]
+        newest, *older = generations[version.fingerprint]
+        return Source(version, engines.get(name), newest, first_index, tuple(older))
+
+    name, against = candidate_name(settings), _against(settings, options)
+    candidate = source(name, _first_index(versions[name], options.recording))
+    judges = tuple(map(source, _judges(settings, options)))
+    if against is None:
+        return candidate, None, judges
+    is_same = versions[against].fingerprint == candidate.version.fingerprint
+    return candidate, source(against, BASELINE_FIRST_INDEX if is_same else 0), judges
+
+
+def _first_index(candidate: Version, recording: Recording | None) -> int:
+    """Where the candidate's draws begin: those that were recorded of this very version are not drawn again."""
+    is_same = recording is not None and recording.version.fingerprint == candidate.fingerprint
+    return BASELINE_FIRST_INDEX if is_same and recording is not None and recording.first_index == 0 else 0

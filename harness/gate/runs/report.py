@@ -1,0 +1,77 @@
+"""Turns a finished run into its report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from harness.config import Settings
+from harness.decisions import worst
+from harness.errors import UsageError
+from harness.gate.runs.opening import OpenRun, RunOptions, baseline_name, candidate_name
+from harness.models.version import fingerprint_here
+from harness.records import Report, Usage, Verdict, VerdictKind, VersionRef
+from harness.store import new_run_id
+
+
+def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: int = 0) -> Report:
+    """The report of a run: verdicts in the order of the evaluations, and what they cost."""
+    run = opened.run
+    verdicts = run.all_verdicts
+    candidate, baseline = run.references()
+    return Report(
+        run_id=run.settings.run_id,
+        created=opened.created,
+        exit_code=exit_code,
+        verdict=_verdict(verdicts, exit_code),
+        confidence_level=run.settings.confidence_level,
+        candidate=candidate,
+        baseline=baseline,
+        usage=run.usage(wall_s),
+        evaluations=verdicts,
+        changes=run.changes,
+        judges=run.judge_references(),
+        n_unreached=n_unreached,
+        budget=run.sampler.budget,
+        selection=opened.selection,
+        best_of=run.settings.best_of,
+    )
+
+
+def report_of_nothing(settings: Settings, options: RunOptions) -> Report:
+    """The report of a run in which no evaluation was to run: nothing was opened, asked or stored.
+
+    Raises:
+        SettingsError: candidate or baseline is no version.
+    """
+    now, recording = time.time(), options.recording
+    against = baseline_name(settings) if recording is None else None
+    baseline = None if against is None else _named(settings, against)
+    return Report(
+        run_id=new_run_id(now),
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        exit_code=0,
+        verdict=VerdictKind.PASSED,
+        confidence_level=settings.confidence_level,
+        candidate=_named(settings, candidate_name(settings)),
+        baseline=baseline if recording is None else recording.reference,
+        usage=Usage(),
+        evaluations=(),
+        selection=options.selection,
+        best_of=settings.best_of,
+    )
+
+
+def _named(settings: Settings, name: str) -> VersionRef:
+    """A version, without a fingerprint where its weights are not here: nobody asked for them."""
+    try:
+        return VersionRef(name, fingerprint_here(settings.version(name), settings.root) or "")
+    except UsageError:
+        return VersionRef(name, "")
+
+
+def _verdict(verdicts: Sequence[Verdict], exit_code: int) -> VerdictKind:
+    """The worst verdict; a run that failed before it had any is an error."""
+    if not verdicts and exit_code != 0:
+        return VerdictKind.ERROR
+    return worst(verdict.verdict for verdict in verdicts)

@@ -1,0 +1,316 @@
+"""A run: all evaluations of a session, sampled side by side and decided together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from harness.decisions import Look, Observed, decide
+from harness.decisions.looks import CLOSED
+from harness.gate.baselines.recorded import RecordedBaseline
+from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.evaluations.examples import most_telling
+from harness.gate.people.verdicts import Levels, review_verdicts
+from harness.gate.sampling.collector import Collector
+from harness.gate.sampling.feeding import Feeder
+from harness.gate.sampling.ledger import Entry
+from harness.gate.sampling.order import order_of
+from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
+from harness.sampling import Sampler, Source
+from harness.store import Store
+
+_ROWS_AT_ONCE = 5000
+_CLOSING_S = 5.0
+"""How long a body that catches its cancellation may hold up the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What holds for all evaluations of a run.
+
+    `n_evaluations` is how many the session holds. `seed` settles the order in which sequential designs take their
+    cases. `review_url` is the address of the review queue, where the settings have one. `best_of` is how many
+    candidates were tried. `ledger` says which look at the candidate this is, by evaluation; one that is not in it is
+    looked at this once. `changed` tells which versions are not what they were when the run began, a sentence each.
+    """
+
+    run_id: str
+    confidence_level: float
+    n_evaluations: int
+    concurrency: int
+    seed: int = 0
+    review_url: str | None = None
+    best_of: int = 1
+    ledger: Mapping[str, Entry] = field(default_factory=dict)
+    changed: Callable[[], Sequence[str]] = tuple
+
+
+class Run:
+    """Samples evaluations as they are started, and decides them in batches.
+
+    Args:
+        settings: what holds for all evaluations.
+        candidate, baseline: where the samples come from; no baseline, no comparison. Of a recorded one the scores are
+            there, and nothing is asked.
+        sampler: shared by all.
+        store: takes the scores, and has the review queue.
+        judges: where the judges' samples come from; none where nothing is judged.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        candidate: Source,
+        baseline: Source | RecordedBaseline | None,
+        sampler: Sampler,
+        store: Store,
+        judges: Sequence[Source] = (),
+    ) -> None:
+        self.settings = settings
+        self.candidate = candidate
+        self.baseline = baseline if isinstance(baseline, Source) else None
+        self._recorded = baseline if isinstance(baseline, RecordedBaseline) else None
+        self.judges = judges
+        self.sampler = sampler
+        self._store = store
+        sources: dict[Role, Source] = {"candidate": candidate}
+        if self.baseline is not None:
+            sources["baseline"] = self.baseline
+        self._feeder = Feeder(sources, judges, sampler, settings.concurrency, 1 - settings.confidence_level)
+        self._collectors: dict[str, Collector] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._verdicts: dict[str, tuple[Verdict, ...]] = {}
+        self._changes: list[tuple[Verdict, list[Change]]] = []
+        self._rows: list[ScoreRow] = []
+        self._spans: dict[str, tuple[float, float]] = {}
+        self._abandoned: set[str] = set()
+
+    # -- sampling ---------------------------------------------------------------------------------------------------
+
+    def start(self, evaluation: Evaluation) -> None:
+        """Begin to sample an evaluation; returns at once."""
+        collector = self._collector(evaluation)
+        task = asyncio.get_running_loop().create_task(self._feeder.feed(collector))
+        began = time.monotonic()
+        self._spans[evaluation.id] = (began, began)
+        task.add_done_callback(lambda _: self._spans.update({evaluation.id: (began, time.monotonic())}))
+        self._tasks[evaluation.id] = task
+
+    def _fingerprints(self, evaluation: Evaluation) -> dict[Role, str]:
+        roles: dict[Role, str] = {"candidate": self.candidate.version.fingerprint}
+        if self.baseline is not None and not evaluation.is_pairwise:
+            roles["baseline"] = self.baseline.version.fingerprint
+        return roles
+
+    def _entry(self, evaluation: Evaluation) -> Entry:
+        """What the ledger says of an evaluation; without one it has its equal share of all."""
+        weight, best_of = 1 / self.settings.n_evaluations, self.settings.best_of
+        alone = Look(passing=1 / best_of, red=weight / best_of, weight=weight, batch=CLOSED)
+        return self.settings.ledger.get(evaluation.id) or Entry(alone)
+
+    def _collector(self, evaluation: Evaluation) -> Collector:
+        may_be_cut = self.sampler.spending.limits.bounded or evaluation.limit is not None
+        entry = self._entry(evaluation)
+        drawn = entry.order(evaluation)
+        if self._recorded is not None:
+            own = self.candidate.version.fingerprint
+            collector: Collector = self._recorded.collector(
+                evaluation, own, self._keep_row, drawn, may_be_cut=may_be_cut
+            )
+        else:
+            fingerprints = self._fingerprints(evaluation)
+            order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
+            order = replace(order, n_baseline=entry.baseline_samples or evaluation.plan.samples)
+            collector = Collector(evaluation, order, fingerprints, self._keep_row)
+        collector.entry = entry
+        self._collectors[evaluation.id] = collector
+        return collector
+
+    def _keep_row(self, row: ScoreRow) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= _ROWS_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Store the scores that have come in."""
+        rows, self._rows = self._rows, []
+        if rows:
+            self._store.add_scores(self.settings.run_id, rows)
+
+    # -- deciding ---------------------------------------------------------------------------------------------------
+
+    async def decide(self, ids: Sequence[str]) -> None:
+        """Wait for these evaluations and decide them together; they stay decided."""
+        open_ids = [name for name in ids if name not in self._verdicts]
+        if not open_ids:
+            return
+        self._feeder.turns.begin()
+        tasks = {name: self._tasks[name] for name in open_ids}
+        await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
+        for name, task in tasks.items():
+            if task.cancelled():
+                self._collectors[name].note("a body cancelled the task that it runs in, or that of another")
+            elif task.done():
+                task.result()
+        self._decide(open_ids)
+
+    def _decide(self, ids: Sequence[str]) -> None:
+        for told in self.settings.changed():
+            for name in ids:
+                self._collectors[name].note(told)
+        observed = {name: self._collectors[name].observed() for name in ids}
+        try:
+            verdicts = self._decided(observed)
+        except (ArithmeticError, ValueError) as error:
+            if len(ids) > 1:
+                for name in ids:
+                    self._decide([name])
+                return
+            self._collectors[ids[0]].note(f"its scores can't be decided: {error}")
+            verdicts = self._decided({ids[0]: self._collectors[ids[0]].observed()})
+        by_id: dict[str, list[Verdict]] = {name: [] for name in ids}
+        judges = {name: self._collectors[name].judges(self.settings.confidence_level) for name in ids}
+        for verdict in verdicts:
+            by_id[verdict.id].append(replace(verdict, judges=judges[verdict.id]))
+        for name in ids:
+            described = [self._collectors[name].described(verdict) for verdict in by_id[name]]
+            self._verdicts[name] = self._with_aggregates(self._collectors[name], described)
+            self._note_changes(self._collectors[name], observed[name])
+
+    def _decided(self, observed: Mapping[str, Sequence[Observed]]) -> list[Verdict]:
+        """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
+        reviewed = [name for name in observed if self._collectors[name].asks_people]
+        flat = [entry for name, entries in observed.items() if name not in reviewed for entry in entries]
+        level, looks = self.settings.confidence_level, {name: self._collectors[name].entry.look for name in observed}
+        verdicts = list(decide(flat, level, looks=looks)) if flat else []
+        for name in reviewed:
+            self.flush()
+            evaluation, run_id = self._collectors[name].evaluation, self.settings.run_id
+            levels, url = Levels(level, looks[name]), self.settings.review_url
+            verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], levels, url)
+        return verdicts
+
+    def _with_aggregates(self, collector: Collector, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+        """The verdicts of an evaluation, its figures over all cases beside the first of them."""
+        evaluation = collector.evaluation
+        if evaluation.aggregation is None or not verdicts or not verdicts[0].cases:
+            return tuple(verdicts)
+        numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
+        told = collector.parts.aggregates(evaluation.aggregation, verdicts[0].cases, numbers)
+        return (replace(verdicts[0], aggregates=told), *verdicts[1:])
+
+    def _note_changes(self, collector: Collector, observed: Iterable[Observed]) -> None:
+        changes = {entry.metric: collector.changes(entry) for entry in observed}
+        self._changes += [(each, changes[each.metric]) for each in self._verdicts[collector.evaluation.id]]
+
+    def verdicts(self, evaluation_id: str) -> tuple[Verdict, ...]:
+        """The verdicts of an evaluation, one for each metric; empty until it is decided."""
+        return self._verdicts.get(evaluation_id, ())
+
+    def fail(self, evaluation: Evaluation, reason: str) -> None:
+        """Give an evaluation that can't be sampled the verdict `error`."""
+        self._collector(evaluation).note(reason)
+        self._decide([evaluation.id])
+
+    def interrupt(self) -> None:
+        """Decide what was started and not decided: its verdict is `error` unless it had come to its end."""
+        for name, task in self._tasks.items():
+            if name not in self._verdicts and name not in self._abandoned:
+                collector = self._collectors[name]
+                if not task.done() or task.cancelled() or task.exception() is not None:
+                    collector.interrupt("; ".join(self.sampler.window.troubles))
+                self._decide([name])
+            task.cancel()
+
+    def abandon(self) -> None:
+        """Leave what is not decided without a verdict, because nobody will ask for it; its samples are kept."""
+        self._abandoned.update(name for name in self._tasks if name not in self._verdicts)
+        for name in self._abandoned:
+            self._tasks[name].cancel()
+
+    @property
+    def all_verdicts(self) -> tuple[Verdict, ...]:
+        """All verdicts so far, in the order in which their evaluations were started."""
+        return tuple(verdict for name in self._collectors for verdict in self._verdicts.get(name, ()))
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Cases to look at, the worst of each evaluation first."""
+        return most_telling(self._changes)
+
+    # -- state ------------------------------------------------------------------------------------------------------
+
+    @property
+    def done(self) -> int:
+        """Bodies that have ended."""
+        return sum(collector.done for collector in self._collectors.values())
+
+    @property
+    def total(self) -> int:
+        """Bodies of all evaluations started so far."""
+        return sum(collector.total for collector in self._collectors.values())
+
+    @property
+    def n_stored(self) -> int:
+        """Bodies that have ended and needed no draw: the store had all that they asked for."""
+        return sum(collector.n_stored for collector in self._collectors.values())
+
+    @property
+    def n_under_way(self) -> int:
+        """Bodies that have begun and not ended."""
+        return self._feeder.n_alive
+
+    @property
+    def n_finished(self) -> int:
+        """Evaluations that are sampled to their end."""
+        return sum(task.done() for task in self._tasks.values())
+
+    def usage(self, wall_s: float) -> Usage:
+        """What the run has cost so far."""
+        return Usage(
+            model_calls=self.sampler.model_calls,
+            http_requests=self.sampler.window.http_requests,
+            stored_samples=self.sampler.stored_samples,
+            prompt_tokens=self.sampler.spending.prompt_tokens,
+            completion_tokens=self.sampler.spending.completion_tokens,
+            wall_s=wall_s,
+            shared_samples=self.sampler.shared_samples,
+            cost=self.sampler.spending.cost,
+        )
+
+    def duration_s(self, evaluation_id: str) -> float:
+        """Seconds from the start of an evaluation's samples to the last of them."""
+        began, ended = self._spans.get(evaluation_id, (0.0, 0.0))
+        return max(0.0, ended - began)
+
+    def references(self) -> tuple[VersionRef, VersionRef | None]:
+        """Candidate and baseline as a report names them."""
+        if self._recorded is not None:
+            return _reference(self.candidate), self._recorded.recording.reference
+        return _reference(self.candidate), None if self.baseline is None else _reference(self.baseline)
+
+    def judge_references(self) -> tuple[VersionRef, ...]:
+        """The judges as a report names them."""
+        return tuple(map(_reference, self.judges))
+
+    async def close(self) -> None:
+        """Cancel what is under way, keep what was completed, also when this is cancelled."""
+        for task in self._tasks.values():
+            task.cancel()
+        try:
+            await self.sampler.window.stop()
+            if self._tasks:
+                await asyncio.wait(self._tasks.values(), timeout=_CLOSING_S)
+        finally:
+            try:
+                await self.sampler.close()
+            finally:
+                self.flush()
+
+
+def _reference(source: Source) -> VersionRef:
+    version, engine = source.version, source.engine
+    model = version.settings.engine_options.get("model")
+    return VersionRef(version.name, version.fingerprint, model, () if engine is None else tuple(engine.answered_as))

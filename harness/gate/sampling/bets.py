@@ -1,0 +1,140 @@
+"""What is settled about an evaluation before a look at it, and whether a later run goes on with the same bets."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from harness.gate.evaluations.contents import content_digest
+from harness.records import Case, Stakes
+
+RULE = 1
+"""Raised whenever the rule of the gate changes what bets come to: looks by another rule are looks of their own."""
+
+_SIZE = 16
+"""Hexadecimal digits that stand for a case."""
+_IN_WORDS = {
+    "samples": "samples {0} → {1}",
+    "baseline_samples": "samples of the baseline {0} → {1}",
+    "about": "about the {0} → the {1}",
+    "per": "per {0} → {1}",
+    "cluster": "cluster {0} → {1}",
+    "confidence_level": "confidence level {0} → {1}",
+    "max_lost": "max_lost {0} → {1}",
+    "best_of": "best of {0} → of {1}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bets:
+    """What the bets of an evaluation depend on. It is settled before anything is seen, and stays.
+
+    Attributes:
+        rule: by which verdicts are found.
+        about, per, cluster, design: as the marker or the settings have them.
+        samples, baseline_samples: of a case, of each version; None where there is no baseline.
+        draws: the generations of draws that the versions are answered with, the newest first.
+        recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
+        confidence_level, best_of: of the gate.
+        threshold, margin: what was required; bets stay tuned to it.
+        max_lost: how many lost cases are allowed; None for any number.
+        seed: of the order of the cases.
+        horizon: how many units there were to be at most.
+        cases: a digest of each case, in the order of the evaluation's draws.
+    """
+
+    about: str
+    per: str
+    cluster: str
+    design: str
+    samples: int
+    baseline_samples: int | None
+    draws: str
+    recorded: str
+    confidence_level: float
+    best_of: int
+    threshold: float | None
+    margin: float
+    max_lost: int | None
+    seed: int
+    horizon: int
+    cases: tuple[str, ...]
+    rule: int = RULE
+
+    @property
+    def stakes(self) -> Stakes:
+        """What its bets are tuned to."""
+        return Stakes(self.threshold, self.margin, self.horizon, self.design == "sequential")
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {each.name: getattr(self, each.name) for each in fields(self)} | {"cases": "".join(self.cases)}
+
+
+def bets_of(plain: Mapping[str, Any]) -> Bets | None:
+    """The bets that `plain` wrote; None for those of a rule whose bets had other parts."""
+    names = {field.name for field in fields(Bets)}
+    text = plain.get("cases")
+    if not names <= set(plain) or not isinstance(text, str) or not _are_of_their_kinds(plain):
+        return None
+    cases = tuple(text[start : start + _SIZE] for start in range(0, len(text), _SIZE))
+    return Bets(**{**{name: plain[name] for name in names}, "cases": cases})
+
+
+def _are_of_their_kinds(plain: Mapping[str, Any]) -> bool:
+    """Whether what was read can be what `plain` wrote: a store may be edited, or damaged."""
+    texts = all(isinstance(plain[name], str) for name in ("about", "per", "cluster", "design", "draws", "recorded"))
+    numbers = all(isinstance(plain[name], int | float) for name in ("samples", "confidence_level", "margin", "horizon"))
+    return texts and numbers and re.fullmatch(r"((candidate|baseline)=\d+(,\d+)*(;|$))*", plain["draws"]) is not None
+
+
+def case_digests(cases: Sequence[Case]) -> list[str]:
+    """A digest of id and content of each case; of the id alone where the content has none that stays the same."""
+    found = []
+    for case in cases:
+        text = f"{case.id}|{content_digest(case)}".encode("utf-8", "surrogatepass")
+        found.append(hashlib.blake2b(text, digest_size=_SIZE // 2).hexdigest())
+    return found
+
+
+def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
+    """The bets of a look before, where a run goes on with them; else all that keeps it from that, in words.
+
+    Bets go on where nothing that they were settled by has changed. Asking for another margin or threshold changes none
+    of them: their bounds hold for all at once. Nor does a new seed, for the order stays what it was. About cases like
+    these, new cases come behind the old ones, and are bet on as they would have been.
+    """
+    why = [] if before.rule == now.rule else [f"the gate's rule {before.rule} → {now.rule}"]
+    for name, text in _IN_WORDS.items():
+        old, new = getattr(before, name), getattr(now, name)
+        is_said = name == "baseline_samples" and (old, new) == (before.samples, now.samples)
+        if old != new and not is_said:
+            why.append(text.format(*("none" if each in (None, "") else each for each in (old, new))))
+    if before.recorded != now.recorded:
+        why.append("another recording of the baseline")
+    elif before.draws != now.draws:
+        why.append("drawn anew")
+    if (before.threshold is None) != (now.threshold is None):
+        why.append("a threshold, where there was none" if before.threshold is None else "the threshold is gone")
+    fixed_matters = now.per == "case" or before.about == now.about == "population"
+    if before.design != now.design and fixed_matters:
+        why.append(f"design {before.design} → {now.design}")
+    old_cases, new_cases = set(before.cases), set(now.cases)
+    added, gone = len(new_cases - old_cases), len(old_cases - new_cases)
+    may_grow = now.about == "population" and now.design == "sequential"
+    if gone:
+        why.append(f"{gone:,} {_cases(gone)} changed or left out")
+    elif added and not may_grow:
+        why.append(f"{added:,} new {_cases(added)}")
+    if why:
+        return why
+    if not added:
+        return before
+    return replace(before, cases=(*before.cases, *(case for case in now.cases if case not in old_cases)))
+
+
+def _cases(count: int) -> Literal["case", "cases"]:
+    return "case" if count == 1 else "cases"

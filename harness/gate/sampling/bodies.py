@@ -1,0 +1,137 @@
+"""Runs one test body for one sample and says how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.errors import MarkerError, SteelyardError
+from harness.gate.evaluations.evaluation import Ending
+from harness.gate.evaluations.failures import describe, raised_at
+from harness.records import JudgedBy
+from harness.sampling import Trace, call_body
+from harness.scoring.results import Reading, read_result
+
+_REASON_KEPT = 400
+_SECOND_LOOP = ("event loop is already running", "cannot be called from a running event loop")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one body ended: with readings, failed (an assertion), skipped, or with an error."""
+
+    readings: dict[str, Reading] | None = None
+    failed: bool = False
+    skipped: bool = False
+    error: BaseException | None = None
+    reason: str | None = None
+
+
+class Aborted(Exception):  # noqa: N818 - no error: someone wants the session to end
+    """A body raised what ends the session. asyncio would raise a `KeyboardInterrupt` wherever its loop runs next."""
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+async def run_body(
+    body: Callable[..., Any], arguments: dict[str, Any], classify: Callable[[BaseException], Ending], trace: Trace
+) -> Outcome:
+    """Run a body; whatever it raises becomes an outcome.
+
+    An engine's error counts even where the body caught it: what it returned then says nothing about the model.
+
+    Raises:
+        Aborted: it raised what ends the session.
+    """
+    outcome = await _ended(body, arguments, classify)
+    if trace.error is not None:
+        return Outcome(error=trace.error)
+    if unawaited := trace.unawaited():
+        trace.drop_unawaited()
+        if outcome.error is None or "coroutine" in describe(outcome.error):
+            return Outcome(error=_forgotten(body, unawaited[0], outcome.error))
+    if outcome.readings is not None and trace.judged_by is not None:
+        outcome = replace(outcome, readings=_attributed(outcome.readings, trace.judged_by))
+    return outcome if trace.lack is None else _explained(outcome, trace.lack)
+
+
+def _explained(outcome: Outcome, lack: str) -> Outcome:
+    """How a body ended that was given a text which is not what the model has to say: its score tells so."""
+    if outcome.readings is not None:
+        readings = {
+            name: replace(reading, reason=_joined(lack, reading.reason)) for name, reading in outcome.readings.items()
+        }
+        return replace(outcome, readings=readings)
+    return replace(outcome, reason=_joined(lack, outcome.reason)) if outcome.failed else outcome
+
+
+def _joined(lack: str, reason: str | None) -> str:
+    return lack if reason is None else f"{lack}; {reason}"
+
+
+def _forgotten(body: Callable[..., Any], method: str, error: BaseException | None) -> MarkerError:
+    """The error for an answer that a body asked for and did not wait for; `error` is what came of that, if anything."""
+    place = "" if error is None else raised_at(error)
+    if inspect.iscoroutinefunction(body):
+        return MarkerError(f"`{method}(…)` was not awaited{place}: write `await {method}(…)`")
+    return MarkerError(
+        f"`{method}(…)` was called in another thread or task than the body's{place}, where nothing waits for the "
+        "answer: call it in the body itself, or write an `async def` body, where `asyncio.gather` asks for "
+        "several at once"
+    )
+
+
+def starts_loop(what: str) -> str:
+    """What is wrong with a body that starts an event loop, and what to write in place of it.
+
+    Args:
+        what: what it calls.
+    """
+    return (
+        f"`{what}(…)` starts an event loop, and a body runs in one already: write an `async def` body and await what "
+        "it would run, such as `await agent.run(…)` in place of `agent.run_sync(…)`"
+    )
+
+
+def _with_advice(error: BaseException) -> BaseException:
+    """The error; where a body started an event loop, one that says what to do."""
+    said = describe(error)
+    if isinstance(error, RuntimeError) and any(text in said for text in _SECOND_LOOP):
+        return MarkerError(f"{said}{raised_at(error)}: {starts_loop('run')}")
+    return error
+
+
+def _attributed(readings: dict[str, Reading], by: JudgedBy) -> dict[str, Reading]:
+    """The readings of a body that asked a judge: those that are the judge's say so, or all of them where none does."""
+    if any(reading.judged_by is not None for reading in readings.values()):
+        return readings
+    return {name: replace(reading, judged_by=by) for name, reading in readings.items()}
+
+
+async def _ended(
+    body: Callable[..., Any], arguments: dict[str, Any], classify: Callable[[BaseException], Ending]
+) -> Outcome:
+    task = asyncio.current_task()
+    try:
+        return Outcome(readings=read_result(await call_body(body, arguments)))
+    except KeyboardInterrupt as error:
+        raise Aborted(error) from error
+    except asyncio.CancelledError as error:
+        if task is not None and task.cancelling():
+            raise
+        return Outcome(error=error)
+    except SteelyardError as error:
+        return Outcome(error=error)
+    except BaseException as error:
+        ending = classify(error)
+        if ending == "aborted":
+            raise Aborted(error) from error
+        if ending == "error":
+            return Outcome(error=_with_advice(error))
+        reason = describe(error)[:_REASON_KEPT] or None
+        return Outcome(failed=ending == "failed", skipped=ending == "skipped", reason=reason)

@@ -1,0 +1,312 @@
+"""Gathers the scores of one evaluation, in the order of its cases and not of their arrival."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.decisions import Look, Observed
+from harness.errors import MissingSampleError
+from harness.gate.evaluations.aggregates import Parts
+from harness.gate.evaluations.clusters import bet_on_together, clusters_of
+from harness.gate.evaluations.contents import question_digest, with_contents
+from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
+from harness.gate.evaluations.failures import describe
+from harness.gate.evaluations.kinds import misfits, two_kinds
+from harness.gate.sampling.bodies import Outcome
+from harness.gate.sampling.judges import Counted, Judges
+from harness.gate.sampling.ledger import Entry
+from harness.gate.sampling.order import Order
+from harness.gate.sampling.problems import NOTHING_ASKED, Tally, missing_metrics, with_failures
+from harness.gate.sampling.skips import Skips
+from harness.records import Change, Interruption, JudgeSummary, Role, ScoreRow, Verdict, same_kind
+from harness.sampling import Trace
+from harness.scoring.results import METRIC, Reading
+
+FloatArray = npt.NDArray[np.float64]
+_How = Literal["scored", "skipped", "error"]
+
+
+class Collector:
+    """All scores of one evaluation: arrays (n_cases, n_samples) for each metric and role, NaN where there is none.
+
+    Args:
+        evaluation: whose scores.
+        order: in which its bodies run.
+        fingerprints: of the versions that its body runs for, by role.
+        keep: takes each score on its way to the store.
+    """
+
+    def __init__(
+        self, evaluation: Evaluation, order: Order, fingerprints: Mapping[Role, str], keep: Callable[[ScoreRow], None]
+    ) -> None:
+        self.evaluation = evaluation
+        self.order = order
+        self.roles: tuple[Role, ...] = tuple(fingerprints)
+        self._fingerprints = fingerprints
+        self._keep = keep
+        self._shapes = {role: (len(evaluation.cases), order.n_of(role)) for role in self.roles}
+        self._positions = {case: position for position, case in enumerate(order.cases)}
+        self._left = [sum(1 for role in self.roles for _ in order.bodies(step, role)) for step in range(order.n_steps)]
+        self.entry = Entry(Look())
+        """What the ledger says of the evaluation."""
+        self._upto: int | None = None
+        self._scores: dict[str, dict[Role, FloatArray]] = {}
+        self._kinds: dict[str, Reading] = {}
+        self._failed: dict[Role, npt.NDArray[np.bool_]] = {
+            role: np.zeros(shape, dtype=bool) for role, shape in self._shapes.items()
+        }
+        self._left_out = np.zeros((len(evaluation.cases), order.n_of("baseline")), dtype=bool)
+        self._skips = Skips(self.roles)
+        self.cut_at: str | None = None
+        """The limit at which nothing more is drawn, once a step can't be completed any more; no further one counts."""
+        self._tally = Tally()
+        self._all_asked: dict[int, bytes] = {}
+        self._asked: dict[int, str | None] = {}
+        self._answers = Answers()
+        self._truncated = np.zeros(self._shapes["candidate"], dtype=bool)
+        self._interruption: Interruption | None = None
+        self._judges = Judges()
+        self.parts = Parts()
+        self._is_repeatable = True
+        self._unasked: bool | None = None
+        """Whether no body that gave a score asked what is weighed; None until one gave a score."""
+        self.done = 0
+        self.n_stored = 0
+        """Bodies that ended without a draw: the store had all that they asked for."""
+        self._largest_cluster = bet_on_together(evaluation)
+        self.complete = 0
+        """How many steps have come to their end, with all those before them."""
+
+    @property
+    def total(self) -> int:
+        """Bodies to run in all, at most."""
+        ended = self._upto is not None or self.cut_at is not None
+        return self.done if ended else sum(map(self.order.n_bodies, self.roles))
+
+    def stop_after(self, n: int) -> None:
+        """Decide by the first `n` of the cases (of the samples, for a single case) that were not skipped."""
+        if self.evaluation.plan.per == "case":
+            self._upto = self._step(0, n - 1) + 1
+        else:
+            self._upto = self._step(self._kept(self.complete)[n - 1], 0) + 1
+
+    @property
+    def asks_people(self) -> bool:
+        """Whether people are to label its answers: all of its cases are put to them or, cut short, none."""
+        return self.evaluation.plan.review is not None and self.cut_at is None
+
+    def count_all(self) -> None:
+        """Decide by all that is there: nothing more can come."""
+        self._upto = self.order.n_steps
+
+    def _step(self, case: int, sample: int) -> int:
+        return self.order.step_of(self._positions[case], sample)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it is decided, so that no further step counts."""
+        return self._upto is not None
+
+    def _end(self) -> int:
+        """The steps that count: of a sequential design the complete ones, without a cluster that goes on after them."""
+        if self._upto is not None or not self.order.interleaved:
+            return self.order.n_steps if self._upto is None else self._upto
+        end, clusters = self.complete, self.evaluation.clusters
+        if clusters is not None and end < self.order.n_steps:
+            while end > 0 and clusters[self.order.cases[end - 1]] == clusters[self.order.cases[end]]:
+                end -= 1
+        return end
+
+    def _kept(self, end: int) -> list[int]:
+        """The cases of the first steps in the order drawn, without those that were skipped."""
+        return self._skips.kept(self.order.cases[:end])
+
+    def add(self, role: Role, case: int, sample: int, outcome: Outcome, trace: Trace) -> None:
+        """Take in how one body ended."""
+        self.done += 1
+        step = self._step(case, sample)
+        self._left[step] -= 1
+        while self.complete < len(self._left) and self._left[self.complete] == 0:
+            self.complete += 1
+        self.n_stored += not trace.drew
+        if sample >= self.order.n_samples and (outcome.skipped or isinstance(outcome.error, MissingSampleError)):
+            self._left_out[case, sample] = True
+            return
+        if role == "candidate":
+            self._truncated[case, sample] = trace.truncated
+        if role == "candidate" and sample == 0:
+            self._asked[case] = question_digest(trace.request)
+            if (all_asked := trace.all_asked()) is not None:
+                self._all_asked[case] = all_asked
+        self._is_repeatable = self._is_repeatable and trace.is_greedy
+        place = (role, case, sample)
+        self._judges.keep(place, trace.judgements)
+        if outcome.error is not None:
+            self._tally.add(step, outcome.error)
+            self._emit(METRIC, place, Reading(float("nan"), describe(outcome.error)[:ANSWER_KEPT]), "error", trace)
+        elif outcome.skipped:
+            self._skips.add(case, role)
+            self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
+        elif outcome.failed:
+            self._note_asked(role, trace)
+            self._failed[role][case, sample] = True
+            reading = Reading(0.0, outcome.reason, judged_by=trace.judged_by)
+            self._answers.keep(METRIC, place, reading, trace)
+            self._emit(METRIC, place, reading, "scored", trace)
+        else:
+            self._note_asked(role, trace)
+            self.parts.keep(place, outcome.readings or {})
+            for metric, reading in (outcome.readings or {}).items():
+                self._put(metric, reading, place)
+                self._answers.keep(metric, place, reading, trace)
+                self._emit(metric, place, reading, "scored", trace)
+
+    def _note_asked(self, role: Role, trace: Trace) -> None:
+        """Note whether a body that gave a score asked what is weighed."""
+        if role == "candidate" and self._unasked is not False:
+            self._unasked = not (trace.asked or (trace.asked_others and not self.evaluation.needs_version))
+
+    def _emit(self, metric: str, place: Place, reading: Reading, how: _How, trace: Trace) -> None:
+        role, case, sample = place
+        self._keep(
+            ScoreRow(
+                evaluation_id=self.evaluation.id,
+                metric=metric,
+                role=role,
+                fingerprint=self._fingerprints[role],
+                case_id=self.evaluation.cases[case].id,
+                sample_index=sample,
+                value=reading.value if how == "scored" else None,
+                outcome=how,
+                reason=reading.reason,
+                sample_key=trace.key,
+                judged_by=reading.judged_by,
+                disagreement=reading.disagreement,
+            )
+        )
+
+    def _put(self, metric: str, reading: Reading, place: Place) -> None:
+        role, case, sample = place
+        known = self._kinds.setdefault(metric, reading)
+        if not same_kind(known, reading):
+            self._tally.note(two_kinds(metric, known, reading), self._step(case, sample))
+            return
+        if metric not in self._scores:
+            self._scores[metric] = {each: np.full(shape, np.nan) for each, shape in self._shapes.items()}
+        self._scores[metric][role][case, sample] = reading.value
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether more cases can't help: the body itself is broken, or the endpoint was given up."""
+        return self._tally.is_hopeless
+
+    def note(self, error: str) -> None:
+        """Note an error of the evaluation as a whole."""
+        self._tally.note(error)
+
+    def interrupt(self, trouble: str = "") -> None:
+        """Note that the run was stopped before the evaluation came to its end, and what held it up then."""
+        self._interruption = Interruption(self.done, self.total)
+        held_up = f" (held up by: {trouble})" if trouble else ""
+        self.note(f"interrupted after {self.done:,} of {self.total:,} samples{held_up}; run again to go on from there")
+
+    def _case_of(self, step: int) -> str:
+        return self.evaluation.cases[next(self.order.bodies(step, "candidate"))[0]].id
+
+    def observed(self) -> list[Observed]:
+        """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
+        scores, errors = self._with_failures()
+        rows, columns = self._counted()
+        beyond = columns - self.order.n_samples
+        cut = {
+            metric: {role: values[rows][:, : self.order.n_of(role) + beyond] for role, values in by_role.items()}
+            for metric, by_role in scores.items()
+        }
+        end = self._end()
+        judged = self._judges.errors(lambda place: self._step(place[1], place[2]) < end)
+        errors = [*judged, *self._tally.lines(end, self._case_of)] or errors
+        if not errors and self._unasked and self.evaluation.plan.asks != "nothing":
+            errors = [NOTHING_ASKED]
+        if not errors and self.complete >= end:
+            errors = missing_metrics(cut, int(self._left_out[rows].sum()))
+        return [self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items()]
+
+    def _counted(self) -> tuple[list[int], int]:
+        """The cases and the number of samples that count; those of a whole fixed design as the file has them."""
+        end = self._end()
+        if self.evaluation.plan.per == "case" and self.order.interleaved:
+            return self._kept(1), min(end * self.order.batch, self.order.n_samples)
+        kept = self._kept(end)
+        whole = end == self.order.n_steps and not self.order.stops
+        return sorted(kept) if whole else kept, self.order.n_samples
+
+    def _with_failures(self) -> tuple[dict[str, dict[Role, FloatArray]], list[str]]:
+        """The scores of each metric, an assertion that failed being a 0 on every one; what is wrong with that."""
+        metrics = self._scores or {METRIC: {role: np.full(shape, np.nan) for role, shape in self._shapes.items()}}
+        return with_failures(metrics, self._failed, self._kinds)
+
+    def _observed(self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observed:
+        plan, kind = self.evaluation.plan, self._kinds.get(metric, Reading(0.0))
+        errors = [*errors, *misfits(metric, kind, plan.threshold, plan.margin)]
+        candidate = by_role["candidate"]
+        clusters = clusters_of(self.evaluation, kept, self._all_asked)
+        return Observed(
+            id=self.evaluation.id,
+            metric=metric,
+            requirement=plan.requirement,
+            threshold=plan.threshold,
+            margin=plan.margin,
+            margin_is_default=plan.margin_is_default,
+            case_ids=tuple(self.evaluation.cases[i].id for i in kept),
+            candidate=candidate,
+            baseline=by_role.get("baseline"),
+            clusters=clusters.labels,
+            copies=clusters.copies,
+            clusters_known_by=clusters.known_by,
+            per=plan.per,
+            unit=kind.unit,
+            higher_is_better=kind.higher_is_better,
+            at_least=kind.at_least,
+            at_most=kind.at_most,
+            statistic=kind.statistic,
+            design="sequential" if self.order.stops else "fixed",
+            largest_cluster=self._largest_cluster,
+            n_planned=self.order.n_samples if plan.per == "case" else len(self.order.cases),
+            n_skipped=self._skips.count(self.order.cases[: self._end()]),
+            partly_skipped=self._skips.partly(self.order.cases[: self._end()], self._counted()[1]),
+            n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
+            errors=tuple(errors),
+            interruption=self._interruption,
+            stopped_at=(self.cut_at or "") if self._upto is None else "",
+            about=plan.about,
+            suite_size=len(self.evaluation.cases),
+            stakes=None if self.entry.bets is None else self.entry.bets.stakes,
+            max_lost=plan.max_lost,
+            is_part=self.evaluation.is_part,
+            is_repeatable=self._is_repeatable,
+            traceback=self._tally.traceback(self._end()),
+        )
+
+    def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
+        """What each judge did in the bodies that count."""
+        kept, n_samples = self._counted()
+        clusters = clusters_of(self.evaluation, kept, self._all_asked).labels
+        counted = Counted(kept, n_samples, clusters, self.evaluation.plan.per == "case")
+        return self._judges.summaries(counted, confidence_level)
+
+    def described(self, verdict: Verdict) -> Verdict:
+        """The verdict with digests of its cases, by which a later run knows them again."""
+        return with_contents(verdict, self.evaluation.cases, self._asked)
+
+    def changes(self, observed: Observed) -> list[Change]:
+        """The cases of a metric to look at, the worst first, each with an answer of each version."""
+        numbers = {case.id: number for number, case in enumerate(self.evaluation.cases)}
+        cases = self.evaluation.cases
+        found = changes(observed, numbers, self._answers)
+        return [replace(each, expected=expected_of(cases[numbers[each.case_id]])) for each in found]

@@ -1,0 +1,188 @@
+"""Feeds the bodies of evaluations to the window of requests, each until it is decided."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.decisions import decided_after
+from harness.errors import BudgetSpentError
+from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.sampling.admission import Admission
+from harness.gate.sampling.bodies import run_body
+from harness.gate.sampling.collector import Collector
+from harness.gate.sampling.pace import Pace
+from harness.gate.sampling.turns import Turns
+from harness.models.engine import Engine
+from harness.records import Role
+from harness.sampling import Model, Sampler, Source, Trace
+from harness.scoring.judging import Judge
+
+_LIVE_BODIES_PER_REQUEST = 32
+_LATE_S = 0.5
+"""How long after the deadline bodies may take to end. What they wait for from a model ends at the deadline."""
+
+
+class Feeder:
+    """Runs the bodies of all evaluations of a run, so many at once as memory and engines have room for.
+
+    Args:
+        sources: where each version's samples come from.
+        judges: where those of the judging versions come from.
+        sampler: shared by all.
+        concurrency: requests in flight.
+        level: the error rate of the gate, of which each evaluation has what its look may spend.
+    """
+
+    def __init__(
+        self,
+        sources: dict[Role, Source],
+        judges: Sequence[Source],
+        sampler: Sampler,
+        concurrency: int,
+        level: float,
+    ) -> None:
+        self._sources = sources
+        self._judges = judges
+        self._sampler = sampler
+        self._level = level
+        self._admission = Admission(concurrency * _LIVE_BODIES_PER_REQUEST)
+        self._busy: dict[int, Admission] = {}
+        self._concurrency = concurrency
+        self._n_fed = 0
+        self._left_behind: set[Collector] = set()
+        self.turns = Turns(are_kept=sampler.spending.limits.are_shared)
+
+    @property
+    def n_alive(self) -> int:
+        """Bodies that have begun and not ended."""
+        return self._admission.alive
+
+    async def feed(self, collector: Collector) -> None:
+        """Run the bodies of an evaluation until it is decided, none is left, or the deadline or its own limit comes."""
+        left_s, own = self._sampler.spending.left_s, collector.evaluation.limit
+        late_s = math.inf if left_s is None else max(0.0, left_s) + _LATE_S
+        limit_s, limit = (late_s, None) if own is None or late_s < own[0] else own
+        try:
+            async with asyncio.timeout(limit_s if math.isfinite(limit_s) else None) as timeout:
+                await self._feed(collector)
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            collector.cut_at = limit or self._sampler.spending.refuse().limit
+            self._left_behind.add(collector)
+
+    async def _feed(self, collector: Collector) -> None:
+        """Start the steps of an evaluation as there is room."""
+        groups: set[asyncio.Task[None]] = set()
+        pace = Pace(
+            collector,
+            lambda: self._concurrency // (len(self._sources) * max(1, self._n_fed)),
+            is_frugal=self._sampler.spending.limits.are_shared,
+        )
+
+        def ended(group: asyncio.Task[None], role: Role, engine: Engine | None) -> None:
+            groups.discard(group)
+            self._leave(collector, role, engine)
+            if not group.cancelled() and group.exception() is not None:
+                pace.stop()
+            elif pace.is_due():
+                self._look(collector)
+            pace.go_on()
+            self.turns.go_on()
+
+        self._n_fed += 1
+        self.turns.join(collector)
+        try:
+            for role, step in collector.order.work(collector.roles):
+                await pace.wait_for(step)
+                if role == collector.roles[0]:
+                    await self.turns.take(collector, pace.is_over)
+                engine = self._sources[role].engine if collector.order.interleaved else None
+                await self._enter(collector, role, engine)
+                if self._sampler.spending.is_late and not pace.is_over():
+                    collector.cut_at = self._sampler.spending.refuse().limit
+                if pace.is_over():
+                    self._leave(collector, role, engine)
+                    break
+                group = asyncio.get_running_loop().create_task(self._step(collector, role, step))
+                groups.add(group)
+                group.add_done_callback(functools.partial(ended, role=role, engine=engine))
+            while groups:  # not gathered: that would wait for a body that catches its cancellation
+                for group in (await asyncio.wait(groups, return_when=asyncio.FIRST_EXCEPTION))[0]:
+                    group.result()
+            self._look(collector)
+            if collector.is_hopeless and not collector.is_stopped:
+                collector.count_all()
+        finally:
+            self._n_fed -= 1
+            self.turns.leave(collector)
+            for group in groups:
+                group.cancel()
+
+    def _look(self, collector: Collector) -> None:
+        """Stop an evaluation that is decided."""
+        if collector.is_stopped or not collector.order.stops:
+            return
+        look = collector.entry.look
+        end = decided_after(collector.observed(), self._level * look.passing, self._level * look.red)
+        if end is not None:
+            collector.stop_after(end)
+
+    async def _enter(self, collector: Collector, role: Role, engine: Engine | None) -> None:
+        """Wait for room for the bodies of a step: in memory, and on the engine where more would only queue up."""
+        await self._admission.acquire(collector.order.step_size(role))
+        if engine is not None and engine.batch_size is not None:
+            busy = self._busy.setdefault(id(engine), Admission(engine.batch_size))
+            await busy.acquire(collector.order.batch)
+
+    def _leave(self, collector: Collector, role: Role, engine: Engine | None) -> None:
+        self._admission.release(collector.order.step_size(role))
+        if engine is not None and id(engine) in self._busy:
+            self._busy[id(engine)].release(collector.order.batch)
+
+    async def _step(self, collector: Collector, role: Role, step: int) -> None:
+        """All bodies of a step start in one tick, so that what they ask becomes one request."""
+        await asyncio.gather(
+            *(self._body(collector, role, case, sample) for case, sample in collector.order.bodies(step, role))
+        )
+
+    async def _body(self, collector: Collector, role: Role, number: int, sample: int) -> None:
+        evaluation, trace = collector.evaluation, Trace()
+        source = self._source(collector, role)
+        if sample >= collector.order.n_samples:
+            source = replace(source, only_stored=True)
+        arguments = {**evaluation.arguments, **self._offered(evaluation, source, number, sample, trace)}
+        outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
+        if collector in self._left_behind:
+            return
+        if isinstance(outcome.error, BudgetSpentError):
+            collector.cut_at = outcome.error.limit
+        else:
+            collector.add(role, number, sample, outcome, trace)
+
+    def _source(self, collector: Collector, role: Role) -> Source:
+        """Where a version's samples come from: from the draws that this look goes by."""
+        source, draws = self._sources[role], collector.entry.draws(role)
+        return source if draws is None else replace(source, generation=draws[0], older=draws[1:])
+
+    def _offered(
+        self, evaluation: Evaluation, source: Source, number: int, sample: int, trace: Trace
+    ) -> dict[str, object]:
+        """What this call of the body gets of `case`, `model`, `baseline` and `judge`."""
+        offered: dict[str, object] = {}
+        if "case" in evaluation.wants:
+            offered["case"] = evaluation.cases[number]
+        if "model" in evaluation.wants:
+            offered["model"] = Model(self._sampler, source, sample, trace)
+        if "baseline" in evaluation.wants and "baseline" in self._sources:
+            offered["baseline"] = Model(self._sampler, self._sources["baseline"], sample, trace, is_other=True)
+        if "judge" in evaluation.wants:
+            own = evaluation.weighs_judge
+            sources = [source] if own else self._judges
+            judges = [Model(self._sampler, each, sample, trace, is_other=not own) for each in sources]
+            offered["judge"] = Judge(judges, evaluation.rubrics, evaluation.cases[number].id, trace)
+        return offered

@@ -1,0 +1,292 @@
+"""The ledger of a gate: which look at its candidate this is, for each evaluation, and with what bets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from harness.decisions import Look, look_at, share_of
+from harness.decisions.looks import ordinal
+from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.sampling.bets import Bets, bets_of, case_digests, gone_on
+from harness.gate.sampling.order import draw_order, most_samples
+from harness.records import Role
+from harness.store.looks import LookRow, Settle
+
+Draws = tuple[int, ...]
+"""Generations of draws, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger says of one evaluation in a run.
+
+    Attributes:
+        look: what it may spend.
+        bets: what was settled before it; None where nothing is kept of it.
+        is_new: whether this run is the first to look so.
+        spent: the shares of all looks, this one included; above 1 where two stores handed out the same level.
+    """
+
+    look: Look
+    bets: Bets | None = None
+    is_new: bool = True
+    spent: float = 0.0
+
+    @property
+    def baseline_samples(self) -> int | None:
+        """How many samples of a case the baseline has; None for as many as the candidate."""
+        return None if self.bets is None else self.bets.baseline_samples
+
+    def order(self, evaluation: Evaluation) -> list[int] | None:
+        """The numbers of the cases in the order in which they are drawn; None for the order of the run's own seed."""
+        if self.bets is None:
+            return None
+        numbers = {digest: number for number, digest in enumerate(case_digests(evaluation.cases))}
+        return [numbers[digest] for digest in self.bets.cases if digest in numbers]
+
+    def draws(self, role: Role) -> Draws | None:
+        """The generations that this version's samples come from; None for those of the run."""
+        if self.bets is None:
+            return None
+        return _draws(self.bets.draws).get(role)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Whose looks are counted together.
+
+    Attributes:
+        candidate: fingerprint of the version under test.
+        against: of what it is weighed against; "" for thresholds alone.
+        evaluations: ids of all that there are, also of those that are not run now.
+        confidence_level: of the gate.
+        seed: of the order of cases, where nothing is settled yet.
+        best_of: among how many candidates this one is chosen.
+        draws: the generations that each version is answered with; no entry for a recorded baseline.
+        recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
+        is_fresh: whether all is drawn anew.
+        max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
+    """
+
+    candidate: str
+    against: str
+    evaluations: tuple[str, ...]
+    confidence_level: float
+    seed: int = 0
+    best_of: int = 1
+    draws: Mapping[Role, Draws] = field(default_factory=dict)
+    recorded: str = ""
+    is_fresh: bool = False
+    max_age_s: float | None = None
+
+
+class Looks(Protocol):
+    """Where looks are kept: `harness.store.looks.LookStore`."""
+
+    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
+        """Add the rows that `settle` makes of those of a family, while nobody else does; gives all of them."""
+
+
+class Ledger:
+    """The looks of a run, each entered before its first sample is drawn.
+
+    Args:
+        store: where looks are kept.
+        family: whose looks they are.
+        run_id: of the run that looks.
+    """
+
+    def __init__(self, store: Looks, family: Family, run_id: str) -> None:
+        self._store = store
+        self._family = family
+        self._run_id = run_id
+
+    def enter(self, evaluations: Sequence[Evaluation], baseline_samples: Mapping[str, int]) -> Mapping[str, Entry]:
+        """Enter a look at each of these evaluations; one that goes on with the bets of a look before is that look.
+
+        Args:
+            baseline_samples: how many samples of a case the baseline has, by evaluation; none without a baseline.
+        """
+        asked = {each.id: each for each in evaluations}
+        n_baseline, seed = baseline_samples, self._family.seed
+        # Others wait while the ledger is settled, so what takes time is done before.
+        by_family_seed = {name: self._wanted(each, n_baseline.get(name), seed) for name, each in asked.items()}
+        entries: dict[str, Entry] = {}
+
+        def settle(known: Sequence[LookRow]) -> list[LookRow]:
+            added = self._members(known)
+            rows = [*known, *added]
+            for name, evaluation in asked.items():
+                # The seed is chosen before anything is seen, once.
+                seeds = [row.bets.get("seed") for row in rows if row.evaluation_id == name and row.number]
+                first = next((each for each in seeds if isinstance(each, int)), seed)
+                bets = by_family_seed[name]
+                if first != seed:
+                    bets = self._wanted(evaluation, n_baseline.get(name), first)
+                entry, row = self._entered(name, bets, rows)
+                entries[name] = entry
+                added += [row] if row is not None else []
+            return added
+
+        self._store.settle(self._family.candidate, self._family.against, settle)
+        return entries
+
+    def _members(self, known: Sequence[LookRow]) -> list[LookRow]:
+        """The rows of evaluations that are new in the family: together they are its next batch."""
+        there = {row.evaluation_id for row in known}
+        new = [name for name in dict.fromkeys(self._family.evaluations) if name not in there]
+        batch = max((row.batch for row in known), default=0) + 1
+        return [self._row(name, 0, 0.0, (batch, len(new)), None) for name in new]
+
+    def _row(self, name: str, number: int, share: float, batch: tuple[int, int], bets: Bets | None) -> LookRow:
+        plain = {} if bets is None else bets.plain()
+        return LookRow(self._family.candidate, self._family.against, name, number, share, *batch, self._run_id, plain)
+
+    def _entered(self, name: str, wanted: Bets, rows: Sequence[LookRow]) -> tuple[Entry, LookRow | None]:
+        own = sorted((row for row in rows if row.evaluation_id == name), key=lambda row: row.number)
+        batch = own[0].batch, own[0].batch_size
+        counted = [row for row in own if row.number and self._counts(row)]
+        spent, best_of = sum(row.share for row in counted), self._family.best_of
+        known = [bets_of(row.bets) for row in counted]
+        tried = [None if before is None else gone_on(before, self._as_before(before, wanted)) for before in known]
+        place = _chosen(known, tried)
+        if place is not None:
+            told = str(counted[place].bets.get("because", ""))
+            look, bets = look_at(place + 1, *batch, best_of=best_of, because=told), tried[place]
+            assert isinstance(bets, Bets)
+            # The order of new cases is settled as well, before they are drawn.
+            grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
+            return Entry(look, bets, is_new=False, spent=spent), grown
+        because = _why(tried, counted)
+        wanted = self._on_known_draws([each for each in known if each is not None], wanted)
+        number = len(counted) + 1
+        share = share_of(number)
+        look = look_at(number, *batch, best_of=best_of, because=because)
+        kept = self._row(name, max(row.number for row in own) + 1, share, batch, wanted)
+        kept = replace(kept, bets={**kept.bets, "because": because})
+        return Entry(look, wanted, spent=share + spent), kept
+
+    def _counts(self, row: LookRow) -> bool:
+        age = self._family.max_age_s
+        return age is None or abs(time.time() - row.begun) <= age
+
+    def _as_before(self, before: Bets, wanted: Bets) -> Bets:
+        """What is wanted, on the draws of a look before, where they are still good and nothing is drawn anew.
+
+        Samples of the baseline that came in since then don't count: the bets were settled without them.
+        """
+        usable, kept = _draws(wanted.draws), _draws(before.draws)
+        more = (wanted.baseline_samples or 0) >= (before.baseline_samples or 0) > 0
+        if more and wanted.samples == before.samples:
+            wanted = replace(wanted, baseline_samples=before.baseline_samples)
+        if self._family.is_fresh or usable.keys() != kept.keys():
+            return wanted
+        if all(set(kept[role][:1]) <= set(usable[role]) for role in kept):
+            return replace(wanted, draws=before.draws)
+        return wanted
+
+    def _on_known_draws(self, known: Sequence[Bets], wanted: Bets) -> Bets:
+        """What is wanted, on the draws of the look before that had most of its cases, the newest of these.
+
+        The newest draws of each case would be a choice of the best: whoever draws anew what went wrong, case by case,
+        ends with a suite in which nothing does.
+        """
+        cases = set(wanted.cases)
+        looked = sorted(known, key=lambda each: len(cases & set(each.cases)))
+        return self._as_before(looked[-1], wanted) if looked else wanted
+
+    def _wanted(self, evaluation: Evaluation, baseline_samples: int | None, seed: int) -> Bets:
+        plan = evaluation.plan
+        digests = case_digests(evaluation.cases)
+        order = draw_order(evaluation, seed)
+        size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
+        if plan.per == "case":
+            size = plan.max_samples or most_samples(plan.threshold, plan.margin)
+        return Bets(
+            about=plan.about,
+            per=plan.per,
+            cluster="" if plan.cluster is None else str(plan.cluster),
+            design=plan.design,
+            samples=plan.samples,
+            baseline_samples=baseline_samples,
+            draws=_in_words(self._family.draws),
+            recorded=self._family.recorded,
+            confidence_level=self._family.confidence_level,
+            best_of=self._family.best_of,
+            threshold=plan.threshold,
+            margin=plan.margin,
+            max_lost=plan.max_lost,
+            seed=seed,
+            horizon=size,
+            cases=tuple(digests[number] for number in order),
+        )
+
+
+def _why(tried: Sequence[Bets | list[str] | None], rows: Sequence[LookRow]) -> str:
+    """Why it is none of the looks before: what keeps it from the nearest of them, the newest of those; "" for none."""
+    ended = [str(row.bets.get("ended", "bets of another rule")) for row in rows]
+    told = [each if isinstance(each, list) else [why] for each, why in zip(tried, ended, strict=True)]
+    nearest = min((len(each) for each in told), default=0)
+    return next((", ".join(each) for each in reversed(told) if len(each) == nearest), "")
+
+
+def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | list[str] | None]) -> int | None:
+    """The place of the look that a run goes on with: the newest that has just its cases, else the first that grows."""
+    going = [place for place, each in enumerate(tried) if isinstance(each, Bets)]
+    same = [place for place in going if tried[place] == known[place]]
+    if same:
+        return known.index(known[same[-1]])  # two machines may have looked alike: what they saw is here once
+    return going[0] if going else None
+
+
+def in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
+    """What looking again costs, a line for each kind of new look; nothing for first looks, or for one gone on with.
+
+    Args:
+        level: the error rate of the gate.
+
+    >>> in_words({"a": Entry(look_at(2, 1, 1, because="samples 5 → 10")), "b": Entry(look_at(1, 1, 1))}, 0.05)[0]
+    'a was weighed before for this candidate (samples 5 → 10). Its second look may be wrong 0.25 times in 100, not 4.5'
+    """
+    kinds: dict[tuple[int, str, float], list[str]] = {}
+    for name, entry in entries.items():
+        if entry.is_new and entry.look.number > 1:
+            kinds.setdefault((entry.look.number, entry.look.because, entry.look.passing), []).append(name)
+    lines = []
+    for (number, because, passing), names in sorted(kinds.items()):
+        who = names[0].rpartition("::")[2] if len(names) == 1 else f"{len(names):,} evaluations"
+        were, its = ("was", "Its") if len(names) == 1 else ("were", "Their")
+        lines.append(
+            f"{who} {were} weighed before for this candidate ({because}). {its} {ordinal(number)} look may be wrong "
+            f"{100 * level * passing:.2g} times in 100, not {100 * level * share_of(1):.2g}"
+        )
+    over = sum(entry.spent > 1 + _ROUNDING for entry in entries.values())
+    if over:
+        lines.append(
+            f"{over:,} {'evaluation was' if over == 1 else 'evaluations were'} looked at in two stores that were "
+            "merged: their error rate was spent twice, and verdicts may be wrong more often than promised"
+        )
+    return lines
+
+
+_ROUNDING = 1e-9
+
+
+def _in_words(draws: Mapping[Role, Draws]) -> str:
+    """Generations by version, as one text.
+
+    >>> _draws(_in_words({"candidate": (1, 0), "baseline": (0,)}))
+    {'candidate': (1, 0), 'baseline': (0,)}
+    """
+    return ";".join(f"{role}={','.join(map(str, numbers))}" for role, numbers in draws.items())
+
+
+def _draws(text: str) -> dict[Role, Draws]:
+    found: dict[Role, Draws] = {}
+    for part in filter(None, text.split(";")):
+        role, _, numbers = part.partition("=")
+        found["candidate" if role == "candidate" else "baseline"] = tuple(map(int, numbers.split(",")))
+    return found

@@ -1,0 +1,365 @@
+"""One HTTP endpoint: sends JSON, tries again what may succeed later, and gives the endpoint up once for all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from harness.errors import EngineError, SettingsError, SteelyardError, UnreachableError
+from harness.models.openai.body import ENCODINGS, MOST_BODY_BYTES, Bodies, OversizedError
+from harness.models.openai.redaction import Redactor, without_secrets
+from harness.models.openai.retry import (
+    MalformedError,
+    Pace,
+    RetryPolicy,
+    Tried,
+    UnusableError,
+    http_status,
+    is_rate_limit,
+    is_retried,
+    retry_after_s,
+)
+from harness.models.openai.stream import is_event_stream, read_stream
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_CONNECT_TIMEOUT_S = 30.0
+_LONGEST_MESSAGE = 500
+_MOST_READ = 1 << 16
+_LONGEST_KEY = 1 << 13
+_JSON = json.JSONEncoder(default=dict, separators=(",", ":"))
+
+Answer = TypeVar("Answer")
+
+
+class RejectedError(EngineError):
+    """The endpoint will not answer this request, however often it is asked; `status` is the HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TooLargeError(EngineError):
+    """The answer to this request is larger than one may be."""
+
+
+class Endpoint:
+    """Posts JSON to one base address.
+
+    The API key goes into the header of each request and nowhere else: it is taken out of whatever the server says (by
+    `redactor`, out of answers too), and redirects, which could carry it to another host, are not followed.
+
+    Args:
+        name: begins every message.
+        options: `base_url`, `timeout_s`, `requests_per_minute`, `max_body_bytes`, `api_key_env` (the variable's name,
+            for messages).
+        api_key: the key, or None for an endpoint without one.
+        policy: how long a request is tried.
+    """
+
+    def __init__(self, name: str, options: Mapping[str, Any], *, api_key: str | None, policy: RetryPolicy) -> None:
+        self.name = name
+        self.http_requests = 0
+        self.base_url = str(options["base_url"]).rstrip("/")
+        self._address = without_secrets(self.base_url)
+        self._key_variable = options.get("api_key_env")
+        self._timeout_s = float(options.get("timeout_s", 300))
+        self._policy = policy
+        self._bodies = Bodies(int(options.get("max_body_bytes", MOST_BODY_BYTES)))
+        self._pace = Pace(options.get("requests_per_minute"))
+        self._generator = random.Random()
+        self._successes = 0
+        self._failures_in_a_row = 0
+        self._given_up: str | None = None
+        self._held: SteelyardError | None = None
+        self._repeating: dict[int, str] = {}
+        self._end = asyncio.Event()
+        self._session: aiohttp.ClientSession | None = None
+        self._api_key = api_key
+        self.redactor = Redactor(api_key)
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
+            raise SettingsError(
+                f"{name}: the API key in {self._key_variable} holds a character that no HTTP header can carry; "
+                f"copy it again."
+            )
+
+    async def open(self) -> None:
+        """Prepare connections; as many as there are requests in flight, which the sampler bounds."""
+        import aiohttp
+
+        headers = {"Content-Type": "application/json", "Accept-Encoding": ENCODINGS}
+        if self._api_key is not None:
+            headers["Authorization"] = f"Bearer {self._api_key}"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(_CONNECT_TIMEOUT_S, self._timeout_s)),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=headers,
+            auto_decompress=False,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def post(
+        self, path: str, payload: Mapping[str, Any], read: Callable[[Mapping[str, Any], float], Answer]
+    ) -> Answer:
+        """What `read` makes of the JSON object that answers `payload`.
+
+        Args:
+            path: appended to the base address.
+            payload: sent as JSON.
+            read: is given the object and the seconds that it took to come; raises `UnusableError` for an answer that
+                is not worth having, and the request is sent again.
+
+        Raises:
+            RejectedError: the server refuses this request (4xx, a redirect).
+            TooLargeError: the answer is larger than one may be.
+            SteelyardError: that of `hold`.
+            UnreachableError: the endpoint was given up, by this request or an earlier one: it is dead, has no valid
+                certificate, or refuses the API key.
+            EngineError: this request was given up.
+        """
+        body = _JSON.encode(payload).encode("ascii")
+        try:
+            return await self._tried(path, body, read)
+        finally:
+            self._repeating.pop(id(body), None)
+
+    def hold(self, error: SteelyardError) -> None:
+        """Send nothing more: requests that wait to be sent, or to be sent again, end with this error."""
+        self._held = error
+        self._end.set()
+
+    @property
+    def trouble(self) -> str:
+        """Why requests are sent again right now, and how many; "" where none is."""
+        count = len(self._repeating)
+        latest = next(reversed(self._repeating.values()), "")
+        return f"{latest}, repeating {count:,} request{'s' if count > 1 else ''}" if count else ""
+
+    async def _tried(self, path: str, body: bytes, read: Callable[[Mapping[str, Any], float], Answer]) -> Answer:
+        """What comes of a request, sent again while that may help."""
+        tried, attempts, successes = Tried(), 0, self._successes
+        while True:
+            await self._pause(self._pace.wait_s())
+            started = time.perf_counter()
+            try:
+                answer = self._read(read, await self._send(path, body), time.perf_counter() - started)
+            except UnusableError as error:
+                failure = _light(error)
+            else:
+                self._successes += 1
+                self._failures_in_a_row = 0
+                return answer
+            attempts += 1
+            self._repeating[id(body)] = failure.brief
+            asked_s = failure.retry_after_s or 0.0
+            delay_s = self._policy.delay_s(attempts, self._generator)
+            if failure.status == 429 and self._successes > successes and asked_s <= self._policy.longest_asked_s:
+                # The rate limit lets others through: this request waits for its turn, it does not fail.
+                successes = self._successes
+            else:
+                tried.attempts += 1
+                passing_page = failure.is_page and self._successes > 0  # as a gateway shows while the server restarts
+                tried.malformed += isinstance(failure, MalformedError) and not passing_page
+                tried.spent_s += time.perf_counter() - started
+                self._give_up_when_spent(failure, tried)
+                tried.spent_s += delay_s
+                tried.asked_s += asked_s
+            if failure.status == 429:
+                self._pace.hold(asked_s)  # a rate limit holds every other request as well
+            await self._pause(asked_s + delay_s)
+
+    def _read(
+        self, read: Callable[[Mapping[str, Any], float], Answer], document: Mapping[str, Any], latency_s: float
+    ) -> Answer:
+        try:
+            return read(document, latency_s)
+        except UnusableError as error:
+            error.args = (self._redacted(error),)  # it may repeat what the server says
+            raise _light(error) from None
+        except EngineError as error:
+            raise _light(error) from None
+        finally:
+            del document
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not longer than the endpoint is believed in."""
+        if seconds > 0 and not self._end.is_set():
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._end.wait()
+            except TimeoutError:
+                pass
+        if self._given_up is not None:
+            raise UnreachableError(self._given_up)
+        if self._held is not None:
+            raise self._held
+
+    async def _send(self, path: str, body: bytes) -> Mapping[str, Any]:
+        """One attempt.
+
+        Raises:
+            UnusableError: it may succeed later.
+            EngineError: it will not.
+        """
+        import aiohttp
+
+        if self._session is None:
+            raise EngineError(f"{self.name} is not started.")
+        self.http_requests += 1
+        async with self._bodies.reading() as reading:
+            try:
+                async with self._session.post(self.base_url + path, data=body, allow_redirects=False) as response:
+                    content = await reading.read(response)
+                    status, headers, content_type = response.status, response.headers, response.content_type
+            except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+                raise self._give_up(f"has no valid certificate: {self._redacted(error)}") from None
+            except (aiohttp.InvalidURL, ValueError) as error:
+                raise self._give_up(f"is not an address: {self._redacted(error)}") from None
+            except TimeoutError:
+                raise UnusableError(f"no complete answer within {self._timeout_s:g} s") from None
+            except OversizedError as error:
+                raise TooLargeError(
+                    f"{self.name} at {self._address}: the answer {error}; raise max_body_bytes if it is one."
+                ) from None
+            except (aiohttp.ClientError, OSError) as error:
+                refused = isinstance(error, aiohttp.ClientConnectorError)
+                reason = "no connection" if refused else "the connection broke"
+                raise UnusableError(f"{reason} ({self._redacted(error)})", refused=refused) from None
+            if status != 200:
+                raise self._refusal(status, bytes(content), headers)
+            return self._document(content, content_type)
+
+    def _document(self, content: bytearray, content_type: str) -> Mapping[str, Any]:
+        """The JSON object that a body holds, or what the pieces of an event stream add up to."""
+        is_stream = is_event_stream(content_type, content)
+        try:
+            document = read_stream(content) if is_stream else json.loads(content)
+        except RecursionError:
+            raise MalformedError("the answer is nested too deep to be read") from None
+        except ValueError:
+            is_page = content[:1000].lstrip().startswith(b"<")
+            raise MalformedError(f"the answer is not JSON: {self._beginning(content)}", is_page=is_page) from None
+        if not isinstance(document, dict):
+            raise MalformedError(f"the answer is not a JSON object: {self._beginning(content)}")
+        error = document if document.get("object") == "error" else document.get("error")
+        if error:
+            raise self._error_in_answer({"error": error})
+        return document
+
+    def _error_in_answer(self, document: Mapping[str, Any]) -> Exception:
+        """The error for an answer with HTTP 200 that holds an error; its code counts where it is an HTTP status."""
+        try:
+            content = _JSON.encode(document).encode("ascii")[:_MOST_READ]
+        except RecursionError:
+            return MalformedError("the answer is an error that is nested too deep to be read")
+        if not is_rate_limit(document):
+            return self._give_up(f"answers nothing more: {self._redacted(self._server_message(content))}")
+        status = http_status(document["error"])
+        if status is not None:
+            return self._refusal(status, content, {})
+        return MalformedError(f"the answer is an error: {self._redacted(self._server_message(content))}")
+
+    def _beginning(self, content: bytearray) -> str:
+        return self._redacted(bytes(content[: _MOST_READ + 1]))[:80] or "nothing came"
+
+    def _refusal(self, status: int, content: bytes, headers: Mapping[str, str]) -> Exception:
+        """The error for an answer with this HTTP status."""
+        said = self._redacted(self._server_message(content))
+        if status == 429 and not is_rate_limit(_json(content)):
+            return self._give_up(f"answers nothing more (HTTP 429: {said})")
+        if is_retried(status):
+            wait_s = retry_after_s(headers.get("Retry-After"), time.time())
+            return UnusableError(f"HTTP {status}: {said}", status=status, retry_after_s=wait_s)
+        if status in (401, 403):
+            variable = self._key_variable
+            hint = f"Check the key in {variable}." if variable else "Name the variable that holds a key: api_key_env."
+            return self._give_up(f"refuses access (HTTP {status}: {said}). {hint}")
+        if 300 <= status < 400:
+            target = self._redacted(without_secrets(headers.get("Location", "nowhere")))
+            said = f"it redirects to {target}, and redirects are not followed; set base_url to the final address"
+        if status == 404:
+            said += " (check model and base_url, which often ends with /v1)"
+        return RejectedError(status, f"{self.name} at {self._address} rejects the request (HTTP {status}): {said}")
+
+    def _give_up_when_spent(self, failure: UnusableError, tried: Tried) -> None:
+        """Raise the final error where a request has failed often enough."""
+        if self._successes == 0 and failure.refused and tried.attempts >= self._policy.refused_attempts:
+            raise self._give_up(
+                f"can't be reached: {failure}, {tried.attempts} attempts. Is the server running, and is base_url "
+                "right?",
+            ) from None
+        if self._successes == 0 and failure.is_page and tried.malformed >= self._policy.malformed_attempts:
+            lacks = "" if "/v1" in self._address else f": it probably lacks /v1, as in {self._address}/v1"
+            raise self._give_up(
+                f"is no API: {failure}, {tried.attempts} attempts. A web page came; check base_url{lacks}."
+            ) from None
+        if not self._policy.is_spent(tried, failure.retry_after_s or 0.0):
+            return
+        self._failures_in_a_row += 1
+        tries = f"after {tried}; the last: {failure}"
+        if failure.refused:  # nobody listens, so that no other request would fare better
+            raise self._give_up(f"is gone: a request failed {tries}") from None
+        if self._failures_in_a_row >= self._policy.failures_in_a_row:
+            count = self._failures_in_a_row
+            raise self._give_up(f"is given up: {count} requests in a row failed {tries}") from None
+        raise EngineError(f"{self.name} at {self._address}: the request is given up {tries}") from None
+
+    def _give_up(self, what: str) -> UnreachableError:
+        """The error that this request and every later one ends with; those that wait are woken."""
+        if self._given_up is None:
+            self._given_up = f"{self.name}: the endpoint {self._address} {what}"
+            self._end.set()
+        return UnreachableError(self._given_up)
+
+    def _redacted(self, said: object) -> str:
+        """One printable line of what a server or library said, without the key."""
+        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        is_cut = len(text) > _MOST_READ
+        text = self.redactor.text(text[:_MOST_READ])
+        if is_cut:
+            text = text[:-_LONGEST_KEY]  # which may have begun a key
+        text = "".join(character if character.isprintable() else " " for character in text)
+        return " ".join(text.split())[:_LONGEST_MESSAGE]
+
+    def _server_message(self, content: bytes) -> str:
+        """What a server says went wrong, in whichever of the usual places it says so."""
+        try:
+            document = self.redactor.leaves(_json(content))
+        except RecursionError:
+            document = None
+        for name in ("error", "message", "detail"):
+            if isinstance(document, dict) and document.get(name):
+                document = document[name]
+        if document is None:
+            return content.decode("utf-8", "replace")
+        return document if isinstance(document, str) else json.dumps(document)
+
+
+_Error = TypeVar("_Error", bound=Exception)
+
+
+def _light(error: _Error) -> _Error:
+    """The error without its past, whose frames hold the answer for as long as somebody holds the error."""
+    error.__traceback__ = error.__context__ = None
+    return error
+
+
+def _json(content: bytes) -> Any:
+    """What the body of an answer holds; None where it is not JSON."""
+    try:
+        return json.loads(content.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None

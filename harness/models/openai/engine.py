@@ -1,0 +1,233 @@
+"""The engine for any endpoint that speaks OpenAI's HTTP API, a running vLLM server among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.errors import CapabilityError, SteelyardError, UnreachableError
+from harness.models.engine import Capability
+from harness.models.openai.endpoint import Endpoint, RejectedError, TooLargeError
+from harness.models.openai.fields import is_same_model
+from harness.models.openai.format import (
+    NO_COMPLETIONS,
+    NO_ECHO,
+    Choices,
+    chat_payload,
+    completion_payload,
+    echo_payload,
+    read_choices,
+    read_echo,
+)
+from harness.models.openai.retry import RetryPolicy
+from harness.records import Request, Sample
+
+_MOST_CHOICES = 128
+_ALL_CHOICES = 1_000_000
+_WEIGHED = ("loglikelihood", "rolling")
+_NOT_FOUND = 404
+_REFUSES_SHAPE = (400, 422)
+_MOST_NAMES = 5
+_LONGEST_NAME = 200
+_NO_SUCH_PATH = (404, 405, 501)
+
+
+class OpenAIEngine:
+    """Answers over HTTP.
+
+    Learns from the endpoint how many choices one request gives: an endpoint that ignores `n`, or rejects it, is asked
+    for one answer at a time from then on; and whether it wants `max_completion_tokens` instead of `max_tokens`.
+
+    Args:
+        name: shown in messages.
+        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `max_body_bytes`, `api_key_env`.
+        api_key: the key, or None for an endpoint without one.
+        policy: how long a request is tried.
+        counts_seeds: whether choice i of one seeded request is drawn with seed + i, as vLLM does. Elsewhere the draws
+            of a seeded request are requests of their own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: Mapping[str, Any],
+        *,
+        api_key: str | None = None,
+        policy: RetryPolicy | None = None,
+        counts_seeds: bool = False,
+    ) -> None:
+        self.name = name
+        self.capabilities = frozenset(Capability) - {Capability.CHAT_TEMPLATE}
+        self.device: str | None = None
+        self.batch_size: int | None = None
+        self._model = str(options["model"])
+        self._endpoint = Endpoint(name, options, api_key=api_key, policy=policy or RetryPolicy())
+        self._counts_seeds = counts_seeds
+        self._most_choices = _MOST_CHOICES
+        self._n_is_known_to_work = False
+        self._completion_tokens_limited = False
+        self._streams = False
+        self._answered_as: dict[str, None] = {}
+
+    @property
+    def http_requests(self) -> int:
+        """Requests sent so far, retries included."""
+        return self._endpoint.http_requests
+
+    def hold(self, error: SteelyardError) -> None:
+        """Send nothing more: what waits to be sent, or to be sent again, ends with this error."""
+        self._endpoint.hold(error)
+
+    @property
+    def trouble(self) -> str:
+        """Why requests are sent again right now; "" where none is."""
+        return self._endpoint.trouble
+
+    @property
+    def answered_as(self) -> tuple[str, ...]:
+        """Names of models under which the endpoint answered in place of the one that was asked for."""
+        return tuple(self._answered_as)
+
+    async def start(self) -> None:
+        """Prepare connections; the first request shows whether the endpoint is there."""
+        await self._endpoint.open()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._endpoint.close()
+
+    def choices_per_request(self, request: Request) -> int:
+        """1 at temperature 0, for a seed that is not counted up, and where `n` is ignored."""
+        if request.kind in _WEIGHED:
+            return _ALL_CHOICES
+        if request.sampling.get("temperature") == 0:
+            return 1
+        if "seed" in request.sampling and not self._counts_seeds:
+            return 1
+        return self._most_choices
+
+    async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+        """One answer for each index, or fewer.
+
+        Raises:
+            UnreachableError: the endpoint was given up, or has no such path or model.
+            CapabilityError: the endpoint has no log probabilities, no completion or no echo.
+            EngineError: this request was rejected, or given up after retries.
+        """
+        try:
+            if request.kind in _WEIGHED:
+                weighed = await self._weigh(request)
+                return [replace(weighed, index=index) for index in indices]
+            drawn = await self._draw(request, indices[: self.choices_per_request(request)])
+            return [self._endpoint.redactor.sample(sample) for sample in drawn]
+        except CapabilityError as error:
+            raise CapabilityError(f"{self.name}: {error}") from None
+
+    async def _draw(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+        try:
+            choices = await self._ask(request, indices)
+        except (RejectedError, TooLargeError) as error:
+            is_of_shape = isinstance(error, TooLargeError) or error.status in _REFUSES_SHAPE
+            is_known = self._n_is_known_to_work and isinstance(error, RejectedError)
+            if len(indices) == 1 or is_known or not is_of_shape:
+                raise
+            choices = await self._ask(request, indices[:1])
+            self._most_choices = 1
+        else:
+            if choices.received < len(indices):
+                self._most_choices = min(self._most_choices, choices.received)
+            elif len(indices) > 1:
+                self._n_is_known_to_work = True
+        return choices.samples
+
+    async def _ask(self, request: Request, indices: Sequence[int]) -> Choices:
+        if request.kind == "completion":
+            return await self._complete(request, indices)
+        payload = chat_payload(self._model, request, indices)
+        if self._completion_tokens_limited:
+            _limit_completion_tokens(payload)
+        if self._streams:
+            _ask_for_a_stream(payload)
+        read = self._reading_choices(request, indices)
+        while True:
+            try:
+                choices = await self._endpoint.post("/chat/completions", payload, read)
+            except RejectedError as rejected:
+                if rejected.status == _NOT_FOUND:
+                    raise UnreachableError(str(rejected)) from None
+                if not _adapt(payload, rejected):
+                    raise
+            else:
+                self._completion_tokens_limited |= "max_completion_tokens" in payload
+                self._streams |= "stream" in payload
+                return choices
+
+    async def _complete(self, request: Request, indices: Sequence[int]) -> Choices:
+        payload = completion_payload(self._model, request, indices)
+        try:
+            return await self._endpoint.post("/completions", payload, self._reading_choices(request, indices))
+        except RejectedError as rejected:
+            if rejected.status not in _NO_SUCH_PATH:
+                raise
+            raise CapabilityError(f"{NO_COMPLETIONS} It says: {rejected}") from None
+
+    async def _weigh(self, request: Request) -> Sample:
+        if not request.prompt and not request.continuation:
+            return Sample("", prompt_tokens=0, completion_tokens=0, loglikelihood=0.0, is_greedy=True)
+
+        def read(document: Mapping[str, Any], latency_s: float) -> Sample:
+            weighed = read_echo(document, request, latency_s)
+            self._note_name(document)
+            return weighed
+
+        try:
+            return await self._endpoint.post("/completions", echo_payload(self._model, request), read)
+        except RejectedError as rejected:
+            lacks = rejected.status in _NO_SUCH_PATH or "echo" in str(rejected) or "logprobs" in str(rejected)
+            if not lacks:
+                raise
+            raise CapabilityError(f"{NO_ECHO} It says: {rejected}") from None
+
+    def _reading_choices(
+        self, request: Request, indices: Sequence[int]
+    ) -> Callable[[Mapping[str, Any], float], Choices]:
+        def read(document: Mapping[str, Any], latency_s: float) -> Choices:
+            choices = read_choices(document, request, indices, latency_s)
+            self._note_name(document)
+            return choices
+
+        return read
+
+    def _note_name(self, document: Mapping[str, Any]) -> None:
+        """Keep the name that the endpoint gives the model, where it is another one than was asked for."""
+        name = document.get("model")
+        if not isinstance(name, str) or not name.strip() or is_same_model(self._model, name):
+            return
+        if len(self._answered_as) < _MOST_NAMES:
+            self._answered_as[self._endpoint.redactor.text(name[:_LONGEST_NAME])] = None
+
+
+def _adapt(payload: dict[str, Any], rejected: RejectedError) -> bool:
+    """Whether the request can be written the way that the endpoint says it must be; it then is."""
+    said = str(rejected)
+    if rejected.status not in _REFUSES_SHAPE:
+        return False
+    if "max_tokens" in payload and "max_completion_tokens" in said:
+        _limit_completion_tokens(payload)
+    elif "stream" not in payload and "stream" in said.lower():
+        _ask_for_a_stream(payload)
+    else:
+        return False
+    return True
+
+
+def _ask_for_a_stream(payload: dict[str, Any]) -> None:
+    payload["stream"] = True
+    payload["stream_options"] = {"include_usage": True}
+
+
+def _limit_completion_tokens(payload: dict[str, Any]) -> None:
+    """Write `max_tokens` the way that OpenAI's newer models demand."""
+    if "max_tokens" in payload:
+        payload["max_completion_tokens"] = payload.pop("max_tokens")

@@ -1,0 +1,288 @@
+"""Requests and answers in the form of OpenAI's HTTP API: pure functions between our records and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import CapabilityError
+from harness.models.openai.fields import count, logarithm, optional_text, position, text, tool_calls
+from harness.models.openai.retry import MalformedError
+from harness.records import WITHHELD, Request, Sample, TokenLogprob
+
+NO_ECHO = (
+    "The log likelihood of a text was asked for, and the endpoint does not echo a prompt with its log probabilities "
+    "(/completions); serve the model with an engine that does (vllm)."
+)
+NO_COMPLETIONS = (
+    "A completion of raw text was asked for, and the endpoint has none (/completions); ask with chat messages, or "
+    "serve the model with an engine that has it (vllm)."
+)
+NO_LOGPROBS = (
+    "Log probabilities were asked for, and the endpoint answers without them; ask for none, or serve the model with an "
+    "engine that has them (vllm)."
+)
+_MAY_BE_EMPTY = ("length", *WITHHELD)
+_BROKEN_OFF = frozenset(
+    {
+        "abort",
+        "aborted",
+        "canceled",
+        "cancelled",
+        "error",
+        "failed",
+        "insufficient_system_resource",
+        "internal_error",
+        "network_error",
+        "server_error",
+        "timeout",
+    }
+)
+_CALLS = ("tool_calls", "function_call")
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def chat_payload(model: str, request: Request, indices: Sequence[int]) -> dict[str, Any]:
+    """The body of a chat request that draws the samples with these indices."""
+    payload = {"model": model, "messages": list(request.messages), **_drawing(request, indices)}
+    if request.logprobs is not None:
+        payload["logprobs"] = True
+        if request.logprobs:
+            payload["top_logprobs"] = request.logprobs
+    if request.schema is not None:
+        form = {"name": "answer", "schema": request.schema, "strict": True}
+        payload["response_format"] = {"type": "json_schema", "json_schema": form}
+    if request.tools is not None:
+        payload["tools"] = list(request.tools)
+    return payload
+
+
+def completion_payload(model: str, request: Request, indices: Sequence[int]) -> dict[str, Any]:
+    """The body of a completion request that draws the samples with these indices."""
+    payload = {"model": model, "prompt": request.prompt, **_drawing(request, indices)}
+    return payload if request.logprobs is None else {**payload, "logprobs": request.logprobs}
+
+
+def _drawing(request: Request, indices: Sequence[int]) -> dict[str, Any]:
+    """What says how the samples with these indices are drawn."""
+    fields = dict(request.sampling)
+    if len(indices) > 1:
+        fields["n"] = len(indices)
+    if "seed" in fields:
+        fields["seed"] += indices[0]
+    return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What came back for one request: how many choices, and those of them that are answers."""
+
+    received: int
+    samples: list[Sample]
+
+
+def read_choices(document: Mapping[str, Any], request: Request, indices: Sequence[int], latency_s: float) -> Choices:
+    """The answers in the body of a response to a chat or completion request, at most one for each index.
+
+    Raises:
+        MalformedError: there are no choices, none of them holds an answer, or a field is of another type than it must
+            be; only token counts are left out when they are none.
+        CapabilityError: log probabilities were asked for and are not there.
+    """
+    choices = document.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise MalformedError(f"the answer holds no choices{_said(document)}")
+    kind = "completion" if request.kind == "completion" else "chat completion"
+    try:
+        choices = sorted(choices, key=lambda choice: position(choice.get("index")))
+        flaws = [_flaw(choice) for choice in choices]
+        read = _completed if request.kind == "completion" else _content
+        contents = [None if flaw else read(choice, request) for flaw, choice in zip(flaws, choices, strict=True)]
+    except _MALFORMED as error:
+        raise MalformedError(f"the answer is not a {kind} ({type(error).__name__}: {error})") from None
+    usage = document.get("usage")
+    usage = usage if isinstance(usage, Mapping) else {}
+    counts = _token_counts(count(usage.get("completion_tokens")), contents)
+    prompt_tokens = count(usage.get("prompt_tokens"))
+    answers = [(content, count) for content, count in zip(contents, counts, strict=True) if content is not None]
+    if not answers:
+        raise MalformedError(next((flaw for flaw in flaws if flaw), "the answer holds neither text nor tool calls"))
+    samples = [
+        Sample(index=index, prompt_tokens=prompt_tokens, completion_tokens=count, latency_s=latency_s, **content)
+        for index, (content, count) in zip(indices, answers, strict=False)
+    ]
+    return Choices(received=len(choices), samples=samples)
+
+
+def _said(document: Mapping[str, Any]) -> str:
+    """What an answer without choices says in their place."""
+    said = next((document[name] for name in ("message", "detail") if document.get(name)), None)
+    return "" if said is None else f"; it says: {said}"
+
+
+def _flaw(choice: Mapping[str, Any]) -> str | None:
+    """Why a choice is no answer, whatever text it holds; None where nothing says so."""
+    reason = optional_text(choice.get("finish_reason"), "finish_reason") or ""
+    error = choice.get("error")
+    if error:
+        said = error.get("message") if isinstance(error, Mapping) else error
+        return f"the answer broke off with an error: {said}"
+    if reason.lower() in _BROKEN_OFF:
+        return f"the answer broke off (finish_reason {reason!r})"
+    return None
+
+
+def _content(choice: Mapping[str, Any], request: Request) -> dict[str, Any] | None:
+    """The fields of a sample that one choice gives; None where it gives no answer."""
+    message = choice["message"]
+    finish_reason = optional_text(choice.get("finish_reason"), "finish_reason") or "stop"
+    calls = tool_calls(message.get("tool_calls"))
+    thought = optional_text(message.get("reasoning_content") or message.get("reasoning"), "reasoning")
+    answer = _answer(message)
+    if answer is None and not calls and not thought and finish_reason not in _MAY_BE_EMPTY:
+        return None
+    if not answer and not calls and finish_reason in _CALLS:
+        return None
+    return {
+        "text": answer or "",
+        "finish_reason": finish_reason,
+        "reasoning": thought,
+        "tool_calls": calls or None,
+        "logprobs": None if request.logprobs is None else _logprobs(choice, request.logprobs),
+    }
+
+
+def _completed(choice: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    """The fields of a sample that one choice of a completion gives."""
+    return {
+        "text": text(choice["text"], "text"),
+        "finish_reason": optional_text(choice.get("finish_reason"), "finish_reason") or "stop",
+        "logprobs": None if request.logprobs is None else _completed_logprobs(choice, request.logprobs),
+    }
+
+
+def _answer(message: Mapping[str, Any]) -> str | None:
+    """What a message says, or how it refuses; None where it does neither."""
+    content = message.get("content")
+    if isinstance(content, list):
+        parts = [optional_text(part.get("text"), "a part of the content") for part in content]
+        told = [part for part in parts if part is not None]
+        content = "".join(told) if told else None
+    said = optional_text(content, "content")
+    return optional_text(message.get("refusal"), "refusal") if said is None else said
+
+
+def _logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[TokenLogprob, ...]:
+    entries = (choice.get("logprobs") or {}).get("content")
+    if entries is None:
+        raise CapabilityError(NO_LOGPROBS)
+    return tuple(
+        TokenLogprob(
+            token=text(entry["token"], "a token"),
+            logprob=logarithm(entry["logprob"]),
+            top=tuple(
+                (text(top["token"], "a token"), logarithm(top["logprob"]))
+                for top in (entry.get("top_logprobs") or ())[:alternatives]
+            ),
+        )
+        for entry in entries
+    )
+
+
+def _completed_logprobs(choice: Mapping[str, Any], alternatives: int) -> tuple[TokenLogprob, ...]:
+    """The tokens of a completion, whose log probabilities stand in lists side by side."""
+    lists = choice.get("logprobs")
+    if lists is None:
+        raise CapabilityError(NO_LOGPROBS)
+    tops = (lists.get("top_logprobs") if alternatives else None) or [None] * len(lists["tokens"])
+    return tuple(
+        TokenLogprob(
+            token=text(token, "a token"),
+            logprob=logarithm(logprob),
+            top=tuple(
+                sorted(((text(other, "a token"), logarithm(value)) for other, value in (top or {}).items()), key=_rank)
+            )[:alternatives],
+        )
+        for token, logprob, top in zip(lists["tokens"], lists["token_logprobs"], tops, strict=True)
+    )
+
+
+def _rank(alternative: tuple[str, float]) -> tuple[float, str]:
+    """The most probable one first."""
+    token, logprob = alternative
+    return -logprob, token
+
+
+def _token_counts(total: int | None, contents: Sequence[Mapping[str, Any] | None]) -> list[int | None]:
+    """Completion tokens of each choice: counted where log probabilities list them, else shared out evenly.
+
+    An uneven total gives its remainder to the first choices, so that the counts always add up to what was billed.
+    """
+    if total is None:
+        return [None] * len(contents)
+    listed = [len(content["logprobs"] or ()) if content else 0 for content in contents]
+    if sum(listed) == total:
+        return list(listed)
+    share, rest = divmod(total, len(contents))
+    return [share + (position < rest) for position in range(len(contents))]
+
+
+def echo_payload(model: str, request: Request) -> dict[str, Any]:
+    """The body of a completion request that weighs a continuation, or a whole text.
+
+    Spaces before a continuation count to it. The prompt is sent alone as well: where its tokens end is what tells the
+    continuation's from them.
+    """
+    texts = [text for text in (_weighed_after(request), (request.prompt or "") + (request.continuation or "")) if text]
+    return {"model": model, "prompt": texts, "echo": True, "logprobs": 1, "max_tokens": 1, "temperature": 0}
+
+
+def _weighed_after(request: Request) -> str:
+    """What stands before the text that is weighed."""
+    return "" if request.kind == "rolling" else (request.prompt or "").rstrip()
+
+
+def read_echo(document: Mapping[str, Any], request: Request, latency_s: float) -> Sample:
+    """The log probability of the continuation or the whole text, summed over its tokens.
+
+    The first token of all has one only where the server puts a token in front of it; else it is not weighed.
+
+    Raises:
+        MalformedError: the answer is not a completion.
+        CapabilityError: the endpoint did not echo the prompt with its log probabilities.
+    """
+    try:
+        choices = sorted(document["choices"], key=lambda choice: position(choice["index"]))
+        rows = [_echoed_tokens(choice["logprobs"]) for choice in choices if choice.get("logprobs")]
+    except _MALFORMED as error:
+        raise MalformedError(f"the answer is not a completion ({type(error).__name__}: {error})") from None
+    context = _weighed_after(request)
+    if len(rows) != (2 if context else 1) or not all(rows):
+        raise CapabilityError(NO_ECHO)
+    start = len(rows[0]) if context else 0
+    if rows[-1][0] is None:
+        start = max(start, 1)
+    weighed = [token for token in rows[-1][start:] if token is not None]
+    if not weighed or len(weighed) < len(rows[-1]) - start:
+        raise CapabilityError(NO_ECHO)
+    return Sample(
+        text="",
+        prompt_tokens=len(rows[-1]) - len(weighed),
+        completion_tokens=len(weighed),
+        latency_s=latency_s,
+        loglikelihood=float(sum(logprob for logprob, _ in weighed)),
+        is_greedy=all(logprob >= best for logprob, best in weighed),
+    )
+
+
+def _echoed_tokens(logprobs: Mapping[str, Any]) -> list[tuple[float, float] | None]:
+    """For each token of the echoed prompt its log probability and that of the most probable token at its place.
+
+    None for a token without them, as the first one is. The generated token at the end is left out.
+    """
+    pairs = list(zip(logprobs["token_logprobs"], logprobs["top_logprobs"], strict=True))[:-1]
+    return [
+        None if logprob is None else (logarithm(logprob), max(logarithm(value) for value in top.values()))
+        for logprob, top in pairs
+    ]

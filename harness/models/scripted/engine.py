@@ -1,0 +1,218 @@
+"""An engine that answers from a table with given probabilities and a seed: for tests, simulations and a first run.
+
+It has no tokenizer. Where tokens are counted or cut (`max_tokens`), a token is a word with the space before it. Where
+log probabilities are asked for, it is a digit, a run of letters or a sign, with the space before it, and its
+probability is the share of it among the table's answers that begin like this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import hashlib
+import json
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import EngineError, SteelyardError
+from harness.models.engine import Capability
+from harness.models.scripted.script import Outcomes, load_script
+from harness.models.stops import before_stop, stops
+from harness.records import Request, Sample, TokenLogprob
+
+LEAST_LOGLIKELIHOOD = -100.0
+"""Log probability of a continuation that the table does not hold; finite, so that means stay numbers."""
+
+_ALL_CHOICES = 1_000_000
+_NEAREST_OF_MISSES = 50
+_CANONICAL = json.JSONEncoder(sort_keys=True, default=str)
+_WORD = re.compile(r"\s*\S+")
+_PIECE = re.compile(r"\s*(?:\d|[^\W\d_]+|[^\w\s]|_)|\s+")
+
+
+class ScriptedEngine:
+    """Answers from a table: draw i of a request depends on the seed, the request and i, on nothing else.
+
+    The table is looked up by the raw prompt of a request, or the text of its last user message, exactly; what is
+    weighed from its first token stands under the empty prompt. At temperature 0 the answer is the most probable one.
+    With a schema the answer must be JSON. The table's probabilities are those of every other temperature.
+
+    Args:
+        name: shown in messages.
+        options: `answers`, `default`, `seed`, `latency_s`, as `load_script` reads them.
+        root: folder that a path of answers starts from.
+    """
+
+    def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
+        self.name = name
+        self.capabilities = frozenset(Capability) - {Capability.TOOLS}
+        self.device: str | None = None
+        self.batch_size: int | None = None
+        self.http_requests = 0
+        self.answered_as: tuple[str, ...] = ()
+        self.trouble = ""
+        self._script = load_script(options, root, where=name)
+        self._misses: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Nothing to load."""
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    def hold(self, error: SteelyardError) -> None:
+        """Nothing to hold back: what it was given it finishes."""
+
+    def choices_per_request(self, request: Request) -> int:
+        """1 at temperature 0, else as many as wanted."""
+        return 1 if request.sampling.get("temperature") == 0 else _ALL_CHOICES
+
+    async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+        """One answer for each index.
+
+        Raises:
+            EngineError: a prompt that the table lacks, or an answer that is no JSON though a schema is asked for.
+        """
+        await asyncio.sleep(self._script.latency_s)
+        if request.kind == "loglikelihood":
+            return self._weigh(_prompt(request), request.continuation or "", indices)
+        if request.kind == "rolling":
+            return self._weigh("", request.prompt or "", indices)
+        outcomes = self._outcomes(_prompt(request))
+        asked = [request.prompt or "", *(_text(message.get("content")) for message in request.messages)]
+        prompt_tokens = sum(len(text.split()) for text in asked)
+        return [
+            self._answer(request, outcomes, position, index, prompt_tokens)
+            for index, position in zip(indices, self._draw(request, outcomes, indices), strict=True)
+        ]
+
+    def _draw(self, request: Request, outcomes: Outcomes, indices: Sequence[int]) -> list[int]:
+        """Positions of the drawn answers."""
+        if len(outcomes.answers) == 1:
+            return [0] * len(indices)
+        if request.sampling.get("temperature") == 0:
+            return [outcomes.most_probable] * len(indices)
+        sampling = dict(request.sampling)
+        first = sampling.pop("seed", None)
+        asked = request.messages if request.prompt is None else request.prompt
+        content = _CANONICAL.encode([self._script.seed, first is None, asked, sampling, request.schema])
+        stem = hashlib.blake2b(content.encode("ascii"), digest_size=8)
+        return [bisect_right(outcomes.cumulative, _uniform(stem, index + (first or 0))) for index in indices]
+
+    def _answer(self, request: Request, outcomes: Outcomes, position: int, index: int, prompt_tokens: int) -> Sample:
+        text, words, finish_reason = outcomes.answers[position], outcomes.words[position], "stop"
+        if (stopped := before_stop(text, stops(request))) is not None:
+            text, words = stopped, len(stopped.split())
+        limit = request.sampling.get("max_tokens")
+        if limit is not None and words > limit:
+            text, words, finish_reason = "".join(_WORD.findall(text)[:limit]), limit, "length"
+        if request.schema is not None:
+            self._check_json(text)
+        return Sample(
+            text=text,
+            index=index,
+            finish_reason=finish_reason,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=words,
+            latency_s=self._script.latency_s,
+            logprobs=None if request.logprobs is None else _logprobs(outcomes, position, len(text), request.logprobs),
+        )
+
+    def _check_json(self, text: str) -> None:
+        try:
+            json.loads(text)
+        except json.JSONDecodeError as error:
+            raise EngineError(
+                f"{self.name}: a schema is asked for, and the scripted answer {text!r} is not JSON ({error.msg}); "
+                f"script an answer that is."
+            ) from None
+
+    def _weigh(self, prompt: str, continuation: str, indices: Sequence[int]) -> list[Sample]:
+        """The log probability of the continuation; of its text without surrounding space where that alone is known."""
+        outcomes = self._outcomes(prompt)
+        known = continuation if continuation in outcomes.answers else continuation.strip()
+        position = outcomes.answers.index(known) if known in outcomes.answers else None
+        likelihood = LEAST_LOGLIKELIHOOD if position is None else math.log(outcomes.probabilities[position])
+        return [
+            Sample(
+                text="",
+                index=index,
+                prompt_tokens=len(prompt.split()),
+                completion_tokens=len(continuation.split()),
+                latency_s=self._script.latency_s,
+                loglikelihood=max(likelihood, LEAST_LOGLIKELIHOOD),
+                is_greedy=position == outcomes.most_probable,
+            )
+            for index in indices
+        ]
+
+    def _outcomes(self, prompt: str) -> Outcomes:
+        found = self._script.outcomes.get(prompt, self._script.default)
+        if found is None:
+            if prompt not in self._misses:
+                self._misses[prompt] = self._miss(prompt)
+            raise EngineError(self._misses[prompt])
+        return found
+
+    def _miss(self, prompt: str) -> str:
+        known = self._script.outcomes if len(self._misses) < _NEAREST_OF_MISSES else ()
+        nearest = difflib.get_close_matches(prompt, known, n=3, cutoff=0.5)
+        hint = f" Nearest: {', '.join(map(repr, nearest))}." if nearest else ""
+        return (
+            f"{self.name} has no answer to {prompt!r} among its {len(self._script.outcomes)} prompts, and no default."
+            f"{hint} Prompts are compared exactly, after the version's template."
+        )
+
+
+def _uniform(stem: Any, number: int) -> float:
+    """A number in [0, 1) with 53 random bits, from the hash of stem and number."""
+    draw = stem.copy()
+    draw.update(b"%d" % number)
+    return (int.from_bytes(draw.digest(), "big") >> 11) * 2.0**-53
+
+
+def _prompt(request: Request) -> str:
+    """What is looked up in the table."""
+    if request.prompt is not None:
+        return request.prompt
+    for message in reversed(request.messages):
+        if message.get("role") == "user":
+            return _text(message.get("content"))
+    return ""
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, Sequence) else ()
+    return "".join(part.get("text", "") for part in parts if isinstance(part, Mapping))
+
+
+def _logprobs(outcomes: Outcomes, position: int, length: int, alternatives: int) -> tuple[TokenLogprob, ...]:
+    """The tokens of an answer that begin within its first `length` characters.
+
+    The probability of a token is its share among the answers that begin with all tokens before it.
+    """
+    spelled = [_PIECE.findall(answer) for answer in outcomes.answers]
+    alike = list(range(len(spelled)))
+    entries = []
+    begin = 0
+    for place, token in enumerate(spelled[position]):
+        if begin >= length:
+            break
+        weights: dict[str, float] = {}
+        for other in alike:
+            if place < len(spelled[other]):
+                piece = spelled[other][place]
+                weights[piece] = weights.get(piece, 0.0) + outcomes.probabilities[other]
+        total = sum(outcomes.probabilities[other] for other in alike)
+        ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+        top = tuple((piece, math.log(weight / total)) for piece, weight in ranked[:alternatives])
+        entries.append(TokenLogprob(token, math.log(weights[token] / total), top))
+        alike = [other for other in alike if spelled[other][place : place + 1] == [token]]
+        begin += len(token)
+    return tuple(entries)

@@ -1,0 +1,202 @@
+"""A causal language model of the transformers library: batches in, plain data out. Runs in the engine's thread."""
+
+from __future__ import annotations
+
+import functools
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CapabilityError, EngineError
+from harness.models.stops import before_stop, stops
+from harness.models.transformers.schema import SchemaCompiler
+from harness.models.transformers.weighing import weigh_rows
+from harness.models.weighing import Row, context_text, context_tokens, continuation_row, rolling_rows, weighed_sample
+from harness.models.weights.weights import materialize, tokenizer_path
+from harness.records import Request, Sample, TokenLogprob
+
+_PASSED_ON = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+_KNOWN = {*_PASSED_ON, "max_tokens", "stop", "seed"}
+
+
+class TransformersModel:
+    """Weights and tokenizer, loaded; on the GPU where there is one.
+
+    Args:
+        options: `weights`, `tokenizer`, `drop_layers`, `dtype` and `max_model_len`.
+        root: folder that relative paths start from.
+        batch_size: texts weighed at once.
+    """
+
+    def __init__(self, options: Mapping[str, Any], root: Path, batch_size: int) -> None:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
+        folder = materialize(options, root)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=options.get("dtype", "auto"))
+        self._model = model.to(self.device).eval()
+        tokenizer_folder = tokenizer_path(options, root) or folder
+        self.tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder), clean_up_tokenization_spaces=False)
+        self._batch_size = batch_size
+        self._limit = options.get("max_model_len") or model.config.max_position_embeddings
+        ends = model.generation_config.eos_token_id
+        self._ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
+        padding = self.tokenizer.pad_token_id
+        self._padding = padding if padding is not None else min(self._ends, default=0)
+        # transformers samples from the 50 most probable tokens unless told otherwise; no other engine does.
+        own = {name: getattr(model.generation_config, name, None) for name in _PASSED_ON}
+        stated = _stated(folder / "generation_config.json")
+        self.defaults = {name: value for name, value in own.items() if value is not None and name in stated}
+
+    def prompt_tokens(self, request: Request) -> tuple[list[int], int]:
+        """The tokens that a request's answer follows, and how many were left out in front of them.
+
+        Raises:
+            EngineError: there is no chat template, it refuses the messages, or the prompt is too long.
+        """
+        try:
+            text = context_text(self.tokenizer, request)
+        except ValueError as error:
+            raise EngineError(str(error)) from error
+        if request.kind == "completion":
+            tokens = context_tokens(self.tokenizer, text)
+        else:
+            tokens = list(self.tokenizer.encode(text, add_special_tokens=False))
+        room = self._limit - request.sampling.get("max_tokens", 1)
+        cut = max(0, len(tokens) - room) if request.truncate and room > 0 else 0
+        if len(tokens) - cut >= self._limit:
+            raise EngineError(
+                f"the prompt has {len(tokens)} tokens; with at least one for the answer that is beyond "
+                f"max_model_len = {self._limit}"
+            )
+        return tokens[cut:], cut
+
+    def generate(self, prompts: Sequence[list[int]], request: Request, seed: int | None = None) -> list[Sample]:
+        """One answer to each prompt, all with the sampling parameters of `request`.
+
+        Args:
+            seed: of the random numbers; None draws one from the system.
+        """
+        import torch
+
+        width = max(map(len, prompts))
+        rows = torch.tensor([[self._padding] * (width - len(row)) + row for row in prompts], device=self.device)
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=self.device)
+        settings = self._generation_settings(request, width)
+        constraint = None if request.schema is None else self._schema_compiler.constraint(request.schema)
+        devices = [0] if self.device == "cuda" else []
+        with torch.inference_mode(), torch.random.fork_rng(devices):
+            torch.manual_seed(secrets.randbits(63) if seed is None else seed)
+            made = self._model.generate(
+                rows, attention_mask=mask, logits_processor=[constraint] if constraint else [], **settings
+            )
+        answers = made.sequences[:, width:].tolist()
+        logits = constraint.steps if constraint else made.logits
+        stop = stops(request)
+        samples = []
+        for i, tokens in enumerate(answers):
+            steps = [step[i] for step in logits] if request.logprobs is not None else None
+            samples.append(self._sample(tokens, len(prompts[i]), stop, steps, request.logprobs))
+        return samples
+
+    @functools.cached_property
+    def _schema_compiler(self) -> SchemaCompiler:
+        return SchemaCompiler(self.tokenizer, self._model.get_output_embeddings().weight.shape[0], self._ends)
+
+    def weigh(self, requests: Sequence[Request]) -> list[Sample | EngineError]:
+        """The log likelihood of each request's text, weighed in batches over all requests."""
+        rows_of: list[list[Row] | EngineError] = []
+        for request in requests:
+            try:
+                rows_of.append(self._rows(request))
+            except ValueError as error:
+                rows_of.append(EngineError(str(error)))
+        every_row = [row for rows in rows_of if not isinstance(rows, EngineError) for row in rows]
+        weights = iter(weigh_rows(self._model, every_row, self._batch_size))
+        samples: list[Sample | EngineError] = []
+        for rows in rows_of:
+            if isinstance(rows, EngineError):
+                samples.append(rows)
+            else:
+                samples.append(weighed_sample(rows, [next(weights) for _ in rows]))
+        return samples
+
+    def _rows(self, request: Request) -> list[Row]:
+        most = self._limit + 1  # the last token is weighed, but never goes in
+        if request.kind == "rolling":
+            return rolling_rows(self.tokenizer, request.prompt or "", most)
+        context = context_text(self.tokenizer, request)
+        continuation = request.continuation or ""
+        return [continuation_row(self.tokenizer, context, continuation, most, truncate=request.truncate)]
+
+    def _generation_settings(self, request: Request, width: int) -> dict[str, Any]:
+        sampling = {**self.defaults, **request.sampling}
+        temperature = sampling.pop("temperature", 1.0)
+        settings: dict[str, Any] = {
+            "max_new_tokens": min(sampling.get("max_tokens") or self._limit, self._limit - width),
+            "pad_token_id": self._padding,
+            "eos_token_id": sorted(self._ends),
+            "return_dict_in_generate": True,
+            "output_logits": request.logprobs is not None,
+            "repetition_penalty": sampling.get("repetition_penalty", 1.0),
+            "do_sample": temperature > 0,
+        }
+        if temperature > 0:
+            top_k = max(0, sampling.get("top_k", 0))
+            settings |= {"temperature": float(temperature), "top_k": top_k, "top_p": sampling.get("top_p", 1.0)}
+            settings |= {"min_p": sampling["min_p"]} if sampling.get("min_p") else {}
+        if stop := stops(request):
+            settings |= {"stop_strings": stop, "tokenizer": self.tokenizer}
+        return settings
+
+    def _sample(
+        self, tokens: list[int], prompt_tokens: int, stop: list[str], steps: list[Any] | None, alternatives: int | None
+    ) -> Sample:
+        """One row of a batch, cut where its answer ended; the batch ran on until its longest answer did."""
+        end = next((i for i, token in enumerate(tokens) if token in self._ends), None)
+        kept = tokens if end is None else tokens[: end + 1]
+        while end is None and kept and kept[-1] == self._padding:
+            kept = kept[:-1]
+        text = self.tokenizer.decode(kept, skip_special_tokens=True)
+        stopped = before_stop(text, stop)
+        logprobs = None
+        if steps is not None and alternatives is not None:
+            logprobs = tuple(self._token_logprob(steps[i], token, alternatives) for i, token in enumerate(kept))
+        return Sample(
+            text=text if stopped is None else stopped,
+            finish_reason="length" if end is None and stopped is None else "stop",
+            prompt_tokens=prompt_tokens,
+            completion_tokens=len(kept),
+            logprobs=logprobs,
+        )
+
+    def _token_logprob(self, logits: Any, token: int, alternatives: int) -> TokenLogprob:
+        logprobs = logits.float().log_softmax(-1)
+        values, tokens = logprobs.topk(min(alternatives, len(logprobs)))
+        top = tuple(
+            (self.tokenizer.decode([other]), float(value))
+            for other, value in zip(tokens.tolist(), values.tolist(), strict=True)
+            if value > -math.inf
+        )
+        return TokenLogprob(self.tokenizer.decode([token]), float(logprobs[token]), top)
+
+
+def refuse_unknown_sampling(request: Request, name: str) -> None:
+    """Refuse sampling parameters that transformers' generate has not.
+
+    Raises:
+        CapabilityError: naming them.
+    """
+    if unknown := sorted(set(request.sampling) - _KNOWN):
+        raise CapabilityError(f"{name} has no {', '.join(unknown)}. It knows: {', '.join(sorted(_KNOWN))}.")
+
+
+def _stated(path: Path) -> set[str]:
+    import json
+
+    return set(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else set()

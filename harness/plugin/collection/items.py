@@ -1,0 +1,327 @@
+"""From collected test functions to evaluations; gathers everything that is wrong with them before it complains."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.errors import MarkerError, UsageError
+from harness.plugin.collection.copies import with_copies
+from harness.plugin.collection.tasks import Tasks
+from harness.plugin.fixtures import OFFERED
+from harness.plugin.neighbours import check_sockets
+from harness.plugin.options import recording_of, run_options, runs_bodies, settings_of
+
+if TYPE_CHECKING:
+    from harness.config import Settings
+    from harness.gate import Evaluation, Plan, RunOptions
+    from harness.gate.baselines.recording import Recording
+    from harness.records import Case, Selection
+
+
+BEGAN = "steelyard_began"
+"""What a worker of xdist is told of the session."""
+
+
+def is_evaluation(item: pytest.Item) -> bool:
+    """Whether an item carries the marker."""
+    return isinstance(item, pytest.Function) and item.get_closest_marker("evaluation") is not None
+
+
+class Collection:
+    """The evaluations of a session.
+
+    Attributes:
+        began: when the session began, in seconds since the epoch; that of the controller in a worker of xdist.
+        evaluations: by item, in the order of collection.
+        selection: which of them were chosen by what changed; None where all run.
+        errors: what is wrong, each once, in the order of its finding.
+        n_deselected: evaluations that were collected and left out, by `-k` and the like.
+        n_skipped_files: those skipped as a whole, by `pytest.importorskip` and the like.
+    """
+
+    def __init__(self, config: pytest.Config, classify: Callable[[BaseException], Any]) -> None:
+        self._config = config
+        self.began: float = getattr(config, "workerinput", {}).get(BEGAN, time.time())
+        self._classify = classify
+        self._settings: Settings | None = None
+        self._recording: Recording | None = None
+        self._cases: dict[Any, tuple[Case, ...]] = {}
+        self._tasks = Tasks(config)
+        self.evaluations: dict[pytest.Item, Evaluation] = {}
+        self.selection: Selection | None = None
+        self.errors: list[str] = []
+        self.n_deselected = self.n_skipped_files = 0
+        self._collected: list[pytest.Function] = []
+
+    @property
+    def settings(self) -> Settings:
+        """The project's settings with the options laid over."""
+        if self._settings is None:
+            self._settings = settings_of(self._config)
+        return self._settings
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether any evaluation asks a judge beside the versions under test."""
+        return any("judge" in each.wants and not each.weighs_judge for each in self.evaluations.values())
+
+    @property
+    def run_options(self) -> RunOptions:
+        """What the run of these evaluations needs to know beyond the settings."""
+        from harness.gate import RunOptions
+
+        known = RunOptions(
+            n_evaluations=len(self.evaluations),
+            is_judged=self.is_judged,
+            weighs_judges=any(each.weighs_judge for each in self.evaluations.values()),
+            elapsed_s=max(0.0, time.time() - self.began),
+            recording=self._recording,
+            noted=self._noted(),
+            selection=self.selection,
+            evaluations=tuple(self.evaluations.values()),
+            family=tuple(dict.fromkeys(map(self._id, self._collected))),
+        )
+        return run_options(self._config, known)
+
+    def _noted(self) -> dict[str, Any]:
+        """What the store keeps of cases and choice."""
+        from harness.gate.runs.notes import commit_note, evaluation_notes, selection_note
+
+        option = self._config.getoption
+        marks = {item: item.get_closest_marker("evaluation") for item in self.evaluations}
+        given = {item: mark.kwargs if mark is not None else {} for item, mark in marks.items()}
+        sources = [(each, given[item].get("task", given[item].get("cases"))) for item, each in self.evaluations.items()]
+        left_out = self.n_deselected, self.n_skipped_files
+        chosen = selection_note(*left_out, option("case"), last_failed=option("lf", default=False))
+        return {**evaluation_notes(sources), "selection": chosen, **commit_note(self.settings)}
+
+    def parametrize(self, metafunc: pytest.Metafunc) -> None:
+        """Make one item for each case of an evaluation with `per="case"`, or for each task of a group."""
+        mark = metafunc.definition.get_closest_marker("evaluation")
+        if mark is None or not ("task" in mark.kwargs or mark.kwargs.get("per") == "case"):
+            return
+        where = metafunc.definition.nodeid
+        try:
+            if "task" in mark.kwargs:
+                self._tasks.parametrize(metafunc, self.settings)
+                return
+            if "case" not in metafunc.fixturenames:
+                raise MarkerError(f'{where}: per="case", but the test function takes no argument `case`.')
+            plan = self._plan(metafunc.definition, where)
+            cases = self._load(plan, metafunc.definition, where)
+        except UsageError as error:
+            self._note(error)
+            return
+        metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+
+    def add_tasks(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        """Add an item for each task that `--task` names."""
+        try:
+            items += self._tasks.items(session, self.settings)
+        except UsageError as error:
+            self._note(error)
+
+    def take_in(self, item: pytest.Item) -> None:
+        """Note an evaluation before any is left out: red is corrected over all that there are."""
+        if is_evaluation(item) and isinstance(item, pytest.Function):
+            self._collected.append(item)
+
+    def gather(self, items: list[pytest.Item]) -> list[pytest.Item]:
+        """Make the evaluations of these items; gives back those left without a case by `--case`."""
+        left_out: list[pytest.Item] = []
+        if any(map(is_evaluation, items)):
+            self._find_recording()
+        for item in items:
+            if is_evaluation(item):
+                assert isinstance(item, pytest.Function)
+                try:
+                    evaluation = with_copies(self._evaluation(item), item)
+                except UsageError as error:
+                    self._note(error)
+                    continue
+                if evaluation.cases:
+                    self.evaluations[item] = evaluation
+                else:
+                    left_out.append(item)
+        pattern = self._config.getoption("case", default=None)
+        if pattern and not self.evaluations and left_out and not self.errors:
+            from harness.gate import no_case_matches
+
+            self._note(no_case_matches(pattern, (case.id for cases in self._cases.values() for case in cases)))
+        self._check_recording()
+        if runs_bodies(self._config):
+            try:
+                check_sockets(self._config, self.evaluations)
+            except UsageError as error:
+                self._note(error)
+        return left_out
+
+    @property
+    def n_collected(self) -> int:
+        """How many evaluations there are, those included that were left out."""
+        return len(self._collected)
+
+    def _find_recording(self) -> None:
+        """Find the recording that stands for the baseline, where one is named."""
+        try:
+            self._recording = recording_of(self.settings)
+        except UsageError as error:
+            self._note(error)
+
+    def _check_recording(self) -> None:
+        if self._recording is None or not self.evaluations:
+            return
+        from harness.gate import check_recorded
+
+        try:
+            check_recorded(self._recording, list(self.evaluations.values()), self.settings.seed)
+        except UsageError as error:
+            self._note(error)
+
+    def _note(self, error: UsageError) -> None:
+        if str(error) not in self.errors:
+            self.errors.append(str(error))
+
+    def _evaluation(self, item: pytest.Function) -> Evaluation:
+        from harness.gate import Evaluation, check_evaluation, with_design
+        from harness.plugin.collection.inspection import check_fields, check_fixtures, check_kind, check_loops
+        from harness.plugin.collection.rubrics import check_metrics, check_rubrics
+        from harness.scoring.judging import Rubrics
+
+        where = item.nodeid
+        check_kind(item, where=where)
+        check_fixtures(item, where=where)
+        check_loops(item.function, where=where)
+        if "task" in item.get_closest_marker("evaluation").kwargs:  # type: ignore[union-attr]
+            return self._task_evaluation(item)
+        plan = self._plan(item, where)
+        given = getattr(item, "callspec", None)
+        parameter = given.params.get("case") if given is not None else None
+        cases = self._load(plan, item, where) if parameter is None else (parameter,)
+        check_fields(item.function, cases, where=where)
+        every, cases = len(cases), self._selected(cases)
+        plan = with_design(plan, len(cases), self.settings.confidence_level)
+        check_evaluation(plan, cases, where=where)
+        wants = frozenset(name for name in OFFERED if name in item._fixtureinfo.argnames)
+        rubrics = Rubrics(self._folders(item))
+        part = len(cases) < every
+        evaluation = Evaluation(
+            self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
+        )
+        if evaluation.is_pairwise:
+            self._check_pairwise(where)
+        if evaluation.weighs_judge and ("judge" not in wants or evaluation.is_pairwise):
+            raise MarkerError(
+                f'{where}: weighs="judge" makes the version under test the judge of a body, and then the baseline: '
+                "take `judge`, and not `baseline`."
+            )
+        if plan.review is not None:
+            self._check_review(evaluation, where)
+        if "judge" in wants:
+            if not evaluation.weighs_judge:
+                self._check_judge(where)
+            check_rubrics(item.function, rubrics, cases, where=where)
+            check_metrics(item.function, where=where)
+        return evaluation
+
+    def _task_evaluation(self, item: pytest.Function) -> Evaluation:
+        from harness.gate import Evaluation, check_evaluation, with_design
+
+        evaluated = self._tasks.of_item(item, self.settings)
+        plan = self._tasks.plan(item, evaluated, self.settings, self._options())
+        self._cases[item] = evaluated.cases
+        cases = self._selected(evaluated.cases)
+        plan = with_design(plan, len(cases), self.settings.confidence_level)
+        check_evaluation(plan, cases, where=item.nodeid)
+        over_all = evaluated.metrics.over_all
+        part = len(cases) < len(evaluated.cases)
+        return Evaluation(
+            self._id(item), plan, cases, evaluated.body, self._classify, aggregation=over_all, is_part=part
+        )
+
+    def _selected(self, cases: tuple[Case, ...]) -> tuple[Case, ...]:
+        from harness.gate import select_cases
+
+        pattern = self._config.getoption("case", default=None)
+        return select_cases(cases, pattern) if pattern else cases
+
+    def _options(self) -> list[str]:
+        """What the command line gave for plans."""
+        return list(filter(self._config.getoption, ("samples", "max_samples", "design", "about", "for_baseline")))
+
+    def _id(self, item: pytest.Function) -> str:
+        """pytest's id with the path from the project's folder, wherever pytest has its root."""
+        if not item.path.is_relative_to(self.settings.root):
+            return item.nodeid
+        return f"{item.path.relative_to(self.settings.root).as_posix()}::{item.nodeid.partition('::')[2]}"
+
+    def _check_pairwise(self, where: str) -> None:
+        from harness.gate import baseline_name
+
+        if self._recording is not None:
+            raise MarkerError(
+                f"{where} takes `baseline`, whose answers it needs, and {self._recording.in_words} has scores alone: "
+                "name a version with --baseline, or leave the test out with -k."
+            )
+        if baseline_name(self.settings) is None:
+            raise MarkerError(f"{where} takes `baseline`, and there is none: say --baseline VERSION.")
+
+    def _check_review(self, evaluation: Evaluation, where: str) -> None:
+        from harness.gate import baseline_name
+        from harness.plugin.collection.rubrics import check_review
+
+        check_review(evaluation.body, where=where, is_pairwise=evaluation.is_pairwise)
+        if self._recording is not None:
+            raise MarkerError(
+                f"{where}: review= shows people the answers of both versions, and {self._recording.in_words} has "
+                "scores alone: name a version with --baseline, or `none` for the threshold alone."
+            )
+        alone = evaluation.is_pairwise or baseline_name(self.settings) is None
+        if evaluation.plan.threshold is None and alone:
+            hint = "0.5 asks for no worse than the baseline" if evaluation.is_pairwise else "or name a --baseline"
+            raise MarkerError(
+                f"{where}: review= asks people until what is required is decided, and nothing is: give it a threshold "
+                f"({hint})."
+            )
+
+    def _check_judge(self, where: str) -> None:
+        from harness.gate import judge_names
+
+        try:
+            judge_names(self.settings)
+        except UsageError as error:
+            raise type(error)(f"{where} takes `judge`. {error}") from None
+
+    def _folders(self, item: Any) -> tuple[Path, ...]:
+        """Where the files that a test names are looked for."""
+        return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
+
+    def _plan(self, item: Any, where: str) -> Plan:
+        from harness.gate import read_plan
+        from harness.plugin.collection.inspection import may_measure
+
+        mark = item.get_closest_marker("evaluation")
+        if mark.args:
+            raise MarkerError(f"{where}: the evaluation marker takes keywords only; write cases={mark.args[0]!r}.")
+        measures = may_measure(item.function)
+        return read_plan(mark.kwargs, self.settings, where=where, measures=measures, options=self._options())
+
+    def _load(self, plan: Plan, item: Any, where: str) -> tuple[Case, ...]:
+        """The plan's cases; loaded once for all items that name the same file."""
+        from harness.gate import load_cases
+        from harness.records import Case
+
+        if plan.cases is None:
+            return (Case({"id": item.originalname if isinstance(item, pytest.Function) else item.name}),)
+        key = (plan.cases, item.path.parent) if isinstance(plan.cases, str | Path) else id(plan.cases)
+        if key not in self._cases:
+            try:
+                self._cases[key] = load_cases(plan.cases, self._folders(item))
+            except UsageError as error:
+                raise type(error)(f"{where}: {error}") from None
+        return self._cases[key]

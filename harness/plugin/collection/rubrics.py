@@ -1,0 +1,129 @@
+"""Looks for what a test function gives its judge to go by, to find before the first request what can't be used."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CaseError, CheckError, MarkerError, RubricError
+from harness.plugin.collection.inspection import first_line, parsed
+from harness.records import Case
+from harness.scoring.deepeval import check_metric
+from harness.scoring.judging import Rubrics
+from harness.scoring.judging.prompts import fields_shown
+from harness.scoring.judging.rubric import Rubric
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of `judge.rate` or `judge.prefer` whose rubric can be seen without running it."""
+
+    line: int
+    path: str | Path
+    rates: bool
+    is_weighted: bool
+    shows_case: bool
+    has_reference: bool
+
+
+def check_rubrics(function: Callable[..., Any], rubrics: Rubrics, cases: Iterable[Case], *, where: str) -> None:
+    """Refuse a rubric that is not there or is malformed, and a case without the fields that it shows the judge.
+
+    Only what can be seen is checked: a rubric that is a constant in the body, or the name of one in its module.
+
+    Raises:
+        RubricError, CaseError: with the test function and its line.
+    """
+    for call in _calls(function):
+        place = f"{where}, line {call.line}"
+        try:
+            rubric = rubrics.get(call.path)
+            if call.rates:
+                rubric.check_scale(weighted=call.is_weighted)
+        except RubricError as error:
+            raise RubricError(f"{place}: {error}") from None
+        if call.shows_case:
+            _check_cases(rubric, call, cases, place)
+
+
+def check_metrics(function: Callable[..., Any], *, where: str) -> None:
+    """Refuse a metric of deepeval that there is not, or that judges no single answer.
+
+    Only what can be seen is checked: its name as a text, or a class of the test's module.
+
+    Raises:
+        MarkerError: with the test function and its line.
+    """
+    for node in _asked(function, "measure"):
+        metric = _constant(node.args[0], function) if node.args else None
+        if isinstance(metric, str | type):
+            try:
+                check_metric(metric)
+            except CheckError as error:
+                raise MarkerError(f"{where}, line {first_line(function) + node.lineno - 1}: {error}") from None
+
+
+def check_review(function: Callable[..., Any], *, where: str, is_pairwise: bool) -> None:
+    """Refuse `review=` where nothing says what to ask people: they are asked what the judge is, by the same rubric.
+
+    Raises:
+        MarkerError: with what to write.
+    """
+    method, what = ("prefer", "compares both versions") if is_pairwise else ("rate", "looks at one answer")
+    if not any(_asked(function, method)):
+        raise MarkerError(
+            f"{where}: review= asks people what the judge was asked, by its rubric, and this body, which {what}, has "
+            f"no `judge.{method}(…, rubric=…)`. Write it in the body itself, or leave review= out."
+        )
+
+
+def _check_cases(rubric: Rubric, call: _Call, cases: Iterable[Case], place: str) -> None:
+    reference = (rubric.reference,) if rubric.reference is not None and not call.has_reference else ()
+    for case in cases:
+        for name in (*fields_shown(rubric, case), *reference):
+            if name not in case:
+                raise CaseError(
+                    f"{place}: {rubric.place} shows the judge the field {name!r} of the case, and case {case.id!r} has "
+                    f"none. Its fields: {', '.join(case)}."
+                )
+
+
+def _asked(function: Callable[..., Any], method: str) -> Iterator[ast.Call]:
+    """The calls of a method of the judge."""
+    tree = parsed(function)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == f"judge.{method}":
+            yield node
+
+
+def _calls(function: Callable[..., Any]) -> Iterator[_Call]:
+    for method in ("rate", "prefer"):
+        for node in _asked(function, method):
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            path = _constant(given.get("rubric"), function)
+            if isinstance(path, str | Path):
+                yield _Call(
+                    line=first_line(function) + node.lineno - 1,
+                    path=path,
+                    rates=method == "rate",
+                    is_weighted=_constant(given.get("weighted"), function) is True,
+                    shows_case=_is_case(given.get("case")),
+                    has_reference="reference" in given,
+                )
+
+
+def _constant(node: ast.expr | None, function: Callable[..., Any]) -> Any:
+    """The value of a constant, or of a name of the function's module; None for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.Name):
+        return getattr(inspect.unwrap(function), "__globals__", {}).get(node.id)
+    return None
+
+
+def _is_case(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Name) and node.id == "case"

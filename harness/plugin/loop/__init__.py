@@ -1,0 +1,1 @@
+"""The loop in which bodies run, and what ends it."""

@@ -1,0 +1,197 @@
+"""The loop in which the bodies of all evaluations run, and the progress that is shown meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.assertion import util as assertion_util
+
+from harness.errors import ScoreError
+from harness.plugin.loop.threads import LooseThreads
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+    from harness.gate import OpenRun
+    from harness.plugin.loop.interrupts import Interrupts
+    from harness.reporting.terminal.progress import Progress
+
+_TICK_S = 0.1
+_COLLECT_AFTER = (20_000, 20, 20)
+"""Garbage is collected after this many new objects, or generations younger. Python's own figures are for programs that
+hold little: with thousands of samples, a third of the time went into looking through what stays."""
+
+
+class Driver:
+    """Runs coroutines of a run to their end. Between two calls the loop stands still.
+
+    Args:
+        config: pytest's, whose terminal shows the progress.
+        opened: the run whose progress is shown.
+        interrupts: hears Ctrl-C meanwhile.
+    """
+
+    def __init__(self, config: pytest.Config, opened: OpenRun, interrupts: Interrupts) -> None:
+        self._config = config
+        self._opened = opened
+        self._run = opened.run
+        self._interrupts = interrupts
+        self._runner = asyncio.Runner()
+        self._runner.get_loop().set_default_executor(LooseThreads())
+        self._collected_after = gc.get_threshold()
+        gc.freeze()  # what is loaded by now stays: nothing of it needs to be looked through
+        gc.set_threshold(*_COLLECT_AFTER)
+        self._began_s = time.monotonic()
+        self._progress: Progress | None = None
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._began_s
+
+    def call_soon(self, function: Any, *arguments: Any) -> None:
+        """Call a function inside the loop, now."""
+
+        async def call() -> None:
+            function(*arguments)
+
+        with _no_assertion_diffs():  # bodies that were started before go on meanwhile
+            self._interrupts.run(self._runner, call())
+
+    def complete(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine to its end, with everything else that is under way, and show progress.
+
+        Raises:
+            BaseException: what a body raised to end the session.
+            ScoreError: a body cancelled this.
+        """
+        from harness.gate import Aborted
+
+        with _no_assertion_diffs():
+            try:
+                self._interrupts.run(self._runner, self._watch(work))
+            except Aborted as aborted:
+                raise aborted.reason from None
+            except asyncio.CancelledError:
+                raise ScoreError("a body cancelled tasks that are not its own, the one of the run among them") from None
+
+    async def _watch(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        try:
+            while not task.done():
+                await asyncio.wait([task], timeout=_TICK_S)
+                if (problem := self._opened.problem()) is not None:
+                    raise pytest.exit.Exception(f"steelyard: {problem}", pytest.ExitCode.USAGE_ERROR)
+                if not task.done():
+                    self._show()
+        finally:
+            self._clear()
+            if not task.done():
+                task.cancel()
+        await task
+
+    def _show(self) -> None:
+        from harness.reporting.terminal.progress import ProgressState
+        from harness.reporting.wording.budget import left
+
+        run, window = self._run, self._run.sampler.window
+        starting = window.starting
+        state = ProgressState(
+            done=run.done,
+            total=run.total,
+            stored=run.n_stored,
+            under_way=run.n_under_way,
+            in_flight=window.in_flight,
+            evaluations_done=run.n_finished,
+            evaluations_total=run.settings.n_evaluations,
+            elapsed_s=self.wall_s,
+            phase=f"starting {', '.join(starting)}" if starting and not window.in_flight else "",
+            trouble="; ".join(window.troubles),
+            budget=left(run.sampler.budget),
+        )
+        with self._uncaptured():
+            if self._progress is None:
+                self._progress = self._make_progress()
+            if self._progress is not None:
+                self._progress.update(state)
+
+    def _make_progress(self) -> Progress | None:
+        from harness.reporting.terminal.progress import Progress
+
+        reporter: TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None or self._config.option.verbose < 0 or hasattr(self._config, "workerinput"):
+            return None
+        reporter.ensure_newline()
+        writer = reporter._tw
+        return Progress(writer._file, writer.hasmarkup or writer._file.isatty(), writer.fullwidth)
+
+    def _clear(self) -> None:
+        if self._progress is not None:
+            with self._uncaptured():
+                self._progress.clear()
+
+    def _uncaptured(self) -> Any:
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        return nullcontext() if capture is None else capture.global_and_fixture_disabled()
+
+    def close(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run the coroutine that closes everything, cancel what is left, and close the loop.
+
+        A body that catches its cancellation is waited for as long as `work` does; it is left where it is then, and at
+        once when Ctrl-C is pressed.
+        """
+        gc.set_threshold(*self._collected_after)
+        gc.unfreeze()
+        with suppress(KeyboardInterrupt):
+            self._interrupts.run(self._runner, _closed(work))
+        loop = self._runner.get_loop()
+        if asyncio.all_tasks(loop):
+            loop.set_exception_handler(lambda *_: None)  # which would complain of each task that is left
+            loop.close()
+        else:
+            with suppress(KeyboardInterrupt):
+                self._runner.close()
+
+
+async def _closed(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    finally:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_TICK_S)
+
+
+@contextmanager
+def captured(item: pytest.Item) -> Iterator[None]:
+    """With what bodies print and log kept for the item, as pytest does in its call."""
+    find = item.config.pluginmanager.get_plugin
+    capture, logs = find("capturemanager"), getattr(find("logging-plugin"), "_runtest_for", None)
+    if inspect.isgeneratorfunction(logs):  # before pytest 9.2
+        logs = contextmanager(logs)
+    with ExitStack() as stack:
+        if capture is not None:
+            stack.enter_context(capture.item_capture("call", item))
+        if logs is not None:
+            stack.enter_context(logs(item, "call"))
+        yield
+
+
+@contextmanager
+def _no_assertion_diffs() -> Iterator[None]:
+    """Without pytest's explanations of comparisons, which cost a second for a long answer and are read by nobody."""
+    kept = assertion_util._reprcompare
+    assertion_util._reprcompare = None
+    try:
+        yield
+    finally:
+        assertion_util._reprcompare = kept

@@ -1,0 +1,273 @@
+"""The report as Markdown: a screenful for a comment on a pull request, the worst first."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from harness.errors import SettingsError
+from harness.records import Change, Report, VerdictKind, VersionRef
+from harness.reporting.markdown.escaping import code, escaped, prose
+from harness.reporting.shared.cases import answer_facts, change_names, changes_title, score_in_words, shown_changes
+from harness.reporting.shared.figures import chosen, count, duration, plural
+from harness.reporting.shared.table import Row, greens_in_words, rows
+from harness.reporting.shared.text import printable
+from harness.reporting.terminal.report import headline, next_steps, notes, ranges, samples_in_words
+from harness.reporting.wording.budget import cost
+from harness.reporting.wording.interruption import interrupted
+from harness.reporting.wording.waiting import review_step
+from harness.reporting.writing import COMMENT_NAME
+
+MOST_CHARACTERS = 65_535
+"""GitHub refuses a longer comment."""
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[ ./_]?-?[A-Za-z0-9])*")
+_LONGEST_NAME = 80
+_MARKS = {
+    VerdictKind.ERROR: "⚠️",
+    VerdictKind.FAILED: "❌",
+    VerdictKind.REGRESSED: "❌",
+    VerdictKind.INCONCLUSIVE: "❔",
+    VerdictKind.PASSED: "✅",
+}
+_MOST_NOTES = 6
+_NAME_CELLS = 80
+_REASON_CELLS = 200
+_ANSWER_CELLS = 240
+_FINGERPRINT_DIGITS = 12
+_MOST_TESTS = 3
+_LONGEST_TYPED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How much of a report is told: rows of what did not pass and of what passed, cases, their answers' cells."""
+
+    rows: int
+    greens: int
+    changes: int
+
+
+_LIMITS = (_Limits(20, 30, 3), _Limits(10, 10, 3), _Limits(5, 0, 1), _Limits(1, 0, 0))
+
+
+def marker(name: str) -> str:
+    """The first line of a comment, by which the next run finds it: an HTML comment, which nobody sees.
+
+    Raises:
+        SettingsError: the name can't stand in one.
+    """
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise SettingsError(
+            f"--name {name!r} can't name a comment. Write letters and digits, with single spaces, dots, slashes, "
+            f"dashes or underscores between them, {_LONGEST_NAME} characters at most."
+        )
+    return f"<!-- steelyard: {name} -->"
+
+
+def markdown(report: Report, name: str = COMMENT_NAME, link: str | None = None) -> str:
+    """The report as GitHub's and GitLab's Markdown, shorter than a comment may be.
+
+    Args:
+        name: of the comment; one pull request may have several, each kept up to date by itself.
+        link: the address of the whole report.
+
+    Raises:
+        SettingsError: the name or the address can't be.
+    """
+    first, address = marker(name), None if link is None else checked_link(link)
+    for limits in _LIMITS:
+        text = "\n".join([first, *_lines(report, name, address, limits)]) + "\n"
+        if len(text) <= MOST_CHARACTERS:
+            break
+    return text
+
+
+def without_report(name: str = COMMENT_NAME, link: str | None = None) -> str:
+    """What a comment says of a gate that came to no report, so that the one of the run before does not stand.
+
+    Raises:
+        SettingsError: the name or the address can't be.
+    """
+    title = "no report" if name == COMMENT_NAME else f"{escaped(name)}: no report"
+    lines = [marker(name), f"### {_MARKS[VerdictKind.INCONCLUSIVE]} {title}", ""]
+    lines.append("No evaluation was run, or the gate ended before the first request; its output says why.")
+    lines += ["", f"[Output](<{checked_link(link)}>)"] if link else []
+    return "\n".join(lines) + "\n"
+
+
+def checked_link(link: str) -> str:
+    """An address as Markdown takes it between angle brackets.
+
+    Raises:
+        SettingsError: it is none of the web.
+    """
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise SettingsError(f"--link {link!r} is no address of the web; write one that begins with https://.")
+    return quote(link, safe="%/:=&?~#+!$,;'@()*[]", errors="replace")
+
+
+def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list[str]:
+    every = rows(report, "utf-8")
+    worse = [row for row in every if row.verdict.verdict is not VerdictKind.PASSED]
+    title = headline(report) if name == COMMENT_NAME else f"{escaped(name)}: {headline(report)}"
+    mark = _MARKS[report.verdict if report.evaluations or report.selection else VerdictKind.INCONCLUSIVE]
+    lines = [f"### {mark} {title}", "", *_versions(report)]
+    if worse:
+        lines += ["", *_table(worse[: limits.rows])]
+        hidden = len(worse) - limits.rows
+        lines += ["", f"and {count(hidden)} more that did not pass"] if hidden > 0 else []
+    lines += _greens(report, every[len(worse) :], limits.greens)
+    lines += _changes(report, shown_changes(report)[: limits.changes])
+    lines += _list("Note", map(_note, notes(report, "utf-8")[:_MOST_NOTES]))
+    lines += _list("Next", _steps(report))
+    if link:
+        lines += ["", f"[Full report](<{link}>)"]
+    return [*lines, "", *_origin(report, every)]
+
+
+def _versions(report: Report) -> list[str]:
+    """What was weighed against what, and on how much."""
+    told = [f"candidate {code(report.candidate.name, 60)}"]
+    told += [f"({chosen(report.best_of)})"] if report.best_of > 1 else []
+    if report.baseline:
+        told.append(f"against {code(report.baseline.name, 60)}")
+    if report.judges:
+        told.append(f"judged by {', '.join(code(judge.name, 60) for judge in report.judges[:5])}")
+    facts = [plural(len(report.evaluations), "evaluation"), samples_in_words(report.usage)]
+    facts += [duration(report.usage.wall_s), f"confidence {report.confidence_level:g}"]
+    facts += [cost(report.usage.cost)] if report.usage.cost is not None else []
+    return [" ".join(told) + " · " + " · ".join(facts)]
+
+
+def _table(shown: Sequence[Row]) -> list[str]:
+    """The rows as a table, with columns for the figures that any of them has."""
+    columns = {
+        "candidate": [_figures(row.candidate) for row in shown],
+        "baseline": [_figures(row.baseline) for row in shown],
+        "difference": [_figures(row.difference) for row in shown],
+    }
+    columns = {title: cells for title, cells in columns.items() if any(cells)}
+    lines = [f"| {' | '.join(('verdict', 'evaluation', *columns))} |", "|---" * (2 + len(columns)) + "|"]
+    for position, row in enumerate(shown):
+        mark, verdict = _MARKS[row.verdict.verdict], row.verdict.verdict
+        cells = [f"{mark}&nbsp;{verdict}", _name_and_reason(row), *(each[position] for each in columns.values())]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _figures(text: str) -> str:
+    """Figures that break between a value and its bounds, and not within them."""
+    value, bracket, bounds = prose(text).partition(" [")
+    return f"{value}{bracket}{bounds.replace(', ', ',&nbsp;')}"
+
+
+def _name_and_reason(row: Row) -> str:
+    """What an evaluation is called, and below it what is required, the reason of its verdict, or its first error."""
+    required = f"required {row.required}" if row.required else ""
+    told = "; ".join(text for text in (required, row.why) if text)
+    texts = [prose(text, _REASON_CELLS) for text in (told, *row.errors[:1]) if text]
+    more = len(row.verdict.errors) - 1 if row.errors else 0
+    if more > 0:
+        texts[-1] += f" (and {plural(more, 'more message')})"
+    return "<br>".join([code(row.name, _NAME_CELLS, "middle"), *texts])
+
+
+def _greens(report: Report, passed: Sequence[Row], most: int) -> list[str]:
+    """One line for what passed, which opens to a table."""
+    if not passed:
+        return []
+    line = f"{_MARKS[VerdictKind.PASSED]} passed: {prose(greens_in_words(report, passed), 160)}"
+    if not most:
+        return ["", line]
+    hidden = len(passed) - most
+    more = ["", f"and {count(hidden)} more that passed"] if hidden > 0 else []
+    return ["", *_folded(line, [*_table(passed[:most]), *more])]
+
+
+def _changes(report: Report, changes: Sequence[Change]) -> list[str]:
+    """The cases to look at with both answers, folded."""
+    if not changes:
+        return []
+    verdicts = {(verdict.id, verdict.metric): verdict for verdict in report.evaluations}
+    lines: list[str] = []
+    for change, name in zip(changes, change_names(report, changes, "utf-8"), strict=True):
+        score = score_in_words(change, verdicts.get((change.evaluation_id, change.metric)))
+        lines += [""] if lines else []
+        lines += [f"{code(name, _NAME_CELLS, 'middle')} {prose(score.replace(' -> ', ' → '))}", ""]
+        lines += [f"- {label}: {code(text)}" for label, text in answer_facts(change, _ANSWER_CELLS)]
+    title = changes_title(changes).capitalize()
+    names = ", ".join(code(change.case_id, 40) for change in changes)
+    return ["", *_folded(f"{title}: {names}", lines)]
+
+
+def _folded(summary: str, lines: Iterable[str]) -> list[str]:
+    return [f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"]
+
+
+def _note(text: str) -> str:
+    return prose(text, 400)
+
+
+def _steps(report: Report) -> list[str]:
+    """What to do. Who reads a comment has another store and another last failure than the machine that wrote it: what
+    is red is run again by its name.
+    """
+    steps = [step for step in next_steps(report) if not step.startswith("pytest --lf")]
+    told = []
+    for step in [*review_step(report), *steps]:
+        command, gap, words = step.partition("   ")
+        told.append(f"{code(command)} {prose(words)}" if gap else prose(step))
+    return told + _again(report)
+
+
+def _again(report: Report) -> list[str]:
+    """The command that runs what is red again, by name: the first tests of it, where all can be typed as shown."""
+    red = list(dict.fromkeys(verdict.id for verdict in report.evaluations if verdict.verdict.is_red))
+    names = [_typed(part) for part in red[:_MOST_TESTS]]
+    versions = ["--candidate", _typed(report.candidate.name)]
+    versions += ["--baseline", _typed(_baseline(report))]
+    if not red or interrupted(report) or not all([*names, *versions]) or not all(".py::" in name for name in names):
+        return []
+    several = "what is red" if len(red) <= _MOST_TESTS else f"the first {_MOST_TESTS} of {len(red):,} that are red"
+    return [f"{code(' '.join(['pytest', *names, *versions]))} runs {several} again"]
+
+
+def _baseline(report: Report) -> str:
+    """What `--baseline` takes for the one of a report; a recorded one is called otherwise there than it is shown."""
+    records = (verdict.baseline_record for verdict in report.evaluations)
+    recorded = next((record.name for record in records if record is not None), None)
+    return recorded or (report.baseline.name if report.baseline else "none")
+
+
+def _typed(text: str) -> str:
+    """A text as it is typed into a shell; "" where it can't be typed as it is shown."""
+    return shlex.quote(text) if printable(text, _LONGEST_TYPED) == text else ""
+
+
+def _list(title: str, items: Iterable[str]) -> list[str]:
+    lines = [f"- {item}" for item in items]
+    return ["", f"**{title}**", "", *lines] if lines else []
+
+
+def _origin(report: Report, every: Sequence[Row]) -> list[str]:
+    """Which run it was, of what exactly, and how its figures are to be read; small."""
+    facts = [f"run {code(report.run_id, 60)} of {prose(report.created, 40)}"]
+    facts += [
+        f"{role} {code(version.fingerprint.removeprefix('sha256:')[:_FINGERPRINT_DIGITS], 20)}"
+        for role, version in _roles(report)
+    ]
+    facts += [prose(text) for text in ranges(every, report.confidence_level)]
+    return [f"<sub>{'; '.join(facts)}</sub>"]
+
+
+def _roles(report: Report) -> list[tuple[str, VersionRef]]:
+    others = [] if report.baseline is None else [("baseline", report.baseline)]
+    return [("candidate", report.candidate), *others]

@@ -1,0 +1,1 @@
+"""Plans and measured error rates, as people read them and as JSON."""

@@ -1,0 +1,234 @@
+"""Cases to look at: how they scored, and an answer of each version with the reason of its score."""
+
+from __future__ import annotations
+
+import glob
+import heapq
+import shlex
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from harness.records import CaseResult, Change, Report, Verdict, VerdictKind
+from harness.reporting.shared.answers import COMPARED_CHARACTERS, excerpts, quoted, shown_reason
+from harness.reporting.shared.figures import count, digits, figure
+from harness.reporting.shared.names import display_names
+from harness.reporting.shared.table import INDENT, NARROW
+from harness.reporting.shared.text import cells, flow, pad, printable, right_to_left
+
+MOST_CHANGES = 3
+_AMPLE_CELLS = 32
+_MOST_ID_CELLS = 60
+_LABEL_CELLS = len("candidate  ")
+
+
+def shown_changes(report: Report, *, of_passed: bool = False) -> list[Change]:
+    """The three cases to look at: those of red evaluations first, otherwise in the report's order.
+
+    Args:
+        of_passed: whether cases of evaluations that passed count, too.
+    """
+    severity = {(verdict.id, verdict.metric): verdict.verdict.severity for verdict in report.evaluations}
+    ranked = [(severity.get((change.evaluation_id, change.metric), 0), change) for change in report.changes]
+    shown = [entry for entry in ranked if of_passed or entry[0] > VerdictKind.PASSED.severity]
+    return [change for _, change in heapq.nsmallest(MOST_CHANGES, shown, key=lambda entry: -entry[0])]
+
+
+def look_up(report: Report, options: str = "") -> list[str]:
+    """The command that shows all answers of the first case to look at; [] where there is none.
+
+    Args:
+        options: more of the command line, such as the store's place.
+    """
+    ids = [change.case_id for change in shown_changes(report) if _is_typed(change.case_id)]
+    return [f"steelyard store show {shlex.quote(case_id)}{options}   (all its answers)" for case_id in ids[:1]]
+
+
+def case_option(report: Report) -> str:
+    """`--case` for the first case to look at of what is red; "" where there is none."""
+    red = {verdict.id for verdict in report.evaluations if verdict.verdict.is_red}
+    ids = [change.case_id for change in shown_changes(report) if change.evaluation_id in red]
+    return next((f"--case {shlex.quote(glob.escape(case_id))}" for case_id in ids if _is_typed(case_id)), "")
+
+
+def _is_typed(case_id: str) -> bool:
+    """Whether an id can be typed into a shell as it is shown."""
+    return cells(case_id) <= _MOST_ID_CELLS and printable(case_id) == case_id
+
+
+def change_lines(report: Report, changes: Sequence[Change], width: int, encoding: str) -> list[str]:
+    """The cases with their scores and answers, on one line each where they fit, and the reasons below."""
+    verdicts = {(verdict.id, verdict.metric): verdict for verdict in report.evaluations}
+    names = change_names(report, changes, encoding)
+    scores = [score_in_words(change, verdicts.get((change.evaluation_id, change.metric))) for change in changes]
+    size, scores_size = max(map(cells, names)), max(map(cells, scores))
+    wide = width >= NARROW
+    title = changes_title(changes)
+    left, indent = (f"  {title}", INDENT) if wide else ("", 2)
+    lines = [] if wide else [title]
+    for position, (change, name, score) in enumerate(zip(changes, names, scores, strict=True)):
+        start = f"{left if position == 0 else '':<{indent}}"
+        head = f"{start}{pad(name, size)}   {pad(score, scores_size)}   "
+        beside = _beside(change, width - cells(head), encoding)
+        below = " " * (indent + 2)
+        if beside is not None:
+            lines.append((head + beside).rstrip())
+        else:
+            first, *rest = flow([name, score], width - indent)
+            lines += [start + first, *(" " * indent + line for line in rest)]
+            lines += [
+                f"{below}{label:<{_LABEL_CELLS}}{text}"
+                for label, text in _answers(change, width - len(below) - _LABEL_CELLS, encoding)
+            ]
+        reason = _reason(change, width - len(below) - _LABEL_CELLS, encoding)
+        lines += [f"{below}{'reason':<{_LABEL_CELLS}}{reason}"] if reason else []
+    return lines
+
+
+def answer_facts(change: Change, width: int) -> list[tuple[str, str]]:
+    """The answers of a case and the reasons of their scores, each with its label, for a failure's text."""
+    facts = _answers(change, width, "utf-8")
+    labels = ("reason", "reason") if facts or change.baseline is None else ("baseline", "candidate")
+    if change.baseline is not None:
+        facts.insert(1, (labels[0], shown_reason(change.baseline_reason, width, "utf-8")))
+    facts.append((labels[1], shown_reason(change.candidate_reason, width, "utf-8")))
+    return [(label, text) for label, text in facts if text]
+
+
+def _reason(change: Change, width: int, encoding: str) -> str:
+    """Why the candidate's answer has its score; of versions that gave none, as where texts are weighed, of both."""
+    ours = shown_reason(change.candidate_reason, width, encoding)
+    if change.candidate_answer is not None or change.baseline_answer is not None or not change.baseline_reason:
+        return ours
+    theirs = shown_reason(change.baseline_reason, width, encoding)
+    both = f"{theirs} -> {ours}"
+    return both if cells(both) <= width else ours
+
+
+def score_in_words(case: Change | CaseResult, verdict: Verdict | None) -> str:
+    """A case's score, after the baseline's where there is one: "5/5 -> 1/5" where all scores are 0 or 1."""
+    n = case.n
+    other_n = case.baseline_n or 0 if isinstance(case, Change) else n
+    candidate, baseline, unit = case.candidate, case.baseline, verdict.unit if verdict else None
+    if candidate is None:
+        return ""
+    counts = _is_count(candidate, n) and (baseline is None or _is_count(baseline, other_n))
+    if verdict is not None and verdict.is_binary and counts:
+        ours = f"{round(candidate * n)}/{n}"
+        return ours if baseline is None else f"{round(baseline * other_n)}/{other_n} -> {ours}"
+    places = digits([baseline, candidate], unit=unit)
+    before = "" if baseline is None else f"{figure(baseline, places)} -> "
+    return f"{before}{figure(candidate, places)}" + (f" {printable(unit, 24)}" if unit else "")
+
+
+def _is_count(mean: float, n: int) -> bool:
+    return n > 0 and abs(mean * n - round(mean * n)) < 1e-6
+
+
+def worst_cases(verdict: Verdict, most: int) -> tuple[int, list[CaseResult]]:
+    """How many cases are worse than under the baseline (without one: not always right), and the worst of them."""
+    sign = 1.0 if verdict.higher_is_better else -1.0
+    if verdict.baseline is not None:
+        paired = [case for case in verdict.cases if case.candidate is not None and case.baseline is not None]
+        worse = [(sign * (case.candidate - case.baseline), case) for case in paired]  # type: ignore[operator]
+        worse = [entry for entry in worse if entry[0] < 0]
+    else:
+        worse = [(sign * case.candidate, case) for case in verdict.cases if case.candidate is not None]
+        worse = [entry for entry in worse if verdict.unit is not None or entry[0] < 1]
+    return len(worse), [case for _, case in heapq.nsmallest(most, worse, key=lambda entry: entry[0])]
+
+
+def case_list(verdict: Verdict, most: int, shown: Collection[str] = ()) -> list[str]:
+    """The worst cases in words, for a failure's text: how many, and those that are not shown elsewhere; [] for none."""
+    number, worst = worst_cases(verdict, most + len(shown))
+    if not worst:
+        return []
+    kind = "got worse" if verdict.baseline is not None else "were not always right"
+    if verdict.baseline is None and not verdict.is_binary:
+        kind = "scored below 1" if verdict.unit is None else "were measured, the worst"
+    told = [f"{printable(case.id, 40)} {_mean_in_words(case, verdict)}" for case in worst if case.id not in shown][
+        :most
+    ]
+    more = ["…"] if number > len(told) + len(shown) and told else []
+    after = "; after those below:" if told and shown else ":" if told or shown else ""
+    return [f"{count(number)} of {count(len(verdict.cases))} {kind}{after}", *told, *more]
+
+
+def _mean_in_words(case: CaseResult, verdict: Verdict) -> str:
+    """A case's score; where samples are missing, no count can be told from the mean."""
+    is_whole = verdict.verdict is not VerdictKind.ERROR
+    return score_in_words(case, verdict if is_whole else replace(verdict, is_binary=False))
+
+
+def change_names(report: Report, changes: Sequence[Change], encoding: str) -> list[str]:
+    """The id of each case, as `--case` takes it, with its evaluation where there are several."""
+    ids = [verdict.id for verdict in report.evaluations]
+    tests = _tests([*ids, *(change.evaluation_id for change in changes)])
+    return [
+        printable(change.case_id, _MOST_ID_CELLS, encoding=encoding)
+        + (
+            f" ({printable(tests[change.evaluation_id], 40, cut='middle', encoding=encoding)})"
+            if len(tests) > 1
+            else ""
+        )
+        for change in changes
+    ]
+
+
+def _tests(ids: Sequence[str]) -> dict[str, str]:
+    """The last part of each name, without `test_`; the whole name where two would be the same."""
+    names = display_names(ids)
+    short = {identity: name.rsplit("/", 1)[-1].removeprefix("test_") for identity, name in names.items()}
+    times = Counter(short.values())
+    return {identity: name if times[name] == 1 else names[identity] for identity, name in short.items()}
+
+
+def changes_title(changes: Sequence[Change]) -> str:
+    """What cases to look at are: those that changed most, or the worst ones."""
+    return "most changed" if all(_has_moved(change) for change in changes) else "worst cases"
+
+
+def _has_moved(change: Change) -> bool:
+    return change.baseline is not None and change.baseline != change.candidate
+
+
+def _beside(change: Change, width: int, encoding: str) -> str | None:
+    """All answers on one line, or None where they need more room or may be swapped by the terminal."""
+    texts = _texts(change)
+    if not texts:
+        return ""
+    if any(right_to_left(text[:COMPARED_CHARACTERS]) for text in texts if text):
+        return None
+    between = 4 * (len(texts) - 1)
+    ample = (width - between) // len(texts)
+    left_by_shorter = width - between - min(len(text or "") + 2 for text in texts) if between else width
+    for room in (max(ample, left_by_shorter), ample):
+        is_whole = all(len(text or "") + 2 <= room for text in texts)
+        if room >= _AMPLE_CELLS or is_whole:
+            line = " -> ".join(text for _, text in _answers(change, room, encoding))
+            if cells(line) <= width:
+                return line
+    return None
+
+
+def _texts(change: Change) -> list[str | None]:
+    """What the versions answered: baseline and candidate, or the candidate alone where it did; none where none did."""
+    if change.candidate_answer is None and (change.baseline is None or change.baseline_answer is None):
+        return []
+    if change.baseline is None:
+        return [change.candidate_answer]
+    return [change.baseline_answer, change.candidate_answer]
+
+
+def _answers(change: Change, width: int, encoding: str) -> list[tuple[str, str]]:
+    """The answers within `width` cells each, with whose they are."""
+    before, after = change.baseline_answer, change.candidate_answer
+    if not _texts(change):
+        return []
+    if change.baseline is None:
+        return [("answer", quoted(after, width, encoding))]
+    if before is None or after is None:
+        texts = quoted(before, width, encoding), quoted(after, width, encoding)
+    else:
+        texts = excerpts(before, after, width, encoding)
+    return list(zip(("baseline", "candidate"), texts, strict=True))

@@ -1,0 +1,299 @@
+"""The verdict table: a line for each evaluation where the terminal is wide, two below that, else folded; never cut."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.decisions.reasons import figure as in_words
+from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
+from harness.reporting.shared.figures import count, digits, figure, interval, plural
+from harness.reporting.shared.names import row_names
+from harness.reporting.shared.text import cells, flow, pad, printable, wrap
+
+FEW = 5
+INDENT = 18
+NARROW = 60
+WIDE = 100
+MARKS = {
+    VerdictKind.ERROR: "!",
+    VerdictKind.FAILED: "x",
+    VerdictKind.REGRESSED: "x",
+    VerdictKind.INCONCLUSIVE: "?",
+    VerdictKind.PASSED: " ",
+}
+_MOST_NAME_CELLS = 200
+_MOST_ERRORS = 3
+_MOST_REASON_CELLS = 400
+_GAP = "   "
+
+_NO_LABEL = "no label yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One evaluation in words: empty texts where it has no such figure. `value` is `candidate` without its interval."""
+
+    verdict: Verdict
+    name: str
+    value: str
+    candidate: str
+    baseline: str
+    difference: str
+    required: str
+    why: str
+    errors: tuple[str, ...]
+
+    @property
+    def status(self) -> str:
+        """Mark and verdict."""
+        return f"{MARKS[self.verdict.verdict]} {self.verdict.verdict}"
+
+
+def rows(report: Report, encoding: str) -> list[Row]:
+    """A row for each evaluation, the worst verdicts first, otherwise in the run's order."""
+    named = list(zip(report.evaluations, row_names(report.evaluations), strict=True))
+    named.sort(key=lambda pair: -pair[0].verdict.severity)
+    return [row(verdict, name, encoding) for verdict, name in named]
+
+
+def row(verdict: Verdict, name: str, encoding: str) -> Row:
+    """One evaluation's figures in words."""
+    difference = shown_difference(verdict)
+    places = digits(*_telling(verdict, difference), unit=verdict.unit)
+    unit = f" {printable(verdict.unit, 24, encoding=encoding)}" if verdict.unit else ""
+    gap = "" if difference is None else _difference(difference, places, verdict) + unit
+    reason, errors = verdict.reason, verdict.errors
+    if errors and reason.startswith(errors[0]):
+        reason, errors = (errors[0], ()) if len(errors) == 1 else ("", errors)
+    if verdict.threshold is not None:  # `required` says it
+        reason = reason.removeprefix(f"required {in_words(verdict.threshold, verdict.unit)}, ")
+    return Row(
+        verdict=verdict,
+        name=printable(name, _MOST_NAME_CELLS, cut="middle", encoding=encoding),
+        value="" if verdict.candidate is None else figure(verdict.candidate.value, places) + unit,
+        candidate=_estimate(verdict, places, unit),
+        baseline="" if verdict.baseline is None else figure(verdict.baseline.value, places) + unit,
+        difference=_NO_LABEL if _is_unlabelled(verdict) else gap,
+        required="" if verdict.threshold is None else figure(verdict.threshold, places) + unit,
+        why=printable(reason, _MOST_REASON_CELLS, cut="middle", encoding=encoding),
+        errors=_error_messages(errors, encoding),
+    )
+
+
+def shown_difference(verdict: Verdict) -> Difference | None:
+    """Candidate minus baseline where there is one; a difference to the threshold can be read off the row."""
+    if verdict.baseline is None:
+        return None
+    against = _check(verdict, "baseline")
+    return against.difference if against else verdict.difference
+
+
+def table(shown: Sequence[Row], width: int) -> list[str]:
+    """The rows as lines: each on one line with its figures in columns, from 100 columns on and where the longest allows
+    it; else its figures on a line below its name, in columns still; else folded.
+
+    A reason that does not fit on the first line of its row follows on a line of its own.
+    """
+    figures = {
+        "candidate": [row.candidate for row in shown],
+        "baseline": [row.baseline for row in shown],
+        "difference": [row.difference for row in shown],
+        "required": [row.required for row in shown],
+    }
+    figures = {title: texts for title, texts in figures.items() if any(texts)}
+    columns = {"evaluation": [row.name for row in shown], **figures}
+    sizes = {title: max(cells(text) for text in (title, *texts)) for title, texts in columns.items()}
+    gap = _widest_gap([cells(row.why) for row in shown], list(sizes.values()), width) if width >= WIDE else None
+    if gap is not None:
+        return _on_one_line(shown, columns, {title: size + gap for title, size in sizes.items()}, width)
+    del sizes["evaluation"]
+    gap = _widest_gap([], list(sizes.values()), width) if width >= NARROW else None
+    if gap is not None:
+        return _on_two_lines(shown, figures, {title: size + gap for title, size in sizes.items()}, width)
+    if width >= NARROW and "required" in figures:
+        return table([_with_required_told(row) for row in shown], width)
+    return [line for row in shown for line in _folded(row, width)]
+
+
+def _with_required_told(row: Row) -> Row:
+    """The row with what is required before its reason, where there is no room for a column of it."""
+    why = "; ".join(text for text in (_named("required", row.required), row.why) if text)
+    return replace(row, required="", why=why)
+
+
+def _on_one_line(
+    shown: Sequence[Row], columns: Mapping[str, Sequence[str]], sizes: Mapping[str, int], width: int
+) -> list[str]:
+    room = width - INDENT - sum(sizes.values())
+    behind = [row.why if cells(row.why) <= room else "" for row in shown]
+    lines = [_line("  verdict", list(columns), list(sizes.values()), "why" if any(behind) else "")]
+    for position, row in enumerate(shown):
+        texts = [texts[position] for texts in columns.values()]
+        lines.append(_line(f"  {row.status}", texts, list(sizes.values()), behind[position]))
+        if not any(texts[1:]) and cells(row.why) <= width - INDENT - sizes["evaluation"]:
+            lines[-1] = _line(f"  {row.status}", texts[:1], [sizes["evaluation"]], row.why)
+        elif not behind[position]:
+            lines += [" " * INDENT + line for line in wrap(row.why, width - INDENT) if line]
+        lines += _errors(row, width, INDENT)
+    return lines
+
+
+def _on_two_lines(
+    shown: Sequence[Row], figures: Mapping[str, Sequence[str]], sizes: Mapping[str, int], width: int
+) -> list[str]:
+    room = width - INDENT
+    lines = ["  verdict         evaluation"]
+    lines += [_line("", list(figures), list(sizes.values()), "")] if figures else []
+    for position, row in enumerate(shown):
+        texts = [texts[position] for texts in figures.values()]
+        is_beside = cells(row.name + _GAP + row.why) <= room
+        below = [] if is_beside else wrap(row.why, room)
+        first, *rest = flow([row.name, row.why] if is_beside and row.why else [row.name], room)
+        lines.append(f"  {row.status}".ljust(INDENT) + first)
+        lines += [" " * INDENT + line for line in rest]
+        lines += [_line("", texts, list(sizes.values()), "")] if any(texts) else []
+        lines += [" " * INDENT + line for line in below if line]
+        lines += _errors(row, width, INDENT)
+    return lines
+
+
+def greens(report: Report, hidden: Sequence[Row], width: int) -> list[str]:
+    """One line for the evaluations that passed and have no row of their own."""
+    if not hidden:
+        return []
+    indent = INDENT if width >= NARROW else 11
+    first, *rest = wrap(greens_in_words(report, hidden), width - indent)
+    return [f"{'    passed':<{indent}}{first}", *(" " * indent + line for line in rest)]
+
+
+def greens_in_words(report: Report, hidden: Sequence[Row]) -> str:
+    """How many evaluations passed, the name of a single one, and what is to be known of them."""
+    notes = []
+    if lower := sum(_within_margin(row.verdict) for row in hidden):
+        notes.append(f"{count(lower)} worse, within margin")
+    if bare := sum(row.verdict.threshold is None and row.verdict.baseline is None for row in hidden):
+        notes.append(f"{count(bare)} with nothing required")
+    if approximate := sum(row.verdict.approximate for row in hidden):
+        notes.append(f"{count(approximate)} approximate: no largest value")
+    note = f" ({', '.join(notes)})" if notes else ""
+    what = plural(len(hidden), "evaluation") if len(hidden) > 1 else hidden[0].name
+    if 1 < len(hidden) == len(report.evaluations):
+        what = f"all {what}"
+    return what + note
+
+
+def _widest_gap(whys: Sequence[int], sizes: Sequence[int], width: int) -> int | None:
+    """The gap between columns that leaves room for most reasons behind the figures; None where no gap fits."""
+    gaps = [gap for gap in (3, 2) if _room(sizes, gap, width) >= -gap]
+    return max(gaps, key=lambda gap: sum(why <= _room(sizes, gap, width) for why in whys), default=None)
+
+
+def _room(sizes: Sequence[int], gap: int, width: int) -> int:
+    """What the columns leave of a line."""
+    return width - INDENT - sum(size + gap for size in sizes)
+
+
+def _line(status: str, texts: Sequence[str], sizes: Sequence[int], why: str) -> str:
+    return (f"{status:<{INDENT}}" + "".join(map(pad, texts, sizes)) + why).rstrip()
+
+
+def _estimate(verdict: Verdict, places: int, unit: str) -> str:
+    estimate = verdict.candidate
+    if estimate is None:
+        return ""
+    value, bounds = figure(estimate.value, places), interval(estimate.low, estimate.high, places)
+    if _has_no_bounds(verdict, estimate):
+        return f"{value}{unit}"
+    return f"{value} {bounds}{unit}" if math.isfinite(estimate.low) else f"{value}{unit} {bounds}"
+
+
+def _difference(difference: Difference, places: int, verdict: Verdict) -> str:
+    value = figure(difference.value, places, signed=True)
+    if _has_no_bounds(verdict, difference):
+        return value
+    return f"{value} {interval(difference.low, difference.high, places, signed=True)}"
+
+
+def _has_no_bounds(verdict: Verdict, of: Estimate | Difference) -> bool:
+    """Whether nothing is proven of it: a measure that was cut short, or a quantile of too few cases."""
+    told = verdict.stopped_at is None and verdict.statistic is None
+    return not told and not math.isfinite(of.low) and not math.isfinite(of.high)
+
+
+def _is_unlabelled(verdict: Verdict) -> bool:
+    """Whether people decide it and none of their labels counts yet."""
+    difference = shown_difference(verdict)
+    return verdict.review is not None and difference is not None and math.isnan(difference.value)
+
+
+def _within_margin(verdict: Verdict) -> bool:
+    """Whether it is proven to be worse, though by less than the margin."""
+    differences = [check.difference for check in verdict.checks]
+    return any(each.high < 0 if verdict.higher_is_better else each.low > 0 for each in differences)
+
+
+def _check(verdict: Verdict, against: str) -> Check | None:
+    return next((check for check in verdict.checks if check.against == against), None)
+
+
+def _telling(verdict: Verdict, difference: Difference | None) -> list[list[float | None]]:
+    """The figures of a row that a reader holds against each other: a value and its bounds, a bound and 0, …"""
+    groups: list[list[float | None]] = []
+    if verdict.candidate:
+        value = verdict.candidate.value
+        groups += [[value, verdict.candidate.low], [value, verdict.candidate.high], [value, verdict.threshold]]
+        groups += [[value, verdict.baseline.value]] if verdict.baseline else []
+    if difference:
+        margin = [verdict.margin, 0.0]
+        groups += [[difference.low, *margin], [difference.high, *margin], [difference.low, difference.value]]
+    return groups
+
+
+def _folded(row: Row, width: int) -> list[str]:
+    """A row on lines of its own: name and reason, then the figures with their names."""
+    wide = width >= NARROW
+    head = f"  {row.status:<{INDENT - 2}}" if wide else f"{row.status} "
+    indent = INDENT if wide else 4
+    figures = [
+        _named("candidate", row.candidate),
+        _named("baseline", row.baseline),
+        _named("difference", row.difference),
+        _named("required", row.required),
+    ]
+    beside = cells(head + row.name + _GAP + row.why) <= width
+    blocks = [
+        [row.name, row.why] if beside else [row.name],
+        [text for text in figures if text],
+        [] if beside or not row.why else row.why.split(" "),
+    ]
+    room = width - indent
+    lines = [
+        line for block, gap in zip(blocks, (_GAP, _GAP, " "), strict=True) if block for line in flow(block, room, gap)
+    ]
+    if wide or cells(head + lines[0]) <= width:
+        lines = [head + lines[0], *(" " * indent + line for line in lines[1:])]
+    else:
+        lines = [head.rstrip(), *(" " * indent + line for line in lines)]
+    return [line.rstrip() for line in lines] + _errors(row, width, indent)
+
+
+def _named(name: str, text: str) -> str:
+    return f"{name} {text}" if text else ""
+
+
+def _errors(row: Row, width: int, indent: int) -> list[str]:
+    """The first messages, each with its own bullet."""
+    lines = []
+    for message in row.errors:
+        first, *rest = wrap(message, width - indent - 2)
+        lines += [" " * indent + "- " + first, *(" " * (indent + 2) + line for line in rest)]
+    return lines
+
+
+def _error_messages(errors: Sequence[str], encoding: str) -> tuple[str, ...]:
+    """The first three error messages, and how many more there are."""
+    messages = [printable(text, _MOST_REASON_CELLS, cut="middle", encoding=encoding) for text in errors[:_MOST_ERRORS]]
+    hidden = len(errors) - len(messages)
+    return (*messages, *([f"and {plural(hidden, 'more message')} in report.json"] if hidden else []))

@@ -1,0 +1,152 @@
+"""What `steelyard compare` shows: a gate's table, the cases that moved, and what was compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.records import VerdictKind
+from harness.reporting.report_json import plain, to_json
+from harness.reporting.shared.figures import count, plural
+from harness.reporting.shared.names import display_names
+from harness.reporting.shared.text import printable, wrap
+from harness.reporting.terminal.report import Layout, render
+
+if TYPE_CHECKING:
+    from harness.gate.history.comparison import Compared, Comparison
+    from harness.gate.history.scores import Side
+
+_NAMED = 3
+
+
+def render_comparison(comparison: Comparison, layout: Layout) -> list[str]:
+    """A comparison as lines without line ends.
+
+    Args:
+        comparison: what to show; its report's changes are all shown.
+        layout: how to write it.
+    """
+    report = comparison.report
+    lines = render(report, layout, changes=report.changes, steps=_steps(comparison))
+    facts = [("cases", _cases(comparison)), *zip(("runs", ""), _runs(comparison), strict=True)]
+    facts += [("note", note) for note in notes(comparison)]
+    for label, text in facts:
+        first, *rest = wrap(printable(text, encoding=layout.encoding), max(30, layout.width) - 8)
+        lines += [f"{label:<8}{first}", *(" " * 8 + line for line in rest)]
+    return lines
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """A comparison in the shape of report.json, with the key `comparison` for what was compared."""
+    matched = comparison.matched
+    document = to_json(comparison.report)
+    document["comparison"] = {
+        "candidate": _side_json(comparison.candidate),
+        "baseline": _side_json(comparison.baseline),
+        "cases": {**plain(comparison.tally), "moved": comparison.n_moved},
+        "evaluations": plain(comparison.compared),
+        "candidate_alone": plain(matched.candidate_alone),
+        "baseline_alone": plain(matched.baseline_alone),
+        "against_others": plain(matched.against_others),
+        "notes": plain(notes(comparison)),
+    }
+    return document
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What was left out, and what a reader must know before trusting the figures."""
+    matched, compared = comparison.matched, comparison.compared
+    ids = [each.evaluation_id for each in compared]
+    names = display_names([*ids, *matched.candidate_alone, *matched.baseline_alone, *matched.against_others])
+
+    def some(chosen: Iterable[str]) -> str:
+        shown = [names[each] for each in chosen]
+        more = f" and {count(len(shown) - _NAMED)} more" if len(shown) > _NAMED else ""
+        return ", ".join(shown[:_NAMED]) + more
+
+    found = []
+    for which, left_out in (("candidate", matched.candidate_alone), ("baseline", matched.baseline_alone)):
+        if left_out:
+            found.append(f"left out, since the {which} alone has scores of it: {some(left_out)}")
+    if matched.against_others:
+        what = some(matched.against_others)
+        found.append(f"left out, since its bodies compare with their run's baseline, which is another one: {what}")
+    found += _first([f"{names[each.evaluation_id]}: {text}" for each in compared if (text := _unpaired(each))])
+    found += _first([f"{names[each.evaluation_id]}: {text}" for each in compared if (text := _asked_otherwise(each))])
+    judged = [each.evaluation_id for each in compared if each.judged_otherwise]
+    if judged:
+        found.append(
+            f"{some(judged)}: other judges or rubrics gave the scores of one run than of the other, and a difference "
+            "may be theirs; judge both in one gate"
+        )
+    in_order = [each.evaluation_id for each in compared if each.is_sequential]
+    if in_order:
+        found.append(
+            f"{some(in_order)}: weighed as it was run, in the order drawn and only until it is decided; samples beyond "
+            "that do not count"
+        )
+    for why in dict.fromkeys(each.why_fixed for each in compared if each.why_fixed):
+        fixed = [each.evaluation_id for each in compared if each.why_fixed == why]
+        found.append(
+            f"{some(fixed)}: sampled until it was decided, but {why}; all that was drawn is compared on a fixed "
+            "design, whose error rate does not allow for stopping early"
+        )
+    return found
+
+
+def _first(texts: Sequence[str]) -> list[str]:
+    more = [f"and so for {count(len(texts) - _NAMED)} more evaluations"] if len(texts) > _NAMED else []
+    return [*texts[:_NAMED], *more]
+
+
+def _unpaired(compared: Compared) -> str:
+    parts = [
+        f"{plural(number, 'case')} that the {which} alone has"
+        for which, number in (("candidate", compared.candidate_alone), ("baseline", compared.baseline_alone))
+        if number
+    ]
+    return f"left out {' and '.join(parts)}" if parts else ""
+
+
+def _asked_otherwise(compared: Compared) -> str:
+    if not compared.asked_otherwise:
+        return ""
+    if compared.asked_otherwise == compared.n_cases > 1:
+        return "every case was asked in other words: templates of the versions, the cases or the test differ"
+    return (
+        f"asked in other words in {count(compared.asked_otherwise)} of {plural(compared.n_cases, 'case')}, such as "
+        f"{compared.example!r}: they or the test may have changed"
+    )
+
+
+def _cases(comparison: Comparison) -> str:
+    """How many cases did what, and how many of those that moved are shown."""
+    tally, shown = comparison.tally, len(comparison.report.changes)
+    numbers = {"stable": tally.stable, "flaky": tally.flaky, "improved": tally.improved, "worsened": tally.worsened}
+    text = ", ".join(f"{count(number)} {name}" for name, number in numbers.items())
+    if len(comparison.report.evaluations) > len(comparison.compared):
+        text += ", counted for each metric"
+    if comparison.n_moved > shown:
+        text += f"; {count(shown)} of the {count(comparison.n_moved)} that moved are shown (--cases shows more)"
+    return text
+
+
+def _steps(comparison: Comparison) -> list[str]:
+    steps = []
+    if any(verdict.verdict is VerdictKind.ERROR for verdict in comparison.report.evaluations):
+        steps.append("run the gate again that ended in errors: completed samples are kept")
+    if any(verdict.samples_needed for verdict in comparison.report.evaluations):
+        steps.append("raise --samples of a gate of both, or add cases: what is stored is not drawn again")
+    return steps
+
+
+def _runs(comparison: Comparison) -> list[str]:
+    """Which runs were taken; an id says when its run began."""
+    ours, theirs = comparison.candidate.weighed, comparison.baseline.weighed
+    if ours.run.run_id == theirs.run.run_id:
+        return [str(ours), f"{theirs.version.name}, {theirs.role} of the same run"]
+    return [str(ours), str(theirs)]
+
+
+def _side_json(side: Side) -> dict[str, str]:
+    return {"run_id": side.weighed.run.run_id, "role": side.weighed.role, **plain(side.weighed.version)}

@@ -1,0 +1,329 @@
+"""The report on a terminal: the verdicts with the worst first, what changed, and what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.records import Change, Report, Usage, Verdict, VerdictKind
+from harness.reporting.shared.cases import case_option, change_lines, look_up, shown_changes
+from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
+from harness.reporting.shared.names import display_names
+from harness.reporting.shared.table import FEW, NARROW, Row, greens, rows, table
+from harness.reporting.shared.text import flow, labelled, printable, symbol, wrap
+from harness.reporting.wording.aggregates import aggregate_notes
+from harness.reporting.wording.answered import name_notes
+from harness.reporting.wording.budget import GO_ON as DRAW_ON
+from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short
+from harness.reporting.wording.claims import claim_notes, lost_notes
+from harness.reporting.wording.failure import failure_text
+from harness.reporting.wording.interruption import GO_ON, interrupted, progress
+from harness.reporting.wording.judges import judge_notes
+from harness.reporting.wording.recorded import recorded_notes
+from harness.reporting.wording.waiting import review_step
+
+__all__ = [
+    "Layout",
+    "failure_text",
+    "headline",
+    "next_steps",
+    "notes",
+    "ranges",
+    "render",
+    "render_run",
+    "render_stored",
+    "samples_in_words",
+]
+
+_LEAST_WIDTH = 30
+_MOST_ROWS = 50
+_WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
+_COLOURS = {"RED": "1;31", "INTERRUPTED": "1;33", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
+_ROW_COLOURS = {"x regressed": "31", "x failed": "31", "! error": "31", "? inconclusive": "33"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a report is written for one stream.
+
+    Attributes:
+        width: columns of the terminal.
+        colour: whether ANSI colours may be used.
+        encoding: of the stream; what it can't hold is written in ASCII.
+        verbosity: 1 shows every evaluation that passed, too; 2 also the cases to look at of those.
+    """
+
+    width: int = 80
+    colour: bool = False
+    encoding: str = "utf-8"
+    verbosity: int = 0
+
+
+def render(
+    report: Report,
+    layout: Layout = Layout(),
+    report_path: str | None = None,
+    hints: Sequence[str] = (),
+    *,
+    changes: Sequence[Change] | None = None,
+    steps: Sequence[str] | None = None,
+) -> list[str]:
+    """The report as lines without line ends, each at most as wide as the layout says.
+
+    Args:
+        report: the run.
+        layout: how to write it.
+        report_path: where the full report is, shown on the last line.
+        hints: more for `next`, such as a command; shown before what follows from the verdicts.
+        changes: the cases to show, in place of the three to look at of a report that is not green.
+        steps: for `next`, in place of what follows from the verdicts.
+    """
+    width = max(_LEAST_WIDTH, layout.width)
+    every = rows(report, layout.encoding)
+    keep = layout.verbosity > 0 or len(every) <= FEW
+    shown = [row for row in every if keep or row.verdict.verdict is not VerdictKind.PASSED]
+    hidden = every[len(shown) :]
+    unseen = 0 if layout.verbosity > 0 else max(0, len(shown) - _MOST_ROWS)
+    shown = shown[: len(shown) - unseen]
+    lines = _header(report, width, layout.encoding)
+    lines += ["", *_coloured_rows(table(shown, width), layout.colour)] if shown else []
+    if unseen:
+        lines += wrap(f"    and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
+    lines += greens(report, hidden, width) if shown else ["", *greens(report, hidden, width)] if hidden else []
+    if changes is None:
+        changes = shown_changes(report, of_passed=layout.verbosity > 1)
+    if changes:
+        lines += ["", *change_lines(report, changes, width, layout.encoding)]
+    remarks = [("ranges", text) for text in ranges(shown, report.confidence_level)]
+    remarks += [("note", text) for text in _notes(report, layout.encoding, folded=len(report.evaluations) > FEW)]
+    lines += [""] if remarks else []
+    for label, text in remarks:
+        lines += labelled(label, text, width)
+    lines += ["", *_conclusion(report, width, layout.colour)]
+    if spent := budget_line(report):
+        lines += labelled("budget", spent, width)
+    for step in [*hints, *(next_steps(report) if steps is None else steps)]:
+        lines += labelled("next", printable(step, encoding=layout.encoding), width)
+    if report_path:
+        lines += labelled("report", printable(report_path, encoding=layout.encoding), width)
+    return lines
+
+
+def render_run(
+    report: Report, layout: Layout, path: str | None = None, store_option: str = "", hints: Sequence[str] = ()
+) -> list[str]:
+    """`render`, with the commands that show what the run's store holds: the queue to label, the answers of a case.
+
+    Args:
+        store_option: what a command needs to read the same store.
+        hints: more for `next`, before these.
+    """
+    return render(report, layout, path, [*hints, *review_step(report, store_option), *look_up(report, store_option)])
+
+
+def render_stored(
+    report: Report, layout: Layout, path: str | None = None, store_option: str = "", hints: Sequence[str] = ()
+) -> list[str]:
+    """`render_run` of one that was not made just now: with which run it is, and when it was made."""
+    made = f"run     {report.run_id}, made {report.created}"
+    return [made, *render_run(report, layout, path, store_option, hints)]
+
+
+def next_steps(report: Report) -> list[str]:
+    """What the reader can do about this report, one text for each way."""
+    steps = []
+    kinds = Counter(verdict.verdict for verdict in report.evaluations)
+    if interrupted(report):
+        steps.append(GO_ON)
+    elif kinds[VerdictKind.ERROR]:
+        steps.append("mend the errors above and run again: completed samples are kept")
+    if cut_short(report.evaluations):
+        steps.append(DRAW_ON)
+    steps += _more_samples(report)
+    if kinds[VerdictKind.REGRESSED] or kinds[VerdictKind.FAILED]:
+        steps.append("pytest --lf with the same options runs the red ones alone")
+        one = case_option(report)
+        steps += [f"pytest --lf {one} with the same options runs that case alone"] if one else []
+    return steps
+
+
+def _more_samples(report: Report) -> list[str]:
+    """How to draw what would decide it: a single case is drawn until it is decided, or up to `max_samples`."""
+    wanting = [each for each in report.evaluations if each.samples_needed and each.stopped_at is None]
+    alone = [verdict for verdict in wanting if verdict.design == "sequential" and len(verdict.cases) == 1]
+    steps = []
+    others = [each for each in wanting if each not in alone]
+    ways = [way for way in _WAYS_ON if way in {_way_on(each) for each in others}]
+    steps += [(_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in ways]
+    if alone:
+        which = "raise --max-samples" if len(alone) == len(wanting) else "for single cases raise --max-samples"
+        steps.append(f"{which}: what is stored is not drawn again")
+    return steps
+
+
+_ABOUT = {
+    "suite": "about these cases: ",
+    "fixed": "about cases like these, fixed: ",
+    "bets": "about cases like these: ",
+}
+_WAYS_ON = {
+    "rest": "raise --max-samples, so that all cases are drawn: it stays the same look",
+    "suite": (
+        "raise --samples (and --max-samples, if set). What is stored is not drawn again; it is another look, which "
+        "needs stronger evidence"
+    ),
+    "fixed": (
+        "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "
+        "another look, which needs stronger evidence"
+    ),
+    "bets": "add cases: they are bet on where these ended, and it stays the same look",
+}
+
+
+def _way_on(verdict: Verdict) -> str:
+    """What would help an open verdict most, of `_WAYS_ON`."""
+    if verdict.about == "population":
+        return "bets" if verdict.design == "sequential" else "fixed"
+    return "suite" if verdict.n_cases + verdict.n_skipped >= verdict.suite_size else "rest"
+
+
+def headline(report: Report) -> str:
+    """The run in one line: "RED: 1 regressed, 1 inconclusive, 48 passed"."""
+    stopped = interrupted(report)
+    word = _WORDS.get(report.verdict, "RED")
+    kinds = Counter(verdict.verdict for verdict in report.evaluations)
+    words = {kind: f"{count(number)} {kind}" for kind, number in kinds.items()}
+    if stopped:
+        words[VerdictKind.ERROR] = f"{count(len(stopped))} interrupted after {progress(stopped)}"
+    elif kinds[VerdictKind.ERROR]:
+        words[VerdictKind.ERROR] = plural(kinds[VerdictKind.ERROR], "error")
+    parts = [words[kind] for kind in sorted(kinds, key=lambda kind: -kind.severity)]
+    if not parts:
+        left_out = 0 if report.selection is None else len(report.selection.left_out)
+        return f"nothing to run: {plural(left_out, 'evaluation')} left out" if left_out else "no evaluation was run"
+    if stopped and not kinds[VerdictKind.FAILED] and not kinds[VerdictKind.REGRESSED]:
+        parts[0] = f"{progress(stopped)}, {count(len(stopped))} undecided"
+        word = "INTERRUPTED"
+    note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""
+    return f"{word}: {', '.join(parts)}{note}"
+
+
+def _header(report: Report, width: int, encoding: str) -> list[str]:
+    versions = [f"candidate {printable(report.candidate.name, 60, encoding=encoding)}"]
+    versions += [chosen(report.best_of)] if report.best_of > 1 else []
+    if report.baseline:
+        versions.append(f"against {printable(report.baseline.name, 60, encoding=encoding)}")
+    if report.judges:
+        judges = ", ".join(printable(judge.name, 60, encoding=encoding) for judge in report.judges)
+        versions.append(f"judged by {judges}")
+    versions.append(f"confidence {report.confidence_level:g}")
+    usage = report.usage
+    facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), samples_in_words(usage)]
+    facts += [cost(usage.cost)] if usage.cost is not None else []
+    dot = symbol("·", encoding)
+    indent = 12 if width >= NARROW else 2
+    first = flow(versions, width - indent)
+    second = flow(facts, width - indent, f" {dot} ")
+    start = [f"steelyard   {first[0]}", *(" " * indent + line for line in first[1:])]
+    if width < NARROW:
+        start = ["steelyard", *(" " * indent + line for line in first)]
+    return start + [" " * indent + line for line in second]
+
+
+def samples_in_words(usage: Usage) -> str:
+    """What the bodies were answered, and where it came from, so that the parts add up to the whole."""
+    parts = {
+        "drawn now": usage.model_calls,
+        "from the store": usage.stored_samples,
+        "shared by equal questions": usage.shared_samples,
+    }
+    total = plural(sum(parts.values()), "sample")
+    told = [(number, origin) for origin, number in parts.items() if number]
+    if len(told) == 1:
+        return f"{total}, all {told[0][1]}"
+    return total + (f" ({', '.join(f'{count(number)} {origin}' for number, origin in told)})" if told else "")
+
+
+def ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
+    """What the brackets of the table mean."""
+    if not any(row.candidate for row in shown):
+        return []
+    sure = f"with {100 * confidence_level:g}% confidence"
+    stopped = any(row.verdict.design == "sequential" for row in shown)
+    early = ", also where sampling stopped early" if stopped else ""
+    inside = f"{sure} the true score lies inside its range"
+    if not any(row.difference for row in shown):
+        return [inside + early]
+    return [f"{inside}; of a difference each end holds by itself {sure}{early}"]
+
+
+def notes(report: Report, encoding: str) -> list[str]:
+    """What a reader must know before trusting the figures, what was spent first where the run had a budget; of a report
+    that folds what passed.
+    """
+    return [*budget_notes(report), *_notes(report, encoding, folded=True)]
+
+
+def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
+    told = [*name_notes(report, encoding), *aggregate_notes(report.evaluations, encoding)]
+    if report.best_of > 1:
+        told.append(
+            f"the best of {count(report.best_of)} candidates looks good by chance too: each is decided at 1 part in "
+            f"{count(report.best_of)} of the error rate"
+        )
+    if report.n_unreached:
+        told.append(
+            f"pytest stopped before {plural(report.n_unreached, 'more evaluation')}, which so have no verdict; what "
+            "they drew is stored"
+        )
+    if report.selection is not None and report.selection.left_out:
+        left_out, since = len(report.selection.left_out), printable(report.selection.since, 60, encoding=encoding)
+        depend = "it depends" if left_out == 1 else "they depend"
+        told.append(
+            f"{plural(left_out, 'evaluation')} left out: nothing that {depend} on changed since {since}, as far as "
+            "files can tell"
+        )
+    once = list({verdict.id: verdict for verdict in report.evaluations}.values())
+    cut = [verdict for verdict in once if verdict.n_truncated]
+    if cut:
+        total = sum(verdict.n_samples for verdict in cut)
+        where = display_names(verdict.id for verdict in once)[cut[0].id] if len(cut) == 1 else f"{len(cut)} evaluations"
+        truncated = sum(verdict.n_truncated for verdict in cut)
+        where = printable(where, 100, cut="middle", encoding=encoding)
+        told.append(f"{count(truncated)} of {count(total)} answers were cut at max_tokens in {where}")
+    skipped = sum(verdict.n_skipped for verdict in once)
+    if skipped:
+        both = any(verdict.baseline is not None for verdict in once if verdict.n_skipped)
+        told.append(f"{plural(skipped, 'case')} skipped" + (", for candidate and baseline alike" if both else ""))
+    defaults = {verdict.margin for verdict in once if verdict.margin_is_default and verdict.difference is not None}
+    for margin in sorted(defaults):
+        told.append(
+            f"margin {figure(margin, digits([margin, 0.0]))} is the default; set it for an evaluation or the project"
+        )
+    told += claim_notes(once, encoding) + lost_notes(once, encoding)
+    hidden = recorded_notes(once) if folded else []
+    return told + hidden + judge_notes(once, encoding)
+
+
+def _conclusion(report: Report, width: int, colour: bool) -> list[str]:
+    text = headline(report)
+    lines = wrap(text, width)
+    if not colour:
+        return lines
+    code = _COLOURS.get(text.split(":")[0])
+    return [_coloured(line, code) for line in lines] if code else lines
+
+
+def _coloured_rows(lines: list[str], colour: bool) -> list[str]:
+    if not colour:
+        return lines
+    painted = []
+    for line in lines:
+        status = next((status for status in _ROW_COLOURS if line.lstrip().startswith(status)), None)
+        painted.append(line.replace(status, _coloured(status, _ROW_COLOURS[status]), 1) if status else line)
+    return painted
+
+
+def _coloured(text: str, code: str) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m"

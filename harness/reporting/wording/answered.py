@@ -1,0 +1,50 @@
+"""Which model answered, where an endpoint gives it another name than it was asked for by."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+
+from harness.records import Report, VersionRef
+from harness.reporting.shared.text import printable
+
+_MOST_CELLS = 80
+_DATE = re.compile(r"[-@:_.]?(?:\d{4}|\d{6}|\d{8}|\d{2}-\d{2}|\d{4}-\d{2}(?:-\d{2})?)")
+_ALIASES = ("-latest", ":latest")
+
+
+def name_notes(report: Report, encoding: str) -> list[str]:
+    """What a reader must know of versions that were answered under another name, each version once.
+
+    A dated release of the model that was asked for is what an alias stands for; any other name may be another model.
+    """
+    versions = chain([report.candidate], [report.baseline] if report.baseline else [], report.judges)
+    told = [_note(version, encoding) for version in dict.fromkeys(versions) if version.model and version.answered_as]
+    return list(dict.fromkeys(told))
+
+
+def _note(version: VersionRef, encoding: str) -> str:
+    name, asked, *answered = (
+        printable(text, _MOST_CELLS, cut="middle", encoding=encoding)
+        for text in (version.name, version.model or "", *version.answered_as)
+    )
+    listed = " and ".join(answered)
+    if all(is_release(version.model or "", each) for each in version.answered_as):
+        changes = "name it to keep the version as it is" if len(answered) == 1 else "it changed while it was sampled"
+        return f"{name}: {asked} is an alias that stood for {listed}; {changes}"
+    return (
+        f"{name}: asked for {asked}, the endpoint says that {listed} answered: is it the model that you mean? Its "
+        "answers are weighed as those of this version"
+    )
+
+
+def is_release(asked: str, answered: str) -> bool:
+    """Whether a name is that of a dated release of the model that was asked for.
+
+    >>> is_release("gpt-4o", "gpt-4o-2024-08-06"), is_release("gpt-4o", "gpt-4o-mini-2024-07-18")
+    (True, False)
+    """
+    stem, full = (name.strip().rpartition("/")[2].lower() for name in (asked, answered))
+    for alias in _ALIASES:
+        stem = stem.removesuffix(alias)
+    return full.startswith(stem) and bool(_DATE.fullmatch(full.removeprefix(stem)))

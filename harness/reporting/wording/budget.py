@@ -1,0 +1,81 @@
+"""What a run might spend, and where that ended it, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.records import Budget, LimitName, Report, Verdict
+from harness.records.budget import amount
+from harness.reporting.shared.figures import count, plural
+
+GO_ON = "run again, or with a higher limit, to go on from there: what is stored costs nothing"
+
+
+def budget_line(report: Report) -> str:
+    """What was spent of the limits, and which of them ended the run; "" where there were none.
+
+    "stopped at --max-cost 0.50 (0.4987 spent) with 3 of 6 evaluations decided"
+    """
+    budget = report.budget
+    if budget is None:
+        return ""
+    if budget.stopped_by is None:
+        return ", ".join(_used(budget, name) for name in given(budget))
+    ids = {verdict.id for verdict in report.evaluations}
+    decided = len(ids) - len({verdict.id for verdict in cut_short(report.evaluations)})
+    stopped_by = budget.stopped_by
+    return (
+        f"stopped at {budget.limits.in_words(stopped_by)} ({budget.spent.in_words(stopped_by)} spent) with "
+        f"{count(decided)} of {plural(len(ids), 'evaluation')} decided"
+    )
+
+
+def budget_notes(report: Report) -> list[str]:
+    """The same for a list of notes."""
+    line = budget_line(report)
+    return [f"budget: {line}"] if line else []
+
+
+def cut_short(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """The verdicts that are open because the budget ended their sampling."""
+    return [verdict for verdict in verdicts if verdict.stopped_at is not None]
+
+
+def cost(amount_spent: float | None) -> str:
+    """What a run cost, for a line of facts; "" where prices are not known."""
+    return "" if amount_spent is None else f"cost {amount(amount_spent)}"
+
+
+def left(budget: Budget | None) -> str:
+    """How much of the scarcest limit is left: "38% of --max-tokens left"; "" without limits."""
+    if budget is None:
+        return ""
+    name = min(given(budget), key=lambda each: _share_left(budget, each))
+    return f"{100 * _share_left(budget, name):.0f}% of --{name.replace('_', '-')} left"
+
+
+def given(budget: Budget) -> list[LimitName]:
+    """The limits that there are."""
+    limits = budget.limits
+    values: dict[LimitName, float | None] = {
+        "max_requests": limits.max_requests,
+        "max_tokens": limits.max_tokens,
+        "max_cost": limits.max_cost,
+        "deadline": limits.deadline_s,
+    }
+    return [name for name, value in values.items() if value is not None]
+
+
+def _share_left(budget: Budget, name: LimitName) -> float:
+    limits, spent = budget.limits, budget.spent
+    used, limit = {
+        "max_requests": (spent.requests, limits.max_requests),
+        "max_tokens": (spent.tokens, limits.max_tokens),
+        "max_cost": (spent.cost or 0.0, limits.max_cost),
+        "deadline": (spent.elapsed_s, limits.deadline_s),
+    }[name]
+    return max(0.0, 1 - used / limit) if limit else 0.0
+
+
+def _used(budget: Budget, name: LimitName) -> str:
+    return f"{budget.spent.in_words(name)} of {budget.limits.in_words(name)} spent"

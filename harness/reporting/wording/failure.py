@@ -1,0 +1,104 @@
+"""The text of one failed evaluation, which stands alone: in pytest's summary, in JUnit XML, in a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.records import Change, Verdict, VerdictKind, VersionRef
+from harness.reporting.shared.cases import answer_facts, case_list, score_in_words
+from harness.reporting.shared.figures import digits, figure, plural
+from harness.reporting.shared.names import display_names
+from harness.reporting.shared.table import Row, row
+from harness.reporting.shared.text import flow, printable, wrap
+from harness.reporting.wording.interruption import GO_ON, is_interrupted
+
+_WIDTH = 80
+_LABEL_CELLS = 14
+_ROOM = _WIDTH - _LABEL_CELLS
+_MOST_CASES = 5
+_MOST_ANSWERS = 3
+_MOST_FRAME_CELLS = 200
+
+
+def failure_text(
+    verdict: Verdict,
+    candidate: VersionRef,
+    baseline: VersionRef | None,
+    changes: Sequence[Change] = (),
+    name: str | None = None,
+) -> str:
+    """What happened, by how much and in which cases, in at most 80 columns.
+
+    Args:
+        verdict: one that did not pass.
+        candidate, baseline: the versions that were weighed; the first line leaves them to the second, so that pytest's
+            short summary says what happened.
+        name: what the verdict is called, where its evaluation has several; else its id, made short.
+        changes: cases of the run to look at; those of this evaluation are shown with their answers.
+    """
+    figures = row(verdict, name or display_names([verdict.id])[verdict.id], "utf-8")
+    lines = wrap(f"{figures.name} {verdict.verdict}: {_headline(figures)}", _WIDTH)
+    against = f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
+    margin = figure(verdict.margin, digits([verdict.margin, 0.0], unit=verdict.unit))
+    default = " (the default)" if verdict.margin_is_default else ""
+    facts = [
+        ("versions", printable(candidate.name, 40) + against),
+        ("candidate", figures.candidate),
+        ("baseline", figures.baseline),
+        ("difference", f"{figures.difference}, margin {margin}{default}" if figures.difference else ""),
+        ("required", f"{figures.required}, margin {margin}{default}" if figures.required else ""),
+        ("measured", f"{plural(verdict.n_cases, 'case')}, {plural(verdict.n_samples, 'sample')}{_left_out(verdict)}"),
+        *_error_facts(figures),
+    ]
+    for label, text in facts:
+        lines += _fact(label, wrap(text, _ROOM)) if text else []
+    seen = [change for change in changes if _is_of(change, verdict)][:_MOST_ANSWERS]
+    cases = case_list(verdict, _MOST_CASES, [change.case_id for change in seen])
+    lines += _fact("cases", flow(cases, _ROOM)) if cases else []
+    for change in seen:
+        lines += _answers(change, verdict)
+    return "\n".join(lines)
+
+
+def _headline(figures: Row) -> str:
+    """The figures that were weighed and why, for pytest's short summary: "0.61 against 0.82, lower by more than …"."""
+    if figures.errors or figures.verdict.verdict is VerdictKind.ERROR:
+        return figures.why or figures.errors[0]
+    weighed = " against ".join(text for text in (figures.value, figures.baseline) if text)
+    return ", ".join(text for text in (weighed, figures.why) if text)
+
+
+def _left_out(verdict: Verdict) -> str:
+    skipped = f", {plural(verdict.n_skipped, 'case')} skipped" if verdict.n_skipped else ""
+    return skipped + (f", {plural(verdict.n_truncated, 'answer')} cut at max_tokens" if verdict.n_truncated else "")
+
+
+def _error_facts(row: Row) -> list[tuple[str, str]]:
+    facts = [("error", message) for message in row.errors]
+    facts += [
+        ("raised at" if not position else "", printable(frame, _MOST_FRAME_CELLS))
+        for position, frame in enumerate(row.verdict.traceback)
+    ]
+    if is_interrupted(row.verdict):
+        facts.append(("next", GO_ON))
+    elif row.verdict.verdict is VerdictKind.ERROR:
+        facts.append(("next", "mend the error above and run again: completed samples are kept"))
+    return facts
+
+
+def _is_of(change: Change, verdict: Verdict) -> bool:
+    return (change.evaluation_id, change.metric) == (verdict.id, verdict.metric) and (
+        change.candidate_answer is not None or change.candidate_reason is not None
+    )
+
+
+def _answers(change: Change, verdict: Verdict) -> list[str]:
+    lines = _fact("", [f"{printable(change.case_id, 40)}   {score_in_words(change, verdict)}"])
+    for label, text in answer_facts(change, _ROOM):
+        lines += _fact(f"  {label}", [text])
+    return lines
+
+
+def _fact(label: str, texts: list[str]) -> list[str]:
+    first, *rest = texts
+    return [f"  {label:<{_LABEL_CELLS - 2}}{first}", *(" " * _LABEL_CELLS + text for text in rest)]

@@ -1,0 +1,1 @@
+"""Which answers people are shown, and what a batch comes to."""

@@ -1,0 +1,226 @@
+"""What of a stored run can be reviewed: its answers, or pairs of them, with the scores that they were given."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import SettingsError
+from harness.records import Messages, Request, Role, ScoreRow
+from harness.records.keys import request_text, sample_key
+from harness.statistics.arrays import FloatArray
+from harness.store import RunInfo, Store
+from harness.store.review.records import Answer, Item
+
+if TYPE_CHECKING:
+    from harness.review.batches.filling import Plan
+
+_NO_SCORE, _NO_ANSWER, _NO_PARTNER, _EQUAL = "without a score", "without a stored answer", "without a partner", "equal"
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Items that could be drawn, each under its case and sample.
+
+    Attributes:
+        left_out: how many could not, by the reason.
+        disagreements: how far the judge's opinions on an item differ, where it has several (`Score.disagreement`).
+    """
+
+    items: Mapping[tuple[str, int], Item]
+    left_out: Mapping[str, int]
+    disagreements: Mapping[tuple[str, int], float]
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The cases that have an item."""
+        return tuple(dict.fromkeys(case for case, _ in self.items))
+
+    def table(self, cases: Sequence[str]) -> FloatArray:
+        """The scores of the items, (n_cases, n_samples), NaN where there is none."""
+        rows = {case: row for row, case in enumerate(cases)}
+        scores = np.full((len(cases), 1 + max(sample for _, sample in self.items)), np.nan)
+        for (case, sample), item in self.items.items():
+            if case in rows and item.judge_score is not None:
+                scores[rows[case], sample] = item.judge_score
+        return scores
+
+
+def singles(store: Store, run: RunInfo, plan: Plan, role: Role) -> Population:
+    """The answers of one version.
+
+    Raises:
+        SettingsError: their scores are no scores in [0, 1].
+    """
+    rows = _rows(store, run, plan, role)
+    answers = _Answers(store, run, rows)
+    left_out: Counter[str] = Counter()
+    items, disagreements = {}, {}
+    for row in rows:
+        answer = answers.of(row)
+        if row.value is None or answer is None:
+            left_out[_NO_SCORE if row.value is None else _NO_ANSWER] += 1
+            continue
+        if not 0 <= row.value <= 1:
+            raise SettingsError(
+                f"{plan.evaluation_id}, {plan.metric}: {row.value:.6g} is a measure, not a score in [0, 1] that people "
+                "could be asked about. Name another with --metric."
+            )
+        place = (row.case_id, row.sample_index)
+        items[place] = _item(row, (answer,), answers.question(row, plan), row.value)
+        if row.disagreement is not None:
+            disagreements[place] = row.disagreement
+    return Population(items, left_out, disagreements)
+
+
+def pairs(store: Store, run: RunInfo, plan: Plan) -> Population:
+    """Answers of candidate and baseline to the same case. The question is the baseline's, the known version's.
+
+    Where both have scores, the higher one is preferred. Where the body compared them itself, its score says it, and the
+    baseline's answer is that to the same question.
+
+    Raises:
+        SettingsError: the run has no baseline.
+    """
+    if not run.spec.get("baseline"):
+        raise SettingsError(
+            f"Run {run.run_id} has no baseline, so that there are no pairs. Review single answers, or run the gate "
+            "with --baseline."
+        )
+    ours, theirs = (_rows(store, run, plan, role) for role in ("candidate", "baseline"))
+    partners = {(row.case_id, row.sample_index): row for row in theirs} or _compared(store, run, ours)
+    answers = _Answers(store, run, [*ours, *partners.values()])
+    left_out: Counter[str] = Counter()
+    items, disagreements = {}, {}
+    for row in ours:
+        place = (row.case_id, row.sample_index)
+        other = partners.get(place)
+        first, second = answers.of(row), None if other is None else answers.of(other)
+        preferred = row.value if not theirs else _preferred(row, other)
+        if other is None:
+            left_out[_NO_PARTNER] += 1
+        elif preferred is None:
+            left_out[_NO_SCORE] += 1
+        elif first is None or second is None:
+            left_out[_NO_ANSWER] += 1
+        elif first.text == second.text and not plan.keep_equal:
+            left_out[_EQUAL] += 1
+        else:
+            items[place] = _item(row, (first, second), answers.question(other, plan), preferred)
+            known = [each.disagreement for each in (row, other) if each.disagreement is not None]
+            if known:
+                disagreements[place] = fmean(known)
+    return Population(items, left_out, disagreements)
+
+
+def _preferred(row: ScoreRow, other: ScoreRow | None) -> float | None:
+    """1 where the first score is higher, 0 where the second is, 0.5 for a tie."""
+    if row.value is None or other is None or other.value is None:
+        return None
+    return 0.5 + 0.5 * ((row.value > other.value) - (row.value < other.value))
+
+
+def _compared(store: Store, run: RunInfo, ours: Sequence[ScoreRow]) -> dict[tuple[str, int], ScoreRow]:
+    """For scores of bodies that compared both versions: whose sample answers the same question for the baseline.
+
+    Of several generations the newest one counts that has the sample, as it did in the run. A question that the baseline
+    was asked twice in a body, or in two ways, is left out: which of them was compared is not stored.
+    """
+    fingerprint = run.spec["baseline"]["fingerprint"]
+    keys = _keys_by_question(store, run)
+    own = {row.sample_key for row in ours if row.sample_key is not None}
+    asked = {key: _asked(request) for key, request in store.requests(own).items()}
+    samples = store.find(key for question in asked.values() for key in keys.get(question, ()))
+    index = int(run.spec["baseline"].get("first_index", 0))
+    found = {}
+    for row in ours:
+        for key in keys.get(asked.get(row.sample_key or b"", ""), ()):
+            if index + row.sample_index in samples.get(key, {}):
+                other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=key)
+                found[row.case_id, row.sample_index] = other
+                break
+    return found
+
+
+def _keys_by_question(store: Store, run: RunInfo) -> dict[str, list[bytes]]:
+    """Under which keys the baseline has answers to a question, those of the newest generation first."""
+    baseline = run.spec["baseline"]
+    generations = range(int(baseline.get("generation", 0)), -1, -1)
+    known = store.review.asked(baseline["fingerprint"])
+    asked: dict[str, list[bytes]] = {}
+    for key, request in known.items():
+        asked.setdefault(_asked(request), []).append(key)
+    found = {}
+    for question, keys in asked.items():
+        texts = {request_text(baseline["fingerprint"], known[key]) for key in keys}
+        again = any(sample_key(text, generation, 1) in known for text in texts for generation in generations)
+        if len(keys) > 1:
+            ordered = [sample_key(text, generation, 0) for text in texts for generation in generations]
+            keys = [key for key in ordered if key in known]
+        found[question] = keys if len(texts) == 1 and not again else []
+    return found
+
+
+def _asked(request: Request) -> str:
+    """What was asked, without what belongs to a version."""
+    messages = [dict(message) for message in request.messages if message.get("role") != "system"]
+    return json.dumps([messages, request.prompt], sort_keys=True, default=str)
+
+
+def _rows(store: Store, run: RunInfo, plan: Plan, role: Role) -> list[ScoreRow]:
+    """All scores of a version, by case and sample."""
+    wanted = (plan.evaluation_id, plan.metric, role)
+    sets = [each for each in store.score_sets(run.run_id) if (each.evaluation_id, each.metric, each.role) == wanted]
+    return [row for each in sets for row in store.scores_of(each, store.score_array(each).case_ids)]
+
+
+def _item(row: ScoreRow, answers: tuple[Answer, ...], messages: Messages, score: float) -> Item:
+    return Item(
+        id=secrets.token_hex(8),
+        batch_id="",
+        case_id=row.case_id,
+        messages=messages,
+        answers=answers,
+        judge_score=score,
+    )
+
+
+class _Answers:
+    """The stored answers that scores were given for."""
+
+    def __init__(self, store: Store, run: RunInfo, rows: Iterable[ScoreRow]) -> None:
+        keys = {row.sample_key for row in rows if row.sample_key is not None}
+        self._run = run
+        self._samples = store.find(keys)
+        self._requests = store.requests(self._samples)
+
+    def of(self, row: ScoreRow) -> Answer | None:
+        """The answer, or None where the body asked nothing, or the sample was pruned."""
+        version = self._run.spec.get(row.role) or {}
+        index = int(version.get("first_index", 0)) + row.sample_index
+        sample = self._samples.get(row.sample_key or b"", {}).get(index)
+        if sample is None:
+            return None
+        return Answer(
+            text=sample.said,
+            version=version.get("name"),
+            fingerprint=row.fingerprint,
+            sample_key=row.sample_key,
+            sample_index=row.sample_index,
+            calls_from=len(sample.text) if sample.tool_calls else None,
+        )
+
+    def question(self, row: ScoreRow, plan: Plan) -> Messages:
+        """What was asked, as messages."""
+        request: Request | None = self._requests.get(row.sample_key or b"")
+        if request is None:
+            return ()
+        asked: Messages = request.messages or ({"role": "user", "content": request.prompt or ""},)
+        return tuple(message for message in asked if plan.show_system or message.get("role") != "system")

@@ -1,0 +1,1 @@
+"""Estimates of means, rates and differences, with their intervals and tests."""

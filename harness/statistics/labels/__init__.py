@@ -1,0 +1,1 @@
+"""Estimates from people's labels beside a judge's scores."""

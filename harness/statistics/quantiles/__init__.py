@@ -1,0 +1,1 @@
+"""Quantiles of measures, and their differences."""

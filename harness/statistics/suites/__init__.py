@@ -1,0 +1,1 @@
+"""Contrasts about the very cases of a suite."""

@@ -1,0 +1,271 @@
+"""Contrasts about the very cases of a suite: the cases are fixed, only the noise of their samples counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from harness.statistics.arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    as_number,
+    as_scores,
+    case_means,
+    group_indices,
+    is_binary,
+    is_bounded,
+)
+from harness.statistics.intervals.contrasts import Contrast, tail_where_negative
+from harness.statistics.noise import (
+    Draws,
+    Noise,
+    Version,
+    centred,
+    fewest_draws,
+    noise_between,
+    noise_within,
+    recovered_half,
+    summed,
+)
+
+#: A change of a mean by less is rounding.
+_ROUNDING = 1e-12
+
+
+def suite_contrast(
+    candidate: npt.ArrayLike,
+    baseline: npt.ArrayLike,
+    clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
+    *,
+    deterministic: bool = False,
+) -> Contrast:
+    """The difference of two versions on these very cases, with bounds at any level.
+
+    The claim is about D = sum(p_i - q_i) / n_cases, p_i and q_i the true mean scores of case i. Cases may differ as
+    they like; the bounds hold for the noise of the samples alone.
+
+    Parameters
+    ----------
+    candidate, baseline : (n_cases, samples) or (n_cases,), in [0, 1], the same cases in the same order; the number of
+        samples may differ; NaN for missing. Cases that lack either version are left out.
+    clusters : (n_cases,) labels; cases that share one may share their answers, sample by sample
+    deterministic : whether every further sample would be the same; the bounds are then the value itself
+
+    Raises
+    ------
+    ValueError
+        Wrong or different numbers of cases, no common case, a score outside [0, 1].
+
+    Examples
+    --------
+    >>> contrast = suite_contrast([[1, 1, 1]] * 40, [[1, 1, 1]] * 40)
+    >>> round(contrast.lower(0.95), 4)
+    -0.0248
+    """
+    first, second = _checked(candidate, "candidate"), _checked(baseline, "baseline")
+    if len(first) != len(second):
+        raise ValueError(f"candidate has {len(first)} cases, baseline {len(second)}; pair them case by case.")
+    groups = group_indices(clusters, len(first))
+    means, others = case_means(first), case_means(second)
+    kept = ~(np.isnan(means) | np.isnan(others))
+    if not kept.any():
+        raise ValueError("No case has a score of both versions.")
+    differences = means[kept] - others[kept]
+    value = float(differences.mean())
+    if deterministic:
+        return KnownContrast(0.0 if abs(value) < _ROUNDING else value)
+    versions = [centred(first[kept], means[kept], 1.0), centred(second[kept], others[kept], -1.0)]
+    binary = is_binary(first) and is_binary(second)
+    return _contrast(value, differences, versions, _kept(groups, kept), binary=binary, ends=(-1.0, 1.0))
+
+
+def suite_threshold_contrast(
+    scores: npt.ArrayLike,
+    threshold: float,
+    clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
+    *,
+    deterministic: bool = False,
+) -> Contrast:
+    """The mean over these very cases less a threshold, with bounds at any level; arguments as for `suite_contrast`.
+
+    Examples
+    --------
+    >>> contrast = suite_threshold_contrast([[1, 1, 1]] * 20, 0.9)
+    >>> round(contrast.lower(0.95), 4)
+    0.0513
+    """
+    array = _checked(scores, "scores")
+    limit = as_number(threshold, "threshold")
+    groups = group_indices(clusters, len(array))
+    means = case_means(array)
+    kept = ~np.isnan(means)
+    if not kept.any():
+        raise ValueError("scores holds no number: every sample is missing (NaN).")
+    value = float(means[kept].mean()) - limit
+    if deterministic:
+        return KnownContrast(0.0 if abs(value) < _ROUNDING else value)
+    versions = [centred(array[kept], means[kept], 1.0)]
+    ends = (-limit, 1 - limit)
+    return _contrast(value, means[kept], versions, _kept(groups, kept), binary=is_binary(array), ends=ends)
+
+
+def _checked(scores: npt.ArrayLike, name: str) -> FloatArray:
+    array = as_scores(scores, name)
+    if not is_bounded(array):
+        low, high = np.nanmin(array), np.nanmax(array)
+        raise ValueError(f"{name} lie between {low} and {high}; what is about these cases needs scores in [0, 1].")
+    return array
+
+
+def _kept(groups: IntArray | None, kept: BoolArray) -> IntArray | None:
+    return None if groups is None else group_indices(groups[kept], int(kept.sum()))
+
+
+def _contrast(
+    value: float,
+    differences: FloatArray,
+    versions: list[Version],
+    groups: IntArray | None,
+    *,
+    binary: bool,
+    ends: tuple[float, float],
+) -> Contrast:
+    """Noise of units that draw independently: cases, or the cases of a cluster together, sample by sample."""
+    n = len(differences)
+    index = np.arange(n) if groups is None else groups
+    sizes = np.bincount(index).astype(np.float64)
+    draws = [fewest_draws(version.draws, groups, len(sizes)) for version in versions]
+    single = np.minimum.reduce(draws) < 2
+    noise = Noise()
+    for version, drawn in zip(versions, draws, strict=True):
+        parts = version.parts if groups is None else summed(version.parts, index, len(sizes))
+        noise += noise_within(parts[~single], drawn[~single], sizes[~single])
+    if single.any():
+        noise += noise_between(differences, index, single, sizes)
+    total = noise.falls + noise.rises + noise.unknown
+    return SuiteContrast(
+        value=0.0 if abs(value) < _ROUNDING else value,
+        falls=noise.falls / n**2,
+        rises=noise.rises / n**2,
+        unknown=noise.unknown / n**2,
+        degrees=total**2 / noise.fourth if noise.fourth > 0 else math.inf,
+        event=noise.events / total / n if total > 0 else 0.0,
+        units=Draws.of(np.tile(sizes / n, len(draws)), np.concatenate(draws)),
+        binary=binary and groups is None,
+        single=bool(single.any()),
+        least=ends[0],
+        most=ends[1],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContrast:
+    """A difference without noise: every further sample would be the same."""
+
+    value: float
+    standard_error: float = 0.0
+    method: str = "known: the answers repeat"
+
+    @property
+    def p_less(self) -> float:
+        """One-sided p-value for a true difference of 0 or more."""
+        return 0.0 if self.value < 0 else 1.0
+
+    def lower(self, confidence_level: float) -> float:  # noqa: ARG002 - known at any level
+        """The one-sided lower bound."""
+        return self.value
+
+    def upper(self, confidence_level: float) -> float:  # noqa: ARG002 - known at any level
+        """The one-sided upper bound."""
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteContrast:
+    """A mean over fixed cases whose bounds come from the noise of their samples and from what these can't show.
+
+    What lowers the mean (a wrong answer of a case that is mostly right; of the baseline a right one of a case that is
+    mostly wrong) and what raises it are counted apart, as numbers of events of one size that have the variance seen:
+    for scores of 0 and 1 that come out otherwise rarely, these are the events themselves. Such counts are Poisson's,
+    and their exact bounds (F. Garwood 1936, Fiducial limits for the Poisson distribution, Biometrika 28:437-442; for
+    sums of weighted counts M. P. Fay, E. J. Feuer 1997, Confidence intervals for directly standardized rates,
+    Statistics in Medicine 16:791-801) say by how much the one may be more often than seen and the other less. Both are
+    put together as in G. Y. Zou, A. Donner (2008), Statistics in Medicine 27:1693-1702. With many events the bound is
+    the normal one with a continuity correction; without any it is the exact one for no loss in n independent samples,
+    1 - tail^(1/n).
+
+    It is never narrower than Student's t with the degrees of freedom of F. E. Satterthwaite (1946), An approximate
+    distribution of estimates of variance components, Biometrics Bulletin 2:110-114, and B. L. Welch (1947), Biometrika
+    34:28-35; the variance of scores of 0 and 1 is known as well as twice the number of events tells.
+
+    Attributes
+    ----------
+    falls, rises : variance of the mean from what lowers it, and from what raises it.
+    unknown : variance of the mean from what may do either.
+    degrees : of freedom.
+    event : what a sample moves the mean by, where the noise is.
+    units : what draws independently.
+    binary : whether scores are 0 or 1 and each case draws by itself.
+    single : whether a version has but one sample of a case, so that the spread over cases stands for noise.
+    least, most : how small and how large the value can be.
+    """
+
+    value: float
+    falls: float
+    rises: float
+    unknown: float
+    degrees: float
+    event: float
+    units: Draws
+    binary: bool
+    single: bool
+    least: float
+    most: float
+
+    @property
+    def standard_error(self) -> float:
+        """Its standard error."""
+        return math.sqrt(self.falls + self.rises + self.unknown)
+
+    @property
+    def method(self) -> str:
+        """What the bounds come from."""
+        if self.standard_error == 0:
+            return "about these cases: exact for samples without any noise"
+        spread = "the spread over cases, for want of samples" if self.single else "the noise within cases"
+        return f"about these cases: wider of t and recovered Poisson bounds (MOVER) of {spread}"
+
+    @property
+    def p_less(self) -> float:
+        """One-sided p-value for a true difference of 0 or more."""
+        if self.value >= 0:
+            return 1.0
+        return tail_where_negative(lambda tail: self.value + self._half(tail, self.rises + self.unknown, self.falls))
+
+    def lower(self, confidence_level: float) -> float:
+        """The one-sided lower bound."""
+        return max(self.least, self.value - self._half(1 - confidence_level, self.falls + self.unknown, self.rises))
+
+    def upper(self, confidence_level: float) -> float:
+        """The one-sided upper bound."""
+        return min(self.most, self.value + self._half(1 - confidence_level, self.rises + self.unknown, self.falls))
+
+    def _half(self, tail: float, more: float, fewer: float) -> float:
+        """The distance to the bound beyond which `more` would have to be more often than seen, `fewer` less often."""
+        size = self.units.unseen(tail) / -math.log(tail)
+        if len(self.units.counts) > 1:
+            size = max(size, self.event)
+        often, seldom = more / size**2, fewer / size**2
+        recovered = size * recovered_half(often, seldom, tail)
+        if more + fewer == 0:
+            return recovered
+        degrees = 2 * (often + seldom) if self.binary else self.degrees
+        student = float(special.stdtrit(degrees, 1 - tail)) if math.isfinite(degrees) else -float(special.ndtri(tail))
+        return max(recovered, student * math.sqrt(more + fewer))

@@ -1,0 +1,1 @@
+"""Remove what nobody needs, and nothing that something rests on."""

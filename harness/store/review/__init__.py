@@ -1,0 +1,1 @@
+"""The review queue in the store: batches, items, leases, labels and reviewers."""

@@ -1,0 +1,143 @@
+"""How far a batch is, counted by the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, exists, func, select
+
+from harness.store.review.leases import count_live
+from harness.store.review.records import EventKind, ItemState
+from harness.store.review.tables import batches, events, items, marks, standings
+
+_RECENT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The labels that open batches want and a reviewer can't give now, by the reason.
+
+    Attributes:
+        of_others: of items that the reviewer has labelled: somebody else must give them.
+        skipped: of items that the reviewer skipped.
+        with_others: of items that others have before the eyes, or fetched ahead.
+    """
+
+    of_others: int
+    skipped: int
+    with_others: int
+
+
+_undos = events.alias()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How far a batch is.
+
+    Attributes:
+        states: how many items are in each state that occurs.
+        left: how many labels are still wanted.
+        held: how many items reviewers have before the eyes.
+        reviewers: of each reviewer, how many items have a label in force, and how many were dealt with last in each
+            other way.
+        recent: reviewer and time (epoch seconds) of the last events under a lease, the newest first.
+    """
+
+    states: Mapping[ItemState, int]
+    left: int
+    held: int
+    reviewers: Mapping[str, Mapping[EventKind, int]]
+    recent: Sequence[tuple[str, float]]
+
+
+def count(connection: Connection, batch_id: str, now: float) -> Counts:
+    """See `ReviewStore.counts`."""
+    states = _by_state(connection, batch_id)
+    return Counts(
+        states={state: n_items for state, (n_items, _) in states.items()},
+        left=states.get("open", (0, 0))[1],
+        held=count_live(connection, batch_id, now),
+        reviewers=_by_reviewer(connection, batch_id),
+        recent=_recent(connection, batch_id),
+    )
+
+
+def _by_state(connection: Connection, batch_id: str) -> dict[ItemState, tuple[int, int]]:
+    """Of each state that occurs, how many items are in it and how many labels these still want."""
+    wanted = func.sum(standings.c.wanted - standings.c.n_labels)
+    query = select(standings.c.state, func.count(), wanted).where(standings.c.batch_id == batch_id)
+    rows = connection.execute(query.group_by(standings.c.state))
+    return {state: (int(count), int(left)) for state, count, left in rows}
+
+
+def _by_reviewer(connection: Connection, batch_id: str) -> dict[str, dict[EventKind, int]]:
+    """How many items each reviewer has labelled, and dealt with last in each other way.
+
+    Who settled an item after labelling it has a label in force that the mark does not tell.
+    """
+    query = (
+        select(marks.c.reviewer, marks.c.kind, func.count())
+        .join(standings, standings.c.item_id == marks.c.item_id)
+        .where(standings.c.batch_id == batch_id)
+        .group_by(marks.c.reviewer, marks.c.kind)
+        .order_by(marks.c.reviewer)
+    )
+    found: dict[str, dict[EventKind, int]] = {}
+    for reviewer, kind, count in connection.execute(query):
+        found.setdefault(reviewer, {})[kind] = int(count)
+    labelled = (
+        exists()
+        .where(events.c.item_id == marks.c.item_id, events.c.reviewer == marks.c.reviewer, events.c.kind == "label")
+        .where(~exists().where(_undos.c.item_id == events.c.item_id, _undos.c.undoes == events.c.number))
+    )
+    earlier = (
+        select(marks.c.reviewer, func.count())
+        .join(standings, standings.c.item_id == marks.c.item_id)
+        .where(standings.c.batch_id == batch_id, marks.c.kind != "label", labelled)
+        .group_by(marks.c.reviewer)
+    )
+    for reviewer, count in connection.execute(earlier):
+        found[reviewer]["label"] = found[reviewer].get("label", 0) + int(count)
+    return found
+
+
+def left_for(connection: Connection, reviewer: str) -> Left:
+    """See `ReviewStore.left_for`."""
+    own = and_(marks.c.item_id == standings.c.item_id, marks.c.reviewer == reviewer)
+    query = (
+        select(marks.c.kind, func.sum(standings.c.wanted - standings.c.n_labels))
+        .select_from(standings.join(batches, batches.c.id == standings.c.batch_id).outerjoin(marks, own))
+        .where(standings.c.state == "open", batches.c.closed.is_(None))
+        .group_by(marks.c.kind)
+    )
+    found = {kind: int(left) for kind, left in connection.execute(query)}
+    skips, free = found.pop("skip", 0), found.pop(None, 0)
+    return Left(of_others=sum(found.values()), skipped=skips, with_others=free)
+
+
+def skipped(connection: Connection, batch_id: str) -> dict[str, list[str]]:
+    """Who skipped an item of a batch and did not come back to it, by the item's id, in the order of their names."""
+    query = (
+        select(marks.c.item_id, marks.c.reviewer)
+        .join(standings, standings.c.item_id == marks.c.item_id)
+        .where(standings.c.batch_id == batch_id, standings.c.state == "open", marks.c.kind == "skip")
+        .order_by(marks.c.reviewer)
+    )
+    found: dict[str, list[str]] = {}
+    for item_id, reviewer in connection.execute(query):
+        found.setdefault(item_id, []).append(reviewer)
+    return found
+
+
+def _recent(connection: Connection, batch_id: str) -> list[tuple[str, float]]:
+    """Reviewer and time of the last events under a lease, the newest first."""
+    query = (
+        select(events.c.reviewer, events.c.time)
+        .join(items, items.c.id == events.c.item_id)
+        .where(items.c.batch_id == batch_id, events.c.lease_id.is_not(None))
+        .order_by(events.c.number.desc())
+        .limit(_RECENT)
+    )
+    return [(reviewer, time) for reviewer, time in connection.execute(query)]

@@ -1,0 +1,173 @@
+"""What reviewers do, as events that are added and never changed, and what follows from them.
+
+An event is in force until an undo names it. An item's standing is worked out from its events alone, in the transaction
+that adds one, so that neither can be without the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from harness.store.review import fronts as review_fronts
+from harness.store.review.items import no_item, stored_form
+from harness.store.review.records import Event, EventKind, Form, FormKind, Standing, Value
+from harness.store.review.tables import batches, events, items, marks, standings
+from harness.store.schema import codec
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event before it has a number; fields as of `Event`."""
+
+    kind: EventKind
+    item_id: str
+    reviewer: str
+    time: float
+    key: str
+    value: Value | None = None
+    score: float | None = None
+    note: str = ""
+    swapped: bool = False
+    lease_id: str | None = None
+    undoes: int | None = None
+
+
+def in_force(happened: Iterable[Event]) -> list[Event]:
+    """The events that nobody took back, without the undos themselves."""
+    known = list(happened)
+    undone = {event.undoes for event in known if event.kind == "undo"}
+    return [event for event in known if event.kind != "undo" and event.number not in undone]
+
+
+def labels_in_force(happened: Iterable[Event]) -> list[Event]:
+    """The label of each reviewer that is in force, adjudications left out: the last where there are several."""
+    return list({event.reviewer: event for event in in_force(happened) if event.kind == "label"}.values())
+
+
+def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
+    """How an item stands after its events.
+
+    The last adjudication or exclusion settles it. Otherwise one flag takes it out of the queue, and labels that differ
+    are a dispute; free texts always differ and are none.
+
+    >>> four, two = (Event(n, "label", "i", f"r{n}", 0.0, f"k{n}", value=n) for n in (4, 2))
+    >>> fold([four], 2, "scale").state, fold([four, two], 2, "scale").state
+    ('open', 'disputed')
+    """
+    standing = in_force(happened)
+    labels = labels_in_force(happened)
+    settled = [event for event in standing if event.kind in ("adjudicate", "exclude")]
+    if settled and settled[-1].kind == "exclude":
+        return Standing("excluded", len(labels))
+    if settled:
+        return Standing("done", len(labels), settled[-1].value, settled[-1].score)
+    if any(event.kind == "flag" for event in standing):
+        return Standing("flagged", len(labels))
+    if len(labels) < wanted:
+        return Standing("open", len(labels))
+    if kind != "text" and len({event.value for event in labels}) > 1:
+        return Standing("disputed", len(labels))
+    return Standing("done", len(labels), labels[0].value, labels[0].score)
+
+
+def add(connection: Connection, event: NewEvent, item: ItemTerms) -> tuple[Event, Standing]:
+    """Add an event, and bring its item's standing and its reviewer's mark up to date."""
+    fields = {name: getattr(event, name) for name in NewEvent.__slots__}
+    stored = None if event.value is None else codec.dumps(event.value)
+    number = connection.execute(_INSERT, {**fields, "value": stored}).scalar_one()
+    happened = of_item(connection, event.item_id)
+    standing = fold(happened, item.wanted, item.form.kind)
+    changed = {
+        "of": event.item_id,
+        "state": standing.state,
+        "n_labels": standing.n_labels,
+        "value": None if standing.value is None else codec.dumps(standing.value),
+        "score": standing.score,
+    }
+    connection.execute(_SETTLE, changed)
+    own = [each for each in in_force(happened) if each.reviewer == event.reviewer]
+    connection.execute(_UNMARK, {"by": event.reviewer, "of": event.item_id})
+    if own:
+        mark = {"reviewer": event.reviewer, "item_id": event.item_id, "number": own[-1].number, "kind": own[-1].kind}
+        connection.execute(_MARK, mark)
+    if event.kind == "undo":
+        review_fronts.reopen(connection, item.batch_id, item.position)
+    return Event(number=number, **fields), standing
+
+
+_INSERT = events.insert().returning(events.c.number)
+_OF_ITEM = select(events).where(events.c.item_id == bindparam("of")).order_by(events.c.number)
+_BY_KEY = select(events).where(events.c.reviewer == bindparam("by"), events.c.key == bindparam("with_key"))
+_SETTLE = (
+    update(standings)
+    .where(standings.c.item_id == bindparam("of"))
+    .values({name: bindparam(name) for name in ("state", "n_labels", "value", "score")})
+)
+_MARK = marks.insert()
+_UNMARK = delete(marks).where(marks.c.reviewer == bindparam("by"), marks.c.item_id == bindparam("of"))
+_TERMS = (
+    select(standings.c.batch_id, standings.c.position, standings.c.wanted, batches.c.form)
+    .join(batches, batches.c.id == standings.c.batch_id)
+    .where(standings.c.item_id == bindparam("of"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTerms:
+    """Where an item stands in its batch, and how it is labelled: by what form, and by how many reviewers."""
+
+    batch_id: str
+    position: int
+    form: Form
+    wanted: int
+
+
+def terms(connection: Connection, item_id: str) -> ItemTerms:
+    """How an item is labelled.
+
+    Raises:
+        UnknownItemError: there is no such item.
+    """
+    row = connection.execute(_TERMS, {"of": item_id}).one_or_none()
+    if row is None:
+        raise no_item(item_id)
+    return ItemTerms(row.batch_id, row.position, stored_form(row.form), row.wanted)
+
+
+def of_item(connection: Connection, item_id: str) -> list[Event]:
+    """All events of an item, in the order of their numbers."""
+    return [_event(row) for row in connection.execute(_OF_ITEM, {"of": item_id})]
+
+
+def of_batch(connection: Connection, batch_id: str) -> list[Event]:
+    """All events of a batch's items, in the order of their numbers."""
+    query = (
+        select(events)
+        .join(items, items.c.id == events.c.item_id)
+        .where(items.c.batch_id == batch_id)
+        .order_by(events.c.number)
+    )
+    return [_event(row) for row in connection.execute(query)]
+
+
+def by_key(connection: Connection, reviewer: str, key: str) -> Event | None:
+    """The event that a reviewer submitted with this key."""
+    row = connection.execute(_BY_KEY, {"by": reviewer, "with_key": key}).one_or_none()
+    return None if row is None else _event(row)
+
+
+def last_of(connection: Connection, reviewer: str) -> Event | None:
+    """The last event of a reviewer that is in force."""
+    last = select(marks.c.number).where(marks.c.reviewer == reviewer).order_by(marks.c.number.desc()).limit(1)
+    row = connection.execute(select(events).where(events.c.number == last.scalar_subquery())).one_or_none()
+    return None if row is None else _event(row)
+
+
+def _event(row: Any) -> Event:
+    fields = row._asdict()
+    return Event(**{**fields, "value": None if row.value is None else json.loads(row.value)})

@@ -1,0 +1,44 @@
+"""What a gate does with its batches: items added after those that are there, and what the batch is decided by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from harness.store.review import items as review_items
+from harness.store.review.records import Item
+from harness.store.review.tables import batches, events, items
+from harness.store.schema import codec
+
+
+def extend(connection: Connection, batch_id: str, added: Sequence[Item]) -> bool:
+    """Add items after the last of a batch, all or none: none where somebody else has added some meanwhile.
+
+    Raises:
+        UnknownItemError: there is no such batch.
+    """
+    review_items.find_batch(connection, batch_id)
+    query = select(func.count()).select_from(items).where(items.c.batch_id == batch_id)
+    if not added or connection.execute(query).scalar_one() != added[0].position:
+        return False
+    review_items.add_items(connection, batch_id, added)
+    return True
+
+
+def set_source(connection: Connection, batch_id: str, run_id: str, source: Mapping[str, Any]) -> None:
+    """Let a batch be decided by another run of the same samples."""
+    changed = {"run_id": run_id, "source": codec.dumps(source)}
+    connection.execute(update(batches).where(batches.c.id == batch_id).values(changed))
+
+
+def last_event(connection: Connection) -> int:
+    """The number of the newest event; 0 where there is none."""
+    return connection.execute(select(func.max(events.c.number))).scalar_one() or 0
+
+
+def touched(connection: Connection, since: int) -> list[str]:
+    """The batches in which something happened after an event."""
+    query = select(items.c.batch_id).join(events, events.c.item_id == items.c.id).where(events.c.number > since)
+    return list(connection.execute(query.distinct().order_by(items.c.batch_id)).scalars())

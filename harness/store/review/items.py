@@ -1,0 +1,191 @@
+"""Batches and items of the review queue as rows, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from harness.errors import UnknownItemError
+from harness.store.review import fronts as review_fronts
+from harness.store.review.records import Answer, Batch, Choice, Form, Item, ItemState, Standing
+from harness.store.review.tables import batches, items, standings
+from harness.store.schema import codec
+
+_ROWS = 500
+
+
+def add_batch(connection: Connection, batch: Batch, added: Sequence[Item]) -> None:
+    """Add a batch with its items, which are open."""
+    row = {name: getattr(batch, name) for name in ("id", "created", "evaluation_id", "metric", "run_id")}
+    row |= {"form": codec.dumps(asdict(batch.form)), "source": codec.dumps(batch.source)}
+    connection.execute(batches.insert(), row)
+    _insert(connection, added)
+
+
+def add_items(connection: Connection, batch_id: str, added: Sequence[Item]) -> list[Item]:
+    """Add items to a batch, but for those whose position is taken; gives those that are new.
+
+    Raises:
+        UnknownItemError: there is no such batch.
+    """
+    find_batch(connection, batch_id)
+    taken = set(connection.execute(select(items.c.position).where(items.c.batch_id == batch_id)).scalars())
+    new = [item for item in added if item.position not in taken]
+    _insert(connection, new)
+    if new:
+        review_fronts.reopen(connection, batch_id, min(item.position for item in new))
+    return new
+
+
+def _insert(connection: Connection, added: Sequence[Item]) -> None:
+    for start in range(0, len(added), _ROWS):
+        page = added[start : start + _ROWS]
+        connection.execute(items.insert(), [_item_row(item) for item in page])
+        connection.execute(standings.insert(), [_first_standing(item) for item in page])
+
+
+def _item_row(item: Item) -> dict[str, Any]:
+    row = {name: getattr(item, name) for name in ("id", "batch_id", "position", "case_id", "wanted", "probability")}
+    content = {
+        "messages": item.messages,
+        "answers": [answer.text for answer in item.answers],
+        "reference": item.reference,
+    }
+    answers = [
+        {**asdict(answer), "text": None, "sample_key": answer.sample_key and answer.sample_key.hex()}
+        for answer in item.answers
+    ]
+    for fields in answers:
+        if fields["calls_from"] is None:
+            del fields["calls_from"]
+    origin = {"answers": answers, "draw": item.draw}
+    return {
+        **row,
+        "judge_score": item.judge_score,
+        "content": codec.dumps(content),
+        "origin": codec.dumps(origin),
+    }
+
+
+def _first_standing(item: Item) -> dict[str, Any]:
+    row = {name: getattr(item, name) for name in ("batch_id", "position", "wanted")}
+    return {**row, "item_id": item.id, "state": "open", "n_labels": 0, "value": None, "score": None}
+
+
+def list_batches(connection: Connection) -> list[Batch]:
+    """All batches, the oldest first."""
+    return [_batch(row) for row in connection.execute(select(batches).order_by(batches.c.created, batches.c.id))]
+
+
+def find_batch(connection: Connection, batch_id: str) -> Batch:
+    """The batch of this id.
+
+    Raises:
+        UnknownItemError: there is none.
+    """
+    row = connection.execute(_FIND_BATCH, {"of": batch_id}).one_or_none()
+    if row is None:
+        raise UnknownItemError(
+            f"There is no batch {batch_id!r} in the review queue; `steelyard review list` lists them."
+        )
+    return _batch(row)
+
+
+_FIND_BATCH = select(batches).where(batches.c.id == bindparam("of"))
+_FIND_ITEM = select(items).where(items.c.id == bindparam("of"))
+
+
+def stored_form(text: str) -> Form:
+    """The form of its JSON."""
+    fields = json.loads(text)
+    return Form(**{**fields, "choices": tuple(Choice(**choice) for choice in fields["choices"])})
+
+
+def _batch(row: Any) -> Batch:
+    return Batch(
+        id=row.id,
+        created=row.created,
+        evaluation_id=row.evaluation_id,
+        form=stored_form(row.form),
+        metric=row.metric,
+        run_id=row.run_id,
+        source=json.loads(row.source),
+        closed=row.closed,
+        closed_reason=row.closed_reason,
+    )
+
+
+def set_closed(connection: Connection, batch_id: str, closed: float | None, reason: str | None) -> None:
+    """Close a batch, or open it again.
+
+    Raises:
+        UnknownItemError: there is no such batch.
+    """
+    find_batch(connection, batch_id)
+    changed = {"closed": closed, "closed_reason": reason}
+    connection.execute(update(batches).where(batches.c.id == batch_id).values(changed))
+
+
+def find_item(connection: Connection, item_id: str) -> Item:
+    """The item of this id.
+
+    Raises:
+        UnknownItemError: there is none.
+    """
+    row = connection.execute(_FIND_ITEM, {"of": item_id}).one_or_none()
+    if row is None:
+        raise no_item(item_id)
+    return _item(row)
+
+
+def no_item(item_id: str) -> UnknownItemError:
+    """That there is no item of an id."""
+    return UnknownItemError(f"There is no item {item_id[:80]!r} in the review queue.")
+
+
+def items_of(connection: Connection, batch_id: str) -> list[Item]:
+    """The items of a batch in the order in which they are offered."""
+    query = select(items).where(items.c.batch_id == batch_id).order_by(items.c.position)
+    return [_item(row) for row in connection.execute(query)]
+
+
+def _item(row: Any) -> Item:
+    content, origin = json.loads(row.content), json.loads(row.origin)
+    answers = []
+    for text, fields in zip(content["answers"], origin["answers"], strict=True):
+        key = fields["sample_key"]
+        answers.append(Answer(**{**fields, "text": text, "sample_key": None if key is None else bytes.fromhex(key)}))
+    return Item(
+        id=row.id,
+        batch_id=row.batch_id,
+        case_id=row.case_id,
+        messages=tuple(content["messages"]),
+        answers=tuple(answers),
+        reference=content["reference"],
+        wanted=row.wanted,
+        position=row.position,
+        probability=row.probability,
+        judge_score=row.judge_score,
+        draw=origin["draw"],
+    )
+
+
+def standings_of(connection: Connection, batch_id: str) -> dict[str, Standing]:
+    """How each item of a batch stands, by its id, in the order in which they are offered."""
+    query = select(standings).where(standings.c.batch_id == batch_id).order_by(standings.c.position)
+    return {row.item_id: standing(row) for row in connection.execute(query)}
+
+
+def find_standing(connection: Connection, item_id: str) -> Standing:
+    """How an item stands."""
+    return standing(connection.execute(select(standings).where(standings.c.item_id == item_id)).one())
+
+
+def standing(row: Any) -> Standing:
+    """A standing of its row."""
+    state: ItemState = row.state
+    return Standing(state, row.n_labels, None if row.value is None else json.loads(row.value), row.score)

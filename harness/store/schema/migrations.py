@@ -1,0 +1,47 @@
+"""What brings a store of an older schema up to date. One that is open for reading alone is read as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Table, null, text
+
+from harness.store.review import tables as review_tables
+from harness.store.schema import tables
+
+_COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {
+    2: (tables.scores.c.judged_by,),
+    5: (tables.scores.c.disagreement,),
+    7: (tables.samples.c.digest,),
+}
+"""The columns that each schema version brought. All of them take NULL, so that old rows, and the processes of an older
+Steelyard that are under way, go on as they are."""
+
+_TABLES_SINCE: Mapping[int, Sequence[Table]] = {3: review_tables.TABLES, 4: (review_tables.fronts,), 6: (tables.looks,)}
+"""The tables that each schema version brought."""
+
+
+def table_names(schema_version: int) -> list[str]:
+    """The names of the tables that a store of a schema version has."""
+    newer = {table.name for since, added in _TABLES_SINCE.items() if since > schema_version for table in added}
+    return [name for name in tables.metadata.tables if name not in newer]
+
+
+def readable(column: Column[Any], schema_version: int) -> ColumnElement[Any]:
+    """A column to read; NULL in a store of a schema version that does not have it yet."""
+    is_newer = any(column in columns for since, columns in _COLUMNS_SINCE.items() if since > schema_version)
+    return null().label(column.name) if is_newer else column
+
+
+def migrate(connection: Connection, schema_version: int) -> None:
+    """Bring a store of a schema version to the present one, in the caller's transaction."""
+    if schema_version == tables.SCHEMA_VERSION:
+        return
+    for since in range(schema_version + 1, tables.SCHEMA_VERSION + 1):
+        tables.metadata.create_all(connection, _TABLES_SINCE.get(since, ()))
+        for column in _COLUMNS_SINCE.get(since, ()):
+            kind = column.type.compile(connection.dialect)
+            connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}"))
+    newest = {"value": str(tables.SCHEMA_VERSION)}
+    connection.execute(tables.meta.update().where(tables.meta.c.name == "schema_version").values(newest))

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from harness.cli.shared.pytest_settings import find_pytest_settings, keeps_deepeval_out
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pytest.toml", ""),
+        ("pytest.ini", ""),
+        (".pytest.ini", ""),
+        ("pyproject.toml", "[tool.pytest.ini_options]\n"),
+        ("pyproject.toml", "[tool.pytest]\n"),
+        ("tox.ini", "[pytest]\n"),
+        ("setup.cfg", "[tool:pytest]\n"),
+    ],
+)
+def test_settings_are_found_where_pytest_looks(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert find_pytest_settings(tmp_path) == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pyproject.toml", "[tool.ruff]\n"),
+        ("pyproject.toml", "not toml"),
+        ("tox.ini", "[tox]\n"),
+        ("tox.ini", "no section"),
+        ("setup.cfg", "[pytest]\n"),
+    ],
+)
+def test_a_file_without_pytests_table_is_none_of_pytests(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert find_pytest_settings(tmp_path) is None
+
+
+def test_pytest_ini_comes_before_pyproject(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n", encoding="utf-8")
+    assert find_pytest_settings(tmp_path) == tmp_path / "pytest.ini"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept_out"),
+    [
+        ("[pytest]\naddopts = -p no:deepeval\n", True),
+        ("[pytest]\naddopts = -pno:deepeval\n", True),
+        ("[pytest]\n", False),
+    ],
+)
+def test_deepeval_is_kept_out_by_addopts(tmp_path: Path, text: str, kept_out: bool) -> None:
+    path = tmp_path / "pytest.ini"
+    path.write_text(text, encoding="utf-8")
+    assert keeps_deepeval_out(path) is kept_out

@@ -1,0 +1,181 @@
+"""The decision by labels and judge: made again after each label, what is still needed, how often it is wrong."""
+
+import math
+
+import numpy as np
+import pytest
+
+from harness.decisions.labels.labelled import decide_labelled, labels_needed
+from harness.records import VerdictKind
+from harness.statistics.labels.draws import Question
+from tests.bench.label_gates import GOOD, POOR, Gate, Judge, People
+
+RATE, DIFFERENCE = Question("rate", 0.8, 0.05), Question("difference", 0.0, 0.05)
+
+
+def decided(gate, n=None):
+    judged = gate.items.judged_means(gate.question.of)
+    return decide_labelled(gate.question, gate.draws[:n], gate.labels[:n], judged)
+
+
+def finished(people, judge, question, seed, n_cases=1000):
+    gate = Gate(people, judge, question, [1, seed], n_cases)
+    return gate, gate.run()
+
+
+@pytest.mark.parametrize(
+    ("people", "question", "kind", "reason"),
+    [
+        (People(0.9), RATE, VerdictKind.PASSED, "required 0.80, proven above 0.75, by "),
+        (People(0.6), RATE, VerdictKind.FAILED, "below 0.80, by "),
+        (People(0.8, 0.05, 0.05, paired=True), DIFFERENCE, VerdictKind.PASSED, "no worse by more than 0.05, by "),
+        (People(0.6, 0.0, 0.3, paired=True), DIFFERENCE, VerdictKind.REGRESSED, "lower, by "),
+    ],
+)
+def test_verdicts(people, question, kind, reason):
+    gate, _ = finished(people, GOOD, question, 1)
+    found = decided(gate)
+    assert found.check.verdict is kind
+    assert found.check.reason == f"{reason}{found.n_labels} labels"
+    assert found.labels_needed is None
+    if kind is VerdictKind.PASSED:
+        assert found.check.difference.low > -question.margin
+    else:
+        assert found.check.difference.high < 0
+
+
+def test_a_verdict_stays_and_was_open_before():
+    gate, outcome = finished(People(0.85), GOOD, RATE, 3)
+    assert outcome.verdict == "green"
+    kinds = [decided(gate, n).check.verdict for n in range(len(gate.draws) + 1)]
+    assert kinds == [VerdictKind.INCONCLUSIVE] * (len(kinds) - 1) + [VerdictKind.PASSED]
+    reason = decided(gate).check.reason
+    for _ in range(20):
+        gate.label()
+        assert decided(gate).check.reason == reason
+
+
+def test_what_is_open_says_how_many_labels_would_decide_it():
+    gate = Gate(People(0.85), GOOD, RATE, [2, 1])
+    assert decided(gate).check.reason.startswith("nobody has labelled an item yet")
+    for _ in range(60):
+        gate.label()
+    found = decided(gate)
+    assert found.check.verdict is VerdictKind.INCONCLUSIVE
+    assert found.labels_needed is not None
+    assert found.check.reason.endswith(f"about {found.labels_needed} more labels would decide it")
+    assert found.check.difference.low < -0.05
+    assert 0 <= found.estimate.low < found.estimate.value < found.estimate.high <= 1
+
+
+def test_where_every_case_had_its_turn_it_takes_more_cases():
+    gate, outcome = finished(People(0.78), GOOD, RATE, 4, 60)
+    assert outcome.verdict == "open"
+    found = decided(gate)
+    assert found.labels_needed is None
+    assert found.check.reason.endswith("more cases would decide it")
+
+
+def test_no_more_labels_are_asked_for_than_the_items_that_wait_where_all_are_drawn():
+    """24 more labels are not to be had of 19 items: then it takes more cases, and that is said."""
+    said = set()
+    for seed in range(4):
+        gate = Gate(People(0.8), GOOD, RATE, [5, seed], 60)
+        while gate.label():
+            pass
+        n_items = sum(draw.case is not None for draw in gate.draws)
+        for known in range(2, n_items):
+            labels = gate.labels.copy()
+            labels[known:] = math.nan
+            found = decide_labelled(RATE, gate.draws, labels, gate.items.judged_means("rate"))
+            if found.check.verdict is VerdictKind.INCONCLUSIVE:
+                assert found.labels_needed is None or found.labels_needed <= n_items - known
+                assert (found.labels_needed is None) == found.check.reason.endswith("more cases are needed")
+                said.add(found.labels_needed is None)
+    assert True in said
+
+
+def test_labels_that_are_known_without_asking_are_not_said_to_be_labels():
+    gate, outcome = finished(People(0.9), GOOD, RATE, 1)
+    judged = gate.items.judged_means("rate")
+    for n_known, said in ((3, f"{outcome.labels - 3} labels"), (len(gate.draws), "answers that are the same")):
+        known = [number < n_known for number in range(len(gate.draws))]
+        found = decide_labelled(RATE, gate.draws, gate.labels, judged, known)
+        assert found.check.reason == f"required 0.80, proven above 0.75, by {said}"
+
+
+def test_a_single_label_is_said_to_need_further_ones():
+    gate = Gate(People(0.8, 0.05, 0.05, paired=True), GOOD, DIFFERENCE, [2, 1])
+    gate.label()
+    assert decided(gate).check.reason.endswith("; 1 label can't tell how many it takes: further ones are needed")
+
+
+@pytest.mark.parametrize("rate", [0.65, 0.8, 0.9])
+def test_the_number_of_labels_needed_is_about_what_it_takes(rate):
+    """After 30 labels: the middle forecast is within a factor of three of the middle number."""
+    forecasts, took = [], []
+    for seed in range(16):
+        gate, outcome = finished(People(rate), GOOD if seed % 2 else POOR, RATE, 100 + seed)
+        if outcome.labels > 35:
+            judged = gate.items.judged_means("rate")
+            needed = labels_needed(RATE, gate.draws[:30], gate.labels[:30], judged)
+            forecasts.append(math.inf if needed is None else needed)
+            took.append(math.inf if outcome.verdict == "open" else outcome.labels - 30)
+    assert 1 / 3 < np.median(forecasts) / np.median(took) < 3
+
+
+def test_with_few_judge_errors_the_labels_alone_must_show_it_too():
+    """A judge that is always right is not believed on 40 labels: the labels alone would not show it."""
+    perfect = Judge(0.999999, 0.999999, "binary")
+    gate, outcome = finished(People(0.8), perfect, RATE, 5)
+    assert gate.found.trusted_from is None
+    ours = gate.found.better().first_above(RATE.allowed, 0.05)
+    assert ours is not None
+    assert gate.found.values[:ours].size < len(gate.found.values) or outcome.verdict == "open"
+    assert "labels alone, too" in decided(gate).check.difference.method
+
+
+_BORDERS = {
+    "rate, green": (People(0.75), RATE, "green"),
+    "rate, red": (People(0.8), RATE, "red"),
+    "difference, green": (People(0.75, 0.05, 0.1, paired=True), DIFFERENCE, "green"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("border", "judge"),
+    [
+        *(("rate, green", judge) for judge in (GOOD, Judge(0.4, 0.4), Judge(kind="constant"))),
+        ("rate, red", POOR),
+        ("rate, red", Judge(kind="adversarial")),
+        ("difference, green", GOOD),
+    ],
+    ids=lambda value: getattr(value, "kind", value),
+)
+def test_a_decision_after_each_label_is_wrong_at_most_5_times_in_100(border, judge):
+    """A few gates of each kind; `make bench ARGS=labels` has the figures."""
+    people, question, wrong = _BORDERS[border]
+    runs = 60
+    found = sum(Gate(people, judge, question, [3, seed], 400).run().verdict == wrong for seed in range(runs))
+    assert found / runs <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / runs)
+
+
+@pytest.mark.parametrize(
+    ("people", "question"),
+    [
+        (People(0.02), RATE),
+        (People(0.99), RATE),
+        (People(0.05, 0.0, 0.9, paired=True), DIFFERENCE),
+        (People(0.95, 0.9, 0.0, paired=True), DIFFERENCE),
+    ],
+)
+def test_a_difference_is_possible_and_within_its_bounds_after_each_label(people, question):
+    for seed in range(3):
+        gate = Gate(people, Judge(0.7, 0.7), question, [4, seed], 60)
+        for _ in range(12):
+            gate.label()
+            found = decided(gate)
+            difference = found.check.difference
+            least, most = question.lowest - question.demanded, 1 - question.demanded
+            assert least <= difference.low <= difference.value <= difference.high <= most

@@ -1,0 +1,107 @@
+"""What code names as files, and where it reads something that can't be told."""
+
+from __future__ import annotations
+
+import ast
+import webbrowser
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from harness.gate.changes.named_files import Named, named_in
+
+FILE = Path("/project/suites/test_it.py")
+VALUES = {"ROOT": Path("/project"), "CASES": "evals/cases.jsonl", "webbrowser": webbrowser}
+
+
+def named(code: str) -> Named:
+    tree = ast.parse(dedent(code))
+    return named_in([tree], tree, FILE, VALUES)
+
+
+def paths(code: str) -> set[str]:
+    return {path.as_posix() for path in named(code).paths}
+
+
+def test_texts_are_kept_with_their_line_but_for_prose() -> None:
+    found = named('"""Two\nlines."""\nNAME = "data/a.txt"\nOTHER = "data/a.txt"\n')
+    assert found.texts == {"data/a.txt": 3}
+    assert named(f'x = "{"a" * 400}"').texts == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "path"),
+    [
+        ("open(ROOT / 'a.txt')", "/project/a.txt"),
+        ("(ROOT / 'a.txt').read_text()", "/project/a.txt"),
+        ("with (ROOT / 'a.bin').open('rb') as stream: ...", "/project/a.bin"),
+        ("for each in ROOT.rglob('*.json'): each.read_text()", "/project"),
+        ("json.loads(Path(CASES).read_text())", "evals/cases.jsonl"),
+        ("load(CASES)", "evals/cases.jsonl"),
+        ("load(path=str(ROOT / 'a'))", "/project/a"),
+        ("value = ROOT / 'data' / name", "/project/data"),
+        ("judge.rate(answer, rubric=CASES)", "evals/cases.jsonl"),
+        ("runpy.run_path('tool.py')", "tool.py"),
+    ],
+)
+def test_what_is_opened_put_together_or_handed_on_is_named(code: str, path: str) -> None:
+    found = named(code)
+    assert path in {each.as_posix() for each in found.paths}
+    assert found.untold == ""
+
+
+def test_where_modules_are_looked_for_is_no_file_that_is_read() -> None:
+    assert paths("sys.path.insert(0, str(ROOT))") == set()
+    assert paths("HERE = Path(__file__).parent") == {FILE.as_posix()}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open(name)",
+        "Path(case.file).read_text()",
+        "def load(path):\n    return path.read_text()",
+        "case.path.open()",
+        "subprocess.run(['make'])",
+        "exec(code)",
+        "importlib.import_module(name)",
+        "judge.prefer(a, b, rubric=case.rubric)",
+        "os.listdir(folder)",
+        "resources.files('pkg').joinpath('a').read_text()",
+        "pandas.read_csv(case.table)",
+        "from pandas import read_csv\nread_csv(case.table, sep=';')",
+        "np.load(case.file + '.npy')",
+        "sqlite3.connect(case.database)",
+        "shutil.copy(case.file, tmp_path)",
+        "load_dataset('csv', data_files=case.file)",
+        "Environment(loader=FileSystemLoader(case.folder))",
+        "importlib.util.spec_from_file_location('it', case.file)",
+    ],
+)
+def test_what_is_read_by_a_name_that_can_not_be_told_is_said_with_its_line(code: str) -> None:
+    assert named(f"import os\n{code}").untold.startswith("line ")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "(tmp_path / 'x').read_text()",
+        "open(tmp_path / name)",
+        "webbrowser.open('http://127.0.0.1')",
+        "answer.split('/')",
+        "total / count",
+        "model.ask(case.prompt)",
+        "pandas.read_csv('a.csv', nrows=case.n)",
+        "pandas.read_csv(io.StringIO(case.table))",
+        "shutil.copytree(tmp_path / 'a', tmp_path / 'b')",
+        "json.load(stream)",
+        "case.fields.copy()",
+    ],
+)
+def test_what_reads_no_file_of_the_project_is_none(code: str) -> None:
+    assert named(code).untold == ""
+
+
+def test_modules_imported_by_their_names_are_kept() -> None:
+    assert named("importlib.import_module('a.b')\npytest.importorskip('c')").modules == {"a.b", "c"}

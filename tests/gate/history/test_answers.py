@@ -1,0 +1,54 @@
+"""Answers of a stored run, with what was asked and the scores that they were given."""
+
+from __future__ import annotations
+
+from harness.gate.history.answers import answers_of_case, answers_of_run
+from harness.store import Store
+from tests.gate import stored
+from tests.gate.stored import Scored
+
+TEST = "suites/test_capitals.py::test_capitals"
+OTHER = "suites/test_rivers.py::test_rivers"
+
+
+def test_each_body_is_told_with_its_answer_by_case_version_and_sample(store: Store) -> None:
+    capitals = Scored(candidate={"peru": [1, 0], "chad": ["failed"]}, baseline={"peru": [1, 1], "chad": ["error"]})
+    side = stored.run(store, "r1", capitals, Scored(OTHER, candidate={"nile": ["skipped"]}))
+    found = list(answers_of_run(store, side.weighed.run))
+    assert [(each.evaluation_id, each.case_id, each.role, each.sample_index) for each in found] == [
+        (TEST, "chad", "candidate", 0),
+        (TEST, "chad", "baseline", 0),
+        (TEST, "peru", "candidate", 0),
+        (TEST, "peru", "candidate", 1),
+        (TEST, "peru", "baseline", 0),
+        (TEST, "peru", "baseline", 1),
+        (OTHER, "nile", "candidate", 0),
+    ]
+    assert [each.rows["score"].outcome for each in found[:2]] == ["scored", "error"]
+    assert found[3].sample is not None
+    assert found[3].sample.text == stored.answer("candidate", "peru", 1)
+    assert found[3].request is not None
+    assert found[3].request.messages == ({"role": "user", "content": "peru"},)
+    assert (found[3].version, found[4].version) == ("small", "large")
+
+
+def test_a_version_against_itself_has_answers_of_its_own_in_either_role(store: Store) -> None:
+    names = {"candidate": "small", "baseline": "small"}
+    side = stored.run(store, "r1", Scored(candidate={"peru": [1]}, baseline={"peru": [1]}), names=names)
+    ours, theirs = answers_of_run(store, side.weighed.run)
+    assert ours.sample is not None
+    assert theirs.sample is not None
+    assert (ours.sample.text, theirs.sample.text) == ("candidate on peru, 0", "baseline on peru, 0")
+
+
+def test_one_case_is_told_over_all_evaluations(store: Store) -> None:
+    side = stored.run(store, "r1", Scored(OTHER, candidate={"peru": [1]}), Scored(candidate={"peru": [0], "chad": [1]}))
+    found = answers_of_case(store, side.weighed.run, "peru")
+    assert [(each.evaluation_id, each.rows["score"].value) for each in found] == [(TEST, 0.0), (OTHER, 1.0)]
+
+
+def test_an_answer_that_was_pruned_leaves_its_scores(store: Store) -> None:
+    side = stored.run(store, "r1", Scored(candidate={"peru": [1]}))
+    store.prune(fingerprints=["f-small"])
+    (found,) = answers_of_run(store, side.weighed.run)
+    assert (found.sample, found.request, found.rows["score"].value) == (None, None, 1.0)

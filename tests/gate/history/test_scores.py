@@ -1,0 +1,146 @@
+"""Scores come out of the store as a gate had them when it decided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.errors import SettingsError
+from harness.gate.history.matching import match
+from harness.gate.history.scores import Pair, rebuild
+from harness.gate.history.sequences import cases_of
+from harness.store import Store
+from tests.gate.stored import Scored, run, side
+
+NAN = np.nan
+
+
+def pair_of(store: Store, ours: Scored, theirs: Scored | None = None) -> Pair:
+    """The scores of one evaluation: of one run with its baseline, or of the candidates of two runs."""
+    first = run(store, "r1", ours)
+    second = side(store, "r1", "baseline") if theirs is None else run(store, "r2", theirs)
+    (pair,) = match(store, first, second, None).pairs
+    return pair
+
+
+def rebuilt(pair: Pair, metric: str = "score", pattern: str = "*", margin: float | None = None):
+    return rebuild(pair, metric, cases_of(pair, pattern), margin)
+
+
+def test_cases_are_in_the_order_of_the_candidates_run_and_missing_samples_nan(store: Store) -> None:
+    ours = Scored(candidate={"b": [1, 0.5], "a": [0, None], "c": [1, 1]}, baseline={"a": [1], "b": [0], "c": [1]})
+    observed = rebuilt(pair_of(store, ours))
+    assert observed.case_ids == ("b", "a", "c")
+    np.testing.assert_array_equal(observed.candidate, [[1, 0.5], [0, NAN], [1, 1]])
+    np.testing.assert_array_equal(observed.baseline, [[0], [1], [1]])
+
+
+def test_rules_are_those_of_the_candidates_run(store: Store) -> None:
+    rule = {"threshold": 0.8, "margin": 0.1, "margin_is_default": False, "requirement": "R1", "clusters": ("x", "x")}
+    ours = Scored(candidate={"a": [1], "b": [0]}, rule=rule)
+    theirs = Scored(candidate={"b": [1], "a": [1]}, rule={"threshold": 0.2})
+    observed = rebuilt(pair_of(store, ours, theirs))
+    assert (observed.threshold, observed.margin, observed.margin_is_default) == (0.8, 0.1, False)
+    assert (observed.requirement, observed.clusters, observed.design) == ("R1", ("x", "x"), "fixed")
+
+
+def test_a_margin_given_takes_the_place_of_theirs(store: Store) -> None:
+    pair = pair_of(store, Scored(candidate={"a": [1]}, baseline={"a": [1]}))
+    assert (rebuilt(pair).margin, rebuilt(pair).margin_is_default) == (0.05, True)
+    observed = rebuilt(pair, margin=0.2)
+    assert (observed.margin, observed.margin_is_default) == (0.2, False)
+    with pytest.raises(SettingsError, match=r"--margin 1 lets everything pass"):
+        rebuilt(pair, margin=1.0)
+
+
+def test_only_cases_of_both_are_paired_and_the_others_counted(store: Store) -> None:
+    ours = Scored(candidate={"a": [1], "b": [1], "c": [1], "peru": [1]}, rule={"n_truncated": 3})
+    theirs = Scored(candidate={"b": [1], "peru": [1], "d": [1], "e": [1]})
+    pair = pair_of(store, ours, theirs)
+    cases = cases_of(pair, "*")
+    assert (cases.paired, cases.candidate_alone, cases.baseline_alone) == (("b", "peru"), 2, 2)
+    assert cases_of(pair, "per*").paired == ("peru",)
+    assert rebuilt(pair).n_truncated == 0  # whose answers were cut is not known of each case
+
+
+def test_how_many_answers_were_cut_is_known_where_all_cases_are_compared(store: Store) -> None:
+    pair = pair_of(
+        store, Scored(candidate={"a": [1], "b": [1]}, baseline={"a": [1], "b": [1]}, rule={"n_truncated": 3})
+    )
+    assert rebuilt(pair).n_truncated == 3
+
+
+def test_a_case_that_either_side_skipped_is_left_out_for_both(store: Store) -> None:
+    ours = Scored(candidate={"a": [1], "b": ["skipped"], "c": [1]}, baseline={"a": [1], "b": [1], "c": ["skipped"]})
+    observed = rebuilt(pair_of(store, ours))
+    assert (observed.case_ids, observed.n_skipped) == (("a",), 2)
+
+
+def test_a_failed_assertion_is_a_0_on_every_metric(store: Store) -> None:
+    ours = Scored(metric="f1", candidate={"a": [0.5, "failed"], "b": [0.7, 0.9]}, baseline={"a": [1, 1], "b": [1, 1]})
+    pair = pair_of(store, ours)
+    assert pair.metrics == ("f1",)
+    np.testing.assert_array_equal(rebuilt(pair, "f1").candidate, [[0.5, 0], [0.7, 0.9]])
+
+
+@pytest.mark.parametrize("is_candidate", [True, False])
+def test_a_run_whose_bodies_all_failed_is_compared_on_the_metrics_of_the_other(store: Store, is_candidate) -> None:
+    failed = Scored(candidate={"a": ["failed", "failed"]}, rule={"threshold": 0.5})
+    graded = Scored(metric="f1", candidate={"a": [0.5, 0.7]}, rule={"threshold": 0.5})
+    pair = pair_of(store, *((failed, graded) if is_candidate else (graded, failed)))
+    assert pair.metrics == ("f1",)
+    observed = rebuilt(pair, "f1")
+    assert (observed.metric, observed.threshold) == ("f1", 0.5)
+    scores = observed.candidate if is_candidate else observed.baseline
+    np.testing.assert_array_equal(scores, [[0, 0]])
+
+
+def test_two_runs_whose_bodies_all_failed_are_compared_as_they_are(store: Store) -> None:
+    failed = Scored(candidate={"a": ["failed"]})
+    pair = pair_of(store, failed, failed)
+    assert pair.metrics == ("score",)
+    np.testing.assert_array_equal(rebuilt(pair).candidate, [[0]])
+
+
+def test_a_measure_keeps_its_unit_and_direction(store: Store) -> None:
+    rule = {"unit": "s", "higher_is_better": False, "margin": 2.0}
+    times = Scored(metric="seconds", candidate={"a": [1.5], "b": [2.5]}, baseline={"a": [1], "b": [1]}, rule=rule)
+    observed = rebuilt(pair_of(store, times), "seconds", margin=3.0)
+    assert (observed.unit, observed.higher_is_better, observed.margin) == ("s", False, 3.0)
+
+
+def test_a_metric_of_another_unit_can_not_be_compared(store: Store) -> None:
+    ours = Scored(metric="m", candidate={"a": [0.5], "b": [0.6]}, rule={"unit": "s", "higher_is_better": False})
+    theirs = replace(ours, rule={})
+    (error,) = rebuilt(pair_of(store, ours, theirs), "m").errors
+    assert "'m' is in s, lower being better, in the candidate's run, a score in [0, 1], higher being better," in error
+
+
+def test_a_measure_keeps_its_range_and_statistic(store: Store) -> None:
+    rule = {"unit": "s", "higher_is_better": False, "margin": 2.0, "at_least": 0.0, "at_most": 9.0, "statistic": "p50"}
+    times = Scored(metric="seconds", candidate={"a": [1.5], "b": [2.5]}, baseline={"a": [1], "b": [1]}, rule=rule)
+    pair = pair_of(store, times)
+    observed = rebuilt(pair, "seconds")
+    assert (observed.at_least, observed.at_most, observed.statistic) == (0.0, 9.0, "p50")
+    with pytest.raises(SettingsError, match=r"--margin 9 lets everything pass: 'seconds' .* is in s from 0 to 9"):
+        rebuilt(pair, "seconds", margin=9.0)
+
+
+def test_a_metric_of_another_range_can_not_be_compared(store: Store) -> None:
+    ours = Scored(metric="m", candidate={"a": [0.5], "b": [0.6]}, rule={"unit": "s", "at_least": 0.0, "at_most": 9.0})
+    theirs = replace(ours, rule={"unit": "s"})
+    (error,) = rebuilt(pair_of(store, ours, theirs), "m").errors
+    assert "'m' is in s from 0 to 9, higher being better, in the candidate's run, in s, higher being better," in error
+
+
+def test_what_went_wrong_in_a_run_goes_wrong_here(store: Store) -> None:
+    ours = Scored(candidate={"a": [1]}, baseline={"a": [1]}, rule={"errors": ("no answer",)})
+    assert rebuilt(pair_of(store, ours)).errors == ("no answer",)
+
+
+def test_what_went_wrong_in_two_runs_says_in_which(store: Store) -> None:
+    ours = Scored(candidate={"a": [1]}, rule={"errors": ("no answer",)})
+    theirs = Scored(candidate={"a": [1]}, rule={"errors": ("cut off",)})
+    assert rebuilt(pair_of(store, ours, theirs)).errors == ("run r1: no answer", "run r2: cut off")

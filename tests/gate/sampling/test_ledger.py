@@ -1,0 +1,338 @@
+"""The ledger: what is the same look, what is another one, and that no sequence of commands spends more than all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.decisions import share_of
+from harness.gate.evaluations.evaluation import Evaluation, Plan
+from harness.gate.sampling.ledger import Entry, Family, Ledger, in_words
+from harness.records import Case
+from harness.store import Store
+from harness.store.looks import LookRow, Settle
+from tests.store.rows import draw
+
+FAMILY = Family("c", "b", ("t",), 0.95, draws={"candidate": (0,), "baseline": (0,)})
+PLAN = Plan(
+    cases=None,
+    samples=5,
+    threshold=None,
+    margin=0.05,
+    margin_is_default=False,
+    max_samples=None,
+    per="suite",
+    cluster=None,
+    requirement=None,
+    design="sequential",
+    about="population",
+)
+
+
+class Memory:
+    """Looks that are kept in memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[LookRow] = []
+
+    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
+        own = [row for row in self.rows if (row.candidate, row.against) == (candidate, against)]
+        added = settle(own)
+        keys = {(row.candidate, row.against, row.evaluation_id, row.number) for row in added}
+        kept = [r for r in self.rows if (r.candidate, r.against, r.evaluation_id, r.number) not in keys]
+        self.rows = [*kept, *added]
+        return self.rows
+
+
+def evaluation(n_cases: int = 40, name: str = "t", first: int = 0, **changes: object) -> Evaluation:
+    cases = tuple(Case({"id": f"c{i}", "prompt": f"question {i}"}) for i in range(first, n_cases))
+    return Evaluation(name, replace(PLAN, **changes), cases, lambda: None, lambda _: "error")  # type: ignore[arg-type]
+
+
+def look(store: Memory, asked: Evaluation, family: Family = FAMILY, baseline: int = 5) -> Entry:
+    return Ledger(store, family, "run").enter([asked], {asked.id: baseline})[asked.id]
+
+
+@pytest.mark.parametrize(
+    ("changes", "family"),
+    [
+        ({}, {}),
+        ({"margin": 0.1}, {}),
+        ({"max_samples": 100}, {}),
+        ({}, {"seed": 7}),
+        ({}, {"evaluations": ("t", "u", "v")}),
+        ({}, {"draws": {"candidate": (0, 1), "baseline": (0,)}}),
+    ],
+    ids=["the same", "another margin", "another budget", "another seed", "a larger family", "draws of others"],
+)
+def test_what_changes_no_bet_is_the_same_look(changes, family):
+    store = Memory()
+    first = look(store, evaluation())
+    again = look(store, evaluation(**changes), replace(FAMILY, **family))
+    assert (first.is_new, again.is_new) == (True, False)
+    assert again.look == first.look
+    assert again.bets == first.bets
+
+
+@pytest.mark.parametrize(
+    ("changes", "family", "because"),
+    [
+        ({"samples": 10}, {}, "samples 5 → 10"),
+        ({"about": "suite"}, {}, "about the population → the suite"),
+        ({"design": "fixed"}, {}, "design sequential → fixed"),
+        ({"threshold": 0.9}, {}, "a threshold, where there was none"),
+        ({"max_lost": 0}, {}, "max_lost none → 0"),
+        ({}, {"confidence_level": 0.9}, "confidence level 0.95 → 0.9"),
+        ({}, {"best_of": 30}, "best of 1 → of 30"),
+        ({}, {"is_fresh": True, "draws": {"candidate": (1,), "baseline": (1,)}}, "drawn anew"),
+    ],
+)
+def test_what_changes_the_bets_is_another_look_and_says_why(changes, family, because):
+    store = Memory()
+    look(store, evaluation())
+    second = look(store, evaluation(**changes), replace(FAMILY, **family))
+    assert (second.look.number, second.look.because) == (2, because)
+    assert second.look.passing * second.bets.best_of == pytest.approx(share_of(2))
+    assert second.is_new
+
+
+def test_new_cases_go_behind_the_old_order():
+    store = Memory()
+    first = look(store, evaluation(40))
+    more = look(store, evaluation(60))
+    assert more.look == first.look
+    order = more.order(evaluation(60))
+    assert order[:40] == first.order(evaluation(40))
+    assert sorted(order) == list(range(60))
+    assert more.bets.stakes.horizon == 40
+
+
+def test_the_order_of_new_cases_is_settled_when_they_come():
+    """Else another seed, or a third lot of cases, would shuffle what has been seen."""
+    store = Memory()
+    look(store, evaluation(40))
+    order = look(store, evaluation(60)).order(evaluation(60))
+    assert look(store, evaluation(60), replace(FAMILY, seed=9)).order(evaluation(60)) == order
+    assert look(store, evaluation(90), replace(FAMILY, seed=9)).order(evaluation(90))[:60] == order
+    assert look(store, evaluation(90)).look.number == 1
+
+
+def test_new_cases_of_a_suite_are_another_question():
+    store = Memory()
+    look(store, evaluation(40, about="suite"))
+    assert look(store, evaluation(60, about="suite")).look.because == "20 new cases"
+    assert look(store, evaluation(30, about="suite")).look.because == "30 cases changed or left out"
+
+
+def test_a_case_that_was_changed_is_another_one():
+    store = Memory()
+    look(store, evaluation())
+    edited = evaluation()
+    cases = (Case({"id": "c0", "prompt": "another question"}), *edited.cases[1:])
+    assert look(store, replace(edited, cases=cases)).look.because == "1 case changed or left out"
+
+
+def test_going_back_to_the_bets_of_an_earlier_look_is_that_look():
+    store = Memory()
+    first = look(store, evaluation())
+    look(store, evaluation(samples=10))
+    assert look(store, evaluation()).look == first.look
+    assert len([row for row in store.rows if row.number]) == 2
+
+
+def test_a_look_keeps_the_draws_that_it_began_with():
+    """Else whoever draws anew what went wrong, case by case, ends with a suite in which nothing does."""
+    store = Memory()
+    look(store, evaluation())
+    fresh = replace(FAMILY, is_fresh=True, draws={"candidate": (1,), "baseline": (0,)})
+    part = look(store, evaluation(40, first=35), fresh)
+    assert part.draws("candidate") == (1,)
+    now = replace(FAMILY, draws={"candidate": (0, 1), "baseline": (0,)})
+    assert look(store, evaluation(), now).draws("candidate") == (0,)
+    assert look(store, evaluation(samples=10), now).draws("candidate") == (0,)
+
+
+def test_red_is_shared_by_the_family_that_was_collected_also_in_a_run_of_one():
+    store = Memory()
+    names = tuple(f"t{i}" for i in range(20))
+    one = look(store, evaluation(name="t3"), replace(FAMILY, evaluations=names))
+    assert one.look.red == pytest.approx(share_of(1) * share_of(1) / 20)
+    alone = look(store, evaluation(name="t3"), replace(FAMILY, evaluations=("t3",)))
+    assert alone.look == one.look
+
+
+def test_evaluations_that_come_later_are_a_batch_of_their_own():
+    store = Memory()
+    look(store, evaluation(name="a"), replace(FAMILY, evaluations=("a", "b")))
+    later = look(store, evaluation(name="c"), replace(FAMILY, evaluations=("a", "b", "c", "d")))
+    assert (later.look.batch, later.look.weight) == (2, 0.5)
+    assert later.look.red == pytest.approx(share_of(2) / 2 * share_of(1))
+
+
+def test_another_candidate_begins_anew():
+    store = Memory()
+    look(store, evaluation())
+    look(store, evaluation(samples=10))
+    assert look(store, evaluation(), replace(FAMILY, candidate="mended")).look.number == 1
+
+
+def test_looks_older_than_max_age_count_no_more():
+    store = Memory()
+    look(store, evaluation())
+    store.rows = [replace(row, begun=row.begun - 1000) for row in store.rows]
+    assert look(store, evaluation(samples=10), replace(FAMILY, max_age_s=500)).look.number == 1
+    assert look(store, evaluation(samples=20), replace(FAMILY, max_age_s=5000)).look.number == 3
+
+
+def test_a_look_by_another_rule_is_a_look():
+    store = Memory()
+    look(store, evaluation())
+    store.rows = [replace(row, bets={**row.bets, "rule": 0}) if row.number else row for row in store.rows]
+    assert look(store, evaluation()).look.because == "the gate's rule 0 → 1"
+    store.rows = [replace(row, bets={"rule": 9}) if row.number else row for row in store.rows]
+    assert look(store, evaluation()).look.because == "bets of another rule"
+
+
+def test_more_samples_of_the_baseline_are_left_for_the_next_look():
+    store = Memory()
+    look(store, evaluation(), baseline=5)
+    again = look(store, evaluation(), baseline=50)
+    assert (again.look.number, again.baseline_samples) == (1, 5)
+    assert look(store, evaluation(samples=10), baseline=50).baseline_samples == 50
+
+
+COMMANDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "samples": st.sampled_from([5, 10, 20]),
+        "about": st.sampled_from(["suite", "population"]),
+        "design": st.sampled_from(["sequential", "fixed"]),
+        "margin": st.sampled_from([0.02, 0.05, 0.1]),
+        "threshold": st.sampled_from([None, 0.8]),
+    },
+)
+RUN = st.tuples(
+    COMMANDS,
+    st.sampled_from([20, 40, 50, 60]),
+    st.booleans(),
+    st.integers(0, 2),
+    st.lists(st.sampled_from(list("abcdef")), min_size=1, max_size=6, unique=True),
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(RUN, max_size=12))
+def test_no_sequence_of_commands_hands_out_more_than_all(runs):
+    """Of passing to an evaluation, of red to the family; and the same bets are always the same look."""
+    store, generation = Memory(), 0
+    known: dict[tuple[str, object], object] = {}
+    for changes, n_cases, is_fresh, seed, names in runs:
+        generation += is_fresh
+        draws = (generation,) if is_fresh else tuple(range(generation + 1))
+        family = replace(
+            FAMILY,
+            evaluations=tuple(names),
+            seed=seed,
+            is_fresh=is_fresh,
+            draws={"candidate": draws, "baseline": draws},
+        )
+        asked = [evaluation(n_cases, name, **changes) for name in names]
+        entries = Ledger(store, family, "run").enter(asked, dict.fromkeys(names, changes.get("samples", 5)))
+        for name, entry in entries.items():
+            assert entry.spent <= 1 + 1e-12
+            assert known.setdefault((name, entry.bets.draws, entry.look.number), entry.look) == entry.look
+    looks: dict[str, list[LookRow]] = {}
+    for row in store.rows:
+        looks.setdefault(row.evaluation_id, []).append(row)
+    for rows in looks.values():
+        assert sorted(row.number for row in rows) == list(range(len(rows)))
+        assert sum(row.share * max(1, row.number - 1) for row in rows if row.number) <= 1 + 1e-12
+    batches: dict[tuple[int, int], set[str]] = {}
+    for row in store.rows:
+        batches.setdefault((row.batch, row.batch_size), set()).add(row.evaluation_id)
+    assert all(len(members) == size for (_, size), members in batches.items())
+    assert sum(share_of(batch) for batch, _ in batches) <= 1 + 1e-12
+
+
+def test_a_damaged_row_is_spent_all_the_same(tmp_path: Path):
+    with Store.open(str(tmp_path / "store.db")) as store:
+        Ledger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})
+        for text in ("{garbage", "[]", '{"cases": 5}', '{"draws": "x=abc"}'):
+            with store._database.write() as connection:
+                connection.exec_driver_sql("UPDATE steelyard_looks SET bets = ? WHERE number = 1", (text,))
+            assert store.looks.of_family("c", "b")[1].share == share_of(1)
+        entry = Ledger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})["t"]
+    assert (entry.look.number, entry.look.because) == (2, "bets of another rule")
+
+
+def test_the_seed_of_the_first_look_orders_later_ones():
+    store = Memory()
+    first = look(store, evaluation())
+    second = look(store, evaluation(samples=10), replace(FAMILY, seed=99))
+    assert second.bets.cases == first.bets.cases
+
+
+def test_two_processes_at_once_never_get_the_same_level(tmp_path: Path):
+    def enter(samples: int) -> Entry:
+        with Store.open(str(tmp_path / "store.db")) as store:
+            asked = evaluation(samples=samples)
+            return Ledger(store.looks, FAMILY, f"run{samples}").enter([asked], {"t": samples})["t"]
+
+    Store.open(str(tmp_path / "store.db")).close()
+    with ThreadPoolExecutor(8) as pool:
+        entries = list(pool.map(enter, range(1, 17)))
+    assert sorted(entry.look.number for entry in entries) == list(range(1, 17))
+    assert sum(entry.look.passing for entry in entries) <= 1
+
+
+def test_a_merged_store_never_hands_out_a_level_twice_and_says_what_was(tmp_path: Path):
+    with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
+        Ledger(ours.looks, FAMILY, "ours").enter([evaluation()], {"t": 5})
+        Ledger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)], {"t": 10})
+        assert ours.merge(theirs).overdrawn == 1
+        assert ours.merge(theirs).overdrawn == 0
+        entry = Ledger(ours.looks, FAMILY, "next").enter([evaluation(samples=20)], {"t": 20})["t"]
+    assert entry.look.number == 3
+    assert entry.spent > 1
+    assert "two stores" in in_words({"t": entry}, 0.05)[-1]
+
+
+def test_a_store_that_was_copied_and_merged_back_counts_each_look_once(tmp_path: Path):
+    with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
+        Ledger(ours.looks, FAMILY, "ours").enter([evaluation()], {"t": 5})
+        theirs.merge(ours)
+        Ledger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)], {"t": 10})
+        assert ours.merge(theirs).overdrawn == 0
+        assert [row.number for row in ours.looks.all_rows()] == [0, 1, 2]
+
+
+def test_cases_that_came_in_a_copy_of_the_store_keep_their_order_when_it_is_merged_back(tmp_path: Path):
+    with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
+        first = look(ours.looks, evaluation()).bets
+        theirs.merge(ours)
+        grown = look(theirs.looks, evaluation(60)).bets
+        assert grown.cases[:40] == first.cases
+        assert ours.merge(theirs).overdrawn == 0
+        again = look(ours.looks, evaluation(60), replace(FAMILY, seed=99))
+    assert (again.look.number, again.is_new, again.bets.cases) == (1, False, grown.cases)
+
+
+def test_a_look_whose_samples_were_removed_can_not_be_gone_on_with(tmp_path: Path):
+    with Store.open(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        looks = store.looks
+        assert look(looks, evaluation()).look.number == 1
+        store.add([draw("other", fingerprint="elsewhere"), draw("a", fingerprint="c")])
+        assert store.prune(fingerprints=["elsewhere"]).looks == 0
+        assert look(looks, evaluation()).look.number == 1
+        assert store.prune(fingerprints=["c"], dry_run=True).looks == 1
+        assert look(looks, evaluation()).look.number == 1
+        assert store.prune(fingerprints=["c"]).looks == 1
+        again = look(looks, evaluation()).look
+        assert (again.number, again.because) == (2, "its samples were removed from the store")
+        assert look(looks, evaluation()).look.number == 2

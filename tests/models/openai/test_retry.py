@@ -1,0 +1,150 @@
+"""Failed requests wait with jitter, honour the server's wish, and end in bounded time."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+
+from harness.models.openai.retry import (
+    Pace,
+    RetryPolicy,
+    Tried,
+    UnusableError,
+    is_rate_limit,
+    is_retried,
+    retry_after_s,
+)
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])
+def test_what_may_pass_is_retried(status: int) -> None:
+    assert is_retried(status)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 413, 422, 501])
+def test_what_stays_is_not(status: int) -> None:
+    assert not is_retried(status)
+
+
+@pytest.mark.parametrize(
+    ("failure", "brief"),
+    [
+        (UnusableError("HTTP 429: slow down", status=429), "HTTP 429 Too Many Requests"),
+        (
+            UnusableError("HTTP 429: no", status=429, retry_after_s=60.0),
+            "HTTP 429 Too Many Requests, asked to wait 60 s",
+        ),
+        (UnusableError("HTTP 503: <html>", status=503), "HTTP 503 Service Unavailable"),
+        (UnusableError("HTTP 529: full", status=529), "HTTP 529"),
+        (UnusableError("the answer is not JSON: <html>", is_page=True), "a web page instead of JSON"),
+        (UnusableError("no connection (refused)", refused=True), "no connection"),
+        (UnusableError("the answer holds no choices"), "no usable answer"),
+    ],
+)
+def test_a_failed_attempt_says_in_brief_what_went_wrong(failure: UnusableError, brief: str) -> None:
+    assert failure.brief == brief
+
+
+def test_delays_are_uniform_below_a_doubling_bound() -> None:
+    policy, generator = RetryPolicy(first_delay_s=1, longest_delay_s=8), random.Random(1)
+    for attempts, bound in ((1, 1), (2, 2), (3, 4), (4, 8), (5, 8), (1000, 8)):
+        delays = [policy.delay_s(attempts, generator) for _ in range(2000)]
+        assert 0 <= min(delays) < 0.01 * bound
+        assert 0.99 * bound < max(delays) <= bound
+        assert sum(delays) / 2000 == pytest.approx(bound / 2, rel=0.05)
+
+
+def test_ten_attempts_fit_into_a_minute_whatever_the_jitter() -> None:
+    class Longest(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return b
+
+    policy, tried = RetryPolicy(), Tried()
+    while not policy.is_spent(tried):
+        tried.attempts += 1
+        tried.spent_s += 0.5 + policy.delay_s(tried.attempts, Longest())
+    assert tried.attempts >= 10
+    assert tried.spent_s < 60 + 5
+
+
+def test_a_request_that_times_out_is_tried_three_times() -> None:
+    assert not RetryPolicy().is_spent(Tried(2, 600))
+    assert RetryPolicy().is_spent(Tried(3, 900))
+
+
+def test_a_complete_answer_that_is_none_is_asked_for_three_times() -> None:
+    assert not RetryPolicy().is_spent(Tried(2, malformed=2))
+    assert RetryPolicy().is_spent(Tried(3, malformed=3))
+    assert not RetryPolicy().is_spent(Tried(5, malformed=2))
+
+
+def test_waits_that_the_server_asks_for_are_honoured_for_five_minutes() -> None:
+    asked, policy = Tried(), RetryPolicy()
+    while not policy.is_spent(asked, 60.0):
+        asked = Tried(asked.attempts + 1, asked.spent_s + 2.0, asked.asked_s + 60.0)
+    assert str(asked) == "5 attempts in 10 s and 300 s of waiting as asked"
+    assert not policy.is_spent(Tried(1, 0.1), 300.0)
+    assert policy.is_spent(Tried(1, 0.1), 301.0)
+
+
+@pytest.mark.parametrize("body", [{"error": {"type": "tokens", "code": 429}}, {"error": "slow"}, ["error"], None])
+def test_a_429_without_a_code_for_an_empty_account_may_pass(body: object) -> None:
+    assert is_rate_limit(body)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("2", 2.0),
+        ("0.25", 0.25),
+        ("-3", 0.0),
+        ("nan", None),
+        ("inf", None),
+        ("soon", None),
+        ("", None),
+        (format_datetime(datetime.fromtimestamp(1030, UTC), usegmt=True), 30.0),
+        (format_datetime(datetime.fromtimestamp(970, UTC), usegmt=True), 0.0),
+    ],
+)
+def test_retry_after_is_a_number_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert retry_after_s(header, 1000.0) == seconds
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_pace_gives_places_evenly() -> None:
+    pace = Pace(per_minute=60, clock=Clock())
+    assert [pace.wait_s() for _ in range(5)] == [0, 1, 2, 3, 4]
+
+
+def test_a_pace_saves_no_places_for_later() -> None:
+    clock = Clock()
+    pace = Pace(per_minute=60, clock=clock)
+    pace.wait_s()
+    clock.now += 10
+    assert [pace.wait_s() for _ in range(3)] == [0, 1, 2]
+
+
+def test_no_pace_lets_all_go_at_once() -> None:
+    pace = Pace(clock=Clock())
+    assert [pace.wait_s() for _ in range(100)] == [0.0] * 100
+
+
+def test_a_hold_keeps_all_waiting() -> None:
+    clock = Clock()
+    pace = Pace(clock=clock)
+    pace.hold(5)
+    assert [pace.wait_s() for _ in range(3)] == [5, 5, 5]
+    clock.now += 6
+    assert pace.wait_s() == 0

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from scipy import stats
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("vocabulary", [3, 256, 700])
+def test_tokens_are_drawn_with_the_probabilities_of_the_softmax(vocabulary: int) -> None:
+    import torch
+
+    from harness.models.vllm.cpu_sampler import draw_tokens
+
+    torch.manual_seed(3)
+    draws = 100_000
+    logits = 2 * torch.randn(vocabulary)
+    before = logits.clone()
+    counts = torch.bincount(draw_tokens(logits.expand(draws, vocabulary)), minlength=vocabulary)
+    expected = draws * logits.double().softmax(0)
+    likely = expected >= 5
+    observed = [*counts[likely].tolist(), int(counts[~likely].sum())]
+    wanted = [*expected[likely].tolist(), float(expected[~likely].sum())]
+    pairs = [(seen, due) for seen, due in zip(observed, wanted, strict=True) if due > 0]
+    assert stats.chisquare(*zip(*pairs, strict=True)).pvalue > 1e-3
+    assert torch.equal(before, logits)
+
+
+def test_a_masked_token_is_never_drawn_and_a_certain_one_always() -> None:
+    import torch
+
+    from harness.models.vllm.cpu_sampler import draw_tokens
+
+    torch.manual_seed(4)
+    logits = torch.full((50_000, 1000), float("-inf"))
+    logits[:, [0, 255, 256, 998]] = torch.tensor([0.0, -30.0, 1.0, -1.0])
+    assert set(draw_tokens(logits).tolist()) <= {0, 255, 256, 998}
+    certain = torch.full((5000, 1000), float("-inf"), dtype=torch.bfloat16)
+    certain[torch.arange(5000), torch.arange(5000) % 1000] = -70.0
+    assert torch.equal(torch.arange(5000) % 1000, draw_tokens(certain))
+
+
+def test_rows_are_drawn_independently_of_each_other() -> None:
+    import torch
+
+    from harness.models.vllm.cpu_sampler import draw_tokens
+
+    torch.manual_seed(5)
+    drawn = draw_tokens(torch.zeros(20_000, 2)).double()
+    assert abs(float(torch.corrcoef(torch.stack([drawn[:-1], drawn[1:]]))[0, 1])) < 0.03
+
+
+def test_the_installed_vllm_samples_with_it() -> None:
+    code = (
+        "from vllm.v1.sample.ops import topk_topp_sampler as sampler; from harness.models import cpu_sampler\n"
+        "assert sampler.compiled_random_sample is not cpu_sampler.draw_tokens\n"
+        "cpu_sampler.install()\n"
+        "assert sampler.compiled_random_sample is cpu_sampler.draw_tokens"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

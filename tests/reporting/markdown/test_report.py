@@ -1,0 +1,200 @@
+"""The Markdown report, read back with a parser of Markdown and one of HTML."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import example_reports as examples
+import pytest
+from markdown_page import LINKED, Page
+
+from harness.errors import SettingsError
+from harness.records import BaselineRecord, VerdictKind
+from harness.reporting.markdown.report import MOST_CHARACTERS, checked_link, markdown, marker
+
+EVIL = (
+    "|x|y|\n| --- |\n# head\n@ann #12 !3 ~bug $4 GH-7 a@b.org https://evil.example www.evil.example "
+    "[link](https://evil.example) ![img](x) `code` ``` ~~~ **bold** _em_ ~~s~~ <script>alert(1)</script> "
+    "</code></td></details><!-- steelyard: gate --> --> &lt; &#64;ann :tada: $x^2$ \\@ann\n/close\n- [x] done"
+)
+ELEMENTS = {"html", "body", "h3", "p", "table", "thead", "tbody", "tr", "th", "td", "code", "br"} | {
+    *("details", "summary", "ul", "li", "strong", "a", "sub"),
+}
+
+
+def evil(long=1):
+    """A report in which everything that others write is hostile."""
+    name = f"suites/foundation/test_facts.py::test_capitals[{EVIL}]"
+    moved = examples.change(EVIL, 0.0, 1.0, EVIL * long, EVIL, name, candidate_reason=EVIL * long, baseline_reason=EVIL)
+    entry = examples.regressed(identity=name, reason=EVIL * long, errors=(EVIL * long, EVIL), unit=EVIL, n_skipped=2)
+    return replace(examples.report(entry, candidate=EVIL, baseline=EVIL, changes=[moved]), run_id=EVIL, created=EVIL)
+
+
+def test_a_red_report_shows_what_did_not_pass_in_a_table_and_the_rest_in_one_line():
+    page = Page(markdown(examples.red()))
+    worse, passed = page.tables
+    assert page.texts("//h3") == ["❌ RED: 1 regressed, 1 inconclusive, 48 passed"]
+    assert worse == [
+        ["verdict", "evaluation", "candidate", "baseline", "difference"],
+        [
+            "❌ regressed",
+            "foundation/test_capitals lower by more than 0.05",
+            *("0.71 [0.65, 0.77]", "0.93", "-0.22 [-0.28, -0.16]"),
+        ],
+        [
+            "❔ inconclusive",
+            "evaluation/test_summaries could be lower by up to 0.09; about 7 more samples a case would decide it",
+            *("0.81 [0.75, 0.87]", "0.84", "-0.03 [-0.09, +0.03]"),
+        ],
+    ]
+    assert len(passed) == 1 + 30
+    assert page.texts("//summary") == ["✅ passed: 48 evaluations", "Most changed: peru, chad, mali"]
+
+
+def test_what_is_required_stands_before_the_reason():
+    (worse, passed) = Page(markdown(examples.no_baseline())).tables
+    assert worse == [
+        ["verdict", "evaluation", "candidate"],
+        ["❌ failed", "foundation/test_capitals required 0.90; below 0.90", "0.71 [0.65, 0.77]"],
+    ]
+    assert passed[1] == [
+        "✅ passed",
+        "inference/test_latency required 0.500 s; proven below 0.44 s",
+        "0.412 [0.390, 0.440] s",
+    ]
+
+
+def test_the_first_line_is_a_comment_by_which_the_next_run_finds_it():
+    assert markdown(examples.red()).splitlines()[0] == "<!-- steelyard: gate -->"
+    assert markdown(examples.red(), "nightly/int8").splitlines()[0] == "<!-- steelyard: nightly/int8 -->"
+    assert Page(markdown(examples.red(), "nightly/int8")).texts("//h3")[0].startswith("❌ nightly/int8: RED")
+
+
+@pytest.mark.parametrize("name", ["", "a--b", "a -->", "-a", "a\nb", "ä", "x" * 81])
+def test_a_name_that_would_end_the_comment_is_refused(name):
+    with pytest.raises(SettingsError, match=r"--name .* can't name a comment"):
+        marker(name)
+
+
+def test_the_cases_that_moved_most_are_folded_with_both_answers():
+    page = Page(markdown(examples.red()))
+    (details,) = page.root.xpath("//details[contains(summary, 'Most changed')]")
+    assert [" ".join(each.text_content().split()) for each in details.xpath(".//p | .//li")] == [
+        "peru (capitals) 5/5 → 0/5",
+        'baseline: "Lima"',
+        'candidate: "The capital of the"',
+        "reason: assert 'Lima' in 'The capital of the'",
+        "chad (capitals) 5/5 → 1/5",
+        'baseline: "N\'Djamena"',
+        'candidate: "Chad is a"',
+        "mali (capitals) 3/5 → 2/5",
+        'baseline: "Bamako."',
+        'candidate: "Mali is a landlocked country in West Africa."',
+        "reason: Not named.",
+    ]
+
+
+def test_versions_samples_run_and_link_are_told():
+    page = Page(markdown(examples.red(), link="https://ci.example/run/1?a=b&c=(d)"))
+    first = page.texts("//p")[0]
+    assert first.startswith("candidate smollm2-pruned against smollm2 · 50 evaluations · 12,400 samples")
+    assert page.root.xpath("//a/@href") == ["https://ci.example/run/1?a=b&c=(d)"]
+    assert page.texts("//sub")[0].startswith("run 20261124-161500-3f2a of 2026-11-24T16:15:00+00:00; candidate 1f;")
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "ci.example", "https://", "file:///etc/passwd", "http://["])
+def test_a_link_that_is_no_address_of_the_web_is_refused(link):
+    with pytest.raises(SettingsError, match="is no address of the web"):
+        checked_link(link)
+
+
+def test_a_link_can_not_leave_its_brackets():
+    page = Page(markdown(examples.green(), link="https://ci.example/a b>)\n# head"))
+    assert page.root.xpath("//a/@href") == ["https://ci.example/a%20b%3E)%0A#%20head"]
+    assert len(page.texts("//h3")) == 1
+
+
+def test_what_is_red_is_run_again_by_its_name():
+    steps = Page(markdown(examples.red())).texts("//p[strong='Next']/following-sibling::ul[1]/li")
+    assert steps == [
+        "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "
+        "another look, which needs stronger evidence",
+        "pytest suites/foundation/test_facts.py::test_capitals --candidate smollm2-pruned --baseline smollm2 runs what "
+        "is red again",
+    ]
+    many = Page(markdown(examples.sixty())).texts("//p[strong='Next']/following-sibling::ul[1]/li")
+    assert many[-1].endswith("runs the first 3 of 30 that are red again")
+
+
+def test_what_is_red_against_a_recording_is_run_again_against_it():
+    record = BaselineRecord("released", "r1", "2026-11-20", 190, 4, 6, 0, 0)
+    red = replace(examples.regressed(), baseline_record=record)
+    steps = Page(markdown(examples.report(red, baseline="released (recorded 2026-11-20)"))).texts("//li")
+    assert steps[-1].endswith("--candidate smollm2-pruned --baseline released runs what is red again")
+
+
+def test_a_green_report_has_nothing_unfolded_but_its_headline():
+    page = Page(markdown(examples.green()))
+    assert page.texts("//h3") == ["✅ GREEN: 12 passed"]
+    assert page.texts("//summary") == ["✅ passed: all 12 evaluations"]
+    assert page.root.xpath("//table[not(ancestor::details)]") == []
+
+
+def test_an_error_is_told_with_its_first_message():
+    worse = Page(markdown(examples.broken())).tables[0]
+    assert worse[1][0] == "⚠️ error"
+    assert worse[1][1].endswith(
+        "no answer from http://127.0.0.1:8000/v1 after 10 attempts (200 times) (and 3 more messages)"
+    )
+
+
+def test_a_run_of_nothing_is_not_called_green():
+    assert Page(markdown(examples.nothing())).texts("//h3") == ["❔ no evaluation was run"]
+
+
+@pytest.mark.parametrize("make", [*examples.ALL, evil])
+def test_hostile_text_is_shown_and_nothing_more(make):
+    source = markdown(make(), link="https://ci.example/1")
+    page = Page(source)
+    assert page.elements <= ELEMENTS
+    assert not LINKED.search(page.outside_code), page.outside_code
+    assert source.count("://") == 1
+    assert source.count("<!--") == 1
+    assert [line for line in source.splitlines() if line.startswith("/")] == []
+    assert source.isprintable() or not {each for each in source if not each.isprintable()} - {"\n"}
+    source.encode("utf-8")
+
+
+def test_the_tables_of_a_hostile_report_keep_their_columns():
+    (worse,) = Page(markdown(evil())).tables
+    assert worse[0] == ["verdict", "evaluation", "candidate", "baseline", "difference"]
+    assert [len(row) for row in worse] == [5, 5]
+    assert "@ann #12 !3 ~bug $4 GH-7 a@b.org https://evil.example" in Page(markdown(evil())).texts("//details//li")[1]
+
+
+def test_it_is_shorter_than_a_comment_may_be_however_long_what_it_tells():
+    entries = [
+        replace(examples.regressed(), id=f"suites/t.py::test_{number}[{EVIL * 100}]", reason=EVIL * 1000, unit=EVIL)
+        for number in range(100)
+    ]
+    greens = [replace(each, verdict=VerdictKind.PASSED, id=each.id.replace("t.py", "u.py")) for each in entries]
+    worst = examples.report(*entries, *greens, changes=evil(10_000).changes * 3, candidate=EVIL * 50)
+    assert 5_000 < len(markdown(worst)) <= MOST_CHARACTERS
+    assert len(markdown(examples.hostile())) < 10_000
+    million = replace(examples.regressed(), reason="x" * 1_000_000, errors=("word " * 200_000,))
+    assert len(markdown(examples.report(million))) < 5_000
+
+
+def test_the_same_report_gives_the_same_text():
+    assert markdown(examples.sixty()) == markdown(examples.sixty())
+
+
+def test_rows_that_are_left_out_are_counted():
+    page = Page(markdown(examples.sixty()))
+    assert len(page.tables[0]) == 1 + 20
+    assert "and 10 more that did not pass" in page.texts("//p")
+
+
+def test_how_many_of_what_passed_are_approximate_is_said():
+    rough = replace(examples.verdict(), unit="s", approximate=True)
+    assert "1 approximate: no largest value" in markdown(examples.report(rough))

@@ -1,0 +1,502 @@
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+
+import example_reports as examples
+import pytest
+
+from harness.records import Change, Difference, Estimate, Reviewed, VerdictKind
+from harness.reporting.shared.cases import look_up
+from harness.reporting.shared.text import cells
+from harness.reporting.terminal.report import Layout, headline, next_steps, render
+
+RED_IN_80_COLUMNS = """\
+steelyard   candidate smollm2-pruned   against smollm2   confidence 0.95
+            50 evaluations · 41 s
+            12,400 samples (3,300 drawn now, 9,100 from the store)
+
+  verdict         evaluation
+                  candidate           baseline   difference
+  x regressed     foundation/test_capitals   lower by more than 0.05
+                  0.71 [0.65, 0.77]   0.93       -0.22 [-0.28, -0.16]
+  ? inconclusive  evaluation/test_summaries
+                  0.81 [0.75, 0.87]   0.84       -0.03 [-0.09, +0.03]
+                  could be lower by up to 0.09; about 7 more samples a case
+                  would decide it
+    passed        48 evaluations
+
+  most changed    peru (capitals)   5/5 -> 0/5   "Lima" -> "The capital of the"
+                    reason     assert 'Lima' in 'The capital of the'
+                  chad (capitals)   5/5 -> 1/5   "N'Djamena" -> "Chad is a"
+                  mali (capitals)   3/5 -> 2/5
+                    baseline   "Bamako."
+                    candidate  "Mali is a landlocked country in West Africa."
+                    reason     Not named.
+
+ranges  with 95% confidence the true score lies inside its range; of a
+        difference each end holds by itself with 95% confidence
+note    312 of 1,000 answers were cut at max_tokens in foundation/test_capitals
+
+RED: 1 regressed, 1 inconclusive, 48 passed
+next    add cases, or raise --samples where the reason asks for samples. What is
+        stored is not drawn again; either is another look, which needs stronger
+        evidence
+next    pytest --lf with the same options runs the red ones alone
+next    pytest --lf --case peru with the same options runs that case alone
+report  reports/latest/report.json"""
+
+NO_BASELINE_IN_120_COLUMNS = """\
+steelyard   candidate smollm2-pruned   confidence 0.95
+            2 evaluations · 41 s · 12,400 samples (3,300 drawn now, 9,100 from the store)
+
+  verdict         evaluation                 candidate                required   why
+  x failed        foundation/test_capitals   0.71 [0.65, 0.77]        0.90       below 0.90
+    passed        inference/test_latency     0.412 [0.390, 0.440] s   0.500 s    proven below 0.44 s
+
+  worst cases     peru (capitals)   0/5   "The capital of the"
+                    reason     no capital
+                  chad (capitals)   1/5   "Chad is a landlocked country in the north of Africa, and its capital i…(+11)"
+
+ranges  with 95% confidence the true score lies inside its range
+note    margin 0.05 is the default; set it for an evaluation or the project
+
+RED: 1 failed, 1 passed
+next    pytest --lf with the same options runs the red ones alone
+next    pytest --lf --case peru with the same options runs that case alone
+report  reports/latest/report.json"""
+
+ERRORS_IN_60_COLUMNS = """\
+steelyard   candidate smollm2-pruned   against smollm2
+            confidence 0.95
+            4 evaluations · 41 s
+            12,400 samples (3,300 drawn now, 9,100 from the
+            store)
+
+  ! error         foundation/test_capitals
+                  - case 'peru': version 'served': no answer
+                    from http://127.0.0.1:8000/v1 after 10
+                    attempts (200 times)
+                  - case 'peru': TypeError: 'NoneType'
+                    object is not subscriptable
+                  - case 'chad': KeyError: 'x'
+                  - and 1 more message in report.json
+  ! error         evaluation/test_summaries
+                  case 'peru': version 'served': no answer
+                  from http://127.0.0.1:8000/v1 after 10
+                  attempts (200 times)
+    passed        stage_0/test_00
+                  candidate 0.93 [0.87, 0.99]
+                  baseline 0.93
+                  difference 0.00 [-0.06, +0.06]
+                  no worse by more than 0.05
+    passed        stage_1/test_01
+                  candidate 0.93 [0.87, 0.99]
+                  baseline 0.93
+                  difference 0.00 [-0.06, +0.06]
+                  no worse by more than 0.05
+
+ranges  with 95% confidence the true score lies inside its
+        range; of a difference each end holds by itself with
+        95% confidence
+
+RED: 2 errors, 2 passed
+next    mend the errors above and run again: completed
+        samples are kept
+report  reports/latest/report.json"""
+
+GREEN_IN_40_COLUMNS = """\
+steelyard
+  candidate smollm2-topk
+  against smollm2   confidence 0.95
+  12 evaluations · 41 s
+  12,400 samples (3,300 drawn now, 9,100
+  from the store)
+
+    passed all 12 evaluations
+
+GREEN: 12 passed
+report  reports/latest/report.json"""
+
+
+def text(report, **layout):
+    return "\n".join(render(report, Layout(**layout), "reports/latest/report.json"))
+
+
+@pytest.mark.parametrize(
+    ("make", "width", "expected"),
+    [
+        (examples.red, 80, RED_IN_80_COLUMNS),
+        (examples.no_baseline, 120, NO_BASELINE_IN_120_COLUMNS),
+        (examples.broken, 60, ERRORS_IN_60_COLUMNS),
+        (examples.green, 40, GREEN_IN_40_COLUMNS),
+    ],
+)
+def test_a_report_looks_like_this(make, width, expected):
+    assert text(make(), width=width) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
+@pytest.mark.parametrize("verbosity", [0, 2])
+@pytest.mark.parametrize("make", examples.ALL)
+def test_no_line_is_wider_than_the_terminal_at_any_width(make, verbosity, encoding):
+    for width in [*range(30, 125, 3), 200, 400]:
+        for line in render(
+            make(), Layout(width=width, encoding=encoding, verbosity=verbosity), "reports/latest/report.json"
+        ):
+            line.encode(encoding)
+            assert cells(line) <= width, (width, line)
+            assert line == line.rstrip()
+            assert "\x1b" not in line
+            assert "\n" not in line
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 120, 200])
+@pytest.mark.parametrize("make", [examples.red, examples.undecided, examples.no_baseline, examples.broken])
+def test_every_figure_is_whole_at_every_width(make, width):
+    """The same numbers appear in the same order, however narrow the terminal is."""
+
+    def figures(columns):
+        lines = render(make(), Layout(width=columns))
+        return sorted(re.findall(r"[+-]?\d+\.\d+\b", "\n".join(lines)))
+
+    assert figures(width) == figures(1000)
+
+
+def test_a_terminal_narrower_than_thirty_columns_gets_thirty():
+    assert text(examples.red(), width=1) == text(examples.red(), width=30)
+
+
+def test_colour_changes_nothing_but_colour():
+    coloured = text(examples.red(), colour=True)
+    assert "\x1b[31mx regressed\x1b[0m" in coloured
+    assert "\x1b[33m? inconclusive\x1b[0m" in coloured
+    assert "\x1b[1;31mRED: 1 regressed, 1 inconclusive, 48 passed\x1b[0m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == text(examples.red())
+
+
+def test_an_ascii_stream_gets_the_same_report_in_ascii():
+    ascii_text = text(examples.red(), encoding="ascii")
+    assert ascii_text == RED_IN_80_COLUMNS.replace("·", "-")
+    assert "..." in text(examples.red(), encoding="ascii", width=60)
+
+
+def test_passed_evaluations_take_one_line_unless_they_are_few_or_asked_for():
+    assert text(examples.green()).count("    passed  ") == 1
+    assert text(examples.green(), verbosity=1).count("    passed  ") == 12
+    assert text(examples.report(*examples.passed(5))).count("    passed  ") == 5
+
+
+def test_the_worst_verdict_is_first_and_the_rest_keeps_its_order():
+    verdicts = [
+        examples.verdict(kind, identity=f"suites/a/t.py::test_{number}")
+        for number, kind in enumerate([*VerdictKind, *VerdictKind])
+    ]
+    shown = re.findall(r"a/test_(\d)", text(examples.report(*verdicts), verbosity=1, width=200).partition("next")[0])
+    assert shown == ["4", "9", "3", "8", "2", "7", "1", "6", "0", "5"]
+
+
+def test_a_flood_of_red_is_counted_after_fifty_rows():
+    report = examples.report(*(examples.regressed(identity=f"suites/a/t.py::test_{i}") for i in range(60)))
+    assert "    and 10 more that did not pass; -v shows all, so does the report" in text(report)
+    assert "more that did not pass" not in text(report, verbosity=1)
+    assert headline(report) == "RED: 60 regressed"
+
+
+def test_the_line_of_passed_ones_says_how_many_are_worse_within_their_margin_or_require_nothing():
+    within = examples.verdict(
+        candidate=0.91, identity="a.py::a", reason="no worse by more than 0.05; lower, within margin"
+    )
+    within = replace(
+        within, checks=(replace(within.checks[0], difference=Difference(-0.02, 0.01, -0.04, -0.01, 0.01, "t")),)
+    )
+    bare = examples.verdict(baseline=None, identity="a.py::b", reason="nothing required")
+    report = examples.report(within, bare, *examples.passed(10))
+    assert "    passed        all 12 evaluations (1 worse, within margin, 1 with nothing required)" in text(
+        report, width=90
+    )
+
+
+def test_more_digits_are_shown_where_two_would_hide_a_difference():
+    close = examples.verdict(
+        VerdictKind.INCONCLUSIVE, candidate=0.9004, baseline=None, threshold=0.9, reason="could be as low as 0.8994"
+    )
+    close = replace(close, candidate=replace(close.candidate, low=0.84, high=0.96))
+    assert "0.9004 [0.8400, 0.9600]   0.9000" in text(examples.report(close))
+
+
+def test_a_difference_that_only_just_exceeds_its_margin_does_not_read_like_it():
+    verdict = examples.verdict(candidate=0.88, reason="no worse by more than 0.05")
+    near = Difference(-0.02, 0.01, -0.0496, 0.01, 0.1, "t")
+    verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=near),))
+    assert "[-0.0496, +0.0100]" in text(examples.report(verdict), width=200)
+
+
+def test_bounds_that_are_not_known_are_said_to_be_unknown():
+    verdict = examples.verdict(VerdictKind.INCONCLUSIVE)
+    nothing = Difference(float("nan"), float("inf"), float("-inf"), float("inf"), 1.0, "no scores to compare")
+    verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=nothing),))
+    assert "n/a (no bounds)" in text(examples.report(verdict))
+
+
+def test_two_metrics_of_one_evaluation_are_told_apart_and_its_notes_counted_once():
+    both = [examples.regressed(metric=name) for name in ("accuracy", "length")]
+    shown = text(examples.report(*both), width=200)
+    assert "foundation/test_capitals accuracy" in shown
+    assert "foundation/test_capitals length" in shown
+    assert "312 of 1,000 answers were cut" in shown
+
+
+def test_answers_that_start_alike_are_shown_from_where_they_part():
+    start = "The capital of this country, which lies on the western coast of its continent, is "
+    change = Change(examples.CAPITALS, "peru", "score", 0.0, 1.0, 5, f"{start}Quito.", f"{start}Lima.")
+    shown = text(examples.report(examples.regressed(), changes=[change]), width=80)
+    assert 'baseline   "…continent, is Lima."' in shown
+    assert 'candidate  "…continent, is Quito."' in shown
+
+
+def test_a_long_answer_gets_the_room_that_a_short_one_leaves():
+    change = examples.change("peru", 0.0, 1.0, "The capital of that country " * 4, "Lima")
+    shown = text(examples.report(examples.regressed(), changes=[change]), width=100)
+    assert 'peru   5/5 -> 0/5   "Lima" -> "The capital of that country The capital of …(+69)"\n' in shown
+
+
+def test_answers_that_run_from_right_to_left_get_lines_of_their_own():
+    change = Change(examples.CAPITALS, "peru", "score", 0.0, 1.0, 5, "ليما", "كيتو")
+    shown = text(examples.report(examples.regressed(), changes=[change]), width=200).splitlines()
+    assert sum("كيتو" in line or "ليما" in line for line in shown) == 2
+    assert not any("كيتو" in line and "ليما" in line for line in shown)
+
+
+def test_cases_of_red_evaluations_come_before_others_and_an_answer_may_be_missing():
+    other = examples.change("x", 0.0, 1.0, None, "gone", examples.SUMMARIES)
+    report = examples.report(examples.regressed(), examples.inconclusive(), changes=[other, *examples.CHANGES[:1]])
+    shown = text(report, width=120)
+    assert shown.index("peru (capitals)") < shown.index("x (summaries)")
+    assert 'x (summaries)     5/5 -> 0/5   "gone" -> no answer' in shown
+
+
+def test_of_versions_that_only_weighed_given_texts_the_reasons_are_shown():
+    reasons = {"candidate_reason": "most likely: 'Rome'", "baseline_reason": "most likely: 'Paris'"}
+    changes = [
+        examples.change("france", 0.0, 1.0, None, None, **reasons),
+        examples.change("italy", 0.2, 1.0, None, None),
+    ]
+    shown = text(examples.report(examples.regressed(), changes=changes), width=120)
+    assert "no answer" not in shown
+    assert "reason     most likely: 'Paris' -> most likely: 'Rome'" in shown
+
+
+def test_a_score_that_is_no_count_is_shown_as_a_mean():
+    change = replace(examples.CHANGES[0], baseline=0.83, candidate=0.41)
+    assert "0.83 -> 0.41" in text(examples.report(examples.regressed(is_binary=False), changes=[change]))
+
+
+def test_scores_that_only_add_up_to_a_whole_number_are_no_count_of_right_answers():
+    """Five scores of 0.2 have the mean of one right answer in five, and none is right."""
+    change = replace(examples.CHANGES[0], baseline=0.4, candidate=0.2)
+    assert "0.40 -> 0.20" in text(examples.report(examples.regressed(is_binary=False), changes=[change]))
+    assert "2/5 -> 1/5" in text(examples.report(examples.regressed(), changes=[change]))
+
+
+def test_a_green_run_shows_its_changes_only_when_asked():
+    report = examples.report(*examples.passed(2), changes=examples.CHANGES)
+    assert "most changed" not in text(report)
+    assert "most changed" not in text(report, verbosity=1)
+    assert "most changed" in text(report, verbosity=2)
+
+
+def test_a_red_run_shows_no_changes_of_what_passed():
+    passed = examples.verdict(identity=examples.SUMMARIES)
+    change = examples.change("x", 0.8, 1.0, "a", "b", test=examples.SUMMARIES)
+    report = examples.report(examples.regressed(), passed, changes=[change])
+    assert "most changed" not in text(report)
+
+
+def test_a_case_that_asked_nothing_shows_its_score_alone():
+    change = examples.change("slow", 3.5, None, None)
+    measured = examples.verdict(VerdictKind.FAILED, candidate=3.5, baseline=None, unit="s", is_binary=False)
+    assert "  worst cases     slow   3.50 s\n" in text(examples.report(measured, changes=[change]))
+
+
+def test_what_is_required_has_no_column_where_there_is_no_room_for_it():
+    close = examples.verdict(
+        VerdictKind.INCONCLUSIVE, candidate=0.9004, threshold=0.9, reason="could be as low as 0.89"
+    )
+    shown = text(examples.report(close), width=80)
+    assert "  ? inconclusive  foundation/test_capitals\n" in shown
+    assert "                  0.9004 [0.8404, 0.9604]  0.9300    -0.0296 [-0.0896, +0.0304]\n" in shown
+    assert "                  required 0.9000; could be as low as 0.89\n" in shown
+
+
+def test_an_inconclusive_gate_that_warns_says_that_it_passes():
+    report = examples.report(examples.inconclusive(), exit_code=0)
+    assert headline(report) == "INCONCLUSIVE: 1 inconclusive (exit code 0: --inconclusive warn)"
+
+
+ADD_OR_RAISE = (
+    "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "
+    "another look, which needs stronger evidence"
+)
+RAISE = (
+    "raise --samples (and --max-samples, if set). What is stored is not drawn again; it is another look, which needs "
+    "stronger evidence"
+)
+ADD = "add cases: they are bet on where these ended, and it stays the same look"
+
+
+def test_what_would_decide_is_what_helps_the_claim_that_is_open():
+    suite, left = {"about": "suite", "suite_size": 200}, {"about": "suite", "suite_size": 300}
+    bets = {"about": "population", "design": "sequential", "suite_size": 200}
+    assert next_steps(examples.report(examples.inconclusive(**suite))) == [RAISE]
+    assert next_steps(examples.report(examples.inconclusive(**bets))) == [ADD]
+    assert next_steps(examples.report(examples.inconclusive(**left))) == [
+        "raise --max-samples, so that all cases are drawn: it stays the same look"
+    ]
+    mixed = examples.report(examples.inconclusive(**suite), examples.inconclusive(**bets), examples.inconclusive())
+    assert next_steps(mixed) == [
+        f"about these cases: {RAISE}",
+        f"about cases like these, fixed: {ADD_OR_RAISE}",
+        f"about cases like these: {ADD}",
+    ]
+
+
+def test_what_would_decide_is_said_once_and_how_to_get_it():
+    assert next_steps(examples.undecided()) == [ADD_OR_RAISE]
+    assert " ".join(text(examples.undecided()).split()).count("would decide it") == 1
+
+
+def test_a_case_that_is_sampled_until_it_is_decided_needs_more_samples_at_most():
+    suite = examples.inconclusive()
+    single = replace(suite, design="sequential", cases=(examples.case("peru", 0.8),))
+    alone, both = (next_steps(examples.report(*entries)) for entries in ((single,), (single, suite)))
+    assert alone == ["raise --max-samples: what is stored is not drawn again"]
+    assert both[1:] == ["for single cases raise --max-samples: what is stored is not drawn again"]
+
+
+def test_hints_come_before_what_follows_from_the_verdicts():
+    lines = render(examples.red(), hints=["steelyard review serve   (14 items wait)"])
+    assert next(line for line in lines if line.startswith("next")) == "next    steelyard review serve   (14 items wait)"
+
+
+def test_a_run_of_nothing_says_so():
+    assert headline(examples.nothing()) == "no evaluation was run"
+
+
+def test_an_interrupted_run_is_no_red_one_and_says_how_far_it_came():
+    stopped = [examples.interrupted(n, 300, identity=f"suites/a/t.py::test_{n}") for n in (100, 250)]
+    report = examples.report(*examples.passed(3), *stopped)
+    assert headline(report) == "INTERRUPTED: 350 of 600 samples, 2 undecided, 3 passed"
+    assert next_steps(report) == ["run again to go on from there (without --fresh)"]
+    assert "\x1b[1;33mINTERRUPTED: " in text(report, colour=True)
+
+
+def test_a_run_that_was_interrupted_after_something_regressed_is_red():
+    report = examples.report(examples.interrupted(100, 300), examples.regressed(identity="a.py::b"))
+    assert headline(report) == "RED: 1 interrupted after 100 of 300 samples, 1 regressed"
+    assert "run again to go on from there (without --fresh)" in next_steps(report)
+
+
+def test_an_error_beside_an_interruption_is_to_be_mended_first():
+    report = examples.report(examples.interrupted(100, 300), examples.error("KeyError: 'x'", identity="a.py::b"))
+    assert headline(report) == "RED: 2 errors"
+    assert next_steps(report) == ["mend the errors above and run again: completed samples are kept"]
+
+
+def test_a_single_passed_evaluation_is_named():
+    report = examples.report(*examples.passed(1), *(examples.regressed(identity=f"a/t.py::t_{i}") for i in range(5)))
+    assert "    passed        stage_0/test_00\n" in text(report)
+
+
+def test_skipped_cases_are_counted_and_for_both_versions_only_where_there_are_two():
+    alone = examples.verdict(baseline=None, n_skipped=4)
+    assert "note    4 cases skipped\n" in text(examples.report(alone, baseline=None))
+    assert "note    4 cases skipped, for candidate and baseline alike\n" in text(examples.undecided())
+
+
+def test_the_samples_of_this_run_and_of_the_store_are_counted():
+    report = examples.report(*examples.passed(1), usage=replace(examples.red().usage, stored_samples=0))
+    assert "1 evaluation · 41 s · 3,300 samples, all drawn now" in text(report)
+    shared = examples.report(*examples.passed(1), usage=replace(examples.red().usage, shared_samples=600))
+    expected = "13,000 samples (3,300 drawn now, 9,100 from the store, 600 shared by equal questions)"
+    assert expected in text(shared, width=140)
+
+
+def test_brackets_are_explained_once_and_only_where_there_are_any():
+    assert (
+        text(examples.red(), width=200).count(
+            "ranges  with 95% confidence the true score lies inside its range; of a diff"
+        )
+        == 1
+    )
+    assert "ranges  with 95% confidence the true score lies inside its range\n" in text(examples.no_baseline())
+    assert "ranges" not in text(examples.report(examples.error("KeyError: 'x'")))
+
+
+def test_a_threshold_is_told_once():
+    met = examples.verdict(candidate=0.97, baseline=None, threshold=0.9, reason="required 0.90, proven above 0.85")
+    shown = text(examples.report(met, baseline=None))
+    assert shown.count("0.90") == 1
+    assert "proven above 0.85" in shown
+
+
+@pytest.mark.parametrize("name", ["test_a", "test_" + "long_" * 7])
+def test_the_layout_at_80_columns_does_not_depend_on_the_length_of_a_name(name):
+    shown = text(examples.report(examples.verdict(identity=f"a.py::{name}", baseline=None)), width=80)
+    assert "  verdict         evaluation\n                  candidate\n" in shown
+
+
+def test_a_measure_of_equal_values_has_no_spread():
+    measured = examples.verdict(VerdictKind.INCONCLUSIVE, candidate=3.0, baseline=None, unit="s", is_binary=False)
+    for unknown in (math.inf, math.nan):  # NaN after a way through JSON
+        estimate = replace(measured.candidate, low=-unknown, high=unknown)
+        assert "3.00 s (no bounds)" in text(examples.report(replace(measured, candidate=estimate)))
+
+
+def test_what_is_printed_of_a_case_can_be_pasted():
+    def shown(identity):
+        change = examples.change(identity, 0.0, 1.0, "Quito", "Lima")
+        report = examples.report(examples.regressed(), changes=[change])
+        return look_up(report, " --store s.db"), next_steps(report)[1:]
+
+    case = "with the same options runs that case alone"
+    assert shown("peru") == (
+        ["steelyard store show peru --store s.db   (all its answers)"],
+        [f"pytest --lf --case peru {case}"],
+    )
+    assert shown("who's [1]") == (
+        ["""steelyard store show 'who'"'"'s [1]' --store s.db   (all its answers)"""],
+        [f"""pytest --lf --case 'who'"'"'s [[]1]' {case}"""],
+    )
+    assert shown("\x1b[31m") == ([], [])
+
+
+def test_cases_of_something_green_are_not_run_again_with_lf():
+    change = examples.change("peru", 0.9, 1.0, "Quito", "Lima", test=examples.SUMMARIES)
+    report = examples.report(examples.regressed(), examples.verdict(identity=examples.SUMMARIES), changes=[change])
+    assert next_steps(report) == ["pytest --lf with the same options runs the red ones alone"]
+
+
+def test_before_the_first_label_there_is_no_difference_to_show():
+    nothing = Difference(math.nan, math.inf, -math.inf, math.inf, 1.0, "no label to decide by")
+    entry = examples.verdict(VerdictKind.INCONCLUSIVE, difference=nothing)
+    entry = replace(entry, checks=(), review=Reviewed("1f0c", "uncertain", 0, 0, 20, 300.0))
+    text = "\n".join(render(examples.report(entry), Layout(width=160)))
+    assert "no label yet" in text
+    assert "n/a" not in text
+    assert "no spread" not in text
+
+
+def test_how_many_of_what_passed_are_approximate_is_said():
+    rough = replace(examples.verdict(), unit="s", approximate=True)
+    shown = text(examples.report(*examples.passed(12), rough))
+    assert "1 approximate: no largest value" in shown
+
+
+def test_a_quantile_that_has_no_bounds_yet_is_not_called_level():
+    estimate = Estimate(3.0, math.inf, -math.inf, math.inf, "p95")
+    measured = examples.verdict(VerdictKind.INCONCLUSIVE, candidate=3.0, baseline=None, unit="s", is_binary=False)
+    shown = text(examples.report(replace(measured, candidate=estimate, statistic="p95")))
+    assert "3.00 s" in shown
+    assert "no spread" not in shown

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import example_reports as examples
+import jsonschema
+import pytest
+
+from harness.records import Reviewed, VerdictKind
+from harness.reporting.report_json import from_json, schema, to_json
+from harness.reporting.wording.waiting import review_step
+
+
+def waiting(n_waiting: int, wait_s: float, n_stuck: int = 0, closed: str | None = None) -> Reviewed:
+    return Reviewed("1f0c", "uncertain", 9, 2, n_waiting, wait_s, n_stuck, closed)
+
+
+def reviewed(*reviews: Reviewed):
+    verdicts = [
+        replace(examples.verdict(VerdictKind.INCONCLUSIVE), id=f"t{i}", labels_needed=14, review=each)
+        for i, each in enumerate(reviews)
+    ]
+    return examples.report(*verdicts)
+
+
+@pytest.mark.parametrize(
+    ("reviews", "step"),
+    [
+        ([waiting(14, 240.0)], "steelyard review serve   (14 items wait, about 4 minutes; http://127.0.0.1:8700)"),
+        (
+            [waiting(14, 240.0), waiting(6, 60.0)],
+            "steelyard review serve   (20 items wait, about 5 minutes; http://127.0.0.1:8700)",
+        ),
+        (
+            [waiting(14, 240.0, 2)],
+            "steelyard review serve   (14 items wait, about 4 minutes; adjudicate 2; http://127.0.0.1:8700)",
+        ),
+        ([waiting(0, 0.0, 1)], "steelyard review serve   (adjudicate 1 item; http://127.0.0.1:8700)"),
+        (
+            [waiting(0, 0.0, 0, "closed by hand")],
+            "batch 1f0c is closed (closed by hand): steelyard review reopen 1f0c",
+        ),
+        ([waiting(1, 12.0)], "steelyard review serve   (1 item waits, about a minute; http://127.0.0.1:8700)"),
+    ],
+)
+def test_what_waits_is_told_with_its_time(reviews, step):
+    assert review_step(reviewed(*reviews)) == [step]
+
+
+def test_the_store_of_the_command_line_is_that_of_the_next_one():
+    (step,) = review_step(reviewed(waiting(14, 240.0)), " --store x.db")
+    assert step.startswith("steelyard review serve --store x.db ")
+
+
+def test_the_address_of_the_settings_takes_the_place_of_the_command():
+    review = replace(waiting(14, 240.0, 2), url="https://review.example.org")
+    assert review_step(reviewed(review), " --store x.db") == [
+        "https://review.example.org   (14 items wait, about 4 minutes; adjudicate 2)"
+    ]
+
+
+def test_nothing_waits_where_nobody_is_asked():
+    assert review_step(reviewed(waiting(0, 0.0))) == review_step(examples.green()) == []
+
+
+def test_a_report_with_a_review_follows_the_schema_and_reads_back_equal():
+    report = reviewed(waiting(14, 240.0, 1, "closed by hand"))
+    document = json.loads(json.dumps(to_json(report)))
+    jsonschema.Draft202012Validator(schema()).validate(document)
+    assert document["evaluations"][0]["labels_needed"] == 14
+    assert from_json(document) == report

@@ -1,0 +1,96 @@
+"""Wilson and Clopper-Pearson against published tables and statsmodels."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
+
+from harness.statistics import clopper_pearson_interval, wilson_interval
+from harness.statistics.intervals.proportions import jeffreys_lower
+
+COUNTS = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+LEVELS = st.floats(0.5, 0.999)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "wilson", "exact"),
+    [
+        (81, 263, (0.2553, 0.3662), (0.2527, 0.3676)),
+        (15, 148, (0.0624, 0.1605), (0.0578, 0.1617)),
+        (0, 20, (0.0, 0.1611), (0.0, 0.1684)),
+        (1, 29, (0.0061, 0.1718), (0.0009, 0.1776)),
+    ],
+)
+def test_intervals_are_those_of_newcombe_1998_table_1(successes, n, wilson, exact):
+    """R. G. Newcombe (1998), Statistics in Medicine 17:857-872, table I, methods 3 and 5."""
+    score = wilson_interval(successes, n)
+    cautious = clopper_pearson_interval(successes, n)
+    assert wilson == (round(score.low, 4), round(score.high, 4))
+    assert exact == (round(cautious.low, 4), round(cautious.high, 4))
+
+
+@given(COUNTS, LEVELS)
+def test_intervals_agree_with_statsmodels(counts, level):
+    successes, n = counts
+    for interval, name in (
+        (wilson_interval(successes, n, level), "wilson"),
+        (clopper_pearson_interval(successes, n, level), "beta"),
+    ):
+        low, high = proportion_confint(successes, n, alpha=1 - level, method=name)
+        assert interval.low == pytest.approx(low, abs=1e-9)
+        assert interval.high == pytest.approx(high, abs=1e-9)
+
+
+def test_rule_of_three_no_failure_in_59_proves_less_than_5_percent():
+    """J. A. Hanley, A. Lippman-Hand (1983), JAMA 249:1743-1745."""
+    assert clopper_pearson_interval(0, 59, alternative="less").high < 0.05 < 3 / 59
+    assert clopper_pearson_interval(0, 58, alternative="less").high > 0.05
+
+
+def test_one_sided_exact_bounds_leave_the_other_side_open():
+    greater = clopper_pearson_interval(90, 100, alternative="greater")
+    less = clopper_pearson_interval(90, 100, alternative="less")
+    both = clopper_pearson_interval(90, 100, 0.9)
+    assert (pytest.approx(both.low), 1.0) == (greater.low, greater.high)
+    assert (0.0, pytest.approx(both.high)) == (less.low, less.high)
+
+
+@given(COUNTS, LEVELS)
+def test_swapping_success_and_failure_mirrors_the_interval(counts, level):
+    successes, n = counts
+    for interval_of in (wilson_interval, clopper_pearson_interval):
+        interval, mirrored = interval_of(successes, n, level), interval_of(n - successes, n, level)
+        assert interval.low == pytest.approx(1 - mirrored.high, abs=1e-9)
+        assert interval.high == pytest.approx(1 - mirrored.low, abs=1e-9)
+
+
+@given(COUNTS, LEVELS)
+def test_an_interval_has_width_and_holds_the_rate(counts, level):
+    successes, n = counts
+    for interval in (wilson_interval(successes, n, level), clopper_pearson_interval(successes, n, level)):
+        assert 0 <= interval.low <= successes / n <= interval.high <= 1
+        assert interval.high > interval.low
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "level"),
+    [(-1, 5, 0.95), (6, 5, 0.95), (0, 0, 0.95), (math.nan, 5, 0.95), (1, math.nan, 0.95), (1, 5, 1.0), (1, 5, 95)],
+)
+def test_impossible_counts_and_levels_are_refused(successes, n, level):
+    for interval_of in (wilson_interval, clopper_pearson_interval):
+        with pytest.raises(ValueError, match="is not"):
+            interval_of(successes, n, level)
+
+
+def test_an_unknown_alternative_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="'two-sided', 'less', 'greater'"):
+        clopper_pearson_interval(1, 2, alternative="larger")
+
+
+def test_jeffreys_bound_is_that_of_brown_cai_and_dasgupta():
+    """Brown, Cai, DasGupta (2001), table 5: 95 % Jeffreys interval for 5 of 10 is (0.224, 0.776)."""
+    assert round(jeffreys_lower(5, 10, 0.025), 3) == 0.224
+    assert jeffreys_lower(0, 10, 0.025) == 0
+    assert jeffreys_lower(10, 10, 0.025) == pytest.approx(0.025**0.1)
