@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.errors import ForgeError, SettingsError
-from harness.reporting.writing import COMMENT_NAME
+from harness.reporting.shared.names import COMMENT_NAME
 
 if TYPE_CHECKING:
     from harness.config.ci import Job

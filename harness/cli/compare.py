@@ -95,7 +95,7 @@ def _compared(store: Store, candidate: str, baseline: str, given: _Options, inco
 
 def _choice(report: Report, given: _Options, inconclusive: str) -> Choice:
     from harness.gate.history.comparison import Choice
-    from harness.gate.history.sequences import EVERY_CASE
+    from harness.gate.history.scores import EVERY_CASE
 
     margin, level = given.margin, given.confidence_level
     return Choice(

@@ -15,7 +15,8 @@ import click
 from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option, stored_report
 from harness.errors import SettingsError
-from harness.reporting.writing import COMMENT_NAME, FORMATS, Stored, find_format, write
+from harness.reporting.shared.names import COMMENT_NAME
+from harness.reporting.writing import FORMATS, Stored, find_format, write
 
 if TYPE_CHECKING:
     from harness.config.settings import Settings

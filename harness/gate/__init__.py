@@ -1,5 +1,6 @@
 """A run: evaluations sampled side by side, decided together, and reported."""
 
+from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.gate.baselines.chosen import recording_named
 from harness.gate.baselines.refusals import check_recorded
 from harness.gate.evaluations.cases import load_cases, no_case_matches, select_cases
@@ -13,15 +14,7 @@ from harness.gate.evaluations.evaluation import (
     with_design,
 )
 from harness.gate.evaluations.resemblance import find_copies
-from harness.gate.runs.opening import (
-    OpenRun,
-    RunOptions,
-    baseline_name,
-    candidate_name,
-    check_run,
-    judge_names,
-    open_run,
-)
+from harness.gate.runs.opening import OpenRun, RunOptions, check_run, open_run
 from harness.gate.runs.report import make_report, report_of_nothing
 from harness.gate.runs.run import Run
 from harness.gate.sampling.bodies import Aborted

@@ -135,7 +135,7 @@ def settings_of(config: pytest.Config) -> Settings:
         if text is not None:
             given[field_of(name)] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
     if config.getoption("for_baseline", default=False):
-        from harness.gate.runs.opening import NO_BASELINE
+        from harness.config.roles import NO_BASELINE
 
         given.setdefault("baseline", NO_BASELINE)
     if given.get("mlflow") == NO_TRACKING:  # logs nowhere; the registry of models stays where it is

@@ -5,6 +5,7 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 
 from harness.records.baselines import BaselineRecord
 from harness.records.budget import Budget, LimitName, Limits, Price, Spent
+from harness.records.estimates import Difference, Estimate
 from harness.records.judging import JudgedBy, Judgement, JudgeSummary
 from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
 from harness.records.reports import Change, Report, Usage, VersionRef
@@ -29,8 +30,6 @@ from harness.records.verdicts import (
     Check,
     Claim,
     Claims,
-    Difference,
-    Estimate,
     Interruption,
     LookTaken,
     LostClaim,

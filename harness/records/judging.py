@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.records.verdicts import Estimate
+    from harness.records.estimates import Estimate
 
 
 @dataclass(frozen=True, slots=True)

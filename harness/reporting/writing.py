@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, TextIO
 
 from harness.errors import SettingsError, choices
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
+from harness.reporting.shared.names import COMMENT_NAME
 
 if TYPE_CHECKING:
     from harness.records import Report
     from harness.reporting.terminal.report import Layout
     from harness.store import RunInfo, Store
-
-
-COMMENT_NAME = "gate"
-"""What the comment of a pull request is called where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from itertools import combinations
 
 import numpy as np
 
+from harness.records.review import FIRST, SECOND, TIE, Event, Form, Item, Standing, Value
 from harness.review.judged import Coefficient, JudgeMatrix, Rate, judge_matrix, rate, said_by_both, told
 from harness.statistics import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha
 from harness.statistics.arrays import FloatArray
 from harness.store.review.events import labels_in_force
-from harness.store.review.records import FIRST, SECOND, TIE, Event, Form, Item, Standing, Value
 
 CUT = 0.5
 """From which score on an answer counts as right."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.errors import ReviewError
-from harness.store.review.records import Form, Item, Standing
+from harness.records.review import Form, Item, Standing
 
 
 def counted(form: Form, item: Item, standing: Standing) -> float | None:

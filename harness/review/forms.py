@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.errors import LabelError, RubricError
+from harness.records.review import PREFERENCES, Choice, Form
 from harness.scoring.judging.rubric import Rubric, read_rubric
-from harness.store.review.records import PREFERENCES, Choice, Form
 
 _SUFFIX = "*.md"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.records import Role
+from harness.records.review import Event, Item, Value
 from harness.store import Store
-from harness.store.review.records import Event, Item, Value
 
 Part = Role | Literal["pair"]
 

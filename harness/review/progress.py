@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
+from harness.records.review import Batch
 from harness.store.review.counts import Counts
-from harness.store.review.records import Batch
 
 _LONGEST_PAUSE_S = 600.0
 

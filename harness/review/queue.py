@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import LabelError, ReviewError
+from harness.records.review import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Standing, Task
 from harness.review.agreement import AgreementReport, agreement_of
 from harness.review.progress import Origin, Progress, progress_of
 from harness.review.views import Done, Revealed, Undone, View, done_of, revealed, view_of
 from harness.store import Store
 from harness.store.review.events import in_force
 from harness.store.review.leases import Wish, is_swapped
-from harness.store.review.records import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Standing, Task
 from harness.store.review.reviewers import new_token
 from harness.store.review.turns import Submitted
 

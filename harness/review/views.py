@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.records import Messages
-from harness.store.review.records import Answer, Event, Form, Item, Standing, Task, Value
+from harness.records.review import Answer, Event, Form, Item, Standing, Task, Value
 from harness.store.review.turns import Held, Recorded
 
 

@@ -14,8 +14,8 @@ from harness.sampling.bridge import settle
 from harness.sampling.trace import Trace
 
 if TYPE_CHECKING:
+    from harness.sampling.asked import Source
     from harness.sampling.sampler import Sampler
-    from harness.sampling.window import Source
 
 
 SETS_APART = 10_000_000

@@ -14,8 +14,8 @@ from typing import Any
 
 from harness.gate.people.batches import fill, settle
 from harness.review import Queue
-from harness.review.batches.filling import Plan
 from harness.review.batches.ledger import subject_of
+from harness.review.batches.plans import Plan
 from harness.statistics.labels.draws import Question
 from harness.store import Store
 from tests.bench.sampling import Figure

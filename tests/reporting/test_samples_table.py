@@ -19,7 +19,8 @@ import pytest
 from harness.records import Draw, JudgedBy, Report, Request, Sample, ScoreRow
 from harness.reporting.samples_table import COLUMNS, write_csv, write_parquet
 from harness.review import Queue
-from harness.review.batches.filling import Plan, add_run
+from harness.review.batches.filling import add_run
+from harness.review.batches.plans import Plan
 from harness.store import RunInfo, Store
 from tests.gate import stored
 from tests.gate.stored import Scored

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from harness.records.review import PREFERENCES, Answer, Batch, Choice, Form, Item
 from harness.review import Queue
 from harness.store import Store
-from harness.store.review.records import PREFERENCES, Answer, Batch, Choice, Form, Item
 from tests.store.conftest import (  # noqa: F401 - fixtures
     new_postgres_url,
     new_url,

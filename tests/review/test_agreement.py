@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from harness.records.review import Choice, Form, Item, Standing
 from harness.review import Queue
 from harness.review.agreement import judge_agreement
 from harness.review.judged import Coefficient, judge_matrix
 from harness.statistics import cohen_kappa, fleiss_kappa, krippendorff_alpha, wilson_interval
-from harness.store.review.records import Choice, Form, Item, Standing
 from tests.review.conftest import CATEGORIES, PAIR, SCALE, TEXT, AddBatch, batch_of
 
 _keys = count()

@@ -4,11 +4,11 @@ from dataclasses import asdict, replace
 import pytest
 
 from harness.errors import ReviewError
+from harness.records.review import Batch, Choice, Form, Standing
 from harness.review.counting import counted
 from harness.review.exchange import find_format, imported
 from harness.review.exchange.sharing import exported
 from harness.store import Store
-from harness.store.review.records import Batch, Choice, Form, Standing
 from harness.store.review.turns import ImportedLabel
 from tests.review.conftest import NOW, SCALE, batch_of
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import LabelError, RubricError
+from harness.records.review import PREFERENCES, Choice
 from harness.review.forms import category_form, find_rubric, preference_form, rating_form, text_form
 from harness.scoring.judging.rubric import read_rubric
-from harness.store.review.records import PREFERENCES, Choice
 from tests.review.runs import RUBRIC
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.review import Queue
-from harness.review.batches.filling import Plan, add_run
+from harness.review.batches.filling import add_run
+from harness.review.batches.plans import Plan
 from harness.review.labels import labels_of_run
 from harness.store import Store
 from tests.review import runs

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from harness.records.review import Batch
 from harness.review import Queue
 from harness.store import Store
 from harness.store.review.events import fold
-from harness.store.review.records import Batch
-from harness.store.review.tables import leases
+from harness.store.schema.review_tables import leases
 from tests.review.conftest import SCALE, batch_of
 from tests.review.labeller import label_all
 

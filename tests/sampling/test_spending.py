@@ -16,7 +16,7 @@ from harness.models.version import Version
 from harness.records import Limits, Price, Request, Sample
 from harness.records.keys import Question, request_text
 from harness.sampling import Sampler, Source, Spending
-from harness.sampling.window import Asked
+from harness.sampling.asked import Asked
 from harness.store import Store
 from tests.sampling.engines import NotingEngine
 

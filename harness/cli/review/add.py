@@ -16,10 +16,11 @@ from harness.errors import ReviewError, RubricError, SettingsError, choices
 
 if TYPE_CHECKING:
     from harness.records import JudgedBy, Role
-    from harness.review.batches.filling import Added, Plan
+    from harness.records.review import Form
+    from harness.review.batches.filling import Added
+    from harness.review.batches.plans import Plan
     from harness.scoring.judging.rubric import Rubric
     from harness.store import RunInfo, ScoreSet, Store
-    from harness.store.review.records import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _add_new(store: Store, run: RunInfo, plans: Sequence[Plan]) -> tuple[list[Ad
 
 
 def _plans(store: Store, run: RunInfo, options: _Options, settings: Settings) -> list[Plan]:
-    from harness.review.batches.filling import Plan
+    from harness.review.batches.plans import Plan
 
     roles: dict[str, tuple[Role, ...]] = {
         "candidate": ("candidate",),

@@ -14,9 +14,9 @@ from harness.errors import SettingsError, StoreError, UnknownItemError
 
 if TYPE_CHECKING:
     from harness.records import Report
+    from harness.records.review import Batch
     from harness.review import Queue
     from harness.store import Store
-    from harness.store.review.records import Batch
 
 
 def store_option(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
+from harness.config.roles import NO_BASELINE
 from harness.errors import SettingsError, StoreError, choices
 from harness.gate.baselines.files import SUFFIX, read_recording
 from harness.gate.baselines.recording import Recording, recording_of
 from harness.gate.history.runs import LATEST, find_run
-from harness.gate.runs.opening import NO_BASELINE
 from harness.records import Report
 from harness.store import RunInfo, Store, store_url
 

@@ -11,9 +11,9 @@ import harness
 from harness.config import Settings, load_settings
 from harness.config.git import Repository
 from harness.config.history import asks_for_the_same, differing, is_same_version, settings_at
+from harness.config.roles import NO_BASELINE, candidate_name
 from harness.gate.baselines.chosen import file_named
 from harness.gate.changes.dependencies import Dependencies, Subject
-from harness.gate.runs.opening import NO_BASELINE, candidate_name
 from harness.records import Selected, Selection
 
 _FOR_ALL = re.compile(

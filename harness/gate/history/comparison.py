@@ -13,8 +13,7 @@ from harness.gate.evaluations.cases import no_case_matches
 from harness.gate.history.flips import Tally, most_changed, tally
 from harness.gate.history.matching import Matched, match
 from harness.gate.history.runs import look_of
-from harness.gate.history.scores import Pair, Side, rebuild
-from harness.gate.history.sequences import EVERY_CASE, Cases, cases_of, stopped_early
+from harness.gate.history.scores import EVERY_CASE, Cases, Pair, Side, cases_of, rebuild, stopped_early
 from harness.records import Change, Report, Request, Usage, Verdict
 from harness.store import Store
 

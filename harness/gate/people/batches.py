@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from harness.decisions import worst
 from harness.decisions.labels.labelled import LabelledCheck, decide_labelled
 from harness.records import VerdictKind
-from harness.review.batches.filling import Plan
+from harness.records.review import DECIDED, Batch
 from harness.review.batches.ledger import (
     Ledger,
     Mode,
@@ -25,9 +25,9 @@ from harness.review.batches.ledger import (
     subject_of,
     to_the_end,
 )
+from harness.review.batches.plans import Plan
 from harness.statistics.labels.draws import Question
 from harness.store import RunInfo, Store
-from harness.store.review.records import DECIDED, Batch
 
 SUPERSEDED = "superseded"
 

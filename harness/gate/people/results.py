@@ -10,11 +10,11 @@ from harness.decisions.labels.exclusions import Said, bounded_mean
 from harness.decisions.labels.labelled import in_labels
 from harness.gate.people.batches import Outlook
 from harness.records import Estimate, Report, Reviewed, Verdict, VerdictKind
+from harness.records.review import SETTLED, Batch
 from harness.review.batches.ledger import Subject
 from harness.review.progress import progress_of
 from harness.statistics.labels.draws import NO_STAKES, Draw, widest
 from harness.store import Store
-from harness.store.review.records import SETTLED, Batch
 
 _LABEL_S = 15.0
 """What a label takes before the first tells."""

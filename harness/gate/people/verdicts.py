@@ -12,12 +12,12 @@ from harness.gate.history.runs import look_of
 from harness.gate.people.batches import Attendant, Outlook, fill, outlook, questions_of, settle
 from harness.gate.people.results import with_labels
 from harness.records import LookTaken, Report, Role, Usage, Verdict, VerdictKind
-from harness.review.batches.filling import Plan
+from harness.records.review import Batch, Form
 from harness.review.batches.ledger import Subject, subject_of
+from harness.review.batches.plans import Plan
 from harness.review.forms import preference_form, rating_form
 from harness.statistics.labels.draws import Question
 from harness.store import RunInfo, Store
-from harness.store.review.records import Batch, Form
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings
+from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.decisions import later
 from harness.errors import SettingsError, StoreError, UsageError
 from harness.gate.baselines.recorded import RecordedBaseline
@@ -35,9 +36,6 @@ BASELINE_FIRST_INDEX = 1_000_000
 """Where the draws of a baseline begin that is the same version as the candidate: two independent sets."""
 
 _SIDES: tuple[Role, Role] = ("candidate", "baseline")
-
-NO_BASELINE = "none"
-"""`--baseline none` weighs against thresholds alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,54 +94,6 @@ class OpenRun:
             await self.run.close()
         finally:
             self.store.close()
-
-
-def candidate_name(settings: Settings) -> str:
-    """The version under test: the one named by option or settings, else the only one there is.
-
-    Raises:
-        SettingsError: there is none, or more than one and nothing says which.
-    """
-    if settings.candidate is not None:
-        return settings.version(settings.candidate).name
-    if len(settings.versions) == 1:
-        return next(iter(settings.versions))
-    if not settings.versions:
-        where = settings.source or settings.root / "pyproject.toml"
-        raise SettingsError(
-            f"No model version is defined. Define one as {settings.table('NAME')} in {where}; `steelyard init` "
-            "writes an example that runs at once."
-        )
-    raise SettingsError(
-        f'Which version is under test? Say --candidate NAME, or candidate = "NAME" in [tool.steelyard]. '
-        f"Versions: {', '.join(sorted(settings.versions))}."
-    )
-
-
-def baseline_name(settings: Settings) -> str | None:
-    """The version that the candidate is weighed against, if any.
-
-    Raises:
-        SettingsError: it is not a version.
-    """
-    if settings.baseline is None or (settings.baseline == NO_BASELINE and NO_BASELINE not in settings.versions):
-        return None
-    return settings.version(settings.baseline).name
-
-
-def judge_names(settings: Settings) -> tuple[str, ...]:
-    """The versions that judge, more than one for a panel.
-
-    Raises:
-        SettingsError: none is named, or one of them is no version.
-    """
-    if not settings.judge:
-        known = ", ".join(sorted(settings.versions)) or "none is defined yet"
-        raise SettingsError(
-            f'Which version judges? Say --judge NAME, or judge = "NAME" in [tool.steelyard]; two names and more are a '
-            f"panel. Versions: {known}."
-        )
-    return tuple(settings.version(name).name for name in settings.judge)
 
 
 def _against(settings: Settings, options: RunOptions) -> str | None:

@@ -6,9 +6,10 @@ import time
 from collections.abc import Sequence
 
 from harness.config import Settings
+from harness.config.roles import baseline_name, candidate_name
 from harness.decisions import worst
 from harness.errors import UsageError
-from harness.gate.runs.opening import OpenRun, RunOptions, baseline_name, candidate_name
+from harness.gate.runs.opening import OpenRun, RunOptions
 from harness.models.version import fingerprint_here
 from harness.records import Report, Usage, Verdict, VerdictKind, VersionRef
 from harness.store import new_run_id

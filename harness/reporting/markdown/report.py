@@ -13,13 +13,13 @@ from harness.records import Change, Report, VerdictKind, VersionRef
 from harness.reporting.markdown.escaping import code, escaped, prose
 from harness.reporting.shared.cases import answer_facts, change_names, changes_title, score_in_words, shown_changes
 from harness.reporting.shared.figures import chosen, count, duration, plural
+from harness.reporting.shared.names import COMMENT_NAME
 from harness.reporting.shared.table import Row, greens_in_words, rows
 from harness.reporting.shared.text import printable
 from harness.reporting.terminal.report import headline, next_steps, notes, ranges, samples_in_words
 from harness.reporting.wording.budget import cost
 from harness.reporting.wording.interruption import interrupted
 from harness.reporting.wording.waiting import review_step
-from harness.reporting.writing import COMMENT_NAME
 
 MOST_CHARACTERS = 65_535
 """GitHub refuses a longer comment."""

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from harness.records import Verdict
+
+if TYPE_CHECKING:
+    pass
+
 
 _TOP_FOLDERS = ("suites", "tests", "evals")
 
@@ -52,3 +57,7 @@ def _short(identity: str) -> str:
 def _with_module(identity: str) -> str:
     folders, module, test = _parts(identity)
     return "/".join([*folders, module, test]) if module else identity
+
+
+COMMENT_NAME = "gate"
+"""What the comment of a pull request is called where nobody says otherwise."""

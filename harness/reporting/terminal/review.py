@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.records.review import Batch, Form
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import cells, pad, printable, wrap
 from harness.review.agreement import CUT, AgreementReport, JudgeAgreement
 from harness.review.judged import Coefficient, JudgeMatrix, Rate
 from harness.review.progress import Origin, Progress
-from harness.store.review.records import Batch, Form
 
 _MOST_CELLS = 60
 _ORIGIN_CELLS = 90

@@ -12,44 +12,19 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from harness.errors import ReviewError, SettingsError
-from harness.records import MOST_DISAGREEMENT, Role
+from harness.records import MOST_DISAGREEMENT
+from harness.records.review import Batch, Item
 from harness.review.batches import drawing
+from harness.review.batches.plans import Plan
 from harness.review.batches.population import Population, pairs, singles
 from harness.statistics.arrays import BoolArray, FloatArray, IntArray
 from harness.statistics.labels.drawing import Items, Lots, cast_lots, shown
 from harness.statistics.labels.draws import Draw, Question
 from harness.store import RunInfo, Store
-from harness.store.review.records import Batch, Form, Item
 
 _CONFIDENCE_LEVEL = 0.95
 _USUAL = MOST_DISAGREEMENT / 2
 _AGREED = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What of a run is to be reviewed.
-
-    Attributes:
-        metric: of the evaluation.
-        roles: of which versions single answers are drawn; of two, a draw is an answer of each to one case. A pair
-            always is the candidate's and the baseline's.
-        draws: how many draws are made at most.
-        overlap: how many reviewers label each item.
-        seed: of the drawing.
-        show_system: whether reviewers see system messages. These belong to a version and tell it from another.
-        keep_equal: whether a pair of equal answers is one, too: a gate knows what people would say of it.
-    """
-
-    evaluation_id: str
-    metric: str
-    form: Form
-    roles: tuple[Role, ...] = ("candidate",)
-    draws: int = 100
-    overlap: int = 1
-    seed: int = 0
-    show_system: bool = False
-    keep_equal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

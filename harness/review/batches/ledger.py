@@ -11,7 +11,9 @@ from typing import Literal
 import numpy as np
 
 from harness.errors import SettingsError
-from harness.review.batches.filling import Plan, items_of_draws, judged_items, reviewable
+from harness.records.review import SETTLED, Batch, Item
+from harness.review.batches.filling import items_of_draws, judged_items, reviewable
+from harness.review.batches.plans import Plan
 from harness.review.batches.population import Population
 from harness.review.counting import counted
 from harness.statistics.arrays import BoolArray, FloatArray
@@ -19,7 +21,6 @@ from harness.statistics.labels.drawing import LEAST_DOUBT, Items, Lots, cast_lot
 from harness.statistics.labels.draws import Draw, Question
 from harness.statistics.labels.labelled import evidence
 from harness.store import RunInfo, Store
-from harness.store.review.records import SETTLED, Batch, Item
 
 Mode = Literal["uncertain", "failures", "all"]
 

@@ -15,12 +15,12 @@ import numpy as np
 from harness.errors import SettingsError
 from harness.records import Messages, Request, Role, ScoreRow
 from harness.records.keys import request_text, sample_key
+from harness.records.review import Answer, Item
 from harness.statistics.arrays import FloatArray
 from harness.store import RunInfo, Store
-from harness.store.review.records import Answer, Item
 
 if TYPE_CHECKING:
-    from harness.review.batches.filling import Plan
+    from harness.review.batches.plans import Plan
 
 _NO_SCORE, _NO_ANSWER, _NO_PARTNER, _EQUAL = "without a score", "without a stored answer", "without a partner", "equal"
 

@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from harness.records.review import Form
 from harness.review.exchange.json_lines import item_fields, item_of, judged_values, listed
 from harness.review.exchange.sharing import SharedItem, SharedLabel
 from harness.review.exchange.table import value_of
-from harness.store.review.records import Form
 
 _UNSENT = ("draft", "discarded")
 LABEL, NOTE = "label", "note"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.errors import ReviewFileError
-from harness.store.review.records import PREFERENCES, Choice, Form
+from harness.records.review import PREFERENCES, Choice, Form
 
 MOST_WANTED = 50
 """The most labels that an item may want."""

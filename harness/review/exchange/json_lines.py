@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.errors import ReviewFileError
+from harness.records.review import Value
 from harness.review.exchange.checking import check_item, form_of
 from harness.review.exchange.sharing import SharedItem, SharedLabel
-from harness.store.review.records import Value
 
 
 def write(shared: Sequence[SharedItem]) -> str:

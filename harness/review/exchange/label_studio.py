@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from harness.records.review import Form
 from harness.review.exchange.json_lines import item_fields, item_of, judged_values, listed
 from harness.review.exchange.sharing import SharedItem, SharedLabel
 from harness.review.exchange.table import value_of
-from harness.store.review.records import Form
 
 LABEL, NOTE, ANSWER, LEFT, RIGHT = "label", "note", "answer", "left", "right"
 _OWN = "steelyard"

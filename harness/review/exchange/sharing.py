@@ -11,11 +11,11 @@ from typing import Any
 
 from harness.errors import LabelError, ReviewerError, ReviewFileError, UnknownItemError
 from harness.records import Messages
+from harness.records.review import Answer, Batch, Event, Form, Item, Value
 from harness.review.exchange.checking import is_share
 from harness.review.views import on_sides
 from harness.store.review.events import in_force
 from harness.store.review.leases import is_swapped
-from harness.store.review.records import Answer, Batch, Event, Form, Item, Value
 from harness.store.review.reviewers import check_name
 from harness.store.review.store import ReviewStore
 from harness.store.review.turns import ImportedLabel

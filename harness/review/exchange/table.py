@@ -11,10 +11,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.errors import ReviewFileError
+from harness.records.review import Form, Value
 from harness.review.exchange.checking import check_label, form_of
 from harness.review.exchange.json_lines import item_of, said
 from harness.review.exchange.sharing import SharedItem, SharedLabel
-from harness.store.review.records import Form, Value
 
 _ITEM = ("item", "evaluation", "case", "question", "answer", "other_answer", "reference")
 _LABEL = ("reviewer", "value", "note", "time", "adjudicated")

@@ -7,10 +7,10 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from harness.errors import ReviewerError, choices
+from harness.records.review import ROLES, Reviewer
 from harness.review.web.desk import SignedOutError, admin_of, checked, desk_of, field, page
 from harness.review.web.sessions import Holder, csrf_token
 from harness.review.web.showing import right_values, said_of
-from harness.store.review.records import ROLES, Reviewer
 
 
 async def _form(request: Request) -> FormData:

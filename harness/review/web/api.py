@@ -11,11 +11,11 @@ from markupsafe import Markup
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 
 from harness.errors import UnknownItemError
+from harness.records.review import Event, Form, Task
 from harness.review.views import Done, View
 from harness.review.web.desk import checked, desk_of, page, signed_in
 from harness.review.web.showing import in_dispute, item_json, said_value, text_of
 from harness.review.web.tally import endings
-from harness.store.review.records import Event, Form, Task
 
 router = APIRouter(dependencies=[Depends(signed_in), Depends(checked)])
 Name = Annotated[str, Depends(signed_in)]

@@ -12,11 +12,11 @@ from jinja2 import Environment
 from starlette.datastructures import FormData
 
 from harness.errors import ReviewerError
+from harness.records.review import Reviewer
 from harness.review.queue import Queue
 from harness.review.web.guard import Origins
 from harness.review.web.sessions import LIFETIME_S, Attempts, Holder, Sessions, Tickets, csrf_token
 from harness.review.web.tally import Tally
-from harness.store.review.records import Reviewer
 from harness.store.review.store import ReviewStore
 
 

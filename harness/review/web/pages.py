@@ -7,11 +7,11 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from harness.errors import ReviewerError
+from harness.records.review import Task
 from harness.review.web.api import next_json, nothing_left
 from harness.review.web.desk import checked, desk_of, field, page, reviewer_of, session_of, sign_in_page
 from harness.review.web.sessions import Holder
 from harness.review.web.tally import forecast
-from harness.store.review.records import Task
 
 router = APIRouter(dependencies=[Depends(checked)])
 _NOBODY = {"lease": "", "expires_in_s": 0, "html": ""}

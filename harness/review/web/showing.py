@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.records.review import LEFT, MOST_TEXT, RIGHT, TIE, Event, Form, Value
 from harness.records.tool_calls import with_calls
 from harness.review.agreement import CUT
 from harness.review.progress import Progress
@@ -19,7 +20,6 @@ from harness.review.views import Revealed, View
 from harness.review.web.text import SHOWN_AT_FIRST, beginning, further, is_blank, readable
 from harness.store.review.events import in_force
 from harness.store.review.leases import is_swapped
-from harness.store.review.records import LEFT, MOST_TEXT, RIGHT, TIE, Event, Form, Value
 from harness.store.review.store import ReviewStore
 
 _FOLDER = Path(__file__).parent / "templates"

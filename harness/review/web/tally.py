@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.records.review import DECIDED, Batch, Task
 from harness.review.progress import Progress
 from harness.review.queue import Queue
-from harness.store.review.records import DECIDED, Batch, Task
 
 EVERY_S = 1.0
 _ROUNDED_TO = 10

@@ -9,17 +9,11 @@ from typing import Any
 
 from harness.records import Messages, Sample
 from harness.sampling import Model
+from harness.scoring.judge_limits import LEAST_TOKENS, MOST_REPEATS
 from harness.scoring.judging.answers import MalformedError
-
-LEAST_TOKENS = 512
-"""Room for a reason and a score, whatever a version's `max_tokens` leaves its own answers."""
 
 Opinion = tuple[float, str]
 """What an answer comes to, and its reason."""
-
-
-MOST_REPEATS = 100
-"""Of one question; the draws in place of malformed answers are numbered from here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from harness.sampling import Model, Trace
 from harness.sampling.bridge import settle
 from harness.scoring.checks.given import answer_text
 from harness.scoring.deepeval import Fields, measure
+from harness.scoring.judge_limits import MOST_REPEATS
 from harness.scoring.judging import combining
 from harness.scoring.judging.answers import (
     ALTERNATIVES,
@@ -24,7 +25,7 @@ from harness.scoring.judging.answers import (
     read_rating,
 )
 from harness.scoring.judging.combining import Said
-from harness.scoring.judging.drawing import MOST_REPEATS, Question, Seat
+from harness.scoring.judging.drawing import Question, Seat
 from harness.scoring.judging.prompts import Material, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from harness.store.review.tables import batches, items, standings
 from harness.store.samples import chunks
+from harness.store.schema.review_tables import batches, items, standings
 from harness.store.schema.tables import runs, samples
 
 

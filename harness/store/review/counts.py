@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, exists, func, select
 
+from harness.records.review import EventKind, ItemState
 from harness.store.review.leases import count_live
-from harness.store.review.records import EventKind, ItemState
-from harness.store.review.tables import batches, events, items, marks, standings
+from harness.store.schema.review_tables import batches, events, items, marks, standings
 
 _RECENT = 200
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from harness.records.review import Event, EventKind, Form, FormKind, Standing, Value
 from harness.store.review import fronts as review_fronts
 from harness.store.review.items import no_item, stored_form
-from harness.store.review.records import Event, EventKind, Form, FormKind, Standing, Value
-from harness.store.review.tables import batches, events, items, marks, standings
 from harness.store.schema import codec
+from harness.store.schema.review_tables import batches, events, items, marks, standings
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from harness.store.review.tables import fronts, marks, standings
+from harness.store.schema.review_tables import fronts, marks, standings
 
 _STEP = 50
 """By how many positions the search may begin too early: to be exact would cost a write for each item."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from harness.records.review import Item
 from harness.store.review import items as review_items
-from harness.store.review.records import Item
-from harness.store.review.tables import batches, events, items
 from harness.store.schema import codec
+from harness.store.schema.review_tables import batches, events, items
 
 
 def extend(connection: Connection, batch_id: str, added: Sequence[Item]) -> bool:

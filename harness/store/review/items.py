@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from harness.errors import UnknownItemError
+from harness.records.review import Answer, Batch, Choice, Form, Item, ItemState, Standing
 from harness.store.review import fronts as review_fronts
-from harness.store.review.records import Answer, Batch, Choice, Form, Item, ItemState, Standing
-from harness.store.review.tables import batches, items, standings
 from harness.store.schema import codec
+from harness.store.schema.review_tables import batches, items, standings
 
 _ROWS = 500
 

@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, update
 
 from harness.errors import LeaseEndedError, LeaseError, LeaseExpiredError
+from harness.records.review import DECIDED, Lease, ReviewerRole, Task
 from harness.store.review import fronts as review_fronts
-from harness.store.review.records import DECIDED, Lease, ReviewerRole, Task
-from harness.store.review.tables import batches, events, leases, marks, standings
+from harness.store.schema.review_tables import batches, events, leases, marks, standings
 
 _STATES: dict[Task, tuple[str, ...]] = {"label": ("open",), "adjudicate": ("disputed", "flagged")}
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
+from harness.records.review import Batch, Event, Item, Reviewer
 from harness.store.review import events as review_events
 from harness.store.review import items as review_items
 from harness.store.review import reviewers as review_reviewers
 from harness.store.review.events import NewEvent
-from harness.store.review.records import Batch, Event, Item, Reviewer
-from harness.store.review.tables import items
+from harness.store.schema.review_tables import items
 
 
 @dataclass(frozen=True, slots=True)

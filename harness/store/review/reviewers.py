@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from harness.errors import ReviewerError, choices
-from harness.store.review.records import ROLES, Reviewer, ReviewerRole, Task
-from harness.store.review.tables import reviewers
+from harness.records.review import ROLES, Reviewer, ReviewerRole, Task
+from harness.store.schema.review_tables import reviewers
 
 _LONGEST = 64
 _FIND = select(reviewers).where(reviewers.c.name == bindparam("of"))

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from harness.records import Request
+from harness.records.review import Batch, Event, Item, Reviewer, Standing
 from harness.store.database import Database
 from harness.store.review import counts as review_counts
 from harness.store.review import events as review_events
@@ -28,7 +29,6 @@ from harness.store.review import reviewers as review_reviewers
 from harness.store.review import turns as review_turns
 from harness.store.review.counts import Counts, Left
 from harness.store.review.leases import Wish
-from harness.store.review.records import Batch, Event, Item, Reviewer, Standing
 from harness.store.review.reviewers import Admitted
 from harness.store.review.turns import Held, ImportedLabel, Recorded, Submitted
 from harness.store.schema import codec

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from harness.errors import LeaseError, NothingToUndoError, RepeatedKeyError, ReviewError
+from harness.records.review import Batch, Event, EventKind, Form, Item, Lease, Reviewer, Standing, Task, Value
 from harness.store.review import events as review_events
 from harness.store.review import items as review_items
 from harness.store.review import leases as review_leases
 from harness.store.review import reviewers as review_reviewers
 from harness.store.review.events import NewEvent
 from harness.store.review.leases import Wish
-from harness.store.review.records import Batch, Event, EventKind, Form, Item, Lease, Reviewer, Standing, Task, Value
 
 _TASKS: dict[EventKind, Task] = {"label": "label", "flag": "label", "adjudicate": "adjudicate", "exclude": "adjudicate"}
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, null, text
 
-from harness.store.review import tables as review_tables
-from harness.store.schema import tables
+from harness.store.schema import review_tables, tables
 
 _COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {
     2: (tables.scores.c.judged_by,),

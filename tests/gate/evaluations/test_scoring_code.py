@@ -116,7 +116,10 @@ def test_a_constant_that_holds_itself_is_not_known(load: Load) -> None:
 
 def test_every_process_comes_to_the_same(tmp_path: Path) -> None:
     (tmp_path / "scored.py").write_text(MODULE)
-    code = "import scored; from harness.gate.evaluations.scoring_code import scoring_digest; print(scoring_digest(scored.body))"
+    code = (
+        "import scored; from harness.gate.evaluations.scoring_code import scoring_digest; "
+        "print(scoring_digest(scored.body))"
+    )
     command = [sys.executable, "-c", code]
     found = {
         subprocess.run(

@@ -9,8 +9,7 @@ import pytest
 
 from harness.gate.history.flips import Tally, most_changed, tally
 from harness.gate.history.matching import match
-from harness.gate.history.scores import rebuild
-from harness.gate.history.sequences import cases_of
+from harness.gate.history.scores import cases_of, rebuild
 from harness.store import Store
 from tests.decisions.observations import observed
 from tests.gate.stored import Scored, answer, run, side

@@ -9,8 +9,7 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.gate.history.matching import match
-from harness.gate.history.scores import Pair, rebuild
-from harness.gate.history.sequences import cases_of
+from harness.gate.history.scores import Pair, cases_of, rebuild
 from harness.store import Store
 from tests.gate.stored import Scored, run, side
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.gate.history.matching import match
-from harness.gate.history.sequences import Cases, cases_of, stopped_at
+from harness.gate.history.scores import Cases, cases_of, stopped_at
 from harness.store import Store
 from tests.gate.stored import Scored, run, side
 

@@ -11,9 +11,10 @@ import pytest
 
 from harness.gate.people.attending import Prospects, attend_all, attended, prospects
 from harness.gate.people.batches import Attendant
-from harness.review.batches.filling import Plan, add_run
+from harness.records.review import Choice, Form
+from harness.review.batches.filling import add_run
+from harness.review.batches.plans import Plan
 from harness.store import Store
-from harness.store.review.records import Choice, Form
 from tests.review import runs
 
 FORM = Form("scale", "Faithful", choices=(Choice(1, "wrong", 0.0), Choice(3, "right", 1.0)))

@@ -7,11 +7,11 @@ import pytest
 from harness.gate.people.batches import fill, outlook, questions_of, settle
 from harness.gate.people.results import held_back, with_labels
 from harness.records import Role
+from harness.records.review import Choice, Form
 from harness.review import Queue
-from harness.review.batches.filling import Plan
 from harness.review.batches.ledger import subject_of
+from harness.review.batches.plans import Plan
 from harness.store import Store
-from harness.store.review.records import Choice, Form
 from tests.reporting import example_reports as examples
 from tests.review import runs
 

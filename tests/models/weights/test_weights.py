@@ -139,7 +139,8 @@ def test_the_hash_of_a_settled_file_is_remembered(own: Path, tmp_path: Path, cac
 
 def test_digest_and_check_import_no_heavy_library(tiny_llama: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from harness.models.weights.weights import check_weights, weights_digest\n"
+        "import sys; from pathlib import Path\n"
+        "from harness.models.weights.weights import check_weights, weights_digest\n"
         "for weights in sys.argv[1:]:\n"
         "    check_weights({'weights': weights, 'drop_layers': 1}, Path())\n"
         "    weights_digest({'weights': weights, 'drop_layers': 1}, Path())\n"

@@ -10,7 +10,8 @@ from harness.records import Draw, JudgedBy, Request, Sample, ScoreRow
 from harness.reporting.html import write_html
 from harness.reporting.html.details import write_details
 from harness.review import Queue
-from harness.review.batches.filling import Plan, add_run
+from harness.review.batches.filling import add_run
+from harness.review.batches.plans import Plan
 from harness.review.labels import labels_of_run
 from harness.store import Store
 from tests.gate import stored

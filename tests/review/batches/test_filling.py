@@ -5,11 +5,12 @@ import pytest
 
 from harness.errors import ReviewError, SettingsError
 from harness.records import Draw, Request, Sample, ScoreRow
-from harness.review.batches.filling import Plan, add_run
+from harness.records.review import Form
+from harness.review.batches.filling import add_run
+from harness.review.batches.plans import Plan
 from harness.statistics.labels import draws as drawn
 from harness.statistics.labels.labelled import evidence
 from harness.store import Store
-from harness.store.review.records import Form
 from tests.review import runs
 from tests.review.conftest import CATEGORIES, NOW, PAIR, SCALE
 from tests.review.runs import EVALUATION

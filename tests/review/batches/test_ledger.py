@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from harness.errors import SettingsError
+from harness.records.review import PREFERENCES, Batch, Choice, Form
 from harness.review import Queue
-from harness.review.batches.filling import Plan
 from harness.review.batches.ledger import AHEAD, Mode, further_items, read_ledger, subject_of, to_the_end
+from harness.review.batches.plans import Plan
 from harness.statistics.labels.drawing import LEAST_DOUBT
 from harness.statistics.labels.draws import Question
 from harness.store import RunInfo, Store
-from harness.store.review.records import PREFERENCES, Batch, Choice, Form
 from tests.review import runs
 
 FORM = Form("scale", "Faithful", choices=(Choice(1, "wrong", 0.0), Choice(3, "right", 1.0)))

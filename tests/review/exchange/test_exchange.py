@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ReviewFileError, UnknownItemError
+from harness.records.review import Answer, Batch, Choice, Form
 from harness.review import Queue
 from harness.review.exchange import FORMATS, SharedItem, exported, find_format, format_of, imported
 from harness.review.exchange.argilla import user_id
 from harness.review.exchange.label_studio import labeling_config
 from harness.store import Store
-from harness.store.review.records import Answer, Batch, Choice, Form
 from harness.store.review.turns import ImportedLabel
 from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch, batch_of
 from tests.store.conftest import NewUrl, OpenStore

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from harness.records.review import PREFERENCES, Answer, Batch, Choice, Form, Item
 from harness.store import Store
-from harness.store.review.records import PREFERENCES, Answer, Batch, Choice, Form, Item
 
 SCALE = Form(
     "scale",

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from harness.records.review import Choice, Form
 from harness.review import Queue
 from harness.review.web import WebOptions, api, create_app, failures
 from harness.review.web.desk import Desk
 from harness.review.web.text import SHOWN_AT_FIRST, SHOWN_MORE
 from harness.store import Store
-from harness.store.review.records import Choice, Form
 from tests.review.web import contents
 from tests.review.web.conftest import ORIGIN, Browser, SignIn, begin
 

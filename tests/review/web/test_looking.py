@@ -9,10 +9,11 @@ import pytest
 from playwright.sync_api import expect
 
 from harness.records import Draw, Request, Sample, ScoreRow
+from harness.records.review import Form
 from harness.review import Queue
-from harness.review.batches.filling import Plan, add_run
+from harness.review.batches.filling import add_run
+from harness.review.batches.plans import Plan
 from harness.store import Store
-from harness.store.review.records import Form
 from tests.chromium import MARKS
 from tests.review.web import contents
 from tests.review.web.test_browser import browser, open_page, serve, store  # noqa: F401 - fixtures

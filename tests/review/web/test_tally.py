@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from harness.records.review import Batch
 from harness.review import Queue
 from harness.review.web.tally import Count, Ending, Tally, endings, forecast
 from harness.store import Store
-from harness.store.review.records import Batch
 from tests.review.web import contents
 from tests.review.web.conftest import Clock
 

@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StoreError
+from harness.records.review import Choice, Form
 from harness.review import Queue
-from harness.review.batches.filling import Plan, add_run
+from harness.review.batches.filling import add_run
+from harness.review.batches.plans import Plan
 from harness.store import Pruned, Store
-from harness.store.review.records import Choice, Form
 from harness.store.schema.tables import SCHEMA_VERSION
 from tests.review import runs as reviewed
 from tests.store.conftest import NewUrl, OpenStore

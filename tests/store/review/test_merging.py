@@ -1,8 +1,8 @@
 from dataclasses import replace
 
+from harness.records.review import Batch
 from harness.review import Queue
 from harness.store import Store
-from harness.store.review.records import Batch
 from tests.review.conftest import SCALE, batch_of
 from tests.store.conftest import NewUrl, OpenStore
 

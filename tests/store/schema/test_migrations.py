@@ -2,11 +2,10 @@ import pytest
 from sqlalchemy import inspect
 
 from harness.records import JudgedBy
+from harness.records.review import Batch
 from harness.review import Queue
 from harness.store import Store
-from harness.store.review import tables as review_tables
-from harness.store.review.records import Batch
-from harness.store.schema import tables
+from harness.store.schema import review_tables, tables
 from tests.review.conftest import SCALE, batch_of
 from tests.store.rows import draw, key_of, score
 

@@ -1,0 +1,45 @@
+"""Draws that are still to be made, and where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.models.engine import Engine
+from harness.models.version import Version
+from harness.records import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the samples of one side of a comparison come from.
+
+    Attributes:
+        engine: None to answer from the store alone.
+        generation: that new draws belong to.
+        older: generations whose samples count where this one has none, the newest first.
+        first_index: keeps the draws of a baseline apart from those of a candidate that is the same version.
+        only_stored: whether nothing is drawn, whatever the engine: what the store lacks is missing.
+    """
+
+    version: Version
+    engine: Engine | None
+    generation: int = 0
+    first_index: int = 0
+    older: tuple[int, ...] = ()
+    only_stored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Draws of one request that are still to be made."""
+
+    source: Source
+    request: Request
+    key: bytes
+    indices: tuple[int, ...]
+
+    @property
+    def engine(self) -> Engine:
+        """Who is to answer."""
+        assert self.source.engine is not None
+        return self.source.engine
