@@ -4,8 +4,7 @@ functions.
 
 from harness.decisions.looks import Look, first_looks, later, look_at, looks_again, share_of, single_looks
 from harness.decisions.observed import Observed, PartlySkipped
-from harness.decisions.rule import decide, exit_code, worst
-from harness.decisions.rule import decided_after
+from harness.decisions.rule import decide, decided_after, exit_code, worst
 
 __all__ = [
     "Look",

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
 from harness.decisions import reasons
-from harness.decisions.cases import case_results
+from harness.decisions.betting import BettingContrast
 from harness.decisions.checks import check
 from harness.decisions.claims import claims_of
-from harness.decisions.hypotheses import estimate, hypotheses
-from harness.decisions.looks import Look, next_share, single_looks
-from harness.decisions.multiplicity import red_levels
+from harness.decisions.hypotheses import Hypothesis, estimate, hypotheses
+from harness.decisions.looks import CLOSED, Look, next_share, single_looks
 from harness.decisions.observed import Observed
-
-from harness.records import Check, Claims, LookTaken, Verdict, VerdictKind, is_approximate
-from harness.statistics.arrays import check_confidence
-
-from collections.abc import Sequence
-
-from harness.decisions.betting import BettingContrast
-
-from harness.decisions.hypotheses import Hypothesis, hypotheses
-
-from harness.decisions.observed import Observed
-
 from harness.decisions.suite import TwoStageContrast
-
+from harness.records import CaseResult, Check, Claims, LookTaken, Verdict, VerdictKind, is_approximate
+from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
+from harness.statistics.multiplicity import weighted_holm_levels
 
 
 def decide(
@@ -257,3 +247,85 @@ def _decided(asked: tuple[Hypothesis, ...], level: float, red_level: float) -> i
     ends = [max(each for each in passes if each is not None)] if passes and None not in passes else []
     return min([*ends, *reds], default=None)
 
+
+_STATES: tuple[Literal["broken", "flaky", "stable"], ...] = ("broken", "flaky", "stable")
+
+
+def case_results(observed: Observed) -> tuple[CaseResult, ...]:
+    """Every case that has a candidate score, in the order given.
+
+    A case is stable when every sample is right, broken when none is, flaky between. A sample of a binary metric is
+    right at 1; of another, when it reaches the threshold, or 0.5 where scores in [0, 1] have none. A measure without a
+    threshold has no right and wrong: its cases are stable.
+    """
+    scored = observed.scored
+    scores = observed.candidate
+    counts = (~np.isnan(scores)).sum(axis=1)
+    rights = np.where(np.isnan(scores), False, _right(observed)).sum(axis=1)
+    states = np.where(rights == counts, 2, np.where(rights == 0, 0, 1)).tolist()
+    candidate = _means(scores)
+    baseline: list[float | None] = [None] * len(scores)
+    if observed.baseline is not None:
+        baseline = _means(observed.baseline)
+    clusters: list[str | None] = [None] * len(scores)
+    if observed.clusters is not None:
+        clusters = [str(cluster) for cluster in observed.clusters]
+    names = [_STATES[state] for state in states]
+    rows = zip(observed.case_ids, counts.tolist(), candidate, baseline, names, clusters, strict=True)
+    return tuple(CaseResult(*row) for row, kept in zip(rows, scored.tolist(), strict=True) if kept)
+
+
+def _right(observed: Observed) -> BoolArray:
+    scores = observed.candidate
+    right: BoolArray = np.ones(scores.shape, dtype=np.bool_)
+    if observed.bounded and is_binary(scores):
+        right = scores == (1 if observed.higher_is_better else 0)
+    elif observed.threshold is not None:
+        right = scores >= observed.threshold if observed.higher_is_better else scores <= observed.threshold
+    elif observed.bounded:
+        right = scores >= 0.5 if observed.higher_is_better else scores <= 0.5
+    return right
+
+
+def _means(scores: FloatArray) -> list[float | None]:
+    return [None if mean != mean else mean for mean in case_means(scores).tolist()]
+
+
+def red_levels(tested: Sequence[Hypothesis], own: Sequence[float], looks: Mapping[str, Look]) -> list[float]:
+    """The level of each comparison's upper bound, so that any false red has at most the chance that they share.
+
+    Holm's procedure with weights, in each batch by itself: what a comparison that is red had to spend goes to the
+    others of its batch. The p-values of sequential designs hold whenever one stops, and those of fixed ones hold at
+    their look, so that looking again takes nothing back: a p-value can only fall, and what was red stays red.
+
+    Args:
+        tested: comparisons of a run that have scores, or were cut short before they had any. Of one that was cut short
+            nothing counts but evidence that has reached its own share: drawn to its end it might pass.
+        own: what each may spend by itself.
+        looks: of the evaluations, by id.
+    """
+    levels = [0.0] * len(tested)
+    counts: dict[str, int] = {}
+    for each in tested:
+        counts[each.observed.id] = counts.get(each.observed.id, 0) + 1
+    batches: dict[int, list[int]] = {}
+    for i, each in enumerate(tested):
+        batches.setdefault(looks[each.observed.id].batch, []).append(i)
+    for batch, members in batches.items():
+        names = [tested[i].observed.id for i in members]
+        weights = np.array([looks[name].weight / counts[name] for name in names])
+        whole = weights.sum() if batch == CLOSED else 1.0
+        p_values, theirs = [_p_less(tested[i], own[i]) for i in members], np.array([own[i] for i in members]) / whole
+        found = weighted_holm_levels(p_values, theirs, weights / whole)
+        for i, level in zip(members, found.tolist(), strict=True):
+            levels[i] = level
+    return levels
+
+
+def _p_less(hypothesis: Hypothesis, own: float) -> float:
+    """The p-value of being no worse; 1 where it must not count."""
+    contrast, observed = hypothesis.contrast, hypothesis.observed
+    if contrast is None or not observed.may_decide:
+        return 1.0
+    p_value = contrast.p_less
+    return p_value if p_value <= own or not observed.stopped_at else 1.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from harness.config.installed import version_of
+from harness.config.environment import version_of
 from harness.config.versions import VersionSettings, check_sampling
 from harness.errors import UsageError, choices
 from harness.models.mlflow.registry import Registered, downloaded, pinned

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import child_environment
-from harness.models.vllm.arguments import engine_arguments, engine_environment, find_device
-from harness.models.vllm.engine import VllmEngine
+from harness.models.vllm.engine import VllmEngine, engine_arguments, engine_environment, find_device
 from harness.models.weights.weights import materialize
 from harness.records import Request
 

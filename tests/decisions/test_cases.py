@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from harness.decisions import decide
-from harness.decisions.cases import case_results
 from harness.decisions.reasons import figure
+from harness.decisions.rule import case_results
 from tests.decisions.observations import binary, observed, share_right
 
 

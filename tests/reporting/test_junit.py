@@ -6,12 +6,12 @@ import io
 import re
 from dataclasses import replace
 
-import example_reports as examples
 import pytest
 from defusedxml import ElementTree
 
 from harness.reporting.junit import Origin, properties_of_item, write_junit
 from harness.reporting.wording.failure import failure_text
+from tests.reporting import example_reports as examples
 
 # What Jenkins' and GitLab's readers know of a suite; of a test case beside these its properties, as pytest writes them.
 ATTRIBUTES = {

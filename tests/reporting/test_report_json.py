@@ -4,13 +4,13 @@ import json
 import math
 from dataclasses import replace
 
-import example_reports as examples
 import jsonschema
 import pytest
 
 from harness.errors import SettingsError
 from harness.records import Aggregate, CaseResult, Interruption, JudgeSummary, Reviewed, Usage, VersionRef
 from harness.reporting.report_json import from_json, read_report, schema, to_json, write_report
+from tests.reporting import example_reports as examples
 
 TOP_KEYS = {
     "schema_version", "run_id", "created", "exit_code", "verdict", "confidence_level", "candidate", "baseline", "usage",

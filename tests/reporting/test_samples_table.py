@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import example_reports as examples
 import pandas
 import pyarrow.parquet
 import pytest
@@ -24,6 +23,7 @@ from harness.review.batches.plans import Plan
 from harness.store import RunInfo, Store
 from tests.gate import stored
 from tests.gate.stored import Scored
+from tests.reporting import example_reports as examples
 from tests.review import runs
 from tests.review.conftest import PAIR, SCALE
 from tests.store.rows import key_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 
-from harness.config.installed import version_of
+from harness.config.environment import version_of
 
 DISTRIBUTION = "steelyard"
 

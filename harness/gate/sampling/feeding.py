@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.decisions import decided_after
 from harness.errors import BudgetSpentError
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.sampling.admission import Admission
 from harness.gate.sampling.bodies import run_body
 from harness.gate.sampling.collector import Collector
-from harness.gate.sampling.pace import Pace
-from harness.gate.sampling.turns import Turns
 from harness.models.engine import Engine
 from harness.records import Role
 from harness.sampling import Model, Sampler, Source, Trace
@@ -186,3 +184,163 @@ class Feeder:
             judges = [Model(self._sampler, each, sample, trace, is_other=not own) for each in sources]
             offered["judge"] = Judge(judges, evaluation.rubrics, evaluation.cases[number].id, trace)
         return offered
+
+
+class Turns:
+    """Lets each evaluation start a step once no other one has started fewer.
+
+    Args:
+        are_kept: False lets all go as they like.
+    """
+
+    def __init__(self, *, are_kept: bool) -> None:
+        self._are_kept = are_kept
+        self._taken: dict[object, int] = {}
+        self._moved = asyncio.Event()
+        self._begun = asyncio.Event()
+
+    def begin(self) -> None:
+        """All that are to take turns from the start have joined."""
+        self._begun.set()
+
+    def join(self, who: object) -> None:
+        """Take part."""
+        self._taken[who] = 0
+
+    def leave(self, who: object) -> None:
+        """Take no further turn."""
+        del self._taken[who]
+        self.go_on()
+
+    async def take(self, who: object, is_over: Callable[[], bool]) -> None:
+        """Wait for the next turn, or until it is not wanted any more."""
+        if not self._are_kept:
+            return
+        await self._begun.wait()
+        while self._taken[who] > min(self._taken.values()) and not is_over():
+            self._moved.clear()
+            await self._moved.wait()
+        self._taken[who] += 1
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Something came to its end."""
+        self._moved.set()
+
+
+class Admission:
+    """A fair counting gate. A group larger than the limit is let in alone.
+
+    Args:
+        limit: the most bodies alive at once.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._alive = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @property
+    def alive(self) -> int:
+        """Bodies that were let in and not released."""
+        return self._alive
+
+    async def acquire(self, size: int) -> None:
+        """Wait for room for `size` bodies; first come, first served."""
+        if not self._waiting and self._fits(size):
+            self._alive += size
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, future))
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self.release(size)
+            raise
+
+    def release(self, size: int) -> None:
+        """Give the room of `size` bodies back."""
+        self._alive -= size
+        while self._waiting:
+            wanted, future = self._waiting[0]
+            if future.cancelled():
+                self._waiting.popleft()
+            elif self._fits(wanted):
+                self._waiting.popleft()
+                self._alive += wanted
+                future.set_result(None)
+            else:
+                break
+
+    def _fits(self, size: int) -> bool:
+        return self._alive == 0 or self._alive + size <= self._limit
+
+
+_MOST_STEPS_AHEAD = 32
+
+
+_FEWEST_STEPS_AHEAD = 8
+
+
+_SHARE_AHEAD = 4
+
+
+_FIRST_STEPS = 2
+
+
+_SHARE_BETWEEN_LOOKS = 25
+
+
+class Pace:
+    """Lets a sequential design run ahead of what is complete, but not so far that stopping saves nothing.
+
+    Args:
+        collector: of the evaluation.
+        room: how many steps of an evaluation would fill the window of requests at the moment.
+        is_frugal: whether what is begun and not completed is spent for nothing, because the run has a budget.
+    """
+
+    def __init__(self, collector: Collector, room: Callable[[], int], *, is_frugal: bool = False) -> None:
+        self._is_frugal = is_frugal
+        self._collector = collector
+        self._room = room
+        self._moved = asyncio.Event()
+        self._next_look = 1
+        self._stopped = False
+
+    async def wait_for(self, step: int) -> None:
+        """Wait until a step may start: 8 to 32 beyond those that are complete, as there is room, or a quarter of them
+        if that is more. The batches of a single case come one by one: there are other cases to fill the window. Under a
+        budget no more are begun than are complete, and 2 at first.
+        """
+        while self._collector.order.interleaved and not self.is_over():
+            complete = self._collector.complete
+            ahead = max(_FEWEST_STEPS_AHEAD, min(_MOST_STEPS_AHEAD, self._room()), complete // _SHARE_AHEAD)
+            if self._is_frugal:
+                ahead = min(ahead, max(_FIRST_STEPS, complete))
+            if step - complete < (1 if self._collector.evaluation.plan.per == "case" else ahead):
+                return
+            self._moved.clear()
+            await self._moved.wait()
+
+    def is_due(self) -> bool:
+        """Whether enough steps were completed since the last look for another one."""
+        complete = self._collector.complete
+        if complete < self._next_look:
+            return False
+        self._next_look = complete + 1 + complete // _SHARE_BETWEEN_LOOKS
+        return True
+
+    def go_on(self) -> None:
+        """Something came to its end."""
+        self._moved.set()
+
+    def stop(self) -> None:
+        """No further step starts."""
+        self._stopped = True
+
+    def is_over(self) -> bool:
+        """Whether no further step is to start: the evaluation is decided, or can't be, or nothing more is drawn."""
+        collector = self._collector
+        return self._stopped or collector.is_hopeless or collector.is_stopped or collector.cut_at is not None

@@ -6,11 +6,11 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from harness.errors import SettingsError
 from harness.records import Change, Report, VerdictKind, VersionRef
-from harness.reporting.markdown.escaping import code, escaped, prose
 from harness.reporting.shared.cases import answer_facts, change_names, changes_title, score_in_words, shown_changes
 from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import COMMENT_NAME
@@ -271,3 +271,46 @@ def _origin(report: Report, every: Sequence[Row]) -> list[str]:
 def _roles(report: Report) -> list[tuple[str, VersionRef]]:
     others = [] if report.baseline is None else [("baseline", report.baseline)]
     return [("candidate", report.candidate), *others]
+
+
+_EMPHASIS = r"(?<![^\W_])_|_(?![^\W_])"  # an underscore within a word is one
+
+
+_MARKUP = re.compile(rf"[\\`*\[\]{{}}<>&|~@#$!^]|{_EMPHASIS}|:(?=//)|(?<=www)\.", re.IGNORECASE)
+
+
+_WORDS = re.compile(r"[\w(+\-][\w ,.;:()\[\]%+\-/='’\"…→×·?]*")
+
+
+_READ_AS_MORE = re.compile(rf"{_EMPHASIS}|\]\s*[(\[:]|\bGH-\d|www\.|:/|:\w+:|^(?:[-+]|\d+[.)])\s", re.IGNORECASE)
+
+
+def code(text: str, width: int | None = None, cut: Literal["end", "middle"] = "end") -> str:
+    """A text of somebody else's, on one line, harmless wherever it stands within a line: in a table's cell, too.
+
+    Args:
+        width: characters that are shown; how many more there are is said. None for no limit.
+        cut: where to leave out what does not fit.
+
+    >>> code("a|b @ann #12 `x` <b>")
+    '<code>a&#124;b &#64;ann &#35;12 &#96;x&#96; &#60;b&#62;</code>'
+    """
+    return f"<code>{escaped(printable(text, width, cut=cut))}</code>"
+
+
+def escaped(line: str) -> str:
+    """A printable line with all that Markdown or HTML would read written as entities."""
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", line)
+
+
+def prose(text: str, width: int | None = None) -> str:
+    """A sentence of ours, which may hold a name of somebody else's: as it is where nothing in it is read as more than
+    words, else as `code`.
+
+    >>> prose("lower by more than 0.05"), prose("lower by 3 @ann")
+    ('lower by more than 0.05', '<code>lower by 3 &#64;ann</code>')
+    """
+    shown = printable(text, width)
+    if _WORDS.fullmatch(shown) and not _READ_AS_MORE.search(shown):
+        return shown
+    return f"<code>{escaped(shown)}</code>" if shown else ""

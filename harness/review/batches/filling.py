@@ -14,13 +14,14 @@ import numpy as np
 from harness.errors import ReviewError, SettingsError
 from harness.records import MOST_DISAGREEMENT
 from harness.records.review import Batch, Item
-from harness.review.batches import drawing
 from harness.review.batches.plans import Plan
 from harness.review.batches.population import Population, pairs, singles
 from harness.statistics.arrays import BoolArray, FloatArray, IntArray
-from harness.statistics.labels.drawing import Items, Lots, cast_lots, shown
+from harness.statistics.labels.drawing import Items, Lots, cast_lots, next_draw, shown
 from harness.statistics.labels.draws import Draw, Question
 from harness.store import RunInfo, Store
+
+_LOWEST, _HIGHEST = 0.2, 0.95
 
 _CONFIDENCE_LEVEL = 0.95
 _USUAL = MOST_DISAGREEMENT / 2
@@ -95,7 +96,7 @@ def add_run(store: Store, run: RunInfo, plan: Plan, *, now: float | None = None)
     lots = cast_lots(cases, plan.seed)
     judged = judged_items(found, cases, lots)
     question = _question(store, run, plan, judged)
-    draws = drawing.draw(judged, question, plan.draws)
+    draws = draw(judged, question, plan.draws)
     batch = Batch(
         id=secrets.token_hex(4),
         created=time.time() if now is None else now,
@@ -170,7 +171,7 @@ def _question(store: Store, run: RunInfo, plan: Plan, items: Items) -> Question:
     ]
     entry = entries[0] if entries else {}
     level = report.get("confidence_level", _CONFIDENCE_LEVEL)
-    return drawing.question_of(items.scores, entry.get("threshold"), entry.get("margin"), level)
+    return question_of(items.scores, entry.get("threshold"), entry.get("margin"), level)
 
 
 def items_of_draws(
@@ -197,3 +198,38 @@ def _lot(item: Item) -> bytes:
     """A random number for an item, always the same, which only those can tell who know the samples' keys."""
     keys = b"".join(answer.sample_key or b"" for answer in item.answers)
     return hashlib.sha256(item.case_id.encode("utf-8", "surrogatepass") + b"\0" + keys).digest()
+
+
+_MARGIN = 0.05
+
+
+def draw(items: Items, question: Question, count: int) -> list[Draw]:
+    """So many draws, or fewer where every case has had its turn before: the last of them then is of no case."""
+    drawn: list[Draw] = []
+    while len(drawn) < count:
+        labels = np.full((len(drawn), len(items.scores)), np.nan)
+        found = next_draw(items, drawn, labels, [question])
+        if found is None:
+            break
+        drawn.append(found)
+    return drawn
+
+
+def question_of(
+    tables: Sequence[FloatArray], threshold: float | None, margin: float | None, confidence_level: float
+) -> Question:
+    """What labels are to decide: the difference of two versions, else the mean of one against what is required.
+
+    Where nothing is required that labels could decide, it is whether the mean is what the judge says, within a margin.
+
+    Args:
+        tables: (n_cases, n_samples) scores of each version.
+        threshold, margin: of the evaluation, where it has some.
+    """
+    level = 1 - confidence_level
+    allowed = margin if margin is not None and 0 < margin < 1 else _MARGIN
+    if len(tables) == 2:
+        return Question("difference", 0.0, allowed, level, level)
+    if threshold is not None and allowed < threshold < 1:
+        return Question("rate", threshold, allowed, level, level)
+    return Question("rate", float(np.clip(np.nanmean(tables[0]), _LOWEST, _HIGHEST)), _MARGIN, level, level)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from harness.gate.changes.reached_code import reached
+from harness.gate.changes.dependencies import reached
 
 MODULE = """
 import pytest

@@ -7,8 +7,8 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
+from harness.gate.history.comparison import match
 from harness.gate.history.flips import Tally, most_changed, tally
-from harness.gate.history.matching import match
 from harness.gate.history.scores import cases_of, rebuild
 from harness.store import Store
 from tests.decisions.observations import observed

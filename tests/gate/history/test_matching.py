@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.gate.history.matching import match
+from harness.gate.history.comparison import match
 from harness.store import Store
 from tests.gate.stored import Scored, run, side
 

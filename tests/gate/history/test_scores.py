@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.errors import SettingsError
-from harness.gate.history.matching import match
+from harness.gate.history.comparison import match
 from harness.gate.history.scores import Pair, cases_of, rebuild
 from harness.store import Store
 from tests.gate.stored import Scored, run, side

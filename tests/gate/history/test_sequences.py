@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.gate.history.matching import match
+from harness.gate.history.comparison import match
 from harness.gate.history.scores import Cases, cases_of, stopped_at
 from harness.store import Store
 from tests.gate.stored import Scored, run, side

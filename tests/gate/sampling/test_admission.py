@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from harness.gate.sampling.admission import Admission
+from harness.gate.sampling.feeding import Admission
 
 
 async def settled() -> None:

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.models.transformers.model import TransformersModel
-from harness.models.transformers.weighing import weigh_rows
+from harness.models.transformers.model import TransformersModel, weigh_rows
 from harness.models.weighing import Row
 from harness.models.weights.weights import materialize
 from harness.records import Request, Sample

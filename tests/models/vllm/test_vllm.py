@@ -19,8 +19,7 @@ import pytest
 
 from harness.errors import EngineError, SettingsError
 from harness.models.transformers.engine import TransformersEngine
-from harness.models.vllm.arguments import engine_arguments, engine_environment
-from harness.models.vllm.engine import VllmEngine
+from harness.models.vllm.engine import VllmEngine, engine_arguments, engine_environment
 from harness.models.weights.weights import materialize
 from harness.records import Request, Sample
 from tests.models.asking import Loop, chat

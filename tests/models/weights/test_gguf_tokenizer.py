@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.errors import SettingsError
-from harness.models.weights.gguf_tokenizer import HOSTILE, Pieces, build_tokenizer, check_tokenizer, read_pieces
+from harness.models.weights.conversion import HOSTILE, Pieces, build_tokenizer, check_tokenizer, read_pieces
 from harness.models.weights.weights import materialize
 from tests.models.weights.test_weights import write_gguf
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import example_reports as examples
 import pytest
-from markdown_page import LINKED, Page
 
 from harness.errors import SettingsError
 from harness.records import BaselineRecord, VerdictKind
 from harness.reporting.markdown.report import MOST_CHARACTERS, checked_link, markdown, marker
+from tests.reporting import example_reports as examples
+from tests.reporting.markdown_page import LINKED, Page
 
 EVIL = (
     "|x|y|\n| --- |\n# head\n@ann #12 !3 ~bug $4 GH-7 a@b.org https://evil.example www.evil.example "

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from example_reports import verdict
 
 from harness.reporting.shared.names import display_names, row_names
+from tests.reporting.example_reports import verdict
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ import math
 import re
 from dataclasses import replace
 
-import example_reports as examples
 import pytest
 
 from harness.records import Change, Difference, Estimate, Reviewed, VerdictKind
 from harness.reporting.shared.cases import look_up
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.report import Layout, headline, next_steps, render
+from tests.reporting import example_reports as examples
 
 RED_IN_80_COLUMNS = """\
 steelyard   candidate smollm2-pruned   against smollm2   confidence 0.95

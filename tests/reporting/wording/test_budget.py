@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import example_reports as examples
 import pytest
 
 from harness.records import Budget, Limits, Spent, Usage, VerdictKind
@@ -12,6 +11,7 @@ from harness.reporting.markdown.report import markdown
 from harness.reporting.report_json import from_json, to_json
 from harness.reporting.terminal.report import Layout, next_steps, notes, render
 from harness.reporting.wording.budget import budget_line, left
+from tests.reporting import example_reports as examples
 
 LIMITS = Limits(max_tokens=10_000, max_cost=0.5)
 

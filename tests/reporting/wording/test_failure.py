@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import example_reports as examples
 import pytest
 
 from harness.records import VerdictKind
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.report import failure_text
+from tests.reporting import example_reports as examples
 
 REGRESSED = """\
 foundation/test_capitals regressed: 0.71 against 0.93, lower by more than 0.05

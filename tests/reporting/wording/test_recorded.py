@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import example_reports as examples
-
 from harness.records import BaselineRecord, VerdictKind
 from harness.reporting.terminal.report import render
 from harness.reporting.wording.recorded import recorded_notes
+from tests.reporting import example_reports as examples
 
 RECORD = BaselineRecord("released", "r1", "2026-11-24T16:03:12Z", 55, 2, 1, 3, 4)
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import example_reports as examples
 import jsonschema
 import pytest
 
 from harness.records import Reviewed, VerdictKind
 from harness.reporting.report_json import from_json, schema, to_json
 from harness.reporting.wording.waiting import review_step
+from tests.reporting import example_reports as examples
 
 
 def waiting(n_waiting: int, wait_s: float, n_stuck: int = 0, closed: str | None = None) -> Reviewed:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.review.batches.drawing import draw, question_of
+from harness.review.batches.filling import draw, question_of
 from harness.statistics.labels.drawing import Items, cast_lots
 from harness.statistics.labels.labelled import evidence
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.scoring.confinement.removal import remove
+from harness.scoring.confinement.process import remove
 
 NO_RIGHTS = "import ctypes; ctypes.CDLL(None).capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)())"
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.scoring.confinement import ConfinedRun, Limits, sandboxes
-from harness.scoring.confinement.removal import remove
+from harness.scoring.confinement.process import remove
 from harness.scoring.confinement.system_calls import libseccomp
 from tests.scoring.confinement.attempts import ATTEMPTS, KINDS, PRELUDE
 
