@@ -12,10 +12,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock .ci/neighbours.lock pyproject.toml | cksum | cut -d ' ' -f 1)
 QUICK := not slow and not postgres and not gpu
 # Left to `make test`: whole pytest sessions and commands in a test, servers, programs behind walls, simulated gates.
-WHOLE := plugin cli ci bench test_docs.py test_makefile.py test_project.py tracking review/web review/test_load.py \
-  scoring/confinement scoring/checks scoring/deepeval scoring/lm_eval models/test_openai.py store/test_score_sets.py \
-  decisions/test_cut_short.py decisions/test_error_rates.py decisions/test_labelled.py decisions/test_sequential.py \
-  gate/test_calibration.py gate/test_dependencies.py gate/test_planning.py statistics/test_drawing.py
+WHOLE := plugin cli ci bench test_docs.py test_light_install.py test_makefile.py test_project.py tracking review/web \
+  review/test_load.py scoring/confinement scoring/checks scoring/deepeval scoring/lm_eval models/test_openai.py \
+  store/test_score_sets.py decisions/test_cut_short.py decisions/test_error_rates.py decisions/test_labelled.py \
+  decisions/test_sequential.py gate/test_calibration.py gate/test_dependencies.py gate/test_planning.py \
+  statistics/test_drawing.py
 
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
 SINGLE := OMP_NUM_THREADS=1
