@@ -33,12 +33,12 @@ DECIDED_THEN_HELD = """
 class Ran:
     """pytest in a process of its own, to which signals are sent."""
 
-    def __init__(self, project: Project, *arguments: str) -> None:
+    def __init__(self, project: Project, *arguments: str, group: bool = False) -> None:
         project.configure()
         self.log = project.path / "out.txt"
         with self.log.open("wb") as out:
             command = [sys.executable, "-m", "pytest", "--junitxml", "junit.xml", *arguments]
-            self.process = subprocess.Popen(command, cwd=project.path, stdout=out, stderr=out)
+            self.process = subprocess.Popen(command, cwd=project.path, stdout=out, stderr=out, start_new_session=group)
 
     def __enter__(self) -> Ran:
         return self
