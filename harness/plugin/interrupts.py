@@ -22,7 +22,7 @@ from _pytest._io import TerminalWriter
 
 _SAME_PRESS_S = 1.0
 """Signals that follow the first one so soon say the same again: a key that was hit twice, a shell and a CI at once."""
-_PATIENCE_S = 2.0
+_PATIENCE_S = 1.0
 """How long bodies may keep the loop from hearing a signal; each is interrupted where it is then."""
 _AGAIN_S = 0.1
 """How long the next one may then, or the same one that goes on all the same."""

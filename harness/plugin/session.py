@@ -332,7 +332,8 @@ class GateSession:
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._opened is not None:
             self._opened.run.interrupt()
-            if self._tree is None and (session.shouldfail or session.shouldstop):
+            is_cut = exitstatus == pytest.ExitCode.INTERRUPTED
+            if is_cut or (self._tree is None and (session.shouldfail or session.shouldstop)):
                 run, evaluations = self._opened.run, self.collection.evaluations.values()
                 self._n_unreached = sum(not run.verdicts(evaluation.id) for evaluation in evaluations)
         is_asked = bool(self.collection.evaluations) and runs_bodies(self.config)

@@ -72,7 +72,7 @@ def test_a_signal_ends_bodies_that_hold_the_thread(
     verdicts = project.verdicts()
     assert verdicts.pop("test_a_decided") == "passed"
     assert set(verdicts.values()) == {"error"}
-    assert len(verdicts) == 20
+    assert len(verdicts) + project.report()["n_unreached"] == 20
     undecided = [each for each in project.report()["evaluations"] if each["verdict"] == "error"]
     assert all("interrupted after 0 of 6 samples" in each["reason"] for each in undecided)
 
@@ -108,12 +108,19 @@ def test_a_task_of_a_body_that_holds_the_thread_is_ended(project: Project) -> No
     assert time.monotonic() - began < ENDS_S
     assert code == 2
     assert "Traceback" not in text
-    assert "GREEN" not in text
+    assert "passed" not in list(project.verdicts().values())[1:]
 
 
-@pytest.mark.parametrize("kind", ["def", "async def"])
-@pytest.mark.parametrize("body", BODIES)
-@pytest.mark.parametrize("marker", ["", ", threshold=0.5, design='fixed'"], ids=["nothing required", "fixed"])
+@pytest.mark.parametrize(
+    ("kind", "body", "marker"),
+    [
+        ("def", "3 s", ""),
+        ("def", "3 s", ", threshold=0.5, design='fixed'"),
+        ("async def", "200 s", ", threshold=0.5"),
+        ("async def", "and asks again", ""),
+        ("def", "keeps what is raised", ", threshold=0.5, design='fixed'"),
+    ],
+)
 def test_the_deadline_ends_bodies_that_hold_the_thread(project: Project, kind: str, body: str, marker: str) -> None:
     gate(project, kind, BODIES[body].format(wait="await" if kind.startswith("async") else ""), marker=marker)
     began = time.monotonic()

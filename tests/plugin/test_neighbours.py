@@ -235,6 +235,15 @@ def test_shard_without_an_evaluation_says_so(
     result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
 
 
+def test_with_xdist_a_shard_without_an_evaluation_says_so_too(beside: Project) -> None:
+    pytest.importorskip("pytest_shard")
+    beside.configure()
+    options = ("-p", "xdist", "-p", "pytest-shard", "-n", "2", "--shard-id", "0", "--num-shards", "9")
+    result = beside.run_apart("--candidate", "yes", *options)
+    assert result.ret == 5
+    result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
+
+
 def test_evaluations_that_are_left_out_by_hand_are_told_and_end_as_the_rest_does(beside: Project) -> None:
     result = run(beside, "no:cacheprovider", "-k", "plain")
     assert result.ret == 0
