@@ -1,8 +1,8 @@
 """Ctrl-C, SIGTERM as one Ctrl-C, and the deadline, while a run is open.
 
 Bodies run in the main thread, one at a time, so one that holds it (`time.sleep`, a request of another library) keeps
-the loop from hearing anything. A signal is what reaches it: Python runs the handler between two instructions of the body, a
-blocking call of Python's own returns for it, and what the handler raises ends the body.
+the loop from hearing anything. A signal is what reaches it: Python runs the handler between two instructions of the
+body, a blocking call of Python's own returns for it, and what the handler raises ends the body.
 """
 
 from __future__ import annotations
@@ -124,8 +124,9 @@ class Interrupts:
         finally:
             self._is_running = False
             self._task = None
-        if self._told is not None:
-            self.raised = KeyboardInterrupt(self._told)
+        told: str | None = self._told  # which a signal has set meanwhile
+        if told is not None:
+            self.raised = KeyboardInterrupt(told)
             raise self.raised
         return result
 

@@ -150,7 +150,7 @@ def test_the_deadline_ends_a_body_that_waits_for_a_thread_of_its_own(project: Pr
 def test_with_xdist_sigterm_ends_controller_and_workers_with_the_report(project: Project, body: str) -> None:
     pytest.importorskip("xdist")
     gate(project, "def", BODIES[body])
-    with Ran(project, "-n", "2", "-p", "xdist") as ran:
+    with Ran(project, "-n", "2") as ran:
         wait_for_file(project, "sleeps")
         workers = children_of(ran.process.pid)
         assert len(workers) == 2
@@ -173,7 +173,7 @@ def test_with_xdist_ctrl_c_in_a_terminal_gives_the_report_too(project: Project) 
     """A terminal sends the signal to every process of its group."""
     pytest.importorskip("xdist")
     gate(project, "def", BODIES["3 s"])
-    with Ran(project, "-n", "2", "-p", "xdist", group=True) as ran:
+    with Ran(project, "-n", "2", group=True) as ran:
         wait_for_file(project, "sleeps")
         began = time.monotonic()
         os.killpg(ran.process.pid, signal.SIGINT)

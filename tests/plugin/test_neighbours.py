@@ -235,12 +235,12 @@ def test_shard_without_an_evaluation_says_so(
     result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
 
 
-def test_with_xdist_a_shard_without_an_evaluation_says_so_too(beside: Project) -> None:
-    pytest.importorskip("pytest_shard")
-    beside.configure()
-    options = ("-p", "xdist", "-p", "pytest-shard", "-n", "2", "--shard-id", "0", "--num-shards", "9")
-    result = beside.run_apart("--candidate", "yes", *options)
-    assert result.ret == 5
+@pytest.mark.parametrize(("chosen", "code"), [("plain", 0), ("nothing", 5)])
+def test_with_xdist_it_is_said_too_that_none_ran(beside: Project, chosen: str, code: int) -> None:
+    """What a shard leaves out, workers deselect as they do by -k."""
+    pytest.importorskip("xdist")
+    result = run(beside, "xdist.plugin", "-n", "2", "-k", chosen)
+    assert result.ret == code
     result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
 
 
