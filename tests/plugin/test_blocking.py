@@ -31,7 +31,8 @@ EVALUATIONS = """
         {body}
         return answer == "yes"
 """
-ENDS_S = 5.0
+ENDS_S = 10.0
+"""From a signal, or from the deadline, to the exit; 2 to 3 where nothing else runs. Without an end it takes a minute."""
 
 
 def gate(project: Project, kind: str, body: str, cases: int = 1, marker: str = "") -> Project:
@@ -157,7 +158,7 @@ def test_with_xdist_sigterm_ends_controller_and_workers_with_the_report(project:
         began = time.monotonic()
         ran.send(signal.SIGTERM)
         code, text = ran.ended(40)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 2 * ENDS_S
     assert code == 2
     assert "Traceback" not in text
     assert "interrupts.py" not in text
@@ -178,7 +179,7 @@ def test_with_xdist_ctrl_c_in_a_terminal_gives_the_report_too(project: Project) 
         began = time.monotonic()
         os.killpg(ran.process.pid, signal.SIGINT)
         code, text = ran.ended(40)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 2 * ENDS_S
     assert code == 2
     assert "Traceback" not in text
     assert set(project.verdicts().values()) == {"error", "passed"}
