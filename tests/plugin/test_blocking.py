@@ -32,7 +32,7 @@ EVALUATIONS = """
         return answer == "yes"
 """
 ENDS_S = 10.0
-"""From a signal, or from the deadline, to the exit; 2 to 3 where nothing else runs. Without an end it takes a minute."""
+"""From a signal, or from the deadline, to the exit: 2 to 3 where nothing else runs, a minute where bodies go on."""
 
 
 def gate(project: Project, kind: str, body: str, cases: int = 1, marker: str = "") -> Project:
