@@ -255,6 +255,15 @@ def test_shard_without_an_evaluation_says_so(beside: Project, plugin: str, optio
     result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
 
 
+@pytest.mark.parametrize(("chosen", "code"), [("plain", 0), ("nothing", 5)])
+def test_with_xdist_it_is_said_too_that_none_ran(beside: Project, chosen: str, code: int) -> None:
+    """What a shard leaves out, workers deselect as they do by -k."""
+    pytest.importorskip("xdist")
+    result = run(beside, "xdist.plugin", "-n", "2", "-k", chosen)
+    assert result.ret == code
+    result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
+
+
 def test_evaluations_that_are_left_out_by_hand_are_told_and_end_as_the_rest_does(beside: Project) -> None:
     result = run(beside, "no:cacheprovider", "-k", "plain")
     assert result.ret == 0
