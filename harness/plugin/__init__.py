@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     session = GateSession(config)
     config.pluginmanager.register(session, GateSession.NAME)
     config.pluginmanager.register(TrackingHooks(session), "steelyard-tracking")
-    if config.pluginmanager.hasplugin("xdist"):
+    if any(map(config.pluginmanager.hasplugin, ("xdist", "xdist.plugin"))):  # the latter with `-p xdist.plugin`
         config.pluginmanager.register(XdistHooks(session), "steelyard-xdist")
     config.pluginmanager.register(TimeoutHooks(is_evaluation), "steelyard-timeout")
     if config.getoption("changed_since"):

@@ -19,6 +19,8 @@ class SteelyardWarning(pytest.PytestWarning):
 
 
 EXIT_INCONCLUSIVE = 8
+ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+"""Exit codes of a session that came to its end."""
 _MOST_LINES, _MOST_CELLS = 500, 1_000
 
 

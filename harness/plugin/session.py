@@ -17,7 +17,7 @@ from harness.plugin.collection.copies import copies_lines
 from harness.plugin.collection.items import Collection, is_evaluation
 from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
 from harness.plugin.options import runs_bodies
-from harness.plugin.outcomes import VERDICT, as_usage, classify, conclude, exit_code, harmless
+from harness.plugin.outcomes import ENDED, VERDICT, as_usage, classify, conclude, exit_code, harmless
 from harness.plugin.summary import Outcome, discard_report
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class GateSession:
         self.config = config
         self.collection = Collection(config, classify)
         self.outcome = Outcome(self.collection)
-        self._interrupts = Interrupts()
+        self.interrupts = Interrupts()
+        self._hears = False
         self._opened: OpenRun | None = None
         self._driver: Driver | None = None
         self._tree: live.SetupTree | None = None
@@ -109,6 +110,13 @@ class GateSession:
             except UsageError as error:
                 raise pytest.UsageError(*as_usage([str(error)])) from None
 
+    def hear_signals(self) -> None:
+        """End the session as Ctrl-C does where SIGTERM comes, from now on."""
+        if not self._hears:
+            self._hears = True
+            self.interrupts.listen()
+            self.config.pluginmanager.register(InterruptHooks(self.config, self.interrupts))
+
     def _open(self) -> None:
         """Open the run. Everything heavy is imported here and below."""
         from harness.gate import open_run
@@ -118,13 +126,12 @@ class GateSession:
         from harness.scoring.confinement import sandbox_of_run
 
         settings = self.collection.settings
-        self._interrupts.listen()
-        self.config.pluginmanager.register(InterruptHooks(self._interrupts))
+        self.hear_signals()
         if not self.is_worker:
             prepare_folder(settings.report_folder)
         sandbox_of_run.set(settings.sandbox)
         self._opened = open_run(settings, self.collection.run_options)
-        self._driver = Driver(self.config, self._opened, self._interrupts)
+        self._driver = Driver(self.config, self._opened, self.interrupts)
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or self.is_worker:
             return
@@ -315,7 +322,7 @@ class GateSession:
         """Called once at the end, also when interrupted: sets the exit code, writes the report, closes everything."""
         if self._tree is not None:
             self._tree.release_all()
-        with self._interrupts.unheard():
+        with self.interrupts.unheard():
             self._finish(session, int(exitstatus))
         if self._opened is not None and self._driver is not None and self.outcome.report is not None:
             self.outcome.keep(session, self._opened, self._driver)
@@ -325,7 +332,8 @@ class GateSession:
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._opened is not None:
             self._opened.run.interrupt()
-            if self._tree is None and (session.shouldfail or session.shouldstop):
+            is_cut = exitstatus == pytest.ExitCode.INTERRUPTED
+            if is_cut or (self._tree is None and (session.shouldfail or session.shouldstop)):
                 run, evaluations = self._opened.run, self.collection.evaluations.values()
                 self._n_unreached = sum(not run.verdicts(evaluation.id) for evaluation in evaluations)
         is_asked = bool(self.collection.evaluations) and runs_bodies(self.config)
@@ -343,7 +351,7 @@ class GateSession:
         if self.is_worker:
             return
         self.outcome.show(terminalreporter)
-        if self.collection.n_collected and not self._has_run and runs_bodies(self.config) and exitstatus in _ENDED:
+        if self.collection.n_collected and not self._has_run and runs_bodies(self.config) and exitstatus in ENDED:
             told = neighbours.none_ran(self.config, self.collection.n_collected, len(self.collection.evaluations))
             terminalreporter.write_line(told)
 
@@ -353,5 +361,3 @@ class GateSession:
 
 
 _FAILURE = pytest.StashKey[Exception]()
-_ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-"""Exit codes of a session that came to its end."""

@@ -8,8 +8,12 @@ by one. The worker's report comes back to the controller, which shows and writes
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +21,17 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin.collection.items import BEGAN, is_evaluation
+from harness.plugin.neighbours import none_ran
 from harness.plugin.options import recording_of, run_options, runs_bodies
-from harness.plugin.outcomes import as_usage
+from harness.plugin.outcomes import ENDED, as_usage
 from harness.plugin.summary import discard_report
 
 if TYPE_CHECKING:
     from harness.plugin.session import GateSession
 
 _FOLDER = "steelyard_folder"
+_WORKERS_END_S = 8.0
+"""How long workers that are told to end may take, before pytest-xdist ends them in its own way."""
 
 
 class XdistHooks:
@@ -33,9 +40,16 @@ class XdistHooks:
     def __init__(self, session: GateSession) -> None:
         self._session = session
         self._folder: Path | None = None
+        self._nodes: list[Any] = []
+        self._n_collected = 0
         self._n_evaluations = 0
         self._is_judged = False
         self._errors: list[str] = []
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether a signal ends this session."""
+        return self._session.interrupts.interrupted_by is not None
 
     def _made_folder(self) -> Path:
         if self._folder is None:
@@ -45,6 +59,7 @@ class XdistHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Called on the controller for each worker before it starts."""
+        self._nodes.append(node)
         node.workerinput[_FOLDER] = str(self._made_folder())
         node.workerinput[BEGAN] = self._session.collection.began
 
@@ -62,18 +77,35 @@ class XdistHooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Called on each worker: says which items are evaluations, and what is wrong with them."""
+        """Called on each worker: says which items are evaluations, and what is wrong with them; hears signals."""
         worker = getattr(session.config, "workerinput", None)
         if worker is not None and _FOLDER in worker:
             ids = [item.nodeid for item in session.items if is_evaluation(item)]
             collection = self._session.collection
-            said = {"evaluations": ids, "errors": collection.errors, "is_judged": collection.is_judged}
-            (Path(worker[_FOLDER]) / f"{worker['workerid']}.json").write_text(json.dumps(said))
+            said = {
+                "evaluations": ids,
+                "errors": collection.errors,
+                "is_judged": collection.is_judged,
+                "n_collected": collection.n_collected,
+                "pid": os.getpid(),
+            }
+            self._place(worker["workerid"], Path(worker[_FOLDER])).write_text(json.dumps(said))
+            if ids and runs_bodies(session.config):
+                self._session.hear_signals()
+
+    def _place(self, worker: str, folder: Path | None = None) -> Path:
+        """The file in which a worker says what it has."""
+        return (folder or self._made_folder()) / f"{worker}.json"
+
+    def _said(self, node: Any) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(self._place(node.gateway.id).read_text())
+        return said
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
         """Called on the controller when a worker has collected: the last moment to complain before any test runs."""
-        said = json.loads((self._made_folder() / f"{node.gateway.id}.json").read_text())
+        said = self._said(node)
+        self._n_collected = max(self._n_collected, said["n_collected"])
         is_asked = said["evaluations"] and runs_bodies(self._session.config)
         if self._n_evaluations or not (is_asked or said["errors"]):
             return
@@ -87,6 +119,20 @@ class XdistHooks:
             said["errors"] = [str(error)]
         if said["errors"]:
             raise pytest.UsageError(*as_usage(said["errors"]))
+        self._session.hear_signals()
+        self._session.config.pluginmanager.register(_Interruption(self))
+
+    def end_workers(self) -> None:
+        """Have the workers end as this session does, and take the report of the one that ran the evaluations."""
+        for node in self._nodes:
+            with suppress(OSError, ValueError):  # it has ended, or has collected nothing yet
+                if not node._down:
+                    os.kill(self._said(node)["pid"], signal.SIGTERM)
+        until = time.monotonic() + _WORKERS_END_S
+        while not all(node._down for node in self._nodes) and time.monotonic() < until:
+            time.sleep(0.05)
+        for node in self._nodes:
+            self.pytest_testnodedown(node)
 
     def _check_run(self) -> None:
         from harness.gate import RunOptions, check_run
@@ -132,10 +178,32 @@ class XdistHooks:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Called on the controller: shows what the workers found wrong."""
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
+        """Called on the controller: shows what the workers found wrong, and that none ran where none did."""
+        if self._session.is_worker:
+            return
         for text in self._errors:
             terminalreporter.write_line(f"ERROR: steelyard: {text}", red=True)
+        config, report = self._session.config, self._session.outcome.report
+        if self._n_evaluations and report is None and self.is_interrupted:
+            terminalreporter.write_line("steelyard: no worker gave a report before it was ended; its answers are kept")
+        has_run = report is not None and bool(report.evaluations)
+        if self._n_collected and not has_run and runs_bodies(config) and exitstatus in ENDED and not self._errors:
+            terminalreporter.write_line(none_ran(config, self._n_collected, self._n_evaluations))
+
+
+class _Interruption:
+    """Has the workers end before pytest-xdist takes the connection to them away."""
+
+    def __init__(self, hooks: XdistHooks) -> None:
+        self._hooks = hooks
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Called at the end, also when interrupted."""
+        if self._hooks.is_interrupted:
+            with suppress(KeyboardInterrupt):
+                self._hooks.end_workers()
 
 
 def _together(base: Any, folder: Path, *, one_by_one: bool) -> Any:

@@ -28,6 +28,11 @@ def settle(awaitable: Awaitable[Result]) -> Any:
     return awaitable
 
 
+def is_in_body() -> bool:
+    """Whether the code of a `def` body runs now."""
+    return isinstance(greenlets.getcurrent(), _Body)
+
+
 async def call_body(body: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     """Call a test body of either kind and return what it returns."""
     if inspect.iscoroutinefunction(body):

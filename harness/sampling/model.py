@@ -213,7 +213,9 @@ class Model:
         if self._trace.request is None and not self._is_other:
             self._trace.request = request
         try:
+            self._sampler.check_time()
             key, sample = await self._sampler.draw(self._source, request, question, self._index)
+            self._sampler.check_time()
         except SteelyardError as error:
             self._trace.error = self._trace.error or error
             raise

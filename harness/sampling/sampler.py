@@ -67,6 +67,23 @@ class Sampler:
         self.stored_samples = 0
         self.shared_samples = 0
         self._asked: dict[int, dict[bytes, int]] = {}
+        self.is_halted = False
+
+    def halt(self) -> None:
+        """Give no more answers: the run is interrupted."""
+        self.is_halted = True
+
+    def check_time(self) -> None:
+        """Refuse an answer that nobody waits for any more, so that no body goes on with it.
+
+        Raises:
+            asyncio.CancelledError: the run was interrupted.
+            BudgetSpentError: its deadline has passed.
+        """
+        if self.is_halted:
+            raise asyncio.CancelledError
+        if self.spending.is_late:
+            raise self.spending.refuse()
 
     async def draw(self, source: Source, request: Request, question: Question, index: int) -> Kept:
         """The sample of a question with this index, from the store or the engine, with its key in the store.

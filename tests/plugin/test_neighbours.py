@@ -1,9 +1,15 @@
 """Beside plugins that keep something for each test, bound its time, choose among tests, or take something from them.
 
-Those that are not installed are skipped here; `make bench ARGS=plugins` makes an environment that has them.
+The plugins lie in a folder of the environment that no other test looks into (.ci/install fills it), and each is loaded
+by its name alone: none changes how this project's own tests run.
 """
 
 from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
 
 import pytest
 
@@ -27,13 +33,30 @@ async def test_async(model, case):
 
 def test_plain(own): ...
 """
+NEIGHBOURS = Path(sys.prefix) / "neighbours"
+real = pytest.mark.skipif(not NEIGHBOURS.is_dir(), reason="needs the plugins that `make test` installs")
+"""For tests with real plugins: one that is missing from the folder fails them."""
 ONE_BY_ONE = "*evaluations run one after the other*"
+
+
+def pins() -> dict[str, str]:
+    """What the neighbours' lock pins: the version of each package."""
+    lines = (Path(__file__).parents[2] / ".ci" / "neighbours.lock").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+@real
+def test_neighbours_are_those_of_their_lock_and_load_nowhere_else() -> None:
+    found = distributions(path=[str(NEIGHBOURS)])
+    assert {each.metadata["Name"].lower().replace("_", "-"): each.version for each in found} == pins()
+    assert str(NEIGHBOURS) not in sys.path
 
 
 @pytest.fixture
 def beside(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with a good and a bad version, in which no plugin is loaded that is not named."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(NEIGHBOURS)])))
     project.ini = "[pytest]\n"
     project.settings["baseline"] = "none"
     project.versions = {name: {"engine": "scripted", "default": name} for name in ("yes", "no")}
@@ -122,21 +145,19 @@ def test_one_after_the_other_x_tells_what_was_not_reached(beside: Project) -> No
     assert beside.report()["n_unreached"] == 3
 
 
-PLUGINS = [
-    ("pytest_retry", "pytest-retry", ("--retries", "2")),
-    ("pytest_jsonreport", "pytest_jsonreport", ("--json-report",)),
-    ("allure_pytest", "allure_pytest", ("--alluredir", "allure")),
-]
+PLUGINS = {
+    "pytest-retry": ("--retries", "2"),
+    "pytest_jsonreport": ("-p", "metadata", "--json-report"),
+    "allure_pytest": ("--alluredir", "allure"),
+}
+"""Options that switch each of them on, by the name that pytest loads it by."""
 
 
+@real
 @pytest.mark.parametrize(("candidate", "code"), [("yes", 0), ("no", 1)])
-@pytest.mark.parametrize(("module", "plugin", "options"), PLUGINS, ids=[module for module, *_ in PLUGINS])
-def test_plugin_with_state_of_each_test(
-    beside: Project, module: str, plugin: str, options: tuple[str, ...], candidate: str, code: int
-) -> None:
-    pytest.importorskip(module)
-    more = ("-p", "metadata") if module == "pytest_jsonreport" else ()
-    result = run(beside, plugin, *options, *more, candidate=candidate)
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_plugin_with_state_of_each_test(beside: Project, plugin: str, candidate: str, code: int) -> None:
+    result = run(beside, plugin, *PLUGINS[plugin], candidate=candidate)
     assert result.ret == code
     assert set(beside.verdicts().values()) == {"passed" if code == 0 else "failed"}
     result.stdout.fnmatch_lines([ONE_BY_ONE])
@@ -166,9 +187,9 @@ def test_hangs():
 """
 
 
+@real
 @pytest.mark.parametrize("method", ["signal", "thread"])
 def test_timeout_is_the_deadline_of_an_evaluation(beside: Project, method: str) -> None:
-    pytest.importorskip("pytest_timeout")
     (beside.path / "test_it.py").write_text("import pytest\n" + SLOW)
     chosen = ("-k", "not hangs") if method == "thread" else ()  # which ends the process at a test that hangs
     result = run(beside, "timeout", "--timeout", "2", "--timeout-method", method, *chosen)
@@ -182,8 +203,8 @@ def test_timeout_is_the_deadline_of_an_evaluation(beside: Project, method: str) 
     result.stdout.fnmatch_lines(["*timeout of pytest-timeout (2 s) is the deadline of an evaluation*"])
 
 
+@real
 def test_timeout_guards_the_setup_of_an_evaluation(beside: Project) -> None:
-    pytest.importorskip("pytest_timeout")
     path = beside.path / "test_it.py"
     path.write_text(path.read_text().replace('yield "yes"', "import time; time.sleep(60)"))
     result = run(beside, "timeout", "--timeout", "1", "-k", "gate or async")
@@ -192,8 +213,8 @@ def test_timeout_guards_the_setup_of_an_evaluation(beside: Project) -> None:
     assert beside.verdicts() == {**{f"test_gate[{n}]": "error" for n in range(3)}, "test_async": "passed"}
 
 
+@real
 def test_testmon_deselects_no_evaluation(beside: Project) -> None:
-    pytest.importorskip("testmon")
     options = ("pytest-testmon", "--testmon")
     assert run(beside, *options).ret == 0
     result = run(beside, *options, candidate="no")
@@ -201,8 +222,8 @@ def test_testmon_deselects_no_evaluation(beside: Project) -> None:
     assert result.parseoutcomes() == {"failed": 4, "deselected": 1}
 
 
+@real
 def test_sockets_that_are_taken_away_are_told_before_the_run(beside: Project) -> None:
-    pytest.importorskip("pytest_socket")
     result = run(beside, "socket", "--disable-socket")
     assert result.ret == 4
     assert "--disable-socket of pytest-socket takes the sockets away that its engine needs" in str(result.stderr)
@@ -212,26 +233,34 @@ def test_sockets_that_are_taken_away_are_told_before_the_run(beside: Project) ->
     assert run(beside, "socket", "--disable-socket", "-W", "ignore").ret == 0
 
 
+@real
 def test_benchmarks_alone_are_no_green_gate(beside: Project) -> None:
-    pytest.importorskip("pytest_benchmark")
     result = run(beside, "benchmark", "--benchmark-only", candidate="no")
     assert result.ret == 5
     result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: --benchmark-only skips them*"])
 
 
+@real
 @pytest.mark.parametrize(
-    ("package", "plugin", "options"),
+    ("plugin", "options"),
     [
-        ("pytest_shard", "pytest-shard", ("--shard-id", "0", "--num-shards", "9")),
-        ("pytest_split", "pytest-split", ("--splits", "9", "--group", "9")),
+        ("pytest-shard", ("--shard-id", "0", "--num-shards", "9")),
+        ("pytest-split", ("--splits", "9", "--group", "9")),
     ],
+    ids=["pytest-shard", "pytest-split"],
 )
-def test_shard_without_an_evaluation_says_so(
-    beside: Project, package: str, plugin: str, options: tuple[str, ...]
-) -> None:
-    pytest.importorskip(package)
+def test_shard_without_an_evaluation_says_so(beside: Project, plugin: str, options: tuple[str, ...]) -> None:
     result = run(beside, plugin, *options)
     assert result.ret == 5
+    result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
+
+
+@pytest.mark.parametrize(("chosen", "code"), [("plain", 0), ("nothing", 5)])
+def test_with_xdist_it_is_said_too_that_none_ran(beside: Project, chosen: str, code: int) -> None:
+    """What a shard leaves out, workers deselect as they do by -k."""
+    pytest.importorskip("xdist")
+    result = run(beside, "xdist.plugin", "-n", "2", "-k", chosen)
+    assert result.ret == code
     result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
 
 
@@ -241,10 +270,9 @@ def test_evaluations_that_are_left_out_by_hand_are_told_and_end_as_the_rest_does
     result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
 
 
+@real
 @pytest.mark.parametrize("how", ["mode", "mark"])
 def test_each_evaluation_runs_once_whatever_backends_anyio_has(beside: Project, how: str) -> None:
-    pytest.importorskip("trio")
-    pytest.importorskip("anyio")
     path = beside.path / "test_it.py"
     mark = "\npytestmark = pytest.mark.anyio\n" if how == "mark" else ""
     path.write_text(path.read_text() + f"{mark}\nasync def test_other(): ...\n")
@@ -287,6 +315,40 @@ def test_body_that_starts_an_event_loop_out_of_sight_says_what_to_write(project:
     project.body("import agents\nmodel.ask(case.prompt)\nask = agents.run_sync\nreturn ask() == 'yes'")
     assert project.run().ret == 1
     assert "write an `async def` body and await what it would run" in project.evaluation()["reason"]
+
+
+AGENT = """
+from pydantic_ai import Agent
+from pydantic_ai.models.test import TestModel
+
+AGENT = Agent(TestModel(custom_output_text="yes"))
+
+def answer(question):
+    return AGENT.run_sync(question).output
+"""
+
+
+@real
+def test_agent_of_pydantic_ai_runs_awaited_and_is_told_what_to_write_otherwise(beside: Project) -> None:
+    beside.write("agents.py", AGENT)
+    beside.module("""
+        import agents
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}], threshold=0.5)
+        def test_waits(model, case):
+            return model.ask("q") == agents.answer("q")
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}], threshold=0.5)
+        async def test_awaits(model, case):
+            return await model.ask("q") == (await agents.AGENT.run("q")).output
+    """)
+    assert run(beside, "no:cacheprovider").ret == 1
+    assert "write an `async def` body and await what it would run" in beside.evaluation("test_waits")["reason"]
+    assert beside.score("test_awaits") == 1.0
+    beside.body("import agents\nmodel.ask(case.prompt)\nreturn agents.AGENT.run_sync(case.id).output == 'yes'")
+    result = run(beside, "no:cacheprovider")
+    assert result.ret == 4
+    assert "`agents.AGENT.run_sync(…)` starts an event loop" in str(result.stderr)
 
 
 def test_what_runs_in_a_thread_may_have_a_loop_of_its_own(project: Project) -> None:

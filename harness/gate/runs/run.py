@@ -149,6 +149,8 @@ class Run:
         self._feeder.turns.begin()
         tasks = {name: self._tasks[name] for name in open_ids}
         await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
+        if self.sampler.is_halted:  # what is undecided is told as interrupted, by whoever ends the run
+            return
         for name, task in tasks.items():
             if task.cancelled():
                 self._collectors[name].note("a body cancelled the task that it runs in, or that of another")
@@ -213,6 +215,19 @@ class Run:
         """Give an evaluation that can't be sampled the verdict `error`."""
         self._collector(evaluation).note(reason)
         self._decide([evaluation.id])
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until no body is waited for any more; None where there is no deadline."""
+        return self._feeder.left_s
+
+    def halt(self) -> None:
+        """Let no body go on and none begin, because the run is interrupted. The handler of a signal may call this."""
+        self._feeder.halt()
+
+    def give_up(self) -> None:
+        """Cancel all bodies, because the deadline has passed. The handler of a signal may call this."""
+        self._feeder.give_up()
 
     def interrupt(self) -> None:
         """Decide what was started and not decided: its verdict is `error` unless it had come to its end."""
@@ -297,6 +312,7 @@ class Run:
 
     async def close(self) -> None:
         """Cancel what is under way, keep what was completed, also when this is cancelled."""
+        self.halt()
         for task in self._tasks.values():
             task.cancel()
         try:

@@ -52,6 +52,7 @@ class Feeder:
         self._concurrency = concurrency
         self._n_fed = 0
         self._left_behind: set[Collector] = set()
+        self._bodies: set[asyncio.Task[None]] = set()
         self.turns = Turns(are_kept=sampler.spending.limits.are_shared)
 
     @property
@@ -59,19 +60,41 @@ class Feeder:
         """Bodies that have begun and not ended."""
         return self._admission.alive
 
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until no body is waited for any more; None where there is no deadline."""
+        left_s = self._sampler.spending.left_s
+        return None if left_s is None else left_s + _LATE_S
+
+    def halt(self) -> None:
+        """Let no body go on: the run is interrupted. The handler of a signal may call this."""
+        self._sampler.halt()
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Cancel all bodies at once, so that none of them goes on in a loop that has much to catch up with."""
+        for task in list(self._bodies):
+            task.cancel()
+
     async def feed(self, collector: Collector) -> None:
         """Run the bodies of an evaluation until it is decided, none is left, or the deadline or its own limit comes."""
-        left_s, own = self._sampler.spending.left_s, collector.evaluation.limit
-        late_s = math.inf if left_s is None else max(0.0, left_s) + _LATE_S
+        left_s, own = self.left_s, collector.evaluation.limit
+        late_s = math.inf if left_s is None else max(_LATE_S, left_s)
         limit_s, limit = (late_s, None) if own is None or late_s < own[0] else own
         try:
             async with asyncio.timeout(limit_s if math.isfinite(limit_s) else None) as timeout:
                 await self._feed(collector)
-        except TimeoutError:
-            if not timeout.expired():
+        except (TimeoutError, asyncio.CancelledError):
+            if not timeout.expired() and not self._are_given_up():
                 raise
-            collector.cut_at = limit or self._sampler.spending.refuse().limit
+            collector.cut_at = (limit if timeout.expired() else None) or self._sampler.spending.refuse().limit
             self._left_behind.add(collector)
+
+    def _are_given_up(self) -> bool:
+        """Whether it was the deadline that cancelled the bodies, and nobody the evaluation."""
+        task = asyncio.current_task()
+        is_cancelled = self._sampler.is_halted or (task is not None and task.cancelling() > 0)
+        return not is_cancelled and self.left_s is not None and self.left_s <= 0
 
     async def _feed(self, collector: Collector) -> None:
         """Start the steps of an evaluation as there is room."""
@@ -144,23 +167,51 @@ class Feeder:
 
     async def _step(self, collector: Collector, role: Role, step: int) -> None:
         """All bodies of a step start in one tick, so that what they ask becomes one request."""
-        await asyncio.gather(
-            *(self._body(collector, role, case, sample) for case, sample in collector.order.bodies(step, role))
-        )
+        loop = asyncio.get_running_loop()
+        bodies = [
+            loop.create_task(self._body(collector, role, case, sample))
+            for case, sample in collector.order.bodies(step, role)
+        ]
+        self._bodies.update(bodies)
+        for body in bodies:
+            body.add_done_callback(self._bodies.discard)
+        await asyncio.gather(*bodies)
 
     async def _body(self, collector: Collector, role: Role, number: int, sample: int) -> None:
-        evaluation, trace = collector.evaluation, Trace()
+        if self._sampler.spending.is_late or self._is_left(collector):
+            self._cut(collector)
+            return
+        evaluation, trace, outcome = collector.evaluation, Trace(), None
         source = self._source(collector, role)
         if sample >= collector.order.n_samples:
             source = replace(source, only_stored=True)
         arguments = {**evaluation.arguments, **self._offered(evaluation, source, number, sample, trace)}
-        outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
-        if collector in self._left_behind:
-            return
-        if isinstance(outcome.error, BudgetSpentError):
+        try:
+            outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
+        except BaseException:
+            if not self._is_left(collector):
+                raise
+        if outcome is None or self._is_left(collector):
+            self._cut(collector)
+        elif isinstance(outcome.error, BudgetSpentError):
             collector.cut_at = outcome.error.limit
         else:
             collector.add(role, number, sample, outcome, trace)
+
+    def _is_left(self, collector: Collector) -> bool:
+        """Whether nobody waits for a body of an evaluation any more, so that what it comes to counts for nothing."""
+        is_late = self.left_s is not None and self.left_s <= 0
+        return is_late or self._sampler.is_halted or collector in self._left_behind
+
+    def _cut(self, collector: Collector) -> None:
+        """Note that a body was given up.
+
+        Raises:
+            asyncio.CancelledError: because the run was interrupted.
+        """
+        if self._sampler.is_halted:
+            raise asyncio.CancelledError
+        collector.cut_at = collector.cut_at or self._sampler.spending.refuse().limit
 
     def _source(self, collector: Collector, role: Role) -> Source:
         """Where a version's samples come from: from the draws that this look goes by."""

@@ -43,6 +43,7 @@ class Driver:
         self._opened = opened
         self._run = opened.run
         self._interrupts = interrupts
+        interrupts.attend(opened.run)
         self._runner = asyncio.Runner()
         self._runner.get_loop().set_default_executor(LooseThreads())
         self._collected_after = gc.get_threshold()
@@ -151,6 +152,7 @@ class Driver:
         gc.unfreeze()
         with suppress(KeyboardInterrupt):
             self._interrupts.run(self._runner, _closed(work))
+        self._interrupts.attend(None)
         loop = self._runner.get_loop()
         if asyncio.all_tasks(loop):
             loop.set_exception_handler(lambda *_: None)  # which would complain of each task that is left

@@ -205,6 +205,8 @@ def headline(report: Report) -> str:
     if stopped and not kinds[VerdictKind.FAILED] and not kinds[VerdictKind.REGRESSED]:
         parts[0] = f"{progress(stopped)}, {count(len(stopped))} undecided"
         word = "INTERRUPTED"
+    if word == "GREEN" and report.n_unreached:
+        word = "INTERRUPTED"
     note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""
     return f"{word}: {', '.join(parts)}{note}"
 

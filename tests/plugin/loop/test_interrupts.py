@@ -33,12 +33,12 @@ DECIDED_THEN_HELD = """
 class Ran:
     """pytest in a process of its own, to which signals are sent."""
 
-    def __init__(self, project: Project, *arguments: str) -> None:
+    def __init__(self, project: Project, *arguments: str, group: bool = False) -> None:
         project.configure()
         self.log = project.path / "out.txt"
         with self.log.open("wb") as out:
             command = [sys.executable, "-m", "pytest", "--junitxml", "junit.xml", *arguments]
-            self.process = subprocess.Popen(command, cwd=project.path, stdout=out, stderr=out)
+            self.process = subprocess.Popen(command, cwd=project.path, stdout=out, stderr=out, start_new_session=group)
 
     def __enter__(self) -> Ran:
         return self
@@ -189,6 +189,30 @@ def test_sigterm_before_the_first_sample_and_in_a_plain_test_are_heard(project: 
     assert code == 2
     assert "Traceback" not in text
     assert project.report()["exit_code"] == 2
+
+
+def test_what_passed_before_a_signal_makes_no_green_run(project: Project) -> None:
+    project.module("""
+        import pathlib, time
+
+        @pytest.fixture
+        def slow():
+            pathlib.Path("begins").touch()
+            time.sleep(60)
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=1)
+        def test_passes(model, case, capsys): model.ask(case.id)
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=1)
+        def test_unreached(model, case, capsys, slow): model.ask(case.id)
+    """)
+    ran = Ran(project)
+    wait_for_file(project, "begins")
+    ran.send(signal.SIGTERM)
+    code, text = ran.ended(20)
+    assert code == 2
+    assert "INTERRUPTED: 1 passed" in text
+    assert project.report()["n_unreached"] == 1
 
 
 def test_a_session_without_evaluations_leaves_the_signals_alone(project: Project) -> None:
