@@ -171,8 +171,7 @@ class Endpoint:
                 successes = self._successes
             else:
                 tried.attempts += 1
-                passing_page = failure.is_page and self._successes > 0  # as a gateway shows while the server restarts
-                tried.malformed += isinstance(failure, MalformedError) and not passing_page
+                tried.malformed += isinstance(failure, MalformedError)
                 tried.spent_s += time.perf_counter() - started
                 self._give_up_when_spent(failure, tried)
                 tried.spent_s += delay_s
@@ -310,6 +309,8 @@ class Endpoint:
             return
         self._failures_in_a_row += 1
         tries = f"after {tried}; the last: {failure}"
+        if failure.is_page:
+            tries += ". A web page came in place of an answer: something in front of the server sent it"
         if failure.refused:  # nobody listens, so that no other request would fare better
             raise self._give_up(f"is gone: a request failed {tries}") from None
         if self._failures_in_a_row >= self._policy.failures_in_a_row:

@@ -434,21 +434,28 @@ class TestDeadEndpoint:
         assert f"it probably lacks /v1, as in {server.address}/v1." in str(results[0])
         assert server.requests <= 20 * 10
 
-    def test_an_endpoint_that_has_answered_may_show_a_web_page_for_a_while(self, loopback: Start) -> None:
+    @staticmethod
+    async def with_pages_after_an_answer(server: Loopback, pages: int) -> list[Sample]:
+        one = engine(server, policy=replace(QUICK, within_s=60))
+        await one.start()
+        await one.sample(ask("first"), [0])
+        server._server.options = replace(server._server.options, faults=(Fault("not-json", attempts=pages),))
+        try:
+            return await one.sample(ask(), [0])
+        finally:
+            await one.close()
+
+    def test_an_endpoint_that_has_answered_may_show_a_web_page_twice(self, loopback: Start) -> None:
         server = loopback()
+        assert asyncio.run(self.with_pages_after_an_answer(server, 2))[0].text == "ok"
+        assert server.stats["faults"] == 2
 
-        async def run() -> list[Sample]:
-            one = engine(server, policy=replace(QUICK, within_s=60))
-            await one.start()
-            await one.sample(ask("first"), [0])
-            server._server.options = replace(server._server.options, faults=(Fault("not-json", attempts=12),))
-            try:
-                return await one.sample(ask(), [0])
-            finally:
-                await one.close()
-
-        assert asyncio.run(run())[0].text == "ok"
-        assert server.stats["faults"] == 12
+    def test_web_pages_of_an_endpoint_that_has_answered_are_refused_as_what_they_are(self, loopback: Start) -> None:
+        server = loopback()
+        said = r"given up after 3 attempts in 0 s; the last: the answer is not JSON: <.*A web page came in place of an"
+        with pytest.raises(EngineError, match=said):
+            asyncio.run(self.with_pages_after_an_answer(server, 12))
+        assert server.stats["faults"] == 3
 
     def test_an_empty_account_is_given_up_at_once_with_what_the_server_says(self) -> None:
         said = {

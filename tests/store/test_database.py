@@ -92,8 +92,8 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, readonly: bool) -
     path = tmp_path / "store.db"
     path.write_bytes(b"not a database at all, " * 100)
     said = (
-        r"store\.db can't be understood: file is not a database\. If it was a store, it is damaged: Put a copy of it in "
-        r"its place.*if it is something else, leave it there\. Choose another place with --store"
+        r"store\.db can't be understood: file is not a database\. If it was a store, it is damaged: Put a copy of it "
+        r"in its place.*if it is something else, leave it there\. Choose another place with --store"
     )
     with pytest.raises(StoreError, match=said):
         Store.open(str(path), readonly=readonly)
