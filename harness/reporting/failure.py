@@ -47,10 +47,7 @@ def failure_text(
         ("baseline", figures.baseline),
         ("difference", f"{figures.difference}, margin {margin}{default}" if figures.difference else ""),
         ("required", f"{figures.required}, margin {margin}{default}" if figures.required else ""),
-        (
-            "measured",
-            f"{plural(verdict.n_cases, 'case')}, {plural(verdict.n_samples, 'sample')} of the candidate{_left_out(verdict)}",
-        ),
+        ("measured", _measured(verdict)),
         *_error_facts(figures),
     ]
     for label, text in facts:
@@ -69,6 +66,11 @@ def _headline(figures: Row) -> str:
         return figures.why or figures.errors[0]
     weighed = " against ".join(text for text in (figures.value, figures.baseline) if text)
     return ", ".join(text for text in (weighed, figures.why) if text)
+
+
+def _measured(verdict: Verdict) -> str:
+    samples = f"{plural(verdict.n_samples, 'sample')} of the candidate"
+    return f"{plural(verdict.n_cases, 'case')}, {samples}{_left_out(verdict)}"
 
 
 def _left_out(verdict: Verdict) -> str:
