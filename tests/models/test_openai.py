@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from harness.errors import BudgetSpentError, CapabilityError, EngineError, SettingsError, UnreachableError
+from harness.gate.tally import Tally
 from harness.models.engine import Capability
 from harness.models.openai import OpenAIEngine
 from harness.models.retry import RetryPolicy
@@ -394,6 +395,17 @@ class TestDeadEndpoint:
         with pytest.raises(UnreachableError, match="check model and base_url"):
             sample(wrong, ask())
         assert wrong.http_requests == 1
+
+    def test_a_request_given_up_and_the_endpoint_given_up_after_it_have_one_cause(self, loopback: Start) -> None:
+        one = engine(loopback(faults=(Fault("500", rate=1),)), policy=replace(QUICK, failures_in_a_row=2))
+        results = asyncio.run(with_engine(one, *((ask(f"Q{i}"), [0]) for i in range(4))))
+        tally = Tally()
+        for step, error in enumerate(results):
+            assert isinstance(error, EngineError)
+            tally.add(step, error)
+        assert {type(error) for error in results} == {EngineError, UnreachableError}
+        (line,) = tally.lines(4, str)
+        assert line.endswith("(4 bodies ended so, the texts differ)")
 
     def test_those_that_wait_fail_with_the_first(self, free_port: int) -> None:
         policy = RetryPolicy(refused_attempts=1, first_delay_s=3600, longest_delay_s=3600)
