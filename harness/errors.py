@@ -117,7 +117,16 @@ class ReviewFileError(ReviewError):
 
 
 class EngineError(SteelyardError):
-    """A model could not answer."""
+    """A model could not answer.
+
+    Attributes:
+        cause: what errors have in common that are to be told as one, whatever their messages say; None where nothing
+            but the message tells.
+    """
+
+    def __init__(self, message: str = "", cause: str | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class UnreachableError(EngineError):

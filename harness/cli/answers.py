@@ -94,7 +94,7 @@ def answer_lines(run: RunInfo, answers: Sequence[StoredAnswer], encoding: str) -
         cut = "  (cut at max_tokens)" if each.sample is not None and each.sample.truncated else ""
         yield f"{head}{text}{cut}"
         for reason in dict.fromkeys(row.reason for row in each.rows.values() if row.reason):
-            yield " " * len(head) + shown_reason(reason, _MOST_CELLS, encoding)
+            yield " " * len(head) + shown_reason(reason, _MOST_ANSWER_CELLS, encoding)
 
 
 def _scores(answer: StoredAnswer) -> str:

@@ -39,6 +39,7 @@ class Settings:
     Attributes:
         root: folder that relative paths start from: the one of the settings file, else where the search began.
         source: the settings file, or None where there is none.
+        prefix: what the tables of the settings file begin with: "tool.steelyard." or nothing.
         candidate, baseline: version names, or None.
         judge: names of the versions that judge; more than one is a panel.
         samples: samples for each case.
@@ -67,6 +68,7 @@ class Settings:
 
     root: Path
     source: Path | None = None
+    prefix: str = "tool.steelyard."
     candidate: str | None = None
     baseline: str | None = None
     judge: tuple[str, ...] = ()
@@ -110,8 +112,7 @@ class Settings:
 
     def table(self, name: str) -> str:
         """The table that defines a version, as the file of these settings writes it."""
-        is_own = self.source is not None and self.source.name == "steelyard.toml"
-        return f"[models.{name}]" if is_own else f"[tool.steelyard.models.{name}]"
+        return f"[{self.prefix}models.{name}]"
 
     def version(self, name: str) -> VersionSettings:
         """The version of this name.
@@ -146,14 +147,19 @@ class Settings:
 
 
 def find_settings(start: Path) -> Path | None:
-    """The nearest steelyard.toml, or pyproject.toml with [tool.steelyard], in `start` or a folder above it."""
+    """The nearest steelyard.toml, or pyproject.toml with [tool.steelyard], in `start` or a folder above it.
+
+    A pyproject.toml with versions in the wrong place counts, so that it is told.
+    """
     for folder in (start, *start.parents):
         own = folder / "steelyard.toml"
         if own.is_file():
             return own
         project = folder / "pyproject.toml"
-        if project.is_file() and "steelyard" in _tools(_read_toml(project)):
-            return project
+        if project.is_file():
+            document = _read_toml(project)
+            if "steelyard" in _tools(document) or _versions_at_the_top(document):
+                return project
     return None
 
 
@@ -178,9 +184,30 @@ def settings_of(document: Mapping[str, Any], source: Path) -> Settings:
     Raises:
         SettingsError: an unknown setting, a value out of range.
     """
-    if source.name == "steelyard.toml" and set(document) != {"tool"}:
-        return _settings(document, source)
-    return _settings(_tools(document).get("steelyard", {}), source)
+    own = _tools(document).get("steelyard", {})
+    if source.name != "steelyard.toml":
+        if found := _versions_at_the_top(document):
+            raise _misplaced(source, f"models.{found[0]}", f"tool.steelyard.models.{found[0]}")
+        return _settings(own, source)
+    if set(document) == {"tool"}:
+        return _settings(own, source)
+    if own:
+        models = own.get("models") if isinstance(own, Mapping) else None
+        name = f"models.{next(iter(models))}" if models and isinstance(models, Mapping) else ""
+        raise _misplaced(source, f"tool.steelyard.{name}".rstrip("."), name)
+    return replace(_settings(document, source), prefix="")
+
+
+def _versions_at_the_top(document: Mapping[str, Any]) -> list[str]:
+    """The versions that a pyproject.toml defines outside [tool.steelyard], where nothing reads them."""
+    models = document.get("models")
+    tables = models.items() if isinstance(models, Mapping) else ()
+    return [name for name, table in tables if isinstance(table, Mapping) and ("engine" in table or "base" in table)]
+
+
+def _misplaced(source: Path, found: str, wanted: str) -> SettingsError:
+    right = f"write [{wanted}]" if wanted else "write its settings at the top, without a table"
+    return SettingsError(f"{source} holds [{found}]; in this file {right}.")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -232,7 +259,7 @@ def _settings(table: Any, source: Path) -> Settings:
 
 def setting_names() -> list[str]:
     """The settings by the names that they are written with, without the table of versions."""
-    hidden = ("root", "source", "versions", "margin_is_default", "is_tracked", *_FIELDS.values())
+    hidden = ("root", "source", "prefix", "versions", "margin_is_default", "is_tracked", *_FIELDS.values())
     return [*(name for name in Settings.__slots__ if name not in hidden), *_FIELDS]
 
 

@@ -95,7 +95,7 @@ def where_stopped(observed: Observed) -> str:
         return ""
     if observed.by_samples:
         return f", decided after {n:,} of {observed.n_planned:,} samples"
-    return f", decided after {n:,} of {observed.n_planned:,} cases with {_n_samples(observed):,} samples"
+    return f", decided after {n:,} of {observed.n_planned:,} cases, on their {_n_samples(observed):,} samples"
 
 
 def _n_samples(observed: Observed) -> int:

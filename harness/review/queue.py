@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import LabelError, ReviewError
 from harness.records.review import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Standing, Task
 from harness.review.agreement import AgreementReport, agreement_of
+from harness.review.older import with_calls_of_store
 from harness.review.progress import Origin, Progress, progress_of
 from harness.review.views import Done, Revealed, Undone, View, done_of, revealed, view_of
 from harness.store import Store
 from harness.store.review.events import in_force
 from harness.store.review.leases import Wish, is_swapped
 from harness.store.review.reviewers import new_token
-from harness.store.review.turns import Submitted
+from harness.store.review.turns import Held, Submitted
 
 LEASE_S = 600.0
 _LONGEST_KEY = 200
@@ -76,7 +77,7 @@ class Queue:
         """
         wish = Wish(reviewer, task, self._lease_s, holding=frozenset(holding), batch_id=batch_id)
         held = self._review.next(wish, self._clock)
-        return None if held is None else view_of(held)
+        return None if held is None else self._view(held)
 
     def renew(self, reviewer: str, lease_id: str) -> View:
         """The item again, with a new expiry; after it ran out only while nobody else has the item.
@@ -84,7 +85,7 @@ class Queue:
         Raises:
             LeaseError, LeaseExpiredError, LeaseEndedError, ReviewerError
         """
-        return view_of(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, clock=self._clock))
+        return self._view(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, clock=self._clock))
 
     def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> Done:
         """Store a label. `value` is one of the form's: a whole number, a category, a text, or "left", "tie", "right".
@@ -127,7 +128,7 @@ class Queue:
         """
         _check_key(key)
         recorded, held = self._review.undo(reviewer, key, lease_s=self._lease_s, clock=self._clock)
-        return Undone(done_of(recorded), None if held is None else view_of(held))
+        return Undone(done_of(recorded), None if held is None else self._view(held))
 
     def reveal(self, reviewer: str, item_id: str) -> Revealed:
         """Versions, judge score and all labels of an item that this reviewer has labelled, flagged or adjudicated.
@@ -136,7 +137,7 @@ class Queue:
             UnknownItemError: there is no such item.
             ReviewError: the reviewer has not dealt with it, so that it stays blind.
         """
-        item = self._review.item(item_id)
+        item = with_calls_of_store(self._store, self._review.item(item_id))
         events = in_force(self._review.events(item_id=item_id))
         if not any(event.reviewer == reviewer and event.kind != "skip" for event in events):
             raise ReviewError(f"{reviewer} has not labelled item {item_id}, and sees what is known of it afterwards.")
@@ -151,7 +152,8 @@ class Queue:
             UnknownItemError: there is no such item.
             ReviewError: labels are still wanted, so that it stays blind.
         """
-        item, standing = self._review.item(item_id), self._review.standing(item_id)
+        item = with_calls_of_store(self._store, self._review.item(item_id))
+        standing = self._review.standing(item_id)
         if standing.state not in SETTLED:
             raise ReviewError(f"Item {item_id} is {standing.state}: what is known of it is shown once it is settled.")
         form = self._review.batch(item.batch_id).form
@@ -168,6 +170,9 @@ class Queue:
             for item in items
             if standings[item.id].state == "excluded"
         ]
+
+    def _view(self, held: Held) -> View:
+        return view_of(replace(held, item=with_calls_of_store(self._store, held.item)))
 
     def _submit(self, kind: EventKind, reviewer: str, lease_id: str, key: str, note: str, value: Any = None) -> Done:
         _check_key(key)

@@ -8,16 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.store.location import store_url
-from harness.store.summaries import (
-    Merged,
-    Pruned,
-    RunInfo,
-    ScoreArray,
-    ScoreSet,
-    StoreInfo,
-    VersionInfo,
-    new_run_id,
-)
+from harness.store.summaries import Merged, Pruned, RunInfo, ScoreArray, ScoreSet, StoreInfo, VersionInfo, new_run_id
 
 if TYPE_CHECKING:
     from harness.store.store import Store

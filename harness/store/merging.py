@@ -27,8 +27,7 @@ from sqlalchemy import Connection, select, update
 from harness.records import ScoreRow
 from harness.store import runs as run_rows
 from harness.store.database import Database
-from harness.store.samples import FIELDS, changed
-from harness.store.schema import codec
+from harness.store.schema import codec, digests
 from harness.store.schema.migrations import readable
 from harness.store.schema.tables import APART, generations, reports, requests, runs, samples
 from harness.store.summaries import Merged
@@ -112,9 +111,18 @@ def _samples(source: Database, rows: list[Any]) -> dict[bytes, dict[int, Any]]:
         found = _by_key(source, connection, [row.key for row in rows])
     for key, of_key in found.items():
         for index, row in of_key.items():
-            if row.digest is not None and row.digest != codec.sample_digest([getattr(row, name) for name in FIELDS]):
-                raise changed(source, key, index)
+            if what := digests.problem(key, row.digest, _content(row), source.schema_version):
+                raise digests.damage(source.url, key, index, what)
     return found
+
+
+def _content(row: Any) -> list[Any]:
+    return [getattr(row, name) for name in digests.FIELDS]
+
+
+def _at(key: bytes, row: Any) -> dict[str, Any]:
+    """A sample as a row under a key, which its digest holds."""
+    return {**row._asdict(), "key": key, "digest": codec.sample_digest(_content(row), key)}
 
 
 def _by_key(database: Database, connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Any]]:
@@ -144,7 +152,7 @@ def _merge_samples(
         for row in batch.requests
     ]
     counts.requests += len(connection.execute(target.insert(requests, requests.c.key), asked).all())
-    drawn = [{**row._asdict(), "key": places[key]} for key, of_key in batch.samples.items() for row in of_key.values()]
+    drawn = [_at(places[key], row) for key, of_key in batch.samples.items() for row in of_key.values()]
     if drawn:
         new = connection.execute(target.insert(samples, samples.c.key), drawn).scalars().all()
         elsewhere = {place for key, place in places.items() if place != key}

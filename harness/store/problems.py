@@ -26,7 +26,9 @@ def in_words(error: DBAPIError, *, readonly: bool) -> str:
     if "locked" in cause:
         return f"is locked by another process for more than {BUSY_S:.0f} s ({cause}). End that process and run again."
     if "not a database" in cause:
-        return f"can't be understood: {cause}. {ELSEWHERE}"
+        # The name may be that of any file, which nobody is told to remove.
+        other = f"if it is something else, leave it there. {ELSEWHERE}"
+        return f"can't be understood: {cause}. If it was a store, it is damaged: {REPAIR}; {other}"
     if "malformed" in cause or "Could not decode" in cause:
         return f"is damaged: {cause}. {REPAIR}"
     if error.connection_invalidated or "connection" in cause:

@@ -14,31 +14,19 @@ from sqlalchemy import Connection, Select, bindparam, select
 from harness.errors import StoreError, UnstorableError
 from harness.records import Draw, Request, Sample
 from harness.store.database import Database
-from harness.store.schema import codec
+from harness.store.schema import codec, digests
 from harness.store.schema.migrations import readable
 from harness.store.schema.tables import generations, requests, samples
 
 _CHUNK = 500
 Item = TypeVar("Item")
 
-_COLUMNS = (
-    samples.c.sample_index,
-    samples.c.text,
-    samples.c.finish_reason,
-    samples.c.prompt_tokens,
-    samples.c.completion_tokens,
-    samples.c.latency_s,
-    samples.c.extra,
-)
-FIELDS = tuple(column.name for column in _COLUMNS)
-"""What a sample's digest is made of, in this order."""
-
 
 @functools.cache
 def _query(schema_version: int) -> Select[Any]:
-    """Selects the samples of some keys with their digests, which those that are older than schema version 7 lack."""
+    """Selects the samples of some keys with their digests, which a store older than schema version 7 lacks."""
     digest = readable(samples.c.digest, schema_version)
-    return select(samples.c.key, digest, *_COLUMNS).where(samples.c.key.in_(bindparam("keys", expanding=True)))
+    return select(samples.c.key, digest, *digests.COLUMNS).where(samples.c.key.in_(bindparam("keys", expanding=True)))
 
 
 def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:
@@ -56,21 +44,14 @@ def find(database: Database, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sam
 
 def _found(database: Database, connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
     found: dict[bytes, dict[int, Sample]] = {}
-    query = _query(database.schema_version)
+    version = database.schema_version
+    query = _query(version)
     for chunk in chunks(keys):
         for key, digest, *row in connection.execute(query, {"keys": chunk}):
-            if digest is not None and digest != codec.sample_digest(row):
-                raise changed(database, key, row[0])
+            if what := digests.problem(key, digest, row, version):
+                raise digests.damage(database.url, key, row[0], what)
             found.setdefault(key, {})[row[0]] = codec.stored_sample(row)
     return found
-
-
-def changed(database: Database, key: bytes, index: int) -> StoreError:
-    """The error for a sample that is not what was stored."""
-    return StoreError(
-        f"The store {database.url} is damaged: the sample {index} of {key.hex()} is not what was stored; somebody "
-        "changed it, or the disk did. Put a copy of the store in its place, or draw anew with --fresh."
-    )
 
 
 def add(database: Database, draws: Sequence[Draw]) -> list[Sample]:

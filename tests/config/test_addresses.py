@@ -6,13 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.addresses import (
-    absolute,
-    secrets_of,
-    split_credentials,
-    tracking_address,
-    without_credentials,
-)
+from harness.config.addresses import absolute, secrets_of, split_credentials, tracking_address, without_credentials
 from harness.config.environment import model_registry
 from harness.config.settings import Settings, load_settings
 from harness.errors import SettingsError

@@ -287,3 +287,45 @@ def test_a_version_is_asked_for_as_the_file_writes_it(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.steelyard]\nsamples = 2\n")
     with pytest.raises(SettingsError, match=r"Define one as \[tool.steelyard.models.small\] in .*pyproject.toml"):
         load_settings(tmp_path).version("small")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "steelyard.toml",
+            'samples = 2\n[tool.steelyard.models.x]\nengine = "scripted"\n',
+            r"steelyard.toml holds \[tool.steelyard.models.x\]; in this file write \[models.x\]",
+        ),
+        (
+            "steelyard.toml",
+            "samples = 2\n[tool.steelyard]\nmargin = 0.1\n",
+            r"steelyard.toml holds \[tool.steelyard\]; in this file write its settings at the top, without a table",
+        ),
+        (
+            "pyproject.toml",
+            '[project]\nname = "p"\n[models.x]\nengine = "scripted"\n',
+            r"pyproject.toml holds \[models.x\]; in this file write \[tool.steelyard.models.x\]",
+        ),
+        (
+            "pyproject.toml",
+            '[tool.steelyard]\nsamples = 2\n[models.x]\nbase = "y"\n',
+            r"pyproject.toml holds \[models.x\]; in this file write \[tool.steelyard.models.x\]",
+        ),
+    ],
+)
+def test_tables_that_belong_into_another_kind_of_file_are_told(tmp_path: Path, name: str, text: str, said: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        load_settings(tmp_path)
+
+
+def test_a_version_is_asked_for_as_the_tables_of_the_file_begin(tmp_path: Path) -> None:
+    (tmp_path / "steelyard.toml").write_text("[tool.steelyard]\nsamples = 2\n")
+    with pytest.raises(SettingsError, match=r"Define one as \[tool.steelyard.models.small\] in .*steelyard.toml"):
+        load_settings(tmp_path).version("small")
+
+
+def test_other_tables_called_models_in_a_pyproject_are_no_settings(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[models]\nshapes = 3\n[models.x]\nsize = 2\n")
+    assert load_settings(tmp_path).source is None

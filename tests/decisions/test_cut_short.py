@@ -76,7 +76,7 @@ def test_a_sequential_design_that_was_decided_before_keeps_its_verdict():
     ones = np.ones((100, 2))
     (verdict,) = decide([cut(observed(ones, ones, design="sequential", n_planned=168), 90)], 0.95)
     assert (verdict.verdict, verdict.stopped_at) == (PASSED, None)
-    assert verdict.reason.endswith("decided after 70 of 168 cases with 280 samples")
+    assert verdict.reason.endswith("decided after 70 of 168 cases, on their 280 samples")
 
 
 def test_a_part_of_a_fixed_design_decides_nothing_and_says_what_does():

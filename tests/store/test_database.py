@@ -11,6 +11,7 @@ import pytest
 from harness.errors import StoreError
 from harness.store import Store
 from harness.store.database import Database
+from harness.store.schema.tables import SCHEMA_VERSION
 from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of
 
@@ -48,9 +49,11 @@ def test_sqlite_writes_ahead_and_syncs_at_checkpoints(tmp_path: Path) -> None:
 
 def test_a_store_of_a_newer_schema_is_refused_with_both_numbers(url: str) -> None:
     with Store.open(url) as store, store._database.write() as connection:
-        connection.exec_driver_sql("UPDATE steelyard_meta SET value = '8' WHERE name = 'schema_version'")
+        connection.exec_driver_sql("UPDATE steelyard_meta SET value = '99' WHERE name = 'schema_version'")
     for readonly in (False, True):
-        with pytest.raises(StoreError, match=r"has schema version 8, and this Steelyard reads versions up to 7"):
+        with pytest.raises(
+            StoreError, match=f"has schema version 99, and this Steelyard reads versions up to {SCHEMA_VERSION}"
+        ):
             Store.open(url, readonly=readonly)
 
 
@@ -88,7 +91,11 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str, read
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path, readonly: bool) -> None:
     path = tmp_path / "store.db"
     path.write_bytes(b"not a database at all, " * 100)
-    with pytest.raises(StoreError, match=r"store\.db can't be understood: file is not a database"):
+    said = (
+        r"store\.db can't be understood: file is not a database\. If it was a store, it is damaged: Put a copy of it "
+        r"in its place.*if it is something else, leave it there\. Choose another place with --store"
+    )
+    with pytest.raises(StoreError, match=said):
         Store.open(str(path), readonly=readonly)
 
 

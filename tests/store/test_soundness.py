@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from harness.errors import StoreError
 from harness.store import Store
@@ -33,6 +35,44 @@ def test_a_sample_that_was_changed_is_found_when_it_is_read(store: Store, column
     assert store.find([key_of("b")])
     with pytest.raises(StoreError, match=r"is damaged: the sample \d of .* is not what was stored.*Put a copy"):
         store.find([key_of("a"), key_of("b")])
+
+
+def _places(*keys: bytes) -> list[Any]:
+    return [samples.c.key == key for key in keys]
+
+
+def test_samples_that_were_swapped_with_their_digests_are_found(store: Store) -> None:
+    store.add([draw("a", "Lima"), draw("b", "Quito"), draw("a", "Lima", index=1)])
+    of_a, of_b, of_neither = _places(key_of("a"), key_of("b"), b"-" * 16)
+    with store._database.write() as connection:
+        for of_one, key in ((of_a, b"-" * 16), (of_b, key_of("a")), (of_neither, key_of("b"))):
+            connection.execute(samples.update().where(of_one, samples.c.sample_index == 0).values(key=key))
+    for name in ("a", "b"):
+        with pytest.raises(StoreError, match="is not what was stored; somebody changed it or moved it"):
+            store.find([key_of(name)])
+
+
+def test_a_sample_whose_digest_was_removed_is_found(store: Store, new_url: NewUrl, open_store: OpenStore) -> None:
+    store.add([draw("a"), draw("b")])
+    with store._database.write() as connection:
+        connection.execute(samples.update().where(*_places(key_of("a"))).values(digest=None))
+    assert store.find([key_of("b")])
+    with pytest.raises(StoreError, match=r"has no digest: somebody removed it.*draw anew with --fresh"):
+        store.find([key_of("a")])
+    with pytest.raises(StoreError, match="has no digest"):
+        open_store(new_url()).merge(store)
+
+
+def test_samples_that_a_merge_keeps_apart_have_the_digest_of_their_new_key(
+    new_url: NewUrl, open_store: OpenStore
+) -> None:
+    ours, theirs = (open_store(new_url()) for _ in range(2))
+    ours.add([draw("a", "Lima")])
+    theirs.add([draw("a", "Cusco")])
+    assert ours.merge(theirs).apart == 1
+    with ours._database.read() as connection:
+        keys = list(connection.execute(select(samples.c.key)).scalars())
+    assert sorted(found[0].text for found in ours.find(keys).values()) == ["Cusco", "Lima"]
 
 
 def test_a_text_that_was_written_by_hand_is_found_too(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from harness.errors import ReviewFileError
 @click.option(
     "--format", "name", metavar="NAME", default="jsonl", show_default=True, help="jsonl, csv, label-studio or argilla."
 )
-@click.option("--unblind", is_flag=True, help="With labels, versions, judge scores and the drawing.")
+@click.option("--unblind", is_flag=True, help="With labels, exclusions, versions, judge scores and the drawing.")
 @click.option("--labeling-config", is_flag=True, help="Write the XML that a project of Label Studio needs instead.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, for standard output.")
 @click.argument("batch_id", metavar="BATCH")

@@ -15,12 +15,7 @@ from harness.decisions.reasons import figure
 from harness.records import Check, Difference, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray
 from harness.statistics.labels.draws import Draw, Question
-from harness.statistics.labels.labelled import (
-    ENOUGH_ERRORS,
-    Evidence,
-    LabelledEstimate,
-    labelled_mean,
-)
+from harness.statistics.labels.labelled import ENOUGH_ERRORS, Evidence, LabelledEstimate, labelled_mean
 
 _NOBODY = "nobody has labelled an item yet, so that the figures are the judge's alone"
 #: The cases that the demanded mean counts for in a forecast, as a multiple of 1 / margin².

@@ -132,7 +132,9 @@ class Tally:
         if is_final or not isinstance(error, EngineError | UnstorableError):
             self.is_hopeless = True
         kind, said = type(error).__name__, describe(error)
-        if type(error).__module__.startswith("harness."):
+        if isinstance(error, EngineError) and error.cause is not None:
+            self._add(step, said, f"because of {_VARYING.sub('', error.cause)}", ())
+        elif type(error).__module__.startswith("harness."):
             self._add(step, said, f"{kind}: {_VARYING.sub('', said)}", ())
         else:
             place = raised_at(error)

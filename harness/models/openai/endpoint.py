@@ -77,7 +77,7 @@ class Endpoint:
         self._generator = random.Random()
         self._successes = 0
         self._failures_in_a_row = 0
-        self._given_up: str | None = None
+        self._given_up: tuple[str, str | None] | None = None
         self._held: SteelyardError | None = None
         self._repeating: dict[int, str] = {}
         self._end = asyncio.Event()
@@ -171,8 +171,7 @@ class Endpoint:
                 successes = self._successes
             else:
                 tried.attempts += 1
-                passing_page = failure.is_page and self._successes > 0  # as a gateway shows while the server restarts
-                tried.malformed += isinstance(failure, MalformedError) and not passing_page
+                tried.malformed += isinstance(failure, MalformedError)
                 tried.spent_s += time.perf_counter() - started
                 self._give_up_when_spent(failure, tried)
                 tried.spent_s += delay_s
@@ -203,7 +202,7 @@ class Endpoint:
             except TimeoutError:
                 pass
         if self._given_up is not None:
-            raise UnreachableError(self._given_up)
+            raise UnreachableError(*self._given_up)
         if self._held is not None:
             raise self._held
 
@@ -309,20 +308,23 @@ class Endpoint:
         if not self._policy.is_spent(tried, failure.retry_after_s or 0.0):
             return
         self._failures_in_a_row += 1
+        cause = f"{self.name} at {self._address}: {failure}"
         tries = f"after {tried}; the last: {failure}"
+        if failure.is_page:
+            tries += ". A web page came in place of an answer: something in front of the server sent it"
         if failure.refused:  # nobody listens, so that no other request would fare better
-            raise self._give_up(f"is gone: a request failed {tries}") from None
+            raise self._give_up(f"is gone: a request failed {tries}", cause) from None
         if self._failures_in_a_row >= self._policy.failures_in_a_row:
             count = self._failures_in_a_row
-            raise self._give_up(f"is given up: {count} requests in a row failed {tries}") from None
-        raise EngineError(f"{self.name} at {self._address}: the request is given up {tries}") from None
+            raise self._give_up(f"is given up: {count} requests in a row failed {tries}", cause) from None
+        raise EngineError(f"{self.name} at {self._address}: the request is given up {tries}", cause) from None
 
-    def _give_up(self, what: str) -> UnreachableError:
+    def _give_up(self, what: str, cause: str | None = None) -> UnreachableError:
         """The error that this request and every later one ends with; those that wait are woken."""
         if self._given_up is None:
-            self._given_up = f"{self.name}: the endpoint {self._address} {what}"
+            self._given_up = f"{self.name}: the endpoint {self._address} {what}", cause
             self._end.set()
-        return UnreachableError(self._given_up)
+        return UnreachableError(*self._given_up)
 
     def _redacted(self, said: object) -> str:
         """One printable line of what a server or library said, without the key."""

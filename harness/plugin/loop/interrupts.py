@@ -258,7 +258,7 @@ class InterruptHooks:
     @pytest.hookimpl(trylast=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Called when a session is interrupted: where no code of the user's was, a line stands for the place."""
-        from harness.gate.failures import raised_at
+        from harness.gate.evaluations.failures import raised_at
 
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         shown: Any = getattr(reporter, "_keyboardinterrupt_memo", None)

@@ -14,12 +14,14 @@ from harness.reporting.shared.answers import COMPARED_CHARACTERS, excerpts, quot
 from harness.reporting.shared.figures import count, digits, figure
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.table import INDENT, NARROW
-from harness.reporting.shared.text import cells, flow, pad, printable, right_to_left
+from harness.reporting.shared.text import cells, flow, pad, printable, right_to_left, wrap
 
 MOST_CHANGES = 3
 _AMPLE_CELLS = 32
 _MOST_ID_CELLS = 60
 _LABEL_CELLS = len("candidate  ")
+_MOST_REASON_CELLS = 240
+"""A reason takes some lines: that of a content filter with an assertion's takes two or three."""
 
 
 def shown_changes(report: Report, *, of_passed: bool = False) -> list[Change]:
@@ -80,24 +82,32 @@ def change_lines(report: Report, changes: Sequence[Change], width: int, encoding
                 f"{below}{label:<{_LABEL_CELLS}}{text}"
                 for label, text in _answers(change, width - len(below) - _LABEL_CELLS, encoding)
             ]
-        reason = _reason(change, width - len(below) - _LABEL_CELLS, encoding)
-        lines += [f"{below}{'reason':<{_LABEL_CELLS}}{reason}"] if reason else []
+        room = width - len(below) - _LABEL_CELLS
+        reason = _reason(change, room, encoding)
+        told = wrap(reason, room) if cells(reason) > room else [reason] if reason else []
+        labels = ("reason", *[""] * len(told))
+        lines += [f"{below}{label:<{_LABEL_CELLS}}{text}" for label, text in zip(labels, told, strict=False)]
     return lines
 
 
 def answer_facts(change: Change, width: int) -> list[tuple[str, str]]:
-    """The answers of a case and the reasons of their scores, each with its label, for a failure's text."""
+    """The answers of a case and the reasons of their scores, each with its label, for a failure's text.
+
+    An answer takes one line of this width, a reason may take more.
+    """
     facts = _answers(change, width, "utf-8")
     labels = ("reason", "reason") if facts or change.baseline is None else ("baseline", "candidate")
     if change.baseline is not None:
-        facts.insert(1, (labels[0], shown_reason(change.baseline_reason, width, "utf-8")))
-    facts.append((labels[1], shown_reason(change.candidate_reason, width, "utf-8")))
+        facts.insert(1, (labels[0], shown_reason(change.baseline_reason, _MOST_REASON_CELLS, "utf-8")))
+    facts.append((labels[1], shown_reason(change.candidate_reason, _MOST_REASON_CELLS, "utf-8")))
     return [(label, text) for label, text in facts if text]
 
 
 def _reason(change: Change, width: int, encoding: str) -> str:
-    """Why the candidate's answer has its score; of versions that gave none, as where texts are weighed, of both."""
-    ours = shown_reason(change.candidate_reason, width, encoding)
+    """Why the candidate's answer has its score, on a line or a few of this width; of versions that gave none, as where
+    texts are weighed, of both.
+    """
+    ours = shown_reason(change.candidate_reason, _MOST_REASON_CELLS, encoding)
     if change.candidate_answer is not None or change.baseline_answer is not None or not change.baseline_reason:
         return ours
     theirs = shown_reason(change.baseline_reason, width, encoding)

@@ -234,13 +234,16 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
 
 
 def samples_in_words(usage: Usage) -> str:
-    """What the bodies were answered, and where it came from, so that the parts add up to the whole."""
+    """What the bodies asked for, and where it came from, so that the parts add up to the whole.
+
+    A verdict that was decided before all of it was there says on how many samples it rests.
+    """
     parts = {
         "drawn now": usage.model_calls,
         "from the store": usage.stored_samples,
         "shared by equal questions": usage.shared_samples,
     }
-    total = plural(sum(parts.values()), "sample")
+    total = f"{plural(sum(parts.values()), 'sample')} asked for"
     told = [(number, origin) for origin, number in parts.items() if number]
     if len(told) == 1:
         return f"{total}, all {told[0][1]}"

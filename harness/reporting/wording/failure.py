@@ -9,7 +9,7 @@ from harness.reporting.shared.cases import answer_facts, case_list, score_in_wor
 from harness.reporting.shared.figures import digits, figure, plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.table import Row, row
-from harness.reporting.shared.text import flow, printable, wrap
+from harness.reporting.shared.text import cells, flow, printable, wrap
 from harness.reporting.wording.interruption import GO_ON, is_interrupted
 
 _WIDTH = 80
@@ -47,7 +47,7 @@ def failure_text(
         ("baseline", figures.baseline),
         ("difference", f"{figures.difference}, margin {margin}{default}" if figures.difference else ""),
         ("required", f"{figures.required}, margin {margin}{default}" if figures.required else ""),
-        ("measured", f"{plural(verdict.n_cases, 'case')}, {plural(verdict.n_samples, 'sample')}{_left_out(verdict)}"),
+        ("measured", _measured(verdict)),
         *_error_facts(figures),
     ]
     for label, text in facts:
@@ -66,6 +66,11 @@ def _headline(figures: Row) -> str:
         return figures.why or figures.errors[0]
     weighed = " against ".join(text for text in (figures.value, figures.baseline) if text)
     return ", ".join(text for text in (weighed, figures.why) if text)
+
+
+def _measured(verdict: Verdict) -> str:
+    samples = f"{plural(verdict.n_samples, 'sample')} of the candidate"
+    return f"{plural(verdict.n_cases, 'case')}, {samples}{_left_out(verdict)}"
 
 
 def _left_out(verdict: Verdict) -> str:
@@ -95,7 +100,7 @@ def _is_of(change: Change, verdict: Verdict) -> bool:
 def _answers(change: Change, verdict: Verdict) -> list[str]:
     lines = _fact("", [f"{printable(change.case_id, 40)}   {score_in_words(change, verdict)}"])
     for label, text in answer_facts(change, _ROOM):
-        lines += _fact(f"  {label}", [text])
+        lines += _fact(f"  {label}", wrap(text, _ROOM) if cells(text) > _ROOM else [text])
     return lines
 
 

@@ -73,6 +73,7 @@ def check_item(fields: Any) -> None:
     _check("hidden", hidden, lambda value: value is None or isinstance(value, Mapping), "an object or null")
     run = (hidden or {}).get("run")
     _check("hidden run", run, lambda value: value is None or _is_id(value, 64), "a run's id or null")
+    _check("excluded", fields.get("excluded"), _is_exclusion, "null, or an object with reviewer, reason and time")
     labels = fields.get("labels", ())
     _check("labels", labels, lambda value: _is_list(value, lambda each: isinstance(each, Mapping)), "a list of objects")
     for label in labels:
@@ -117,6 +118,13 @@ def _is_id(value: Any, longest: int = 32) -> bool:
 
 def _is_time(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= _LAST_SECOND
+
+
+def _is_exclusion(value: Any) -> bool:
+    if value is None:
+        return True
+    is_whole = isinstance(value, Mapping) and set(value) == {"reviewer", "reason", "time"}
+    return is_whole and _is_text(value["reviewer"]) and _is_text(value["reason"]) and _is_time(value["time"])
 
 
 def _is_list(value: Any, fits: Callable[[Any], bool]) -> bool:

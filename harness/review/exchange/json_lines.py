@@ -10,7 +10,7 @@ from typing import Any
 from harness.errors import ReviewFileError
 from harness.records.review import Value
 from harness.review.exchange.checking import check_item, form_of
-from harness.review.exchange.sharing import SharedItem, SharedLabel
+from harness.review.exchange.sharing import SharedExclusion, SharedItem, SharedLabel
 
 
 def write(shared: Sequence[SharedItem]) -> str:
@@ -19,7 +19,7 @@ def write(shared: Sequence[SharedItem]) -> str:
 
 
 def item_fields(shared: SharedItem) -> dict[str, Any]:
-    """An item as JSON; `labels` and `hidden` only where there are some."""
+    """An item as JSON; `labels`, `excluded` and `hidden` only where there are some."""
     fields: dict[str, Any] = {
         "item": shared.item_id,
         "evaluation": shared.evaluation_id,
@@ -32,6 +32,8 @@ def item_fields(shared: SharedItem) -> dict[str, Any]:
     }
     if shared.labels:
         fields["labels"] = [asdict(label) for label in shared.labels]
+    if shared.excluded is not None:
+        fields["excluded"] = asdict(shared.excluded)
     if shared.hidden is not None:
         fields["hidden"] = dict(shared.hidden)
     return fields
@@ -109,5 +111,6 @@ def item_of(fields: dict[str, Any]) -> SharedItem:
         reference=fields.get("reference"),
         wanted=fields.get("wanted", 1),
         labels=tuple(SharedLabel(**{"reviewer": "", **label}) for label in fields.get("labels", ())),
+        excluded=None if fields.get("excluded") is None else SharedExclusion(**fields["excluded"]),
         hidden=fields.get("hidden"),
     )

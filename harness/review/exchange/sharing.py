@@ -36,11 +36,21 @@ class SharedLabel:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedExclusion:
+    """That an adjudicator excluded an item, in a file: who, for what reason, and when in epoch seconds."""
+
+    reviewer: str
+    reason: str
+    time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class SharedItem:
     """An item in a file.
 
     Attributes:
         answers: one, or two with the left one first.
+        excluded: where the item was excluded; an import leaves it to the file.
         hidden: what unblinds: `versions`, `judge_score`, `probability`, … as JSON takes it; None in a blind file.
         place: where in the file it was read, such as "Line 3"; empty where it was not.
     """
@@ -54,6 +64,7 @@ class SharedItem:
     reference: str | None = None
     wanted: int = 1
     labels: tuple[SharedLabel, ...] = ()
+    excluded: SharedExclusion | None = None
     hidden: Mapping[str, Any] | None = field(default=None)
     place: str = field(default="", compare=False)
 
@@ -65,7 +76,7 @@ class SharedItem:
 
 
 def exported(review: ReviewStore, batch: Batch, *, unblind: bool) -> list[SharedItem]:
-    """The items of a batch for a file; `unblind` adds labels, versions, judge scores and the drawing."""
+    """The items of a batch for a file; `unblind` adds labels, exclusions, versions, judge scores and the drawing."""
     events: dict[str, list[Event]] = {}
     for event in in_force(review.events(batch_id=batch.id)) if unblind else ():
         events.setdefault(event.item_id, []).append(event)
@@ -109,8 +120,17 @@ def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool)
         reference=item.reference,
         wanted=item.wanted,
         labels=labels,
+        excluded=_excluded(events),
         hidden=hidden if unblind else None,
     )
+
+
+def _excluded(events: Sequence[Event]) -> SharedExclusion | None:
+    """The exclusion of an item by its events in force, of which the last adjudication or exclusion settles it."""
+    last = next((event for event in reversed(events) if event.kind in ("adjudicate", "exclude")), None)
+    if last is None or last.kind != "exclude":
+        return None
+    return SharedExclusion(last.reviewer, last.note, last.time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from typing import Any
 
 from harness.errors import ReviewFileError
@@ -19,7 +19,8 @@ from harness.review.exchange.sharing import SharedItem, SharedLabel
 _ITEM = ("item", "evaluation", "case", "question", "answer", "other_answer", "reference")
 _LABEL = ("reviewer", "value", "note", "time", "adjudicated")
 _REST = ("wanted", "form", "messages", "hidden")
-COLUMNS = (*_ITEM, *_LABEL, *_REST)
+_EXCLUDED = ("excluded_by", "excluded_because", "excluded_at")
+COLUMNS = (*_ITEM, *_LABEL, *_REST, *_EXCLUDED)
 
 # A spreadsheet runs a cell that begins like this as a formula: https://owasp.org/www-community/attacks/CSV_Injection
 # Some take the full-width signs for the others. Some begin a row at each CR or LF, quoted or not, and a cell at each
@@ -58,6 +59,8 @@ def _row(shared: SharedItem, label: SharedLabel | None) -> dict[str, Any]:
         "messages": json.dumps([dict(message) for message in shared.messages]),
         "hidden": "" if shared.hidden is None else json.dumps(dict(shared.hidden)),
     }
+    if shared.excluded is not None:
+        row |= dict(zip(_EXCLUDED, map(str, astuple(shared.excluded)), strict=True))
     if label is not None:
         row |= {**asdict(label), "time": repr(label.time), "adjudicated": "yes" if label.adjudicated else ""}
     return row
@@ -106,9 +109,15 @@ def _item(cells: dict[str, str]) -> SharedItem:
             "answers": answers,
             "reference": cells.get("reference") or None,
             "wanted": int(whole[1]) if (whole := _WHOLE.fullmatch(wanted.strip())) else wanted,
+            "excluded": _excluded(cells),
             "hidden": json.loads(cells["hidden"]) if cells.get("hidden") else None,
         }
     )
+
+
+def _excluded(cells: dict[str, str]) -> dict[str, Any] | None:
+    by, because, at = (cells.get(name, "").strip() for name in _EXCLUDED)
+    return {"reviewer": by, "reason": because, "time": _time(at)} if by or because else None
 
 
 def _label(cells: dict[str, str], form: Form) -> SharedLabel:

@@ -17,13 +17,7 @@ from harness.scoring.checks.given import answer_text
 from harness.scoring.deepeval import Fields, measure
 from harness.scoring.judge_limits import MOST_REPEATS
 from harness.scoring.judging import combining
-from harness.scoring.judging.answers import (
-    ALTERNATIVES,
-    preference_schema,
-    rating_schema,
-    read_preference,
-    read_rating,
-)
+from harness.scoring.judging.answers import ALTERNATIVES, preference_schema, rating_schema, read_preference, read_rating
 from harness.scoring.judging.combining import Said
 from harness.scoring.judging.drawing import Question, Seat
 from harness.scoring.judging.prompts import Material, material, preference_messages, rating_messages

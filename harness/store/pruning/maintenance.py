@@ -18,16 +18,7 @@ from harness.store.database import Database
 from harness.store.pruning import waiting
 from harness.store.pruning.replaced import delete_replaced
 from harness.store.schema.migrations import table_names
-from harness.store.schema.tables import (
-    APART,
-    generations,
-    reports,
-    requests,
-    runs,
-    samples,
-    score_sets,
-    scores,
-)
+from harness.store.schema.tables import APART, generations, reports, requests, runs, samples, score_sets, scores
 from harness.store.summaries import Pruned, StoreInfo, VersionInfo
 
 

@@ -30,6 +30,7 @@ def sample_row(key: bytes, sample: Sample, created: float) -> dict[str, Any]:
     """A sample as a row of the table `samples`."""
     extra = _extra(sample)
     tokens = sample.prompt_tokens, sample.completion_tokens
+    content = (sample.index, sample.text, sample.finish_reason, *tokens, sample.latency_s, extra)
     return {
         "key": key,
         "sample_index": sample.index,
@@ -40,20 +41,19 @@ def sample_row(key: bytes, sample: Sample, created: float) -> dict[str, Any]:
         "latency_s": sample.latency_s,
         "created": created,
         "extra": extra,
-        "digest": sample_digest((sample.index, sample.text, sample.finish_reason, *tokens, sample.latency_s, extra)),
+        "digest": sample_digest(content, key),
     }
 
 
-def sample_digest(row: Sequence[Any]) -> int:
+def sample_digest(row: Sequence[Any], key: bytes) -> int:
     """A digest of a sample as it is stored (index, text, finish_reason, prompt_tokens, completion_tokens, latency_s,
-    extra), by which a change is found that a damaged disk or a hand made. It keeps nobody out who means harm.
-
-    The key is no part of it: a merge gives some samples another one.
+    extra) and of the key that it lies under, by which a change is found that a damaged disk or a hand made. It keeps
+    nobody out who means harm. Schema version 7 left the key out, which an empty one does as well.
     """
     index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra = row
     whole = f"{index} {prompt_tokens} {completion_tokens} {len(text)} {text}{finish_reason} {extra}"
     latency = _REAL.pack(-1.0 if latency_s is None else latency_s)
-    digest = blake2b(whole.encode("utf-8", "surrogatepass") + latency, digest_size=8).digest()
+    digest = blake2b(whole.encode("utf-8", "surrogatepass") + latency + key, digest_size=8).digest()
     number: int = _WHOLE.unpack(digest)[0]
     return number
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, null, text
 
-from harness.store.schema import review_tables, tables
+from harness.store.schema import digests, review_tables, tables
 
 _COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {
     2: (tables.scores.c.judged_by,),
@@ -16,6 +16,9 @@ _COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {
 }
 """The columns that each schema version brought. All of them take NULL, so that old rows, and the processes of an older
 Steelyard that are under way, go on as they are."""
+
+_FILLED_SINCE: Mapping[int, Sequence[Callable[[Connection], None]]] = {8: (digests.fill,)}
+"""What each schema version wrote into rows that were there."""
 
 _TABLES_SINCE: Mapping[int, Sequence[Table]] = {3: review_tables.TABLES, 4: (review_tables.fronts,), 6: (tables.looks,)}
 """The tables that each schema version brought."""
@@ -42,5 +45,7 @@ def migrate(connection: Connection, schema_version: int) -> None:
         for column in _COLUMNS_SINCE.get(since, ()):
             kind = column.type.compile(connection.dialect)
             connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}"))
+        for fill in _FILLED_SINCE.get(since, ()):
+            fill(connection)
     newest = {"value": str(tables.SCHEMA_VERSION)}
     connection.execute(tables.meta.update().where(tables.meta.c.name == "schema_version").values(newest))

@@ -49,6 +49,17 @@ def test_messages_of_ours_that_differ_in_values_alone_are_one() -> None:
     assert lines(tally) == ("case 'c0': gave 3 of 'x' (2 bodies ended so, the texts differ)", "case 'c2': gave nothing")
 
 
+def test_errors_of_one_cause_are_one_message() -> None:
+    tally = Tally()
+    tally.add(0, EngineError("the request is given up after 3 attempts: HTTP 500", "v: HTTP 500"))
+    tally.add(1, UnreachableError("the endpoint is given up: HTTP 500", "v: HTTP 500"))
+    tally.add(2, UnreachableError("the endpoint is given up: HTTP 502", "w: HTTP 502"))
+    assert lines(tally) == (
+        "case 'c0': the request is given up after 3 attempts: HTTP 500 (2 bodies ended so, the texts differ)",
+        "case 'c2': the endpoint is given up: HTTP 502",
+    )
+
+
 def test_the_most_frequent_error_comes_first_with_its_first_case() -> None:
     tally = Tally()
     for step, text in ((7, "often"), (2, "once"), (4, "often")):

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from harness.errors import BudgetSpentError, CapabilityError, EngineError, SettingsError, UnreachableError
+from harness.gate.sampling.problems import Tally
 from harness.models.engine import Capability
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.openai.retry import RetryPolicy
@@ -395,6 +396,17 @@ class TestDeadEndpoint:
             sample(wrong, ask())
         assert wrong.http_requests == 1
 
+    def test_a_request_given_up_and_the_endpoint_given_up_after_it_have_one_cause(self, loopback: Start) -> None:
+        one = engine(loopback(faults=(Fault("500", rate=1),)), policy=replace(QUICK, failures_in_a_row=2))
+        results = asyncio.run(with_engine(one, *((ask(f"Q{i}"), [0]) for i in range(4))))
+        tally = Tally()
+        for step, error in enumerate(results):
+            assert isinstance(error, EngineError)
+            tally.add(step, error)
+        assert {type(error) for error in results} == {EngineError, UnreachableError}
+        (line,) = tally.lines(4, str)
+        assert line.endswith("(4 bodies ended so, the texts differ)")
+
     def test_those_that_wait_fail_with_the_first(self, free_port: int) -> None:
         policy = RetryPolicy(refused_attempts=1, first_delay_s=3600, longest_delay_s=3600)
         options = {"base_url": f"http://127.0.0.1:{free_port}/v1", "model": "m", "requests_per_minute": 1}
@@ -434,21 +446,28 @@ class TestDeadEndpoint:
         assert f"it probably lacks /v1, as in {server.address}/v1." in str(results[0])
         assert server.requests <= 20 * 10
 
-    def test_an_endpoint_that_has_answered_may_show_a_web_page_for_a_while(self, loopback: Start) -> None:
+    @staticmethod
+    async def with_pages_after_an_answer(server: Loopback, pages: int) -> list[Sample]:
+        one = engine(server, policy=replace(QUICK, within_s=60))
+        await one.start()
+        await one.sample(ask("first"), [0])
+        server._server.options = replace(server._server.options, faults=(Fault("not-json", attempts=pages),))
+        try:
+            return await one.sample(ask(), [0])
+        finally:
+            await one.close()
+
+    def test_an_endpoint_that_has_answered_may_show_a_web_page_twice(self, loopback: Start) -> None:
         server = loopback()
+        assert asyncio.run(self.with_pages_after_an_answer(server, 2))[0].text == "ok"
+        assert server.stats["faults"] == 2
 
-        async def run() -> list[Sample]:
-            one = engine(server, policy=replace(QUICK, within_s=60))
-            await one.start()
-            await one.sample(ask("first"), [0])
-            server._server.options = replace(server._server.options, faults=(Fault("not-json", attempts=12),))
-            try:
-                return await one.sample(ask(), [0])
-            finally:
-                await one.close()
-
-        assert asyncio.run(run())[0].text == "ok"
-        assert server.stats["faults"] == 12
+    def test_web_pages_of_an_endpoint_that_has_answered_are_refused_as_what_they_are(self, loopback: Start) -> None:
+        server = loopback()
+        said = r"given up after 3 attempts in 0 s; the last: the answer is not JSON: <.*A web page came in place of an"
+        with pytest.raises(EngineError, match=said):
+            asyncio.run(self.with_pages_after_an_answer(server, 12))
+        assert server.stats["faults"] == 3
 
     def test_an_empty_account_is_given_up_at_once_with_what_the_server_says(self) -> None:
         said = {

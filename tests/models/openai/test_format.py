@@ -8,13 +8,7 @@ from typing import Any
 import pytest
 
 from harness.errors import CapabilityError
-from harness.models.openai.format import (
-    chat_payload,
-    completion_payload,
-    echo_payload,
-    read_choices,
-    read_echo,
-)
+from harness.models.openai.format import chat_payload, completion_payload, echo_payload, read_choices, read_echo
 from harness.models.openai.retry import UnusableError
 from harness.records import Request, Sample
 

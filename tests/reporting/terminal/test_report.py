@@ -15,7 +15,7 @@ from tests.reporting import example_reports as examples
 RED_IN_80_COLUMNS = """\
 steelyard   candidate smollm2-pruned   against smollm2   confidence 0.95
             50 evaluations · 41 s
-            12,400 samples (3,300 drawn now, 9,100 from the store)
+            12,400 samples asked for (3,300 drawn now, 9,100 from the store)
 
   verdict         evaluation
                   candidate           baseline   difference
@@ -49,7 +49,7 @@ report  reports/latest/report.json"""
 
 NO_BASELINE_IN_120_COLUMNS = """\
 steelyard   candidate smollm2-pruned   confidence 0.95
-            2 evaluations · 41 s · 12,400 samples (3,300 drawn now, 9,100 from the store)
+            2 evaluations · 41 s · 12,400 samples asked for (3,300 drawn now, 9,100 from the store)
 
   verdict         evaluation                 candidate                required   why
   x failed        foundation/test_capitals   0.71 [0.65, 0.77]        0.90       below 0.90
@@ -71,8 +71,8 @@ ERRORS_IN_60_COLUMNS = """\
 steelyard   candidate smollm2-pruned   against smollm2
             confidence 0.95
             4 evaluations · 41 s
-            12,400 samples (3,300 drawn now, 9,100 from the
-            store)
+            12,400 samples asked for (3,300 drawn now, 9,100
+            from the store)
 
   ! error         foundation/test_capitals
                   - case 'peru': version 'served': no answer
@@ -111,8 +111,8 @@ steelyard
   candidate smollm2-topk
   against smollm2   confidence 0.95
   12 evaluations · 41 s
-  12,400 samples (3,300 drawn now, 9,100
-  from the store)
+  12,400 samples asked for (3,300 drawn
+  now, 9,100 from the store)
 
     passed all 12 evaluations
 
@@ -404,6 +404,19 @@ def test_an_error_beside_an_interruption_is_to_be_mended_first():
     assert next_steps(report) == ["mend the errors above and run again: completed samples are kept"]
 
 
+def test_a_reason_that_needs_more_than_a_line_is_shown_whole():
+    told = (
+        "a content filter of the endpoint withheld the rest of the answer (finish_reason 'content_filter'); "
+        "assert 'Lima' in 'The capital'"
+    )
+    report = examples.red()
+    changed = replace(report.changes[0], candidate_reason=told)
+    for width in (80, 50):
+        shown = text(replace(report, changes=(changed,)), width=width)
+        assert told in " ".join(shown.split())
+        assert max(map(cells, shown.splitlines())) <= width
+
+
 def test_a_single_passed_evaluation_is_named():
     report = examples.report(*examples.passed(1), *(examples.regressed(identity=f"a/t.py::t_{i}") for i in range(5)))
     assert "    passed        stage_0/test_00\n" in text(report)
@@ -417,9 +430,9 @@ def test_skipped_cases_are_counted_and_for_both_versions_only_where_there_are_tw
 
 def test_the_samples_of_this_run_and_of_the_store_are_counted():
     report = examples.report(*examples.passed(1), usage=replace(examples.red().usage, stored_samples=0))
-    assert "1 evaluation · 41 s · 3,300 samples, all drawn now" in text(report)
+    assert "1 evaluation · 41 s · 3,300 samples asked for, all drawn now" in text(report)
     shared = examples.report(*examples.passed(1), usage=replace(examples.red().usage, shared_samples=600))
-    expected = "13,000 samples (3,300 drawn now, 9,100 from the store, 600 shared by equal questions)"
+    expected = "13,000 samples asked for (3,300 drawn now, 9,100 from the store, 600 shared by equal questions)"
     assert expected in text(shared, width=140)
 
 

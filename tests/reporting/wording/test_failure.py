@@ -15,7 +15,8 @@ foundation/test_capitals regressed: 0.71 against 0.93, lower by more than 0.05
   candidate   0.71 [0.65, 0.77]
   baseline    0.93
   difference  -0.22 [-0.28, -0.16], margin 0.05
-  measured    200 cases, 1,000 samples, 312 answers cut at max_tokens
+  measured    200 cases, 1,000 samples of the candidate, 312 answers cut at
+              max_tokens
   cases       3 of 4 got worse:
               peru   5/5 -> 0/5
     baseline  "Lima"
@@ -34,7 +35,7 @@ foundation/test_capitals failed: 0.71, below 0.90
   versions    smollm2-pruned
   candidate   0.71 [0.65, 0.77]
   required    0.90, margin 0.05 (the default)
-  measured    200 cases, 1,000 samples
+  measured    200 cases, 1,000 samples of the candidate
   cases       2 of 3 were not always right:
               peru   0/5
     answer    "The capital of the"
@@ -55,6 +56,19 @@ def test_a_regression_stands_alone():
 def test_a_failed_requirement_stands_alone():
     report = examples.no_baseline()
     assert text(report, changes=report.changes) == FAILED
+
+
+FILTERED = (
+    "a content filter of the endpoint withheld the rest of the answer (finish_reason 'content_filter'); "
+    "assert 'Lima' in 'The capital'"
+)
+
+
+def test_a_reason_that_needs_more_than_a_line_is_shown_whole():
+    changed = replace(examples.red().changes[0], candidate_reason=FILTERED)
+    report = replace(examples.red(0), changes=(changed,))
+    assert FILTERED in " ".join(text(report, report.evaluations[1], report.changes).split())
+    assert max(map(cells, text(report, report.evaluations[1], report.changes).splitlines())) <= 80
 
 
 def test_without_answers_the_worst_cases_are_listed():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.errors import ReviewFileError, UnknownItemError
 from harness.records.review import Answer, Batch, Choice, Form
 from harness.review import Queue
-from harness.review.exchange import FORMATS, SharedItem, exported, find_format, format_of, imported
+from harness.review.exchange import FORMATS, SharedExclusion, SharedItem, exported, find_format, format_of, imported
 from harness.review.exchange.argilla import user_id
 from harness.review.exchange.label_studio import labeling_config
 from harness.store import Store
@@ -75,6 +75,28 @@ def test_an_unblind_export_read_again_is_the_same(
     text = FORMATS[name].write(shared)
     assert FORMATS[name].read(text) == shared
     assert format_of(Path(f"x.{'json' if name not in ('jsonl', 'csv') else name}"), text) == name
+
+
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_an_unblind_export_says_who_excluded_an_item_why_and_when(
+    queue: Queue, store: Store, add_batch: AddBatch, name: str
+) -> None:
+    add_batch(2)
+    for place, reason in enumerate(("the passage is missing", "=1+1")):
+        view = queue.next("ann")
+        assert view is not None
+        queue.flag("ann", view.lease_id, key=f"f{place}")
+        taken = queue.next("eve", task="adjudicate")
+        assert taken is not None
+        queue.exclude("eve", taken.lease_id, reason, key=f"x{place}")
+    queue.undo("eve", key="u")
+    shared = share(store, unblind=True)
+    assert [each.excluded for each in shared] == [SharedExclusion("eve", "the passage is missing", NOW), None]
+    text = FORMATS[name].write(shared)
+    assert "the passage is missing" in text
+    assert FORMATS[name].read(text) == shared
+    assert "the passage is missing" not in FORMATS[name].write(share(store, unblind=False))
+    assert imported(store.review, FORMATS[name].read(text), NOW).items == 0
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)

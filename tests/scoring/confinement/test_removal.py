@@ -36,7 +36,7 @@ def remove_as_ordinary_user(folder: Path) -> None:
     if os.geteuid() != 0:
         remove(str(folder))
         return
-    program = f"from harness.scoring.confinement.removal import remove; {NO_RIGHTS}; remove({str(folder)!r})"
+    program = f"from harness.scoring.confinement.process import remove; {NO_RIGHTS}; remove({str(folder)!r})"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 

@@ -7,14 +7,7 @@ import pytest
 
 from harness.errors import RubricError
 from harness.records import Case
-from harness.scoring.judging.prompts import (
-    Material,
-    code_of,
-    harmless,
-    material,
-    preference_messages,
-    rating_messages,
-)
+from harness.scoring.judging.prompts import Material, code_of, harmless, material, preference_messages, rating_messages
 from tests.scoring.judging.attacks import ATTACKS
 from tests.scoring.judging.rubrics import rubric
 

@@ -1,11 +1,14 @@
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
+from harness.errors import StoreError
 from harness.records import JudgedBy
 from harness.records.review import Batch
 from harness.review import Queue
 from harness.store import Store
 from harness.store.schema import review_tables, tables
+from harness.store.schema.codec import sample_digest
+from harness.store.schema.digests import FIELDS
 from tests.review.conftest import SCALE, batch_of
 from tests.store.rows import draw, key_of, score
 
@@ -143,17 +146,61 @@ def version_6_url(url: str) -> str:
     return url
 
 
-def test_samples_of_schema_version_6_are_read_and_new_ones_have_a_digest(version_6_url: str) -> None:
+def _digests(store: Store) -> dict[bytes, int | None]:
+    with store._database.read() as connection:
+        return {row.key: row.digest for row in connection.execute(select(tables.samples))}
+
+
+def test_samples_of_schema_version_6_are_read_and_get_a_digest(version_6_url: str) -> None:
     with Store.open(version_6_url, readonly=True) as store:
         assert store.find([key_of("old")])[key_of("old")][0].text == "Lima"
     for _ in range(2):
         with Store.open(version_6_url) as store:
-            assert store.info().schema_version == 7
+            assert store.info().schema_version == tables.SCHEMA_VERSION
             store.add([draw("new")])
             assert set(store.find([key_of("old"), key_of("new")])) == {key_of("old"), key_of("new")}
-            with store._database.read() as connection:
-                rows = connection.exec_driver_sql("SELECT digest IS NULL FROM steelyard_samples ORDER BY created").all()
-            assert [bool(is_null) for (is_null,) in rows] == [True, False]
+            assert None not in _digests(store).values()
+    with Store.open(version_6_url) as store, store._database.write() as connection:
+        connection.execute(tables.samples.update().where(tables.samples.c.key == key_of("old")).values(digest=None))
+    with Store.open(version_6_url, readonly=True) as store, pytest.raises(StoreError, match="has no digest"):
+        store.find([key_of("old")])
+
+
+@pytest.fixture
+def version_7_url(url: str) -> str:
+    """A store as schema version 7 was, whose digests did not hold the key: one sample that was changed since, one
+    that was older than digests, and more than the migration takes at a time.
+    """
+    with Store.open(url) as store:
+        store.add([draw(f"question {number}", index=index) for number in range(900) for index in range(3)])
+        store.add([draw("old"), draw("changed")])
+        with store._database.write() as connection:
+            for row in connection.execute(select(tables.samples)).all():
+                digest = sample_digest([getattr(row, name) for name in FIELDS], b"")
+                place = (tables.samples.c.key == row.key, tables.samples.c.sample_index == row.sample_index)
+                connection.execute(tables.samples.update().where(*place).values(digest=digest))
+            of_old, of_changed = (tables.samples.c.key == key_of(name) for name in ("old", "changed"))
+            connection.execute(tables.samples.update().where(of_old).values(digest=None))
+            connection.execute(tables.samples.update().where(of_changed).values(text="Cusco"))
+            connection.exec_driver_sql("UPDATE steelyard_meta SET value = '7' WHERE name = 'schema_version'")
+    return url
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+def test_samples_of_schema_version_7_are_checked_as_they_are_and_after_the_migration(
+    version_7_url: str, readonly: bool
+) -> None:
+    keys = [key_of(f"question {number}") for number in range(900)]
+    with Store.open(version_7_url, readonly=readonly) as store:
+        assert store.info().schema_version == (7 if readonly else tables.SCHEMA_VERSION)
+        assert sum(map(len, store.find([*keys, key_of("old")]).values())) == 2_701
+        with pytest.raises(StoreError, match="is not what was stored"):
+            store.find([key_of("changed")])
+
+
+def test_a_merge_brings_no_changed_sample_of_schema_version_7_in(version_7_url: str, new_url, open_store) -> None:
+    with pytest.raises(StoreError, match="is not what was stored"):
+        open_store(new_url()).merge(open_store(version_7_url, readonly=True))
 
 
 def test_a_store_of_schema_version_6_is_merged_as_it_is(version_6_url: str, new_url, open_store) -> None:
