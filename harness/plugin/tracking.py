@@ -85,7 +85,7 @@ class TrackingHooks:
             return
         from harness.gate.history.runs import run_of
         from harness.models.mlflow.process import require_mlflow
-        from harness.reporting.report_json import to_json
+        from harness.records.report_json import to_json
         from harness.store import Store, store_url
         from harness.tracking.promotion import promote
 
@@ -127,7 +127,7 @@ def _check(config: pytest.Config) -> None:
 
 
 def _logged(settings: Settings, store: Store, run: RunInfo, report: Report) -> Logged:
-    from harness.reporting.report_json import to_json
+    from harness.records.report_json import to_json
     from harness.reporting.shared.names import display_names
     from harness.reporting.writing import write_reports
     from harness.tracking.gates import GATE_DEADLINE_S, File, gate_of, log_gate

@@ -11,34 +11,26 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from harness.errors import SettingsError
-from harness.records import (
+from harness.records.baselines import BaselineRecord
+from harness.records.budget import Budget, Limits, Spent
+from harness.records.estimates import Difference, Estimate
+from harness.records.judging import JudgeSummary
+from harness.records.reports import Change, Report, Usage, VersionRef
+from harness.records.selection import Selected, Selection
+from harness.records.verdicts import (
     Aggregate,
-    BaselineRecord,
-    Budget,
     CaseResult,
-    Change,
     Check,
     Claim,
     Claims,
-    Difference,
-    Estimate,
     Interruption,
-    JudgeSummary,
-    Limits,
     LookTaken,
     LostClaim,
-    Report,
     Reviewed,
-    Selected,
-    Selection,
-    Spent,
     Stakes,
-    Usage,
     Verdict,
     VerdictKind,
-    VersionRef,
 )
-from harness.reporting.shared.files import prepare_folder, replacing
 
 FILE_NAME = "report.json"
 SCHEMA_VERSION = 1
@@ -93,18 +85,6 @@ def from_json(document: Mapping[str, Any]) -> Report:
         raise SettingsError(f"The report lacks the key {error.args[0]!r}; write it again with a new run.") from None
     except (TypeError, ValueError, AttributeError) as error:
         raise SettingsError(f"The report can't be read: {error}. Write it again with a new run.") from None
-
-
-def write_report(report: Report, folder: Path) -> Path:
-    """Write report.json into a folder, made where it is missing. A reader sees the old file or the new one, never half.
-
-    Raises:
-        SettingsError: the folder is a file, or can't be written.
-    """
-    path = prepare_folder(folder) / FILE_NAME
-    with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as stream:
-        print_report(report, stream)
-    return path
 
 
 def print_report(report: Report, stream: TextIO) -> None:
