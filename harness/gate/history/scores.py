@@ -6,16 +6,14 @@ import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from harness.decisions import Observed
 from harness.errors import SettingsError
 from harness.gate.evaluations.kinds import misfits
+from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.history.runs import Weighed
 from harness.records import Report, Verdict, kind_and_direction, kind_in_words, same_kind
 from harness.scoring.results import METRIC
-from harness.statistics.arrays import FloatArray
-from harness.store import ScoreArray, ScoreSet, Store
+from harness.store import ScoreSet, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,8 @@ class Scores:
 
     Attributes:
         entries: the run's verdicts on the evaluation, by metric.
-        sets: by metric; bodies that failed an assertion are in the one called `score`, whatever the others return.
+        sets: by metric, as the store has them.
+        table: the scores.
         known: the cases that have a score or were skipped.
         skipped: the cases that were skipped.
     """
@@ -41,38 +40,19 @@ class Scores:
         self.sets = {each.metric: each for each in sets}
         evaluation = next(iter(self.sets.values())).evaluation_id
         self.entries = {entry.metric: entry for entry in side.report.evaluations if entry.id == evaluation}
-        self._arrays = {metric: store.score_array(each) for metric, each in self.sets.items()}
-        self._rows = {metric: _rows(array) for metric, array in self._arrays.items()}
-        self._n_samples = max(1, *(array.values.shape[1] for array in self._arrays.values()))
-        self.skipped = frozenset(case for array in self._arrays.values() for case in array.skipped)
-        self.known = self.skipped.union(*self._rows.values())
+        arrays = {metric: store.score_array(each) for metric, each in self.sets.items()}
+        self.table = ScoreTable.of_rows(
+            (metric, case, values)
+            for metric, array in arrays.items()
+            for case, values in zip(array.case_ids, array.values, strict=True)
+        )
+        self.skipped = frozenset(case for array in arrays.values() for case in array.skipped)
+        self.known = self.skipped.union(self.table.case_ids)
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What the bodies returned; none where each of them failed an assertion."""
-        if list(self.entries) == list(self.sets) == [METRIC] and not self._arrays[METRIC].values.any():
-            return ()
-        return tuple(self.entries)
-
-    def of(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
-        """The scores of a metric, (n_cases, n_samples), NaN where there is none. A failed assertion is a 0."""
-        scores = self._of_set(metric, case_ids)
-        if metric != METRIC:
-            scores[np.isnan(scores) & (self._of_set(METRIC, case_ids) == 0)] = 0.0
-        return scores
-
-    def _of_set(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
-        scores = np.full((len(case_ids), self._n_samples), np.nan)
-        if metric in self._arrays:
-            rows = self._rows[metric]
-            places = np.fromiter((rows.get(case, -1) for case in case_ids), np.int64, len(case_ids))
-            values = self._arrays[metric].values
-            scores[places >= 0, : values.shape[1]] = values[places[places >= 0]]
-        return scores
-
-
-def _rows(array: ScoreArray) -> dict[str, int]:
-    return {case: row for row, case in enumerate(array.case_ids)}
+        """The metrics of the run; none where each body of this side failed an assertion."""
+        return tuple(self.entries) if self.table.metrics or list(self.entries) != [METRIC] else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +110,8 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         margin=entry.margin if margin is None else margin,
         margin_is_default=entry.margin_is_default and margin is None,
         case_ids=cases.paired,
-        candidate=pair.candidate.of(metric, cases.paired),
-        baseline=pair.baseline.of(metric, cases.paired),
+        candidate=pair.candidate.table.of(metric, cases.paired),
+        baseline=pair.baseline.table.of(metric, cases.paired),
         clusters=clusters,
         copies=clusters if entry.clusters_known_by == "texts" else None,
         clusters_known_by=entry.clusters_known_by,

@@ -156,8 +156,8 @@ def _of_evaluation(
 def _observed(entry: Verdict, sides: Mapping[Role, Scores]) -> Observed:
     """The scores that an evaluation was decided by, as its decision had them."""
     case_ids = tuple(case.id for case in entry.cases)
-    candidate = sides["candidate"].of(entry.metric, case_ids)
-    baseline = sides["baseline"].of(entry.metric, case_ids) if entry.baseline and "baseline" in sides else None
+    candidate = sides["candidate"].table.of(entry.metric, case_ids)
+    baseline = sides["baseline"].table.of(entry.metric, case_ids) if entry.baseline and "baseline" in sides else None
     is_single = len(frozenset().union(*(scores.known for scores in sides.values()))) == 1
     clusters = tuple(case.cluster if case.cluster is not None else f"case {case.id}" for case in entry.cases)
     observed = Observed(

@@ -70,7 +70,7 @@ class Feeder:
         except TimeoutError:
             if not timeout.expired():
                 raise
-            collector.cut_at = limit or self._sampler.spending.refuse().limit
+            collector.cut(limit or self._sampler.spending.refuse().limit)
             self._left_behind.add(collector)
 
     async def _feed(self, collector: Collector) -> None:
@@ -102,7 +102,7 @@ class Feeder:
                 engine = self._sources[role].engine if collector.order.interleaved else None
                 await self._enter(collector, role, engine)
                 if self._sampler.spending.is_late and not pace.is_over():
-                    collector.cut_at = self._sampler.spending.refuse().limit
+                    collector.cut(self._sampler.spending.refuse().limit)
                 if pace.is_over():
                     self._leave(collector, role, engine)
                     break
@@ -158,7 +158,7 @@ class Feeder:
         if collector in self._left_behind:
             return
         if isinstance(outcome.error, BudgetSpentError):
-            collector.cut_at = outcome.error.limit
+            collector.cut(outcome.error.limit)
         else:
             collector.add(role, number, sample, outcome, trace)
 
@@ -341,6 +341,5 @@ class Pace:
         self._stopped = True
 
     def is_over(self) -> bool:
-        """Whether no further step is to start: the evaluation is decided, or can't be, or nothing more is drawn."""
-        collector = self._collector
-        return self._stopped or collector.is_hopeless or collector.is_stopped or collector.cut_at is not None
+        """Whether no further step is to start."""
+        return self._stopped or self._collector.is_over
