@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
+import functools
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+import typing
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO
 
 from harness.errors import SettingsError
-from harness.records.baselines import BaselineRecord
-from harness.records.budget import Budget, Limits, Spent
-from harness.records.estimates import Difference, Estimate
-from harness.records.judging import JudgeSummary
-from harness.records.reports import Change, Report, Usage, VersionRef
-from harness.records.selection import Selected, Selection
-from harness.records.verdicts import (
-    Aggregate,
-    CaseResult,
-    Check,
-    Claim,
-    Claims,
-    Interruption,
-    LookTaken,
-    LostClaim,
-    Reviewed,
-    Stakes,
-    Verdict,
-    VerdictKind,
-)
+from harness.records.reports import Report
+from harness.records.selection import Selection
+from harness.records.verdicts import Verdict
 
 FILE_NAME = "report.json"
 SCHEMA_VERSION = 1
@@ -38,7 +24,6 @@ SCHEMA_VERSION = 1
 _OF_CASES = ("cluster", "content", "asked")
 """What an entry of a case has where it is known."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_Record = TypeVar("_Record")
 
 
 def to_json(report: Report) -> dict[str, Any]:
@@ -68,23 +53,12 @@ def from_json(document: Mapping[str, Any]) -> Report:
             f"The report has schema_version {version}; this Steelyard reads up to {SCHEMA_VERSION}. Upgrade Steelyard."
         )
     try:
-        return _record(
-            Report,
-            document,
-            verdict=VerdictKind(document["verdict"]),
-            candidate=_version(document["candidate"]),
-            baseline=None if document["baseline"] is None else _version(document["baseline"]),
-            usage=_record(Usage, document["usage"]),
-            evaluations=tuple(_verdict(entry) for entry in document["evaluations"]),
-            changes=tuple(_record(Change, entry) for entry in document.get("changes", ())),
-            judges=tuple(_version(entry) for entry in document.get("judges", ())),
-            budget=_budget(document.get("budget")),
-            selection=selection_from(document.get("selection")),
-        )
+        report: Report = _reader(Report)(document)
     except KeyError as error:
         raise SettingsError(f"The report lacks the key {error.args[0]!r}; write it again with a new run.") from None
     except (TypeError, ValueError, AttributeError) as error:
         raise SettingsError(f"The report can't be read: {error}. Write it again with a new run.") from None
+    return report
 
 
 def print_report(report: Report, stream: TextIO) -> None:
@@ -179,103 +153,38 @@ def _write_items(items: Iterable[str], stream: TextIO) -> None:
         stream.write(f",\n    {item}" if position else item)
 
 
-def _version(entry: Mapping[str, Any]) -> VersionRef:
-    return _record(VersionRef, entry, answered_as=tuple(entry.get("answered_as", ())))
-
-
-def _verdict(entry: Mapping[str, Any]) -> Verdict:
-    return _record(
-        Verdict,
-        entry,
-        verdict=VerdictKind(entry["verdict"]),
-        candidate=_optional(Estimate, entry["candidate"]),
-        baseline=_optional(Estimate, entry["baseline"]),
-        difference=_optional(Difference, entry["difference"]),
-        cases=tuple(
-            CaseResult(
-                *(case[name] for name in ("id", "n", "candidate", "baseline", "state")),
-                *(case.get(name) for name in _OF_CASES),
-            )
-            for case in entry["cases"]
-        ),
-        checks=tuple(_check(check) for check in entry.get("checks", ())),
-        errors=tuple(entry.get("errors", ())),
-        interruption=_optional(Interruption, entry.get("interruption")),
-        traceback=tuple(entry.get("traceback", ())),
-        aggregates=tuple(_record(Aggregate, each) for each in entry.get("aggregates", ())),
-        judges=tuple(_judge(each) for each in entry.get("judges", ())),
-        review=_optional(Reviewed, entry.get("review")),
-        baseline_record=_optional(BaselineRecord, entry.get("baseline_record")),
-        claims=_claims(entry.get("claims")),
-        look=_look(entry.get("look")),
-    )
-
-
-def _claims(entry: Mapping[str, Any] | None) -> Claims | None:
-    if entry is None:
-        return None
-    lost = entry.get("lost")
-    return Claims(
-        _claim(entry.get("suite")),
-        _claim(entry.get("population")),
-        None if lost is None else _lost(lost),
-    )
-
-
-def _lost(entry: Mapping[str, Any]) -> LostClaim:
-    return _record(LostClaim, entry, cases=tuple(entry["cases"]), decisive=tuple(entry.get("decisive", ())))
-
-
-def _claim(entry: Mapping[str, Any] | None) -> Claim | None:
-    if entry is None:
-        return None
-    return Claim(VerdictKind(entry["verdict"]), _optional(Difference, entry["difference"]))
-
-
-def _look(entry: Mapping[str, Any] | None) -> LookTaken | None:
-    return None if entry is None else _record(LookTaken, entry, stakes=_optional(Stakes, entry.get("stakes")))
-
-
-def _budget(entry: Mapping[str, Any] | None) -> Budget | None:
-    if entry is None:
-        return None
-    return _record(Budget, entry, limits=_record(Limits, entry["limits"]), spent=_record(Spent, entry["spent"]))
-
-
 def selection_from(entry: Mapping[str, Any] | None) -> Selection | None:
     """The selection of a report, from its plain form."""
-    if entry is None:
-        return None
-    chosen = tuple(_record(Selected, each) for each in entry["chosen"])
-    return _record(Selection, entry, chosen=chosen, left_out=tuple(entry["left_out"]))
+    found: Selection | None = None if entry is None else _reader(Selection)(entry)
+    return found
 
 
-def _judge(entry: Mapping[str, Any]) -> JudgeSummary:
-    estimates = {name: _optional(Estimate, entry.get(name)) for name in ("flip", "first_wins")}
-    return _record(JudgeSummary, entry, **estimates)
+@functools.cache
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """What makes a value of this type of its plain form; None becomes NaN where the type is a number and no None."""
+    inner = typing.get_args(kind)
+    if typing.get_origin(kind) is tuple:
+        each = _reader(inner[0])
+        return lambda value: tuple(map(each, value))
+    if type(None) in inner:
+        (some,) = map(_reader, (each for each in inner if each is not type(None)))
+        return lambda value: None if value is None else some(value)
+    if kind is float:
+        return lambda value: math.nan if value is None else value
+    if dataclasses.is_dataclass(kind):
+        return _record_reader(kind)
+    return kind if isinstance(kind, type) and issubclass(kind, enum.Enum) else lambda value: value
 
 
-def _check(entry: Mapping[str, Any]) -> Check:
-    return _record(
-        Check, entry, verdict=VerdictKind(entry["verdict"]), difference=_record(Difference, entry["difference"])
-    )
+def _record_reader(kind: Any) -> Callable[[Any], Any]:
+    types = typing.get_type_hints(kind)
+    fields = {field.name: _reader(types[field.name]) for field in dataclasses.fields(kind)}
+    needed = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
 
+    def read(entry: Mapping[str, Any]) -> Any:
+        for name in needed:
+            if name not in entry:
+                raise KeyError(name)
+        return kind(**{name: make(entry[name]) for name, make in fields.items() if name in entry})
 
-def _optional(kind: type[_Record], entry: Mapping[str, Any] | None) -> _Record | None:
-    return None if entry is None else _record(kind, entry)
-
-
-def _record(kind: type[_Record], entry: Mapping[str, Any], **made: Any) -> _Record:
-    """A record of one entry; None becomes NaN where the field holds a number and nothing else."""
-    values = {**_known(kind, entry), **made}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        if field.name not in values and field.default is dataclasses.MISSING:
-            raise KeyError(field.name)
-        if field.type == "float" and values.get(field.name, 0.0) is None:
-            values[field.name] = math.nan
-    return kind(**values)
-
-
-def _known(kind: type[Any], entry: Mapping[str, Any]) -> dict[str, Any]:
-    names = {field.name for field in dataclasses.fields(kind)}
-    return {name: value for name, value in entry.items() if name in names}
+    return read
