@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.decisions import Observed
 from harness.errors import SettingsError
@@ -101,20 +101,10 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
     own = [each.entries[metric] for each in (pair.candidate, pair.baseline) if metric in each.entries]
     is_sequential = cases.is_sequential and any(each.design == "sequential" for each in own)
     is_single = len(pair.candidate.known | pair.baseline.known) == 1
-    clusters = _clusters(entry, cases.paired)
-    return Observed(
-        id=entry.id,
-        metric=metric,
-        requirement=entry.requirement,
-        threshold=entry.threshold,
+    return replace(
+        observed_again(entry, metric, cases.paired, (pair.candidate, pair.baseline)),
         margin=entry.margin if margin is None else margin,
         margin_is_default=entry.margin_is_default and margin is None,
-        case_ids=cases.paired,
-        candidate=pair.candidate.table.of(metric, cases.paired),
-        baseline=pair.baseline.table.of(metric, cases.paired),
-        clusters=clusters,
-        copies=clusters if entry.clusters_known_by == "texts" else None,
-        clusters_known_by=entry.clusters_known_by,
         per="case" if is_sequential and is_single else "suite",
         unit=kind.unit,
         higher_is_better=kind.higher_is_better,
@@ -129,11 +119,49 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         errors=_errors(pair, metric),
         baseline_is_recorded=pair.baseline.side.weighed.recorded_run is not None,
         stopped_at=(stopped_at(pair.candidate) or stopped_at(pair.baseline)) if cases.is_sequential else "",
-        about=entry.about,
         suite_size=_suite_size(entry, cases),
         stakes=entry.look.stakes if entry.look is not None and margin is None else None,
-        max_lost=None if entry.claims is None or entry.claims.lost is None else entry.claims.lost.max_lost,
         is_repeatable=entry.is_repeatable and pair.is_of_one_run,
+    )
+
+
+def observed_again(
+    entry: Verdict, metric: str, case_ids: tuple[str, ...], sides: tuple[Scores, Scores | None]
+) -> Observed:
+    """Stored scores as the decision of a verdict had them.
+
+    Args:
+        metric: the verdict's, or another one of its evaluation.
+        sides: candidate and baseline.
+    """
+    candidate, baseline = sides
+    clusters = _clusters(entry, case_ids)
+    return Observed(
+        id=entry.id,
+        metric=metric,
+        requirement=entry.requirement,
+        threshold=entry.threshold,
+        margin=entry.margin,
+        margin_is_default=entry.margin_is_default,
+        case_ids=case_ids,
+        candidate=candidate.table.of(metric, case_ids),
+        baseline=None if baseline is None else baseline.table.of(metric, case_ids),
+        clusters=clusters,
+        copies=clusters if entry.clusters_known_by == "texts" else None,
+        clusters_known_by=entry.clusters_known_by,
+        unit=entry.unit,
+        higher_is_better=entry.higher_is_better,
+        at_least=entry.at_least,
+        at_most=entry.at_most,
+        statistic=entry.statistic,
+        design=entry.design,
+        largest_cluster=entry.bet_on_together,
+        n_planned=entry.n_planned,
+        about=entry.about,
+        suite_size=entry.suite_size,
+        stakes=None if entry.look is None else entry.look.stakes,
+        max_lost=None if entry.claims is None or entry.claims.lost is None else entry.claims.lost.max_lost,
+        is_repeatable=entry.is_repeatable,
     )
 
 
