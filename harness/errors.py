@@ -208,3 +208,24 @@ def none_of(name: str, value: str, known: Iterable[str]) -> str:
 def _nearest(value: str, known: Sequence[str]) -> str:
     nearest = difflib.get_close_matches(value, known, n=1)
     return f" Did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def shortened(value: object, most: int = 80) -> str:
+    """A value as a message shows it, without the end of a long one.
+
+    >>> shortened("a long answer", 7)
+    "'a long…"
+    """
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def some(names: Iterable[str], most: int = 3) -> str:
+    """The first of several names, and how many more there are.
+
+    >>> some(["a", "b", "c", "d"]), some([])
+    ('a, b, c and 1 more', 'none')
+    """
+    known = list(names)
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more or "none"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from harness.cli.shared.layout import terminal_layout
-from harness.cli.shared.stored import open_store, settings_with_store, store_option, stored_report
+from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.errors import SettingsError
 from harness.reporting.shared.names import COMMENT_NAME
 from harness.reporting.writing import FORMATS, Stored, find_format, write
@@ -72,8 +72,8 @@ def report(run_name: str, **options: Any) -> None:
       steelyard report --schema
       steelyard report smollm2-int8 --format markdown --format parquet --output reports/int8
     """
-    from harness.gate.history.runs import find
-    from harness.reporting.report_json import schema
+    from harness.gate.history.runs import find, stored_report
+    from harness.records.report_json import schema
 
     given = _Options(**options)
     if given.is_schema:

@@ -84,7 +84,7 @@ class ChangedHooks:
         """Called on the controller of xdist when a worker is done: takes what it chose."""
         output = getattr(node, "workeroutput", None) or {}
         if output.get(_OUTPUT) is not None and self.selection is None:
-            from harness.reporting.report_json import selection_from
+            from harness.records.report_json import selection_from
 
             self.selection = selection_from(json.loads(output[_OUTPUT]))
 

@@ -54,7 +54,7 @@ class Outcome:
         """Write report.json with the exit code of the session; when that fails, the exit code is a usage error's."""
         if self.report is None:
             return
-        from harness.reporting.report_json import write_report
+        from harness.reporting.shared.files import write_report
 
         self.report = replace(self.report, exit_code=int(session.exitstatus))
         try:
@@ -65,7 +65,7 @@ class Outcome:
 
     def keep(self, session: pytest.Session, opened: OpenRun, driver: Driver) -> None:
         """Keep the report in the store, and close its run. Ctrl-C ends any wait."""
-        from harness.reporting.report_json import to_json
+        from harness.records.report_json import to_json
 
         assert self.report is not None
         problems: list[str] = []

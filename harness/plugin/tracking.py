@@ -14,7 +14,7 @@ import pytest
 from harness.errors import SteelyardError, UsageError
 from harness.plugin.collection.items import is_evaluation
 from harness.plugin.options import settings_of
-from harness.plugin.outcomes import EXIT_INCONCLUSIVE, as_usage
+from harness.plugin.outcomes import as_usage
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from harness.records import Report
     from harness.store import RunInfo, Store
     from harness.tracking.gates import Logged
-
-_DECIDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, EXIT_INCONCLUSIVE)
 
 
 class TrackingHooks:
@@ -85,11 +83,12 @@ class TrackingHooks:
             return
         from harness.gate.history.runs import run_of
         from harness.models.mlflow.process import require_mlflow
-        from harness.reporting.report_json import to_json
+        from harness.records import VerdictKind
+        from harness.records.report_json import to_json
         from harness.store import Store, store_url
         from harness.tracking.promotion import promote
 
-        if exit_code not in _DECIDED:
+        if exit_code not in {kind.exit_code for kind in VerdictKind}:
             self._lines.append(f"mlflow  not logged: the session did not come to its end (exit code {exit_code})")
             return
         if report.selection is not None and not report.selection.chosen:
@@ -127,7 +126,7 @@ def _check(config: pytest.Config) -> None:
 
 
 def _logged(settings: Settings, store: Store, run: RunInfo, report: Report) -> Logged:
-    from harness.reporting.report_json import to_json
+    from harness.records.report_json import to_json
     from harness.reporting.shared.names import display_names
     from harness.reporting.writing import write_reports
     from harness.tracking.gates import GATE_DEADLINE_S, File, gate_of, log_gate

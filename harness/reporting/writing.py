@@ -64,7 +64,7 @@ class Format:
 
 
 def _json(stored: Stored, stream: TextIO) -> str:
-    from harness.reporting.report_json import print_report
+    from harness.records.report_json import print_report
 
     print_report(stored.report, stream)
     return ""

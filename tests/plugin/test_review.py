@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
-from harness.cli.shared.stored import stored_report
+from harness.gate.history.runs import stored_report
 from harness.gate.people.attending import attended, prospects
 from harness.gate.people.batches import Attendant
 from harness.gate.people.evidence import evidence_paths

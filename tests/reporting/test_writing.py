@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SettingsError
-from harness.reporting.report_json import read_report
+from harness.records.report_json import read_report
 from harness.reporting.writing import FORMATS, OF_A_GATE, discard, find_format, write_reports
 from harness.store import Store
 from tests.gate import stored

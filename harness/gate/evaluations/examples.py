@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.decisions import Observed
+from harness.gate.evaluations.score_table import names_of
 from harness.records import Case, Change, Role, Verdict, VerdictKind
 from harness.sampling import Trace
-from harness.scoring.results import METRIC, Reading
+from harness.scoring.results import Reading
 from harness.statistics.arrays import FloatArray, case_means
 
 Place = tuple[Role, int, int]
@@ -57,11 +58,9 @@ class Answers:
             kept[:] = [*(each for each in kept if not new.makes_needless(each)), new]
 
     def of(self, metric: str, case: int, role: Role, n: int) -> tuple[str | None, str | None]:
-        """Answer and reason among the first `n` samples. A body that failed an assertion, which has no metric's name,
-        counts for each metric.
-        """
+        """Answer and reason among the first `n` samples."""
         found = [
-            each for name in {metric, METRIC} for each in self._kept.get((name, case, role), ()) if each.sample < n
+            each for name in names_of(metric) for each in self._kept.get((name, case, role), ()) if each.sample < n
         ]
         shown = min(found, key=lambda each: (each.value, each.sample), default=_Kept(0.0, 0))
         return shown.answer, shown.reason

@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.decisions import Look, Observed, decide, exit_code, single_looks, worst
-from harness.errors import SettingsError, UsageError
+from harness.errors import SettingsError, UsageError, some
 from harness.gate.evaluations.cases import no_case_matches
 from harness.gate.history.flips import Tally, most_changed, tally
 from harness.gate.history.runs import Weighed, look_of
 from harness.gate.history.scores import EVERY_CASE, Cases, Pair, Scores, Side, cases_of, rebuild, stopped_early
 from harness.records import Change, Report, Request, Usage, Verdict
 from harness.store import ScoreSet, Store
-
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,18 +181,13 @@ def _nothing(matched: Matched, choice: Choice, candidate: Side, baseline: Side) 
         why = "no case of their evaluations is in both"
     elif matched.against_others:
         why = (
-            f"the bodies of {_some(matched.against_others)} compare with their own run's baseline, which is another one"
+            f"the bodies of {some(matched.against_others)} compare with their own run's baseline, which is another one"
         )
     else:
-        why = f"the first has {_some(matched.candidate_alone)}, the second {_some(matched.baseline_alone)}"
+        why = f"the first has {some(matched.candidate_alone)}, the second {some(matched.baseline_alone)}"
     return SettingsError(
         f"{candidate.weighed}, and {baseline.weighed}, have nothing in common: {why}. Name runs of the same suite."
     )
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMED])
-    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown or "none"
 
 
 def _report(

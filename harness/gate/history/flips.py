@@ -10,9 +10,9 @@ import numpy as np
 from harness.decisions import Observed
 from harness.decisions.observed import has_score
 from harness.gate.evaluations.examples import ANSWER_KEPT
+from harness.gate.evaluations.score_table import names_of
 from harness.gate.history.scores import Pair, Scores
 from harness.records import Change, ScoreRow
-from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray, case_means
 from harness.store import ScoreSet, Store
 
@@ -184,8 +184,8 @@ def examples(
         first_index: the index of the stored sample that its sample 0 is.
         best_first: the cases, each with whether the best is wanted.
     """
-    names = dict.fromkeys([observed.metric, METRIC])
-    rows = [row for name in names if name in sets for row in store.scores_of(sets[name], best_first)]
+    found = [sets[name] for name in names_of(observed.metric) if name in sets]
+    rows = [row for each in found for row in store.scores_of(each, best_first)]
     sign = 1.0 if observed.higher_is_better else -1.0
 
     def rank(row: ScoreRow) -> tuple[float, int]:
@@ -196,9 +196,9 @@ def examples(
     for row in sorted((row for row in rows if row.value is not None), key=rank):
         shown.setdefault(row.case_id, row)
     samples = store.find(row.sample_key for row in shown.values() if row.sample_key is not None)
-    found = {}
+    answers = {}
     for case, row in shown.items():
         drawn = samples.get(row.sample_key or b"", {}).get(first_index + row.sample_index)
         answer = None if drawn is None else drawn.said[:ANSWER_KEPT]
-        found[case] = answer, None if row.reason is None else row.reason[:ANSWER_KEPT]
-    return found
+        answers[case] = answer, None if row.reason is None else row.reason[:ANSWER_KEPT]
+    return answers

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.plugin.collection.inspection import parsed
+from harness.plugin.collection.inspection import is_case, parsed
 from harness.records import Case
 
 if TYPE_CHECKING:
@@ -52,14 +52,10 @@ def fields_read(function: Callable[..., Any]) -> frozenset[str] | None:
 def _field(node: ast.AST) -> str | None:
     """What `case.NAME`, `case["NAME"]` or `"NAME" in case` names; None for any other node."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn):
-        return _text(node.left) if _is_case(node.comparators[0]) else None
-    if isinstance(node, ast.Subscript) and _is_case(node.value):
+        return _text(node.left) if is_case(node.comparators[0]) else None
+    if isinstance(node, ast.Subscript) and is_case(node.value):
         return _text(node.slice)
-    return node.attr if isinstance(node, ast.Attribute) and _is_case(node.value) else None
-
-
-def _is_case(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id == "case"
+    return node.attr if isinstance(node, ast.Attribute) and is_case(node.value) else None
 
 
 def _text(node: ast.expr) -> str | None:

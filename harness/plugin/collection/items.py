@@ -14,7 +14,7 @@ from harness.plugin.collection.copies import with_copies
 from harness.plugin.collection.tasks import Tasks
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.neighbours import check_sockets
-from harness.plugin.options import recording_of, run_options, runs_bodies, settings_of
+from harness.plugin.options import run_options, runs_bodies, settings_of
 
 if TYPE_CHECKING:
     from harness.config import Settings
@@ -168,8 +168,10 @@ class Collection:
 
     def _find_recording(self) -> None:
         """Find the recording that stands for the baseline, where one is named."""
+        from harness.gate import recording_named
+
         try:
-            self._recording = recording_of(self.settings)
+            self._recording = recording_named(self.settings)
         except UsageError as error:
             self._note(error)
 
