@@ -26,7 +26,7 @@ def _absent(error: BaseException | None) -> str | None:
         if isinstance(error, ModuleNotFoundError) and error.name is not None:
             package = error.name.partition(".")[0]
             return None if package in ("harness", "tests") else package
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
     return None
 
 
@@ -53,9 +53,12 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In a light installation, skip the tests that import a package of an extra while they run."""
+    """In a light installation, skip the tests that import a package of an extra while they run.
+
+    One that fails in its fixtures fails: a fixture may be everybody's, and would skip them all.
+    """
     report = yield
-    return _skipped_where_absent(report, call, item.path)
+    return report if call.when == "setup" else _skipped_where_absent(report, call, item.path)
 
 
 @pytest.fixture(scope="session", autouse=True)
