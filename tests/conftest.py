@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -12,6 +14,51 @@ from tests.loopback import Loopback, Options
 from tests.tracking.fixtures import database, empty_database, mlflow_server
 
 __all__ = ["database", "empty_database", "loopback", "mlflow_server"]
+
+# `make light` sets it: Steelyard is installed without an extra, so tests of what an extra brings are skipped. Elsewhere
+# they fail where a package is missing. That the core itself needs none of them, `make light` tries first.
+LIGHT = bool(os.environ.get("STEELYARD_TEST_LIGHT"))
+
+
+def _absent(error: BaseException | None) -> str | None:
+    """The package that is not installed and so made an import fail, or None."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name is not None:
+            package = error.name.partition(".")[0]
+            return None if package in ("harness", "tests") else package
+        error = error.__cause__
+    return None
+
+
+Report = TypeVar("Report", pytest.CollectReport, pytest.TestReport)
+
+
+def _skipped_where_absent(report: Report, call: pytest.CallInfo[Any] | None, path: Path) -> Report:
+    if LIGHT and report.failed and call is not None and call.excinfo is not None:
+        package = _absent(call.excinfo.value)
+        if package is not None:
+            report.outcome = "skipped"
+            report.longrepr = (str(path), 0, f"Skipped: {package} is not installed")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, Any]:
+    """In a light installation, skip the modules and folders that import a package of an extra."""
+    report = yield
+    return _skipped_where_absent(report, getattr(report, "call", None), collector.path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In a light installation, skip the tests that import a package of an extra while they run.
+
+    One that fails in its fixtures fails: a fixture may be everybody's, and would skip them all.
+    """
+    report = yield
+    return report if call.when == "setup" else _skipped_where_absent(report, call, item.path)
 
 
 @pytest.fixture(scope="session", autouse=True)

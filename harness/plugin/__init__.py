@@ -1,5 +1,7 @@
-"""The pytest plugin. Loaded in every pytest run where Steelyard is installed, so it imports pytest and little else;
-everything heavy waits for the first evaluation.
+"""The pytest plugin.
+
+It is loaded in every pytest run where Steelyard is installed, so it imports pytest and little else; everything heavy
+waits for the first evaluation.
 """
 
 from __future__ import annotations

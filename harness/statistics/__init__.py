@@ -1,4 +1,7 @@
-"""Pure functions over arrays of scores: estimates, intervals, tests and corrections. numpy and scipy.special only."""
+"""Pure functions over arrays of scores: estimates, intervals, tests and corrections.
+
+They need numpy and scipy.special alone.
+"""
 
 from harness.statistics.betting.betting import ConfidenceSequence, EProcess, betting_e_process, confidence_sequence
 from harness.statistics.betting.e_values import log_e_value
