@@ -93,7 +93,7 @@ def paired_difference(
     --------
     >>> result = paired_difference([0.9, 0.8, 0.7, 0.9], [0.8, 0.8, 0.9, 0.5])
     >>> round(result.value, 3), round(result.low, 3), round(result.high, 3)
-    (0.075, -0.323, 0.473)
+    (0.075, -0.573, 0.632)
     """
     level = check_confidence(confidence_level)
     check_alternative(alternative)
