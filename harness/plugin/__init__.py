@@ -47,7 +47,7 @@ def _leave_as_written(pluginmanager: pytest.PytestPluginManager) -> None:
     hook = pluginmanager.rewrite_hook
     marked, remembered = getattr(hook, "_must_rewrite", None), getattr(hook, "_marked_for_rewrite_cache", None)
     if isinstance(marked, set) and isinstance(remembered, dict):
-        marked.discard("harness")
+        marked.difference_update(("harness", "steelyard"))
         remembered.clear()
 
 

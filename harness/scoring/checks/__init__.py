@@ -3,7 +3,8 @@
     return checks.contains(await model.ask(case.prompt), case.expected)
 
 A check that can't work raises `CheckError` and is never a 0. Those that have to be waited for (`runs`, `similarity`,
-`choose`, `multiple_choice`) are awaited in an `async def` body and give their result directly in a `def` body.
+`choose`, `multiple_choice`) are awaited in an `async def` body, and so the types say. In a `def` body they give their
+result directly; `harness.sync_checks` are the same checks with the types for it.
 """
 
 from harness.scoring.checks.choices import Choice, choose, multiple_choice

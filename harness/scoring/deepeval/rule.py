@@ -1,4 +1,4 @@
-"""By what rule a metric scores: its name, and a digest of all that it was made with."""
+"""The rule of a metric, which tells its scores from another's. Imports deepeval: only for use once that is wanted."""
 
 from __future__ import annotations
 
