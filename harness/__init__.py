@@ -3,7 +3,8 @@
 What is named here, and in `harness.statistics`, is public: docs/stability.md says what that promises. Every other
 module is internal and may change in any release. `import steelyard` gives the same names.
 
-A name loads its module when it is first asked for, so that `import harness` costs nothing.
+A name loads its module when it is first asked for, so that `import harness` costs nothing. PYTEST_DONT_REWRITE: pytest
+need not rewrite this module, for it has no assertion, and so does not warn where it is imported before pytest.
 """
 
 from __future__ import annotations

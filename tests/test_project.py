@@ -178,26 +178,33 @@ def test_neighbours_are_pinned_beside_the_lock_and_none_of_them_in_it() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+def wheel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     done = run(
         sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, "."
     )
     assert done.returncode == 0, done.stderr
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def wheel(wheel_file: Path) -> Iterator[zipfile.ZipFile]:
+    with zipfile.ZipFile(wheel_file) as archive:
         yield archive
 
 
-def test_the_wheel_holds_one_import_package(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_harness_and_the_name_that_is_installed(wheel: zipfile.ZipFile) -> None:
     tops = {name.partition("/")[0] for name in wheel.namelist()}
-    assert {name for name in tops if not name.endswith(".dist-info")} == {"harness"}
+    assert {name for name in tops if not name.endswith(".dist-info")} == {"harness", "steelyard"}
+    assert {"harness/py.typed", "steelyard/py.typed"} <= set(wheel.namelist())
 
 
 def test_the_wheel_holds_every_tracked_file_of_harness(wheel: zipfile.ZipFile) -> None:
     tracked = run("git", "ls-files", "-z", "harness")
     if tracked.returncode != 0:
         pytest.skip("not a git checkout")
-    assert set(filter(None, tracked.stdout.split("\0"))) - set(wheel.namelist()) == set()
+    files = {name.removeprefix("harness/shim/") for name in tracked.stdout.split("\0") if name}
+    assert files - set(wheel.namelist()) == set()
     assert "harness/cli/scaffold/suites/foundation/test_capitals.py" in wheel.namelist()
 
 

@@ -129,6 +129,15 @@ def test_every_public_name_is_in_the_reference() -> None:
     assert [name for name in harness.__all__ if not re.search(rf"`{name}[`(.]", section)] == []
 
 
+def test_what_stays_of_the_store_is_there() -> None:
+    text = (ROOT / "docs" / "stability.md").read_text(encoding="utf-8")
+    listed = re.search(r"of it (.*?) are\.", text, re.DOTALL)
+    assert listed is not None
+    names = re.findall(r"`(\w+)`", listed[1])
+    assert len(names) == 8
+    assert [name for name in names if not hasattr(harness.Store, name)] == []
+
+
 def test_types_of_public_signatures_can_be_read() -> None:
     """What annotations name is there at run time too, for who reads them."""
     for name in ("Score", "Measure", "Sample", "TokenLogprob"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -27,26 +26,24 @@ def lines_marked_wrong() -> list[int]:
     return [number for number, line in enumerate(lines, 1) if line.endswith("# wrong")]
 
 
-def mypy(tmp_path: Path, name: str) -> subprocess.CompletedProcess[str]:
-    """mypy as strict as it gets, as a user would run it: in a folder of their own, with settings of their own."""
-    (tmp_path / name).write_bytes((TYPED / name).read_bytes())
-    # What the libraries lack of types is theirs, and Steelyard's own modules have a test of their own.
-    options = ["--strict", f"--config-file={os.devnull}", "--follow-imports=silent", "--ignore-missing-imports"]
-    command = [sys.executable, "-m", "mypy", *options, "--no-error-summary", name]
-    environment = {**os.environ, "MYPYPATH": str(ROOT), "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache" / "user")}
-    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+def mypy(name: str) -> subprocess.CompletedProcess[str]:
+    """mypy as strict as it gets, with the project's settings and so with what it keeps of the project."""
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", f"tests/api/typed/{name}"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow
-def test_bodies_and_scripts_pass_mypy_strict(tmp_path: Path) -> None:
-    done = mypy(tmp_path, "bodies.py")
+def test_bodies_and_scripts_pass_mypy_strict() -> None:
+    done = mypy("bodies.py")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
-def test_mypy_finds_every_mistake(tmp_path: Path) -> None:
-    done = mypy(tmp_path, "wrong.py")
-    found = sorted({int(line) for line in re.findall(r"^wrong\.py:(\d+): error", done.stdout, re.MULTILINE)})
+def test_mypy_finds_every_mistake() -> None:
+    done = mypy("wrong.py")
+    found = sorted(
+        {int(line) for line in re.findall(r"^tests/api/typed/wrong\.py:(\d+): error", done.stdout, re.MULTILINE)}
+    )
     assert found == lines_marked_wrong(), done.stdout + done.stderr
 
 
