@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness.decisions import Observed
@@ -10,7 +10,7 @@ from harness.gate.baselines.pairing import Pairing, order_against, pair
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.score_table import failed_measure
-from harness.gate.history.flips import candidate_sets, examples
+from harness.gate.history.flips import recorded_examples
 from harness.gate.sampling.bodies import Outcome
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.ledger import Entry
@@ -19,9 +19,6 @@ from harness.records import Change, JudgedBy, Role, ScoreRow, Verdict
 from harness.sampling import Trace
 from harness.scoring.results import METRIC
 from harness.store import Store
-
-AnswersOf = Callable[[Observed, Sequence[str]], Mapping[str, tuple[str | None, str | None]]]
-"""Answer and reason of the baseline in each of these cases, as far as they are known."""
 
 
 class RecordedCollector(Collector):
@@ -36,7 +33,7 @@ class RecordedCollector(Collector):
         candidate: fingerprint of the version under test.
         keep: takes each score on its way to the store.
         entry: what the ledger says of the evaluation.
-        answers: finds answers of the recorded run.
+        store: may hold the recorded run, and so its answers.
     """
 
     def __init__(
@@ -46,11 +43,11 @@ class RecordedCollector(Collector):
         candidate: str,
         keep: Callable[[ScoreRow], None],
         entry: Entry,
-        answers: AnswersOf,
+        store: Store,
     ) -> None:
         super().__init__(pairing.evaluation, order, {"candidate": candidate}, keep, entry)
         self._pairing = pairing
-        self._answers_of = answers
+        self._store = store
         self._mismatches: dict[str, None] = {}
         self._judged: set[str] = set()
         self._kept_cases: set[int] = set()
@@ -145,7 +142,8 @@ class RecordedCollector(Collector):
     def changes(self, observed: Observed) -> list[Change]:
         """The cases to look at, with the recorded run's answers where the store still has them."""
         found = super().changes(observed)
-        answers = self._answers_of(observed, [each.case_id for each in found])
+        recording, best_first = self._pairing.recording, {each.case_id: True for each in found}
+        answers = recorded_examples(self._store, recording.run_id, recording.first_index, observed, best_first)
         shown = []
         for each in found:
             answer, reason = answers.get(each.case_id, (None, None))
@@ -190,11 +188,4 @@ class RecordedBaseline:
         order = order_of(evaluation, 2, self.seed, may_be_cut=may_be_cut, drawn=entry.order(evaluation))
         pairing = pair(self.recording, evaluation, order, self.cases)
         pairing = replace(pairing, trouble=pairing.trouble or pairing.other_judges(self.judges))
-        return RecordedCollector(pairing, order_against(pairing, order), candidate, keep, entry, self._answers)
-
-    def _answers(self, observed: Observed, case_ids: Sequence[str]) -> Mapping[str, tuple[str | None, str | None]]:
-        """The best answer of each case in the recorded run, where the store has it."""
-        if not case_ids:
-            return {}
-        sets = candidate_sets(self.store, self.recording.run_id, observed.id)
-        return examples(self.store, sets, self.recording.first_index, observed, dict.fromkeys(case_ids, True))
+        return RecordedCollector(pairing, order_against(pairing, order), candidate, keep, entry, self.store)
