@@ -108,7 +108,7 @@ class ChangedHooks:
 
     def _report_nothing(self, session: pytest.Session, selection: Selection) -> None:
         """Write the reports of a run in which there was nothing to run: those that need no store."""
-        from harness.gate import report_of_nothing
+        from harness.gate.runs.report import report_of_nothing
         from harness.reporting.markdown.report import markdown
         from harness.reporting.shared.files import replacing
 

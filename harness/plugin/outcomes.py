@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from harness.gate import Ending, OpenRun, Run
+    from harness.gate.evaluations.evaluation import Ending
+    from harness.gate.runs.opening import OpenRun
+    from harness.gate.runs.run import Run
     from harness.records import Verdict
 
 

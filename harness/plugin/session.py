@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from _pytest.reports import TestReport
     from _pytest.terminal import TerminalReporter
 
-    from harness.gate import OpenRun
+    from harness.gate.runs.opening import OpenRun
     from harness.plugin.loop.driver import Driver
 
 
@@ -119,7 +119,7 @@ class GateSession:
 
     def _open(self) -> None:
         """Open the run. Everything heavy is imported here and below."""
-        from harness.gate import open_run
+        from harness.gate.runs.opening import open_run
         from harness.plugin.loop.driver import Driver
         from harness.reporting.shared.files import prepare_folder
         from harness.reporting.shared.text import wrap

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
     from harness.config import Settings
-    from harness.gate import OpenRun
+    from harness.gate.runs.opening import OpenRun
     from harness.plugin.collection.items import Collection
     from harness.plugin.loop.driver import Driver
     from harness.records import Report
@@ -46,7 +46,7 @@ class Outcome:
 
     def take(self, opened: OpenRun, driver: Driver, exit_code: int, n_unreached: int) -> None:
         """Make the report of a run."""
-        from harness.gate import make_report
+        from harness.gate.runs.report import make_report
 
         self.report = make_report(opened, exit_code=exit_code, wall_s=driver.wall_s, n_unreached=n_unreached)
 

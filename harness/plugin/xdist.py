@@ -135,7 +135,8 @@ class XdistHooks:
             self.pytest_testnodedown(node)
 
     def _check_run(self) -> None:
-        from harness.gate import RunOptions, check_run, recording_named
+        from harness.gate.baselines.chosen import recording_named
+        from harness.gate.runs.opening import RunOptions, check_run
         from harness.reporting.shared.files import prepare_folder
 
         settings = self._session.collection.settings

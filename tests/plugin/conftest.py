@@ -28,7 +28,7 @@ def _imported() -> None:
         importlib.import_module("pyarrow.parquet")
         importlib.import_module("datasets")
     for package in (harness.gate, harness.models.mlflow, harness.plugin, harness.reporting, harness.tracking):
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     for name in ("harness.models.openai.engine", "harness.models.scripted.engine", "harness.store"):
         importlib.import_module(name)

@@ -12,7 +12,7 @@ from harness.errors import SettingsError, UsageError, some
 from harness.gate.evaluations.cases import no_case_matches
 from harness.gate.history.flips import Tally, most_changed, tally
 from harness.gate.history.runs import Weighed, look_of
-from harness.gate.history.scores import EVERY_CASE, Cases, Pair, Scores, Side, cases_of, rebuild, stopped_early
+from harness.gate.history.scores import EVERY_CASE, Cases, Pair, Scores, Side, cases_of, rebuild
 from harness.records import Change, Report, Request, Usage, Verdict
 from harness.store import ScoreSet, Store
 
@@ -45,9 +45,8 @@ class Compared:
         n_cases: those that both sides have and no body skipped.
         candidate_alone, baseline_alone: cases that one side alone has, which are left out.
         asked_otherwise: in how many of the cases the first samples answer different questions; `example` is one.
-        was_sequential: whether a run stopped as soon as it was decided.
-        is_sequential: whether it is weighed so here, by the cases that were drawn in one order.
-        why_fixed: why it is not, though a run was; "" where none was, or it is.
+        is_sequential: whether it is weighed as a run that stops when it is decided, by the cases drawn in one order.
+        why_fixed: why it is not, though a run stopped so; "" where none did, or it is.
         judged_otherwise: whether other judges, or other rubrics, gave the scores of one side than of the other.
     """
 
@@ -57,7 +56,6 @@ class Compared:
     baseline_alone: int
     asked_otherwise: int
     example: str | None
-    was_sequential: bool
     judged_otherwise: bool = False
     is_sequential: bool = False
     why_fixed: str = ""
@@ -130,7 +128,6 @@ def _compared(store: Store, pair: Pair, cases: Cases) -> Compared:
         baseline_alone=cases.baseline_alone,
         asked_otherwise=len(asked),
         example=min(asked, default=None),
-        was_sequential=stopped_early(pair.candidate) or stopped_early(pair.baseline),
         judged_otherwise=_judged_otherwise(store, pair),
         is_sequential=cases.is_sequential,
         why_fixed=cases.why_fixed,

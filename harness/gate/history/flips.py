@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.decisions import Observed
 from harness.decisions.observed import has_score
-from harness.gate.evaluations.examples import ANSWER_KEPT
+from harness.gate.evaluations.examples import ANSWER_KEPT, Shown, change_of
 from harness.gate.evaluations.score_table import names_of
 from harness.gate.history.scores import Pair, Scores
 from harness.records import Change, ScoreRow
@@ -137,46 +137,34 @@ def _changes(store: Store, observed: Observed, pair: Pair, moved: Mapping[int, _
     changes = {}
     for row, each in moved.items():
         case = observed.case_ids[row]
-        answer, reason = ours.get(case, (None, None))
-        other, why = theirs.get(case, (None, None))
-        changes[row] = Change(
-            evaluation_id=observed.id,
-            case_id=case,
-            metric=observed.metric,
-            candidate=each.candidate,
-            baseline=each.baseline,
-            n=int((~np.isnan(observed.candidate[row])).sum()),
-            candidate_answer=answer,
-            baseline_answer=other,
-            baseline_n=int((~np.isnan(observed.baseline[row])).sum()),
-            candidate_reason=reason,
-            baseline_reason=why,
-        )
+        shown = ours.get(case, (None, None)), theirs.get(case, (None, None))
+        changes[row] = change_of(observed, row, (each.candidate, each.baseline), shown)
     return changes
 
 
-def _examples(
-    store: Store, scores: Scores, observed: Observed, best_first: Mapping[str, bool]
-) -> dict[str, tuple[str | None, str | None]]:
+def _examples(store: Store, scores: Scores, observed: Observed, best_first: Mapping[str, bool]) -> dict[str, Shown]:
     weighed = scores.side.weighed
-    if weighed.recorded_run is None:
-        return examples(store, scores.sets, weighed.first_index, observed, best_first)
-    sets = candidate_sets(store, weighed.recorded_run, observed.id)
-    return examples(store, sets, weighed.first_index, observed, best_first)
+    if weighed.recorded_run is not None:
+        return recorded_examples(store, weighed.recorded_run, weighed.first_index, observed, best_first)
+    return _examples_of(store, scores.sets, weighed.first_index, observed, best_first)
 
 
-def candidate_sets(store: Store, run_id: str, evaluation_id: str) -> dict[str, ScoreSet]:
-    """What a run scored of its candidate in an evaluation, by metric; empty where the store does not have it."""
-    return {
-        each.metric: each
-        for each in store.score_sets(run_id)
-        if (each.evaluation_id, each.role) == (evaluation_id, "candidate")
-    }
+def recorded_examples(
+    store: Store, run_id: str, first_index: int, observed: Observed, best_first: Mapping[str, bool]
+) -> dict[str, Shown]:
+    """Answers of the run whose candidate was recorded, as `Change` shows them; none where the store does not have it.
+
+    Args:
+        first_index: the index of the stored sample that its sample 0 is.
+        best_first: the cases, each with whether the best answer is wanted, or the worst.
+    """
+    own = [each for each in store.score_sets(run_id) if (each.evaluation_id, each.role) == (observed.id, "candidate")]
+    return _examples_of(store, {each.metric: each for each in own}, first_index, observed, best_first)
 
 
-def examples(
+def _examples_of(
     store: Store, sets: Mapping[str, ScoreSet], first_index: int, observed: Observed, best_first: Mapping[str, bool]
-) -> dict[str, tuple[str | None, str | None]]:
+) -> dict[str, Shown]:
     """Answer and reason of one sample of each case: the best one, or the worst; the first of equal ones.
 
     Args:

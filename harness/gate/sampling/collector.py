@@ -24,7 +24,7 @@ from harness.gate.sampling.judges import Counted, Judges
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
 from harness.gate.sampling.problems import NOTHING_ASKED, Tally, missing_metrics
-from harness.records import Change, Interruption, JudgeSummary, Role, ScoreRow, Verdict, same_kind
+from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.sampling import Trace
 from harness.scoring.results import METRIC, Reading
 from harness.statistics.arrays import FloatArray
@@ -241,7 +241,7 @@ class Collector:
                 role: table.of(metric)[rows][:, : self.order.n_of(role) + beyond]
                 for role, table in self._tables.items()
             }
-            for metric in self.metrics or (METRIC,)
+            for metric in self.kinds
         }
         end = self._end()
         judged = self._judges.errors(lambda place: self._step(place[1], place[2]) < end)
@@ -266,14 +266,19 @@ class Collector:
         """What the bodies returned; none where each of them failed an assertion."""
         return tuple(self._kinds)
 
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The metrics that are decided, and what they are; one alone where each body failed an assertion."""
+        return self._kinds or {METRIC: Reading(0.0)}
+
     def _failed_measures(self) -> list[str]:
         """What is wrong with measures of which a body failed an assertion."""
-        units = {metric: kind.unit for metric, kind in self._kinds.items() if kind.unit is not None}
+        units = {metric: kind.unit for metric, kind in self.kinds.items() if kind.unit is not None}
         any_failed = any(table.failed.any() for table in self._tables.values())
         return [failed_measure(metric, unit) for metric, unit in units.items()] if any_failed else []
 
     def _observed(self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observed:
-        plan, kind = self.evaluation.plan, self._kinds.get(metric, Reading(0.0))
+        plan, kind = self.evaluation.plan, self.kinds[metric]
         errors = [*errors, *misfits(metric, kind, plan.threshold, plan.margin)]
         candidate = by_role["candidate"]
         clusters = clusters_of(self.evaluation, kept, self._all_asked)

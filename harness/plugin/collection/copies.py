@@ -13,7 +13,7 @@ from harness.plugin.collection.inspection import is_case, parsed
 from harness.records import Case
 
 if TYPE_CHECKING:
-    from harness.gate import Evaluation
+    from harness.gate.evaluations.evaluation import Evaluation
 
 _WHOLE = frozenset(name for name in dir(Case) if not name.startswith("_")) - {"id"}
 """What every case has, and what gives more than one field."""
@@ -24,7 +24,7 @@ def with_copies(evaluation: Evaluation, item: pytest.Function) -> Evaluation:
 
     A body that reads `case.id` may ask about it: then no field tells what it asks, and copies show by what they asked.
     """
-    from harness.gate import find_copies
+    from harness.gate.evaluations.resemblance import find_copies
 
     fields = fields_read(item.function) if "case" in item._fixtureinfo.argnames else None
     reads_id = fields is not None and "id" in fields

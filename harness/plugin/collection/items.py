@@ -18,8 +18,9 @@ from harness.plugin.options import run_options, runs_bodies, settings_of
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate import Evaluation, Plan, RunOptions
     from harness.gate.baselines.recording import Recording
+    from harness.gate.evaluations.evaluation import Evaluation, Plan
+    from harness.gate.runs.opening import RunOptions
     from harness.records import Case, Selection
 
 
@@ -73,7 +74,7 @@ class Collection:
     @property
     def run_options(self) -> RunOptions:
         """What the run of these evaluations needs to know beyond the settings."""
-        from harness.gate import RunOptions
+        from harness.gate.runs.opening import RunOptions
 
         known = RunOptions(
             n_evaluations=len(self.evaluations),
@@ -150,7 +151,7 @@ class Collection:
                     left_out.append(item)
         pattern = self._config.getoption("case", default=None)
         if pattern and not self.evaluations and left_out and not self.errors:
-            from harness.gate import no_case_matches
+            from harness.gate.evaluations.cases import no_case_matches
 
             self._note(no_case_matches(pattern, (case.id for cases in self._cases.values() for case in cases)))
         self._check_recording()
@@ -168,7 +169,7 @@ class Collection:
 
     def _find_recording(self) -> None:
         """Find the recording that stands for the baseline, where one is named."""
-        from harness.gate import recording_named
+        from harness.gate.baselines.chosen import recording_named
 
         try:
             self._recording = recording_named(self.settings)
@@ -178,7 +179,7 @@ class Collection:
     def _check_recording(self) -> None:
         if self._recording is None or not self.evaluations:
             return
-        from harness.gate import check_recorded
+        from harness.gate.baselines.refusals import check_recorded
 
         try:
             check_recorded(self._recording, list(self.evaluations.values()), self.settings.seed)
@@ -190,7 +191,7 @@ class Collection:
             self.errors.append(str(error))
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
-        from harness.gate import Evaluation, check_evaluation, with_design
+        from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
         from harness.plugin.collection.inspection import check_fields, check_fixtures, check_kind, check_loops
         from harness.plugin.collection.rubrics import check_metrics, check_rubrics
         from harness.scoring.judging import Rubrics
@@ -232,7 +233,7 @@ class Collection:
         return evaluation
 
     def _task_evaluation(self, item: pytest.Function) -> Evaluation:
-        from harness.gate import Evaluation, check_evaluation, with_design
+        from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
 
         evaluated = self._tasks.of_item(item, self.settings)
         plan = self._tasks.plan(item, evaluated, self.settings, self._options())
@@ -247,7 +248,7 @@ class Collection:
         )
 
     def _selected(self, cases: tuple[Case, ...]) -> tuple[Case, ...]:
-        from harness.gate import select_cases
+        from harness.gate.evaluations.cases import select_cases
 
         pattern = self._config.getoption("case", default=None)
         return select_cases(cases, pattern) if pattern else cases
@@ -263,7 +264,7 @@ class Collection:
         return f"{item.path.relative_to(self.settings.root).as_posix()}::{item.nodeid.partition('::')[2]}"
 
     def _check_pairwise(self, where: str) -> None:
-        from harness.gate import baseline_name
+        from harness.config.roles import baseline_name
 
         if self._recording is not None:
             raise MarkerError(
@@ -274,7 +275,7 @@ class Collection:
             raise MarkerError(f"{where} takes `baseline`, and there is none: say --baseline VERSION.")
 
     def _check_review(self, evaluation: Evaluation, where: str) -> None:
-        from harness.gate import baseline_name
+        from harness.config.roles import baseline_name
         from harness.plugin.collection.rubrics import check_review
 
         check_review(evaluation.body, where=where, is_pairwise=evaluation.is_pairwise)
@@ -292,7 +293,7 @@ class Collection:
             )
 
     def _check_judge(self, where: str) -> None:
-        from harness.gate import judge_names
+        from harness.config.roles import judge_names
 
         try:
             judge_names(self.settings)
@@ -304,7 +305,7 @@ class Collection:
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
     def _plan(self, item: Any, where: str) -> Plan:
-        from harness.gate import read_plan
+        from harness.gate.evaluations.evaluation import read_plan
         from harness.plugin.collection.inspection import may_measure
 
         mark = item.get_closest_marker("evaluation")
@@ -315,7 +316,7 @@ class Collection:
 
     def _load(self, plan: Plan, item: Any, where: str) -> tuple[Case, ...]:
         """The plan's cases; loaded once for all items that name the same file."""
-        from harness.gate import load_cases
+        from harness.gate.evaluations.cases import load_cases
         from harness.records import Case
 
         if plan.cases is None:

@@ -13,7 +13,7 @@ from harness.errors import MarkerError, UsageError
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate import Plan
+    from harness.gate.evaluations.evaluation import Plan
     from harness.scoring.lm_eval import EvaluatedTask, Prompting
 
 PARAMETER = "lm_eval_task"
@@ -117,7 +117,7 @@ class Tasks:
         Raises:
             MarkerError: a value that can't be.
         """
-        from harness.gate import TASK_KEYWORDS, read_plan
+        from harness.gate.evaluations.evaluation import TASK_KEYWORDS, read_plan
 
         given = {name: value for name, value in _keywords(item).items() if name not in TASK_KEYWORDS}
         measures = evaluated.metrics.has_measures
@@ -201,7 +201,7 @@ def _metrics(given: Any, where: str) -> Mapping[str, str | None]:
 
 def _samplings(settings: Settings) -> list[Mapping[str, Any]]:
     """The sampling parameters of the versions that will be asked; none where that is not clear, which is said later."""
-    from harness.gate import baseline_name, candidate_name
+    from harness.config.roles import baseline_name, candidate_name
 
     try:
         names = [candidate_name(settings), baseline_name(settings)]

@@ -19,7 +19,7 @@ from harness.plugin.loop.threads import LooseThreads
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-    from harness.gate import OpenRun
+    from harness.gate.runs.opening import OpenRun
     from harness.plugin.loop.interrupts import Interrupts
     from harness.reporting.terminal.progress import Progress
 
@@ -73,7 +73,7 @@ class Driver:
             BaseException: what a body raised to end the session.
             ScoreError: a body cancelled this.
         """
-        from harness.gate import Aborted
+        from harness.gate.sampling.bodies import Aborted
 
         with _no_assertion_diffs():
             try:
