@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from harness.gate.history.preferences import Preferences, stored_preferences
     from harness.records import Case, Measure, Report, Sample, Score, TokenLogprob, Verdict, VerdictKind
-    from harness.reporting.report_json import read_report
+    from harness.records.report_json import read_report
     from harness.sampling import Model
     from harness.sampling.sync_model import SyncModel
     from harness.scoring import checks as checks
@@ -82,7 +82,7 @@ _MODULES = {
 _NAMES = {
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
-    "harness.reporting.report_json": "read_report",
+    "harness.records.report_json": "read_report",
     "harness.sampling": "Model",
     "harness.sampling.sync_model": "SyncModel",
     "harness.scoring.deepeval": "the_judge",

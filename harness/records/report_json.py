@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.errors import SettingsError
-from harness.records.reports import Report
-from harness.records.selection import Selection
+from harness.records.reports import Report, Selection
 from harness.records.verdicts import Verdict
 
 FILE_NAME = "report.json"
