@@ -237,7 +237,7 @@ class Event:
     """What a reviewer did with an item. Events are added, never changed.
 
     Attributes:
-        number: rises with every event.
+        number: rises with every event; 0 of one that is not stored yet.
         key: chosen by who submits it, once for each press of a key: sent again, it is the same event.
         value: of a label, as stored (see `Form.read`); None for others.
         score: what the label counts for, in [0, 1].

@@ -8,6 +8,7 @@ processes may serve the same store. Whatever a call has written when it returns 
     queue = Queue(store)                        # a Store that is open for writing; lease_s=600 by default
 
     token = queue.add_reviewer("ann", "annotator")        # shown once: the store keeps its hash alone
+    reviewer = queue.sign_in(token)                        # Reviewer(name, role, …), or None
     queue.reviewers(); queue.disable("ann"); queue.new_token("ann")
 
     view = queue.next("ann")                               # View, or None: nothing is left for this reviewer

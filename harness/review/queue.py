@@ -242,6 +242,11 @@ class Queue:
         """All reviewers, by name."""
         return self._review.reviewers()
 
+    def sign_in(self, token: str) -> Reviewer | None:
+        """The reviewer of a token; None where it is nobody's, or the reviewer is disabled."""
+        admitted = self._review.admitted_by(token)
+        return None if admitted is None else admitted.reviewer
+
 
 def _check_key(key: str) -> None:
     if not key or len(key) > _LONGEST_KEY:
