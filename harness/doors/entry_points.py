@@ -112,9 +112,7 @@ def find(group: str, name: str) -> Door:
         raise DoorError(f"No {word} named {name!r}. {listed(group)}{nearest(name, names(group))}")
     if len(found) > 1:
         both = " and ".join(door.provider for door in found)
-        raise DoorError(
-            f"The {word} {name!r} is brought by {both}. Which is meant can't be told: uninstall one of them."
-        )
+        raise DoorError(f"The {word} {name!r} is brought by {both}, and which is meant can't be told: uninstall one.")
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""What engines that load weights declare alike: their settings, what is looked at before, and what the fingerprint has."""
+"""What engines that load weights declare alike: settings, what is looked at before, what the fingerprint has."""
 
 from __future__ import annotations
 
