@@ -23,7 +23,6 @@ from harness.config.addresses import without_credentials
 from harness.config.environment import version_of
 from harness.config.settings import SANDBOXES, Settings, load_settings
 from harness.errors import SettingsError
-from harness.scoring.confinement import sandboxes
 
 _SCOPES, _DEVICES, _TRUNCATION = 6, 5, 3
 
@@ -231,8 +230,14 @@ def _machine() -> Iterator[Finding]:
 
 
 def _walls(chosen: str) -> Iterator[Finding]:
-    for wall in walls(chosen):
-        yield Finding("walls around code (checks.runs)", wall.name, wall.state, wall.detail, wall.mend)
+    section = "walls around code (checks.runs)"
+    try:
+        found = list(walls(chosen))
+    except ImportError as error:
+        yield Finding(section, "checks.runs", "absent", f"is not there: {error}")
+        return
+    for wall in found:
+        yield Finding(section, wall.name, wall.state, wall.detail, wall.mend)
 
 
 def _gpus() -> list[str]:
@@ -297,6 +302,8 @@ def walls(chosen: str) -> Iterator[Wall]:
     Args:
         chosen: the setting `sandbox`.
     """
+    from harness.scoring.confinement import sandboxes
+
     for name in SANDBOXES:
         if name == "weaker":
             continue
@@ -314,6 +321,8 @@ def walls(chosen: str) -> Iterator[Wall]:
 
 
 def _built_in() -> str:
+    from harness.scoring.confinement import sandboxes
+
     version = sandboxes.landlock_version()
     left = [
         what

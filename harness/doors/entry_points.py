@@ -61,11 +61,23 @@ class Door:
 
 
 @functools.cache
+def _declared() -> Any:
+    """Every entry point of every distribution: to look through them is what costs, and it is done once."""
+    return importlib.metadata.entry_points()
+
+
+@functools.cache
+def _distribution(found: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Its name and version, which are read from a file each time."""
+    return found.name, found.version
+
+
+@functools.cache
 def doors(group: str) -> tuple[Door, ...]:
     """All doors of a group, those of one name side by side. Nothing is imported."""
     found = [
-        Door(group, entry.name, entry.value, entry.dist.name, entry.dist.version, entry)
-        for entry in importlib.metadata.entry_points(group=f"{OWN}.{group}")
+        Door(group, entry.name, entry.value, *_distribution(entry.dist), entry)
+        for entry in _declared().select(group=f"{OWN}.{group}")
         if entry.dist is not None
     ]
     return tuple(sorted(found, key=lambda door: (door.name, door.distribution)))
@@ -127,7 +139,10 @@ def load(door: Door) -> Any:
         return door.entry.load()
     except Exception as error:
         word = GROUPS[door.group]
-        stale = f" {_AGAIN}" if door.is_own and isinstance(error, ImportError | AttributeError) else ""
+        gone = isinstance(error, AttributeError) or (
+            isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("harness")
+        )
+        stale = f" {_AGAIN}" if door.is_own and gone else ""
         raise DoorError(
             f"The {word} {door.name!r} of {door.provider} can't be loaded: {door.target} raises "
             f"{type(error).__name__}: {error}.{stale}"

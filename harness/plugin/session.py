@@ -115,7 +115,7 @@ class GateSession:
         from harness.plugin.loop.driver import Driver
         from harness.reporting.shared.files import prepare_folder
         from harness.reporting.shared.text import wrap
-        from harness.scoring.confinement import sandbox_of_run
+        from harness.scoring.sandbox import sandbox_of_run
 
         settings = self.collection.settings
         self._interrupts.listen()
