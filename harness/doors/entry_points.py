@@ -128,7 +128,6 @@ def find(group: str, name: str) -> Door:
     return found[0]
 
 
-@functools.cache
 def load(door: Door) -> Any:
     """The object behind a door; its module is imported here.
 
