@@ -15,7 +15,6 @@ __all__ = [
     "case",
     "judge",
     "model",
-    "pytest_addhooks",
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
@@ -28,13 +27,6 @@ MARKER = (
     "about, max_lost, asks, task, metric, num_fewshot, apply_chat_template, fewshot_as_multiturn): "
     "a test function whose body is run repeatedly against a model version, and decided with statistics"
 )
-
-
-def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Called once at start-up: the hooks of a gate."""
-    from harness.plugin import hookspecs
-
-    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:

@@ -1,4 +1,5 @@
-"""Hooks for what happens in a gate. A `conftest.py` implements them, or a plugin that pytest has loaded.
+"""Hooks for what happens in a gate. A `conftest.py` implements them, or any plugin that pytest has loaded by then: a
+function of that name is enough. `@pytest.hookimpl(tryfirst=True)` says the order where it matters.
 
 Version 1. Within a version nothing is taken away: hooks may be added, and arguments to hooks. An implementation names
 the arguments that it wants, and no others.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
+import pluggy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of these hooks."""
 
+_hookspec = pluggy.HookspecMarker("steelyard")
 
-@pytest.hookspec
+
+@_hookspec
 def steelyard_gate_started(gate: GateStart) -> None:
     """Called once, when versions, store and engines are ready, before the first sample is drawn.
 
@@ -36,7 +39,7 @@ def steelyard_gate_started(gate: GateStart) -> None:
     """
 
 
-@pytest.hookspec
+@_hookspec
 def steelyard_evaluation_decided(gate: GateStart, verdicts: Sequence[Verdict]) -> None:
     """Called once for each evaluation, as soon as its verdicts are known; they stay as they are.
 
@@ -49,7 +52,7 @@ def steelyard_evaluation_decided(gate: GateStart, verdicts: Sequence[Verdict]) -
     """
 
 
-@pytest.hookspec
+@_hookspec
 def steelyard_gate_finished(gate: GateStart, report: Report) -> None:
     """Called once, when the report is written and stored and the engines are closed; also after Ctrl-C.
 

@@ -99,9 +99,8 @@ def _loaded(name: str) -> Format:
     door = doors.find("reports", name)
     found = doors.load(door)
     if not isinstance(found, Format):
-        raise DoorError(
-            f"The format {name!r} of {door.provider} is no Format: {door.target} is {type(found).__name__}."
-        )
+        kind = type(found).__name__
+        raise DoorError(f"The format {name!r} of {door.provider} is no Format: {door.target} is {kind}.")
     return replace(found, name=name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -11,7 +12,6 @@ from tests.plugin.projects import Project
 
 NOTING = """
     import json
-    from pathlib import Path
 
     def note(config, *what):
         with (config.rootpath / "told.jsonl").open("a") as stream:
@@ -79,17 +79,19 @@ def test_with_xdist_they_are_called_once_where_the_run_is(gate: Project) -> None
 def test_what_a_hook_raises_is_told_once_and_changes_nothing(gate: Project, line: str) -> None:
     gate.write(
         "conftest.py",
-        f"""
-        def steelyard_gate_started(gate):
-            {line}
+        dedent(NOTING)
+        + dedent(
+            f"""
+            def steelyard_gate_started(gate):
+                {line}
 
-        def steelyard_evaluation_decided(verdicts):
-            {line}
+            def steelyard_evaluation_decided(verdicts):
+                {line}
 
-        def steelyard_gate_finished(report):
-            {line}
-        {NOTING}
-        """,
+            def steelyard_gate_finished(report):
+                {line}
+            """
+        ),
     )
     result = gate.run()
     assert result.ret == 1
@@ -136,13 +138,48 @@ def test_an_evaluation_that_could_not_be_set_up_is_told_too(gate: Project) -> No
     assert [entry[3] for entry in told(gate) if entry[0] == "decided"] == [["error"]]
 
 
-def test_an_argument_that_a_hook_has_not_is_refused_by_pytest(gate: Project) -> None:
+def test_an_argument_that_a_hook_has_not_is_refused_before_the_first_request(gate: Project) -> None:
     gate.write("conftest.py", "def steelyard_gate_finished(verdict): ...\n")
-    result = gate.run_apart()
-    assert result.ret != 0
+    result = gate.run()
+    assert result.ret == 4
+    assert "steelyard: " in result.stderr.str()
     assert "Argument(s) {'verdict'} are declared in the hookimpl but can not be found in the hookspec" in (
-        result.stdout.str() + result.stderr.str()
+        result.stderr.str()
     )
+    assert gate.stored() == 0
+
+
+def test_a_hook_that_there_is_not_is_refused_with_those_that_there_are(gate: Project) -> None:
+    gate.write("conftest.py", "def steelyard_gate_began(gate): ...\n")
+    result = gate.run()
+    assert result.ret == 4
+    assert "No hook named 'steelyard_gate_began'. Hooks: steelyard_evaluation_decided" in result.stderr.str()
+
+
+def test_the_order_of_pytest_s_decorator_counts(gate: Project) -> None:
+    gate.write(
+        "conftest.py",
+        """
+        def pytest_configure(config):
+            for name, kind in (("first", First), ("second", Second)):
+                config.pluginmanager.register(kind(config), name)
+
+        class First:
+            def __init__(self, config):
+                self.path = config.rootpath / "order.txt"
+
+            @pytest.hookimpl(tryfirst=True)
+            def steelyard_gate_started(self):
+                self.path.open("a").write("first ")
+
+        class Second(First):
+            @pytest.hookimpl(trylast=True)
+            def steelyard_gate_started(self):
+                self.path.open("a").write("second ")
+        """,
+    )
+    gate.run("-W", "ignore::ResourceWarning")
+    assert (gate.path / "order.txt").read_text() == "first second "
 
 
 @pytest.mark.parametrize("options", [("--collect-only",), ("-k", "nothing"), ("--candidate", "nobody")])
