@@ -16,6 +16,7 @@ from typing import Literal
 
 import click
 
+from harness import doors
 from harness.cli.models import describe, wrapped
 from harness.cli.shared.installed import DISTRIBUTION, Extra, extras, loads_plugin, unmet_core
 from harness.cli.shared.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
@@ -87,7 +88,15 @@ def examine(folder: Path) -> list[Finding]:
         project = list(_project(settings))
         needed = _needed_extras(settings)
         root, chosen = settings.root, settings.sandbox
-    return [*_python(), *_optional_parts(needed), *project, *_known_traps(root), *_machine(), *_walls(chosen)]
+    return [
+        *_python(),
+        *_optional_parts(needed),
+        *_third_party(),
+        *project,
+        *_known_traps(root),
+        *_machine(),
+        *_walls(chosen),
+    ]
 
 
 def _python() -> Iterator[Finding]:
@@ -145,6 +154,18 @@ def _contents(extra: Extra, others: list[Extra]) -> str:
     of_held = frozenset[str]().union(*(other.asks_for for other in held))
     own = [f"{name} {version}" for name, version in extra.present.items() if name not in of_held]
     return ", ".join([*own, *(f"the extra {other.name}" for other in held)])
+
+
+def _third_party() -> Iterator[Finding]:
+    """What other distributions bring by entry point. Nothing of it is imported."""
+    for door in doors.others():
+        name, detail = f"{doors.GROUPS[door.group]} {door.name}", f"{door.provider}, steelyard.{door.group}"
+        rivals = [each.provider for each in doors.doors(door.group) if each.name == door.name and each != door]
+        if rivals:
+            mend = f"pip uninstall {door.distribution}"
+            yield Finding("plugins", name, "problem", f"{detail}; {' and '.join(rivals)} has it too", mend)
+        else:
+            yield Finding("plugins", name, "ok", detail)
 
 
 def _project(settings: Settings) -> Iterator[Finding]:

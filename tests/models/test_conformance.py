@@ -19,7 +19,7 @@ from harness.models.scripted.engine import ScriptedEngine
 from harness.models.transformers.engine import TransformersEngine
 from harness.models.vllm.engine import VllmEngine
 from harness.records import Request, Sample
-from tests.loopback import Loopback
+from tests.loopback import Loopback, Options
 from tests.models.asking import Loop
 
 Check = Callable[[Subject], Awaitable[None]]
@@ -49,7 +49,7 @@ def test_scripted(check: Check) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Loopback]:
-    server = Loopback()
+    server = Loopback(Options(answers={name: texts for name, texts in ANSWERS.items() if name}))
     yield server
     server.stop()
 
