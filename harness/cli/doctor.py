@@ -88,15 +88,8 @@ def examine(folder: Path) -> list[Finding]:
         project = list(_project(settings))
         needed = _needed_extras(settings)
         root, chosen = settings.root, settings.sandbox
-    return [
-        *_python(),
-        *_optional_parts(needed),
-        *_third_party(),
-        *project,
-        *_known_traps(root),
-        *_machine(),
-        *_walls(chosen),
-    ]
+    installed = [*_python(), *_optional_parts(needed), *_third_party()]
+    return [*installed, *project, *_known_traps(root), *_machine(), *_walls(chosen)]
 
 
 def _python() -> Iterator[Finding]:

@@ -53,7 +53,7 @@ class TrackingHooks:
             except UsageError as error:
                 raise pytest.UsageError(*as_usage([str(error)])) from None
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Called after collection: the first moment to look at the trackers of the settings, which a session without an
         evaluation does not read.

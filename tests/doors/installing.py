@@ -46,5 +46,5 @@ def run(
     )
 
 
-GATE = ("-m", "pytest", "-p", "no:deepeval", "-p", "no:cacheprovider")
+GATE = ("-m", "pytest", "-p", "no:deepeval", "-p", "no:asyncio", "-p", "no:cacheprovider")
 COMMAND = ("-c", "from harness.cli import main; main()")

@@ -19,7 +19,7 @@ from harness.models.scripted.engine import ScriptedEngine
 from harness.models.transformers.engine import TransformersEngine
 from harness.models.vllm.engine import VllmEngine
 from harness.records import Request, Sample
-from tests.loopback import Loopback, Options
+from tests.loopback import Fault, Loopback, Options
 from tests.models.asking import Loop
 
 Check = Callable[[Subject], Awaitable[None]]
@@ -49,7 +49,8 @@ def test_scripted(check: Check) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Loopback]:
-    server = Loopback(Options(answers={name: texts for name, texts in ANSWERS.items() if name}))
+    answers = {name: texts for name, texts in ANSWERS.items() if name}
+    server = Loopback(Options(answers=answers, faults=(Fault("400", asked="forbidden"),)))
     yield server
     server.stop()
 
@@ -60,7 +61,7 @@ def test_openai(check: Check, server: Loopback) -> None:
     subject = Subject(
         lambda: OpenAIEngine("openai (v)", server.settings(), policy=quick),
         prompts=("One?", "Two?"),
-        unanswerable=Request(messages=({"role": "nobody", "content": "?"},)),
+        unanswerable=Request(messages=({"role": "user", "content": "forbidden"},)),
     )
     asyncio.run(check(subject))
 
