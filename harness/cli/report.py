@@ -16,7 +16,7 @@ from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.errors import SettingsError
 from harness.reporting.shared.names import COMMENT_NAME
-from harness.reporting.writing import FORMATS, Stored, find_format, write
+from harness.reporting.writing import Stored, find_format, formats, write
 
 if TYPE_CHECKING:
     from harness.config.settings import Settings
@@ -38,10 +38,17 @@ class _Options:
     is_schema: bool
 
 
-_LIST = "\b\nFormats:\n" + "\n".join(f"  {each.name:<10}{each.summary}" for each in FORMATS.values())
+class _WithFormats(click.Command):
+    """A command whose help ends with the formats that there are."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Called when help is shown."""
+        rows = "\n".join(f"  {name:<10}{each.summary}" for name, each in formats().items())
+        self.epilog = f"\b\nFormats:\n{rows}"
+        super().format_epilog(ctx, formatter)
 
 
-@click.command(epilog=_LIST)
+@click.command(cls=_WithFormats)
 @click.argument("run_name", metavar="[RUN]", default="latest")
 @store_option
 @click.option(

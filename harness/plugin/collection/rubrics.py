@@ -12,10 +12,10 @@ from typing import Any
 from harness.errors import CaseError, CheckError, MarkerError, RubricError
 from harness.plugin.collection.inspection import first_line, is_case, parsed
 from harness.records import Case
-from harness.scoring.deepeval import check_metric
 from harness.scoring.judging import Rubrics
 from harness.scoring.judging.prompts import fields_shown
 from harness.scoring.judging.rubric import Rubric
+from harness.scoring.registered import registered
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def check_metrics(function: Callable[..., Any], *, where: str) -> None:
         metric = _constant(node.args[0], function) if node.args else None
         if isinstance(metric, str | type):
             try:
-                check_metric(metric)
+                registered("deepeval").check_metric(metric)
             except CheckError as error:
                 raise MarkerError(f"{where}, line {first_line(function) + node.lineno - 1}: {error}") from None
 

@@ -42,16 +42,15 @@ class Tasks:
         Raises:
             UsageError: whatever is wrong with it.
         """
-        from harness.scoring.lm_eval import Beside, load_tasks
-
         if not isinstance(source, str) or not source.strip():
             raise MarkerError(f"{where}: task={source!r} is neither the path of a task file nor the name of a task.")
         key = (source, folder)
         if key not in self._loaded:
             include = tuple(settings.root / path for path in settings.include_path)
-            beside = Beside(include, settings.task_metadata)
+            lm_eval = _lm_eval()
+            beside = lm_eval.Beside(include, settings.task_metadata)
             folders = dict.fromkeys((settings.root, self._config.rootpath, folder))
-            self._loaded[key] = load_tasks(source, tuple(folders), beside)
+            self._loaded[key] = lm_eval.load_tasks(source, tuple(folders), beside)
         return self._loaded[key]
 
     def parametrize(self, metafunc: pytest.Metafunc, settings: Settings) -> None:
@@ -90,8 +89,6 @@ class Tasks:
         Raises:
             UsageError: whatever is wrong with marker, test function or task.
         """
-        from harness.scoring.lm_eval import EvaluatedTask
-
         where, keywords = item.nodeid, _keywords(item)
         if item._fixtureinfo.argnames:
             raise MarkerError(
@@ -106,7 +103,8 @@ class Tasks:
             given = item.callspec.params.get(PARAMETER) if hasattr(item, "callspec") else None
             task = given or self.load(keywords["task"], settings, item.path.parent, where)[0]
         prompting, metrics = _prompting(keywords, settings, where), _metrics(keywords.get("metric"), where)
-        return EvaluatedTask(task, prompting, metrics, where)
+        evaluated: EvaluatedTask = _lm_eval().EvaluatedTask(task, prompting, metrics, where)
+        return evaluated
 
     def plan(self, item: pytest.Function, evaluated: EvaluatedTask, settings: Settings, options: list[str]) -> Plan:
         """The plan of an item's marker. Where every draw gives the same, one is made.
@@ -162,6 +160,17 @@ def _body(source: str) -> Any:
     return body
 
 
+def _lm_eval() -> Any:
+    """The adapter of lm-eval.
+
+    Raises:
+        DoorError: it is not there.
+    """
+    from harness import doors
+
+    return doors.load(doors.find("checks", "lm_eval"))
+
+
 def _keywords(item: pytest.Item) -> Mapping[str, Any]:
     mark = item.get_closest_marker("evaluation")
     assert mark is not None
@@ -172,13 +181,13 @@ def _keywords(item: pytest.Item) -> Mapping[str, Any]:
 
 def _prompting(keywords: Mapping[str, Any], settings: Settings, where: str) -> Prompting:
     from harness.config.settings import check_setting
-    from harness.scoring.lm_eval import Prompting
 
     values: dict[str, Any] = {}
     for name in ("num_fewshot", "apply_chat_template", "fewshot_as_multiturn"):
         given = keywords.get(name)
         values[name] = getattr(settings, name, None) if given is None else check_setting(name, given, where=where)
-    return Prompting(**values)
+    prompting: Prompting = _lm_eval().Prompting(**values)
+    return prompting
 
 
 def _metrics(given: Any, where: str) -> Mapping[str, str | None]:

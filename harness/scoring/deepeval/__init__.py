@@ -3,7 +3,7 @@
 deepeval itself is imported when one is used.
 """
 
-from harness.scoring.deepeval.fields import Fields
-from harness.scoring.deepeval.measuring import Measured, check_metric, measure, the_judge
+from harness.scoring.deepeval.measuring import check_metric, measure, the_judge
+from harness.scoring.judging.measures import Fields, Measured
 
 __all__ = ["Fields", "Measured", "check_metric", "measure", "the_judge"]

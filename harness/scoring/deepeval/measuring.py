@@ -6,35 +6,15 @@ import importlib
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from harness.config.environment import quieten_deepeval
 from harness.errors import CheckError, JudgeError
 from harness.records import Judgement
 from harness.sampling import Model
-from harness.scoring.deepeval.fields import Fields
+from harness.scoring.judging.measures import Fields, Measured
 
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What came of one answer and one metric.
-
-    Attributes:
-        rule: of the metric, which tells its scores from those of another.
-        judgement: what the judge did, for the report.
-        value: the score in [0, 1]; None where the judge gave none.
-        reason: the metric's.
-        error: why the judge gave no score.
-    """
-
-    rule: str
-    judgement: Judgement
-    value: float | None = None
-    reason: str | None = None
-    error: JudgeError | None = None
 
 
 async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Measured:

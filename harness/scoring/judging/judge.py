@@ -14,14 +14,15 @@ from harness.records import Case, JudgedBy, Score
 from harness.sampling import Model, Trace
 from harness.sampling.bridge import settle
 from harness.scoring.checks.given import answer_text
-from harness.scoring.deepeval import Fields, measure
 from harness.scoring.judge_limits import MOST_REPEATS
 from harness.scoring.judging import combining
 from harness.scoring.judging.answers import ALTERNATIVES, preference_schema, rating_schema, read_preference, read_rating
 from harness.scoring.judging.combining import Said
 from harness.scoring.judging.drawing import Question, Seat
+from harness.scoring.judging.measures import Fields
 from harness.scoring.judging.prompts import Material, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics
+from harness.scoring.registered import registered
 
 AnyCase = Case | Mapping[str, Any]
 
@@ -199,6 +200,7 @@ class Judge:
         return said, by
 
     async def _measure(self, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Score:
+        measure = registered("deepeval").measure
         working = [measure(model, metric, fields, options) for model in self._models]
         panel = []
         for measured in await asyncio.gather(*working, return_exceptions=True):
