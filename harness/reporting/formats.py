@@ -10,7 +10,7 @@ from harness.reporting.writing import Format, Stored
 
 
 def _json(stored: Stored, stream: TextIO) -> str:
-    from harness.reporting.report_json import print_report
+    from harness.records.report_json import print_report
 
     print_report(stored.report, stream)
     return ""

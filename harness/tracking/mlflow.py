@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.config import Settings
 from harness.models.mlflow.process import require_mlflow
-from harness.reporting.report_json import to_json
+from harness.records.report_json import to_json
 from harness.reporting.shared.names import display_names
 from harness.reporting.writing import OF_A_GATE, find_format, write_reports
 from harness.store import RunInfo, Store
