@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.gate.history.answers import StoredAnswer, answers_of_run
+from harness.gate.history.scores import read_table
 from harness.records import Role
 from harness.review.labels import PersonsLabel, labels_of_run
-from harness.store import RunInfo, ScoreArray, Store
+from harness.statistics.arrays import FloatArray
+from harness.store import RunInfo, ScoreSet, Store
 from harness.tracking.keys import text
 
 _PASSING = 0.5
@@ -87,13 +89,17 @@ def _items(store: Store, run: RunInfo, batches: Sequence[str]) -> Iterator[Place
 
 def _failures(store: Store, run: RunInfo, report: Mapping[str, Any]) -> Iterator[Place]:
     """The candidate's failures, taken from the evaluations in turn: first one of each case, the largest drop first."""
-    entries = {(text(entry["id"]), text(entry["metric"])): entry for entry in report["evaluations"]}
-    ranked: list[list[Place]] = []
+    sets: dict[str, list[ScoreSet]] = {}
     for each in store.score_sets(run.run_id):
-        entry = entries.get((text(each.evaluation_id), text(each.metric)))  # a report has no half characters
-        if each.role == "candidate" and entry is not None:
-            found = _ranked(store.score_array(each), entry)
-            ranked.append([Place(each.evaluation_id, case_id, "candidate", index) for case_id, index in found])
+        if each.role == "candidate":
+            sets.setdefault(text(each.evaluation_id), []).append(each)  # a report has no half characters
+    ranked: list[list[Place]] = []
+    for entry in report["evaluations"]:
+        if own := sets.get(text(entry["id"])):
+            names = {text(each.metric): each.metric for each in own}
+            table, _ = read_table(store, own)
+            found = _ranked(table.of(names.get(entry["metric"], entry["metric"])), table.case_ids, entry)
+            ranked.append([Place(own[0].evaluation_id, case_id, "candidate", index) for case_id, index in found])
     if any(entry["errors"] for entry in report["evaluations"] if entry.get("errors")):
         ranked.insert(0, list(_broken(store, run)))
     for places in zip_longest(*ranked):
@@ -106,7 +112,7 @@ def _broken(store: Store, run: RunInfo) -> Iterator[Place]:
             yield Place(row.evaluation_id, row.case_id, "candidate", row.sample_index)
 
 
-def _ranked(scores: ScoreArray, entry: Mapping[str, Any]) -> list[tuple[str, int]]:
+def _ranked(scores: FloatArray, case_ids: Sequence[str], entry: Mapping[str, Any]) -> list[tuple[str, int]]:
     """The failures of one evaluation and metric: below its threshold, or below a half where it has none."""
     limit = entry["threshold"]
     if limit is None:
@@ -114,12 +120,12 @@ def _ranked(scores: ScoreArray, entry: Mapping[str, Any]) -> list[tuple[str, int
     if limit is None:
         return []
     sign = 1.0 if entry.get("higher_is_better", True) else -1.0
-    rows, columns = np.nonzero(sign * scores.values < sign * limit)  # a NaN is not below
+    rows, columns = np.nonzero(sign * scores < sign * limit)  # a NaN is not below
     drops = dict(_drops(entry["cases"], sign))
     times: Counter[int] = Counter()
     found = []
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        case_id = scores.case_ids[row]
+        case_id = case_ids[row]
         found.append((times[row], -drops.get(case_id, 0.0), case_id, column))
         times[row] += 1
     return [(case_id, column) for _, _, case_id, column in sorted(found)]

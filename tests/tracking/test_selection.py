@@ -33,6 +33,11 @@ def test_scores_below_the_threshold_are_failures(store: Store) -> None:
     assert places(store, made) == [("a", 0), ("b", 0)]
 
 
+def test_a_failed_assertion_is_a_failure_whatever_the_metric_is_called(store: Store) -> None:
+    made = stored(store, Scored(metric="f1", candidate={"a": [0.9, "failed"], "b": [0.8, 0.7]}))
+    assert places(store, made) == [("a", 1)]
+
+
 def test_of_a_measure_the_wrong_side_of_its_threshold_is_a_failure(store: Store) -> None:
     rule = {"threshold": 2.0, "unit": "s", "higher_is_better": False}
     made = stored(store, Scored(candidate={"a": [1.5, 2.5], "b": [1.0, 1.1]}, rule=rule))

@@ -40,19 +40,24 @@ class Scores:
         self.sets = {each.metric: each for each in sets}
         evaluation = next(iter(self.sets.values())).evaluation_id
         self.entries = {entry.metric: entry for entry in side.report.evaluations if entry.id == evaluation}
-        arrays = {metric: store.score_array(each) for metric, each in self.sets.items()}
-        self.table = ScoreTable.of_rows(
-            (metric, case, values)
-            for metric, array in arrays.items()
-            for case, values in zip(array.case_ids, array.values, strict=True)
-        )
-        self.skipped = frozenset(case for array in arrays.values() for case in array.skipped)
+        self.table, self.skipped = read_table(store, self.sets.values())
         self.known = self.skipped.union(self.table.case_ids)
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics of the run; none where each body of this side failed an assertion."""
         return tuple(self.entries) if self.table.metrics or list(self.entries) != [METRIC] else ()
+
+
+def read_table(store: Store, sets: Iterable[ScoreSet]) -> tuple[ScoreTable, frozenset[str]]:
+    """The scores of one version in one evaluation, whose sets these are, and the cases that were skipped."""
+    arrays = {each.metric: store.score_array(each) for each in sets}
+    table = ScoreTable.of_rows(
+        (metric, case, values)
+        for metric, array in arrays.items()
+        for case, values in zip(array.case_ids, array.values, strict=True)
+    )
+    return table, frozenset(case for array in arrays.values() for case in array.skipped)
 
 
 @dataclass(frozen=True, slots=True)
