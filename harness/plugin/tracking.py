@@ -17,8 +17,6 @@ from harness.plugin.options import settings_of
 from harness.plugin.outcomes import EXIT_INCONCLUSIVE, as_usage
 
 if TYPE_CHECKING:
-    from _pytest.terminal import TerminalReporter
-
     from harness.config import Settings
     from harness.plugin.session import GateSession
     from harness.records import Report
@@ -71,7 +69,7 @@ class TrackingHooks:
         return result
 
     @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Called at the end of the terminal's output: where the gate was logged, or why it was not."""
         for line in self._lines:
             terminalreporter.write_line(line)

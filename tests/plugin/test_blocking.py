@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.projects import Project
 from tests.plugin.loop.test_interrupts import Ran, children_of
+from tests.plugin.projects import Project
 from tests.plugin.test_resume import wait_for_file
 
 pytestmark = pytest.mark.slow
