@@ -5,6 +5,8 @@ import pytest
 
 from tests.error_rates import MISTAKEN, is_at_most
 
+pytestmark = pytest.mark.slow
+
 
 def share_passed(true_rate: float, rate: float = 0.05, runs: int = 300) -> float:
     rng = np.random.default_rng([1, int(1000 * true_rate)])

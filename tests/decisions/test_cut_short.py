@@ -15,6 +15,8 @@ from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed
 from tests.error_rates import is_at_most
 
+pytestmark = pytest.mark.slow
+
 INCONCLUSIVE, PASSED = VerdictKind.INCONCLUSIVE, VerdictKind.PASSED
 LIMIT = "--max-tokens 10,000"
 

@@ -8,6 +8,8 @@ from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed
 from tests.error_rates import is_at_most
 
+pytestmark = pytest.mark.slow
+
 RUNS = 250
 
 

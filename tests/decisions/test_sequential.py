@@ -13,6 +13,8 @@ from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed
 from tests.error_rates import is_at_most
 
+pytestmark = pytest.mark.slow
+
 PASSED, REGRESSED, FAILED, INCONCLUSIVE = (
     VerdictKind.PASSED,
     VerdictKind.REGRESSED,
