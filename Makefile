@@ -12,15 +12,10 @@ TAG ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock .ci/neighbours.lock pyproject.toml | cksum | cut -d ' ' -f 1)
-QUICK := not slow and not postgres and not gpu
-# Left to `make test`: whole pytest sessions and commands in a test, servers, programs behind walls, simulated gates.
-SIMULATED := decisions/test_cut_short.py decisions/test_error_rates.py decisions/labels/test_labelled.py \
-  decisions/test_sequential.py gate/planning/test_calibration.py gate/planning/test_power.py statistics/labels/test_drawing.py
-WHOLE := plugin cli ci bench test_docs.py test_light_install.py test_makefile.py test_project.py tracking review/web review/test_load.py \
-  scoring/confinement scoring/checks scoring/deepeval scoring/lm_eval models/openai/test_engine.py store/test_score_sets.py \
-  gate/changes/test_dependencies.py $(SIMULATED)
+QUICK := quick or not (slow or whole or postgres or gpu)
 # Left out by `make light`: tests of the repository, and what does not depend on the installation.
-ELSEWHERE := bench ci test_docs.py test_light_install.py test_makefile.py test_project.py $(SIMULATED)
+ELSEWHERE := bench ci doors test_architecture.py test_docs.py test_light_install.py test_makefile.py test_mirror.py \
+  test_project.py
 LIGHT := .venv-light
 
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
@@ -62,11 +57,11 @@ gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the defau
 test: $(STAMP)  ## every test, lint, types and layers included
 	@missing=$$(bash .ci/missing | paste -sd ' '); [ -z "$$missing" ] || \
 	  echo "without $$missing their tests are skipped; .ci/run installs what is missing, and runs all"
-	@$(SINGLE) $(BIN)/pytest tests -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(SINGLE) $(BIN)/pytest tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 50 $(ARGS)
 
-check: $(STAMP)  ## the quick loop: lint, types, layers, unit tests
+check: $(STAMP)  ## the quick loop: lint, types, layers, the quick tests of every layer
 	@$(MAKE) --no-print-directory --output-sync=target -j 3 lint types layers
-	@$(SINGLE) $(BIN)/pytest tests -q -n $(WORKERS) -m "$(QUICK)" $(WHOLE:%=--ignore=tests/%) $(ARGS)
+	@$(SINGLE) $(BIN)/pytest tests -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "$(QUICK)" $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet .

@@ -41,14 +41,11 @@ def _leave_as_written(pluginmanager: pytest.PytestPluginManager) -> None:
     """Let Python itself load what is imported from here on.
 
     pytest rewrites every module of a plugin's distribution, so that its assertions explain themselves. None here is a
-    test's, and rewriting them all takes a second where nothing is cached, as in a CI job. pytest's own API only adds
-    marks; should its inside change, modules are rewritten as before.
+    test's, and rewriting them all takes a second where nothing is cached, as in a CI job.
     """
-    hook = pluginmanager.rewrite_hook
-    marked, remembered = getattr(hook, "_must_rewrite", None), getattr(hook, "_marked_for_rewrite_cache", None)
-    if isinstance(marked, set) and isinstance(remembered, dict):
-        marked.difference_update(("harness", "steelyard"))
-        remembered.clear()
+    from harness.plugin.pytest_internals import leave_as_written
+
+    leave_as_written(pluginmanager, {"harness", "steelyard"})
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,7 +4,7 @@ pytest keeps the set-up nodes as a stack: one item at a time. Here it becomes a 
 set up until the last item below them is torn down. A fixture's value, which pytest keeps in the one definition that all
 items share, is put aside while items of another function, class, module or package are at work.
 
-This leans on private parts of pytest; `unsupported` says which are missing, and then evaluations run one at a time.
+Where this pytest lacks what that needs, evaluations run one at a time.
 """
 
 from __future__ import annotations
@@ -14,43 +14,27 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from _pytest.fixtures import FixtureDef, get_scope_package
-from _pytest.nodes import Node
-from _pytest.outcomes import TEST_OUTCOME
-from _pytest.runner import SetupState
 
+from harness.plugin import pytest_internals
 from harness.plugin.outcomes import SteelyardWarning
+from harness.plugin.pytest_internals import TEST_OUTCOME, Node, SetupState
 
 ALONE = frozenset({"monkeypatch", "capsys", "capfd", "capsysbinary", "capfdbinary", "capteesys", "caplog", "recwarn"})
 """Fixtures that change what all items share: an evaluation that uses one runs alone."""
-
-
-def unsupported(session: pytest.Session) -> str | None:
-    """What this pytest lacks for live items, or None."""
-    state = getattr(session, "_setupstate", None)
-    wanted = [
-        (type(state) is SetupState and isinstance(getattr(state, "stack", None), dict), "SetupState.stack"),
-        (hasattr(FixtureDef, "finish"), "FixtureDef.finish"),
-        ("_finalizers" in FixtureDef.__init__.__code__.co_names, "FixtureDef._finalizers"),
-        ("cached_result" in FixtureDef.__init__.__code__.co_names, "FixtureDef.cached_result"),
-    ]
-    missing = [name for is_there, name in wanted if not is_there]
-    return ", ".join(missing) or None
 
 
 class FixtureValues:
     """The values of fixtures by the node that they live for: the item, or its class, module, package or session."""
 
     def __init__(self) -> None:
-        self._values: dict[FixtureDef[Any], dict[Node, tuple[Any, list[Any]]]] = {}
-        self._owners: dict[FixtureDef[Any], Node | None] = {}
+        self._values: dict[pytest.FixtureDef[Any], dict[Node, tuple[Any, list[Any]]]] = {}
+        self._owners: dict[pytest.FixtureDef[Any], Node | None] = {}
 
     def note(self, item: pytest.Item) -> None:
         """Remember for which nodes the fixtures of an item were set up."""
-        request = getattr(item, "_request", None)
-        for definition in set(getattr(request, "_fixture_defs", {}).values()):
+        for definition in pytest_internals.definitions_in_use(item):
             if definition.cached_result is not None:
-                owner = self._owners[definition] = _scope_node(item, definition)
+                owner = self._owners[definition] = pytest_internals.scope_node(item, definition)
                 self._values.setdefault(definition, {})[owner] = (definition.cached_result, [])
 
     def bring(self, chain: list[Node]) -> None:
@@ -61,10 +45,10 @@ class FixtureValues:
             if wanted is owner:
                 continue
             if owner is not None:
-                values[owner] = (definition.cached_result, list(definition._finalizers))
+                values[owner] = (definition.cached_result, list(pytest_internals.finalizers(definition)))
             result, finalizers = (None, []) if wanted is None else values[wanted]
             definition.cached_result = result
-            definition._finalizers[:] = finalizers
+            pytest_internals.finalizers(definition)[:] = finalizers
             self._owners[definition] = wanted
 
     def forget(self, node: Node) -> None:
@@ -74,19 +58,6 @@ class FixtureValues:
                 self._owners[definition] = None
             if not values:
                 del self._values[definition], self._owners[definition]
-
-
-def _scope_node(item: pytest.Item, definition: FixtureDef[Any]) -> Node:
-    """The node that a fixture's value lives for; the item where the fixture asks for a class and there is none."""
-    if definition.scope == "session":
-        return item.session
-    if definition.scope == "package":
-        return get_scope_package(item, definition) or item.session
-    if definition.scope == "class":
-        return item.getparent(pytest.Class) or item
-    if definition.scope == "module":
-        return item.getparent(pytest.Module) or item
-    return item
 
 
 class SetupTree(SetupState):
@@ -180,23 +151,16 @@ class SetupTree(SetupState):
 
 def grow_tree(session: pytest.Session) -> SetupTree | None:
     """Give a session a tree, before its first item is set up; None with a warning where its pytest can't have one."""
-    lacking = unsupported(session)
+    lacking = pytest_internals.missing_for_live_items(session)
     if lacking is not None:
         warning = SteelyardWarning(f"steelyard: this pytest has no {lacking}: evaluations run one after the other")
         session.config.issue_config_time_warning(warning, stacklevel=2)
         return None
-    session._setupstate = tree = SetupTree()
+    tree = SetupTree()
+    pytest_internals.replace_setup_state(session, tree)
     return tree
 
 
 def runs_alone(item: pytest.Function) -> bool:
     """Whether an evaluation uses what can't be shared with others that are live."""
-    return bool(ALONE & set(item.fixturenames)) or "request" in item._fixtureinfo.argnames
-
-
-def shared_parameters(item: pytest.Item) -> dict[str, int]:
-    """Parameters of fixtures that outlive an item, by name: items with other values can't be live beside it."""
-    given = getattr(item, "callspec", None)
-    if given is None:
-        return {}
-    return {name: index for name, index in given.indices.items() if given._arg2scope[name].value != "function"}
+    return bool(ALONE & set(item.fixturenames)) or "request" in pytest_internals.argument_names(item)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import UsageError
+from harness.plugin.pytest_internals import argument_names, fixture_definitions
 
 if TYPE_CHECKING:
-    from pluggy._hooks import HookImpl
+    from pluggy import HookImpl
 
 _OURS = ("_pytest", "pytest", "harness")
 _KEEP_NOTHING = frozenset({"xdist", "pytest_rerunfailures", "pytest_randomly", "pytest_socket", "pytest_timeout"})
@@ -205,9 +206,12 @@ def none_ran(config: pytest.Config, n_collected: int, n_chosen: int) -> str:
 
 def one_backend(metafunc: pytest.Metafunc) -> None:
     """Keep anyio from making an item of an evaluation for each backend: bodies run in the gate's own loop."""
-    info = metafunc.definition._fixtureinfo
-    definitions = info.name2fixturedefs.get("anyio_backend") or ()
-    if definitions and len(definitions[-1].params or ()) > 1 and "anyio_backend" not in info.argnames:
+    definitions = fixture_definitions(metafunc.definition).get("anyio_backend") or ()
+    if (
+        definitions
+        and len(definitions[-1].params or ()) > 1
+        and "anyio_backend" not in argument_names(metafunc.definition)
+    ):
         marks = metafunc.definition.iter_markers("parametrize")
         if not any("anyio_backend" in str(mark.args[:1]) for mark in marks):
             once = pytest.mark.parametrize("anyio_backend", ["asyncio"], ids=[pytest.HIDDEN_PARAM])

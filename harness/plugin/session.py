@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest.runner import call_and_report
 
 from harness.errors import UsageError
 from harness.plugin import live, neighbours
@@ -19,12 +18,16 @@ from harness.plugin.collection.items import Collection, is_evaluation
 from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
 from harness.plugin.options import runs_bodies
 from harness.plugin.outcomes import ENDED, VERDICT, as_usage, classify, conclude, exit_code, harmless
+from harness.plugin.pytest_internals import (
+    argument_names,
+    call_and_report,
+    drop_fixtures,
+    shared_parameters,
+    terminal_of,
+)
 from harness.plugin.summary import Outcome, discard_report
 
 if TYPE_CHECKING:
-    from _pytest.reports import TestReport
-    from _pytest.terminal import TerminalReporter
-
     from harness.gate.runs.opening import OpenRun
     from harness.plugin.loop.driver import Driver
 
@@ -44,7 +47,7 @@ class GateSession:
         self._driver: Driver | None = None
         self._announcer: Announcer | None = None
         self._tree: live.SetupTree | None = None
-        self._setups: dict[pytest.Item, TestReport] = {}
+        self._setups: dict[pytest.Item, pytest.TestReport] = {}
         self._batches: dict[pytest.Item, list[str]] = {}
         self._batch_s = 0.0
         self._n_inconclusive = 0
@@ -141,7 +144,7 @@ class GateSession:
         if reporter is None or self.is_worker:
             return
         for text in self._opened.told:
-            for line in wrap(f"steelyard: {text}", reporter._tw.fullwidth):
+            for line in wrap(f"steelyard: {text}", terminal_of(reporter).width):
                 reporter.write_line(line)
 
     # -- running ----------------------------------------------------------------------------------------------------
@@ -175,7 +178,7 @@ class GateSession:
         shared: dict[str, int] = {}
         items = first.session.items
         for item in items[items.index(first) :]:
-            own = live.shared_parameters(item)
+            own = shared_parameters(item)
             if item is not first and any(shared.get(name, index) != index for name, index in own.items()):
                 break
             if not is_evaluation(item) or item in self._setups:
@@ -216,7 +219,7 @@ class GateSession:
         if timeout_s is not None:
             self._batch_s += timeout_s
             limit = self._batch_s, neighbours.timeout_words(timeout_s)
-        names = (name for name in item._fixtureinfo.argnames if name not in evaluation.wants)
+        names = (name for name in argument_names(item) if name not in evaluation.wants)
         arguments = {name: item.funcargs[name] for name in names}
         self._driver.call_soon(self._opened.run.start, replace(evaluation, arguments=arguments, limit=limit))
         batch.append(evaluation.id)
@@ -281,8 +284,7 @@ class GateSession:
         self._tree.release(item)
         call_and_report(item, "teardown", nextitem=nextitem)
         assert isinstance(item, pytest.Function)
-        item._request = False  # type: ignore[assignment]
-        item.funcargs = None  # type: ignore[assignment]
+        drop_fixtures(item)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
     def _stop(self, last: pytest.Item) -> None:
@@ -299,7 +301,7 @@ class GateSession:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, TestReport, TestReport]:
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Called for each phase of an item: an evaluation's report gets its verdict and the time that it took."""
         report = yield
         if call.when == "setup" and report.failed and self._tree is None and self._opened is not None:
@@ -322,7 +324,7 @@ class GateSession:
             return "inconclusive", "?", ("INCONCLUSIVE", {"yellow": True})
         return "failed", "F", verdict.upper()
 
-    def pytest_runtest_logreport(self, report: TestReport) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Called for each report, on the controller for those of all workers: counts the inconclusive."""
         if getattr(report, "steelyard_verdict", None) == "inconclusive" and report.failed:
             self._n_inconclusive += 1
@@ -360,7 +362,7 @@ class GateSession:
             if not self.is_worker:
                 self.outcome.write(session)
 
-    def pytest_terminal_summary(self, terminalreporter: TerminalReporter, exitstatus: int) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         """Called at the end of the terminal's output: the table of verdicts."""
         if self.is_worker:
             return

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.errors import UsageError
+from harness.plugin.pytest_internals import terminal_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from _pytest.terminal import TerminalReporter
 
     from harness.config import Settings
     from harness.gate.runs.opening import OpenRun
@@ -114,7 +113,7 @@ class Outcome:
         self.problems[problem] = None
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
-    def show(self, terminal: TerminalReporter) -> None:
+    def show(self, terminal: pytest.TerminalReporter) -> None:
         """Write the table of verdicts, where the report is, and what went wrong at the end."""
         if self.report is not None:
             _show(self.report, self._path, self._collection.settings, terminal)
@@ -130,16 +129,16 @@ def discard_report(collection: Collection) -> None:
         discard(collection.settings.report_folder)
 
 
-def _show(report: Report, path: Path | None, settings: Settings, terminal: TerminalReporter) -> None:
+def _show(report: Report, path: Path | None, settings: Settings, terminal: pytest.TerminalReporter) -> None:
     """Write the table of verdicts, and where the report is (None where it could not be written)."""
     from harness.reporting.terminal.report import Layout, render_run
 
     shown = path.relative_to(settings.root) if path is not None and path.is_relative_to(settings.root) else path
-    writer = terminal._tw
+    written_to = terminal_of(terminal)
     layout = Layout(
-        width=writer.fullwidth,
-        colour=writer.hasmarkup,
-        encoding=getattr(writer._file, "encoding", None) or "utf-8",
+        width=written_to.width,
+        colour=written_to.has_markup,
+        encoding=written_to.encoding,
         verbosity=terminal.verbosity,
     )
     terminal.write_sep("=", "steelyard")

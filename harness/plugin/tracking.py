@@ -15,8 +15,6 @@ from harness.plugin.options import runs_bodies, settings_of
 from harness.plugin.outcomes import as_usage
 
 if TYPE_CHECKING:
-    from _pytest.terminal import TerminalReporter
-
     from harness.plugin.session import GateSession
     from harness.records import Report
     from harness.tracking.tracker import Told, Tracker
@@ -78,7 +76,7 @@ class TrackingHooks:
         return result
 
     @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Called at the end of the terminal's output: where the gate was tracked, or why it was not."""
         for line in self._lines:
             terminalreporter.write_line(line)

@@ -47,14 +47,25 @@ def costs(workers: Executor, gates: int = COSTS) -> Iterator[Figure]:
             (Judge(judge.sensitivity, judge.specificity, "binary"), "0 or 1"),
             (Judge(judge.sensitivity, judge.specificity, right_spread=2.0), "graded, right answers twice as spread"),
         ):
-            ours = _many(workers, partial(_run, People(), variant, RATE), gates, 2)
-            yield _cost(f"labels to decide a gate, {name} judge, {what}", ours, alone, goal)
+            yield _threshold_cost(workers, variant, f"{name} judge, {what}", alone, goal)
     for same, what in ((0.0, "all answers differ"), (0.5, "half of the answers are the same text")):
         people = People(0.8, 0.075, 0.075, same, paired=True)
         alone = _many(workers, partial(uniform_alone, people, DIFFERENCE), gates, 3)
         for judge, name, goal in _GOALS:
             ours = _many(workers, partial(_run, people, judge, DIFFERENCE), gates, 4)
             yield _cost(f"labels to decide against a baseline, {name} judge, {what}", ours, alone, goal)
+
+
+def graded_costs(workers: Executor, gates: int) -> Iterator[Figure]:
+    """Those of `costs` in which judges give grades."""
+    alone = _many(workers, partial(uniform_alone, People(), RATE), gates, 1)
+    for judge, name, goal in _GOALS:
+        yield _threshold_cost(workers, judge, f"{name} judge, graded", alone, goal)
+
+
+def _threshold_cost(workers: Executor, judge: Judge, what: str, alone: list[Outcome], goal: float) -> Figure:
+    ours = _many(workers, partial(_run, People(), judge, RATE), len(alone), 2)
+    return _cost(f"labels to decide a gate, {what}", ours, alone, goal)
 
 
 def _cost(name: str, ours: list[Outcome], alone: list[Outcome], goal: float) -> Figure:

@@ -34,7 +34,7 @@ def test_labels_alone_take_as_many_as_the_likelihood_ratio_lets_expect():
 @pytest.mark.slow
 def test_with_a_good_judge_a_gate_takes_less_than_half_the_labels():
     with ThreadPoolExecutor(1) as workers:
-        figures = {figure.name: figure for figure in bench_labels.costs(workers, 12)}
+        figures = {figure.name: figure for figure in bench_labels.graded_costs(workers, 12)}
         held = list(bench_labels.coverage(workers, 20))
     assert figures["labels to decide a gate, good judge, graded"].value < 0.55
     assert figures["labels to decide a gate, poor judge, graded"].value < 0.85

@@ -52,6 +52,7 @@ suites/test_capitals.py::test_capitals
 """
 
 
+@pytest.mark.quick
 def test_the_newest_run_that_has_the_case_is_shown(run: Run, place: Path) -> None:
     assert run("store", "show", "peru").output == SHOWN
     assert run("store", "show", "peru", "--run", "good").exit_code == 4  # r2 is the newest of that version

@@ -30,6 +30,7 @@ def recorded(folder: Path, name: str) -> str:
     return (folder / "reports" / "baselines" / f"{name}.json").read_text()
 
 
+@pytest.mark.quick
 def test_the_latest_run_is_recorded_under_its_candidates_name(run: Run, folder: Path, store: Store) -> None:
     stored_run(store, "20261124-1", ONE, names=ALONE)
     result = run("baseline", "record")

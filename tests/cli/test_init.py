@@ -46,6 +46,7 @@ def gate(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(report.read_text(encoding="utf-8"))
 
 
+@pytest.mark.quick
 def test_it_writes_the_layout_and_says_so(run: Run, folder: Path) -> None:
     result = run("init")
     assert result.exit_code == 0

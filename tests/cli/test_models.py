@@ -41,6 +41,7 @@ def settings(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("settings")
 def test_the_table_shows_what_a_version_is_and_how_it_differs(run: Run) -> None:
     result = run("models")

@@ -43,6 +43,7 @@ def test_each_command_has_help_with_an_example(run: Run, command: str) -> None:
     assert f"  steelyard store {command}" in result.output.split("Examples:")[1]
 
 
+@pytest.mark.quick
 def test_info_shows_what_is_stored_in_80_columns(run: Run, place: Path) -> None:
     result = run("store", "info")
     assert result.exit_code == 0
@@ -71,6 +72,7 @@ def test_info_writes_out_what_a_name_could_do_to_the_terminal(run: Run, folder: 
     assert "\x1b" not in result.output
 
 
+@pytest.mark.quick
 def test_a_missing_store_is_a_usage_error(run: Run) -> None:
     result = run("store", "info")
     assert result.exit_code == 4

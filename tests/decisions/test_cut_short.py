@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from harness.decisions import decide, worst
 from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed
+from tests.error_rates import is_at_most
+
+pytestmark = pytest.mark.slow
 
 INCONCLUSIVE, PASSED = VerdictKind.INCONCLUSIVE, VerdictKind.PASSED
 LIMIT = "--max-tokens 10,000"
@@ -142,7 +145,6 @@ def test_a_single_case_is_counted_in_samples():
 
 
 RUNS = 300
-ALLOWED = 0.05 + 2 * math.sqrt(0.05 * 0.95 / RUNS)
 N_CASES = 120
 
 
@@ -173,7 +175,7 @@ def ever(rng, design, drop, kinds, rule=cut):
 def test_going_on_from_one_budget_to_the_next_is_wrong_at_most_5_times_in_100(design, drop, kinds):
     """Budgets end where answers are long, answers are long where they are wrong, and one stops at the first verdict."""
     rng = np.random.default_rng([7, len(design)])
-    assert sum(ever(rng, design, drop, kinds) for _ in range(RUNS)) / RUNS <= ALLOWED
+    assert is_at_most(0.05, lambda: ever(rng, design, drop, kinds), RUNS)
 
 
 @pytest.mark.slow
@@ -185,16 +187,17 @@ def test_bounds_of_a_whole_fixed_design_would_be_wrong_more_often_on_its_parts(d
     def taken_for_whole(entry, n):
         return replace(entry.first(n), n_planned=n)
 
-    assert sum(ever(rng, "fixed", drop, kinds, taken_for_whole) for _ in range(RUNS)) / RUNS > ALLOWED
+    assert not is_at_most(0.05, lambda: ever(rng, "fixed", drop, kinds, taken_for_whole), RUNS)
 
 
 @pytest.mark.slow
 def test_a_gate_of_six_cut_where_its_answers_grow_long_is_red_in_at_most_5_of_100():
     rng = np.random.default_rng(9)
-    red = 0
-    for _ in range(RUNS):
+
+    def is_red():
         entries = [whole(rng, 0.0, N_CASES, id=str(i), design=("sequential", "fixed")[i % 2]) for i in range(6)]
         tokens = np.sum([lengths_of(each.candidate, rng) + lengths_of(each.baseline, rng) for each in entries], axis=0)
         end = int(np.searchsorted(tokens.cumsum(), tokens.sum() * rng.uniform(0.1, 1)))
-        red += worst(each.verdict for each in decide([cut(each, end) for each in entries], 0.95)).is_red
-    assert red / RUNS <= ALLOWED
+        return worst(each.verdict for each in decide([cut(each, end) for each in entries], 0.95)).is_red
+
+    assert is_at_most(0.05, is_red, RUNS)

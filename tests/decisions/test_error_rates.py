@@ -1,16 +1,16 @@
 """Whole gates, simulated: how often red and green are wrong."""
 
-import math
-
 import numpy as np
 import pytest
 
 from harness.decisions import decide, worst
 from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed
+from tests.error_rates import is_at_most
+
+pytestmark = pytest.mark.slow
 
 RUNS = 250
-ALLOWED = 0.05 + 2 * math.sqrt(0.05 * 0.95 / RUNS)
 
 
 def gate(rng, drop, n_evaluations, n_cases, n_samples, threshold=None):
@@ -29,36 +29,33 @@ def gate(rng, drop, n_evaluations, n_cases, n_samples, threshold=None):
 )
 def test_a_version_against_itself_is_red_in_at_most_5_of_100_gates(n_evaluations, n_cases, n_samples):
     rng = np.random.default_rng([1, n_evaluations])
-    red = sum(worst(gate(rng, 0.0, n_evaluations, n_cases, n_samples)).is_red for _ in range(RUNS))
-    assert red / RUNS <= ALLOWED
+    assert is_at_most(0.05, lambda: worst(gate(rng, 0.0, n_evaluations, n_cases, n_samples)).is_red, RUNS)
 
 
 @pytest.mark.parametrize(("n_cases", "n_samples"), [(60, 1), (100, 5), (200, 10)])
 def test_a_drop_of_the_whole_margin_is_green_in_at_most_5_of_100_gates(n_cases, n_samples):
     rng = np.random.default_rng([2, n_cases])
-    green = sum(gate(rng, 0.05, 1, n_cases, n_samples) == [VerdictKind.PASSED] for _ in range(2 * RUNS))
-    assert green / (2 * RUNS) <= ALLOWED
+    assert is_at_most(0.05, lambda: gate(rng, 0.05, 1, n_cases, n_samples) == [VerdictKind.PASSED], 2 * RUNS)
 
 
 def test_at_the_threshold_a_gate_is_red_and_below_it_by_the_margin_green_in_at_most_5_of_100():
     rng = np.random.default_rng(3)
-    red = sum(worst(gate(rng, 0.0, 4, 100, 5, threshold=0.9)).is_red for _ in range(RUNS))
-    green = sum(gate(rng, 0.05, 1, 100, 5, threshold=0.9) == [VerdictKind.PASSED] for _ in range(RUNS))
-    assert red / RUNS <= ALLOWED
-    assert green / RUNS <= ALLOWED
+    assert is_at_most(0.05, lambda: worst(gate(rng, 0.0, 4, 100, 5, threshold=0.9)).is_red, RUNS)
+    assert is_at_most(0.05, lambda: gate(rng, 0.05, 1, 100, 5, threshold=0.9) == [VerdictKind.PASSED], RUNS)
 
 
 def test_gates_of_dependent_evaluations_keep_the_rate():
     """Two metrics of the same samples, and a third that repeats one of them."""
     rng = np.random.default_rng(4)
-    red = 0
-    for _ in range(RUNS):
+
+    def is_red():
         rates = rng.beta(0.9, 0.1, 80)
         candidate, baseline = binary(rng, rates, 4), binary(rng, rates, 4)
         graded = candidate * rng.uniform(0.6, 1, candidate.shape), baseline * rng.uniform(0.6, 1, baseline.shape)
         evaluations = [observed(candidate, baseline), observed(*graded, metric="graded"), observed(candidate, baseline)]
-        red += worst(verdict.verdict for verdict in decide(evaluations, 0.95)).is_red
-    assert red / RUNS <= ALLOWED
+        return worst(verdict.verdict for verdict in decide(evaluations, 0.95)).is_red
+
+    assert is_at_most(0.05, is_red, RUNS)
 
 
 def test_a_drop_of_a_tenth_is_found():

@@ -1,6 +1,5 @@
 """Sequential designs: stopped at the first cases that decide, wrong at most 5 times in 100 all the same."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +11,9 @@ from harness.decisions import decide, decided_after, worst
 from harness.decisions.betting import baseline_row, threshold_row
 from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed
+from tests.error_rates import is_at_most
+
+pytestmark = pytest.mark.slow
 
 PASSED, REGRESSED, FAILED, INCONCLUSIVE = (
     VerdictKind.PASSED,
@@ -20,7 +22,6 @@ PASSED, REGRESSED, FAILED, INCONCLUSIVE = (
     VerdictKind.INCONCLUSIVE,
 )
 RUNS = 200
-ALLOWED = 0.05 + 2 * math.sqrt(0.05 * 0.95 / RUNS)
 
 
 def sequential(candidate, baseline=None, **changes):
@@ -77,20 +78,22 @@ def test_the_end_found_step_by_step_is_the_one_found_at_once(seed):
 @pytest.mark.parametrize("n_evaluations", [1, 4])
 def test_a_version_against_itself_is_red_in_at_most_5_of_100_gates(n_evaluations):
     rng = np.random.default_rng([3, n_evaluations])
-    red = 0
-    for _ in range(RUNS):
+
+    def is_red():
         entries = [sequential(*pair(rng, 0.0, 250, 5), id=str(i)) for i in range(n_evaluations)]
-        red += worst(each.verdict for each in decide(entries, 0.95)).is_red
-    assert red / RUNS <= ALLOWED
+        return worst(each.verdict for each in decide(entries, 0.95)).is_red
+
+    assert is_at_most(0.05, is_red, RUNS)
 
 
 def test_a_drop_of_the_whole_margin_is_green_in_at_most_5_of_100_gates():
     rng = np.random.default_rng(4)
-    green = 0
-    for _ in range(2 * RUNS):
+
+    def is_green():
         (verdict,) = decide([sequential(*pair(rng, 0.05, 250, 5))], 0.95)
-        green += verdict.verdict is PASSED
-    assert green / (2 * RUNS) <= ALLOWED
+        return verdict.verdict is PASSED
+
+    assert is_at_most(0.05, is_green, 2 * RUNS)
 
 
 def test_whole_cases_that_flip_do_not_pass_small_suites():
@@ -107,12 +110,13 @@ def test_whole_cases_that_flip_do_not_pass_small_suites():
 
 def test_dependent_evaluations_keep_the_rate():
     rng = np.random.default_rng(6)
-    red = 0
-    for _ in range(RUNS):
+
+    def is_red():
         candidate, baseline = pair(rng, 0.0, 150, 4)
         entries = [sequential(candidate, baseline, id=str(i)) for i in range(3)]
-        red += worst(each.verdict for each in decide(entries, 0.95)).is_red
-    assert red / RUNS <= ALLOWED
+        return worst(each.verdict for each in decide(entries, 0.95)).is_red
+
+    assert is_at_most(0.05, is_red, RUNS)
 
 
 def test_a_drop_of_the_margin_takes_190_cases_at_most_where_a_fixed_design_needs_300():

@@ -23,6 +23,7 @@ def gate(project: Project) -> Project:
     return project
 
 
+@pytest.mark.quick
 def test_body_that_asks_nothing_is_an_error(gate: Project) -> None:
     gate.body("return len(case.prompt) > 1", cases=30, asks="model")
     assert gate.run(*PAIR).ret == 1

@@ -21,6 +21,7 @@ def gate(project: Project) -> Project:
     return project
 
 
+@pytest.mark.quick
 def test_the_bounds_are_those_of_a_level_that_is_so_many_times_smaller(gate: Project) -> None:
     gate.run("--best-of", "10")
     best = gate.evaluation()["difference"]

@@ -109,6 +109,7 @@ def test_the_next_run_goes_on_from_there_and_comes_to_the_verdicts_of_one_run(ga
     assert gate.report()["evaluations"] == whole
 
 
+@pytest.mark.quick
 def test_stored_samples_cost_nothing(gate: Project) -> None:
     assert gate.run().ret == 0
     whole = gate.report()["evaluations"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.plugin.projects import Project
 
 TRACED = """
@@ -113,6 +115,7 @@ def test_tmp_path_is_each_evaluations_own(project: Project) -> None:
     assert all(project.score(f"test_it[{n}]") == 1.0 for n in (1, 2, 3))
 
 
+@pytest.mark.quick
 def test_all_evaluations_are_alive_together(project: Project) -> None:
     project.module("""
         import asyncio

@@ -367,6 +367,7 @@ def test_a_rubric_that_can_not_be_seen_is_an_error_of_the_first_body(judged: Pro
     assert judged.evaluation()["verdict"] == "error"
 
 
+@pytest.mark.quick
 def test_a_rubric_beside_its_test_is_found(judged: Project) -> None:
     (judged.path / "rubric.md").rename(judged.path / "mine.md")
     folder = judged.path / "suites"

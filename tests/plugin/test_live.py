@@ -1,21 +1,17 @@
-"""The private parts of pytest that live items lean on."""
+"""Evaluations that are set up side by side, and what happens where this pytest can't have that."""
 
 from __future__ import annotations
 
 import pytest
 
-from harness.plugin import live
+from harness.plugin import pytest_internals
 from tests.plugin.projects import Project
-
-
-def test_this_pytest_has_all_that_live_items_need(request: pytest.FixtureRequest) -> None:
-    assert live.unsupported(request.session) is None
 
 
 def test_without_it_evaluations_run_one_after_the_other_with_a_warning(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "unsupported", lambda session: "SetupState.stack")
+    monkeypatch.setattr(pytest_internals, "missing_for_live_items", lambda session: "SetupState.stack")
     project.ini = project.ini.replace("filterwarnings = error\n", "")
     project.module("""
         ALIVE = []

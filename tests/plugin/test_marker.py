@@ -122,6 +122,7 @@ def test_cluster_makes_its_cases_one_unit(project: Project) -> None:
     assert clustered["low"] < project.evaluation()["candidate"]["low"]
 
 
+@pytest.mark.quick
 def test_per_case_gives_each_case_an_item_and_a_verdict(project: Project) -> None:
     rows = [{"id": "peru", "prompt": "q"}, {"id": "chad", "prompt": "r"}]
     marked(project, f"cases={rows}, per='case', samples=60, threshold=0.5, design='fixed'", "return case.id == 'peru'")

@@ -45,12 +45,14 @@ def test_candidate_of_the_settings_gives_way_to_the_option(pair: Project) -> Non
     assert pair.report()["candidate"]["name"] == "yes"
 
 
+@pytest.mark.quick
 def test_only_version_is_the_candidate(project: Project) -> None:
     project.body("return 1")
     project.run()
     assert project.report()["candidate"]["name"] == "only"
 
 
+@pytest.mark.quick
 def test_several_versions_and_no_candidate_is_a_usage_error(pair: Project) -> None:
     assert "Which version is under test? Say --candidate NAME" in refused(pair)
     assert not pair.store.exists()

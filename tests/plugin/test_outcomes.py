@@ -83,6 +83,7 @@ def test_keyboard_interrupt_in_a_body_is_2(project: Project) -> None:
     assert "interrupted after" in project.evaluation()["reason"]
 
 
+@pytest.mark.quick
 def test_each_verdict_is_its_items_word(project: Project) -> None:
     project.module(RED_AND_GREEN)
     result = project.run("-v")

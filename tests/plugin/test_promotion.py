@@ -118,6 +118,7 @@ def test_a_candidate_that_can_not_be_promoted_is_refused_before_the_first_reques
     assert not project.store.exists()
 
 
+@pytest.mark.quick
 def test_what_is_no_alias_is_refused(project: Project) -> None:
     project.body("return 1")
     result = project.run("--promote", "latest")

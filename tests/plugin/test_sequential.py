@@ -22,6 +22,7 @@ def two_versions(project: Project, cases: int = 300, **marker: object) -> None:
     project.body(BODY, cases=cases, **marker)
 
 
+@pytest.mark.quick
 def test_a_clear_drop_stops_early_and_the_report_says_where(project: Project) -> None:
     two_versions(project)
     result = project.run("--candidate", "bad")

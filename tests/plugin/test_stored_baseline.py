@@ -87,6 +87,7 @@ def test_samples_that_are_gone_are_left_out_and_not_drawn_again(drawn: Project) 
     assert drawn.report()["usage"]["model_calls"] == 2 * 20 + 2
 
 
+@pytest.mark.quick
 def test_a_new_case_is_drawn_as_often_as_the_candidates(drawn: Project) -> None:
     drawn.body(BODY, cases=21)
     weigh(drawn)

@@ -166,6 +166,7 @@ def test_a_password_is_never_shown_or_kept(pair: Project, mlflow_server: MlflowS
         assert secret not in str(read(mlflow_server.address, "secret"))
 
 
+@pytest.mark.quick
 def test_an_address_that_can_not_be_is_refused_before_the_first_request(pair: Project) -> None:
     result = pair.run("--candidate", "no", "--mlflow", "mlruns")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

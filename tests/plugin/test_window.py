@@ -27,6 +27,7 @@ def prompts(server) -> Counter[str]:
     return Counter(body["messages"][-1]["content"] for body in server.received)
 
 
+@pytest.mark.quick
 def test_one_window_spans_all_evaluations(project: Project, served) -> None:
     server = served(latency_s=0.1)
     project.module("""

@@ -22,6 +22,8 @@ from harness.store.schema.review_tables import leases
 from tests.review.conftest import SCALE, batch_of
 from tests.review.labeller import label_all
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NAMES = [f"reviewer-{number}" for number in range(50)]
 

@@ -1,10 +1,13 @@
 import tracemalloc
 
 import numpy as np
+import pytest
 
 from harness.records import Draw, JudgedBy, Request, Sample
 from harness.store import ScoreSet, Store
 from tests.store.rows import draw, key_of, score
+
+pytestmark = pytest.mark.slow
 
 SUITE = "suites/test_capitals.py::test_capitals"
 

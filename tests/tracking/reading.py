@@ -1,30 +1,18 @@
-"""What MLflow has of an experiment, read back by its own client: `python -m tests.tracking.reading ADDRESS NAME`.
-
-In a process of its own: MLflow leaves connections open, which the tests would take for theirs.
-"""
+"""What MLflow has of an experiment, read back by its own client in a process of its own."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.tracking.servers import QUIET
-
-ROOT = Path(__file__).parents[2]
+from tests.tracking.forks import in_a_fork
 
 
 def read(address: str, experiment: str = "steelyard") -> dict[str, Any]:
     """All runs of an experiment, with the files of each, and all traces; and the models of the registry."""
-    command = [sys.executable, "-W", "ignore", "-m", "tests.tracking.reading", address, experiment]
-    environment = {**os.environ, **QUIET, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(in_a_fork(__name__, address, experiment).splitlines()[-1])
     return found
 
 
@@ -75,11 +63,10 @@ def _traces(client: Any, experiment_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def main() -> None:
+def main(address: str, name: str) -> None:
     """Print it as JSON."""
     from mlflow import MlflowClient, set_tracking_uri
 
-    address, name = sys.argv[1:]
     set_tracking_uri(address)
     client = MlflowClient(address, address)
     experiment = client.get_experiment_by_name(name)
@@ -93,7 +80,3 @@ def main() -> None:
         aliases = {alias: str(number) for alias, number in client.get_registered_model(model.name).aliases.items()}
         found["models"][model.name] = {"aliases": aliases, "versions": tags}
     print(json.dumps(found, default=str))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,16 +1,11 @@
-"""Registers models: `python -m tests.tracking.registering ADDRESS NAME FOLDER HOW`, in a process of its own."""
+"""Registers models, in a process of its own."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.tracking.servers import QUIET
-
-ROOT = Path(__file__).parents[2]
+from tests.tracking.forks import ROOT, in_a_fork
 
 
 def register(address: str, name: str, folder: Path, how: str = "files") -> str:
@@ -20,21 +15,16 @@ def register(address: str, name: str, folder: Path, how: str = "files") -> str:
         how: "files" logs them as they are, "transformers" as a model of MLflow's, "alias:NAME" gives the newest
             version an alias.
     """
-    command = [sys.executable, "-W", "ignore", "-m", "tests.tracking.registering", address, name, str(folder), how]
-    environment = {**os.environ, **QUIET, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     place = Path(address.removeprefix("sqlite:///")).parent if address.startswith("sqlite") else ROOT
-    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()[-1]
+    return in_a_fork(__name__, address, name, str(folder), how, folder=place).split()[-1]
 
 
-def main() -> None:
+def main(address: str, name: str, folder: str, how: str) -> None:
     """Print the number of the version."""
     import mlflow
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    address, name, folder, how = sys.argv[1:]
     mlflow.set_tracking_uri(address)
     client = MlflowClient(address, address)
     if how.startswith("alias:"):
@@ -59,7 +49,3 @@ def main() -> None:
     with contextlib.suppress(MlflowException):
         client.create_registered_model(name)
     print(client.create_model_version(name, f"runs:/{run.info.run_id}/weights", run.info.run_id).version)
-
-
-if __name__ == "__main__":
-    main()

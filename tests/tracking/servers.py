@@ -15,20 +15,14 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-QUIET = {
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "PYTHONWARNINGS": "ignore",
-}
+from tests.tracking.forks import QUIET, in_a_fork
+
 _START_S = 180
-_MAKE = "import sys; from mlflow import MlflowClient; MlflowClient(sys.argv[1]).search_experiments()"
 
 
 def make_database(path: Path) -> Path:
     """A new database of MLflow, which takes some seconds: to be copied by those who need an empty one."""
-    command = [sys.executable, "-W", "ignore", "-c", _MAKE, f"sqlite:///{path}"]
-    subprocess.run(command, cwd=path.parent, env={**os.environ, **QUIET}, capture_output=True, check=True)
+    in_a_fork("tests.tracking.making", f"sqlite:///{path}", folder=path.parent)
     return path
 
 

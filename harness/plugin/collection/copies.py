@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.plugin.collection.inspection import is_case, parsed
+from harness.plugin.pytest_internals import argument_names
 from harness.records import Case
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def with_copies(evaluation: Evaluation, item: pytest.Function) -> Evaluation:
     """
     from harness.gate.evaluations.resemblance import find_copies
 
-    fields = fields_read(item.function) if "case" in item._fixtureinfo.argnames else None
+    fields = fields_read(item.function) if "case" in argument_names(item) else None
     reads_id = fields is not None and "id" in fields
     if evaluation.plan.cluster is not None or reads_id or len(evaluation.cases) < 2:
         return evaluation

@@ -15,6 +15,7 @@ import pytest
 
 from harness.errors import CaseError, MarkerError
 from harness.plugin.fixtures import OFFERED
+from harness.plugin.pytest_internals import fixture_definitions
 from harness.records import Case
 
 _LACK = {"AttributeError", "KeyError", "LookupError", "Exception", "BaseException"}
@@ -184,7 +185,7 @@ def check_fixtures(item: pytest.Function, *, where: str) -> None:
     Raises:
         MarkerError: naming the fixture.
     """
-    for name, definitions in item._fixtureinfo.name2fixturedefs.items():
+    for name, definitions in fixture_definitions(item).items():
         if name in OFFERED:
             continue
         for definition in definitions:

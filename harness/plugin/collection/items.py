@@ -15,6 +15,7 @@ from harness.plugin.collection.tasks import Tasks
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.neighbours import check_sockets
 from harness.plugin.options import run_options, runs_bodies, settings_of
+from harness.plugin.pytest_internals import argument_names
 
 if TYPE_CHECKING:
     from harness.config import Settings
@@ -210,7 +211,7 @@ class Collection:
         every, cases = len(cases), self._selected(cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
         check_evaluation(plan, cases, where=where)
-        wants = frozenset(name for name in OFFERED if name in item._fixtureinfo.argnames)
+        wants = frozenset(name for name in OFFERED if name in argument_names(item))
         rubrics = Rubrics(self._folders(item))
         part = len(cases) < every
         evaluation = Evaluation(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import MarkerError, UsageError
+from harness.plugin.pytest_internals import argument_names
 
 if TYPE_CHECKING:
     from harness.config import Settings
@@ -90,9 +91,9 @@ class Tasks:
             UsageError: whatever is wrong with marker, test function or task.
         """
         where, keywords = item.nodeid, _keywords(item)
-        if item._fixtureinfo.argnames:
+        if argument_names(item):
             raise MarkerError(
-                f"{where} takes {', '.join(item._fixtureinfo.argnames)}, and the body of a task's evaluation is not "
+                f"{where} takes {', '.join(argument_names(item))}, and the body of a task's evaluation is not "
                 f"run: write `def {item.originalname}(): ...`."
             )
         for other in ("cases", "per", "weighs", "review", "asks"):

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import inspect
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest.assertion import util as assertion_util
 
 from harness.errors import ScoreError
 from harness.plugin.loop.threads import LooseThreads
+from harness.plugin.pytest_internals import capture_logs, no_assertion_diffs, terminal_of
 
 if TYPE_CHECKING:
-    from _pytest.terminal import TerminalReporter
-
     from harness.gate.runs.opening import OpenRun
     from harness.plugin.loop.interrupts import Interrupts
     from harness.reporting.terminal.progress import Progress
@@ -63,7 +60,7 @@ class Driver:
         async def call() -> None:
             function(*arguments)
 
-        with _no_assertion_diffs():  # bodies that were started before go on meanwhile
+        with no_assertion_diffs():  # bodies that were started before go on meanwhile
             self._interrupts.run(self._runner, call())
 
     def complete(self, work: Coroutine[Any, Any, None]) -> None:
@@ -75,7 +72,7 @@ class Driver:
         """
         from harness.gate.sampling.bodies import Aborted
 
-        with _no_assertion_diffs():
+        with no_assertion_diffs():
             try:
                 self._interrupts.run(self._runner, self._watch(work))
             except Aborted as aborted:
@@ -126,12 +123,12 @@ class Driver:
     def _make_progress(self) -> Progress | None:
         from harness.reporting.terminal.progress import Progress
 
-        reporter: TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or self._config.option.verbose < 0 or hasattr(self._config, "workerinput"):
             return None
         reporter.ensure_newline()
-        writer = reporter._tw
-        return Progress(writer._file, writer.hasmarkup or writer._file.isatty(), writer.fullwidth)
+        terminal = terminal_of(reporter)
+        return Progress(terminal.file, terminal.has_markup or terminal.file.isatty(), terminal.width)
 
     def _clear(self) -> None:
         if self._progress is not None:
@@ -177,23 +174,10 @@ async def _closed(work: Coroutine[Any, Any, None]) -> None:
 def captured(item: pytest.Item) -> Iterator[None]:
     """With what bodies print and log kept for the item, as pytest does in its call."""
     find = item.config.pluginmanager.get_plugin
-    capture, logs = find("capturemanager"), getattr(find("logging-plugin"), "_runtest_for", None)
-    if inspect.isgeneratorfunction(logs):  # before pytest 9.2
-        logs = contextmanager(logs)
+    capture, logs = find("capturemanager"), capture_logs(item.config.pluginmanager, item)
     with ExitStack() as stack:
         if capture is not None:
             stack.enter_context(capture.item_capture("call", item))
         if logs is not None:
-            stack.enter_context(logs(item, "call"))
+            stack.enter_context(logs)
         yield
-
-
-@contextmanager
-def _no_assertion_diffs() -> Iterator[None]:
-    """Without pytest's explanations of comparisons, which cost a second for a long answer and are read by nobody."""
-    kept = assertion_util._reprcompare
-    assertion_util._reprcompare = None
-    try:
-        yield
-    finally:
-        assertion_util._reprcompare = kept

@@ -17,8 +17,8 @@ from types import FrameType
 from typing import Any, Protocol
 
 import pytest
-from _pytest._code.code import ReprFileLocation
-from _pytest._io import TerminalWriter
+
+from harness.plugin.pytest_internals import replace_place_of_interruption
 
 _SAME_PRESS_S = 1.0
 """Signals that follow the first one so soon say the same again: a key that was hit twice, a shell and a CI at once."""
@@ -225,12 +225,9 @@ def _is_of_body(frame: FrameType | None) -> bool:
 _OF_THE_LOOP = ("asyncio", "selectors")
 
 
-class _Line(ReprFileLocation):
-    """A line in place of the place that pytest shows of an interruption."""
-
-    def toterminal(self, tw: TerminalWriter) -> None:
-        """Write it."""
-        tw.line(f"steelyard: {self.message}: every answer that arrived is kept, run again to go on from there")
+def _line(message: str) -> str:
+    """The line for an interruption that pytest would show with a place."""
+    return f"steelyard: {message}: every answer that arrived is kept, run again to go on from there"
 
 
 class InterruptHooks:
@@ -261,11 +258,9 @@ class InterruptHooks:
         from harness.gate.evaluations.failures import raised_at
 
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        shown: Any = getattr(reporter, "_keyboardinterrupt_memo", None)
-        crash = getattr(shown, "reprcrash", None)
         is_of_gate = excinfo.value is self._interrupts.raised or not raised_at(excinfo.value)
-        if crash is not None and self._interrupts.interrupted_by is not None and is_of_gate:
-            shown.reprcrash = _Line(crash.path, crash.lineno, crash.message)
+        if self._interrupts.interrupted_by is not None and is_of_gate:
+            replace_place_of_interruption(reporter, _line)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:

@@ -68,6 +68,7 @@ def test_figures_are_those_of_the_simulation(run: Run) -> None:
     assert row["dropped"]["red"] == simulation.outlook(shape, drop).red.value >= 0.8
 
 
+@pytest.mark.quick
 def test_the_settings_say_what_the_options_do_not(run: Run, folder: Path) -> None:
     (folder / "steelyard.toml").write_text(
         'samples = 2\nmargin = 0.2\ndesign = "fixed"\nconfidence_level = 0.9\n', encoding="utf-8"

@@ -55,6 +55,7 @@ def test_each_command_has_help_with_an_example(run: Run, command: str) -> None:
     assert f"  steelyard review {command}" in result.output.split("Example")[1]
 
 
+@pytest.mark.quick
 def test_serve_names_the_command_that_gives_tokens(run: Run) -> None:
     assert "`steelyard review reviewer add`" in " ".join(run("review", "serve", "--help").output.split())
     assert run("review", "reviewer", "add", "--help").exit_code == 0

@@ -10,6 +10,8 @@ from harness.records import VerdictKind
 from harness.statistics.labels.draws import Question
 from tests.bench.label_gates import GOOD, POOR, Gate, Judge, People
 
+pytestmark = pytest.mark.slow
+
 RATE, DIFFERENCE = Question("rate", 0.8, 0.05), Question("difference", 0.0, 0.05)
 
 

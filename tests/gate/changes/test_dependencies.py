@@ -11,6 +11,8 @@ from harness.config.git import Repository
 from harness.gate.changes.dependencies import Dependencies, Subject
 from tests.repositories import commit_all, git, write
 
+pytestmark = pytest.mark.slow
+
 TEST = """
 import pytest
 from helper_of_test import norm

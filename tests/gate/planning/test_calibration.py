@@ -8,6 +8,8 @@ from harness.gate.planning.calibration import Calibration, GateResult, Measured,
 from harness.gate.planning.simulation import Shape, Spread
 from harness.records import VerdictKind
 
+pytestmark = pytest.mark.slow
+
 SMALL = Shape(cases=80, samples=3)
 
 

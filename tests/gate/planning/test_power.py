@@ -22,6 +22,8 @@ from harness.gate.planning.settling import ends_of, fewest_cases
 from harness.gate.planning.simulation import Shape, Spread, simulated
 from harness.statistics.planning import minimum_detectable_difference, required_cases
 
+pytestmark = pytest.mark.slow
+
 LEVELS = Levels(0.05, 0.05)
 
 

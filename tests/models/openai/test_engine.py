@@ -28,6 +28,8 @@ from harness.models.openai.retry import RetryPolicy
 from harness.records import Request, Sample
 from tests.loopback import Fault, Loopback
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., Loopback]
 
 QUICK = RetryPolicy(within_s=0.3, least_attempts=10, first_delay_s=0.001, longest_delay_s=0.01)

@@ -11,6 +11,8 @@ from harness.statistics.labels.drawing import FLOOR, LEAST_DOUBT, Items, cast_lo
 from harness.statistics.labels.draws import KINDS, Question
 from harness.statistics.labels.labelled import evidence
 
+pytestmark = pytest.mark.slow
+
 RATE, DIFFERENCE = Question("rate", 0.8, 0.05), Question("difference", 0.0, 0.05)
 NAMES = [f"case {i}" for i in range(400)]
 

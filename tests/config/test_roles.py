@@ -1,0 +1,51 @@
+"""Which versions the settings name for the roles of a gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.config import Settings, VersionSettings
+from harness.config.roles import baseline_name, candidate_name, judge_names
+from harness.errors import SettingsError
+
+
+def settings(*versions: str, **changes: object) -> Settings:
+    named = {name: VersionSettings(name=name, engine="scripted") for name in versions}
+    return Settings(root=Path("project"), versions=named, **changes)  # type: ignore[arg-type]
+
+
+def test_the_only_version_is_the_candidate_and_a_named_one_before_it() -> None:
+    assert candidate_name(settings("small")) == "small"
+    assert candidate_name(settings("small", "large", candidate="large")) == "large"
+
+
+def test_without_a_version_it_is_said_where_to_define_one() -> None:
+    with pytest.raises(SettingsError, match=r"No model version is defined.*pyproject.toml; `steelyard init`"):
+        candidate_name(settings())
+
+
+def test_of_several_versions_one_must_be_named() -> None:
+    with pytest.raises(SettingsError, match=r"Say --candidate NAME.* Versions: large, small\."):
+        candidate_name(settings("small", "large"))
+
+
+def test_there_is_no_baseline_unless_one_is_named_and_none_names_nobody() -> None:
+    assert baseline_name(settings("small")) is None
+    assert baseline_name(settings("small", baseline="none")) is None
+    assert baseline_name(settings("small", baseline="small")) == "small"
+    assert baseline_name(settings("small", "none", baseline="none")) == "none"
+
+
+def test_a_baseline_that_is_no_version_is_refused_with_the_nearest() -> None:
+    with pytest.raises(SettingsError, match="Did you mean 'small'"):
+        baseline_name(settings("small", baseline="smal"))
+
+
+def test_judges_are_named_and_are_versions() -> None:
+    assert judge_names(settings("small", "large", judge=("large", "small"))) == ("large", "small")
+    with pytest.raises(SettingsError, match=r"Say --judge NAME.*Versions: none is defined yet\."):
+        judge_names(settings())
+    with pytest.raises(SettingsError, match="lage"):
+        judge_names(settings("large", judge=("lage",)))

@@ -1,0 +1,56 @@
+"""The rule by which simulated gates are held to their promise finds those that break it."""
+
+import numpy as np
+import pytest
+
+from tests.error_rates import MISTAKEN, is_at_most
+
+pytestmark = pytest.mark.slow
+
+
+def share_passed(true_rate: float, rate: float = 0.05, runs: int = 300) -> float:
+    rng = np.random.default_rng([1, int(1000 * true_rate)])
+    return sum(is_at_most(rate, lambda: bool(rng.random() < true_rate), runs) for _ in range(1000)) / 1000
+
+
+def test_what_is_never_wrong_takes_72_runs_and_what_always_is_6() -> None:
+    made: list[bool] = []
+
+    def run(is_wrong: bool) -> bool:
+        made.append(is_wrong)
+        return is_wrong
+
+    assert is_at_most(0.05, lambda: run(False), 300)
+    assert len(made) == 73
+    made.clear()
+    assert not is_at_most(0.05, lambda: run(True), 300)
+    assert len(made) == 6
+
+
+@pytest.mark.parametrize("true_rate", [0.0, 0.01, 0.02])
+def test_what_keeps_its_promise_passes(true_rate: float) -> None:
+    assert share_passed(true_rate) >= 0.99
+
+
+def test_at_the_rate_itself_95_in_100_pass() -> None:
+    assert share_passed(0.05) >= 0.93
+
+
+def test_what_is_wrong_twice_as_often_is_found_as_all_runs_find_it() -> None:
+    """The share of 300 runs alone misses one in 12."""
+    rng = np.random.default_rng(2)
+    allowed = 0.05 + 2 * (0.05 * 0.95 / 300) ** 0.5
+    alone = float(np.mean(rng.binomial(300, 0.1, 100_000) / 300 <= allowed))
+    assert share_passed(0.1) <= alone + MISTAKEN
+    assert share_passed(0.15) <= MISTAKEN
+
+
+def test_with_too_few_runs_to_end_early_the_share_decides() -> None:
+    """2 of 40 are granted two standard errors more: 4 are, and 5 are not."""
+    for n_wrong, expected in ((4, True), (5, False)):
+        spread = iter([number % 9 == 8 and number // 9 < n_wrong - (number < 0) for number in range(40)])
+        wrong = [next(spread) for _ in range(40)]
+        wrong[-1] = sum(wrong[:-1]) < n_wrong
+        assert sum(wrong) == n_wrong
+        each = iter(wrong)
+        assert is_at_most(0.05, lambda: next(each), 40) is expected  # noqa: B023
