@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from harness.gate.history.preferences import Preferences, stored_preferences
     from harness.records import Case, Measure, Report, Sample, Score, TokenLogprob, Verdict, VerdictKind
     from harness.records.report_json import read_report
-    from harness.sampling import Model
-    from harness.sampling.sync_model import SyncModel
+    from harness.requests import Model
+    from harness.requests.sync_model import SyncModel
     from harness.scoring import checks as checks
     from harness.scoring.checks import sync as sync_checks
     from harness.scoring.deepeval import the_judge
@@ -83,8 +83,8 @@ _NAMES = {
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",
-    "harness.sampling": "Model",
-    "harness.sampling.sync_model": "SyncModel",
+    "harness.requests": "Model",
+    "harness.requests.sync_model": "SyncModel",
     "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",

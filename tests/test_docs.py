@@ -20,7 +20,7 @@ from harness.decisions import decide, first_looks
 from harness.gate.evaluations.evaluation import KEYWORDS
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.options import add_options
-from harness.sampling import Model
+from harness.requests import Model
 from tests.decisions.observations import observed
 
 ROOT = Path(__file__).parents[1]

@@ -91,7 +91,7 @@ def _text(folder: Path | None, given: _Options, link: str | None) -> str:
 def _post(job: Job, number: int, body: str, given: _Options) -> None:
     from harness.config.ci import TOKEN_VARIABLES
     from harness.config.environment import token as read_token
-    from harness.reporting.markdown.comments import post
+    from harness.reporting.pull_requests import post
 
     variable = given.token_env or TOKEN_VARIABLES[job.forge]
     try:

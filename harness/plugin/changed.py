@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import UsageError
+from harness.plugin.ending import discard_report
 from harness.plugin.options import runs_bodies
-from harness.plugin.summary import discard_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

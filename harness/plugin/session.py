@@ -15,6 +15,7 @@ from harness.plugin import live, neighbours
 from harness.plugin.announcing import Announcer
 from harness.plugin.collection.copies import copies_lines
 from harness.plugin.collection.items import Collection, is_evaluation
+from harness.plugin.ending import Outcome, discard_report
 from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
 from harness.plugin.options import runs_bodies
 from harness.plugin.outcomes import ENDED, VERDICT, as_usage, classify, conclude, exit_code, harmless
@@ -25,7 +26,6 @@ from harness.plugin.pytest_internals import (
     shared_parameters,
     terminal_of,
 )
-from harness.plugin.summary import Outcome, discard_report
 
 if TYPE_CHECKING:
     from harness.gate.runs.opening import OpenRun

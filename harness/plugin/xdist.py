@@ -21,10 +21,10 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin.collection.items import BEGAN, is_evaluation
+from harness.plugin.ending import discard_report
 from harness.plugin.neighbours import none_ran
 from harness.plugin.options import run_options, runs_bodies
 from harness.plugin.outcomes import ENDED, as_usage
-from harness.plugin.summary import discard_report
 
 if TYPE_CHECKING:
     from harness.plugin.session import GateSession

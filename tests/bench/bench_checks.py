@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import checks
-from harness.sampling.bridge import call_body
+from harness.requests.bridge import call_body
 from tests.bench.sampling import Figure
 
 WORDS = "The cat sat on the mat and looked at 1,250 birds, which it did not catch, before it fell asleep. " * 5

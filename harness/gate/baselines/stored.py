@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.records import Role
-from harness.sampling import Source
+from harness.requests import Source
 from harness.store import Store
 
 _MOST = 50

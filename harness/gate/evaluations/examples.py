@@ -12,7 +12,7 @@ import numpy as np
 from harness.decisions import Observed
 from harness.gate.evaluations.score_table import names_of
 from harness.records import Case, Change, Role, Verdict, VerdictKind
-from harness.sampling import Trace
+from harness.requests import Trace
 from harness.scoring.results import Reading
 from harness.statistics.arrays import FloatArray, case_means
 

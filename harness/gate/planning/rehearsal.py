@@ -18,7 +18,7 @@ from harness.gate.planning.calibration import GateResult, Measured, Truth, decid
 from harness.gate.planning.simulation import Shape, true_means
 from harness.gate.runs.opening import RunOptions, open_run
 from harness.records import Case, VerdictKind
-from harness.sampling import Model
+from harness.requests import Model
 from harness.statistics.arrays import FloatArray
 
 _RIGHT, _WRONG = "right", "wrong"

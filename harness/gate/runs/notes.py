@@ -14,7 +14,7 @@ from harness.errors import SettingsError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
 from harness.models.spec import engine_spec
-from harness.sampling import Source
+from harness.requests import Source
 
 IN_THE_TEST = "in the test"
 """The source of cases that no file has."""

@@ -14,18 +14,18 @@ from harness.config import Settings
 from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.decisions import later
 from harness.errors import SettingsError, StoreError, UsageError
-from harness.gate.baselines.recorded import RecordedBaseline
+from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.run import Run, RunSettings
 from harness.gate.runs.specification import specification
 from harness.gate.sampling.ledger import Entry, Family, Ledger, in_words
+from harness.models.creation import check_version, create_engine, engine_key
 from harness.models.engine import Capability, Engine
-from harness.models.registry import check_version, create_engine, engine_key
 from harness.models.version import Version, load_version
 from harness.records import Role, Selection
-from harness.sampling import Sampler, Source, Spending
+from harness.requests import Sampler, Source, Spending
 from harness.store import Store, new_run_id, store_url
 
 if TYPE_CHECKING:

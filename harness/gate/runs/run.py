@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.decisions import Look, Observed, decide
 from harness.decisions.looks import CLOSED
-from harness.gate.baselines.recorded import RecordedBaseline
+from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.people.verdicts import Levels, review_verdicts
@@ -18,7 +18,7 @@ from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
-from harness.sampling import Sampler, Source
+from harness.requests import Sampler, Source
 from harness.store import Store
 
 _ROWS_AT_ONCE = 5000

@@ -14,7 +14,7 @@ from harness.config.environment import version_of
 from harness.gate.baselines.recording import Recording
 from harness.gate.runs.notes import settings_note, version_note
 from harness.models.spec import engine_spec
-from harness.sampling import Source
+from harness.requests import Source
 
 
 def specification(

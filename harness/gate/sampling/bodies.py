@@ -10,9 +10,9 @@ from typing import Any
 
 from harness.errors import MarkerError, SteelyardError
 from harness.gate.evaluations.evaluation import Ending
-from harness.gate.evaluations.failures import describe, raised_at
+from harness.gate.evaluations.exceptions import describe, raised_at
 from harness.records import JudgedBy
-from harness.sampling import Trace, call_body
+from harness.requests import Trace, call_body
 from harness.scoring.results import Reading, read_result
 
 _REASON_KEPT = 400

@@ -16,7 +16,7 @@ from harness.gate.evaluations.clusters import bet_on_together, clusters_of
 from harness.gate.evaluations.contents import question_digest, with_contents
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
-from harness.gate.evaluations.failures import describe
+from harness.gate.evaluations.exceptions import describe
 from harness.gate.evaluations.kinds import misfits, two_kinds
 from harness.gate.evaluations.score_table import ScoreTable, failed_measure
 from harness.gate.sampling.bodies import Outcome
@@ -25,7 +25,7 @@ from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
 from harness.gate.sampling.problems import NOTHING_ASKED, Tally, missing_metrics
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
-from harness.sampling import Trace
+from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
 from harness.statistics.arrays import FloatArray
 

@@ -16,7 +16,7 @@ from harness.gate.sampling.bodies import run_body
 from harness.gate.sampling.collector import Collector
 from harness.models.engine import Engine
 from harness.records import Role
-from harness.sampling import Model, Sampler, Source, Trace
+from harness.requests import Model, Sampler, Source, Trace
 from harness.scoring.judging import Judge
 
 _LIVE_BODIES_PER_REQUEST = 32

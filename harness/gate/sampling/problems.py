@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.errors import CapabilityError, EngineError, MissingSampleError, UnreachableError, UnstorableError
-from harness.gate.evaluations.failures import describe, raised_at, user_frames
+from harness.gate.evaluations.exceptions import describe, raised_at, user_frames
 from harness.records import Role
 from harness.statistics.arrays import FloatArray
 

@@ -208,7 +208,7 @@ class _Nudges(threading.Thread):
 
 def _is_of_body(frame: FrameType | None) -> bool:
     """Whether what runs was called by a body, or by a task that one made: not by the loop or by the gate itself."""
-    from harness.sampling.bridge import call_body, is_in_body
+    from harness.requests.bridge import call_body, is_in_body
 
     if is_in_body():
         return True
@@ -255,7 +255,7 @@ class InterruptHooks:
     @pytest.hookimpl(trylast=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Called when a session is interrupted: where no code of the user's was, a line stands for the place."""
-        from harness.gate.evaluations.failures import raised_at
+        from harness.gate.evaluations.exceptions import raised_at
 
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         is_of_gate = excinfo.value is self._interrupts.raised or not raised_at(excinfo.value)

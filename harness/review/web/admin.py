@@ -8,9 +8,10 @@ from starlette.responses import RedirectResponse, Response
 
 from harness.errors import ReviewerError, choices
 from harness.records.review import ROLES, Reviewer
-from harness.review.web.desk import SignedOutError, admin_of, checked, desk_of, field, page
+from harness.review.web.desk import desk_of, field
 from harness.review.web.sessions import Holder, csrf_token
 from harness.review.web.showing import right_values, said_of
+from harness.review.web.signing_in import SignedOutError, admin_of, checked, page
 
 
 async def _form(request: Request) -> FormData:

@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse, Response
 from harness.errors import ReviewerError
 from harness.records.review import Task
 from harness.review.web.api import next_json, nothing_left
-from harness.review.web.desk import checked, desk_of, field, page, reviewer_of, session_of, sign_in_page
+from harness.review.web.desk import desk_of, field
 from harness.review.web.sessions import Holder
+from harness.review.web.signing_in import checked, page, reviewer_of, session_of, sign_in_page
 from harness.review.web.tally import forecast
 
 router = APIRouter(dependencies=[Depends(checked)])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from harness.errors import SettingsError
-from harness.review.web.guard import origin_of
+from harness.review.web.headers import origin_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import CheckError
 from harness.records import Case, Score
-from harness.sampling import Model
+from harness.requests import Model
 from harness.scoring.checks.given import shown
 from harness.scoring.checks.waiting import wait_for
 

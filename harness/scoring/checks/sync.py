@@ -28,7 +28,7 @@ from harness.scoring.checks import (
 
 if TYPE_CHECKING:
     from harness.records import Case, Score
-    from harness.sampling.sync_model import SyncModel
+    from harness.requests.sync_model import SyncModel
     from harness.scoring.checks.choices import Prompt
 
 __all__ = [

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Coroutine, Generator
 from typing import Any, Generic, NoReturn, TypeVar
 
 from harness.errors import CheckError
-from harness.sampling.bridge import settle
+from harness.requests.bridge import settle
 
 Result = TypeVar("Result")
 

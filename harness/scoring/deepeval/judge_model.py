@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness.errors import CheckError, JudgeError, SteelyardError
 from harness.records import Sample, TokenLogprob
-from harness.sampling import Model
+from harness.requests import Model
 from harness.scoring.checks.given import shown
 from harness.scoring.judge_limits import LEAST_TOKENS, MOST_REPEATS
 

@@ -11,7 +11,7 @@ from typing import Any
 from harness.config.environment import quieten_deepeval
 from harness.errors import CheckError, JudgeError
 from harness.records import Judgement
-from harness.sampling import Model
+from harness.requests import Model
 from harness.scoring.judging.measures import Fields, Measured
 
 _ROUNDING = 1e-9

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.records import Messages, Sample
-from harness.sampling import Model
+from harness.requests import Model
 from harness.scoring.judge_limits import LEAST_TOKENS, MOST_REPEATS
 from harness.scoring.judging.answers import MalformedError
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from harness.errors import CheckError, JudgeError
 from harness.records import Case, JudgedBy, Score
-from harness.sampling import Model, Trace
-from harness.sampling.bridge import settle
+from harness.requests import Model, Trace
+from harness.requests.bridge import settle
 from harness.scoring.checks.given import answer_text
 from harness.scoring.judge_limits import MOST_REPEATS
 from harness.scoring.judging import combining

@@ -18,7 +18,7 @@ _LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_toke
 
 
 class AskedModel(Protocol):
-    """What a request needs of a model version: `harness.sampling.Model`, as the body of an evaluation has it."""
+    """What a request needs of a model version: `harness.requests.Model`, as the body of an evaluation has it."""
 
     @property
     def system(self) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 from harness.decisions import Observed, decide
 from harness.gate.evaluations.examples import Answers, changes, most_telling
 from harness.records import Change, Role, Sample, Verdict, VerdictKind
-from harness.sampling import Trace
+from harness.requests import Trace
 from harness.scoring.results import Reading
 
 

@@ -5,7 +5,7 @@ import pytest
 from harness.errors import SettingsError
 from harness.gate.runs.opening import check_judges
 from harness.models.engine import Capability
-from tests.sampling.engines import NotingEngine
+from tests.requests.engines import NotingEngine
 
 
 def test_a_judge_whose_engine_can_be_held_to_no_form_is_refused() -> None:

@@ -15,7 +15,7 @@ from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Sample, ScoreRow, VerdictKind
-from harness.sampling import Trace
+from harness.requests import Trace
 from harness.scoring.results import Reading
 
 N_CASES, N_SAMPLES = 6, 4

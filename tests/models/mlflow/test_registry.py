@@ -12,8 +12,8 @@ import pytest
 
 from harness.config import VersionSettings
 from harness.errors import SettingsError
+from harness.models.creation import check_version
 from harness.models.mlflow.registry import check_registered, nearest_first
-from harness.models.registry import check_version
 from harness.models.version import Version, fingerprint_here, load_version
 from tests.tracking.registering import register
 from tests.tracking.servers import MlflowServer, free_port

@@ -10,7 +10,7 @@ import pytest
 from harness import Score, checks
 from harness.errors import CheckError, EngineError
 from harness.records import Case
-from harness.sampling.bridge import call_body, settle
+from harness.requests.bridge import call_body, settle
 
 
 class Table:

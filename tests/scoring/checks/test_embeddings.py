@@ -12,7 +12,7 @@ import pytest
 
 from harness import Score, checks
 from harness.errors import CheckError, SettingsError
-from harness.sampling.bridge import call_body
+from harness.requests.bridge import call_body
 from harness.scoring.checks import embeddings
 from tests.models.conftest import write_tiny_llama
 

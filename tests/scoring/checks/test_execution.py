@@ -8,7 +8,7 @@ import pytest
 
 from harness import Score, checks
 from harness.errors import CheckError
-from harness.sampling.bridge import call_body
+from harness.requests.bridge import call_body
 from harness.scoring.checks.execution import _threads
 
 DOUBLE = "def double(x): return 2 * x"

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from harness.errors import CheckError
-from harness.sampling.bridge import call_body
+from harness.requests.bridge import call_body
 from harness.scoring.checks.waiting import wait_for
 
 

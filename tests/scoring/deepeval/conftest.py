@@ -16,7 +16,7 @@ from harness.models.engine import Capability
 from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import load_version
 from harness.records import Request, Sample
-from harness.sampling import Model, Sampler, Source, Trace
+from harness.requests import Model, Sampler, Source, Trace
 from harness.scoring.deepeval import Fields, Measured, measure
 from harness.store import Store
 

@@ -13,7 +13,7 @@ from harness.errors import SteelyardError
 from harness.models.engine import Capability
 from harness.models.version import load_version
 from harness.records import Request, Sample
-from harness.sampling import Model, Sampler, Source, Trace, call_body
+from harness.requests import Model, Sampler, Source, Trace, call_body
 from harness.scoring.judging import Judge, Rubrics
 from harness.store import Store
 

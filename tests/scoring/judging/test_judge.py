@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import CheckError, EngineError, JudgeError, RubricError
 from harness.records import Case, JudgedBy, Request, Sample, Score, TokenLogprob
-from harness.sampling.model import SETS_APART
+from harness.requests.model import SETS_APART
 from harness.scoring.judge_limits import LEAST_TOKENS, MOST_REPEATS
 from harness.scoring.judging import Judge
 from tests.scoring.judging.panel import Bench, chosen, rated

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.gate.evaluations.failures import describe, raised_at, user_frames
+from harness.gate.evaluations.exceptions import describe, raised_at, user_frames
 
 MODULE = """
 import json

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness.errors import EngineError, SteelyardError
 from harness.records import Request, Sample
 from harness.records.keys import Question, request_text
-from harness.sampling.bridge import settle
-from harness.sampling.trace import Trace
+from harness.requests.bridge import settle
+from harness.requests.trace import Trace
 
 if TYPE_CHECKING:
-    from harness.sampling.asked import Source
-    from harness.sampling.sampler import Sampler
+    from harness.requests.pending import Source
+    from harness.requests.sampler import Sampler
 
 
 SETS_APART = 10_000_000

@@ -7,7 +7,7 @@ import contextvars
 
 import pytest
 
-from harness.sampling.bridge import call_body, settle
+from harness.requests.bridge import call_body, settle
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 

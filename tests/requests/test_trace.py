@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.records.keys import Question
-from harness.sampling import Trace
+from harness.requests import Trace
 
 
 def digest(*asked: Question, others: tuple[Question, ...] = ()) -> bytes | None:

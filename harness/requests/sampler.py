@@ -10,9 +10,9 @@ from typing import Protocol
 from harness.errors import MissingSampleError, UnstorableError
 from harness.records import Budget, Draw, Request, Sample
 from harness.records.keys import Question
-from harness.sampling.asked import Asked, Source
-from harness.sampling.spending import Spending
-from harness.sampling.window import Window, check_capabilities
+from harness.requests.pending import Asked, Source
+from harness.requests.spending import Spending
+from harness.requests.window import Window, check_capabilities
 
 
 class SampleStore(Protocol):

@@ -15,7 +15,7 @@ from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order, order_of
 from harness.records import Change, JudgedBy, Kind, Role, ScoreRow, Verdict
-from harness.sampling import Trace
+from harness.requests import Trace
 from harness.scoring.results import METRIC
 from harness.store import Store
 

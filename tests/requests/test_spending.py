@@ -15,10 +15,10 @@ from harness.errors import BudgetSpentError, CapabilityError
 from harness.models.version import Version
 from harness.records import Limits, Price, Request, Sample
 from harness.records.keys import Question, request_text
-from harness.sampling import Sampler, Source, Spending
-from harness.sampling.asked import Asked
+from harness.requests import Sampler, Source, Spending
+from harness.requests.pending import Asked
 from harness.store import Store
-from tests.sampling.engines import NotingEngine
+from tests.requests.engines import NotingEngine
 
 
 class Clock:

@@ -11,7 +11,7 @@ from harness.errors import BudgetSpentError, CapabilityError
 from harness.records import Budget, LimitName, Limits, Price, Request, Sample, Spent
 
 if TYPE_CHECKING:
-    from harness.sampling.asked import Asked
+    from harness.requests.pending import Asked
 
 _CHARACTERS_PER_TOKEN = 4
 _ANSWER_TOKENS = 256

@@ -15,7 +15,7 @@ from harness.errors import CapabilityError, UsageError
 from harness.models.engine import Capability
 from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import load_version
-from harness.sampling import Model, Sampler, Source, Trace, call_body
+from harness.requests import Model, Sampler, Source, Trace, call_body
 from harness.store import Store
 
 TABLE = {

@@ -15,9 +15,9 @@ from harness.errors import CapabilityError, EngineError, MissingSampleError, Uns
 from harness.models.version import Version
 from harness.records import Request, Sample
 from harness.records.keys import Question, request_text
-from harness.sampling import Sampler, Source
+from harness.requests import Sampler, Source
 from harness.store import Store
-from tests.sampling.engines import NotingEngine
+from tests.requests.engines import NotingEngine
 
 
 @pytest.fixture

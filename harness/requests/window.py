@@ -11,8 +11,8 @@ from harness.errors import CapabilityError, EngineError
 from harness.models.engine import Capability, Engine
 from harness.models.reasoning import apart
 from harness.records import Request, Sample
-from harness.sampling.asked import Asked
-from harness.sampling.spending import Spending
+from harness.requests.pending import Asked
+from harness.requests.spending import Spending
 
 
 class _Lane:

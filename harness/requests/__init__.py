@@ -1,0 +1,10 @@
+"""One window of requests in flight for all evaluations of a session, and the model as a test body sees it."""
+
+from harness.requests.bridge import call_body
+from harness.requests.model import Model
+from harness.requests.pending import Source
+from harness.requests.sampler import Sampler, SampleStore
+from harness.requests.spending import Spending
+from harness.requests.trace import Trace
+
+__all__ = ["Model", "SampleStore", "Sampler", "Source", "Spending", "Trace", "call_body"]
