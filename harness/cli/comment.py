@@ -12,11 +12,11 @@ from harness.errors import ForgeError, SettingsError
 from harness.reporting.shared.names import COMMENT_NAME
 
 if TYPE_CHECKING:
-    from harness.config.ci import Job
+    from harness.config.ci import CiJob
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class _CommentOptions:
     """What the command line says."""
 
     forge: str | None
@@ -55,7 +55,7 @@ def comment(folder: Path | None, **options: Any) -> None:
     """
     from harness.config.ci import find_forge, read_job
 
-    given = _Options(**options)
+    given = _CommentOptions(**options)
     if given.is_printed:
         click.echo(_text(folder, given, given.link), nl=False)
         return
@@ -71,7 +71,7 @@ def comment(folder: Path | None, **options: Any) -> None:
         _post(job, number, body, given)
 
 
-def _text(folder: Path | None, given: _Options, link: str | None) -> str:
+def _text(folder: Path | None, given: _CommentOptions, link: str | None) -> str:
     """The comment.
 
     Raises:
@@ -88,7 +88,7 @@ def _text(folder: Path | None, given: _Options, link: str | None) -> str:
     return markdown(read_report(folder), given.name, link)
 
 
-def _post(job: Job, number: int, body: str, given: _Options) -> None:
+def _post(job: CiJob, number: int, body: str, given: _CommentOptions) -> None:
     from harness.config.ci import TOKEN_VARIABLES
     from harness.config.environment import token as read_token
     from harness.reporting.pull_requests import post

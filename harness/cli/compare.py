@@ -19,13 +19,13 @@ from harness.config.settings import check_setting
 from harness.errors import SettingsError, choices
 
 if TYPE_CHECKING:
-    from harness.gate.history.comparison import Choice, Comparison
+    from harness.gate.history.comparison import Comparison, ComparisonOptions
     from harness.records import Report
     from harness.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class _CompareOptions:
     """What the command line says beside the two names."""
 
     place: str | None
@@ -71,7 +71,7 @@ def compare(candidate: str, baseline: str, **options: Any) -> None:
       steelyard compare latest smollm2 --json
     """
     began = time.monotonic()
-    given = _Options(**options)
+    given = _CompareOptions(**options)
     settings = settings_with_store(given.place)
     with open_store(settings, readonly=True) as opened:
         comparison = _compared(opened, candidate, baseline, given, settings.inconclusive)
@@ -81,7 +81,7 @@ def compare(candidate: str, baseline: str, **options: Any) -> None:
     sys.exit(report.exit_code)
 
 
-def _compared(store: Store, candidate: str, baseline: str, given: _Options, inconclusive: str) -> Comparison:
+def _compared(store: Store, candidate: str, baseline: str, given: _CompareOptions, inconclusive: str) -> Comparison:
     from harness.gate.history.comparison import compare as weigh
     from harness.gate.history.runs import find_pair, stored_report
     from harness.gate.history.scores import Side
@@ -93,12 +93,12 @@ def _compared(store: Store, candidate: str, baseline: str, given: _Options, inco
     return weigh(store, Side(ours, own), Side(theirs, reports[theirs.run.run_id]), choice)
 
 
-def _choice(report: Report, given: _Options, inconclusive: str) -> Choice:
-    from harness.gate.history.comparison import Choice
+def _choice(report: Report, given: _CompareOptions, inconclusive: str) -> ComparisonOptions:
+    from harness.gate.history.comparison import ComparisonOptions
     from harness.gate.history.scores import EVERY_CASE
 
     margin, level = given.margin, given.confidence_level
-    return Choice(
+    return ComparisonOptions(
         evaluations=None if given.evaluation is None else _evaluations(given.evaluation, report),
         cases=EVERY_CASE if given.case is None else given.case,
         margin=None if margin is None else checks.number(margin, "margin", where="--margin", low=0),

@@ -21,7 +21,7 @@ _OWN = ("system", "template", "revision", "max_age_s")
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedVersion:
     """One version as `steelyard models` shows it.
 
     Attributes:
@@ -78,7 +78,7 @@ def models(name: str | None, as_json: bool) -> None:
         click.echo("\n".join(_lines(listed)))
 
 
-def describe(settings: Settings, name: str) -> Listed:
+def describe(settings: Settings, name: str) -> ListedVersion:
     """What there is to say about a version; nothing is loaded or asked."""
     from harness.models.creation import check_version
     from harness.models.spec import engine_spec
@@ -92,7 +92,7 @@ def describe(settings: Settings, name: str) -> Listed:
         check_version(version, settings.root)
     except UsageError as error:
         problem = str(error)
-    return Listed(
+    return ListedVersion(
         name=name,
         engine=version.engine,
         roles=(
@@ -127,11 +127,11 @@ def _flat(version: VersionSettings) -> dict[str, Any]:
     return {key: value for key, value in flat.items() if value is not None}
 
 
-def _as_json(listed: Listed) -> dict[str, Any]:
+def _as_json(listed: ListedVersion) -> dict[str, Any]:
     return {**asdict(listed), "ready": listed.problem is None, "state": listed.state}
 
 
-def _lines(listed: list[Listed]) -> list[str]:
+def _lines(listed: list[ListedVersion]) -> list[str]:
     name_width = max(len("version"), *(len(each.name) for each in listed))
     lines = [f"{'version':<{name_width}}  {'engine':<12}  {'fingerprint':<12}  state"]
     for each in listed:
@@ -155,7 +155,7 @@ def wrapped(text: str, *, indent: int, hanging: int = 2) -> list[str]:
     )
 
 
-def _details(each: Listed) -> list[str]:
+def _details(each: ListedVersion) -> list[str]:
     details = [each.description] if each.description else []
     if each.base is None:
         details.append(each.source)

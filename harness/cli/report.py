@@ -16,18 +16,18 @@ from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.errors import SettingsError
 from harness.reporting.shared.names import COMMENT_NAME
-from harness.reporting.writing import Stored, find_format, formats, write
+from harness.reporting.writing import StoredReport, find_format, formats, write
 
 if TYPE_CHECKING:
     from harness.config.settings import Settings
-    from harness.reporting.writing import Format
+    from harness.reporting.writing import ReportFormat
 
 _OPTION = "--output"
 _STANDARD_OUTPUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class _ReportOptions:
     """What the command line says beside the run."""
 
     place: str | None
@@ -82,7 +82,7 @@ def report(run_name: str, **options: Any) -> None:
     from harness.gate.history.runs import find, stored_report
     from harness.records.report_json import schema
 
-    given = _Options(**options)
+    given = _ReportOptions(**options)
     if given.is_schema:
         click.echo(json.dumps(schema(), indent=2))
         return
@@ -90,13 +90,13 @@ def report(run_name: str, **options: Any) -> None:
     settings = settings_with_store(given.place)
     with open_store(settings, readonly=True) as opened:
         run = find(opened.runs(), run_name).run
-        stored = Stored(opened, run, stored_report(opened, run.run_id), given.name, given.link)
+        stored = StoredReport(opened, run, stored_report(opened, run.run_id), given.name, given.link)
         stored = replace(stored, option=_OPTION, store_option="" if given.place is None else " --store URL")
         _write(stored, chosen, given.output, settings)
         _tell_of_labels(stored, chosen)
 
 
-def _write(stored: Stored, chosen: list[Format], output: str | None, settings: Settings) -> None:
+def _write(stored: StoredReport, chosen: list[ReportFormat], output: str | None, settings: Settings) -> None:
     from harness.reporting.shared.files import prepare_folder
 
     single = chosen[0] if len(chosen) == 1 else None
@@ -116,7 +116,7 @@ def _write(stored: Stored, chosen: list[Format], output: str | None, settings: S
     _tell([each.note for each in written])
 
 
-def _refuse_page_name(chosen: list[Format], output: str | None) -> None:
+def _refuse_page_name(chosen: list[ReportFormat], output: str | None) -> None:
     """Refuse a file's name for the page, which is a folder.
 
     Raises:
@@ -136,7 +136,7 @@ def _tell(notes: list[str]) -> None:
         click.echo(f"note: {note}", err=True)
 
 
-def _tell_of_labels(stored: Stored, chosen: list[Format]) -> None:
+def _tell_of_labels(stored: StoredReport, chosen: list[ReportFormat]) -> None:
     """That labels came since, beside what has no room for it: verdicts are shown as the run came to them."""
     from harness.reporting.wording.waiting import resume_step
 
@@ -149,7 +149,7 @@ def _is_folder(output: str) -> bool:
     return output.endswith("/") or Path(output).is_dir()
 
 
-def _print(stored: Stored, chosen: list[Format]) -> None:
+def _print(stored: StoredReport, chosen: list[ReportFormat]) -> None:
     """Write one text to standard output, in UTF-8 unless it is made for the terminal.
 
     Raises:
@@ -170,7 +170,7 @@ def _print(stored: Stored, chosen: list[Format]) -> None:
     _tell([note])
 
 
-def _write_to(stream: TextIO, stored: Stored, chosen: Format) -> str:
+def _write_to(stream: TextIO, stored: StoredReport, chosen: ReportFormat) -> str:
     assert chosen.to_stream is not None
     try:
         note = chosen.to_stream(stored, stream)

@@ -17,7 +17,7 @@ from harness.config.settings import Settings
 from harness.errors import SettingsError, UsageError, choices
 
 if TYPE_CHECKING:
-    from harness.store import Pruned, StoreInfo, VersionInfo
+    from harness.store import PruneSummary, StoreInfo, VersionInfo
 
 _SHOWN_DIGITS = 12
 _FEWEST_DIGITS = 4
@@ -244,7 +244,7 @@ def _table(versions: tuple[VersionInfo, ...]) -> list[str]:
     return lines
 
 
-def _counted(pruned: Pruned) -> str:
+def _counted(pruned: PruneSummary) -> str:
     parts = [_plural(pruned.samples, "sample"), _plural(pruned.requests, "request")]
     if pruned.runs:
         parts += [_plural(pruned.runs, "run"), _plural(pruned.scores, "score")]

@@ -15,13 +15,13 @@ from harness.config.settings import Settings, check_setting
 if TYPE_CHECKING:
     from harness.records import Report
     from harness.store import RunInfo, Store
-    from harness.tracking.gates import Logged
+    from harness.tracking.gates import LogResult
 
 _DEADLINE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class _TrackOptions:
     """What the command line says beside the run."""
 
     place: str | None
@@ -62,7 +62,7 @@ def track(run_name: str, **options: Any) -> None:
     from harness.models.mlflow.process import require_mlflow
     from harness.tracking.promotion import check_alias, promote
 
-    given = _Options(**options)
+    given = _TrackOptions(**options)
     settings = _settings(given)
     require_mlflow("steelyard track")
     if given.promote is not None:
@@ -81,7 +81,7 @@ def track(run_name: str, **options: Any) -> None:
         click.echo(f"mlflow  {said}")
 
 
-def _settings(given: _Options) -> Settings:
+def _settings(given: _TrackOptions) -> Settings:
     """The settings with what the command line says laid over."""
     settings = settings_with_store(given.place)
     for name in ("mlflow", "mlflow_experiment"):
@@ -105,7 +105,7 @@ def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report
     return run, report
 
 
-def _logged(settings: Settings, store: Store, run: RunInfo, report: Report, most_traces: int) -> Logged:
+def _logged(settings: Settings, store: Store, run: RunInfo, report: Report, most_traces: int) -> LogResult:
     from harness.reporting.shared.names import display_names
     from harness.reporting.writing import OF_A_GATE, write_reports
     from harness.tracking.gates import File, gate_of, log_gate
@@ -128,7 +128,7 @@ def _document(report: Report) -> dict[str, Any]:
     return to_json(report)
 
 
-def _as_json(run: RunInfo, logged: Logged, said: str | None) -> dict[str, Any]:
+def _as_json(run: RunInfo, logged: LogResult, said: str | None) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "mlflow_run_id": logged.run_id,

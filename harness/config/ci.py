@@ -20,7 +20,7 @@ _PULL_REQUEST = re.compile(r"refs/pull/(\d+)/")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class CiJob:
     """A job on GitHub or GitLab.
 
     Attributes:
@@ -54,7 +54,7 @@ def find_forge(name: str | None) -> Forge:
     raise SettingsError(f"--to: {choices('forge', name, FORGES)}")
 
 
-def read_job(forge: Forge) -> Job:
+def read_job(forge: Forge) -> CiJob:
     """What the environment says of a job of this forge.
 
     Raises:
@@ -63,10 +63,10 @@ def read_job(forge: Forge) -> Job:
     if forge == "gitlab":
         project = os.environ.get("CI_PROJECT_ID", "")
         api = _address("CI_API_V4_URL", "https://gitlab.com/api/v4")
-        return Job(forge, api, project, _number("CI_MERGE_REQUEST_IID"), os.environ.get("CI_JOB_URL", ""))
+        return CiJob(forge, api, project, _number("CI_MERGE_REQUEST_IID"), os.environ.get("CI_JOB_URL", ""))
     project = os.environ.get("GITHUB_REPOSITORY", "")
     page, run = os.environ.get("GITHUB_SERVER_URL", "https://github.com"), os.environ.get("GITHUB_RUN_ID", "")
-    return Job(
+    return CiJob(
         forge=forge,
         api=_address("GITHUB_API_URL", "https://api.github.com"),
         project=project,

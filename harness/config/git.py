@@ -15,7 +15,7 @@ _CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_St
 """Ignored names that no evaluation reads."""
 
 
-class Changed:
+class ChangedFiles:
     """Files that are not as they were at a commit: changed, added, removed or renamed, committed or not.
 
     Args:
@@ -92,7 +92,7 @@ class Repository:
             "commit that `git log` knows."
         )
 
-    def changed_since(self, commit: str) -> Changed:
+    def changed_since(self, commit: str) -> ChangedFiles:
         """What differs from a commit in the working tree, with what is not committed and not tracked.
 
         Raises:
@@ -107,7 +107,7 @@ class Repository:
             *("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--full-name", "--", ":/")
         )
         kept = {name for name in ignored if not set(Path(name).parts) & set(_CACHES) and not name.endswith(".pyc")}
-        return Changed(self.root, self._paths(changed | unseen), self._paths(kept))
+        return ChangedFiles(self.root, self._paths(changed | unseen), self._paths(kept))
 
     def file_at(self, commit: str, path: Path) -> bytes | None:
         """What a file held at a commit; None where it was not there."""

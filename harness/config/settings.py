@@ -12,7 +12,7 @@ from harness.config import addresses, checks
 from harness.config.environment import model_registry
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
-from harness.records import Limits
+from harness.records import BudgetLimits
 
 DESIGNS = ("auto", "sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
@@ -103,9 +103,9 @@ class Settings:
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> BudgetLimits:
         """What a run may spend at most."""
-        return Limits(self.max_requests, self.max_tokens, self.max_cost, self.deadline_s)
+        return BudgetLimits(self.max_requests, self.max_tokens, self.max_cost, self.deadline_s)
 
     @property
     def report_folder(self) -> Path:

@@ -20,7 +20,7 @@ _BETWEEN, _WITHIN, _NOISE = 0.04, 0.05, 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DrawnUnits:
     """The units of a comparison, in the order drawn.
 
     Attributes:
@@ -33,7 +33,7 @@ class Row:
     expected: FloatArray
 
 
-def threshold_row(observed: Observed) -> Row:
+def threshold_row(observed: Observed) -> DrawnUnits:
     """The scores that are weighed against a threshold, turned so that more is better."""
     scores = oriented(observed, observed.candidate)
     if observed.by_samples:
@@ -41,7 +41,7 @@ def threshold_row(observed: Observed) -> Row:
     return _row(observed, case_means(scores), 0.0, _noise(scores))
 
 
-def baseline_row(observed: Observed) -> Row:
+def baseline_row(observed: Observed) -> DrawnUnits:
     """The differences that are weighed against the baseline, of cases (or samples of a single case) that both have."""
     assert observed.baseline is not None
     ours, theirs = oriented(observed, observed.candidate), oriented(observed, observed.baseline)
@@ -74,7 +74,7 @@ def expected_variances(noise: FloatArray) -> FloatArray:
     return expected
 
 
-def _row(observed: Observed, values: FloatArray, low: float, noise: FloatArray) -> Row:
+def _row(observed: Observed, values: FloatArray, low: float, noise: FloatArray) -> DrawnUnits:
     """Adjacent cases of one cluster are one unit; a case whose cluster had its turn before adds no evidence.
 
     A cluster of the user's field is bet on by its sum, so that each case counts alike; copies by their mean, for a case
@@ -84,7 +84,7 @@ def _row(observed: Observed, values: FloatArray, low: float, noise: FloatArray) 
     there = np.flatnonzero(~np.isnan(values))
     expected = expected_variances(noise[there])
     if observed.clusters is None or observed.by_samples:
-        return Row(Units(values[there], np.ones(len(there)), low), tuple((there + 1).tolist()), expected)
+        return DrawnUnits(Units(values[there], np.ones(len(there)), low), tuple((there + 1).tolist()), expected)
     sums: list[float] = []
     sizes: list[int] = []
     ends: list[int] = []
@@ -108,7 +108,7 @@ def _row(observed: Observed, values: FloatArray, low: float, noise: FloatArray) 
     totals, counts = np.array(sums), np.array(sizes, dtype=np.float64)
     if observed.copies is not None:
         totals, counts = totals / np.maximum(counts, 1), np.ones(len(counts))
-    return Row(Units(totals, counts, low, float(observed.largest_cluster)), tuple(ends), expected[first])
+    return DrawnUnits(Units(totals, counts, low, float(observed.largest_cluster)), tuple(ends), expected[first])
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ def _negated(units: Units) -> Units:
 
 
 def betting_contrast(
-    row: Row,
+    row: DrawnUnits,
     observed: Observed,
     threshold: float | None,
     levels: tuple[float, float],
@@ -239,7 +239,7 @@ def betting_contrast(
 
 
 def _bettors(
-    row: Row, observed: Observed, against_threshold: bool, levels: tuple[float, float], *, hurries: bool
+    row: DrawnUnits, observed: Observed, against_threshold: bool, levels: tuple[float, float], *, hurries: bool
 ) -> tuple[Wealth, Wealth, str]:
     """Who bets for and against the candidate, by the stakes of the first look, and what that is called."""
     tuned, units = observed.tuned_to, row.units

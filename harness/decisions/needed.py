@@ -22,7 +22,7 @@ _POWER = 0.8416212335729143
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
+class SamplesNeeded:
     """More cases at the present samples each, or more samples for each case; `samples` is the candidate's total.
 
     `beyond` says by what the cases must differ from those there are: as a cluster of these they would tell less.
@@ -38,7 +38,7 @@ class Needed:
 
 def needed(
     hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[float, float], next_share: float = 1.0
-) -> Needed | None:
+) -> SamplesNeeded | None:
     """What would decide an open comparison if the difference stays as it is; None where nothing seen so far tells.
 
     What costs least of the error rate is asked for. About these cases, once all are drawn, that is more samples, which
@@ -76,7 +76,7 @@ def needed(
     n_samples = int((~np.isnan(observed.candidate)).sum())
     if observed.by_samples:
         extra = _at_least_one((factor - 1) * n_samples)
-        return Needed(extra, None, extra)
+        return SamplesNeeded(extra, None, extra)
     per_case = n_samples / max(1, int(observed.scored.sum()))
     within = 0.0 if observed.quantile is not None else _share_within(hypothesis)
     room = 1 / factor - (1 - within)
@@ -85,21 +85,23 @@ def needed(
     bets = isinstance(contrast, BettingContrast) and next_share < 1
     if not bets and within > 0.5 and room > 0.2 / factor and fewest <= min(n_units, hypothesis.n_cases):
         extra = _at_least_one(per_case * (within / room - 1))
-        return Needed(extra * hypothesis.n_cases, None, extra)
+        return SamplesNeeded(extra * hypothesis.n_cases, None, extra)
     counts_once = observed.clusters_known_by in ("texts", "requests")
     extra = _at_least_one((factor - 1) * (n_units if counts_once else hypothesis.n_cases))
     beyond = observed.clusters_known_by if n_units < len(observed.case_ids) else None
-    return Needed(_at_least_one(extra * per_case), extra, None, beyond)
+    return SamplesNeeded(_at_least_one(extra * per_case), extra, None, beyond)
 
 
-def _about_suite(hypothesis: Hypothesis, contrast: TwoStageContrast, levels: tuple[float, float]) -> Needed | None:
+def _about_suite(
+    hypothesis: Hypothesis, contrast: TwoStageContrast, levels: tuple[float, float]
+) -> SamplesNeeded | None:
     """The cases that are left, or else more samples of each; None where none of them would do."""
     observed = hypothesis.observed
     n_samples = int((~np.isnan(observed.candidate)).sum())
     per_case = n_samples / max(1, int(observed.scored.sum()))
     if contrast.whole is None:
         left = max(1, (observed.suite_size or observed.n_planned) - observed.n_done)
-        return Needed(_at_least_one(left * per_case), left, None, is_rest=True)
+        return SamplesNeeded(_at_least_one(left * per_case), left, None, is_rest=True)
     lower, upper = contrast.lower(1 - levels[0]), contrast.upper(1 - levels[1])
     factor = _growth(contrast, lower, upper, observed.margin)
     if factor is None:
@@ -112,18 +114,18 @@ def _about_suite(hypothesis: Hypothesis, contrast: TwoStageContrast, levels: tup
     if room <= 0:
         return None  # what is left comes from the recording
     extra = _at_least_one(per_case * (share / room - 1))
-    return Needed(extra * hypothesis.n_cases, None, extra)
+    return SamplesNeeded(extra * hypothesis.n_cases, None, extra)
 
 
-def _to_bound(hypothesis: Hypothesis, fewest: int) -> Needed:
+def _to_bound(hypothesis: Hypothesis, fewest: int) -> SamplesNeeded:
     """What a quantile needs so that there can be a bound at all."""
     observed = hypothesis.observed
     n_samples = int((~np.isnan(observed.candidate)).sum())
     if observed.by_samples:
         extra = max(1, fewest - n_samples)
-        return Needed(extra, None, extra)
+        return SamplesNeeded(extra, None, extra)
     extra = max(1, fewest - hypothesis.n_cases)
-    return Needed(_at_least_one(extra * n_samples / max(1, int(observed.scored.sum()))), extra, None)
+    return SamplesNeeded(_at_least_one(extra * n_samples / max(1, int(observed.scored.sum()))), extra, None)
 
 
 def _growth(contrast: Contrast, lower: float, upper: float, margin: float) -> float | None:

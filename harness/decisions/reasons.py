@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.looks import Look, ordinal
-from harness.decisions.needed import Needed
+from harness.decisions.needed import SamplesNeeded
 from harness.decisions.observed import Observed
 from harness.records import Check, Estimate, LostClaim, VerdictKind, is_approximate
 
@@ -45,7 +45,7 @@ def red(hypothesis: Hypothesis, upper: float) -> str:
     return _worse(hypothesis) if observed.is_sequential else f"{_worse(hypothesis)}, perhaps {by}"
 
 
-def inconclusive(hypothesis: Hypothesis, lower: float, more: Needed | None) -> str:
+def inconclusive(hypothesis: Hypothesis, lower: float, more: SamplesNeeded | None) -> str:
     """How much worse the candidate could still be, and what would decide it."""
     observed = hypothesis.observed
     if hypothesis.contrast is None:
@@ -165,7 +165,7 @@ def counted_as(observed: Observed) -> str:
     return f"; {sum(sizes):,} cases count as {len(sizes):,}, for some {_ALIKE[known_by]}"
 
 
-def more_in_words(more: Needed) -> str:
+def more_in_words(more: SamplesNeeded) -> str:
     """About so many more cases, samples for each case, or samples."""
     if more.cases is not None:
         return f"about {more.cases:,} more {_plural('case', more.cases)}{_NEW.get(more.beyond or '', '')}"

@@ -16,7 +16,7 @@ from harness.models.spec import engine_spec
 from harness.records import Messages, Request
 
 if TYPE_CHECKING:
-    from harness.models.mlflow.registry import Registered
+    from harness.models.mlflow.registry import RegisteredModel
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -39,7 +39,7 @@ class Version:
     name: str
     settings: VersionSettings = field(hash=False)
     fingerprint: str
-    registered: Registered | None = None
+    registered: RegisteredModel | None = None
 
     def chat(
         self,

@@ -15,7 +15,7 @@ from harness.records import Request, Sample
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TokenRow:
     """Tokens that go into the model together; those from `before` on are weighed, each after all that precede it.
 
     Attributes:
@@ -57,7 +57,7 @@ def context_tokens(tokenizer: Any, text: str) -> list[int]:
     return _encode(tokenizer, text) or [_prefix(tokenizer)]
 
 
-def continuation_row(tokenizer: Any, context: str, continuation: str, most: int, *, truncate: bool) -> Row:
+def continuation_row(tokenizer: Any, context: str, continuation: str, most: int, *, truncate: bool) -> TokenRow:
     """The tokens of context and continuation together, the continuation's weighed.
 
     Both are tokenized as one text, as a model would have met them; spaces between them count to the continuation, for
@@ -85,10 +85,10 @@ def continuation_row(tokenizer: Any, context: str, continuation: str, most: int,
     too_many = max(0, len(tokens) - most)
     if too_many and not (truncate and too_many < before):
         raise ValueError(f"the text has {len(tokens)} tokens, and max_model_len leaves room for {most}")
-    return Row(tokens[too_many:], before - too_many, too_many)
+    return TokenRow(tokens[too_many:], before - too_many, too_many)
 
 
-def rolling_rows(tokenizer: Any, text: str, most: int) -> list[Row]:
+def rolling_rows(tokenizer: Any, text: str, most: int) -> list[TokenRow]:
     """The tokens of a whole text, each weighed once; none for an empty text.
 
     The first row begins with the token that begins a text. Those after it have as many tokens as fit, and each begins
@@ -99,15 +99,15 @@ def rolling_rows(tokenizer: Any, text: str, most: int) -> list[Row]:
     """
     tokens = _encode(tokenizer, text)
     window = most - 1
-    rows = [Row([_prefix(tokenizer), *tokens[:window]], 1)] if tokens else []
+    rows = [TokenRow([_prefix(tokenizer), *tokens[:window]], 1)] if tokens else []
     for start in range(window, len(tokens), window):
         end = min(start + window, len(tokens))
         first = end - window - 1
-        rows.append(Row(tokens[first:end], start - first))
+        rows.append(TokenRow(tokens[first:end], start - first))
     return rows
 
 
-def weighed_sample(rows: Sequence[Row], weights: Sequence[tuple[float, bool]]) -> Sample:
+def weighed_sample(rows: Sequence[TokenRow], weights: Sequence[tuple[float, bool]]) -> Sample:
     """The sample of a request whose rows have these log likelihoods; each with whether all its tokens are greedy."""
     return Sample(
         text="",

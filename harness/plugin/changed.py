@@ -17,7 +17,7 @@ from harness.plugin.options import runs_bodies
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.gate.changes.dependencies import Subject
+    from harness.gate.changes.dependencies import EvaluationCode
     from harness.plugin.session import GateSession
     from harness.records import Selection
 
@@ -120,9 +120,9 @@ class ChangedHooks:
             temporary.write_text(markdown(outcome.report), encoding="utf-8", newline="\n")
 
 
-def _subject(item: pytest.Function, folders: tuple[Path, ...], plugins: list[Path]) -> Subject:
+def _subject(item: pytest.Function, folders: tuple[Path, ...], plugins: list[Path]) -> EvaluationCode:
     """What one must know of an evaluation to tell what it depends on."""
-    from harness.gate.changes.dependencies import Subject
+    from harness.gate.changes.dependencies import EvaluationCode
 
     mark = item.get_closest_marker("evaluation")
     keywords = {} if mark is None else mark.kwargs
@@ -133,7 +133,7 @@ def _subject(item: pytest.Function, folders: tuple[Path, ...], plugins: list[Pat
     elif isinstance(cases, str | Path):
         files = dict.fromkeys(_found(cases, (*folders, item.path.parent)), "its cases")
     is_written = item.path.suffix == ".py" and item.path.is_file()
-    return Subject(
+    return EvaluationCode(
         module=item.path if is_written else None,
         function=item.function.__name__,
         cls=None if item.cls is None else item.cls.__name__,

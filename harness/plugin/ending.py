@@ -25,7 +25,7 @@ _LOOKED_THROUGH_S = 5.0
 """How long the end waits for what is found in the store's file: 1 GB is looked through by then."""
 
 
-class Outcome:
+class ReportDelivery:
     """The report of a session's run, on its way into files, the store and the terminal.
 
     Attributes:

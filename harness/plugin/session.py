@@ -15,7 +15,7 @@ from harness.plugin import live, neighbours
 from harness.plugin.announcing import Announcer
 from harness.plugin.collection.copies import copies_lines
 from harness.plugin.collection.items import Collection, is_evaluation
-from harness.plugin.ending import Outcome, discard_report
+from harness.plugin.ending import ReportDelivery, discard_report
 from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
 from harness.plugin.options import runs_bodies
 from harness.plugin.outcomes import ENDED, VERDICT, as_usage, classify, conclude, exit_code, harmless
@@ -40,7 +40,7 @@ class GateSession:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.collection = Collection(config, classify)
-        self.outcome = Outcome(self.collection)
+        self.outcome = ReportDelivery(self.collection)
         self.interrupts = Interrupts()
         self._hears = False
         self._opened: OpenRun | None = None

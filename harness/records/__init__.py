@@ -4,19 +4,19 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 """
 
 from harness.records.baselines import BaselineRecord
-from harness.records.budget import Budget, LimitName, Limits, Price, Spent
+from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName, Price
 from harness.records.estimates import Difference, Estimate
 from harness.records.gates import GateStart
 from harness.records.judging import JudgedBy, Judgement, JudgeSummary
 from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
-from harness.records.reports import Change, Report, Selected, Selection, Usage, VersionRef
+from harness.records.reports import Change, Report, SelectedEvaluation, Selection, Usage, VersionRef
 from harness.records.samples import (
     MOST_DISAGREEMENT,
     WITHHELD,
     Case,
-    Draw,
     Measure,
     Messages,
+    NewSample,
     Request,
     Role,
     Sample,
@@ -33,7 +33,7 @@ from harness.records.verdicts import (
     Interruption,
     LookTaken,
     LostClaim,
-    Reviewed,
+    ReviewSummary,
     Stakes,
     Verdict,
     VerdictKind,
@@ -45,6 +45,7 @@ __all__ = [
     "Aggregate",
     "BaselineRecord",
     "Budget",
+    "BudgetLimits",
     "Case",
     "CaseResult",
     "Change",
@@ -52,8 +53,8 @@ __all__ = [
     "Claim",
     "Claims",
     "Difference",
-    "Draw",
     "Estimate",
+    "Expenditure",
     "GateStart",
     "Interruption",
     "JudgeSummary",
@@ -61,22 +62,21 @@ __all__ = [
     "Judgement",
     "Kind",
     "LimitName",
-    "Limits",
     "LookTaken",
     "LostClaim",
     "Measure",
     "Messages",
+    "NewSample",
     "Price",
     "Report",
     "Request",
-    "Reviewed",
+    "ReviewSummary",
     "Role",
     "Sample",
     "Score",
     "ScoreRow",
-    "Selected",
+    "SelectedEvaluation",
     "Selection",
-    "Spent",
     "Stakes",
     "TokenLogprob",
     "Usage",

@@ -27,7 +27,7 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BudgetLimits:
     """What a run may spend at most; None for no bound.
 
     Attributes:
@@ -45,7 +45,7 @@ class Limits:
     @property
     def bounded(self) -> bool:
         """Whether there is any bound."""
-        return self != Limits()
+        return self != BudgetLimits()
 
     @property
     def are_shared(self) -> bool:
@@ -72,7 +72,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class Expenditure:
     """What was spent: requests, tokens, seconds since the session began; no cost where a version has no price."""
 
     requests: int = 0
@@ -97,8 +97,8 @@ class Budget:
         stopped_by: the limit at which nothing more was asked for; None where the run came to its own end.
     """
 
-    limits: Limits
-    spent: Spent
+    limits: BudgetLimits
+    spent: Expenditure
     stopped_by: LimitName | None = None
 
 

@@ -26,7 +26,7 @@ def sample_key(text: bytes, generation: int, occurrence: int) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class KeyedQuestion:
     """What is asked of a version, and for which time in a body: its draws have one key in each generation.
 
     Attributes:

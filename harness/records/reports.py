@@ -101,7 +101,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Selected:
+class SelectedEvaluation:
     """An evaluation that runs, and the first reason that was found."""
 
     id: str
@@ -120,5 +120,5 @@ class Selection:
 
     since: str
     commit: str
-    chosen: tuple[Selected, ...]
+    chosen: tuple[SelectedEvaluation, ...]
     left_out: tuple[str, ...]

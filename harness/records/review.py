@@ -30,7 +30,7 @@ _SEEN = {LEFT: FIRST, RIGHT: SECOND, TIE: TIE}
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LabelChoice:
     """One of the values that a label may have.
 
     Attributes:
@@ -45,9 +45,9 @@ class Choice:
 
 
 PREFERENCES = (
-    Choice(LEFT, "left is better", None),
-    Choice(TIE, "neither", None),
-    Choice(RIGHT, "right is better", None),
+    LabelChoice(LEFT, "left is better", None),
+    LabelChoice(TIE, "neither", None),
+    LabelChoice(RIGHT, "right is better", None),
 )
 _PREFERENCE_SCORES: Mapping[Value, float] = {FIRST: 1.0, TIE: 0.5, SECOND: 0.0}
 
@@ -70,7 +70,7 @@ class Form:
     title: str
     criteria: str = ""
     guidelines: str = ""
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[LabelChoice, ...] = ()
     rubric: str | None = None
 
     @property

@@ -169,7 +169,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class NewSample:
     """A sample on its way into the store, with all that its key was made of."""
 
     key: bytes

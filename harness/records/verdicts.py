@@ -179,7 +179,7 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
+class ReviewSummary:
     """What people have said of the answers of an evaluation that is decided by labels and judge together.
 
     Attributes:
@@ -271,7 +271,7 @@ class Verdict:
     judges: tuple[JudgeSummary, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
     largest_cluster: int = 1
-    review: Reviewed | None = None
+    review: ReviewSummary | None = None
     baseline_record: BaselineRecord | None = None
     stopped_at: str | None = None
     about: Literal["suite", "population"] = "population"

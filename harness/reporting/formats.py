@@ -6,43 +6,43 @@ import importlib
 from pathlib import Path
 from typing import Any, TextIO
 
-from harness.reporting.writing import Format, Stored
+from harness.reporting.writing import ReportFormat, StoredReport
 
 
-def _json(stored: Stored, stream: TextIO) -> str:
+def _json(stored: StoredReport, stream: TextIO) -> str:
     from harness.records.report_json import print_report
 
     print_report(stored.report, stream)
     return ""
 
 
-def _markdown(stored: Stored, stream: TextIO) -> str:
+def _markdown(stored: StoredReport, stream: TextIO) -> str:
     from harness.reporting.markdown.report import markdown
 
     stream.write(markdown(stored.report, stored.name, stored.link))
     return ""
 
 
-def _html(stored: Stored, folder: Path) -> Path:
+def _html(stored: StoredReport, folder: Path) -> Path:
     from harness.reporting.html import write_html
 
     return write_html(stored.store, stored.run, stored.report, folder, option=stored.option)
 
 
-def _junit(stored: Stored, stream: TextIO) -> str:
+def _junit(stored: StoredReport, stream: TextIO) -> str:
     from harness.reporting.junit import write_junit
 
     write_junit(stored.report, stream, stored.run.spec.get("inconclusive", "fail"))
     return ""
 
 
-def _csv(stored: Stored, stream: TextIO) -> str:
+def _csv(stored: StoredReport, stream: TextIO) -> str:
     from harness.reporting.samples_table import write_csv
 
     return _lost(write_csv(stored.store, stored.run, stored.report, stream))
 
 
-def _parquet(stored: Stored, path: Path) -> str:
+def _parquet(stored: StoredReport, path: Path) -> str:
     from harness.reporting.samples_table import write_parquet
 
     return _lost(write_parquet(stored.store, stored.run, stored.report, path))
@@ -53,7 +53,7 @@ def _lost(n_rows: int) -> str:
     return f"{answers} no answer: it was pruned from the store; scores and reasons stay" if n_rows else ""
 
 
-def _terminal(stored: Stored, stream: TextIO) -> str:
+def _terminal(stored: StoredReport, stream: TextIO) -> str:
     from harness.reporting.terminal.report import Layout, render_stored
     from harness.reporting.wording.waiting import resume_step
 
@@ -68,18 +68,18 @@ def _review() -> Any:
     return importlib.import_module("harness.review.web")
 
 
-JSON = Format("json", "report.json", "The whole run for machines, by a published schema.", to_stream=_json)
-HTML = Format(
+JSON = ReportFormat("json", "report.json", "The whole run for machines, by a published schema.", to_stream=_json)
+HTML = ReportFormat(
     name="html",
     file_name="index.html",
     summary="A page for people, with every answer beside it.",
     to_folder=_html,
     beside="details",
 )
-MARKDOWN = Format("markdown", "report.md", "A screenful for a pull request.", to_stream=_markdown)
-JUNIT = Format("junit", "junit.xml", "JUnit XML for the test pages of a CI system.", to_stream=_junit)
-CSV = Format("csv", "samples.csv", "Every score with its answer, for a spreadsheet.", to_stream=_csv)
-PARQUET = Format(
+MARKDOWN = ReportFormat("markdown", "report.md", "A screenful for a pull request.", to_stream=_markdown)
+JUNIT = ReportFormat("junit", "junit.xml", "JUnit XML for the test pages of a CI system.", to_stream=_junit)
+CSV = ReportFormat("csv", "samples.csv", "Every score with its answer, for a spreadsheet.", to_stream=_csv)
+PARQUET = ReportFormat(
     name="parquet",
     file_name="samples.parquet",
     summary="The same for programs: typed, compressed, every text as it was.",
@@ -87,5 +87,5 @@ PARQUET = Format(
     package="pyarrow",
     install='pip install "steelyard[datasets]"',
 )
-TERMINAL = Format("terminal", "report.txt", "What a gate prints.", to_stream=_terminal)
-REVIEW = Format("review", "", "The review queue in a browser: `steelyard review serve`.", served=_review)
+TERMINAL = ReportFormat("terminal", "report.txt", "What a gate prints.", to_stream=_terminal)
+REVIEW = ReportFormat("review", "", "The review queue in a browser: `steelyard review serve`.", served=_review)

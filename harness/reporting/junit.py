@@ -23,7 +23,7 @@ _SECONDS = len("2026-11-24T16:15:00")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class VerdictOrigin:
     """The run that a verdict comes from."""
 
     run_id: str
@@ -31,7 +31,7 @@ class Origin:
     baseline: VersionRef | None
 
 
-def properties(verdict: Verdict, origin: Origin) -> list[tuple[str, str]]:
+def properties(verdict: Verdict, origin: VerdictOrigin) -> list[tuple[str, str]]:
     """The figures of a verdict, for machines: those that it has, each with its name.
 
     `low` and `high` are the bounds of the difference by which it was decided.
@@ -66,7 +66,7 @@ def properties(verdict: Verdict, origin: Origin) -> list[tuple[str, str]]:
     return [(name, text) for name, value in told if (text := _in_words(value))]
 
 
-def properties_of_item(verdicts: Iterable[Verdict], origin: Origin) -> list[tuple[str, str]]:
+def properties_of_item(verdicts: Iterable[Verdict], origin: VerdictOrigin) -> list[tuple[str, str]]:
     """The figures of all verdicts of one evaluation; where it has several, those of a metric bear its name, and
     `verdict` is the worst.
     """
@@ -136,11 +136,11 @@ def _add_properties(parent: ElementTree.Element, named: Iterable[tuple[str, str]
         ElementTree.SubElement(element, "property", {"name": name, "value": value})
 
 
-def _origin(report: Report) -> Origin:
-    return Origin(report.run_id, report.candidate, report.baseline)
+def _origin(report: Report) -> VerdictOrigin:
+    return VerdictOrigin(report.run_id, report.candidate, report.baseline)
 
 
-def _of_origin(origin: Origin) -> list[tuple[str, str]]:
+def _of_origin(origin: VerdictOrigin) -> list[tuple[str, str]]:
     versions = [("candidate", origin.candidate)]
     versions += [("baseline", origin.baseline)] if origin.baseline else []
     told = [("run_id", origin.run_id)]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from harness.config.ci import TOKEN_VARIABLES, Job
+from harness.config.ci import TOKEN_VARIABLES, CiJob
 from harness.errors import ForgeError
 from harness.reporting.shared.text import printable
 
@@ -27,7 +27,7 @@ _REDIRECTS = (301, 302, 307, 308)
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class PostedComment:
     """What became of a comment.
 
     Attributes:
@@ -39,7 +39,7 @@ class Posted:
     place: str
 
 
-def post(job: Job, number: int, body: str, token: str) -> Posted:
+def post(job: CiJob, number: int, body: str, token: str) -> PostedComment:
     """Write a comment, in the place of the one with the same first line.
 
     Args:
@@ -55,16 +55,16 @@ def post(job: Job, number: int, body: str, token: str) -> Posted:
     marker = body.partition("\n")[0]
     found = next((each for each in thread.own_comments() if _first_line(each) == marker), None)
     if found is None:
-        return Posted("posted", thread.place_of(thread.add(body)))
+        return PostedComment("posted", thread.place_of(thread.add(body)))
     if str(found.get("body", "")).replace("\r\n", "\n").strip() == body.strip():
-        return Posted("unchanged", thread.place_of(found))
-    return Posted("updated", thread.place_of(thread.replace(found, body)))
+        return PostedComment("unchanged", thread.place_of(found))
+    return PostedComment("updated", thread.place_of(thread.replace(found, body)))
 
 
 class _Thread:
     """The comments of one pull request."""
 
-    def __init__(self, job: Job, number: int, token: str) -> None:
+    def __init__(self, job: CiJob, number: int, token: str) -> None:
         self._job = job
         self._number = number
         self._token = token

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredReport:
     """A run of a store, and how it is to be reported.
 
     Attributes:
@@ -43,7 +43,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ReportFormat:
     """One format. It is text for a stream, a file of bytes, or a folder with more than one file. What writes the first
     two gives a note: what a reader must know of them, or "".
 
@@ -57,9 +57,9 @@ class Format:
     name: str
     file_name: str
     summary: str
-    to_stream: Callable[[Stored, TextIO], str] | None = None
-    to_file: Callable[[Stored, Path], str] | None = None
-    to_folder: Callable[[Stored, Path], Path] | None = None
+    to_stream: Callable[[StoredReport, TextIO], str] | None = None
+    to_file: Callable[[StoredReport, Path], str] | None = None
+    to_folder: Callable[[StoredReport, Path], Path] | None = None
     beside: str = ""
     package: str | None = None
     install: str = ""
@@ -70,9 +70,9 @@ OF_A_GATE = ("json", "html", "markdown")
 """What a gate writes into its report folder."""
 
 
-def formats() -> dict[str, Format]:
+def formats() -> dict[str, ReportFormat]:
     """The formats that are written, by name, those of other distributions too; one that can't be loaded is left out."""
-    found: dict[str, Format] = {}
+    found: dict[str, ReportFormat] = {}
     for name in doors.names("reports"):
         with suppress(DoorError):
             if not (each := _loaded(name)).served:
@@ -95,16 +95,16 @@ def served(name: str) -> Any:
         raise SettingsError(f"The format {name} can't be served: {error}.") from error
 
 
-def _loaded(name: str) -> Format:
+def _loaded(name: str) -> ReportFormat:
     door = doors.find("reports", name)
     found = doors.load(door)
-    if not isinstance(found, Format):
+    if not isinstance(found, ReportFormat):
         kind = type(found).__name__
         raise DoorError(f"The format {name!r} of {door.provider} is no Format: {door.target} is {kind}.")
     return replace(found, name=name)
 
 
-def find_format(name: str) -> Format:
+def find_format(name: str) -> ReportFormat:
     """The format of a name.
 
     Raises:
@@ -139,19 +139,19 @@ def write_reports(
         SettingsError: there is no such format, or the folder can't be written.
     """
     prepare_folder(folder)
-    stored = Stored(store, run, report)
+    stored = StoredReport(store, run, report)
     return [write(stored, each, folder / each.file_name).path for each in map(find_format, formats)]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenReport:
     """What a reader opens, and what a reader must know of it, or ""."""
 
     path: Path
     note: str = ""
 
 
-def write(stored: Stored, chosen: Format, path: Path) -> Written:
+def write(stored: StoredReport, chosen: ReportFormat, path: Path) -> WrittenReport:
     """Write a run in one format to a file, or, where it is a folder of files, into the file's folder.
 
     Raises:
@@ -159,7 +159,7 @@ def write(stored: Stored, chosen: Format, path: Path) -> Written:
     """
     if chosen.to_folder is not None:
         try:
-            return Written(chosen.to_folder(stored, path.parent))
+            return WrittenReport(chosen.to_folder(stored, path.parent))
         except OSError as error:
             reason = f"{error.strerror or error}. Choose another place with {stored.option}."
             raise SettingsError(f"{path.parent} can't be written: {reason}") from None
@@ -171,7 +171,7 @@ def write(stored: Stored, chosen: Format, path: Path) -> Written:
                 note = chosen.to_stream(plain, stream)
         elif chosen.to_file is not None:
             note = chosen.to_file(stored, temporary)
-    return Written(path, note)
+    return WrittenReport(path, note)
 
 
 def discard(folder: Path) -> None:

@@ -2,9 +2,9 @@
 
 from harness.requests.bridge import call_body
 from harness.requests.model import Model
-from harness.requests.pending import Source
+from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler, SampleStore
 from harness.requests.spending import Spending
 from harness.requests.trace import Trace
 
-__all__ = ["Model", "SampleStore", "Sampler", "Source", "Spending", "Trace", "call_body"]
+__all__ = ["Model", "SampleSource", "SampleStore", "Sampler", "Spending", "Trace", "call_body"]

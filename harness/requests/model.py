@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SteelyardError
 from harness.records import Request, Sample
-from harness.records.keys import Question, request_text
+from harness.records.keys import KeyedQuestion, request_text
 from harness.requests.bridge import settle
 from harness.requests.trace import Trace
 
 if TYPE_CHECKING:
-    from harness.requests.pending import Source
+    from harness.requests.pending import SampleSource
     from harness.requests.sampler import Sampler
 
 
@@ -37,7 +37,9 @@ class Model:
 
     __slots__ = ("_index", "_is_other", "_occurrences", "_sampler", "_source", "_trace")
 
-    def __init__(self, sampler: Sampler, source: Source, index: int, trace: Trace, *, is_other: bool = False) -> None:
+    def __init__(
+        self, sampler: Sampler, source: SampleSource, index: int, trace: Trace, *, is_other: bool = False
+    ) -> None:
         self._is_other = is_other
         self._sampler = sampler
         self._source = source
@@ -214,7 +216,7 @@ class Model:
         text = request_text(self._source.version.fingerprint, request)
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
-        question = Question(text, occurrence)
+        question = KeyedQuestion(text, occurrence)
         if request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0:
             self._trace.is_drawn = True
         (self._trace.asked_others if self._is_other else self._trace.asked).append(question)

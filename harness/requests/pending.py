@@ -10,7 +10,7 @@ from harness.records import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SampleSource:
     """Where the samples of one side of a comparison come from.
 
     Attributes:
@@ -30,10 +30,10 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingDraws:
     """Draws of one request that are still to be made."""
 
-    source: Source
+    source: SampleSource
     request: Request
     key: bytes
     indices: tuple[int, ...]

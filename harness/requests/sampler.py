@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.errors import MissingSampleError, UnstorableError
-from harness.records import Budget, Draw, Request, Sample
-from harness.records.keys import Question
-from harness.requests.pending import Asked, Source
+from harness.records import Budget, NewSample, Request, Sample
+from harness.records.keys import KeyedQuestion
+from harness.requests.pending import PendingDraws, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
 
@@ -21,7 +21,7 @@ class SampleStore(Protocol):
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Mapping[int, Sample]]:
         """All stored samples of these keys."""
 
-    def add(self, draws: Sequence[Draw]) -> list[Sample]:
+    def add(self, draws: Sequence[NewSample]) -> list[Sample]:
         """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
 
 
@@ -33,9 +33,9 @@ Kept = tuple[bytes, Sample]
 class _Wanted:
     """Draws of one request that were asked for in this tick of the loop."""
 
-    source: Source
+    source: SampleSource
     request: Request
-    question: Question
+    question: KeyedQuestion
     indices: list[int] = field(default_factory=list)
     asked_again: set[int] = field(default_factory=set)
 
@@ -60,7 +60,7 @@ class Sampler:
         self._wanted: dict[bytes, _Wanted] = {}
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
-        self._arrived: list[Draw] = []
+        self._arrived: list[NewSample] = []
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
         self.model_calls = 0
@@ -85,7 +85,7 @@ class Sampler:
         if self.spending.is_late:
             raise self.spending.refuse()
 
-    async def draw(self, source: Source, request: Request, question: Question, index: int) -> Kept:
+    async def draw(self, source: SampleSource, request: Request, question: KeyedQuestion, index: int) -> Kept:
         """The sample of a question with this index, from the store or the engine, with its key in the store.
 
         Raises:
@@ -118,7 +118,7 @@ class Sampler:
             wanted.asked_again.add(index)
         return await asyncio.shield(future)  # whose body may give up waiting, while others wait for the same
 
-    async def _stored(self, source: Source, question: Question, index: int) -> Kept:
+    async def _stored(self, source: SampleSource, question: KeyedQuestion, index: int) -> Kept:
         """A sample of the newest generation that has any of the question: those of a question are of one generation."""
         places = tuple(question.key(generation) for generation in (source.generation, *source.older))
         shelf = self._shelves.get(places)
@@ -150,7 +150,7 @@ class Sampler:
         for shelf in shelves.values():
             shelf.set_result(found)
 
-    def _was_asked(self, source: Source, key: bytes, index: int) -> bool:
+    def _was_asked(self, source: SampleSource, key: bytes, index: int) -> bool:
         """Whether a sample was asked for before in this run; one bit for each."""
         asked = self._asked.setdefault(source.first_index, {})
         before, bit = asked.get(key, 0), 1 << (index - source.first_index)
@@ -179,7 +179,7 @@ class Sampler:
             if missing and item.source.engine is None:
                 self._break(key, missing, MissingSampleError(f"a sample of {item.source.version.name} is not stored"))
             elif missing:
-                self.window.add(Asked(item.source, item.request, key, missing))
+                self.window.add(PendingDraws(item.source, item.request, key, missing))
         self.window.pump()
 
     def _find(self, wanted: Mapping[bytes, _Wanted]) -> dict[bytes, dict[int, Kept]]:
@@ -202,13 +202,15 @@ class Sampler:
                         break
         return kept
 
-    def _arrive(self, asked: Asked, samples: Sequence[Sample]) -> None:
+    def _arrive(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
         if not self._arrived:
             asyncio.get_running_loop().call_soon(self.commit)
         source = asked.source
         for index, sample in zip(asked.indices, samples, strict=True):
             kept = sample if sample.index == index else replace(sample, index=index)
-            self._arrived.append(Draw(asked.key, source.version.fingerprint, source.generation, asked.request, kept))
+            self._arrived.append(
+                NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, kept)
+            )
             self.model_calls += 1
 
     def commit(self) -> None:
@@ -217,7 +219,7 @@ class Sampler:
         if draws:
             self._keep(draws)
 
-    def _keep(self, draws: Sequence[Draw]) -> None:
+    def _keep(self, draws: Sequence[NewSample]) -> None:
         """Store draws in one transaction; one by one where the store does not take all of them."""
         try:
             samples = self._store.add(draws)
@@ -235,7 +237,7 @@ class Sampler:
         for draw, sample in zip(draws, samples, strict=True):
             self._give(draw.key, draw.sample.index, draw.key, sample)
 
-    def _fail(self, asked: Asked, error: BaseException) -> None:
+    def _fail(self, asked: PendingDraws, error: BaseException) -> None:
         self._break(asked.key, asked.indices, error)
 
     def _give(self, key: bytes, index: int, place: bytes, sample: Sample) -> None:

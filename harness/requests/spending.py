@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import BudgetSpentError, CapabilityError
-from harness.records import Budget, LimitName, Limits, Price, Request, Sample, Spent
+from harness.records import Budget, BudgetLimits, Expenditure, LimitName, Price, Request, Sample
 
 if TYPE_CHECKING:
-    from harness.requests.pending import Asked
+    from harness.requests.pending import PendingDraws
 
 _CHARACTERS_PER_TOKEN = 4
 _ANSWER_TOKENS = 256
@@ -81,13 +81,13 @@ class Spending:
 
     def __init__(
         self,
-        limits: Limits | None = None,
+        limits: BudgetLimits | None = None,
         prices: Mapping[str, Price | None] | None = None,
         *,
         elapsed_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or BudgetLimits()
         self.stopped_by: LimitName | None = None
         self._versions = {name: _Version(price) for name, price in (prices or {}).items()}
         self._clock = clock
@@ -114,14 +114,14 @@ class Spending:
             return None
         return sum(_cost(version, _Tokens(version.prompt_tokens, version.completion_tokens)) for version in known)
 
-    def sent(self, asked: Asked) -> None:
+    def sent(self, asked: PendingDraws) -> None:
         """Note a request that goes out."""
         version = self._version(asked)
         version.n_under_way += 1
         version.samples_under_way += len(asked.indices)
         version.guessed = version.guessed.plus(_guess(asked))
 
-    def landed(self, asked: Asked, samples: Sequence[Sample]) -> None:
+    def landed(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
         """Note what came of a request; no samples where it came to nothing."""
         version = self._version(asked)
         version.n_under_way -= 1
@@ -138,7 +138,7 @@ class Spending:
         version.n_answered += 1
         version.n_samples += len(samples)
 
-    def _version(self, asked: Asked) -> _Version:
+    def _version(self, asked: PendingDraws) -> _Version:
         return self._versions.setdefault(asked.source.version.name, _Version(asked.source.version.settings.price))
 
     # -- limits -----------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ class Spending:
             self.stopped_by = "deadline"
         return BudgetSpentError(self.limits.in_words(self.stopped_by))
 
-    def uncounted(self, asked: Asked) -> CapabilityError | None:
+    def uncounted(self, asked: PendingDraws) -> CapabilityError | None:
         """Why a version can't be asked: tokens are bounded, and it does not say how many its answers take."""
         if not self.limits.counts_tokens or self._version(asked).counts:
             return None
@@ -175,7 +175,7 @@ class Spending:
             "Bound the run with --max-requests or --deadline instead."
         )
 
-    def allows(self, asked: Asked, n_requests: int, n_under_way: int) -> bool:
+    def allows(self, asked: PendingDraws, n_requests: int, n_under_way: int) -> bool:
         """Whether a request may go out now; where it may not, it waits, or the run is over.
 
         Args:
@@ -192,7 +192,7 @@ class Spending:
             return not self.is_over
         return False
 
-    def _scarce(self, asked: Asked) -> LimitName | None:
+    def _scarce(self, asked: PendingDraws) -> LimitName | None:
         """The limit that a request, with those under way, is expected to go beyond."""
         own = self._version(asked)
         first = not own.n_answered and not own.n_under_way
@@ -229,14 +229,14 @@ class Spending:
         if not self.limits.bounded:
             return None
         tokens, elapsed_s = self.prompt_tokens + self.completion_tokens, self._clock() - self._began_s
-        return Budget(self.limits, Spent(n_requests, tokens, self.cost, elapsed_s), self.stopped_by)
+        return Budget(self.limits, Expenditure(n_requests, tokens, self.cost, elapsed_s), self.stopped_by)
 
 
 def _cost(version: _Version, tokens: _Tokens) -> float:
     return 0.0 if version.price is None else version.price.of(*tokens)
 
 
-def _guess(asked: Asked) -> _Tokens:
+def _guess(asked: PendingDraws) -> _Tokens:
     """What a request takes of a version that nothing is known of yet."""
     request = asked.request
     if request.kind in _WEIGHED:

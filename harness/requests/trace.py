@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from harness.records import JudgedBy, Judgement, Request, Sample
-from harness.records.keys import Question
+from harness.records.keys import KeyedQuestion
 
 
 class Trace:
@@ -47,8 +47,8 @@ class Trace:
     )
 
     def __init__(self) -> None:
-        self.asked: list[Question] = []
-        self.asked_others: list[Question] = []
+        self.asked: list[KeyedQuestion] = []
+        self.asked_others: list[KeyedQuestion] = []
         self.request: Request | None = None
         self.key: bytes | None = None
         self.sample: Sample | None = None

@@ -11,7 +11,7 @@ from harness.errors import CapabilityError, EngineError
 from harness.models.engine import Capability, Engine
 from harness.models.reasoning import apart
 from harness.records import Request, Sample
-from harness.requests.pending import Asked
+from harness.requests.pending import PendingDraws
 from harness.requests.spending import Spending
 
 
@@ -20,7 +20,7 @@ class _Lane:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.queue: deque[Asked] = deque()
+        self.queue: deque[PendingDraws] = deque()
         self.in_flight = 0
         self.n_sent = 0
         self.ready: asyncio.Task[None] | None = None
@@ -46,8 +46,8 @@ class Window:
     def __init__(
         self,
         width: int,
-        arrived: Callable[[Asked, Sequence[Sample]], None],
-        failed: Callable[[Asked, BaseException], None],
+        arrived: Callable[[PendingDraws, Sequence[Sample]], None],
+        failed: Callable[[PendingDraws, BaseException], None],
         spending: Spending | None = None,
     ) -> None:
         self.spending = spending or Spending()
@@ -82,7 +82,7 @@ class Window:
         """What engines say about requests that they send again now."""
         return [trouble for lane in self._lanes.values() if (trouble := lane.engine.trouble)]
 
-    def add(self, asked: Asked) -> None:
+    def add(self, asked: PendingDraws) -> None:
         """Queue a request; `pump` sends it. Once the window has stopped, it comes to nothing."""
         if self._stopped:
             self._failed(asked, EngineError("the run has ended"))
@@ -162,7 +162,7 @@ class Window:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, lane: _Lane, asked: Asked) -> None:
+    async def _send(self, lane: _Lane, asked: PendingDraws) -> None:
         samples: list[Sample] = []
         try:
             samples = await lane.engine.sample(asked.request, asked.indices)
@@ -205,13 +205,13 @@ class Window:
         await asyncio.gather(*(lane.engine.close() for lane in self._lanes.values()), return_exceptions=True)
 
 
-def _next(asked: Asked) -> Asked:
+def _next(asked: PendingDraws) -> PendingDraws:
     """The first draws of what was asked, as many as fit in one request."""
     take = _sendable(asked)
     return asked if take == len(asked.indices) else replace(asked, indices=asked.indices[:take])
 
 
-def _sendable(asked: Asked) -> int:
+def _sendable(asked: PendingDraws) -> int:
     """How many of the first indices fit in one request; a seeded request draws consecutive ones."""
     most = min(len(asked.indices), max(1, asked.engine.choices_per_request(asked.request)))
     if "seed" not in asked.request.sampling:

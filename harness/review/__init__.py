@@ -48,6 +48,6 @@ What holds, whatever the clients do:
 """
 
 from harness.review.queue import LEASE_S, Labelled, Queue
-from harness.review.views import Done, Revealed, Undone, View
+from harness.review.views import ItemDone, RevealedItem, UndoResult, View
 
-__all__ = ["LEASE_S", "Done", "Labelled", "Queue", "Revealed", "Undone", "View"]
+__all__ = ["LEASE_S", "ItemDone", "Labelled", "Queue", "RevealedItem", "UndoResult", "View"]

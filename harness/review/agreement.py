@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from harness.records.review import FIRST, SECOND, TIE, Event, Form, Item, Standing, Value
-from harness.review.judged import Coefficient, JudgeMatrix, Rate, judge_matrix, rate, said_by_both, told
+from harness.review.judged import Coefficient, JudgeMatrix, LabelShare, judge_matrix, rate, said_by_both, told
 from harness.statistics import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha
 from harness.statistics.arrays import FloatArray
 from harness.store.review.events import labels_in_force
@@ -39,8 +39,8 @@ class JudgeAgreement:
     wrong_right: int
     wrong_wrong: int
     n_ties: int
-    sensitivity: Rate | None
-    specificity: Rate | None
+    sensitivity: LabelShare | None
+    specificity: LabelShare | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,5 +186,5 @@ def judge_agreement(
     )
 
 
-def _rate(hits: np.ndarray, weights: FloatArray, confidence_level: float) -> Rate | None:
+def _rate(hits: np.ndarray, weights: FloatArray, confidence_level: float) -> LabelShare | None:
     return rate(hits, weights, confidence_level) if len(hits) else None

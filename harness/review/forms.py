@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.errors import LabelError, RubricError
-from harness.records.review import PREFERENCES, Choice, Form
+from harness.records.review import PREFERENCES, Form, LabelChoice
 from harness.scoring.judging.rubric import Rubric, read_rubric
 
 _SUFFIX = "*.md"
@@ -20,7 +20,7 @@ def rating_form(rubric: Rubric) -> Form:
         RubricError: the rubric has no scale.
     """
     rubric.check_scale()
-    choices = tuple(Choice(score, meaning, rubric.value(score)) for score, meaning in rubric.scale)
+    choices = tuple(LabelChoice(score, meaning, rubric.value(score)) for score, meaning in rubric.scale)
     return Form("scale", rubric.title, rubric.criteria, rubric.guidelines, choices, rubric.digest)
 
 
@@ -51,19 +51,19 @@ def category_form(categories: Iterable[str], rubric: Rubric | None = None) -> Fo
     return Form("categories", rubric.title, rubric.criteria, rubric.guidelines, choices, rubric.digest)
 
 
-def _category(text: str) -> Choice:
+def _category(text: str) -> LabelChoice:
     name, given, score = (part.strip() for part in text.partition("="))
     if not name:
         raise LabelError(f"The category {text!r} has no name; write NAME or NAME=SCORE.")
     if not given:
-        return Choice(name, "", None)
+        return LabelChoice(name, "", None)
     try:
         value = float(score)
     except ValueError:
         value = math.nan
     if not 0 <= value <= 1:
         raise LabelError(f"The category {text!r} counts for {score!r}, which is no number in [0, 1].")
-    return Choice(name, "", value)
+    return LabelChoice(name, "", value)
 
 
 def text_form(title: str) -> Form:

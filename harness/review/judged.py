@@ -34,7 +34,7 @@ class Coefficient:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class LabelShare:
     """A share with its interval (Wilson), of `n` items; items count with the inverse of the chance to be drawn."""
 
     value: float
@@ -78,7 +78,7 @@ class JudgeMatrix:
     n_items: int
     n_between: int
     n_same: int
-    exact: Rate
+    exact: LabelShare
     ordinal: Coefficient
     differing: tuple[Differing, ...]
 
@@ -166,7 +166,7 @@ def told(name: str, reviewers: tuple[str, ...], measure: Callable[[], Agreement]
         return Coefficient(name, reviewers, None, str(error))
 
 
-def rate(hits: np.ndarray, weights: FloatArray, confidence_level: float) -> Rate:
+def rate(hits: np.ndarray, weights: FloatArray, confidence_level: float) -> LabelShare:
     """The share of hits, (n,), each with its weight; n is 1 or more.
 
     Wilson's interval is that of so many items as the weights are worth, (sum w)² / sum w²: L. Kish (1965), Survey
@@ -175,4 +175,4 @@ def rate(hits: np.ndarray, weights: FloatArray, confidence_level: float) -> Rate
     value = float(weights[hits].sum() / weights.sum())
     worth = float(weights.sum() ** 2 / (weights**2).sum())
     interval = wilson_interval(value * worth, worth, confidence_level)
-    return Rate(value, interval.low, interval.high, len(hits))
+    return LabelShare(value, interval.low, interval.high, len(hits))

@@ -26,7 +26,7 @@ class ReviewerProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BatchProgress:
     """How far a batch is.
 
     Attributes:
@@ -64,7 +64,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class BatchOrigin:
     """Where a batch comes from, which tells those of one evaluation apart; nothing for reviewers.
 
     Attributes:
@@ -84,9 +84,9 @@ class Origin:
         return f"{date}, {run}" + ("" if self.candidate is None else f", {self.candidate}")
 
 
-def progress_of(batch: Batch, counts: Counts) -> Progress:
+def progress_of(batch: Batch, counts: Counts) -> BatchProgress:
     """The progress of a batch from what the store counted."""
-    return Progress(
+    return BatchProgress(
         batch_id=batch.id,
         evaluation_id=batch.evaluation_id,
         title=batch.form.title,

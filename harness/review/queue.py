@@ -11,13 +11,13 @@ from harness.errors import LabelError, ReviewError
 from harness.records.review import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Standing, Task
 from harness.review.agreement import AgreementReport, agreement_of
 from harness.review.older import with_calls_of_store
-from harness.review.progress import Origin, Progress, progress_of
-from harness.review.views import Done, Revealed, Undone, View, done_of, revealed, view_of
+from harness.review.progress import BatchOrigin, BatchProgress, progress_of
+from harness.review.views import ItemDone, RevealedItem, UndoResult, View, done_of, revealed, view_of
 from harness.store import Store
 from harness.store.review.events import in_force
 from harness.store.review.leases import Wish, is_swapped
 from harness.store.review.reviewers import new_token
-from harness.store.review.turns import Held, Submitted
+from harness.store.review.turns import HeldItem, SubmittedLabel
 
 LEASE_S = 600.0
 _LONGEST_KEY = 200
@@ -37,7 +37,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Excluded:
+class ExcludedItem:
     """An item that an adjudicator left out, and why."""
 
     item: Item
@@ -87,7 +87,7 @@ class Queue:
         """
         return self._view(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, clock=self._clock))
 
-    def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> Done:
+    def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> ItemDone:
         """Store a label. `value` is one of the form's: a whole number, a category, a text, or "left", "tie", "right".
 
         Raises:
@@ -96,19 +96,19 @@ class Queue:
         """
         return self._submit("label", reviewer, lease_id, key, note, value)
 
-    def adjudicate(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> Done:
+    def adjudicate(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> ItemDone:
         """Store the label that counts for an item taken with `task="adjudicate"`. Raises as `label`."""
         return self._submit("adjudicate", reviewer, lease_id, key, note, value)
 
-    def skip(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> Done:
+    def skip(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> ItemDone:
         """Leave an item to others; to this reviewer once more, when nothing else is left. Raises as `label`."""
         return self._submit("skip", reviewer, lease_id, key, note)
 
-    def flag(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> Done:
+    def flag(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> ItemDone:
         """Take an item out of the queue until somebody adjudicates it. Raises as `label`."""
         return self._submit("flag", reviewer, lease_id, key, note)
 
-    def exclude(self, reviewer: str, lease_id: str, reason: str, *, key: str) -> Done:
+    def exclude(self, reviewer: str, lease_id: str, reason: str, *, key: str) -> ItemDone:
         """Settle an item taken with `task="adjudicate"` by leaving it out: nothing right can be said of it.
 
         It counts for neither side: see `harness.decisions.labels.labelled`. An undo brings it back.
@@ -120,7 +120,7 @@ class Queue:
             raise LabelError("An item is excluded for a reason: write what is broken about it. Nothing was stored.")
         return self._submit("exclude", reviewer, lease_id, key, reason.strip())
 
-    def undo(self, reviewer: str, *, key: str) -> Undone:
+    def undo(self, reviewer: str, *, key: str) -> UndoResult:
         """Take back what the reviewer said last, and lease its item anew if it is free.
 
         Raises:
@@ -128,9 +128,9 @@ class Queue:
         """
         _check_key(key)
         recorded, held = self._review.undo(reviewer, key, lease_s=self._lease_s, clock=self._clock)
-        return Undone(done_of(recorded), None if held is None else self._view(held))
+        return UndoResult(done_of(recorded), None if held is None else self._view(held))
 
-    def reveal(self, reviewer: str, item_id: str) -> Revealed:
+    def reveal(self, reviewer: str, item_id: str) -> RevealedItem:
         """Versions, judge score and all labels of an item that this reviewer has labelled, flagged or adjudicated.
 
         Raises:
@@ -145,7 +145,7 @@ class Queue:
         standing = self._review.standing(item_id)
         return revealed(item, form, standing, events, swapped=is_swapped(item_id, reviewer))
 
-    def settled(self, item_id: str) -> Revealed:
+    def settled(self, item_id: str) -> RevealedItem:
         """The same of an item that nobody is asked about any more, for those who look after the queue.
 
         Raises:
@@ -159,26 +159,28 @@ class Queue:
         form = self._review.batch(item.batch_id).form
         return revealed(item, form, standing, in_force(self._review.events(item_id=item_id)), swapped=False)
 
-    def excluded(self, batch_id: str) -> list[Excluded]:
+    def excluded(self, batch_id: str) -> list[ExcludedItem]:
         """The items of a batch that were excluded, in their order, with the reasons."""
         standings = self._review.standings(batch_id)
         events = in_force(self._review.events(batch_id=batch_id))
         last = {event.item_id: event for event in events if event.kind == "exclude"}
         items = self._review.items(batch_id)
         return [
-            Excluded(item, last[item.id].reviewer, last[item.id].note)
+            ExcludedItem(item, last[item.id].reviewer, last[item.id].note)
             for item in items
             if standings[item.id].state == "excluded"
         ]
 
-    def _view(self, held: Held) -> View:
+    def _view(self, held: HeldItem) -> View:
         return view_of(replace(held, item=with_calls_of_store(self._store, held.item)))
 
-    def _submit(self, kind: EventKind, reviewer: str, lease_id: str, key: str, note: str, value: Any = None) -> Done:
+    def _submit(
+        self, kind: EventKind, reviewer: str, lease_id: str, key: str, note: str, value: Any = None
+    ) -> ItemDone:
         _check_key(key)
         if len(note) > _LONGEST_NOTE:
             raise ReviewError(f"The note has {len(note):,} characters; the most are {_LONGEST_NOTE:,}.")
-        submitted = Submitted(kind, reviewer, lease_id, key, value, note)
+        submitted = SubmittedLabel(kind, reviewer, lease_id, key, value, note)
         return done_of(self._review.record(submitted, self._clock))
 
     def batches(self) -> list[Batch]:
@@ -193,16 +195,17 @@ class Queue:
         """Offer the items of a batch again."""
         self._review.set_closed(batch_id, None)
 
-    def progress(self, batch_id: str | None = None) -> list[Progress]:
+    def progress(self, batch_id: str | None = None) -> list[BatchProgress]:
         """How far a batch is, or each of them, the oldest first."""
         wanted = self.batches() if batch_id is None else [self._review.batch(batch_id)]
         return [progress_of(batch, self._review.counts(batch.id, self._clock())) for batch in wanted]
 
-    def origins(self) -> dict[str, Origin]:
+    def origins(self) -> dict[str, BatchOrigin]:
         """Where each batch comes from, by its id."""
         candidates = {run.run_id: (run.spec.get("candidate") or {}).get("name") for run in self._store.runs()}
         return {
-            each.id: Origin(each.created, each.run_id, candidates.get(each.run_id or "")) for each in self.batches()
+            each.id: BatchOrigin(each.created, each.run_id, candidates.get(each.run_id or ""))
+            for each in self.batches()
         }
 
     def agreement(self, batch_id: str, *, confidence_level: float = 0.95) -> AgreementReport:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.records import Messages
 from harness.records.review import Answer, Event, Form, Item, Standing, Task, Value
-from harness.store.review.turns import Held, Recorded
+from harness.store.review.turns import HeldItem, RecordedLabel
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ItemDone:
     """What a reviewer's word led to.
 
     Attributes:
@@ -53,10 +53,10 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class UndoResult:
     """What an undo led to; `view` is the item again, or None where it is no longer free."""
 
-    done: Done
+    done: ItemDone
     view: View | None
 
 
@@ -72,7 +72,7 @@ class GivenLabel:
 
 
 @dataclass(frozen=True, slots=True)
-class Revealed:
+class RevealedItem:
     """All that is known of an item, for a reviewer who has dealt with it.
 
     Attributes:
@@ -88,7 +88,7 @@ class Revealed:
     labels: tuple[GivenLabel, ...]
 
 
-def view_of(held: Held) -> View:
+def view_of(held: HeldItem) -> View:
     """The item under a lease, as its holder may see it."""
     lease, item, batch = held.lease, held.item, held.batch
     parts = [answer.parts for answer in on_sides(item.answers, swapped=lease.swapped)]
@@ -108,9 +108,9 @@ def view_of(held: Held) -> View:
     )
 
 
-def done_of(recorded: Recorded) -> Done:
+def done_of(recorded: RecordedLabel) -> ItemDone:
     """What was recorded, for the one who said it."""
-    return Done(recorded.event, recorded.standing, recorded.repeated)
+    return ItemDone(recorded.event, recorded.standing, recorded.repeated)
 
 
 def on_sides(answers: tuple[Answer, ...], *, swapped: bool) -> tuple[Answer, ...]:
@@ -118,10 +118,10 @@ def on_sides(answers: tuple[Answer, ...], *, swapped: bool) -> tuple[Answer, ...
     return answers[::-1] if swapped else answers
 
 
-def revealed(item: Item, form: Form, standing: Standing, labels: list[Event], *, swapped: bool) -> Revealed:
+def revealed(item: Item, form: Form, standing: Standing, labels: list[Event], *, swapped: bool) -> RevealedItem:
     """Everything of an item, on the sides on which the one who looks saw it."""
     score = item.judge_score
-    return Revealed(
+    return RevealedItem(
         item_id=item.id,
         answers=on_sides(item.answers, swapped=swapped),
         judge_score=1 - score if score is not None and swapped and form.is_pair else score,

@@ -14,7 +14,7 @@ _HALVINGS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class SampleNoise:
     """One version's samples around their case's mean.
 
     Attributes
@@ -28,12 +28,12 @@ class Version:
     draws: FloatArray
 
 
-def centred(scores: FloatArray, means: FloatArray, sign: float) -> Version:
+def centred(scores: FloatArray, means: FloatArray, sign: float) -> SampleNoise:
     """Samples less their case's mean, (n_cases,); `sign` is -1 for a version that is subtracted."""
     present = ~np.isnan(scores)
     draws = present.sum(axis=1).astype(np.float64)
     residuals = np.where(present, scores - means[:, np.newaxis], 0.0)
-    return Version(residuals * (sign / draws)[:, np.newaxis], draws)
+    return SampleNoise(residuals * (sign / draws)[:, np.newaxis], draws)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ _ROUNDING = 1e-11
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class MeanSpread:
     """The mean of n cases and how well it is known.
 
     Attributes
@@ -45,7 +45,7 @@ class Spread:
         return math.sqrt(self.variance)
 
 
-def spread(values: FloatArray, groups: IntArray | None) -> Spread:
+def spread(values: FloatArray, groups: IntArray | None) -> MeanSpread:
     """Mean and cluster-robust variance of one number for each case.
 
     Parameters
@@ -69,7 +69,7 @@ def spread(values: FloatArray, groups: IntArray | None) -> Spread:
     count = len(residuals)
     squares = residuals * residuals
     total, fourth = float(squares.sum()), float((squares * squares).sum())
-    return Spread(
+    return MeanSpread(
         value=value,
         variance=count / (count - 1) * total / n**2 if count > 1 else math.inf,
         units=n**2 / float((sizes * sizes).sum()),
@@ -96,7 +96,7 @@ def normal_tail(confidence_level: float, degrees: int) -> float:
     return float(special.ndtr(-t_quantile(confidence_level, degrees)))
 
 
-def effective_n(mean: Spread, n_scores: float) -> float:
+def effective_n(mean: MeanSpread, n_scores: float) -> float:
     """How many independent scores of 0 or 1 would know this mean in [0, 1] as well.
 
     The design effect comes from the variance between cases, steadied by two imagined cases whose samples all agree;
@@ -116,7 +116,7 @@ def effective_n(mean: Spread, n_scores: float) -> float:
     return min(max((degrees + 1) / degrees * room / variance, 1.0), n_scores)
 
 
-def is_thin(mean: Spread) -> bool:
+def is_thin(mean: MeanSpread) -> bool:
     """Whether so few units carry the variance that Student's t can't be trusted with it.
 
     Simulated with a few per cent of the cases flipping from right to wrong, t alone calls a drop of the whole margin

@@ -8,14 +8,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.store.location import store_url
-from harness.store.summaries import Merged, Pruned, RunInfo, ScoreArray, ScoreSet, StoreInfo, VersionInfo, new_run_id
+from harness.store.summaries import (
+    MergeSummary,
+    PruneSummary,
+    RunInfo,
+    ScoreArray,
+    ScoreSet,
+    StoreInfo,
+    VersionInfo,
+    new_run_id,
+)
 
 if TYPE_CHECKING:
     from harness.store.store import Store
 
 __all__ = [
-    "Merged",
-    "Pruned",
+    "MergeSummary",
+    "PruneSummary",
     "RunInfo",
     "ScoreArray",
     "ScoreSet",

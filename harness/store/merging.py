@@ -30,7 +30,7 @@ from harness.store.database import Database
 from harness.store.schema import codec, digests
 from harness.store.schema.migrations import readable
 from harness.store.schema.tables import APART, generations, reports, requests, runs, samples
-from harness.store.summaries import Merged
+from harness.store.summaries import MergeSummary
 
 _KEYS = 64
 _SCORES = 5000
@@ -47,7 +47,7 @@ class _Counts:
     scores: int = 0
 
 
-def merge(target: Database, source: Database) -> Merged:
+def merge(target: Database, source: Database) -> MergeSummary:
     """See `Store.merge`."""
     counts = _Counts()
     apart = _merge_generations(target, source)
@@ -58,7 +58,7 @@ def merge(target: Database, source: Database) -> Merged:
                 target.lock(connection, table)
             _merge_samples(target, connection, _Batch(rows, _samples(source, rows), apart), counts, moved)
     _merge_runs(target, source, moved, counts)
-    return Merged(counts.samples, counts.apart, counts.requests, counts.runs, counts.scores)
+    return MergeSummary(counts.samples, counts.apart, counts.requests, counts.runs, counts.scores)
 
 
 def _merge_generations(target: Database, source: Database) -> dict[Place, str]:

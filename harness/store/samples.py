@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, bindparam, select
 
 from harness.errors import StoreError, UnstorableError
-from harness.records import Draw, Request, Sample
+from harness.records import NewSample, Request, Sample
 from harness.store.database import Database
 from harness.store.schema import codec, digests
 from harness.store.schema.migrations import readable
@@ -54,7 +54,7 @@ def _found(database: Database, connection: Connection, keys: Iterable[bytes]) ->
     return found
 
 
-def add(database: Database, draws: Sequence[Draw]) -> list[Sample]:
+def add(database: Database, draws: Sequence[NewSample]) -> list[Sample]:
     """See `Store.add`."""
     if not draws:
         return []
@@ -78,14 +78,14 @@ def add(database: Database, draws: Sequence[Draw]) -> list[Sample]:
     return kept
 
 
-def _sample_row(draw: Draw, now: float) -> dict[str, Any]:
+def _sample_row(draw: NewSample, now: float) -> dict[str, Any]:
     try:
         return codec.sample_row(draw.key, draw.sample, now)
     except (TypeError, ValueError, RecursionError) as error:
         raise UnstorableError(f"A sample holds what can't be written as JSON: {error}") from error
 
 
-def _request_row(draw: Draw) -> dict[str, Any]:
+def _request_row(draw: NewSample) -> dict[str, Any]:
     return {
         "key": draw.key,
         "fingerprint": draw.fingerprint,

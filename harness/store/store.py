@@ -7,14 +7,14 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from harness.records import Draw, JudgedBy, Request, Role, Sample, ScoreRow
+from harness.records import JudgedBy, NewSample, Request, Role, Sample, ScoreRow
 from harness.store import merging, runs, samples, score_sets
 from harness.store.database import Database
 from harness.store.looks import LookStore
 from harness.store.pruning import maintenance
 from harness.store.review.store import ReviewStore
 from harness.store.soundness import Soundness
-from harness.store.summaries import Merged, Pruned, RunInfo, ScoreArray, ScoreSet, StoreInfo
+from harness.store.summaries import MergeSummary, PruneSummary, RunInfo, ScoreArray, ScoreSet, StoreInfo
 
 
 class Store:
@@ -57,7 +57,7 @@ class Store:
         """All stored samples of these keys, by key and index; keys without any are left out."""
         return samples.find(self._database, keys)
 
-    def add(self, draws: Sequence[Draw]) -> list[Sample]:
+    def add(self, draws: Sequence[NewSample]) -> list[Sample]:
         """Store samples in one transaction, and with each new key its request.
 
         Returns the samples that count, one for each draw, in order. Where another process stored a sample of the same
@@ -175,7 +175,7 @@ class Store:
         fingerprints: Collection[str] | None = None,
         replaced: bool = False,
         dry_run: bool = False,
-    ) -> Pruned:
+    ) -> PruneSummary:
         """Remove the samples that meet every condition given, and the requests that are left without any.
 
         Args:
@@ -197,7 +197,7 @@ class Store:
             dry_run=dry_run,
         )
 
-    def merge(self, other: Store) -> Merged:
+    def merge(self, other: Store) -> MergeSummary:
         """Bring in all that another store holds; what is here stays. Merging again brings in what is new since.
 
         Samples of a generation that both stores share are given out by `find` like any other. Those of a generation

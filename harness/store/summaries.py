@@ -107,7 +107,7 @@ class StoreInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
+class PruneSummary:
     """What a prune removed, or would remove when it was only tried.
 
     Attributes:
@@ -130,7 +130,7 @@ class Pruned:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergeSummary:
     """What a merge brought in. `apart` counts the samples among `samples` that stay apart (see `Store.merge`);
     `labels` those that reviewers gave, `overdrawn` the evaluations whose error rate was spent in both stores.
     """

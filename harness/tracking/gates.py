@@ -35,7 +35,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class GateLog:
     """What is logged of a run.
 
     Attributes:
@@ -55,7 +55,7 @@ class Gate:
     most_traces: int = MOST_TRACES
 
 
-def gate_of(settings: Settings, run: RunInfo, report: Mapping[str, Any], names: Mapping[str, str]) -> Gate:
+def gate_of(settings: Settings, run: RunInfo, report: Mapping[str, Any], names: Mapping[str, str]) -> GateLog:
     """What is logged of a stored run, where the settings say.
 
     Raises:
@@ -66,11 +66,11 @@ def gate_of(settings: Settings, run: RunInfo, report: Mapping[str, Any], names: 
             "Where is MLflow? Say --mlflow URL, http://HOST:PORT or sqlite:///mlflow.db, or write it as mlflow into "
             "[tool.steelyard]."
         )
-    return Gate(settings.tracking, settings.mlflow_experiment, settings.root, run, report, names)
+    return GateLog(settings.tracking, settings.mlflow_experiment, settings.root, run, report, names)
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class LogResult:
     """Where a run was logged.
 
     Attributes:
@@ -88,8 +88,8 @@ class Logged:
 
 
 def log_gate(
-    gate: Gate, store: Store, write_files: Callable[[Path], Sequence[File]], deadline_s: float | None
-) -> Logged:
+    gate: GateLog, store: Store, write_files: Callable[[Path], Sequence[File]], deadline_s: float | None
+) -> LogResult:
     """Log a run. What is there of it already is brought up to date, so that twice is as good as once.
 
     Args:
@@ -105,10 +105,10 @@ def log_gate(
         files = write_files(Path(drafts))
         question["files"] = [{"path": str(file.path.absolute()), "folder": file.folder} for file in files]
         answer = process.ask(gate.address, question, deadline_s)
-    return Logged(_place(gate, answer), answer["run_id"], len(question["traces"]), question["n_left_out"])
+    return LogResult(_place(gate, answer), answer["run_id"], len(question["traces"]), question["n_left_out"])
 
 
-def _question(gate: Gate, store: Store) -> dict[str, Any]:
+def _question(gate: GateLog, store: Store) -> dict[str, Any]:
     spec, report = gate.run.spec, gate.report
     chosen = choose(store, gate.run, report, gate.most_traces)
     described = [spec.get("candidate"), spec.get("baseline"), *spec.get("judges", ())]
@@ -124,7 +124,7 @@ def _question(gate: Gate, store: Store) -> dict[str, Any]:
     }
 
 
-def _datasets(gate: Gate) -> list[dict[str, Any]]:
+def _datasets(gate: GateLog) -> list[dict[str, Any]]:
     """The sets of cases, each with a name: that of its file, else that of the evaluation in whose code they are."""
     found = []
     for record in gate.run.spec.get("datasets", ()):
@@ -135,7 +135,7 @@ def _datasets(gate: Gate) -> list[dict[str, Any]]:
     return found
 
 
-def _folder(gate: Gate) -> Path:
+def _folder(gate: GateLog) -> Path:
     """Where the process works: beside the file of a database, so that MLflow's artifacts lie there, too.
 
     Raises:
@@ -151,7 +151,7 @@ def _folder(gate: Gate) -> Path:
     return folder
 
 
-def _place(gate: Gate, answer: Mapping[str, Any]) -> str:
+def _place(gate: GateLog, answer: Mapping[str, Any]) -> str:
     shown = without_credentials(gate.address)
     if shown.startswith("http"):
         return f"{shown}/#/experiments/{answer['experiment_id']}/runs/{answer['run_id']}"

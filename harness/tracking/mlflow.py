@@ -13,7 +13,7 @@ from harness.records.report_json import to_json
 from harness.reporting.shared.names import display_names
 from harness.reporting.writing import OF_A_GATE, find_format, write_reports
 from harness.store import RunInfo, Store
-from harness.tracking.gates import GATE_DEADLINE_S, File, Logged, gate_of, log_gate
+from harness.tracking.gates import GATE_DEADLINE_S, File, LogResult, gate_of, log_gate
 from harness.tracking.promotion import check_promotion, promote
 from harness.tracking.tracker import Told, TrackedGate
 
@@ -54,7 +54,7 @@ class MlflowTracker:
         return command
 
 
-def _logged(settings: Settings, store: Store, run: RunInfo, gate: TrackedGate) -> Logged:
+def _logged(settings: Settings, store: Store, run: RunInfo, gate: TrackedGate) -> LogResult:
     document = to_json(gate.report)
     described = gate_of(settings, run, document, display_names(entry["id"] for entry in document["evaluations"]))
 

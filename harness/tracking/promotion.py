@@ -10,7 +10,7 @@ from harness.config import Settings
 from harness.config.addresses import without_credentials
 from harness.config.roles import candidate_name
 from harness.errors import MlflowError, SettingsError
-from harness.models.mlflow.registry import Registered, check_registered, set_alias
+from harness.models.mlflow.registry import RegisteredModel, check_registered, set_alias
 from harness.store import RunInfo
 
 _ALIAS = re.compile(r"[\w-]{1,255}")
@@ -68,7 +68,7 @@ def promote(settings: Settings, run: RunInfo, report: Mapping[str, Any], alias: 
     if why_not is not None:
         return f"not promoted to {alias}: {why_not}"
     candidate = run.spec["candidate"]["registered"]
-    registered = Registered(candidate["name"], candidate["version"])
+    registered = RegisteredModel(candidate["name"], candidate["version"])
     registry = settings.registry
     if registry is None:
         raise MlflowError(f"Nothing says where the registry is that has {registered}: name it with --mlflow.")

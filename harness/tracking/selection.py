@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenTraces:
     """The answers to be traced.
 
     Attributes:
@@ -53,7 +53,7 @@ def place_of(answer: StoredAnswer) -> Place:
     return Place(answer.evaluation_id, answer.case_id, answer.role, answer.sample_index)
 
 
-def choose(store: Store, run: RunInfo, report: Mapping[str, Any], most: int) -> Chosen:
+def choose(store: Store, run: RunInfo, report: Mapping[str, Any], most: int) -> ChosenTraces:
     """The answers of a run that are worth a trace.
 
     Args:
@@ -73,7 +73,7 @@ def choose(store: Store, run: RunInfo, report: Mapping[str, Any], most: int) -> 
     for place in chosen:
         only.setdefault(place.evaluation_id, set()).add(place.case_id)
     answers = tuple(answer for answer in answers_of_run(store, run, only) if place_of(answer) in chosen)
-    return Chosen(answers, labels, sum(place not in chosen for place in failed))
+    return ChosenTraces(answers, labels, sum(place not in chosen for place in failed))
 
 
 def _items(store: Store, run: RunInfo, batches: Sequence[str]) -> Iterator[Place]:

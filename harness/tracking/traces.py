@@ -12,7 +12,7 @@ from harness.gate.history.answers import StoredAnswer
 from harness.records import Request, ScoreRow
 from harness.review.labels import PersonsLabel
 from harness.tracking.keys import text
-from harness.tracking.selection import Chosen, Place, place_of
+from harness.tracking.selection import ChosenTraces, Place, place_of
 
 _LONGEST_TEXT = 20_000
 """Characters of a prompt or an answer in a trace; the whole is in the table of samples."""
@@ -38,7 +38,7 @@ class Context:
     versions: Mapping[str, str]
 
 
-def traces(chosen: Chosen, context: Context) -> list[Plain]:
+def traces(chosen: ChosenTraces, context: Context) -> list[Plain]:
     """One trace for each answer, in the order in which they are read, with its assessments."""
     return [_trace(answer, chosen.labels.get(place_of(answer), ()), context) for answer in chosen.answers]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from harness.decisions import Observed, decide
-from harness.records import Draw, Report, Request, Sample, ScoreRow, Usage, VersionRef
+from harness.records import NewSample, Report, Request, Sample, ScoreRow, Usage, VersionRef
 from harness.records.report_json import to_json
 from harness.store import Store, new_run_id
 from tests.bench.process import middle, run
@@ -73,7 +73,7 @@ def _key(version: str, case: str) -> bytes:
     return hashlib.blake2b(f"{version}/{case}".encode(), digest_size=16).digest()
 
 
-def _draws(version: str, fingerprint: str, ids: list[str]) -> Iterator[Draw]:
+def _draws(version: str, fingerprint: str, ids: list[str]) -> Iterator[NewSample]:
     for case in ids:
         messages = (
             {"role": "system", "content": f"You are the {version} one."},
@@ -82,7 +82,7 @@ def _draws(version: str, fingerprint: str, ids: list[str]) -> Iterator[Draw]:
         request = Request(messages=messages, sampling={"temperature": 0.7, "max_tokens": 16})
         for index in range(SAMPLES):
             sample = Sample(f"The capital of {case} is Lima.", index, prompt_tokens=31, completion_tokens=9)
-            yield Draw(_key(version, case), fingerprint, 0, request, sample)
+            yield NewSample(_key(version, case), fingerprint, 0, request, sample)
 
 
 def _rows(version: str, fingerprint: str, ids: list[str], scores: Any) -> Iterator[ScoreRow]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.statistics.labels.draws import Question
+from harness.statistics.labels.draws import LabelQuestion
 from harness.statistics.labels.labelled import labelled_mean
 from tests.bench.label_gates import GOOD, POOR, Gate, Judge, Outcome, People, uniform_alone
 from tests.bench.sampling import Figure
@@ -20,8 +20,8 @@ _WORKERS, _NICENESS, _AT_ONCE = 2, 10, 25
 COSTS, COVERAGE = 200, 400
 #: Gates of each judge; more where the rate is nearest to what is promised.
 ERRORS = (1000, 400, 400, 400)
-RATE = Question("rate", 0.8, 0.05)
-DIFFERENCE = Question("difference", 0.0, 0.05)
+RATE = LabelQuestion("rate", 0.8, 0.05)
+DIFFERENCE = LabelQuestion("difference", 0.0, 0.05)
 PAIRED = People(0.8, 0.075, 0.075, paired=True)
 _GOALS = ((POOR, "poor", 0.65), (GOOD, "good", 0.45))
 _CHANCE = Judge(0.4, 0.4)
@@ -125,7 +125,7 @@ def error_rates(workers: Executor) -> Iterator[Figure]:
         yield Figure(f"false {wrong}: {what}", rate, "of the gates", "≤ 0.05", rate <= 0.05, beside)
 
 
-def _run(people: People, judge: Judge, question: Question, seed: list[int], n_cases: int = 1000) -> Outcome:
+def _run(people: People, judge: Judge, question: LabelQuestion, seed: list[int], n_cases: int = 1000) -> Outcome:
     return Gate(people, judge, question, seed, n_cases).run()
 
 

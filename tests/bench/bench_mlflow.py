@@ -18,7 +18,7 @@ from harness.gate.history.scores import Side
 from harness.records.report_json import to_json
 from harness.reporting.writing import OF_A_GATE, write_reports
 from harness.store import Store
-from harness.tracking.gates import File, Gate, log_gate
+from harness.tracking.gates import File, GateLog, log_gate
 from tests.bench.sampling import Figure
 from tests.gate import stored
 from tests.gate.stored import Scored
@@ -95,7 +95,7 @@ def _log(store: Store, side: Side, address: str, experiment: str, report: Path) 
     run = side.weighed.run
     document: dict[str, Any] = to_json(side.report)
     names = {EVALUATION: "foundation/test_capitals"}
-    gate = Gate(address, experiment, report.parent, run, document, names)
+    gate = GateLog(address, experiment, report.parent, run, document, names)
 
     def write_files(folder: Path) -> list[File]:
         (samples,) = write_reports(store, run, side.report, folder, ["parquet"])

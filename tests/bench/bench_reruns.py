@@ -21,8 +21,8 @@ from harness.gate.baselines.noise import false_red_given
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.planning.adversary import ADVERSARIES, SEER, Trial, attack
 from harness.gate.planning.calibration import KINDS, Wrong
-from harness.gate.planning.simulation import About, Shape, Spread, observed, sampled, simulated, true_means
-from harness.gate.sampling.ledger import Family, Ledger
+from harness.gate.planning.simulation import About, ScoreSpread, Shape, observed, sampled, simulated, true_means
+from harness.gate.sampling.ledger import Family, LookLedger
 from harness.records import Case, VerdictKind
 from harness.statistics.arrays import FloatArray
 from harness.store import Store
@@ -62,7 +62,7 @@ def cost(folder: Path) -> Figure:
                     f"candidate {number}", "baseline", ("t",), 1 - LEVEL, draws={"candidate": (0,), "baseline": (0,)}
                 )
                 began = time.perf_counter()
-                known = Ledger(store.looks, family, "run").enter([asked], {"t": 10})
+                known = LookLedger(store.looks, family, "run").enter([asked], {"t": 10})
                 decide([entry], 1 - LEVEL, looks={"t": known["t"].look}, tells_claims=False)
                 took.append(time.perf_counter() - began)
         slowest = max(slowest, 1000 * statistics.median(took))
@@ -133,7 +133,7 @@ def defaults(workers: Executor) -> Iterator[Figure]:
     mean = float(used.mean())
     name = "cases used where equal: 200 cases × 5, 50 stored baseline samples, about the population"
     yield Figure(name, mean, "cases", "≤ 106", mean <= 106, f"{GATES:,} gates")
-    for spread, said in ((Spread(), ""), (SPREAD, ", scores of `decisions`")):
+    for spread, said in ((ScoreSpread(), ""), (SPREAD, ", scores of `decisions`")):
         for drop, name in ((0.0, "as good"), (0.05, "lower by 0.05")):
             shape = Shape(cases=450, spread=spread, about="population")
             ends = np.concatenate(list(workers.map(partial(_ends, shape, drop), range(GATES // _AT_ONCE))))

@@ -15,8 +15,8 @@ from typing import Any
 from harness.gate.people.batches import fill, settle
 from harness.review import Queue
 from harness.review.batches.ledger import subject_of
-from harness.review.batches.plans import Plan
-from harness.statistics.labels.draws import Question
+from harness.review.batches.plans import ReviewPlan
+from harness.statistics.labels.draws import LabelQuestion
 from harness.store import Store
 from tests.bench.sampling import Figure
 from tests.review import runs
@@ -75,8 +75,8 @@ def _gate_figures(folder: Path) -> list[Figure]:
     folder.mkdir()
     with Store.open(str(folder / "store.db")) as store:
         run = runs.add_run(store, n_cases=JUDGED)
-        subject = subject_of(store, run, Plan(runs.EVALUATION, "score", contents.SCALE), "uncertain")
-        questions = (Question("rate", demanded=0.5, margin=0.02),)
+        subject = subject_of(store, run, ReviewPlan(runs.EVALUATION, "score", contents.SCALE), "uncertain")
+        questions = (LabelQuestion("rate", demanded=0.5, margin=0.02),)
         batch = fill(store, run, subject, questions, "uncertain")
         first = settle(store, batch, subject, questions).ledger.n_items
         tokens = _filled(store)

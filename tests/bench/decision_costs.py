@@ -11,9 +11,9 @@ from functools import partial
 import numpy as np
 
 from harness.decisions.hypotheses import hypotheses
-from harness.gate.planning.power import Levels
+from harness.gate.planning.power import ErrorRates
 from harness.gate.planning.settling import settled
-from harness.gate.planning.simulation import Shape, Spread, observed, simulated
+from harness.gate.planning.simulation import ScoreSpread, Shape, observed, simulated
 from harness.gate.sampling.order import most_samples
 from harness.records import VerdictKind
 from harness.statistics.planning import required_cases
@@ -25,8 +25,8 @@ SUITES = (300, 450, 600)
 #: Chances of being right, Beta(0.569, 0.096) over the cases. Where 30 in 100 cases have others, lower by a fifth of
 #: themselves so that the mean is lower by 0.05, a paired test with both errors 0.05 takes 300 cases of 5 samples, an
 #: unpaired one 750.
-SPREAD = Spread(mean=0.85552213, correlation=0.60072736, differing=0.3)
-LEVELS = Levels(0.05, 0.05)
+SPREAD = ScoreSpread(mean=0.85552213, correlation=0.60072736, differing=0.3)
+LEVELS = ErrorRates(0.05, 0.05)
 _RUNS, _GATES, _AT_ONCE = 20_000, 3000, 250
 _DESIGNS = ("O'Brien-Fleming", "Pocock")
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.decisions import Observed, decide, decided_after, worst
 from harness.decisions.hypotheses import hypotheses
-from harness.gate.planning.calibration import Rate, simulate, truths
+from harness.gate.planning.calibration import GateShare, simulate, truths
 from harness.gate.planning.simulation import Shape, simulated
 from tests.bench.sampling import Figure
 
@@ -50,14 +50,14 @@ def error_rates(workers: Executor) -> Iterator[Figure]:
             yield _figure(f"{design}, 1 evaluation of {n_cases} cases × 3 samples, {lost}", "green", rate)
 
 
-def _figure(name: str, kind: str, rate: Rate) -> Figure:
+def _figure(name: str, kind: str, rate: GateShare) -> Figure:
     beside = f"at most {rate.high:.4f}, {rate.gates:,} gates"
     return Figure(f"false {kind}: {name}", rate.value, "of the gates", "≤ 0.05", rate.value <= LEVEL, beside)
 
 
-def _counted(workers: Executor, count: Callable[[int, int], int]) -> Rate:
+def _counted(workers: Executor, count: Callable[[int, int], int]) -> GateShare:
     parts = range(GATES // _AT_ONCE)
-    return Rate(sum(workers.map(partial(count, n_gates=_AT_ONCE), parts)), GATES)
+    return GateShare(sum(workers.map(partial(count, n_gates=_AT_ONCE), parts)), GATES)
 
 
 def _errors(kind: Kind, part: int, n_gates: int) -> int:

@@ -14,7 +14,7 @@ from scipy import stats
 
 from harness.decisions import decide
 from harness.gate.planning.settling import settled
-from harness.gate.planning.simulation import Shape, Spread, simulated
+from harness.gate.planning.simulation import ScoreSpread, Shape, simulated
 from harness.records import VerdictKind
 from harness.statistics import clustered_mean
 from harness.statistics.arrays import FloatArray
@@ -40,7 +40,7 @@ def coverage(workers: Executor) -> Iterator[Figure]:
 
 
 def _held(n_cases: int, n_samples: int, part: int) -> int:
-    shape = Shape(cases=n_cases, samples=n_samples, threshold=0.9, spread=Spread(mean=0.9, correlation=0.5))
+    shape = Shape(cases=n_cases, samples=n_samples, threshold=0.9, spread=ScoreSpread(mean=0.9, correlation=0.5))
     held = 0
     for suite in range(1000):
         scores = simulated(shape, 0.0, np.random.default_rng([8, n_cases, n_samples, part, suite])).candidate

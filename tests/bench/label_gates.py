@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from harness.decisions.labels.exclusions import Said
+from harness.decisions.labels.exclusions import DrawLabels
 from harness.decisions.labels.labelled import labelled_contrast
 from harness.statistics.betting.sequential import Horizon, Units, tuned_wealth
 from harness.statistics.labels.drawing import Items, cast_lots, next_draw
-from harness.statistics.labels.draws import Draw, Question
+from harness.statistics.labels.draws import Draw, LabelQuestion
 from harness.statistics.labels.labelled import LabelledEstimate, evidence
 
 _NO_ESTIMATE = LabelledEstimate(0.0, 0.0, 0.0, 0.0, 0.0, "")
@@ -82,7 +82,9 @@ class Outcome:
 class Gate:
     """A simulated evaluation whose items are labelled one after the other."""
 
-    def __init__(self, people: People, judge: Judge, question: Question, seed: list[int], n_cases: int = 1000) -> None:
+    def __init__(
+        self, people: People, judge: Judge, question: LabelQuestion, seed: list[int], n_cases: int = 1000
+    ) -> None:
         rng = np.random.default_rng(seed)
         self.question = question
         self.truth, same = people.answers(n_cases, rng)
@@ -114,7 +116,7 @@ class Gate:
             worse = self.found.worse().first_above(-question.demanded, question.red_level)
             if passed is None and worse is None:
                 continue
-            contrast = labelled_contrast(question, Said.of(self.draws, self.labels), _NO_ESTIMATE)
+            contrast = labelled_contrast(question, DrawLabels.of(self.draws, self.labels), _NO_ESTIMATE)
             assert contrast is not None
             green, red = contrast.passed_at(question.level), contrast.worse_at(question.red_level)
             if green is not None or red is not None:
@@ -130,7 +132,7 @@ class Gate:
         return low, -self.found.worse().bound(0.025, -self.question.lowest)
 
 
-def uniform_alone(people: People, question: Question, seed: list[int], n_cases: int = 1000) -> Outcome:
+def uniform_alone(people: People, question: LabelQuestion, seed: list[int], n_cases: int = 1000) -> Outcome:
     """The same gate by labels alone, of cases drawn uniformly, with the bets that sequential designs use."""
     truth, _ = people.answers(n_cases, np.random.default_rng(seed))
     values = truth[:, 0] if question.of == "rate" else truth[:, 0] - truth[:, 1]

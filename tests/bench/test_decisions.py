@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.decisions import decide, worst
-from harness.gate.planning.simulation import Shape, Spread, simulated
+from harness.gate.planning.simulation import ScoreSpread, Shape, simulated
 from tests.bench import decision_costs
 from tests.bench.decision_errors import is_ever_red
 from tests.bench.group_sequential import Boundaries, boundaries, decided
@@ -29,7 +29,7 @@ def test_a_gate_that_is_looked_at_after_every_case_is_decided_as_on_each_beginni
     reds = []
     for gate in range(8):
         rng = np.random.default_rng([77, gate])
-        shape = Shape(cases=40, samples=2, spread=Spread(0.7, 0.5, 0.8))
+        shape = Shape(cases=40, samples=2, spread=ScoreSpread(0.7, 0.5, 0.8))
         entries = [simulated(shape, 0.12, rng, str(i)) for i in range(3)]
         looks = (decide([entry.first(n) for entry in entries], 0.95) for n in range(1, 41))
         reds.append(any(worst(verdict.verdict for verdict in verdicts).is_red for verdicts in looks))

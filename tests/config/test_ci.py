@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.config.ci import Job, find_forge, read_job
+from harness.config.ci import CiJob, find_forge, read_job
 from harness.errors import SettingsError
 
 
@@ -23,7 +23,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def github(environment: pytest.MonkeyPatch, folder: Path, event: Any, **more: str) -> Job:
+def github(environment: pytest.MonkeyPatch, folder: Path, event: Any, **more: str) -> CiJob:
     (folder / "event.json").write_text(event if isinstance(event, str) else json.dumps(event))
     environment.setenv("GITHUB_EVENT_PATH", str(folder / "event.json"))
     for name, value in {"GITHUB_REPOSITORY": "ann/demo", "GITHUB_RUN_ID": "77", **more}.items():
@@ -34,7 +34,7 @@ def github(environment: pytest.MonkeyPatch, folder: Path, event: Any, **more: st
 def test_a_job_of_github_runs_for_the_pull_request_of_its_event(environment, tmp_path: Path) -> None:
     job = github(environment, tmp_path, {"pull_request": {"number": 12}})
     page = "https://github.com/ann/demo/actions/runs/77"
-    assert job == Job("github", "https://api.github.com", "ann/demo", 12, page)
+    assert job == CiJob("github", "https://api.github.com", "ann/demo", 12, page)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_server_of_ones_own_is_asked_where_the_job_says(environment, tmp_path:
 
 
 def test_a_job_of_gitlab_runs_for_its_merge_request(environment) -> None:
-    assert read_job("gitlab") == Job("gitlab", "https://gitlab.com/api/v4", "", None, "")
+    assert read_job("gitlab") == CiJob("gitlab", "https://gitlab.com/api/v4", "", None, "")
     for name, value in {
         "CI_API_V4_URL": "https://lab.example/api/v4",
         "CI_PROJECT_ID": "5",
@@ -70,7 +70,7 @@ def test_a_job_of_gitlab_runs_for_its_merge_request(environment) -> None:
         "CI_JOB_URL": "https://lab.example/ann/demo/-/jobs/9",
     }.items():
         environment.setenv(name, value)
-    assert read_job("gitlab") == Job(
+    assert read_job("gitlab") == CiJob(
         "gitlab", "https://lab.example/api/v4", "5", 12, "https://lab.example/ann/demo/-/jobs/9"
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.git import Changed, Repository
+from harness.config.git import ChangedFiles, Repository
 from harness.errors import SettingsError
 from tests.repositories import commit_all, git, write
 
@@ -21,12 +21,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path.resolve()
 
 
-def changed(folder: Path, ref: str = "HEAD") -> Changed:
+def changed(folder: Path, ref: str = "HEAD") -> ChangedFiles:
     repository = Repository(folder)
     return repository.changed_since(repository.commit(ref))
 
 
-def names(found: Changed) -> set[str]:
+def names(found: ChangedFiles) -> set[str]:
     return {path.relative_to(found.root).as_posix() for path in found.paths}
 
 

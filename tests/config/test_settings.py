@@ -10,7 +10,7 @@ import pytest
 
 from harness.config.settings import Settings, load_settings
 from harness.errors import SettingsError
-from harness.records import Limits, Price
+from harness.records import BudgetLimits, Price
 
 SCRIPTED = {"engine": "scripted", "default": "A"}
 SERVED = {"engine": "openai", "base_url": "http://127.0.0.1:8000/v1", "model": "m"}
@@ -240,8 +240,8 @@ class TestJudge:
 class TestBudget:
     def test_limits_are_read_in_the_units_that_they_are_kept_in(self, folder: Path) -> None:
         settings = load(folder, 'max_requests = 5\nmax_tokens = 9\nmax_cost = 0.5\ndeadline = "20m"')
-        assert settings.limits == Limits(max_requests=5, max_tokens=9, max_cost=0.5, deadline_s=1200.0)
-        assert load(folder, "").limits == Limits()
+        assert settings.limits == BudgetLimits(max_requests=5, max_tokens=9, max_cost=0.5, deadline_s=1200.0)
+        assert load(folder, "").limits == BudgetLimits()
 
     @pytest.mark.parametrize(
         ("text", "said"),

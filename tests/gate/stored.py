@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from harness.decisions import Observed, decide, worst
-from harness.gate.history.runs import Weighed
+from harness.gate.history.runs import WeighedVersion
 from harness.gate.history.scores import Side
-from harness.records import Draw, JudgedBy, Report, Request, Role, Sample, ScoreRow, Usage, VersionRef
+from harness.records import JudgedBy, NewSample, Report, Request, Role, Sample, ScoreRow, Usage, VersionRef
 from harness.records.report_json import from_json, to_json
 from harness.store import Store
 from tests.store.rows import key_of
@@ -76,7 +76,7 @@ def side(store: Store, run_id: str, role: Role = "candidate") -> Side:
     """A version of a stored run."""
     (info,) = (each for each in store.runs() if each.run_id == run_id)
     document = store.report(run_id)
-    return Side(Weighed(info, role), from_json(document) if document else None)  # type: ignore[arg-type]
+    return Side(WeighedVersion(info, role), from_json(document) if document else None)  # type: ignore[arg-type]
 
 
 def answer(role: str, case: str, index: int) -> str:
@@ -100,7 +100,7 @@ def _stored(store: Store, run_id: str, evaluation: Scored, role: Any, version: M
             said = evaluation.says.get((role, case))
             text = answer(role, case, index) if said is None else said[index]
             drawn = Sample(text, version["first_index"] + index)
-            draws.append(Draw(key, version["fingerprint"], 0, request, drawn))
+            draws.append(NewSample(key, version["fingerprint"], 0, request, drawn))
             how = value if value in ("skipped", "error") else "scored"
             number = None if how != "scored" else 0.0 if value == "failed" else float(value)
             metric = "score" if isinstance(value, str) else evaluation.metric

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.models.weighing import Row, context_text, context_tokens, continuation_row, rolling_rows
+from harness.models.weighing import TokenRow, context_text, context_tokens, continuation_row, rolling_rows
 from harness.records import Request
 
 BOS, EOS = 1, 2
@@ -32,11 +32,11 @@ class Letters:
         return "".join({BOS: "^", EOS: "$"}.get(token) or chr(token) for token in tokens)
 
 
-def row(context: str, continuation: str, most: int = 100, *, truncate: bool = False, **tokenizer: bool) -> Row:
+def row(context: str, continuation: str, most: int = 100, *, truncate: bool = False, **tokenizer: bool) -> TokenRow:
     return continuation_row(Letters(**tokenizer), context, continuation, most, truncate=truncate)
 
 
-def letters(made: Row) -> tuple[str, str]:
+def letters(made: TokenRow) -> tuple[str, str]:
     """What is given, and what is weighed."""
     tokenizer = Letters()
     return tokenizer.decode(made.tokens[: made.before]), tokenizer.decode(made.tokens[made.before :])

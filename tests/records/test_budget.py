@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from harness.records import Limits, Price, Spent
+from harness.records import BudgetLimits, Expenditure, Price
 from harness.records.budget import amount, short_duration
 
 
 def test_limits_are_told_as_options() -> None:
-    limits = Limits(max_requests=1500, max_tokens=10_000, max_cost=0.5, deadline_s=1200)
+    limits = BudgetLimits(max_requests=1500, max_tokens=10_000, max_cost=0.5, deadline_s=1200)
     assert limits.in_words("max_requests") == "--max-requests 1,500"
     assert limits.in_words("max_tokens") == "--max-tokens 10,000"
     assert limits.in_words("max_cost") == "--max-cost 0.50"
@@ -17,7 +17,7 @@ def test_limits_are_told_as_options() -> None:
 
 
 def test_what_was_spent_is_told_in_the_same_units() -> None:
-    spent = Spent(requests=1203, tokens=9999, cost=0.49871, elapsed_s=1203.4)
+    spent = Expenditure(requests=1203, tokens=9999, cost=0.49871, elapsed_s=1203.4)
     assert spent.in_words("max_requests") == "1,203"
     assert spent.in_words("max_tokens") == "9,999"
     assert spent.in_words("max_cost") == "0.4987"
@@ -25,12 +25,12 @@ def test_what_was_spent_is_told_in_the_same_units() -> None:
 
 
 def test_time_alone_is_not_shared_among_evaluations() -> None:
-    assert not Limits().bounded
-    assert Limits(deadline_s=1).bounded
-    assert not Limits(deadline_s=1).are_shared
-    assert Limits(max_requests=1).are_shared
-    assert not Limits(max_requests=1).counts_tokens
-    assert Limits(max_cost=1.0).counts_tokens
+    assert not BudgetLimits().bounded
+    assert BudgetLimits(deadline_s=1).bounded
+    assert not BudgetLimits(deadline_s=1).are_shared
+    assert BudgetLimits(max_requests=1).are_shared
+    assert not BudgetLimits(max_requests=1).counts_tokens
+    assert BudgetLimits(max_cost=1.0).counts_tokens
 
 
 @pytest.mark.parametrize(

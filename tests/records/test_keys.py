@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records import Request
-from harness.records.keys import Question, request_text, sample_key
+from harness.records.keys import KeyedQuestion, request_text, sample_key
 
 PLAIN = Request(messages=({"role": "user", "content": "q"},), sampling={"temperature": 0.7, "max_tokens": 8})
 CHANGES: list[dict[str, Any]] = [
@@ -47,7 +47,7 @@ def test_version_generation_and_occurrence_change_the_key() -> None:
 
 
 def test_a_question_has_one_key_in_each_generation() -> None:
-    question = Question(request_text("f", PLAIN), occurrence=2)
+    question = KeyedQuestion(request_text("f", PLAIN), occurrence=2)
     assert [question.key(generation) for generation in (0, 3)] == [
         key(PLAIN, generation=0, occurrence=2),
         key(PLAIN, generation=3, occurrence=2),

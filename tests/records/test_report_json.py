@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from harness.errors import SettingsError
-from harness.records import Aggregate, CaseResult, Interruption, JudgeSummary, Reviewed, Usage, VersionRef
+from harness.records import Aggregate, CaseResult, Interruption, JudgeSummary, ReviewSummary, Usage, VersionRef
 from harness.records.report_json import from_json, read_report, schema, to_json
 from harness.reporting.shared.files import write_report
 from tests.reporting import example_reports as examples
@@ -174,7 +174,7 @@ def undescribed(value, rule, definitions, place="report"):
 
 def test_the_published_schema_describes_every_key():
     document = to_json(examples.red())
-    review = Reviewed("b", "uncertain", 1, 0, 2, 3.0)
+    review = ReviewSummary("b", "uncertain", 1, 0, 2, 3.0)
     judge = JudgeSummary("j", 3, 1, 0.1, examples.estimate(0.1), examples.estimate(0.5))
     entry = replace(
         examples.regressed(threshold=0.9),

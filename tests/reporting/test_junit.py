@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from defusedxml import ElementTree
 
-from harness.reporting.junit import Origin, properties_of_item, write_junit
+from harness.reporting.junit import VerdictOrigin, properties_of_item, write_junit
 from harness.reporting.wording.failure import failure_text
 from tests.reporting import example_reports as examples
 
@@ -142,7 +142,7 @@ def test_figures_that_are_not_known_are_left_out():
 
 def test_an_item_with_several_metrics_has_the_worst_verdict_and_the_figures_of_each():
     report = examples.red(0)
-    origin = Origin("r1", report.candidate, None)
+    origin = VerdictOrigin("r1", report.candidate, None)
     both = [examples.verdict(metric="f1"), examples.regressed(metric="length")]
     named = dict(properties_of_item(both, origin))
     assert named["verdict"] == "regressed"

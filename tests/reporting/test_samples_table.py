@@ -15,11 +15,11 @@ import pandas
 import pyarrow.parquet
 import pytest
 
-from harness.records import Draw, JudgedBy, Report, Request, Sample, ScoreRow
+from harness.records import JudgedBy, NewSample, Report, Request, Sample, ScoreRow
 from harness.reporting.samples_table import COLUMNS, write_csv, write_parquet
 from harness.review import Queue
 from harness.review.batches.filling import add_run
-from harness.review.batches.plans import Plan
+from harness.review.batches.plans import ReviewPlan
 from harness.store import RunInfo, Store
 from tests.gate import stored
 from tests.gate.stored import Scored
@@ -136,7 +136,7 @@ def with_answers(store: Store, answers: dict[str, str]) -> RunInfo:
     draws, rows = [], []
     for case, answer in answers.items():
         key = key_of(case)
-        draws.append(Draw(key, "f0", 0, Request(messages=({"role": "user", "content": answer},)), Sample(answer)))
+        draws.append(NewSample(key, "f0", 0, Request(messages=({"role": "user", "content": answer},)), Sample(answer)))
         rows.append(ScoreRow(TEST, "score", "candidate", "f0", case, 0, 1.0, "scored", answer, key))
     store.add(draws)
     store.add_scores("r1", rows)
@@ -184,7 +184,7 @@ def test_what_was_weighed_is_told_with_its_context(store: Store, tmp_path: Path)
     request = Request(kind="loglikelihood", prompt="The capital of Peru is", continuation=" Lima")
     key = key_of("weighed")
     judged = JudgedBy(("f1",), "digest")
-    store.add([Draw(key, "f0", 0, request, Sample("", loglikelihood=-1.5))])
+    store.add([NewSample(key, "f0", 0, request, Sample("", loglikelihood=-1.5))])
     store.add_scores("r1", [ScoreRow(TEST, "score", "candidate", "f0", "peru", 0, 1.0, "scored", None, key, judged)])
     (row,) = parquet_rows(store, next(iter(store.runs())), small_report(), tmp_path)
     assert json.loads(row["prompt"]) == {"prompt": "The capital of Peru is", "continuation": " Lima"}
@@ -207,7 +207,7 @@ def test_pruned_answers_leave_their_scores_and_are_counted(store: Store, tmp_pat
 def test_people_are_told_beside_the_judge(store: Store, tmp_path: Path) -> None:
     """The mean of what they gave, or what settled it."""
     run = runs.add_run(store)
-    add_run(store, run, Plan(runs.EVALUATION, "score", SCALE, draws=2, overlap=2))
+    add_run(store, run, ReviewPlan(runs.EVALUATION, "score", SCALE, draws=2, overlap=2))
     queue = Queue(store)
     for name, role in (("ann", "annotator"), ("bob", "annotator"), ("eve", "adjudicator")):
         queue.add_reviewer(name, role)  # type: ignore[arg-type]
@@ -236,7 +236,7 @@ def test_people_are_told_beside_the_judge(store: Store, tmp_path: Path) -> None:
 
 def test_a_preference_of_people_stands_beside_the_candidates_score(store: Store, tmp_path: Path) -> None:
     run = runs.add_run(store)
-    add_run(store, run, Plan(runs.EVALUATION, "score", PAIR, draws=2))
+    add_run(store, run, ReviewPlan(runs.EVALUATION, "score", PAIR, draws=2))
     queue = Queue(store)
     queue.add_reviewer("ann", "annotator")
     view = queue.next("ann")

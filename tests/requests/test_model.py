@@ -15,7 +15,7 @@ from harness.errors import CapabilityError, UsageError
 from harness.models.engine import Capability
 from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import load_version
-from harness.requests import Model, Sampler, Source, Trace, call_body
+from harness.requests import Model, Sampler, SampleSource, Trace, call_body
 from harness.store import Store
 
 TABLE = {
@@ -39,7 +39,7 @@ def ask(tmp_path: Path) -> Callable[..., Any]:
         async def run() -> Any:
             with Store.open(str(tmp_path / f"{id(body)}.db")) as store:
                 sampler = Sampler(store, window=8)
-                model = Model(sampler, Source(load_version(settings, tmp_path), engine), 0, Trace())
+                model = Model(sampler, SampleSource(load_version(settings, tmp_path), engine), 0, Trace())
                 try:
                     return await call_body(body, {"model": model})
                 finally:

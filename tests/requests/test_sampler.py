@@ -14,8 +14,8 @@ from harness.config.versions import VersionSettings
 from harness.errors import CapabilityError, EngineError, MissingSampleError, UnstorableError
 from harness.models.version import Version
 from harness.records import Request, Sample
-from harness.records.keys import Question, request_text
-from harness.requests import Sampler, Source
+from harness.records.keys import KeyedQuestion, request_text
+from harness.requests import Sampler, SampleSource
 from harness.store import Store
 from tests.requests.engines import NotingEngine
 
@@ -27,11 +27,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def source(engine: NotingEngine | None, name: str = "v", *generations: int) -> Source:
+def source(engine: NotingEngine | None, name: str = "v", *generations: int) -> SampleSource:
     """Where samples of a version come from."""
     newest, *older = generations or (0,)
     version = Version(name, VersionSettings(name, "scripted"), fingerprint=name * 8)
-    return Source(version, engine, newest, older=tuple(older))
+    return SampleSource(version, engine, newest, older=tuple(older))
 
 
 def asking(text: str, **sampling: Any) -> Request:
@@ -39,7 +39,7 @@ def asking(text: str, **sampling: Any) -> Request:
     return Request(messages=({"role": "user", "content": text},), sampling=sampling)
 
 
-async def draw(sampler: Sampler, where: Source, text: str, index: int, **sampling: Any) -> Sample:
+async def draw(sampler: Sampler, where: SampleSource, text: str, index: int, **sampling: Any) -> Sample:
     """Ask for one sample."""
     request = asking(text, **sampling)
     key, sample = await sampler.draw(where, request, question(where, request), index)
@@ -48,9 +48,9 @@ async def draw(sampler: Sampler, where: Source, text: str, index: int, **samplin
     return sample
 
 
-def question(where: Source, request: Request) -> Question:
+def question(where: SampleSource, request: Request) -> KeyedQuestion:
     """What is asked of a version when it is asked for the first time."""
-    return Question(request_text(where.version.fingerprint, request))
+    return KeyedQuestion(request_text(where.version.fingerprint, request))
 
 
 def run(store: Store, *works: Any, width: int = 8) -> list[Any]:

@@ -13,10 +13,10 @@ import pytest
 from harness.config.versions import VersionSettings
 from harness.errors import BudgetSpentError, CapabilityError
 from harness.models.version import Version
-from harness.records import Limits, Price, Request, Sample
-from harness.records.keys import Question, request_text
-from harness.requests import Sampler, Source, Spending
-from harness.requests.pending import Asked
+from harness.records import BudgetLimits, Price, Request, Sample
+from harness.records.keys import KeyedQuestion, request_text
+from harness.requests import Sampler, SampleSource, Spending
+from harness.requests.pending import PendingDraws
 from harness.store import Store
 from tests.requests.engines import NotingEngine
 
@@ -49,32 +49,34 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def source(engine: NotingEngine, name: str = "v", price: Price | None = None) -> Source:
+def source(engine: NotingEngine, name: str = "v", price: Price | None = None) -> SampleSource:
     """Where samples of a version come from."""
-    return Source(Version(name, VersionSettings(name, "scripted", price=price), fingerprint=name * 8), engine)
+    return SampleSource(Version(name, VersionSettings(name, "scripted", price=price), fingerprint=name * 8), engine)
 
 
-def asked(where: Source, text: str = "q", n: int = 1, **sampling: Any) -> Asked:
+def asked(where: SampleSource, text: str = "q", n: int = 1, **sampling: Any) -> PendingDraws:
     request = Request(messages=({"role": "user", "content": text},), sampling=sampling)
-    return Asked(where, request, text.encode(), tuple(range(n)))
+    return PendingDraws(where, request, text.encode(), tuple(range(n)))
 
 
-def landed(spending: Spending, what: Asked, prompt: int | None, completion: int | None) -> None:
+def landed(spending: Spending, what: PendingDraws, prompt: int | None, completion: int | None) -> None:
     """One request, sent and answered."""
     spending.sent(what)
     answers = [Sample("a", i, prompt_tokens=prompt, completion_tokens=completion) for i in what.indices]
     spending.landed(what, answers)
 
 
-def run(store: Store, limits: Limits, *asking: tuple[Source, str], width: int = 4) -> tuple[list[Any], Sampler]:
+def run(
+    store: Store, limits: BudgetLimits, *asking: tuple[SampleSource, str], width: int = 4
+) -> tuple[list[Any], Sampler]:
     """Ask for one sample each, all at once; errors are results."""
 
     async def all_of_them() -> tuple[list[Any], Sampler]:
         sampler = Sampler(store, window=width, spending=Spending(limits))
 
-        async def one(where: Source, text: str) -> Sample:
+        async def one(where: SampleSource, text: str) -> Sample:
             request = Request(messages=({"role": "user", "content": text},))
-            question = Question(request_text(where.version.fingerprint, request))
+            question = KeyedQuestion(request_text(where.version.fingerprint, request))
             return (await sampler.draw(where, request, question, 0))[1]
 
         try:
@@ -100,7 +102,7 @@ def test_prompts_count_once_for_all_choices_of_a_request() -> None:
 
 def test_what_is_weighed_counts_once_for_all_who_ask() -> None:
     spending, where = Spending(), source(NotingEngine())
-    what = Asked(where, Request(kind="loglikelihood", prompt="p", continuation="c"), b"k", (0, 1, 2))
+    what = PendingDraws(where, Request(kind="loglikelihood", prompt="p", continuation="c"), b"k", (0, 1, 2))
     landed(spending, what, 10, 3)
     assert (spending.prompt_tokens, spending.completion_tokens) == (10, 3)
 
@@ -137,7 +139,7 @@ def test_without_limits_everything_is_allowed_and_there_is_no_budget() -> None:
 
 
 def test_a_request_beyond_max_requests_ends_the_run_though_others_are_under_way() -> None:
-    spending = Spending(Limits(max_requests=3))
+    spending = Spending(BudgetLimits(max_requests=3))
     what = asked(source(NotingEngine()))
     assert spending.allows(what, 2, 2)
     assert not spending.allows(what, 3, 3)
@@ -145,7 +147,7 @@ def test_a_request_beyond_max_requests_ends_the_run_though_others_are_under_way(
 
 
 def test_tokens_of_requests_under_way_are_those_that_the_version_took_before() -> None:
-    spending, where = Spending(Limits(max_tokens=100)), source(NotingEngine())
+    spending, where = Spending(BudgetLimits(max_tokens=100)), source(NotingEngine())
     landed(spending, asked(where, n=2), 10, 5)
     spending.sent(asked(where, n=2))
     spending.sent(asked(where, n=2))
@@ -158,7 +160,7 @@ def test_tokens_of_requests_under_way_are_those_that_the_version_took_before() -
 
 
 def test_what_does_not_fit_waits_while_anything_is_under_way_and_then_ends_the_run() -> None:
-    spending, where = Spending(Limits(max_tokens=40)), source(NotingEngine())
+    spending, where = Spending(BudgetLimits(max_tokens=40)), source(NotingEngine())
     landed(spending, asked(where), 20, 10)
     assert not spending.allows(asked(where), 1, 0)
     assert spending.stopped_by == "max_tokens"
@@ -166,7 +168,7 @@ def test_what_does_not_fit_waits_while_anything_is_under_way_and_then_ends_the_r
 
 
 def test_of_a_version_that_nothing_is_known_of_one_request_goes_out() -> None:
-    spending, where = Spending(Limits(max_tokens=40)), source(NotingEngine())
+    spending, where = Spending(BudgetLimits(max_tokens=40)), source(NotingEngine())
     long = asked(where, "word " * 100, max_tokens=1000)
     assert spending.allows(long, 0, 0)
     spending.sent(long)
@@ -175,14 +177,14 @@ def test_of_a_version_that_nothing_is_known_of_one_request_goes_out() -> None:
 
 
 def test_a_spent_limit_allows_nothing_not_even_of_a_version_that_nothing_is_known_of() -> None:
-    spending = Spending(Limits(max_tokens=30))
+    spending = Spending(BudgetLimits(max_tokens=30))
     landed(spending, asked(source(NotingEngine())), 20, 10)
     assert not spending.allows(asked(source(NotingEngine(), "other")), 1, 0)
     assert spending.stopped_by == "max_tokens"
 
 
 def test_max_cost_weighs_tokens_by_price() -> None:
-    spending = Spending(Limits(max_cost=1.0))
+    spending = Spending(BudgetLimits(max_cost=1.0))
     dear, cheap = source(NotingEngine(), "dear", Price(0, 1e6)), source(NotingEngine(), "cheap", Price(0, 1))
     landed(spending, asked(cheap), 5, 1000)
     assert spending.allows(asked(cheap), 1, 0)
@@ -192,7 +194,7 @@ def test_max_cost_weighs_tokens_by_price() -> None:
 
 
 def test_a_failed_request_frees_what_it_was_expected_to_take() -> None:
-    spending, where = Spending(Limits(max_tokens=60)), source(NotingEngine())
+    spending, where = Spending(BudgetLimits(max_tokens=60)), source(NotingEngine())
     landed(spending, asked(where), 20, 10)
     spending.sent(asked(where))
     assert not spending.allows(asked(where), 2, 1)
@@ -202,7 +204,7 @@ def test_a_failed_request_frees_what_it_was_expected_to_take() -> None:
 
 def test_the_deadline_counts_from_the_start_of_the_session() -> None:
     clock = Clock()
-    spending = Spending(Limits(deadline_s=60), elapsed_s=20, clock=clock)
+    spending = Spending(BudgetLimits(deadline_s=60), elapsed_s=20, clock=clock)
     assert spending.left_s == 40
     assert spending.allows(asked(source(NotingEngine())), 0, 0)
     clock.now = 40.0
@@ -215,7 +217,7 @@ def test_the_deadline_counts_from_the_start_of_the_session() -> None:
 
 def test_the_first_limit_that_ended_the_run_is_told() -> None:
     clock = Clock()
-    spending = Spending(Limits(max_requests=1, deadline_s=5), clock=clock)
+    spending = Spending(BudgetLimits(max_requests=1, deadline_s=5), clock=clock)
     assert not spending.allows(asked(source(NotingEngine())), 1, 0)
     clock.now = 6.0
     assert spending.refuse().limit == "--max-requests 1"
@@ -229,7 +231,7 @@ def test_the_first_limit_that_ended_the_run_is_told() -> None:
 
 def test_no_request_beyond_the_limit_is_sent_and_those_in_flight_are_stored(store: Store) -> None:
     engine = CountingEngine(latency_s=0.01)
-    results, sampler = run(store, Limits(max_requests=3), *((source(engine), f"q{i}") for i in range(10)))
+    results, sampler = run(store, BudgetLimits(max_requests=3), *((source(engine), f"q{i}") for i in range(10)))
     assert len(engine.asked) == answered(results) == store.info().samples == 3
     assert {each.limit for each in results if isinstance(each, BudgetSpentError)} == {"--max-requests 3"}
     assert len([each for each in results if isinstance(each, BudgetSpentError)]) == 7
@@ -239,8 +241,8 @@ def test_no_request_beyond_the_limit_is_sent_and_those_in_flight_are_stored(stor
 def test_stored_samples_cost_nothing(store: Store) -> None:
     engine = CountingEngine()
     asking = [(source(engine), f"q{i}") for i in range(6)]
-    run(store, Limits(), *asking)
-    results, sampler = run(store, Limits(max_tokens=1), *asking)
+    run(store, BudgetLimits(), *asking)
+    results, sampler = run(store, BudgetLimits(max_tokens=1), *asking)
     assert answered(results) == 6
     assert sampler.spending.stopped_by is None
 
@@ -248,22 +250,24 @@ def test_stored_samples_cost_nothing(store: Store) -> None:
 @pytest.mark.parametrize("width", [1, 4, 50])
 def test_tokens_stay_within_the_limit_where_answers_are_as_long_as_before(store: Store, width: int) -> None:
     engine = CountingEngine(latency_s=0.001)
-    results, sampler = run(store, Limits(max_tokens=100), *((source(engine), f"q{i}") for i in range(40)), width=width)
+    results, sampler = run(
+        store, BudgetLimits(max_tokens=100), *((source(engine), f"q{i}") for i in range(40)), width=width
+    )
     spent = sampler.spending.prompt_tokens + sampler.spending.completion_tokens
     assert (spent, answered(results)) == (90, 6)
 
 
 def test_longer_answers_go_over_by_no_more_than_what_was_in_flight(store: Store) -> None:
     short, long = CountingEngine(latency_s=0.001), CountingEngine(completion=200, latency_s=0.002)
-    run(store, Limits(), (source(short), "other"))
-    results, sampler = run(store, Limits(max_tokens=500), *((source(long), f"q{i}") for i in range(40)), width=4)
+    run(store, BudgetLimits(), (source(short), "other"))
+    results, sampler = run(store, BudgetLimits(max_tokens=500), *((source(long), f"q{i}") for i in range(40)), width=4)
     spent = sampler.spending.prompt_tokens + sampler.spending.completion_tokens
     assert spent == 210 * answered(results) <= 500 + 4 * 210
 
 
 def test_a_version_that_counts_no_tokens_is_asked_no_further_and_told(store: Store) -> None:
     engine = CountingEngine(completion=None, latency_s=0.001)
-    results, _ = run(store, Limits(max_tokens=10_000), *((source(engine), f"q{i}") for i in range(9)), width=2)
+    results, _ = run(store, BudgetLimits(max_tokens=10_000), *((source(engine), f"q{i}") for i in range(9)), width=2)
     errors = [each for each in results if isinstance(each, CapabilityError)]
     assert answered(results) == len(engine.asked) <= 3
     assert len(errors) == 9 - answered(results)
@@ -272,7 +276,7 @@ def test_a_version_that_counts_no_tokens_is_asked_no_further_and_told(store: Sto
 
 def test_other_limits_need_no_count(store: Store) -> None:
     engine = CountingEngine(prompt=None, completion=None)
-    results, _ = run(store, Limits(max_requests=5), *((source(engine), f"q{i}") for i in range(9)))
+    results, _ = run(store, BudgetLimits(max_requests=5), *((source(engine), f"q{i}") for i in range(9)))
     assert answered(results) == 5
 
 
@@ -280,7 +284,9 @@ def test_at_the_deadline_what_is_queued_or_in_flight_comes_to_nothing_and_what_i
     store: Store,
 ) -> None:
     engine = CountingEngine(latency_s=0.2)
-    results, sampler = run(store, Limits(deadline_s=0.05), *((source(engine), f"q{i}") for i in range(5)), width=2)
+    results, sampler = run(
+        store, BudgetLimits(deadline_s=0.05), *((source(engine), f"q{i}") for i in range(5)), width=2
+    )
     assert (answered(results), len(engine.asked)) == (0, 2)
     assert [str(each) for each in engine.held[:1]] == ["nothing more is asked for: --deadline 0.05s is spent"]
     assert sampler.spending.stopped_by == "deadline"
@@ -291,5 +297,5 @@ def test_an_engine_that_is_still_loading_at_the_deadline_is_not_waited_for(store
         async def start(self) -> None:
             await asyncio.sleep(30)
 
-    results, _ = run(store, Limits(deadline_s=0.05), (source(Slow()), "q"))
+    results, _ = run(store, BudgetLimits(deadline_s=0.05), (source(Slow()), "q"))
     assert isinstance(results[0], BudgetSpentError)

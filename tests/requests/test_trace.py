@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from harness.records.keys import Question
+from harness.records.keys import KeyedQuestion
 from harness.requests import Trace
 
 
-def digest(*asked: Question, others: tuple[Question, ...] = ()) -> bytes | None:
+def digest(*asked: KeyedQuestion, others: tuple[KeyedQuestion, ...] = ()) -> bytes | None:
     trace = Trace()
     trace.asked.extend(asked)
     trace.asked_others.extend(others)
     return trace.all_asked()
 
 
-HELLO, BYE, AGAIN = Question(b"hello"), Question(b"bye"), Question(b"hello", 1)
+HELLO, BYE, AGAIN = KeyedQuestion(b"hello"), KeyedQuestion(b"bye"), KeyedQuestion(b"hello", 1)
 
 
 def test_all_that_was_asked_counts() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.records.review import PREFERENCES, Answer, Batch, Choice, Form, Item
+from harness.records.review import PREFERENCES, Answer, Batch, Form, Item, LabelChoice
 from harness.review import Queue
 from harness.store import Store
 from tests.store.conftest import (  # noqa: F401 - fixtures
@@ -25,10 +25,10 @@ SCALE = Form(
     "Faithful summary",
     criteria="Says what the text says.",
     guidelines="Read the text first.",
-    choices=tuple(Choice(score, f"point {score}", (score - 1) / 4) for score in range(1, 6)),
+    choices=tuple(LabelChoice(score, f"point {score}", (score - 1) / 4) for score in range(1, 6)),
     rubric="d1",
 )
-CATEGORIES = Form("categories", "Right", choices=(Choice("right", "", 1.0), Choice("wrong", "", 0.0)))
+CATEGORIES = Form("categories", "Right", choices=(LabelChoice("right", "", 1.0), LabelChoice("wrong", "", 0.0)))
 TEXT = Form("text", "What is wrong?")
 PAIR = Form("preference", "Better answer", choices=PREFERENCES)
 FORMS = {form.kind: form for form in (SCALE, CATEGORIES, TEXT, PAIR)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.records import Draw, JudgedBy, Request, Sample, ScoreRow
+from harness.records import JudgedBy, NewSample, Request, Sample, ScoreRow
 from harness.store import RunInfo, Store
 from tests.store.rows import key_of
 
@@ -54,7 +54,7 @@ def add_run(
             text = f"same {number}" if number % 10 == 9 else f"{role} says {number}"
             system = {"role": "system", "content": f"You are {spec[role]['name']}."}
             asked = Request(messages=(system, {"role": "user", "content": f"Summarise passage {number}."}))
-            draws.append(Draw(key, fingerprint, 0, asked, Sample(text, first)))
+            draws.append(NewSample(key, fingerprint, 0, asked, Sample(text, first)))
             value = (number % 3) / 2 if role == "candidate" else 1.0
             of_set = (EVALUATION, "score", role, fingerprint)
             judged_by, disagreement = JudgedBy(("j0",), rubric), number % 2 / 2 if is_panel else None

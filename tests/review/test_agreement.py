@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.records.review import Choice, Form, Item, Standing
+from harness.records.review import Form, Item, LabelChoice, Standing
 from harness.review import Queue
 from harness.review.agreement import judge_agreement
 from harness.review.judged import Coefficient, judge_matrix
@@ -136,7 +136,7 @@ def test_ties_of_a_pair_are_left_out() -> None:
     assert (found.n_ties, found.right_right, found.right_wrong) == (2, 1, 0)
 
 
-THREE = Form("scale", "Good", choices=tuple(Choice(score, "", (score - 1) / 2) for score in (1, 2, 3)))
+THREE = Form("scale", "Good", choices=tuple(LabelChoice(score, "", (score - 1) / 2) for score in (1, 2, 3)))
 
 
 def said(form: Form, pairs: list[tuple[float, float]], **more: Any) -> tuple[list[Item], dict[str, Standing]]:
@@ -208,7 +208,11 @@ def test_exact_agreement_is_weighed_by_probability() -> None:
 
 
 def test_values_that_count_for_the_same_are_one_point_and_a_pair_has_three() -> None:
-    form = Form("categories", "Right", choices=(Choice("ok", "", 1.0), Choice("no", "", 0.0), Choice("none", "", 0.0)))
+    form = Form(
+        "categories",
+        "Right",
+        choices=(LabelChoice("ok", "", 1.0), LabelChoice("no", "", 0.0), LabelChoice("none", "", 0.0)),
+    )
     found = judge_matrix(form, *said(form, [(1.0, 1.0), (0.0, 0.0)]))
     assert found is not None
     assert found.points == ("no or none", "ok")

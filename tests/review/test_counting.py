@@ -4,14 +4,14 @@ from dataclasses import asdict, replace
 import pytest
 
 from harness.errors import ReviewError
-from harness.records.review import Batch, Choice, Event, Form, Standing
+from harness.records.review import Batch, Event, Form, LabelChoice, Standing
 from harness.review.counting import counted
 from harness.review.exchange import find_format, imported
 from harness.review.exchange.sharing import exported
 from harness.store import Store
 from tests.review.conftest import NOW, SCALE, batch_of
 
-WRONG = replace(SCALE, choices=(Choice(1, "poor", 1.0), Choice(5, "good", 5.0)))
+WRONG = replace(SCALE, choices=(LabelChoice(1, "poor", 1.0), LabelChoice(5, "good", 5.0)))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import LabelError, RubricError
-from harness.records.review import PREFERENCES, Choice
+from harness.records.review import PREFERENCES, LabelChoice
 from harness.review.forms import category_form, find_rubric, preference_form, rating_form, text_form
 from harness.scoring.judging.rubric import read_rubric
 from tests.review.runs import RUBRIC
@@ -11,7 +11,11 @@ from tests.review.runs import RUBRIC
 
 def test_a_rubric_gives_reviewers_its_scale_criteria_and_guidelines() -> None:
     form = rating_form(read_rubric(RUBRIC, "rubric.md"))
-    assert form.choices == (Choice(1, "wrong", 0.0), Choice(2, "half right", 0.5), Choice(3, "right", 1.0))
+    assert form.choices == (
+        LabelChoice(1, "wrong", 0.0),
+        LabelChoice(2, "half right", 0.5),
+        LabelChoice(3, "right", 1.0),
+    )
     assert (form.kind, form.title, form.guidelines) == ("scale", "Faithful summary", "Read the passage first.")
     assert form.read(2) == (2, 0.5)
 
@@ -26,7 +30,11 @@ def test_a_rubric_without_a_scale_asks_for_preferences_alone() -> None:
 
 def test_categories_count_for_what_is_written() -> None:
     form = category_form(["right=1", "partly = 0.5", "unclear"])
-    assert form.choices == (Choice("right", "", 1.0), Choice("partly", "", 0.5), Choice("unclear", "", None))
+    assert form.choices == (
+        LabelChoice("right", "", 1.0),
+        LabelChoice("partly", "", 0.5),
+        LabelChoice("unclear", "", None),
+    )
     assert form.read("unclear") == ("unclear", None)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.review import Queue
 from harness.review.batches.filling import add_run
-from harness.review.batches.plans import Plan
+from harness.review.batches.plans import ReviewPlan
 from harness.review.labels import labels_of_run
 from harness.store import Store
 from tests.review import runs
@@ -16,7 +16,7 @@ from tests.review.runs import EVALUATION
 
 def test_labels_in_force_are_told_with_the_answer_that_they_are_of(store: Store) -> None:
     run = runs.add_run(store)
-    added = add_run(store, run, Plan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"), draws=4))
+    added = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"), draws=4))
     queue = Queue(store)
     queue.add_reviewer("ann", "annotator")
     given = {}
@@ -43,7 +43,7 @@ def test_labels_in_force_are_told_with_the_answer_that_they_are_of(store: Store)
 
 def test_a_preference_belongs_to_both_answers(store: Store) -> None:
     run = runs.add_run(store)
-    add_run(store, run, Plan(EVALUATION, "score", PAIR, draws=2))
+    add_run(store, run, ReviewPlan(EVALUATION, "score", PAIR, draws=2))
     queue = Queue(store)
     queue.add_reviewer("ann", "annotator")
     view = queue.next("ann")
@@ -55,7 +55,7 @@ def test_a_preference_belongs_to_both_answers(store: Store) -> None:
 
 def test_labels_of_another_run_are_left_out_unless_their_batch_is_named(store: Store) -> None:
     run = runs.add_run(store)
-    added = add_run(store, run, Plan(EVALUATION, "score", SCALE, draws=2))
+    added = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE, draws=2))
     queue = Queue(store)
     queue.add_reviewer("ann", "annotator")
     view = queue.next("ann")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.records import Draw, Request, Sample
+from harness.records import NewSample, Request, Sample
 from harness.records.keys import request_text, sample_key
 from harness.records.review import Answer, Batch, Item
 from harness.review import Queue
@@ -34,7 +34,7 @@ def sample(index: int, city: str | None) -> Sample:
 def test_an_empty_answer_of_an_older_batch_shows_its_calls(
     queue: Queue, store: Store, cities: list[str | None], calls: str
 ) -> None:
-    store.add([Draw(KEY, "f0", 0, REQUEST, sample(index, city)) for index, city in enumerate(cities)])
+    store.add([NewSample(KEY, "f0", 0, REQUEST, sample(index, city)) for index, city in enumerate(cities)])
     item = Item("i1", "b1", "lima", REQUEST.messages, (Answer("", "v", "f0", KEY),))
     store.review.add_batch(Batch("b1", NOW, "e", SCALE), [item])
     view = queue.next("ann")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.records import Draw, Request, Sample, ScoreRow
+from harness.records import NewSample, Request, Sample, ScoreRow
 from harness.records.keys import request_text, sample_key
 
 
@@ -26,10 +26,10 @@ def draw(
     fingerprint: str = "f0",
     occurrence: int = 0,
     **sample: Any,
-) -> Draw:
+) -> NewSample:
     """One answer to the question `name`."""
     key = key_of(name, generation, fingerprint=fingerprint, occurrence=occurrence)
-    return Draw(key, fingerprint, generation, _request(name), Sample(text, index, **sample))
+    return NewSample(key, fingerprint, generation, _request(name), Sample(text, index, **sample))
 
 
 def score(case_id: str = "peru", index: int = 0, value: float | None = 1.0, **changes: Any) -> ScoreRow:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import StoreError, UnstorableError
-from harness.records import Draw, Request, Sample, TokenLogprob
+from harness.records import NewSample, Request, Sample, TokenLogprob
 from harness.store import Store
 from tests.store.conftest import OpenStore
 from tests.store.rows import draw, key_of
@@ -112,7 +112,7 @@ def test_the_request_is_kept_once_for_a_key(store: Store) -> None:
 
 def test_a_loglikelihood_request_is_kept(store: Store) -> None:
     request = Request(kind="loglikelihood", prompt="The capital is", continuation=" Lima", truncate=True)
-    one = Draw(key_of("a"), "f0", 0, request, Sample("", loglikelihood=float("-inf"), is_greedy=True))
+    one = NewSample(key_of("a"), "f0", 0, request, Sample("", loglikelihood=float("-inf"), is_greedy=True))
     store.add([one])
     assert store.request(one.key) == request
     assert store.find([one.key])[one.key][0].loglikelihood == float("-inf")

@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from harness.records import Draw, JudgedBy, Request, Sample
+from harness.records import JudgedBy, NewSample, Request, Sample
 from harness.store import ScoreSet, Store
 from tests.store.rows import draw, key_of, score
 
@@ -94,7 +94,7 @@ def asked(store: Store, run_id: str, **requests: Request) -> list[ScoreSet]:
     """A run whose cases asked these requests, each answered by the first sample."""
     for case, request in requests.items():
         key = key_of(f"{run_id}/{case}")
-        store.add([Draw(key, run_id, 0, request, Sample("yes"))])
+        store.add([NewSample(key, run_id, 0, request, Sample("yes"))])
         store.add_scores(run_id, [score(case, 0, sample_key=key), score(case, 0, metric="seconds", sample_key=key)])
     return store.score_sets(run_id)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.records import JudgedBy
 from harness.store import Store
-from harness.tracking.gates import File, Gate, Logged, log_gate
+from harness.tracking.gates import File, GateLog, LogResult, log_gate
 from tests.gate.stored import Scored, run
 
 CAPITALS = "suites/foundation/test_capitals.py::test_capitals"
@@ -36,7 +36,7 @@ EVALUATIONS = (
 )
 
 
-def stored_gate(store: Store, address: str, experiment: str = "steelyard", *evaluations: Scored) -> Gate:
+def stored_gate(store: Store, address: str, experiment: str = "steelyard", *evaluations: Scored) -> GateLog:
     """A run of two evaluations, one of them judged, as it is logged."""
     run(store, RUN_ID, *(evaluations or EVALUATIONS))
     (info,) = store.runs()
@@ -44,10 +44,10 @@ def stored_gate(store: Store, address: str, experiment: str = "steelyard", *eval
     assert report is not None
     named = {entry["id"]: NAMES.get(entry["id"], entry["id"]) for entry in report["evaluations"]}
     noted = replace(info, spec={**info.spec, "settings": {"samples": 2, "design": "fixed"}, "datasets": DATASETS})
-    return Gate(address, experiment, Path(store.url.removeprefix("sqlite:///")).parent, noted, report, named)
+    return GateLog(address, experiment, Path(store.url.removeprefix("sqlite:///")).parent, noted, report, named)
 
 
-def logged(gate: Gate, store: Store, files: Mapping[str, str] | None = None, **changes: Any) -> Logged:
+def logged(gate: GateLog, store: Store, files: Mapping[str, str] | None = None, **changes: Any) -> LogResult:
     """Log it, with a report of these files."""
 
     def write(folder: Path) -> list[File]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.store import Store
-from harness.tracking.gates import Gate, Logged
+from harness.tracking.gates import GateLog, LogResult
 from tests.gate.stored import Scored
 from tests.tracking.reading import read
 from tests.tracking.servers import MlflowServer
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 class Found:
     """What MLflow has of one gate."""
 
-    def __init__(self, gate: Gate, said: Logged, store: Store) -> None:
+    def __init__(self, gate: GateLog, said: LogResult, store: Store) -> None:
         self.gate, self.said, self.store = gate, said, store
         self.all = read(gate.address, gate.experiment)
         self.by_name = {run["name"]: run for run in self.all["runs"]}

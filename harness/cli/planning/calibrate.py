@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.planning.shapes import Asked, assumed, of_run, progress, shape_options
+from harness.cli.planning.shapes import GateOptions, assumed, of_run, progress, shape_options
 from harness.cli.shared.stored import settings_with_store, store_option
 from harness.config import checks
 from harness.errors import SettingsError
@@ -18,7 +18,7 @@ from harness.errors import SettingsError
 if TYPE_CHECKING:
     from harness.gate.planning.adversary import Attempt
     from harness.gate.planning.calibration import Calibration
-    from harness.gate.planning.shapes import Gate
+    from harness.gate.planning.shapes import PlannedGate
     from harness.gate.planning.simulation import Shape
 
 
@@ -72,7 +72,7 @@ def calibrate(
     from harness.reporting.planning.reruns import render_reruns, reruns_json
 
     settings = settings_with_store(place)
-    asked = Asked(**options)
+    asked = GateOptions(**options)
     found = None if asked.run is None else of_run(asked, settings)
     gate, left_out = _side_by_side(found or assumed(asked, settings, ""))
     if reruns:
@@ -90,7 +90,7 @@ def calibrate(
     sys.exit(1 if calibration.is_contradicted else 0)
 
 
-def _side_by_side(gate: Gate) -> tuple[Gate, int]:
+def _side_by_side(gate: PlannedGate) -> tuple[PlannedGate, int]:
     """The comparisons that one gate can hold, those with the baseline or else all; and how many others there are."""
     kept = tuple(each for each in gate.seen if each.shape.threshold is None) or gate.seen
     return replace(gate, seen=kept), len(gate.seen) - len(kept)
@@ -105,7 +105,7 @@ def _checked_drop(drop: float | None, shapes: Sequence[Shape]) -> float | None:
     return drop
 
 
-def _attacked(gate: Gate, n_gates: int, seed: int) -> list[Attempt]:
+def _attacked(gate: PlannedGate, n_gates: int, seed: int) -> list[Attempt]:
     from harness.gate.planning.adversary import ADVERSARIES, Trial, attack
     from harness.gate.planning.calibration import KINDS
 
@@ -118,7 +118,7 @@ def _attacked(gate: Gate, n_gates: int, seed: int) -> list[Attempt]:
     return found
 
 
-def _measure(gate: Gate, drop: float | None, counts: tuple[int, int], seed: int) -> Calibration:
+def _measure(gate: PlannedGate, drop: float | None, counts: tuple[int, int], seed: int) -> Calibration:
     from harness.gate.planning.calibration import Calibration, simulate, truths
     from harness.gate.planning.rehearsal import rehearse
 

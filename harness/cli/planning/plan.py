@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.planning.shapes import NO_RUN, Asked, assumed, of_run, progress, shape_options
+from harness.cli.planning.shapes import NO_RUN, GateOptions, assumed, of_run, progress, shape_options
 from harness.cli.shared.stored import settings_with_store, store_option
 from harness.config import checks
 from harness.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
-    from harness.gate.planning.plans import Wanted
+    from harness.gate.planning.plans import PlanTarget
 
 
 @click.command()
@@ -75,13 +75,13 @@ def plan(place: str | None, as_json: bool, **options: Any) -> None:
         click.echo("\n".join(render_plan(gate, wanted, rows, sys.stdout.encoding or "utf-8")))
 
 
-def _read(options: dict[str, Any]) -> tuple[Wanted, Asked]:
+def _read(options: dict[str, Any]) -> tuple[PlanTarget, GateOptions]:
     """The options, checked as far as they can be before the gate is known."""
-    from harness.gate.planning.plans import Wanted
+    from harness.gate.planning.plans import PlanTarget
 
     drop, power, budget, gates = (options.pop(name) for name in ("drop", "power", "budget", "gates"))
     costs = _costs(options.pop("cost_per_case"), options.pop("cost_per_sample"))
-    asked = Asked(**options)
+    asked = GateOptions(**options)
     if drop is not None:
         checks.number(drop, "drop", where="--drop", low=0, high=1)
     if budget is not None:
@@ -98,7 +98,7 @@ def _read(options: dict[str, Any]) -> tuple[Wanted, Asked]:
         checks.number(budget, "budget", where="--budget", low=2 * sum(costs))
         asked = replace(asked, about="population")
     power = checks.number(power, "power", where="--power", low=0.1, high=0.99)
-    return Wanted(drop, power, costs, budget, gates, asked.seed), asked
+    return PlanTarget(drop, power, costs, budget, gates, asked.seed), asked
 
 
 def _costs(per_case: float | None, per_sample: float | None) -> tuple[float, float] | None:

@@ -17,7 +17,7 @@ from harness.config.settings import Settings, check_setting
 from harness.errors import SettingsError, StoreError, choices
 
 if TYPE_CHECKING:
-    from harness.gate.planning.shapes import Gate, Seen
+    from harness.gate.planning.shapes import PlannedGate, SeenShape
     from harness.gate.planning.simulation import About, Shape
     from harness.records import Report, Role
     from harness.store import Store
@@ -61,7 +61,7 @@ def shape_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GateOptions:
     """What the command line says of the gate; None where it says nothing.
 
     Attributes:
@@ -86,29 +86,31 @@ class Asked:
     about: About | None = None
 
 
-def assumed(asked: Asked, settings: Settings, why: str) -> Gate:
+def assumed(asked: GateOptions, settings: Settings, why: str) -> PlannedGate:
     """A gate of evaluations that are all alike, as the options and the settings say."""
-    from harness.gate.planning.shapes import Gate, Seen
-    from harness.gate.planning.simulation import Shape, Spread
+    from harness.gate.planning.shapes import PlannedGate, SeenShape
+    from harness.gate.planning.simulation import ScoreSpread, Shape
 
     threshold = None if asked.threshold is None else check_setting("threshold", asked.threshold, where="--threshold")
-    spread = Spread() if threshold is None else Spread(mean=(1 + threshold) / 2)
+    spread = ScoreSpread() if threshold is None else ScoreSpread(mean=(1 + threshold) / 2)
     shape = Shape(
         samples=settings.samples, margin=settings.margin, threshold=threshold, spread=spread, about=settings.about
     )
     if settings.design == "fixed":
         shape = replace(shape, design="fixed")
     count = _whole("evaluations", asked.evaluations) or 1
-    seen = Seen(_as_asked(shape, asked), has_samples=True, is_clustered=False)
+    seen = SeenShape(_as_asked(shape, asked), has_samples=True, is_clustered=False)
     guessed = tuple(
         f"--{name}"
         for name in _SPREAD
         if getattr(asked, name) is None and not (name == "differing" and threshold is not None)
     )
-    return Gate((seen,) * count, count, _level(asked, settings.confidence_level), f"assumed{why}", guessed=guessed)
+    return PlannedGate(
+        (seen,) * count, count, _level(asked, settings.confidence_level), f"assumed{why}", guessed=guessed
+    )
 
 
-def of_run(asked: Asked, settings: Settings) -> Gate | None:
+def of_run(asked: GateOptions, settings: Settings) -> PlannedGate | None:
     """A gate like the stored run that is asked for; else like the newest that can be simulated, or None.
 
     The newest of the version under test, where the settings name it and there is one.
@@ -117,9 +119,9 @@ def of_run(asked: Asked, settings: Settings) -> Gate | None:
         SettingsError: there is no such run as is asked for, or it has no evaluation that can be simulated.
         StoreError: it can't be read.
     """
-    from harness.gate.history.runs import Weighed, find, stored_report
+    from harness.gate.history.runs import WeighedVersion, find, stored_report
     from harness.gate.history.scores import Side
-    from harness.gate.planning.shapes import Gate
+    from harness.gate.planning.shapes import PlannedGate
 
     try:
         store = open_store(settings, readonly=True)
@@ -129,7 +131,7 @@ def of_run(asked: Asked, settings: Settings) -> Gate | None:
         raise
     with store:
         runs = store.runs()
-        newest = [Weighed(run, "candidate") for run in reversed(runs) if run.finished][:_NEWEST_TRIED]
+        newest = [WeighedVersion(run, "candidate") for run in reversed(runs) if run.finished][:_NEWEST_TRIED]
         own = _under_test(settings)["candidate"]
         newest.sort(key=lambda each: own is not None and _name(each.run, "candidate") != own)
         for weighed in newest if asked.run is None else [find(runs, asked.run)]:
@@ -143,10 +145,10 @@ def of_run(asked: Asked, settings: Settings) -> Gate | None:
     source = f"as seen in run {report.run_id} ({report.candidate.name}{others}){_but(asked)}"
     n_evaluations = _whole("evaluations", asked.evaluations) or len({verdict.id for verdict in report.evaluations})
     unlike = _unlike(settings, weighed.run)
-    return Gate(seen, n_evaluations, _level(asked, report.confidence_level), source, unlike)
+    return PlannedGate(seen, n_evaluations, _level(asked, report.confidence_level), source, unlike)
 
 
-def _but(asked: Asked) -> str:
+def _but(asked: GateOptions) -> str:
     """Which part of the spread is not the run's, in words."""
     given = [f"--{name}" for name in _SPREAD if getattr(asked, name) is not None]
     return f", but {' and '.join(given)} as given" if given else ""
@@ -183,7 +185,7 @@ def _exists(settings: Settings) -> bool:
     return "://" in url or Path(url).exists()
 
 
-def _seen(store: Store, side: Any, report: Report, asked: Asked) -> tuple[Seen, ...]:
+def _seen(store: Store, side: Any, report: Report, asked: GateOptions) -> tuple[SeenShape, ...]:
     from harness.gate.planning.shapes import shapes_of_run
     from harness.reporting.shared.names import row_names
 
@@ -212,7 +214,7 @@ def _matches(name: str, pattern: str) -> bool:
     return any(fnmatch.fnmatchcase(each, pattern) for each in (name, name.rpartition("/")[2]))
 
 
-def _as_asked(shape: Shape, asked: Asked) -> Shape:
+def _as_asked(shape: Shape, asked: GateOptions) -> Shape:
     """The shape with what the command line says laid over it."""
     spread = {
         _SPREAD[name]: checks.number(value, name, where=f"--{name}", low=0, high=1)
@@ -239,7 +241,7 @@ def _whole(name: str, value: int | None) -> int | None:
     return None if value is None else checks.integer(value, name, where=f"--{name}", high=_MOST[name])
 
 
-def _level(asked: Asked, own: float) -> float:
+def _level(asked: GateOptions, own: float) -> float:
     if asked.confidence_level is None:
         return own
     return float(check_setting("confidence_level", asked.confidence_level, where="--confidence-level"))

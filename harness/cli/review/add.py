@@ -17,14 +17,14 @@ from harness.errors import ReviewError, RubricError, SettingsError, choices
 if TYPE_CHECKING:
     from harness.records import JudgedBy, Role
     from harness.records.review import Form
-    from harness.review.batches.filling import Added
-    from harness.review.batches.plans import Plan
+    from harness.review.batches.filling import BatchAddition
+    from harness.review.batches.plans import ReviewPlan
     from harness.scoring.judging.rubric import Rubric
     from harness.store import RunInfo, ScoreSet, Store
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class _AddOptions:
     """What the command line says beside the run."""
 
     place: str | None
@@ -82,7 +82,7 @@ def add(run_name: str, **given: Any) -> None:
     """
     from harness.gate.history.runs import find
 
-    options = _Options(**given)
+    options = _AddOptions(**given)
     settings = settings_with_store(options.place)
     with open_existing(settings) as opened:
         run = find(opened.runs(), run_name).run
@@ -98,7 +98,7 @@ def add(run_name: str, **given: Any) -> None:
     click.echo("next    steelyard review serve")
 
 
-def _add_new(store: Store, run: RunInfo, plans: Sequence[Plan]) -> tuple[list[Added], list[str]]:
+def _add_new(store: Store, run: RunInfo, plans: Sequence[ReviewPlan]) -> tuple[list[BatchAddition], list[str]]:
     """What was added, and what is said of evaluations that the queue holds already.
 
     Raises:
@@ -117,8 +117,8 @@ def _add_new(store: Store, run: RunInfo, plans: Sequence[Plan]) -> tuple[list[Ad
     return added, known
 
 
-def _plans(store: Store, run: RunInfo, options: _Options, settings: Settings) -> list[Plan]:
-    from harness.review.batches.plans import Plan
+def _plans(store: Store, run: RunInfo, options: _AddOptions, settings: Settings) -> list[ReviewPlan]:
+    from harness.review.batches.plans import ReviewPlan
 
     roles: dict[str, tuple[Role, ...]] = {
         "candidate": ("candidate",),
@@ -132,7 +132,7 @@ def _plans(store: Store, run: RunInfo, options: _Options, settings: Settings) ->
         metric = _metric(store, own, options.metric, evaluation_id)
         judges = store.judged_by([each for each in own if each.metric == metric])
         plans.append(
-            Plan(
+            ReviewPlan(
                 evaluation_id=evaluation_id,
                 metric=metric,
                 form=_form(options, judges, evaluation_id, settings),
@@ -176,7 +176,7 @@ def _metric(store: Store, sets: list[ScoreSet], wanted: str | None, evaluation_i
     return next(judged, known[0])
 
 
-def _form(options: _Options, judges: frozenset[JudgedBy], evaluation_id: str, settings: Settings) -> Form:
+def _form(options: _AddOptions, judges: frozenset[JudgedBy], evaluation_id: str, settings: Settings) -> Form:
     from harness.review.forms import category_form, preference_form, rating_form, text_form
 
     kinds = [bool(options.categories), options.text is not None, options.pairs]
@@ -214,7 +214,7 @@ def _rubric(path: str | None, judges: frozenset[JudgedBy], settings: Settings) -
     return next((find_rubric(settings.root / "evals", digest) for digest in digests), None)
 
 
-def _entry(added: Added) -> dict[str, Any]:
+def _entry(added: BatchAddition) -> dict[str, Any]:
     return {
         "batch": added.batch.id,
         "evaluation_id": added.batch.evaluation_id,
@@ -227,7 +227,7 @@ def _entry(added: Added) -> dict[str, Any]:
     }
 
 
-def _line(added: Added) -> str:
+def _line(added: BatchAddition) -> str:
     left_out = "".join(f", {count:,} {reason}" for reason, count in added.left_out.items())
     rest = f" (left out{left_out[1:]})" if left_out else ""
     return (

@@ -125,10 +125,10 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
         )
         click.echo(json.dumps([{**asdict(p), **more} for p, more in zip(progress, further, strict=True)], indent=2))
         return
-    from harness.reporting.terminal.review import Ahead, status_lines
+    from harness.reporting.terminal.review import BatchForecast, status_lines
     from harness.reporting.wording.waiting import DEFAULT_URL
 
-    lying = Ahead(ahead.needed, ahead.problems, behind)
+    lying = BatchForecast(ahead.needed, ahead.problems, behind)
     click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", lying)))
     if any(each.left and each.closed is None for each in progress):
         serve = f"steelyard review serve{'' if place is None else ' --store URL'}   ({DEFAULT_URL})"

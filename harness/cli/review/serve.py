@@ -25,7 +25,7 @@ _SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class _ServeOptions:
     """What the command line says."""
 
     place: str | None
@@ -65,7 +65,7 @@ def serve(**given: Any) -> None:
       steelyard review serve --reviewer ann --port 8800 --lease 30m
       steelyard review serve --public-url https://review.example.org
     """
-    options = _Options(**given)
+    options = _ServeOptions(**given)
     _check_installed()
     from harness.gate.people.attending import attended
     from harness.reporting.writing import served

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.statistics.arrays import BoolArray, FloatArray
-from harness.statistics.labels.draws import Draw, Of, Question
+from harness.statistics.labels.draws import Draw, LabelQuestion, Of
 from harness.statistics.labels.labelled import Evidence, LabelledEstimate, evidence, labelled_mean, labels_alone
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DrawLabels:
     """What people said of draws, and what they can say nothing of.
 
     Attributes:
@@ -32,7 +32,7 @@ class Said:
     excluded: BoolArray
 
     @classmethod
-    def of(cls, draws: Sequence[Draw], labels: FloatArray, excluded: BoolArray | None = None) -> Said:
+    def of(cls, draws: Sequence[Draw], labels: FloatArray, excluded: BoolArray | None = None) -> DrawLabels:
         """The same of arrays that may have one version's column left out; without `excluded` nothing is."""
         table = np.asarray(labels, dtype=np.float64)
         table = table.reshape(len(draws), -1) if table.ndim < 2 else table
@@ -56,9 +56,11 @@ class Said:
         """The labels with the best that people could have said for the candidate: of the baseline the worst."""
         return np.where(self.excluded, self._candidate_only(1.0), self.labels)
 
-    def turned(self, draws: Sequence[Draw]) -> Said:
+    def turned(self, draws: Sequence[Draw]) -> DrawLabels:
         """The same with the baseline in the candidate's place, in these draws."""
-        return Said(draws, np.ascontiguousarray(self.labels[:, ::-1]), np.ascontiguousarray(self.excluded[:, ::-1]))
+        return DrawLabels(
+            draws, np.ascontiguousarray(self.labels[:, ::-1]), np.ascontiguousarray(self.excluded[:, ::-1])
+        )
 
     def before(self, n_labels: int) -> int:
         """How many of the first so many draws that people were asked about hold an excluded item."""
@@ -88,7 +90,7 @@ class Bounds:
     best: Evidence
 
 
-def bounds(said: Said, of: Of) -> Bounds:
+def bounds(said: DrawLabels, of: Of) -> Bounds:
     """What labels and judge say at worst and at best. Nothing that is excluded contradicts the judge."""
     if said.is_whole:
         found = evidence(said.draws, said.labels, of)
@@ -97,13 +99,13 @@ def bounds(said: Said, of: Of) -> Bounds:
     return Bounds(*(replace(evidence(said.draws, each, of), errors=errors) for each in (said.worst(), said.best())))
 
 
-def bounds_alone(said: Said, question: Question) -> Bounds:
+def bounds_alone(said: DrawLabels, question: LabelQuestion) -> Bounds:
     """What the labels say without the judge, at worst and at best."""
     found = [labels_alone(said.draws, each, question.of, question) for each in (said.worst(), said.best())]
     return Bounds(*found)
 
 
-def bounded_mean(said: Said, of: Of, judged: FloatArray, confidence_level: float) -> LabelledEstimate:
+def bounded_mean(said: DrawLabels, of: Of, judged: FloatArray, confidence_level: float) -> LabelledEstimate:
     """The mean as if nobody had been asked about excluded items; its interval holds whatever they would have said."""
     middle = labelled_mean(said.draws, said.expected(), of, judged, confidence_level)
     if said.is_whole:

@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions.betting import BettingContrast
-from harness.decisions.labels.exclusions import Bounds, Said, bounded_mean, bounds, bounds_alone
+from harness.decisions.labels.exclusions import Bounds, DrawLabels, bounded_mean, bounds, bounds_alone
 from harness.decisions.reasons import figure
 from harness.records import Check, Difference, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray
-from harness.statistics.labels.draws import Draw, Question
+from harness.statistics.labels.draws import Draw, LabelQuestion
 from harness.statistics.labels.labelled import ENOUGH_ERRORS, Evidence, LabelledEstimate, labelled_mean
 
 _NOBODY = "nobody has labelled an item yet, so that the figures are the judge's alone"
@@ -109,7 +109,7 @@ class LabelledCheck:
     n_excluded: int = 0
 
 
-def labelled_contrast(question: Question, said: Said, estimate: LabelledEstimate) -> LabelledContrast | None:
+def labelled_contrast(question: LabelQuestion, said: DrawLabels, estimate: LabelledEstimate) -> LabelledContrast | None:
     """The contrast that labels and judge give; None before the first case had its turn."""
     both = bounds(said, question.of)
     if not len(both.worst.values):
@@ -131,7 +131,7 @@ def labelled_contrast(question: Question, said: Said, estimate: LabelledEstimate
     )
 
 
-def _contrast(question: Question, found: Bounds, estimate: LabelledEstimate) -> BettingContrast:
+def _contrast(question: LabelQuestion, found: Bounds, estimate: LabelledEstimate) -> BettingContrast:
     cases, ends = np.arange(1, len(found.worst.values) + 1), found.worst.ends
     after = np.minimum(np.searchsorted(ends, cases) + 1, len(ends))
     return BettingContrast(
@@ -148,7 +148,7 @@ def _contrast(question: Question, found: Bounds, estimate: LabelledEstimate) -> 
 
 
 def decide_labelled(
-    question: Question,
+    question: LabelQuestion,
     draws: Sequence[Draw],
     labels: FloatArray,
     judged: FloatArray,
@@ -171,7 +171,7 @@ def decide_labelled(
         contradicted by labels, the labels alone must prove it, too. Where all answers are known to be the same, that
         takes no label.
     """
-    said = Said.of(draws, labels, excluded)
+    said = DrawLabels.of(draws, labels, excluded)
     estimate = bounded_mean(said, question.of, judged, 1 - question.level)
     both = bounds(said, question.of)
     against: Literal["threshold", "baseline"] = "threshold" if question.of == "rate" else "baseline"
@@ -213,7 +213,7 @@ def _left_out(n_excluded: int) -> str:
     return f"; {n_excluded:,} excluded {'item counts' if n_excluded == 1 else 'items count'} the worst way"
 
 
-def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray, judged: FloatArray) -> int | None:
+def labels_needed(question: LabelQuestion, draws: Sequence[Draw], labels: FloatArray, judged: FloatArray) -> int | None:
     """About how many more labels would decide, if the cases to come are like those seen; None where nothing tells.
 
     The mean counts as seen, drawn towards what is demanded while little was. It takes as many cases as the wealth needs
@@ -221,11 +221,11 @@ def labels_needed(question: Question, draws: Sequence[Draw], labels: FloatArray,
     fewer cases are left, chance may still decide: they are asked for, unless it would take three times as many, or all
     are drawn. Before the judge was contradicted 5 times, at least what it takes for that; never more than can be given.
     """
-    said = Said.of(draws, labels)
+    said = DrawLabels.of(draws, labels)
     return _needed(question, said, bounds(said, question.of), judged)
 
 
-def _needed(question: Question, said: Said, both: Bounds, judged: FloatArray) -> int | None:
+def _needed(question: LabelQuestion, said: DrawLabels, both: Bounds, judged: FloatArray) -> int | None:
     found, draws = both.worst, said.draws
     n = len(found.values)
     left = len(judged) - n
@@ -254,13 +254,13 @@ def _needed(question: Question, said: Said, both: Bounds, judged: FloatArray) ->
     return more if more <= can_be_given else None
 
 
-def _proven(question: Question) -> str:
+def _proven(question: LabelQuestion) -> str:
     if question.of == "rate":
         return f"required {figure(question.demanded)}, proven above {figure(question.allowed)}"
     return f"no worse by more than {figure(question.margin)}"
 
 
-def _basis(count: int, said: Said, known: Sequence[bool]) -> str:
+def _basis(count: int, said: DrawLabels, known: Sequence[bool]) -> str:
     """What it was decided by: those of the first so many labels that people gave, or else answers that are the same."""
     draws = said.draws
     labelled = [number for number, draw in enumerate(draws) if draw.case is not None][:count]
@@ -275,7 +275,7 @@ def in_labels(count: int) -> str:
     return f"{count:,} label" if count == 1 else f"{count:,} labels"
 
 
-def _open(question: Question, lower: float, more: int | None, found: Evidence, n_cases: int) -> str:
+def _open(question: LabelQuestion, lower: float, more: int | None, found: Evidence, n_cases: int) -> str:
     if question.of == "rate":
         text = f"could be as low as {figure(question.demanded + lower, apart_from=question.demanded)}"
     else:

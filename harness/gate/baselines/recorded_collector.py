@@ -10,7 +10,7 @@ from harness.gate.baselines.pairing import Pairing, order_against, pair
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.flips import recorded_examples
-from harness.gate.sampling.bodies import Outcome
+from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order, order_of
@@ -56,7 +56,7 @@ class RecordedCollector(Collector):
         """Whether more cases can't help; nor do they where nothing can be weighed."""
         return super().is_hopeless or self._pairing.trouble is not None or bool(self._mismatches)
 
-    def add(self, role: Role, case: int, sample: int, outcome: Outcome, trace: Trace) -> None:
+    def add(self, role: Role, case: int, sample: int, outcome: BodyResult, trace: Trace) -> None:
         """Take in how one body ended."""
         super().add(role, case, sample, outcome, trace)
         identity = self.evaluation.cases[case].id

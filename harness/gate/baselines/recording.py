@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from harness.errors import SettingsError
 from harness.gate.evaluations.score_table import ScoreTable
-from harness.gate.history.runs import Weighed
+from harness.gate.history.runs import WeighedVersion
 from harness.gate.history.scores import Scores, Side
 from harness.records import CaseResult, Estimate, Report, Role, Verdict, VerdictKind, VersionRef
 from harness.scoring.results import METRIC
@@ -130,7 +130,7 @@ class Recording:
         return VersionRef(f"{self.name} (recorded {self.date})", self.version.fingerprint)
 
 
-def recording_of(store: Store, weighed: Weighed, report: Report, name: str | None = None) -> Recording:
+def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: str | None = None) -> Recording:
     """The recording of a stored run's candidate.
 
     Evaluations whose bodies compare with their run's own baseline are left out: their scores are of both versions.

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.records import Role
-from harness.requests import Source
+from harness.requests import SampleSource
 from harness.store import Store
 
 _MOST = 50
@@ -31,7 +31,7 @@ class StoredBaseline:
         source: of the baseline, or None without one; runs count that drew in its generation and at its indices.
     """
 
-    def __init__(self, store: Store, source: Source | None) -> None:
+    def __init__(self, store: Store, source: SampleSource | None) -> None:
         self._store = store
         self._source = source
         self._runs: frozenset[tuple[str, Role]] | None = None

@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 
 import harness
-from harness.config.git import Changed
+from harness.config.git import ChangedFiles
 from harness.gate.changes.imports import imported_by, module_files, parsed, values_of
-from harness.gate.changes.named_files import Named, named_in
+from harness.gate.changes.named_files import NamedFiles, named_in
 
 _TASKS = (".yaml", ".yml")
 _DATA = (".csv", ".json", ".jsonl", ".tsv")
@@ -25,7 +25,7 @@ _NO_PATH = re.compile(r"[./\\]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class EvaluationCode:
     """An evaluation, as far as one must know it to tell what it depends on.
 
     Attributes:
@@ -53,13 +53,13 @@ class Dependencies:
         folders: where files that tests name are looked for, beside that of the test.
     """
 
-    def __init__(self, changed: Changed, root: Path, folders: Iterable[Path]) -> None:
+    def __init__(self, changed: ChangedFiles, root: Path, folders: Iterable[Path]) -> None:
         self._changed = changed
         self._root = root.resolve()
         self._folders = tuple(folders)
         self._modules: dict[Path, tuple[str | None, list[Path]]] = {}
 
-    def why(self, subject: Subject) -> str | None:
+    def why(self, subject: EvaluationCode) -> str | None:
         """Why the evaluation may be concerned; None where nothing that it depends on changed, as far as can be told."""
         for path, what in subject.files.items():
             if found := self.why_file(path, what) or self._why_text_file(path):
@@ -98,7 +98,7 @@ class Dependencies:
         found = (self._why_name(token, folders, f"named in {path.name}") for token in sorted(tokens))
         return next(filter(None, found), None)
 
-    def _why_test(self, subject: Subject, module: Path) -> str | None:
+    def _why_test(self, subject: EvaluationCode, module: Path) -> str | None:
         if found := self.why_file(module, "its test file"):
             return found
         for path in self._changed.paths:  # one that is gone takes no part any more
@@ -150,7 +150,7 @@ class Dependencies:
         found = None if gone is None else f"{self._shown(gone)} changed, which {self._shown(file)} imports"
         return self._why_named(named, file) or found, sorted(filter(self._is_of_project, imported.files))
 
-    def _why_named(self, named: Named, file: Path) -> str | None:
+    def _why_named(self, named: NamedFiles, file: Path) -> str | None:
         where = self._shown(file)
         if named.untold:
             return f"it may read any file ({where}, {named.untold})"

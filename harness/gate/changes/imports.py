@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 @dataclass(slots=True)
-class Imported:
+class ImportedFiles:
     """What import statements lead to.
 
     Attributes:
@@ -24,14 +24,14 @@ class Imported:
     missing: set[str] = field(default_factory=set)
 
 
-def imported_by(tree: ast.AST, file: Path) -> Imported:
+def imported_by(tree: ast.AST, file: Path) -> ImportedFiles:
     """The modules that code imports, wherever in it.
 
     Args:
         tree: the code.
         file: its path; modules beside it are found as well as those of `sys.path`.
     """
-    found = Imported()
+    found = ImportedFiles()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -81,7 +81,7 @@ def _spec(name: str, folders: list[str] | None, file: Path) -> importlib.machine
         return None
 
 
-def _add(found: Imported, name: str, file: Path) -> None:
+def _add(found: ImportedFiles, name: str, file: Path) -> None:
     files = module_files(name, file)
     if files is None:
         found.missing.add(name)
@@ -89,14 +89,14 @@ def _add(found: Imported, name: str, file: Path) -> None:
         found.files |= files
 
 
-def _add_member(found: Imported, name: str, file: Path) -> None:
+def _add_member(found: ImportedFiles, name: str, file: Path) -> None:
     """What `from a import b` takes: a module of a package, or something else that the package has."""
     files = module_files(name, file) if not name.endswith(".*") else None
     if files is not None:
         found.files |= files
 
 
-def _add_relative(found: Imported, node: ast.ImportFrom, file: Path) -> None:
+def _add_relative(found: ImportedFiles, node: ast.ImportFrom, file: Path) -> None:
     folder = file.parents[min(node.level, len(file.parents)) - 1]
     base = folder.joinpath(*(node.module or "").split(".")) if node.module else folder
     places = list(_of_package(base))

@@ -44,7 +44,7 @@ _LONGEST = 300
 
 
 @dataclass(slots=True)
-class Named:
+class NamedFiles:
     """What code names.
 
     Attributes:
@@ -60,7 +60,7 @@ class Named:
     untold: str = ""
 
 
-def named_in(nodes: Iterable[ast.AST], tree: ast.Module, file: Path, values: Mapping[str, Any]) -> Named:
+def named_in(nodes: Iterable[ast.AST], tree: ast.Module, file: Path, values: Mapping[str, Any]) -> NamedFiles:
     """What parts of a module name.
 
     Args:
@@ -69,7 +69,7 @@ def named_in(nodes: Iterable[ast.AST], tree: ast.Module, file: Path, values: Map
         file: its path.
         values: of its names, as far as it was imported.
     """
-    found, paths = Named(), PathExpressions(tree, file, values)
+    found, paths = NamedFiles(), PathExpressions(tree, file, values)
     for node in (inner for outer in nodes for inner in ast.walk(outer)):
         match node:
             case ast.Constant(value=str(text)) if 0 < len(text) <= _LONGEST and text.isprintable():
@@ -81,7 +81,7 @@ def named_in(nodes: Iterable[ast.AST], tree: ast.Module, file: Path, values: Map
     return found
 
 
-def _look_at_call(found: Named, paths: PathExpressions, call: ast.Call) -> None:
+def _look_at_call(found: NamedFiles, paths: PathExpressions, call: ast.Call) -> None:
     name = ast.unparse(call.func) if isinstance(call.func, ast.Name | ast.Attribute) else ""
     if name in _IMPORTING:
         match call.args:
@@ -131,12 +131,12 @@ def _is_stream(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and ast.unparse(node.func).endswith(_STREAMS)
 
 
-def _keep(found: Named, places: tuple[Path, ...] | None, node: ast.expr) -> None:
+def _keep(found: NamedFiles, places: tuple[Path, ...] | None, node: ast.expr) -> None:
     for place in places or ():
         found.paths.setdefault(place, node.lineno)
 
 
-def _not_told(found: Named, node: ast.expr, name: str) -> None:
+def _not_told(found: NamedFiles, node: ast.expr, name: str) -> None:
     found.untold = found.untold or f"line {node.lineno}: {name}"
 
 

@@ -13,8 +13,8 @@ from harness.config.git import Repository
 from harness.config.history import asks_for_the_same, differing, is_same_version, settings_at
 from harness.config.roles import NO_BASELINE, candidate_name
 from harness.gate.baselines.chosen import file_named
-from harness.gate.changes.dependencies import Dependencies, Subject
-from harness.records import Selected, Selection
+from harness.gate.changes.dependencies import Dependencies, EvaluationCode
+from harness.records import SelectedEvaluation, Selection
 
 _FOR_ALL = re.compile(
     r"(.+\.lock|requirements.*\.(txt|in)|constraints.*\.txt|pylock.*\.toml|conda-lock\.yml|environment\.ya?ml|Pipfile"
@@ -46,7 +46,7 @@ class Selector:
         self._for_all = next(self._why_all(), None)
         self._for_judged = next(self._why_judged(), None)
 
-    def select(self, subjects: Mapping[str, tuple[Subject, bool]]) -> Selection:
+    def select(self, subjects: Mapping[str, tuple[EvaluationCode, bool]]) -> Selection:
         """The evaluations to run, each with the first reason that was found, and the others.
 
         Args:
@@ -56,11 +56,11 @@ class Selector:
         return Selection(
             since=self._ref,
             commit=self._commit,
-            chosen=tuple(Selected(name, reason) for name, reason in why.items() if reason is not None),
+            chosen=tuple(SelectedEvaluation(name, reason) for name, reason in why.items() if reason is not None),
             left_out=tuple(name for name, reason in why.items() if reason is None),
         )
 
-    def _why(self, subject: Subject, *, is_judged: bool) -> str | None:
+    def _why(self, subject: EvaluationCode, *, is_judged: bool) -> str | None:
         if self._for_all is not None:
             return self._for_all
         if is_judged and self._for_judged is not None:

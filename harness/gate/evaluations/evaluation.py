@@ -35,7 +35,7 @@ Ending = Literal["failed", "skipped", "aborted", "error"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationPlan:
     """What the marker of an evaluation says, checked, with the settings where it is silent.
 
     Attributes:
@@ -84,7 +84,7 @@ def read_plan(
     where: str,
     measures: bool = False,
     options: Collection[str] = (),
-) -> Plan:
+) -> EvaluationPlan:
     """The plan of a marker.
 
     Args:
@@ -117,7 +117,7 @@ def read_plan(
     if per == "case" and design != "fixed":
         design = "sequential"
         _check_single_case(values, settings, where)
-    return Plan(
+    return EvaluationPlan(
         cases=keywords.get("cases"),
         samples=samples,
         threshold=values.get("threshold"),
@@ -226,7 +226,7 @@ class Evaluation:
     """
 
     id: str
-    plan: Plan
+    plan: EvaluationPlan
     cases: tuple[Case, ...]
     body: Callable[..., Any]
     classify: Callable[[BaseException], Ending]
@@ -266,7 +266,7 @@ class Evaluation:
         return self.copies.labels if self.copies is not None and counts else None
 
 
-def with_design(plan: Plan, n_cases: int, confidence_level: float) -> Plan:
+def with_design(plan: EvaluationPlan, n_cases: int, confidence_level: float) -> EvaluationPlan:
     """The plan with the design that decides more often for its size, where the plan leaves it open.
 
     About these cases that is the sequential one at any size, for it ends with all of them. About cases like these a
@@ -279,7 +279,7 @@ def with_design(plan: Plan, n_cases: int, confidence_level: float) -> Plan:
     return replace(plan, design="sequential" if bets or not fits else "fixed")
 
 
-def check_evaluation(plan: Plan, cases: tuple[Case, ...], *, where: str) -> None:
+def check_evaluation(plan: EvaluationPlan, cases: tuple[Case, ...], *, where: str) -> None:
     """Refuse what can't be run before anything is paid for.
 
     Raises:

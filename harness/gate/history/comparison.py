@@ -10,15 +10,15 @@ import numpy as np
 from harness.decisions import Look, Observed, decide, exit_code, single_looks, worst
 from harness.errors import SettingsError, UsageError, some
 from harness.gate.evaluations.cases import no_case_matches
-from harness.gate.history.flips import Tally, most_changed, tally
-from harness.gate.history.runs import Weighed, look_of
+from harness.gate.history.flips import FlipCounts, most_changed, tally
+from harness.gate.history.runs import WeighedVersion, look_of
 from harness.gate.history.scores import EVERY_CASE, Cases, Pair, Scores, Side, cases_of, rebuild
 from harness.records import Change, Report, Request, Usage, Verdict
 from harness.store import ScoreSet, Store
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ComparisonOptions:
     """Which part of two runs is compared, and by what rule where it is not the candidate's run that says it.
 
     Attributes:
@@ -38,7 +38,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparisonResult:
     """What one evaluation was compared on.
 
     Attributes:
@@ -76,13 +76,15 @@ class Comparison:
     report: Report
     candidate: Side
     baseline: Side
-    matched: Matched
-    compared: tuple[Compared, ...]
+    matched: MatchedEvaluations
+    compared: tuple[ComparisonResult, ...]
     n_moved: int
-    tally: Tally
+    tally: FlipCounts
 
 
-def compare(store: Store, candidate: Side, baseline: Side, choice: Choice = Choice()) -> Comparison:
+def compare(
+    store: Store, candidate: Side, baseline: Side, choice: ComparisonOptions = ComparisonOptions()
+) -> Comparison:
     """Weigh one side against the other on the cases that both have.
 
     Thresholds, margins, requirements, units and the order of the cases are those of the candidate's run. All
@@ -94,7 +96,7 @@ def compare(store: Store, candidate: Side, baseline: Side, choice: Choice = Choi
     """
     matched = match(store, candidate, baseline, choice.evaluations)
     found: list[tuple[Observed, Pair]] = []
-    compared: list[Compared] = []
+    compared: list[ComparisonResult] = []
     for pair in matched.pairs:
         cases = cases_of(pair, choice.cases)
         rebuilt = [rebuild(pair, metric, cases, choice.margin) for metric in pair.metrics]
@@ -114,14 +116,14 @@ def compare(store: Store, candidate: Side, baseline: Side, choice: Choice = Choi
         matched=matched,
         compared=tuple(compared),
         n_moved=n_moved,
-        tally=sum(map(tally, observed), Tally()),
+        tally=sum(map(tally, observed), FlipCounts()),
     )
 
 
-def _compared(store: Store, pair: Pair, cases: Cases) -> Compared:
+def _compared(store: Store, pair: Pair, cases: Cases) -> ComparisonResult:
     asked = [] if pair.is_of_one_run else _asked_otherwise(store, pair, cases)
     entries = [*pair.candidate.entries.values(), *pair.baseline.entries.values()]
-    return Compared(
+    return ComparisonResult(
         evaluation_id=entries[0].id,
         n_cases=len(cases.paired),
         candidate_alone=cases.candidate_alone,
@@ -169,7 +171,7 @@ def _check_units(observed: Sequence[Observed], margin: float | None) -> None:
         )
 
 
-def _nothing(matched: Matched, choice: Choice, candidate: Side, baseline: Side) -> UsageError:
+def _nothing(matched: MatchedEvaluations, choice: ComparisonOptions, candidate: Side, baseline: Side) -> UsageError:
     """The error for two sides that have nothing to compare."""
     if matched.pairs and choice.cases != EVERY_CASE:
         known = {case for pair in matched.pairs for case in pair.candidate.known & pair.baseline.known}
@@ -188,7 +190,11 @@ def _nothing(matched: Matched, choice: Choice, candidate: Side, baseline: Side) 
 
 
 def _report(
-    candidate: Side, baseline: Side, observed: Sequence[Observed], changes: tuple[Change, ...], choice: Choice
+    candidate: Side,
+    baseline: Side,
+    observed: Sequence[Observed],
+    changes: tuple[Change, ...],
+    choice: ComparisonOptions,
 ) -> Report:
     own = candidate.report.confidence_level
     level = own if choice.confidence_level is None else choice.confidence_level
@@ -240,7 +246,7 @@ def _n_scores(observed: Observed) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class MatchedEvaluations:
     """The evaluations of two sides.
 
     Attributes:
@@ -255,12 +261,12 @@ class Matched:
     against_others: tuple[str, ...]
 
 
-def match(store: Store, candidate: Side, baseline: Side, evaluations: Collection[str] | None) -> Matched:
+def match(store: Store, candidate: Side, baseline: Side, evaluations: Collection[str] | None) -> MatchedEvaluations:
     """Read the scores of all evaluations that both sides have; `evaluations` names those to look at, None all."""
     ours, theirs = _Sets(store, candidate, evaluations), _Sets(store, baseline, evaluations)
     both = [name for name in ours.by_evaluation if name in theirs.by_evaluation]
     against_others = [name for name in both if ours.compared_with(name) != theirs.compared_with(name)]
-    return Matched(
+    return MatchedEvaluations(
         pairs=tuple(
             Pair(
                 Scores(store, candidate, ours.by_evaluation[name]),
@@ -295,7 +301,7 @@ class _Sets:
         return None if other is None or is_recorded or "baseline" in roles else str(other["fingerprint"])
 
 
-def _of(weighed: Weighed, sets: Iterable[ScoreSet]) -> dict[str, list[ScoreSet]]:
+def _of(weighed: WeighedVersion, sets: Iterable[ScoreSet]) -> dict[str, list[ScoreSet]]:
     found: dict[str, list[ScoreSet]] = {}
     for each in sets:
         if each.role == weighed.role and each.fingerprint == weighed.version.fingerprint:

@@ -20,7 +20,7 @@ _CLEAR = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class FlipCounts:
     """How many cases did what.
 
     Draw one sample of each version: a case has worsened when the candidate's is the worse one at least 3 times in 4 (of
@@ -36,8 +36,8 @@ class Tally:
     improved: int = 0
     worsened: int = 0
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
+    def __add__(self, other: FlipCounts) -> FlipCounts:
+        return FlipCounts(
             self.stable + other.stable,
             self.flaky + other.flaky,
             self.improved + other.improved,
@@ -45,12 +45,12 @@ class Tally:
         )
 
 
-def tally(observed: Observed) -> Tally:
+def tally(observed: Observed) -> FlipCounts:
     """Count the cases that have scores of both versions."""
     assert observed.baseline is not None
     ours, theirs = _both(observed)
     if not len(ours):
-        return Tally()
+        return FlipCounts()
     better = _share_better(ours, theirs)
     if not observed.higher_is_better:
         better = 1 - better
@@ -58,7 +58,7 @@ def tally(observed: Observed) -> Tally:
     is_stable = np.nanmax(every, axis=1) == np.nanmin(every, axis=1)
     improved, worsened = better >= _CLEAR, better <= 1 - _CLEAR
     flaky = ~(is_stable | improved | worsened)
-    return Tally(*(int(which.sum()) for which in (is_stable, flaky, improved, worsened)))
+    return FlipCounts(*(int(which.sum()) for which in (is_stable, flaky, improved, worsened)))
 
 
 def _both(observed: Observed) -> tuple[FloatArray, FloatArray]:

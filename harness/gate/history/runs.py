@@ -20,7 +20,7 @@ _ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class WeighedVersion:
     """A version as a finished run weighed it.
 
     Attributes:
@@ -51,7 +51,7 @@ class Weighed:
         return int(self.run.spec[self.role].get("first_index", 0))
 
 
-def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[Weighed, Weighed]:
+def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[WeighedVersion, WeighedVersion]:
     """What is weighed, and what it is weighed against.
 
     A run stands for its candidate, a version for the newest finished run in which it was candidate or baseline. Where
@@ -76,7 +76,7 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
     )
 
 
-def find(runs: Sequence[RunInfo], text: str) -> Weighed:
+def find(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
     """The run or version of this name.
 
     Raises:
@@ -92,7 +92,7 @@ def find(runs: Sequence[RunInfo], text: str) -> Weighed:
     for run in finished:
         for role in _ROLES:
             if _name(run, role) == text:
-                return Weighed(run, role)
+                return WeighedVersion(run, role)
     named = [run for run in reversed(runs) if text in (_name(run, role) for role in _ROLES)]
     if named:
         return _finished(named[0], runs)
@@ -130,7 +130,7 @@ def look_of(run: RunInfo, report: Report, verdict: Verdict) -> Look:
     return Look(passing=1 / best_of, red=share / best_of, weight=share, batch=CLOSED)
 
 
-def find_run(runs: Sequence[RunInfo], text: str) -> Weighed | None:
+def find_run(runs: Sequence[RunInfo], text: str) -> WeighedVersion | None:
     """The candidate of the run of this id or its beginning, or of the newest finished one for `latest`; None where
     there is no such run.
 
@@ -140,12 +140,12 @@ def find_run(runs: Sequence[RunInfo], text: str) -> Weighed | None:
     runs = [run for run in runs if _name(run, "candidate") is not None]
     finished = [run for run in runs if run.finished]
     if text == LATEST:
-        return Weighed(finished[-1], "candidate") if finished else None
+        return WeighedVersion(finished[-1], "candidate") if finished else None
     begun = _begun(runs, text)
     return None if begun is None else _finished(begun, runs)
 
 
-def find_candidate(runs: Sequence[RunInfo], text: str) -> Weighed:
+def find_candidate(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
     """The candidate of the run of this name; a version's name stands for the newest finished run that has it as its
     candidate. `latest` is the newest run of all, which has to have come to its end.
 
@@ -153,13 +153,13 @@ def find_candidate(runs: Sequence[RunInfo], text: str) -> Weighed:
         SettingsError: there is none; the message lists the nearest and the newest.
     """
     if text == LATEST:
-        return Weighed(find_newest(runs, text), "candidate")
+        return WeighedVersion(find_newest(runs, text), "candidate")
     found = find_run(runs, text)
     if found is not None:
         return found
     own = [run for run in runs if run.finished and _name(run, "candidate") == text]
     if own:
-        return Weighed(own[-1], "candidate")
+        return WeighedVersion(own[-1], "candidate")
     other = find(runs, text)
     raise SettingsError(
         f"{text!r} is stored as the baseline of run {other.run.run_id} alone, and a run's candidate is what is "
@@ -192,17 +192,17 @@ def _begun(runs: Sequence[RunInfo], text: str) -> RunInfo | None:
     return begun[0] if begun else None
 
 
-def _finished(run: RunInfo, runs: Sequence[RunInfo]) -> Weighed:
+def _finished(run: RunInfo, runs: Sequence[RunInfo]) -> WeighedVersion:
     if not run.finished:
         raise SettingsError(
             f"Run {run.run_id} did not come to its end, so that it has no verdicts. Run its gate again: what it drew "
             f"is stored and not drawn again. {_newest(runs)}"
         )
-    return Weighed(run, "candidate")
+    return WeighedVersion(run, "candidate")
 
 
-def _baseline_of(run: RunInfo) -> Weighed | None:
-    return Weighed(run, "baseline") if _name(run, "baseline") is not None else None
+def _baseline_of(run: RunInfo) -> WeighedVersion | None:
+    return WeighedVersion(run, "baseline") if _name(run, "baseline") is not None else None
 
 
 def _name(run: RunInfo, role: Role) -> str | None:

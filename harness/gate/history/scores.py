@@ -10,7 +10,7 @@ from harness.decisions import Observed
 from harness.errors import SettingsError
 from harness.gate.evaluations.kinds import misfits
 from harness.gate.evaluations.score_table import ScoreTable
-from harness.gate.history.runs import Weighed
+from harness.gate.history.runs import WeighedVersion
 from harness.records import Report, Verdict, kind_and_direction, kind_in_words, same_kind
 from harness.scoring.results import METRIC
 from harness.store import ScoreSet, Store
@@ -20,7 +20,7 @@ from harness.store import ScoreSet, Store
 class Side:
     """One side of a comparison: a version of a stored run, and the report of that run."""
 
-    weighed: Weighed
+    weighed: WeighedVersion
     report: Report
 
 

@@ -16,24 +16,24 @@ from harness.decisions.labels.labelled import LabelledCheck, decide_labelled
 from harness.records import VerdictKind
 from harness.records.review import DECIDED, Batch
 from harness.review.batches.ledger import (
-    Ledger,
+    DrawLedger,
+    JudgedCases,
     Mode,
-    Subject,
     batch_of,
     further_items,
     read_ledger,
     subject_of,
     to_the_end,
 )
-from harness.review.batches.plans import Plan
-from harness.statistics.labels.draws import Question
+from harness.review.batches.plans import ReviewPlan
+from harness.statistics.labels.draws import LabelQuestion
 from harness.store import RunInfo, Store
 
 SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class LabelEvidence:
     """What labels and judge have come to.
 
     Attributes:
@@ -42,7 +42,7 @@ class Outlook:
     """
 
     checks: tuple[LabelledCheck, ...]
-    ledger: Ledger
+    ledger: DrawLedger
 
     @property
     def verdict(self) -> VerdictKind:
@@ -60,17 +60,17 @@ class Outlook:
 
 def questions_of(
     threshold: float | None, margin: float, level: float, red_level: float, *, is_compared: bool
-) -> tuple[Question, ...]:
+) -> tuple[LabelQuestion, ...]:
     """What labels are to decide: whether the candidate's mean is as required, and no worse than the baseline's."""
     asked = []
     if threshold is not None:
-        asked.append(Question("rate", threshold, margin, level, red_level))
+        asked.append(LabelQuestion("rate", threshold, margin, level, red_level))
     if is_compared:
-        asked.append(Question("difference", 0.0, margin, level, red_level))
+        asked.append(LabelQuestion("difference", 0.0, margin, level, red_level))
     return tuple(asked)
 
 
-def fill(store: Store, run: RunInfo, subject: Subject, questions: Sequence[Question], mode: Mode) -> Batch:
+def fill(store: Store, run: RunInfo, subject: JudgedCases, questions: Sequence[LabelQuestion], mode: Mode) -> Batch:
     """The batch of what is reviewed: the one that there is, from now on decided by this run, or a new one.
 
     Those of other answers to the same evaluation, or of another rubric, are closed, so that nobody labels what no gate
@@ -108,7 +108,7 @@ def fill(store: Store, run: RunInfo, subject: Subject, questions: Sequence[Quest
     return batch
 
 
-def outlook(store: Store, batch: Batch, subject: Subject, questions: Sequence[Question]) -> Outlook:
+def outlook(store: Store, batch: Batch, subject: JudgedCases, questions: Sequence[LabelQuestion]) -> LabelEvidence:
     """What the labels that are in have come to, with the judge."""
     ledger = to_the_end(subject, read_ledger(store, batch, len(subject.items.scores)), questions)
     means = {question.of: subject.items.judged_means(question.of) for question in questions}
@@ -116,10 +116,10 @@ def outlook(store: Store, batch: Batch, subject: Subject, questions: Sequence[Qu
     checks = [
         decide_labelled(each, ledger.draws, ledger.labels, means[each.of], known, ledger.excluded) for each in questions
     ]
-    return Outlook(tuple(checks), ledger)
+    return LabelEvidence(tuple(checks), ledger)
 
 
-def settle(store: Store, batch: Batch, subject: Subject, questions: Sequence[Question]) -> Outlook:
+def settle(store: Store, batch: Batch, subject: JudgedCases, questions: Sequence[LabelQuestion]) -> LabelEvidence:
     """Close a batch that is decided, open it again where labels were taken back, and else draw what is missing.
 
     A batch that somebody closed stays closed.
@@ -150,9 +150,9 @@ class Attendant:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._subjects: dict[tuple[str, str, Mode], Subject] = {}
+        self._subjects: dict[tuple[str, str, Mode], JudgedCases] = {}
 
-    def attend(self, batch_id: str) -> Outlook | None:
+    def attend(self, batch_id: str) -> LabelEvidence | None:
         """Decide a batch again, and close it or draw more; None for one that no gate decides.
 
         Raises:
@@ -162,13 +162,13 @@ class Attendant:
         subject = self._subject_of(batch)
         return None if subject is None else settle(self._store, batch, subject, _questions(batch))
 
-    def outlook(self, batch_id: str) -> Outlook | None:
+    def outlook(self, batch_id: str) -> LabelEvidence | None:
         """The same without a change."""
         batch = self._store.review.batch(batch_id)
         subject = self._subject_of(batch)
         return None if subject is None else outlook(self._store, batch, subject, _questions(batch))
 
-    def subject(self, batch: Batch, run_id: str, mode: Mode) -> Subject | None:
+    def subject(self, batch: Batch, run_id: str, mode: Mode) -> JudgedCases | None:
         """The judged cases of a run that a batch is of; None where the run is gone."""
         place = (batch.id, run_id, mode)
         if place not in self._subjects:
@@ -178,17 +178,17 @@ class Attendant:
             self._subjects[place] = subject_of(self._store, run, plan_of(batch), mode)
         return self._subjects[place]
 
-    def _subject_of(self, batch: Batch) -> Subject | None:
+    def _subject_of(self, batch: Batch) -> JudgedCases | None:
         """Those of the run that the batch is decided by."""
         if "key" not in batch.source or batch.run_id is None:
             return None
         return self.subject(batch, batch.run_id, batch.source["mode"])
 
 
-def plan_of(batch: Batch) -> Plan:
+def plan_of(batch: Batch) -> ReviewPlan:
     """The plan by which a gate drew a batch."""
-    return Plan(batch.evaluation_id, batch.metric, batch.form, roles=tuple(batch.source["roles"]))
+    return ReviewPlan(batch.evaluation_id, batch.metric, batch.form, roles=tuple(batch.source["roles"]))
 
 
-def _questions(batch: Batch) -> tuple[Question, ...]:
-    return tuple(Question(**each) for each in batch.source["questions"])
+def _questions(batch: Batch) -> tuple[LabelQuestion, ...]:
+    return tuple(LabelQuestion(**each) for each in batch.source["questions"])

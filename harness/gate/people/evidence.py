@@ -16,10 +16,10 @@ from harness.decisions.hypotheses import Hypothesis, hypotheses, natural
 from harness.decisions.labels.labelled import LabelledCheck
 from harness.decisions.suite import TwoStageContrast
 from harness.errors import SteelyardError
-from harness.gate.history.runs import Weighed, look_of
+from harness.gate.history.runs import WeighedVersion, look_of
 from harness.gate.history.scores import Scores, Side, observed_again
 from harness.gate.people.batches import Attendant
-from harness.gate.people.verdicts import ComeTo, come_to
+from harness.gate.people.verdicts import LabelResult, come_to
 from harness.records import Check, Difference, Report, Role, Verdict
 from harness.statistics.intervals.contrasts import Contrast
 from harness.store import RunInfo, ScoreSet, Store
@@ -69,7 +69,10 @@ def evidence_paths(store: Store, run: RunInfo, report: Report) -> dict[tuple[str
         found |= {(name, each.metric): _by_labels(store, attendant, each, run, report) for each in reviewed}
         if not all(entry.design == "sequential" and entry.checks and entry.review is None for entry in entries):
             continue
-        sides = {role: Scores(store, Side(Weighed(run, role), report), own) for role, own in sets.get(name, {}).items()}
+        sides = {
+            role: Scores(store, Side(WeighedVersion(run, role), report), own)
+            for role, own in sets.get(name, {}).items()
+        }
         if "candidate" in sides:
             found |= _of_evaluation(entries, sides, run, report)
     return found
@@ -91,7 +94,7 @@ def _by_labels(
     return ()
 
 
-def _of_labels(found: LabelledCheck, now: ComeTo, level: float) -> EvidencePath | None:
+def _of_labels(found: LabelledCheck, now: LabelResult, level: float) -> EvidencePath | None:
     ledger = now.outlook.ledger
     asked = zip(ledger.draws, map(any, ledger.excluded.tolist()), strict=True)
     draws = [(draw, is_excluded) for draw, is_excluded in asked if draw.case is not None]

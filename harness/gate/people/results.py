@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.decisions.labels.exclusions import Said, bounded_mean
+from harness.decisions.labels.exclusions import DrawLabels, bounded_mean
 from harness.decisions.labels.labelled import in_labels
-from harness.gate.people.batches import Outlook
-from harness.records import Estimate, Report, Reviewed, Verdict, VerdictKind
+from harness.gate.people.batches import LabelEvidence
+from harness.records import Estimate, Report, ReviewSummary, Verdict, VerdictKind
 from harness.records.review import SETTLED, Batch
-from harness.review.batches.ledger import Subject
+from harness.review.batches.ledger import JudgedCases
 from harness.review.progress import progress_of
 from harness.statistics.labels.draws import NO_STAKES, Draw, widest
 from harness.store import Store
@@ -21,7 +21,7 @@ _LABEL_S = 15.0
 _EVENTS = frozenset({"label", "adjudicate", "exclude", "undo"})
 
 
-def with_labels(store: Store, batch: Batch, subject: Subject, found: Outlook, judged: Verdict) -> Verdict:
+def with_labels(store: Store, batch: Batch, subject: JudgedCases, found: LabelEvidence, judged: Verdict) -> Verdict:
     """The verdict of labels and judge in place of that of the judge.
 
     Args:
@@ -115,7 +115,7 @@ def _order(store: Store, batch: Batch) -> _Order:
     )
 
 
-def _with_notes(reason: str, subject: Subject, n_counted: int, order: _Order | None) -> str:
+def _with_notes(reason: str, subject: JudgedCases, n_counted: int, order: _Order | None) -> str:
     """The reason, with what holds labels back, and what nobody can be asked about."""
     if order is not None and order.n_done and not n_counted:
         one = order.n_done == 1
@@ -134,14 +134,14 @@ def _awaited(order: _Order) -> str:
     return f"{order}{comma} to be {'adjudicated' if order.is_stuck else 'labelled'}"
 
 
-def _reviewed(store: Store, batch: Batch, found: Outlook) -> Reviewed:
+def _reviewed(store: Store, batch: Batch, found: LabelEvidence) -> ReviewSummary:
     batch = store.review.batch(batch.id)
     counts = store.review.counts(batch.id, time.time())
     pace = progress_of(batch, counts).seconds_per_label
     is_open = found.verdict is VerdictKind.INCONCLUSIVE
     is_closed = is_open and batch.closed is not None
     n_waiting = found.ledger.n_open if is_open and not is_closed else 0
-    return Reviewed(
+    return ReviewSummary(
         batch=batch.id,
         mode=batch.source["mode"],
         n_labels=sum(marks.get("label", 0) for marks in counts.reviewers.values()),
@@ -166,7 +166,7 @@ def _n_events(store: Store, batch_id: str) -> int:
     return sum(event.kind in _EVENTS for event in store.review.events(batch_id=batch_id))
 
 
-def _estimates(subject: Subject, found: Outlook, judged: Verdict) -> tuple[Estimate | None, Estimate | None]:
+def _estimates(subject: JudgedCases, found: LabelEvidence, judged: Verdict) -> tuple[Estimate | None, Estimate | None]:
     """Candidate and baseline by labels and judge, where two labels or more are in; else as the judge scored them.
 
     Where the difference alone is asked for, cases to which both said the same are never drawn, so that labels tell
@@ -181,7 +181,7 @@ def _estimates(subject: Subject, found: Outlook, judged: Verdict) -> tuple[Estim
     if len(subject.items.scores) == 1:
         return own, judged.baseline
     rate, difference = subject.items.judged_means("rate"), subject.items.judged_means("difference")
-    said = Said.of(ledger.draws, ledger.labels, ledger.excluded).turned([_turned(draw) for draw in ledger.draws])
+    said = DrawLabels.of(ledger.draws, ledger.labels, ledger.excluded).turned([_turned(draw) for draw in ledger.draws])
     other = bounded_mean(said, "rate", rate - difference, 0.95)
     return own, Estimate(other.value, other.standard_error, other.low, other.high, other.method)
 

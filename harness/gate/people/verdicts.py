@@ -9,19 +9,19 @@ from harness.decisions import Look, Observed, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.runs import look_of
-from harness.gate.people.batches import Attendant, Outlook, fill, outlook, questions_of, settle
+from harness.gate.people.batches import Attendant, LabelEvidence, fill, outlook, questions_of, settle
 from harness.gate.people.results import with_labels
 from harness.records import LookTaken, Report, Role, Usage, Verdict, VerdictKind
 from harness.records.review import Batch, Form
-from harness.review.batches.ledger import Subject, subject_of
-from harness.review.batches.plans import Plan
+from harness.review.batches.ledger import JudgedCases, subject_of
+from harness.review.batches.plans import ReviewPlan
 from harness.review.forms import preference_form, rating_form
-from harness.statistics.labels.draws import Question
+from harness.statistics.labels.draws import LabelQuestion
 from harness.store import RunInfo, Store
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class SpendingLevels:
     """What an evaluation may spend of the error rate of its gate."""
 
     confidence_level: float
@@ -34,7 +34,7 @@ class Levels:
         red, level = self.look.red, 1 - self.confidence_level
         return replace(verdict.look, red_share=red, red_level=level * red, weight=self.look.weight)
 
-    def questions(self, verdict: Verdict, n_comparisons: int, *, is_compared: bool) -> tuple[Question, ...]:
+    def questions(self, verdict: Verdict, n_comparisons: int, *, is_compared: bool) -> tuple[LabelQuestion, ...]:
         """What labels are to decide of one metric.
 
         Args:
@@ -50,7 +50,7 @@ def review_verdicts(
     run_id: str,
     evaluation: Evaluation,
     observed: Sequence[Observed],
-    levels: Levels,
+    levels: SpendingLevels,
     review_url: str | None = None,
 ) -> list[Verdict]:
     """One verdict for each metric; those of judged metrics come from labels and judge, and their queue is filled.
@@ -84,7 +84,7 @@ def _at(review_url: str | None, verdict: Verdict) -> Verdict:
 
 
 def _reviewed(
-    store: Store, run_id: str, evaluation: Evaluation, judged: Verdict, levels: Levels, n_comparisons: int
+    store: Store, run_id: str, evaluation: Evaluation, judged: Verdict, levels: SpendingLevels, n_comparisons: int
 ) -> Verdict:
     mode = evaluation.plan.review
     form = _form(store, run_id, evaluation, judged.metric)
@@ -93,7 +93,7 @@ def _reviewed(
     is_compared = judged.baseline is not None
     roles: tuple[Role, ...] = ("candidate", "baseline") if is_compared else ("candidate",)
     run = next(run for run in store.runs() if run.run_id == run_id)
-    subject = subject_of(store, run, Plan(judged.id, judged.metric, form, roles), mode)
+    subject = subject_of(store, run, ReviewPlan(judged.id, judged.metric, form, roles), mode)
     missing = judged.n_cases - len(subject.cases)
     if missing > 0:
         why = ", ".join(f"{count:,} {reason}" for reason, count in subject.left_out.items()) or "an assertion failed"
@@ -156,15 +156,15 @@ def _resumed(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, 
 
 
 @dataclass(frozen=True, slots=True)
-class ComeTo:
+class LabelResult:
     """What the labels of a batch have come to, by the answers of one run."""
 
     batch: Batch
-    subject: Subject
-    outlook: Outlook
+    subject: JudgedCases
+    outlook: LabelEvidence
 
 
-def come_to(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, report: Report) -> ComeTo:
+def come_to(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, report: Report) -> LabelResult:
     """What the labels have come to by now that decide a stored verdict.
 
     Args:
@@ -175,10 +175,10 @@ def come_to(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, r
     """
     assert stored.review is not None
     batch = store.review.batch(stored.review.batch)
-    levels = Levels(report.confidence_level, look_of(run, report, stored))
+    levels = SpendingLevels(report.confidence_level, look_of(run, report, stored))
     comparisons = sum(len(each.checks) for each in report.evaluations if each.id == stored.id)
     is_compared = any(check.against == "baseline" for check in stored.checks)
     questions = levels.questions(stored, comparisons, is_compared=is_compared)
     subject = attendant.subject(batch, report.run_id, stored.review.mode)
     assert subject is not None, "a run that has a report is stored"
-    return ComeTo(batch, subject, outlook(store, batch, subject, questions))
+    return LabelResult(batch, subject, outlook(store, batch, subject, questions))

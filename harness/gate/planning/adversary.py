@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from harness.decisions import Observed, decide
-from harness.gate.evaluations.evaluation import Ending, Evaluation, Plan
-from harness.gate.planning.calibration import Rate, Wrong
+from harness.gate.evaluations.evaluation import Ending, Evaluation, EvaluationPlan
+from harness.gate.planning.calibration import GateShare, Wrong
 from harness.gate.planning.simulation import Shape, observed, sampled, true_means
-from harness.gate.sampling.ledger import Draws, Entry, Family, Ledger
+from harness.gate.sampling.ledger import Draws, Entry, Family, LookLedger
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Role, Verdict, VerdictKind
 from harness.statistics.arrays import FloatArray
@@ -124,7 +124,7 @@ class Attempt:
 
     adversary: str
     wrong: Wrong
-    rate: Rate
+    rate: GateShare
 
 
 def is_exceeded(attempts: Sequence[Attempt], nominal: float) -> bool:
@@ -224,7 +224,7 @@ def attack(
     for gate in range(trial.gates):
         count += _succeeds(adversary, wrong, shapes, trial, np.random.default_rng([*trial.seed, gate]))
         advance()
-    return Attempt(adversary.name, wrong, Rate(count, trial.gates))
+    return Attempt(adversary.name, wrong, GateShare(count, trial.gates))
 
 
 def _succeeds(
@@ -282,7 +282,7 @@ def _run(
         is_fresh=is_fresh,
     )
     samples = {str(number): each.plan.samples for number, each in evaluations.items()} if has_baseline else {}
-    ledger = Ledger(looks, family, "run")
+    ledger = LookLedger(looks, family, "run")
     known = ledger.enter(list(evaluations.values()), samples)
     for number, evaluation in evaluations.items():
         entries.append(_observed(truths[number], evaluation, known[str(number)]))
@@ -295,7 +295,7 @@ def _evaluation(number: int, truth: _Truth, command: Command) -> Evaluation:
     design = command.design or shape.design
     if command.most < 1:
         design = "sequential"  # a fixed one is refused where it does not fit
-    plan = Plan(
+    plan = EvaluationPlan(
         cases=None,
         samples=samples,
         threshold=shape.threshold,

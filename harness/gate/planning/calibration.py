@@ -78,7 +78,7 @@ def truths(shapes: Sequence[Shape], drop: float | None) -> tuple[Truth, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class GateShare:
     """A share of gates, with exact one-sided bounds at 0.95, each."""
 
     count: int
@@ -115,7 +115,7 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredRates:
     """What many gates came to where one thing is true.
 
     Attributes:
@@ -123,28 +123,28 @@ class Measured:
     """
 
     truth: Truth
-    red: Rate
-    green: Rate
+    red: GateShare
+    green: GateShare
     samples: float
     drawn: float
     most: int
 
     @property
-    def wrong(self) -> Rate | None:
+    def wrong(self) -> GateShare | None:
         """How often the outcome was an error; None where none would be."""
         if self.truth.wrong is None:
             return None
         return self.red if self.truth.wrong == "red" else self.green
 
 
-def measured(truth: Truth, shapes: Sequence[Shape], results: Sequence[GateResult]) -> Measured:
+def measured(truth: Truth, shapes: Sequence[Shape], results: Sequence[GateResult]) -> MeasuredRates:
     """What these gates came to."""
     red = sum(result.verdict.is_red for result in results)
     green = sum(result.verdict is VerdictKind.PASSED for result in results)
-    return Measured(
+    return MeasuredRates(
         truth=truth,
-        red=Rate(red, len(results)),
-        green=Rate(green, len(results)),
+        red=GateShare(red, len(results)),
+        green=GateShare(green, len(results)),
         samples=float(np.mean([result.samples for result in results])),
         drawn=float(np.mean([result.drawn for result in results])),
         most=sum(shape.cases * shape.samples * versions(shape) for shape in shapes),
@@ -168,7 +168,7 @@ def simulate(
     confidence_level: float,
     seed: Sequence[int],
     advance: Callable[[], None] = lambda: None,
-) -> Measured:
+) -> MeasuredRates:
     """Decide so many gates on scores drawn from this truth, as a run decides them.
 
     Args:
@@ -198,11 +198,11 @@ class Calibration:
         nominal: what each rate of error may be.
     """
 
-    simulated: tuple[Measured, ...]
-    whole: tuple[Measured, ...]
+    simulated: tuple[MeasuredRates, ...]
+    whole: tuple[MeasuredRates, ...]
     nominal: float
 
-    def worst(self, kind: Wrong) -> Rate | None:
+    def worst(self, kind: Wrong) -> GateShare | None:
         """The largest simulated rate of this error, over all truths in which it is one."""
         return _largest(self.simulated, kind)
 
@@ -219,6 +219,6 @@ class Calibration:
         return any(self.state(kind) == "exceeded" for kind in KINDS)
 
 
-def _largest(results: Sequence[Measured], kind: Wrong) -> Rate | None:
+def _largest(results: Sequence[MeasuredRates], kind: Wrong) -> GateShare | None:
     rates = [each.wrong for each in results if each.truth.wrong == kind and each.wrong is not None]
     return max(rates, key=lambda rate: rate.value, default=None)

@@ -17,7 +17,7 @@ _FEWEST_DEGREES = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedBounds:
     """What one evaluation about its suite will show, as expected.
 
     Attributes:
@@ -31,7 +31,7 @@ class Expected:
     red: float
 
 
-def expected(shape: Shape, drop: float, levels: Pair) -> Expected:
+def expected(shape: Shape, drop: float, levels: Pair) -> ExpectedBounds:
     """By the bounds that the gate uses, for the variance that this spread has on average.
 
     They include the loss that no sample shows, and the share of the levels that a gate keeps for stopping early. That
@@ -67,7 +67,7 @@ def expected(shape: Shape, drop: float, levels: Pair) -> Expected:
     if shape.design == "sequential":
         early = EARLY_SHARE if may_pass_early(n, shape.margin, passing) else SMALL_SHARE
         passing, red = passing * (1 - early), red * (1 - EARLY_SHARE)
-    return Expected(math.sqrt(within), -contrast.lower(1 - passing), contrast.upper(1 - red))
+    return ExpectedBounds(math.sqrt(within), -contrast.lower(1 - passing), contrast.upper(1 - red))
 
 
 def _within(shape: Shape, drop: float) -> float:

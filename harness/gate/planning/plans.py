@@ -10,15 +10,15 @@ from harness.errors import SettingsError
 from harness.gate.planning.power import (
     MOST_CASES,
     SIMULATED_CASES,
-    Levels,
-    Outlook,
+    ErrorRates,
     Simulation,
+    VerdictShares,
     can_be_found,
     cases_by_normal,
     drop_by_normal,
 )
 from harness.gate.planning.settling import fewest_cases, smallest_margin
-from harness.gate.planning.shapes import Gate
+from harness.gate.planning.shapes import PlannedGate
 from harness.gate.planning.simulation import Shape
 from harness.statistics.planning import Allocation, optimal_samples
 
@@ -38,7 +38,7 @@ _FEW_ROWS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PlanTarget:
     """What is to be found, and what it may cost.
 
     Attributes:
@@ -98,8 +98,8 @@ class PlanRow:
     shape: Shape
     why: Why | None = None
     drop: float | None = None
-    unchanged: Outlook | None = None
-    dropped: Outlook | None = None
+    unchanged: VerdictShares | None = None
+    dropped: VerdictShares | None = None
     fewest: int | None = None
     margin: float | None = None
     cost: float | None = None
@@ -115,7 +115,7 @@ class PlanRow:
         return self.why is None
 
 
-def sizes(gate: Gate, wanted: Wanted, *, any_samples: bool) -> tuple[Shape, ...]:
+def sizes(gate: PlannedGate, wanted: PlanTarget, *, any_samples: bool) -> tuple[Shape, ...]:
     """The shapes to look at: each comparison, or a single one with different numbers of samples to find a drop with."""
     shapes = tuple(dict.fromkeys(gate.shapes))
     if wanted.drop is None or len(shapes) > 1 or not any_samples:
@@ -124,7 +124,7 @@ def sizes(gate: Gate, wanted: Wanted, *, any_samples: bool) -> tuple[Shape, ...]
 
 
 def plan_rows(
-    gate: Gate, shapes: tuple[Shape, ...], wanted: Wanted, advance: Callable[[], None] = lambda: None
+    gate: PlannedGate, shapes: tuple[Shape, ...], wanted: PlanTarget, advance: Callable[[], None] = lambda: None
 ) -> Iterator[PlanRow]:
     """A row for each shape.
 
@@ -137,7 +137,7 @@ def plan_rows(
     at_hand: dict[Shape, tuple[int, int] | None] = {}
     for shape in shapes:
         own = len({each.threshold for each in gate.shapes if each.name == shape.name})
-        levels = Levels.of(gate.confidence_level, gate.evaluations, own, wanted.power)
+        levels = ErrorRates.of(gate.confidence_level, gate.evaluations, own, wanted.power)
         if wanted.drop is None:
             yield _found(shape, levels, wanted, len(shapes))
         else:
@@ -149,7 +149,7 @@ def plan_rows(
         advance()
 
 
-def _simulation(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> Simulation:
+def _simulation(shape: Shape, levels: ErrorRates, wanted: PlanTarget, n_rows: int) -> Simulation:
     """Fewer gates where there are many rows or cases, unless it is said how many.
 
     About the suite none where there are so many rows that a few gates of each take too long.
@@ -169,7 +169,7 @@ def _simulation(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> Si
     return Simulation(levels, gates if gates >= _FEWEST_GATES else 0, wanted.seed, quick=True)
 
 
-def _found(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> PlanRow:
+def _found(shape: Shape, levels: ErrorRates, wanted: PlanTarget, n_rows: int) -> PlanRow:
     split = _split(shape, wanted)
     if split is not None and wanted.budget is not None:
         shape = replace(shape, cases=max(2, split.cases), samples=split.samples)
@@ -192,7 +192,7 @@ def _found(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> PlanRow
     )
 
 
-def _needed(shape: Shape, levels: Levels, wanted: Wanted, n_rows: int) -> PlanRow:
+def _needed(shape: Shape, levels: ErrorRates, wanted: PlanTarget, n_rows: int) -> PlanRow:
     assert wanted.drop is not None
     if not 0 < wanted.drop <= shape.deepest:
         raise SettingsError(
@@ -229,14 +229,14 @@ def _at_hand(shape: Shape, drop: float, simulation: Simulation) -> tuple[int, in
     return None if samples is None else (shape.cases, samples)
 
 
-def _narrower(shape: Shape, levels: Levels, drop: float) -> Iterator[Remedy]:
+def _narrower(shape: Shape, levels: ErrorRates, drop: float) -> Iterator[Remedy]:
     """A margin of the drop itself: the widest with which it is no drop that may pass."""
     cases = cases_by_normal(replace(shape, margin=drop), drop, levels)
     if drop < shape.margin and cases is not None:
         yield Remedy("margin", drop, cases)
 
 
-def _remedies(shape: Shape, levels: Levels, drop: float) -> Iterator[Remedy]:
+def _remedies(shape: Shape, levels: ErrorRates, drop: float) -> Iterator[Remedy]:
     """What makes it possible with 20,000 cases or fewer."""
 
     def ways() -> Iterator[tuple[Remedy, int | None]]:
@@ -262,7 +262,7 @@ def _remedies(shape: Shape, levels: Levels, drop: float) -> Iterator[Remedy]:
         yield Remedy("drop", found, MOST_CASES)
 
 
-def _cost(shape: Shape, unchanged: Outlook, wanted: Wanted) -> float | None:
+def _cost(shape: Shape, unchanged: VerdictShares, wanted: PlanTarget) -> float | None:
     if wanted.costs is None:
         return None
     per_case, per_sample = wanted.costs
@@ -270,7 +270,7 @@ def _cost(shape: Shape, unchanged: Outlook, wanted: Wanted) -> float | None:
     return per_case * shape.cases + per_sample * shape.samples * drawn
 
 
-def _split(shape: Shape, wanted: Wanted) -> Allocation | None:
+def _split(shape: Shape, wanted: PlanTarget) -> Allocation | None:
     if wanted.costs is None or shape.about == "suite":
         return None
     per_case, per_sample = wanted.costs

@@ -37,7 +37,7 @@ Asked = list[tuple[float | None, Colour]]
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class ErrorRates:
     """Error rates of one comparison: at which it passes, and what it may spend by itself on a false red.
 
     Attributes:
@@ -49,7 +49,7 @@ class Levels:
     power: float = 0.8
 
     @classmethod
-    def of(cls, confidence_level: float, evaluations: int, comparisons: int = 1, power: float = 0.8) -> Levels:
+    def of(cls, confidence_level: float, evaluations: int, comparisons: int = 1, power: float = 0.8) -> ErrorRates:
         """Those of the first look: red is shared by all evaluations and by the comparisons of each; green is not."""
         level, look = 1 - confidence_level, look_at(1, 1, max(1, evaluations))
         return cls(level * look.passing, level * look.red / max(1, comparisons), power)
@@ -88,7 +88,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class VerdictShares:
     """What becomes of an evaluation where one thing is true.
 
     Attributes:
@@ -117,7 +117,7 @@ class Simulation:
 
     def __init__(
         self,
-        levels: Levels,
+        levels: ErrorRates,
         n_gates: int,
         seed: int,
         advance: Callable[[], None] = lambda: None,
@@ -133,14 +133,16 @@ class Simulation:
         self._most = 0 if n_gates == 0 else SIMULATED_CASES if quick else MOST_CASES
         self._known: dict[tuple[Shape, float | None], Ends] = {}
 
-    def outlook(self, shape: Shape, drop: float | None) -> Outlook:
+    def outlook(self, shape: Shape, drop: float | None) -> VerdictShares:
         """What becomes of an evaluation whose candidate is lower by so much; None for `unchanged`."""
         actual = unchanged(shape) if drop is None else drop
         if shape.cases > self._most:
             return _computed(shape, drop, self.levels)
         ends = self._ends(shape, actual, self._n_gates)
         self._advance()
-        return Outlook(drop, Share(ends.share("red"), ends.gates), Share(ends.share("green"), ends.gates), ends.cases)
+        return VerdictShares(
+            drop, Share(ends.share("red"), ends.gates), Share(ends.share("green"), ends.gates), ends.cases
+        )
 
     def smallest_drop(self, shape: Shape) -> float | None:
         """The smallest drop that is red with the wanted power, within 3 %; None where the largest possible is not.
@@ -279,7 +281,7 @@ def room(shape: Shape) -> float:
     return shape.margin if shape.threshold is None else shape.spread.mean - shape.threshold + shape.margin
 
 
-def cases_by_normal(shape: Shape, drop: float, levels: Levels) -> int | None:
+def cases_by_normal(shape: Shape, drop: float, levels: ErrorRates) -> int | None:
     """With how many cases the drop is red and no change green, by a t test, or by the bounds about the suite.
 
     None where no number of cases does that; about the suite also where it takes more than 20,000.
@@ -299,7 +301,7 @@ def cases_by_normal(shape: Shape, drop: float, levels: Levels) -> int | None:
     return math.ceil(cases * _MORE[shape.design])
 
 
-def drop_by_normal(shape: Shape, levels: Levels) -> float:
+def drop_by_normal(shape: Shape, levels: ErrorRates) -> float:
     """The smallest drop that is red with the wanted power, by a t test, or by the bounds about the suite.
 
     What is drawn whole is red where the mean is seen so low that it is worse, and that it does not pass.
@@ -327,18 +329,18 @@ def _bisected(holds: Callable[[float], bool], most: float) -> float:
     return high
 
 
-def _has_power(shape: Shape, drop: float, levels: Levels) -> bool:
+def _has_power(shape: Shape, drop: float, levels: ErrorRates) -> bool:
     """Whether a suite of this size finds the drop and passes what is no worse, each with the wanted power."""
     same = unchanged(shape) or 0.0
     return min(_power_of_red(shape, drop, levels), _power_of_green(shape, same, levels)) >= levels.power
 
 
-def _power_of_red(shape: Shape, drop: float, levels: Levels) -> float:
+def _power_of_red(shape: Shape, drop: float, levels: ErrorRates) -> float:
     seen = expected(shape, drop, levels.pair)
     return _chance(drop - max(seen.red, shape.margin - seen.passing), seen.error)
 
 
-def _power_of_green(shape: Shape, drop: float, levels: Levels) -> float:
+def _power_of_green(shape: Shape, drop: float, levels: ErrorRates) -> float:
     seen = expected(shape, drop, levels.pair)
     return _chance(shape.margin - drop - seen.passing, seen.error)
 
@@ -347,7 +349,7 @@ def _chance(distance: float, error: float) -> float:
     return float(special.ndtr(distance / max(error, 1e-12)))
 
 
-def can_be_found(drop: float, margin: float, levels: Levels) -> bool:
+def can_be_found(drop: float, margin: float, levels: ErrorRates) -> bool:
     """Whether a suite may be large enough: what lies within the margin passes in a large one, whatever its size."""
     return drop > margin or (drop == margin and levels.power <= 1 - levels.passing)
 
@@ -357,7 +359,7 @@ def _error(shape: Shape) -> float:
     return math.sqrt((shape.between_sd**2 + shape.within_sd**2 / shape.samples) * _MORE[shape.design] / shape.cases)
 
 
-def _computed(shape: Shape, drop: float | None, levels: Levels) -> Outlook:
+def _computed(shape: Shape, drop: float | None, levels: ErrorRates) -> VerdictShares:
     """By the normal approximation, of a suite that is too large to be simulated."""
     lower = drop if drop is not None else unchanged(shape) or 0.0
     is_whole = shape.design == "fixed"
@@ -367,7 +369,7 @@ def _computed(shape: Shape, drop: float | None, levels: Levels) -> Outlook:
         error = max(_error(shape), 1e-12)
         red = _chance(lower - max(_z(levels.red) * error, shape.margin - _z(levels.passing) * error), error)
         green = _chance(shape.margin - lower - _z(levels.passing) * error, error)
-    return Outlook(drop, Share(red), Share(green), float(shape.cases) if is_whole else None)
+    return VerdictShares(drop, Share(red), Share(green), float(shape.cases) if is_whole else None)
 
 
 def _z(level: float) -> float:

@@ -13,8 +13,8 @@ from harness.config import Settings
 from harness.config.versions import VersionSettings
 from harness.decisions import worst
 from harness.errors import SteelyardError
-from harness.gate.evaluations.evaluation import Ending, Evaluation, Plan
-from harness.gate.planning.calibration import GateResult, Measured, Truth, decided_samples, measured
+from harness.gate.evaluations.evaluation import Ending, Evaluation, EvaluationPlan
+from harness.gate.planning.calibration import GateResult, MeasuredRates, Truth, decided_samples, measured
 from harness.gate.planning.simulation import Shape, true_means
 from harness.gate.runs.opening import RunOptions, open_run
 from harness.records import Case, VerdictKind
@@ -32,7 +32,7 @@ def rehearse(
     confidence_level: float,
     seed: Sequence[int],
     advance: Callable[[], None] = lambda: None,
-) -> Measured:
+) -> MeasuredRates:
     """Run so many gates on scripted versions whose answers are right as often as the truth says.
 
     Answers are right or wrong, whatever the noise of the spread; versions that do not differ are one version, weighed
@@ -114,7 +114,7 @@ def _prompt(evaluation: int, case: int) -> str:
 
 
 def _evaluation(number: int, shape: Shape) -> Evaluation:
-    plan = Plan(
+    plan = EvaluationPlan(
         cases=None,
         samples=shape.samples,
         threshold=shape.threshold,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.gate.history.scores import Scores, Side
-from harness.gate.planning.simulation import Shape, Spread
+from harness.gate.planning.simulation import ScoreSpread, Shape
 from harness.records import Role, Verdict
 from harness.statistics.arrays import FloatArray, case_means, is_binary
 from harness.store import ScoreSet, Store
@@ -18,7 +18,7 @@ _LEAST_NOISE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenShape:
     """One comparison of a stored run.
 
     Attributes:
@@ -34,7 +34,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class PlannedGate:
     """A gate to look at.
 
     Attributes:
@@ -45,7 +45,7 @@ class Gate:
         guessed: the options of the spread that nobody gave and no run told.
     """
 
-    seen: tuple[Seen, ...]
+    seen: tuple[SeenShape, ...]
     evaluations: int
     confidence_level: float
     source: str
@@ -58,7 +58,7 @@ class Gate:
         return tuple(each.shape for each in self.seen)
 
 
-def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> tuple[Seen, ...]:
+def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> tuple[SeenShape, ...]:
     """The comparisons of a stored run whose scores lie in [0, 1] and that have two cases or more.
 
     Args:
@@ -66,7 +66,7 @@ def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> tuple[Seen,
         names: what each of the report's evaluations is called.
     """
     sets = store.score_sets(side.weighed.run.run_id)
-    found: list[Seen] = []
+    found: list[SeenShape] = []
     known: dict[str, Mapping[Role, Scores]] = {}
     for verdict, name in zip(side.report.evaluations, names, strict=True):
         if verdict.unit is not None or len(verdict.cases) < 2:
@@ -82,7 +82,7 @@ def _scores(store: Store, side: Side, sets: Sequence[ScoreSet]) -> Mapping[Role,
     return {role: Scores(store, side, [each for each in sets if each.role == role]) for role in roles}
 
 
-def _seen(verdict: Verdict, name: str, scores: Mapping[Role, Scores]) -> list[Seen]:
+def _seen(verdict: Verdict, name: str, scores: Mapping[Role, Scores]) -> list[SeenShape]:
     ids = [case.id for case in verdict.cases]
     by_role = {role: each.table.of(verdict.metric, ids) for role, each in scores.items()}
     if "candidate" not in by_role:
@@ -96,7 +96,7 @@ def _seen(verdict: Verdict, name: str, scores: Mapping[Role, Scores]) -> list[Se
         design=verdict.design,
         about=verdict.about,
     )
-    seen = Seen(
+    seen = SeenShape(
         shape=shape,
         has_samples=bool(((~np.isnan(candidate)).sum(axis=1) > 1).any()),
         is_clustered=any(case.cluster is not None for case in verdict.cases),
@@ -109,7 +109,7 @@ def _seen(verdict: Verdict, name: str, scores: Mapping[Role, Scores]) -> list[Se
     return [replace(seen, shape=entry) for entry in entries]
 
 
-def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> Spread:
+def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> ScoreSpread:
     """How scores vary between cases, within them and from version to version.
 
     The variance within a case is that of its samples; that between cases is what the variance of their means has
@@ -134,7 +134,7 @@ def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> Spre
     else:
         noise = [float(each or 0.0) / _samples(scores) for each, scores in zip(within, known, strict=True)]
         between = max(0.0, total - float(np.mean(noise)))
-    correlation = min(between / room, _HIGHEST_CORRELATION) if total > 0 else Spread().correlation
+    correlation = min(between / room, _HIGHEST_CORRELATION) if total > 0 else ScoreSpread().correlation
     inner = float(np.mean([each * _samples(scores) for each, scores in zip(noise, known, strict=True)]))
     level = inner / (room * (1 - correlation)) if total > 0 and not all(map(is_binary, known)) else 1.0
     differing = 0.0
@@ -142,7 +142,7 @@ def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> Spre
         differences = means[0] - means[1]
         variance = float(differences[~np.isnan(differences)].var(ddof=1))
         differing = min(1.0, max(0.0, variance - sum(noise)) / (2 * between))
-    return Spread(mean, correlation, differing, min(1.0, max(_LEAST_NOISE, level)))
+    return ScoreSpread(mean, correlation, differing, min(1.0, max(_LEAST_NOISE, level)))
 
 
 def _within(scores: FloatArray) -> float | None:

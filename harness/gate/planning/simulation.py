@@ -22,7 +22,7 @@ About = Literal["suite", "population"]
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class ScoreSpread:
     """How the scores of an evaluation vary.
 
     Each case has a true mean of its own, and its samples vary around it.
@@ -65,7 +65,7 @@ class Shape:
     samples: int = 5
     margin: float = 0.05
     threshold: float | None = None
-    spread: Spread = field(default_factory=Spread)
+    spread: ScoreSpread = field(default_factory=ScoreSpread)
     design: Literal["sequential", "fixed"] = "sequential"
     about: About = "population"
 

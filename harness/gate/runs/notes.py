@@ -14,7 +14,7 @@ from harness.errors import SettingsError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
 from harness.models.spec import engine_spec
-from harness.requests import Source
+from harness.requests import SampleSource
 
 IN_THE_TEST = "in the test"
 """The source of cases that no file has."""
@@ -27,7 +27,7 @@ def settings_note(settings: Settings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in _SETTINGS}
 
 
-def version_note(source: Source) -> dict[str, Any]:
+def version_note(source: SampleSource) -> dict[str, Any]:
     """A version and its draws; of the settings what tells a reader what it was, and nothing secret."""
     version = source.version
     record: dict[str, Any] = {

@@ -20,12 +20,12 @@ from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.run import Run, RunSettings
 from harness.gate.runs.specification import specification
-from harness.gate.sampling.ledger import Entry, Family, Ledger, in_words
+from harness.gate.sampling.ledger import Entry, Family, LookLedger, in_words
 from harness.models.creation import check_version, create_engine, engine_key
 from harness.models.engine import Capability, Engine
 from harness.models.version import Version, load_version
 from harness.records import Role, Selection
-from harness.requests import Sampler, Source, Spending
+from harness.requests import Sampler, SampleSource, Spending
 from harness.store import Store, new_run_id, store_url
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def _assemble(
     store.begin_run(run_settings.run_id, created, described)
     spending = spending_of(settings, versions, options.elapsed_s)
     sampler = Sampler(store, window=settings.concurrency, spending=spending)
-    against: Source | RecordedBaseline | None = baseline
+    against: SampleSource | RecordedBaseline | None = baseline
     if recording is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
@@ -239,7 +239,11 @@ _SOON_S = 0.2
 
 
 def _enter(
-    settings: Settings, options: RunOptions, sources: tuple[Source, Source | None], store: Store, run_id: str
+    settings: Settings,
+    options: RunOptions,
+    sources: tuple[SampleSource, SampleSource | None],
+    store: Store,
+    run_id: str,
 ) -> Mapping[str, Entry]:
     """Enter this look at the candidate into the store's ledger, before anything is drawn."""
     candidate, baseline = sources
@@ -267,17 +271,17 @@ def _enter(
     )
     stored = StoredBaseline(store, baseline)
     of_baseline = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
-    entries = dict(Ledger(store.looks, family, run_id).enter(asked, of_baseline))
+    entries = dict(LookLedger(store.looks, family, run_id).enter(asked, of_baseline))
     demanding = [each for each in asked if each.plan.threshold is not None] if against else []
     # A threshold is the same question whatever else the candidate is weighed against.
     alone = replace(family, against="", recorded="", draws={"candidate": family.draws["candidate"]})
-    for name, entry in Ledger(store.looks, alone, run_id).enter(demanding, {}).items():
+    for name, entry in LookLedger(store.looks, alone, run_id).enter(demanding, {}).items():
         if entry.look.number > entries[name].look.number:
             entries[name] = replace(entries[name], look=later(entries[name].look, entry.look))
     return entries
 
 
-def _draws(source: Source) -> tuple[int, ...]:
+def _draws(source: SampleSource) -> tuple[int, ...]:
     """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose."""
     return tuple(sorted((source.generation, *source.older)))
 
@@ -294,7 +298,7 @@ def _sources(
     versions: Mapping[str, Version],
     engines: Mapping[str, Engine],
     store: Store,
-) -> tuple[Source, Source | None, tuple[Source, ...]]:
+) -> tuple[SampleSource, SampleSource | None, tuple[SampleSource, ...]]:
     generations: dict[str, tuple[int, ...]] = {}
     for version in versions.values():
         if version.fingerprint not in generations:
@@ -302,10 +306,10 @@ def _sources(
                 version.fingerprint, fresh=options.fresh, max_age_s=version.settings.max_age_s
             )
 
-    def source(name: str, first_index: int = 0) -> Source:
+    def source(name: str, first_index: int = 0) -> SampleSource:
         version = versions[name]
         newest, *older = generations[version.fingerprint]
-        return Source(version, engines.get(name), newest, first_index, tuple(older))
+        return SampleSource(version, engines.get(name), newest, first_index, tuple(older))
 
     name, against = candidate_name(settings), _against(settings, options)
     candidate = source(name, _first_index(versions[name], options.recording))

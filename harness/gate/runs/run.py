@@ -12,13 +12,13 @@ from harness.decisions.looks import CLOSED
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
-from harness.gate.people.verdicts import Levels, review_verdicts
+from harness.gate.people.verdicts import SpendingLevels, review_verdicts
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
-from harness.requests import Sampler, Source
+from harness.requests import Sampler, SampleSource
 from harness.store import Store
 
 _ROWS_AT_ONCE = 5000
@@ -62,20 +62,20 @@ class Run:
     def __init__(
         self,
         settings: RunSettings,
-        candidate: Source,
-        baseline: Source | RecordedBaseline | None,
+        candidate: SampleSource,
+        baseline: SampleSource | RecordedBaseline | None,
         sampler: Sampler,
         store: Store,
-        judges: Sequence[Source] = (),
+        judges: Sequence[SampleSource] = (),
     ) -> None:
         self.settings = settings
         self.candidate = candidate
-        self.baseline = baseline if isinstance(baseline, Source) else None
+        self.baseline = baseline if isinstance(baseline, SampleSource) else None
         self._recorded = baseline if isinstance(baseline, RecordedBaseline) else None
         self.judges = judges
         self.sampler = sampler
         self._store = store
-        sources: dict[Role, Source] = {"candidate": candidate}
+        sources: dict[Role, SampleSource] = {"candidate": candidate}
         if self.baseline is not None:
             sources["baseline"] = self.baseline
         self._feeder = Feeder(sources, judges, sampler, settings.concurrency, 1 - settings.confidence_level)
@@ -188,7 +188,7 @@ class Run:
         for name in reviewed:
             self.flush()
             evaluation, run_id = self._collectors[name].evaluation, self.settings.run_id
-            levels, url = Levels(level, looks[name]), self.settings.review_url
+            levels, url = SpendingLevels(level, looks[name]), self.settings.review_url
             verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], levels, url)
         return verdicts
 
@@ -315,7 +315,7 @@ class Run:
                 self.flush()
 
 
-def _reference(source: Source) -> VersionRef:
+def _reference(source: SampleSource) -> VersionRef:
     version, engine = source.version, source.engine
     model = version.settings.engine_options.get("model")
     return VersionRef(version.name, version.fingerprint, model, () if engine is None else tuple(engine.answered_as))

@@ -14,11 +14,14 @@ from harness.config.environment import version_of
 from harness.gate.baselines.recording import Recording
 from harness.gate.runs.notes import settings_note, version_note
 from harness.models.spec import engine_spec
-from harness.requests import Source
+from harness.requests import SampleSource
 
 
 def specification(
-    settings: Settings, candidate: Source, baseline: Source | Recording | None, judges: Sequence[Source]
+    settings: Settings,
+    candidate: SampleSource,
+    baseline: SampleSource | Recording | None,
+    judges: Sequence[SampleSource],
 ) -> dict[str, Any]:
     """What a run was, for those who read the store later."""
     named: dict[str, Any] = {"candidate": version_note(candidate)}
@@ -28,7 +31,7 @@ def specification(
         named["baseline"] = version_note(baseline)
     if judges:
         named["judges"] = [version_note(judge) for judge in judges]
-    asked = [each for each in (candidate, baseline, *judges) if isinstance(each, Source)]
+    asked = [each for each in (candidate, baseline, *judges) if isinstance(each, SampleSource)]
     engines = {each.version.settings.engine for each in asked}
     return {
         "confidence_level": settings.confidence_level,

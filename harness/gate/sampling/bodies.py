@@ -20,7 +20,7 @@ _SECOND_LOOP = ("event loop is already running", "cannot be called from a runnin
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BodyResult:
     """How one body ended: with readings, failed (an assertion), skipped, or with an error."""
 
     readings: dict[str, Reading] | None = None
@@ -30,7 +30,7 @@ class Outcome:
     reason: str | None = None
 
 
-class Aborted(Exception):  # noqa: N818 - no error: someone wants the session to end
+class SessionAbort(Exception):  # noqa: N818 - no error: someone wants the session to end
     """A body raised what ends the session. asyncio would raise a `KeyboardInterrupt` wherever its loop runs next."""
 
     def __init__(self, reason: BaseException) -> None:
@@ -40,7 +40,7 @@ class Aborted(Exception):  # noqa: N818 - no error: someone wants the session to
 
 async def run_body(
     body: Callable[..., Any], arguments: dict[str, Any], classify: Callable[[BaseException], Ending], trace: Trace
-) -> Outcome:
+) -> BodyResult:
     """Run a body; whatever it raises becomes an outcome.
 
     An engine's error counts even where the body caught it: what it returned then says nothing about the model.
@@ -50,17 +50,17 @@ async def run_body(
     """
     outcome = await _ended(body, arguments, classify)
     if trace.error is not None:
-        return Outcome(error=trace.error)
+        return BodyResult(error=trace.error)
     if unawaited := trace.unawaited():
         trace.drop_unawaited()
         if outcome.error is None or "coroutine" in describe(outcome.error):
-            return Outcome(error=_forgotten(body, unawaited[0], outcome.error))
+            return BodyResult(error=_forgotten(body, unawaited[0], outcome.error))
     if outcome.readings is not None and trace.judged_by is not None:
         outcome = replace(outcome, readings=_attributed(outcome.readings, trace.judged_by))
     return outcome if trace.lack is None else _explained(outcome, trace.lack)
 
 
-def _explained(outcome: Outcome, lack: str) -> Outcome:
+def _explained(outcome: BodyResult, lack: str) -> BodyResult:
     """How a body ended that was given a text which is not what the model has to say: its score tells so."""
     if outcome.readings is not None:
         readings = {
@@ -115,23 +115,23 @@ def _attributed(readings: dict[str, Reading], by: JudgedBy) -> dict[str, Reading
 
 async def _ended(
     body: Callable[..., Any], arguments: dict[str, Any], classify: Callable[[BaseException], Ending]
-) -> Outcome:
+) -> BodyResult:
     task = asyncio.current_task()
     try:
-        return Outcome(readings=read_result(await call_body(body, arguments)))
+        return BodyResult(readings=read_result(await call_body(body, arguments)))
     except KeyboardInterrupt as error:
-        raise Aborted(error) from error
+        raise SessionAbort(error) from error
     except asyncio.CancelledError as error:
         if task is not None and task.cancelling():
             raise
-        return Outcome(error=error)
+        return BodyResult(error=error)
     except SteelyardError as error:
-        return Outcome(error=error)
+        return BodyResult(error=error)
     except BaseException as error:
         ending = classify(error)
         if ending == "aborted":
-            raise Aborted(error) from error
+            raise SessionAbort(error) from error
         if ending == "error":
-            return Outcome(error=_with_advice(error))
+            return BodyResult(error=_with_advice(error))
         reason = describe(error)[:_REASON_KEPT] or None
-        return Outcome(failed=ending == "failed", skipped=ending == "skipped", reason=reason)
+        return BodyResult(failed=ending == "failed", skipped=ending == "skipped", reason=reason)

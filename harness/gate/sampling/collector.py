@@ -19,11 +19,11 @@ from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, chang
 from harness.gate.evaluations.exceptions import describe
 from harness.gate.evaluations.kinds import misfits, two_kinds
 from harness.gate.evaluations.score_table import ScoreTable, failed_measure
-from harness.gate.sampling.bodies import Outcome
-from harness.gate.sampling.judges import Counted, Judges
+from harness.gate.sampling.bodies import BodyResult
+from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
-from harness.gate.sampling.problems import NOTHING_ASKED, Tally, missing_metrics
+from harness.gate.sampling.problems import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
@@ -66,7 +66,7 @@ class Collector:
         self._left_out = np.zeros((len(evaluation.cases), order.n_of("baseline")), dtype=bool)
         self._skips = Skips(self.roles)
         self._cut_at: str | None = None
-        self._tally = Tally()
+        self._tally = BodyErrors()
         self._all_asked: dict[int, bytes] = {}
         self._asked: dict[int, str | None] = {}
         self._answers = Answers()
@@ -142,7 +142,7 @@ class Collector:
         """The cases of the first steps in the order drawn, without those that were skipped."""
         return self._skips.kept(self.order.cases[:end])
 
-    def add(self, role: Role, case: int, sample: int, outcome: Outcome, trace: Trace) -> None:
+    def add(self, role: Role, case: int, sample: int, outcome: BodyResult, trace: Trace) -> None:
         """Take in how one body ended."""
         self.done += 1
         step = self._step(case, sample)
@@ -323,7 +323,7 @@ class Collector:
         """What each judge did in the bodies that count."""
         kept, n_samples = self._counted()
         clusters = clusters_of(self.evaluation, kept, self._all_asked).labels
-        counted = Counted(kept, n_samples, clusters, self.evaluation.plan.per == "case")
+        counted = CountedBodies(kept, n_samples, clusters, self.evaluation.plan.per == "case")
         return self._judges.summaries(counted, confidence_level)
 
     def described(self, verdict: Verdict) -> Verdict:

@@ -16,7 +16,7 @@ from harness.gate.sampling.bodies import run_body
 from harness.gate.sampling.collector import Collector
 from harness.models.engine import Engine
 from harness.records import Role
-from harness.requests import Model, Sampler, Source, Trace
+from harness.requests import Model, Sampler, SampleSource, Trace
 from harness.scoring.judging import Judge
 
 _LIVE_BODIES_PER_REQUEST = 32
@@ -37,8 +37,8 @@ class Feeder:
 
     def __init__(
         self,
-        sources: dict[Role, Source],
-        judges: Sequence[Source],
+        sources: dict[Role, SampleSource],
+        judges: Sequence[SampleSource],
         sampler: Sampler,
         concurrency: int,
         level: float,
@@ -99,7 +99,7 @@ class Feeder:
     async def _feed(self, collector: Collector) -> None:
         """Start the steps of an evaluation as there is room."""
         groups: set[asyncio.Task[None]] = set()
-        pace = Pace(
+        pace = Lookahead(
             collector,
             lambda: self._concurrency // (len(self._sources) * max(1, self._n_fed)),
             is_frugal=self._sampler.spending.limits.are_shared,
@@ -214,13 +214,13 @@ class Feeder:
         if not collector.is_cut:
             collector.cut(self._sampler.spending.refuse().limit)
 
-    def _source(self, collector: Collector, role: Role) -> Source:
+    def _source(self, collector: Collector, role: Role) -> SampleSource:
         """Where a version's samples come from: from the draws that this look goes by."""
         source, draws = self._sources[role], collector.entry.draws(role)
         return source if draws is None else replace(source, generation=draws[0], older=draws[1:])
 
     def _offered(
-        self, evaluation: Evaluation, source: Source, number: int, sample: int, trace: Trace
+        self, evaluation: Evaluation, source: SampleSource, number: int, sample: int, trace: Trace
     ) -> dict[str, object]:
         """What this call of the body gets of `case`, `model`, `baseline` and `judge`."""
         offered: dict[str, object] = {}
@@ -344,7 +344,7 @@ _FIRST_STEPS = 2
 _SHARE_BETWEEN_LOOKS = 25
 
 
-class Pace:
+class Lookahead:
     """Lets a sequential design run ahead of what is complete, but not so far that stopping saves nothing.
 
     Args:

@@ -14,7 +14,7 @@ from harness.statistics.intervals.means import as_column, clustered_mean
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedBodies:
     """What counts of an evaluation when it is decided.
 
     Attributes:
@@ -62,7 +62,7 @@ class Judges:
                 )
         return found
 
-    def summaries(self, counted: Counted, confidence_level: float) -> tuple[JudgeSummary, ...]:
+    def summaries(self, counted: CountedBodies, confidence_level: float) -> tuple[JudgeSummary, ...]:
         """What each judge did in the bodies that count, the judges by name."""
         rows = {case: row for row, case in enumerate(counted.cases)}
         found = []
@@ -87,7 +87,9 @@ class Judges:
         return tuple(found)
 
 
-def _mean(counted: Counted, values: Sequence[tuple[int, float | None]], confidence_level: float) -> Estimate | None:
+def _mean(
+    counted: CountedBodies, values: Sequence[tuple[int, float | None]], confidence_level: float
+) -> Estimate | None:
     """The mean over cases of what their bodies have, with its interval; None where none has any."""
     by_case: dict[int, list[float]] = {}
     for row, value in values:

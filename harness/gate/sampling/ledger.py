@@ -90,7 +90,7 @@ class Looks(Protocol):
         """Add the rows that `settle` makes of those of a family, while nobody else does; gives all of them."""
 
 
-class Ledger:
+class LookLedger:
     """The looks of a run, each entered before its first sample is drawn.
 
     Args:

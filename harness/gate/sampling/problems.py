@@ -84,7 +84,7 @@ class _Alike:
         return f"{place}{text} ({count:,} bodies ended so{', the texts differ' if n_texts > 1 else ''})"
 
 
-class Tally:
+class BodyErrors:
     """Errors by what they have in common, with the steps at which they came.
 
     Attributes:

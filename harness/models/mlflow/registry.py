@@ -28,7 +28,7 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredModel:
     """A version of a model in the registry."""
 
     name: str
@@ -60,7 +60,7 @@ def check_registered(settings: VersionSettings) -> Mapping[str, str | None]:
     return match.groupdict()
 
 
-def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> tuple[VersionSettings, Registered]:
+def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> tuple[VersionSettings, RegisteredModel]:
     """The settings with the folder that the registry's model was downloaded to as `weights`, and which it is.
 
     Args:
@@ -83,19 +83,19 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
         raise SettingsError(f"weights = {weights!r}: {error}{_offline_hint(asked) if offline else ''}") from None
     if "unknown" in found:
         raise SettingsError(_unknown(found, asked, weights, without_credentials(settings.registry)))
-    registered = Registered(found["name"], found["version"])
+    registered = RegisteredModel(found["name"], found["version"])
     _note(settings.registry, registered, Path(found["path"]))
     return _placed(settings, Path(found["path"])), registered
 
 
-def downloaded(settings: VersionSettings) -> tuple[VersionSettings, Registered] | None:
+def downloaded(settings: VersionSettings) -> tuple[VersionSettings, RegisteredModel] | None:
     """What `pinned` gave when the version was looked up last, without asking anybody; None for one that has not been
     downloaded, and for an alias, which may have moved.
     """
     match = _ADDRESS.fullmatch(settings.engine_options["weights"])
     if match is None or match["version"] is None or settings.registry is None:
         return None
-    registered = Registered(match["name"], match["version"])
+    registered = RegisteredModel(match["name"], match["version"])
     try:
         place = _weights_folder() / _note_path(settings.registry, registered).read_text(encoding="utf-8")
     except OSError:
@@ -107,14 +107,14 @@ def _placed(settings: VersionSettings, place: Path) -> VersionSettings:
     return replace(settings, engine_options={**settings.engine_options, "weights": str(place)})
 
 
-def _note(registry: str, registered: Registered, place: Path) -> None:
+def _note(registry: str, registered: RegisteredModel, place: Path) -> None:
     """Remember where a version lies, for when the registry is not to be asked."""
     path = _note_path(registry, registered)
     with replacing(path) as draft:
         draft.write_text(str(place.relative_to(_weights_folder())), encoding="utf-8")
 
 
-def _note_path(registry: str, registered: Registered) -> Path:
+def _note_path(registry: str, registered: RegisteredModel) -> Path:
     known = text_hash("version", without_credentials(registry), registered.name, registered.version)
     return cache_dir() / "registry" / f"{known}.version"
 
@@ -130,7 +130,7 @@ def _offline_hint(asked: Mapping[str, str | None]) -> str:
     return f" Version {asked['version']} has not been downloaded to this machine, and only the registry has it."
 
 
-def set_alias(registry: str, registered: Registered, alias: str, tags: Mapping[str, str], root: Path) -> None:
+def set_alias(registry: str, registered: RegisteredModel, alias: str, tags: Mapping[str, str], root: Path) -> None:
     """Give a registered version an alias, which another may have had before, and tags that say why.
 
     Raises:

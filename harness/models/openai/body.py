@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from harness.models.openai.retry import MalformedError
+from harness.models.openai.retry import MalformedResponseError
 
 if TYPE_CHECKING:
     import aiohttp
@@ -129,7 +129,7 @@ class _Unpacking:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding.strip().lower()
         if self._encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise MalformedError(f"the answer is encoded as {self._encoding[:40]!r}, which was not asked for")
+            raise MalformedResponseError(f"the answer is encoded as {self._encoding[:40]!r}, which was not asked for")
         self._machine: zlib._Decompress | None = None
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
@@ -149,7 +149,7 @@ class _Unpacking:
                 try:
                     piece = machine.decompress(data, _PIECE)
                 except zlib.error as error:
-                    raise MalformedError(f"the answer can't be decompressed: {error}") from None
+                    raise MalformedResponseError(f"the answer can't be decompressed: {error}") from None
                 if piece:
                     yield piece
                 data = machine.unconsumed_tail
@@ -165,7 +165,7 @@ class _Unpacking:
             MalformedError: what came ends in the middle.
         """
         if self._machine is not None:
-            raise MalformedError(f"the answer ends in the middle of its {self._encoding}")
+            raise MalformedResponseError(f"the answer ends in the middle of its {self._encoding}")
 
     def _begin(self, data: bytes) -> zlib._Decompress:
         """A new decompressor; what is called deflate comes with a header, as the standard has it, or without."""

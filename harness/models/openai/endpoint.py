@@ -14,10 +14,10 @@ from harness.errors import EngineError, SettingsError, SteelyardError, Unreachab
 from harness.models.openai.body import ENCODINGS, MOST_BODY_BYTES, Bodies, OversizedError
 from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
-    MalformedError,
-    Pace,
+    MalformedResponseError,
+    RateLimiter,
+    RequestHistory,
     RetryPolicy,
-    Tried,
     UnusableError,
     http_status,
     is_rate_limit,
@@ -73,7 +73,7 @@ class Endpoint:
         self._timeout_s = float(options.get("timeout_s", 300))
         self._policy = policy
         self._bodies = Bodies(int(options.get("max_body_bytes", MOST_BODY_BYTES)))
-        self._pace = Pace(options.get("requests_per_minute"))
+        self._pace = RateLimiter(options.get("requests_per_minute"))
         self._generator = random.Random()
         self._successes = 0
         self._failures_in_a_row = 0
@@ -150,7 +150,7 @@ class Endpoint:
 
     async def _tried(self, path: str, body: bytes, read: Callable[[Mapping[str, Any], float], Answer]) -> Answer:
         """What comes of a request, sent again while that may help."""
-        tried, attempts, successes = Tried(), 0, self._successes
+        tried, attempts, successes = RequestHistory(), 0, self._successes
         while True:
             await self._pause(self._pace.wait_s())
             started = time.perf_counter()
@@ -171,7 +171,7 @@ class Endpoint:
                 successes = self._successes
             else:
                 tried.attempts += 1
-                tried.malformed += isinstance(failure, MalformedError)
+                tried.malformed += isinstance(failure, MalformedResponseError)
                 tried.spent_s += time.perf_counter() - started
                 self._give_up_when_spent(failure, tried)
                 tried.spent_s += delay_s
@@ -247,12 +247,14 @@ class Endpoint:
         try:
             document = read_stream(content) if is_stream else json.loads(content)
         except RecursionError:
-            raise MalformedError("the answer is nested too deep to be read") from None
+            raise MalformedResponseError("the answer is nested too deep to be read") from None
         except ValueError:
             is_page = content[:1000].lstrip().startswith(b"<")
-            raise MalformedError(f"the answer is not JSON: {self._beginning(content)}", is_page=is_page) from None
+            raise MalformedResponseError(
+                f"the answer is not JSON: {self._beginning(content)}", is_page=is_page
+            ) from None
         if not isinstance(document, dict):
-            raise MalformedError(f"the answer is not a JSON object: {self._beginning(content)}")
+            raise MalformedResponseError(f"the answer is not a JSON object: {self._beginning(content)}")
         error = document if document.get("object") == "error" else document.get("error")
         if error:
             raise self._error_in_answer({"error": error})
@@ -263,13 +265,13 @@ class Endpoint:
         try:
             content = _JSON.encode(document).encode("ascii")[:_MOST_READ]
         except RecursionError:
-            return MalformedError("the answer is an error that is nested too deep to be read")
+            return MalformedResponseError("the answer is an error that is nested too deep to be read")
         if not is_rate_limit(document):
             return self._give_up(f"answers nothing more: {self._redacted(self._server_message(content))}")
         status = http_status(document["error"])
         if status is not None:
             return self._refusal(status, content, {})
-        return MalformedError(f"the answer is an error: {self._redacted(self._server_message(content))}")
+        return MalformedResponseError(f"the answer is an error: {self._redacted(self._server_message(content))}")
 
     def _beginning(self, content: bytearray) -> str:
         return self._redacted(bytes(content[: _MOST_READ + 1]))[:80] or "nothing came"
@@ -293,7 +295,7 @@ class Endpoint:
             said += " (check model and base_url, which often ends with /v1)"
         return RejectedError(status, f"{self.name} at {self._address} rejects the request (HTTP {status}): {said}")
 
-    def _give_up_when_spent(self, failure: UnusableError, tried: Tried) -> None:
+    def _give_up_when_spent(self, failure: UnusableError, tried: RequestHistory) -> None:
         """Raise the final error where a request has failed often enough."""
         if self._successes == 0 and failure.refused and tried.attempts >= self._policy.refused_attempts:
             raise self._give_up(

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import CapabilityError
 from harness.models.openai.fields import count, logarithm, optional_text, position, text, tool_calls
-from harness.models.openai.retry import MalformedError
+from harness.models.openai.retry import MalformedResponseError
 from harness.records import WITHHELD, Request, Sample, TokenLogprob
 
 NO_ECHO = (
@@ -92,7 +92,7 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
     """
     choices = document.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise MalformedError(f"the answer holds no choices{_said(document)}")
+        raise MalformedResponseError(f"the answer holds no choices{_said(document)}")
     kind = "completion" if request.kind == "completion" else "chat completion"
     try:
         choices = sorted(choices, key=lambda choice: position(choice.get("index")))
@@ -100,14 +100,16 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
         read = _completed if request.kind == "completion" else _content
         contents = [None if flaw else read(choice, request) for flaw, choice in zip(flaws, choices, strict=True)]
     except _MALFORMED as error:
-        raise MalformedError(f"the answer is not a {kind} ({type(error).__name__}: {error})") from None
+        raise MalformedResponseError(f"the answer is not a {kind} ({type(error).__name__}: {error})") from None
     usage = document.get("usage")
     usage = usage if isinstance(usage, Mapping) else {}
     counts = _token_counts(count(usage.get("completion_tokens")), contents)
     prompt_tokens = count(usage.get("prompt_tokens"))
     answers = [(content, count) for content, count in zip(contents, counts, strict=True) if content is not None]
     if not answers:
-        raise MalformedError(next((flaw for flaw in flaws if flaw), "the answer holds neither text nor tool calls"))
+        raise MalformedResponseError(
+            next((flaw for flaw in flaws if flaw), "the answer holds neither text nor tool calls")
+        )
     samples = [
         Sample(index=index, prompt_tokens=prompt_tokens, completion_tokens=count, latency_s=latency_s, **content)
         for index, (content, count) in zip(indices, answers, strict=False)
@@ -256,7 +258,7 @@ def read_echo(document: Mapping[str, Any], request: Request, latency_s: float) -
         choices = sorted(document["choices"], key=lambda choice: position(choice["index"]))
         rows = [_echoed_tokens(choice["logprobs"]) for choice in choices if choice.get("logprobs")]
     except _MALFORMED as error:
-        raise MalformedError(f"the answer is not a completion ({type(error).__name__}: {error})") from None
+        raise MalformedResponseError(f"the answer is not a completion ({type(error).__name__}: {error})") from None
     context = _weighed_after(request)
     if len(rows) != (2 if context else 1) or not all(rows):
         raise CapabilityError(NO_ECHO)

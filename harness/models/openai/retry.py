@@ -50,7 +50,7 @@ class UnusableError(Exception):
         return "no connection" if self.refused else "no usable answer"
 
 
-class MalformedError(UnusableError):
+class MalformedResponseError(UnusableError):
     """A complete answer that is none. It seldom gets better: it is asked for again, but not as often."""
 
 
@@ -62,7 +62,7 @@ def _asked(retry_after_s: float | None) -> str:
 
 
 @dataclass(slots=True)
-class Tried:
+class RequestHistory:
     """What one request went through.
 
     Attributes:
@@ -118,7 +118,7 @@ class RetryPolicy:
         bound = min(self.longest_delay_s, self.first_delay_s * 2.0 ** min(attempts - 1, 60))
         return generator.uniform(0, bound)
 
-    def is_spent(self, tried: Tried, asked_s: float = 0.0) -> bool:
+    def is_spent(self, tried: RequestHistory, asked_s: float = 0.0) -> bool:
         """Whether a request is given up that went through this, and is asked to wait so long now."""
         if tried.asked_s + asked_s > self.longest_asked_s:
             return True
@@ -187,7 +187,7 @@ def retry_after_s(header: str | None, now_s: float) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-class Pace:
+class RateLimiter:
     """Lets requests go one after the other, evenly, and holds all of them when the server says to wait.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.models.openai.fields import optional_text, position, text
-from harness.models.openai.retry import MalformedError, UnusableError
+from harness.models.openai.retry import MalformedResponseError, UnusableError
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _DONE = "[DONE]"
@@ -33,7 +33,7 @@ def read_stream(content: bytes | bytearray) -> dict[str, Any]:
     try:
         return _put_together(content.decode("utf-8"))
     except _MALFORMED as error:
-        raise MalformedError(f"the answer is an event stream that can't be read ({error})") from None
+        raise MalformedResponseError(f"the answer is an event stream that can't be read ({error})") from None
 
 
 def _put_together(stream: str) -> dict[str, Any]:

@@ -14,7 +14,14 @@ from typing import Any
 from harness.errors import CapabilityError, EngineError
 from harness.models.stops import before_stop, stops
 from harness.models.transformers.schema import SchemaCompiler
-from harness.models.weighing import Row, context_text, context_tokens, continuation_row, rolling_rows, weighed_sample
+from harness.models.weighing import (
+    TokenRow,
+    context_text,
+    context_tokens,
+    continuation_row,
+    rolling_rows,
+    weighed_sample,
+)
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.records import Request, Sample, TokenLogprob
 
@@ -111,7 +118,7 @@ class TransformersModel:
 
     def weigh(self, requests: Sequence[Request]) -> list[Sample | EngineError]:
         """The log likelihood of each request's text, weighed in batches over all requests."""
-        rows_of: list[list[Row] | EngineError] = []
+        rows_of: list[list[TokenRow] | EngineError] = []
         for request in requests:
             try:
                 rows_of.append(self._rows(request))
@@ -127,7 +134,7 @@ class TransformersModel:
                 samples.append(weighed_sample(rows, [next(weights) for _ in rows]))
         return samples
 
-    def _rows(self, request: Request) -> list[Row]:
+    def _rows(self, request: Request) -> list[TokenRow]:
         most = self._limit + 1  # the last token is weighed, but never goes in
         if request.kind == "rolling":
             return rolling_rows(self.tokenizer, request.prompt or "", most)
@@ -207,7 +214,7 @@ _READ_AT_ONCE = 1024
 """Weighed tokens whose probabilities are worked out together: 200 MB for a vocabulary of 50,000."""
 
 
-def weigh_rows(model: Any, rows: Sequence[Row], batch_size: int) -> list[tuple[float, bool]]:
+def weigh_rows(model: Any, rows: Sequence[TokenRow], batch_size: int) -> list[tuple[float, bool]]:
     """The log likelihood of each row's weighed tokens, and whether each of them is the most probable one.
 
     Texts of like length go into the model together, padded at the end, which no token of a causal model sees. A text
@@ -226,7 +233,7 @@ def weigh_rows(model: Any, rows: Sequence[Row], batch_size: int) -> list[tuple[f
     return [weights[number] for number in range(len(rows))]
 
 
-def _groups(rows: Sequence[Row]) -> list[list[int]]:
+def _groups(rows: Sequence[TokenRow]) -> list[list[int]]:
     """Numbers of rows; in each group the first row's tokens, without the last, begin with those of all others."""
     numbers = sorted(range(len(rows)), key=lambda number: rows[number].tokens[:-1], reverse=True)
     groups: list[list[int]] = []
@@ -239,7 +246,7 @@ def _groups(rows: Sequence[Row]) -> list[list[int]]:
     return groups
 
 
-def _weigh_batch(model: Any, rows: Sequence[Row], groups: Sequence[list[int]]) -> dict[int, tuple[float, bool]]:
+def _weigh_batch(model: Any, rows: Sequence[TokenRow], groups: Sequence[list[int]]) -> dict[int, tuple[float, bool]]:
     """One pass of the model over the first row of each group, and what it says of all rows."""
     import torch
 
@@ -259,7 +266,7 @@ def _weigh_batch(model: Any, rows: Sequence[Row], groups: Sequence[list[int]]) -
     return weights
 
 
-def _portions(rows: Sequence[Row], groups: Sequence[list[int]]) -> Iterator[list[tuple[int, int]]]:
+def _portions(rows: Sequence[TokenRow], groups: Sequence[list[int]]) -> Iterator[list[tuple[int, int]]]:
     """Line and number of each row, as many at a time as have few enough weighed tokens to be read at once."""
     some: list[tuple[int, int]] = []
     size = 0
@@ -274,7 +281,7 @@ def _portions(rows: Sequence[Row], groups: Sequence[list[int]]) -> Iterator[list
     yield some
 
 
-def _read(logits: Any, some: Sequence[tuple[int, int, Row]], first: int) -> dict[int, tuple[float, bool]]:
+def _read(logits: Any, some: Sequence[tuple[int, int, TokenRow]], first: int) -> dict[int, tuple[float, bool]]:
     """What the logits say of the weighed tokens of some rows: few operations for all of them together."""
     import torch
 

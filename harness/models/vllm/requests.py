@@ -10,7 +10,7 @@ from harness.models.weighing import context_text, context_tokens, continuation_r
 from harness.records import Request
 
 
-class Job(Protocol):
+class EngineJob(Protocol):
     """What one request of the parent asks of the engine.
 
     Attributes:
@@ -32,7 +32,7 @@ class Job(Protocol):
         """Take in the finished output of a prompt; whether it has to be asked again, with other parameters."""
 
 
-def open_job(engine: Any, message: dict[str, Any], defaults: dict[str, Any]) -> Job:
+def open_job(engine: Any, message: dict[str, Any], defaults: dict[str, Any]) -> EngineJob:
     """What is to be asked of the engine for a message of the parent.
 
     Args:

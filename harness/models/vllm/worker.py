@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from harness.errors import SettingsError, choices
 from harness.models.processes.frames import encode_frame, read_frame
-from harness.models.vllm.requests import Job, open_job
+from harness.models.vllm.requests import EngineJob, open_job
 from harness.models.weights.weights import materialize, tokenizer_path
 
 _GATHER_S = 0.002
@@ -90,7 +90,7 @@ class Worker:
         self._defaults.pop("max_new_tokens", None)
         self._keep_seeds_apart = start["device"] == "cpu"
         self._waiting: collections.deque[dict[str, Any]] = collections.deque()
-        self._running: dict[str, tuple[Job, int]] = {}
+        self._running: dict[str, tuple[EngineJob, int]] = {}
         ready = {"max_model_len": self._engine.model_config.max_model_len, "defaults": self._defaults}
         self._answers.write(encode_frame({"ready": ready}))
 
@@ -149,7 +149,7 @@ class Worker:
             if job.answer is not None:
                 self._send(job.request_id, job.answer)
 
-    def _submit(self, job: Job, number: int) -> None:
+    def _submit(self, job: EngineJob, number: int) -> None:
         request_id = f"{job.request_id}.{number}"
         self._engine.add_request(request_id, job.prompts[number], job.parameters(number))
         self._running[request_id] = job, number

@@ -37,7 +37,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WeightsSource:
     """What `weights` names: a folder to load, or a GGUF file to convert.
 
     Attributes:
@@ -136,7 +136,7 @@ def _base_digest(options: Mapping[str, Any], root: Path) -> str:
     return text_hash(*content)
 
 
-def _dropped_layers(options: Mapping[str, Any], source: Source) -> tuple[int, ...]:
+def _dropped_layers(options: Mapping[str, Any], source: WeightsSource) -> tuple[int, ...]:
     """The numbers of the layers to leave out; none without the setting."""
     if "drop_layers" not in options:
         return ()
@@ -152,7 +152,7 @@ def _dropped_layers(options: Mapping[str, Any], source: Source) -> tuple[int, ..
     return layers.chosen_layers(options["drop_layers"], count, options["weights"])
 
 
-def _gguf_settings(source: Source, options: Mapping[str, Any]) -> dict[str, Any]:
+def _gguf_settings(source: WeightsSource, options: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return gguf_settings(source.path)
     except ValueError as error:
@@ -168,24 +168,24 @@ def _files(folder: Path, wanted: Callable[[str], object]) -> list[str]:
     return [file.name for file in folder.iterdir() if file.is_file() and wanted(file.name)]
 
 
-def _source(weights: str, root: Path) -> Source:
+def _source(weights: str, root: Path) -> WeightsSource:
     scheme, colon, rest = weights.partition(":")
     if colon and scheme == "package":
-        return Source(_in_package(rest, weights))
+        return WeightsSource(_in_package(rest, weights))
     if colon and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
         raise SettingsError(f"weights = {weights!r}: the form {scheme}: is not known. Write {FORMS}.")
     path = (root / Path(weights).expanduser()).resolve()
     if path.is_dir():
         if (path / "config.json").is_file():
-            return Source(path)
+            return WeightsSource(path)
         hint = "".join(f" Did you mean {str(file)!r}?" for file in sorted(path.glob("*.gguf"))[:1])
         raise SettingsError(f"weights = {weights!r}: the folder {path} has no config.json.{hint}")
     if path.is_file():
         if not is_gguf(path):
             raise SettingsError(f"weights = {weights!r}: {path} is not a GGUF file. Write {FORMS}.")
-        return Source(path)
+        return WeightsSource(path)
     if _HUB_ID.fullmatch(weights) and (snapshot := _snapshot(weights, "config.json")):
-        return Source(snapshot, commit=snapshot.name)
+        return WeightsSource(snapshot, commit=snapshot.name)
     raise SettingsError(_missing(weights, path))
 
 

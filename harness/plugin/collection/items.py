@@ -20,7 +20,7 @@ from harness.plugin.pytest_internals import argument_names
 if TYPE_CHECKING:
     from harness.config import Settings
     from harness.gate.baselines.recording import Recording
-    from harness.gate.evaluations.evaluation import Evaluation, Plan
+    from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
     from harness.gate.runs.opening import RunOptions
     from harness.records import Case, Selection
 
@@ -305,7 +305,7 @@ class Collection:
         """Where the files that a test names are looked for."""
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
-    def _plan(self, item: Any, where: str) -> Plan:
+    def _plan(self, item: Any, where: str) -> EvaluationPlan:
         from harness.gate.evaluations.evaluation import read_plan
         from harness.plugin.collection.inspection import may_measure
 
@@ -315,7 +315,7 @@ class Collection:
         measures = may_measure(item.function)
         return read_plan(mark.kwargs, self.settings, where=where, measures=measures, options=self._options())
 
-    def _load(self, plan: Plan, item: Any, where: str) -> tuple[Case, ...]:
+    def _load(self, plan: EvaluationPlan, item: Any, where: str) -> tuple[Case, ...]:
         """The plan's cases; loaded once for all items that name the same file."""
         from harness.gate.evaluations.cases import load_cases
         from harness.records import Case

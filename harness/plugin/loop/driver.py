@@ -18,7 +18,7 @@ from harness.plugin.pytest_internals import capture_logs, no_assertion_diffs, te
 if TYPE_CHECKING:
     from harness.gate.runs.opening import OpenRun
     from harness.plugin.loop.interrupts import Interrupts
-    from harness.reporting.terminal.progress import Progress
+    from harness.reporting.terminal.progress import ProgressLine
 
 _TICK_S = 0.1
 _COLLECT_AFTER = (20_000, 20, 20)
@@ -47,7 +47,7 @@ class Driver:
         gc.freeze()  # what is loaded by now stays: nothing of it needs to be looked through
         gc.set_threshold(*_COLLECT_AFTER)
         self._began_s = time.monotonic()
-        self._progress: Progress | None = None
+        self._progress: ProgressLine | None = None
 
     @property
     def wall_s(self) -> float:
@@ -70,12 +70,12 @@ class Driver:
             BaseException: what a body raised to end the session.
             ScoreError: a body cancelled this.
         """
-        from harness.gate.sampling.bodies import Aborted
+        from harness.gate.sampling.bodies import SessionAbort
 
         with no_assertion_diffs():
             try:
                 self._interrupts.run(self._runner, self._watch(work))
-            except Aborted as aborted:
+            except SessionAbort as aborted:
                 raise aborted.reason from None
             except asyncio.CancelledError:
                 raise ScoreError("a body cancelled tasks that are not its own, the one of the run among them") from None
@@ -120,15 +120,15 @@ class Driver:
             if self._progress is not None:
                 self._progress.update(state)
 
-    def _make_progress(self) -> Progress | None:
-        from harness.reporting.terminal.progress import Progress
+    def _make_progress(self) -> ProgressLine | None:
+        from harness.reporting.terminal.progress import ProgressLine
 
         reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or self._config.option.verbose < 0 or hasattr(self._config, "workerinput"):
             return None
         reporter.ensure_newline()
         terminal = terminal_of(reporter)
-        return Progress(terminal.file, terminal.has_markup or terminal.file.isatty(), terminal.width)
+        return ProgressLine(terminal.file, terminal.has_markup or terminal.file.isatty(), terminal.width)
 
     def _clear(self) -> None:
         if self._progress is not None:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from harness.records import Report, Verdict
-from harness.reporting.html.details import Written
+from harness.reporting.html.details import DetailFiles
 
 
 class CaseTable:
@@ -16,7 +16,7 @@ class CaseTable:
         sets: for each evaluation its id, its cases, and the number of the file that has their details (0: none).
     """
 
-    def __init__(self, report: Report, details: Written) -> None:
+    def __init__(self, report: Report, details: DetailFiles) -> None:
         by_id: dict[str, dict[str, int]] = {}
         for entry in report.evaluations:
             known = by_id.setdefault(entry.id, {})

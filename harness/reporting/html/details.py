@@ -30,7 +30,7 @@ _NAME = re.compile(r"\d+\.js")
 
 
 @dataclass(slots=True)
-class Written:
+class DetailFiles:
     """Where the details of each case are.
 
     Attributes:
@@ -61,7 +61,7 @@ def write_details(
     folder: Path,
     *,
     most_bodies: int = MOST_BODIES,
-) -> Written:
+) -> DetailFiles:
     """Write the files, each a call `steelyard.details(stamp, number, cases)`, and remove those of an earlier report.
 
     Args:
@@ -76,7 +76,7 @@ def write_details(
         labelled.setdefault((label.evaluation_id, label.case_id), []).append(label)
     judges = {judge.fingerprint: judge.name for judge in report.judges}
     looked_at = {(change.evaluation_id, change.case_id) for change in report.changes}
-    written = Written()
+    written = DetailFiles()
     waiting: list[str] = []
     size = 0
     for key, group in itertools.groupby(answers, key=lambda each: (each.evaluation_id, each.case_id)):
@@ -110,7 +110,7 @@ def _outcome(bodies: Iterable[StoredAnswer]) -> str | None:
     return next((outcome for outcome in ("error", "skipped") if outcome in outcomes), None)
 
 
-def _write(cases: list[str], stamp: str, folder: Path, written: Written) -> None:
+def _write(cases: list[str], stamp: str, folder: Path, written: DetailFiles) -> None:
     written.n_files += 1
     text = f'steelyard.details("{stamp}",{written.n_files},[\n' + ",\n".join(cases) + "\n]);\n"
     written.size_bytes += len(text)

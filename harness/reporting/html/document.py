@@ -10,7 +10,7 @@ from typing import Any
 from harness.records import Change, Report, Verdict
 from harness.records.budget import amount
 from harness.reporting.html.case_table import CaseTable
-from harness.reporting.html.entries import Found, Key, evaluation, short
+from harness.reporting.html.entries import EvaluationDetails, Key, evaluation, short
 from harness.reporting.html.requirements import requirements
 from harness.reporting.shared.cases import look_up, score_in_words
 from harness.reporting.shared.figures import chosen, count, duration
@@ -20,7 +20,7 @@ from harness.reporting.wording.waiting import review_step
 from harness.store import RunInfo
 
 
-def document(run: RunInfo, report: Report, found: Found) -> dict[str, Any]:
+def document(run: RunInfo, report: Report, found: EvaluationDetails) -> dict[str, Any]:
     """All that the page holds; what is not finite is None."""
     cases = CaseTable(report, found.details)
     names = row_names(report.evaluations)
@@ -66,7 +66,7 @@ def _run(report: Report) -> dict[str, Any]:
     }
 
 
-def _changes(report: Report, cases: CaseTable, found: Found) -> list[dict[str, Any]]:
+def _changes(report: Report, cases: CaseTable, found: EvaluationDetails) -> list[dict[str, Any]]:
     """The cases to look at: the worst of each evaluation first, those of the worst evaluations before others, and last
     those of which there is nothing to show.
     """
@@ -83,7 +83,7 @@ def _changes(report: Report, cases: CaseTable, found: Found) -> list[dict[str, A
     return [change for _, change in sorted(told, key=lambda each: each[0])]
 
 
-def _change(change: Change, entry: Verdict | None, cases: CaseTable, found: Found) -> dict[str, Any]:
+def _change(change: Change, entry: Verdict | None, cases: CaseTable, found: EvaluationDetails) -> dict[str, Any]:
     question = found.details.questions.get((change.evaluation_id, change.case_id), [])
     return {
         "set": cases.number(change.evaluation_id) if entry else -1,

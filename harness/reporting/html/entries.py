@@ -11,7 +11,7 @@ from harness.gate.people.evidence import EvidencePath
 from harness.records import Check, Difference, Estimate, Verdict, kind_in_words
 from harness.records.report_json import plain
 from harness.reporting.html.case_table import CaseTable
-from harness.reporting.html.details import Written
+from harness.reporting.html.details import DetailFiles
 from harness.reporting.html.history import Past
 from harness.reporting.html.requirements import kind_and_text
 from harness.reporting.shared.figures import digits, figure, interval, plural
@@ -28,7 +28,7 @@ _MOST_OF_A_TEXT = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class EvaluationDetails:
     """What the store tells beyond the report.
 
     Attributes:
@@ -38,13 +38,13 @@ class Found:
         next: what to do about what came after the report.
     """
 
-    details: Written = field(default_factory=Written)
+    details: DetailFiles = field(default_factory=DetailFiles)
     history: Mapping[Key, Sequence[Past]] = field(default_factory=dict)
     paths: Mapping[Key, Sequence[EvidencePath]] = field(default_factory=dict)
     next: Sequence[str] = ()
 
 
-def evaluation(entry: Verdict, name: str, cases: CaseTable, found: Found) -> dict[str, Any]:
+def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDetails) -> dict[str, Any]:
     """One evaluation and metric under the name that a reader knows it by."""
     shown = row(entry, name, "utf-8")
     kind, requirement = kind_and_text(entry.requirement)

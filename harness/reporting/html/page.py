@@ -15,7 +15,7 @@ from harness.records import Report
 from harness.reporting.html.details import FOLDER, write_details
 from harness.reporting.html.document import document
 from harness.reporting.html.embedding import embedded
-from harness.reporting.html.entries import Found
+from harness.reporting.html.entries import EvaluationDetails
 from harness.reporting.html.history import history
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 from harness.reporting.shared.text import printable
@@ -65,7 +65,7 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
     with replacing(path, option) as temporary:
         written = write_details(answers_of_run(store, run), labels, report, run.run_id, details)
         paths = evidence_paths(store, run, report)
-        found = Found(written, history(store, run, report), paths, resume_step(store, report))
+        found = EvaluationDetails(written, history(store, run, report), paths, resume_step(store, report))
         content = page(document(run, report, found), headline(report))
         temporary.write_text(content, encoding="utf-8", newline="\n")
     return path

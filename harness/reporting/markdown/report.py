@@ -14,7 +14,7 @@ from harness.records import Change, Report, VerdictKind, VersionRef
 from harness.reporting.shared.cases import answer_facts, change_names, changes_title, score_in_words, shown_changes
 from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import COMMENT_NAME
-from harness.reporting.shared.table import Row, greens_in_words, rows
+from harness.reporting.shared.table import TableRow, greens_in_words, rows
 from harness.reporting.shared.text import printable
 from harness.reporting.terminal.report import headline, next_steps, notes, ranges, samples_in_words
 from harness.reporting.wording.budget import cost
@@ -147,7 +147,7 @@ def _versions(report: Report) -> list[str]:
     return [" ".join(told) + " · " + " · ".join(facts)]
 
 
-def _table(shown: Sequence[Row]) -> list[str]:
+def _table(shown: Sequence[TableRow]) -> list[str]:
     """The rows as a table, with columns for the figures that any of them has."""
     columns = {
         "candidate": [_figures(row.candidate) for row in shown],
@@ -169,7 +169,7 @@ def _figures(text: str) -> str:
     return f"{value}{bracket}{bounds.replace(', ', ',&nbsp;')}"
 
 
-def _name_and_reason(row: Row) -> str:
+def _name_and_reason(row: TableRow) -> str:
     """What an evaluation is called, and below it what is required, the reason of its verdict, or its first error."""
     required = f"required {row.required}" if row.required else ""
     told = "; ".join(text for text in (required, row.why) if text)
@@ -180,7 +180,7 @@ def _name_and_reason(row: Row) -> str:
     return "<br>".join([code(row.name, _NAME_CELLS, "middle"), *texts])
 
 
-def _greens(report: Report, passed: Sequence[Row], most: int) -> list[str]:
+def _greens(report: Report, passed: Sequence[TableRow], most: int) -> list[str]:
     """One line for what passed, which opens to a table."""
     if not passed:
         return []
@@ -257,7 +257,7 @@ def _list(title: str, items: Iterable[str]) -> list[str]:
     return ["", f"**{title}**", "", *lines] if lines else []
 
 
-def _origin(report: Report, every: Sequence[Row]) -> list[str]:
+def _origin(report: Report, every: Sequence[TableRow]) -> list[str]:
     """Which run it was, of what exactly, and how its figures are to be read; small."""
     facts = [f"run {code(report.run_id, 60)} of {prose(report.created, 40)}"]
     facts += [

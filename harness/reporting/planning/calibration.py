@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.gate.planning.calibration import KINDS, Calibration, Measured, Rate, Wrong
-from harness.gate.planning.shapes import Gate
+from harness.gate.planning.calibration import KINDS, Calibration, GateShare, MeasuredRates, Wrong
+from harness.gate.planning.shapes import PlannedGate
 from harness.reporting.planning.plan import spread_in_words
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import plural
@@ -17,7 +17,9 @@ from harness.reporting.shared.text import flow, printable
 _WIDTH = 80
 
 
-def render_calibration(gate: Gate, calibration: Calibration, left_out: int, encoding: str = "utf-8") -> list[str]:
+def render_calibration(
+    gate: PlannedGate, calibration: Calibration, left_out: int, encoding: str = "utf-8"
+) -> list[str]:
     """What was measured, as lines of at most 80 cells.
 
     Args:
@@ -44,7 +46,7 @@ def render_calibration(gate: Gate, calibration: Calibration, left_out: int, enco
     return [*lines, "", *_conclusions(calibration)]
 
 
-def _table(title: str, results: Sequence[Measured]) -> list[str]:
+def _table(title: str, results: Sequence[MeasuredRates]) -> list[str]:
     rows = [(f"{title}, {plural(results[0].red.gates, 'gate')} each", "red", "green", "samples drawn")]
     for each in results:
         share = f"{each.drawn:,.0f} ({100 * each.drawn / each.most:.0f} %)"
@@ -52,11 +54,11 @@ def _table(title: str, results: Sequence[Measured]) -> list[str]:
     return columns(rows)
 
 
-def _rate(each: Measured, kind: Wrong) -> Rate:
+def _rate(each: MeasuredRates, kind: Wrong) -> GateShare:
     return each.red if kind == "red" else each.green
 
 
-def _cell(each: Measured, kind: Wrong) -> str:
+def _cell(each: MeasuredRates, kind: Wrong) -> str:
     """A rate; where it is one of errors, with its upper bound."""
     rate = _rate(each, kind)
     return f"{rate.value:.3f} <{_above(rate.high)}" if each.truth.wrong == kind else f"{rate.value:.3f}"
@@ -88,14 +90,14 @@ def _conclusions(calibration: Calibration) -> Iterator[str]:
         yield f"whole runs   {', '.join(_counts(calibration.whole))}"
 
 
-def _counts(whole: Sequence[Measured]) -> Iterator[str]:
+def _counts(whole: Sequence[MeasuredRates]) -> Iterator[str]:
     for kind in KINDS:
         rates = [_rate(each, kind) for each in whole if each.truth.wrong == kind]
         if rates:
             yield f"{sum(rate.count for rate in rates):,} of {sum(rate.gates for rate in rates):,} falsely {kind}"
 
 
-def calibration_json(gate: Gate, calibration: Calibration, left_out: int) -> dict[str, Any]:
+def calibration_json(gate: PlannedGate, calibration: Calibration, left_out: int) -> dict[str, Any]:
     """What was measured, for a program."""
     return {
         "source": gate.source,
@@ -109,7 +111,7 @@ def calibration_json(gate: Gate, calibration: Calibration, left_out: int) -> dic
     }
 
 
-def _measured_json(each: Measured) -> dict[str, Any]:
+def _measured_json(each: MeasuredRates) -> dict[str, Any]:
     rates = {kind: _rate(each, kind) for kind in KINDS}
     return {
         "truth": each.truth.name,

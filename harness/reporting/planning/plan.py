@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.gate.planning.plans import PlanRow, Wanted
-from harness.gate.planning.power import Outlook
-from harness.gate.planning.shapes import Gate
+from harness.gate.planning.plans import PlanRow, PlanTarget
+from harness.gate.planning.power import VerdictShares
+from harness.gate.planning.shapes import PlannedGate
 from harness.gate.planning.simulation import Shape
 from harness.reporting.planning.plan_notes import plan_notes
 from harness.reporting.shared.columns import columns
@@ -37,7 +37,7 @@ def spread_in_words(shape: Shape) -> str:
     return text if shape.threshold is not None else f"{text}, {round(100 * spread.differing)} in 100 cases differ"
 
 
-def render_plan(gate: Gate, wanted: Wanted, rows: Sequence[PlanRow], encoding: str = "utf-8") -> list[str]:
+def render_plan(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow], encoding: str = "utf-8") -> list[str]:
     """The plan as lines of at most 80 cells."""
     designs = " and ".join(sorted({row.shape.design for row in rows}))
     plural = "" if gate.evaluations == 1 else "s"
@@ -52,7 +52,7 @@ def render_plan(gate: Gate, wanted: Wanted, rows: Sequence[PlanRow], encoding: s
     return lines
 
 
-def _of_which(gate: Gate) -> str:
+def _of_which(gate: PlannedGate) -> str:
     """Which evaluations the spread is of, where it is seen; and that it is a guess, where it is none's."""
     if gate.guessed:
         return f": a guess, since nothing tells {', '.join(gate.guessed)}"
@@ -62,7 +62,7 @@ def _of_which(gate: Gate) -> str:
     return f", {names[0]}" if len(names) == 1 else f", each of {len(names)} evaluations its own"
 
 
-def _table(wanted: Wanted, rows: Sequence[PlanRow], encoding: str) -> list[str]:
+def _table(wanted: PlanTarget, rows: Sequence[PlanRow], encoding: str) -> list[str]:
     """The figures of each size, below the name of the evaluation and how its scores vary."""
     head, cells_of = (_FOUND, _found_cells) if wanted.drop is None else (_NEEDED, _needed_cells)
     table = [*head, *(("", *cells_of(row)) for row in rows)]
@@ -103,11 +103,11 @@ def _needed_cells(row: PlanRow) -> tuple[str, ...]:
     )
 
 
-def _used(unchanged: Outlook, dropped: Outlook | None) -> str:
+def _used(unchanged: VerdictShares, dropped: VerdictShares | None) -> str:
     return f"{_count(unchanged)} / {_count(dropped)}"
 
 
-def _count(outlook: Outlook | None) -> str:
+def _count(outlook: VerdictShares | None) -> str:
     return "-" if outlook is None or outlook.cases is None else f"{outlook.cases:,.0f}"
 
 
@@ -115,7 +115,7 @@ def _price(cost: float | None) -> str:
     return "" if cost is None else f"{cost:,.4g}" if cost < 1000 else f"{cost:,.0f}"
 
 
-def plan_json(gate: Gate, wanted: Wanted, rows: Sequence[PlanRow]) -> dict[str, Any]:
+def plan_json(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow]) -> dict[str, Any]:
     """The plan for a program."""
     return {
         "source": gate.source,
@@ -153,7 +153,7 @@ def _row_json(row: PlanRow) -> dict[str, Any]:
     }
 
 
-def _outlook_json(outlook: Outlook | None) -> dict[str, Any] | None:
+def _outlook_json(outlook: VerdictShares | None) -> dict[str, Any] | None:
     if outlook is None:
         return None
     return {

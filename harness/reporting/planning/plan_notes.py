@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from harness.gate.planning.plans import PlanRow, Remedy, Wanted
+from harness.gate.planning.plans import PlanRow, PlanTarget, Remedy
 from harness.gate.planning.power import MOST_CASES
-from harness.gate.planning.shapes import Gate
+from harness.gate.planning.shapes import PlannedGate
 from harness.gate.planning.simulation import Shape
 from harness.reporting.shared.figures import plural
 
@@ -16,7 +16,7 @@ _ALIKE = 0.02
 _TWO_SIDED = 1.96
 
 
-def plan_notes(gate: Gate, wanted: Wanted, rows: Sequence[PlanRow]) -> Iterator[str]:
+def plan_notes(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:
     """What the table means, and what to do about it."""
     share = f"in {100 * wanted.power:g} of 100 gates"
     if gate.unlike:
@@ -68,7 +68,7 @@ def _certainty(rows: Sequence[PlanRow], what: str) -> str:
     return " ".join(said)
 
 
-def _impossible(wanted: Wanted, rows: Sequence[PlanRow]) -> Iterator[str]:
+def _impossible(wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:
     """Why no number of cases finds the drop, and what would, once for each evaluation and reason."""
     failing: dict[tuple[str, float | None, str], PlanRow] = {}
     for row in rows:
@@ -128,7 +128,7 @@ def _about(rows: Sequence[PlanRow]) -> Iterator[str]:
             yield f"{row.shape.name}: the {cases:,} cases that there are find it with {plural(samples, 'sample')} each."
 
 
-def _limits(wanted: Wanted, rows: Sequence[PlanRow]) -> Iterator[str]:
+def _limits(wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:
     """How many cases a pass takes at least, once for each requirement.
 
     About the suite it is the samples of all cases that count, and the cases needed for a drop are always enough.
@@ -191,7 +191,7 @@ def _cheapest(rows: Sequence[PlanRow]) -> Iterator[str]:
         yield f"Cheapest: {best.shape.samples:,} samples of {best.shape.cases:,} cases."
 
 
-def _doubts(gate: Gate) -> Iterator[str]:
+def _doubts(gate: PlannedGate) -> Iterator[str]:
     """What the spread does not know."""
     alike = [shape.name for shape in gate.shapes if shape.threshold is None and shape.spread.differing < _ALIKE]
     if alike:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.gate.planning.adversary import Attempt, is_exceeded
-from harness.gate.planning.calibration import KINDS, Rate, Wrong
-from harness.gate.planning.shapes import Gate
+from harness.gate.planning.calibration import KINDS, GateShare, Wrong
+from harness.gate.planning.shapes import PlannedGate
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import flow, printable
@@ -15,7 +15,7 @@ from harness.reporting.shared.text import flow, printable
 _WIDTH = 80
 
 
-def render_reruns(gate: Gate, attempts: Sequence[Attempt], encoding: str = "utf-8") -> list[str]:
+def render_reruns(gate: PlannedGate, attempts: Sequence[Attempt], encoding: str = "utf-8") -> list[str]:
     """What was measured, as lines of at most 80 cells."""
     nominal = 1 - gate.confidence_level
     shapes = ", ".join(
@@ -44,7 +44,7 @@ def render_reruns(gate: Gate, attempts: Sequence[Attempt], encoding: str = "utf-
     return [*lines, *flow(text.split(" "), _WIDTH, " ")]
 
 
-def reruns_json(gate: Gate, attempts: Sequence[Attempt]) -> dict[str, Any]:
+def reruns_json(gate: PlannedGate, attempts: Sequence[Attempt]) -> dict[str, Any]:
     """What was measured, for a program: the worst adversary, and all of them."""
     worst = {
         kind: max((each for each in attempts if each.wrong == kind), key=lambda each: each.rate.value) for kind in KINDS
@@ -66,13 +66,13 @@ def reruns_json(gate: Gate, attempts: Sequence[Attempt]) -> dict[str, Any]:
     }
 
 
-def _of(attempts: Sequence[Attempt], name: str, kind: Wrong) -> Rate:
+def _of(attempts: Sequence[Attempt], name: str, kind: Wrong) -> GateShare:
     return next(each.rate for each in attempts if (each.adversary, each.wrong) == (name, kind))
 
 
-def _cell(rate: Rate) -> str:
+def _cell(rate: GateShare) -> str:
     return f"{rate.value:.3f} <{rate.high:.3f}"
 
 
-def _plain(rate: Rate) -> dict[str, Any]:
+def _plain(rate: GateShare) -> dict[str, Any]:
     return {"count": rate.count, "rate": rate.value, "low": rate.low, "high": rate.high}

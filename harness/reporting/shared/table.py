@@ -32,7 +32,7 @@ _NO_LABEL = "no label yet"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One evaluation in words: empty texts where it has no such figure. `value` is `candidate` without its interval."""
 
     verdict: Verdict
@@ -51,14 +51,14 @@ class Row:
         return f"{MARKS[self.verdict.verdict]} {self.verdict.verdict}"
 
 
-def rows(report: Report, encoding: str) -> list[Row]:
+def rows(report: Report, encoding: str) -> list[TableRow]:
     """A row for each evaluation, the worst verdicts first, otherwise in the run's order."""
     named = list(zip(report.evaluations, row_names(report.evaluations), strict=True))
     named.sort(key=lambda pair: -pair[0].verdict.severity)
     return [row(verdict, name, encoding) for verdict, name in named]
 
 
-def row(verdict: Verdict, name: str, encoding: str) -> Row:
+def row(verdict: Verdict, name: str, encoding: str) -> TableRow:
     """One evaluation's figures in words."""
     difference = shown_difference(verdict)
     places = digits(*_telling(verdict, difference), unit=verdict.unit)
@@ -69,7 +69,7 @@ def row(verdict: Verdict, name: str, encoding: str) -> Row:
         reason, errors = (errors[0], ()) if len(errors) == 1 else ("", errors)
     if verdict.threshold is not None:  # `required` says it
         reason = reason.removeprefix(f"required {in_words(verdict.threshold, verdict.unit)}, ")
-    return Row(
+    return TableRow(
         verdict=verdict,
         name=printable(name, _MOST_NAME_CELLS, cut="middle", encoding=encoding),
         value="" if verdict.candidate is None else figure(verdict.candidate.value, places) + unit,
@@ -90,7 +90,7 @@ def shown_difference(verdict: Verdict) -> Difference | None:
     return against.difference if against else verdict.difference
 
 
-def table(shown: Sequence[Row], width: int) -> list[str]:
+def table(shown: Sequence[TableRow], width: int) -> list[str]:
     """The rows as lines: each on one line with its figures in columns, from 100 columns on and where the longest allows
     it; else its figures on a line below its name, in columns still; else folded.
 
@@ -117,14 +117,14 @@ def table(shown: Sequence[Row], width: int) -> list[str]:
     return [line for row in shown for line in _folded(row, width)]
 
 
-def _with_required_told(row: Row) -> Row:
+def _with_required_told(row: TableRow) -> TableRow:
     """The row with what is required before its reason, where there is no room for a column of it."""
     why = "; ".join(text for text in (_named("required", row.required), row.why) if text)
     return replace(row, required="", why=why)
 
 
 def _on_one_line(
-    shown: Sequence[Row], columns: Mapping[str, Sequence[str]], sizes: Mapping[str, int], width: int
+    shown: Sequence[TableRow], columns: Mapping[str, Sequence[str]], sizes: Mapping[str, int], width: int
 ) -> list[str]:
     room = width - INDENT - sum(sizes.values())
     behind = [row.why if cells(row.why) <= room else "" for row in shown]
@@ -141,7 +141,7 @@ def _on_one_line(
 
 
 def _on_two_lines(
-    shown: Sequence[Row], figures: Mapping[str, Sequence[str]], sizes: Mapping[str, int], width: int
+    shown: Sequence[TableRow], figures: Mapping[str, Sequence[str]], sizes: Mapping[str, int], width: int
 ) -> list[str]:
     room = width - INDENT
     lines = ["  verdict         evaluation"]
@@ -159,7 +159,7 @@ def _on_two_lines(
     return lines
 
 
-def greens(report: Report, hidden: Sequence[Row], width: int) -> list[str]:
+def greens(report: Report, hidden: Sequence[TableRow], width: int) -> list[str]:
     """One line for the evaluations that passed and have no row of their own."""
     if not hidden:
         return []
@@ -168,7 +168,7 @@ def greens(report: Report, hidden: Sequence[Row], width: int) -> list[str]:
     return [f"{'    passed':<{indent}}{first}", *(" " * indent + line for line in rest)]
 
 
-def greens_in_words(report: Report, hidden: Sequence[Row]) -> str:
+def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
     """How many evaluations passed, the name of a single one, and what is to be known of them."""
     notes = []
     if lower := sum(_within_margin(row.verdict) for row in hidden):
@@ -251,7 +251,7 @@ def _telling(verdict: Verdict, difference: Difference | None) -> list[list[float
     return groups
 
 
-def _folded(row: Row, width: int) -> list[str]:
+def _folded(row: TableRow, width: int) -> list[str]:
     """A row on lines of its own: name and reason, then the figures with their names."""
     wide = width >= NARROW
     head = f"  {row.status:<{INDENT - 2}}" if wide else f"{row.status} "
@@ -283,7 +283,7 @@ def _named(name: str, text: str) -> str:
     return f"{name} {text}" if text else ""
 
 
-def _errors(row: Row, width: int, indent: int) -> list[str]:
+def _errors(row: TableRow, width: int, indent: int) -> list[str]:
     """The first messages, each with its own bullet."""
     lines = []
     for message in row.errors:

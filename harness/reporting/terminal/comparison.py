@@ -13,7 +13,7 @@ from harness.reporting.shared.text import printable, wrap
 from harness.reporting.terminal.report import Layout, render
 
 if TYPE_CHECKING:
-    from harness.gate.history.comparison import Compared, Comparison
+    from harness.gate.history.comparison import Comparison, ComparisonResult
     from harness.gate.history.scores import Side
 
 _NAMED = 3
@@ -99,7 +99,7 @@ def _first(texts: Sequence[str]) -> list[str]:
     return [*texts[:_NAMED], *more]
 
 
-def _unpaired(compared: Compared) -> str:
+def _unpaired(compared: ComparisonResult) -> str:
     parts = [
         f"{plural(number, 'case')} that the {which} alone has"
         for which, number in (("candidate", compared.candidate_alone), ("baseline", compared.baseline_alone))
@@ -108,7 +108,7 @@ def _unpaired(compared: Compared) -> str:
     return f"left out {' and '.join(parts)}" if parts else ""
 
 
-def _asked_otherwise(compared: Compared) -> str:
+def _asked_otherwise(compared: ComparisonResult) -> str:
     if not compared.asked_otherwise:
         return ""
     if compared.asked_otherwise == compared.n_cases > 1:

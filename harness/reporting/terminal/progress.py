@@ -52,7 +52,7 @@ class ProgressState:
     budget: str = ""
 
 
-class Progress:
+class ProgressLine:
     """Writes progress to a stream. A stream that can't be written to silences it; it never stops a run.
 
     Call `update` as often as you like, `clear` before anything else is written to the same terminal, `close` at last.

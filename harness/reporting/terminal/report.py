@@ -10,7 +10,7 @@ from harness.records import Change, Report, Usage, Verdict, VerdictKind
 from harness.reporting.shared.cases import case_option, change_lines, look_up, shown_changes
 from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
 from harness.reporting.shared.names import display_names
-from harness.reporting.shared.table import FEW, NARROW, Row, greens, rows, table
+from harness.reporting.shared.table import FEW, NARROW, TableRow, greens, rows, table
 from harness.reporting.shared.text import flow, labelled, printable, symbol, wrap
 from harness.reporting.wording.aggregates import aggregate_notes
 from harness.reporting.wording.answered import name_notes
@@ -250,7 +250,7 @@ def samples_in_words(usage: Usage) -> str:
     return total + (f" ({', '.join(f'{count(number)} {origin}' for number, origin in told)})" if told else "")
 
 
-def ranges(shown: Sequence[Row], confidence_level: float) -> list[str]:
+def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
     """What the brackets of the table mean."""
     if not any(row.candidate for row in shown):
         return []

@@ -10,8 +10,8 @@ from harness.reporting.shared.figures import plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import cells, pad, printable, wrap
 from harness.review.agreement import CUT, AgreementReport, JudgeAgreement
-from harness.review.judged import Coefficient, JudgeMatrix, Rate
-from harness.review.progress import Origin, Progress
+from harness.review.judged import Coefficient, JudgeMatrix, LabelShare
+from harness.review.progress import BatchOrigin, BatchProgress
 
 _MOST_CELLS = 60
 _ORIGIN_CELLS = 90
@@ -23,7 +23,7 @@ _METHODS = "  ranges: "
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class BatchForecast:
     """What lies ahead of batches, by their ids.
 
     Attributes:
@@ -38,7 +38,7 @@ class Ahead:
 
 
 def batch_lines(
-    batches: Sequence[Batch], progress: Sequence[Progress], origins: Mapping[str, Origin], encoding: str
+    batches: Sequence[Batch], progress: Sequence[BatchProgress], origins: Mapping[str, BatchOrigin], encoding: str
 ) -> Iterator[str]:
     """A table of all batches, below each where it comes from."""
     names = display_names(dict.fromkeys(batch.evaluation_id for batch in batches))
@@ -55,12 +55,12 @@ def batch_lines(
 
 
 def status_lines(
-    progress: Sequence[Progress],
+    progress: Sequence[BatchProgress],
     encoding: str,
-    ahead: Ahead | None = None,
+    ahead: BatchForecast | None = None,
 ) -> Iterator[str]:
     """How far each batch is, and what lies ahead of those that a gate decides."""
-    ahead = ahead or Ahead()
+    ahead = ahead or BatchForecast()
     if not progress:
         yield "The review queue is empty; `steelyard review add RUN` fills it."
     for number, each in enumerate(progress):
@@ -177,7 +177,7 @@ def _judge_lines(judge: JudgeAgreement) -> Iterator[str]:
     yield f"  right: a score of {CUT:g} or more; of a pair, the candidate's answer is better"
 
 
-def _rate(rate: Rate | None) -> str:
+def _rate(rate: LabelShare | None) -> str:
     if rate is None:
         return "can't be told yet: no such label"
     return f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]   (weighted by probability, {plural(rate.n, 'item')})"

@@ -8,7 +8,7 @@ from harness.records import Change, Verdict, VerdictKind, VersionRef
 from harness.reporting.shared.cases import answer_facts, case_list, score_in_words
 from harness.reporting.shared.figures import digits, figure, plural
 from harness.reporting.shared.names import display_names
-from harness.reporting.shared.table import Row, row
+from harness.reporting.shared.table import TableRow, row
 from harness.reporting.shared.text import cells, flow, printable, wrap
 from harness.reporting.wording.interruption import GO_ON, is_interrupted
 
@@ -60,7 +60,7 @@ def failure_text(
     return "\n".join(lines)
 
 
-def _headline(figures: Row) -> str:
+def _headline(figures: TableRow) -> str:
     """The figures that were weighed and why, for pytest's short summary: "0.61 against 0.82, lower by more than …"."""
     if figures.errors or figures.verdict.verdict is VerdictKind.ERROR:
         return figures.why or figures.errors[0]
@@ -78,7 +78,7 @@ def _left_out(verdict: Verdict) -> str:
     return skipped + (f", {plural(verdict.n_truncated, 'answer')} cut at max_tokens" if verdict.n_truncated else "")
 
 
-def _error_facts(row: Row) -> list[tuple[str, str]]:
+def _error_facts(row: TableRow) -> list[tuple[str, str]]:
     facts = [("error", message) for message in row.errors]
     facts += [
         ("raised at" if not position else "", printable(frame, _MOST_FRAME_CELLS))

@@ -14,11 +14,11 @@ import numpy as np
 from harness.errors import ReviewError, SettingsError
 from harness.records import MOST_DISAGREEMENT
 from harness.records.review import Batch, Item
-from harness.review.batches.plans import Plan
+from harness.review.batches.plans import ReviewPlan
 from harness.review.batches.population import Population, pairs, singles
 from harness.statistics.arrays import BoolArray, FloatArray, IntArray
 from harness.statistics.labels.drawing import Items, Lots, cast_lots, next_draw, shown
-from harness.statistics.labels.draws import Draw, Question
+from harness.statistics.labels.draws import Draw, LabelQuestion
 from harness.store import RunInfo, Store
 
 _LOWEST, _HIGHEST = 0.2, 0.95
@@ -29,7 +29,7 @@ _AGREED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class BatchAddition:
     """A batch that was added.
 
     Attributes:
@@ -70,7 +70,7 @@ class Reviewable:
         return ", ".join(f"{count:,} {reason}" for reason, count in self.left_out.items()) or "it has no scores"
 
 
-def reviewable(store: Store, run: RunInfo, plan: Plan) -> Reviewable:
+def reviewable(store: Store, run: RunInfo, plan: ReviewPlan) -> Reviewable:
     """What can be drawn by a plan; of no case, where nothing can.
 
     Raises:
@@ -81,7 +81,7 @@ def reviewable(store: Store, run: RunInfo, plan: Plan) -> Reviewable:
     return Reviewable(found, tuple(sorted(cases)))
 
 
-def add_run(store: Store, run: RunInfo, plan: Plan, *, now: float | None = None) -> Added:
+def add_run(store: Store, run: RunInfo, plan: ReviewPlan, *, now: float | None = None) -> BatchAddition:
     """Draw items of one evaluation of a run, and add them to the queue as a batch.
 
     Raises:
@@ -115,10 +115,10 @@ def add_run(store: Store, run: RunInfo, plan: Plan, *, now: float | None = None)
     )
     items = items_of_draws(found, cases, draws, lambda item: replace(item, batch_id=batch.id, wanted=plan.overlap))
     store.review.add_batch(batch, items)
-    return Added(batch, len(items), len(cases), left_out)
+    return BatchAddition(batch, len(items), len(cases), left_out)
 
 
-def _check_new(store: Store, run: RunInfo, plan: Plan) -> None:
+def _check_new(store: Store, run: RunInfo, plan: ReviewPlan) -> None:
     for batch in store.review.batches():
         known = (batch.run_id, batch.evaluation_id, batch.metric, batch.form.kind)
         if known == (run.run_id, plan.evaluation_id, plan.metric, plan.form.kind):
@@ -161,7 +161,7 @@ def _doubt(found: Sequence[Population], cases: Sequence[str], columns: Sequence[
     return doubt
 
 
-def _question(store: Store, run: RunInfo, plan: Plan, items: Items) -> Question:
+def _question(store: Store, run: RunInfo, plan: ReviewPlan, items: Items) -> LabelQuestion:
     """What the run's report requires of the evaluation, as far as labels of this form can decide it."""
     report = store.report(run.run_id) or {}
     entries = [
@@ -203,7 +203,7 @@ def _lot(item: Item) -> bytes:
 _MARGIN = 0.05
 
 
-def draw(items: Items, question: Question, count: int) -> list[Draw]:
+def draw(items: Items, question: LabelQuestion, count: int) -> list[Draw]:
     """So many draws, or fewer where every case has had its turn before: the last of them then is of no case."""
     drawn: list[Draw] = []
     while len(drawn) < count:
@@ -217,7 +217,7 @@ def draw(items: Items, question: Question, count: int) -> list[Draw]:
 
 def question_of(
     tables: Sequence[FloatArray], threshold: float | None, margin: float | None, confidence_level: float
-) -> Question:
+) -> LabelQuestion:
     """What labels are to decide: the difference of two versions, else the mean of one against what is required.
 
     Where nothing is required that labels could decide, it is whether the mean is what the judge says, within a margin.
@@ -229,7 +229,7 @@ def question_of(
     level = 1 - confidence_level
     allowed = margin if margin is not None and 0 < margin < 1 else _MARGIN
     if len(tables) == 2:
-        return Question("difference", 0.0, allowed, level, level)
+        return LabelQuestion("difference", 0.0, allowed, level, level)
     if threshold is not None and allowed < threshold < 1:
-        return Question("rate", threshold, allowed, level, level)
-    return Question("rate", float(np.clip(np.nanmean(tables[0]), _LOWEST, _HIGHEST)), _MARGIN, level, level)
+        return LabelQuestion("rate", threshold, allowed, level, level)
+    return LabelQuestion("rate", float(np.clip(np.nanmean(tables[0]), _LOWEST, _HIGHEST)), _MARGIN, level, level)

@@ -13,12 +13,12 @@ import numpy as np
 from harness.errors import SettingsError
 from harness.records.review import SETTLED, Batch, Item
 from harness.review.batches.filling import items_of_draws, judged_items, reviewable
-from harness.review.batches.plans import Plan
+from harness.review.batches.plans import ReviewPlan
 from harness.review.batches.population import Population
 from harness.review.counting import counted
 from harness.statistics.arrays import BoolArray, FloatArray
 from harness.statistics.labels.drawing import LEAST_DOUBT, Items, Lots, cast_lots, next_draw
-from harness.statistics.labels.draws import Draw, Question
+from harness.statistics.labels.draws import Draw, LabelQuestion
 from harness.statistics.labels.labelled import evidence
 from harness.store import RunInfo, Store
 
@@ -33,7 +33,7 @@ _LEAST_DOUBT, _MOST_DOUBT = 0.2, 1.8
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class JudgedCases:
     """The judged cases that a batch is drawn from.
 
     Attributes:
@@ -44,7 +44,7 @@ class Subject:
         left_out: how many answers can't be reviewed, by the reason.
     """
 
-    plan: Plan
+    plan: ReviewPlan
     found: tuple[Population, ...]
     cases: tuple[str, ...]
     items: Items
@@ -60,7 +60,7 @@ class Subject:
         return first.text == second.text
 
 
-def subject_of(store: Store, run: RunInfo, plan: Plan, mode: Mode) -> Subject:
+def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> JudgedCases:
     """The judged cases of one evaluation of a run, and how likely each is to be drawn.
 
     "uncertain" draws where people may say this or that given the judge's score, and more often where the opinions that
@@ -84,10 +84,12 @@ def subject_of(store: Store, run: RunInfo, plan: Plan, mode: Mode) -> Subject:
         doubt = _MOST_DOUBT - (_MOST_DOUBT - _LEAST_DOUBT) * lowest
         baseline = items.scores[1] if len(items.scores) == 2 else None
         items = Items(items.scores[0], lots, baseline, items.same, np.maximum(items.doubt * doubt, LEAST_DOUBT))
-    return Subject(plan, found, cases, items, mode == "all", _key(plan, found), dict(sorted(known.left_out.items())))
+    return JudgedCases(
+        plan, found, cases, items, mode == "all", _key(plan, found), dict(sorted(known.left_out.items()))
+    )
 
 
-def _key(plan: Plan, found: Sequence[Population]) -> str:
+def _key(plan: ReviewPlan, found: Sequence[Population]) -> str:
     digest = hashlib.sha256()
     about = (plan.evaluation_id, plan.metric, plan.form.kind, plan.form.rubric, *plan.roles)
     digest.update("\0".join(map(str, about)).encode("utf-8", "surrogatepass"))
@@ -99,7 +101,7 @@ def _key(plan: Plan, found: Sequence[Population]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class DrawLedger:
     """The draws of a batch in their order, with what people said of them.
 
     Attributes:
@@ -132,7 +134,7 @@ class Ledger:
         return len(self.draws) - int(missing[0]) if len(missing) else 0
 
 
-def read_ledger(store: Store, batch: Batch, n_versions: int) -> Ledger:
+def read_ledger(store: Store, batch: Batch, n_versions: int) -> DrawLedger:
     """The draws and labels of a batch as the store has them.
 
     Raises:
@@ -158,7 +160,7 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> Ledger:
         labels.append([np.nan if score is None else score for score in scores])
     states = [standing.state for standing in standings.values()]
     first = next((item.id for item in items if standings[item.id].state not in SETTLED), None)
-    return Ledger(
+    return DrawLedger(
         draws=tuple(draws),
         labels=np.array(labels, dtype=np.float64).reshape(len(draws), n_versions),
         excluded=np.array(excluded, dtype=np.bool_).reshape(len(draws), n_versions),
@@ -184,7 +186,7 @@ def _draws_of(items: Sequence[Item], n_versions: int) -> Iterator[list[Item]]:
             yield [of_case[version] for version in range(n_versions)]
 
 
-def to_the_end(subject: Subject, ledger: Ledger, questions: Sequence[Question]) -> Ledger:
+def to_the_end(subject: JudgedCases, ledger: DrawLedger, questions: Sequence[LabelQuestion]) -> DrawLedger:
     """The ledger with the cases that nobody is asked about any more, where all others had their turn and labels."""
     if not ledger.is_complete:
         return ledger
@@ -196,7 +198,9 @@ def to_the_end(subject: Subject, ledger: Ledger, questions: Sequence[Question]) 
     return replace(ledger, draws=tuple(walk.draws), labels=labels, excluded=np.concatenate([ledger.excluded, further]))
 
 
-def further_items(subject: Subject, ledger: Ledger, questions: Sequence[Question], batch_id: str) -> list[Item]:
+def further_items(
+    subject: JudgedCases, ledger: DrawLedger, questions: Sequence[LabelQuestion], batch_id: str
+) -> list[Item]:
     """The items that a batch wants so that enough wait for their labels; none where no case is left.
 
     Where the first item without a label is stuck, drawing on soon ends: labels beyond it do not count. It ends sooner
@@ -222,7 +226,7 @@ def further_items(subject: Subject, ledger: Ledger, questions: Sequence[Question
 class _Walk:
     """Draws one after the other, beyond those that there are."""
 
-    def __init__(self, subject: Subject, questions: Sequence[Question], ledger: Ledger) -> None:
+    def __init__(self, subject: JudgedCases, questions: Sequence[LabelQuestion], ledger: DrawLedger) -> None:
         self._subject = subject
         self._questions = questions
         self._is_over = False

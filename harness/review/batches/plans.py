@@ -9,7 +9,7 @@ from harness.records.review import Form
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReviewPlan:
     """What of a run is to be reviewed.
 
     Attributes:

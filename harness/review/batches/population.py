@@ -20,7 +20,7 @@ from harness.statistics.arrays import FloatArray
 from harness.store import RunInfo, Store
 
 if TYPE_CHECKING:
-    from harness.review.batches.plans import Plan
+    from harness.review.batches.plans import ReviewPlan
 
 _NO_SCORE, _NO_ANSWER, _NO_PARTNER, _EQUAL = "without a score", "without a stored answer", "without a partner", "equal"
 
@@ -53,7 +53,7 @@ class Population:
         return scores
 
 
-def singles(store: Store, run: RunInfo, plan: Plan, role: Role) -> Population:
+def singles(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> Population:
     """The answers of one version.
 
     Raises:
@@ -80,7 +80,7 @@ def singles(store: Store, run: RunInfo, plan: Plan, role: Role) -> Population:
     return Population(items, left_out, disagreements)
 
 
-def pairs(store: Store, run: RunInfo, plan: Plan) -> Population:
+def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
     """Answers of candidate and baseline to the same case. The question is the baseline's, the known version's.
 
     Where both have scores, the higher one is preferred. Where the body compared them itself, its score says it, and the
@@ -174,7 +174,7 @@ def _asked(request: Request) -> str:
     return json.dumps([messages, request.prompt], sort_keys=True, default=str)
 
 
-def _rows(store: Store, run: RunInfo, plan: Plan, role: Role) -> list[ScoreRow]:
+def _rows(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> list[ScoreRow]:
     """All scores of a version, by case and sample."""
     wanted = (plan.evaluation_id, plan.metric, role)
     sets = [each for each in store.score_sets(run.run_id) if (each.evaluation_id, each.metric, each.role) == wanted]
@@ -217,7 +217,7 @@ class _Answers:
             calls_from=len(sample.text) if sample.tool_calls else None,
         )
 
-    def question(self, row: ScoreRow, plan: Plan) -> Messages:
+    def question(self, row: ScoreRow, plan: ReviewPlan) -> Messages:
         """What was asked, as messages."""
         request: Request | None = self._requests.get(row.sample_key or b"")
         if request is None:

@@ -6,12 +6,12 @@ version, run, judge score, drawing or label, and the answers of a pair in an ord
 
 from __future__ import annotations
 
-from harness.review.exchange.formats import FORMATS, Format, find_format, format_of
+from harness.review.exchange.formats import FORMATS, ExchangeFormat, find_format, format_of
 from harness.review.exchange.sharing import SharedExclusion, SharedItem, SharedLabel, exported, imported
 
 __all__ = [
     "FORMATS",
-    "Format",
+    "ExchangeFormat",
     "SharedExclusion",
     "SharedItem",
     "SharedLabel",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.errors import ReviewFileError
-from harness.records.review import PREFERENCES, Choice, Form
+from harness.records.review import PREFERENCES, Form, LabelChoice
 
 MOST_WANTED = 50
 """The most labels that an item may want."""
@@ -26,7 +26,7 @@ def form_of(fields: Any) -> Form:
         ReviewFileError: it is none.
     """
     try:
-        choices = tuple(Choice(**choice) for choice in fields.get("choices", ()))
+        choices = tuple(LabelChoice(**choice) for choice in fields.get("choices", ()))
         form = Form(**{**fields, "choices": choices})
         if form.kind not in ("scale", "categories", "text", "preference") or (form.kind != "text" and not choices):
             raise ValueError(f"kind {form.kind!r} with {len(choices)} choices")
@@ -37,7 +37,7 @@ def form_of(fields: Any) -> Form:
     return form
 
 
-def _check_choice(form: Form, choice: Choice) -> None:
+def _check_choice(form: Form, choice: LabelChoice) -> None:
     if choice.score is not None and not is_share(choice.score):
         raise ValueError(f"{choice.value!r} counts for {choice.score!r}, which is no number in [0, 1]")
     if type(choice.value) is not (int if form.kind == "scale" else str):

@@ -13,7 +13,7 @@ from harness.review.exchange.sharing import SharedItem
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ExchangeFormat:
     """How items become a file's text, and back."""
 
     write: Callable[[Sequence[SharedItem]], str]
@@ -21,14 +21,14 @@ class Format:
 
 
 FORMATS = {
-    "jsonl": Format(json_lines.write, json_lines.read),
-    "csv": Format(table.write, table.read),
-    "label-studio": Format(label_studio.write, label_studio.read),
-    "argilla": Format(argilla.write, argilla.read),
+    "jsonl": ExchangeFormat(json_lines.write, json_lines.read),
+    "csv": ExchangeFormat(table.write, table.read),
+    "label-studio": ExchangeFormat(label_studio.write, label_studio.read),
+    "argilla": ExchangeFormat(argilla.write, argilla.read),
 }
 
 
-def find_format(name: str) -> Format:
+def find_format(name: str) -> ExchangeFormat:
     """The format of a name.
 
     Raises:

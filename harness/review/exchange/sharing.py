@@ -133,7 +133,7 @@ def _excluded(events: Sequence[Event]) -> SharedExclusion | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportSummary:
     """What an import brought: new batches, their items, and labels that were not there yet."""
 
     batches: int
@@ -141,7 +141,7 @@ class Imported:
     labels: int
 
 
-def imported(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> Imported:
+def imported(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> ImportSummary:
     """Bring in the labels of known items, and unknown items as new batches with theirs.
 
     All is checked before the first is stored, and all or nothing is. Importing the same file again brings nothing.
@@ -167,7 +167,7 @@ def imported(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> I
         )
         added.append((batch, [_item(each, batch_id, position) for position, each in enumerate(members)]))
     kept = [label for label in labels if not _is_there(known.get(label.item_id, ()), label)]
-    return Imported(len(added), len(new), review.import_labels(kept, now, added))
+    return ImportSummary(len(added), len(new), review.import_labels(kept, now, added))
 
 
 def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str, list[Event]], list[SharedItem]]:

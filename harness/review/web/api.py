@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, StrictInt, StrictStr
 
 from harness.errors import UnknownItemError
 from harness.records.review import Event, Form, Task
-from harness.review.views import Done, View
+from harness.review.views import ItemDone, View
 from harness.review.web.desk import desk_of
 from harness.review.web.showing import in_dispute, item_json, said_value, text_of
 from harness.review.web.signing_in import checked, page, signed_in
@@ -24,14 +24,14 @@ Leases = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length
 _ACTS = {"label": "Labelled", "skip": "Skipped", "flag": "Flagged", "adjudicate": "Settled", "exclude": "Excluded"}
 
 
-class Wanted(BaseModel):
+class ItemRequest(BaseModel):
     """Ask for an item that is none of those the page has already."""
 
     task: Task = "label"
     holding: Leases = []
 
 
-class Said(Wanted):
+class LabelSubmission(ItemRequest):
     """What a reviewer says of the item under a lease; with `want`, the answer holds another item."""
 
     act: Literal["label", "skip", "flag", "exclude"]
@@ -49,21 +49,21 @@ class Undo(BaseModel):
     task: Task = "label"
 
 
-class Kept(BaseModel):
+class KeptItem(BaseModel):
     """Keep an item for longer."""
 
     lease: str
 
 
 @router.post("/api/next")
-def give_next(request: Request, wanted: Wanted, name: Name) -> dict[str, Any]:
+def give_next(request: Request, wanted: ItemRequest, name: Name) -> dict[str, Any]:
     """The next item under a lease; `next` is null where nothing is left."""
     following = next_json(request, name, wanted.task, wanted.holding)
     return {"next": following, "progress": _count(request, wanted.task)}
 
 
 @router.post("/api/answer")
-def take_answer(request: Request, said: Said, name: Name) -> dict[str, Any]:
+def take_answer(request: Request, said: LabelSubmission, name: Name) -> dict[str, Any]:
     """Store what a reviewer says. When this answers, it is kept for good."""
     done = _submit(request, said, name)
     tally = desk_of(request).tally
@@ -98,7 +98,7 @@ def take_back(request: Request, undo: Undo, name: Name) -> dict[str, Any]:
 
 
 @router.post("/api/renew")
-def renew(request: Request, kept: Kept, name: Name) -> dict[str, Any]:
+def renew(request: Request, kept: KeptItem, name: Name) -> dict[str, Any]:
     """Let a lease run anew."""
     view = desk_of(request).queue.renew(name, kept.lease)
     return {"expires_in_s": max(0.0, view.expires - time.time())}
@@ -145,7 +145,7 @@ def _json(request: Request, name: str, view: View) -> dict[str, Any]:
     return item_json(desk.pages, view, in_dispute(desk.review, view, name))
 
 
-def _submit(request: Request, said: Said, name: str) -> Done:
+def _submit(request: Request, said: LabelSubmission, name: str) -> ItemDone:
     queue, note = desk_of(request).queue, said.note or ""
     if said.act == "skip":
         return queue.skip(name, said.lease, key=said.key, note=note)

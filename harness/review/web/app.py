@@ -22,7 +22,7 @@ from harness.review.web.headers import Guard, Origins, origin_of
 from harness.review.web.sessions import Attempts, Sessions, Tickets
 from harness.review.web.showing import environment
 from harness.review.web.signing_in import CsrfError, SignedOutError, page, reviewer_of, sign_in_page
-from harness.review.web.tally import Tally
+from harness.review.web.tally import QueueCounter
 from harness.store import Store
 
 _STATIC = Path(__file__).parent / "static"
@@ -61,7 +61,7 @@ def create_app(store: Store, options: WebOptions) -> FastAPI:
         sessions=Sessions(options.sessions),
         tickets=Tickets(),
         attempts=options.attempts,
-        tally=Tally(queue),
+        tally=QueueCounter(queue),
         needed=options.needed,
         cookie=f"steelyard_{port if port.isdigit() else 'review'}",
         is_secure=first.startswith("https:"),

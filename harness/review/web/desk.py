@@ -14,7 +14,7 @@ from harness.records.review import Reviewer
 from harness.review.queue import Queue
 from harness.review.web.headers import Origins
 from harness.review.web.sessions import LIFETIME_S, Attempts, Holder, Sessions, Tickets
-from harness.review.web.tally import Tally
+from harness.review.web.tally import QueueCounter
 from harness.store.review.store import ReviewStore
 
 
@@ -37,7 +37,7 @@ class Desk:
     sessions: Sessions
     tickets: Tickets
     attempts: Attempts
-    tally: Tally
+    tally: QueueCounter
     needed: Mapping[str, int]
     cookie: str
     is_secure: bool

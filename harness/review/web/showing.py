@@ -15,8 +15,8 @@ from markupsafe import Markup
 from harness.records.review import LEFT, MOST_TEXT, RIGHT, TIE, Event, Form, Value
 from harness.records.tool_calls import with_calls
 from harness.review.agreement import CUT
-from harness.review.progress import Progress
-from harness.review.views import Revealed, View
+from harness.review.progress import BatchProgress
+from harness.review.views import RevealedItem, View
 from harness.review.web.text import SHOWN_AT_FIRST, beginning, further, is_blank, readable
 from harness.store.review.events import in_force
 from harness.store.review.leases import is_swapped
@@ -34,7 +34,7 @@ _SEEN = {LEFT: "A is better", TIE: "neither", RIGHT: "B is better"}
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ChoiceButton:
     """A choice as a button.
 
     Attributes:
@@ -50,7 +50,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DisputedLabel:
     """What a reviewer said of an item in dispute."""
 
     said: str
@@ -75,7 +75,7 @@ def environment() -> Environment:
     return pages
 
 
-def item_json(pages: Environment, view: View, disputed: Sequence[Said] = ()) -> dict[str, Any]:
+def item_json(pages: Environment, view: View, disputed: Sequence[DisputedLabel] = ()) -> dict[str, Any]:
     """An item as the browser gets it: its lease, the seconds that are left of it, and its HTML."""
     choices = shown_choices(view.form)
     html = pages.get_template("_item.html").render(
@@ -88,19 +88,19 @@ def item_json(pages: Environment, view: View, disputed: Sequence[Said] = ()) -> 
     return {"lease": view.lease_id, "expires_in_s": max(0.0, view.expires - time.time()), "html": Markup(html)}
 
 
-def shown_choices(form: Form) -> list[Shown]:
+def shown_choices(form: Form) -> list[ChoiceButton]:
     """The buttons of a form; none where a text is asked for.
 
     A scale's values have their own digits where they have one, ten has 0; categories are numbered.
     """
     if form.is_pair:
-        return [Shown(*each) for each in _PAIR]
+        return [ChoiceButton(*each) for each in _PAIR]
     values = [choice.value for choice in form.choices]
     shown = []
     for number, choice in enumerate(form.choices, start=1):
         key = _key(choice.value, number, values)
         name = str(choice.value)
-        shown.append(Shown(choice.value, name, choice.meaning, key, hint="" if key == name else key))
+        shown.append(ChoiceButton(choice.value, name, choice.meaning, key, hint="" if key == name else key))
     return shown
 
 
@@ -129,7 +129,7 @@ class SaidBy:
     note: str = ""
 
 
-def said_of(known: Revealed, form: Form, happened: Sequence[Event]) -> list[SaidBy]:
+def said_of(known: RevealedItem, form: Form, happened: Sequence[Event]) -> list[SaidBy]:
     """What the judge said, and then people in the order in which they did; of a pair, A is the candidate's answer."""
     told = []
     if known.judge_score is not None:
@@ -158,7 +158,7 @@ def right_values(form: Form) -> str:
     return " or ".join(values)
 
 
-def in_dispute(review: ReviewStore, view: View, reviewer: str) -> list[Said]:
+def in_dispute(review: ReviewStore, view: View, reviewer: str) -> list[DisputedLabel]:
     """What people said of an item that `reviewer` adjudicates, on the sides on which this one sees the answers.
 
     Nobody's name is in it, and of an item that is to be labelled there is nothing.
@@ -170,10 +170,10 @@ def in_dispute(review: ReviewStore, view: View, reviewer: str) -> list[Said]:
     return [_said(event, view.form, swapped=swapped) for event in events if event.kind in ("label", "flag")]
 
 
-def _said(event: Event, form: Form, *, swapped: bool) -> Said:
+def _said(event: Event, form: Form, *, swapped: bool) -> DisputedLabel:
     if event.kind == "flag" or event.value is None:
-        return Said("flagged", event.note)
-    return Said(said_value(form, form.shown(event.value, swapped=swapped)), event.note)
+        return DisputedLabel("flagged", event.note)
+    return DisputedLabel(said_value(form, form.shown(event.value, swapped=swapped)), event.note)
 
 
 def said_value(form: Form, value: Value) -> str:
@@ -223,6 +223,6 @@ def lasting(seconds: float) -> str:
     return "about a minute" if minutes == 1 else f"about {minutes} minutes"
 
 
-def labels_of(batches: Sequence[Progress], reviewer: str) -> int:
+def labels_of(batches: Sequence[BatchProgress], reviewer: str) -> int:
     """How many labels of a reviewer are in."""
     return sum(each.labels for batch in batches for each in batch.reviewers if each.reviewer == reviewer)

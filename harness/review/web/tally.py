@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records.review import DECIDED, Batch, Task
-from harness.review.progress import Progress
+from harness.review.progress import BatchProgress
 from harness.review.queue import Queue
 
 EVERY_S = 1.0
@@ -37,7 +37,7 @@ class Ending:
     words: str
 
 
-class Tally:
+class QueueCounter:
     """Counts anew at most every `every_s`, and adds the labels that this server took since.
 
     To count 10,000 items takes longer than all else of an answer.
@@ -49,7 +49,7 @@ class Tally:
         self._clock = clock
         self._lock = threading.Lock()
         self._counted_at = -math.inf
-        self._batches: list[Progress] = []
+        self._batches: list[BatchProgress] = []
         self._labels = 0
 
     def count(self, task: Task) -> Count:
@@ -74,7 +74,7 @@ class Tally:
             self._counted_at = -math.inf
 
 
-def counted(batches: Sequence[Progress], task: Task) -> Count:
+def counted(batches: Sequence[BatchProgress], task: Task) -> Count:
     """The count of the batches that are open."""
     offered = [batch for batch in batches if batch.closed is None]
     if task == "adjudicate":

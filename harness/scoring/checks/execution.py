@@ -14,7 +14,7 @@ from harness.errors import CheckError
 from harness.records import Score
 from harness.scoring.checks.given import answer_text, shown
 from harness.scoring.checks.waiting import wait_for
-from harness.scoring.confinement import ConfinedRun, Limits, sandbox_of_run
+from harness.scoring.confinement import ConfinedRun, ProgramLimits, sandbox_of_run
 
 _LEAST_MEMORY = 64 << 20
 
@@ -60,7 +60,7 @@ def runs(
     walls = sandbox_of_run.get() if sandbox is None else sandbox
     if walls not in SANDBOXES:
         raise CheckError(f"runs: sandbox = {shown(walls)}; write one of {', '.join(map(repr, SANDBOXES))}.")
-    limits = Limits(timeout_s=float(timeout_s), memory_bytes=memory_bytes)
+    limits = ProgramLimits(timeout_s=float(timeout_s), memory_bytes=memory_bytes)
     return wait_for("runs", _run(ConfinedRun(program, "\n".join(lines), limits, walls)))
 
 

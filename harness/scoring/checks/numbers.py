@@ -36,7 +36,7 @@ _PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺−", "0123456789-+-")
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FoundNumber:
     """A number and how it was written."""
 
     value: Decimal
@@ -99,7 +99,7 @@ def numeric(
         return Score(0.0, f"{found.written} is not {near}{expected}")
 
 
-def _last(text: str, percent_as_fraction: bool = False) -> _Found | None:
+def _last(text: str, percent_as_fraction: bool = False) -> _FoundNumber | None:
     last = None
     for last in _NUMBER.finditer(text):  # noqa: B007 - the last one is what is wanted
         pass
@@ -114,7 +114,7 @@ def _last(text: str, percent_as_fraction: bool = False) -> _Found | None:
         value = Decimal(f"{mantissa}E{exponent}")
         if last["percent"] and percent_as_fraction:
             value /= 100
-    return _Found(value, last[0].strip())
+    return _FoundNumber(value, last[0].strip())
 
 
 def _expected(expected: Any, percent_as_fraction: bool) -> Decimal:

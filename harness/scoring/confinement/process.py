@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from harness.errors import CheckError
 from harness.scoring.confinement import sandboxes
-from harness.scoring.confinement.limits import Limits
+from harness.scoring.confinement.limits import ProgramLimits
 from harness.scoring.confinement.system_calls import filter_for
 from harness.scoring.confinement.watching import Watch
 
@@ -46,7 +46,7 @@ class ConfinedRun:
         sandbox: which walls stand around it, one of `harness.config.settings.SANDBOXES`.
     """
 
-    def __init__(self, code: str, tests: str, limits: Limits, sandbox: str = "built-in") -> None:
+    def __init__(self, code: str, tests: str, limits: ProgramLimits, sandbox: str = "built-in") -> None:
         self._program = {"code": code, "tests": tests}
         self._limits = limits
         self._sandbox = sandbox

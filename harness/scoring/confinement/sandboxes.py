@@ -14,7 +14,7 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-from harness.scoring.confinement.limits import Limits
+from harness.scoring.confinement.limits import ProgramLimits
 from harness.scoring.confinement.system_calls import libseccomp
 
 IMAGE = f"docker.io/library/python:{sys.version_info.major}.{sys.version_info.minor}-slim"
@@ -111,7 +111,7 @@ def has_namespaces() -> bool:
     return subprocess.run(trial, capture_output=True, timeout=_ANSWER_S, check=False).returncode == 0
 
 
-def command(sandbox: str, folder: str, limits: Limits, name: str) -> list[str]:
+def command(sandbox: str, folder: str, limits: ProgramLimits, name: str) -> list[str]:
     """The command that starts a program's process.
 
     Args:
@@ -137,7 +137,7 @@ def _bubblewrap(folder: str) -> list[str]:
     return [*arguments, "--dev", "/dev", "--bind", folder, folder, "--chdir", folder, "--"]
 
 
-def _container(sandbox: str, limits: Limits, name: str) -> list[str]:
+def _container(sandbox: str, limits: ProgramLimits, name: str) -> list[str]:
     """A container of the image, with the Python and the packages of the image."""
     memory = f"{limits.memory_bytes + limits.disk_bytes + _BESIDE_THE_PROGRAM_BYTES}b"
     options = f"rw,nosuid,nodev,noexec,mode=1777,size={limits.disk_bytes}"

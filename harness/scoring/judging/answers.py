@@ -23,7 +23,7 @@ _SCORE_LAST = re.compile(r'"score"\s*:\s*(\d)\D*$', re.ASCII)
 _DIGIT = re.compile(r"\D*(\d)\D*$", re.ASCII)
 
 
-class MalformedError(ValueError):
+class MalformedAnswerError(ValueError):
     """A judge's answer does not follow its form, or lies outside the scale."""
 
 
@@ -59,7 +59,9 @@ def read_rating(sample: Sample, rubric: Rubric, *, weighted: bool = False) -> tu
     score = answer["score"]
     is_number = isinstance(score, int | float) and not isinstance(score, bool)
     if not is_number or score not in rubric.scores:
-        raise MalformedError(f"the score {shortened(score, _SHOWN)} is none of {', '.join(map(str, rubric.scores))}")
+        raise MalformedAnswerError(
+            f"the score {shortened(score, _SHOWN)} is none of {', '.join(map(str, rubric.scores))}"
+        )
     return (_expected(sample, rubric) if weighted else float(score)), answer["reason"]
 
 
@@ -72,7 +74,7 @@ def read_preference(sample: Sample) -> tuple[float, str]:
     answer = _read(sample, "choice")
     choice = answer["choice"]
     if not isinstance(choice, str) or choice not in CHOICES:
-        raise MalformedError(f"the choice {shortened(choice, _SHOWN)} is none of {', '.join(CHOICES)}")
+        raise MalformedAnswerError(f"the choice {shortened(choice, _SHOWN)} is none of {', '.join(CHOICES)}")
     return CHOICES[choice], answer["reason"]
 
 
@@ -81,9 +83,9 @@ def _read(sample: Sample, name: str) -> dict[str, Any]:
     try:
         answer = json.loads(sample.text)
     except (ValueError, RecursionError):
-        raise MalformedError(f"it is no JSON{cut}: {shortened(sample.text, _SHOWN)}") from None
+        raise MalformedAnswerError(f"it is no JSON{cut}: {shortened(sample.text, _SHOWN)}") from None
     if not isinstance(answer, dict) or name not in answer or not isinstance(answer.get("reason"), str):
-        raise MalformedError(f'it is no object with "reason" and "{name}": {shortened(sample.text, _SHOWN)}')
+        raise MalformedAnswerError(f'it is no object with "reason" and "{name}": {shortened(sample.text, _SHOWN)}')
     return answer
 
 
@@ -98,14 +100,14 @@ def _expected(sample: Sample, rubric: Rubric) -> float:
     entry = next((each for each in reversed(sample.logprobs or ()) if _DIGIT.match(each.token)), None)
     drawn = _DIGIT.match(entry.token) if entry is not None else None
     if found is None or entry is None or drawn is None or drawn[1] != found[1]:
-        raise MalformedError(f"the token of its score can't be told: {shortened(sample.text[-_SHOWN:], _SHOWN)}")
+        raise MalformedAnswerError(f"the token of its score can't be told: {shortened(sample.text[-_SHOWN:], _SHOWN)}")
     logprobs: dict[int, list[float]] = {}
     for token, logprob in {entry.token: entry.logprob, **dict(entry.top)}.items():
         digit = _DIGIT.match(token)
         if digit is not None and int(digit[1]) in rubric.scores and logprob > -math.inf:
             logprobs.setdefault(int(digit[1]), []).append(logprob)
     if not logprobs:
-        raise MalformedError("no score of the scale has a probability at its token")
+        raise MalformedAnswerError("no score of the scale has a probability at its token")
     most = max(max(each) for each in logprobs.values())
     weights = {score: math.fsum(math.exp(each - most) for each in given) for score, given in logprobs.items()}
     return math.fsum(score * weight for score, weight in weights.items()) / math.fsum(weights.values())

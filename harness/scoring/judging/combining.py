@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, pstdev, stdev
 
 from harness.records import JudgedBy, Judgement, Score
-from harness.scoring.judging.drawing import Answered, Opinion
+from harness.scoring.judging.drawing import JudgeAnswer, Opinion
 from harness.scoring.judging.measures import Measured
 from harness.scoring.judging.rubric import Rubric
 
@@ -28,14 +28,14 @@ class Preference(Score):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class JudgeOpinions:
     """What one judge said, each repeat of it."""
 
     judge: str
     opinions: tuple[Opinion, ...]
 
 
-def rating(rubric: Rubric, said: Sequence[Said], by: JudgedBy) -> Score:
+def rating(rubric: Rubric, said: Sequence[JudgeOpinions], by: JudgedBy) -> Score:
     """The mean over judges of the mean of each judge's scores, as a number in [0, 1]."""
     values = [[rubric.value(score) for score, _ in each.opinions] for each in said]
     means = list(map(fmean, values))
@@ -54,23 +54,23 @@ def _disagreement(values: Sequence[float]) -> float | None:
     return pstdev(values) if len(values) > 1 else None
 
 
-def _scores(said: Said) -> str:
+def _scores(said: JudgeOpinions) -> str:
     return ", ".join(f"{score:.3g}" for score, _ in said.opinions)
 
 
-def _noise(rubric: Rubric, said: Said) -> str:
+def _noise(rubric: Rubric, said: JudgeOpinions) -> str:
     if len(said.opinions) == 1:
         return ""
     return f" (noise {stdev(rubric.value(score) for score, _ in said.opinions):.2f})"
 
 
-def _typical(said: Said) -> str:
+def _typical(said: JudgeOpinions) -> str:
     """The reason of the score nearest to the judge's mean, the first of several."""
     mean = fmean(score for score, _ in said.opinions)
     return min(said.opinions, key=lambda opinion: abs(opinion[0] - mean))[1]
 
 
-def preference(said: Sequence[Said], by: JudgedBy) -> Preference:
+def preference(said: Sequence[JudgeOpinions], by: JudgedBy) -> Preference:
     """The mean over judges of how often the first answer was preferred in either order; a tie is a half."""
     values = [[value for pair in pairs(each.opinions) for value in pair] for each in said]
     means = list(map(fmean, values))
@@ -97,7 +97,7 @@ def pairs(opinions: Sequence[Opinion]) -> list[tuple[float, float]]:
     ]
 
 
-def _why(said: Said) -> str:
+def _why(said: JudgeOpinions) -> str:
     found = pairs(said.opinions)
     (shown_first, shown_second), first_reason, second_reason = found[0], said.opinions[0][1], said.opinions[1][1]
     if len(found) > 1:
@@ -123,7 +123,7 @@ def measurement(panel: Sequence[Measured], by: JudgedBy) -> Score:
     return Score(fmean(values), reason, by, _disagreement(values))
 
 
-def judgement(judge: str, answered: Answered, rubric: Rubric | None) -> Judgement:
+def judgement(judge: str, answered: JudgeAnswer, rubric: Rubric | None) -> Judgement:
     """What a judge did, for the report.
 
     Args:

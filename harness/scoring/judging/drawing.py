@@ -10,18 +10,18 @@ from typing import Any
 from harness.records import Messages, Sample
 from harness.requests import Model
 from harness.scoring.judge_limits import LEAST_TOKENS, MOST_REPEATS
-from harness.scoring.judging.answers import MalformedError
+from harness.scoring.judging.answers import MalformedAnswerError
 
 Opinion = tuple[float, str]
 """What an answer comes to, and its reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class JudgeQuestion:
     """One thing that a judge is asked.
 
     Attributes:
-        read: what an answer comes to; raises `MalformedError` for one that follows neither form nor scale.
+        read: what an answer comes to; raises `MalformedAnswerError` for one that follows neither form nor scale.
         logprobs: alternatives to report for each token, or None.
         repeat: which draw of the same question this is, from 0.
     """
@@ -34,7 +34,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class JudgeAnswer:
     """What one judge answered.
 
     Attributes:
@@ -63,7 +63,7 @@ class Seat:
         self.judge = judge
         self._sets = {0: judge}
 
-    async def ask(self, questions: Sequence[Question]) -> Answered:
+    async def ask(self, questions: Sequence[JudgeQuestion]) -> JudgeAnswer:
         """The judge's answers, all asked for at once. In place of one that follows no form, another is drawn, once.
 
         Raises:
@@ -77,18 +77,18 @@ class Seat:
                 raise answer
             opinions.append(answer[0])
             problems += answer[1]
-        return Answered(tuple(opinions), tuple(problems))
+        return JudgeAnswer(tuple(opinions), tuple(problems))
 
-    async def _answer(self, question: Question) -> tuple[Opinion | None, list[str]]:
+    async def _answer(self, question: JudgeQuestion) -> tuple[Opinion | None, list[str]]:
         problems: list[str] = []
         for number in (question.repeat, MOST_REPEATS + question.repeat):
             try:
                 return question.read(await self._draw(number, question)), problems
-            except MalformedError as error:
+            except MalformedAnswerError as error:
                 problems.append(str(error))
         return None, problems
 
-    async def _draw(self, number: int, question: Question) -> Sample:
+    async def _draw(self, number: int, question: JudgeQuestion) -> Sample:
         judge = self._sets.get(number) or self._sets.setdefault(number, self.judge.apart(number))
         room = judge.sampling.get("max_tokens", LEAST_TOKENS)
         more: dict[str, Any] = {"max_tokens": LEAST_TOKENS} if room < LEAST_TOKENS else {}

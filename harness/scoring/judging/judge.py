@@ -17,8 +17,8 @@ from harness.scoring.checks.given import answer_text
 from harness.scoring.judge_limits import MOST_REPEATS
 from harness.scoring.judging import combining
 from harness.scoring.judging.answers import ALTERNATIVES, preference_schema, rating_schema, read_preference, read_rating
-from harness.scoring.judging.combining import Said
-from harness.scoring.judging.drawing import Question, Seat
+from harness.scoring.judging.combining import JudgeOpinions
+from harness.scoring.judging.drawing import JudgeQuestion, Seat
 from harness.scoring.judging.measures import Fields
 from harness.scoring.judging.prompts import Material, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics
@@ -88,7 +88,7 @@ class Judge:
         wanted = self._rubrics.get(rubric)
         wanted.check_scale(weighted=weighted)
         given = material(wanted, case, reference, self._case_id).with_answers(answer)
-        question = Question(
+        question = JudgeQuestion(
             messages=rating_messages(wanted, given),
             schema=rating_schema(wanted),
             read=functools.partial(read_rating, rubric=wanted, weighted=weighted),
@@ -170,17 +170,17 @@ class Judge:
         settled: Coroutine[Any, Any, Score] = settle(work)
         return settled
 
-    async def _rate(self, rubric: Rubric, questions: Sequence[Question]) -> Score:
+    async def _rate(self, rubric: Rubric, questions: Sequence[JudgeQuestion]) -> Score:
         said, by = await self._ask(rubric, questions, rated_by=rubric)
         return combining.rating(rubric, said, by)
 
-    async def _prefer(self, rubric: Rubric, questions: Sequence[Question]) -> Score:
+    async def _prefer(self, rubric: Rubric, questions: Sequence[JudgeQuestion]) -> Score:
         said, by = await self._ask(rubric, questions, rated_by=None)
         return combining.preference(said, by)
 
     async def _ask(
-        self, rubric: Rubric, questions: Sequence[Question], *, rated_by: Rubric | None
-    ) -> tuple[list[Said], JudgedBy]:
+        self, rubric: Rubric, questions: Sequence[JudgeQuestion], *, rated_by: Rubric | None
+    ) -> tuple[list[JudgeOpinions], JudgedBy]:
         """What each judge says to all questions; whatever it did is noted, also when it gave no judgement."""
         self._trace.judged_by = by = JudgedBy(tuple(model.fingerprint for model in self._models), rubric.digest)
         panel = await asyncio.gather(*(seat.ask(questions) for seat in self._seats), return_exceptions=True)
@@ -190,7 +190,7 @@ class Judge:
                 raise answered
             self._trace.judgements.append(combining.judgement(model.name, answered, rated_by))
             opinions = tuple(opinion for opinion in answered.opinions if opinion is not None)
-            said.append(Said(model.name, opinions))
+            said.append(JudgeOpinions(model.name, opinions))
             if len(opinions) < len(questions):
                 problem = f"judge {model.name} gave no judgement, asked twice: {answered.problems[-1]}"
                 failed = failed or JudgeError(problem)
@@ -217,8 +217,8 @@ class Judge:
         return combining.measurement(panel, by)
 
 
-def _comparison(rubric: Rubric, given: Material, answers: Sequence[str]) -> Question:
-    return Question(
+def _comparison(rubric: Rubric, given: Material, answers: Sequence[str]) -> JudgeQuestion:
+    return JudgeQuestion(
         messages=preference_messages(rubric, given.with_answers(*answers)),
         schema=preference_schema(),
         read=read_preference,

@@ -89,7 +89,7 @@ def check_arguments(task: Any, instance: Any, where: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class InstanceAnswer:
     """What a model gave for an instance.
 
     Attributes:
@@ -101,7 +101,7 @@ class Answered:
     cut_tokens: int = 0
 
 
-async def ask(model: AskedModel, task: Any, instance: Any, count: int) -> Answered:
+async def ask(model: AskedModel, task: Any, instance: Any, count: int) -> InstanceAnswer:
     """The responses to an instance.
 
     Args:
@@ -110,13 +110,13 @@ async def ask(model: AskedModel, task: Any, instance: Any, count: int) -> Answer
     if instance.request_type == "loglikelihood":
         context, continuation = instance.args
         sample = await model.weigh(context, continuation, truncate=True)
-        return Answered([(sample.loglikelihood, sample.is_greedy)], sample.cut_tokens)
+        return InstanceAnswer([(sample.loglikelihood, sample.is_greedy)], sample.cut_tokens)
     if instance.request_type == "loglikelihood_rolling":
-        return Answered([await model.rolling(instance.args[0])])
+        return InstanceAnswer([await model.rolling(instance.args[0])])
     context, arguments = instance.args
     sampling = sampling_of(stated_by(task, arguments), model.sampling)
     samples = await asyncio.gather(*(_answer(model, context, sampling) for _ in range(count)))
-    return Answered([sample.text for sample in samples], samples[0].cut_tokens)
+    return InstanceAnswer([sample.text for sample in samples], samples[0].cut_tokens)
 
 
 async def _answer(model: AskedModel, context: Any, sampling: Mapping[str, Any]) -> Sample:

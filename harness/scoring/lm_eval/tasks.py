@@ -21,7 +21,7 @@ _NEAREST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class TaskContext:
     """What lm-eval is told besides the name of a task.
 
     Attributes:
@@ -50,10 +50,10 @@ class Beside:
 
 @functools.lru_cache(maxsize=8)
 def _complete(folder: Path, include: tuple[Path, ...], metadata: str) -> Any:
-    return Beside(include, json.loads(metadata)).manager(folder, is_complete=True)
+    return TaskContext(include, json.loads(metadata)).manager(folder, is_complete=True)
 
 
-def load_tasks(source: str, folders: Sequence[Path], beside: Beside | None = None) -> tuple[Any, ...]:
+def load_tasks(source: str, folders: Sequence[Path], beside: TaskContext | None = None) -> tuple[Any, ...]:
     """The tasks that a file or a name stands for: one, or those of a group or tag, each with its data.
 
     Args:
@@ -70,9 +70,9 @@ def load_tasks(source: str, folders: Sequence[Path], beside: Beside | None = Non
     require_lm_eval(f"Task {source!r}")
     if names_a_file(source):
         path = find_file(source, folders)
-        found, where, starts = _of_file(path, beside or Beside()), str(path), [*folders, path.parent]
+        found, where, starts = _of_file(path, beside or TaskContext()), str(path), [*folders, path.parent]
     else:
-        found, where, starts = _of_name(source, folders[0], beside or Beside()), f"Task {source!r}", [*folders]
+        found, where, starts = _of_name(source, folders[0], beside or TaskContext()), f"Task {source!r}", [*folders]
     tasks = _load(found, where, _start(found.configs, starts))
     for task in tasks:
         _refuse_unsupported(task, where)
@@ -80,7 +80,7 @@ def load_tasks(source: str, folders: Sequence[Path], beside: Beside | None = Non
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FoundTask:
     """Where a task is.
 
     Attributes:
@@ -94,17 +94,17 @@ class _Found:
     configs: Sequence[Mapping[str, Any]] = ()
 
 
-def _of_file(path: Path, told: Beside) -> _Found:
+def _of_file(path: Path, told: TaskContext) -> _FoundTask:
     """The task or group of a file. A group refers to the tasks beside it, else to lm-eval's own."""
     config = read_file(path)
     if "group" not in config:
         check_task(config, path)
-        return _Found(told.manager(), str(path), [config])
+        return _FoundTask(told.manager(), str(path), [config])
     beside = told.manager(path.parent)
     members = list(_member_names(config))
     configs = [config for name in members for config in _checked(beside, name)]
     is_whole = all(name in beside.task_index for name in members)
-    return _Found(beside if is_whole else told.complete(path.parent), str(config["group"]), configs)
+    return _FoundTask(beside if is_whole else told.complete(path.parent), str(config["group"]), configs)
 
 
 def _checked(manager: Any, name: str) -> list[Mapping[str, Any]]:
@@ -128,7 +128,7 @@ def _member_names(config: Mapping[str, Any]) -> Iterator[str]:
             yield member["task"]
 
 
-def _of_name(name: str, root: Path, told: Beside) -> _Found:
+def _of_name(name: str, root: Path, told: TaskContext) -> _FoundTask:
     """The task or group of a name: of the project's own task files, else of lm-eval's, which take seconds to index.
 
     Raises:
@@ -137,10 +137,10 @@ def _of_name(name: str, root: Path, told: Beside) -> _Found:
     folder = root / _OWN_TASKS
     own = told.manager(folder)
     if name in own.task_index:
-        return _Found(own, name, _checked(own, name))
+        return _FoundTask(own, name, _checked(own, name))
     manager = told.complete(folder)
     if name in manager.task_index:
-        return _Found(manager, name)
+        return _FoundTask(manager, name)
     nearest = difflib.get_close_matches(name, manager.all_tasks, n=_NEAREST)
     hint = f" Did you mean one of {', '.join(map(repr, nearest))}?" if nearest else ""
     raise TaskError(
@@ -173,7 +173,7 @@ def _is_there(folder: Path, text: str) -> bool:
     return (folder / text).exists() or ("*" in text and not text.startswith("/") and any(folder.glob(text)))
 
 
-def _load(found: _Found, where: str, start: Path) -> tuple[Any, ...]:
+def _load(found: _FoundTask, where: str, start: Path) -> tuple[Any, ...]:
     """Have lm-eval load a task, with relative paths of its data from a folder."""
     try:
         with surroundings(), contextlib.chdir(start):

@@ -12,7 +12,7 @@ from scipy import special
 
 from harness.statistics.arrays import IntArray
 from harness.statistics.noise import Draws, recovered_half
-from harness.statistics.spread import Spread, is_thin
+from harness.statistics.spread import MeanSpread, is_thin
 
 #: Skewness of differences from which on t passes a drop of the margin in 6 of 100 runs and more.
 LOPSIDED = 0.5
@@ -239,7 +239,7 @@ class LopsidedContrast:
     least, most : how small and how large the difference can be.
     """
 
-    mean: Spread
+    mean: MeanSpread
     offset: float
     least: float
     most: float
@@ -282,7 +282,7 @@ class LopsidedContrast:
         return max(recovered, float(special.stdtrit(self.mean.degrees, 1 - tail))) * self.mean.standard_error
 
 
-def is_lopsided(mean: Spread) -> bool:
+def is_lopsided(mean: MeanSpread) -> bool:
     """Whether Student's t can't be trusted with graded numbers: few carry the variance, or they are skewed."""
     return is_thin(mean) or abs(mean.skewness) > LOPSIDED
 

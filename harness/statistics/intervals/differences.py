@@ -33,7 +33,7 @@ from harness.statistics.intervals.contrasts import (
     tail_where_negative,
 )
 from harness.statistics.intervals.proportions import Alternative, exact_lower, jeffreys_lower
-from harness.statistics.spread import Spread, effective_n, is_thin, normal_tail, spread
+from harness.statistics.spread import MeanSpread, effective_n, is_thin, normal_tail, spread
 
 #: With fewer carriers of the variance than this, t's bound with a continuity correction still passes too often.
 _FEW = 15
@@ -239,9 +239,9 @@ class PairedContrast:
     exact : whether the lower bound may rest on recovered bounds.
     """
 
-    total: Spread
-    gains: Spread
-    losses: Spread
+    total: MeanSpread
+    gains: MeanSpread
+    losses: MeanSpread
     scale: Scale
     step: float
     exact: bool
@@ -302,11 +302,11 @@ class PairedContrast:
         loss = self.losses.value - self._part(self.losses, jeffreys_lower, equivalent)
         return self.value + self.scale.reach * self._together(gain, loss)
 
-    def _part(self, part: Spread, bound: Any, tail: float) -> float:
+    def _part(self, part: MeanSpread, bound: Any, tail: float) -> float:
         n = effective_n(part, self.scale.n_scores)
         return min(part.value, float(bound(part.value * n, n, tail)))
 
-    def _part_upper(self, part: Spread, bound: Any, tail: float) -> float:
+    def _part_upper(self, part: MeanSpread, bound: Any, tail: float) -> float:
         n = effective_n(part, self.scale.n_scores)
         return max(part.value, 1 - float(bound((1 - part.value) * n, n, tail)))
 

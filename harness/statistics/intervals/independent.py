@@ -13,7 +13,7 @@ from harness.statistics.intervals.contrasts import Contrast, StudentContrast, Un
 from harness.statistics.intervals.differences import DifferenceEstimate
 from harness.statistics.intervals.means import as_column, summarise
 from harness.statistics.intervals.proportions import Alternative, Interval, exact_lower, wilson_bound
-from harness.statistics.spread import Spread
+from harness.statistics.spread import MeanSpread
 
 
 def newcombe_interval(x1: float, n1: float, x2: float, n2: float, confidence_level: float = 0.95) -> Interval:
@@ -133,7 +133,7 @@ def independent_contrast(candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, b
     )
 
 
-def _variance(mean: Spread) -> float:
+def _variance(mean: MeanSpread) -> float:
     """The mean's variance; for a single score the largest that a score in [0, 1] can have."""
     return mean.variance if mean.degrees else 0.25
 

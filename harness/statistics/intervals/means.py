@@ -31,7 +31,7 @@ from harness.statistics.intervals.contrasts import (
     is_lopsided,
 )
 from harness.statistics.intervals.proportions import exact_lower, wilson_bound
-from harness.statistics.spread import Spread, effective_n, is_thin, normal_tail, spread, t_quantile
+from harness.statistics.spread import MeanSpread, effective_n, is_thin, normal_tail, spread, t_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class MeanEstimate:
 class Suite:
     """Scores reduced to what intervals need: the spread of case means, and of what kind the scores are."""
 
-    mean: Spread
+    mean: MeanSpread
     n_scores: int
     binary: bool
     bounded: bool
@@ -213,7 +213,7 @@ def _threshold_contrast(suite: Suite, threshold: float) -> Contrast:
 class ProportionContrast:
     """The mean of scores in [0, 1] less a threshold, by bounds for a proportion at the effective sample size."""
 
-    mean: Spread
+    mean: MeanSpread
     threshold: float
     n_effective: float
     exact: bool
@@ -295,15 +295,15 @@ class ProportionContrast:
         return float(special.stdtr(self.mean.degrees, self.value / error))
 
 
-def _wilson_name(n_effective: float, mean: Spread) -> str:
+def _wilson_name(n_effective: float, mean: MeanSpread) -> str:
     return f"Wilson, effective n {n_effective:.0f}, t with {mean.degrees} df"
 
 
-def _student_name(mean: Spread) -> str:
+def _student_name(mean: MeanSpread) -> str:
     return f"t on case means, {mean.degrees} df"
 
 
-def _thin_name(mean: Spread) -> str:
+def _thin_name(mean: MeanSpread) -> str:
     return f"wider of t on case means and Wilson, {mean.degrees} df"
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from harness.statistics.arrays import BoolArray, FloatArray, IntArray, as_scores, is_bounded
-from harness.statistics.labels.draws import KINDS, NO_STAKES, Draw, Of, Question, widest
+from harness.statistics.labels.draws import KINDS, NO_STAKES, Draw, LabelQuestion, Of, widest
 from harness.statistics.labels.labelled import Evidence, evidence, labels_alone
-from harness.statistics.labels.pacing import Look, Pace, is_shown, paced
+from harness.statistics.labels.pacing import DrawRule, Forecast, is_shown, paced
 from harness.statistics.labels.predictions import Curve, fitted_curve, log_odds
 
 #: The smallest probability as a share of the mean one: no item weighs more than ten times what a uniform draw gives it.
@@ -139,7 +139,7 @@ def next_draw(
     items: Items,
     draws: Sequence[Draw],
     labels: FloatArray,
-    questions: Sequence[Question],
+    questions: Sequence[LabelQuestion],
     found: Sequence[Evidence] | None = None,
 ) -> Draw | None:
     """The next item for people; None where every case has had its turn.
@@ -199,7 +199,7 @@ def next_draw(
 class _Rules:
     """What is settled before the next cases are looked at; `usual` is the doubt that counts as 1."""
 
-    paces: Sequence[Pace]
+    paces: Sequence[DrawRule]
     usual: float
     floor: float
 
@@ -210,13 +210,13 @@ def _usual(predicted: FloatArray, doubt: FloatArray) -> float:
     return float(np.sqrt((variances * doubt**2).sum() / variances.sum()))
 
 
-def _look(of: Of, predicted: FloatArray, averages: FloatArray, doubt: FloatArray, same: BoolArray) -> Look:
+def _look(of: Of, predicted: FloatArray, averages: FloatArray, doubt: FloatArray, same: BoolArray) -> Forecast:
     """Cases as one kind of question sees them; `predicted` and `averages` are (n, n_versions)."""
     variances = predicted * (1 - predicted)
     if of == "rate":
-        return Look(predicted[:, 0], averages[:, 0], np.sqrt(variances[:, 0]) * doubt)
+        return Forecast(predicted[:, 0], averages[:, 0], np.sqrt(variances[:, 0]) * doubt)
     spread = np.where(same, 0.0, np.sqrt(variances.sum(axis=1))) * doubt
-    return Look(predicted[:, 0] - predicted[:, 1], averages[:, 0] - averages[:, 1], spread)
+    return Forecast(predicted[:, 0] - predicted[:, 1], averages[:, 0] - averages[:, 1], spread)
 
 
 def _walk(items: Items, curve: Curve, order: IntArray, rules: _Rules) -> Draw:
@@ -257,7 +257,7 @@ def _walk(items: Items, curve: Curve, order: IntArray, rules: _Rules) -> Draw:
     return Draw(None, (), 1.0, (), (), (), tuple(passed), tuple(told), **settled)
 
 
-def _settled(paces: Sequence[Pace], floor: float) -> dict[str, Any]:
+def _settled(paces: Sequence[DrawRule], floor: float) -> dict[str, Any]:
     """What a draw keeps of the rules: a kind that was not asked has the widest range, and no stakes."""
     ranges, stakes = dict(zip(KINDS, widest(floor), strict=True)), dict(zip(KINDS, NO_STAKES, strict=True))
     for pace in paces:

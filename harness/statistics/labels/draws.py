@@ -13,7 +13,7 @@ KINDS: tuple[Of, ...] = ("rate", "difference")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class LabelQuestion:
     """What labels are to decide.
 
     Attributes

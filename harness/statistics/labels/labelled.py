@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.statistics.arrays import FloatArray, check_confidence
 from harness.statistics.betting.sequential import Units, Wealth
-from harness.statistics.labels.draws import KINDS, Draw, Of, Question, lowest
+from harness.statistics.labels.draws import KINDS, Draw, LabelQuestion, Of, lowest
 from harness.statistics.labels.prediction_powered import ppi_mean
 
 #: A judge is trusted by itself once so many of its scores were labelled otherwise.
@@ -137,7 +137,7 @@ def _joined(first: Evidence, second: Evidence) -> Evidence:
     )
 
 
-def labels_alone(draws: Sequence[Draw], labels: FloatArray, of: Of, question: Question | None = None) -> Evidence:
+def labels_alone(draws: Sequence[Draw], labels: FloatArray, of: Of, question: LabelQuestion | None = None) -> Evidence:
     """What the labels say without the judge, each weighing the inverse of its probability.
 
     In place of what a person was expected to say of an item stands the weighted mean of all labels before it.
@@ -173,7 +173,7 @@ def _span(middle: float, bottom: float, floor: float) -> tuple[float, float]:
     return middle - (middle - bottom) / floor, middle + (1 - middle) / floor
 
 
-def _stakes(values: FloatArray, spans: FloatArray, question: Question) -> FloatArray:
+def _stakes(values: FloatArray, spans: FloatArray, question: LabelQuestion) -> FloatArray:
     """Stakes for the labels alone, by the spread of the cases before; cut where the question itself could ruin."""
     counts = np.arange(len(values)) + _EXPECTED_CASES
     center = question.demanded

@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 
 from harness.statistics.arrays import FloatArray
-from harness.statistics.labels.draws import Question
+from harness.statistics.labels.draws import LabelQuestion
 from harness.statistics.labels.labelled import Evidence
 
 #: The part of the wealth that the label which one least wishes for can cost.
@@ -27,7 +27,7 @@ _NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Forecast:
     """What a judge's scores of some cases let expect, for one question.
 
     Attributes
@@ -42,7 +42,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class DrawRule:
     """The rule of one draw for one question: settled before its cases are looked at.
 
     Attributes
@@ -52,17 +52,17 @@ class Pace:
     budget : probability for each unit of spread
     """
 
-    question: Question
+    question: LabelQuestion
     low: float
     high: float
     stakes: tuple[float, float]
     budget: float
 
-    def chances(self, look: Look) -> FloatArray:
+    def chances(self, look: Forecast) -> FloatArray:
         """The probability with which each case is drawn, (n,), in (0, 1]."""
         return np.minimum(self.ruin(look) + self.budget * look.spread, 1.0)
 
-    def ruin(self, look: Look) -> FloatArray:
+    def ruin(self, look: Forecast) -> FloatArray:
         """The smallest probability that keeps a case's value in its range whatever people say."""
         down = (look.predicted - self.question.lowest) / (look.averages - self.low)
         up = (1 - look.predicted) / (self.high - look.averages)
@@ -77,7 +77,7 @@ class Pace:
         return float(np.minimum(np.maximum(down, up) + self.budget * spread, 1.0).min()) * (1 - 1e-6)
 
 
-def is_shown(question: Question, found: Evidence) -> bool:
+def is_shown(question: LabelQuestion, found: Evidence) -> bool:
     """Whether labels and judge show that it passes, or that it is worse."""
     return (
         found.better().first_above(question.allowed, question.level) is not None
@@ -85,7 +85,7 @@ def is_shown(question: Question, found: Evidence) -> bool:
     )
 
 
-def paced(question: Question, found: Evidence, seen: Look, left: int) -> Pace:
+def paced(question: LabelQuestion, found: Evidence, seen: Forecast, left: int) -> DrawRule:
     """The rule for the next draw.
 
     The variance that a case's value may have for the `left` cases to reach the level tells how often to ask. In the
@@ -118,10 +118,12 @@ def paced(question: Question, found: Evidence, seen: Look, left: int) -> Pace:
     low = min(question.allowed - _MOST_LOST / better, question.lowest - width)
     high = max(question.demanded + _MOST_LOST / worse, 1 + width)
     stakes = (min(better, _MOST_LOST / (question.allowed - low)), min(worse, _MOST_LOST / (high - question.demanded)))
-    return Pace(question, low, high, stakes, _budget(Pace(question, low, high, stakes, 0.0), seen, bearable - between))
+    return DrawRule(
+        question, low, high, stakes, _budget(DrawRule(question, low, high, stakes, 0.0), seen, bearable - between)
+    )
 
 
-def _budget(pace: Pace, seen: Look, bearable: float) -> float:
+def _budget(pace: DrawRule, seen: Forecast, bearable: float) -> float:
     """The smallest budget at which what is left to chance by asking some alone adds no more variance than bearable."""
     ruin = pace.ruin(seen)
     below, above = 0.0, _MOST_BUDGET
@@ -135,7 +137,7 @@ def _budget(pace: Pace, seen: Look, bearable: float) -> float:
     return above
 
 
-def _lacking(question: Question, found: Evidence) -> tuple[float, float]:
+def _lacking(question: LabelQuestion, found: Evidence) -> tuple[float, float]:
     """What the logarithm of the wealth on better, and on worse, lacks of its goal; a little where nothing does."""
     have = (0.0, 0.0)
     if len(found.values):
@@ -144,7 +146,7 @@ def _lacking(question: Question, found: Evidence) -> tuple[float, float]:
     return max(goals[0] - have[0], 0.05), max(goals[1] - have[1], 0.05)
 
 
-def _stake(question: Question, found: Evidence, sign: int, variance: float, lacking: float, left: int) -> float:
+def _stake(question: LabelQuestion, found: Evidence, sign: int, variance: float, lacking: float, left: int) -> float:
     against = question.allowed if sign > 0 else question.demanded
     n = len(found.values) + _EXPECTED_CASES
     ahead = sign * (found.values - against)

@@ -26,7 +26,7 @@ from harness.statistics.intervals.contrasts import Contrast, tail_where_negative
 from harness.statistics.noise import (
     Draws,
     Noise,
-    Version,
+    SampleNoise,
     centred,
     fewest_draws,
     noise_between,
@@ -146,7 +146,7 @@ def _kept(groups: IntArray | None, kept: BoolArray) -> IntArray | None:
 def _contrast(
     value: float,
     differences: FloatArray,
-    versions: list[Version],
+    versions: list[SampleNoise],
     groups: IntArray | None,
     *,
     binary: bool,

@@ -19,7 +19,7 @@ from harness.store.pruning import waiting
 from harness.store.pruning.replaced import delete_replaced
 from harness.store.schema.migrations import table_names
 from harness.store.schema.tables import APART, generations, reports, requests, runs, samples, score_sets, scores
-from harness.store.summaries import Pruned, StoreInfo, VersionInfo
+from harness.store.summaries import PruneSummary, StoreInfo, VersionInfo
 
 
 def info(database: Database) -> StoreInfo:
@@ -117,7 +117,7 @@ def prune(
     fingerprints: Collection[str] | None,
     replaced: bool,
     dry_run: bool,
-) -> Pruned:
+) -> PruneSummary:
     """See `Store.prune`."""
     if older_than_s is None and fingerprints is None and not replaced:
         raise StoreError("Nothing says what to prune: give an age, a version, or what newer draws have replaced.")
@@ -145,7 +145,7 @@ def prune(
         n_looks = looks.end(connection, [name for name, count in drawn.items() if left.get(name, 0) < count])
         if dry_run:
             connection.rollback()
-    pruned = Pruned(n_samples, n_requests, n_runs, n_scores, waiting=n_waiting, looks=n_looks)
+    pruned = PruneSummary(n_samples, n_requests, n_runs, n_scores, waiting=n_waiting, looks=n_looks)
     if dry_run:
         return pruned
     _vacuum(database)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select
 
-from harness.records.keys import Question, request_text
+from harness.records.keys import KeyedQuestion, request_text
 from harness.store.samples import chunks
 from harness.store.schema import codec
 from harness.store.schema.tables import APART, requests, samples
@@ -51,10 +51,10 @@ def _chains(connection: Connection, fingerprint: str) -> Iterable[list[bytes]]:
     return [chain for chain in keys.values() if len(chain) > 1]
 
 
-def _question(fingerprint: str, key: bytes, generation: int, request: str) -> Question | None:
+def _question(fingerprint: str, key: bytes, generation: int, request: str) -> KeyedQuestion | None:
     """What a key was made of; None where it was made of something else."""
     text = request_text(fingerprint, codec.stored_request(request))
-    asked = (Question(text, occurrence) for occurrence in range(_MOST_OCCURRENCES))
+    asked = (KeyedQuestion(text, occurrence) for occurrence in range(_MOST_OCCURRENCES))
     return next((question for question in asked if question.key(generation) == key), None)
 
 

@@ -22,7 +22,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class ItemSources:
     """What there is of the runs and samples of these items."""
 
     runs: frozenset[str]
@@ -44,7 +44,7 @@ def waiting(connection: Connection) -> list[Waiting]:
     return [Waiting(run_id, tuple(_keys(origin))) for run_id, origin in connection.execute(query)]
 
 
-def stored(connection: Connection, found: Sequence[Waiting]) -> Stored:
+def stored(connection: Connection, found: Sequence[Waiting]) -> ItemSources:
     """What of their runs and samples is stored at present."""
     run_ids = sorted({item.run_id for item in found if item.run_id is not None})
     there: set[str] = set()
@@ -55,10 +55,10 @@ def stored(connection: Connection, found: Sequence[Waiting]) -> Stored:
         query = select(samples.c.key, func.count()).where(samples.c.key.in_(part_of_keys)).group_by(samples.c.key)
         for key, number in connection.execute(query):
             counts[key] = number
-    return Stored(frozenset(there), counts)
+    return ItemSources(frozenset(there), counts)
 
 
-def lost(found: Iterable[Waiting], before: Stored, after: Stored) -> int:
+def lost(found: Iterable[Waiting], before: ItemSources, after: ItemSources) -> int:
     """How many of the items lost their run or a sample."""
     return sum(before.of(item) != after.of(item) for item in found)
 

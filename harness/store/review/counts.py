@@ -15,7 +15,7 @@ _RECENT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LabelsLeft:
     """The labels that open batches want and a reviewer can't give now, by the reason.
 
     Attributes:
@@ -103,7 +103,7 @@ def _by_reviewer(connection: Connection, batch_id: str) -> dict[str, dict[EventK
     return found
 
 
-def left_for(connection: Connection, reviewer: str) -> Left:
+def left_for(connection: Connection, reviewer: str) -> LabelsLeft:
     """See `ReviewStore.left_for`."""
     own = and_(marks.c.item_id == standings.c.item_id, marks.c.reviewer == reviewer)
     query = (
@@ -114,7 +114,7 @@ def left_for(connection: Connection, reviewer: str) -> Left:
     )
     found = {kind: int(left) for kind, left in connection.execute(query)}
     skips, free = found.pop("skip", 0), found.pop(None, 0)
-    return Left(of_others=sum(found.values()), skipped=skips, with_others=free)
+    return LabelsLeft(of_others=sum(found.values()), skipped=skips, with_others=free)
 
 
 def skipped(connection: Connection, batch_id: str) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from harness.errors import UnknownItemError
-from harness.records.review import Answer, Batch, Choice, Form, Item, ItemState, Standing
+from harness.records.review import Answer, Batch, Form, Item, ItemState, LabelChoice, Standing
 from harness.store.review import fronts as review_fronts
 from harness.store.schema import codec
 from harness.store.schema.review_tables import batches, items, standings
@@ -102,7 +102,7 @@ _FIND_ITEM = select(items).where(items.c.id == bindparam("of"))
 def stored_form(text: str) -> Form:
     """The form of its JSON."""
     fields = json.loads(text)
-    return Form(**{**fields, "choices": tuple(Choice(**choice) for choice in fields["choices"])})
+    return Form(**{**fields, "choices": tuple(LabelChoice(**choice) for choice in fields["choices"])})
 
 
 def _batch(row: Any) -> Batch:

@@ -19,7 +19,7 @@ _MAY: dict[Task, tuple[ReviewerRole, ...]] = {"label": ROLES, "adjudicate": ("ad
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AdmittedReviewer:
     """A reviewer who may come in.
 
     Attributes:
@@ -82,23 +82,23 @@ def list_all(connection: Connection) -> list[Reviewer]:
     return [_reviewer(row) for row in connection.execute(select(reviewers).order_by(reviewers.c.name))]
 
 
-def by_token(connection: Connection, token: str) -> Admitted | None:
+def by_token(connection: Connection, token: str) -> AdmittedReviewer | None:
     """The reviewer who signs in with a token and is not disabled."""
     query = select(reviewers).where(reviewers.c.token_hash == token_hash(token))
     return _admitted(connection.execute(query).one_or_none())
 
 
-def admitted(connection: Connection, name: str) -> Admitted | None:
+def admitted(connection: Connection, name: str) -> AdmittedReviewer | None:
     """The reviewer of a name, who is not disabled."""
     return _admitted(connection.execute(_FIND, {"of": name}).one_or_none())
 
 
-def _admitted(row: Any) -> Admitted | None:
+def _admitted(row: Any) -> AdmittedReviewer | None:
     if row is None or row.disabled is not None:
         return None
     # Without a token, as from a file, the moment stands for it in which the reviewer was added.
     secret = f"stamp:{row.token_hash}:{row.created!r}"
-    return Admitted(_reviewer(row), hashlib.sha256(secret.encode()).hexdigest())
+    return AdmittedReviewer(_reviewer(row), hashlib.sha256(secret.encode()).hexdigest())
 
 
 def find(connection: Connection, name: str) -> Reviewer | None:

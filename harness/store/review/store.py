@@ -27,10 +27,10 @@ from harness.store.review import leases as review_leases
 from harness.store.review import merging as review_merging
 from harness.store.review import reviewers as review_reviewers
 from harness.store.review import turns as review_turns
-from harness.store.review.counts import Counts, Left
+from harness.store.review.counts import Counts, LabelsLeft
 from harness.store.review.leases import Wish
-from harness.store.review.reviewers import Admitted
-from harness.store.review.turns import Held, Recorded, Submitted
+from harness.store.review.reviewers import AdmittedReviewer
+from harness.store.review.turns import HeldItem, RecordedLabel, SubmittedLabel
 from harness.store.schema import codec
 from harness.store.schema.tables import APART, requests
 
@@ -149,7 +149,7 @@ class ReviewStore:
             review_items.find_batch(connection, batch_id)
             return review_counts.count(connection, batch_id, now)
 
-    def left_for(self, reviewer: str) -> Left:
+    def left_for(self, reviewer: str) -> LabelsLeft:
         """The labels that open batches still want, by what they are to a reviewer for whom nothing is left."""
         with self._database.read() as connection:
             return review_counts.left_for(connection, reviewer)
@@ -164,17 +164,17 @@ class ReviewStore:
         with self._database.read() as connection:
             return review_leases.count_live(connection, batch_id, now)
 
-    def next(self, wish: Wish, clock: Clock) -> Held | None:
+    def next(self, wish: Wish, clock: Clock) -> HeldItem | None:
         """The reviewer's next item under a lease; None where nothing is left for this reviewer."""
         with self._write() as connection:
             return review_turns.take(connection, replace(wish, now=clock()))
 
-    def renew(self, reviewer: str, lease_id: str, *, lease_s: float, clock: Clock) -> Held:
+    def renew(self, reviewer: str, lease_id: str, *, lease_s: float, clock: Clock) -> HeldItem:
         """Let a lease run anew; see `review_leases.renew`."""
         with self._write() as connection:
             return review_turns.renew(connection, reviewer, lease_id, lease_s=lease_s, now=clock())
 
-    def record(self, submitted: Submitted, clock: Clock) -> Recorded:
+    def record(self, submitted: SubmittedLabel, clock: Clock) -> RecordedLabel:
         """Store what a reviewer says of an item, and end the lease.
 
         Raises:
@@ -183,7 +183,7 @@ class ReviewStore:
         with self._write() as connection:
             return review_turns.record(connection, submitted, clock())
 
-    def undo(self, reviewer: str, key: str, *, lease_s: float, clock: Clock) -> tuple[Recorded, Held | None]:
+    def undo(self, reviewer: str, key: str, *, lease_s: float, clock: Clock) -> tuple[RecordedLabel, HeldItem | None]:
         """Take back the reviewer's last event that is in force, and lease its item anew where it is still free.
 
         Raises:
@@ -236,12 +236,12 @@ class ReviewStore:
         with self._database.read() as connection:
             return review_reviewers.list_all(connection)
 
-    def admitted_by(self, token: str) -> Admitted | None:
+    def admitted_by(self, token: str) -> AdmittedReviewer | None:
         """The reviewer who signs in with a token and is not disabled."""
         with self._database.read() as connection:
             return review_reviewers.by_token(connection, token)
 
-    def admitted(self, name: str) -> Admitted | None:
+    def admitted(self, name: str) -> AdmittedReviewer | None:
         """The reviewer of a name as the store has it now; None where there is none, or one who is disabled."""
         with self._database.read() as connection:
             return review_reviewers.admitted(connection, name)

@@ -20,7 +20,7 @@ _TASKS: dict[EventKind, Task] = {"label": "label", "flag": "label", "adjudicate"
 
 
 @dataclass(frozen=True, slots=True)
-class Submitted:
+class SubmittedLabel:
     """What a reviewer submits under a lease; `value` as the reviewer saw it, None for a skip or a flag."""
 
     kind: EventKind
@@ -32,7 +32,7 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldItem:
     """An item under a lease, with its batch."""
 
     lease: Lease
@@ -41,7 +41,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedLabel:
     """An event that is stored, and how its item stands. `repeated`: it was there before, under the same key."""
 
     event: Event
@@ -49,21 +49,21 @@ class Recorded:
     repeated: bool = False
 
 
-def take(connection: Connection, wish: Wish) -> Held | None:
+def take(connection: Connection, wish: Wish) -> HeldItem | None:
     """See `ReviewStore.next`."""
     role = review_reviewers.allowed(connection, wish.reviewer, wish.task).role
     lease = review_leases.take(connection, wish, role)
     return None if lease is None else _held(connection, lease)
 
 
-def renew(connection: Connection, reviewer: str, lease_id: str, *, lease_s: float, now: float) -> Held:
+def renew(connection: Connection, reviewer: str, lease_id: str, *, lease_s: float, now: float) -> HeldItem:
     """See `ReviewStore.renew`."""
     task = review_leases.find(connection, reviewer, lease_id).task
     role = review_reviewers.allowed(connection, reviewer, task).role
     return _held(connection, review_leases.renew(connection, Wish(reviewer, task, lease_s, now), role, lease_id))
 
 
-def record(connection: Connection, submitted: Submitted, now: float) -> Recorded:
+def record(connection: Connection, submitted: SubmittedLabel, now: float) -> RecordedLabel:
     """See `ReviewStore.record`."""
     repeated = review_events.by_key(connection, submitted.reviewer, submitted.key)
     if repeated is not None:
@@ -88,12 +88,12 @@ def record(connection: Connection, submitted: Submitted, now: float) -> Recorded
         swapped=lease.swapped,
         lease_id=lease.id,
     )
-    return Recorded(*review_events.add(connection, event, terms))
+    return RecordedLabel(*review_events.add(connection, event, terms))
 
 
 def undo(
     connection: Connection, reviewer: str, key: str, *, lease_s: float, now: float
-) -> tuple[Recorded, Held | None]:
+) -> tuple[RecordedLabel, HeldItem | None]:
     """See `ReviewStore.undo`."""
     role = review_reviewers.allowed(connection, reviewer, "label").role
     event = review_events.by_key(connection, reviewer, key)
@@ -102,12 +102,12 @@ def undo(
             raise _other_key(key, event)
         standing = review_items.find_standing(connection, event.item_id)
         lease = review_leases.live_of_item(connection, reviewer, event.item_id, now)
-        return Recorded(event, standing, repeated=True), None if lease is None else _held(connection, lease)
+        return RecordedLabel(event, standing, repeated=True), None if lease is None else _held(connection, lease)
     last = review_events.last_of(connection, reviewer)
     if last is None:
         raise NothingToUndoError(f"{reviewer} has nothing that could be undone.")
     undone = Event(0, "undo", last.item_id, reviewer, now, key, undoes=last.number)
-    recorded = Recorded(*review_events.add(connection, undone, review_events.terms(connection, last.item_id)))
+    recorded = RecordedLabel(*review_events.add(connection, undone, review_events.terms(connection, last.item_id)))
     wish = Wish(reviewer, _task_of(connection, last), lease_s, now)
     lease = review_leases.take_item(connection, wish, role, last.item_id)
     return recorded, None if lease is None else _held(connection, lease)
@@ -126,18 +126,18 @@ def import_labels(connection: Connection, labels: Sequence[Event], now: float) -
     return count
 
 
-def _held(connection: Connection, lease: Lease) -> Held:
+def _held(connection: Connection, lease: Lease) -> HeldItem:
     item = review_items.find_item(connection, lease.item_id)
-    return Held(lease, item, review_items.find_batch(connection, item.batch_id))
+    return HeldItem(lease, item, review_items.find_batch(connection, item.batch_id))
 
 
-def _read_value(form: Form, submitted: Submitted, *, swapped: bool) -> tuple[Value | None, float | None]:
+def _read_value(form: Form, submitted: SubmittedLabel, *, swapped: bool) -> tuple[Value | None, float | None]:
     if submitted.kind not in ("label", "adjudicate"):
         return None, None
     return form.read(submitted.value, swapped=swapped)
 
 
-def _again(connection: Connection, event: Event, submitted: Submitted) -> Recorded:
+def _again(connection: Connection, event: Event, submitted: SubmittedLabel) -> RecordedLabel:
     """What a key gave the first time, if it is submitted for the same once more."""
     is_same = (event.kind, event.lease_id) == (submitted.kind, submitted.lease_id)
     if is_same:
@@ -146,7 +146,7 @@ def _again(connection: Connection, event: Event, submitted: Submitted) -> Record
         is_same = value == event.value
     if not is_same:
         raise _other_key(submitted.key, event)
-    return Recorded(event, review_items.find_standing(connection, event.item_id), repeated=True)
+    return RecordedLabel(event, review_items.find_standing(connection, event.item_id), repeated=True)
 
 
 def _task_of(connection: Connection, event: Event) -> Task:

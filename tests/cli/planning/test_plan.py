@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.gate.planning.power import Levels, Simulation, cases_by_normal
+from harness.gate.planning.power import ErrorRates, Simulation, cases_by_normal
 from harness.gate.planning.shapes import spread_of
-from harness.gate.planning.simulation import Shape, Spread
+from harness.gate.planning.simulation import ScoreSpread, Shape
 from harness.store import Store
 from tests.cli.conftest import Run
 from tests.gate.stored import Scored
@@ -61,7 +61,7 @@ def test_without_a_store_it_says_what_it_assumes_and_what_a_pass_takes(run: Run,
 def test_figures_are_those_of_the_simulation(run: Run) -> None:
     (row,) = planned(run, "--cases", "150", "--samples", "3", "--margin", "0.1", "--evaluations", "4")["rows"]
     shape = Shape(cases=150, samples=3, margin=0.1)
-    simulation = Simulation(Levels.of(0.95, 4), 40, 0)
+    simulation = Simulation(ErrorRates.of(0.95, 4), 40, 0)
     drop = simulation.smallest_drop(shape)
     assert row["drop"] == drop
     assert row["unchanged"]["cases_used"] == simulation.outlook(shape, None).cases
@@ -143,7 +143,7 @@ def test_the_newest_run_gives_sizes_and_spread(run: Run, folder: Path) -> None:
         ("test_b", 0.6, 50, 4),
     ]
     spread = spread_of(np.array(list(ours.values())), np.array(list(theirs.values())))
-    assert Spread(**document["rows"][0]["spread"]) == spread
+    assert ScoreSpread(**document["rows"][0]["spread"]) == spread
     text = run("plan", *FEW).output
     assert "test_b against 0.6" in text
 
@@ -209,7 +209,7 @@ def test_too_many_is_explained_without_a_simulation(run: Run, monkeypatch: pytes
 def test_each_way_out_of_too_many_is_named_where_it_is_one(run: Run) -> None:
     arguments = ("--drop", "0.02", "--margin", "0.004", "--samples", "1", "--evaluations", "3")
     (row,) = planned(run, *arguments)["rows"]
-    shape, levels = Shape(margin=0.004, samples=1), Levels.of(0.95, 3)
+    shape, levels = Shape(margin=0.004, samples=1), ErrorRates.of(0.95, 3)
     changed = {
         "margin": replace(shape, margin=0.02),
         "samples": replace(shape, samples=10),
@@ -239,7 +239,7 @@ def test_the_chance_of_the_simulation_is_said(run: Run) -> None:
     assert "Of 40 simulated gates: a share is within 0.1" in text
     assert "a drop within " in text
     (row,) = planned(run)["rows"]
-    assert row["relative_standard_error"] == pytest.approx(Levels.of(0.95, 1).sway(0.9 * 0.9 * 0.05, 40))
+    assert row["relative_standard_error"] == pytest.approx(ErrorRates.of(0.95, 1).sway(0.9 * 0.9 * 0.05, 40))
     assert (row["unchanged"]["gates"], row["dropped"]["gates"]) == (40, 40)
 
 
@@ -254,7 +254,7 @@ def test_without_gates_a_plan_simulates_as_many_as_take_some_seconds(run: Run) -
 
 def test_about_the_suite_figures_are_simulated_with_as_many_gates_as_are_asked_for(run: Run) -> None:
     rows = planned(run, "--about", "suite", "--drop", "0.2", "--margin", "0.1")["rows"]
-    simulation = Simulation(Levels.of(0.95, 1), 40, 0)
+    simulation = Simulation(ErrorRates.of(0.95, 1), 40, 0)
     shapes = [Shape(margin=0.1, samples=samples, about="suite") for samples in (1, 2, 3, 5, 10, 20)]
     assert [row["cases"] for row in rows] == [simulation.cases_needed(shape, 0.2) for shape in shapes]
     assert all(row["unchanged"]["gates"] >= 40 for row in rows)

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from harness.decisions.labels.exclusions import Said, bounded_mean, bounds
+from harness.decisions.labels.exclusions import DrawLabels, bounded_mean, bounds
 from harness.decisions.labels.labelled import LabelledCheck, decide_labelled
-from harness.statistics.labels.draws import Draw, Question
+from harness.statistics.labels.draws import Draw, LabelQuestion
 from harness.statistics.labels.labelled import labelled_mean
 from tests.bench.label_gates import GOOD, POOR, Gate, Judge, People
 
-RATE, DIFFERENCE = Question("rate", 0.8, 0.05), Question("difference", 0.0, 0.05)
+RATE, DIFFERENCE = LabelQuestion("rate", 0.8, 0.05), LabelQuestion("difference", 0.0, 0.05)
 _PAIRED = People(0.8, 0.05, 0.05, paired=True)
 
 Rule = Callable[[np.ndarray, np.random.Generator], bool]
@@ -23,7 +23,7 @@ Rule = Callable[[np.ndarray, np.random.Generator], bool]
 class ExcludingGate(Gate):
     """A gate of which an adjudicator excludes items; `counted` is how they are counted."""
 
-    def __init__(self, people: People, judge: Judge, question: Question, seed: list[int], rule: Rule) -> None:
+    def __init__(self, people: People, judge: Judge, question: LabelQuestion, seed: list[int], rule: Rule) -> None:
         super().__init__(people, judge, question, seed, 400)
         self._rule = rule
         self._generator = np.random.default_rng([9, *seed])
@@ -50,7 +50,7 @@ class ExcludingGate(Gate):
             pass
 
 
-def labelled(question: Question = RATE, people: People | None = None, n: int = 80) -> tuple[Gate, np.ndarray]:
+def labelled(question: LabelQuestion = RATE, people: People | None = None, n: int = 80) -> tuple[Gate, np.ndarray]:
     """A gate with so many labels, and a mask of all its items."""
     gate = Gate(people or People(0.85), GOOD, question, [2, 1])
     for _ in range(n):
@@ -68,7 +68,7 @@ def told(found: LabelledCheck) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize(("question", "people"), [(RATE, None), (DIFFERENCE, _PAIRED)])
-def test_bounds_hold_whatever_people_would_have_said(question: Question, people: People | None) -> None:
+def test_bounds_hold_whatever_people_would_have_said(question: LabelQuestion, people: People | None) -> None:
     """They are those of the worst label and of the best, and no label that could be given leads beyond them."""
     gate, excluded = labelled(question, people)
     excluded[[3, 40]] = True
@@ -114,7 +114,7 @@ def test_an_excluded_item_contradicts_no_judge() -> None:
         gate.label()
     excluded = np.zeros(gate.labels.shape, dtype=bool)
     excluded[5:25] = True
-    found = bounds(Said.of(gate.draws, gate.labels, excluded), "rate")
+    found = bounds(DrawLabels.of(gate.draws, gate.labels, excluded), "rate")
     assert found.worst.trusted_from is None
     assert found.best.trusted_from is None
     assert checked(gate, excluded).n_errors == 0
@@ -124,7 +124,7 @@ def test_the_estimate_is_as_if_nobody_had_been_asked() -> None:
     """An item that is excluded adds what was expected of its case, as a case does that is not drawn."""
     gate, excluded = labelled()
     excluded[[3, 40]] = True
-    said = Said.of(gate.draws, gate.labels, excluded)
+    said = DrawLabels.of(gate.draws, gate.labels, excluded)
     judged = gate.items.judged_means("rate")
     found = bounded_mean(said, "rate", judged, 0.95)
     as_expected = gate.labels.copy()
@@ -162,5 +162,5 @@ def test_who_excludes_what_is_wrong_gains_nothing(judge: Judge) -> None:
 
 def test_a_draw_without_a_case_has_nothing_to_exclude() -> None:
     end = Draw(None, (), 1.0, (), (), (), (), (), 0.1, ((0.0, 1.0), (-1.0, 1.0)), ((0.0, 0.0), (0.0, 0.0)))
-    said = Said.of([end], np.full((1, 1), np.nan), np.zeros((1, 1), dtype=bool))
+    said = DrawLabels.of([end], np.full((1, 1), np.nan), np.zeros((1, 1), dtype=bool))
     assert (said.is_whole, said.before(5)) == (True, 0)

@@ -7,12 +7,12 @@ import pytest
 
 from harness.decisions.labels.labelled import decide_labelled, labels_needed
 from harness.records import VerdictKind
-from harness.statistics.labels.draws import Question
+from harness.statistics.labels.draws import LabelQuestion
 from tests.bench.label_gates import GOOD, POOR, Gate, Judge, People
 
 pytestmark = pytest.mark.slow
 
-RATE, DIFFERENCE = Question("rate", 0.8, 0.05), Question("difference", 0.0, 0.05)
+RATE, DIFFERENCE = LabelQuestion("rate", 0.8, 0.05), LabelQuestion("difference", 0.0, 0.05)
 
 
 def decided(gate, n=None):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.config.git import Repository
-from harness.gate.changes.dependencies import Dependencies, Subject
+from harness.gate.changes.dependencies import Dependencies, EvaluationCode
 from tests.repositories import commit_all, git, write
 
 pytestmark = pytest.mark.slow
@@ -52,7 +52,7 @@ def why(folder: Path, function: str = "test_it", **fields: object) -> str | None
     dependencies = Dependencies(repository.changed_since(repository.commit("HEAD")), folder, [folder])
     cases = folder / "evals" / ("cases.jsonl" if function == "test_it" else "others.jsonl")
     known = {"module": folder / "suites" / "test_it.py", "files": {cases: "its cases"}, "names_cases": True}
-    return dependencies.why(Subject(function=function, **{**known, **fields}))  # type: ignore[arg-type]
+    return dependencies.why(EvaluationCode(function=function, **{**known, **fields}))  # type: ignore[arg-type]
 
 
 def test_nothing_changed_is_no_reason(folder: Path) -> None:

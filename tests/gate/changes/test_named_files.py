@@ -9,13 +9,13 @@ from textwrap import dedent
 
 import pytest
 
-from harness.gate.changes.named_files import Named, named_in
+from harness.gate.changes.named_files import NamedFiles, named_in
 
 FILE = Path("/project/suites/test_it.py")
 VALUES = {"ROOT": Path("/project"), "CASES": "evals/cases.jsonl", "webbrowser": webbrowser}
 
 
-def named(code: str) -> Named:
+def named(code: str) -> NamedFiles:
     tree = ast.parse(dedent(code))
     return named_in([tree], tree, FILE, VALUES)
 

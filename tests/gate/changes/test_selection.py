@@ -10,7 +10,7 @@ import pytest
 
 from harness.config import load_settings
 from harness.errors import SettingsError
-from harness.gate.changes.dependencies import Subject
+from harness.gate.changes.dependencies import EvaluationCode
 from harness.gate.changes.selection import Selector
 from tests.repositories import commit_all, write
 
@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
 def reasons(folder: Path, ref: str = "HEAD", **options: Any) -> tuple[str | None, str | None]:
     """Why an evaluation runs, and why one that asks a judge does."""
     settings = replace(load_settings(folder), **options)
-    subject = Subject(None, files={folder / "cases.jsonl": "its cases"})
+    subject = EvaluationCode(None, files={folder / "cases.jsonl": "its cases"})
     selection = Selector(settings, ref, [folder]).select({"plain": (subject, False), "judged": (subject, True)})
     found = {each.id: each.reason for each in selection.chosen}
     assert sorted([*found, *selection.left_out]) == ["judged", "plain"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.errors import CaseError, SettingsError
-from harness.gate.history.comparison import Choice, compare
+from harness.gate.history.comparison import ComparisonOptions, compare
 from harness.records import JudgedBy, VerdictKind
 from harness.store import Store
 from tests.gate.stored import Scored, run, side
@@ -72,7 +72,7 @@ def test_margin_and_confidence_are_the_candidates_unless_given(store: Store) -> 
     same = Scored("same", drawn(9, 0.9), drawn(15, 0.9), rule={"margin": 0.3})
     sides = run(store, "r1", same, level=0.9), side(store, "r1", "baseline")
     assert compare(store, *sides).report.confidence_level == 0.9
-    strict = compare(store, *sides, Choice(margin=0.0, confidence_level=0.99)).report
+    strict = compare(store, *sides, ComparisonOptions(margin=0.0, confidence_level=0.99)).report
     assert (strict.confidence_level, strict.evaluations[0].margin) == (0.99, 0.0)
     assert compare(store, *sides).report.verdict is VerdictKind.PASSED
     assert strict.verdict is VerdictKind.INCONCLUSIVE
@@ -81,13 +81,13 @@ def test_margin_and_confidence_are_the_candidates_unless_given(store: Store) -> 
 @pytest.mark.parametrize(("inconclusive", "exit_code"), [("fail", 8), ("warn", 0)])
 def test_the_exit_code_is_a_gates(store: Store, inconclusive: str, exit_code: int) -> None:
     sides = run(store, "r1", SEVERAL[2]), side(store, "r1", "baseline")
-    report = compare(store, *sides, Choice(margin=0.0, inconclusive=inconclusive)).report
+    report = compare(store, *sides, ComparisonOptions(margin=0.0, inconclusive=inconclusive)).report
     assert (report.verdict, report.exit_code) == (VerdictKind.INCONCLUSIVE, exit_code)
 
 
 def test_only_chosen_evaluations_and_cases_are_compared(store: Store) -> None:
     sides = run(store, "r1", *SEVERAL), side(store, "r1", "baseline")
-    comparison = compare(store, *sides, Choice(evaluations={"same", "single"}, cases="case 1*"))
+    comparison = compare(store, *sides, ComparisonOptions(evaluations={"same", "single"}, cases="case 1*"))
     (verdict,) = comparison.report.evaluations
     assert (verdict.id, sorted(case.id for case in verdict.cases)[:2]) == ("same", ["case 1", "case 10"])
     assert verdict.n_cases == 11
@@ -96,8 +96,11 @@ def test_only_chosen_evaluations_and_cases_are_compared(store: Store) -> None:
 def test_one_margin_for_evaluations_of_several_units_is_refused(store: Store) -> None:
     sides = run(store, "r1", *SEVERAL), side(store, "r1", "baseline")
     with pytest.raises(SettingsError, match=r"--margin 0\.1 is one number, .* measured in \[0, 1\], s\."):
-        compare(store, *sides, Choice(margin=0.1))
-    assert compare(store, *sides, Choice(evaluations={"measured"}, margin=5.0)).report.evaluations[0].margin == 5.0
+        compare(store, *sides, ComparisonOptions(margin=0.1))
+    assert (
+        compare(store, *sides, ComparisonOptions(evaluations={"measured"}, margin=5.0)).report.evaluations[0].margin
+        == 5.0
+    )
 
 
 def test_an_evaluation_that_ended_in_an_error_stays_one(store: Store) -> None:
@@ -121,7 +124,7 @@ def test_nothing_in_common_is_an_error_that_says_what_each_has(store: Store) -> 
     with pytest.raises(SettingsError, match="have nothing in common: no case"):
         compare(store, ours, others)
     with pytest.raises(CaseError, match=r"--case 'zz\*'|No case named 'zz\*'"):
-        compare(store, ours, ours, Choice(cases="zz*"))
+        compare(store, ours, ours, ComparisonOptions(cases="zz*"))
 
 
 def test_bodies_that_compare_with_another_baseline_are_no_common_ground(store: Store) -> None:
@@ -139,7 +142,7 @@ def test_cases_that_were_asked_in_other_words_are_counted(store: Store) -> None:
     )
     (compared,) = compare(store, ours, theirs).compared
     assert (compared.asked_otherwise, compared.example) == (2, "case 2")
-    (compared,) = compare(store, ours, theirs, Choice(cases="case 3")).compared
+    (compared,) = compare(store, ours, theirs, ComparisonOptions(cases="case 3")).compared
     assert (compared.asked_otherwise, compared.example) == (1, "case 3")
 
 
@@ -189,7 +192,7 @@ def test_a_stopped_run_is_weighed_in_its_order_against_one_that_drew_everything(
 
 def test_cases_that_moved_are_counted_over_all_evaluations(store: Store) -> None:
     sides = run(store, "r1", *SEVERAL[:3]), side(store, "r1", "baseline")
-    comparison = compare(store, *sides, Choice(n_changes=5))
+    comparison = compare(store, *sides, ComparisonOptions(n_changes=5))
     tally = comparison.tally
     assert tally.stable + tally.flaky + tally.improved + tally.worsened == 90
     assert len(comparison.report.changes) == 5 < comparison.n_moved

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.gate.history.comparison import match
-from harness.gate.history.flips import Tally, most_changed, tally
+from harness.gate.history.flips import FlipCounts, most_changed, tally
 from harness.gate.history.scores import cases_of, rebuild
 from harness.store import Store
 from tests.decisions.observations import observed
@@ -37,12 +37,12 @@ def test_a_case_is_counted_by_how_often_a_sample_of_one_version_beats_one_of_the
     ours, theirs, rule, expected
 ) -> None:
     found = tally(observed([ours], [theirs], **rule))
-    assert found == Tally(**{expected: 1})
+    assert found == FlipCounts(**{expected: 1})
 
 
 def test_cases_without_a_score_of_both_are_not_counted() -> None:
     assert sum(astuple(tally(observed([[1.0], [np.nan], [1.0]], [[1.0], [1.0], [np.nan]])))) == 1
-    assert tally(observed([[np.nan]], [[1.0]])) == Tally()
+    assert tally(observed([[np.nan]], [[1.0]])) == FlipCounts()
 
 
 def changed(store: Store, most: int, *evaluations: Scored):

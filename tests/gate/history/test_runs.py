@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import SettingsError
-from harness.gate.history.runs import Weighed, find, find_newest, find_pair
+from harness.gate.history.runs import WeighedVersion, find, find_newest, find_pair
 from harness.store import RunInfo
 
 
@@ -42,7 +42,7 @@ def test_a_run_stands_for_its_candidate_and_a_version_for_its_newest_finished_ru
 
 def test_a_version_weighed_against_itself_is_the_candidate_first() -> None:
     runs = [run("20261101", "small", "small")]
-    assert find(runs, "small") == Weighed(runs[0], "candidate")
+    assert find(runs, "small") == WeighedVersion(runs[0], "candidate")
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_a_version_weighed_against_itself_is_the_candidate_first() -> None:
 )
 def test_two_names_of_one_candidate_weigh_it_against_the_baseline_of_its_run(names) -> None:
     runs = [run("20261101", "small", "small")]
-    assert find_pair(runs, *names) == (Weighed(runs[0], "candidate"), Weighed(runs[0], "baseline"))
+    assert find_pair(runs, *names) == (WeighedVersion(runs[0], "candidate"), WeighedVersion(runs[0], "baseline"))
 
 
 def test_two_versions_of_one_run_are_its_two_sides_either_way_round() -> None:
     runs = [run("20261101", "small", "large")]
-    ours, theirs = Weighed(runs[0], "candidate"), Weighed(runs[0], "baseline")
+    ours, theirs = WeighedVersion(runs[0], "candidate"), WeighedVersion(runs[0], "baseline")
     assert find_pair(runs, "small", "large") == (ours, theirs)
     assert find_pair(runs, "large", "small") == (theirs, ours)
 

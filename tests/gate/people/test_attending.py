@@ -11,17 +11,17 @@ import pytest
 
 from harness.gate.people.attending import Prospects, attend_all, attended, prospects
 from harness.gate.people.batches import Attendant
-from harness.records.review import Choice, Form
+from harness.records.review import Form, LabelChoice
 from harness.review.batches.filling import add_run
-from harness.review.batches.plans import Plan
+from harness.review.batches.plans import ReviewPlan
 from harness.store import Store
 from tests.review import runs
 
-FORM = Form("scale", "Faithful", choices=(Choice(1, "wrong", 0.0), Choice(3, "right", 1.0)))
+FORM = Form("scale", "Faithful", choices=(LabelChoice(1, "wrong", 0.0), LabelChoice(3, "right", 1.0)))
 
 
 def test_a_batch_that_no_gate_decides_stays_as_it_is(store: Store) -> None:
-    batch = add_run(store, runs.add_run(store), Plan(runs.EVALUATION, "score", FORM, draws=5)).batch
+    batch = add_run(store, runs.add_run(store), ReviewPlan(runs.EVALUATION, "score", FORM, draws=5)).batch
     before = store.review.items(batch.id)
     assert Attendant(store).attend(batch.id) is None
     attend_all(store, [batch.id])
@@ -31,7 +31,7 @@ def test_a_batch_that_no_gate_decides_stays_as_it_is(store: Store) -> None:
 
 
 def test_a_batch_of_a_run_that_was_pruned_stays_as_it_is(store: Store) -> None:
-    batch = add_run(store, runs.add_run(store), Plan(runs.EVALUATION, "score", FORM, draws=5)).batch
+    batch = add_run(store, runs.add_run(store), ReviewPlan(runs.EVALUATION, "score", FORM, draws=5)).batch
     source = {"key": "k", "mode": "all", "questions": [], "roles": ["candidate"]}
     store.review.set_source(batch.id, "gone", source)
     assert store.review.batch(batch.id) == replace(batch, run_id="gone", source=source)
@@ -43,7 +43,7 @@ def test_a_batch_that_can_not_be_decided_leaves_the_others_attended(
 ) -> None:
     """Its source was damaged: the thread says so in one line, and goes on."""
     run = runs.add_run(store)
-    batch = add_run(store, run, Plan(runs.EVALUATION, "score", FORM, draws=5)).batch
+    batch = add_run(store, run, ReviewPlan(runs.EVALUATION, "score", FORM, draws=5)).batch
     source = {"key": "k", "mode": "all", "questions": [{"of": "nothing"}], "roles": ["candidate"]}
     store.review.set_source(batch.id, run.run_id, source)
     deadline = time.monotonic() + 30
@@ -57,7 +57,7 @@ def test_a_batch_that_can_not_be_decided_leaves_the_others_attended(
 
 
 def test_items_are_added_all_or_none(store: Store) -> None:
-    batch = add_run(store, runs.add_run(store), Plan(runs.EVALUATION, "score", FORM, draws=5)).batch
+    batch = add_run(store, runs.add_run(store), ReviewPlan(runs.EVALUATION, "score", FORM, draws=5)).batch
     items = store.review.items(batch.id)
     late = [replace(items[0], id="late", position=4)]
     assert not store.review.extend(batch.id, late)

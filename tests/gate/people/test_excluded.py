@@ -7,23 +7,26 @@ import pytest
 from harness.gate.people.batches import fill, outlook, questions_of, settle
 from harness.gate.people.results import held_back, with_labels
 from harness.records import Role
-from harness.records.review import Choice, Form
+from harness.records.review import Form, LabelChoice
 from harness.review import Queue
 from harness.review.batches.ledger import subject_of
-from harness.review.batches.plans import Plan
+from harness.review.batches.plans import ReviewPlan
 from harness.store import Store
 from tests.reporting import example_reports as examples
 from tests.review import runs
 
 FORM = Form(
-    "scale", "Faithful", choices=(Choice(1, "wrong", 0.0), Choice(2, "half", 0.5), Choice(3, "right", 1.0)), rubric="d1"
+    "scale",
+    "Faithful",
+    choices=(LabelChoice(1, "wrong", 0.0), LabelChoice(2, "half", 0.5), LabelChoice(3, "right", 1.0)),
+    rubric="d1",
 )
 
 
 @pytest.mark.parametrize("roles", [("candidate",), ("candidate", "baseline")], ids=["rate", "difference"])
 def test_labels_count_behind_excluded_items_which_are_told(store: Store, roles: tuple[Role, ...]) -> None:
     run = runs.add_run(store, n_cases=40)
-    subject = subject_of(store, run, Plan(runs.EVALUATION, "score", FORM, roles), "all")
+    subject = subject_of(store, run, ReviewPlan(runs.EVALUATION, "score", FORM, roles), "all")
     questions = questions_of(0.4, 0.1, 0.05, 0.05, is_compared=len(roles) == 2)
     batch = fill(store, run, subject, questions, "all")
     queue = Queue(store)

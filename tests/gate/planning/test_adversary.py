@@ -5,7 +5,7 @@ import math
 import pytest
 
 from harness.gate.planning.adversary import ADVERSARIES, Adversary, Attempt, Trial, attack, is_exceeded
-from harness.gate.planning.calibration import Rate
+from harness.gate.planning.calibration import GateShare
 from harness.gate.planning.simulation import Shape
 from tests.bench.bench_reruns import any_of_thirty
 from tests.bench.decision_costs import SPREAD
@@ -29,8 +29,10 @@ def test_a_version_that_is_far_worse_is_not_called_good_by_asking_again():
 
 
 def test_rates_are_exceeded_only_beyond_what_chance_explains():
-    assert not is_exceeded([Attempt("a", "red", Rate(7, 100))] * 12, 0.05)
-    assert is_exceeded([Attempt("a", "red", Rate(2, 100))] * 11 + [Attempt("b", "green", Rate(20, 100))], 0.05)
+    assert not is_exceeded([Attempt("a", "red", GateShare(7, 100))] * 12, 0.05)
+    assert is_exceeded(
+        [Attempt("a", "red", GateShare(2, 100))] * 11 + [Attempt("b", "green", GateShare(20, 100))], 0.05
+    )
 
 
 @pytest.mark.parametrize("about", ["suite", "population"])

@@ -4,8 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from harness.gate.planning.calibration import Calibration, GateResult, Measured, Rate, Truth, measured, simulate, truths
-from harness.gate.planning.simulation import Shape, Spread
+from harness.gate.planning.calibration import (
+    Calibration,
+    GateResult,
+    GateShare,
+    MeasuredRates,
+    Truth,
+    measured,
+    simulate,
+    truths,
+)
+from harness.gate.planning.simulation import ScoreSpread, Shape
 from harness.records import VerdictKind
 
 pytestmark = pytest.mark.slow
@@ -14,10 +23,10 @@ SMALL = Shape(cases=80, samples=3)
 
 
 def test_rates_have_the_exact_bounds_of_clopper_and_pearson():
-    rate = Rate(0, 59)
+    rate = GateShare(0, 59)
     assert (rate.value, rate.low) == (0.0, 0.0)
     assert rate.high == pytest.approx(0.0495, abs=1e-4)
-    assert Rate(59, 59).low == pytest.approx(1 - 0.0495, abs=1e-4)
+    assert GateShare(59, 59).low == pytest.approx(1 - 0.0495, abs=1e-4)
 
 
 def test_red_is_wrong_while_nothing_is_and_green_from_the_margin_on():
@@ -35,7 +44,7 @@ def test_a_drop_is_planted_in_one_evaluation_after_the_other():
 
 
 def test_twice_the_margin_is_that_of_each_evaluation_and_never_more_than_there_is():
-    shapes = [replace(SMALL, margin=0.02), replace(SMALL, margin=0.3, spread=Spread(mean=0.5))]
+    shapes = [replace(SMALL, margin=0.02), replace(SMALL, margin=0.3, spread=ScoreSpread(mean=0.5))]
     drop = truths(shapes, None)[-1]
     assert (drop.drops(shapes, 0)[0], drop.drops(shapes, 1)[1]) == (0.04, 0.5)
 
@@ -45,7 +54,7 @@ def test_without_a_margin_a_drop_of_a_twentieth_is_to_be_found():
 
 
 def test_versions_that_do_not_differ_have_no_second_truth_without_a_drop():
-    assert len(truths([replace(SMALL, spread=Spread(differing=0.0))], None)) == 3
+    assert len(truths([replace(SMALL, spread=ScoreSpread(differing=0.0))], None)) == 3
 
 
 def test_samples_count_both_versions():
@@ -75,8 +84,8 @@ def test_the_seed_settles_all():
 
 
 def found(wrong, count, gates):
-    rate = Rate(count, gates)
-    return Measured(Truth("", wrong, None), rate, rate, 1, 1, 1)
+    rate = GateShare(count, gates)
+    return MeasuredRates(Truth("", wrong, None), rate, rate, 1, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from harness.decisions import decide
 from harness.decisions.suite import SMALL_SHARE
 from harness.gate.planning.power import (
     MOST_CASES,
-    Levels,
+    ErrorRates,
     Share,
     Simulation,
     cases_by_normal,
@@ -19,16 +19,16 @@ from harness.gate.planning.power import (
 )
 from harness.gate.planning.searching import smallest
 from harness.gate.planning.settling import ends_of, fewest_cases
-from harness.gate.planning.simulation import Shape, Spread, simulated
+from harness.gate.planning.simulation import ScoreSpread, Shape, simulated
 from harness.statistics.planning import minimum_detectable_difference, required_cases
 
 pytestmark = pytest.mark.slow
 
-LEVELS = Levels(0.05, 0.05)
+LEVELS = ErrorRates(0.05, 0.05)
 
 
 def test_the_smallest_drop_of_a_fixed_design_is_that_of_the_t_test():
-    shape = Shape(cases=200, design="fixed", spread=Spread(mean=0.6, correlation=0.3, differing=1.0))
+    shape = Shape(cases=200, design="fixed", spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
     found = Simulation(LEVELS, 400, 0).smallest_drop(shape)
     assert found == pytest.approx(
         minimum_detectable_difference(200, shape.between_sd, shape.within_sd, 5, alternative="greater"), rel=0.15
@@ -36,7 +36,7 @@ def test_the_smallest_drop_of_a_fixed_design_is_that_of_the_t_test():
 
 
 def test_the_cases_needed_by_a_fixed_design_are_those_of_the_t_test():
-    shape = Shape(design="fixed", margin=0.1, spread=Spread(mean=0.6, correlation=0.3, differing=1.0))
+    shape = Shape(design="fixed", margin=0.1, spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
     found = Simulation(LEVELS, 400, 0).cases_needed(shape, 0.1)
     assert found == pytest.approx(
         required_cases(0.1, shape.between_sd, shape.within_sd, 5, alternative="greater"), rel=0.15
@@ -46,7 +46,7 @@ def test_the_cases_needed_by_a_fixed_design_are_those_of_the_t_test():
 @pytest.mark.slow
 @pytest.mark.parametrize("threshold", [None, 0.85])
 def test_so_many_cases_find_the_drop_and_a_tenth_fewer_do_not(threshold):
-    shape = Shape(threshold=threshold, spread=Spread(mean=0.9))
+    shape = Shape(threshold=threshold, spread=ScoreSpread(mean=0.9))
     cases = Simulation(LEVELS, 1200, 0).cases_needed(shape, 0.1)
     power = {}
     for size in (cases, int(0.9 * cases)):
@@ -70,7 +70,7 @@ def test_the_outlook_counts_the_cases_used():
 
 def test_what_never_passes_needs_too_many_cases():
     simulation = Simulation(LEVELS, 50, 0)
-    assert simulation.cases_needed(Shape(threshold=0.9, spread=Spread(mean=0.6)), 0.05) is None
+    assert simulation.cases_needed(Shape(threshold=0.9, spread=ScoreSpread(mean=0.6)), 0.05) is None
     assert simulation.cases_needed(Shape(margin=0.0001), 0.05) is None
 
 
@@ -79,7 +79,7 @@ def test_a_drop_that_is_never_red_is_none():
 
 
 def test_the_first_look_has_nine_tenths_of_the_error_rate_and_red_shares_them():
-    levels = Levels.of(0.95, evaluations=4, comparisons=2)
+    levels = ErrorRates.of(0.95, evaluations=4, comparisons=2)
     assert levels.pair == pytest.approx((0.9 * 0.05, 0.9 * 0.9 * 0.05 / 8))
 
 
@@ -115,7 +115,7 @@ def test_few_gates_are_simulated_for_an_answer(design, samples):
 
 def test_what_is_hopeless_is_said_without_a_simulation():
     simulation = Simulation(LEVELS, 300, 0)
-    shapes = (Shape(margin=0.0), Shape(margin=0.001), Shape(threshold=0.9, spread=Spread(mean=0.8)))
+    shapes = (Shape(margin=0.0), Shape(margin=0.001), Shape(threshold=0.9, spread=ScoreSpread(mean=0.8)))
     assert [simulation.cases_needed(shape, 0.05) for shape in shapes] == [None, None, None]
     assert simulation.cases_needed(Shape(margin=0.05), 0.03) is None
     assert Simulation(replace(LEVELS, power=0.96), 300, 0).cases_needed(Shape(margin=0.05), 0.05) is None
@@ -133,15 +133,17 @@ def test_a_quick_plan_computes_what_is_too_large_to_be_simulated():
 
 
 def test_a_quick_plan_of_a_fixed_design_is_a_t_tests_unless_simulations_contradict_it():
-    plain = Shape(design="fixed", margin=0.1, spread=Spread(mean=0.6, correlation=0.3, differing=1.0))
+    plain = Shape(design="fixed", margin=0.1, spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
     quick = Simulation(LEVELS, 100, 0, quick=True)
     assert quick.cases_needed(plain, 0.1) == cases_by_normal(plain, 0.1, LEVELS)
-    lopsided = Shape(design="fixed", samples=1, margin=0.1, spread=Spread(mean=0.97, correlation=0.5, differing=0.05))
+    lopsided = Shape(
+        design="fixed", samples=1, margin=0.1, spread=ScoreSpread(mean=0.97, correlation=0.5, differing=0.05)
+    )
     assert quick.cases_needed(lopsided, 0.1) > cases_by_normal(lopsided, 0.1, LEVELS)
 
 
 def test_the_computed_number_for_a_sequential_design_is_near_the_simulated_one():
-    shape = Shape(cases=800, spread=Spread(mean=0.6, correlation=0.3, differing=1.0))
+    shape = Shape(cases=800, spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
     assert Simulation(LEVELS, 200, 0).cases_needed(shape, 0.05) == pytest.approx(
         cases_by_normal(shape, 0.05, LEVELS), rel=0.15
     )
@@ -154,7 +156,7 @@ def test_chance_in_the_simulation_is_the_binomials():
 
 
 def test_chance_moves_the_smallest_drop_by_as_much_as_is_said():
-    shape = Shape(cases=100, samples=1, spread=Spread(mean=0.6, correlation=0.3, differing=1.0))
+    shape = Shape(cases=100, samples=1, spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
     found = [Simulation(LEVELS, 100, seed).smallest_drop(shape) for seed in range(25)]
     assert np.std(found) / np.mean(found) == pytest.approx(LEVELS.sway(LEVELS.red, 100), rel=0.5)
 
@@ -172,8 +174,8 @@ def test_about_the_suite_a_gate_of_the_size_needed_decides_as_often_as_is_said(
     mean, correlation, margin, samples, threshold
 ):
     """A drop of twice the margin is red and no change green; a quarter fewer cases do not do, where there are some."""
-    levels = Levels.of(0.95, 1)
-    spread = Spread(mean=mean, correlation=correlation)
+    levels = ErrorRates.of(0.95, 1)
+    spread = ScoreSpread(mean=mean, correlation=correlation)
     shape = Shape(samples=samples, margin=margin, threshold=threshold, spread=spread, about="suite")
     cases = Simulation(levels, 200, 0, quick=True).cases_needed(shape, 2 * margin)
     power = {}
@@ -190,7 +192,7 @@ def test_about_the_suite_a_gate_of_the_size_needed_decides_as_often_as_is_said(
 
 def test_about_the_suite_the_forecast_is_what_decide_finds():
     shape = Shape(cases=20, samples=3, margin=0.1, about="suite")
-    levels = Levels.of(0.95, 1)
+    levels = ErrorRates.of(0.95, 1)
     found = [
         decide([simulated(shape, 0.2, np.random.default_rng([3, gate]))], 0.955, share=0.9)[0].verdict.is_red
         for gate in range(150)
@@ -202,8 +204,8 @@ def test_about_the_suite_the_forecast_is_what_decide_finds():
 @pytest.mark.parametrize("samples", [1, 5])
 def test_about_the_suite_no_size_is_advised_with_which_equal_answers_do_not_pass(samples):
     """With n samples of either version a loss of 1 - level^(1/2n) by each goes unseen."""
-    levels = Levels.of(0.95, 1)
-    shape = Shape(samples=samples, spread=Spread(mean=0.999, correlation=0.9), about="suite")
+    levels = ErrorRates.of(0.95, 1)
+    shape = Shape(samples=samples, spread=ScoreSpread(mean=0.999, correlation=0.9), about="suite")
     cases = Simulation(levels, 100, 0).cases_needed(shape, 0.3)
     level = levels.passing * (1 - SMALL_SHARE)
     assert cases * samples >= math.log(level) / math.log(1 - shape.margin / 2) / 2
@@ -214,7 +216,7 @@ def test_about_the_suite_no_size_is_advised_with_which_equal_answers_do_not_pass
 @pytest.mark.parametrize("samples", [1, 2, 5])
 def test_what_is_computed_about_a_large_suite_is_near_what_is_simulated(design, samples):
     shape = Shape(cases=900, samples=samples, design=design, margin=0.03, about="suite")
-    levels = Levels.of(0.95, 1)
+    levels = ErrorRates.of(0.95, 1)
     drop = drop_by_normal(shape, levels)
     assert Simulation(levels, 400, 0).outlook(shape, drop).red.value == pytest.approx(0.8, abs=0.08)
     green = Simulation(levels, 0, 0).outlook(shape, None).green
@@ -223,7 +225,7 @@ def test_what_is_computed_about_a_large_suite_is_near_what_is_simulated(design, 
 
 
 def test_about_the_suite_the_cases_at_hand_find_the_drop_with_so_many_samples():
-    levels = Levels.of(0.95, 1)
+    levels = ErrorRates.of(0.95, 1)
     shape = Shape(cases=30, margin=0.1, about="suite")
     simulation = Simulation(levels, 400, 0)
     samples = simulation.samples_needed(shape, 0.2)
@@ -234,7 +236,7 @@ def test_about_the_suite_the_cases_at_hand_find_the_drop_with_so_many_samples():
 
 @pytest.mark.parametrize("about", ["suite", "population"])
 def test_no_drop_within_the_margin_is_looked_for(about):
-    shape = Shape(cases=400, samples=20, about=about, spread=Spread(differing=0.05))
+    shape = Shape(cases=400, samples=20, about=about, spread=ScoreSpread(differing=0.05))
     simulation = Simulation(LEVELS, 100, 0)
     found = simulation.smallest_drop(shape)
     assert found == shape.margin

@@ -2,9 +2,9 @@
 
 from harness.gate.planning.calibration import truths
 from harness.gate.planning.rehearsal import rehearse
-from harness.gate.planning.simulation import Shape, Spread
+from harness.gate.planning.simulation import ScoreSpread, Shape
 
-SHAPE = Shape(cases=80, samples=3, margin=0.1, spread=Spread(mean=0.95))
+SHAPE = Shape(cases=80, samples=3, margin=0.1, spread=ScoreSpread(mean=0.95))
 
 
 def test_a_version_against_itself_passes_and_stops_before_the_last_case():
@@ -19,7 +19,7 @@ def test_a_planted_drop_is_red():
 
 
 def test_a_threshold_is_decided_without_a_baseline():
-    shape = Shape(cases=60, samples=3, threshold=0.8, margin=0.1, spread=Spread(mean=0.97))
+    shape = Shape(cases=60, samples=3, threshold=0.8, margin=0.1, spread=ScoreSpread(mean=0.97))
     good, *_, bad = truths([shape], 0.3)
     assert rehearse(good, [shape], 2, 0.95, [0]).green.count == 2
     result = rehearse(bad, [shape], 2, 0.95, [0])
@@ -28,7 +28,7 @@ def test_a_threshold_is_decided_without_a_baseline():
 
 
 def test_a_fixed_design_draws_everything():
-    shape = Shape(cases=20, samples=3, margin=0.2, design="fixed", spread=Spread(mean=1.0))
+    shape = Shape(cases=20, samples=3, margin=0.2, design="fixed", spread=ScoreSpread(mean=1.0))
     result = rehearse(truths([shape], None)[0], [shape], 1, 0.95, [0])
     assert result.samples == result.drawn == result.most
 

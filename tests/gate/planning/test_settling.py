@@ -8,7 +8,7 @@ import pytest
 from harness.decisions import decide
 from harness.gate.planning import settling
 from harness.gate.planning.settling import Ends, ends_of, fewest_cases, settled, smallest_margin
-from harness.gate.planning.simulation import Shape, Spread, observed, simulated
+from harness.gate.planning.simulation import ScoreSpread, Shape, observed, simulated
 from harness.records import VerdictKind
 
 PAIR = (0.05, 0.05)
@@ -30,7 +30,7 @@ def test_verdict_and_cases_are_those_of_decide(design, threshold, about):
 @pytest.mark.parametrize("threshold", [None, 0.85, 0.03])
 @pytest.mark.parametrize("drop", [0.0, 0.02])
 def test_gates_that_are_bet_on_together_end_as_each_does_alone(threshold, drop):
-    spread = Spread(mean=0.9, noise=0.5)
+    spread = ScoreSpread(mean=0.9, noise=0.5)
     shape = Shape(cases=90, samples=3, threshold=threshold, margin=0.05, spread=spread)
     assert together(shape, drop) == alone(shape, drop)
 
@@ -42,7 +42,7 @@ def test_gates_that_are_bet_on_together_end_as_each_does_alone(threshold, drop):
 def test_gates_about_the_suite_that_are_weighed_together_end_as_each_does_alone(
     design, threshold, samples, cases, noise
 ):
-    spread = Spread(mean=0.9, noise=noise)
+    spread = ScoreSpread(mean=0.9, noise=noise)
     shape = Shape(
         cases=cases, samples=samples, threshold=threshold, margin=0.1, spread=spread, design=design, about="suite"
     )

@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 
 from harness.gate.planning.shapes import shapes_of_run, spread_of
-from harness.gate.planning.simulation import Shape, Spread, simulated
+from harness.gate.planning.simulation import ScoreSpread, Shape, simulated
 from tests.gate.stored import Scored, run
 
-SPREADS = [Spread(0.9, 0.5, 0.3), Spread(0.6, 0.2, 0.1, 0.4), Spread(0.5, 0.8, 1.0, 0.1), Spread(0.7, 0.4, 0.0)]
+SPREADS = [
+    ScoreSpread(0.9, 0.5, 0.3),
+    ScoreSpread(0.6, 0.2, 0.1, 0.4),
+    ScoreSpread(0.5, 0.8, 1.0, 0.1),
+    ScoreSpread(0.7, 0.4, 0.0),
+]
 
 
 @pytest.mark.parametrize("spread", SPREADS)
@@ -19,7 +24,7 @@ def test_the_spread_of_many_cases_is_the_one_that_they_were_drawn_with(spread):
 
 
 def test_without_a_baseline_nothing_differs():
-    entry = simulated(Shape(cases=20_000, threshold=0.7, spread=Spread(0.7, 0.3)), 0.0, np.random.default_rng(0))
+    entry = simulated(Shape(cases=20_000, threshold=0.7, spread=ScoreSpread(0.7, 0.3)), 0.0, np.random.default_rng(0))
     found = spread_of(entry.candidate)
     assert (found.mean, found.correlation, found.differing) == (
         pytest.approx(0.7, abs=0.02),

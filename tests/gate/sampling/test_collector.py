@@ -10,7 +10,7 @@ import numpy as np
 from harness.config import Settings
 from harness.decisions import Look, decide
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
-from harness.gate.sampling.bodies import Outcome
+from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
@@ -40,7 +40,7 @@ def outcomes() -> list[tuple]:
                 trace = Trace()
                 trace.add(bytes([case] * 16), Sample(f"{role} {case} {sample}", sample))
                 value = (case * 7 + sample * 3 + len(role)) % 5 / 4
-                outcome = Outcome(failed=True) if value == 0 else Outcome(readings={"score": Reading(value)})
+                outcome = BodyResult(failed=True) if value == 0 else BodyResult(readings={"score": Reading(value)})
                 found.append((role, case, sample, outcome, trace))
     return found
 
@@ -80,7 +80,7 @@ def test_case_skipped_once_is_left_out_for_both_versions() -> None:
     gathered = collector()
     for role, case, sample, outcome, trace in outcomes():
         skipped = (role, case, sample) == ("baseline", 2, 3)
-        gathered.add(role, case, sample, Outcome(skipped=True) if skipped else outcome, trace)
+        gathered.add(role, case, sample, BodyResult(skipped=True) if skipped else outcome, trace)
     (observed,) = gathered.observed()
     assert observed.case_ids == ("c0", "c1", "c3", "c4", "c5")
     assert observed.candidate.shape == observed.baseline.shape == (5, N_SAMPLES)
@@ -110,8 +110,8 @@ def test_changes_are_ranked_worst_first_with_an_answer_of_each_version() -> None
 
 def test_metric_of_two_units_is_an_error() -> None:
     gathered = collector()
-    gathered.add("candidate", 0, 0, Outcome(readings={"time": Reading(1.0, unit="s")}), Trace())
-    gathered.add("candidate", 1, 0, Outcome(readings={"time": Reading(1.0, unit="ms")}), Trace())
+    gathered.add("candidate", 0, 0, BodyResult(readings={"time": Reading(1.0, unit="s")}), Trace())
+    gathered.add("candidate", 1, 0, BodyResult(readings={"time": Reading(1.0, unit="ms")}), Trace())
     assert "sometimes in s, sometimes in ms" in gathered.observed()[0].errors[0]
 
 
@@ -119,8 +119,8 @@ def test_a_metric_must_declare_one_range_and_one_statistic() -> None:
     for other in (Reading(1.0, unit="s"), Reading(1.0, unit="s", at_least=0.0, at_most=9.0, statistic="p95")):
         gathered = collector()
         ranged = Reading(1.0, unit="s", at_least=0.0, at_most=9.0)
-        gathered.add("candidate", 0, 0, Outcome(readings={"time": ranged}), Trace())
-        gathered.add("candidate", 1, 0, Outcome(readings={"time": other}), Trace())
+        gathered.add("candidate", 0, 0, BodyResult(readings={"time": ranged}), Trace())
+        gathered.add("candidate", 1, 0, BodyResult(readings={"time": other}), Trace())
         (observed,) = gathered.observed()
         assert "metric 'time' is sometimes in s from 0 to 9, sometimes in s" in observed.errors[0]
 
@@ -128,8 +128,8 @@ def test_a_metric_must_declare_one_range_and_one_statistic() -> None:
 def test_a_failed_assertion_beside_a_range_that_has_no_0_is_an_error_with_figures() -> None:
     gathered = collector()
     ranged = Reading(6.0, unit="s", at_least=5.0, at_most=9.0)
-    gathered.add("candidate", 0, 0, Outcome(readings={"time": ranged}), Trace())
-    gathered.add("candidate", 1, 0, Outcome(failed=True), Trace())
+    gathered.add("candidate", 0, 0, BodyResult(readings={"time": ranged}), Trace())
+    gathered.add("candidate", 1, 0, BodyResult(failed=True), Trace())
     (verdict,) = decide(gathered.observed(), 0.95)
     assert verdict.verdict is VerdictKind.ERROR
     assert (verdict.at_least, verdict.at_most) == (5.0, 9.0)
@@ -137,8 +137,8 @@ def test_a_failed_assertion_beside_a_range_that_has_no_0_is_an_error_with_figure
 
 def test_failed_assertion_of_a_body_that_measures_is_an_error() -> None:
     gathered = collector()
-    gathered.add("candidate", 0, 0, Outcome(readings={"time": Reading(1.0, unit="s")}), Trace())
-    gathered.add("candidate", 1, 0, Outcome(failed=True), Trace())
+    gathered.add("candidate", 0, 0, BodyResult(readings={"time": Reading(1.0, unit="s")}), Trace())
+    gathered.add("candidate", 1, 0, BodyResult(failed=True), Trace())
     assert any("failed an assertion, which gives no measure" in text for text in gathered.observed()[0].errors)
 
 

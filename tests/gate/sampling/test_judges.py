@@ -2,10 +2,10 @@ import math
 
 import pytest
 
-from harness.gate.sampling.judges import Counted, Judges
+from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.records import Judgement
 
-EVERY = Counted(cases=(0, 1, 2), n_samples=2, clusters=None, by_samples=False)
+EVERY = CountedBodies(cases=(0, 1, 2), n_samples=2, clusters=None, by_samples=False)
 
 
 def rated(*values: float, judge: str = "j", malformed: int = 0, complete: bool = True) -> Judgement:
@@ -64,8 +64,8 @@ def test_cases_that_depend_on_each_other_count_together() -> None:
     judges = Judges()
     for case in range(8):
         judges.keep(("candidate", case, 0), [preferred(float(case < 4), 0.5)])
-    alone = Counted(range(8), 1, None, by_samples=False)
-    together = Counted(range(8), 1, [case // 2 for case in range(8)], by_samples=False)
+    alone = CountedBodies(range(8), 1, None, by_samples=False)
+    together = CountedBodies(range(8), 1, [case // 2 for case in range(8)], by_samples=False)
     (apart,), (clustered,) = judges.summaries(alone, 0.95), judges.summaries(together, 0.95)
     assert clustered.flip.standard_error > apart.flip.standard_error
 
@@ -75,7 +75,7 @@ def test_of_a_single_case_samples_are_the_units(by_samples: bool) -> None:
     judges = Judges()
     for sample in range(20):
         judges.keep(("candidate", 0, sample), [preferred(float(sample % 4 == 0), 0.5)])
-    (summary,) = judges.summaries(Counted((0,), 20, None, by_samples), 0.95)
+    (summary,) = judges.summaries(CountedBodies((0,), 20, None, by_samples), 0.95)
     assert summary.flip.value == 0.25
     assert summary.flip.low > 0.05
     assert summary.flip.high < 0.6

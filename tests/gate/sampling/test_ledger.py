@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.decisions import share_of
-from harness.gate.evaluations.evaluation import Evaluation, Plan
-from harness.gate.sampling.ledger import Entry, Family, Ledger, in_words
+from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
+from harness.gate.sampling.ledger import Entry, Family, LookLedger, in_words
 from harness.records import Case
 from harness.store import Store
 from harness.store.looks import LookRow, Settle
 from tests.store.rows import draw
 
 FAMILY = Family("c", "b", ("t",), 0.95, draws={"candidate": (0,), "baseline": (0,)})
-PLAN = Plan(
+PLAN = EvaluationPlan(
     cases=None,
     samples=5,
     threshold=None,
@@ -56,7 +56,7 @@ def evaluation(n_cases: int = 40, name: str = "t", first: int = 0, **changes: ob
 
 
 def look(store: Memory, asked: Evaluation, family: Family = FAMILY, baseline: int = 5) -> Entry:
-    return Ledger(store, family, "run").enter([asked], {asked.id: baseline})[asked.id]
+    return LookLedger(store, family, "run").enter([asked], {asked.id: baseline})[asked.id]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_no_sequence_of_commands_hands_out_more_than_all(runs):
             draws={"candidate": draws, "baseline": draws},
         )
         asked = [evaluation(n_cases, name, **changes) for name in names]
-        entries = Ledger(store, family, "run").enter(asked, dict.fromkeys(names, changes.get("samples", 5)))
+        entries = LookLedger(store, family, "run").enter(asked, dict.fromkeys(names, changes.get("samples", 5)))
         for name, entry in entries.items():
             assert entry.spent <= 1 + 1e-12
             assert known.setdefault((name, entry.bets.draws, entry.look.number), entry.look) == entry.look
@@ -262,12 +262,12 @@ def test_no_sequence_of_commands_hands_out_more_than_all(runs):
 
 def test_a_damaged_row_is_spent_all_the_same(tmp_path: Path):
     with Store.open(str(tmp_path / "store.db")) as store:
-        Ledger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})
+        LookLedger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})
         for text in ("{garbage", "[]", '{"cases": 5}', '{"draws": "x=abc"}'):
             with store._database.write() as connection:
                 connection.exec_driver_sql("UPDATE steelyard_looks SET bets = ? WHERE number = 1", (text,))
             assert store.looks.of_family("c", "b")[1].share == share_of(1)
-        entry = Ledger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})["t"]
+        entry = LookLedger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})["t"]
     assert (entry.look.number, entry.look.because) == (2, "bets of another rule")
 
 
@@ -282,7 +282,7 @@ def test_two_processes_at_once_never_get_the_same_level(tmp_path: Path):
     def enter(samples: int) -> Entry:
         with Store.open(str(tmp_path / "store.db")) as store:
             asked = evaluation(samples=samples)
-            return Ledger(store.looks, FAMILY, f"run{samples}").enter([asked], {"t": samples})["t"]
+            return LookLedger(store.looks, FAMILY, f"run{samples}").enter([asked], {"t": samples})["t"]
 
     Store.open(str(tmp_path / "store.db")).close()
     with ThreadPoolExecutor(8) as pool:
@@ -293,11 +293,11 @@ def test_two_processes_at_once_never_get_the_same_level(tmp_path: Path):
 
 def test_a_merged_store_never_hands_out_a_level_twice_and_says_what_was(tmp_path: Path):
     with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
-        Ledger(ours.looks, FAMILY, "ours").enter([evaluation()], {"t": 5})
-        Ledger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)], {"t": 10})
+        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()], {"t": 5})
+        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)], {"t": 10})
         assert ours.merge(theirs).overdrawn == 1
         assert ours.merge(theirs).overdrawn == 0
-        entry = Ledger(ours.looks, FAMILY, "next").enter([evaluation(samples=20)], {"t": 20})["t"]
+        entry = LookLedger(ours.looks, FAMILY, "next").enter([evaluation(samples=20)], {"t": 20})["t"]
     assert entry.look.number == 3
     assert entry.spent > 1
     assert "two stores" in in_words({"t": entry}, 0.05)[-1]
@@ -305,9 +305,9 @@ def test_a_merged_store_never_hands_out_a_level_twice_and_says_what_was(tmp_path
 
 def test_a_store_that_was_copied_and_merged_back_counts_each_look_once(tmp_path: Path):
     with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
-        Ledger(ours.looks, FAMILY, "ours").enter([evaluation()], {"t": 5})
+        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()], {"t": 5})
         theirs.merge(ours)
-        Ledger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)], {"t": 10})
+        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)], {"t": 10})
         assert ours.merge(theirs).overdrawn == 0
         assert [row.number for row in ours.looks.all_rows()] == [0, 1, 2]
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from harness.errors import BudgetSpentError, CapabilityError, EngineError, SettingsError, UnreachableError
-from harness.gate.sampling.problems import Tally
+from harness.gate.sampling.problems import BodyErrors
 from harness.models.engine import Capability
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.openai.retry import RetryPolicy
@@ -401,7 +401,7 @@ class TestDeadEndpoint:
     def test_a_request_given_up_and_the_endpoint_given_up_after_it_have_one_cause(self, loopback: Start) -> None:
         one = engine(loopback(faults=(Fault("500", rate=1),)), policy=replace(QUICK, failures_in_a_row=2))
         results = asyncio.run(with_engine(one, *((ask(f"Q{i}"), [0]) for i in range(4))))
-        tally = Tally()
+        tally = BodyErrors()
         for step, error in enumerate(results):
             assert isinstance(error, EngineError)
             tally.add(step, error)

@@ -9,9 +9,9 @@ from email.utils import format_datetime
 import pytest
 
 from harness.models.openai.retry import (
-    Pace,
+    RateLimiter,
+    RequestHistory,
     RetryPolicy,
-    Tried,
     UnusableError,
     is_rate_limit,
     is_retried,
@@ -62,7 +62,7 @@ def test_ten_attempts_fit_into_a_minute_whatever_the_jitter() -> None:
         def uniform(self, a: float, b: float) -> float:
             return b
 
-    policy, tried = RetryPolicy(), Tried()
+    policy, tried = RetryPolicy(), RequestHistory()
     while not policy.is_spent(tried):
         tried.attempts += 1
         tried.spent_s += 0.5 + policy.delay_s(tried.attempts, Longest())
@@ -71,23 +71,23 @@ def test_ten_attempts_fit_into_a_minute_whatever_the_jitter() -> None:
 
 
 def test_a_request_that_times_out_is_tried_three_times() -> None:
-    assert not RetryPolicy().is_spent(Tried(2, 600))
-    assert RetryPolicy().is_spent(Tried(3, 900))
+    assert not RetryPolicy().is_spent(RequestHistory(2, 600))
+    assert RetryPolicy().is_spent(RequestHistory(3, 900))
 
 
 def test_a_complete_answer_that_is_none_is_asked_for_three_times() -> None:
-    assert not RetryPolicy().is_spent(Tried(2, malformed=2))
-    assert RetryPolicy().is_spent(Tried(3, malformed=3))
-    assert not RetryPolicy().is_spent(Tried(5, malformed=2))
+    assert not RetryPolicy().is_spent(RequestHistory(2, malformed=2))
+    assert RetryPolicy().is_spent(RequestHistory(3, malformed=3))
+    assert not RetryPolicy().is_spent(RequestHistory(5, malformed=2))
 
 
 def test_waits_that_the_server_asks_for_are_honoured_for_five_minutes() -> None:
-    asked, policy = Tried(), RetryPolicy()
+    asked, policy = RequestHistory(), RetryPolicy()
     while not policy.is_spent(asked, 60.0):
-        asked = Tried(asked.attempts + 1, asked.spent_s + 2.0, asked.asked_s + 60.0)
+        asked = RequestHistory(asked.attempts + 1, asked.spent_s + 2.0, asked.asked_s + 60.0)
     assert str(asked) == "5 attempts in 10 s and 300 s of waiting as asked"
-    assert not policy.is_spent(Tried(1, 0.1), 300.0)
-    assert policy.is_spent(Tried(1, 0.1), 301.0)
+    assert not policy.is_spent(RequestHistory(1, 0.1), 300.0)
+    assert policy.is_spent(RequestHistory(1, 0.1), 301.0)
 
 
 @pytest.mark.parametrize("body", [{"error": {"type": "tokens", "code": 429}}, {"error": "slow"}, ["error"], None])
@@ -124,26 +124,26 @@ class Clock:
 
 
 def test_a_pace_gives_places_evenly() -> None:
-    pace = Pace(per_minute=60, clock=Clock())
+    pace = RateLimiter(per_minute=60, clock=Clock())
     assert [pace.wait_s() for _ in range(5)] == [0, 1, 2, 3, 4]
 
 
 def test_a_pace_saves_no_places_for_later() -> None:
     clock = Clock()
-    pace = Pace(per_minute=60, clock=clock)
+    pace = RateLimiter(per_minute=60, clock=clock)
     pace.wait_s()
     clock.now += 10
     assert [pace.wait_s() for _ in range(3)] == [0, 1, 2]
 
 
 def test_no_pace_lets_all_go_at_once() -> None:
-    pace = Pace(clock=Clock())
+    pace = RateLimiter(clock=Clock())
     assert [pace.wait_s() for _ in range(100)] == [0.0] * 100
 
 
 def test_a_hold_keeps_all_waiting() -> None:
     clock = Clock()
-    pace = Pace(clock=clock)
+    pace = RateLimiter(clock=clock)
     pace.hold(5)
     assert [pace.wait_s() for _ in range(3)] == [5, 5, 5]
     clock.now += 6

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.models.openai.retry import MalformedError, UnusableError
+from harness.models.openai.retry import MalformedResponseError, UnusableError
 from harness.models.openai.stream import is_event_stream, read_stream
 from harness.records import Request
 from tests.loopback.streaming import event_stream
@@ -62,7 +62,7 @@ def test_an_answer_is_complete_by_its_mark_or_by_its_reason_to_end() -> None:
         assert read_stream((said + end).encode())["choices"][0]["message"] == {"content": "A"}
     with pytest.raises(UnusableError, match="ends before its answer does") as failed:
         read_stream(said.encode())
-    assert failed.type is not MalformedError
+    assert failed.type is not MalformedResponseError
 
 
 def test_one_choice_that_did_not_end_makes_it_incomplete() -> None:
@@ -73,7 +73,7 @@ def test_one_choice_that_did_not_end_makes_it_incomplete() -> None:
 
 @pytest.mark.parametrize("stream", ["data: oops\n\n", "data: [1]\n\n", chunk(delta={"content": 3}), chunk(index="x")])
 def test_an_event_that_is_no_chunk_is_malformed(stream: str) -> None:
-    with pytest.raises(MalformedError, match="an event stream that can't be read"):
+    with pytest.raises(MalformedResponseError, match="an event stream that can't be read"):
         read_stream((stream + "data: [DONE]\n\n").encode())
 
 

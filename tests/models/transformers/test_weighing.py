@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.models.transformers.model import TransformersModel, weigh_rows
-from harness.models.weighing import Row
+from harness.models.weighing import TokenRow
 from harness.models.weights.weights import materialize
 from harness.records import Request, Sample
 from tests.models.lm_eval_model import Oracle
@@ -122,7 +122,13 @@ class Counting:
 
 def test_texts_that_begin_another_one_are_computed_with_it() -> None:
     model = Counting()
-    rows = [Row([1, 2, 3, 4], 3), Row([1, 2, 3, 5], 3), Row([1, 2, 3, 4, 5], 3), Row([1, 2, 4], 1), Row([7, 8], 1)]
+    rows = [
+        TokenRow([1, 2, 3, 4], 3),
+        TokenRow([1, 2, 3, 5], 3),
+        TokenRow([1, 2, 3, 4, 5], 3),
+        TokenRow([1, 2, 4], 1),
+        TokenRow([7, 8], 1),
+    ]
     weights = weigh_rows(model, rows, batch_size=8)
     assert model.shapes == [(2, 4)]
     assert [is_greedy for _, is_greedy in weights] == [True, False, True, False, True]
@@ -131,7 +137,7 @@ def test_texts_that_begin_another_one_are_computed_with_it() -> None:
 
 def test_texts_of_like_length_are_computed_together() -> None:
     model = Counting()
-    rows = [Row([number, *range(length)], 1) for number, length in enumerate([2, 7, 3, 7, 2, 8])]
+    rows = [TokenRow([number, *range(length)], 1) for number, length in enumerate([2, 7, 3, 7, 2, 8])]
     weigh_rows(model, rows, batch_size=2)
     assert model.shapes == [(2, 8), (2, 7), (2, 2)]
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.gate.history.answers import answers_of_run
-from harness.records import Draw, JudgedBy, Request, Sample, ScoreRow
+from harness.records import JudgedBy, NewSample, Request, Sample, ScoreRow
 from harness.reporting.html import write_html
 from harness.reporting.html.details import write_details
 from harness.review import Queue
 from harness.review.batches.filling import add_run
-from harness.review.batches.plans import Plan
+from harness.review.batches.plans import ReviewPlan
 from harness.review.labels import labels_of_run
 from harness.store import Store
 from tests.gate import stored
@@ -67,7 +67,7 @@ def test_a_pruned_answer_leaves_its_score(store: Store, tmp_path: Path) -> None:
 
 def test_what_people_said_stands_with_the_answer_that_it_is_of(store: Store, tmp_path: Path) -> None:
     run = runs.add_run(store)
-    add_run(store, run, Plan(runs.EVALUATION, "score", SCALE, roles=("candidate", "baseline"), draws=4))
+    add_run(store, run, ReviewPlan(runs.EVALUATION, "score", SCALE, roles=("candidate", "baseline"), draws=4))
     queue = Queue(store)
     queue.add_reviewer("ann", "annotator")
     given = {}
@@ -103,7 +103,7 @@ def test_questions_raw_texts_and_tool_calls_are_shown_as_text(store: Store, tmp_
     ]
     for number, (request, sample) in enumerate(zip(asked, drawn, strict=True)):
         key = key_of(f"q{number}")
-        store.add([Draw(key, "f0", 0, request, sample)])
+        store.add([NewSample(key, "f0", 0, request, sample)])
         row = ScoreRow("t.py::t", "score", "candidate", "f0", "peru", number, 1.0, sample_key=key)
         store.add_scores("r1", [row])
     side = stored.run(store, "r2", pages.rivers())

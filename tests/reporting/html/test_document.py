@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.records import BaselineRecord, Reviewed, Selection, VerdictKind
+from harness.records import BaselineRecord, ReviewSummary, Selection, VerdictKind
 from harness.reporting.html import write_html
 from harness.store import Store
 from tests.gate import stored
@@ -143,7 +143,7 @@ def test_an_older_run_says_that_its_environment_is_not_known(store: Store, tmp_p
 
 def test_an_evaluation_that_people_decide_says_how_far_they_are(store: Store, tmp_path: Path) -> None:
     side = stored.run(store, "r1", pages.rivers())
-    reviewed = Reviewed(batch="b1", mode="uncertain", n_labels=20, n_errors=6, n_waiting=3, wait_s=45.0)
+    reviewed = ReviewSummary(batch="b1", mode="uncertain", n_labels=20, n_errors=6, n_waiting=3, wait_s=45.0)
     (entry,) = side.report.evaluations
     report = replace(side.report, evaluations=(replace(entry, review=reviewed),))
     content = pages.data(write_html(store, side.weighed.run, report, tmp_path))

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from harness.gate.history.scores import Side
-from harness.records import Change, Draw, Request, Sample
+from harness.records import Change, NewSample, Request, Sample
 from harness.store import Store
 from tests.chromium import MARKS
 from tests.gate import stored
@@ -65,7 +65,7 @@ def resampled(store: Store, name: str, request: Request, sample: Sample) -> None
     with store._database.write() as connection:
         for table in ("steelyard_samples", "steelyard_requests"):
             connection.exec_driver_sql(f"DELETE FROM {table} WHERE key = ?", (key,))
-    store.add([Draw(key, f"f-{name}", 0, request, sample)])
+    store.add([NewSample(key, f"f-{name}", 0, request, sample)])
 
 
 _CONVERSATION = Request(

@@ -1,15 +1,15 @@
 """What a person reads of measured error rates."""
 
-from harness.gate.planning.calibration import Calibration, Measured, Rate, Truth
-from harness.gate.planning.shapes import Gate, Seen
+from harness.gate.planning.calibration import Calibration, GateShare, MeasuredRates, Truth
+from harness.gate.planning.shapes import PlannedGate, SeenShape
 from harness.gate.planning.simulation import Shape
 from harness.reporting.planning.calibration import render_calibration
 
-GATE = Gate((Seen(Shape(), has_samples=True, is_clustered=False),), 1, 0.95, "assumed")
+GATE = PlannedGate((SeenShape(Shape(), has_samples=True, is_clustered=False),), 1, 0.95, "assumed")
 
 
 def measured(name, wrong, red, green):
-    return Measured(Truth(name, wrong, None), Rate(red, 100), Rate(green, 100), 900.0, 1000.0, 2000)
+    return MeasuredRates(Truth(name, wrong, None), GateShare(red, 100), GateShare(green, 100), 900.0, 1000.0, 2000)
 
 
 def test_an_exceeded_rate_stands_out():
@@ -25,7 +25,9 @@ def test_an_exceeded_rate_stands_out():
 
 
 def test_what_was_left_out_is_said_and_names_are_made_harmless():
-    gate = Gate((Seen(Shape(name="red \x1b[31m"), has_samples=True, is_clustered=False),), 1, 0.95, "as seen")
+    gate = PlannedGate(
+        (SeenShape(Shape(name="red \x1b[31m"), has_samples=True, is_clustered=False),), 1, 0.95, "as seen"
+    )
     calibration = Calibration((measured("same", "red", 0, 100), measured("worse", "green", 99, 0)), (), 0.05)
     text = "\n".join(render_calibration(gate, calibration, 2))
     assert "left out: 2 comparisons with a threshold" in text

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harness.gate.history.comparison import Choice, Comparison, compare
+from harness.gate.history.comparison import Comparison, ComparisonOptions, compare
 from harness.records import JudgedBy
 from harness.records.report_json import schema
 from harness.reporting.shared.text import cells
@@ -35,7 +35,7 @@ def one_run(store: Store, n_changes: int = 10) -> Comparison:
     ours = {f"case {number:02}": WRONG if number < 12 else RIGHT for number in range(40)}
     theirs = {case: WRONG if case == "case 39" else RIGHT for case in ours}
     candidate = run(store, "r1", Scored(CAPITALS, ours, theirs))
-    return compare(store, candidate, side(store, "r1", "baseline"), Choice(n_changes=n_changes))
+    return compare(store, candidate, side(store, "r1", "baseline"), ComparisonOptions(n_changes=n_changes))
 
 
 def two_runs(store: Store, **asked: str) -> Comparison:

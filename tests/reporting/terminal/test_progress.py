@@ -5,7 +5,7 @@ import io
 import pytest
 
 from harness.reporting.shared.text import cells
-from harness.reporting.terminal.progress import Progress, ProgressState, time_left
+from harness.reporting.terminal.progress import ProgressLine, ProgressState, time_left
 
 
 class Stream(io.StringIO):
@@ -24,7 +24,7 @@ class Run:
     def __init__(self, is_terminal, width=80):
         self.now = 1000.0
         self.stream = Stream()
-        self.progress = Progress(self.stream, is_terminal, width, lambda: self.now)
+        self.progress = ProgressLine(self.stream, is_terminal, width, lambda: self.now)
 
     def at(self, second, done=0, total=1000, **state):
         self.now = 1000.0 + second
@@ -167,7 +167,7 @@ def test_a_stream_that_fails_silences_progress_and_stops_nothing(error):
             raise error
 
     run = Run(is_terminal=True)
-    run.progress = Progress(Broken(), True, 80, lambda: run.now)
+    run.progress = ProgressLine(Broken(), True, 80, lambda: run.now)
     run.at(1)
     run.at(2)
     run.progress.close()
@@ -175,7 +175,7 @@ def test_a_stream_that_fails_silences_progress_and_stops_nothing(error):
 
 def test_an_ascii_stream_gets_ascii():
     raw = io.BytesIO()
-    progress = Progress(io.TextIOWrapper(raw, encoding="ascii"), True, 80, iter([0.0, 1.0]).__next__)
+    progress = ProgressLine(io.TextIOWrapper(raw, encoding="ascii"), True, 80, iter([0.0, 1.0]).__next__)
     progress.update(ProgressState(0, 1, elapsed_s=1, phase="starting größe"))
     assert raw.getvalue() == b"\rstarting gr\\xf6\\xdfe, 1 s"
 

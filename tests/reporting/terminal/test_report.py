@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.records import Change, Difference, Estimate, Reviewed, VerdictKind
+from harness.records import Change, Difference, Estimate, ReviewSummary, VerdictKind
 from harness.reporting.shared.cases import look_up
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.report import Layout, headline, next_steps, render
@@ -494,7 +494,7 @@ def test_cases_of_something_green_are_not_run_again_with_lf():
 def test_before_the_first_label_there_is_no_difference_to_show():
     nothing = Difference(math.nan, math.inf, -math.inf, math.inf, 1.0, "no label to decide by")
     entry = examples.verdict(VerdictKind.INCONCLUSIVE, difference=nothing)
-    entry = replace(entry, checks=(), review=Reviewed("1f0c", "uncertain", 0, 0, 20, 300.0))
+    entry = replace(entry, checks=(), review=ReviewSummary("1f0c", "uncertain", 0, 0, 20, 300.0))
     text = "\n".join(render(examples.report(entry), Layout(width=160)))
     assert "no label yet" in text
     assert "n/a" not in text

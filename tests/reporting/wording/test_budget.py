@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness.records import Budget, Limits, Spent, Usage, VerdictKind
+from harness.records import Budget, BudgetLimits, Expenditure, Usage, VerdictKind
 from harness.records.report_json import from_json, to_json
 from harness.reporting.markdown.report import markdown
 from harness.reporting.terminal.report import Layout, next_steps, notes, render
 from harness.reporting.wording.budget import budget_line, left
 from tests.reporting import example_reports as examples
 
-LIMITS = Limits(max_tokens=10_000, max_cost=0.5)
+LIMITS = BudgetLimits(max_tokens=10_000, max_cost=0.5)
 
 
 def cut(identity="suites/test_a.py::test_a", **more):
@@ -23,7 +23,7 @@ def cut(identity="suites/test_a.py::test_a", **more):
 
 
 def stopped(*verdicts, **changes):
-    budget = Budget(LIMITS, Spent(requests=120, tokens=9_120, cost=0.49871, elapsed_s=41.0), "max_cost")
+    budget = Budget(LIMITS, Expenditure(requests=120, tokens=9_120, cost=0.49871, elapsed_s=41.0), "max_cost")
     return replace(examples.report(*verdicts), budget=replace(budget, **changes))
 
 
@@ -66,9 +66,9 @@ def test_cost_is_a_fact_of_the_header_where_it_is_known():
 @pytest.mark.parametrize(
     ("spent", "text"),
     [
-        (Spent(tokens=6_200, cost=0.1), "38% of --max-tokens left"),
-        (Spent(tokens=6_200, cost=0.45), "10% of --max-cost left"),
-        (Spent(tokens=12_000, cost=0.1), "0% of --max-tokens left"),
+        (Expenditure(tokens=6_200, cost=0.1), "38% of --max-tokens left"),
+        (Expenditure(tokens=6_200, cost=0.45), "10% of --max-cost left"),
+        (Expenditure(tokens=12_000, cost=0.1), "0% of --max-tokens left"),
     ],
 )
 def test_progress_tells_the_scarcest_limit(spent, text):
@@ -77,8 +77,8 @@ def test_progress_tells_the_scarcest_limit(spent, text):
 
 
 def test_time_and_requests_are_limits_too():
-    assert left(Budget(Limits(deadline_s=100), Spent(elapsed_s=25))) == "75% of --deadline left"
-    assert left(Budget(Limits(max_requests=4), Spent(requests=1))) == "75% of --max-requests left"
+    assert left(Budget(BudgetLimits(deadline_s=100), Expenditure(elapsed_s=25))) == "75% of --deadline left"
+    assert left(Budget(BudgetLimits(max_requests=4), Expenditure(requests=1))) == "75% of --max-requests left"
 
 
 def test_a_budget_reads_back_equal():

@@ -6,17 +6,17 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from harness.records import Reviewed, VerdictKind
+from harness.records import ReviewSummary, VerdictKind
 from harness.records.report_json import from_json, schema, to_json
 from harness.reporting.wording.waiting import review_step
 from tests.reporting import example_reports as examples
 
 
-def waiting(n_waiting: int, wait_s: float, n_stuck: int = 0, closed: str | None = None) -> Reviewed:
-    return Reviewed("1f0c", "uncertain", 9, 2, n_waiting, wait_s, n_stuck, closed)
+def waiting(n_waiting: int, wait_s: float, n_stuck: int = 0, closed: str | None = None) -> ReviewSummary:
+    return ReviewSummary("1f0c", "uncertain", 9, 2, n_waiting, wait_s, n_stuck, closed)
 
 
-def reviewed(*reviews: Reviewed):
+def reviewed(*reviews: ReviewSummary):
     verdicts = [
         replace(examples.verdict(VerdictKind.INCONCLUSIVE), id=f"t{i}", labels_needed=14, review=each)
         for i, each in enumerate(reviews)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from harness.errors import ReviewError, SettingsError
-from harness.records import Draw, Request, Sample, ScoreRow
+from harness.records import NewSample, Request, Sample, ScoreRow
 from harness.records.review import Form
 from harness.review.batches.filling import add_run
-from harness.review.batches.plans import Plan
+from harness.review.batches.plans import ReviewPlan
 from harness.statistics.labels import draws as drawn
 from harness.statistics.labels.labelled import evidence
 from harness.store import Store
@@ -19,7 +19,7 @@ from tests.store.rows import key_of
 
 def test_single_answers_come_with_what_was_asked_and_who_judged(store: Store) -> None:
     run = runs.add_run(store)
-    added = add_run(store, run, Plan(EVALUATION, "score", SCALE, overlap=2), now=NOW)
+    added = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE, overlap=2), now=NOW)
     assert (added.n_cases, added.left_out) == (30, {})
     items = store.review.items(added.batch.id)
     assert [item.position for item in items] == list(range(added.n_items))
@@ -36,11 +36,11 @@ def test_single_answers_come_with_what_was_asked_and_who_judged(store: Store) ->
 
 
 def test_each_draw_is_stored_as_the_decision_needs_it(store: Store) -> None:
-    added = add_run(store, runs.add_run(store), Plan(EVALUATION, "score", SCALE))
+    added = add_run(store, runs.add_run(store), ReviewPlan(EVALUATION, "score", SCALE))
     items = store.review.items(added.batch.id)
     stored = [dict(item.draw or {}) for item in items]
     assert {each.pop("version") for each in stored} == {0}
-    draws = [drawn.Draw.restored(each) for each in stored]
+    draws = [drawn.NewSample.restored(each) for each in stored]
     cases = sorted(f"case-{number}" for number in range(30))
     for item, draw in zip(items, draws, strict=True):
         assert draw.case is not None
@@ -50,7 +50,7 @@ def test_each_draw_is_stored_as_the_decision_needs_it(store: Store) -> None:
             (item.judge_score,),
         )
     end = added.batch.source["end"]
-    draws += [] if end is None else [drawn.Draw.restored(end)]
+    draws += [] if end is None else [drawn.NewSample.restored(end)]
     assert sum(len(draw.passed) + (draw.case is not None) for draw in draws) == 30
     labels = [np.nan if draw.case is None else (draw.case % 3) / 2 for draw in draws]
     found = evidence(draws, np.array(labels), "rate")
@@ -59,11 +59,11 @@ def test_each_draw_is_stored_as_the_decision_needs_it(store: Store) -> None:
 
 def test_what_the_run_requires_is_what_labels_are_to_decide(store: Store) -> None:
     run = runs.add_run(store)
-    rate = add_run(store, run, Plan(EVALUATION, "score", SCALE)).batch.source["question"]
+    rate = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE)).batch.source["question"]
     assert (rate["of"], rate["demanded"], rate["margin"]) == ("rate", 0.7, 0.08)
-    pair = add_run(store, run, Plan(EVALUATION, "score", PAIR)).batch.source["question"]
+    pair = add_run(store, run, ReviewPlan(EVALUATION, "score", PAIR)).batch.source["question"]
     assert (pair["of"], pair["margin"]) == ("rate", 0.05)
-    plan = Plan(EVALUATION, "score", CATEGORIES, roles=("candidate", "baseline"))
+    plan = ReviewPlan(EVALUATION, "score", CATEGORIES, roles=("candidate", "baseline"))
     both = add_run(store, run, plan).batch.source["question"]
     assert (both["of"], both["demanded"], both["margin"], both["level"]) == (
         "difference",
@@ -74,12 +74,12 @@ def test_what_the_run_requires_is_what_labels_are_to_decide(store: Store) -> Non
 
 
 def test_system_messages_are_shown_when_asked_for(store: Store) -> None:
-    added = add_run(store, runs.add_run(store), Plan(EVALUATION, "score", SCALE, show_system=True))
+    added = add_run(store, runs.add_run(store), ReviewPlan(EVALUATION, "score", SCALE, show_system=True))
     assert store.review.items(added.batch.id)[0].messages[0]["role"] == "system"
 
 
 def test_a_draw_of_two_versions_is_an_answer_of_each_to_one_case(store: Store) -> None:
-    plan = Plan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))
+    plan = ReviewPlan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))
     added = add_run(store, runs.add_run(store), plan)
     items = store.review.items(added.batch.id)
     for first, second in zip(items[::2], items[1::2], strict=True):
@@ -90,7 +90,7 @@ def test_a_draw_of_two_versions_is_an_answer_of_each_to_one_case(store: Store) -
 def test_which_version_comes_first_is_random_and_always_the_same(store: Store) -> None:
     """Else the order would tell reviewers, and readers of an export, whose answer they judge."""
     run = runs.add_run(store, n_cases=200)
-    plan = Plan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))
+    plan = ReviewPlan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))
     items, again = (
         store.review.items(add_run(store, run, replace(plan, form=form)).batch.id) for form in (SCALE, CATEGORIES)
     )
@@ -103,7 +103,7 @@ def test_which_version_comes_first_is_random_and_always_the_same(store: Store) -
 
 
 def test_pairs_are_candidate_and_baseline_of_one_case_that_differ(store: Store) -> None:
-    added = add_run(store, runs.add_run(store), Plan(EVALUATION, "score", PAIR))
+    added = add_run(store, runs.add_run(store), ReviewPlan(EVALUATION, "score", PAIR))
     assert (added.n_cases, added.left_out) == (27, {"equal": 3})
     for item in store.review.items(added.batch.id):
         assert [answer.version for answer in item.answers] == ["small", "large"]
@@ -114,7 +114,7 @@ def test_pairs_are_candidate_and_baseline_of_one_case_that_differ(store: Store) 
 
 def test_no_more_is_drawn_than_asked_and_cases_in_doubt_more_often(store: Store) -> None:
     run = runs.add_run(store, n_cases=600)
-    added = add_run(store, run, Plan(EVALUATION, "score", SCALE, draws=200))
+    added = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE, draws=200))
     items = store.review.items(added.batch.id)
     assert added.n_items == 200
     doubtful = {item.probability for item in items if item.judge_score == 0.5}
@@ -128,7 +128,7 @@ def test_cases_on_which_a_panel_differs_are_drawn_more_often_with_the_same_score
     store: Store, form: Form, compares: bool
 ) -> None:
     run = runs.add_run(store, n_cases=1000, is_panel=True, compares=compares)
-    added = add_run(store, run, Plan(EVALUATION, "score", form, draws=300))
+    added = add_run(store, run, ReviewPlan(EVALUATION, "score", form, draws=300))
     items = store.review.items(added.batch.id)
     differ = [int(item.case_id.removeprefix("case-")) % 2 == 1 for item in items]
     assert sum(differ) > 1.3 * (len(items) - sum(differ))
@@ -144,7 +144,7 @@ def test_the_same_seed_draws_the_same(store: Store) -> None:
     run = runs.add_run(store)
     chosen = []
     for seed in (7, 7, 8):
-        added = add_run(store, run, Plan(EVALUATION, "score", SCALE, draws=10, seed=seed))
+        added = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE, draws=10, seed=seed))
         chosen.append([item.case_id for item in store.review.items(added.batch.id)])
         with store._database.write() as connection:
             connection.exec_driver_sql("DELETE FROM steelyard_review_batches")
@@ -156,25 +156,25 @@ def test_a_measure_is_nothing_to_ask_people_about(store: Store) -> None:
     run = runs.add_run(store)
     store.add_scores(run.run_id, [replace(row, metric="words", value=25.0) for row in store.scores(run.run_id)])
     with pytest.raises(SettingsError, match="25 is a measure, not a score"):
-        add_run(store, run, Plan(EVALUATION, "words", SCALE))
+        add_run(store, run, ReviewPlan(EVALUATION, "words", SCALE))
 
 
 def test_the_same_answers_are_not_added_twice(store: Store) -> None:
     run = runs.add_run(store)
-    plan = Plan(EVALUATION, "score", SCALE)
+    plan = ReviewPlan(EVALUATION, "score", SCALE)
     added = add_run(store, run, plan)
     with pytest.raises(ReviewError, match=f"already, as batch {added.batch.id}; `steelyard review status"):
         add_run(store, run, plan)
-    add_run(store, run, Plan(EVALUATION, "score", PAIR))
+    add_run(store, run, ReviewPlan(EVALUATION, "score", PAIR))
 
 
 def test_what_can_not_be_reviewed_is_told(store: Store) -> None:
     run = runs.add_run(store)
     store.prune(fingerprints=["f0"])
     with pytest.raises(SettingsError, match=r"nothing of .* can be reviewed: 30 without a stored answer"):
-        add_run(store, run, Plan(EVALUATION, "score", SCALE))
+        add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE))
     with pytest.raises(SettingsError, match="it has no scores"):
-        add_run(store, run, Plan("other", "score", SCALE))
+        add_run(store, run, ReviewPlan("other", "score", SCALE))
 
 
 def test_a_run_without_a_baseline_has_no_pairs(store: Store) -> None:
@@ -182,15 +182,15 @@ def test_a_run_without_a_baseline_has_no_pairs(store: Store) -> None:
     store.add_scores("r1", [ScoreRow(EVALUATION, "score", "candidate", "f0", "case-0", 0, 1.0)])
     store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
     with pytest.raises(SettingsError, match=r"has no baseline, .* run the gate with --baseline"):
-        add_run(store, store.runs()[0], Plan(EVALUATION, "score", PAIR))
+        add_run(store, store.runs()[0], ReviewPlan(EVALUATION, "score", PAIR))
 
 
 def test_pairs_that_a_body_compared_itself_have_the_baselines_answer_to_the_same_question(store: Store) -> None:
     """Its scores are the candidate's alone: 1, 0.5 or 0 for the preference. A question asked twice is left out."""
     run = runs.add_run(store, compares=True)
     again = Request(messages=({"role": "user", "content": "Summarise passage 0."},))
-    store.add([Draw(key_of("again"), "f1", 0, again, Sample("another"))])
-    added = add_run(store, run, Plan(EVALUATION, "score", PAIR, draws=1000))
+    store.add([NewSample(key_of("again"), "f1", 0, again, Sample("another"))])
+    added = add_run(store, run, ReviewPlan(EVALUATION, "score", PAIR, draws=1000))
     assert (added.n_cases, added.left_out) == (26, {"without a partner": 1, "equal": 3})
     for item in store.review.items(added.batch.id):
         number = int(item.case_id.removeprefix("case-"))
@@ -200,7 +200,7 @@ def test_pairs_that_a_body_compared_itself_have_the_baselines_answer_to_the_same
 
 
 def test_items_are_kept_when_the_samples_are_pruned(store: Store) -> None:
-    added = add_run(store, runs.add_run(store), Plan(EVALUATION, "score", SCALE))
+    added = add_run(store, runs.add_run(store), ReviewPlan(EVALUATION, "score", SCALE))
     before = store.review.items(added.batch.id)
     store.prune(fingerprints=["f0", "f1"])
     assert store.review.items(added.batch.id) == before

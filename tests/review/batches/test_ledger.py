@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from harness.errors import SettingsError
-from harness.records.review import PREFERENCES, Batch, Choice, Form
+from harness.records.review import PREFERENCES, Batch, Form, LabelChoice
 from harness.review import Queue
 from harness.review.batches.ledger import AHEAD, Mode, further_items, read_ledger, subject_of, to_the_end
-from harness.review.batches.plans import Plan
+from harness.review.batches.plans import ReviewPlan
 from harness.statistics.labels.drawing import LEAST_DOUBT
-from harness.statistics.labels.draws import Question
+from harness.statistics.labels.draws import LabelQuestion
 from harness.store import RunInfo, Store
 from tests.review import runs
 
-FORM = Form("scale", "Faithful", choices=(Choice(1, "wrong", 0.0), Choice(3, "right", 1.0)))
+FORM = Form("scale", "Faithful", choices=(LabelChoice(1, "wrong", 0.0), LabelChoice(3, "right", 1.0)))
 PAIR = Form("preference", "Better", choices=PREFERENCES)
-RATE = Question("rate", 0.6, 0.1)
+RATE = LabelQuestion("rate", 0.6, 0.1)
 
 
 @pytest.fixture
@@ -34,11 +34,11 @@ def run(store: Store) -> RunInfo:
     return runs.add_run(store, n_cases=200)
 
 
-def plan(form: Form = FORM, **more) -> Plan:
-    return Plan(runs.EVALUATION, "score", form, **more)
+def plan(form: Form = FORM, **more) -> ReviewPlan:
+    return ReviewPlan(runs.EVALUATION, "score", form, **more)
 
 
-def filled(store: Store, run: RunInfo, of: Plan, mode: Mode = "uncertain"):
+def filled(store: Store, run: RunInfo, of: ReviewPlan, mode: Mode = "uncertain"):
     subject = subject_of(store, run, of, mode)
     batch = Batch("b1", 0.0, of.evaluation_id, of.form, of.metric, run.run_id)
     store.review.add_batch(batch, [])
@@ -155,4 +155,4 @@ def test_the_same_samples_have_the_same_key_and_others_another(store: Store, run
 
 def test_a_run_without_such_scores_is_refused(store: Store, run: RunInfo) -> None:
     with pytest.raises(SettingsError, match=r"nothing of .* can be reviewed: it has no scores"):
-        subject_of(store, run, Plan(runs.EVALUATION, "other", FORM), "uncertain")
+        subject_of(store, run, ReviewPlan(runs.EVALUATION, "other", FORM), "uncertain")

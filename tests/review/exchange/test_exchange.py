@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ReviewFileError, UnknownItemError
-from harness.records.review import Answer, Batch, Choice, Event, Form
+from harness.records.review import Answer, Batch, Event, Form, LabelChoice
 from harness.review import Queue
 from harness.review.exchange import FORMATS, SharedExclusion, SharedItem, exported, find_format, format_of, imported
 from harness.review.exchange.argilla import user_id
@@ -233,10 +233,16 @@ def test_line_ends_of_a_spreadsheet_change_no_text(store: Store, add_batch: AddB
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        (replace(SCALE, choices=(Choice(1, "", 0.0), Choice(2, "", 50))), "2 counts for 50, which is no number in"),
-        (replace(SCALE, choices=(Choice(1, "", 0.0), Choice(2, "", True))), "2 counts for True, which is no number in"),
-        (replace(SCALE, choices=(Choice("1", "", 0.0),)), "'1' is no value of a form of kind 'scale'"),
-        (replace(PAIR, choices=(Choice("up", "", None),)), "'up' is no preference"),
+        (
+            replace(SCALE, choices=(LabelChoice(1, "", 0.0), LabelChoice(2, "", 50))),
+            "2 counts for 50, which is no number in",
+        ),
+        (
+            replace(SCALE, choices=(LabelChoice(1, "", 0.0), LabelChoice(2, "", True))),
+            "2 counts for True, which is no number in",
+        ),
+        (replace(SCALE, choices=(LabelChoice("1", "", 0.0),)), "'1' is no value of a form of kind 'scale'"),
+        (replace(PAIR, choices=(LabelChoice("up", "", None),)), "'up' is no preference"),
     ],
 )
 @pytest.mark.parametrize("name", EVERY_FORMAT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from harness.records.review import PREFERENCES, Answer, Batch, Choice, Form, Item
+from harness.records.review import PREFERENCES, Answer, Batch, Form, Item, LabelChoice
 from harness.store import Store
 
 SCALE = Form(
@@ -18,11 +18,11 @@ SCALE = Form(
         "- Style does not count."
     ),
     choices=(
-        Choice(1, "nothing of it is in the text", 0.0),
-        Choice(2, "most claims are not in the text", 0.25),
-        Choice(3, "some claims are not in the text", 0.5),
-        Choice(4, "one detail is off", 0.75),
-        Choice(5, "every claim is in the text", 1.0),
+        LabelChoice(1, "nothing of it is in the text", 0.0),
+        LabelChoice(2, "most claims are not in the text", 0.25),
+        LabelChoice(3, "some claims are not in the text", 0.5),
+        LabelChoice(4, "one detail is off", 0.75),
+        LabelChoice(5, "every claim is in the text", 1.0),
     ),
 )
 PAIR = Form("preference", "Better explanation", criteria="Right first, then short.", choices=PREFERENCES)
@@ -30,7 +30,7 @@ CATEGORIES = Form(
     "categories",
     "Does the program do what is asked?",
     criteria="The program runs and returns what is asked, for the empty list too.",
-    choices=(Choice("right", "", 1.0), Choice("wrong", "", 0.0), Choice("no program", "", 0.0)),
+    choices=(LabelChoice("right", "", 1.0), LabelChoice("wrong", "", 0.0), LabelChoice("no program", "", 0.0)),
 )
 TEXT = Form("text", "What is wrong with this answer?", criteria="One sentence is enough.")
 FORMS = {form.kind: form for form in (SCALE, PAIR, CATEGORIES, TEXT)}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from harness.records.review import Choice, Form
+from harness.records.review import Form, LabelChoice
 from harness.review import Queue
 from harness.review.web import WebOptions, api, create_app, failures
 from harness.review.web.desk import Desk
@@ -204,9 +204,9 @@ def test_an_empty_answer_says_that_it_is_one(sign_in: SignIn, store: Store, blan
 
 
 def test_a_form_shows_its_choices_with_their_keys(sign_in: SignIn, store: Store) -> None:
-    ten = Form("scale", "Ten", choices=tuple(Choice(score, "", score / 10) for score in range(1, 11)))
-    many = Form("categories", "Many", choices=tuple(Choice(f"<{name}>", "", None) for name in "abcdefghijkl"))
-    zero = Form("scale", "Zero", choices=tuple(Choice(score, "", None) for score in (-1, 0, 1, 10)))
+    ten = Form("scale", "Ten", choices=tuple(LabelChoice(score, "", score / 10) for score in range(1, 11)))
+    many = Form("categories", "Many", choices=tuple(LabelChoice(f"<{name}>", "", None) for name in "abcdefghijkl"))
+    zero = Form("scale", "Zero", choices=tuple(LabelChoice(score, "", None) for score in (-1, 0, 1, 10)))
     keys = {"b1": "1 2 3 4 5 6 7 8 9 0", "b2": "1 2 3 4 5 6 7 8 9 0  ", "b3": " 0 1 "}
     ann = sign_in("ann")
     for batch_id, form in zip(keys, (ten, many, zero), strict=True):
@@ -361,7 +361,7 @@ def test_a_body_that_is_no_request_is_refused_in_words(ann: Browser, body: bytes
 
 
 def test_every_field_of_a_request_is_known_in_words() -> None:
-    fields = {name for kind in (api.Wanted, api.Said, api.Undo, api.Kept) for name in kind.model_fields}
+    fields = {name for kind in (api.ItemRequest, api.LabelSubmission, api.Undo, api.Kept) for name in kind.model_fields}
     assert fields | {"start"} == set(failures._WANTED)
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from harness.records import Draw, Request, Sample, ScoreRow
+from harness.records import NewSample, Request, Sample, ScoreRow
 from harness.records.review import Form
 from harness.review import Queue
 from harness.review.batches.filling import add_run
-from harness.review.batches.plans import Plan
+from harness.review.batches.plans import ReviewPlan
 from harness.store import Store
 from tests.chromium import MARKS
 from tests.review.web import contents
@@ -37,12 +37,12 @@ def add_calls(store: Store, form: Form) -> None:  # noqa: F811
         key = key_of(role)
         asked = Request(messages=({"role": "user", "content": "Weather?"},))
         sample = Sample("", 0, "tool_calls", tool_calls=(call(city),))
-        store.add([Draw(key, fingerprint, 0, asked, sample)])
+        store.add([NewSample(key, fingerprint, 0, asked, sample)])
         row = ScoreRow(_TEST, "score", role, fingerprint, "peru", 0, 0.5, sample_key=key)  # type: ignore[arg-type]
         store.add_scores("r1", [row])
     store.finish_run("r1", {"evaluations": []})
     (run,) = store.runs()
-    add_run(store, run, Plan(_TEST, "score", form))
+    add_run(store, run, ReviewPlan(_TEST, "score", form))
 
 
 @pytest.mark.parametrize("form", [contents.SCALE, contents.PAIR], ids=["scale", "pair"])

@@ -8,7 +8,7 @@ import pytest
 
 from harness.records.review import Batch
 from harness.review import Queue
-from harness.review.web.tally import Count, Ending, Tally, endings, forecast
+from harness.review.web.tally import Count, Ending, QueueCounter, endings, forecast
 from harness.store import Store
 from tests.review.web import contents
 from tests.review.web.conftest import Clock
@@ -21,7 +21,7 @@ def batch(name: str, closed: float | None = None, reason: str | None = None, run
 def test_labels_that_were_taken_meanwhile_are_added_until_it_is_counted_anew(store: Store) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]] * 5))
     queue, clock = Queue(store), Clock()
-    tally = Tally(queue, every_s=1, clock=clock)
+    tally = QueueCounter(queue, every_s=1, clock=clock)
     assert tally.count("label") == Count(0, 5)
     for name in ("ann", "bob"):
         queue.add_reviewer(name)
@@ -37,7 +37,7 @@ def test_labels_that_were_taken_meanwhile_are_added_until_it_is_counted_anew(sto
 
 def test_what_is_forgotten_is_counted_anew(store: Store) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]] * 5))
-    tally = Tally(Queue(store), every_s=1, clock=Clock())
+    tally = QueueCounter(Queue(store), every_s=1, clock=Clock())
     tally.count("label")
     store.review.set_closed("b1", 1.0, "closed by zoe")
     assert tally.count("label") == Count(0, 5)
@@ -47,7 +47,7 @@ def test_what_is_forgotten_is_counted_anew(store: Store) -> None:
 
 def test_more_labels_than_were_wanted_leave_none(store: Store) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]]))
-    tally = Tally(Queue(store), every_s=1, clock=Clock())
+    tally = QueueCounter(Queue(store), every_s=1, clock=Clock())
     tally.count("label")
     for _ in range(2):
         tally.add_label()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.scoring.confinement import ConfinedRun, Limits
+from harness.scoring.confinement import ConfinedRun, ProgramLimits
 from harness.scoring.confinement.child import _refuse
 from harness.scoring.confinement.system_calls import libseccomp
 
@@ -28,7 +28,7 @@ needs_landlock = pytest.mark.skipif(landlock_version() < 1, reason="this kernel 
 
 
 def ending(code: str, tests: str = "", **limits) -> str | None:
-    return ConfinedRun(code, tests, Limits(**limits)).run()
+    return ConfinedRun(code, tests, ProgramLimits(**limits)).run()
 
 
 def call(expression: str) -> str:

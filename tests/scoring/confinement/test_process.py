@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.scoring.confinement import ConfinedRun, Limits, process
+from harness.scoring.confinement import ConfinedRun, ProgramLimits, process
 
 WHO = "import os\nraise ValueError(os.getcwd(), os.getpid(), os.getsid(0))"
 
 
 def ending(code: str, tests: str = "", **limits) -> str | None:
-    return ConfinedRun(code, tests, Limits(**limits)).run()
+    return ConfinedRun(code, tests, ProgramLimits(**limits)).run()
 
 
 def told(reason: str | None) -> tuple[Path, int, int]:
@@ -164,7 +164,7 @@ def test_a_flood_on_the_way_of_its_result_ends_it() -> None:
 
 
 def test_a_program_can_be_stopped_from_another_thread() -> None:
-    run = ConfinedRun("import time; time.sleep(60)", "", Limits(timeout_s=120))
+    run = ConfinedRun("import time; time.sleep(60)", "", ProgramLimits(timeout_s=120))
     reasons: list[str | None] = []
     thread = threading.Thread(target=lambda: reasons.append(run.run()))
     thread.start()
@@ -176,7 +176,7 @@ def test_a_program_can_be_stopped_from_another_thread() -> None:
 
 
 def test_a_program_that_was_stopped_before_never_starts() -> None:
-    run = ConfinedRun("raise ValueError", "", Limits())
+    run = ConfinedRun("raise ValueError", "", ProgramLimits())
     run.stop()
     assert run.run() == "stopped"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import CheckError
-from harness.scoring.confinement import ConfinedRun, Limits, sandboxes
+from harness.scoring.confinement import ConfinedRun, ProgramLimits, sandboxes
 
 ROOT = Path(__file__).parents[3]
 KEEP = """
@@ -24,7 +24,7 @@ def kept(n):
 
 
 def ending(sandbox: str, code: str, tests: str = "", **limits) -> str | None:
-    return ConfinedRun(code, tests, Limits(**limits), sandbox).run()
+    return ConfinedRun(code, tests, ProgramLimits(**limits), sandbox).run()
 
 
 @pytest.fixture(params=["bubblewrap", "podman", "docker"])
@@ -77,7 +77,7 @@ def test_packages_can_be_imported_in_bubblewrap() -> None:
 
 @pytest.mark.parametrize("program", ["podman", "docker"])
 def test_a_container_has_no_network_no_rights_and_bounds(program: str) -> None:
-    command = sandboxes.command(program, "/folder", Limits(timeout_s=2.5, threads=9), "its-name")
+    command = sandboxes.command(program, "/folder", ProgramLimits(timeout_s=2.5, threads=9), "its-name")
     assert command[:2] == [program, "run"]
     options = command[2 : command.index(sandboxes.IMAGE)]
     assert {"--rm", "--interactive", "--pull=never", "--name=its-name", "--network=none", "--read-only"} <= {*options}

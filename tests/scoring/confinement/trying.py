@@ -17,12 +17,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.scoring.confinement import ConfinedRun, Limits, sandboxes
+from harness.scoring.confinement import ConfinedRun, ProgramLimits, sandboxes
 from harness.scoring.confinement.process import remove
 from harness.scoring.confinement.system_calls import libseccomp
 from tests.scoring.confinement.attempts import ATTEMPTS, KINDS, PRELUDE
 
-LIMITS = Limits(timeout_s=2.0)
+LIMITS = ProgramLimits(timeout_s=2.0)
 AT_ONCE = 2
 MARK = "steelyard-attempt"
 #: Not tried without walls: the machine, or the process that tries them, would feel it.

@@ -16,7 +16,7 @@ from harness.models.engine import Capability
 from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import load_version
 from harness.records import Request, Sample
-from harness.requests import Model, Sampler, Source, Trace
+from harness.requests import Model, Sampler, SampleSource, Trace
 from harness.scoring.deepeval import Fields, Measured, measure
 from harness.store import Store
 
@@ -68,7 +68,7 @@ class Judge:
         async def run() -> Measured:
             with Store.open(str(self.folder / "store.db")) as store:
                 sampler = Sampler(store, window=8)
-                source = Source(load_version(settings, self.folder), engine)
+                source = SampleSource(load_version(settings, self.folder), engine)
                 try:
                     model = Model(sampler, source, 0, Trace(), is_other=True)
                     return await measure(model, metric, fields or COMPLETE, options)

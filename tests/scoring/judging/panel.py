@@ -13,7 +13,7 @@ from harness.errors import SteelyardError
 from harness.models.engine import Capability
 from harness.models.version import load_version
 from harness.records import Request, Sample
-from harness.requests import Model, Sampler, Source, Trace, call_body
+from harness.requests import Model, Sampler, SampleSource, Trace, call_body
 from harness.scoring.judging import Judge, Rubrics
 from harness.store import Store
 
@@ -98,7 +98,7 @@ class Bench:
         async def call(sampler: Sampler, sample: int) -> Any:
             self.trace = trace = Trace()
             models = [
-                Model(sampler, Source(self._version(name), engine), sample, trace, is_other=True)
+                Model(sampler, SampleSource(self._version(name), engine), sample, trace, is_other=True)
                 for name, engine in self.engines.items()
             ]
             return await call_body(body, {"judge": Judge(models, Rubrics((self._folder,)), case_id, trace)})

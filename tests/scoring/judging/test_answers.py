@@ -4,7 +4,7 @@ import pytest
 
 from harness.records import Sample, TokenLogprob
 from harness.scoring.judging.answers import (
-    MalformedError,
+    MalformedAnswerError,
     preference_schema,
     rating_schema,
     read_preference,
@@ -63,18 +63,18 @@ def test_a_rating_is_read_with_its_reason() -> None:
     ids=lambda value: value[:30],
 )
 def test_what_follows_no_form_is_no_answer(text: str, said: str) -> None:
-    with pytest.raises(MalformedError, match=said):
+    with pytest.raises(MalformedAnswerError, match=said):
         read_rating(Sample(text), rubric())
 
 
 @pytest.mark.parametrize("choice", ['"C"', '"a"', "1", "null", '["A"]', '"A or B"'])
 def test_a_choice_that_is_none_is_no_answer(choice: str) -> None:
-    with pytest.raises(MalformedError, match="is none of A, tie, B"):
+    with pytest.raises(MalformedAnswerError, match="is none of A, tie, B"):
         read_preference(Sample(f'{{"reason": "r", "choice": {choice}}}'))
 
 
 def test_an_answer_that_was_cut_says_so() -> None:
-    with pytest.raises(MalformedError, match="it is no JSON and was cut at max_tokens"):
+    with pytest.raises(MalformedAnswerError, match="it is no JSON and was cut at max_tokens"):
         read_rating(Sample('{"reason": "and so', finish_reason="length"), rubric())
 
 
@@ -125,5 +125,5 @@ def test_probabilities_as_small_as_can_be_still_weigh() -> None:
     ],
 )
 def test_a_score_whose_token_can_not_be_told_is_no_answer(text, tokens, said) -> None:
-    with pytest.raises(MalformedError, match=said):
+    with pytest.raises(MalformedAnswerError, match=said):
         weighed(text, *tokens)

@@ -9,7 +9,7 @@ import pytest
 from harness.errors import TaskError
 from harness.records import Sample
 from harness.scoring.lm_eval.documents import Documents, Prompting
-from harness.scoring.lm_eval.requests import Answered, ask, check_arguments, sampling_of, stated_by
+from harness.scoring.lm_eval.requests import InstanceAnswer, ask, check_arguments, sampling_of, stated_by
 from harness.scoring.lm_eval.tasks import load_tasks
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, ROLLING, write_task
 
@@ -85,7 +85,7 @@ def test_text_is_completed_and_loses_its_beginning_where_it_is_too_long(tmp_path
     answered = asyncio.run(ask(model, *first(tmp_path, GENERATED), 1))
     expected = {"stop": ["\n"], "temperature": 0.0, "max_tokens": 8}
     assert model.asked == [("complete", "1 + 1 =", expected, True)]
-    assert answered == Answered(["answer"], 3)
+    assert answered == InstanceAnswer(["answer"], 3)
 
 
 def test_as_many_answers_as_wanted_are_asked_for_together(tmp_path: Path) -> None:
@@ -106,12 +106,12 @@ def test_choices_are_weighed(tmp_path: Path) -> None:
     model = Recorder()
     answered = asyncio.run(ask(model, *first(tmp_path, CHOICE), 5))
     assert model.asked == [("weigh", "1 + 1 =", " 2", True)]
-    assert answered == Answered([(-1.5, False)], 3)
+    assert answered == InstanceAnswer([(-1.5, False)], 3)
 
 
 def test_whole_texts_are_weighed_from_their_first_token(tmp_path: Path) -> None:
     model = Recorder()
-    assert asyncio.run(ask(model, *first(tmp_path, ROLLING), 1)) == Answered([-1.5])
+    assert asyncio.run(ask(model, *first(tmp_path, ROLLING), 1)) == InstanceAnswer([-1.5])
     assert model.asked == [("rolling", "The sum of 1 and 1 is 2, which is even. again")]
 
 

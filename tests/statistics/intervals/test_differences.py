@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.gate.planning.simulation import Shape, Spread, simulated
+from harness.gate.planning.simulation import ScoreSpread, Shape, simulated
 from harness.statistics import clopper_pearson_interval, paired_difference
 from harness.statistics.intervals.differences import PairedContrast, paired_contrast
 from harness.statistics.intervals.means import threshold_contrast
@@ -215,7 +215,7 @@ def test_power_is_that_of_the_paired_t_test_within_2_points():
 
 def test_a_pass_is_as_likely_as_by_the_paired_t_test_within_2_points_and_wrong_less_often():
     """30 in 100 of 200 cases differ; t alone passes a drop of the margin in 5.6 of 100 runs (`make bench`)."""
-    shape, runs = Shape(cases=200, spread=Spread(mean=0.856, correlation=0.6, differing=0.3)), 500
+    shape, runs = Shape(cases=200, spread=ScoreSpread(mean=0.856, correlation=0.6, differing=0.3)), 500
     passed = {}
     for drop in (0.0, 0.05):
         here = student = 0

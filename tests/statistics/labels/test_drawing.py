@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.statistics.labels.drawing import FLOOR, LEAST_DOUBT, Items, cast_lots, next_draw, shown
-from harness.statistics.labels.draws import KINDS, Question
+from harness.statistics.labels.draws import KINDS, LabelQuestion
 from harness.statistics.labels.labelled import evidence
 
 pytestmark = pytest.mark.slow
 
-RATE, DIFFERENCE = Question("rate", 0.8, 0.05), Question("difference", 0.0, 0.05)
+RATE, DIFFERENCE = LabelQuestion("rate", 0.8, 0.05), LabelQuestion("difference", 0.0, 0.05)
 NAMES = [f"case {i}" for i in range(400)]
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from harness.statistics import ppi_mean
 from harness.statistics.betting.sequential import Units, Wealth, anytime_interval
-from harness.statistics.labels.draws import NO_STAKES, Draw, Question
+from harness.statistics.labels.draws import NO_STAKES, Draw, LabelQuestion
 from harness.statistics.labels.labelled import LabelWealth, evidence, labelled_mean, labels_alone
 
-RATE = Question("rate", 0.8, 0.05)
+RATE = LabelQuestion("rate", 0.8, 0.05)
 shares = st.floats(0, 1)
 
 
@@ -168,11 +168,11 @@ def test_a_draw_is_the_same_after_json():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Question("rates", 0.8, 0.05), "neither 'rate'"),
-        (lambda: Question("rate", 0.8, 0.0), "not above 0"),
-        (lambda: Question("rate", 0.04, 0.05), "no room"),
-        (lambda: Question("difference", 0.1, 0.05), "it is 0"),
-        (lambda: Question("rate", 0.8, 0.05, level=0), "level = 0"),
+        (lambda: LabelQuestion("rates", 0.8, 0.05), "neither 'rate'"),
+        (lambda: LabelQuestion("rate", 0.8, 0.0), "not above 0"),
+        (lambda: LabelQuestion("rate", 0.04, 0.05), "no room"),
+        (lambda: LabelQuestion("difference", 0.1, 0.05), "it is 0"),
+        (lambda: LabelQuestion("rate", 0.8, 0.05, level=0), "level = 0"),
         (lambda: evidence([drawn()], column(1.2), "rate"), "outside"),
         (lambda: evidence([drawn()], column(1, 1), "rate"), "for 1 draws"),
         (lambda: evidence([drawn()], column(1), "difference"), "2 versions"),

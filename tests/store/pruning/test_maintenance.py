@@ -3,17 +3,17 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StoreError
-from harness.records.review import Choice, Form
+from harness.records.review import Form, LabelChoice
 from harness.review import Queue
 from harness.review.batches.filling import add_run
-from harness.review.batches.plans import Plan
-from harness.store import Pruned, Store
+from harness.review.batches.plans import ReviewPlan
+from harness.store import PruneSummary, Store
 from harness.store.schema.tables import SCHEMA_VERSION
 from tests.review import runs as reviewed
 from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of, score
 
-FORM = Form("scale", "Faithful", choices=(Choice(1, "wrong", 0.0), Choice(3, "right", 1.0)))
+FORM = Form("scale", "Faithful", choices=(LabelChoice(1, "wrong", 0.0), LabelChoice(3, "right", 1.0)))
 NOW = 1_800_000_000.0
 DAY_S = 86400.0
 
@@ -104,13 +104,13 @@ def test_prune_by_age_keeps_the_younger_samples_of_a_key_and_its_request(filled:
 
 
 def test_prune_by_version_keeps_runs(filled: Store) -> None:
-    assert filled.prune(fingerprints=["f1"]) == Pruned(1, 1, 0, 0)
+    assert filled.prune(fingerprints=["f1"]) == PruneSummary(1, 1, 0, 0)
     assert filled.info().samples == 5
     assert filled.prune(fingerprints=[]).nothing
 
 
 def test_prune_of_what_is_replaced_keeps_what_no_newer_generation_has(filled: Store) -> None:
-    assert filled.prune(replaced=True) == Pruned(2, 0, 0, 0)
+    assert filled.prune(replaced=True) == PruneSummary(2, 0, 0, 0)
     kept = {key_of("a"): [2], key_of("a", 1): [0, 1], key_of("a large", fingerprint="f1"): [0]}
     assert {key: list(found) for key, found in filled.find(kept).items()} == kept
 
@@ -121,7 +121,7 @@ def test_a_generation_without_samples_does_not_count_as_the_last(store: Store) -
     assert store.generations("f0", fresh=True)[0] == 1
     assert store.prune(replaced=True).nothing
     store.add([draw("a", generation=1)])
-    assert store.prune(replaced=True) == Pruned(1, 1, 0, 0)
+    assert store.prune(replaced=True) == PruneSummary(1, 1, 0, 0)
 
 
 def test_a_fresh_draw_of_a_part_replaces_that_part(store: Store) -> None:
@@ -131,7 +131,7 @@ def test_a_fresh_draw_of_a_part_replaces_that_part(store: Store) -> None:
     store.add([draw(name, index=index, occurrence=time) for name in "ab" for index in (0, 1) for time in (0, 1)])
     store.add([draw("a", index=index, generation=1) for index in (0, 5)])
     store.add([draw("a", index=5, generation=2), draw("a", index=0, generation=2, fingerprint="f1")])
-    assert store.prune(replaced=True, dry_run=True) == store.prune(replaced=True) == Pruned(2, 0, 0, 0)
+    assert store.prune(replaced=True, dry_run=True) == store.prune(replaced=True) == PruneSummary(2, 0, 0, 0)
     kept = {key_of("a"): [1], key_of("a", 1): [0], key_of("a", 2): [5], key_of("a", occurrence=1): [0, 1]}
     assert {key: list(found) for key, found in store.find(kept).items()} == kept
     assert store.info().samples == 10
@@ -140,12 +140,12 @@ def test_a_fresh_draw_of_a_part_replaces_that_part(store: Store) -> None:
 def test_replaced_samples_meet_the_other_conditions_too(filled: Store) -> None:
     assert filled.prune(replaced=True, fingerprints=["f1"]).nothing
     assert filled.prune(replaced=True, older_than_s=50 * DAY_S).nothing
-    assert filled.prune(replaced=True, older_than_s=30 * DAY_S, fingerprints=["f0"]) == Pruned(2, 0, 0, 0)
+    assert filled.prune(replaced=True, older_than_s=30 * DAY_S, fingerprints=["f0"]) == PruneSummary(2, 0, 0, 0)
 
 
 def test_samples_meet_every_condition_to_be_pruned(filled: Store) -> None:
     assert filled.prune(older_than_s=30 * DAY_S, fingerprints=["f1"]).nothing
-    assert filled.prune(older_than_s=30 * DAY_S, fingerprints=["f0"]) == Pruned(3, 1, 0, 0)
+    assert filled.prune(older_than_s=30 * DAY_S, fingerprints=["f0"]) == PruneSummary(3, 1, 0, 0)
 
 
 def test_a_generation_that_was_pruned_does_not_come_back(filled: Store) -> None:
@@ -156,7 +156,7 @@ def test_a_generation_that_was_pruned_does_not_come_back(filled: Store) -> None:
 
 def test_a_dry_run_says_what_would_go_and_removes_nothing(filled: Store) -> None:
     before = filled.info()
-    assert filled.prune(older_than_s=30 * DAY_S, dry_run=True) == Pruned(3, 1, 1, 3)
+    assert filled.prune(older_than_s=30 * DAY_S, dry_run=True) == PruneSummary(3, 1, 1, 3)
     assert filled.info() == before
 
 
@@ -294,7 +294,7 @@ def test_samples_that_stay_apart_go_when_old_generations_are_pruned(store: Store
     store.add([draw("a", "ours")])
     other.add([draw("a", "theirs")])
     store.merge(other)
-    assert store.prune(replaced=True) == Pruned(1, 1, 0, 0)
+    assert store.prune(replaced=True) == PruneSummary(1, 1, 0, 0)
     assert _texts(store, key_of("a")) == {0: "ours"}
 
 
@@ -331,7 +331,7 @@ def test_a_store_moves_from_sqlite_to_postgres_and_back(
 
 def test_a_prune_counts_the_items_whose_answers_or_run_go_and_that_wait(store: Store, at: type[Clock]) -> None:
     run = reviewed.add_run(store)
-    batch = add_run(store, run, Plan(reviewed.EVALUATION, "score", FORM, draws=5)).batch
+    batch = add_run(store, run, ReviewPlan(reviewed.EVALUATION, "score", FORM, draws=5)).batch
     assert store.prune(fingerprints=["f1"], dry_run=True).waiting == 0
     assert store.prune(fingerprints=["f0"], dry_run=True).waiting == 5
     queue = Queue(store)
