@@ -1,10 +1,10 @@
 """Checks that hold an engine to the contract of `harness.models.engine.Engine`; a distribution runs them on its own.
 
-    from harness.models.conformance import CHECKS, Subject
+    from harness.extension import CHECKS, EngineUnderTest
 
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
     def test_the_engine_keeps_the_contract(check):
-        asyncio.run(check(Subject(make_engine, prompts=("One?", "Two?"))))
+        asyncio.run(check(EngineUnderTest(make_engine, prompts=("One?", "Two?"))))
 
 Each is a coroutine function. It makes an engine of its own, closes it, and raises `AssertionError` with a sentence
 where the contract is not kept. What an engine does not claim in its `capabilities` it is not asked.
@@ -29,7 +29,7 @@ _WAIT_S = 120.0
 
 
 @dataclass(frozen=True)
-class Subject:
+class EngineUnderTest:
     """What is to be checked.
 
     Attributes:
@@ -67,7 +67,7 @@ class Subject:
             await engine.close()
 
 
-async def describes_itself(subject: Subject) -> None:
+async def describes_itself(subject: EngineUnderTest) -> None:
     """Its attributes are of the types that the contract has, before it is started."""
     engine = subject.create()
     wanted: list[tuple[str, type | tuple[type, ...]]] = [
@@ -87,21 +87,21 @@ async def describes_itself(subject: Subject) -> None:
     await engine.close()
 
 
-async def closes_without_a_start(subject: Subject) -> None:
+async def closes_without_a_start(subject: EngineUnderTest) -> None:
     """`close` raises nothing for an engine that never started, and nothing the second time."""
     engine = subject.create()
     await engine.close()
     await engine.close()
 
 
-async def closes_twice(subject: Subject) -> None:
+async def closes_twice(subject: EngineUnderTest) -> None:
     """`close` raises nothing for an engine that is closed."""
     async with subject.started() as engine:
         pass
     await engine.close()
 
 
-async def answers_with_the_index_that_was_asked_for(subject: Subject) -> None:
+async def answers_with_the_index_that_was_asked_for(subject: EngineUnderTest) -> None:
     """One sample for one index, wherever the indices begin."""
     async with subject.started() as engine:
         for index in (0, 7, 1_000_000):
@@ -110,7 +110,7 @@ async def answers_with_the_index_that_was_asked_for(subject: Subject) -> None:
             _check_sample(samples[0])
 
 
-async def answers_in_the_order_of_the_indices(subject: Subject) -> None:
+async def answers_in_the_order_of_the_indices(subject: EngineUnderTest) -> None:
     """At most one sample for each index, in order, and at least one; as many as it said that one call may draw."""
     async with subject.started() as engine:
         request = subject.request(temperature=1.0)
@@ -122,14 +122,14 @@ async def answers_in_the_order_of_the_indices(subject: Subject) -> None:
         assert drawn == wanted[: len(drawn)], f"asked for {wanted}, it gave {drawn}."
 
 
-async def draws_one_greedy_sample_a_request(subject: Subject) -> None:
+async def draws_one_greedy_sample_a_request(subject: EngineUnderTest) -> None:
     """At temperature 0 the samples of a request would be copies: one call draws one."""
     async with subject.started() as engine:
         most = engine.choices_per_request(subject.request(temperature=0))
         assert most == 1, f"choices_per_request is {most} at temperature 0; it must be 1."
 
 
-async def draws_sample_i_of_a_seed_with_seed_plus_i(subject: Subject) -> None:
+async def draws_sample_i_of_a_seed_with_seed_plus_i(subject: EngineUnderTest) -> None:
     """The same, whether drawn alone, beside others, or as index 0 of a later seed."""
     async with subject.started() as engine:
         if Capability.SEED not in engine.capabilities or not subject.repeats_seeds:
@@ -144,7 +144,7 @@ async def draws_sample_i_of_a_seed_with_seed_plus_i(subject: Subject) -> None:
             assert later == alone, f"index 0 of seed {11 + index} is another answer than index {index} of seed 11."
 
 
-async def answers_many_requests_at_once(subject: Subject) -> None:
+async def answers_many_requests_at_once(subject: EngineUnderTest) -> None:
     """Requests in flight together each get their own answers."""
     async with subject.started() as engine:
         requests = [subject.request(prompt, temperature=0) for prompt in subject.prompts for _ in range(3)]
@@ -156,7 +156,7 @@ async def answers_many_requests_at_once(subject: Subject) -> None:
                 assert samples[0].text == alone, f"{request.messages} is answered otherwise beside other requests."
 
 
-async def ends_where_it_is_told_to(subject: Subject) -> None:
+async def ends_where_it_is_told_to(subject: EngineUnderTest) -> None:
     """No answer is longer than `max_tokens`, and each says why it ended."""
     async with subject.started() as engine:
         (sample,) = await _draw(engine, subject.request(max_tokens=1), [0])
@@ -165,7 +165,7 @@ async def ends_where_it_is_told_to(subject: Subject) -> None:
         assert sample.finish_reason, "it does not say why the answer ended: finish_reason is empty."
 
 
-async def has_what_it_claims(subject: Subject) -> None:
+async def has_what_it_claims(subject: EngineUnderTest) -> None:
     """Each of its capabilities gives what it is for."""
     prompt, continuation = subject.weighed
     async with subject.started() as engine:
@@ -191,7 +191,7 @@ async def has_what_it_claims(subject: Subject) -> None:
                 json.loads(sample.text)
 
 
-async def goes_on_after_an_error(subject: Subject) -> None:
+async def goes_on_after_an_error(subject: EngineUnderTest) -> None:
     """What it can't answer is an `EngineError` that names it, and the next request is answered."""
     async with subject.started() as engine:
         if subject.unanswerable is None:
@@ -202,7 +202,7 @@ async def goes_on_after_an_error(subject: Subject) -> None:
         _check_sample((await _draw(engine, subject.request(), [0]))[0])
 
 
-async def goes_on_after_a_cancelled_request(subject: Subject) -> None:
+async def goes_on_after_a_cancelled_request(subject: EngineUnderTest) -> None:
     """A request that is given up takes nothing with it."""
     async with subject.started() as engine:
         task = asyncio.ensure_future(engine.sample(subject.request(), [0]))
@@ -212,7 +212,7 @@ async def goes_on_after_a_cancelled_request(subject: Subject) -> None:
         _check_sample((await _draw(engine, subject.request(), [0]))[0])
 
 
-async def holds_when_told_to(subject: Subject) -> None:
+async def holds_when_told_to(subject: EngineUnderTest) -> None:
     """After `hold` a request is finished, or ends with that very error; nothing waits for ever."""
     held = EngineError("held")
     async with subject.started() as engine:
@@ -223,7 +223,7 @@ async def holds_when_told_to(subject: Subject) -> None:
         assert engine.http_requests == before, "it sent a request after hold."
 
 
-CHECKS: tuple[Callable[[Subject], Awaitable[None]], ...] = (
+CHECKS: tuple[Callable[[EngineUnderTest], Awaitable[None]], ...] = (
     describes_itself,
     closes_without_a_start,
     closes_twice,

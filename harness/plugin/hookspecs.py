@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from harness.records import GateStart, Report, Verdict
 
-VERSION = 1
+HOOKS_VERSION = 1
 """Of these hooks."""
 
 _hookspec = pluggy.HookspecMarker("steelyard")

@@ -17,7 +17,7 @@ from harness.plugin.outcomes import as_usage
 if TYPE_CHECKING:
     from harness.plugin.session import GateSession
     from harness.records import Report
-    from harness.tracking.tracker import Told, Tracker
+    from harness.tracking.tracker import Tracker, TrackingNotes
 
 
 _MLFLOW = "mlflow"
@@ -93,7 +93,7 @@ class TrackingHooks:
 
     def _track(self, name: str, options: Mapping[str, Any], report: Report, exit_code: int) -> None:
         from harness.records import VerdictKind
-        from harness.tracking.tracker import Told
+        from harness.tracking.tracker import TrackingNotes
 
         if exit_code not in {kind.exit_code for kind in VerdictKind}:
             self._lines.append(f"{name}  not logged: the session did not come to its end (exit code {exit_code})")
@@ -101,7 +101,7 @@ class TrackingHooks:
         if report.selection is not None and not report.selection.chosen:
             self._lines.append(f"{name}  not logged: there was nothing to run")
             return
-        told, later, problem = Told(), "", ""
+        told, later, problem = TrackingNotes(), "", ""
         try:
             found = _tracker(name)
             later = found.later(report.run_id, options)
@@ -117,7 +117,7 @@ class TrackingHooks:
             self._problems.append(f"{name}: not {told.step}: {problem}{hint}")
 
     def _hand_over(
-        self, found: Tracker, options: Mapping[str, Any], report: Report, exit_code: int, told: Told
+        self, found: Tracker, options: Mapping[str, Any], report: Report, exit_code: int, told: TrackingNotes
     ) -> None:
         from harness.tracking.tracker import TrackedGate
 

@@ -15,7 +15,7 @@ from harness.reporting.writing import OF_A_GATE, find_format, write_reports
 from harness.store import RunInfo, Store
 from harness.tracking.gates import GATE_DEADLINE_S, File, LogResult, gate_of, log_gate
 from harness.tracking.promotion import check_promotion, promote
-from harness.tracking.tracker import Told, TrackedGate
+from harness.tracking.tracker import TrackedGate, TrackingNotes
 
 
 class MlflowTracker:
@@ -32,7 +32,7 @@ class MlflowTracker:
         if options.get("promote") is not None:
             check_promotion(settings, options["promote"])
 
-    def track(self, gate: TrackedGate, told: Told) -> None:
+    def track(self, gate: TrackedGate, told: TrackingNotes) -> None:
         """Log, and then promote: where gates are logged, nothing is promoted without its record."""
         require_mlflow("Logging")
         settings, alias = gate.settings, gate.options.get("promote")

@@ -39,7 +39,7 @@ class TrackedGate:
 
 
 @dataclass(slots=True)
-class Told:
+class TrackingNotes:
     """What a tracker tells the terminal.
 
     Attributes:
@@ -64,7 +64,7 @@ class Tracker(Protocol):
             UsageError: with what to write instead.
         """
 
-    def track(self, gate: TrackedGate, told: Told) -> None:
+    def track(self, gate: TrackedGate, told: TrackingNotes) -> None:
         """Log a gate. Called once in a session, last of all, where the terminal is: with xdist on the controller.
 
         It is not called for a session that was interrupted. What it raises becomes a warning under the verdicts.

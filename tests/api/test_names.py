@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness import errors, statistics
+from harness import errors, extension, statistics
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "statistics.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
@@ -84,9 +84,9 @@ def test_errors_that_bodies_and_scripts_are_told_of_are_public() -> None:
 def is_public(name: str) -> bool:
     """Whether a dotted name is that of a public module, or lies in a public name of one."""
     name = re.sub(r"^steelyard\b", "harness", name)
-    if name in ("harness", "harness.statistics"):
+    if name in ("harness", "harness.extension", "harness.statistics"):
         return True
-    module = statistics if name.startswith("harness.statistics.") else harness
+    module = next((each for each in (extension, statistics) if name.startswith(f"{each.__name__}.")), harness)
     return name.removeprefix(f"{module.__name__}.").partition(".")[0] in module.__all__
 
 

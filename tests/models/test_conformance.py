@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.errors import EngineError, SteelyardError
-from harness.models.conformance import CHECKS, Subject
+from harness.models.conformance import CHECKS, EngineUnderTest
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.openai.retry import RetryPolicy
 from harness.models.scripted.engine import ScriptedEngine
@@ -22,7 +22,7 @@ from harness.records import Request, Sample
 from tests.loopback import Fault, Loopback, Options
 from tests.models.asking import Loop
 
-Check = Callable[[Subject], Awaitable[None]]
+Check = Callable[[EngineUnderTest], Awaitable[None]]
 
 every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 ANSWERS = {
@@ -34,8 +34,8 @@ ANSWERS = {
 NOT_IN_THE_TABLE = Request(messages=({"role": "user", "content": "Three?"},))
 
 
-def scripted(kind: type[ScriptedEngine] = ScriptedEngine) -> Subject:
-    return Subject(
+def scripted(kind: type[ScriptedEngine] = ScriptedEngine) -> EngineUnderTest:
+    return EngineUnderTest(
         lambda: kind("scripted (v)", {"answers": ANSWERS, "seed": 3}, Path()),
         prompts=("One?", "Two?"),
         unanswerable=NOT_IN_THE_TABLE,
@@ -58,7 +58,7 @@ def server() -> Iterator[Loopback]:
 @every_check
 def test_openai(check: Check, server: Loopback) -> None:
     quick = RetryPolicy(within_s=0.3, least_attempts=2, first_delay_s=0.001, longest_delay_s=0.01)
-    subject = Subject(
+    subject = EngineUnderTest(
         lambda: OpenAIEngine("openai (v)", server.settings(), policy=quick),
         prompts=("One?", "Two?"),
         unanswerable=Request(messages=({"role": "user", "content": "forbidden"},)),
@@ -69,7 +69,7 @@ def test_openai(check: Check, server: Loopback) -> None:
 @pytest.mark.slow
 @every_check
 def test_transformers(check: Check, tiny_llama: Path) -> None:
-    subject = Subject(
+    subject = EngineUnderTest(
         lambda: TransformersEngine("transformers (tiny)", {"weights": str(tiny_llama), "batch_size": 4}, tiny_llama),
         prompts=("One?", "Two?"),
         unanswerable=Request(messages=({"role": "user", "content": "long " * 500},)),
@@ -97,7 +97,7 @@ def test_vllm(run: Loop, tiny_llama: Path) -> None:
     """All in one test: an engine belongs to the loop in which it was started."""
     options = {"weights": str(tiny_llama), "dtype": "float32"}
     kept = Kept("vllm (tiny)", options, tiny_llama)
-    subject = Subject(
+    subject = EngineUnderTest(
         lambda: kept,
         prompts=("One?", "Two?"),
         unanswerable=Request(messages=({"role": "user", "content": "long " * 500},)),

@@ -15,10 +15,8 @@ from datetime import datetime
 from importlib.metadata import entry_points
 from typing import Any
 
-from harness.config import Settings, checks
-from harness.errors import SettingsError
-from harness.records import Report, Verdict
-from harness.tracking.tracker import Told, TrackedGate
+from harness import Report, SettingsError, Verdict
+from harness.extension import Settings, TrackedGate, TrackingNotes, setting_checks
 
 _NS = 1_000_000_000
 _TAKES = ("service", "exporter")
@@ -30,12 +28,12 @@ class OpenTelemetryTracker:
     def check(self, settings: Settings, options: Mapping[str, Any]) -> None:
         """Refuse options that can't be. OpenTelemetry is imported here, for the first time."""
         where = "trackers.opentelemetry"
-        checks.refuse_unknown(options, _TAKES, where=where)
+        setting_checks.refuse_unknown(options, _TAKES, where=where)
         for name, value in options.items():
-            checks.text(value, name, where=where)
+            setting_checks.text(value, name, where=where)
         _exporter(options)
 
-    def track(self, gate: TrackedGate, told: Told) -> None:
+    def track(self, gate: TrackedGate, told: TrackingNotes) -> None:
         """Write the spans, and wait until they are sent."""
         from opentelemetry import trace
 

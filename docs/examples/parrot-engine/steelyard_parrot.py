@@ -8,11 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.config import VersionSettings, checks
-from harness.errors import EngineError, SteelyardError
-from harness.models.engine import Capability
-from harness.models.spec import EngineSpec
-from harness.records import Request, Sample
+from harness import EngineError, Sample, SteelyardError
+from harness.extension import Capability, EngineSpec, Request, VersionSettings, setting_checks
 
 
 class ParrotEngine:
@@ -72,7 +69,7 @@ class ParrotEngine:
 
 def voice(value: Any, name: str, *, where: str) -> str:
     """One of two words; the error lists them."""
-    return checks.one_of(value, name, ("loud", "quiet"), where=where)
+    return setting_checks.one_of(value, name, ("loud", "quiet"), where=where)
 
 
 def create(settings: VersionSettings, root: Path) -> ParrotEngine:
@@ -82,7 +79,7 @@ def create(settings: VersionSettings, root: Path) -> ParrotEngine:
 
 PARROT = EngineSpec(
     summary="repeats its prompt",
-    settings={"voice": voice, "forgets": partial(checks.number, low=0, high=1)},
+    settings={"voice": voice, "forgets": partial(setting_checks.number, low=0, high=1)},
     create=create,
     distributions=("steelyard-parrot",),
 )

@@ -1,0 +1,62 @@
+"""What those need who bring an engine, a check, a report format or a tracker: docs/guide/14-plugins.md shows each.
+
+All names here are public, as those of `harness` are. A name loads its module when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.config import Settings, VersionSettings
+    from harness.config import checks as setting_checks
+    from harness.models.conformance import CHECKS, EngineUnderTest
+    from harness.models.engine import Capability, Engine
+    from harness.models.spec import EngineSpec
+    from harness.plugin.hookspecs import HOOKS_VERSION
+    from harness.records import GateStart, Request
+    from harness.reporting.writing import ReportFormat
+    from harness.tracking.tracker import TrackedGate, Tracker, TrackingNotes
+
+__all__ = [
+    "CHECKS",
+    "HOOKS_VERSION",
+    "Capability",
+    "Engine",
+    "EngineSpec",
+    "EngineUnderTest",
+    "GateStart",
+    "ReportFormat",
+    "Request",
+    "Settings",
+    "TrackedGate",
+    "Tracker",
+    "TrackingNotes",
+    "VersionSettings",
+    "setting_checks",
+]
+_HOMES = {
+    "harness.config": "Settings VersionSettings",
+    "harness.models.conformance": "CHECKS EngineUnderTest",
+    "harness.models.engine": "Capability Engine",
+    "harness.models.spec": "EngineSpec",
+    "harness.plugin.hookspecs": "HOOKS_VERSION",
+    "harness.records": "GateStart Request",
+    "harness.reporting.writing": "ReportFormat",
+    "harness.tracking.tracker": "TrackedGate Tracker TrackingNotes",
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for the first time."""
+    if name == "setting_checks":
+        return importlib.import_module("harness.config.checks")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'harness.extension' has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
