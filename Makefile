@@ -7,10 +7,15 @@ CANDIDATE ?= smollm2-pruned
 BASELINE ?= smollm2
 ARGS ?=
 WORKERS ?= 2
+PYTEST ?= pytest
+TAG ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock .ci/neighbours.lock pyproject.toml | cksum | cut -d ' ' -f 1)
 QUICK := quick or not (slow or whole or postgres or gpu)
+# Left out by `make light`: tests of the repository, and what does not depend on the installation.
+ELSEWHERE := bench ci test_docs.py test_light_install.py test_makefile.py test_project.py
+LIGHT := .venv-light
 
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
 SINGLE := OMP_NUM_THREADS=1
@@ -18,7 +23,7 @@ SINGLE := OMP_NUM_THREADS=1
 COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet --python-version 3.11 \
   --python-platform x86_64-manylinux_2_28 --no-header --no-annotate --no-emit-find-links --no-emit-index-url
 
-.PHONY: help gate test check lint types layers bench lock clean
+.PHONY: help gate test check lint types layers light bench dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -30,6 +35,7 @@ help:  ## list these commands
 	@echo "  CANDIDATE=… BASELINE=…       versions to weigh, from pyproject.toml ($(CANDIDATE), $(BASELINE))"
 	@echo "  ARGS='-k capitals'           passed on to pytest"
 	@echo "  WORKERS=2                    processes that tests run in"
+	@echo "  PYTEST=pytest==9.0.0         the pytest that \`make light\` installs"
 
 gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the default one is truly worse
 	@echo "weighing $(CANDIDATE) against $(BASELINE) on suites/foundation"
@@ -69,6 +75,15 @@ layers: $(STAMP)
 	@$(BIN)/lint-imports > $(VENV)/layers.log 2>&1 || { cat $(VENV)/layers.log; exit 1; }
 	@echo "layers  clean"
 
+# tests/conftest.py reads STEELYARD_TEST_LIGHT: tests of what an extra brings are skipped, and not broken.
+light:  ## Steelyard without an extra in .venv-light: the quick tests that need none
+	@PYTHON="$(PYTHON)" VENV="$(LIGHT)" PYTEST="$(PYTEST)" sh .ci/light
+	@$(SINGLE) STEELYARD_TEST_LIGHT=1 $(LIGHT)/bin/pytest tests -q -n $(WORKERS) --dist loadfile -m "not slow and not postgres and not gpu" \
+	  $(ELSEWHERE:%=--ignore=tests/%) $(ARGS)
+
+dist:  ## build sdist and wheel into dist/, and try the wheel in an environment of its own
+	@PYTHON="$(PYTHON)" TAG="$(TAG)" sh .ci/dist
+
 bench: $(STAMP)  ## measure speed and memory; writes reports/benchmarks/
 	@$(BIN)/python -m tests.bench $(ARGS)
 
@@ -90,7 +105,7 @@ lock:  ## renew requirements.lock and .ci/neighbours.lock (needs uv)
 	@echo ".ci/neighbours.lock: $$(grep -c '^[a-z]' .ci/neighbours.lock) packages"
 
 clean:  ## remove .venv and every cache; stored samples stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .deepeval dist build
+	rm -rf $(VENV) $(LIGHT) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .deepeval dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP):

@@ -3,6 +3,7 @@
     SteelyardError
     ├── UsageError             what the user wrote is wrong: exit code 4, before the first request
     │   ├── SettingsError      pyproject.toml, steelyard.toml, options, the environment
+    │   │   └── DoorError          an engine, check, report or tracker that is not there, there twice, or broken
     │   ├── CaseError          a case file or a case
     │   ├── MarkerError        the evaluation marker, its test function or fixtures
     │   ├── TaskError          an lm-eval task that can't be loaded or run
@@ -50,6 +51,10 @@ class UsageError(SteelyardError):
 
 class SettingsError(UsageError):
     """A settings file, an option or an environment variable is wrong."""
+
+
+class DoorError(SettingsError):
+    """What a distribution brings by entry point is not there, is there twice, or can't be used."""
 
 
 class CaseError(UsageError):
@@ -192,7 +197,7 @@ def choices(kind: str, value: str, known: Iterable[str]) -> str:
     names = sorted(known)
     if not names:
         return f"No {kind} named {value!r}. There are no {kind}s."
-    return f"No {kind} named {value!r}. {kind.capitalize()}s: {', '.join(names)}.{_nearest(value, names)}"
+    return f"No {kind} named {value!r}. {kind.capitalize()}s: {', '.join(names)}.{nearest(value, names)}"
 
 
 def none_of(name: str, value: str, known: Iterable[str]) -> str:
@@ -202,9 +207,31 @@ def none_of(name: str, value: str, known: Iterable[str]) -> str:
     "about = 'populace' is none of: population, suite. Did you mean 'population'?"
     """
     words = sorted(known)
-    return f"{name} = {value!r} is none of: {', '.join(words)}.{_nearest(value, words)}"
+    return f"{name} = {value!r} is none of: {', '.join(words)}.{nearest(value, words)}"
 
 
-def _nearest(value: str, known: Sequence[str]) -> str:
-    nearest = difflib.get_close_matches(value, known, n=1)
-    return f" Did you mean {nearest[0]!r}?" if nearest else ""
+def nearest(value: str, known: Sequence[str]) -> str:
+    """A question that names the known word most like `value`, after a space; "" where none is like it."""
+    found = difflib.get_close_matches(value, known, n=1)
+    return f" Did you mean {found[0]!r}?" if found else ""
+
+
+def shortened(value: object, most: int = 80) -> str:
+    """A value as a message shows it, without the end of a long one.
+
+    >>> shortened("a long answer", 7)
+    "'a long…"
+    """
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def some(names: Iterable[str], most: int = 3) -> str:
+    """The first of several names, and how many more there are.
+
+    >>> some(["a", "b", "c", "d"]), some([])
+    ('a, b, c and 1 more', 'none')
+    """
+    known = list(names)
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more or "none"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -37,9 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("whole")
     costs: Counter[Path] = Counter()
     for item in items:
-        costs[item.path] += max(
-            cost for name, cost in {"": 0.01, **COSTS_S}.items() if not name or name in item.keywords
-        )
+        marked = [cost for name, cost in COSTS_S.items() if item.get_closest_marker(name) is not None]
+        costs[item.path] += max(marked, default=OTHERS_S)
     items.sort(key=lambda item: -costs[item.path])
 
 
@@ -47,6 +47,52 @@ def is_quick(item: pytest.Item) -> bool:
     """Whether `make check` runs a test."""
     left_out = ("slow", "whole", "postgres", "gpu")
     return item.get_closest_marker("quick") is not None or not any(map(item.get_closest_marker, left_out))
+
+
+# `make light` sets it: Steelyard is installed without an extra, so tests of what an extra brings are skipped. Elsewhere
+# they fail where a package is missing. That the core itself needs none of them, `make light` tries first.
+LIGHT = bool(os.environ.get("STEELYARD_TEST_LIGHT"))
+
+
+def _absent(error: BaseException | None) -> str | None:
+    """The package that is not installed and so made an import fail, or None."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name is not None:
+            package = error.name.partition(".")[0]
+            return None if package in ("harness", "tests") else package
+        error = error.__cause__
+    return None
+
+
+Report = TypeVar("Report", pytest.CollectReport, pytest.TestReport)
+
+
+def _skipped_where_absent(report: Report, call: pytest.CallInfo[Any] | None, path: Path) -> Report:
+    if LIGHT and report.failed and call is not None and call.excinfo is not None:
+        package = _absent(call.excinfo.value)
+        if package is not None:
+            report.outcome = "skipped"
+            report.longrepr = (str(path), 0, f"Skipped: {package} is not installed")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, Any]:
+    """In a light installation, skip the modules and folders that import a package of an extra."""
+    report = yield
+    return _skipped_where_absent(report, getattr(report, "call", None), collector.path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In a light installation, skip the tests that import a package of an extra while they run.
+
+    One that fails in its fixtures fails: a fixture may be everybody's, and would skip them all.
+    """
+    report = yield
+    return report if call.when == "setup" else _skipped_where_absent(report, call, item.path)
 
 
 @pytest.fixture(scope="session", autouse=True)

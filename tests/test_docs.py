@@ -124,7 +124,8 @@ def test_every_marker_keyword_is_in_the_reference() -> None:
 
 def test_every_setting_is_in_the_reference() -> None:
     settings = setting_names()
-    keys = [*versions._COMMON, *versions._SAMPLING, *(key for keys in versions._OF_ENGINE.values() for key in keys)]
+    keys = [*versions._COMMON, *versions._SAMPLING, *versions._every_engines_keys()]
+    assert {"weights", "base_url", "answers"} <= set(keys)
     assert [name for name in [*settings, *keys] if f"`{name}`" not in REFERENCE] == []
 
 
@@ -174,6 +175,7 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     pages = [
         ROOT / "README.md",
         ROOT / "CHANGELOG.md",
+        ROOT / "CONTRIBUTING.md",
         ROOT / "SECURITY.md",
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "evals").rglob("*.md"),
@@ -181,7 +183,7 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     broken = [
         f"{page.relative_to(ROOT)}: {target}"
         for page in pages
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
         if not (page.parent / target).exists()
     ]
     assert broken == []

@@ -33,14 +33,6 @@ HEAVY = {
     "lm_eval",
     "mlflow",
 }
-MACHINE_WORDS = (
-    "/wo" + "rk/",
-    "/tmp/pro" + "be",
-    "/opt/whe" + "els",
-    "pypi." + "org",
-    "python" + "hosted",
-    "npmjs." + "org",
-)
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -117,23 +109,29 @@ def test_a_function_has_at_most_6_parameters(path: Path) -> None:
             assert len(names) <= 6, f"{node.name} in line {node.lineno}: {', '.join(names)}"
 
 
-def test_tracked_files_name_no_machine_and_no_registry() -> None:
-    listed = run("git", "ls-files", "-z")
-    if listed.returncode != 0:
-        pytest.skip("not a git checkout")
-    found = []
-    for name in filter(None, listed.stdout.split("\0")):
-        path = ROOT / name
-        if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            found += [f"{name}: {word}" for word in MACHINE_WORDS if word in text]
-    assert found == []
-
-
 def test_importing_harness_brings_nothing_heavy() -> None:
     code = "import harness, json, sys; print(json.dumps(sorted(sys.modules)))"
     loaded = {name.partition(".")[0] for name in json.loads(run(sys.executable, "-c", code).stdout)}
     assert loaded & HEAVY == set()
+
+
+def test_every_layer_of_the_core_imports_without_an_extra() -> None:
+    """`pip install steelyard` alone must do: what an extra brings is imported where it is used."""
+    core = {requirement.name.lower() for requirement in requirements("")}
+    absent = {
+        name.partition(".")[0] for name in (*HEAVY, "fastapi", "jinja2", "jsonschema", "pyarrow", "uvicorn", "yaml")
+    }
+    layers = [path.stem for path in sorted((ROOT / "harness").iterdir()) if (path / "__init__.py").exists()]
+    code = f"""
+import importlib, sys
+for name in {sorted(absent - core)!r}:
+    sys.modules[name] = None
+for name in {layers!r}:
+    importlib.import_module(f"harness.{{name}}")
+"""
+    done = run(sys.executable, "-c", code)
+    assert {"gate", "plugin", "scoring"} <= set(layers)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_run_without_evaluations_brings_nothing_heavy(tmp_path: Path) -> None:
@@ -180,26 +178,33 @@ def test_neighbours_are_pinned_beside_the_lock_and_none_of_them_in_it() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+def wheel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     done = run(
         sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, "."
     )
     assert done.returncode == 0, done.stderr
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def wheel(wheel_file: Path) -> Iterator[zipfile.ZipFile]:
+    with zipfile.ZipFile(wheel_file) as archive:
         yield archive
 
 
-def test_the_wheel_holds_one_import_package(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_harness_and_the_name_that_is_installed(wheel: zipfile.ZipFile) -> None:
     tops = {name.partition("/")[0] for name in wheel.namelist()}
-    assert {name for name in tops if not name.endswith(".dist-info")} == {"harness"}
+    assert {name for name in tops if not name.endswith(".dist-info")} == {"harness", "steelyard"}
+    assert {"harness/py.typed", "steelyard/py.typed"} <= set(wheel.namelist())
 
 
 def test_the_wheel_holds_every_tracked_file_of_harness(wheel: zipfile.ZipFile) -> None:
     tracked = run("git", "ls-files", "-z", "harness")
     if tracked.returncode != 0:
         pytest.skip("not a git checkout")
-    assert set(filter(None, tracked.stdout.split("\0"))) - set(wheel.namelist()) == set()
+    files = {name.removeprefix("harness/shim/") for name in tracked.stdout.split("\0") if name}
+    assert files - set(wheel.namelist()) == set()
     assert "harness/cli/scaffold/suites/foundation/test_capitals.py" in wheel.namelist()
 
 

@@ -1,4 +1,7 @@
-"""The command `steelyard`. A subcommand is imported when it is called, so that none pays for another."""
+"""The command `steelyard`.
+
+A subcommand is imported when it is called, so that none pays for another.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.shared.layout import terminal_layout
-from harness.cli.shared.stored import open_store, settings_with_store, store_option, stored_report
+from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.errors import SettingsError, choices
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
     from harness.gate.baselines.chosen import recorded_path
     from harness.gate.baselines.files import write_recording
     from harness.gate.baselines.recording import left_out, recording_of
-    from harness.gate.history.runs import find_candidate
+    from harness.gate.history.runs import find_candidate, stored_report
     from harness.reporting.shared.text import printable
 
     settings = settings_with_store(place)

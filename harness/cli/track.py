@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.shared.stored import open_existing, settings_with_store, store_option, stored_report
+from harness.cli.shared.stored import open_existing, settings_with_store, store_option
 from harness.config.settings import Settings, check_setting
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _settings(given: _Options) -> Settings:
 
 def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report]:
     """The run of this name, with its verdicts by the labels that are in by now."""
-    from harness.gate.history.runs import find_newest
+    from harness.gate.history.runs import find_newest, stored_report
     from harness.gate.people.verdicts import resumed
 
     run = find_newest(store.runs(), name)
@@ -123,7 +123,7 @@ def _logged(settings: Settings, store: Store, run: RunInfo, report: Report, most
 
 
 def _document(report: Report) -> dict[str, Any]:
-    from harness.reporting.report_json import to_json
+    from harness.records.report_json import to_json
 
     return to_json(report)
 

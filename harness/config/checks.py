@@ -112,6 +112,13 @@ def table(value: Any, name: str, *, where: str) -> Mapping[str, Any]:
     return value
 
 
+def tables(value: Any, name: str, *, where: str) -> Mapping[str, Mapping[str, Any]]:
+    """A table of tables."""
+    for key, inner in table(value, name, where=where).items():
+        table(inner, f"{name}.{key}", where=where)
+    return value  # type: ignore[no-any-return]
+
+
 def path(value: Any, name: str, *, where: str) -> str:
     """A text that may be the path of a file or folder."""
     if "\0" in text(value, name, where=where):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.errors import UsageError, shortened
 
 _SHOWN = 200
 
@@ -36,9 +36,9 @@ def find_file(
             raise error(f"There is no {kind} {str(path)!r}.{_nearest(places, kind, suffixes)}")
     except OSError as problem:  # a name that is too long, a circle of links, a folder that may not be searched
         reason = problem.strerror or problem
-        raise error(f"The {kind} {_shortened(path)} can't be looked for: {reason}.") from None
+        raise error(f"The {kind} {shortened(str(path), _SHOWN)} can't be looked for: {reason}.") from None
     except (RuntimeError, ValueError) as problem:  # a NUL in the name
-        raise error(f"The {kind} {_shortened(path)} can't be looked for: {problem}.") from None
+        raise error(f"The {kind} {shortened(str(path), _SHOWN)} can't be looked for: {problem}.") from None
     return None
 
 
@@ -57,11 +57,6 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def _shortened(path: Path) -> str:
-    name = repr(str(path))
-    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
 
 
 def _nearest(places: Sequence[Path], kind: str, suffixes: Sequence[str]) -> str:

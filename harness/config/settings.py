@@ -64,6 +64,7 @@ class Settings:
         apply_chat_template, fewshot_as_multiturn: how tasks of lm-eval are put to a model, as lm-eval has it.
         include_path: folders of further task files of lm-eval.
         task_metadata: what tasks of lm-eval are told, such as the tokenizer by which RULER makes its documents.
+        trackers: where else gates are logged: the options of each tracker by its name.
     """
 
     root: Path
@@ -98,6 +99,7 @@ class Settings:
     fewshot_as_multiturn: bool = True
     include_path: tuple[str, ...] = ()
     task_metadata: Mapping[str, Any] = field(default_factory=dict)
+    trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
 
     @property
@@ -297,6 +299,7 @@ _TEXTS: Mapping[str, Callable[..., Any]] = {
     "mlflow": addresses.tracking_address,
     "store": checks.path,
     "task_metadata": checks.table,
+    "trackers": checks.tables,
     "report_dir": checks.path,
     "review_url": addresses.review_address,
 }

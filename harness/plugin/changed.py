@@ -84,7 +84,7 @@ class ChangedHooks:
         """Called on the controller of xdist when a worker is done: takes what it chose."""
         output = getattr(node, "workeroutput", None) or {}
         if output.get(_OUTPUT) is not None and self.selection is None:
-            from harness.reporting.report_json import selection_from
+            from harness.records.report_json import selection_from
 
             self.selection = selection_from(json.loads(output[_OUTPUT]))
 
@@ -108,7 +108,7 @@ class ChangedHooks:
 
     def _report_nothing(self, session: pytest.Session, selection: Selection) -> None:
         """Write the reports of a run in which there was nothing to run: those that need no store."""
-        from harness.gate import report_of_nothing
+        from harness.gate.runs.report import report_of_nothing
         from harness.reporting.markdown.report import markdown
         from harness.reporting.shared.files import replacing
 

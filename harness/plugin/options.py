@@ -11,8 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate import RunOptions
-    from harness.gate.baselines.recording import Recording
+    from harness.gate.runs.opening import RunOptions
 
 _LAID_OVER = (
     "candidate",
@@ -147,18 +146,6 @@ def run_options(config: pytest.Config, known: RunOptions) -> RunOptions:
     """What is known of a run beyond the settings, with what the command line says."""
     option = config.getoption
     return replace(known, offline=option("offline"), fresh=option("fresh"), cases=option("case") or "*")
-
-
-def recording_of(settings: Settings) -> Recording | None:
-    """The recording that stands for the baseline; None where a version does, or there is none.
-
-    Raises:
-        UsageError: `baseline` names nothing that there is, or something that can't be one.
-    """
-    from harness.gate import recording_named
-    from harness.reporting.report_json import from_json
-
-    return recording_named(settings, from_json)
 
 
 def _search_start(config: pytest.Config) -> Path:

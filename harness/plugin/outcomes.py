@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from harness.gate import Ending, OpenRun, Run
+    from harness.gate.evaluations.evaluation import Ending
+    from harness.gate.runs.opening import OpenRun
+    from harness.gate.runs.run import Run
     from harness.records import Verdict
 
 
@@ -18,7 +20,6 @@ class SteelyardWarning(pytest.PytestWarning):
     """An evaluation is inconclusive, and `--inconclusive warn` lets it pass."""
 
 
-EXIT_INCONCLUSIVE = 8
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Exit codes of a session that came to its end."""
 _MOST_LINES, _MOST_CELLS = 500, 1_000
@@ -72,14 +73,16 @@ def harmless(printed: str) -> str:
 
 
 def exit_code(exitstatus: int, opened: OpenRun | None, only_inconclusive: bool) -> int:
-    """pytest's own 2 to 5 win; 8 when nothing failed but what is inconclusive.
+    """pytest's own 2 to 5 win; that of an inconclusive gate where nothing failed but what is inconclusive.
 
     A verdict that is red though pytest counts no failure means that the session ended in the middle.
     """
+    from harness.records import VerdictKind
+
     if exitstatus == 0 and opened is not None and any(each.verdict.is_red for each in opened.run.all_verdicts):
         return int(pytest.ExitCode.INTERRUPTED)
     if exitstatus == pytest.ExitCode.TESTS_FAILED and only_inconclusive:
-        return EXIT_INCONCLUSIVE
+        return VerdictKind.INCONCLUSIVE.exit_code
     return exitstatus
 
 

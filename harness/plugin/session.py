@@ -12,6 +12,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin import live, neighbours
+from harness.plugin.announcing import Announcer
 from harness.plugin.collection.copies import copies_lines
 from harness.plugin.collection.items import Collection, is_evaluation
 from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
@@ -27,7 +28,7 @@ from harness.plugin.pytest_internals import (
 from harness.plugin.summary import Outcome, discard_report
 
 if TYPE_CHECKING:
-    from harness.gate import OpenRun
+    from harness.gate.runs.opening import OpenRun
     from harness.plugin.loop.driver import Driver
 
 
@@ -44,6 +45,7 @@ class GateSession:
         self._hears = False
         self._opened: OpenRun | None = None
         self._driver: Driver | None = None
+        self._announcer: Announcer | None = None
         self._tree: live.SetupTree | None = None
         self._setups: dict[pytest.Item, pytest.TestReport] = {}
         self._batches: dict[pytest.Item, list[str]] = {}
@@ -122,11 +124,11 @@ class GateSession:
 
     def _open(self) -> None:
         """Open the run. Everything heavy is imported here and below."""
-        from harness.gate import open_run
+        from harness.gate.runs.opening import open_run
         from harness.plugin.loop.driver import Driver
         from harness.reporting.shared.files import prepare_folder
         from harness.reporting.shared.text import wrap
-        from harness.scoring.confinement import sandbox_of_run
+        from harness.scoring.sandbox import sandbox_of_run
 
         settings = self.collection.settings
         self.hear_signals()
@@ -135,6 +137,9 @@ class GateSession:
         sandbox_of_run.set(settings.sandbox)
         self._opened = open_run(settings, self.collection.run_options)
         self._driver = Driver(self.config, self._opened, self.interrupts)
+        ids = tuple(evaluation.id for evaluation in self.collection.evaluations.values())
+        self._announcer = Announcer(self.config, self._opened, ids)
+        self._announcer.started()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or self.is_worker:
             return
@@ -204,6 +209,7 @@ class GateSession:
         evaluation = self.collection.evaluations.get(item)
         if evaluation is not None and self._opened is not None:
             self._opened.run.fail(evaluation, "its setup failed, see the error of the test")
+            self._announce()
 
     def _begin(self, item: pytest.Function, batch: list[str]) -> None:
         """Start the samples of an evaluation that is set up."""
@@ -230,8 +236,14 @@ class GateSession:
         with captured(item) if self._tree is not None else nullcontext():
             try:
                 self._driver.complete(self._opened.run.decide(together))
+                self._announce()
             except Exception as error:  # noqa: BLE001 - kept for the call, where pytest reports it
                 item.stash[_FAILURE] = error
+
+    def _announce(self) -> None:
+        """Tell plugins what was decided."""
+        if self._announcer is not None:
+            self._announcer.decided()
 
     def _decided_with(self, item: pytest.Item) -> Sequence[str]:
         """The evaluations whose verdicts are found together: the batch; with -x each by itself, so that it can stop."""
@@ -330,6 +342,8 @@ class GateSession:
             self.outcome.keep(session, self._opened, self._driver)
             if not self.is_worker:
                 self.outcome.write_others(session)
+            if self._announcer is not None:
+                self._announcer.finished(self.outcome.report)
 
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._opened is not None:

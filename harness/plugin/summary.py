@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.config import Settings
-    from harness.gate import OpenRun
+    from harness.gate.runs.opening import OpenRun
     from harness.plugin.collection.items import Collection
     from harness.plugin.loop.driver import Driver
     from harness.records import Report
@@ -45,7 +45,7 @@ class Outcome:
 
     def take(self, opened: OpenRun, driver: Driver, exit_code: int, n_unreached: int) -> None:
         """Make the report of a run."""
-        from harness.gate import make_report
+        from harness.gate.runs.report import make_report
 
         self.report = make_report(opened, exit_code=exit_code, wall_s=driver.wall_s, n_unreached=n_unreached)
 
@@ -53,7 +53,7 @@ class Outcome:
         """Write report.json with the exit code of the session; when that fails, the exit code is a usage error's."""
         if self.report is None:
             return
-        from harness.reporting.report_json import write_report
+        from harness.reporting.shared.files import write_report
 
         self.report = replace(self.report, exit_code=int(session.exitstatus))
         try:
@@ -64,7 +64,7 @@ class Outcome:
 
     def keep(self, session: pytest.Session, opened: OpenRun, driver: Driver) -> None:
         """Keep the report in the store, and close its run. Ctrl-C ends any wait."""
-        from harness.reporting.report_json import to_json
+        from harness.records.report_json import to_json
 
         assert self.report is not None
         problems: list[str] = []

@@ -1,39 +1,37 @@
-"""MLflow at the end of a session: after the verdict, and after the report is in the store, so that neither depends on
-it.
+"""Trackers at the end of a session: after the verdict, and after the report is in the store, so that neither depends on
+them. MLflow is one; others are asked for by `[tool.steelyard.trackers.NAME]`.
 """
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Generator, Sequence
-from pathlib import Path
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import SteelyardError, UsageError
+from harness.errors import SettingsError, SteelyardError, UsageError
 from harness.plugin.collection.items import is_evaluation
-from harness.plugin.options import settings_of
-from harness.plugin.outcomes import EXIT_INCONCLUSIVE, as_usage
+from harness.plugin.options import runs_bodies, settings_of
+from harness.plugin.outcomes import as_usage
 
 if TYPE_CHECKING:
-    from harness.config import Settings
     from harness.plugin.session import GateSession
     from harness.records import Report
-    from harness.store import RunInfo, Store
-    from harness.tracking.gates import Logged
+    from harness.tracking.tracker import Told, Tracker
 
-_DECIDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, EXIT_INCONCLUSIVE)
+
+_MLFLOW = "mlflow"
+"""The tracker whose settings are Steelyard's own: `mlflow`, `--mlflow` and `--promote`."""
+_OF_MLFLOW = ("mlflow", "mlflow_experiment", "store", "promote")
 
 
 class TrackingHooks:
-    """Logs the gate to MLflow, and promotes its candidate."""
+    """Hands the gate to every tracker that the settings ask for."""
 
     def __init__(self, session: GateSession) -> None:
         self._gate = session
         self._lines: list[str] = []
-        self._step = "logged"
-        self._problem = ""
+        self._problems: list[str] = []
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Called for items that were collected and are left out: counts the evaluations."""
@@ -51,108 +49,96 @@ class TrackingHooks:
             except UsageError as error:
                 raise pytest.UsageError(*as_usage([str(error)])) from None
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Called after collection: the first moment to look at the trackers of the settings, which a session without an
+        evaluation does not read.
+        """
+        if self._gate.is_worker or not self._gate.collection.evaluations or not runs_bodies(session.config):
+            return
+        settings = self._gate.collection.settings
+        try:
+            for name, options in settings.trackers.items():
+                if name == _MLFLOW:
+                    raise SettingsError("trackers.mlflow: MLflow is asked for by the settings mlflow and --mlflow.")
+                _tracker(name).check(settings, options)
+        except UsageError as error:
+            raise pytest.UsageError(*as_usage([str(error)])) from None
+
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:
-        """Called once at the end: logs the gate when all else is done, before the terminal's summary is written."""
+        """Called once at the end: tracks the gate when all else is done, before the terminal's summary is written."""
         result = yield
         report = self._gate.outcome.report
         if report is not None and not self._gate.is_worker and not self._gate.outcome.problems:
-            try:
-                self._track(report, int(session.exitstatus))
-            except KeyboardInterrupt:
-                self._problem = "interrupted."
-            except Exception as error:  # noqa: BLE001  the gate is decided: nothing may go wrong with it any more
-                said = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}."
-                self._problem = f"{said} The verdict stands, and everything is stored."
-            if self._problem:
-                self._problem += f" To do it later: {_later(session.config, report.run_id)}"
+            for name, options in self._asked_for().items():
+                self._track(name, options, report, int(session.exitstatus))
         return result
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Called at the end of the terminal's output: where the gate was logged, or why it was not."""
+        """Called at the end of the terminal's output: where the gate was tracked, or why it was not."""
         for line in self._lines:
             terminalreporter.write_line(line)
-        if self._problem:
-            terminalreporter.write_line(f"WARNING: mlflow: not {self._step}: {self._problem}", yellow=True)
+        for problem in self._problems:
+            terminalreporter.write_line(f"WARNING: {problem}", yellow=True)
 
-    def _track(self, report: Report, exit_code: int) -> None:
-        """Log, and then promote: where gates are logged, nothing is promoted without its record."""
-        settings, alias = self._gate.collection.settings, self._gate.config.getoption("promote")
-        if settings.tracking is None and alias is None:
-            return
-        from harness.gate.history.runs import run_of
-        from harness.models.mlflow.process import require_mlflow
-        from harness.reporting.report_json import to_json
-        from harness.store import Store, store_url
-        from harness.tracking.promotion import promote
+    def _asked_for(self) -> dict[str, Mapping[str, Any]]:
+        """The names of trackers, each with its options."""
+        settings = self._gate.collection.settings
+        asked: dict[str, Mapping[str, Any]] = {}
+        if settings.tracking is not None or self._gate.config.getoption("promote") is not None:
+            asked[_MLFLOW] = _options_of_mlflow(self._gate.config)
+        return {**asked, **{name: table for name, table in settings.trackers.items() if name != _MLFLOW}}
 
-        if exit_code not in _DECIDED:
-            self._lines.append(f"mlflow  not logged: the session did not come to its end (exit code {exit_code})")
+    def _track(self, name: str, options: Mapping[str, Any], report: Report, exit_code: int) -> None:
+        from harness.records import VerdictKind
+        from harness.tracking.tracker import Told
+
+        if exit_code not in {kind.exit_code for kind in VerdictKind}:
+            self._lines.append(f"{name}  not logged: the session did not come to its end (exit code {exit_code})")
             return
         if report.selection is not None and not report.selection.chosen:
-            self._lines.append("mlflow  not logged: there was nothing to run")
+            self._lines.append(f"{name}  not logged: there was nothing to run")
             return
-        require_mlflow("Logging")
-        with Store.open(store_url(settings), readonly=True) as store:
-            run = run_of(store, report.run_id)
-            if settings.tracking is not None:
-                self._lines.append(f"mlflow  {_logged(settings, store, run, report)}")
-        if alias is not None:
-            self._step = "promoted"
-            document = {**to_json(report), "exit_code": exit_code}  # another plugin may have raised it since
-            self._lines.append(f"mlflow  {promote(settings, run, document, alias)}")
+        told, later, problem = Told(), "", ""
+        try:
+            found = _tracker(name)
+            later = found.later(report.run_id, options)
+            self._hand_over(found, options, report, exit_code, told)
+        except KeyboardInterrupt:
+            problem = "interrupted."
+        except Exception as error:  # noqa: BLE001  the gate is decided: nothing may go wrong with it any more
+            said = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}."
+            problem = f"{said} The verdict stands, and everything is stored."
+        self._lines += told.lines
+        if problem:
+            hint = f" To do it later: {later}" if later else ""
+            self._problems.append(f"{name}: not {told.step}: {problem}{hint}")
+
+    def _hand_over(
+        self, found: Tracker, options: Mapping[str, Any], report: Report, exit_code: int, told: Told
+    ) -> None:
+        from harness.tracking.tracker import TrackedGate
+
+        found.track(TrackedGate(report, exit_code, self._gate.collection.settings, options), told)
+
+
+def _tracker(name: str) -> Tracker:
+    from harness.tracking.tracker import tracker
+
+    return tracker(name)
+
+
+def _options_of_mlflow(config: pytest.Config) -> dict[str, Any]:
+    return {name: config.getoption(name) for name in _OF_MLFLOW}
 
 
 def _check(config: pytest.Config) -> None:
-    """Refuse options that ask for what can't be; a plain session pays nothing for it.
+    """Refuse options of MLflow that ask for what can't be; a plain session pays nothing for it.
 
     Raises:
         SettingsError: MLflow is not installed, or the candidate can't be promoted.
     """
-    address, alias = config.getoption("mlflow"), config.getoption("promote")
-    if address is None and alias is None:
-        return
-    from harness.models.mlflow.process import require_mlflow
-
-    settings = settings_of(config)
-    if address is not None and settings.tracking is not None:
-        require_mlflow("--mlflow")
-    if alias is not None:
-        from harness.tracking.promotion import check_promotion
-
-        check_promotion(settings, alias)
-
-
-def _logged(settings: Settings, store: Store, run: RunInfo, report: Report) -> Logged:
-    from harness.reporting.report_json import to_json
-    from harness.reporting.shared.names import display_names
-    from harness.reporting.writing import write_reports
-    from harness.tracking.gates import GATE_DEADLINE_S, File, gate_of, log_gate
-
-    document = to_json(report)
-    gate = gate_of(settings, run, document, display_names(entry["id"] for entry in document["evaluations"]))
-
-    def write_files(folder: Path) -> list[File]:
-        (samples,) = write_reports(store, run, report, folder, ["parquet"])
-        return [*(File(path, "report") for path in _of_the_report(settings.report_folder)), File(samples)]
-
-    return log_gate(gate, store, write_files, GATE_DEADLINE_S)
-
-
-def _of_the_report(folder: Path) -> list[Path]:
-    """What the gate wrote into its report folder; whatever else lies there is the user's."""
-    from harness.reporting.writing import FORMATS, OF_A_GATE
-
-    names = [*(FORMATS[name].file_name for name in OF_A_GATE), "details"]
-    return [folder / name for name in names if (folder / name).exists()]
-
-
-def _later(config: pytest.Config, run_id: str) -> str:
-    """The command that makes up for it. An address with a user or a password is not repeated."""
-    command = f"steelyard track {run_id}"
-    for option in ("mlflow", "mlflow_experiment", "store", "promote"):
-        value = config.getoption(option)
-        if value is not None:
-            command += f" --{option.replace('_', '-')} {'URL' if '@' in value else shlex.quote(value)}"
-    return command
+    if config.getoption("mlflow") is not None or config.getoption("promote") is not None:
+        _tracker(_MLFLOW).check(settings_of(config), _options_of_mlflow(config))

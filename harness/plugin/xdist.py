@@ -22,7 +22,7 @@ import pytest
 from harness.errors import UsageError
 from harness.plugin.collection.items import BEGAN, is_evaluation
 from harness.plugin.neighbours import none_ran
-from harness.plugin.options import recording_of, run_options, runs_bodies
+from harness.plugin.options import run_options, runs_bodies
 from harness.plugin.outcomes import ENDED, as_usage
 from harness.plugin.summary import discard_report
 
@@ -135,20 +135,21 @@ class XdistHooks:
             self.pytest_testnodedown(node)
 
     def _check_run(self) -> None:
-        from harness.gate import RunOptions, check_run
+        from harness.gate.baselines.chosen import recording_named
+        from harness.gate.runs.opening import RunOptions, check_run
         from harness.reporting.shared.files import prepare_folder
 
         settings = self._session.collection.settings
         prepare_folder(settings.report_folder)
         known = RunOptions(
-            n_evaluations=self._n_evaluations, is_judged=self._is_judged, recording=recording_of(settings)
+            n_evaluations=self._n_evaluations, is_judged=self._is_judged, recording=recording_named(settings)
         )
         check_run(settings, run_options(self._session.config, known))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Called on the controller when a worker is done: takes its report."""
-        from harness.reporting.report_json import from_json
+        from harness.records.report_json import from_json
 
         output = getattr(node, "workeroutput", None) or {}
         if output.get("steelyard_report") is not None:
@@ -164,7 +165,7 @@ class XdistHooks:
             output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
             output["steelyard_errors"] = [*self._session.collection.errors, *self._session.outcome.problems]
             if self._session.outcome.report is not None:
-                from harness.reporting.report_json import to_json
+                from harness.records.report_json import to_json
 
                 output["steelyard_report"] = json.dumps(to_json(self._session.outcome.report))
             return

@@ -6,9 +6,10 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 from harness.records.baselines import BaselineRecord
 from harness.records.budget import Budget, LimitName, Limits, Price, Spent
 from harness.records.estimates import Difference, Estimate
+from harness.records.gates import GateStart
 from harness.records.judging import JudgedBy, Judgement, JudgeSummary
 from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
-from harness.records.reports import Change, Report, Usage, VersionRef
+from harness.records.reports import Change, Report, Selected, Selection, Usage, VersionRef
 from harness.records.samples import (
     MOST_DISAGREEMENT,
     WITHHELD,
@@ -23,7 +24,6 @@ from harness.records.samples import (
     ScoreRow,
     TokenLogprob,
 )
-from harness.records.selection import Selected, Selection
 from harness.records.verdicts import (
     Aggregate,
     CaseResult,
@@ -54,6 +54,7 @@ __all__ = [
     "Difference",
     "Draw",
     "Estimate",
+    "GateStart",
     "Interruption",
     "JudgeSummary",
     "JudgedBy",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.records.budget import Budget
-from harness.records.selection import Selection
 from harness.records.verdicts import Verdict, VerdictKind
 
 
@@ -99,3 +98,27 @@ class Report:
     selection: Selection | None = None
     best_of: int = 1
     schema_version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """An evaluation that runs, and the first reason that was found."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The evaluations of a run that was confined to what changed.
+
+    Attributes:
+        since: the ref as it was given; `commit` is what it named.
+        chosen: those that ran.
+        left_out: the ids of those that did not, because nothing that they depend on changed, as far as one can tell.
+    """
+
+    since: str
+    commit: str
+    chosen: tuple[Selected, ...]
+    left_out: tuple[str, ...]

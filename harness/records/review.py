@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from harness.errors import LabelError, choices
+from harness.errors import LabelError, choices, shortened
 from harness.records import Messages
 
 FormKind = Literal["scale", "categories", "text", "preference"]
@@ -99,7 +99,7 @@ class Form:
             if choice.value == value and type(choice.value) is type(value):
                 break
         else:
-            raise LabelError(f"The label {_shown(value)} is none of this item's. {self._known(value)}")
+            raise LabelError(f"The label {shortened(value)} is none of this item's. {self._known(value)}")
         if self.kind != "preference":
             return choice.value, choice.score
         stored = _SEEN[str(value)]
@@ -126,15 +126,10 @@ class Form:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise LabelError(f"The label {_shown(value)} is not a text; write one, or skip the item.")
+        raise LabelError(f"The label {shortened(value)} is not a text; write one, or skip the item.")
     if len(value) > MOST_TEXT:
         raise LabelError(f"The label has {len(value):,} characters; the most are {MOST_TEXT:,}.")
     return value
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +237,7 @@ class Event:
     """What a reviewer did with an item. Events are added, never changed.
 
     Attributes:
-        number: rises with every event.
+        number: rises with every event; 0 of one that is not stored yet.
         key: chosen by who submits it, once for each press of a key: sent again, it is the same event.
         value: of a label, as stored (see `Form.read`); None for others.
         score: what the label counts for, in [0, 1].

@@ -27,8 +27,13 @@ class VerdictKind(enum.StrEnum):
 
     @property
     def is_red(self) -> bool:
-        """Whether it makes the gate red (exit code 1)."""
+        """Whether it makes the gate red."""
         return self.severity >= VerdictKind.REGRESSED.severity
+
+    @property
+    def exit_code(self) -> int:
+        """Of a gate whose worst verdict it is: 0 passed, 1 red, 8 inconclusive."""
+        return 1 if self.is_red else 8 if self is VerdictKind.INCONCLUSIVE else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The formats that a run is reported in: one list of them, and one function that writes them."""
+"""The formats that a run is reported in, found by entry point, and the one function that writes them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from harness.errors import SettingsError, choices
+from harness import doors
+from harness.errors import DoorError, SettingsError
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 from harness.reporting.shared.names import COMMENT_NAME
 
@@ -49,7 +50,8 @@ class Format:
     Attributes:
         file_name: what a reader opens, in the folder of the reports.
         beside: the folder of further files beside it, or "".
-        package, extra: what it needs to be installed, and the extra of Steelyard that brings it.
+        package, install: the module that it needs, and the command that installs it.
+        served: gives the module that serves it to browsers, for a format that is no file; then there is no `file_name`.
     """
 
     name: str
@@ -60,108 +62,65 @@ class Format:
     to_folder: Callable[[Stored, Path], Path] | None = None
     beside: str = ""
     package: str | None = None
-    extra: str = ""
+    install: str = ""
+    served: Callable[[], Any] | None = None
 
-
-def _json(stored: Stored, stream: TextIO) -> str:
-    from harness.reporting.report_json import print_report
-
-    print_report(stored.report, stream)
-    return ""
-
-
-def _markdown(stored: Stored, stream: TextIO) -> str:
-    from harness.reporting.markdown.report import markdown
-
-    stream.write(markdown(stored.report, stored.name, stored.link))
-    return ""
-
-
-def _html(stored: Stored, folder: Path) -> Path:
-    from harness.reporting.html import write_html
-
-    return write_html(stored.store, stored.run, stored.report, folder, option=stored.option)
-
-
-def _junit(stored: Stored, stream: TextIO) -> str:
-    from harness.reporting.junit import write_junit
-
-    write_junit(stored.report, stream, stored.run.spec.get("inconclusive", "fail"))
-    return ""
-
-
-def _csv(stored: Stored, stream: TextIO) -> str:
-    from harness.reporting.samples_table import write_csv
-
-    return _lost(write_csv(stored.store, stored.run, stored.report, stream))
-
-
-def _parquet(stored: Stored, path: Path) -> str:
-    from harness.reporting.samples_table import write_parquet
-
-    return _lost(write_parquet(stored.store, stored.run, stored.report, path))
-
-
-def _lost(n_rows: int) -> str:
-    answers = "1 row has" if n_rows == 1 else f"{n_rows:,} rows have"
-    return f"{answers} no answer: it was pruned from the store; scores and reasons stay" if n_rows else ""
-
-
-def _terminal(stored: Stored, stream: TextIO) -> str:
-    from harness.reporting.terminal.report import Layout, render_stored
-    from harness.reporting.wording.waiting import resume_step
-
-    hints = resume_step(stored.store, stored.report, stored.store_option)
-    layout = stored.layout or Layout()
-    lines = render_stored(stored.report, layout, store_option=stored.store_option, hints=hints)
-    stream.writelines(f"{line}\n" for line in lines)
-    return ""
-
-
-FORMATS = {
-    each.name: each
-    for each in (
-        Format("json", "report.json", "The whole run for machines, by a published schema.", to_stream=_json),
-        Format(
-            name="html",
-            file_name="index.html",
-            summary="A page for people, with every answer beside it.",
-            to_folder=_html,
-            beside="details",
-        ),
-        Format("markdown", "report.md", "A screenful for a pull request.", to_stream=_markdown),
-        Format("junit", "junit.xml", "JUnit XML for the test pages of a CI system.", to_stream=_junit),
-        Format("csv", "samples.csv", "Every score with its answer, for a spreadsheet.", to_stream=_csv),
-        Format(
-            name="parquet",
-            file_name="samples.parquet",
-            summary="The same for programs: typed, compressed, every text as it was.",
-            to_file=_parquet,
-            package="pyarrow",
-            extra="datasets",
-        ),
-        Format("terminal", "report.txt", "What a gate prints.", to_stream=_terminal),
-    )
-}
 
 OF_A_GATE = ("json", "html", "markdown")
 """What a gate writes into its report folder."""
+
+
+def formats() -> dict[str, Format]:
+    """The formats that are written, by name, those of other distributions too; one that can't be loaded is left out."""
+    found: dict[str, Format] = {}
+    for name in doors.names("reports"):
+        with suppress(DoorError):
+            if not (each := _loaded(name)).served:
+                found[name] = each
+    return found
+
+
+def served(name: str) -> Any:
+    """The module that serves a format to browsers.
+
+    Raises:
+        SettingsError: there is no such format, it is written and not served, or it can't be imported.
+    """
+    found = _loaded(name)
+    if found.served is None:
+        raise SettingsError(f"The format {name} is written, not served: steelyard report --format {name}.")
+    try:
+        return found.served()
+    except ImportError as error:
+        raise SettingsError(f"The format {name} can't be served: {error}.") from error
+
+
+def _loaded(name: str) -> Format:
+    door = doors.find("reports", name)
+    found = doors.load(door)
+    if not isinstance(found, Format):
+        kind = type(found).__name__
+        raise DoorError(f"The format {name!r} of {door.provider} is no Format: {door.target} is {kind}.")
+    return replace(found, name=name)
 
 
 def find_format(name: str) -> Format:
     """The format of a name.
 
     Raises:
-        SettingsError: there is none, or what it needs is not installed.
+        SettingsError: there is none, it is served and not written, or what it needs is not installed.
     """
-    if name not in FORMATS:
-        raise SettingsError(f"--format: {choices('format', name, FORMATS)}")
-    found = FORMATS[name]
+    try:
+        found = _loaded(name)
+    except DoorError as error:
+        raise DoorError(f"--format: {error}") from None
+    if found.served is not None:
+        raise SettingsError(f"--format: {name} is no file. {found.summary}")
     if found.package is not None and importlib.util.find_spec(found.package) is None:
+        others = ", ".join(other for other, each in formats().items() if each.package is None)
         raise SettingsError(
-            f"The format {name} needs {found.package}, which is not installed: "
-            f'pip install "steelyard[{found.extra}]". The others do without it: '
-            f"{', '.join(other.name for other in FORMATS.values() if other.package is None)}."
+            f"The format {name} needs {found.package}, which is not installed: {found.install}. The others do without "
+            f"it: {others}."
         )
     return found
 
@@ -221,7 +180,7 @@ def discard(folder: Path) -> None:
     Raises:
         OSError: it can't be removed.
     """
-    for each in (FORMATS[name] for name in OF_A_GATE):
+    for each in map(_loaded, OF_A_GATE):
         (folder / each.file_name).unlink(missing_ok=True)
         if each.beside:
             for path in (folder / each.beside).glob("[0-9]*.js"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SteelyardError
 from harness.records import Request, Sample
@@ -22,10 +22,14 @@ SETS_APART = 10_000_000
 """How far the indices of a model's sets of draws lie apart: further than there are samples of a case."""
 
 
+Result = TypeVar("Result")
+
+
 class Model:
     """A model version, ready to be asked.
 
-    In an `async def` body every method is awaited; in a `def` body it gives its result directly.
+    In an `async def` body every method is awaited, and so the types say. In a `def` body the same methods give their
+    results directly: annotate the fixture with `SyncModel` there.
 
     >>> # async def test_capital(model, case):
     >>> #     assert case.expected in await model.ask(case.prompt)
@@ -76,7 +80,7 @@ class Model:
         source = replace(self._source, first_index=first_index + number * SETS_APART)
         return Model(self._sampler, source, self._index - first_index, self._trace, is_other=self._is_other)
 
-    def ask(self, prompt: str, **sampling: Any) -> Any:
+    def ask(self, prompt: str, **sampling: Any) -> Coroutine[Any, Any, str]:
         """The text of the version's answer to a prompt.
 
         Args:
@@ -96,7 +100,7 @@ class Model:
         schema: Mapping[str, Any] | None = None,
         logprobs: int | None = None,
         **sampling: Any,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Sample]:
         """The whole sample: text, finish reason, tokens, latency, tool calls, and log probabilities on request.
 
         Args:
@@ -107,7 +111,7 @@ class Model:
             sampling: parameters for this request alone.
 
         Returns:
-            harness.records.Sample
+            harness.Sample
         """
         version = self._source.version
         return self._settle(
@@ -116,7 +120,7 @@ class Model:
 
     def structured(
         self, messages: str | Sequence[Mapping[str, Any]], schema: Mapping[str, Any], **sampling: Any
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Any]:
         """The answer as data: the engine is held to a JSON schema, and its answer is parsed.
 
         Returns:
@@ -137,7 +141,7 @@ class Model:
         logprobs: int | None = None,
         truncate: bool = False,
         **sampling: Any,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Sample]:
         """What the version writes after a prompt, as a whole sample.
 
         Args:
@@ -148,7 +152,7 @@ class Model:
             sampling: parameters for this request alone, such as `stop=["\n"]`.
 
         Returns:
-            harness.records.Sample
+            harness.Sample
 
         Raises:
             CapabilityError: the engine completes no raw text, or no chat messages.
@@ -158,7 +162,7 @@ class Model:
             "complete", self._draw(version.completion(prompt, sampling=sampling, logprobs=logprobs, truncate=truncate))
         )
 
-    def loglikelihood(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str) -> Any:
+    def loglikelihood(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str) -> Coroutine[Any, Any, float]:
         """The natural log of the probability of `continuation` right after `prompt`, which is as in `complete`.
 
         Returns:
@@ -171,7 +175,9 @@ class Model:
             "loglikelihood", self._loglikelihood(self._source.version.loglikelihood(prompt, continuation))
         )
 
-    def weigh(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False) -> Any:
+    def weigh(
+        self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False
+    ) -> Coroutine[Any, Any, Sample]:
         """`loglikelihood` as a whole sample: `sample.loglikelihood`, `sample.is_greedy`, tokens.
 
         Args:
@@ -179,13 +185,13 @@ class Model:
             truncate: let a prompt that is too long lose its beginning; `sample.cut_tokens` says how much.
 
         Returns:
-            harness.records.Sample
+            harness.Sample
         """
         return self._settle(
             "weigh", self._draw(self._source.version.loglikelihood(prompt, continuation, truncate=truncate))
         )
 
-    def rolling(self, text: str) -> Any:
+    def rolling(self, text: str) -> Coroutine[Any, Any, float]:
         """The natural log of the probability of a whole text, of any length, from its first token.
 
         What is longer than the model's window is weighed in pieces, each after one token of the piece before it.
@@ -198,9 +204,11 @@ class Model:
         """
         return self._settle("rolling", self._loglikelihood(self._source.version.rolling(text)))
 
-    def _settle(self, method: str, work: Coroutine[Any, Any, Any]) -> Any:
+    def _settle(self, method: str, work: Coroutine[Any, Any, Result]) -> Coroutine[Any, Any, Result]:
+        """The work, to be awaited; in a `def` body its result, as `SyncModel` says."""
         self._trace.made.append((f"{'baseline' if self._is_other else 'model'}.{method}", work))
-        return settle(work)
+        settled: Coroutine[Any, Any, Result] = settle(work)
+        return settled
 
     async def _draw(self, request: Request) -> Sample:
         text = request_text(self._source.version.fingerprint, request)

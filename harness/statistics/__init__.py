@@ -1,34 +1,98 @@
-"""Pure functions over arrays of scores: estimates, intervals, tests and corrections. numpy and scipy.special only."""
+"""Estimates, intervals, tests and corrections for scores: pure functions over arrays, with numpy and scipy alone.
 
-from harness.statistics.betting.betting import ConfidenceSequence, EProcess, betting_e_process, confidence_sequence
-from harness.statistics.betting.e_values import log_e_value
-from harness.statistics.intervals.differences import DifferenceEstimate, paired_difference
-from harness.statistics.intervals.independent import independent_difference, newcombe_interval
-from harness.statistics.intervals.margins import Equivalence, NonInferiority, equivalence, non_inferiority
-from harness.statistics.intervals.means import MeanEstimate, clustered_mean
-from harness.statistics.intervals.paired_proportions import mcnemar_test, newcombe_paired_interval, tango_interval
-from harness.statistics.intervals.pass_rates import pass_at_k, pass_hat_k
-from harness.statistics.intervals.proportions import Interval, clopper_pearson_interval, wilson_interval
-from harness.statistics.intervals.sign_flips import SignFlipTest, sign_flip_test
-from harness.statistics.labels.prediction_powered import PredictionPoweredMean, ppi_mean, rogan_gladen
-from harness.statistics.multiplicity import benjamini_hochberg, e_benjamini_hochberg, e_holm, holm
-from harness.statistics.planning import Allocation, minimum_detectable_difference, optimal_samples, required_cases
-from harness.statistics.raters.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
-from harness.statistics.raters.agreement_intervals import Agreement
-from harness.statistics.raters.preferences import BradleyTerry, bradley_terry, bradley_terry_rows
+What is named here is public, and docs/statistics.md shows each function. The modules inside are internal. A name
+loads its module when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.statistics.betting.betting import ConfidenceSequence, EProcess, betting_e_process, confidence_sequence
+    from harness.statistics.betting.e_values import log_e_value
+    from harness.statistics.intervals.contrasts import Contrast
+    from harness.statistics.intervals.differences import DifferenceEstimate, paired_contrast, paired_difference
+    from harness.statistics.intervals.independent import independent_contrast, independent_difference, newcombe_interval
+    from harness.statistics.intervals.margins import Equivalence, NonInferiority, equivalence, non_inferiority
+    from harness.statistics.intervals.means import MeanEstimate, clustered_mean, threshold_contrast
+    from harness.statistics.intervals.paired_proportions import mcnemar_test, newcombe_paired_interval, tango_interval
+    from harness.statistics.intervals.pass_rates import pass_at_k, pass_hat_k
+    from harness.statistics.intervals.proportions import Interval, clopper_pearson_interval, wilson_interval
+    from harness.statistics.intervals.sign_flips import SignFlipTest, sign_flip_test
+    from harness.statistics.labels.prediction_powered import PredictionPoweredMean, ppi_mean, rogan_gladen
+    from harness.statistics.multiplicity import (
+        benjamini_hochberg,
+        e_benjamini_hochberg,
+        e_holm,
+        e_holm_adjusted,
+        holm,
+        holm_levels,
+        weighted_holm_levels,
+    )
+    from harness.statistics.planning import (
+        Allocation,
+        minimum_detectable_difference,
+        optimal_samples,
+        required_cases,
+        required_samples,
+    )
+    from harness.statistics.quantiles.differences import quantile_difference
+    from harness.statistics.quantiles.quantiles import (
+        QuantileContrast,
+        QuantileEstimate,
+        quantile_contrast,
+        quantile_estimate,
+    )
+    from harness.statistics.raters.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
+    from harness.statistics.raters.agreement_intervals import Agreement
+    from harness.statistics.raters.preferences import BradleyTerry, bradley_terry, bradley_terry_rows
+    from harness.statistics.suites.lost import LostCases, lost_cases
+    from harness.statistics.suites.suites import suite_contrast, suite_threshold_contrast
+
+_NAMES = {
+    "betting.betting": "ConfidenceSequence EProcess betting_e_process confidence_sequence",
+    "betting.e_values": "log_e_value",
+    "intervals.contrasts": "Contrast",
+    "intervals.differences": "DifferenceEstimate paired_contrast paired_difference",
+    "intervals.independent": "independent_contrast independent_difference newcombe_interval",
+    "intervals.margins": "Equivalence NonInferiority equivalence non_inferiority",
+    "intervals.means": "MeanEstimate clustered_mean threshold_contrast",
+    "intervals.paired_proportions": "mcnemar_test newcombe_paired_interval tango_interval",
+    "intervals.pass_rates": "pass_at_k pass_hat_k",
+    "intervals.proportions": "Interval clopper_pearson_interval wilson_interval",
+    "intervals.sign_flips": "SignFlipTest sign_flip_test",
+    "labels.prediction_powered": "PredictionPoweredMean ppi_mean rogan_gladen",
+    "multiplicity": "benjamini_hochberg e_benjamini_hochberg e_holm e_holm_adjusted holm holm_levels "
+    "weighted_holm_levels",
+    "planning": "Allocation minimum_detectable_difference optimal_samples required_cases required_samples",
+    "quantiles.differences": "quantile_difference",
+    "quantiles.quantiles": "QuantileContrast QuantileEstimate quantile_contrast quantile_estimate",
+    "raters.agreement": "cohen_kappa fleiss_kappa krippendorff_alpha",
+    "raters.agreement_intervals": "Agreement",
+    "raters.preferences": "BradleyTerry bradley_terry bradley_terry_rows",
+    "suites.lost": "LostCases lost_cases",
+    "suites.suites": "suite_contrast suite_threshold_contrast",
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "Agreement",
     "Allocation",
     "BradleyTerry",
     "ConfidenceSequence",
+    "Contrast",
     "DifferenceEstimate",
     "EProcess",
     "Equivalence",
     "Interval",
+    "LostCases",
     "MeanEstimate",
     "NonInferiority",
     "PredictionPoweredMean",
+    "QuantileContrast",
+    "QuantileEstimate",
     "SignFlipTest",
     "benjamini_hochberg",
     "betting_e_process",
@@ -40,25 +104,52 @@ __all__ = [
     "confidence_sequence",
     "e_benjamini_hochberg",
     "e_holm",
+    "e_holm_adjusted",
     "equivalence",
     "fleiss_kappa",
     "holm",
+    "holm_levels",
+    "independent_contrast",
     "independent_difference",
     "krippendorff_alpha",
     "log_e_value",
+    "lost_cases",
     "mcnemar_test",
     "minimum_detectable_difference",
     "newcombe_interval",
     "newcombe_paired_interval",
     "non_inferiority",
     "optimal_samples",
+    "paired_contrast",
     "paired_difference",
     "pass_at_k",
     "pass_hat_k",
     "ppi_mean",
+    "quantile_contrast",
+    "quantile_difference",
+    "quantile_estimate",
     "required_cases",
+    "required_samples",
     "rogan_gladen",
     "sign_flip_test",
+    "suite_contrast",
+    "suite_threshold_contrast",
     "tango_interval",
+    "threshold_contrast",
+    "weighted_holm_levels",
     "wilson_interval",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for the first time."""
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -43,6 +43,30 @@ def as_number(value: object, name: str) -> float:
     return float(value)
 
 
+def as_finite(value: object, name: str) -> float:
+    """A finite number as a float.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = as_number(value, name)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} = {value!r} is not a finite number.")
+    return number
+
+
+def as_share(value: object, name: str) -> float:
+    """A number strictly between 0 and 1.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = as_number(value, name)
+    if not 0 < number < 1:
+        raise ValueError(f"{name} = {value!r} is not between 0 and 1.")
+    return number
+
+
 def as_count(value: object, name: str, least: int = 0) -> int:
     """A whole number of `least` or more.
 

@@ -49,6 +49,15 @@ def holm_levels(p_values: npt.ArrayLike, level: float) -> FloatArray:
     Returns
     -------
     (m,) levels, in the order given
+
+    References
+    ----------
+    S. Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian J. Statistics 6:65-70.
+
+    Examples
+    --------
+    >>> holm_levels([0.01, 0.04, 0.03, 0.005], 0.05).round(4).tolist()
+    [0.0167, 0.025, 0.025, 0.0125]
     """
     values = check_p_values(p_values)
     check_level(level)
@@ -221,6 +230,15 @@ def e_holm_adjusted(e_values: npt.ArrayLike) -> FloatArray:
     Returns
     -------
     (m,) adjusted e-values, in the order given
+
+    References
+    ----------
+    V. Vovk, R. Wang (2021), E-values: calibration, combination and applications, Annals of Statistics 49:1736-1754.
+
+    Examples
+    --------
+    >>> e_holm_adjusted([50, 12, 1, 35]).tolist()
+    [21.0, 6.5, 1.0, 16.0]
     """
     values = check_e_values(e_values)
     smallest = np.concatenate([[0.0], np.cumsum(np.sort(values))])

@@ -81,6 +81,10 @@ def minimum_detectable_difference(
     cases : number of cases, 2 or more
     between_sd, within_sd, samples, confidence_level, power, alternative : as for `required_cases`
 
+    References
+    ----------
+    E. Miller (2024) and J. Cohen (1988), as for `required_cases`, solved for the difference.
+
     Examples
     --------
     >>> round(minimum_detectable_difference(174, between_sd=0.15, within_sd=0.4, samples=5), 3)

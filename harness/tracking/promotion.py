@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.config import Settings
 from harness.config.addresses import without_credentials
+from harness.config.roles import candidate_name
 from harness.errors import MlflowError, SettingsError
-from harness.gate import candidate_name
 from harness.models.mlflow.registry import Registered, check_registered, set_alias
 from harness.store import RunInfo
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.decisions import Observed, decide
 from harness.records import Draw, Report, Request, Sample, ScoreRow, Usage, VersionRef
-from harness.reporting.report_json import to_json
+from harness.records.report_json import to_json
 from harness.store import Store, new_run_id
 from tests.bench.process import middle, run
 from tests.bench.sampling import Figure

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.gate.history.scores import Side
-from harness.reporting.report_json import to_json
+from harness.records.report_json import to_json
 from harness.reporting.writing import OF_A_GATE, write_reports
 from harness.store import Store
 from harness.tracking.gates import File, Gate, log_gate

@@ -15,7 +15,10 @@ import pytest
 from tests.ci.steps import ACTION, ROOT, TEMPLATE, WORKFLOW, load
 
 GUIDE = ROOT / "docs" / "guide" / "11-ci.md"
-OFFICIAL = {"checkout", "setup-python", "cache/restore", "cache/save", "upload-artifact"}
+WORKFLOWS = sorted(WORKFLOW.parent.glob("*.yml"))
+OFFICIAL = {"checkout", "setup-python", "cache/restore", "cache/save", "upload-artifact", "download-artifact"}
+# Of others than GitHub, pinned by their commit.
+OTHERS = {"pypa/gh-action-pypi-publish"}
 
 
 def steps(path: Path) -> list[dict[str, Any]]:
@@ -40,7 +43,9 @@ def assert_valid(document: dict[str, Any], name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "name"), [(ACTION, "github-actions"), (WORKFLOW, "github-workflows"), (TEMPLATE, "gitlab-ci")]
+    ("path", "name"),
+    [(ACTION, "github-actions"), *((path, "github-workflows") for path in WORKFLOWS), (TEMPLATE, "gitlab-ci")],
+    ids=lambda value: value.name if isinstance(value, Path) else value,
 )
 def test_each_file_follows_its_published_schema(path: Path, name: str) -> None:
     assert_valid(load(path), name)
@@ -73,7 +78,7 @@ def test_variables_that_the_guide_gives_are_those_of_the_template() -> None:
     assert told == known
 
 
-@pytest.mark.parametrize("path", [ACTION, WORKFLOW])
+@pytest.mark.parametrize("path", [ACTION, *WORKFLOWS], ids=lambda path: path.name)
 def test_no_expression_stands_in_the_text_of_a_script(path: Path) -> None:
     """What a pull request wrote would be run: https://docs.github.com/actions, script injections."""
     scripts = [step["run"] for step in steps(path) if "run" in step]
@@ -81,11 +86,13 @@ def test_no_expression_stands_in_the_text_of_a_script(path: Path) -> None:
     assert [script for script in scripts if "${{" in script] == []
 
 
-@pytest.mark.parametrize("path", [ACTION, WORKFLOW])
-def test_actions_are_githubs_own_and_pinned_by_their_major_version(path: Path) -> None:
+@pytest.mark.parametrize("path", [ACTION, *WORKFLOWS], ids=lambda path: path.name)
+def test_actions_are_githubs_own_and_pinned_by_their_major_version_or_pinned_by_their_commit(path: Path) -> None:
     for step in steps(path):
         name = step.get("uses", "./")
-        if not name.startswith("./"):
+        if name.partition("@")[0] in OTHERS:
+            assert re.fullmatch(r"[0-9a-f]{40}", name.partition("@")[2]), name
+        elif not name.startswith("./"):
             found = re.fullmatch(r"actions/([a-z/-]+)@v\d+", name)
             assert found is not None, name
             assert found[1] in OFFICIAL

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from harness.reporting.markdown.report import markdown
-from harness.reporting.report_json import write_report
+from harness.reporting.shared.files import write_report
 from tests.cli.conftest import Run
 from tests.loopback.forge import APP, STRANGER, USER, Forge
 from tests.reporting import example_reports as examples

@@ -14,7 +14,7 @@ import jsonschema
 import pyarrow.parquet
 import pytest
 
-from harness.reporting.writing import FORMATS
+from harness.reporting.writing import formats
 from harness.store import Store
 from tests.cli.conftest import Run
 from tests.gate import stored
@@ -157,4 +157,4 @@ def test_the_published_schema_holds_for_the_format_json(run: Run, report: Run) -
 
 def test_every_format_is_in_the_help(report: Run) -> None:
     text = report("--help").output
-    assert [name for name in FORMATS if name not in text] == []
+    assert [name for name in formats() if name not in text] == []

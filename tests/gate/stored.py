@@ -12,7 +12,7 @@ from harness.decisions import Observed, decide, worst
 from harness.gate.history.runs import Weighed
 from harness.gate.history.scores import Side
 from harness.records import Draw, JudgedBy, Report, Request, Role, Sample, ScoreRow, Usage, VersionRef
-from harness.reporting.report_json import from_json, to_json
+from harness.records.report_json import from_json, to_json
 from harness.store import Store
 from tests.store.rows import key_of
 

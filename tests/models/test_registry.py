@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,10 +62,12 @@ def test_each_kind_of_version_gets_its_engine(table: dict[str, Any], kind: type)
     assert f"{table['engine']} (v)" == engine.name
 
 
-def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
+def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:
     """In an interpreter without site-packages, where neither vllm nor transformers can be found."""
+    metadata = Path(str(importlib.metadata.distribution("steelyard")._path))  # type: ignore[attr-defined]
+    shutil.copytree(metadata, tmp_path / metadata.name)
     program = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from pathlib import Path\n"
         "from harness.config.versions import VersionSettings\n"
         "from harness.models.registry import check_version, create_engine\n"
@@ -76,7 +80,8 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
         "        except Exception as error: print(type(error).__name__, error)\n"
     )
     root = str(Path(__file__).parents[2])
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", program, root], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-I", "-S", "-c", program, root, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert len(lines) == 4, done.stdout
     assert all(line.startswith("SettingsError") for line in lines)

@@ -401,7 +401,7 @@ def test_a_limit_that_can_not_be_is_a_usage_error(gate: Project, arguments: tupl
 def test_report_with_a_budget_follows_the_published_schema(gate: Project) -> None:
     import jsonschema
 
-    from harness.reporting.report_json import from_json, schema, to_json
+    from harness.records.report_json import from_json, schema, to_json
 
     gate.run("--max-requests", "30")
     document = json.loads((gate.path / "reports" / "latest" / "report.json").read_text())

@@ -285,7 +285,7 @@ def test_report_with_a_selection_follows_the_published_schema(suite: Project) ->
 
     import jsonschema
 
-    from harness.reporting.report_json import from_json, schema, to_json
+    from harness.records.report_json import from_json, schema, to_json
 
     suite.write("evals/two.jsonl", CASES.replace('"r"', '"s"'))
     suite.run("--changed-since", "HEAD")

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
-from harness.reporting.writing import FORMATS
+from harness.reporting.writing import formats
 from tests.plugin.projects import Project
 from tests.reporting.markdown_page import LINKED, Page
 
@@ -93,8 +93,8 @@ def test_report_and_junit_are_well_formed(hostile: Project) -> None:
 def test_no_answer_breaks_any_format(hostile: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     hostile.run()
     monkeypatch.chdir(hostile.path)
-    formats = [argument for name in FORMATS for argument in ("--format", name)]
-    done = CliRunner().invoke(main, ["report", *formats, "--output", "all"])
+    chosen = [argument for name in formats() for argument in ("--format", name)]
+    done = CliRunner().invoke(main, ["report", *chosen, "--output", "all"])
     assert done.exit_code == 0, done.output
     page = Page((hostile.path / "all" / "report.md").read_text(encoding="utf-8"))
     assert page.elements & {"script", "testcase", "img"} == set()

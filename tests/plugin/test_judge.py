@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.records import JudgedBy
-from harness.reporting.report_json import from_json, schema, to_json
+from harness.records.report_json import from_json, schema, to_json
 from harness.scoring.judging.prompts import material, preference_messages
 from harness.store import Store
 from tests.plugin.projects import Project

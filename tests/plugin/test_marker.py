@@ -77,6 +77,7 @@ def test_cases_from_a_path_object(project: Project) -> None:
 
 
 def test_cases_from_a_data_set(project: Project) -> None:
+    pytest.importorskip("datasets", reason="the extra datasets is not installed")
     marked(
         project,
         "cases=datasets.Dataset.from_list([{'id': 'a', 'prompt': 'q'}, {'id': 'b', 'prompt': 'r'}])",

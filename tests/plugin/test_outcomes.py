@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
-from harness.reporting.report_json import schema
+from harness.records.report_json import schema
 from tests.plugin.projects import Project
 
 RED_AND_GREEN = """

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
-from harness.reporting.report_json import from_json, schema, to_json
+from harness.records.report_json import from_json, schema, to_json
 from harness.store import Store
 from tests.plugin.projects import Project
 from tests.reporting.html import pages

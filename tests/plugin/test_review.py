@@ -10,16 +10,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
-from harness.cli.shared.stored import stored_report
+from harness.gate.history.runs import stored_report
 from harness.gate.people.attending import attended, prospects
 from harness.gate.people.batches import Attendant
 from harness.gate.people.evidence import evidence_paths
 from harness.gate.people.verdicts import resumed
+from harness.records.review import Event
 from harness.review import Queue, View
 from harness.review.batches.ledger import AHEAD
 from harness.scoring.judging.prompts import material, rating_messages
 from harness.store import Store
-from harness.store.review.turns import ImportedLabel
 from tests.plugin.projects import Project
 from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened, panel
 from tests.scoring.judging.panel import rated
@@ -595,7 +595,7 @@ def test_a_label_that_counts_for_no_score_is_named_and_holds_up_no_other_batch(
         batches = {batch.evaluation_id.split("::")[-1]: batch.id for batch in store.review.batches()}
         wrong, right = batches["test_one"], batches["test_two"]
         item = store.review.items(wrong)[0]
-        store.review.import_labels([ImportedLabel(item.id, "kim", "label", 5, 5.0, 0.0, "k")], 0.0)
+        store.review.import_labels([Event(0, "label", item.id, "kim", 0.0, "k", 5, 5.0)], 0.0)
     said = (
         f"Batch {wrong}, item {item.id} (case {item.case_id!r}): its label 5 counts for 5, which is no score in [0, 1]"
     )

@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 
 from harness.records import Report
+from harness.records.report_json import from_json, print_report
 from harness.reporting.html.page import page
 from harness.reporting.junit import write_junit
 from harness.reporting.markdown.report import markdown
-from harness.reporting.report_json import from_json, print_report
 from harness.reporting.terminal.report import Layout, headline, render_stored
 from tests.reporting.html import pages
 

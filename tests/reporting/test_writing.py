@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SettingsError
-from harness.reporting.report_json import read_report
-from harness.reporting.writing import FORMATS, OF_A_GATE, discard, find_format, write_reports
+from harness.records.report_json import read_report
+from harness.reporting.writing import OF_A_GATE, discard, find_format, formats, write_reports
 from harness.store import Store
 from tests.gate import stored
 from tests.gate.stored import Scored
@@ -26,7 +26,7 @@ def test_a_gate_writes_its_formats_into_one_folder(store: Store, tmp_path: Path)
     side = stored.run(store, "r1", Scored(candidate={"peru": [1, 0]}, baseline={"peru": [1, 1]}))
     folder = tmp_path / "deep" / "reports"
     paths = write_reports(store, side.weighed.run, side.report, folder)
-    assert paths == [folder / FORMATS[name].file_name for name in OF_A_GATE]
+    assert paths == [folder / formats()[name].file_name for name in OF_A_GATE]
     assert read_report(folder) == side.report
     assert (folder / "report.md").read_text(encoding="utf-8").startswith("<!-- steelyard: gate -->\n### ")
     discard(folder)

@@ -4,12 +4,11 @@ from dataclasses import asdict, replace
 import pytest
 
 from harness.errors import ReviewError
-from harness.records.review import Batch, Choice, Form, Standing
+from harness.records.review import Batch, Choice, Event, Form, Standing
 from harness.review.counting import counted
 from harness.review.exchange import find_format, imported
 from harness.review.exchange.sharing import exported
 from harness.store import Store
-from harness.store.review.turns import ImportedLabel
 from tests.review.conftest import NOW, SCALE, batch_of
 
 WRONG = replace(SCALE, choices=(Choice(1, "poor", 1.0), Choice(5, "good", 5.0)))
@@ -47,7 +46,7 @@ def add(store: Store, form: Form, score: float) -> Batch:
     """A batch with an item whose label counts for this."""
     batch = Batch("b1", NOW, "e", form)
     store.review.add_batch(batch, batch_of(1))
-    store.review.import_labels([ImportedLabel("b1-00000", "ann", "label", 5, score, NOW, "k1")], NOW)
+    store.review.import_labels([Event(0, "label", "b1-00000", "ann", NOW, "k1", 5, score)], NOW)
     return batch
 
 

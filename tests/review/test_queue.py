@@ -20,11 +20,11 @@ from harness.errors import (
     ReviewError,
     UnknownItemError,
 )
+from harness.records.review import Event
 from harness.review import Queue, View
 from harness.store import Store
 from harness.store.review import fronts as review_fronts
 from harness.store.review.events import fold
-from harness.store.review.turns import ImportedLabel
 from tests.review.conftest import CATEGORIES, FORMS, NOW, PAIR, SCALE, TEXT, AddBatch, Clock
 
 _keys = count()
@@ -440,7 +440,7 @@ def test_no_statement_changes_or_removes_an_event(queue: Queue, add_batch: AddBa
         queue.undo("ann", key=key())
         queue.flag("ann", take(queue, "ann").lease_id, key=key())
         queue.undo("ann", key=key())
-        store.review.import_labels([ImportedLabel("b1-00002", "bob", "label", 3, 0.5, NOW, "k")], NOW)
+        store.review.import_labels([Event(0, "label", "b1-00002", "bob", NOW, "k", 3, 0.5)], NOW)
         queue.close("b1", "enough")
         queue.disable("ann")
     finally:

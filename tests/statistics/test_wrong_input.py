@@ -32,6 +32,18 @@ ARRAYS = {
     "krippendorff_alpha": lambda x: statistics.krippendorff_alpha(x),
     "bradley_terry": lambda x: statistics.bradley_terry(x),
     "bradley_terry_rows": lambda x: statistics.bradley_terry_rows([0, 1], [1, 0], x),
+    "paired_contrast": lambda x: statistics.paired_contrast(x, x),
+    "independent_contrast": lambda x: statistics.independent_contrast(x, x),
+    "threshold_contrast": lambda x: statistics.threshold_contrast(x, 0.5),
+    "suite_contrast": lambda x: statistics.suite_contrast(x, x),
+    "suite_threshold_contrast": lambda x: statistics.suite_threshold_contrast(x, 0.5),
+    "quantile_estimate": lambda x: statistics.quantile_estimate(x, 0.5),
+    "quantile_contrast": lambda x: statistics.quantile_contrast(x, 0.5, 1.0),
+    "quantile_difference": lambda x: statistics.quantile_difference(x, x, 0.5),
+    "lost_cases": lambda x: statistics.lost_cases(x, x, 0.05),
+    "holm_levels": lambda x: statistics.holm_levels(x, 0.05),
+    "weighted_holm_levels": lambda x: statistics.weighted_holm_levels(x, [0.01], [0.1]),
+    "e_holm_adjusted": lambda x: statistics.e_holm_adjusted(x),
 }
 NUMBERS = {
     "wilson_interval": lambda x: statistics.wilson_interval(x, 5),
@@ -44,6 +56,11 @@ NUMBERS = {
     "required_cases": lambda x: statistics.required_cases(0.1, x, 0.1, 5),
     "minimum_detectable_difference": lambda x: statistics.minimum_detectable_difference(x, 0.1, 0.1, 5),
     "optimal_samples": lambda x: statistics.optimal_samples(0.1, 0.1, x),
+    "required_samples": lambda x: statistics.required_samples(0.1, x),
+    "a probability": lambda x: statistics.quantile_estimate([1, 0], x),
+    "probability of a difference": lambda x: statistics.quantile_difference([1, 0], [1, 0], x),
+    "a quantile's level": lambda x: statistics.quantile_estimate([1, 0], 0.5, confidence_level=x),
+    "level of lost cases": lambda x: statistics.lost_cases([[1, 0]], [[1, 1]], x),
     "level of holm": lambda x: statistics.holm([0.1], x),
     "level": lambda x: statistics.clustered_mean([1, 0], confidence_level=x),
     "margin": lambda x: statistics.non_inferiority([1, 0], [1, 1], x),
@@ -52,6 +69,11 @@ NUMBERS = {
     "patterns": lambda x: statistics.sign_flip_test([1.0] * 20, [0.0] * 20, n_patterns=x),
     "resamples": lambda x: statistics.krippendorff_alpha([[1, 0, 1], [1, 0, 0]], resamples=x),
     "resolution": lambda x: statistics.confidence_sequence([0.5], resolution=x),
+}
+THRESHOLDS = {
+    "a suite's threshold": lambda x: statistics.suite_threshold_contrast([1, 0], x),
+    "a threshold": lambda x: statistics.threshold_contrast([1, 0], x),
+    "a quantile's threshold": lambda x: statistics.quantile_contrast([1, 0], 0.5, x),
 }
 FINE = {
     *(("cohen_kappa", each) for each in ("['a', 'b']", "['1', '0']", "[1j, 2]")),
@@ -81,6 +103,12 @@ def test_what_is_no_array_of_numbers_is_refused(name, value):
 @pytest.mark.parametrize("name", NUMBERS)
 def test_what_is_no_number_is_refused(name, value):
     refused(NUMBERS[name], value)
+
+
+@pytest.mark.parametrize("value", ["0.5", None, [1], math.nan, math.inf, 1j], ids=str)
+@pytest.mark.parametrize("name", THRESHOLDS)
+def test_what_is_no_threshold_is_refused(name, value):
+    refused(THRESHOLDS[name], value)
 
 
 @pytest.mark.parametrize("labels", [[["a"], ["b"]], 5, "ab", [math.nan, 1.0], ["a"]], ids=str)

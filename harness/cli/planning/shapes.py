@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.shared.stored import open_store, stored_report
+from harness.cli.shared.stored import open_store
 from harness.config import checks
 from harness.config.settings import Settings, check_setting
 from harness.errors import SettingsError, StoreError, choices
@@ -117,7 +117,7 @@ def of_run(asked: Asked, settings: Settings) -> Gate | None:
         SettingsError: there is no such run as is asked for, or it has no evaluation that can be simulated.
         StoreError: it can't be read.
     """
-    from harness.gate.history.runs import Weighed, find
+    from harness.gate.history.runs import Weighed, find, stored_report
     from harness.gate.history.scores import Side
     from harness.gate.planning.shapes import Gate
 

@@ -68,10 +68,11 @@ def serve(**given: Any) -> None:
     options = _Options(**given)
     _check_installed()
     from harness.gate.people.attending import attended
+    from harness.reporting.writing import served
     from harness.review import Queue
-    from harness.review.web import WebOptions, create_app
-    from harness.review.web import server as web
 
+    site = served("review")
+    web = site.server
     web.check_host(options.host, options.public_url, allow_network=options.allow_network)
     lease_s = _lease_s(options.lease)
     settings = settings_with_store(options.place)
@@ -80,7 +81,7 @@ def serve(**given: Any) -> None:
         urls = web.addresses(options.host, port, options.public_url)
         name, role = _admin(Queue(store), options.reviewer)
         with attended(store) as needed:
-            app = create_app(store, WebOptions(urls, lease_s, _sessions(settings, port), needed=needed))
+            app = site.create_app(store, site.WebOptions(urls, lease_s, _sessions(settings, port), needed=needed))
             desk = app.state.desk
             left = desk.tally.count("label").left
             _greet(f"{urls[0]}/sign-in#{desk.ticket_for(name)}", f"{name}, {role}", store.url, left)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.config.settings import Settings, load_settings
-from harness.errors import SettingsError, StoreError, UnknownItemError
+from harness.errors import StoreError, UnknownItemError
 
 if TYPE_CHECKING:
-    from harness.records import Report
     from harness.records.review import Batch
     from harness.review import Queue
     from harness.store import Store
@@ -59,20 +58,6 @@ def open_or_make(settings: Settings) -> Store:
         made = open_store(settings)
     click.echo(f"Made a new store: {made.url}", err=True)
     return made
-
-
-def stored_report(store: Store, run_id: str) -> Report:
-    """The report of a finished run.
-
-    Raises:
-        SettingsError: it can't be read; the message names the run.
-    """
-    from harness.reporting.report_json import from_json
-
-    try:
-        return from_json(store.report(run_id) or {})
-    except SettingsError as error:
-        raise SettingsError(f"Run {run_id}: {error}") from None
 
 
 def find_batch(queue: Queue, text: str) -> Batch:

@@ -39,14 +39,6 @@ class LabelledContrast(BettingContrast):
     alone: BettingContrast
     trusted_from: int | None
 
-    @property
-    def log_e_less(self) -> float:
-        """Natural logarithm of the evidence for worse."""
-        ours = float(self.worse.log(-self.demanded)[-1])
-        if self.trusted_from is not None:
-            return ours
-        return min(ours, float(self.alone.worse.log(-self.demanded)[-1]))
-
     def lower(self, confidence_level: float) -> float:
         """The one-sided lower bound of the difference."""
         ours = BettingContrast.lower(self, confidence_level)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from harness.config import Settings
 from harness.config.roles import NO_BASELINE
 from harness.errors import SettingsError, StoreError, choices
 from harness.gate.baselines.files import SUFFIX, read_recording
 from harness.gate.baselines.recording import Recording, recording_of
-from harness.gate.history.runs import LATEST, find_run
-from harness.records import Report
+from harness.gate.history.runs import LATEST, find_run, stored_report
 from harness.store import RunInfo, Store, store_url
 
 FOLDER = Path("reports") / "baselines"
@@ -20,14 +17,11 @@ FOLDER = Path("reports") / "baselines"
 _NEWEST_SHOWN = 3
 
 
-def recording_named(settings: Settings, read: Callable[[Mapping[str, Any]], Report]) -> Recording | None:
+def recording_named(settings: Settings) -> Recording | None:
     """The recording that `baseline` of the settings names; None where it names a version, or there is none.
 
     A version's name wins; then a file reports/baselines/NAME.json; then a path, from the project's folder or from that
     one; then a stored run, by its id, the beginning of it, or `latest`.
-
-    Args:
-        read: gives the report of what the store has of a run.
 
     Raises:
         UsageError: it is none of these, with the nearest of what there is; a file that is no recording; a run that
@@ -37,7 +31,7 @@ def recording_named(settings: Settings, read: Callable[[Mapping[str, Any]], Repo
     if name is None or name in settings.versions or name == NO_BASELINE:
         return None
     path = file_named(settings, name)
-    return read_recording(path) if path is not None else _of_run(settings, name, read)
+    return read_recording(path) if path is not None else _of_run(settings, name)
 
 
 def recorded_files(settings: Settings) -> list[Path]:
@@ -79,7 +73,7 @@ def file_named(settings: Settings, name: str) -> Path | None:
     return found
 
 
-def _of_run(settings: Settings, name: str, read: Callable[[Mapping[str, Any]], Report]) -> Recording:
+def _of_run(settings: Settings, name: str) -> Recording:
     try:
         store = Store.open(store_url(settings), readonly=True)
     except StoreError as error:
@@ -89,7 +83,7 @@ def _of_run(settings: Settings, name: str, read: Callable[[Mapping[str, Any]], R
         found = find_run(runs, name)
         if found is None:
             raise _unknown(settings, name, runs)
-        return recording_of(store, found, read(store.report(found.run.run_id) or {}))
+        return recording_of(store, found, stored_report(store, found.run.run_id))
 
 
 def _unknown(settings: Settings, name: str, runs: list[RunInfo]) -> SettingsError:

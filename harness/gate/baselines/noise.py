@@ -54,7 +54,7 @@ class RecordedNoise:
 
 def noise_of(recorded: RecordedEvaluation, metric: str) -> RecordedNoise | None:
     """The noise of a recorded metric; None for fewer than two cases with scores."""
-    rows = [np.array(case.scores.get(metric, ())) for case in recorded.cases.values()]
+    rows = [row[~np.isnan(row)] for row in recorded.table.of(metric)]
     rows = [row for row in rows if len(row)]
     if len(rows) < 2:
         return None

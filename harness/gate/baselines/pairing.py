@@ -17,7 +17,7 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
 from harness.gate.sampling.order import Order
 from harness.records import BaselineRecord, JudgedBy, kind_and_direction, same_kind
-from harness.scoring.results import METRIC, Reading
+from harness.scoring.results import Reading
 from harness.statistics.arrays import FloatArray
 
 State = Literal["paired", "changed", "new", "undrawn", "skipped"]
@@ -39,8 +39,6 @@ class Pairing:
         states: of each case by its id, as far as it is recorded: "paired" ones are weighed.
         n_gone: recorded cases that the evaluation no longer has.
         n_unverified: paired ones of which nobody knows whether their fields changed.
-        only_failed: whether all that was recorded are scores of 0 without a name of their own, as assertions that
-            failed leave them.
         scored_otherwise: whether other code scored it when it was recorded.
         trouble: why nothing can be weighed; None where something can.
     """
@@ -51,41 +49,25 @@ class Pairing:
     states: Mapping[str, State]
     n_gone: int = 0
     n_unverified: int = 0
-    only_failed: bool = False
     scored_otherwise: bool = False
     trouble: str | None = None
 
     def scores(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
         """The recorded scores of a metric, (n_cases, n_samples): NaN where a case is not paired, or has fewer."""
-        recorded = self.recorded
-        name = self.metric_of(metric)
-        if recorded is None or name is None:
+        if self.recorded is None or not (metric in self.recorded.metrics or self.recorded.only_failed):
             return np.full((len(case_ids), 1), np.nan)
-        own = [recorded.cases[case].scores[name] if self.states[case] == "paired" else () for case in case_ids]
-        scores = np.full((len(case_ids), max(1, *map(len, own), 1)), np.nan)
-        for row, values in enumerate(own):
-            scores[row, : len(values)] = values
-        return scores
-
-    def metric_of(self, metric: str) -> str | None:
-        """The recorded metric that a metric is weighed against: its own, or that of bodies that all failed an
-        assertion, which is a 0 on each metric.
-        """
-        if self.recorded is not None and metric in self.recorded.metrics:
-            return metric
-        return METRIC if self.only_failed else None
+        return self.recorded.table.of(metric, [case if self.states[case] == "paired" else None for case in case_ids])
 
     def mismatch(self, metric: str, reading: Reading) -> str | None:
         """Why a body's reading and the recorded scores are not of one kind; None where they are."""
-        name = self.metric_of(metric)
         if self.recorded is None:
             return None
-        if name is None:
+        recorded = self.recorded.metrics.get(metric)
+        if recorded is None and self.recorded.only_failed:
+            return None if reading.unit is None else f"{metric!r} is a measure, and {self._source} has none of it"
+        if recorded is None:
             known = ", ".join(map(repr, self.recorded.metrics))
             return f"metric {metric!r} is not in {self._source}, which has {known}; record a run again"
-        recorded = self.recorded.metrics[name]
-        if name != metric:
-            return None if reading.unit is None else f"{metric!r} is a measure, and {self._source} has none of it"
         if not same_kind(recorded, reading):
             return (
                 f"{metric!r} is {kind_and_direction(reading)} now, {kind_and_direction(recorded)} in {self._source}: "
@@ -182,7 +164,8 @@ class Pairing:
         if self.scored_otherwise:
             notes.append("its test has other code than when it was recorded, and may score the same answer otherwise")
         notes += self._noisy([*metrics])
-        missing = [] if self.recorded is None or self.only_failed else sorted(set(self.recorded.metrics) - {*metrics})
+        recorded = self.recorded
+        missing = sorted({*recorded.metrics} - {*metrics}) if recorded is not None and not recorded.only_failed else []
         if missing:
             notes.append(f"recorded, and no longer returned: {', '.join(missing)}")
         return notes
@@ -192,7 +175,7 @@ class Pairing:
         n_samples, recorded = self.evaluation.plan.samples, self.recorded
         if recorded is None:
             return []
-        found = [noise_of(recorded, name) for name in map(self.metric_of, metrics) if name is not None]
+        found = [noise_of(recorded, name) for name in metrics]
         noises = [each for each in found if each is not None and each.n_samples < n_samples]
         text = warning(noises, n_samples)
         return [] if text is None else [text]
@@ -230,16 +213,9 @@ def pair(recording: Recording, evaluation: Evaluation, order: Order, pattern: st
         states=states,
         n_gone=sum(fnmatch.fnmatchcase(case, pattern) for case in gone),
         n_unverified=n_unverified,
-        only_failed=_only_failed(recorded),
         scored_otherwise=recorded.code is not None and scoring_digest(evaluation.body) not in (None, recorded.code),
     )
     return replace(pairing, trouble=_nothing_paired(pairing))
-
-
-def _only_failed(recorded: RecordedEvaluation) -> bool:
-    if list(recorded.metrics) != [METRIC] or recorded.metrics[METRIC].unit is not None:
-        return False
-    return not any(value for case in recorded.cases.values() for value in case.scores[METRIC])
 
 
 def _after_the_last(recorded: RecordedEvaluation, evaluation: Evaluation, order: Order) -> set[str]:

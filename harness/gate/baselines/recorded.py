@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from harness.decisions import Observed
 from harness.gate.baselines.pairing import Pairing, order_against, pair
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.history.flips import candidate_sets, examples
+from harness.gate.history.flips import recorded_examples
 from harness.gate.sampling.bodies import Outcome
 from harness.gate.sampling.collector import Collector
+from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order, order_of
-from harness.records import Change, JudgedBy, Role, ScoreRow, Verdict
+from harness.records import Change, JudgedBy, Kind, Role, ScoreRow, Verdict
 from harness.sampling import Trace
 from harness.scoring.results import METRIC
-from harness.statistics.arrays import FloatArray
 from harness.store import Store
-
-AnswersOf = Callable[[Observed, Sequence[str]], Mapping[str, tuple[str | None, str | None]]]
-"""Answer and reason of the baseline in each of these cases, as far as they are known."""
 
 
 class RecordedCollector(Collector):
@@ -36,21 +31,25 @@ class RecordedCollector(Collector):
         order: in which its bodies run.
         candidate: fingerprint of the version under test.
         keep: takes each score on its way to the store.
-        answers: finds answers of the recorded run.
+        entry: what the ledger says of the evaluation.
+        store: may hold the recorded run, and so its answers.
     """
 
     def __init__(
-        self, pairing: Pairing, order: Order, candidate: str, keep: Callable[[ScoreRow], None], answers: AnswersOf
+        self,
+        pairing: Pairing,
+        order: Order,
+        candidate: str,
+        keep: Callable[[ScoreRow], None],
+        entry: Entry,
+        store: Store,
     ) -> None:
-        super().__init__(pairing.evaluation, order, {"candidate": candidate}, keep)
+        super().__init__(pairing.evaluation, order, {"candidate": candidate}, keep, entry)
         self._pairing = pairing
-        self._answers_of = answers
+        self._store = store
         self._mismatches: dict[str, None] = {}
         self._judged: set[str] = set()
         self._kept_cases: set[int] = set()
-        self._numbers = {case.id: number for number, case in enumerate(pairing.evaluation.cases)}
-        self._tables: dict[str, FloatArray] = {}
-        """The recorded scores of all cases, by metric: they are looked at again and again."""
 
     @property
     def is_hopeless(self) -> bool:
@@ -93,52 +92,37 @@ class RecordedCollector(Collector):
 
     def observed(self) -> list[Observed]:
         """One entry for each metric, with the recorded scores as the baseline's."""
-        found = [self._with_recorded(each) for each in self._named(super().observed())]
+        found = [
+            replace(
+                each,
+                baseline=self._pairing.scores(each.metric, each.case_ids),
+                baseline_is_recorded=True,
+                is_repeatable=False,  # how the recorded answers were asked for is not known
+            )
+            for each in super().observed()
+        ]
         unjudged = [
             self._pairing.unjudged(each.metric)
             for each in found
-            if self._pairing.is_judged(each.metric) and self._scores and each.metric not in self._judged
+            if self._pairing.is_judged(each.metric) and self.metrics and each.metric not in self._judged
         ]
         troubles = [*([self._pairing.trouble] if self._pairing.trouble else []), *self._mismatches, *unjudged]
         return [replace(each, errors=(*troubles, *each.errors)) for each in found] if troubles else found
 
-    def _named(self, observed: list[Observed]) -> list[Observed]:
-        """Where each body failed an assertion, which is a 0 on every metric: one entry for each recorded one."""
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The metrics that are decided; the recorded ones where each body failed an assertion, a 0 on each of them."""
         recorded = self._pairing.recorded
-        if self._scores or recorded is None or METRIC in recorded.metrics:
-            return observed
-        (only,) = observed
-        return [
-            replace(
-                only,
-                metric=name,
-                unit=metric.unit,
-                higher_is_better=metric.higher_is_better,
-                at_least=metric.at_least,
-                at_most=metric.at_most,
-                statistic=metric.statistic,
-            )
-            for name, metric in recorded.metrics.items()
-        ]
-
-    def _with_recorded(self, observed: Observed) -> Observed:
-        if observed.metric not in self._tables:
-            ids = [case.id for case in self.evaluation.cases]
-            self._tables[observed.metric] = self._pairing.scores(observed.metric, ids)
-        rows = np.array([self._numbers[case] for case in observed.case_ids], dtype=np.intp)
-        paired = replace(observed, baseline=self._tables[observed.metric][rows], baseline_is_recorded=True)
-        paired = replace(paired, is_repeatable=False)  # how the recorded answers were asked for is not known
-        if observed.unit is not None and not self._scores and (observed.candidate == 0).any():
-            failed = f"a body that measures {observed.metric!r} in {observed.unit} failed an assertion, which gives no"
-            return replace(paired, errors=(*paired.errors, f"{failed} measure"))
-        return paired
+        if self.metrics or recorded is None or METRIC in recorded.metrics:
+            return super().kinds
+        return recorded.metrics
 
     def described(self, verdict: Verdict) -> Verdict:
         """The verdict with what is known of its cases, and of their recorded scores."""
         told = super().described(verdict)
         asked = {case.id: case.asked for case in told.cases}
         recorded = self._pairing.recorded
-        notes = self._pairing.notes(asked, self._scores or (recorded.metrics if recorded else ()))
+        notes = self._pairing.notes(asked, self.metrics or (recorded.metrics if recorded else ()))
         is_told = self._pairing.trouble is None and not verdict.errors
         reason = "; ".join([told.reason, *notes]) if is_told else told.reason
         return replace(told, reason=reason, baseline_record=self._pairing.record(asked))
@@ -146,7 +130,8 @@ class RecordedCollector(Collector):
     def changes(self, observed: Observed) -> list[Change]:
         """The cases to look at, with the recorded run's answers where the store still has them."""
         found = super().changes(observed)
-        answers = self._answers_of(observed, [each.case_id for each in found])
+        recording, best_first = self._pairing.recording, {each.case_id: True for each in found}
+        answers = recorded_examples(self._store, recording.run_id, recording.first_index, observed, best_first)
         shown = []
         for each in found:
             answer, reason = answers.get(each.case_id, (None, None))
@@ -176,7 +161,7 @@ class RecordedBaseline:
         evaluation: Evaluation,
         candidate: str,
         keep: Callable[[ScoreRow], None],
-        drawn: Sequence[int] | None = None,
+        entry: Entry,
         *,
         may_be_cut: bool,
     ) -> RecordedCollector:
@@ -185,17 +170,10 @@ class RecordedBaseline:
         Args:
             candidate: fingerprint of the version under test.
             keep: takes each score on its way to the store.
-            drawn: the order in which its cases are drawn, where it is settled.
+            entry: what the ledger says of the evaluation.
             may_be_cut: whether the run may end before its last case.
         """
-        order = order_of(evaluation, 2, self.seed, may_be_cut=may_be_cut, drawn=drawn)
+        order = order_of(evaluation, 2, self.seed, may_be_cut=may_be_cut, drawn=entry.order(evaluation))
         pairing = pair(self.recording, evaluation, order, self.cases)
         pairing = replace(pairing, trouble=pairing.trouble or pairing.other_judges(self.judges))
-        return RecordedCollector(pairing, order_against(pairing, order), candidate, keep, self._answers)
-
-    def _answers(self, observed: Observed, case_ids: Sequence[str]) -> Mapping[str, tuple[str | None, str | None]]:
-        """The best answer of each case in the recorded run, where the store has it."""
-        if not case_ids:
-            return {}
-        sets = candidate_sets(self.store, self.recording.run_id, observed.id)
-        return examples(self.store, sets, self.recording.first_index, observed, dict.fromkeys(case_ids, True))
+        return RecordedCollector(pairing, order_against(pairing, order), candidate, keep, entry, self.store)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from harness.errors import SettingsError
+from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.history.runs import Weighed
 from harness.gate.history.scores import Scores, Side
 from harness.records import CaseResult, Estimate, Report, Role, Verdict, VerdictKind, VersionRef
+from harness.scoring.results import METRIC
 from harness.store import ScoreSet, Store
 
 _NAMED = 3
@@ -46,7 +49,7 @@ class RecordedCase:
     scores: Mapping[str, tuple[float, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecordedEvaluation:
     """One evaluation.
 
@@ -67,6 +70,20 @@ class RecordedEvaluation:
     cases: Mapping[str, RecordedCase]
     skipped: tuple[str, ...] = ()
     code: str | None = None
+
+    @cached_property
+    def table(self) -> ScoreTable:
+        """Its scores."""
+        return ScoreTable.of_rows(
+            (metric, identity, values)
+            for identity, case in self.cases.items()
+            for metric, values in case.scores.items()
+        )
+
+    @property
+    def only_failed(self) -> bool:
+        """Whether each of its bodies failed an assertion, so that its scores are of any metric."""
+        return not self.table.metrics and [*self.metrics] == [METRIC] and self.metrics[METRIC].unit is None
 
     @property
     def stopped_early(self) -> bool:
@@ -191,7 +208,7 @@ def _evaluation(store: Store, scores: Scores) -> RecordedEvaluation:
     first = next(iter(entries.values()))
     listed = max((entry.cases for entry in entries.values()), key=len)
     ids = [case.id for case in listed]
-    tables = {metric: scores.of(metric, ids) for metric in entries}
+    tables = {metric: scores.table.of(metric, ids) for metric in entries}
     cases = {}
     for row, case in enumerate(listed):
         own = {metric: _values(table[row], case) for metric, table in tables.items()}

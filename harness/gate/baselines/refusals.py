@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from harness.errors import SettingsError
+from harness.errors import SettingsError, some
 from harness.gate.baselines.recording import RecordedEvaluation, Recording
 from harness.gate.evaluations.evaluation import Evaluation
-
-_NAMED = 3
 
 
 def check_recorded(recording: Recording, evaluations: Sequence[Evaluation], seed: int) -> None:
@@ -20,9 +18,9 @@ def check_recorded(recording: Recording, evaluations: Sequence[Evaluation], seed
     """
     ours = [evaluation.id for evaluation in evaluations]
     if not any(identity in recording.evaluations for identity in ours):
-        known = _some(map(repr, recording.evaluations))
+        known = some(map(repr, recording.evaluations))
         raise SettingsError(
-            f"--baseline: {recording.in_words} is of other evaluations: it has {known}, and this run has {_some(ours)}."
+            f"--baseline: {recording.in_words} is of other evaluations: it has {known}, and this run has {some(ours)}."
             " Record a run of these with `steelyard baseline record`."
         )
     for evaluation in evaluations:
@@ -47,9 +45,3 @@ def _check_order(recording: Recording, recorded: RecordedEvaluation, evaluation:
         f"{evaluation.id}, as soon as it was decided, so that its mean is biased; and {why}, or record a run that drew "
         "everything (--for-baseline)."
     )
-
-
-def _some(names: Iterable[str]) -> str:
-    known = list(names)
-    shown = ", ".join(known[:_NAMED])
-    return f"{shown} and {len(known) - _NAMED} more" if len(known) > _NAMED else shown

@@ -10,16 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.decisions import Observed
+from harness.gate.evaluations.score_table import names_of
 from harness.records import Case, Change, Role, Verdict, VerdictKind
 from harness.sampling import Trace
-from harness.scoring.results import METRIC, Reading
+from harness.scoring.results import Reading
 from harness.statistics.arrays import FloatArray, case_means
 
 Place = tuple[Role, int, int]
 """Role, number of the case and number of the sample."""
+Shown = tuple[str | None, str | None]
+"""An answer and the reason of its score, as far as they are known."""
 ANSWER_KEPT = 400
 """Characters of an answer, and of its reason, kept to be shown; the whole is in the store."""
 _MOST = 50
+_ROLES: tuple[Role, Role] = ("candidate", "baseline")
 _MOST_OF_EACH = 3
 
 
@@ -56,12 +60,10 @@ class Answers:
         if not any(each.makes_needless(new) for each in kept):
             kept[:] = [*(each for each in kept if not new.makes_needless(each)), new]
 
-    def of(self, metric: str, case: int, role: Role, n: int) -> tuple[str | None, str | None]:
-        """Answer and reason among the first `n` samples. A body that failed an assertion, which has no metric's name,
-        counts for each metric.
-        """
+    def of(self, metric: str, case: int, role: Role, n: int) -> Shown:
+        """Answer and reason among the first `n` samples."""
         found = [
-            each for name in {metric, METRIC} for each in self._kept.get((name, case, role), ()) if each.sample < n
+            each for name in names_of(metric) for each in self._kept.get((name, case, role), ()) if each.sample < n
         ]
         shown = min(found, key=lambda each: (each.value, each.sample), default=_Kept(0.0, 0))
         return shown.answer, shown.reason
@@ -94,7 +96,15 @@ def changes(observed: Observed, numbers: Mapping[str, int], answers: Answers) ->
         np.flatnonzero(is_chosen).tolist(),
         key=lambda row: (sign * moved[row], sign * ours[row], observed.case_ids[row]),
     )
-    return [_change(observed, row, ours, theirs, (answers, numbers[observed.case_ids[row]])) for row in ranked]
+    widths = observed.candidate.shape[1], 0 if observed.baseline is None else observed.baseline.shape[1]
+
+    def change(row: int) -> Change:
+        case = numbers[observed.case_ids[row]]
+        shown = [answers.of(observed.metric, case, role, n) for role, n in zip(_ROLES, widths, strict=True)]
+        means = float(ours[row]), None if theirs is None else float(theirs[row])
+        return change_of(observed, row, means, (shown[0], shown[1]))
+
+    return [change(row) for row in ranked]
 
 
 def most_telling(found: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Change, ...]:
@@ -110,19 +120,15 @@ def most_telling(found: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Cha
     )
 
 
-def _change(
-    observed: Observed, row: int, ours: FloatArray, theirs: FloatArray | None, shown: tuple[Answers, int]
-) -> Change:
-    answers, case = shown
-    answer, reason = answers.of(observed.metric, case, "candidate", observed.candidate.shape[1])
-    n_theirs = 0 if observed.baseline is None else observed.baseline.shape[1]
-    other, why = answers.of(observed.metric, case, "baseline", n_theirs)
+def change_of(observed: Observed, row: int, means: tuple[float, float | None], shown: tuple[Shown, Shown]) -> Change:
+    """The case of a row, with its mean score and what is shown of its answers, the candidate's first."""
+    (answer, reason), (other, why) = shown
     return Change(
         evaluation_id=observed.id,
         case_id=observed.case_ids[row],
         metric=observed.metric,
-        candidate=float(ours[row]),
-        baseline=None if theirs is None else float(theirs[row]),
+        candidate=means[0],
+        baseline=means[1],
         n=_count(observed.candidate, row),
         candidate_answer=answer,
         baseline_answer=other,

@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.decisions import Look, Observed, decide, exit_code, single_looks, worst
-from harness.errors import SettingsError, UsageError
+from harness.errors import SettingsError, UsageError, some
 from harness.gate.evaluations.cases import no_case_matches
 from harness.gate.history.flips import Tally, most_changed, tally
 from harness.gate.history.runs import Weighed, look_of
-from harness.gate.history.scores import EVERY_CASE, Cases, Pair, Scores, Side, cases_of, rebuild, stopped_early
+from harness.gate.history.scores import EVERY_CASE, Cases, Pair, Scores, Side, cases_of, rebuild
 from harness.records import Change, Report, Request, Usage, Verdict
 from harness.store import ScoreSet, Store
-
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +45,8 @@ class Compared:
         n_cases: those that both sides have and no body skipped.
         candidate_alone, baseline_alone: cases that one side alone has, which are left out.
         asked_otherwise: in how many of the cases the first samples answer different questions; `example` is one.
-        was_sequential: whether a run stopped as soon as it was decided.
-        is_sequential: whether it is weighed so here, by the cases that were drawn in one order.
-        why_fixed: why it is not, though a run was; "" where none was, or it is.
+        is_sequential: whether it is weighed as a run that stops when it is decided, by the cases drawn in one order.
+        why_fixed: why it is not, though a run stopped so; "" where none did, or it is.
         judged_otherwise: whether other judges, or other rubrics, gave the scores of one side than of the other.
     """
 
@@ -59,7 +56,6 @@ class Compared:
     baseline_alone: int
     asked_otherwise: int
     example: str | None
-    was_sequential: bool
     judged_otherwise: bool = False
     is_sequential: bool = False
     why_fixed: str = ""
@@ -132,7 +128,6 @@ def _compared(store: Store, pair: Pair, cases: Cases) -> Compared:
         baseline_alone=cases.baseline_alone,
         asked_otherwise=len(asked),
         example=min(asked, default=None),
-        was_sequential=stopped_early(pair.candidate) or stopped_early(pair.baseline),
         judged_otherwise=_judged_otherwise(store, pair),
         is_sequential=cases.is_sequential,
         why_fixed=cases.why_fixed,
@@ -183,18 +178,13 @@ def _nothing(matched: Matched, choice: Choice, candidate: Side, baseline: Side) 
         why = "no case of their evaluations is in both"
     elif matched.against_others:
         why = (
-            f"the bodies of {_some(matched.against_others)} compare with their own run's baseline, which is another one"
+            f"the bodies of {some(matched.against_others)} compare with their own run's baseline, which is another one"
         )
     else:
-        why = f"the first has {_some(matched.candidate_alone)}, the second {_some(matched.baseline_alone)}"
+        why = f"the first has {some(matched.candidate_alone)}, the second {some(matched.baseline_alone)}"
     return SettingsError(
         f"{candidate.weighed}, and {baseline.weighed}, have nothing in common: {why}. Name runs of the same suite."
     )
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMED])
-    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown or "none"
 
 
 def _report(

@@ -9,10 +9,10 @@ import numpy as np
 
 from harness.decisions import Observed
 from harness.decisions.observed import has_score
-from harness.gate.evaluations.examples import ANSWER_KEPT
+from harness.gate.evaluations.examples import ANSWER_KEPT, Shown, change_of
+from harness.gate.evaluations.score_table import names_of
 from harness.gate.history.scores import Pair, Scores
 from harness.records import Change, ScoreRow
-from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray, case_means
 from harness.store import ScoreSet, Store
 
@@ -137,46 +137,34 @@ def _changes(store: Store, observed: Observed, pair: Pair, moved: Mapping[int, _
     changes = {}
     for row, each in moved.items():
         case = observed.case_ids[row]
-        answer, reason = ours.get(case, (None, None))
-        other, why = theirs.get(case, (None, None))
-        changes[row] = Change(
-            evaluation_id=observed.id,
-            case_id=case,
-            metric=observed.metric,
-            candidate=each.candidate,
-            baseline=each.baseline,
-            n=int((~np.isnan(observed.candidate[row])).sum()),
-            candidate_answer=answer,
-            baseline_answer=other,
-            baseline_n=int((~np.isnan(observed.baseline[row])).sum()),
-            candidate_reason=reason,
-            baseline_reason=why,
-        )
+        shown = ours.get(case, (None, None)), theirs.get(case, (None, None))
+        changes[row] = change_of(observed, row, (each.candidate, each.baseline), shown)
     return changes
 
 
-def _examples(
-    store: Store, scores: Scores, observed: Observed, best_first: Mapping[str, bool]
-) -> dict[str, tuple[str | None, str | None]]:
+def _examples(store: Store, scores: Scores, observed: Observed, best_first: Mapping[str, bool]) -> dict[str, Shown]:
     weighed = scores.side.weighed
-    if weighed.recorded_run is None:
-        return examples(store, scores.sets, weighed.first_index, observed, best_first)
-    sets = candidate_sets(store, weighed.recorded_run, observed.id)
-    return examples(store, sets, weighed.first_index, observed, best_first)
+    if weighed.recorded_run is not None:
+        return recorded_examples(store, weighed.recorded_run, weighed.first_index, observed, best_first)
+    return _examples_of(store, scores.sets, weighed.first_index, observed, best_first)
 
 
-def candidate_sets(store: Store, run_id: str, evaluation_id: str) -> dict[str, ScoreSet]:
-    """What a run scored of its candidate in an evaluation, by metric; empty where the store does not have it."""
-    return {
-        each.metric: each
-        for each in store.score_sets(run_id)
-        if (each.evaluation_id, each.role) == (evaluation_id, "candidate")
-    }
+def recorded_examples(
+    store: Store, run_id: str, first_index: int, observed: Observed, best_first: Mapping[str, bool]
+) -> dict[str, Shown]:
+    """Answers of the run whose candidate was recorded, as `Change` shows them; none where the store does not have it.
+
+    Args:
+        first_index: the index of the stored sample that its sample 0 is.
+        best_first: the cases, each with whether the best answer is wanted, or the worst.
+    """
+    own = [each for each in store.score_sets(run_id) if (each.evaluation_id, each.role) == (observed.id, "candidate")]
+    return _examples_of(store, {each.metric: each for each in own}, first_index, observed, best_first)
 
 
-def examples(
+def _examples_of(
     store: Store, sets: Mapping[str, ScoreSet], first_index: int, observed: Observed, best_first: Mapping[str, bool]
-) -> dict[str, tuple[str | None, str | None]]:
+) -> dict[str, Shown]:
     """Answer and reason of one sample of each case: the best one, or the worst; the first of equal ones.
 
     Args:
@@ -184,8 +172,8 @@ def examples(
         first_index: the index of the stored sample that its sample 0 is.
         best_first: the cases, each with whether the best is wanted.
     """
-    names = dict.fromkeys([observed.metric, METRIC])
-    rows = [row for name in names if name in sets for row in store.scores_of(sets[name], best_first)]
+    found = [sets[name] for name in names_of(observed.metric) if name in sets]
+    rows = [row for each in found for row in store.scores_of(each, best_first)]
     sign = 1.0 if observed.higher_is_better else -1.0
 
     def rank(row: ScoreRow) -> tuple[float, int]:
@@ -196,9 +184,9 @@ def examples(
     for row in sorted((row for row in rows if row.value is not None), key=rank):
         shown.setdefault(row.case_id, row)
     samples = store.find(row.sample_key for row in shown.values() if row.sample_key is not None)
-    found = {}
+    answers = {}
     for case, row in shown.items():
         drawn = samples.get(row.sample_key or b"", {}).get(first_index + row.sample_index)
         answer = None if drawn is None else drawn.said[:ANSWER_KEPT]
-        found[case] = answer, None if row.reason is None else row.reason[:ANSWER_KEPT]
-    return found
+        answers[case] = answer, None if row.reason is None else row.reason[:ANSWER_KEPT]
+    return answers

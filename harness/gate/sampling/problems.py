@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.errors import CapabilityError, EngineError, MissingSampleError, UnreachableError, UnstorableError
 from harness.gate.evaluations.failures import describe, raised_at, user_frames
 from harness.records import Role
-from harness.scoring.results import Reading
 from harness.statistics.arrays import FloatArray
 
 _SHOWN = 5
@@ -45,30 +43,6 @@ def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]], n_left_out:
         f"{missing:,} bodies returned no metric {metric!r}, others did; return the same metrics each time"
         for metric, missing in counts.items()
         if missing
-    ]
-
-
-def with_failures(
-    metrics: dict[str, dict[Role, FloatArray]],
-    failed: Mapping[Role, npt.NDArray[np.bool_]],
-    kinds: Mapping[str, Reading],
-) -> tuple[dict[str, dict[Role, FloatArray]], list[str]]:
-    """The scores of each metric, an assertion that failed being a 0 on every one; what is wrong with that.
-
-    Args:
-        failed: which bodies failed an assertion.
-        kinds: a reading of each metric.
-    """
-    if not any(each.any() for each in failed.values()):
-        return metrics, []
-    spread = {
-        metric: {role: np.where(failed[role], 0.0, values) for role, values in by_role.items()}
-        for metric, by_role in metrics.items()
-    }
-    units = {metric: kind.unit for metric, kind in kinds.items() if kind.unit is not None}
-    return spread, [
-        f"a body that measures {metric!r} in {unit} failed an assertion, which gives no measure"
-        for metric, unit in units.items()
     ]
 
 

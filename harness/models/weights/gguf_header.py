@@ -23,7 +23,6 @@ _MOST_ITEMS = 2_000_000
 _LONGEST_TEXT = 1 << 24
 _DEEPEST = 4
 _MOST_DIMENSIONS = 8
-_LARGEST_TENSOR = 1 << 62
 _BITS = {0: 32, 1: 16, 28: 64, 30: 16}
 _FEWEST_BITS = 1
 """No type of ggml takes less for a weight, those that are not in the table included."""

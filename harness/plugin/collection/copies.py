@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.plugin.collection.inspection import parsed
+from harness.plugin.collection.inspection import is_case, parsed
 from harness.plugin.pytest_internals import argument_names
 from harness.records import Case
 
 if TYPE_CHECKING:
-    from harness.gate import Evaluation
+    from harness.gate.evaluations.evaluation import Evaluation
 
 _WHOLE = frozenset(name for name in dir(Case) if not name.startswith("_")) - {"id"}
 """What every case has, and what gives more than one field."""
@@ -25,7 +25,7 @@ def with_copies(evaluation: Evaluation, item: pytest.Function) -> Evaluation:
 
     A body that reads `case.id` may ask about it: then no field tells what it asks, and copies show by what they asked.
     """
-    from harness.gate import find_copies
+    from harness.gate.evaluations.resemblance import find_copies
 
     fields = fields_read(item.function) if "case" in argument_names(item) else None
     reads_id = fields is not None and "id" in fields
@@ -53,14 +53,10 @@ def fields_read(function: Callable[..., Any]) -> frozenset[str] | None:
 def _field(node: ast.AST) -> str | None:
     """What `case.NAME`, `case["NAME"]` or `"NAME" in case` names; None for any other node."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn):
-        return _text(node.left) if _is_case(node.comparators[0]) else None
-    if isinstance(node, ast.Subscript) and _is_case(node.value):
+        return _text(node.left) if is_case(node.comparators[0]) else None
+    if isinstance(node, ast.Subscript) and is_case(node.value):
         return _text(node.slice)
-    return node.attr if isinstance(node, ast.Attribute) and _is_case(node.value) else None
-
-
-def _is_case(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id == "case"
+    return node.attr if isinstance(node, ast.Attribute) and is_case(node.value) else None
 
 
 def _text(node: ast.expr) -> str | None:

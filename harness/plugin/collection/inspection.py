@@ -195,3 +195,8 @@ def check_fixtures(item: pytest.Function, *, where: str) -> None:
                     f"{where}: the fixture {name!r} asks for {wanted[0]!r}. Fixtures are set up once for an "
                     f"evaluation, its body for each case and sample: take {wanted[0]!r} in the body and pass it on."
                 )
+
+
+def is_case(node: ast.expr | None) -> bool:
+    """Whether an expression is the argument `case`."""
+    return isinstance(node, ast.Name) and node.id == "case"

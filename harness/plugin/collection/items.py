@@ -14,13 +14,14 @@ from harness.plugin.collection.copies import with_copies
 from harness.plugin.collection.tasks import Tasks
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.neighbours import check_sockets
-from harness.plugin.options import recording_of, run_options, runs_bodies, settings_of
+from harness.plugin.options import run_options, runs_bodies, settings_of
 from harness.plugin.pytest_internals import argument_names
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate import Evaluation, Plan, RunOptions
     from harness.gate.baselines.recording import Recording
+    from harness.gate.evaluations.evaluation import Evaluation, Plan
+    from harness.gate.runs.opening import RunOptions
     from harness.records import Case, Selection
 
 
@@ -74,7 +75,7 @@ class Collection:
     @property
     def run_options(self) -> RunOptions:
         """What the run of these evaluations needs to know beyond the settings."""
-        from harness.gate import RunOptions
+        from harness.gate.runs.opening import RunOptions
 
         known = RunOptions(
             n_evaluations=len(self.evaluations),
@@ -151,7 +152,7 @@ class Collection:
                     left_out.append(item)
         pattern = self._config.getoption("case", default=None)
         if pattern and not self.evaluations and left_out and not self.errors:
-            from harness.gate import no_case_matches
+            from harness.gate.evaluations.cases import no_case_matches
 
             self._note(no_case_matches(pattern, (case.id for cases in self._cases.values() for case in cases)))
         self._check_recording()
@@ -169,15 +170,17 @@ class Collection:
 
     def _find_recording(self) -> None:
         """Find the recording that stands for the baseline, where one is named."""
+        from harness.gate.baselines.chosen import recording_named
+
         try:
-            self._recording = recording_of(self.settings)
+            self._recording = recording_named(self.settings)
         except UsageError as error:
             self._note(error)
 
     def _check_recording(self) -> None:
         if self._recording is None or not self.evaluations:
             return
-        from harness.gate import check_recorded
+        from harness.gate.baselines.refusals import check_recorded
 
         try:
             check_recorded(self._recording, list(self.evaluations.values()), self.settings.seed)
@@ -189,7 +192,7 @@ class Collection:
             self.errors.append(str(error))
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
-        from harness.gate import Evaluation, check_evaluation, with_design
+        from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
         from harness.plugin.collection.inspection import check_fields, check_fixtures, check_kind, check_loops
         from harness.plugin.collection.rubrics import check_metrics, check_rubrics
         from harness.scoring.judging import Rubrics
@@ -231,7 +234,7 @@ class Collection:
         return evaluation
 
     def _task_evaluation(self, item: pytest.Function) -> Evaluation:
-        from harness.gate import Evaluation, check_evaluation, with_design
+        from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
 
         evaluated = self._tasks.of_item(item, self.settings)
         plan = self._tasks.plan(item, evaluated, self.settings, self._options())
@@ -246,7 +249,7 @@ class Collection:
         )
 
     def _selected(self, cases: tuple[Case, ...]) -> tuple[Case, ...]:
-        from harness.gate import select_cases
+        from harness.gate.evaluations.cases import select_cases
 
         pattern = self._config.getoption("case", default=None)
         return select_cases(cases, pattern) if pattern else cases
@@ -262,7 +265,7 @@ class Collection:
         return f"{item.path.relative_to(self.settings.root).as_posix()}::{item.nodeid.partition('::')[2]}"
 
     def _check_pairwise(self, where: str) -> None:
-        from harness.gate import baseline_name
+        from harness.config.roles import baseline_name
 
         if self._recording is not None:
             raise MarkerError(
@@ -273,7 +276,7 @@ class Collection:
             raise MarkerError(f"{where} takes `baseline`, and there is none: say --baseline VERSION.")
 
     def _check_review(self, evaluation: Evaluation, where: str) -> None:
-        from harness.gate import baseline_name
+        from harness.config.roles import baseline_name
         from harness.plugin.collection.rubrics import check_review
 
         check_review(evaluation.body, where=where, is_pairwise=evaluation.is_pairwise)
@@ -291,7 +294,7 @@ class Collection:
             )
 
     def _check_judge(self, where: str) -> None:
-        from harness.gate import judge_names
+        from harness.config.roles import judge_names
 
         try:
             judge_names(self.settings)
@@ -303,7 +306,7 @@ class Collection:
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
     def _plan(self, item: Any, where: str) -> Plan:
-        from harness.gate import read_plan
+        from harness.gate.evaluations.evaluation import read_plan
         from harness.plugin.collection.inspection import may_measure
 
         mark = item.get_closest_marker("evaluation")
@@ -314,7 +317,7 @@ class Collection:
 
     def _load(self, plan: Plan, item: Any, where: str) -> tuple[Case, ...]:
         """The plan's cases; loaded once for all items that name the same file."""
-        from harness.gate import load_cases
+        from harness.gate.evaluations.cases import load_cases
         from harness.records import Case
 
         if plan.cases is None:

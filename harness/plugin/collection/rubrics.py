@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CaseError, CheckError, MarkerError, RubricError
-from harness.plugin.collection.inspection import first_line, parsed
+from harness.plugin.collection.inspection import first_line, is_case, parsed
 from harness.records import Case
-from harness.scoring.deepeval import check_metric
 from harness.scoring.judging import Rubrics
 from harness.scoring.judging.prompts import fields_shown
 from harness.scoring.judging.rubric import Rubric
+from harness.scoring.registered import registered
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def check_metrics(function: Callable[..., Any], *, where: str) -> None:
         metric = _constant(node.args[0], function) if node.args else None
         if isinstance(metric, str | type):
             try:
-                check_metric(metric)
+                registered("deepeval").check_metric(metric)
             except CheckError as error:
                 raise MarkerError(f"{where}, line {first_line(function) + node.lineno - 1}: {error}") from None
 
@@ -111,7 +111,7 @@ def _calls(function: Callable[..., Any]) -> Iterator[_Call]:
                     path=path,
                     rates=method == "rate",
                     is_weighted=_constant(given.get("weighted"), function) is True,
-                    shows_case=_is_case(given.get("case")),
+                    shows_case=is_case(given.get("case")),
                     has_reference="reference" in given,
                 )
 
@@ -123,7 +123,3 @@ def _constant(node: ast.expr | None, function: Callable[..., Any]) -> Any:
     if isinstance(node, ast.Name):
         return getattr(inspect.unwrap(function), "__globals__", {}).get(node.id)
     return None
-
-
-def _is_case(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Name) and node.id == "case"

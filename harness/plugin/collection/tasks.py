@@ -14,7 +14,7 @@ from harness.plugin.pytest_internals import argument_names
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate import Plan
+    from harness.gate.evaluations.evaluation import Plan
     from harness.scoring.lm_eval import EvaluatedTask, Prompting
 
 PARAMETER = "lm_eval_task"
@@ -43,16 +43,15 @@ class Tasks:
         Raises:
             UsageError: whatever is wrong with it.
         """
-        from harness.scoring.lm_eval import Beside, load_tasks
-
         if not isinstance(source, str) or not source.strip():
             raise MarkerError(f"{where}: task={source!r} is neither the path of a task file nor the name of a task.")
         key = (source, folder)
         if key not in self._loaded:
             include = tuple(settings.root / path for path in settings.include_path)
-            beside = Beside(include, settings.task_metadata)
+            lm_eval = _lm_eval()
+            beside = lm_eval.Beside(include, settings.task_metadata)
             folders = dict.fromkeys((settings.root, self._config.rootpath, folder))
-            self._loaded[key] = load_tasks(source, tuple(folders), beside)
+            self._loaded[key] = lm_eval.load_tasks(source, tuple(folders), beside)
         return self._loaded[key]
 
     def parametrize(self, metafunc: pytest.Metafunc, settings: Settings) -> None:
@@ -91,8 +90,6 @@ class Tasks:
         Raises:
             UsageError: whatever is wrong with marker, test function or task.
         """
-        from harness.scoring.lm_eval import EvaluatedTask
-
         where, keywords = item.nodeid, _keywords(item)
         if argument_names(item):
             raise MarkerError(
@@ -107,7 +104,8 @@ class Tasks:
             given = item.callspec.params.get(PARAMETER) if hasattr(item, "callspec") else None
             task = given or self.load(keywords["task"], settings, item.path.parent, where)[0]
         prompting, metrics = _prompting(keywords, settings, where), _metrics(keywords.get("metric"), where)
-        return EvaluatedTask(task, prompting, metrics, where)
+        evaluated: EvaluatedTask = _lm_eval().EvaluatedTask(task, prompting, metrics, where)
+        return evaluated
 
     def plan(self, item: pytest.Function, evaluated: EvaluatedTask, settings: Settings, options: list[str]) -> Plan:
         """The plan of an item's marker. Where every draw gives the same, one is made.
@@ -118,7 +116,7 @@ class Tasks:
         Raises:
             MarkerError: a value that can't be.
         """
-        from harness.gate import TASK_KEYWORDS, read_plan
+        from harness.gate.evaluations.evaluation import TASK_KEYWORDS, read_plan
 
         given = {name: value for name, value in _keywords(item).items() if name not in TASK_KEYWORDS}
         measures = evaluated.metrics.has_measures
@@ -163,6 +161,17 @@ def _body(source: str) -> Any:
     return body
 
 
+def _lm_eval() -> Any:
+    """The adapter of lm-eval.
+
+    Raises:
+        DoorError: it is not there.
+    """
+    from harness import doors
+
+    return doors.load(doors.find("checks", "lm_eval"))
+
+
 def _keywords(item: pytest.Item) -> Mapping[str, Any]:
     mark = item.get_closest_marker("evaluation")
     assert mark is not None
@@ -173,13 +182,13 @@ def _keywords(item: pytest.Item) -> Mapping[str, Any]:
 
 def _prompting(keywords: Mapping[str, Any], settings: Settings, where: str) -> Prompting:
     from harness.config.settings import check_setting
-    from harness.scoring.lm_eval import Prompting
 
     values: dict[str, Any] = {}
     for name in ("num_fewshot", "apply_chat_template", "fewshot_as_multiturn"):
         given = keywords.get(name)
         values[name] = getattr(settings, name, None) if given is None else check_setting(name, given, where=where)
-    return Prompting(**values)
+    prompting: Prompting = _lm_eval().Prompting(**values)
+    return prompting
 
 
 def _metrics(given: Any, where: str) -> Mapping[str, str | None]:
@@ -202,7 +211,7 @@ def _metrics(given: Any, where: str) -> Mapping[str, str | None]:
 
 def _samplings(settings: Settings) -> list[Mapping[str, Any]]:
     """The sampling parameters of the versions that will be asked; none where that is not clear, which is said later."""
-    from harness.gate import baseline_name, candidate_name
+    from harness.config.roles import baseline_name, candidate_name
 
     try:
         names = [candidate_name(settings), baseline_name(settings)]

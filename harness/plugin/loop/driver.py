@@ -16,7 +16,7 @@ from harness.plugin.loop.threads import LooseThreads
 from harness.plugin.pytest_internals import capture_logs, no_assertion_diffs, terminal_of
 
 if TYPE_CHECKING:
-    from harness.gate import OpenRun
+    from harness.gate.runs.opening import OpenRun
     from harness.plugin.loop.interrupts import Interrupts
     from harness.reporting.terminal.progress import Progress
 
@@ -70,7 +70,7 @@ class Driver:
             BaseException: what a body raised to end the session.
             ScoreError: a body cancelled this.
         """
-        from harness.gate import Aborted
+        from harness.gate.sampling.bodies import Aborted
 
         with no_assertion_diffs():
             try:

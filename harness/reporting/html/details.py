@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 from harness.gate.history.answers import StoredAnswer
 from harness.records import Report, Request, ScoreRow
+from harness.records.report_json import plain
 from harness.records.tool_calls import ToolCall, read_calls, with_calls
 from harness.reporting.html.embedding import embedded
 from harness.reporting.shared.files import replacing
@@ -161,7 +161,7 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
         "tokens": sample.completion_tokens,
         "prompt_tokens": sample.prompt_tokens,
         "latency_s": None if sample.latency_s is None else round(sample.latency_s, 4),
-        "loglikelihood": _finite(sample.loglikelihood),
+        "loglikelihood": plain(sample.loglikelihood),
     }
     return entry | {name: value for name, value in more.items() if value is not None}
 
@@ -178,7 +178,7 @@ def _place(question: Question, asked: list[Question]) -> int:
 
 
 def _score(row: ScoreRow, judges: Mapping[str, str]) -> dict[str, Any]:
-    entry: dict[str, Any] = {"metric": row.metric, "value": _finite(row.value)}
+    entry: dict[str, Any] = {"metric": row.metric, "value": plain(row.value)}
     if row.outcome != "scored":
         entry["outcome"] = row.outcome
     if row.reason:
@@ -188,17 +188,13 @@ def _score(row: ScoreRow, judges: Mapping[str, str]) -> dict[str, Any]:
     return entry
 
 
-def _finite(number: float | None) -> float | None:
-    return None if number is None or not math.isfinite(number) else number
-
-
 def _cut(name: str, text: str, most: int) -> dict[str, Any]:
     """A text, and how many characters are missing where it is longer than what is kept of it."""
     return {name: text} if len(text) <= most else {name: text[:most], f"{name}_cut": len(text) - most}
 
 
 def _label(label: PersonsLabel) -> dict[str, Any]:
-    entry = {"metric": label.metric, "by": label.reviewer, "value": label.value, "score": _finite(label.score)}
+    entry = {"metric": label.metric, "by": label.reviewer, "value": label.value, "score": plain(label.score)}
     if label.note:
         entry["note"] = label.note[:_MOST_OF_A_REASON]
     if label.is_adjudication:

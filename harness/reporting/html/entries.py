@@ -9,11 +9,11 @@ from typing import Any
 
 from harness.gate.people.evidence import EvidencePath
 from harness.records import Check, Difference, Estimate, Verdict, kind_in_words
+from harness.records.report_json import plain
 from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import Written
 from harness.reporting.html.history import Past
 from harness.reporting.html.requirements import kind_and_text
-from harness.reporting.report_json import plain
 from harness.reporting.shared.figures import digits, figure, interval, plural
 from harness.reporting.shared.table import row
 from harness.reporting.wording.aggregates import aggregate_notes

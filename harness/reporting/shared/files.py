@@ -9,6 +9,8 @@ from pathlib import Path
 
 from harness.config import files
 from harness.errors import SettingsError
+from harness.records import Report
+from harness.records.report_json import FILE_NAME, print_report
 
 REPORT_DIR = "--report-dir"
 """The option of a gate that names the folder of its reports."""
@@ -56,3 +58,15 @@ def replacing(path: Path, option: str = REPORT_DIR) -> Iterator[Path]:
     except OSError as error:
         reason = error.strerror or error
         raise SettingsError(f"{path} can't be written: {reason}. Choose another with {option}.") from None
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Write report.json into a folder, made where it is missing. A reader sees the old file or the new one, never half.
+
+    Raises:
+        SettingsError: the folder is a file, or can't be written.
+    """
+    path = prepare_folder(folder) / FILE_NAME
+    with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as stream:
+        print_report(report, stream)
+    return path

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.records import VerdictKind
-from harness.reporting.report_json import plain, to_json
+from harness.records.report_json import plain, to_json
 from harness.reporting.shared.figures import count, plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import printable, wrap

@@ -18,7 +18,6 @@ from harness.store.review.events import in_force
 from harness.store.review.leases import is_swapped
 from harness.store.review.reviewers import check_name
 from harness.store.review.store import ReviewStore
-from harness.store.review.turns import ImportedLabel
 
 _NOBODY = ""
 """For whom the order of a pair in a file is drawn."""
@@ -266,7 +265,7 @@ def _answers(shared: SharedItem, hidden: Mapping[str, Any]) -> tuple[Answer, ...
         ) from None
 
 
-def _label(shared: SharedItem, label: SharedLabel, now: float) -> ImportedLabel:
+def _label(shared: SharedItem, label: SharedLabel, now: float) -> Event:
     swapped = is_swapped(shared.item_id, _NOBODY)
     try:
         value, score = shared.form.read(label.value, swapped=swapped)
@@ -274,7 +273,8 @@ def _label(shared: SharedItem, label: SharedLabel, now: float) -> ImportedLabel:
     except (LabelError, ReviewerError) as error:
         raise ReviewFileError(f"{_where(shared)}, label of {label.reviewer!r}: {error}") from None
     content = json.dumps([shared.item_id, asdict(label)]).encode("ascii")
-    return ImportedLabel(
+    return Event(
+        number=0,
         item_id=shared.item_id,
         reviewer=label.reviewer,
         kind="adjudicate" if label.adjudicated else "label",
@@ -287,7 +287,7 @@ def _label(shared: SharedItem, label: SharedLabel, now: float) -> ImportedLabel:
     )
 
 
-def _is_there(events: Iterable[Event], label: ImportedLabel) -> bool:
+def _is_there(events: Iterable[Event], label: Event) -> bool:
     """Whether the reviewer has said the same of the item already."""
     said = (label.reviewer, label.kind, label.value)
     return any((event.reviewer, event.kind, event.value) == said for event in events)

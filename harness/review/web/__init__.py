@@ -5,6 +5,7 @@ content security policy forbids every script and style that is not a file of thi
 in the store when the response is there. `harness.review` says what the queue promises; here it is only carried.
 """
 
+from harness.review.web import server
 from harness.review.web.app import WebOptions, create_app
 
-__all__ = ["WebOptions", "create_app"]
+__all__ = ["WebOptions", "create_app", "server"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import CheckError
-from harness.records import Score
+from harness.records import Case, Score
+from harness.sampling import Model
 from harness.scoring.checks.given import shown
 from harness.scoring.checks.waiting import wait_for
 
@@ -32,8 +33,8 @@ class Choice:
 
 
 def choose(
-    model: Any, prompt: Prompt, choices: Sequence[str], *, length_normalised: bool = True, separator: str = " "
-) -> Any:
+    model: Model, prompt: Prompt, choices: Sequence[str], *, length_normalised: bool = True, separator: str = " "
+) -> Awaitable[Choice]:
     """The choice that the model finds most probable after the prompt; to be awaited in an `async def` body.
 
     Args:
@@ -55,7 +56,9 @@ def choose(
     return wait_for("choose", _choose(model, prompt, given, length_normalised, separator))
 
 
-def multiple_choice(model: Any, case: Any, *, length_normalised: bool = True, separator: str = " ") -> Any:
+def multiple_choice(
+    model: Model, case: Case, *, length_normalised: bool = True, separator: str = " "
+) -> Awaitable[Score]:
     """1 where the model finds the case's expected choice most probable; to be awaited in an `async def` body.
 
     Args:
@@ -74,7 +77,7 @@ def multiple_choice(model: Any, case: Any, *, length_normalised: bool = True, se
     return wait_for("multiple_choice", _score(model, case.prompt, given, right, (length_normalised, separator)))
 
 
-async def _choose(model: Any, prompt: Prompt, choices: tuple[str, ...], by_length: bool, separator: str) -> Choice:
+async def _choose(model: Model, prompt: Prompt, choices: tuple[str, ...], by_length: bool, separator: str) -> Choice:
     asked = (model.loglikelihood(prompt, f"{separator}{choice}") for choice in choices)
     sums = tuple(await asyncio.gather(*asked))
     if any(math.isnan(value) for value in sums):
@@ -84,7 +87,7 @@ async def _choose(model: Any, prompt: Prompt, choices: tuple[str, ...], by_lengt
     return Choice(weighed.index(max(weighed)), sums, normalised)
 
 
-async def _score(model: Any, prompt: Prompt, choices: tuple[str, ...], right: int, how: tuple[bool, str]) -> Score:
+async def _score(model: Model, prompt: Prompt, choices: tuple[str, ...], right: int, how: tuple[bool, str]) -> Score:
     by_length, separator = how
     choice = await _choose(model, prompt, choices, by_length, separator)
     if choice.index == right:

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import functools
 import json
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ _POOLED_BY = {
 _KEPT = 4096
 
 
-def similarity(answer: str, expected: Expected, *, model: str | Path) -> Any:
+def similarity(answer: str, expected: Expected, *, model: str | Path) -> Awaitable[Score]:
     """The cosine of the embeddings of answer and expected text, 0 where it is negative.
 
     To be awaited in an `async def` body. A model is loaded once in a process, on the CPU, and embeds one text at a time

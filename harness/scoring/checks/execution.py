@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from harness.config.settings import SANDBOXES
@@ -26,7 +26,7 @@ def runs(
     timeout_s: float = 10.0,
     memory_bytes: int = 512 << 20,
     sandbox: str | None = None,
-) -> Any:
+) -> Awaitable[Score]:
     """1 where Python code, and the tests after it, run to their end; to be awaited in an `async def` body.
 
     Nothing of it runs in the test process: docs/guide/6-checks.md says what the process that it runs in can

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import Any, Generic, NoReturn, TypeVar
 
 from harness.errors import CheckError
 from harness.sampling.bridge import settle
 
+Result = TypeVar("Result")
 
-class _Awaited:
+
+class _Awaited(Generic[Result]):
     """A check's result to come; it refuses to be taken for the result, which a coroutine does not."""
 
     __slots__ = ("_check", "_work")
 
-    def __init__(self, check: str, work: Coroutine[Any, Any, Any]) -> None:
+    def __init__(self, check: str, work: Coroutine[Any, Any, Result]) -> None:
         self._check = check
         self._work = work
 
-    def __await__(self) -> Generator[Any, Any, Any]:
+    def __await__(self) -> Generator[Any, Any, Result]:
         return self._work.__await__()
 
     def __bool__(self) -> NoReturn:
@@ -29,6 +31,7 @@ class _Awaited:
         return f"<checks.{self._check}(…), which was not awaited>"
 
 
-def wait_for(check: str, work: Coroutine[Any, Any, Any]) -> Any:
-    """The result of `work` in a `def` body; something to await in an `async def` body."""
-    return settle(_Awaited(check, work))
+def wait_for(check: str, work: Coroutine[Any, Any, Result]) -> Awaitable[Result]:
+    """Something to await in an `async def` body; in a `def` body the result of `work`, as `sync_checks` says."""
+    settled: Awaitable[Result] = settle(_Awaited(check, work))
+    return settled

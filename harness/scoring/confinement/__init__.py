@@ -2,6 +2,6 @@
 
 from harness.scoring.confinement.limits import Limits
 from harness.scoring.confinement.process import ConfinedRun
-from harness.scoring.confinement.sandboxes import sandbox_of_run
+from harness.scoring.sandbox import sandbox_of_run
 
 __all__ = ["ConfinedRun", "Limits", "sandbox_of_run"]

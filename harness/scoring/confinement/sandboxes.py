@@ -11,15 +11,11 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from harness.scoring.confinement.limits import Limits
 from harness.scoring.confinement.system_calls import libseccomp
-
-sandbox_of_run: ContextVar[str] = ContextVar("sandbox_of_run", default="built-in")
-"""The setting `sandbox`, where a run goes on."""
 
 IMAGE = f"docker.io/library/python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 _CHILD = Path(__file__).with_name("child.py")

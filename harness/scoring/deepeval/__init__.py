@@ -1,6 +1,9 @@
-"""deepeval's metrics in a body, on any version as their model. deepeval itself is imported when one is used."""
+"""deepeval's metrics in a body, on any version as their model.
 
-from harness.scoring.deepeval.fields import Fields
-from harness.scoring.deepeval.measuring import Measured, check_metric, measure, the_judge
+deepeval itself is imported when one is used.
+"""
+
+from harness.scoring.deepeval.measuring import check_metric, measure, the_judge
+from harness.scoring.judging.measures import Fields, Measured
 
 __all__ = ["Fields", "Measured", "check_metric", "measure", "the_judge"]

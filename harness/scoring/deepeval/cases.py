@@ -11,8 +11,8 @@ from deepeval.test_case import LLMTestCase, ToolCall
 
 from harness.errors import CheckError
 from harness.scoring.checks.given import answer_text, shown
-from harness.scoring.deepeval.fields import Fields
 from harness.scoring.deepeval.metrics import required_fields
+from harness.scoring.judging.measures import Fields
 
 _IN_OUR_WORDS = {
     "actual_output": "output",

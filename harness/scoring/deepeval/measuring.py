@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import importlib
 import inspect
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
-
-from deepeval import __version__
-from deepeval.metrics import BaseMetric
-from deepeval.metrics.dag import DeepAcyclicGraph
 
 from harness.config.environment import quieten_deepeval
 from harness.errors import CheckError, JudgeError
 from harness.records import Judgement
 from harness.sampling import Model
-from harness.scoring.deepeval.fields import Fields
+from harness.scoring.judging.measures import Fields, Measured
 
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What came of one answer and one metric.
-
-    Attributes:
-        rule: of the metric, which tells its scores from those of another.
-        judgement: what the judge did, for the report.
-        value: the score in [0, 1]; None where the judge gave none.
-        reason: the metric's.
-        error: why the judge gave no score.
-    """
-
-    rule: str
-    judgement: Judgement
-    value: float | None = None
-    reason: str | None = None
-    error: JudgeError | None = None
 
 
 async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Measured:
@@ -63,6 +35,7 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
     from harness.scoring.deepeval.cases import make_case
     from harness.scoring.deepeval.judge_model import JudgeModel
     from harness.scoring.deepeval.metrics import make_metric, required_fields
+    from harness.scoring.deepeval.rule import rule_of
 
     judge = JudgeModel(model)
     made = make_metric(metric, options, judge)
@@ -158,46 +131,3 @@ def _value(score: Any, name: str, judge: str) -> float:
             f"{name} gave the score {score}, which is not in [0, 1]: judge {judge} answered outside the scale."
         )
     return min(1.0, max(0.0, float(score)))
-
-
-_NOT_THE_RULE = ("model", "using_native_model", "evaluation_model", "system_one_model", "threshold", "verbose_mode")
-
-
-_DIGITS = 12
-
-
-def rule_of(metric: BaseMetric) -> str:
-    """The name of the metric and a digest of its settings and deepeval's release, whose templates are part of it.
-
-    Two metrics with the same rule ask the same questions.
-    """
-    text = json.dumps([__version__, _told(metric)], sort_keys=True)
-    name = metric.name if isinstance(getattr(metric, "name", None), str) else type(metric).__name__
-    return f"{name}-{hashlib.sha256(text.encode('ascii')).hexdigest()[:_DIGITS]}"
-
-
-def _told(value: Any) -> Any:
-    """A value as JSON that is the same in every process."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Enum):
-        return _told(value.value)
-    if isinstance(value, list | tuple | set | frozenset):
-        told = [_told(item) for item in value]
-        return sorted(told, key=json.dumps) if isinstance(value, set | frozenset) else told
-    if isinstance(value, dict):
-        return {str(key): _told(item) for key, item in value.items()}
-    if isinstance(value, type):
-        return f"{value.__module__}.{value.__qualname__}"
-    return [_told(type(value)), _told(_parts(value))]
-
-
-def _parts(value: Any) -> Any:
-    if isinstance(value, DeepAcyclicGraph):
-        return value.root_nodes
-    if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    own = vars(value) if hasattr(value, "__dict__") else {}
-    if isinstance(value, BaseMetric):
-        return {name: part for name, part in own.items() if name not in _NOT_THE_RULE}
-    return {name: part for name, part in own.items() if not name.startswith("_")}

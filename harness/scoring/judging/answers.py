@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from harness.errors import shortened
 from harness.records import Sample
 from harness.scoring.judging.rubric import Rubric
 
@@ -58,7 +59,7 @@ def read_rating(sample: Sample, rubric: Rubric, *, weighted: bool = False) -> tu
     score = answer["score"]
     is_number = isinstance(score, int | float) and not isinstance(score, bool)
     if not is_number or score not in rubric.scores:
-        raise MalformedError(f"the score {_shown(score)} is none of {', '.join(map(str, rubric.scores))}")
+        raise MalformedError(f"the score {shortened(score, _SHOWN)} is none of {', '.join(map(str, rubric.scores))}")
     return (_expected(sample, rubric) if weighted else float(score)), answer["reason"]
 
 
@@ -71,7 +72,7 @@ def read_preference(sample: Sample) -> tuple[float, str]:
     answer = _read(sample, "choice")
     choice = answer["choice"]
     if not isinstance(choice, str) or choice not in CHOICES:
-        raise MalformedError(f"the choice {_shown(choice)} is none of {', '.join(CHOICES)}")
+        raise MalformedError(f"the choice {shortened(choice, _SHOWN)} is none of {', '.join(CHOICES)}")
     return CHOICES[choice], answer["reason"]
 
 
@@ -80,9 +81,9 @@ def _read(sample: Sample, name: str) -> dict[str, Any]:
     try:
         answer = json.loads(sample.text)
     except (ValueError, RecursionError):
-        raise MalformedError(f"it is no JSON{cut}: {_shown(sample.text)}") from None
+        raise MalformedError(f"it is no JSON{cut}: {shortened(sample.text, _SHOWN)}") from None
     if not isinstance(answer, dict) or name not in answer or not isinstance(answer.get("reason"), str):
-        raise MalformedError(f'it is no object with "reason" and "{name}": {_shown(sample.text)}')
+        raise MalformedError(f'it is no object with "reason" and "{name}": {shortened(sample.text, _SHOWN)}')
     return answer
 
 
@@ -97,7 +98,7 @@ def _expected(sample: Sample, rubric: Rubric) -> float:
     entry = next((each for each in reversed(sample.logprobs or ()) if _DIGIT.match(each.token)), None)
     drawn = _DIGIT.match(entry.token) if entry is not None else None
     if found is None or entry is None or drawn is None or drawn[1] != found[1]:
-        raise MalformedError(f"the token of its score can't be told: {_shown(sample.text[-_SHOWN:])}")
+        raise MalformedError(f"the token of its score can't be told: {shortened(sample.text[-_SHOWN:], _SHOWN)}")
     logprobs: dict[int, list[float]] = {}
     for token, logprob in {entry.token: entry.logprob, **dict(entry.top)}.items():
         digit = _DIGIT.match(token)
@@ -108,8 +109,3 @@ def _expected(sample: Sample, rubric: Rubric) -> float:
     most = max(max(each) for each in logprobs.values())
     weights = {score: math.fsum(math.exp(each - most) for each in given) for score, given in logprobs.items()}
     return math.fsum(score * weight for score, weight in weights.items()) / math.fsum(weights.values())
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean, pstdev, stdev
 
 from harness.records import JudgedBy, Judgement, Score
-from harness.scoring.deepeval import Measured
 from harness.scoring.judging.drawing import Answered, Opinion
+from harness.scoring.judging.measures import Measured
 from harness.scoring.judging.rubric import Rubric
 
 _WORDS = {1.0: "better", 0.5: "tie", 0.0: "worse"}

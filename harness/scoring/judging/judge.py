@@ -14,14 +14,15 @@ from harness.records import Case, JudgedBy, Score
 from harness.sampling import Model, Trace
 from harness.sampling.bridge import settle
 from harness.scoring.checks.given import answer_text
-from harness.scoring.deepeval import Fields, measure
 from harness.scoring.judge_limits import MOST_REPEATS
 from harness.scoring.judging import combining
 from harness.scoring.judging.answers import ALTERNATIVES, preference_schema, rating_schema, read_preference, read_rating
 from harness.scoring.judging.combining import Said
 from harness.scoring.judging.drawing import Question, Seat
+from harness.scoring.judging.measures import Fields
 from harness.scoring.judging.prompts import Material, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics
+from harness.scoring.registered import registered
 
 AnyCase = Case | Mapping[str, Any]
 
@@ -29,7 +30,8 @@ AnyCase = Case | Mapping[str, Any]
 class Judge:
     """One judging version, or a panel of several, that scores answers by a rubric or a metric of deepeval.
 
-    In an `async def` body every method is awaited; in a `def` body it gives its result directly.
+    In an `async def` body every method is awaited, and so the types say. In a `def` body the same methods give their
+    results directly: annotate the fixture with `SyncJudge` there.
 
     >>> # async def test_summaries(model, case, judge):
     >>> #     return await judge.rate(await model.ask(case.prompt), rubric="evals/…/rubric.md", case=case)
@@ -61,7 +63,7 @@ class Judge:
         reference: Any = None,
         repeats: int = 1,
         weighted: bool = False,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Score]:
         """The score of an answer by a rubric, mapped from the rubric's scale to [0, 1].
 
         Args:
@@ -103,7 +105,7 @@ class Judge:
         case: AnyCase | None = None,
         reference: Any = None,
         repeats: int = 1,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Score]:
         """Whether the first answer is the better one: 1 for better, 0.5 for a tie, 0 for worse.
 
         Each judge sees both orders, and the mean of them counts: a judge that always prefers what stands first gives
@@ -137,7 +139,7 @@ class Judge:
         expected: str | None = None,
         context: str | Sequence[str] | None = None,
         **more: Any,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Score]:
         """The score that a metric of deepeval gives an answer, with the judge as its model.
 
         Args:
@@ -162,9 +164,11 @@ class Judge:
         rarer = {name: more.pop(name) for name in ("retrieval_context", "tools", "expected_tools") if name in more}
         return self._settle("measure", self._measure(metric, Fields(input, output, expected, context, **rarer), more))
 
-    def _settle(self, method: str, work: Coroutine[Any, Any, Score]) -> Any:
+    def _settle(self, method: str, work: Coroutine[Any, Any, Score]) -> Coroutine[Any, Any, Score]:
+        """The work, to be awaited; in a `def` body its result, as `SyncJudge` says."""
         self._trace.made.append((f"judge.{method}", work))
-        return settle(work)
+        settled: Coroutine[Any, Any, Score] = settle(work)
+        return settled
 
     async def _rate(self, rubric: Rubric, questions: Sequence[Question]) -> Score:
         said, by = await self._ask(rubric, questions, rated_by=rubric)
@@ -196,6 +200,7 @@ class Judge:
         return said, by
 
     async def _measure(self, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Score:
+        measure = registered("deepeval").measure
         working = [measure(model, metric, fields, options) for model in self._models]
         panel = []
         for measured in await asyncio.gather(*working, return_exceptions=True):

@@ -1,5 +1,7 @@
 """Tasks of lm-evaluation-harness as evaluations: its documents, prompts, filters and metrics, on any engine, with the
-store, repeats and verdicts of every evaluation. lm-eval is imported when a task is loaded, and not before.
+store, repeats and verdicts of every evaluation.
+
+lm-eval is imported when a task is loaded, and not before.
 """
 
 from harness.scoring.lm_eval.documents import Prompting

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import TaskError
+from harness.errors import TaskError, shortened
 from harness.records import Case
 from harness.scoring.lm_eval.environment import FEWSHOT_SEED, surroundings
 
@@ -100,8 +100,8 @@ class Documents:
             self._check_target(document)
         except Exception as error:  # a task's own functions and templates raise whatever they raise
             raise TaskError(
-                f"{self._where}: task {task.task_name!r}, document {number} ({_shortened(document)}): no request can "
-                f"be made of it: {type(error).__name__}: {error}"
+                f"{self._where}: task {task.task_name!r}, document {number} ({shortened(document, 120)}): no request "
+                f"can be made of it: {type(error).__name__}: {error}"
             ) from error
         return made if isinstance(made, list) else [made]
 
@@ -144,8 +144,3 @@ def _case(name: str, document: Any) -> Case:
     """A document as a case: its fields, with the id."""
     fields = document if isinstance(document, Mapping) else {"document": document}
     return Case({**{str(key): value for key, value in fields.items()}, "id": name})
-
-
-def _shortened(document: Any) -> str:
-    text = repr(document)
-    return text if len(text) <= 120 else f"{text[:120]}…"

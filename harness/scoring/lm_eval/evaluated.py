@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.errors import shortened
 from harness.records import Case
 from harness.scoring.lm_eval.documents import Documents, Prompting
 from harness.scoring.lm_eval.metrics import Metrics, Results
@@ -95,18 +96,13 @@ class EvaluatedTask:
         first = answered[0]
         if first.request_type == "generate_until":
             filtered = {name: value for name, value in first.filtered_resps.items() if value != first.resps[0]}
-            return "; ".join(f"{name}: {_shortened(value)}" for name, value in filtered.items())
+            return "; ".join(f"{name}: {shortened(value, 200)}" for name, value in filtered.items())
         if self._task.OUTPUT_TYPE == "multiple_choice" and not getattr(self._task, "multiple_input", 0):
             choices = self._task.doc_to_choice(first.doc)
             best = max(range(len(choices)), key=lambda position: answered[position].resps[0][0])
-            return f"most likely: {_shortened(choices[best])}"
+            return f"most likely: {shortened(choices[best], 200)}"
         return ""
 
 
 def _cut(tokens: int) -> str:
     return f"the prompt lost its first {tokens:,} tokens, which did not fit the model's window" if tokens else ""
-
-
-def _shortened(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}…"

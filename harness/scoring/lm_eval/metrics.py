@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import ScoreError, TaskError, choices
+from harness.errors import ScoreError, TaskError, choices, shortened
 from harness.scoring.results import Reading
 
 Results = Mapping[str, Any]
@@ -122,11 +122,11 @@ class Metrics:
 
     def _number(self, metric: str, value: Any) -> float | None:
         if not (isinstance(value, bool | numbers.Real) or type(value).__module__ == "numpy"):
-            raise ScoreError(f"{self._no_document(metric)} This one has {_shortened(value)}.")
+            raise ScoreError(f"{self._no_document(metric)} This one has {shortened(value)}.")
         try:
             number = float(value)
         except TypeError:  # an array
-            raise ScoreError(f"{self._no_document(metric)} This one has {_shortened(value)}.") from None
+            raise ScoreError(f"{self._no_document(metric)} This one has {shortened(value)}.") from None
         return None if math.isnan(number) else number
 
     def readings(self, results: Results, reason: str | None) -> dict[str, Reading]:
@@ -171,8 +171,3 @@ def _mean_nats(value: Any) -> float | None:
     """Nats for each word or byte, in a pair of log likelihood and count."""
     loglikelihood, count = value
     return -float(loglikelihood) / count if count else None
-
-
-def _shortened(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}…"

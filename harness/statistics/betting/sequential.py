@@ -172,7 +172,7 @@ def first_above_of_many(
     Examples
     --------
     >>> first_above_of_many(np.zeros((2, 100)), -1.0, -0.05, 0.05, Horizon(100, 0.05)).tolist()
-    [62, 62]
+    [63, 63]
     """
     seen = values - mean
     most = _MOST_LOST / max(mean - low, _LEAST_ROOM)

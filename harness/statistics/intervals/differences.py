@@ -85,11 +85,15 @@ def paired_difference(
         Wrong or different numbers of cases, no common case, an infinite score, a level outside (0, 1), an unknown
         alternative, scores outside [0, 1] with bounded=True.
 
+    References
+    ----------
+    E. Miller (2024) and G. Y. Zou, A. Donner (2008), as for `paired_contrast`.
+
     Examples
     --------
     >>> result = paired_difference([0.9, 0.8, 0.7, 0.9], [0.8, 0.8, 0.9, 0.5])
     >>> round(result.value, 3), round(result.low, 3), round(result.high, 3)
-    (0.075, -0.323, 0.473)
+    (0.075, -0.573, 0.632)
     """
     level = check_confidence(confidence_level)
     check_alternative(alternative)
@@ -122,7 +126,24 @@ def paired_contrast(
     *,
     bounded: bool | None = None,
 ) -> Contrast:
-    """The paired difference with bounds at any level; arguments and errors as for `paired_difference`."""
+    """The paired difference with bounds at any level.
+
+    Parameters
+    ----------
+    candidate, baseline, clusters, bounded : as for `paired_difference`, errors too
+
+    References
+    ----------
+    E. Miller (2024), Adding error bars to evals, arXiv:2411.00640, for pairs as the unit; G. Y. Zou, A. Donner (2008),
+    Construction of confidence limits about effect measures: a general approach, Statistics in Medicine 27:1693-1702,
+    for the bounds where few cases differ.
+
+    Examples
+    --------
+    >>> contrast = paired_contrast([0.9, 0.8, 0.7, 0.9], [0.8, 0.8, 0.9, 0.5])
+    >>> round(contrast.lower(0.95), 3), round(contrast.upper(0.95), 3), round(contrast.p_less, 3)
+    (-0.492, 0.563, 0.705)
+    """
     first, second = as_scores(candidate, "candidate"), as_scores(baseline, "baseline")
     if len(first) != len(second):
         raise ValueError(f"candidate has {len(first)} cases, baseline {len(second)}; pair them case by case.")

@@ -70,6 +70,10 @@ def independent_difference(
     ValueError
         No sample of a version, an infinite score, a level outside (0, 1), an unknown alternative.
 
+    References
+    ----------
+    G. Y. Zou, A. Donner (2008) and B. L. Welch (1947), as for `independent_contrast`.
+
     Examples
     --------
     >>> result = independent_difference([1, 1, 1, 1, 1], [0, 0, 1, 0, 0])
@@ -94,7 +98,24 @@ def independent_difference(
 
 
 def independent_contrast(candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, bounded: bool | None = None) -> Contrast:
-    """The difference of two independent sets of samples with bounds at any level."""
+    """The difference of two independent sets of samples with bounds at any level.
+
+    Parameters
+    ----------
+    candidate, baseline, bounded : as for `independent_difference`, errors too
+
+    References
+    ----------
+    G. Y. Zou, A. Donner (2008), Construction of confidence limits about effect measures: a general approach, Statistics
+    in Medicine 27:1693-1702; B. L. Welch (1947), The generalization of Student's problem when several different
+    population variances are involved, Biometrika 34:28-35.
+
+    Examples
+    --------
+    >>> contrast = independent_contrast([1, 1, 1, 1, 1], [0, 0, 1, 0, 0])
+    >>> round(contrast.lower(0.95), 3), round(contrast.upper(0.95), 3)
+    (0.158, 0.99)
+    """
     first = summarise(as_column(as_scores(candidate, "candidate")), None, bounded)
     second = summarise(as_column(as_scores(baseline, "baseline")), None, bounded)
     mean, other = first.mean, second.mean

@@ -69,7 +69,7 @@ def non_inferiority(
 
     Examples
     --------
-    >>> result = non_inferiority([0.9, 0.8, 0.7, 0.9, 0.6], [0.8, 0.8, 0.8, 0.9, 0.5], margin=0.2)
+    >>> result = non_inferiority([0.9, 0.8, 0.7, 0.9, 0.6] * 4, [0.8, 0.8, 0.8, 0.9, 0.5] * 4, margin=0.2)
     >>> result.non_inferior
     True
     """

@@ -14,6 +14,7 @@ from scipy import special
 from harness.statistics.arrays import (
     FloatArray,
     IntArray,
+    as_finite,
     as_scores,
     case_means,
     check_confidence,
@@ -174,7 +175,19 @@ def threshold_contrast(
     through t. The upper one is Wilson's, except where the samples of every case agree (one sample a case, say): the
     number of cases is then binomial, and the exact bound is used, because Wilson's errs by up to 7 in 100 there. Other
     scores in [0, 1] have bounds that see what the cases can't show (see `GuardedContrast`).
+
+    References
+    ----------
+    E. L. Korn, B. I. Graubard (1998), Confidence intervals for proportions with small expected number of positive
+    counts estimated from survey data, Survey Methodology 24:193-201; E. B. Wilson (1927), as for `wilson_interval`.
+
+    Examples
+    --------
+    >>> contrast = threshold_contrast([[1, 1], [1, 0], [1, 1], [0, 0]], 0.5)
+    >>> contrast.value, round(contrast.lower(0.95), 3), round(contrast.upper(0.95), 3)
+    (0.125, -0.393, 0.419)
     """
+    threshold = as_finite(threshold, "threshold")
     suite = summarise(scores, clusters, bounded)
     contrast = _threshold_contrast(suite, threshold)
     if suite.bounded and not suite.binary:

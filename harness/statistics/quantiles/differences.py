@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from harness.statistics.arrays import FloatArray, IntArray, as_scores, group_indices
+from harness.statistics.arrays import FloatArray, IntArray, as_scores, as_share, group_indices
 from harness.statistics.quantiles.evidence import fewest_units, log_evidence, p_value, shares_beyond
 from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_estimate, quantile_of
 
@@ -35,11 +35,30 @@ def quantile_difference(
 ) -> QuantileContrast:
     """The quantile of one version less that of another, on the same cases; cases that lack either are left out.
 
+    Parameters
+    ----------
+    candidate, baseline : (n_cases, samples) or (n_cases,), the same cases in the same order; NaN for missing
+    probability : of the quantile, in (0, 1)
+    clusters : (n_cases,) labels; cases that share one are dependent
+    higher_is_better : False turns the difference, so that less than 0 is worse all the same
+
     Raises
     ------
     ValueError
         Different numbers of cases, no common case, an infinite value.
+
+    References
+    ----------
+    I. Waudby-Smith, A. Ramdas (2024), Estimating means of bounded random variables by betting, J. R. Statistical
+    Society B 86:1-27, for the bets on the shares of values beyond a place.
+
+    Examples
+    --------
+    >>> slower = quantile_difference(range(31, 71), range(1, 41), 0.5, higher_is_better=False)
+    >>> slower.value, round(slower.lower(0.95), 1), round(slower.upper(0.95), 1)
+    (-30.0, -35.0, -25.0)
     """
+    probability = as_share(probability, "probability")
     first, second = as_scores(candidate, "candidate"), as_scores(baseline, "baseline")
     if len(first) != len(second):
         raise ValueError(f"candidate has {len(first)} cases, baseline {len(second)}; pair them case by case.")

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from harness.statistics.arrays import FloatArray, IntArray
+from harness.statistics.noise import summed
 
 #: What is staked, as a share of the most that can be, and how much is staked so. Large stakes decide where hardly a
 #: value lies beyond, as with few cases; small ones where many cases tell of a small difference.
@@ -39,7 +40,7 @@ def log_evidence(
     """
     if groups is not None:
         sizes = np.bincount(groups)
-        gains = [_summed(gain, groups, len(sizes)) / sizes.max() for gain in gains]
+        gains = [summed(gain, groups, len(sizes)) / sizes.max() for gain in gains]
     logs = []
     for weights, share in bets:
         gain = sum(weight * each for weight, each in zip(weights, gains, strict=True) if weight)
@@ -56,12 +57,6 @@ def _log_product(factors: FloatArray) -> FloatArray:
     products = np.multiply.reduceat(factors, np.arange(0, len(factors), _AT_ONCE), axis=0)
     logs: FloatArray = np.log(products).sum(axis=0)
     return logs
-
-
-def _summed(values: FloatArray, groups: IntArray, n_groups: int) -> FloatArray:
-    sums = np.zeros((n_groups, values.shape[1]))
-    np.add.at(sums, groups, values)
-    return sums
 
 
 def p_value(evidence: FloatArray) -> float:

@@ -16,7 +16,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from harness.statistics.arrays import FloatArray, IntArray, as_scores, group_indices
+from harness.statistics.arrays import (
+    FloatArray,
+    IntArray,
+    as_finite,
+    as_scores,
+    as_share,
+    check_confidence,
+    group_indices,
+)
 from harness.statistics.quantiles.evidence import fewest_units, first_that, log_evidence, p_value, shares_beyond
 
 #: The one-sided level of a bound that lies one standard error away, were it normal (R. S. Woodruff, 1952).
@@ -150,7 +158,7 @@ def quantile_estimate(
     >>> estimate.value, estimate.low, estimate.high
     (30.0, 22.0, 38.0)
     """
-    level = 0.5 + confidence_level / 2
+    level = 0.5 + check_confidence(confidence_level) / 2
     quantile = _threshold(values, probability, 0.0, clusters)
     return QuantileEstimate(
         quantile.value, quantile.standard_error, quantile.low(level), quantile.high(level), quantile.method
@@ -165,7 +173,24 @@ def quantile_contrast(
     *,
     higher_is_better: bool = True,
 ) -> QuantileContrast:
-    """A quantile less a threshold; arguments as for `quantile_estimate`."""
+    """A quantile less a threshold, with bounds at any level.
+
+    Parameters
+    ----------
+    values, probability, clusters : as for `quantile_estimate`
+    threshold : what the quantile is weighed against
+    higher_is_better : False turns the difference, so that less than 0 is worse all the same
+
+    References
+    ----------
+    Conover (1999) and Waudby-Smith and Ramdas (2024), as for `quantile_estimate`.
+
+    Examples
+    --------
+    >>> contrast = quantile_contrast(range(1, 60), 0.5, 45)
+    >>> contrast.value, contrast.lower(0.95), contrast.upper(0.95)
+    (-15.0, -22.0, -8.0)
+    """
     return QuantileContrast(_threshold(values, probability, threshold, clusters), higher_is_better)
 
 
@@ -193,7 +218,8 @@ def _threshold(
     groups = group_indices(clusters, len(array))
     if groups is not None:
         groups = group_indices(groups[kept], int(kept.sum()))
-    return _AgainstNumber(array[kept], probability, threshold, groups)
+    number = as_finite(threshold, "threshold")
+    return _AgainstNumber(array[kept], as_share(probability, "probability"), number, groups)
 
 
 @dataclass(frozen=True, slots=True)

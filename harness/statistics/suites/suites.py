@@ -15,7 +15,7 @@ from harness.statistics.arrays import (
     BoolArray,
     FloatArray,
     IntArray,
-    as_number,
+    as_finite,
     as_scores,
     case_means,
     group_indices,
@@ -63,6 +63,12 @@ def suite_contrast(
     ValueError
         Wrong or different numbers of cases, no common case, a score outside [0, 1].
 
+    References
+    ----------
+    F. Garwood (1936), Fiducial limits for the Poisson distribution, Biometrika 28:437-442; M. P. Fay, E. J. Feuer
+    (1997), Confidence intervals for directly standardized rates, Statistics in Medicine 16:791-801; G. Y. Zou, A.
+    Donner (2008), Statistics in Medicine 27:1693-1702. `SuiteContrast` says how they are put together.
+
     Examples
     --------
     >>> contrast = suite_contrast([[1, 1, 1]] * 40, [[1, 1, 1]] * 40)
@@ -93,7 +99,16 @@ def suite_threshold_contrast(
     *,
     deterministic: bool = False,
 ) -> Contrast:
-    """The mean over these very cases less a threshold, with bounds at any level; arguments as for `suite_contrast`.
+    """The mean over these very cases less a threshold, with bounds at any level.
+
+    Parameters
+    ----------
+    scores, clusters, deterministic : as for `suite_contrast`, errors too
+    threshold : the score demanded
+
+    References
+    ----------
+    Garwood (1936), Fay and Feuer (1997), Zou and Donner (2008), as for `suite_contrast`.
 
     Examples
     --------
@@ -102,7 +117,7 @@ def suite_threshold_contrast(
     0.0513
     """
     array = _checked(scores, "scores")
-    limit = as_number(threshold, "threshold")
+    limit = as_finite(threshold, "threshold")
     groups = group_indices(clusters, len(array))
     means = case_means(array)
     kept = ~np.isnan(means)

@@ -8,33 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from harness.records.review import Event, EventKind, Form, FormKind, Standing, Value
+from harness.records.review import Event, Form, FormKind, Standing
 from harness.store.review import fronts as review_fronts
 from harness.store.review.items import no_item, stored_form
 from harness.store.schema import codec
 from harness.store.schema.review_tables import batches, events, items, marks, standings
-
-
-@dataclass(frozen=True, slots=True)
-class NewEvent:
-    """An event before it has a number; fields as of `Event`."""
-
-    kind: EventKind
-    item_id: str
-    reviewer: str
-    time: float
-    key: str
-    value: Value | None = None
-    score: float | None = None
-    note: str = ""
-    swapped: bool = False
-    lease_id: str | None = None
-    undoes: int | None = None
 
 
 def in_force(happened: Iterable[Event]) -> list[Event]:
@@ -75,9 +58,9 @@ def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
     return Standing("done", len(labels), labels[0].value, labels[0].score)
 
 
-def add(connection: Connection, event: NewEvent, item: ItemTerms) -> tuple[Event, Standing]:
-    """Add an event, and bring its item's standing and its reviewer's mark up to date."""
-    fields = {name: getattr(event, name) for name in NewEvent.__slots__}
+def add(connection: Connection, event: Event, item: ItemTerms) -> tuple[Event, Standing]:
+    """Add an event, which gets its number, and bring its item's standing and its reviewer's mark up to date."""
+    fields = {name: getattr(event, name) for name in Event.__slots__ if name != "number"}
     stored = None if event.value is None else codec.dumps(event.value)
     number = connection.execute(_INSERT, {**fields, "value": stored}).scalar_one()
     happened = of_item(connection, event.item_id)
@@ -97,7 +80,7 @@ def add(connection: Connection, event: NewEvent, item: ItemTerms) -> tuple[Event
         connection.execute(_MARK, mark)
     if event.kind == "undo":
         review_fronts.reopen(connection, item.batch_id, item.position)
-    return Event(number=number, **fields), standing
+    return replace(event, number=number), standing
 
 
 _INSERT = events.insert().returning(events.c.number)

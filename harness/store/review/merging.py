@@ -14,7 +14,6 @@ from harness.records.review import Batch, Event, Item, Reviewer
 from harness.store.review import events as review_events
 from harness.store.review import items as review_items
 from harness.store.review import reviewers as review_reviewers
-from harness.store.review.events import NewEvent
 from harness.store.schema.review_tables import items
 
 
@@ -71,9 +70,8 @@ def _add_events(connection: Connection, happened: list[Event]) -> int:
     for event in happened:
         here = review_events.by_key(connection, event.reviewer, event.key)
         if here is None:
-            fields = {name: getattr(event, name) for name in NewEvent.__slots__}
             undoes = None if event.undoes is None else numbers[event.undoes]
-            new = NewEvent(**{**fields, "undoes": undoes, "lease_id": None})
+            new = replace(event, undoes=undoes, lease_id=None)
             here, _ = review_events.add(connection, new, review_events.terms(connection, event.item_id))
             labels += event.kind == "label"
         numbers[event.number] = here.number

@@ -30,7 +30,7 @@ from harness.store.review import turns as review_turns
 from harness.store.review.counts import Counts, Left
 from harness.store.review.leases import Wish
 from harness.store.review.reviewers import Admitted
-from harness.store.review.turns import Held, ImportedLabel, Recorded, Submitted
+from harness.store.review.turns import Held, Recorded, Submitted
 from harness.store.schema import codec
 from harness.store.schema.tables import APART, requests
 
@@ -193,11 +193,12 @@ class ReviewStore:
             return review_turns.undo(connection, reviewer, key, lease_s=lease_s, now=clock())
 
     def import_labels(
-        self, labels: Sequence[ImportedLabel], now: float, added: Sequence[tuple[Batch, Sequence[Item]]] = ()
+        self, labels: Sequence[Event], now: float, added: Sequence[tuple[Batch, Sequence[Item]]] = ()
     ) -> int:
         """Store labels from elsewhere, after new batches with their items, all or none; gives how many are new.
 
-        Reviewers who are not known are added, and can't sign in until they get a token.
+        A label has the same key whenever the same line of a file is read. Reviewers who are not known are added, and
+        can't sign in until they get a token.
         """
         with self._write() as connection:
             for batch, items in added:

@@ -14,7 +14,6 @@ from harness.store.review import events as review_events
 from harness.store.review import items as review_items
 from harness.store.review import leases as review_leases
 from harness.store.review import reviewers as review_reviewers
-from harness.store.review.events import NewEvent
 from harness.store.review.leases import Wish
 
 _TASKS: dict[EventKind, Task] = {"label": "label", "flag": "label", "adjudicate": "adjudicate", "exclude": "adjudicate"}
@@ -50,21 +49,6 @@ class Recorded:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedLabel:
-    """A label from elsewhere; `value` as stored (see `Form.read`), `key` the same for the same line of a file."""
-
-    item_id: str
-    reviewer: str
-    kind: EventKind
-    value: Value
-    score: float | None
-    time: float
-    key: str
-    note: str = ""
-    swapped: bool = False
-
-
 def take(connection: Connection, wish: Wish) -> Held | None:
     """See `ReviewStore.next`."""
     role = review_reviewers.allowed(connection, wish.reviewer, wish.task).role
@@ -91,7 +75,8 @@ def record(connection: Connection, submitted: Submitted, now: float) -> Recorded
     terms = review_events.terms(connection, lease.item_id)
     value, score = _read_value(terms.form, submitted, swapped=lease.swapped)
     review_leases.end(connection, lease.id, now)
-    event = NewEvent(
+    event = Event(
+        number=0,
         kind=submitted.kind,
         item_id=lease.item_id,
         reviewer=submitted.reviewer,
@@ -121,14 +106,14 @@ def undo(
     last = review_events.last_of(connection, reviewer)
     if last is None:
         raise NothingToUndoError(f"{reviewer} has nothing that could be undone.")
-    undone = NewEvent("undo", last.item_id, reviewer, now, key, undoes=last.number)
+    undone = Event(0, "undo", last.item_id, reviewer, now, key, undoes=last.number)
     recorded = Recorded(*review_events.add(connection, undone, review_events.terms(connection, last.item_id)))
     wish = Wish(reviewer, _task_of(connection, last), lease_s, now)
     lease = review_leases.take_item(connection, wish, role, last.item_id)
     return recorded, None if lease is None else _held(connection, lease)
 
 
-def import_labels(connection: Connection, labels: Sequence[ImportedLabel], now: float) -> int:
+def import_labels(connection: Connection, labels: Sequence[Event], now: float) -> int:
     """See `ReviewStore.import_labels`."""
     count = 0
     for label in labels:
@@ -136,8 +121,7 @@ def import_labels(connection: Connection, labels: Sequence[ImportedLabel], now: 
         if review_reviewers.find(connection, label.reviewer) is None:
             review_reviewers.add(connection, Reviewer(label.reviewer, "annotator", now), None)
         if review_events.by_key(connection, label.reviewer, label.key) is None:
-            event = NewEvent(**{name: getattr(label, name) for name in ImportedLabel.__slots__})
-            review_events.add(connection, event, terms)
+            review_events.add(connection, label, terms)
             count += 1
     return count
 

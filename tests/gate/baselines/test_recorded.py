@@ -33,7 +33,6 @@ from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.history.runs import find_candidate
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Estimate, JudgedBy, Request, VerdictKind, VersionRef
-from harness.reporting.report_json import from_json
 from harness.scoring.results import Reading
 from harness.store import Store
 from tests.decisions.observations import binary, observed
@@ -376,17 +375,15 @@ def test_a_recording_that_stopped_early_goes_with_its_own_order_alone() -> None:
 def test_a_name_stands_for_a_version_then_a_file_then_a_run(tmp_path: Path, store: Store) -> None:
     settings = Settings(root=tmp_path, store=str(tmp_path / "store.db"))
     side = run(store, "r1", Scored("one", {"a": [1.0]}), names={"candidate": "small"})
-    assert recording_named(replace(settings, baseline="r1"), from_json) == recording_of(
-        store, side.weighed, side.report
-    )
+    assert recording_named(replace(settings, baseline="r1")) == recording_of(store, side.weighed, side.report)
     write_recording(replace(whole(), run_id="of the file"), recorded_path(settings, "r1"))
-    found = recording_named(replace(settings, baseline="r1"), from_json)
+    found = recording_named(replace(settings, baseline="r1"))
     assert found is not None
     assert (found.name, found.run_id) == ("r1", "of the file")
     versions = {"r1": VersionSettings(name="r1", engine="scripted")}
-    assert recording_named(replace(settings, baseline="r1", versions=versions), from_json) is None
-    assert recording_named(replace(settings, baseline="none"), from_json) is None
-    assert recording_named(settings, from_json) is None
+    assert recording_named(replace(settings, baseline="r1", versions=versions)) is None
+    assert recording_named(replace(settings, baseline="none")) is None
+    assert recording_named(settings) is None
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "a\n", "latest", "none", "none.json"])

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from harness.config import Settings
-from harness.decisions import decide
+from harness.decisions import Look, decide
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.sampling.bodies import Outcome
 from harness.gate.sampling.collector import Collector
+from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Sample, ScoreRow, VerdictKind
 from harness.sampling import Trace
@@ -27,7 +28,7 @@ def collector(rows: list[ScoreRow] | None = None, may_be_cut: bool = False, **ma
     evaluation = Evaluation("test", plan, cases, lambda: None, lambda error: "error")
     kept = [] if rows is None else rows
     order = order_of(evaluation, 2, 0, may_be_cut=may_be_cut)
-    return Collector(evaluation, order, {"candidate": "f" * 64, "baseline": "b" * 64}, kept.append)
+    return Collector(evaluation, order, {"candidate": "f" * 64, "baseline": "b" * 64}, kept.append, Entry(Look()))
 
 
 def outcomes() -> list[tuple]:
@@ -146,7 +147,7 @@ def test_what_was_cut_short_is_the_complete_beginning_of_its_order() -> None:
     third = gathered.order.cases[2]
     for role, case, sample, outcome, trace in outcomes():
         if (role, case, sample) == ("baseline", third, 1):
-            gathered.cut_at = "--max-tokens 5"
+            gathered.cut("--max-tokens 5")
         else:
             gathered.add(role, case, sample, outcome, trace)
     (observed,) = gathered.observed()
@@ -161,7 +162,7 @@ def test_a_cluster_that_is_not_complete_is_left_out_of_what_was_cut_short() -> N
     for role, case, sample, outcome, trace in outcomes():
         if case != fourth:
             gathered.add(role, case, sample, outcome, trace)
-    gathered.cut_at = "--max-tokens 5"
+    gathered.cut("--max-tokens 5")
     (observed,) = gathered.observed()
     assert len(observed.case_ids) == 2
     assert len(set(observed.clusters)) == 1
@@ -169,7 +170,7 @@ def test_a_cluster_that_is_not_complete_is_left_out_of_what_was_cut_short() -> N
 
 def test_cut_before_its_first_case_it_has_no_case() -> None:
     gathered = collector(may_be_cut=True)
-    gathered.cut_at = "--deadline 20m"
+    gathered.cut("--deadline 20m")
     (observed,) = gathered.observed()
     assert (observed.case_ids, observed.stopped_at) == ((), "--deadline 20m")
     assert gathered.changes(observed) == []

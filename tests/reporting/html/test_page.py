@@ -12,8 +12,8 @@ import pytest
 
 import harness.reporting.html
 from harness.errors import SettingsError
+from harness.records.report_json import from_json, to_json
 from harness.reporting.html import write_html
-from harness.reporting.report_json import from_json, to_json
 from harness.store import Store
 from tests.gate import stored
 from tests.gate.stored import Scored

@@ -12,7 +12,7 @@ import pytest
 
 from harness.gate.history.comparison import Choice, Comparison, compare
 from harness.records import JudgedBy
-from harness.reporting.report_json import schema
+from harness.records.report_json import schema
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.comparison import comparison_json, notes, render_comparison
 from harness.reporting.terminal.report import Layout

@@ -3,7 +3,7 @@ from dataclasses import replace
 import jsonschema
 
 from harness.records import Aggregate
-from harness.reporting.report_json import from_json, schema, to_json
+from harness.records.report_json import from_json, schema, to_json
 from harness.reporting.wording.aggregates import aggregate_notes
 from tests.reporting import example_reports as examples
 

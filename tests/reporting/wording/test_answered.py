@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.records import VersionRef
-from harness.reporting.report_json import from_json, to_json
+from harness.records.report_json import from_json, to_json
 from harness.reporting.wording.answered import is_release, name_notes
 from tests.reporting import example_reports as examples
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from harness.records import Budget, Limits, Spent, Usage, VerdictKind
+from harness.records.report_json import from_json, to_json
 from harness.reporting.markdown.report import markdown
-from harness.reporting.report_json import from_json, to_json
 from harness.reporting.terminal.report import Layout, next_steps, notes, render
 from harness.reporting.wording.budget import budget_line, left
 from tests.reporting import example_reports as examples

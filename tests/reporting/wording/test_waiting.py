@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from harness.records import Reviewed, VerdictKind
-from harness.reporting.report_json import from_json, schema, to_json
+from harness.records.report_json import from_json, schema, to_json
 from harness.reporting.wording.waiting import review_step
 from tests.reporting import example_reports as examples
 

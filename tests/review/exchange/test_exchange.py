@@ -13,13 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ReviewFileError, UnknownItemError
-from harness.records.review import Answer, Batch, Choice, Form
+from harness.records.review import Answer, Batch, Choice, Event, Form
 from harness.review import Queue
 from harness.review.exchange import FORMATS, SharedExclusion, SharedItem, exported, find_format, format_of, imported
 from harness.review.exchange.argilla import user_id
 from harness.review.exchange.label_studio import labeling_config
 from harness.store import Store
-from harness.store.review.turns import ImportedLabel
 from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch, batch_of
 from tests.store.conftest import NewUrl, OpenStore
 
@@ -383,7 +382,7 @@ def test_what_can_not_be_stored_leaves_no_batch(store: Store, lines: list[dict[s
 
 def test_batches_and_labels_are_stored_together_or_not_at_all(store: Store, add_batch: AddBatch) -> None:
     batch = Batch("new", NOW, "suites/test.py::test", SCALE)
-    label = ImportedLabel("no such item", "ann", "label", 3, 0.5, NOW, "k")
+    label = Event(0, "label", "no such item", "ann", NOW, "k", 3, 0.5)
     with pytest.raises(UnknownItemError):
         store.review.import_labels([label], NOW, [(batch, batch_of(1, batch_id="new"))])
     assert store.review.batches() == []

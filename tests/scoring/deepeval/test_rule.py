@@ -12,8 +12,8 @@ from deepeval.metrics import FaithfulnessMetric, GEval
 from deepeval.test_case import SingleTurnParams
 
 from harness.scoring.deepeval import the_judge
-from harness.scoring.deepeval.measuring import rule_of
 from harness.scoring.deepeval.metrics import make_metric
+from harness.scoring.deepeval.rule import rule_of
 
 STEPS: dict[str, Any] = {
     "name": "Dates",
@@ -26,7 +26,7 @@ from deepeval.metrics.dag import NonBinaryJudgementNode
 from deepeval.test_case import SingleTurnParams
 from harness.scoring.deepeval import the_judge
 from harness.scoring.deepeval.metrics import make_metric
-from harness.scoring.deepeval.measuring import rule_of
+from harness.scoring.deepeval.rule import rule_of
 
 node = NonBinaryJudgementNode("Which?", evaluation_params=[SingleTurnParams.INPUT])
 for word in "abcdefgh":

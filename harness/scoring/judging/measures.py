@@ -1,10 +1,13 @@
-"""What a metric of deepeval may look at, in this project's words."""
+"""What a metric of another library may look at, and what comes of it, in this project's words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from harness.errors import JudgeError
+from harness.records import Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +31,22 @@ class Fields:
     retrieval_context: str | Sequence[str] | None = None
     tools: Sequence[Any] | None = None
     expected_tools: Sequence[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of one answer and one metric.
+
+    Attributes:
+        rule: of the metric, which tells its scores from those of another.
+        judgement: what the judge did, for the report.
+        value: the score in [0, 1]; None where the judge gave none.
+        reason: the metric's.
+        error: why the judge gave no score.
+    """
+
+    rule: str
+    judgement: Judgement
+    value: float | None = None
+    reason: str | None = None
+    error: JudgeError | None = None

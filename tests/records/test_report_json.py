@@ -9,7 +9,8 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.records import Aggregate, CaseResult, Interruption, JudgeSummary, Reviewed, Usage, VersionRef
-from harness.reporting.report_json import from_json, read_report, schema, to_json, write_report
+from harness.records.report_json import from_json, read_report, schema, to_json
+from harness.reporting.shared.files import write_report
 from tests.reporting import example_reports as examples
 
 TOP_KEYS = {

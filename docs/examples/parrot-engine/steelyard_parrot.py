@@ -1,0 +1,88 @@
+"""An engine for Steelyard that repeats its prompt, aloud or not, and at a temperature forgets a word now and then."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from harness.config import VersionSettings, checks
+from harness.errors import EngineError, SteelyardError
+from harness.models.engine import Capability
+from harness.models.spec import EngineSpec
+from harness.records import Request, Sample
+
+
+class ParrotEngine:
+    """Repeats the last message. Draw i of a request depends on the request, its seed and i, on nothing else."""
+
+    capabilities = frozenset({Capability.SEED})
+    device = None  # it shares no hardware with another engine
+    batch_size = None  # as many requests at once as there are
+    http_requests = 0  # nothing goes over a wire
+    trouble = ""
+    answered_as: tuple[str, ...] = ()
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        self.name = name
+        self._forgets = float(options.get("forgets", 0.0))
+        self._voice = str.upper if options.get("voice") == "loud" else str
+
+    async def start(self) -> None:
+        """Nothing to load."""
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    def hold(self, error: SteelyardError) -> None:
+        """Nothing to hold back: an answer is there at once."""
+
+    def choices_per_request(self, request: Request) -> int:
+        """A greedy answer is always the same: one is drawn."""
+        return 1 if request.sampling.get("temperature") == 0 else 1_000
+
+    async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+        """One answer for each index, in order."""
+        heard = request.messages[-1].get("content")
+        if not isinstance(heard, str):
+            raise EngineError(f"{self.name} repeats text, and the last message has {heard!r}.")
+        return [self._answer(request, heard, index) for index in indices]
+
+    def _answer(self, request: Request, heard: str, index: int) -> Sample:
+        words = heard.split()
+        kept = [word for place, word in enumerate(words) if not self._is_forgotten(request, index, place)]
+        limit = request.sampling.get("max_tokens", len(kept))
+        return Sample(
+            text=self._voice(" ".join(kept[:limit])),
+            index=index,
+            finish_reason="length" if len(kept) > limit else "stop",
+            prompt_tokens=len(words),
+            completion_tokens=min(len(kept), limit),
+        )
+
+    def _is_forgotten(self, request: Request, index: int, place: int) -> bool:
+        if request.sampling.get("temperature") == 0:
+            return False
+        draw = (request.sampling.get("seed") or 0) + index  # draw i of a seed is draw 0 of seed + i
+        digest = hashlib.sha256(f"{request.messages} {draw} {place}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") < self._forgets * 2**32
+
+
+def voice(value: Any, name: str, *, where: str) -> str:
+    """One of two words; the error lists them."""
+    return checks.one_of(value, name, ("loud", "quiet"), where=where)
+
+
+def create(settings: VersionSettings, root: Path) -> ParrotEngine:
+    """Called once for all versions with the same `voice` and `forgets`."""
+    return ParrotEngine(settings.engine_name, settings.engine_options)
+
+
+PARROT = EngineSpec(
+    summary="repeats its prompt",
+    settings={"voice": voice, "forgets": partial(checks.number, low=0, high=1)},
+    create=create,
+    distributions=("steelyard-parrot",),
+)

@@ -1,0 +1,148 @@
+"""Finds what distributions declare under `steelyard.engines` and the other groups, and loads it.
+
+Steelyard's own engines, checks, reports and trackers are declared in the same way, so that no module knows them by
+name. Metadata alone is read, once for each group; a door's module is imported by `load` and not before.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from harness.errors import DoorError, nearest
+
+OWN = "steelyard"
+"""The distribution whose doors are the project's own."""
+
+GROUPS: Mapping[str, str] = MappingProxyType(
+    {"engines": "engine", "checks": "check", "steps": "step", "reports": "format", "trackers": "tracker"}
+)
+"""The groups, without `steelyard.` before them, each with the word for one of its doors.
+
+`steps` is for steps of corpora. Nothing reads it yet: its doors are listed and can be loaded, and that is all.
+"""
+
+_AGAIN = (
+    "Steelyard's own metadata is older than its code, or not there. Install it again: `pip install -e .` in a clone, "
+    "else `pip install --upgrade --force-reinstall --no-deps steelyard`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One name of one group, as a distribution declares it.
+
+    Attributes:
+        group: "engines", "checks", "steps", "reports" or "trackers".
+        target: "module:attribute" of the object behind it.
+        distribution, version: which brings it.
+    """
+
+    group: str
+    name: str
+    target: str
+    distribution: str
+    version: str
+    entry: importlib.metadata.EntryPoint = field(repr=False, compare=False)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether Steelyard itself brings it."""
+        return self.distribution == OWN
+
+    @property
+    def provider(self) -> str:
+        """The distribution with its version."""
+        return f"{self.distribution} {self.version}"
+
+
+@functools.cache
+def _declared() -> Any:
+    """Every entry point of every distribution: to look through them is what costs, and it is done once."""
+    return importlib.metadata.entry_points()
+
+
+@functools.cache
+def _distribution(found: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Its name and version, which are read from a file each time."""
+    return found.name, found.version
+
+
+@functools.cache
+def doors(group: str) -> tuple[Door, ...]:
+    """All doors of a group, those of one name side by side. Nothing is imported."""
+    found = [
+        Door(group, entry.name, entry.value, *_distribution(entry.dist), entry)
+        for entry in _declared().select(group=f"{OWN}.{group}")
+        if entry.dist is not None
+    ]
+    return tuple(sorted(found, key=lambda door: (door.name, door.distribution)))
+
+
+def names(group: str) -> list[str]:
+    """The names of a group's doors."""
+    return list(dict.fromkeys(door.name for door in doors(group)))
+
+
+def others() -> list[Door]:
+    """The doors of every group that Steelyard does not bring itself."""
+    return [door for group in GROUPS for door in doors(group) if not door.is_own]
+
+
+def listed(group: str) -> str:
+    """A sentence that lists a group's names; behind those of other distributions stands which brings them.
+
+    Where Steelyard's own are not among them, it says how to mend that.
+    """
+    known = doors(group)
+    own = any(door.is_own for door in known)
+    shown = ", ".join(door.name if door.is_own else f"{door.name} ({door.provider})" for door in known)
+    word = GROUPS[group].capitalize()
+    sentences = [f"{word}s: {shown}." if known else f"There are no {GROUPS[group]}s.", "" if own else _mend(group)]
+    return " ".join(filter(None, sentences))
+
+
+def _mend(group: str) -> str:
+    """How to mend that Steelyard brings no door of a group; "" for a group in which it has none."""
+    return "" if group == "steps" else _AGAIN
+
+
+def find(group: str, name: str) -> Door:
+    """The one door of this name.
+
+    Raises:
+        DoorError: there is none (the message lists those that there are, and who brings them), or two distributions
+            bring one each.
+    """
+    found = [door for door in doors(group) if door.name == name]
+    word = GROUPS[group]
+    if not found:
+        raise DoorError(f"No {word} named {name!r}. {listed(group)}{nearest(name, names(group))}")
+    if len(found) > 1:
+        both = " and ".join(door.provider for door in found)
+        raise DoorError(f"The {word} {name!r} is brought by {both}, and which is meant can't be told: uninstall one.")
+    return found[0]
+
+
+def load(door: Door) -> Any:
+    """The object behind a door; its module is imported here.
+
+    Raises:
+        DoorError: it can't be imported. The message names the distribution and the cause.
+    """
+    try:
+        return door.entry.load()
+    except Exception as error:
+        word = GROUPS[door.group]
+        gone = isinstance(error, AttributeError) or (
+            isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("harness")
+        )
+        stale = f" {_AGAIN}" if door.is_own and gone else ""
+        raise DoorError(
+            f"The {word} {door.name!r} of {door.provider} can't be loaded: {door.target} raises "
+            f"{type(error).__name__}: {error}.{stale}"
+        ) from error

@@ -1,0 +1,283 @@
+"""Checks that hold an engine to the contract of `harness.models.engine.Engine`; a distribution runs them on its own.
+
+    from harness.models.conformance import CHECKS, Subject
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    def test_the_engine_keeps_the_contract(check):
+        asyncio.run(check(Subject(make_engine, prompts=("One?", "Two?"))))
+
+Each is a coroutine function. It makes an engine of its own, closes it, and raises `AssertionError` with a sentence
+where the contract is not kept. What an engine does not claim in its `capabilities` it is not asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from harness.errors import EngineError, SteelyardError
+from harness.models.engine import Capability, Engine
+from harness.records import Request, Sample
+
+_MOST = 4
+_WAIT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is to be checked.
+
+    Attributes:
+        create: makes an engine that is not started.
+        prompts: two or more different prompts that it can answer.
+        sampling: laid over each request; a small `max_tokens` keeps a real model quick.
+        weighed: a prompt and a continuation whose probability can be asked for.
+        schema: a JSON schema that its answers can follow.
+        unanswerable: a request that it must refuse with `EngineError`; None where there is none.
+        repeats_seeds: False for a model whose numbers depend on what is computed beside them, so that the same seed may
+            give another answer.
+    """
+
+    create: Callable[[], Engine]
+    prompts: Sequence[str]
+    sampling: Mapping[str, Any] = field(default_factory=lambda: {"max_tokens": 8})
+    weighed: tuple[str, str] = ("2 + 2 =", " 4")
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
+    unanswerable: Request | None = None
+    repeats_seeds: bool = True
+
+    def request(self, prompt: str | None = None, **sampling: Any) -> Request:
+        """A chat request with one message of the user."""
+        text = self.prompts[0] if prompt is None else prompt
+        return Request(messages=({"role": "user", "content": text},), sampling={**self.sampling, **sampling})
+
+    @asynccontextmanager
+    async def started(self) -> AsyncIterator[Engine]:
+        """A started engine, closed afterwards."""
+        engine = self.create()
+        try:
+            await engine.start()
+            yield engine
+        finally:
+            await engine.close()
+
+
+async def describes_itself(subject: Subject) -> None:
+    """Its attributes are of the types that the contract has, before it is started."""
+    engine = subject.create()
+    wanted: list[tuple[str, type | tuple[type, ...]]] = [
+        ("name", str),
+        ("capabilities", frozenset),
+        ("device", (str, type(None))),
+        ("batch_size", (int, type(None))),
+        ("http_requests", int),
+        ("trouble", str),
+        ("answered_as", tuple),
+    ]
+    for name, kind in wanted:
+        assert isinstance(getattr(engine, name), kind), f"{name} = {getattr(engine, name)!r} is no {kind}."
+    unknown = [each for each in engine.capabilities if not isinstance(each, Capability)]
+    assert not unknown, f"capabilities holds {unknown}, none of {', '.join(Capability)}."
+    assert engine.batch_size is None or engine.batch_size > 0, f"batch_size = {engine.batch_size} keeps nothing busy."
+    await engine.close()
+
+
+async def closes_without_a_start(subject: Subject) -> None:
+    """`close` raises nothing for an engine that never started, and nothing the second time."""
+    engine = subject.create()
+    await engine.close()
+    await engine.close()
+
+
+async def closes_twice(subject: Subject) -> None:
+    """`close` raises nothing for an engine that is closed."""
+    async with subject.started() as engine:
+        pass
+    await engine.close()
+
+
+async def answers_with_the_index_that_was_asked_for(subject: Subject) -> None:
+    """One sample for one index, wherever the indices begin."""
+    async with subject.started() as engine:
+        for index in (0, 7, 1_000_000):
+            samples = await _draw(engine, subject.request(), [index])
+            assert [sample.index for sample in samples] == [index], f"asked for {index}, it gave {_indices(samples)}."
+            _check_sample(samples[0])
+
+
+async def answers_in_the_order_of_the_indices(subject: Subject) -> None:
+    """At most one sample for each index, in order, and at least one; as many as it said that one call may draw."""
+    async with subject.started() as engine:
+        request = subject.request(temperature=1.0)
+        most = engine.choices_per_request(request)
+        assert most >= 1, f"choices_per_request is {most}; one sample must be possible."
+        wanted = list(range(5, 5 + min(most, _MOST)))
+        drawn = _indices(await _draw(engine, request, wanted))
+        assert drawn, "it gave no sample, and at least one is wanted."
+        assert drawn == wanted[: len(drawn)], f"asked for {wanted}, it gave {drawn}."
+
+
+async def draws_one_greedy_sample_a_request(subject: Subject) -> None:
+    """At temperature 0 the samples of a request would be copies: one call draws one."""
+    async with subject.started() as engine:
+        most = engine.choices_per_request(subject.request(temperature=0))
+        assert most == 1, f"choices_per_request is {most} at temperature 0; it must be 1."
+
+
+async def draws_sample_i_of_a_seed_with_seed_plus_i(subject: Subject) -> None:
+    """The same, whether drawn alone, beside others, or as index 0 of a later seed."""
+    async with subject.started() as engine:
+        if Capability.SEED not in engine.capabilities or not subject.repeats_seeds:
+            return
+        request = subject.request(temperature=1.0, seed=11)
+        most = min(engine.choices_per_request(request), _MOST)
+        together = await _all(engine, request, list(range(max(most, 3))))
+        for index in range(3):
+            alone = (await _draw(engine, request, [index]))[0].text
+            later = (await _draw(engine, subject.request(temperature=1.0, seed=11 + index), [0]))[0].text
+            assert alone == together[index].text, f"index {index} of seed 11 is another answer beside others."
+            assert later == alone, f"index 0 of seed {11 + index} is another answer than index {index} of seed 11."
+
+
+async def answers_many_requests_at_once(subject: Subject) -> None:
+    """Requests in flight together each get their own answers."""
+    async with subject.started() as engine:
+        requests = [subject.request(prompt, temperature=0) for prompt in subject.prompts for _ in range(3)]
+        answers = await asyncio.wait_for(asyncio.gather(*(engine.sample(each, [0]) for each in requests)), _WAIT_S)
+        assert all(_indices(samples) == [0] for samples in answers), "a request got samples that it did not ask for."
+        if subject.repeats_seeds:
+            for request, samples in zip(requests, answers, strict=True):
+                alone = (await _draw(engine, request, [0]))[0].text
+                assert samples[0].text == alone, f"{request.messages} is answered otherwise beside other requests."
+
+
+async def ends_where_it_is_told_to(subject: Subject) -> None:
+    """No answer is longer than `max_tokens`, and each says why it ended."""
+    async with subject.started() as engine:
+        (sample,) = await _draw(engine, subject.request(max_tokens=1), [0])
+        told = sample.completion_tokens
+        assert told is None or told <= 1, f"max_tokens is 1, and the answer has {told} tokens."
+        assert sample.finish_reason, "it does not say why the answer ended: finish_reason is empty."
+
+
+async def has_what_it_claims(subject: Subject) -> None:
+    """Each of its capabilities gives what it is for."""
+    prompt, continuation = subject.weighed
+    async with subject.started() as engine:
+        able = engine.capabilities
+        if Capability.LOGPROBS in able:
+            (sample,) = await _draw(engine, replace(subject.request(), logprobs=2), [0])
+            assert sample.logprobs is not None, "logprobs were asked for, and the sample has none."
+            for token in sample.logprobs:
+                assert token.logprob <= 0, f"the log probability of {token.token!r} is {token.logprob}, above 0."
+                assert len(token.top) <= 2, f"2 alternatives were asked for, and {token.token!r} has {len(token.top)}."
+        if Capability.COMPLETION in able:
+            request = Request(kind="completion", prompt=prompt, sampling=subject.sampling)
+            _check_sample((await _draw(engine, request, [0]))[0])
+        if Capability.LOGLIKELIHOOD in able:
+            request = Request(kind="loglikelihood", prompt=prompt, continuation=continuation)
+            _check_weighed(await _draw(engine, request, [0, 1]))
+        if Capability.ROLLING in able:
+            _check_weighed(await _draw(engine, Request(kind="rolling", prompt=prompt + continuation), [0, 1]))
+        if Capability.SCHEMA in able:
+            request = replace(subject.request(max_tokens=64), schema=dict(subject.schema))
+            (sample,) = await _draw(engine, request, [0])
+            if sample.finish_reason != "length":
+                json.loads(sample.text)
+
+
+async def goes_on_after_an_error(subject: Subject) -> None:
+    """What it can't answer is an `EngineError` that names it, and the next request is answered."""
+    async with subject.started() as engine:
+        if subject.unanswerable is None:
+            return
+        error = await _raised(engine.sample(subject.unanswerable, [0]))
+        assert isinstance(error, EngineError), f"it raised {error!r} and no EngineError."
+        assert engine.name in str(error), f"the message {str(error)!r} does not name {engine.name!r}."
+        _check_sample((await _draw(engine, subject.request(), [0]))[0])
+
+
+async def goes_on_after_a_cancelled_request(subject: Subject) -> None:
+    """A request that is given up takes nothing with it."""
+    async with subject.started() as engine:
+        task = asyncio.ensure_future(engine.sample(subject.request(), [0]))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        _check_sample((await _draw(engine, subject.request(), [0]))[0])
+
+
+async def holds_when_told_to(subject: Subject) -> None:
+    """After `hold` a request is finished, or ends with that very error; nothing waits for ever."""
+    held = EngineError("held")
+    async with subject.started() as engine:
+        engine.hold(held)
+        before = engine.http_requests
+        error = await _raised(engine.sample(subject.request(), [0]))
+        assert error is None or "held" in str(error), f"after hold it raised {error!r}."
+        assert engine.http_requests == before, "it sent a request after hold."
+
+
+CHECKS: tuple[Callable[[Subject], Awaitable[None]], ...] = (
+    describes_itself,
+    closes_without_a_start,
+    closes_twice,
+    answers_with_the_index_that_was_asked_for,
+    answers_in_the_order_of_the_indices,
+    draws_one_greedy_sample_a_request,
+    draws_sample_i_of_a_seed_with_seed_plus_i,
+    answers_many_requests_at_once,
+    ends_where_it_is_told_to,
+    has_what_it_claims,
+    goes_on_after_an_error,
+    goes_on_after_a_cancelled_request,
+    holds_when_told_to,
+)
+"""Every check, in the order in which it is worth to look at them."""
+
+
+async def _draw(engine: Engine, request: Request, indices: Sequence[int]) -> list[Sample]:
+    return await asyncio.wait_for(engine.sample(request, indices), _WAIT_S)
+
+
+async def _all(engine: Engine, request: Request, indices: list[int]) -> list[Sample]:
+    """The samples of all indices, asked for again where it gave fewer, as the sampler does."""
+    drawn: list[Sample] = []
+    while len(drawn) < len(indices):
+        rest = indices[len(drawn) :]
+        drawn += await _draw(engine, request, rest[: engine.choices_per_request(request)])
+    return drawn
+
+
+async def _raised(work: Awaitable[Any]) -> BaseException | None:
+    try:
+        await asyncio.wait_for(work, _WAIT_S)
+    except SteelyardError as error:
+        return error
+    return None
+
+
+def _indices(samples: Sequence[Sample]) -> list[int]:
+    return [sample.index for sample in samples]
+
+
+def _check_sample(sample: Sample) -> None:
+    assert isinstance(sample, Sample), f"{sample!r} is no harness.records.Sample."
+    assert isinstance(sample.text, str), f"text = {sample.text!r} is no text."
+    for name in ("prompt_tokens", "completion_tokens", "latency_s"):
+        value = getattr(sample, name)
+        assert value is None or value >= 0, f"{name} = {value} is below 0."
+
+
+def _check_weighed(samples: Sequence[Sample]) -> None:
+    values = [sample.loglikelihood for sample in samples]
+    for value in values:
+        assert value is not None, "a text was weighed, and the sample has no loglikelihood."
+        assert math.isfinite(value), f"loglikelihood = {value} is not finite."
+        assert value <= 0, f"loglikelihood = {value} is above 0."
+    assert len(set(values)) <= 1, f"the same text weighs {values}; it must weigh the same for every index."

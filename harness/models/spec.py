@@ -1,0 +1,116 @@
+"""What an engine declares of itself: all that the rest needs to know of it, in one object behind one entry point."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import doors
+from harness.config.versions import VersionSettings
+from harness.errors import DoorError, SettingsError
+from harness.models.engine import Engine
+
+SettingCheck = Callable[..., Any]
+"""Checks the value of one setting, called as `check(value, name, where=…)`; raises `SettingsError`. The functions of
+`harness.config.checks` are such checks."""
+
+
+def _nothing_required(options: Mapping[str, Any]) -> Sequence[str]:
+    return ()
+
+
+def _in_process(options: Mapping[str, Any]) -> bool:
+    return False
+
+
+def _sound(settings: VersionSettings, root: Path) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSpec:
+    """An engine as its distribution declares it, under its name in the group `steelyard.engines`.
+
+    Where a function takes `options`, they are the version's settings that only the engine understands.
+
+    Attributes:
+        summary: what it is, in a few words.
+        settings: the keys of `[tool.steelyard.models.NAME]` that it takes beside the common ones, each with its check.
+        create: makes the engine for a version, not yet started. Called once for all versions with the same options.
+            Relative paths start from the folder that it is given. Heavy modules are imported here and not before.
+        required: the keys that a version must have.
+        is_endpoint: tells whether a server that is already running answers. Then `packages` are not needed here.
+        check: refuses with `UsageError` a version that could not answer, before any request.
+        identity: all that answers depend on, as plain data for the fingerprint; None for the options as they are,
+            without the `insignificant` ones.
+        insignificant: keys that no answer depends on, such as a time limit.
+        not_noted: keys that the store's note of a run leaves out: what is long, or nobody's business.
+        source: where answers come from, as `steelyard models` shows it.
+        packages: modules that must be importable here.
+        install: the command that installs them.
+        extras: Steelyard's own extras that bring them, for `steelyard doctor`; () for an engine of another
+            distribution.
+        distributions: whose versions a run's report notes.
+    """
+
+    summary: str
+    settings: Mapping[str, SettingCheck]
+    create: Callable[[VersionSettings, Path], Engine]
+    required: Callable[[Mapping[str, Any]], Sequence[str]] = _nothing_required
+    is_endpoint: Callable[[Mapping[str, Any]], bool] = _in_process
+    check: Callable[[VersionSettings, Path], None] = _sound
+    identity: Callable[[VersionSettings, Path], Mapping[str, Any]] | None = None
+    insignificant: frozenset[str] = frozenset()
+    not_noted: frozenset[str] = frozenset()
+    source: Callable[[Mapping[str, Any]], str] | None = None
+    packages: tuple[str, ...] = ()
+    install: str = ""
+    extras: tuple[str, ...] = ()
+    distributions: tuple[str, ...] = field(default=())
+
+    def identity_of(self, settings: VersionSettings, root: Path) -> Mapping[str, Any]:
+        """All that the answers of a version depend on, beside sampling, prompts and revision."""
+        if self.identity is not None:
+            return self.identity(settings, root)
+        return {"options": self.significant(settings.engine_options)}
+
+    def significant(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options that answers may depend on."""
+        return {name: value for name, value in options.items() if name not in self.insignificant}
+
+    def source_of(self, options: Mapping[str, Any]) -> str:
+        """Where answers come from, in a few words."""
+        return self.summary if self.source is None else self.source(options)
+
+    def require_packages(self, settings: VersionSettings) -> None:
+        """Refuse a version whose engine can't be imported here.
+
+        Raises:
+            SettingsError: naming what is missing, and the command that installs it.
+        """
+        if self.is_endpoint(settings.engine_options):
+            return
+        missing = [module for module in self.packages if importlib.util.find_spec(module) is None]
+        if missing:
+            raise SettingsError(
+                f"Version {settings.name!r} has the engine {settings.engine!r}, which needs {' and '.join(missing)}, "
+                f"not installed here. Install it with: {self.install}"
+            )
+
+
+def engine_spec(name: str) -> EngineSpec:
+    """What the engine of this name declares.
+
+    Raises:
+        DoorError: there is none, there are two, it can't be loaded, or it declares something else.
+    """
+    door = doors.find("engines", name)
+    spec = doors.load(door)
+    if not isinstance(spec, EngineSpec):
+        raise DoorError(
+            f"The engine {name!r} of {door.provider} is no EngineSpec: {door.target} is {type(spec).__name__}."
+        )
+    return spec

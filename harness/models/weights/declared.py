@@ -1,0 +1,46 @@
+"""What engines that load weights declare alike: settings, what is looked at before, what the fingerprint has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from harness.config import VersionSettings, checks
+from harness.config.environment import version_of
+
+SETTINGS: Mapping[str, Any] = MappingProxyType(
+    {"weights": checks.path, "tokenizer": checks.path, "drop_layers": checks.layers, "dtype": checks.text}
+    | {"max_model_len": partial(checks.integer, low=1)}
+)
+"""The settings of weights, each with its check."""
+
+_IN_THE_DIGEST = ("weights", "tokenizer", "drop_layers")
+
+
+def check(settings: VersionSettings, root: Path) -> None:
+    """Refuse weights that are not there, or that can't be used.
+
+    Raises:
+        UsageError: with what to do.
+    """
+    from harness.models.weights.weights import check_weights
+
+    check_weights(settings.engine_options, root)
+
+
+def identity(options: Mapping[str, Any], root: Path, packages: Iterable[str]) -> dict[str, Any]:
+    """The content of the weights, the versions of the packages that compute with them, and the other options.
+
+    Raises:
+        UsageError: weights that are not there.
+    """
+    from harness.models.weights.weights import weights_digest
+
+    return {
+        "weights": weights_digest(options, root),
+        "packages": {name: version_of(name) for name in packages},
+        "options": {name: value for name, value in options.items() if name not in _IN_THE_DIGEST},
+    }

@@ -1,0 +1,150 @@
+"""Tells plugins what happens in a gate. Nothing that they do can change it."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+import pytest
+
+from harness.errors import UsageError, choices
+from harness.plugin import hookspecs
+from harness.plugin.outcomes import SteelyardWarning
+
+if TYPE_CHECKING:
+    from harness.gate.runs.opening import OpenRun
+    from harness.records import GateStart, Report
+
+
+class HookManager(pluggy.PluginManager):
+    """Finds the hooks of a gate in all plugins of pytest.
+
+    pytest's own manager takes no hook whose name does not begin with `pytest_`, so that the plugins are looked through
+    by one of their own. A decorator is not needed; that of pytest says the order.
+
+    Args:
+        plugins: pytest's, all of which are loaded by now.
+
+    Raises:
+        UsageError: a plugin has a hook that there is not, or one with an argument that it has not.
+    """
+
+    def __init__(self, plugins: pytest.PytestPluginManager) -> None:
+        super().__init__("steelyard")
+        self.add_hookspecs(hookspecs)
+        for plugin in plugins.get_plugins():
+            if plugin is not hookspecs and any(name.startswith(_PREFIX) for name in dir(plugin)):
+                self._take_in(plugin, str(plugins.get_name(plugin) or plugin))
+
+    def _take_in(self, plugin: object, name: str) -> None:
+        known = [each for each in vars(hookspecs) if each.startswith(_PREFIX)]
+        for hook in (each for each in dir(plugin) if each.startswith(_MEANT)):
+            if hook not in known and inspect.isroutine(getattr(plugin, hook, None)):
+                raise UsageError(f"{name}: {choices('hook', hook, known)}")
+        try:
+            self.register(plugin, name)
+        except pluggy.PluginValidationError as error:
+            raise UsageError(f"{name}: {error}") from None
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        """Called for each name of a plugin: the options of a hook, as its decorator gives them."""
+        if not name.startswith(_PREFIX) or not inspect.isroutine(method := getattr(plugin, name)):
+            return None
+        given = super().parse_hookimpl_opts(plugin, name) or getattr(method, "pytest_impl", None)
+        return given or _PLAIN
+
+
+_PREFIX = "steelyard_"
+_MEANT = ("steelyard_gate_", "steelyard_evaluation_")
+"""What begins so is meant for a hook, and a misspelt one is refused."""
+_PLAIN: pluggy.HookimplOpts = {
+    "wrapper": False,
+    "hookwrapper": False,
+    "optionalhook": False,
+    "tryfirst": False,
+    "trylast": False,
+    "specname": None,
+}
+
+
+class Announcer:
+    """Calls the hooks of `harness.plugin.hookspecs` for one gate, each at its time.
+
+    Args:
+        config: pytest's.
+        opened: the run.
+        evaluations: the ids of those that the session holds.
+    """
+
+    def __init__(self, config: pytest.Config, opened: OpenRun, evaluations: tuple[str, ...]) -> None:
+        self._config = config
+        self._run = opened.run
+        self._gate = _start(opened, evaluations)
+        self._manager = HookManager(config.pluginmanager)
+        self._told: set[str] = set()
+        self._complained: set[tuple[str, str]] = set()
+
+    def started(self) -> None:
+        """Tell that the gate begins."""
+        self._call("steelyard_gate_started")
+
+    def decided(self) -> None:
+        """Tell the verdicts that are known by now and have not been told."""
+        by_id: dict[str, list[Any]] = {}
+        for verdict in self._run.all_verdicts:
+            if verdict.id not in self._told:
+                by_id.setdefault(verdict.id, []).append(verdict)
+        self._told.update(by_id)
+        for verdicts in by_id.values():
+            self._call("steelyard_evaluation_decided", verdicts=tuple(verdicts))
+
+    def finished(self, report: Report) -> None:
+        """Tell how the gate ended."""
+        self.decided()
+        self._call("steelyard_gate_finished", report=report)
+
+    def _call(self, name: str, **given: Any) -> None:
+        """Call every implementation by itself, so that one which raises keeps none from being called."""
+        plugins = [each.plugin for each in reversed(getattr(self._manager.hook, name).get_hookimpls())]
+        for plugin in dict.fromkeys(plugins):
+            others = [other for other in self._manager.get_plugins() if other is not plugin]
+            try:
+                self._manager.subset_hook_caller(name, others)(gate=self._gate, **given)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001  a user's code; pytest.fail and sys.exit end nothing here
+                self._complain(name, str(self._manager.get_name(plugin)), error)
+
+    def _complain(self, name: str, plugin: str, error: BaseException) -> None:
+        """Warn of a plugin's error, the first of each hook."""
+        if (name, plugin) in self._complained:
+            return
+        self._complained.add((name, plugin))
+        self._warn(f"{plugin} raised {type(error).__name__} in {name}: {error}. No verdict depends on it.")
+
+    def _warn(self, text: str) -> None:
+        """Warn, also where a filter makes warnings errors: what is told here must not end the gate."""
+        with warnings.catch_warnings(record=True) as recorded:
+            warnings.simplefilter("always", SteelyardWarning)
+            warnings.warn(SteelyardWarning(f"steelyard: {text}"), stacklevel=2)
+        for message in recorded:
+            given = {"warning_message": message, "when": "runtest", "nodeid": "", "location": None}
+            self._config.hook.pytest_warning_recorded.call_historic(kwargs=given)
+
+
+def _start(opened: OpenRun, evaluations: tuple[str, ...]) -> GateStart:
+    from harness.records import GateStart
+
+    run = opened.run
+    candidate, baseline = run.references()
+    return GateStart(
+        run_id=run.settings.run_id,
+        created=opened.created,
+        confidence_level=run.settings.confidence_level,
+        candidate=candidate,
+        baseline=baseline,
+        judges=run.judge_references(),
+        evaluations=evaluations,
+    )

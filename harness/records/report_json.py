@@ -1,0 +1,189 @@
+"""report.json: the whole run for machines, with keys that stay (report.schema.json says which)."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import json
+import math
+import re
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from harness.errors import SettingsError
+from harness.records.reports import Report, Selection
+from harness.records.verdicts import Verdict
+
+FILE_NAME = "report.json"
+SCHEMA_VERSION = 1
+
+_OF_CASES = ("cluster", "content", "asked")
+"""What an entry of a case has where it is known."""
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as plain dicts, lists, texts and numbers, ready for any JSON writer.
+
+    A number that is not finite becomes None, and a lone surrogate (half of a character, which strict parsers refuse)
+    becomes U+FFFD.
+    """
+    document = _plain_record(report, without=("evaluations", "changes"))
+    document["evaluations"] = [_evaluation(verdict) for verdict in report.evaluations]
+    document["changes"] = [_plain_record(change) for change in report.changes]
+    schema_version = document.pop("schema_version")
+    return {"schema_version": schema_version, **document}
+
+
+def from_json(document: Mapping[str, Any]) -> Report:
+    """The report that `to_json` wrote; a number that was not finite comes back as NaN. Unknown keys are left aside.
+
+    Raises:
+        SettingsError: a key is missing, a value is of the wrong kind, or a newer Steelyard wrote it.
+    """
+    version = document.get("schema_version") if isinstance(document, Mapping) else None
+    if not isinstance(version, int):
+        raise SettingsError("This is no report of Steelyard: it has no schema_version.")
+    if version > SCHEMA_VERSION:
+        raise SettingsError(
+            f"The report has schema_version {version}; this Steelyard reads up to {SCHEMA_VERSION}. Upgrade Steelyard."
+        )
+    try:
+        report: Report = _reader(Report)(document)
+    except KeyError as error:
+        raise SettingsError(f"The report lacks the key {error.args[0]!r}; write it again with a new run.") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise SettingsError(f"The report can't be read: {error}. Write it again with a new run.") from None
+    return report
+
+
+def print_report(report: Report, stream: TextIO) -> None:
+    """Write the report to a stream: a line for each key, and for each evaluation and change, so that the file can be
+    read, searched and compared by line. The standard library's indentation would cost ten times as long.
+    """
+    encode = json.JSONEncoder(allow_nan=False).encode
+    stream.write("{")
+    for position, (key, value) in enumerate(to_json(report).items()):
+        stream.write(f"{',' if position else ''}\n  {encode(key)}: ")
+        if isinstance(value, list) and value:
+            stream.write("[\n    ")
+            _write_items((encode(item) for item in value), stream)
+            stream.write("\n  ]")
+        else:
+            stream.write(encode(value))
+    stream.write("\n}\n")
+
+
+def read_report(path: Path) -> Report:
+    """Read a report.json, or the one in a folder.
+
+    Raises:
+        SettingsError: it is missing, is not JSON, or is no report.
+    """
+    file = path / FILE_NAME if path.is_dir() else path
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file} can't be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise SettingsError(f"{file} is not valid JSON: {error}.") from None
+    try:
+        return from_json(document)
+    except SettingsError as error:
+        raise SettingsError(f"{file}: {error}") from None
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON schema (draft 2020-12) of report.json."""
+    document: dict[str, Any] = json.loads(Path(__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
+    return document
+
+
+def _evaluation(verdict: Verdict) -> dict[str, Any]:
+    entry = _plain_record(verdict, without=("cases",))
+    entry["cases"] = [
+        {
+            "id": _text(case.id),
+            "n": int(case.n),
+            "candidate": _number(case.candidate),
+            "baseline": _number(case.baseline),
+            "state": case.state,
+            **{name: _text(text) for name in _OF_CASES if (text := getattr(case, name)) is not None},
+        }
+        for case in verdict.cases
+    ]
+    return entry
+
+
+def _plain_record(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        field.name: plain(getattr(record, field.name))
+        for field in dataclasses.fields(record)
+        if field.name not in without
+    }
+
+
+def plain(value: Any) -> Any:
+    """A record, list, text or number as any JSON writer takes it."""
+    if hasattr(value, "item"):  # a scalar of numpy
+        value = value.item()
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return _plain_record(value) if dataclasses.is_dataclass(value) else _text(value)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _text(text: str) -> str:
+    return str(text) if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def _write_items(items: Iterable[str], stream: TextIO) -> None:
+    for position, item in enumerate(items):
+        stream.write(f",\n    {item}" if position else item)
+
+
+def selection_from(entry: Mapping[str, Any] | None) -> Selection | None:
+    """The selection of a report, from its plain form."""
+    found: Selection | None = None if entry is None else _reader(Selection)(entry)
+    return found
+
+
+@functools.cache
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """What makes a value of this type of its plain form; None becomes NaN where the type is a number and no None."""
+    inner = typing.get_args(kind)
+    if typing.get_origin(kind) is tuple:
+        each = _reader(inner[0])
+        return lambda value: tuple(map(each, value))
+    if type(None) in inner:
+        (some,) = map(_reader, (each for each in inner if each is not type(None)))
+        return lambda value: None if value is None else some(value)
+    if kind is float:
+        return lambda value: math.nan if value is None else value
+    if dataclasses.is_dataclass(kind):
+        return _record_reader(kind)
+    return kind if isinstance(kind, type) and issubclass(kind, enum.Enum) else lambda value: value
+
+
+def _record_reader(kind: Any) -> Callable[[Any], Any]:
+    types = typing.get_type_hints(kind)
+    fields = {field.name: _reader(types[field.name]) for field in dataclasses.fields(kind)}
+    needed = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
+
+    def read(entry: Mapping[str, Any]) -> Any:
+        for name in needed:
+            if name not in entry:
+                raise KeyError(name)
+        return kind(**{name: make(entry[name]) for name, make in fields.items() if name in entry})
+
+    return read

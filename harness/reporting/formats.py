@@ -1,0 +1,91 @@
+"""The formats that Steelyard itself brings, each behind an entry point in the group `steelyard.reports`."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any, TextIO
+
+from harness.reporting.writing import Format, Stored
+
+
+def _json(stored: Stored, stream: TextIO) -> str:
+    from harness.records.report_json import print_report
+
+    print_report(stored.report, stream)
+    return ""
+
+
+def _markdown(stored: Stored, stream: TextIO) -> str:
+    from harness.reporting.markdown.report import markdown
+
+    stream.write(markdown(stored.report, stored.name, stored.link))
+    return ""
+
+
+def _html(stored: Stored, folder: Path) -> Path:
+    from harness.reporting.html import write_html
+
+    return write_html(stored.store, stored.run, stored.report, folder, option=stored.option)
+
+
+def _junit(stored: Stored, stream: TextIO) -> str:
+    from harness.reporting.junit import write_junit
+
+    write_junit(stored.report, stream, stored.run.spec.get("inconclusive", "fail"))
+    return ""
+
+
+def _csv(stored: Stored, stream: TextIO) -> str:
+    from harness.reporting.samples_table import write_csv
+
+    return _lost(write_csv(stored.store, stored.run, stored.report, stream))
+
+
+def _parquet(stored: Stored, path: Path) -> str:
+    from harness.reporting.samples_table import write_parquet
+
+    return _lost(write_parquet(stored.store, stored.run, stored.report, path))
+
+
+def _lost(n_rows: int) -> str:
+    answers = "1 row has" if n_rows == 1 else f"{n_rows:,} rows have"
+    return f"{answers} no answer: it was pruned from the store; scores and reasons stay" if n_rows else ""
+
+
+def _terminal(stored: Stored, stream: TextIO) -> str:
+    from harness.reporting.terminal.report import Layout, render_stored
+    from harness.reporting.wording.waiting import resume_step
+
+    hints = resume_step(stored.store, stored.report, stored.store_option)
+    layout = stored.layout or Layout()
+    lines = render_stored(stored.report, layout, store_option=stored.store_option, hints=hints)
+    stream.writelines(f"{line}\n" for line in lines)
+    return ""
+
+
+def _review() -> Any:
+    return importlib.import_module("harness.review.web")
+
+
+JSON = Format("json", "report.json", "The whole run for machines, by a published schema.", to_stream=_json)
+HTML = Format(
+    name="html",
+    file_name="index.html",
+    summary="A page for people, with every answer beside it.",
+    to_folder=_html,
+    beside="details",
+)
+MARKDOWN = Format("markdown", "report.md", "A screenful for a pull request.", to_stream=_markdown)
+JUNIT = Format("junit", "junit.xml", "JUnit XML for the test pages of a CI system.", to_stream=_junit)
+CSV = Format("csv", "samples.csv", "Every score with its answer, for a spreadsheet.", to_stream=_csv)
+PARQUET = Format(
+    name="parquet",
+    file_name="samples.parquet",
+    summary="The same for programs: typed, compressed, every text as it was.",
+    to_file=_parquet,
+    package="pyarrow",
+    install='pip install "steelyard[datasets]"',
+)
+TERMINAL = Format("terminal", "report.txt", "What a gate prints.", to_stream=_terminal)
+REVIEW = Format("review", "", "The review queue in a browser: `steelyard review serve`.", served=_review)

@@ -1,0 +1,76 @@
+"""The types of a model in a `def` body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from harness.records import Sample
+
+
+class SyncModel(Protocol):
+    """A model as a `def` body sees it: every method gives its result directly.
+
+    It is the same object as `Model`; only the types differ. There is nothing to make here: annotate the fixture.
+
+    >>> # def test_capital(model: harness.SyncModel, case: harness.Case) -> None:
+    >>> #     assert case.expected in model.ask(case.prompt)
+    """
+
+    @property
+    def name(self) -> str:
+        """The version's name in the settings."""
+
+    @property
+    def system(self) -> str | None:
+        """The version's system text, or None."""
+
+    @property
+    def sampling(self) -> Mapping[str, Any]:
+        """The version's own sampling parameters."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the version's answers from every other version's."""
+
+    def apart(self, number: int) -> SyncModel:
+        """As `Model.apart`: the same version with draws of its own."""
+
+    def ask(self, prompt: str, **sampling: Any) -> str:
+        """As `Model.ask`: the text of the answer."""
+
+    def chat(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        schema: Mapping[str, Any] | None = None,
+        logprobs: int | None = None,
+        **sampling: Any,
+    ) -> Sample:
+        """As `Model.chat`: the whole sample."""
+
+    def structured(
+        self, messages: str | Sequence[Mapping[str, Any]], schema: Mapping[str, Any], **sampling: Any
+    ) -> Any:
+        """As `Model.structured`: the answer as data."""
+
+    def complete(
+        self,
+        prompt: str | Sequence[Mapping[str, Any]],
+        *,
+        logprobs: int | None = None,
+        truncate: bool = False,
+        **sampling: Any,
+    ) -> Sample:
+        """As `Model.complete`: what the version writes after a prompt."""
+
+    def loglikelihood(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str) -> float:
+        """As `Model.loglikelihood`."""
+
+    def weigh(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False) -> Sample:
+        """As `Model.weigh`: `loglikelihood` as a whole sample."""
+
+    def rolling(self, text: str) -> float:
+        """As `Model.rolling`: the log likelihood of a whole text."""

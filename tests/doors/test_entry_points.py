@@ -1,0 +1,208 @@
+"""What other distributions bring is found by name, and what is wrong with it is told with the distribution's name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness import doors
+from harness.errors import CheckError, DoorError
+from tests.doors.installing import COMMAND, GATE, declare, run
+
+SETTINGS = '[models.only]\nengine = "{}"\ndefault = "yes"\n'
+MODULE = """
+import pytest
+from harness import checks
+
+@pytest.mark.evaluation(cases=[{"id": "c", "prompt": "q"}], samples=2, design="fixed")
+def test_it(model, case):
+    return BODY
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    return tmp_path / "installed"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    write(folder)
+    return folder
+
+
+def write(folder: Path, engine: str = "scripted", body: str = 'checks.exact(model.ask(case.prompt), "yes")') -> None:
+    (folder / "steelyard.toml").write_text(SETTINGS.format(engine), encoding="utf-8")
+    (folder / "test_it.py").write_text(MODULE.replace("BODY", body), encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+
+
+def test_the_project_s_own_stand_behind_entry_points() -> None:
+    assert {"openai", "scripted", "transformers", "vllm"} <= set(doors.names("engines"))
+    assert {"contains", "deepeval", "lm_eval", "runs"} <= set(doors.names("checks"))
+    assert {"csv", "html", "json", "junit", "markdown", "parquet", "review", "terminal"} <= set(doors.names("reports"))
+    assert "mlflow" in doors.names("trackers")
+    assert {door.provider for group in doors.GROUPS for door in doors.doors(group) if door.is_own} == {
+        "steelyard 0.1.0"
+    }
+
+
+@pytest.mark.parametrize("group", doors.GROUPS)
+def test_each_of_them_can_be_loaded(group: str) -> None:
+    for door in doors.doors(group):
+        if door.is_own and door.name not in ("deepeval", "lm_eval"):
+            assert doors.load(door) is not None
+
+
+def test_an_unknown_name_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(DoorError, match=r"No engine named 'vlm'\. Engines: .*scripted.* Did you mean 'vllm'\?"):
+        doors.find("engines", "vlm")
+    with pytest.raises(DoorError, match=r"No step named 'x'\. There are no steps\.$"):
+        doors.find("steps", "x")
+
+
+def test_an_unknown_engine_tells_who_brings_the_others(folder: Path, installed: Path) -> None:
+    declare(installed, "steelyard-echo", "[steelyard.engines]\necho = echo:ECHO")
+    write(folder, engine="ecko")
+    done = run(*GATE, folder=folder, installed=installed)
+    assert done.returncode == 4
+    assert "No engine named 'ecko'. Engines: echo (steelyard-echo 1.0), openai, scripted, transformers, vllm." in (
+        done.stderr
+    )
+    assert "Did you mean 'echo'?" in done.stderr
+
+
+def test_two_providers_of_one_name_are_both_named(folder: Path, installed: Path) -> None:
+    for name in ("one-echo", "other-echo"):
+        declare(installed, name, "[steelyard.engines]\necho = echo:ECHO")
+    write(folder, engine="echo")
+    done = run(*GATE, folder=folder, installed=installed)
+    assert done.returncode == 4
+    assert "The engine 'echo' is brought by one-echo 1.0 and other-echo 1.0" in done.stderr
+
+
+def test_a_provider_that_can_t_be_imported_matters_only_where_it_is_used(folder: Path, installed: Path) -> None:
+    declare(
+        installed,
+        "steelyard-broken",
+        "[steelyard.engines]\nbroken = broken:IT\n[steelyard.checks]\nbroken = broken:it\n"
+        "[steelyard.reports]\nbroken = broken:IT\n[steelyard.trackers]\nbroken = broken:IT",
+        broken="raise OSError('the library of parrots is closed')",
+    )
+    assert run(*GATE, folder=folder, installed=installed).returncode == 0
+    write(folder, engine="broken")
+    done = run(*GATE, folder=folder, installed=installed)
+    assert done.returncode == 4
+    told = "of steelyard-broken 1.0 can't be loaded: broken:IT raises OSError: the library of parrots is closed."
+    assert f"The engine 'broken' {told}" in done.stderr
+    write(folder, body='checks.broken(model.ask(case.prompt), "yes")')
+    done = run(*GATE, folder=folder, installed=installed)
+    assert done.returncode == 1
+    assert "The check 'broken' of steelyard-broken 1.0 can't be loaded" in " ".join(done.stdout.split())
+    done = run(*COMMAND, "report", "--format", "broken", folder=folder, installed=installed)
+    assert done.returncode == 4
+    assert f"The format 'broken' {told}" in " ".join(done.stderr.split())
+    assert "csv" in run(*COMMAND, "report", "--help", folder=folder, installed=installed).stdout
+
+
+@pytest.mark.parametrize(
+    ("group", "option", "words"),
+    [
+        ("engines", None, "declares no settings; its entry point names no EngineSpec"),
+        (
+            "trackers",
+            "[trackers.wrong]\n",
+            "The tracker 'wrong' of wrong 1.0 is none: wrong:IT has no check, track, later.",
+        ),
+    ],
+)
+def test_an_object_of_another_kind_is_refused(
+    folder: Path, installed: Path, group: str, option: str | None, words: str
+) -> None:
+    declare(installed, "wrong", f"[steelyard.{group}]\nwrong = wrong:IT", wrong="IT = 3")
+    write(folder, engine="scripted" if option else "wrong")
+    if option:
+        with (folder / "steelyard.toml").open("a") as stream:
+            stream.write(option)
+    done = run(*GATE, folder=folder, installed=installed)
+    assert done.returncode == 4
+    assert words in done.stderr
+
+
+def test_a_third_party_s_check_is_one_of_the_checks(folder: Path, installed: Path) -> None:
+    declare(
+        installed,
+        "polite-checks",
+        "[steelyard.checks]\npolite = polite_checks:polite",
+        polite_checks="""
+        from harness import Score
+
+        def polite(answer):
+            return Score(1.0) if "please" in answer else Score(0.0, "it does not say please")
+        """,
+    )
+    write(folder, body='checks.polite(model.ask(case.prompt) + " please")')
+    assert run(*GATE, folder=folder, installed=installed).returncode == 0
+    (entry,) = json.loads((folder / "reports/latest/report.json").read_text())["evaluations"]
+    assert entry["candidate"]["value"] == 1.0
+    program = "from harness import checks; print('polite' in dir(checks), checks.polite('no').reason)"
+    assert run("-c", program, folder=folder, installed=installed).stdout == "True it does not say please\n"
+
+
+def test_an_unknown_check_lists_those_that_there_are() -> None:
+    from harness import checks
+
+    with pytest.raises(
+        AttributeError, match=r"There is no check named 'contians'\. Checks: .*Did you mean 'contains'\?"
+    ):
+        _ = checks.contians
+    assert not hasattr(checks, "nothing_like_it")
+
+
+def test_two_checks_of_one_name_end_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.scoring import registered
+
+    (door,) = [each for each in doors.doors("checks") if each.name == "exact"]
+    monkeypatch.setattr("harness.doors.entry_points.doors", lambda group: (door, door))
+    with pytest.raises(CheckError, match=r"The check 'exact' is brought by steelyard 0\.1\.0 and steelyard 0\.1\.0"):
+        registered.registered("exact")
+
+
+def test_metadata_that_is_older_than_the_code_is_told_with_how_to_mend_it(folder: Path, installed: Path) -> None:
+    """As in a clone that was installed before the entry points were there."""
+    declare(installed, "steelyard", "[pytest11]\nsteelyard = harness.plugin", version="0.1.0")
+    done = run(*GATE, folder=folder, installed=installed)
+    assert done.returncode == 4
+    assert "No engine named 'scripted'. There are no engines. Steelyard's own metadata is older than its code" in (
+        done.stderr
+    )
+    assert "pip install -e ." in done.stderr
+    done = run("-c", "from harness import checks; checks.exact", folder=folder, installed=installed)
+    assert "CheckError: No check named 'exact'" in done.stderr
+    assert "pip install -e ." in done.stderr
+
+
+def test_the_doctor_lists_what_others_bring(folder: Path, installed: Path) -> None:
+    declare(installed, "steelyard-echo", "[steelyard.engines]\necho = echo:ECHO\n[steelyard.steps]\nfold = echo:fold")
+    done = run(*COMMAND, "doctor", "--json", folder=folder, installed=installed)
+    found = [each for each in json.loads(done.stdout)["findings"] if each["section"] == "plugins"]
+    assert [(each["name"], each["state"], each["detail"]) for each in found] == [
+        ("engine echo", "ok", "steelyard-echo 1.0, steelyard.engines"),
+        ("step fold", "ok", "steelyard-echo 1.0, steelyard.steps"),
+    ]
+    declare(installed, "other-echo", "[steelyard.engines]\necho = echo:ECHO")
+    done = run(*COMMAND, "doctor", folder=folder, installed=installed)
+    assert done.returncode == 1
+    text = " ".join(done.stdout.split())
+    assert "x engine echo other-echo 1.0, steelyard.engines; steelyard-echo 1.0 has it too" in text
+
+
+def test_nothing_of_another_distribution_is_imported_unless_it_is_used(folder: Path, installed: Path) -> None:
+    groups = "\n".join(f"[steelyard.{group}]\nloud = loud:IT" for group in doors.GROUPS)
+    declare(installed, "loud", groups, loud="raise SystemExit('loud was imported')")
+    done = run(*GATE, folder=folder, installed=installed)
+    assert (done.returncode, "loud was imported" in done.stdout + done.stderr) == (0, False)
