@@ -16,6 +16,39 @@ from tests.tracking.fixtures import database, empty_database, mlflow_server
 
 __all__ = ["database", "empty_database", "loopback", "mlflow_server"]
 
+STARTERS = frozenset(
+    {"pytester", "database", "empty_database", "mlflow_server", "tiny_llama", "CliRunner", "subprocess"}
+)
+"""Fixtures, and names in a test module, with which a test runs a session, a command, a server or a program."""
+NEIGHBOURS = frozenset({"bench", "ci", "cli", "confinement", "deepeval", "lm_eval", "mlflow"})
+"""Folders whose tests run commands or programs by other means, or load what takes seconds to load."""
+COSTS_S = {"slow": 5.0, "whole": 0.5}
+"""About what a test takes that has one of these marks."""
+OTHERS_S = 0.02
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make check` leaves out, and put the files that take longest first.
+
+    With workers each file goes to the next that is free: quick ones at the end let all end together.
+    """
+    for item in items:
+        names = {*getattr(item, "fixturenames", ()), *vars(getattr(item, "module", item))}
+        if STARTERS & names or NEIGHBOURS & set(Path(item.nodeid.partition("::")[0]).parts):
+            item.add_marker("whole")
+    costs: Counter[Path] = Counter()
+    for item in items:
+        marked = [cost for name, cost in COSTS_S.items() if item.get_closest_marker(name) is not None]
+        costs[item.path] += max(marked, default=OTHERS_S)
+    items.sort(key=lambda item: -costs[item.path])
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Whether `make check` runs a test."""
+    left_out = ("slow", "whole", "postgres", "gpu")
+    return item.get_closest_marker("quick") is not None or not any(map(item.get_closest_marker, left_out))
+
+
 # `make light` sets it: Steelyard is installed without an extra, so tests of what an extra brings are skipped. Elsewhere
 # they fail where a package is missing. That the core itself needs none of them, `make light` tries first.
 LIGHT = bool(os.environ.get("STEELYARD_TEST_LIGHT"))
@@ -60,40 +93,6 @@ def pytest_runtest_makereport(
     """
     report = yield
     return report if call.when == "setup" else _skipped_where_absent(report, call, item.path)
-
-
-STARTERS = frozenset(
-    {"pytester", "database", "empty_database", "mlflow_server", "tiny_llama", "CliRunner", "subprocess"}
-)
-"""Fixtures, and names in a test module, with which a test runs a session, a command, a server or a program."""
-NEIGHBOURS = frozenset({"bench", "ci", "cli", "confinement", "deepeval", "lm_eval", "mlflow"})
-"""Folders whose tests run commands or programs by other means, or load what takes seconds to load."""
-COSTS_S = {"slow": 5.0, "whole": 0.5}
-"""About what a test takes that has one of these marks."""
-OTHERS_S = 0.02
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make check` leaves out, and put the files that take longest first.
-
-    With workers each file goes to the next that is free: quick ones at the end let all end together.
-    """
-    for item in items:
-        names = {*getattr(item, "fixturenames", ()), *vars(getattr(item, "module", item))}
-        if STARTERS & names or NEIGHBOURS & set(Path(item.nodeid.partition("::")[0]).parts):
-            item.add_marker("whole")
-    costs: Counter[Path] = Counter()
-    for item in items:
-        costs[item.path] += max(
-            cost for name, cost in {"": 0.01, **COSTS_S}.items() if not name or name in item.keywords
-        )
-    items.sort(key=lambda item: -costs[item.path])
-
-
-def is_quick(item: pytest.Item) -> bool:
-    """Whether `make check` runs a test."""
-    left_out = ("slow", "whole", "postgres", "gpu")
-    return item.get_closest_marker("quick") is not None or not any(map(item.get_closest_marker, left_out))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -100,7 +100,7 @@ def _loaded(name: str) -> ReportFormat:
     found = doors.load(door)
     if not isinstance(found, ReportFormat):
         kind = type(found).__name__
-        raise DoorError(f"The format {name!r} of {door.provider} is no Format: {door.target} is {kind}.")
+        raise DoorError(f"The format {name!r} of {door.provider} is no ReportFormat: {door.target} is {kind}.")
     return replace(found, name=name)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.plugin.projects import Project
 
+ENGINES = {"torch", "vllm", "transformers", "deepeval", "openai", "lm_eval", "mlflow"}
 HEAVY = ("numpy", "scipy", "sqlalchemy", "aiohttp", "greenlet", "rich", "click", "sqlite3", "torch", "vllm", "datasets")
 LIST_MODULES = """
     import pathlib, sys
@@ -38,7 +39,7 @@ def test_collecting_evaluations_imports_no_engine(project: Project) -> None:
     project.body("return 1")
     assert project.run_apart().ret == 0
     loaded = {name.split(".")[0] for name in (project.path / "modules").read_text().splitlines()}
-    assert not loaded & {"torch", "vllm", "transformers", "datasets", "pyarrow", "aiohttp", "statsmodels"}
+    assert not loaded & {*ENGINES, "datasets", "pyarrow", "aiohttp", "statsmodels"}
 
 
 @pytest.mark.slow
