@@ -43,7 +43,7 @@ TESTED_ELSEWHERE = {
     "review": "judged progress views",
     "review/batches": "plans population",
     "review/exchange": "argilla checking formats json_lines label_studio sharing table",
-    "review/web": "admin app desk headers pages server showing signing_in",
+    "review/web": "admin app desk failures headers pages server signing_in",
     "requests": "pending sync_model window",
     "scoring": "judge_limits registered sandbox",
     "scoring/checks": "sync",

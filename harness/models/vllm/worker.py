@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 from harness.errors import SettingsError, choices
 from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.vllm.cpu_sampler import install
 from harness.models.vllm.requests import EngineJob, open_job
 from harness.models.weights.weights import materialize, tokenizer_path
 
@@ -182,63 +183,3 @@ def _is_seeded(message: dict[str, Any]) -> bool:
 
 if __name__ == "__main__":
     main()
-
-
-_BLOCK = 256
-
-
-_CHUNK = 1 << 21
-"""Entries worked on at once: what is larger leaves the processor's caches and is paid for in page faults."""
-
-
-def draw_tokens(logits: Any) -> Any:
-    """One token for each row, with probability softmax(logits).
-
-    By inversion in two steps: a block of the vocabulary by its total weight, then a token inside the block. Sums are in
-    double precision; a token with weight 0 (a logit of -inf) is never drawn.
-
-    Args:
-        logits: tensor of shape (rows, vocabulary); at least one finite entry in each row. It is left as it is.
-
-    Returns:
-        tensor of shape (rows,), int64.
-    """
-    import torch
-
-    rows_at_once = max(1, _CHUNK // logits.shape[1])
-    return torch.cat([_draw(rows) for rows in logits.split(rows_at_once)])
-
-
-def _draw(logits: Any) -> Any:
-    import torch
-
-    rows, vocabulary = logits.shape
-    weights = torch.sub(logits.float(), logits.amax(-1, keepdim=True)).exp_()
-    if missing := -vocabulary % _BLOCK:
-        weights = torch.nn.functional.pad(weights, (0, missing))
-    blocks = weights.view(rows, -1, _BLOCK)
-    sums = blocks.sum(-1, dtype=torch.float64)
-    ends = sums.cumsum(-1)
-    place = torch.rand(rows, 1, dtype=torch.float64) * ends[:, -1:]
-    block = _first_beyond(ends, place)
-    inside = place - (ends.gather(1, block) - sums.gather(1, block))
-    part = blocks[torch.arange(rows), block.view(-1)].double().cumsum(-1)
-    return (block * _BLOCK + _first_beyond(part, inside)).view(-1)
-
-
-def _first_beyond(ends: Any, place: Any) -> Any:
-    """The first entry of each row that exceeds the place; rounding never leads to one that adds nothing."""
-    import torch
-
-    last = ends[:, -1:]
-    return torch.searchsorted(
-        ends, place.clamp(min=0).minimum(torch.nextafter(last, torch.zeros_like(last))), right=True
-    )
-
-
-def install() -> None:
-    """Let vLLM's CPU sampler draw with `draw_tokens`, in a vLLM whose sampler is built as this one expects."""
-    from vllm.v1.sample.ops import topk_topp_sampler
-
-    if hasattr(topk_topp_sampler, "compiled_random_sample"):
-        topk_topp_sampler.compiled_random_sample = draw_tokens

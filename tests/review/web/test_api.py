@@ -15,7 +15,7 @@ from harness.records.review import Form, LabelChoice
 from harness.review import Queue
 from harness.review.web import WebOptions, api, create_app, failures
 from harness.review.web.desk import Desk
-from harness.review.web.text import SHOWN_AT_FIRST, SHOWN_MORE
+from harness.review.web.showing import SHOWN_AT_FIRST, SHOWN_MORE
 from harness.store import Store
 from tests.review.web import contents
 from tests.review.web.conftest import ORIGIN, Browser, SignIn, begin

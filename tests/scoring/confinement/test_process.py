@@ -131,8 +131,8 @@ def test_a_reason_is_a_text_that_every_store_takes() -> None:
 def test_a_program_ends_with_the_process_that_runs_it() -> None:
     program = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
     code = (
-        "import pathlib, threading, time\nfrom harness.scoring.confinement import ConfinedRun, Limits\n"
-        f"run = ConfinedRun({program!r}, '', Limits(timeout_s=100))\n"
+        "import pathlib, threading, time\nfrom harness.scoring.confinement import ConfinedRun, ProgramLimits\n"
+        f"run = ConfinedRun({program!r}, '', ProgramLimits(timeout_s=100))\n"
         "threading.Thread(target=run.run, daemon=True).start()\n"
         "while run._process is None: time.sleep(.01)\n"
         "time.sleep(1.5)\nprint(run._process.pid, flush=True)\ntime.sleep(60)"

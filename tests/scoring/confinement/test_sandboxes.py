@@ -128,8 +128,8 @@ def without_libseccomp(sandbox: str) -> str:
     """What a run tells in a process where pyseccomp can't be imported."""
     code = (
         "import sys; sys.modules['pyseccomp'] = None\n"
-        "from harness.scoring.confinement import ConfinedRun, Limits\n"
-        f"print('ended:', ConfinedRun('pass', '', Limits(), {sandbox!r}).run())"
+        "from harness.scoring.confinement import ConfinedRun, ProgramLimits\n"
+        f"print('ended:', ConfinedRun('pass', '', ProgramLimits(), {sandbox!r}).run())"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)

@@ -180,7 +180,7 @@ def test_without_lm_eval_the_package_to_install_is_told(tmp_path: Path) -> None:
     code = """
 from pathlib import Path
 from harness.errors import TaskError
-from harness.scoring.lm_eval import Beside, load_tasks
+from harness.scoring.lm_eval import TaskContext, load_tasks
 try:
     load_tasks("x.yaml", [Path(".")])
 except TaskError as error:

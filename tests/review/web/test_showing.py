@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.review.web.text import SHOWN_AT_FIRST, SHOWN_MORE, beginning, blocks, further, readable
+from harness.review.web.showing import SHOWN_AT_FIRST, SHOWN_MORE, beginning, blocks, further, readable
 
 
 class _Reader(HTMLParser):
