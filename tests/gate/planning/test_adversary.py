@@ -35,6 +35,7 @@ def test_rates_are_exceeded_only_beyond_what_chance_explains():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("about", ["suite", "population"])
 def test_the_best_of_thirty_bad_candidates_against_one_recording_does_not_pass(about):
     assert any_of_thirty(about, 0, 20) <= 4  # 1 is promised; of the 30 alone, each at 0.05, 7 and more pass somewhere

@@ -172,6 +172,7 @@ def test_p_value_is_below_a_level_exactly_when_the_upper_bound_is_below_0(pair, 
         assert (contrast.p_less < level) == (contrast.upper(1 - level) < 0)
 
 
+@pytest.mark.slow
 def test_a_pass_at_the_margin_is_rare_where_a_few_cases_flip():
     """5 % of the cases break, margin 0.05: t passes 12 of 100 such versions at 100 cases, these bounds at most 5."""
     rng = np.random.default_rng(11)
@@ -187,6 +188,7 @@ def test_a_pass_at_the_margin_is_rare_where_a_few_cases_flip():
     assert passed / runs <= 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_cases", "n_samples"), [(50, 1), (100, 5), (200, 10)])
 def test_error_rates_at_the_margin_and_between_equals(n_cases, n_samples):
     rng = np.random.default_rng([n_cases, n_samples])
@@ -201,6 +203,7 @@ def test_error_rates_at_the_margin_and_between_equals(n_cases, n_samples):
     assert red / runs <= allowed
 
 
+@pytest.mark.slow
 def test_power_is_that_of_the_paired_t_test_within_2_points():
     rng = np.random.default_rng(12)
     runs, here, student = 600, 0, 0
@@ -213,6 +216,7 @@ def test_power_is_that_of_the_paired_t_test_within_2_points():
     assert abs(here - student) / runs <= 0.02
 
 
+@pytest.mark.slow
 def test_a_pass_is_as_likely_as_by_the_paired_t_test_within_2_points_and_wrong_less_often():
     """30 in 100 of 200 cases differ; t alone passes a drop of the margin in 5.6 of 100 runs (`make bench`)."""
     shape, runs = Shape(cases=200, spread=ScoreSpread(mean=0.856, correlation=0.6, differing=0.3)), 500
