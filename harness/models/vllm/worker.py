@@ -20,8 +20,8 @@ from typing import Any, BinaryIO
 
 from harness.errors import SettingsError, choices
 from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.vllm.cpu_sampler import install
 from harness.models.vllm.requests import EngineJob, open_job
-from harness.models.vllm.worker import install
 from harness.models.weights.weights import materialize, tokenizer_path
 
 _GATHER_S = 0.002

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 def test_tokens_are_drawn_with_the_probabilities_of_the_softmax(vocabulary: int) -> None:
     import torch
 
-    from harness.models.vllm.worker import draw_tokens
+    from harness.models.vllm.cpu_sampler import draw_tokens
 
     torch.manual_seed(3)
     draws = 100_000
@@ -32,7 +32,7 @@ def test_tokens_are_drawn_with_the_probabilities_of_the_softmax(vocabulary: int)
 def test_a_masked_token_is_never_drawn_and_a_certain_one_always() -> None:
     import torch
 
-    from harness.models.vllm.worker import draw_tokens
+    from harness.models.vllm.cpu_sampler import draw_tokens
 
     torch.manual_seed(4)
     logits = torch.full((50_000, 1000), float("-inf"))
@@ -46,7 +46,7 @@ def test_a_masked_token_is_never_drawn_and_a_certain_one_always() -> None:
 def test_rows_are_drawn_independently_of_each_other() -> None:
     import torch
 
-    from harness.models.vllm.worker import draw_tokens
+    from harness.models.vllm.cpu_sampler import draw_tokens
 
     torch.manual_seed(5)
     drawn = draw_tokens(torch.zeros(20_000, 2)).double()
