@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.models.conformance import CHECKS, EngineUnderTest
     from harness.models.engine import Capability, Engine
     from harness.models.spec import EngineSpec
-    from harness.plugin.hookspecs import HOOKS_VERSION
+    from harness.plugin.hooks.hookspecs import HOOKS_VERSION
     from harness.records import GateStart, Request
     from harness.reporting.writing import ReportFormat
     from harness.tracking.tracker import TrackedGate, Tracker, TrackingNotes
@@ -41,7 +41,7 @@ _HOMES = {
     "harness.models.conformance": "CHECKS EngineUnderTest",
     "harness.models.engine": "Capability Engine",
     "harness.models.spec": "EngineSpec",
-    "harness.plugin.hookspecs": "HOOKS_VERSION",
+    "harness.plugin.hooks.hookspecs": "HOOKS_VERSION",
     "harness.records": "GateStart Request",
     "harness.reporting.writing": "ReportFormat",
     "harness.tracking.tracker": "TrackedGate Tracker TrackingNotes",

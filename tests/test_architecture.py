@@ -88,3 +88,13 @@ def test_the_words_of_the_verdicts_are_in_the_glossary() -> None:
     from harness.records import VerdictKind
 
     assert [kind for kind in VerdictKind if f"**{kind}**:" not in GLOSSARY] == []
+
+
+def test_a_public_name_stands_in_the_glossary_once_beside_its_word() -> None:
+    import harness
+    import harness.extension
+
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", GLOSSARY, re.MULTILINE)
+    words = {word.casefold() for word in re.findall(r"^(?:- )?\*\*([^*]+)\*\*:", GLOSSARY, re.MULTILINE)}
+    assert sorted(name for name, _ in rows) == sorted([*harness.__all__, *harness.extension.__all__])
+    assert [name for name, word in rows if word.strip() not in words] == []

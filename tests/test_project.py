@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
@@ -83,6 +84,20 @@ def test_a_module_has_at_most_400_lines_and_a_function_under_50(path: Path) -> N
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             size = lines_of(node) - (lines_of(node.body[0]) if ast.get_docstring(node) else 0)
             assert size < 50, f"{node.name} in line {node.lineno}"
+
+
+def test_a_folder_holds_at_most_a_dozen_modules() -> None:
+    counts = Counter(path.parent for path in MODULES if path.name != "__init__.py")
+    assert {folder.relative_to(ROOT).as_posix(): n for folder, n in counts.items() if n > 12} == {}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
 
 
 def test_pytest_is_imported_by_the_plugin_alone() -> None:

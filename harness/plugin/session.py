@@ -12,10 +12,10 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin import live, neighbours
-from harness.plugin.announcing import Announcer
 from harness.plugin.collection.copies import copies_lines
 from harness.plugin.collection.items import Collection, is_evaluation
 from harness.plugin.ending import ReportDelivery, discard_report
+from harness.plugin.hooks.announcing import Announcer
 from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
 from harness.plugin.options import runs_bodies
 from harness.plugin.outcomes import ENDED, VERDICT, as_usage, classify, conclude, exit_code, harmless

@@ -6,10 +6,9 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 from harness.records.baselines import BaselineRecord
 from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName, Price
 from harness.records.estimates import Difference, Estimate
-from harness.records.gates import GateStart
 from harness.records.judging import JudgedBy, Judgement, JudgeSummary
 from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
-from harness.records.reports import Change, Report, SelectedEvaluation, Selection, Usage, VersionRef
+from harness.records.reports import Change, GateStart, Report, SelectedEvaluation, Selection, Usage, VersionRef
 from harness.records.samples import (
     MOST_DISAGREEMENT,
     WITHHELD,

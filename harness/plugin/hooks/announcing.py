@@ -10,7 +10,7 @@ import pluggy
 import pytest
 
 from harness.errors import UsageError, choices
-from harness.plugin import hookspecs
+from harness.plugin.hooks import hookspecs
 from harness.plugin.outcomes import SteelyardWarning
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ _PLAIN: pluggy.HookimplOpts = {
 
 
 class Announcer:
-    """Calls the hooks of `harness.plugin.hookspecs` for one gate, each at its time.
+    """Calls the hooks of `harness.plugin.hooks.hookspecs` for one gate, each at its time.
 
     Args:
         config: pytest's.
