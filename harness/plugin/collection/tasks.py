@@ -49,7 +49,7 @@ class Tasks:
         if key not in self._loaded:
             include = tuple(settings.root / path for path in settings.include_path)
             lm_eval = _lm_eval()
-            beside = lm_eval.Beside(include, settings.task_metadata)
+            beside = lm_eval.TaskContext(include, settings.task_metadata)
             folders = dict.fromkeys((settings.root, self._config.rootpath, folder))
             self._loaded[key] = lm_eval.load_tasks(source, tuple(folders), beside)
         return self._loaded[key]

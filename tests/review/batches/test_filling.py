@@ -40,7 +40,7 @@ def test_each_draw_is_stored_as_the_decision_needs_it(store: Store) -> None:
     items = store.review.items(added.batch.id)
     stored = [dict(item.draw or {}) for item in items]
     assert {each.pop("version") for each in stored} == {0}
-    draws = [drawn.NewSample.restored(each) for each in stored]
+    draws = [drawn.Draw.restored(each) for each in stored]
     cases = sorted(f"case-{number}" for number in range(30))
     for item, draw in zip(items, draws, strict=True):
         assert draw.case is not None
@@ -50,7 +50,7 @@ def test_each_draw_is_stored_as_the_decision_needs_it(store: Store) -> None:
             (item.judge_score,),
         )
     end = added.batch.source["end"]
-    draws += [] if end is None else [drawn.NewSample.restored(end)]
+    draws += [] if end is None else [drawn.Draw.restored(end)]
     assert sum(len(draw.passed) + (draw.case is not None) for draw in draws) == 30
     labels = [np.nan if draw.case is None else (draw.case % 3) / 2 for draw in draws]
     found = evidence(draws, np.array(labels), "rate")

@@ -669,7 +669,7 @@ TEN = contents.Form(
     "scale",
     "How much of it is in the text, from nothing to all?",
     choices=tuple(
-        contents.Choice(n, f"meaning of the value number {n}, which is rather long and goes on", n / 10)
+        contents.LabelChoice(n, f"meaning of the value number {n}, which is rather long and goes on", n / 10)
         for n in range(1, 11)
     ),
 )
@@ -716,7 +716,7 @@ _UNCOVERED = """() => {
 @pytest.mark.parametrize("n_choices", [2, 3, 4, 5, 7, 10])
 @pytest.mark.parametrize("meaning", ["", "one claim is not in the passage"])
 def test_rows_of_choices_leave_no_hole(serve: Any, open_page: Any, store: Store, n_choices: int, meaning: str) -> None:
-    choices = tuple(contents.Choice(n, meaning, None) for n in range(n_choices))
+    choices = tuple(contents.LabelChoice(n, meaning, None) for n in range(n_choices))
     contents.add(store, contents.Form("scale", "Right?", choices=choices), contents.items_of("b1", "Q?", [["one"]]))
     page = open_page(serve().link)
     for width, height in ((390, 844), (1280, 800)):
