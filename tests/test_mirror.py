@@ -51,7 +51,7 @@ TESTED_ELSEWHERE = {
     "scoring/confinement": "limits watching",
     "scoring/judging": "drawing measures sync_judge",
     "scoring/lm_eval": "environment",
-    "shim/steelyard": "statistics",
+    "shim/steelyard": "extension statistics",
     "statistics": "noise",
     "statistics/intervals": "contrasts",
     "statistics/labels": "draws pacing",

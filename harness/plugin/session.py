@@ -15,7 +15,7 @@ from harness.plugin import live, neighbours
 from harness.plugin.collection.copies import copies_lines
 from harness.plugin.collection.items import Collection, is_evaluation
 from harness.plugin.ending import ReportDelivery, discard_report
-from harness.plugin.hooks.announcing import Announcer
+from harness.plugin.hooks.announcing import Announcer, HookManager
 from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
 from harness.plugin.options import runs_bodies
 from harness.plugin.outcomes import ENDED, VERDICT, as_usage, classify, conclude, exit_code, harmless
@@ -128,17 +128,20 @@ class GateSession:
         from harness.plugin.loop.driver import Driver
         from harness.reporting.shared.files import prepare_folder
         from harness.reporting.shared.text import wrap
+        from harness.reporting.writing import check_formats
         from harness.scoring.sandbox import sandbox_of_run
 
         settings = self.collection.settings
+        manager = HookManager(self.config.pluginmanager)
         self.hear_signals()
         if not self.is_worker:
+            check_formats()
             prepare_folder(settings.report_folder)
         sandbox_of_run.set(settings.sandbox)
         self._opened = open_run(settings, self.collection.run_options)
         self._driver = Driver(self.config, self._opened, self.interrupts)
         ids = tuple(evaluation.id for evaluation in self.collection.evaluations.values())
-        self._announcer = Announcer(self.config, self._opened, ids)
+        self._announcer = Announcer(self.config, self._opened, ids, manager)
         self._announcer.started()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or self.is_worker:

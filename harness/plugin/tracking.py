@@ -15,6 +15,7 @@ from harness.plugin.options import runs_bodies, settings_of
 from harness.plugin.outcomes import as_usage
 
 if TYPE_CHECKING:
+    from harness.config import Settings
     from harness.plugin.session import GateSession
     from harness.records import Report
     from harness.tracking.tracker import Tracker, TrackingNotes
@@ -56,12 +57,8 @@ class TrackingHooks:
         """
         if self._gate.is_worker or not self._gate.collection.evaluations or not runs_bodies(session.config):
             return
-        settings = self._gate.collection.settings
         try:
-            for name, options in settings.trackers.items():
-                if name == _MLFLOW:
-                    raise SettingsError("trackers.mlflow: MLflow is asked for by the settings mlflow and --mlflow.")
-                _tracker(name).check(settings, options)
+            check_trackers(self._gate.collection.settings)
         except UsageError as error:
             raise pytest.UsageError(*as_usage([str(error)])) from None
 
@@ -122,6 +119,29 @@ class TrackingHooks:
         from harness.tracking.tracker import TrackedGate
 
         found.track(TrackedGate(report, exit_code, self._gate.collection.settings, options), told)
+
+
+def check_trackers(settings: Settings) -> None:
+    """Refuse trackers of the settings that can't be.
+
+    Raises:
+        SettingsError: there is none of a name, or it refuses its options.
+    """
+    for name, options in settings.trackers.items():
+        if name == _MLFLOW:
+            raise SettingsError("trackers.mlflow: MLflow is asked for by the settings mlflow and --mlflow.")
+        try:
+            found = _tracker(name)
+        except SettingsError as error:
+            raise SettingsError(f"trackers.{name}: {error}") from None
+        try:
+            found.check(settings, options)
+        except UsageError:
+            raise
+        except Exception as error:
+            raise SettingsError(
+                f"trackers.{name}: the tracker raised {type(error).__name__} when it looked at its options: {error}"
+            ) from error
 
 
 def _tracker(name: str) -> Tracker:

@@ -137,9 +137,15 @@ class XdistHooks:
     def _check_run(self) -> None:
         from harness.gate.baselines.chosen import recording_named
         from harness.gate.runs.opening import RunOptions, check_run
+        from harness.plugin.hooks.announcing import HookManager
+        from harness.plugin.tracking import check_trackers
         from harness.reporting.shared.files import prepare_folder
+        from harness.reporting.writing import check_formats
 
         settings = self._session.collection.settings
+        HookManager(self._session.config.pluginmanager)
+        check_trackers(settings)
+        check_formats()
         prepare_folder(settings.report_folder)
         known = RunOptions(
             n_evaluations=self._n_evaluations, is_judged=self._is_judged, recording=recording_named(settings)

@@ -104,6 +104,16 @@ def _loaded(name: str) -> ReportFormat:
     return replace(found, name=name)
 
 
+def check_formats() -> None:
+    """Refuse a gate that could not write its reports.
+
+    Raises:
+        DoorError: two distributions bring one of its formats, or one can't be loaded.
+    """
+    for name in OF_A_GATE:
+        _loaded(name)
+
+
 def find_format(name: str) -> ReportFormat:
     """The format of a name.
 

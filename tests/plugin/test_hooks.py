@@ -138,22 +138,39 @@ def test_an_evaluation_that_could_not_be_set_up_is_told_too(gate: Project) -> No
     assert [entry[3] for entry in told(gate) if entry[0] == "decided"] == [["error"]]
 
 
-def test_an_argument_that_a_hook_has_not_is_refused_before_the_first_request(gate: Project) -> None:
-    gate.write("conftest.py", "def steelyard_gate_finished(verdict): ...\n")
-    result = gate.run()
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [
+        (
+            "steelyard_gate_finished(verdict)",
+            "steelyard_gate_finished: No argument named 'verdict'. Arguments: gate, report",
+        ),
+        ("steelyard_gate_began(gate)", "No hook named 'steelyard_gate_began'. Hooks: steelyard_evaluation_decided"),
+        ("steelyard_gates_started(gate)", "No hook named 'steelyard_gates_started'."),
+        ("steelyard_verdict()", "No hook named 'steelyard_verdict'."),
+    ],
+)
+def test_a_hook_or_an_argument_that_there_is_not_is_refused_before_anything_is_opened(
+    gate: Project, hook: str, message: str, workers: tuple[str, ...]
+) -> None:
+    gate.write("conftest.py", f"def {hook}: ...\n")
+    result = gate.run(*workers)
     assert result.ret == 4
-    assert "steelyard: " in result.stderr.str()
-    assert "Argument(s) {'verdict'} are declared in the hookimpl but can not be found in the hookspec" in (
-        result.stderr.str()
-    )
-    assert gate.stored() == 0
+    assert message in " ".join(result.stderr.str().split())
+    assert not (gate.path / "reports" / "latest" / "report.json").exists()
+    assert not gate.store.exists()
 
 
-def test_a_hook_that_there_is_not_is_refused_with_those_that_there_are(gate: Project) -> None:
-    gate.write("conftest.py", "def steelyard_gate_began(gate): ...\n")
-    result = gate.run()
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_a_tracker_that_there_is_not_is_refused_before_anything_is_opened(
+    gate: Project, workers: tuple[str, ...]
+) -> None:
+    gate.settings["trackers"] = {"dairy": {}}
+    result = gate.run(*workers)
     assert result.ret == 4
-    assert "No hook named 'steelyard_gate_began'. Hooks: steelyard_evaluation_decided" in result.stderr.str()
+    assert "trackers.dairy: No tracker named 'dairy'" in " ".join(result.stderr.str().split())
+    assert not gate.store.exists()
 
 
 def test_the_order_of_pytest_s_decorator_counts(gate: Project) -> None:

@@ -56,6 +56,8 @@ def test_neighbours_are_those_of_their_lock_and_load_nowhere_else() -> None:
 def beside(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with a good and a bad version, in which no plugin is loaded that is not named."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    for name in [each for each in os.environ if each.startswith("PYTEST_XDIST_")]:
+        monkeypatch.delenv(name)  # it is no worker's session, wherever the tests run
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(NEIGHBOURS)])))
     project.ini = "[pytest]\n"
     project.settings["baseline"] = "none"

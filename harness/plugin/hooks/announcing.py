@@ -39,14 +39,18 @@ class HookManager(pluggy.PluginManager):
                 self._take_in(plugin, str(plugins.get_name(plugin) or plugin))
 
     def _take_in(self, plugin: object, name: str) -> None:
-        known = [each for each in vars(hookspecs) if each.startswith(_PREFIX)]
-        for hook in (each for each in dir(plugin) if each.startswith(_MEANT)):
-            if hook not in known and inspect.isroutine(getattr(plugin, hook, None)):
+        known = {each: spec for each, spec in vars(hookspecs).items() if each.startswith(_PREFIX)}
+        for hook in (each for each in dir(plugin) if each.startswith(_PREFIX)):
+            function = getattr(plugin, hook, None)
+            if not inspect.isroutine(function):
+                continue
+            if hook not in known:
                 raise UsageError(f"{name}: {choices('hook', hook, known)}")
-        try:
-            self.register(plugin, name)
-        except pluggy.PluginValidationError as error:
-            raise UsageError(f"{name}: {error}") from None
+            given = inspect.signature(known[hook]).parameters
+            for argument in inspect.signature(function).parameters:
+                if argument not in given:
+                    raise UsageError(f"{name}: {hook}: {choices('argument', argument, given)}")
+        self.register(plugin, name)
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         """Called for each name of a plugin: the options of a hook, as its decorator gives them."""
@@ -57,7 +61,6 @@ class HookManager(pluggy.PluginManager):
 
 
 _PREFIX = "steelyard_"
-_MEANT = ("steelyard_gate_", "steelyard_evaluation_")
 """What begins so is meant for a hook, and a misspelt one is refused."""
 _PLAIN: pluggy.HookimplOpts = {
     "wrapper": False,
@@ -76,13 +79,16 @@ class Announcer:
         config: pytest's.
         opened: the run.
         evaluations: the ids of those that the session holds.
+        manager: has the hooks of all plugins.
     """
 
-    def __init__(self, config: pytest.Config, opened: OpenRun, evaluations: tuple[str, ...]) -> None:
+    def __init__(
+        self, config: pytest.Config, opened: OpenRun, evaluations: tuple[str, ...], manager: HookManager
+    ) -> None:
         self._config = config
         self._run = opened.run
         self._gate = _start(opened, evaluations)
-        self._manager = HookManager(config.pluginmanager)
+        self._manager = manager
         self._told: set[str] = set()
         self._complained: set[tuple[str, str]] = set()
 

@@ -14,9 +14,9 @@ from harness.errors import UnknownItemError
 from harness.records.review import Event, Form, Task
 from harness.review.views import ItemDone, View
 from harness.review.web.desk import desk_of
+from harness.review.web.queue_counter import endings
 from harness.review.web.showing import in_dispute, item_json, said_value, text_of
 from harness.review.web.signing_in import checked, page, signed_in
-from harness.review.web.tally import endings
 
 router = APIRouter(dependencies=[Depends(signed_in), Depends(checked)])
 Name = Annotated[str, Depends(signed_in)]

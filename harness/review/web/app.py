@@ -13,9 +13,9 @@ from harness.review.queue import LEASE_S, Queue
 from harness.review.web import admin, api, failures, pages
 from harness.review.web.desk import Desk
 from harness.review.web.headers import Guard, Origins, origin_of
+from harness.review.web.queue_counter import QueueCounter
 from harness.review.web.sessions import Attempts, Sessions, Tickets
 from harness.review.web.showing import environment
-from harness.review.web.tally import QueueCounter
 from harness.store import Store
 
 _STATIC = Path(__file__).parent / "static"

@@ -13,8 +13,8 @@ from harness.errors import ReviewerError
 from harness.records.review import Reviewer
 from harness.review.queue import Queue
 from harness.review.web.headers import Origins
+from harness.review.web.queue_counter import QueueCounter
 from harness.review.web.sessions import LIFETIME_S, Attempts, Holder, Sessions, Tickets
-from harness.review.web.tally import QueueCounter
 from harness.store.review.store import ReviewStore
 
 

@@ -10,9 +10,9 @@ from harness.errors import ReviewerError
 from harness.records.review import Task
 from harness.review.web.api import next_json, nothing_left
 from harness.review.web.desk import desk_of, field
+from harness.review.web.queue_counter import forecast
 from harness.review.web.sessions import Holder
 from harness.review.web.signing_in import checked, page, reviewer_of, session_of, sign_in_page
-from harness.review.web.tally import forecast
 
 router = APIRouter(dependencies=[Depends(checked)])
 _NOBODY = {"lease": "", "expires_in_s": 0, "html": ""}

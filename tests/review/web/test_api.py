@@ -361,7 +361,9 @@ def test_a_body_that_is_no_request_is_refused_in_words(ann: Browser, body: bytes
 
 
 def test_every_field_of_a_request_is_known_in_words() -> None:
-    fields = {name for kind in (api.ItemRequest, api.LabelSubmission, api.Undo, api.KeptItem) for name in kind.model_fields}
+    fields = {
+        name for kind in (api.ItemRequest, api.LabelSubmission, api.Undo, api.KeptItem) for name in kind.model_fields
+    }
     assert fields | {"start"} == set(failures._WANTED)
 
 

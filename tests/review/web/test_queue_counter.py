@@ -8,7 +8,7 @@ import pytest
 
 from harness.records.review import Batch
 from harness.review import Queue
-from harness.review.web.tally import Count, Ending, QueueCounter, endings, forecast
+from harness.review.web.queue_counter import Count, Ending, QueueCounter, endings, forecast
 from harness.store import Store
 from tests.review.web import contents
 from tests.review.web.conftest import Clock
