@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests.durations import LONG
 from tests.loopback import Loopback, Options
 from tests.tracking.fixtures import database, empty_database, mlflow_server
 
@@ -32,9 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     With workers each file goes to the next that is free: quick ones at the end let all end together.
     """
+    long = frozenset(LONG.read_text(encoding="utf-8").split())
     for item in items:
         names = {*getattr(item, "fixturenames", ()), *vars(getattr(item, "module", item))}
-        if STARTERS & names or NEIGHBOURS & set(Path(item.nodeid.partition("::")[0]).parts):
+        starts = STARTERS & names or NEIGHBOURS & set(Path(item.nodeid.partition("::")[0]).parts)
+        if starts or item.nodeid.partition("[")[0] in long:
             item.add_marker("whole")
     costs: Counter[Path] = Counter()
     for item in items:
