@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 LONG = Path(__file__).with_name("long.txt")
-LONGEST_S = 0.2
+LONGEST_S = 0.08
 
 
 def place(classname: str, name: str) -> str:

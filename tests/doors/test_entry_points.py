@@ -76,6 +76,7 @@ def test_an_unknown_engine_tells_who_brings_the_others(folder: Path, installed: 
     assert "Did you mean 'echo'?" in done.stderr
 
 
+@pytest.mark.quick
 def test_two_providers_of_one_name_are_both_named(folder: Path, installed: Path) -> None:
     for name in ("one-echo", "other-echo"):
         declare(installed, name, "[steelyard.engines]\necho = echo:ECHO")
