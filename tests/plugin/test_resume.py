@@ -137,7 +137,7 @@ STUBBORN = """
             pathlib.Path("waits").touch()
             try:
                 await asyncio.sleep(3600)
-            except asyncio.CancelledError:
+            except BaseException:
                 pathlib.Path("caught").touch()
 """
 
