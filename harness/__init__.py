@@ -10,6 +10,8 @@ need not rewrite this module, for it has no assertion, and so does not warn wher
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ _MODULES = {
     "sync_checks": "harness.scoring.checks.sync",
 }
 _NAMES = {
+    "harness.errors": "CapabilityError CheckError EngineError JudgeError RubricError ScoreError SettingsError "
+    "SteelyardError StoreError UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",
@@ -90,20 +94,34 @@ _NAMES = {
     "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.store": "Store",
 }
-_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
-def __getattr__(name: str) -> Any:
-    """Load what is asked for the first time."""
-    if name in _MODULES:
-        found = importlib.import_module(_MODULES[name])
-    elif name in __all__:
-        found = getattr(importlib.import_module(_HOMES.get(name, "harness.errors")), name)
-    else:
-        raise AttributeError(f"module 'harness' has no attribute {name!r}")
-    globals()[name] = found
-    return found
+def _lazy(
+    module: str, names: Mapping[str, str], modules: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The `__getattr__` and the `__dir__` of a module.
+
+    Args:
+        module: its name.
+        names: the names that each module brings, with spaces between them.
+        modules: names that stand for a module, and which one.
+    """
+    homes = {name: home for home, all_of_it in names.items() for name in all_of_it.split()}
+
+    def load(name: str) -> Any:
+        if name in modules:
+            found: Any = importlib.import_module(modules[name])
+        elif name in homes:
+            found = getattr(importlib.import_module(homes[name]), name)
+        else:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        setattr(sys.modules[module], name, found)
+        return found
+
+    def everything() -> list[str]:
+        return sorted({*vars(sys.modules[module]), *homes, *modules})
+
+    return load, everything
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(__name__, _NAMES, _MODULES)

@@ -5,8 +5,9 @@ All names here are public, as those of `harness` are. A name loads its module wh
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness import _lazy
 
 if TYPE_CHECKING:
     from harness.config import Settings, VersionSettings
@@ -36,7 +37,7 @@ __all__ = [
     "VersionSettings",
     "setting_checks",
 ]
-_HOMES = {
+_NAMES = {
     "harness.config": "Settings VersionSettings",
     "harness.models.conformance": "CHECKS EngineUnderTest",
     "harness.models.engine": "Capability Engine",
@@ -46,17 +47,6 @@ _HOMES = {
     "harness.reporting.writing": "ReportFormat",
     "harness.tracking.tracker": "TrackedGate Tracker TrackingNotes",
 }
-_MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
+_MODULES = {"setting_checks": "harness.config.checks"}
 
-
-def __getattr__(name: str) -> Any:
-    """Load what is asked for the first time."""
-    if name == "setting_checks":
-        return importlib.import_module("harness.config.checks")
-    if name not in _MODULES:
-        raise AttributeError(f"module 'harness.extension' has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(__name__, _NAMES, _MODULES)

@@ -24,7 +24,8 @@ def test_checkers_of_types_see_the_names_that_load() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    homes = {**extension._MODULES, "setting_checks": "harness.config"}
+    names = {name: module for module, names in extension._NAMES.items() for name in names.split()}
+    homes = {**names, "setting_checks": "harness.config"}
     assert typed == homes == {name: homes[name] for name in extension.__all__}
 
 
