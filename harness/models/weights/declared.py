@@ -10,14 +10,15 @@ from typing import Any
 
 from harness.config import VersionSettings, checks
 from harness.config.environment import version_of
+from harness.models.weights.quantization import scheme
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
     {"weights": checks.path, "tokenizer": checks.path, "drop_layers": checks.layers, "dtype": checks.text}
-    | {"max_model_len": partial(checks.integer, low=1)}
+    | {"quantized": scheme, "max_model_len": partial(checks.integer, low=1)}
 )
 """The settings of weights, each with its check."""
 
-_IN_THE_DIGEST = ("weights", "tokenizer", "drop_layers")
+_IN_THE_DIGEST = ("weights", "tokenizer", "drop_layers", "quantized")
 
 
 def check(settings: VersionSettings, root: Path) -> None:
