@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from harness.scoring.deepeval import the_judge
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
+    from harness.stages.foundation.reference import Reference, SyncReference
     from harness.stages.foundation.weights import Weights
     from harness.store import Store
 
@@ -54,6 +55,7 @@ __all__ = [
     "Model",
     "NotInLineageError",
     "Preferences",
+    "Reference",
     "Report",
     "RubricError",
     "Sample",
@@ -65,6 +67,7 @@ __all__ = [
     "StoreError",
     "SyncJudge",
     "SyncModel",
+    "SyncReference",
     "TokenLogprob",
     "UnreachableError",
     "UsageError",
@@ -96,6 +99,7 @@ _NAMES = {
     "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
+    "harness.stages.foundation.reference": "Reference SyncReference",
     "harness.stages.foundation.weights": "Weights",
     "harness.store": "Store",
 }

@@ -31,6 +31,7 @@ _COMMANDS = {
     "init": _Entry("harness.cli.init", "init", "Write a first evaluation that runs at once."),
     "models": _Entry("harness.cli.models", "models", "List the model versions: fingerprint, source, ready or not."),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
+    "parity": _Entry("harness.cli.parity", "parity", "Tell how far an engine is from its weights, token by token."),
     "gate": _Entry("harness.cli.gate", "gate", "Decide a stored run again, with the labels given since."),
     "compare": _Entry("harness.cli.compare", "compare", "Weigh two stored runs or versions against each other."),
     "baseline": _Entry("harness.cli.baseline", "baseline", "Record a run's scores in a file, to gate against later."),

@@ -73,3 +73,9 @@ def judge(request: pytest.FixtureRequest) -> object:
 def weights(request: pytest.FixtureRequest) -> object:
     """The weights of the version under test as they were loaded: `tokenizer`, `chat`."""
     return _placeholder(request)
+
+
+@pytest.fixture
+def reference(request: pytest.FixtureRequest) -> object:
+    """The version's own weights in 32 bits: `compare` what its engine foresees of a text with what they do."""
+    return _placeholder(request)

@@ -32,5 +32,6 @@ class StageFixture:
 
 STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
+    "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
 }
 """By the name under which a body takes them."""
