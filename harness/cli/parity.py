@@ -25,9 +25,7 @@ _TOP = 100
 @click.option(
     "--top", type=click.IntRange(1, 1000), default=_TOP, show_default=True, help="Tokens asked for at each place."
 )
-@click.option(
-    "--weights", "whole", is_flag=True, help="Compute VERSION's weights in 32 bits, too; its engine is not asked."
-)
+@click.option("--weights", "whole", is_flag=True, help="Compute VERSION in 32 bits, too, and ask no engine.")
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON object.")
 def parity(version: str, other: str | None, texts: Path | None, top: int, whole: bool, as_json: bool) -> None:
     """Tell how far VERSION is from a reference, at every position of some texts.

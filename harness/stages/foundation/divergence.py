@@ -65,9 +65,7 @@ class TextDivergence:
 
     def _measure(self, values: list[float]) -> Measure:
         n_other = sum(not each.same_top for each in self.positions)
-        reason = (
-            f"{n_other} of {len(values)} positions have another most probable token, at most {max(values):.3g} nats"
-        )
+        reason = f"at most {max(values):.3g} nats; another most probable token at {n_other} of {len(values)} positions"
         bound = "; a lower bound" if self.is_lower_bound else ""
         return Measure(sum(values) / len(values), "nats/token", higher_is_better=False, reason=reason + bound)
 

@@ -89,6 +89,7 @@ class Reference:
         )
         ready = self._exchange(process, self._start)
         if "failed" in ready:
+            _end(process)
             raise SettingsError(f"The reference of {self.version} could not start: {ready['failed']}")
         return process
 
@@ -111,19 +112,22 @@ class Reference:
     def close(self) -> None:
         """End the process: kindly, and after some seconds by force."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(OSError):
-            if process.stdin is not None:
-                process.stdin.close()
-        try:
-            process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        if process is not None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        if process.stdin is not None:
+            process.stdin.close()
+    try:
+        process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 class SyncReference(Protocol):
@@ -143,8 +147,8 @@ def sampled_message(sample: Sample) -> dict[str, Any]:
     """
     if not sample.logprobs or not all(token.top for token in sample.logprobs):
         raise EngineError(
-            "The sample has no log probabilities to compare: give the reference what model.prompt_logprobs(text, top=20) "
-            "gives, of a text that is not empty."
+            "The sample has no log probabilities to compare: give the reference what "
+            "model.prompt_logprobs(text, top=20) gives, of a text that is not empty."
         )
     if sample.prompt_tokens != 1:
         raise EngineError(

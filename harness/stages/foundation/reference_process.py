@@ -102,8 +102,8 @@ class Comparer:
 
     def _ids(self, pieces: list[str]) -> list[int]:
         ids = self._tokenizer.convert_tokens_to_ids(pieces)
-        back = self._tokenizer.convert_ids_to_tokens(ids)
-        unknown = next((piece for piece, same in zip(pieces, back, strict=True) if piece != same), None)
+        named = [None if number is None else self._tokenizer.convert_ids_to_tokens(number) for number in ids]
+        unknown = next((piece for piece, same in zip(pieces, named, strict=True) if piece != same), None)
         if unknown is not None:
             raise ValueError(f"the reference's vocabulary has no token {unknown!r}: the engine has another tokenizer")
         return list(ids)

@@ -37,7 +37,7 @@ def test_texts_are_what_is_counted_and_not_their_positions() -> None:
 def test_a_text_s_measure_says_what_it_is() -> None:
     measure = text(0.1, 0.3, same=False).kl
     assert (measure.value, measure.unit, measure.higher_is_better) == (pytest.approx(0.2), "nats/token", False)
-    assert measure.reason == "2 of 2 positions have another most probable token, at most 0.3 nats; a lower bound"
+    assert measure.reason == "at most 0.3 nats; another most probable token at 2 of 2 positions; a lower bound"
 
 
 def test_an_answer_of_the_process_is_read_or_raised() -> None:
