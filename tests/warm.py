@@ -1,9 +1,9 @@
 """Sessions of Python in processes of their own that need not import everything anew.
 
-`start("-m", "pytest", "-q", cwd=folder)` and `run(...)` take what would follow `python` in a command line, and otherwise
-what `subprocess.Popen` and `subprocess.run` take. The first of a process starts a server, which imports pytest with its
-plugins, the libraries that take long, and Steelyard, and runs nothing. It forks a process for each session: with a pid,
-signals, an exit status, a folder, an environment and files of its own, and all of what a process has at its end.
+`start("-m", "pytest", "-q", cwd=folder)` and `run(...)` take what would follow `python` in a command line, and what
+`subprocess.Popen` and `subprocess.run` take besides. The first of a process starts a server, which imports pytest with
+its plugins, the libraries that take long, and Steelyard, and runs nothing. It forks a process for each session: with a
+pid, signals, an exit status, a folder, an environment and files of its own, and all that a process does at its end.
 
 What differs from a process that `python` starts:
 
@@ -176,6 +176,8 @@ class _Server:
 
 
 _SERVER = _Server()
+Process = Session | subprocess.Popen[Any]
+"""A started session, whoever started it."""
 
 
 def start(
@@ -186,7 +188,7 @@ def start(
     stderr: IO[Any] | int | None = None,
     text: bool = False,
     start_new_session: bool = False,
-) -> Session | subprocess.Popen[Any]:
+) -> Process:
     """Start what `python` with these arguments would do, as `subprocess.Popen` does.
 
     Args:
@@ -279,7 +281,7 @@ def _preload() -> None:
             importlib.import_module(found.name)
     for name in MODULES:
         importlib.import_module(name)
-    assert len(os.listdir("/proc/self/task")) == 1, "a process with threads can't be forked"
+    assert len([*Path("/proc/self/task").iterdir()]) == 1, "a process with threads can't be forked"
     gc.collect()
     gc.freeze()
 
