@@ -450,13 +450,13 @@ def test_at_the_deadline_a_body_that_takes_long_is_given_up(project: Project, wa
     project.module(SLOW_BODY.format(wait=wait))
     project.configure()
     began = time.monotonic()
-    ended = warm.run("-m", "pytest", "--deadline", "8s", cwd=project.path, timeout=60)
+    ended = warm.run("-m", "pytest", "--deadline", "4s", cwd=project.path, timeout=60)
     assert time.monotonic() - began < 25
     assert ended.returncode == 8
     assert "Traceback" not in ended.stdout + ended.stderr
     assert project.verdicts() == {"test_slow": "inconclusive", "test_quick": "passed"}
-    assert project.evaluation("test_slow")["reason"].startswith("stopped at --deadline 8s after ")
-    assert "stopped at --deadline 8s" in " ".join(ended.stdout.split())
+    assert project.evaluation("test_slow")["reason"].startswith("stopped at --deadline 4s after ")
+    assert "stopped at --deadline 4s" in " ".join(ended.stdout.split())
 
 
 @pytest.mark.slow
