@@ -18,7 +18,7 @@ from tests.tracking.fixtures import database, empty_database, mlflow_server
 __all__ = ["database", "empty_database", "loopback", "mlflow_server"]
 
 STARTERS = frozenset(
-    {"pytester", "database", "empty_database", "mlflow_server", "tiny_llama", "CliRunner", "subprocess"}
+    {"pytester", "database", "empty_database", "mlflow_server", "tiny_llama", "CliRunner", "subprocess", "warm"}
 )
 """Fixtures, and names in a test module, with which a test runs a session, a command, a server or a program."""
 NEIGHBOURS = frozenset({"bench", "ci", "cli", "confinement", "deepeval", "lm_eval", "mlflow"})

@@ -136,8 +136,7 @@ class _Server:
         if any(Path(folder, "sitecustomize.py").exists() for folder in _python_path(environment)):
             return False
         names = {name for name in {**environment, **self.environment} if name.startswith(_READ_AT_START)}
-        names -= {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
-        return all(environment.get(name) == self.environment.get(name) for name in names)
+        return all(environment.get(name) == self.environment.get(name) for name in names - {"PYTHONPATH"})
 
     def fork(self, request: dict[str, Any], files: Sequence[int]) -> tuple[int, int]:
         """The pid of a new session, and a file to which its status is written once it has ended."""
@@ -331,11 +330,8 @@ def _become(request: Mapping[str, Any], files: Sequence[int], base: Sequence[str
     os.environ.update(request["environment"])
     time.tzset()
     os.chdir(request["cwd"])
-    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
-    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        stream: Any = getattr(sys, name)
-        stream.reconfigure(line_buffering=name == "stderr" or stream.isatty(), write_through=unbuffered and number > 0)
+    for stream in (sys.stdin, sys.stdout):
+        stream.reconfigure(line_buffering=stream.isatty())  # type: ignore[union-attr]
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()  # type: ignore[attr-defined]
     option, what, *others = request["arguments"]

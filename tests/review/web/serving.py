@@ -24,7 +24,7 @@ class Server:
     def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
         self._folder = folder
         self.log = folder / "serve.log"
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command = ("-c", _CALL, "--store", "store.db", "--port", str(port), *options)
         with self.log.open("w") as errors:
             self.process = warm.start(
