@@ -15,7 +15,7 @@ from harness.errors import MlflowError, SettingsError
 from harness.gate.runs.notes import IN_THE_TEST
 from harness.models.mlflow.process import MlflowProcess
 from harness.store import RunInfo, Store
-from harness.tracking.selection import choose
+from harness.tracking.selection import choose_traces
 from harness.tracking.traces import Context, traces
 
 MOST_TRACES = 50
@@ -110,7 +110,7 @@ def log_gate(
 
 def _question(gate: GateLog, store: Store) -> dict[str, Any]:
     spec, report = gate.run.spec, gate.report
-    chosen = choose(store, gate.run, report, gate.most_traces)
+    chosen = choose_traces(store, gate.run, report, gate.most_traces)
     described = [spec.get("candidate"), spec.get("baseline"), *spec.get("judges", ())]
     versions = {each["fingerprint"]: each["name"] for each in reversed(described) if each}
     return {

@@ -110,7 +110,7 @@ def test_checks_for_def_bodies_are_the_same_functions() -> None:
 def test_checks_of_a_model_are_typed_for_the_models_of_def_bodies(name: str) -> None:
     from harness.scoring.checks import sync
 
-    kind = {"choose": sync._Choose, "multiple_choice": sync._MultipleChoice}[name]
+    kind = {"choose": sync._SyncChoose, "multiple_choice": sync._MultipleChoice}[name]
     first, second = inspect.signature(getattr(checks, name)), inspect.signature(kind.__call__)
     pairs = list(zip(list(second.parameters.values())[1:], first.parameters.values(), strict=True))
     assert [(each.name, each.kind, each.default) for each, _ in pairs] == [

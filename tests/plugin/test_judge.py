@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.records import JudgedBy
+from harness.records import ScoringRule
 from harness.records.report_json import from_json, schema, to_json
 from harness.scoring.judging.prompts import material, preference_messages
 from harness.store import Store
@@ -161,7 +161,7 @@ def test_stored_scores_name_judge_and_rubric_of_what_was_judged_alone(judged: Pr
 def test_a_score_that_a_body_makes_of_a_judgement_is_the_judges_too(judged: Project, lines: str) -> None:
     judged.body(lines, arguments="model, case, judge", design="fixed")
     judged.run()
-    assert {type(row.judged_by) for row in rows(judged)} == {JudgedBy}
+    assert {type(row.judged_by) for row in rows(judged)} == {ScoringRule}
 
 
 def test_preferences_report_flips_and_the_bias_of_position(judged: Project) -> None:

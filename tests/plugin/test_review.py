@@ -17,7 +17,7 @@ from harness.gate.people.evidence import evidence_paths
 from harness.gate.people.verdicts import resumed
 from harness.records.review import Event
 from harness.review import Queue, View
-from harness.review.batches.ledger import AHEAD
+from harness.review.batches.draws import AHEAD
 from harness.scoring.judging.prompts import material, rating_messages
 from harness.store import Store
 from tests.plugin.projects import Project

@@ -55,7 +55,7 @@ _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 
 
-class _Choose(Protocol):
+class _SyncChoose(Protocol):
     """`choose` of a `def` body's model."""
 
     def __call__(
@@ -84,5 +84,5 @@ def _direct(check: Callable[_Given, Awaitable[_Result]]) -> Callable[_Given, _Re
 
 runs = _direct(checks.runs)
 similarity = _direct(checks.similarity)
-choose = cast(_Choose, cast(Any, checks.choose))
+choose = cast(_SyncChoose, cast(Any, checks.choose))
 multiple_choice = cast(_MultipleChoice, cast(Any, checks.multiple_choice))

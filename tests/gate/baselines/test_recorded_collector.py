@@ -32,7 +32,7 @@ from harness.gate.evaluations.contents import content_digest, question_digest
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.history.runs import find_candidate
 from harness.gate.sampling.order import order_of
-from harness.records import Case, Estimate, JudgedBy, Request, VerdictKind, VersionRef
+from harness.records import Case, Estimate, Request, ScoringRule, VerdictKind, VersionRef
 from harness.scoring.results import Reading
 from harness.store import Store
 from tests.decisions.observations import binary, observed
@@ -221,7 +221,7 @@ def test_a_case_that_a_merge_left_twice_is_refused(tmp_path: Path) -> None:
 
 def test_a_runs_candidate_is_recorded_as_it_was_decided(store: Store) -> None:
     scores = {"a": [1.0, "failed"], "b": [0.5, 1.0], "c": ["skipped", "skipped"]}
-    by = JudgedBy(("j1",), "r1")
+    by = ScoringRule(("j1",), "r1")
     side = run(store, "r1", Scored("one", scores, {"a": [1.0], "b": [1.0], "c": [1.0]}, judged_by=by))
     found = recording_of(store, side.weighed, side.report)
     assert (found.name, found.version.name, found.run_id) == ("small", "small", "r1")
@@ -332,15 +332,15 @@ def judged(*by: str) -> RecordedEvaluation:
 @pytest.mark.parametrize(
     ("known", "by", "reason"),
     [
-        (judged("j1/r1", "j1/r2"), JudgedBy(("j1",), "r2"), None),
-        (judged("j1/r1"), JudgedBy(("j2",), "r1"), "other judges' now than"),
-        (judged("j1/r1"), JudgedBy(("j1",), "r2"), "by another rubric now than"),
-        (judged(), JudgedBy(("j1",), "r1"), "a judge's now, and nobody's"),
+        (judged("j1/r1", "j1/r2"), ScoringRule(("j1",), "r2"), None),
+        (judged("j1/r1"), ScoringRule(("j2",), "r1"), "other judges' now than"),
+        (judged("j1/r1"), ScoringRule(("j1",), "r2"), "by another rubric now than"),
+        (judged(), ScoringRule(("j1",), "r1"), "a judge's now, and nobody's"),
         (judged(), None, None),
     ],
 )
 def test_scores_of_other_judges_or_rubrics_are_not_of_one_kind(
-    known: RecordedEvaluation, by: JudgedBy | None, reason: str | None
+    known: RecordedEvaluation, by: ScoringRule | None, reason: str | None
 ) -> None:
     said = paired(known, evaluation(cases(2))).mismatch("score", Reading(1.0, judged_by=by))
     assert said is None if reason is None else reason in str(said)
@@ -349,7 +349,7 @@ def test_scores_of_other_judges_or_rubrics_are_not_of_one_kind(
 def test_a_judge_under_test_is_another_one_by_design() -> None:
     now = evaluation(cases(2), frozenset({"case", "judge"}), weighs="judge")
     found = paired(judged("j1/r1"), now)
-    assert found.mismatch("score", Reading(1.0, judged_by=JudgedBy(("j2",), "r1"))) is None
+    assert found.mismatch("score", Reading(1.0, judged_by=ScoringRule(("j2",), "r1"))) is None
     assert found.other_judges(("j2",)) is None
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from harness.gate.people.batches import fill, outlook, questions_of, settle
+from harness.gate.people.batches import fill_batch, outlook, questions_of, settle_batch
 from harness.gate.people.results import held_back, with_labels
 from harness.records import Role
 from harness.records.review import Form, LabelChoice
 from harness.review import Queue
-from harness.review.batches.ledger import subject_of
+from harness.review.batches.draws import subject_of
 from harness.review.batches.plans import ReviewPlan
 from harness.store import Store
 from tests.reporting import example_reports as examples
@@ -28,11 +28,11 @@ def test_labels_count_behind_excluded_items_which_are_told(store: Store, roles: 
     run = runs.add_run(store, n_cases=40)
     subject = subject_of(store, run, ReviewPlan(runs.EVALUATION, "score", FORM, roles), "all")
     questions = questions_of(0.4, 0.1, 0.05, 0.05, is_compared=len(roles) == 2)
-    batch = fill(store, run, subject, questions, "all")
+    batch = fill_batch(store, run, subject, questions, "all")
     queue = Queue(store)
     queue.add_reviewer("ann")
     queue.add_reviewer("eve", "adjudicator")
-    settle(store, batch, subject, questions)
+    settle_batch(store, batch, subject, questions)
     excluded = 0
     for number in range(20):
         view = queue.next("ann")
@@ -48,7 +48,7 @@ def test_labels_count_behind_excluded_items_which_are_told(store: Store, roles: 
             excluded += 1
         else:
             queue.label("ann", view.lease_id, 3, key=str(number))
-    found = settle(store, batch, subject, questions)
+    found = settle_batch(store, batch, subject, questions)
     assert (excluded, int(found.ledger.excluded.sum()), found.ledger.n_stuck) == (2, 2, 0)
     check = found.checks[0]
     assert check.n_excluded == 2

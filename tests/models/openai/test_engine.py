@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from harness.errors import BudgetSpentError, CapabilityError, EngineError, SettingsError, UnreachableError
-from harness.gate.sampling.problems import BodyErrors
+from harness.gate.sampling.body_errors import BodyErrors
 from harness.models.engine import Capability
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.openai.retry import RetryPolicy

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.errors import ReviewFileError, UnknownItemError
 from harness.records.review import Answer, Batch, Event, Form, LabelChoice
 from harness.review import Queue
-from harness.review.exchange import FORMATS, SharedExclusion, SharedItem, exported, find_format, format_of, imported
+from harness.review.exchange import FORMATS, SharedExclusion, SharedItem, exported, find_format, format_of, import_items
 from harness.review.exchange.argilla import user_id
 from harness.review.exchange.label_studio import labeling_config
 from harness.store import Store
@@ -95,7 +95,7 @@ def test_an_unblind_export_says_who_excluded_an_item_why_and_when(
     assert "the passage is missing" in text
     assert FORMATS[name].read(text) == shared
     assert "the passage is missing" not in FORMATS[name].write(share(store, unblind=False))
-    assert imported(store.review, FORMATS[name].read(text), NOW).items == 0
+    assert import_items(store.review, FORMATS[name].read(text), NOW).items == 0
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
@@ -107,11 +107,11 @@ def test_an_unblind_export_makes_the_same_queue_elsewhere(
     label_some(queue, kind)
     shared = FORMATS[name].read(FORMATS[name].write(share(store, unblind=True)))
     target = open_store(new_url())
-    assert imported(target.review, shared, NOW).labels == (4 if kind == "text" else 5)
+    assert import_items(target.review, shared, NOW).labels == (4 if kind == "text" else 5)
     assert canonical(target) == canonical(store)
-    again = imported(target.review, shared, NOW)
+    again = import_items(target.review, shared, NOW)
     assert (again.batches, again.items, again.labels) == (0, 0, 0)
-    assert imported(store.review, shared, NOW).labels == 0
+    assert import_items(store.review, shared, NOW).labels == 0
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
@@ -143,7 +143,7 @@ def test_a_preference_given_elsewhere_counts_for_the_right_answer(
         replace(each, labels=(label_of("left" if each.answers[0].startswith("candidate") else "right"),))
         for each in blind
     ]
-    imported(store.review, FORMATS[name].read(FORMATS[name].write(prefers_candidate)), NOW)
+    import_items(store.review, FORMATS[name].read(FORMATS[name].write(prefers_candidate)), NOW)
     assert [done.standing.value for done in queue.labels("b1")] == ["first"] * len(items)
 
 
@@ -156,7 +156,7 @@ def label_of(value: Any) -> Any:
 def test_an_imported_label_fills_an_item_that_is_waiting(queue: Queue, store: Store, add_batch: AddBatch) -> None:
     add_batch(2)
     (first, _) = share(store, unblind=False)
-    imported(store.review, [replace(first, labels=(label_of(5),))], NOW)
+    import_items(store.review, [replace(first, labels=(label_of(5),))], NOW)
     assert [done.standing.score for done in queue.labels("b1")] == [1.0]
     view = queue.next("bob")
     assert view is not None
@@ -168,7 +168,7 @@ def test_an_unknown_reviewer_of_a_file_is_added_without_a_token(
 ) -> None:
     add_batch(1)
     (first,) = share(store, unblind=False)
-    imported(store.review, [replace(first, labels=(replace(label_of(5), reviewer="new"),))], NOW)
+    import_items(store.review, [replace(first, labels=(replace(label_of(5), reviewer="new"),))], NOW)
     assert {each.name: each.role for each in queue.reviewers()}["new"] == "annotator"
     assert queue.sign_in("") is None
 
@@ -178,7 +178,7 @@ def test_one_bad_label_of_a_file_brings_nothing_in(store: Store, add_batch: AddB
     first, second = share(store, unblind=False)
     bad = [replace(first, labels=(label_of(5),)), replace(second, labels=(label_of(9),))]
     with pytest.raises(ReviewFileError, match="Item b1-00001, label of 'ann': The label 9 is none of this item's"):
-        imported(store.review, bad, NOW)
+        import_items(store.review, bad, NOW)
     assert store.review.events(batch_id="b1") == []
 
 
@@ -186,7 +186,7 @@ def test_an_unknown_item_without_answers_is_refused(store: Store, add_batch: Add
     add_batch(1)
     (first,) = share(store, unblind=False)
     with pytest.raises(ReviewFileError, match="Item other is not in the queue"):
-        imported(store.review, [replace(first, item_id="other", answers=())], NOW)
+        import_items(store.review, [replace(first, item_id="other", answers=())], NOW)
 
 
 @pytest.mark.parametrize("name", EVERY_FORMAT)
@@ -197,7 +197,7 @@ def test_a_file_whose_form_is_not_the_one_of_its_batch_is_refused(store: Store, 
     choices = (*SCALE.choices[:-1], replace(SCALE.choices[-1], score=0.0))
     changed = replace(second, form=replace(SCALE, choices=choices), labels=(label_of(5),))
     with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item_id}: its form in the file is not the one of"):
-        imported(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
+        import_items(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
     assert store.review.events(batch_id="b1") == []
 
 
@@ -210,7 +210,7 @@ def test_a_label_of_another_text_is_refused(store: Store, add_batch: AddBatch, n
     other = {"case": {"case_id": first.case_id}, "answer": {"answers": (*second.answers[1:], "another")}}
     changed = replace(second, **other[what], labels=(label_of(VALUES[kind][0]),))
     with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item_id}: its {what} in the file is not the one"):
-        imported(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
+        import_items(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
     assert store.review.events(batch_id="b1") == []
 
 
@@ -227,7 +227,7 @@ def test_line_ends_of_a_spreadsheet_change_no_text(store: Store, add_batch: AddB
     batch = replace(store.review.batch("b1"), id="b2")
     store.review.add_batch(batch, [replace(item, id="i2", batch_id="b2", answers=(Answer("one\r\ntwo"),))])
     (shared,) = exported(store.review, batch, unblind=False)
-    assert imported(store.review, [replace(shared, answers=("one\ntwo",), labels=(label_of(5),))], NOW).labels == 1
+    assert import_items(store.review, [replace(shared, answers=("one\ntwo",), labels=(label_of(5),))], NOW).labels == 1
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_a_new_item_with_a_number_that_is_none_brings_nothing_in(store: Store, h
     good = SharedItem("i1", "suites/test.py::a", "c", SCALE, (), ("answer",))
     bad = replace(good, item_id="i2", evaluation_id="suites/test.py::b", hidden=hidden)
     with pytest.raises(ReviewFileError, match=r"Item i2: it wants 1 labels, was drawn with probability"):
-        imported(store.review, [good, bad], NOW)
+        import_items(store.review, [good, bad], NOW)
     assert store.review.batches() == []
 
 
@@ -382,7 +382,7 @@ def test_no_counts_as_no_in_a_table() -> None:
 def test_what_can_not_be_stored_leaves_no_batch(store: Store, lines: list[dict[str, Any]], said: str) -> None:
     shared = FORMATS["jsonl"].read("\n".join(map(json.dumps, lines)))
     with pytest.raises(ReviewFileError, match=said):
-        imported(store.review, shared, NOW)
+        import_items(store.review, shared, NOW)
     assert store.review.batches() == []
 
 

@@ -12,7 +12,7 @@ from harness import Score, checks
 from harness.errors import CheckError, ScoreError
 from harness.records import Sample
 from harness.scoring.checks import numbers, overlap, structure, text
-from harness.scoring.checks.given import imported
+from harness.scoring.checks.given import import_library
 
 
 @pytest.mark.parametrize("module", [numbers, overlap, structure, text], ids=lambda module: module.__name__)
@@ -63,7 +63,7 @@ def test_numbers_are_expected_with_numeric() -> None:
 
 def test_a_package_that_is_not_installed_comes_with_its_command() -> None:
     with pytest.raises(CheckError, match=r'bleu needs the package absent_package: pip install "steelyard\[checks\]"'):
-        imported("absent_package.inner", "bleu")
+        import_library("absent_package.inner", "bleu")
 
 
 def test_a_score_is_neither_true_nor_false_so_that_asserting_it_can_not_pass() -> None:

@@ -16,7 +16,7 @@ from harness.statistics.arrays import BoolArray, FloatArray, is_binary
 
 
 @dataclass(frozen=True, slots=True)
-class PartlySkipped:
+class PartlySkippedCases:
     """Cases that were left out because some of their bodies skipped, as one does that looks at the answer first.
 
     Attributes:
@@ -31,7 +31,7 @@ class PartlySkipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class Observations:
     """All scores of one metric of one evaluation.
 
     Attributes:
@@ -91,7 +91,7 @@ class Observed:
     largest_cluster: int = 1
     n_planned: int = 0
     n_skipped: int = 0
-    partly_skipped: PartlySkipped | None = None
+    partly_skipped: PartlySkippedCases | None = None
     n_truncated: int = 0
     errors: tuple[str, ...] = ()
     interruption: Interruption | None = None
@@ -152,7 +152,7 @@ class Observed:
         """How far apart the ends of its range lie: 1 for scores, and for a measure without a range."""
         return 1.0 if self.at_least is None or self.at_most is None else self.at_most - self.at_least
 
-    def as_scores(self) -> Observed:
+    def as_scores(self) -> Observations:
         """A measure with a range as scores in [0, 1], threshold and margin too; itself where there is no range.
 
         This is the one place where a range is taken out. What is decided on these is multiplied by `width` to be shown.
@@ -220,7 +220,7 @@ class Observed:
         n = int((~np.isnan(self.candidate)).sum()) if self.by_samples else len(self.case_ids)
         return n + self.n_skipped
 
-    def as_shown(self) -> Observed:
+    def as_shown(self) -> Observations:
         """Itself; a part of a fixed design with bounds that hold whenever one stops, and without a say.
 
         Its cases come in the random order of a sequential design. When it is cut short may depend on its scores, and so
@@ -230,7 +230,7 @@ class Observed:
             return self
         return replace(self, design="sequential", may_decide=False)
 
-    def first(self, n: int) -> Observed:
+    def first(self, n: int) -> Observations:
         """The first `n` rows alone; of a single case its first `n` samples."""
         if self.by_samples:
             baseline = None if self.baseline is None else self.baseline[:, :n]
@@ -251,7 +251,7 @@ def _scaled(stakes: Stakes, low: float, width: float) -> Stakes:
     return replace(stakes, threshold=threshold, margin=stakes.margin / width)
 
 
-def oriented(observed: Observed, scores: FloatArray) -> FloatArray:
+def oriented(observed: Observations, scores: FloatArray) -> FloatArray:
     """Scores turned so that more is better; those in [0, 1] stay there."""
     if observed.higher_is_better:
         return scores

@@ -77,7 +77,7 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
     from dataclasses import replace
 
     from harness.gate.people.attending import attend_all
-    from harness.review.exchange import find_format, format_of, imported
+    from harness.review.exchange import find_format, format_of, import_items
 
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -90,7 +90,7 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
     ]
     with open_existing(settings_with_store(place)) as opened:
         before = opened.review.last_event()
-        done = imported(opened.review, shared, time.time())
+        done = import_items(opened.review, shared, time.time())
         problems = attend_all(opened, opened.review.touched(before))
     added = f" and {_counted(done.items, 'item')} in {_counted(done.batches, 'new batch')}" if done.items else ""
     click.echo(f"Brought in {_counted(done.labels, 'label')}{added}.")

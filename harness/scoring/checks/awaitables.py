@@ -11,7 +11,7 @@ from harness.requests.bridge import settle
 Result = TypeVar("Result")
 
 
-class _Awaited(Generic[Result]):
+class _PendingResult(Generic[Result]):
     """A check's result to come; it refuses to be taken for the result, which a coroutine does not."""
 
     __slots__ = ("_check", "_work")
@@ -33,5 +33,5 @@ class _Awaited(Generic[Result]):
 
 def wait_for(check: str, work: Coroutine[Any, Any, Result]) -> Awaitable[Result]:
     """Something to await in an `async def` body; in a `def` body the result of `work`, as `sync_checks` says."""
-    settled: Awaitable[Result] = settle(_Awaited(check, work))
+    settled: Awaitable[Result] = settle(_PendingResult(check, work))
     return settled

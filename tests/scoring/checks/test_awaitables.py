@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import CheckError
 from harness.requests.bridge import call_body
-from harness.scoring.checks.waiting import wait_for
+from harness.scoring.checks.awaitables import wait_for
 
 
 async def seven() -> int:

@@ -23,7 +23,7 @@ _LINE_BYTES = 1 << 20
 _GRACE_S = 5.0
 
 
-class Child:
+class ChildProcess:
     """Starts a module of Steelyard in a process of its own and passes requests to it.
 
     The process is a session of its own, so that Ctrl-C in the terminal reaches the parent alone, and it ends when its

@@ -13,7 +13,7 @@ import pytest
 
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, UsageError
-from harness.models.creation import check_version, create_engine, engine_key
+from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import Version
@@ -70,7 +70,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path: 
         "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from pathlib import Path\n"
         "from harness.config.versions import VersionSettings\n"
-        "from harness.models.creation import check_version, create_engine\n"
+        "from harness.models.engine_creation import check_version, create_engine\n"
         "from harness.models.version import Version\n"
         "for name in ('vllm', 'transformers'):\n"
         "    settings = VersionSettings('v', name, engine_options={'weights': 'w'})\n"

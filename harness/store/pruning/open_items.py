@@ -14,7 +14,7 @@ from harness.store.schema.tables import runs, samples
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingItem:
     """An item of an open batch that has no label that counts, with the run and the samples that it was drawn from."""
 
     run_id: str | None
@@ -28,12 +28,12 @@ class ItemSources:
     runs: frozenset[str]
     samples: dict[bytes, int]
 
-    def of(self, item: Waiting) -> tuple[bool, tuple[int, ...]]:
+    def of(self, item: WaitingItem) -> tuple[bool, tuple[int, ...]]:
         """Whether its run is there, and how many samples under each of its keys."""
         return item.run_id in self.runs, tuple(self.samples.get(key, 0) for key in item.keys)
 
 
-def waiting(connection: Connection) -> list[Waiting]:
+def waiting(connection: Connection) -> list[WaitingItem]:
     """The items that people are still asked about, or that wait to be adjudicated."""
     query = (
         select(batches.c.run_id, items.c.origin)
@@ -41,10 +41,10 @@ def waiting(connection: Connection) -> list[Waiting]:
         .join(standings, standings.c.item_id == items.c.id)
         .where(batches.c.closed.is_(None), standings.c.state != "done")
     )
-    return [Waiting(run_id, tuple(_keys(origin))) for run_id, origin in connection.execute(query)]
+    return [WaitingItem(run_id, tuple(_keys(origin))) for run_id, origin in connection.execute(query)]
 
 
-def stored(connection: Connection, found: Sequence[Waiting]) -> ItemSources:
+def stored(connection: Connection, found: Sequence[WaitingItem]) -> ItemSources:
     """What of their runs and samples is stored at present."""
     run_ids = sorted({item.run_id for item in found if item.run_id is not None})
     there: set[str] = set()
@@ -58,7 +58,7 @@ def stored(connection: Connection, found: Sequence[Waiting]) -> ItemSources:
     return ItemSources(frozenset(there), counts)
 
 
-def lost(found: Iterable[Waiting], before: ItemSources, after: ItemSources) -> int:
+def lost(found: Iterable[WaitingItem], before: ItemSources, after: ItemSources) -> int:
     """How many of the items lost their run or a sample."""
     return sum(before.of(item) != after.of(item) for item in found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import EngineError, MissingSampleError, ScoreError, StoreError, UnreachableError, UnstorableError
-from harness.gate.sampling.problems import BodyErrors
+from harness.gate.sampling.body_errors import BodyErrors
 
 
 def lines(tally: BodyErrors, end: int = 100) -> tuple[str, ...]:

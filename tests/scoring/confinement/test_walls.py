@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.scoring.confinement import ConfinedRun, ProgramLimits
-from harness.scoring.confinement.child import _refuse
 from harness.scoring.confinement.system_calls import libseccomp
+from harness.scoring.confinement.walls import _refuse
 
 needs_filter = pytest.mark.skipif(libseccomp() is None, reason="libseccomp is not installed")
 

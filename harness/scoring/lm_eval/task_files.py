@@ -23,7 +23,7 @@ def names_a_file(source: str) -> bool:
     return source.endswith(SUFFIXES) or "/" in source
 
 
-def find_file(source: str, folders: Sequence[Path]) -> Path:
+def find_task_file(source: str, folders: Sequence[Path]) -> Path:
     """The task file of this path, in the first of the folders that has it.
 
     Raises:

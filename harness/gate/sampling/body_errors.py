@@ -47,7 +47,7 @@ def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]], n_left_out:
 
 
 @dataclass(slots=True)
-class _Alike:
+class _ErrorGroup:
     """Errors that are one message: the same exception from the same line, or the same text but for numbers and names.
 
     Attributes:
@@ -93,7 +93,7 @@ class BodyErrors:
     """
 
     def __init__(self) -> None:
-        self._errors: dict[str, _Alike] = {}
+        self._errors: dict[str, _ErrorGroup] = {}
         self._missing: Counter[int] = Counter()
         self.is_hopeless = False
 
@@ -120,7 +120,7 @@ class BodyErrors:
 
     def _add(self, step: int, text: str, group: str, frames: tuple[str, ...] | None = None) -> None:
         text = text[:_TEXT_KEPT]
-        alike = self._errors.setdefault(group[:_TEXT_KEPT], _Alike((step, text), frames))
+        alike = self._errors.setdefault(group[:_TEXT_KEPT], _ErrorGroup((step, text), frames))
         alike.add(step, text, frames)
 
     def lines(self, end: int, case_of: Callable[[int], str]) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ class BodyErrors:
         """The user's frames of the most frequent error before a step."""
         return next((alike.frames for alike in self._ranked(end) if alike.frames is not None), ())
 
-    def _ranked(self, end: int) -> list[_Alike]:
+    def _ranked(self, end: int) -> list[_ErrorGroup]:
         """The errors before a step, the most frequent first."""
         found = [alike for alike in self._errors.values() if alike.count(end)]
         return sorted(found, key=lambda alike: (-alike.count(end), alike.shown[1]))

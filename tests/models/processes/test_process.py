@@ -7,7 +7,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from harness.models.processes.child import Child
+from harness.models.processes.process import ChildProcess
 
 STUBBORN = """
 import sys, time
@@ -25,7 +25,7 @@ def test_child_that_does_not_end_is_killed_when_its_closing_is_cancelled(tmp_pat
     paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
 
     async def run() -> int | None:
-        child = Child("stubborn", "stubborn")
+        child = ChildProcess("stubborn", "stubborn")
         await child.start({}, {"PYTHONPATH": paths})
         process = child._process
         assert process is not None
