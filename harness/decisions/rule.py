@@ -112,8 +112,6 @@ def _verdict(
     candidate = estimate(observed, observed.candidate, 1 - level)
     sizes = observed.cluster_sizes
     by_name = {check.against: check.difference for check in checks}
-    open_samples = [check.samples_needed for check in checks if check.samples_needed is not None]
-    decided = kind is not VerdictKind.INCONCLUSIVE
     return Verdict(
         id=observed.id,
         metric=observed.metric,
@@ -127,7 +125,7 @@ def _verdict(
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
         difference=by_name.get("baseline", by_name.get("threshold")),
-        samples_needed=None if decided or not open_samples else max(open_samples),
+        samples_needed=_samples_needed(checks) if kind is VerdictKind.INCONCLUSIVE else None,
         labels_needed=None,
         cases=case_results(observed),
         checks=checks,
@@ -156,6 +154,11 @@ def _verdict(
         statistic=observed.statistic,
         approximate=is_approximate(observed) and kind is not VerdictKind.ERROR,
     )
+
+
+def _samples_needed(checks: tuple[Check, ...]) -> int | None:
+    """How many would decide all comparisons that are open; None where that is not known of any."""
+    return max((check.samples_needed for check in checks if check.samples_needed is not None), default=None)
 
 
 def _asides(observed: Observations, look: Look, level: float) -> str:
