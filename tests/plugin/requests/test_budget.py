@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from tests.plugin.failures.test_resume import wait_for
 from tests.plugin.projects import Project
-from tests.plugin.test_resume import wait_for
 
 PRICE = {"input": 100.0, "output": 1000.0}
 VERSIONS: dict[str, dict[str, Any]] = {

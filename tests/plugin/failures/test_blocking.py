@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugin.failures.test_resume import wait_for_file
 from tests.plugin.loop.test_interrupts import Ran, children_of
 from tests.plugin.projects import Project
-from tests.plugin.test_resume import wait_for_file
 
 pytestmark = pytest.mark.slow
 EVALUATIONS = """

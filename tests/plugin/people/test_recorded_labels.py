@@ -20,7 +20,7 @@ from tests.plugin.projects import Project
 from tests.plugin.reviews import opened
 from tests.scoring.judging.panel import rated
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDER = Path("evals/evaluation/labels")
 RUBRIC = "evals/evaluation/defects/rubric.md"
 
