@@ -12,27 +12,12 @@ from harness.records import ScoringRule
 from harness.records.report_json import from_json, schema, to_json
 from harness.scoring.judging.prompts import material, preference_messages
 from harness.store import Store
+from tests.plugin.judges import RATE, says
 from tests.plugin.projects import Project
 from tests.scoring.judging.panel import chosen, rated
-from tests.scoring.judging.rubrics import SUMMARY, rubric, with_sections
+from tests.scoring.judging.rubrics import rubric, with_sections
 
-RATE = 'return judge.rate(model.ask(case.prompt), rubric="rubric.md", case=case)'
 PREFER = 'return judge.prefer(model.ask(case.prompt), baseline.ask(case.prompt), rubric="rubric.md", case=case)'
-
-
-def says(*answers: str, **probabilities: float) -> dict[str, Any]:
-    """A scripted version that gives these answers to everything, each as often."""
-    table = dict.fromkeys(answers, 1 / len(answers)) if answers else probabilities
-    return {"engine": "scripted", "default": table}
-
-
-@pytest.fixture
-def judged(project: Project) -> Project:
-    """A project with a rubric, a version `only` that answers yes or no, and a judge `small` that says 5 of 1 to 5."""
-    project.write("rubric.md", SUMMARY)
-    project.versions = {"only": says("yes", "no"), "small": says(rated(5))}
-    project.settings |= {"candidate": "only", "judge": "small"}
-    return project
 
 
 def rows(project: Project, run: int = -1) -> list[Any]:
@@ -348,34 +333,6 @@ def test_without_an_evaluation_that_judges_the_judge_is_left_alone(judged: Proje
     result = judged.run()
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*NO*"])
-
-
-@pytest.mark.parametrize(
-    "head", ['RUBRIC = "rubrik.md"', 'from pathlib import Path\nRUBRIC = Path("rubrik.md")'], ids=["text", "path"]
-)
-def test_a_rubric_that_is_named_in_the_module_is_seen(judged: Project, head: str) -> None:
-    judged.body(RATE.replace('"rubric.md"', "RUBRIC"), arguments="model, case, judge")
-    path = judged.path / "test_it.py"
-    path.write_text(f"{head}\n{path.read_text()}")
-    assert judged.run().ret == 4
-
-
-def test_a_rubric_that_can_not_be_seen_is_an_error_of_the_first_body(judged: Project) -> None:
-    judged.body(RATE.replace('"rubric.md"', '"rub" + "rik.md"'), cases=20, arguments="model, case, judge")
-    assert judged.run().ret == 1
-    assert "There is no rubric 'rubrik.md'" in judged.evaluation()["reason"]
-    assert judged.evaluation()["verdict"] == "error"
-
-
-@pytest.mark.quick
-def test_a_rubric_beside_its_test_is_found(judged: Project) -> None:
-    (judged.path / "rubric.md").rename(judged.path / "mine.md")
-    folder = judged.path / "suites"
-    folder.mkdir()
-    (judged.path / "mine.md").rename(folder / "rubric.md")
-    judged.body(RATE, arguments="model, case, judge")
-    (judged.path / "test_it.py").rename(folder / "test_it.py")
-    assert judged.run().ret == 0
 
 
 WEIGHED = """

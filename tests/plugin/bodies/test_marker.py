@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
+from tests.plugin.marked import marked, refused
 from tests.plugin.projects import Project
 
 ROWS = '{"id": "peru", "prompt": "Capital of Peru?"}\n{"id": "chad", "prompt": "Capital of Chad?"}\n'
 
-
-def refused(project: Project, *arguments: str) -> str:
-    """Run, and give the message of a usage error that came before a store was made or a model asked."""
-    result = project.run(*arguments)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert not project.store.exists()
-    return str(result.stderr)
-
-
 MARKED = "@pytest.mark.evaluation({})\ndef test_it(model, case):\n    model.ask('q')\n"
-
-
-def marked(project: Project, keywords: str, body: str = "model.ask(case.prompt)", head: str = "") -> None:
-    """A module whose only evaluation has these keywords, and says so where its body asks nobody."""
-    if "model." not in body and keywords:
-        keywords += ", asks='nothing'"
-    project.module(f"{dedent(head)}\n@pytest.mark.evaluation({keywords})\ndef test_it(model, case):\n    {body}\n")
-
-
-# -- what it takes ---------------------------------------------------------------------------------------------------
 
 
 def test_cases_from_jsonl_beside_the_settings(project: Project) -> None:
@@ -110,43 +91,6 @@ def test_every_keyword_reaches_the_report(project: Project) -> None:
         "requirement": "BR-7",
         "n_samples": 120,
     }
-
-
-def test_cluster_makes_its_cases_one_unit(project: Project) -> None:
-    rows = [{"id": f"c{i}", "prompt": f"q{i}", "page": i // 10} for i in range(40)]
-    marked(project, f"cases={rows}, cluster='page', threshold=0.5")
-    project.run()
-    clustered = project.evaluation()["candidate"]
-    marked(project, f"cases={rows}, threshold=0.5")
-    project.run()
-    assert clustered["low"] < project.evaluation()["candidate"]["low"]
-
-
-@pytest.mark.quick
-def test_per_case_gives_each_case_an_item_and_a_verdict(project: Project) -> None:
-    rows = [{"id": "peru", "prompt": "q"}, {"id": "chad", "prompt": "r"}]
-    marked(project, f"cases={rows}, per='case', samples=60, threshold=0.5, design='fixed'", "return case.id == 'peru'")
-    result = project.run("-v")
-    result.stdout.fnmatch_lines(["*test_it[[]peru[]] PASSED*", "*test_it[[]chad[]] FAILED*"])
-    assert project.verdicts() == {"test_it[peru]": "passed", "test_it[chad]": "failed"}
-
-
-def test_marker_of_a_module_holds_for_its_functions_and_the_closest_wins(project: Project) -> None:
-    project.module("""
-        pytestmark = pytest.mark.evaluation(cases=[{"id": "a"}], samples=4, asks="nothing")
-
-        def test_module(model, case): ...
-
-        class TestIt:
-            @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], samples=3, asks="nothing")
-            def test_own(self, model, case): ...
-    """)
-    assert project.run().ret == 0
-    assert project.evaluation("test_module")["n_samples"] == 4
-    assert project.evaluation("test_own")["n_samples"] == 6
-
-
-# -- what is refused -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -231,109 +175,6 @@ def test_folder_as_cases_is_refused(project: Project) -> None:
     project.write("evals/a.jsonl", ROWS)
     marked(project, "cases='evals'")
     assert "There is no case file 'evals'" in refused(project)
-
-
-def test_case_field_that_a_case_lacks_is_refused_with_its_line(project: Project) -> None:
-    marked(project, "cases=[{'id': 'a', 'prompt': 'q'}, {'id': 'b'}]")
-    assert "test_it, line 6: case.prompt, but case 'b' has no field 'prompt'. Its fields: id." in refused(project)
-
-
-@pytest.mark.parametrize("written", ["case.promt", "case['promt']", 'case["promt"]'])
-def test_case_field_that_is_misspelt_is_refused_with_the_nearest(project: Project, written: str) -> None:
-    marked(project, "cases=[{'id': 'a', 'prompt': 'q'}]", f"return {written} == 'q'")
-    shown = written.replace('"', "'")
-    said = f"line 6: {shown}, but case 'a' has no field 'promt'. Its fields: id, prompt. Did you mean 'prompt'?"
-    assert said in refused(project)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "try:\n        return case['hint']\n    except KeyError:\n        return 1",
-        "try:\n        return case.hint\n    except (ValueError, AttributeError):\n        return 1",
-        "name = 'hint'\n    return 1 if name not in case else case[name]",
-    ],
-    ids=["KeyError", "AttributeError", "a name that is none of the source"],
-)
-def test_case_field_whose_lack_the_body_minds_may_be_missing(project: Project, body: str) -> None:
-    marked(project, "cases=[{'id': 'a'}, {'id': 'b', 'hint': 1}]", body)
-    assert project.run().ret == 0
-
-
-def test_case_field_that_the_body_asks_for_first_may_be_missing(project: Project) -> None:
-    marked(
-        project,
-        "cases=[{'id': 'a', 'hint': 'q'}, {'id': 'b'}]",
-        "return len(case.hint) if 'hint' in case else case.get('hint', 1)",
-    )
-    assert project.run().ret == 0
-
-
-@pytest.mark.parametrize("name", ["case", "model", "baseline"])
-def test_fixture_that_asks_for_what_only_a_body_has_is_refused(project: Project, name: str) -> None:
-    project.module(f"""
-        @pytest.fixture
-        def prepared({name}):
-            return 1
-
-        @pytest.fixture
-        def outer(prepared):
-            return 2
-
-        @pytest.mark.evaluation(cases=[{{"id": "a"}}], asks="nothing")
-        def test_it(model, case, outer): ...
-    """)
-    assert f"the fixture 'prepared' asks for '{name}'" in refused(project)
-
-
-def test_method_of_a_unittest_class_is_refused(project: Project) -> None:
-    project.module("""
-        import unittest
-
-        class TestOld(unittest.TestCase):
-            @pytest.mark.evaluation(threshold=0.9, asks="nothing")
-            def test_it(self): ...
-    """)
-    assert "test_it.py::TestOld::test_it is a method of a unittest.TestCase" in refused(project)
-
-
-def test_per_case_without_case_is_refused(project: Project) -> None:
-    project.module("@pytest.mark.evaluation(cases=[{'id': 'a'}], per='case')\ndef test_it(model): ...\n")
-    assert "takes no argument `case`" in refused(project)
-
-
-def test_baseline_argument_without_a_baseline_is_refused(project: Project) -> None:
-    project.module("@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, baseline, case): ...\n")
-    assert "say --baseline VERSION" in refused(project)
-
-
-def test_all_that_is_wrong_is_said_at_once(project: Project) -> None:
-    project.module("""
-        @pytest.mark.evaluation(cases=[], samples=1, asks="nothing")
-        def test_first(model, case): ...
-
-        @pytest.mark.evaluation(cases=[{"id": "a"}], margin=-1, asks="nothing")
-        def test_second(model, case): ...
-    """)
-    text = refused(project)
-    assert "test_first" in text
-    assert "test_second" in text
-
-
-def test_nothing_is_sent_before_a_usage_error(project: Project, loopback) -> None:
-    server = loopback()
-    project.versions["only"] = {"engine": "openai", **server.settings()}
-    project.module("""
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
-        def test_first(model, case):
-            model.ask("q")
-
-        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=0)
-        def test_second(model, case):
-            model.ask("q")
-    """)
-    refused(project)
-    assert server.stats["requests"] == 0
 
 
 @pytest.mark.parametrize("name", ["case", "model", "baseline"])

@@ -24,7 +24,7 @@ from harness.models.weights.weights import materialize
 from harness.records import Request, Sample
 from tests.models.asking import Loop, chat
 from tests.models.lm_eval_model import Oracle
-from tests.models.transformers.test_weighing import PAIRS, TEXTS, assert_same
+from tests.models.transformers.test_model import PAIRS, TEXTS, assert_same
 
 
 @pytest.fixture(scope="module")
