@@ -65,3 +65,7 @@ def whole() -> Recording:
         skipped=("z",),
     )
     return replace(recording(test=recorded(cases()), other=mixed), environment={"engine": "vllm"}, first_index=7)
+
+
+def early(n_drawn: int = 2) -> RecordedEvaluation:
+    return recorded(cases(n_drawn), design="sequential", n_planned=6, n_drawn=n_drawn)

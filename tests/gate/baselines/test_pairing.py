@@ -7,13 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.errors import SettingsError
 from harness.gate.baselines.pairing import Pairing, order_against, pair
 from harness.gate.baselines.recording import (
     RecordedCase,
     RecordedEvaluation,
 )
-from harness.gate.baselines.refusals import check_recorded
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.sampling.order import order_of
 from harness.records import ScoringRule
@@ -98,19 +96,3 @@ def test_a_judge_under_test_is_another_one_by_design() -> None:
     found = paired(judged("j1/r1"), now)
     assert found.mismatch("score", Reading(1.0, judged_by=ScoringRule(("j2",), "r1"))) is None
     assert found.other_judges(("j2",)) is None
-
-
-def early(n_drawn: int = 2) -> RecordedEvaluation:
-    return recorded(cases(n_drawn), design="sequential", n_planned=6, n_drawn=n_drawn)
-
-
-def test_a_recording_that_stopped_early_goes_with_its_own_order_alone() -> None:
-    check_recorded(recording(test=early()), [evaluation(cases())], seed=0)
-    with pytest.raises(SettingsError, match=r"stopped after 2 of 6 in test, .* fixed design. Gate with --design seq"):
-        check_recorded(recording(test=early()), [evaluation(cases(), design="fixed")], seed=0)
-    with pytest.raises(SettingsError, match="in the order of seed = 0, and this run does in that of seed = 3"):
-        check_recorded(recording(test=early()), [evaluation(cases())], seed=3)
-    unknown = replace(recording(test=early()), seed=None)
-    with pytest.raises(SettingsError, match="in an unknown order"):
-        check_recorded(unknown, [evaluation(cases())], seed=0)
-    check_recorded(recording(test=recorded(cases())), [evaluation(cases(), design="fixed")], seed=3)
