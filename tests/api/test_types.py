@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -14,10 +15,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
-from harness import Case, Judge, Model, Score, SyncJudge, SyncModel, checks, sync_checks
+from harness import Case, Judge, Model, Score, SyncJudge, SyncModel, checks, doors, sync_checks
 
 ROOT = Path(__file__).parents[2]
 TYPED = Path(__file__).parent / "typed"
+OWN_CHECKS = [door.name for door in doors.doors("checks") if door.is_own and door.name not in ("deepeval", "lm_eval")]
 CHECKER = shutil.which("basedpyright") or shutil.which("pyright")
 
 
@@ -101,9 +103,18 @@ def test_the_type_for_def_bodies_has_the_same_methods_that_give_results(awaited:
 
 
 def test_checks_for_def_bodies_are_the_same_functions() -> None:
-    assert sorted(sync_checks.__all__) == sorted(checks.__all__)
-    for name in checks.__all__:
+    assert set(OWN_CHECKS) <= set(vars(sync_checks))
+    for name in OWN_CHECKS:
         assert getattr(sync_checks, name) is getattr(checks, name)
+
+
+def test_checkers_of_types_know_every_check_that_is_a_function() -> None:
+    def listed(file: str) -> set[str]:
+        tree = ast.parse((ROOT / "harness" / "scoring" / "checks" / file).read_text(encoding="utf-8"))
+        found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        return {alias.asname for node in found for alias in node.names if alias.asname == alias.name}
+
+    assert listed("__init__.py") | listed("plain.py") == set(OWN_CHECKS)
 
 
 @pytest.mark.parametrize("name", ["choose", "multiple_choice"])
