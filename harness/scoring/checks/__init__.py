@@ -32,10 +32,11 @@ else:
 
         Raises:
             AttributeError: there is none; the message lists those that there are.
-            CheckError: two distributions declare it, or it can't be imported.
+            CheckError: two distributions declare it, or it can't be imported; or Steelyard's own are not declared.
         """
         known = doors.names("checks")
-        if name.startswith("_") or name not in known:
+        is_stale = not any(door.is_own for door in doors.doors("checks"))
+        if name.startswith("_") or (name not in known and not is_stale):
             raise AttributeError(f"There is no check named {name!r}. {doors.listed('checks')}{nearest(name, known)}")
         found = globals()[name] = registered(name)
         return found
