@@ -95,12 +95,10 @@ def _chosen(settings: Settings, to: str | None, given: Mapping[str, Any]) -> Map
     if to not in (None, OF_SETTINGS) and own:
         option = f"--{own[0].replace('_', '-')}"
         raise SettingsError(f"{option} is for the tracker {OF_SETTINGS}, and --to names {to!r}: leave one of them out.")
-    asked = {**asked_for(settings, given)}
-    if own or not asked or to == OF_SETTINGS:
-        return {OF_SETTINGS: given}
-    if to is not None:
+    asked = asked_for(settings, given)
+    if to not in (None, OF_SETTINGS):
         return {to: asked.get(to, {})}
-    return asked
+    return {OF_SETTINGS: given} if to or own or not asked else asked
 
 
 def _hand_over(

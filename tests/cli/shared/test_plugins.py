@@ -32,7 +32,8 @@ def test_what_is_printed_while_it_loads_is_no_part_of_the_answer(
     monkeypatch.syspath_prepend(tmp_path)
     assert broken(declared(monkeypatch, "steps", "noisy_steps:IT", "noisy")) is None
     said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "noise\n")
+    assert said.out == ""
+    assert "noise" in said.err
 
 
 def test_steelyard_s_own_that_lacks_an_extra_is_not_broken_and_another_s_is(monkeypatch: pytest.MonkeyPatch) -> None:
