@@ -161,7 +161,7 @@ def _print(stored: StoredReport, chosen: list[ReportFormat]) -> None:
     if chosen[0].name == "terminal":
         _write_to(sys.stdout, replace(stored, layout=terminal_layout()), chosen[0])
         return
-    stream = io.TextIOWrapper(click.get_binary_stream("stdout"), encoding="utf-8", newline="\n")
+    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="\n")
     try:
         note = _write_to(stream, stored, chosen[0])
     finally:
