@@ -12,8 +12,8 @@ import pytest
 
 from tests import warm
 from tests.loopback import Fault
+from tests.plugin.failures.test_resume import wait_for_file
 from tests.plugin.projects import Project
-from tests.plugin.test_resume import wait_for_file
 
 pytestmark = pytest.mark.slow
 DECIDED_THEN_HELD = """
