@@ -18,7 +18,7 @@ def is_at_most(rate: float, wrong: Callable[[], bool], runs: int, times: float =
     Args:
         wrong: makes one run, and says whether it went wrong.
         runs: how many there are at most.
-        times: the multiple, which so many runs are enough to find: twice the rate takes hundreds, four times it takes 60.
+        times: the multiple that so many runs are enough to find: twice the rate takes hundreds, four times it 60.
     """
     count, evidence, enough = 0, 0.0, math.log(1 / MISTAKEN)
     for _ in range(runs):

@@ -150,7 +150,7 @@ def test_a_killed_process_loses_no_label_and_holds_nothing_back(store: Store, ur
 
 @pytest.fixture
 def n_labels(url: str) -> int:
-    """5,000 in SQLite, where one process writes at a time; in PostgreSQL, where a label takes five times as long, 1,000."""
+    """5,000 in SQLite, where one process writes at a time; 1,000 in PostgreSQL, where each takes five times as long."""
     return 5000 if url.startswith("sqlite") else 1000
 
 
