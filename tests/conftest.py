@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 STARTERS = frozenset(
-    {"pytester", "database", "empty_database", "mlflow_server", "tiny_llama", "CliRunner", "subprocess"}
+    {"pytester", "database", "empty_database", "mlflow_server", "tiny_llama", "CliRunner", "subprocess", "warm"}
 )
 """Fixtures, and names in a test module, with which a test runs a session, a command, a server or a program."""
 NEIGHBOURS = frozenset({"bench", "ci", "cli", "confinement", "deepeval", "lm_eval", "mlflow"})

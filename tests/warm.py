@@ -1,9 +1,9 @@
 """Sessions of Python in processes of their own that need not import everything anew.
 
-`start("-m", "pytest", "-q", cwd=folder)` and `run(...)` take what would follow `python` in a command line, and otherwise
-what `subprocess.Popen` and `subprocess.run` take. The first of a process starts a server, which imports pytest with its
-plugins, the libraries that take long, and Steelyard, and runs nothing. It forks a process for each session: with a pid,
-signals, an exit status, a folder, an environment and files of its own, and all of what a process has at its end.
+`start("-m", "pytest", "-q", cwd=folder)` and `run(...)` take what would follow `python` in a command line, and what
+`subprocess.Popen` and `subprocess.run` take besides. The first of a process starts a server, which imports pytest with
+its plugins, the libraries that take long, and Steelyard, and runs nothing. It forks a process for each session: with a
+pid, signals, an exit status, a folder, an environment and files of its own, and all that a process does at its end.
 
 What differs from a process that `python` starts:
 
@@ -136,8 +136,7 @@ class _Server:
         if any(Path(folder, "sitecustomize.py").exists() for folder in _python_path(environment)):
             return False
         names = {name for name in {**environment, **self.environment} if name.startswith(_READ_AT_START)}
-        names -= {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
-        return all(environment.get(name) == self.environment.get(name) for name in names)
+        return all(environment.get(name) == self.environment.get(name) for name in names - {"PYTHONPATH"})
 
     def fork(self, request: dict[str, Any], files: Sequence[int]) -> tuple[int, int]:
         """The pid of a new session, and a file to which its status is written once it has ended."""
@@ -176,6 +175,8 @@ class _Server:
 
 
 _SERVER = _Server()
+Process = Session | subprocess.Popen[Any]
+"""A started session, whoever started it."""
 
 
 def start(
@@ -186,7 +187,7 @@ def start(
     stderr: IO[Any] | int | None = None,
     text: bool = False,
     start_new_session: bool = False,
-) -> Session | subprocess.Popen[Any]:
+) -> Process:
     """Start what `python` with these arguments would do, as `subprocess.Popen` does.
 
     Args:
@@ -279,7 +280,7 @@ def _preload() -> None:
             importlib.import_module(found.name)
     for name in MODULES:
         importlib.import_module(name)
-    assert len(os.listdir("/proc/self/task")) == 1, "a process with threads can't be forked"
+    assert len([*Path("/proc/self/task").iterdir()]) == 1, "a process with threads can't be forked"
     gc.collect()
     gc.freeze()
 
@@ -329,11 +330,8 @@ def _become(request: Mapping[str, Any], files: Sequence[int], base: Sequence[str
     os.environ.update(request["environment"])
     time.tzset()
     os.chdir(request["cwd"])
-    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
-    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        stream: Any = getattr(sys, name)
-        stream.reconfigure(line_buffering=name == "stderr" or stream.isatty(), write_through=unbuffered and number > 0)
+    for stream in (sys.stdin, sys.stdout):
+        stream.reconfigure(line_buffering=stream.isatty())  # type: ignore[union-attr]
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()  # type: ignore[attr-defined]
     option, what, *others = request["arguments"]
