@@ -169,6 +169,7 @@ class _Server:
             if os.getpid() == starter:
                 own.shutdown(socket.SHUT_RDWR)
                 process.wait()
+            own.close()
 
         atexit.register(end)
         return own
