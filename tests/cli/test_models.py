@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.models import differences
+from harness.models.lineage import differences
 from harness.config import load_settings
 from tests.cli.conftest import Run
 
