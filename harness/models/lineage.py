@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config.environment import version_of
@@ -92,9 +91,7 @@ def _of_the_file(description: WeightsDescription) -> Iterator[LineageStep]:
         yield LineageStep(description.path.name, of, f"{description.ftype} {_version(quantizer)}".strip())
     elif description.format != "safetensors" and description.ftype not in _UNQUANTIZED:
         by = settings.get("general.quantized_by")
-        yield LineageStep(
-            description.path.name, of, f"quantized to {description.ftype}" + (f" by {by}" if by else "")
-        )
+        yield LineageStep(description.path.name, of, f"quantized to {description.ftype}" + (f" by {by}" if by else ""))
     else:
         yield LineageStep(description.path.name, of, f"saved in {description.ftype}")
 
@@ -118,9 +115,7 @@ def _by_the_settings(version: VersionSettings, description: WeightsDescription, 
         yield LineageStep(made, (last,), f"drop_layers, {layers.RECIPE}")
         last = made
     if "tokenizer" in options:
-        yield LineageStep(
-            "the same with another tokenizer", (last, str(options["tokenizer"])), "the setting tokenizer"
-        )
+        yield LineageStep("the same with another tokenizer", (last, str(options["tokenizer"])), "the setting tokenizer")
 
 
 def _left_out(layers_left_out: int | Sequence[int]) -> str:

@@ -30,7 +30,7 @@ _FORMS = (".svg", ".mmd", ".mermaid", ".md")
     metavar="[FILE]",
     is_flag=False,
     flag_value=_STANDARD_OUTPUT,
-    help="Draw the architecture into FILE (.svg, or .mmd and .md for Mermaid); without one as Mermaid on standard output.",
+    help="Draw the architecture into FILE (.svg; .mmd or .md for Mermaid), or as Mermaid on standard output.",
 )
 def describe(version: str, other: str | None, *, as_json: bool, diagram: str | None) -> None:
     """Tell what the weights of VERSION are: every line that llama.cpp prints when it loads a model, and more.
@@ -65,7 +65,9 @@ def _check(other: str | None, diagram: str | None, *, as_json: bool) -> None:
     if other is not None:
         raise UsageError(f"--diagram draws one version; leave {other!r} out, or draw it by a command of its own.")
     if diagram == _STANDARD_OUTPUT and as_json:
-        raise UsageError("--json and --diagram both write to standard output; give the diagram a file: --diagram MODEL.svg")
+        raise UsageError(
+            "--json and --diagram both write to standard output; give the diagram a file: --diagram MODEL.svg"
+        )
     if diagram != _STANDARD_OUTPUT and Path(diagram).suffix not in _FORMS:
         raise UsageError(f"--diagram {diagram}: what form is that? A file's name ends in one of: {', '.join(_FORMS)}.")
 

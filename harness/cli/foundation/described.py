@@ -41,7 +41,7 @@ def require_weights(settings: Settings, version: VersionSettings) -> None:
     others = [name for name, each in settings.versions.items() if "weights" in each.engine_options]
     has = f"Versions with weights: {', '.join(others)}." if others else "No version here has any."
     raise UsageError(
-        f"Version {version.name!r} has no weights: its engine {version.engine!r} answers for what is elsewhere, or from a "
-        f"table. {has} To describe what a server has loaded, name its files in a version of their own: "
+        f"Version {version.name!r} has no weights: its engine {version.engine!r} answers for what is elsewhere, or "
+        f"from a table. {has} To describe what a server has loaded, name its files in a version of their own: "
         f'[tool.steelyard.models.{version.name}-weights] with engine = "transformers" and weights = "FOLDER".'
     )

@@ -62,7 +62,7 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> TokenizerContents
         ids, settings = _sentencepiece(folder / "tokenizer.model")
     else:
         ids, settings = _vocabulary_files(folder)
-    for entry in (whole.get("added_tokens") or ()):
+    for entry in whole.get("added_tokens") or ():
         ids[entry["content"]] = entry["id"]
     settings |= dict(_special(own, config, ids))
     settings |= dict(_added(own, whole))
@@ -145,7 +145,7 @@ def _special(
         text = entry.get("content") if isinstance(entry, dict) else entry
         number = ids.get(text) if isinstance(text, str) else None
         if number is None:
-            stated = config.get(f"{name}_token_id")
+            stated: Any = config.get(f"{name}_token_id")
             number = stated[0] if isinstance(stated, list) and stated else stated
         if isinstance(number, int):
             yield f"tokenizer.ggml.{known}_token_id", number

@@ -44,7 +44,11 @@ def _stretch(stretch: DrawnStretch, name: str, last: str) -> tuple[list[str], st
             last = add
     if not stretch.title:
         return [*(f"  {node}" for node in nodes), *(f"  {edge}" for edge in edges)], last
-    frame = [f'  subgraph {name}["{_quoted([stretch.title, stretch.total])}"]', *(f"    {node}" for node in nodes), "  end"]
+    frame = [
+        f'  subgraph {name}["{_quoted([stretch.title, stretch.total])}"]',
+        *(f"    {node}" for node in nodes),
+        "  end",
+    ]
     return [*frame, *(f"  {edge}" for edge in edges)], last
 
 

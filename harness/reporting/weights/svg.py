@@ -24,7 +24,8 @@ svg{--paper:#fff;--ink:#17202b;--faint:#5b6673;--line:#9aa5b1;--frame:#f6f8fa;--
 --mlp-ink:#74cf8f;--norm:#262e38;--norm-ink:#9aa7b5}}
 text{font-family:system-ui,-apple-system,"Segoe UI","Liberation Sans",Arial,sans-serif;font-size:13px;fill:var(--ink)}
 .title{font-size:21px;font-weight:600}.faint{fill:var(--faint)}.name{font-weight:600}.end{text-anchor:end}
-.middle{text-anchor:middle}.shape{font-family:ui-monospace,"DejaVu Sans Mono","Liberation Mono",monospace;font-size:12px}
+.middle{text-anchor:middle}.shape{font-family:ui-monospace,"DejaVu Sans Mono","Liberation Mono",monospace;
+font-size:12px}
 .paper{fill:var(--paper)}.frame{fill:var(--frame);stroke:var(--edge)}.way{stroke:var(--line);stroke-width:1.5;fill:none}
 .tip{fill:var(--line)}.add{fill:var(--paper);stroke:var(--line);stroke-width:1.5}
 """ + "".join(

@@ -126,9 +126,7 @@ def _loaded(own: WeightsDescription, loaded: WeightsDescription) -> Iterator[tup
     before = llama_cpp_facts(own)
     after = llama_cpp_facts(loaded)
     yield from ((shown_name(name), value) for name, value in after.items() if before.get(name) != value)
-    yield from (
-        (shown_name(name), "none") for name in before if name not in after and not name.startswith("type ")
-    )
+    yield from ((shown_name(name), "none") for name in before if name not in after and not name.startswith("type "))
     if loaded.kv_bytes_per_token != own.kv_bytes_per_token or loaded.kv_dtype != own.kv_dtype:
         yield "KV cache", f"{loaded.kv_bytes_per_token:,} bytes a token in {loaded.kv_dtype}"
     if loaded.flops_per_token != own.flops_per_token:
