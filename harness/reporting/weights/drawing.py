@@ -21,20 +21,33 @@ _TITLES = {
 }
 
 
+_UNSAID = frozenset({"weight", "weight_packed", "qweight", "self_attn", "model", "mlp", "attn", "attention"})
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnTensor:
+    """A line of a box: a tensor with its shape and what it takes; "" for nothing."""
+
+    name: str
+    shape: str
+    parameters: str
+    flops: str
+
+
 @dataclass(frozen=True, slots=True)
 class DrawnPart:
     """A box of the drawing.
 
     Attributes:
-        shapes: (name, shape) of each matrix in it, in words.
-        heads: a line on the heads of attention; "" elsewhere.
-        parameters, flops: with their units; "" for none.
+        tensors: each matrix in it, in words.
+        heads: a line on the heads of attention, and what it takes to match a token with others; "" elsewhere.
     """
 
     part: ModelPart
     title: str
-    shapes: tuple[tuple[str, str], ...]
+    tensors: tuple[DrawnTensor, ...]
     heads: str
+    matching: str
     parameters: str
     flops: str
 
@@ -97,10 +110,10 @@ def _stretch(stretch: Stretch, architecture: Architecture, context: int) -> Draw
         for each in stretch.parts
     )
     last = stretch.first + stretch.n_layers - 1
-    numbers = f"layer {last}" if stretch.n_layers == 1 else f"layers {stretch.first} to {last}"
+    numbers = f"{last}" if stretch.n_layers == 1 else f"{stretch.first} to {last}"
     return DrawnStretch(
-        f"{stretch.n_layers} × {numbers}",
-        f"together {amount(n_parameters)} parameters, {amount(flops)} FLOPs",
+        f"{stretch.n_layers} × layer ({numbers})",
+        f"all: {_words(n_parameters)} parameters, {_words(flops)} FLOPs",
         _groups(parts),
     )
 
@@ -124,18 +137,26 @@ def _groups(parts: Sequence[DrawnPart]) -> tuple[tuple[DrawnPart, ...], ...]:
 
 def _part(part: ModelPart, architecture: Architecture, context: int) -> DrawnPart:
     is_shared = part.kind == "head" and architecture.is_tied
-    shapes = tuple(
-        (_short(name), shape_words(shape)) for name, shape, _ in part.tensors if not name.endswith(("bias", "sinks"))
+    tensors = tuple(
+        DrawnTensor(_short(each.name), shape_words(each.shape), _words(each.n_parameters), _words(each.flops))
+        for each in part.tensors
+        if not each.name.endswith(("bias", "sinks"))
     )
     flops = part.flops(context)
     return DrawnPart(
         part,
         f"{_TITLES[part.kind]}, tied to the embedding" if is_shared else _TITLES[part.kind],
-        shapes,
+        tensors,
         _heads(part),
-        amount(part.n_parameters) if part.n_parameters else "",
-        amount(flops) if flops else "",
+        _words(flops - part.flops_per_token),
+        _words(part.n_parameters),
+        _words(flops),
     )
+
+
+def _words(number: int) -> str:
+    """A number with its unit where it is large, "" for nothing."""
+    return (amount(number) if number >= 100_000 else f"{number:,}") if number else ""
 
 
 def _heads(part: ModelPart) -> str:
@@ -150,7 +171,5 @@ def _heads(part: ModelPart) -> str:
 
 def _short(name: str) -> str:
     """The last words of a tensor's name that tell it from its neighbours."""
-    words = [
-        word for word in name.split(".") if word not in ("weight", "weight_packed", "qweight", "self_attn", "model")
-    ]
+    words = [word for word in name.split(".") if word not in _UNSAID]
     return printable(".".join(words[-2:]), 28)

@@ -13,33 +13,33 @@ from harness.reporting.shared.text import printable
 
 _MIB, _GIB = 1 << 20, 1 << 30
 _NORMAL_ROPE = frozenset(
-    {
-        *(
-            "llama",
-            "mistral",
-            "ministral",
-            "mixtral",
-            "deci",
-            "baichuan",
-            "internlm2",
-            "minicpm",
-            "xverse",
-            "command-r",
-        ),
-        *(
-            "cohere",
-            "cohere2",
-            "olmo",
-            "arctic",
-            "deepseek",
-            "deepseek2",
-            "deepseek_v2",
-            "deepseek_v3",
-            "chatglm",
-            "granite",
-        ),
-        *("granitemoe", "smollm3", "llama4", "arcee", "plm"),
-    }
+    [
+        "llama",
+        "mistral",
+        "ministral",
+        "mixtral",
+        "deci",
+        "baichuan",
+        "internlm2",
+        "minicpm",
+        "xverse",
+        "command-r",
+        "cohere",
+        "cohere2",
+        "olmo",
+        "arctic",
+        "deepseek",
+        "deepseek2",
+        "deepseek_v2",
+        "deepseek_v3",
+        "chatglm",
+        "granite",
+        "granitemoe",
+        "smollm3",
+        "llama4",
+        "arcee",
+        "plm",
+    ]
 )
 """Architectures that turn neighbouring dimensions of a head together; others turn those half a head apart."""
 _EXTRA = (
