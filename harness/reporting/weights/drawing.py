@@ -40,13 +40,16 @@ class DrawnPart:
 
     Attributes:
         tensors: each matrix in it, in words.
-        heads: a line on the heads of attention, and what it takes to match a token with others; "" elsewhere.
+        heads: a line on the heads of attention; "" elsewhere.
+        seen: a line on how many tokens it sees, where that is not all of them.
+        matching: what it takes to match a token with the others.
     """
 
     part: ModelPart
     title: str
     tensors: tuple[DrawnTensor, ...]
     heads: str
+    seen: str
     matching: str
     parameters: str
     flops: str
@@ -145,9 +148,10 @@ def _part(part: ModelPart, architecture: Architecture, context: int) -> DrawnPar
     flops = part.flops(context)
     return DrawnPart(
         part,
-        f"{_TITLES[part.kind]}, tied to the embedding" if is_shared else _TITLES[part.kind],
+        f"{_TITLES[part.kind]} (tied)" if is_shared else _TITLES[part.kind],
         tensors,
         _heads(part),
+        _seen(part),
         _words(flops - part.flops_per_token),
         _words(part.n_parameters),
         _words(flops),
@@ -164,9 +168,15 @@ def _heads(part: ModelPart) -> str:
         return ""
     queries, keys, size = part.heads
     shared = "" if queries == keys else f", {keys:,} of keys and values"
+    return f"{queries:,} heads of {size:,}{shared}"
+
+
+def _seen(part: ModelPart) -> str:
     narrow = [window for window in part.windows if window]
-    seen = f"; {len(narrow):,} of {len(part.windows):,} layers see {max(narrow):,} tokens" if narrow else ""
-    return f"{queries:,} heads of {size:,}{shared}{seen}"
+    if not narrow:
+        return ""
+    which = "all" if len(narrow) == len(part.windows) else f"{len(narrow):,} of {len(part.windows):,}"
+    return f"{which} layers see {max(narrow):,} tokens"
 
 
 def _short(name: str) -> str:

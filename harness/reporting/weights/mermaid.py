@@ -60,6 +60,8 @@ def _lines(part: DrawnPart) -> Iterator[str]:
     yield part.title
     if part.heads:
         yield part.heads
+    if part.seen:
+        yield part.seen
     yield from (f"{each.name}: {each.shape}" for each in part.tensors)
     if part.parameters:
         yield f"{part.parameters} parameters"

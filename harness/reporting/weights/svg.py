@@ -156,7 +156,7 @@ def _draw_part(canvas: _Canvas, part: DrawnPart) -> None:
 
 
 def _heads_height(part: DrawnPart) -> int:
-    return 21 + (24 if _has_squares(part) else 0)
+    return 21 + (24 if _has_squares(part) else 0) + (_LINE if part.seen else 0)
 
 
 def _has_squares(part: DrawnPart) -> bool:
@@ -168,6 +168,9 @@ def _draw_heads(canvas: _Canvas, part: DrawnPart, top: int) -> int:
     assert part.part.heads is not None
     canvas.text(_BOX[0] + 12, top + 14, part.heads, "faint")
     canvas.text(_FLOPS, top + 14, part.matching, "small faint end")
+    if part.seen:
+        top += _LINE
+        canvas.text(_BOX[0] + 12, top + 14, part.seen, "faint")
     if not _has_squares(part):
         return top + 19
     queries, keys, _ = part.part.heads
