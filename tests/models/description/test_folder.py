@@ -92,13 +92,13 @@ def test_int8_weights_of_compressed_tensors_are_counted_without_their_scales(tmp
 
     described = describe_weights({"weights": str(tmp_path)}, tmp_path)
     assert n_parameters == described.n_parameters
-    assert 3 * 7 == described.types["I8"]
+    assert described.types["I8"] == 3 * 7
     in_int8 = 3 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 64 * 96)
     scales = 3 * (64 + 64 + 32 + 32 + 96 + 96 + 64)
     assert in_int8 + 2 * (n_parameters - in_int8 + scales) == described.tensor_bytes
     assert 8 * described.tensor_bytes / n_parameters == described.bits_per_weight
     assert described.ftype == "INT8 W8A8 (compressed-tensors, int-quantized)"
-    assert 3 * 2 * (16 + 16) * 2 == described.kv_bytes_per_token, "keys and values stay in bfloat16"
+    assert described.kv_bytes_per_token == 3 * 2 * (16 + 16) * 2, "keys and values stay in bfloat16"
     assert 2 * (in_int8 + 300 * 64) == described.architecture.flops_matrices
 
 

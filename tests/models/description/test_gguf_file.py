@@ -28,14 +28,14 @@ def test_tensors_are_those_that_gguf_py_reads(quantize: str | None, tmp_path: Pa
 
 def test_settings_lose_their_architecture_and_arrays_of_numbers_are_kept(tmp_path: Path) -> None:
     settings = read_gguf(write_gguf(tmp_path / "m.gguf", n_layers=3)).settings
-    assert (3, 64, "llama") == (settings["block_count"], settings["context_length"], settings["general.architecture"])
+    assert (settings["block_count"], settings["context_length"], settings["general.architecture"]) == (3, 64, "llama")
     assert settings["tokenizer.ggml.token_type"] == (3, 3, 3, 3, 3, 1, 1, 1, 1, 1)
     assert settings["tokenizer.ggml.merges"] == 1
 
 
 def test_a_part_of_a_split_model_is_refused_with_the_way_to_join_it(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "m.gguf", extra={"split.count": 3, "split.no": 1})
-    with pytest.raises(SettingsError, match="part 2 of 3 of a model.*llama-gguf-split --merge"):
+    with pytest.raises(SettingsError, match=r"part 2 of 3 of a model.*llama-gguf-split --merge"):
         read_gguf(path)
 
 

@@ -11,7 +11,9 @@ from harness.models.description.contents import Tensor, WeightsFile
 from harness.models.description.labels import file_type_name, rounded, size_name
 
 
-def file(architecture: str = "llama", dtypes: tuple[str, ...] = (), file_format: str = "GGUF V3", **more: Any) -> WeightsFile:
+def file(
+    architecture: str = "llama", dtypes: tuple[str, ...] = (), file_format: str = "GGUF V3", **more: Any
+) -> WeightsFile:
     tensors = tuple(Tensor(str(number), (2, 2), dtype, 4) for number, dtype in enumerate(dtypes))
     settings = {"general.architecture": architecture, **{key.replace("__", "."): value for key, value in more.items()}}
     return WeightsFile(Path("m"), file_format, settings, tensors)
@@ -77,7 +79,9 @@ def test_a_file_has_the_name_of_its_types(found: WeightsFile, name: str) -> None
             {
                 "quant_method": "compressed-tensors",
                 "format": "float-quantized",
-                "config_groups": {"g": {"weights": {"num_bits": 8, "type": "float"}, "input_activations": {"num_bits": 8}}},
+                "config_groups": {
+                    "g": {"weights": {"num_bits": 8, "type": "float"}, "input_activations": {"num_bits": 8}}
+                },
             },
             "FP8 W8A8 (compressed-tensors, float-quantized)",
         ),
@@ -91,4 +95,6 @@ def test_a_file_has_the_name_of_its_types(found: WeightsFile, name: str) -> None
     ],
 )
 def test_a_quantized_folder_is_called_as_its_quantizer_does(quantization: dict[str, Any], name: str) -> None:
-    assert name == file_type_name(file(dtypes=("F8_E4M3", "BF16"), file_format="safetensors", quantization=quantization))
+    assert name == file_type_name(
+        file(dtypes=("F8_E4M3", "BF16"), file_format="safetensors", quantization=quantization)
+    )

@@ -44,7 +44,10 @@ def refusal(path: Path) -> str:
         ({"num_key_value_heads": 2}, "self_attn.k_proj.weight: expected [64, 128], found [128, 128]"),
         ({"intermediate_size": 512}, "mlp.down_proj.weight: expected [128, 512], found [128, 256]"),
         ({"head_dim": 16}, "self_attn.k_proj.weight: expected [64, 128], found [128, 128]"),
-        ({"num_hidden_layers": 3}, "model.layers.3.input_layernorm.weight: expected no tensor of a layer 3, found [128]"),
+        (
+            {"num_hidden_layers": 3},
+            "model.layers.3.input_layernorm.weight: expected no tensor of a layer 3, found [128]",
+        ),
         ({"num_hidden_layers": 5}, "model.layers.4.mlp.down_proj.weight: expected [128, 256], found no such tensor"),
     ],
 )

@@ -48,7 +48,7 @@ def test_the_kind_of_vocabulary_is_told_by_how_it_falls_back(
 
 def test_tokens_stand_in_the_order_of_their_ids_with_those_that_were_added(tmp_path: Path) -> None:
     found = read_tokenizer(write(tmp_path, BPE, added_tokens=[{"id": 4, "content": "<s>"}]), {})
-    assert (b"a", b"b", b"ab", b"", b"<s>") == found.tokens
+    assert found.tokens == (b"a", b"b", b"ab", b"", b"<s>")
     assert found.settings["tokenizer.ggml.merges"] == 1
 
 
@@ -56,7 +56,7 @@ def test_special_tokens_are_those_of_the_tokenizer_and_else_those_of_the_model(t
     config = {"bos_token": {"content": "<s>"}, "eos_token": "b", "pad_token": "gone"}
     folder = write(tmp_path, BPE, config, added_tokens=[{"id": 3, "content": "<s>"}])
     found = settings(folder, {"eos_token_id": [9, 8], "pad_token_id": [2, 7], "bos_token_id": 7})
-    assert (3, 1, 2) == (found["bos_token_id"], found["eos_token_id"], found["padding_token_id"])
+    assert (found["bos_token_id"], found["eos_token_id"], found["padding_token_id"]) == (3, 1, 2)
 
 
 TEMPLATE = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}]}
@@ -91,7 +91,7 @@ def test_a_chat_template_has_several_places(tmp_path: Path) -> None:
 def test_vocabularies_of_older_files(tmp_path: Path) -> None:
     (tmp_path / "vocab.json").write_text(json.dumps({"a": 0, "Ġa": 1}), encoding="utf-8")
     (tmp_path / "merges.txt").write_text("#version: 0.2\nĠ a\n", encoding="utf-8")
-    assert ("gpt2", 1) == tuple(settings(tmp_path)[key] for key in ("model", "merges"))
+    assert tuple(settings(tmp_path)[key] for key in ("model", "merges")) == ("gpt2", 1)
     (tmp_path / "vocab.json").unlink()
     (tmp_path / "vocab.txt").write_text("[PAD]\nthe\n", encoding="utf-8")
     assert settings(tmp_path)["model"] == "bert"
@@ -108,10 +108,13 @@ def test_a_model_of_sentencepiece_is_read_by_its_library(tmp_path: Path) -> None
             sentence_iterator=sentences, model_writer=model, vocab_size=40, model_type="bpe", minloglevel=2
         )
     found = read_tokenizer(tmp_path, {})
-    assert 40 == len(found.tokens)
-    assert (b"<unk>", b"<s>", b"</s>") == found.tokens[:3]
-    assert ("llama", 1, 2, 0) == tuple(
-        settings(tmp_path)[key] for key in ("model", "bos_token_id", "eos_token_id", "unknown_token_id")
+    assert len(found.tokens) == 40
+    assert found.tokens[:3] == (b"<unk>", b"<s>", b"</s>")
+    assert tuple(settings(tmp_path)[key] for key in ("model", "bos_token_id", "eos_token_id", "unknown_token_id")) == (
+        "llama",
+        1,
+        2,
+        0,
     )
     (tmp_path / "tokenizer.model").write_bytes(b"no model")
     with pytest.raises(SettingsError, match=r"tokenizer\.model can't be read"):

@@ -31,7 +31,7 @@ def test_the_model_that_ships_is_told_as_llama_cpp_prints_it() -> None:
     assert spec is not None
     assert spec.origin is not None
     found = read_vocabulary(read_gguf(next(Path(spec.origin).parent.glob("*.gguf"))))
-    assert ("BPE", 49152, 48900, 162) == (found.kind, found.n_tokens, found.n_merges, found.max_token_length)
+    assert (found.kind, found.n_tokens, found.n_merges, found.max_token_length) == ("BPE", 49152, 48900, 162)
     assert {name: (token.id, token.piece) for name, token in found.special.items()} == {
         "BOS": (1, "<|im_start|>"),
         "EOS": (2, "<|im_end|>"),
@@ -41,7 +41,7 @@ def test_the_model_that_ships_is_told_as_llama_cpp_prints_it() -> None:
         "LF": (198, "Ċ"),
         "FIM REP": (4, "<reponame>"),
     }
-    assert [(0, "<|endoftext|>"), (2, "<|im_end|>"), (4, "<reponame>")] == [(t.id, t.piece) for t in found.ends]
+    assert [(t.id, t.piece) for t in found.ends] == [(0, "<|endoftext|>"), (2, "<|im_end|>"), (4, "<reponame>")]
     assert (found.add_bos, found.pre_tokenizer) == (False, "smollm")
 
 
@@ -108,5 +108,7 @@ def test_the_longest_token_is_measured_in_bytes_and_broken_ones_are_written_out(
     assert vocabulary("ab", "日本").max_token_length == 6
     found = read_vocabulary(read_gguf(write_gguf(tmp_path / "m.gguf", extra={"tokenizer.ggml.bos_token_id": 1})))
     assert (found.special["BOS"].piece, found.special["LF"].id) == ("<s>", 5)
-    broken = WeightsFile(Path("m"), "x", {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.eos_token_id": 0}, (), (b"\xff",))
+    broken = WeightsFile(
+        Path("m"), "x", {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.eos_token_id": 0}, (), (b"\xff",)
+    )
     assert read_vocabulary(broken).special["EOS"].piece == "\\xff"

@@ -18,9 +18,11 @@ def test_tensors_are_told_in_the_order_of_their_data_with_their_sizes(tmp_path: 
     tensors = {"b": np.zeros((3, 5), np.float16), "a": np.zeros(7, np.int8), "c": np.zeros((2, 2), np.float64)}
     save_file(tensors, tmp_path / "m.safetensors", metadata={"format": "np"})
     stored = read_safetensors(tmp_path / "m.safetensors")
-    assert {"format": "np"} == stored.metadata
-    assert {"a": ((7,), "I8", 7), "b": ((3, 5), "F16", 30), "c": ((2, 2), "F64", 32)} == {
-        each.name: (each.shape, each.dtype, each.n_bytes) for each in stored.tensors
+    assert stored.metadata == {"format": "np"}
+    assert {each.name: (each.shape, each.dtype, each.n_bytes) for each in stored.tensors} == {
+        "a": ((7,), "I8", 7),
+        "b": ((3, 5), "F16", 30),
+        "c": ((2, 2), "F64", 32),
     }
     length = struct.unpack("<Q", (tmp_path / "m.safetensors").read_bytes()[:8])[0]
     assert (tmp_path / "m.safetensors").stat().st_size == 8 + length + sum(each.n_bytes for each in stored.tensors)
