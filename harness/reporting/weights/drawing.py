@@ -80,8 +80,9 @@ class Drawing:
 
 
 def draw_model(version: str, weights: WeightsDescription) -> Drawing:
-    """The drawing of what a version's engine gets."""
-    drawn = weights.in_engine
+    """The drawing of a version's weights, without the layers that its engine does not get."""
+    is_cut = weights.in_engine.sizes.n_layers != weights.sizes.n_layers
+    drawn = weights.in_engine if is_cut else weights
     context = drawn.sizes.n_ctx
     types = ", ".join(f"{count} {name}" for name, count in weights.types.items())
     subtitles = (

