@@ -47,7 +47,8 @@ def read_lineage(
     while chain[-1].base is not None:
         chain.append(versions[chain[-1].base])
     first = chain.pop()
-    steps.append(LineageStep(first.name, (steps[-1].made,), f"the settings: engine = {first.engine!r}"))
+    given = f"the settings: engine = {first.engine!r}, weights = {first.engine_options.get('weights')!r}"
+    steps.append(LineageStep(first.name, (steps[-1].made,), given))
     for version in reversed(chain):
         changes = ", ".join(
             f"{key} = {value!r}" for key, value in differences(version, versions[version.base or ""]).items()
