@@ -88,7 +88,9 @@ class VersionTokenizer:
         """The tokens of a text, each with its bytes and where in the text it begins; the arguments are `encode`'s."""
         encoding = self._encoding(text, special=special, adds=adds)
         pairs = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
-        return disassemble(text, encoding, self._backend, self.decode([number for number, around in pairs if not around]))
+        return disassemble(
+            text, encoding, self._backend, self.decode([number for number, around in pairs if not around])
+        )
 
     def chat(self, messages: Sequence[Mapping[str, Any]], *, template: str | None = None) -> str:
         """A chat as the text that the model is given, up to where its answer begins.
