@@ -190,7 +190,11 @@ class Observed:
 
     @property
     def by_samples(self) -> bool:
-        """Whether samples are the units, because there is a single case (and not the first of many to come)."""
+        """Whether samples are the units, because there is a single case (and not the first of many to come), and they
+        may differ.
+        """
+        if self.is_exact:
+            return False
         is_single = self.design == "fixed" or self.n_planned <= 1
         return self.per == "case" or (is_single and int(self.scored.sum()) == 1)
 

@@ -42,6 +42,14 @@ def test_nothing_is_left_to_chance_so_that_one_sample_of_a_case_decides(gate: Pr
         assert gate.evaluation()["n_samples"] == 3
 
 
+@pytest.mark.parametrize("per", ["suite", "case"])
+def test_a_single_case_decides_as_well(gate: Project, per: str) -> None:
+    gate.body("return 0.75", arguments="weights, case", cases=1, threshold=0.7, margin=0.001, per=per, asks="model")
+    gate.run("--candidate", "small", "--baseline", "other")
+    (entry,) = gate.report()["evaluations"]
+    assert (entry["verdict"], entry["n_samples"], entry["candidate"]["low"]) == ("passed", 1, 0.75)
+
+
 def test_the_marker_may_ask_for_more_samples(gate: Project) -> None:
     gate.body("return 1.0", arguments="weights", cases=3, samples=4, threshold=0.9, asks="model")
     gate.run("--candidate", "small", "--baseline", "none")

@@ -120,7 +120,9 @@ def read_plan(
         _check_margin(values, settings, where)
     if review is not None:
         _check_review(keywords, values, settings, where)
-    if per == "case" and design != "fixed":
+    if per == "case" and exact:
+        design = "fixed"
+    elif per == "case" and design != "fixed":
         design = "sequential"
         _check_single_case(values, settings, where)
     return EvaluationPlan(
