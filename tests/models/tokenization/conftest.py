@@ -57,7 +57,7 @@ def unigram() -> Any:
 @pytest.fixture(scope="session")
 def pieces_with_bytes() -> Any:
     """SentencePiece's pieces with a piece for each byte, as GGUF files have it."""
-    from harness.models.weights.gguf_tokenizer import Vocabulary, build_backend
+    from harness.models.weights.gguf_tokenizer import GgufVocabulary, build_backend
 
     letters = ["▁", *"abcdeprutiolm", "▁p", "er", "▁per", "▁peru", "▁▁"]
     tokens = ("<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *letters)
@@ -65,4 +65,4 @@ def pieces_with_bytes() -> Any:
     scores = tuple(-float(number) for number in range(len(tokens)))
     names = {"bos": 1, "eos": 2, "unknown": 0}
     settings = {"tokenizer.ggml.model": "llama"} | {f"tokenizer.ggml.{key}_token_id": at for key, at in names.items()}
-    return build_backend(Vocabulary(settings, tokens, kinds, scores))
+    return build_backend(GgufVocabulary(settings, tokens, kinds, scores))

@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.models.weights.conversion import HOSTILE, build_tokenizer, check_tokenizer
-from harness.models.weights.gguf_tokenizer import Vocabulary, read_vocabulary
+from harness.models.weights.gguf_tokenizer import GgufVocabulary, read_vocabulary
 from harness.models.weights.weights import materialize
 from tests.models.weights.test_weights import write_gguf
 
@@ -45,13 +45,13 @@ def trained(adds_space: bool) -> Any:
     return sentencepiece.SentencePieceProcessor(model_proto=written.getvalue())
 
 
-def vocabulary_of(model: Any, adds_space: bool, settings: Mapping[str, Any]) -> Vocabulary:
+def vocabulary_of(model: Any, adds_space: bool, settings: Mapping[str, Any]) -> GgufVocabulary:
     """The vocabulary as llama.cpp writes it."""
     from sentencepiece import sentencepiece_model_pb2 as schema
 
     proto = schema.ModelProto.FromString(model.serialized_model_proto())
     kinds = {2: 2, 3: 3, 4: 4, 6: 6}
-    return Vocabulary(
+    return GgufVocabulary(
         {**settings, "tokenizer.ggml.add_space_prefix": adds_space},
         tuple(piece.piece for piece in proto.pieces),
         tuple(kinds.get(piece.type, 1) for piece in proto.pieces),

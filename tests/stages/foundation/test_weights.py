@@ -25,7 +25,7 @@ def test_what_is_asked_for_is_read_then(tmp_path: Path) -> None:
     folder = write_tiny_llama(tmp_path / "tiny")
     weights = load_weights(version(weights="tiny"), context(tmp_path))
     assert weights.version == "mine"
-    assert weights.description.n_layers == 4
+    assert weights.description.sizes.n_layers == 4
     assert weights.tokenizer.source == folder
     assert weights.chat([{"role": "user", "content": "Hi"}]) == "<s>user: Hi</s><s>assistant:"
     weights.close()
