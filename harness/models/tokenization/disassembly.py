@@ -118,7 +118,7 @@ def disassemble(text: str, encoding: Any, backend: Any, decoded: str) -> Disasse
         encoding: what the library made of the text.
         decoded: what it makes of the tokens.
     """
-    walk = _Walk(text)
+    walk = _TextWalk(text)
     added = backend.get_added_tokens_decoder()
     reader = PieceReader(backend)
     unknown = _unknown(backend)
@@ -146,7 +146,7 @@ def _unknown(backend: Any) -> str | None:
     return None if piece is None else str(piece)
 
 
-class _Walk:
+class _TextWalk:
     """The way through a text, token by token."""
 
     def __init__(self, text: str) -> None:

@@ -59,7 +59,7 @@ def test_each_token_has_a_line_with_its_bytes_and_where_it_begins(run: Run) -> N
     assert [line.split() for line in result.stdout.splitlines()] == [
         ["offset", "id", "piece", "bytes"],
         ["0", "259", "ab", "6162"],
-        ["2", "131", "Ã", "c3"],
+        ["2", "130", "Ã", "c3"],
         ["3", "105", "©", "a9"],
         ["4", "1", "<s>", "3c733e", "special"],
         ["4", "tokens", "for", "7", "bytes"],
@@ -125,9 +125,7 @@ def test_another_version_shows_where_the_two_split_differently(run: Run, folder:
 
 
 def test_versions_that_split_alike_say_so(run: Run) -> None:
-    assert (
-        run("tokens", "tiny", "ab", "--against", "polite").stdout == "tiny and polite split it alike, into 1 tokens\n"
-    )
+    assert run("tokens", "tiny", "ab", "--against", "polite").stdout == "tiny and polite split it alike, into 1 token\n"
 
 
 def test_a_lossy_tokenizer_is_called_so(run: Run, folder: Path, tiny_llama: Path) -> None:

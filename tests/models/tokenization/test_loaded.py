@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from harness.errors import EngineError
 from harness.models.tokenization.loaded import LoadedTokenizer
-from harness.models.tokenization.loading import answer, load
 from tests.models.conftest import write_tiny_llama
 
 pytest.importorskip("transformers")
@@ -48,11 +46,3 @@ def test_what_can_not_be_loaded_says_why(folder: Path, tmp_path: Path) -> None:
     (broken / "tokenizer.json").write_text("{", encoding="utf-8")
     with pytest.raises(EngineError, match="The tokenizer, as the engine loads it: "):
         LoadedTokenizer("transformers", {"weights": "broken"}, tmp_path)
-
-
-def test_the_child_asks_the_tokenizer_of_the_settings(folder: Path) -> None:
-    tokenizer = load("transformers", {"weights": "tiny"}, folder.parent)
-    assert answer(tokenizer, {"ask": "encode", "text": "ab"}) == [259]
-    assert answer(tokenizer, {"ask": "prompt", "text": ""}) == [1]
-    assert answer(tokenizer, {"ask": "decode", "ids": [259]}) == "ab"
-    assert json.dumps(answer(tokenizer, {"ask": "chat", "messages": CHAT}))
