@@ -14,6 +14,7 @@ def written(case, tokenizer):
 
 @pytest.mark.evaluation(
     cases=HOSTILE,
+    cluster=False,
     threshold=0.9,
     margin=0.02,
     requirement="Non-functional: the model is given all of a text.",
@@ -67,6 +68,7 @@ def test_spaces_before_signs(weights, case):
 
 @pytest.mark.evaluation(
     cases=HOSTILE,
+    cluster=False,
     threshold=1.0,
     margin=0.001,
     requirement="Non-functional: the engine splits a text as the model's files say.",

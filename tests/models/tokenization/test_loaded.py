@@ -32,7 +32,7 @@ def test_it_answers_as_the_engine_would(folder: Path, engine: str) -> None:
         assert loaded.decode([259, 2]) == "ab</s>"
         assert loaded.decode(loaded.chat(CHAT)) == "<s>user: ab</s><s>assistant:"
         with pytest.raises(EngineError, match="as the engine loads it"):
-            loaded.chat([{"role": "user"}])
+            loaded.decode([-1])
         assert loaded.encode("ab") == [259]
     finally:
         loaded.close()
