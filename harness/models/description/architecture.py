@@ -231,20 +231,10 @@ def _layer_part(number: int, tensors: Sequence[tuple[Tensor, TensorRole]], sizes
 
 
 def _order(name: str) -> int:
-    """Where a tensor stands on the way: queries, keys, values, output; gate, up, down."""
+    """Where a tensor stands on the way: queries, keys, values, output; what chooses experts, gate, up, down."""
     places = (
-        "norm",
-        "q_",
-        "attn_q.",
-        "k_",
-        "attn_k.",
-        "v_",
-        "attn_v.",
-        "o_proj",
-        "attn_output",
-        "router",
-        "gate",
-        "up",
+        *("norm", "q_", "attn_q.", "k_", "attn_k.", "v_", "attn_v.", "o_proj", "attn_output"),
+        *("gate.", "gate_inp", "router", "gate", "up"),
     )
     return next((place for place, word in enumerate(places) if word in name), len(places))
 

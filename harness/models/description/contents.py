@@ -65,11 +65,19 @@ class WeightsFile:
         return max(value, default=default) if isinstance(value, tuple) else value
 
     def per_layer(self, key: str, n_layers: int, default: int = 0) -> tuple[int, ...]:
-        """A setting's value in each layer."""
+        """A setting's value in each layer.
+
+        Raises:
+            ValueError: it has values for another number of layers.
+        """
         value = self.settings.get(key)
         if value is None:
             return (default,) * n_layers
-        return tuple(value) if isinstance(value, tuple) else (value,) * n_layers
+        if not isinstance(value, tuple):
+            return (int(value),) * n_layers
+        if len(value) != n_layers:
+            raise ValueError(f"{key} has {len(value)} values for {n_layers} layers")
+        return value
 
 
 def without_none(settings: Iterable[tuple[str, Any]]) -> Mapping[str, Any]:

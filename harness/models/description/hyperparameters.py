@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.models.description.contents import WeightsFile
 
+_MOST_LAYERS = 10_000
 _WINDOW_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "cohere2": 4, "gpt-oss": 2, "gpt_oss": 2}
 """Every so many layers one sees all of the context, where the file has no list of layers."""
 
@@ -50,9 +51,14 @@ class Hyperparameters:
 def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
     """The sizes of a file's model.
 
+    Raises:
+        ValueError, TypeError: what the file says of them makes no sense.
+
     Source: ggml-org/llama.cpp, llama_model::load_hparams: what follows where a key is missing.
     """
     n_layers = int(file.number("block_count"))
+    if not 0 <= n_layers <= _MOST_LAYERS:
+        raise ValueError(f"it says that it has {n_layers:,} layers")
     n_embd = int(file.number("embedding_length"))
     n_heads = file.per_layer("attention.head_count", n_layers)
     has_kv = file.settings.get("attention.head_count_kv") is not None

@@ -102,10 +102,10 @@ def _steps(part: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
 def _sentencepiece(path: Path) -> tuple[dict[str, int], dict[str, Any]]:
     try:
         from sentencepiece import SentencePieceProcessor
-    except ImportError:
+    except ImportError as error:
         raise SettingsError(
             f"{path} can't be read: the package sentencepiece is not installed. Install it: pip install sentencepiece"
-        ) from None
+        ) from error
     processor = SentencePieceProcessor()
     try:
         processor.Load(str(path))

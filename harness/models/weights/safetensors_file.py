@@ -58,10 +58,10 @@ def read_safetensors(path: Path) -> StoredTensors:
     """
     try:
         from safetensors import SafetensorError, safe_open
-    except ImportError:
+    except ImportError as error:
         raise SettingsError(
             f"{path} can't be read: the package safetensors is not installed. Install it: pip install safetensors"
-        ) from None
+        ) from error
     try:
         with safe_open(str(path), framework="np") as opened:
             slices = [(name, opened.get_slice(name)) for name in opened.offset_keys()]

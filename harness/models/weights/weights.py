@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import cache_dir
+from harness.config.environment import version_of
 from harness.errors import SettingsError
-from harness.models.weights import conversion, layers
+from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.content_hash import file_hash, files_hash, text_hash
 from harness.models.weights.gguf_header import gguf_settings, is_gguf
 
@@ -90,17 +91,26 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
     check_weights(options, root)
     source = _source(options["weights"], root)
     folder = source.path
-    whole = {name: value for name, value in options.items() if name != "drop_layers"}
+    exact = _without(options, "quantized")
     if source.is_gguf:
         dtype = converted_dtype(options)
         task = f"convert {source.path.name}"
-        folder = _once(_base_digest(whole, root), task, lambda to: conversion.convert_gguf(source.path, to, dtype))
+        digest = _base_digest(_without(exact, "drop_layers"), root)
+        folder = _once(digest, task, lambda to: conversion.convert_gguf(source.path, to, dtype))
     dropped = _dropped_layers(options, source)
-    if not dropped:
-        return folder
-    complete = folder
-    task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
-    return _once(_base_digest(options, root), task, lambda to: layers.drop_layers(complete, to, dropped))
+    if dropped:
+        complete = folder
+        task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
+        folder = _once(_base_digest(exact, root), task, lambda to: layers.drop_layers(complete, to, dropped))
+    if "quantized" in options:
+        unrounded, name = folder, options["quantized"]
+        task = f"round {options['weights']} to {name}"
+        folder = _once(_base_digest(options, root), task, lambda to: quantization.quantize(unrounded, to, name))
+    return folder
+
+
+def _without(options: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key != name}
 
 
 def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
@@ -170,6 +180,8 @@ def _base_digest(options: Mapping[str, Any], root: Path) -> str:
     dropped = _dropped_layers(options, source)
     if dropped:
         content += ["drop_layers", str(list(dropped)), layers.RECIPE]
+    if "quantized" in options:
+        content += ["quantized", options["quantized"], quantization.RECIPE, version_of("compressed-tensors") or ""]
     return text_hash(*content)
 
 
