@@ -30,6 +30,10 @@ class _Entry:
 _COMMANDS = {
     "init": _Entry("harness.cli.init", "init", "Write a first evaluation that runs at once."),
     "models": _Entry("harness.cli.models", "models", "List the model versions: fingerprint, source, ready or not."),
+    "describe": _Entry(
+        "harness.cli.foundation.describe", "describe", "Tell what a version's weights are, as llama.cpp prints it."
+    ),
+    "tokens": _Entry("harness.cli.foundation.tokens", "tokens", "Show a text as a version's model sees it."),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
     "parity": _Entry("harness.cli.parity", "parity", "Tell how far an engine is from its weights, token by token."),
     "gate": _Entry("harness.cli.gate", "gate", "Decide a stored run again, with the labels given since."),
@@ -44,7 +48,7 @@ _COMMANDS = {
     "review": _Entry("harness.cli.review.commands", "review", "Let people judge answers, and see how far they agree."),
     "report": _Entry("harness.cli.report", "report", "Write a stored run as Markdown, JUnit XML, JSON, a table, …"),
     "comment": _Entry("harness.cli.comment", "comment", "Write the report into a pull request, kept up to date."),
-    "track": _Entry("harness.cli.track", "track", "Log a stored run to MLflow, and promote what passed."),
+    "track": _Entry("harness.cli.track", "track", "Hand a stored run to a tracker, such as MLflow."),
     "store": _Entry("harness.cli.store", "store", "Look at stored samples, prune them, merge two stores."),
 }
 
