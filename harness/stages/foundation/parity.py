@@ -11,9 +11,9 @@ from typing import Any
 from harness.config import Settings
 from harness.config.versions import VersionSettings
 from harness.errors import CaseError, SettingsError
-from harness.models.creation import check_version, create_engine
+from harness.models.engine_creation import check_version, create_engine
 from harness.models.version import Version, load_version
-from harness.requests import check_capabilities
+from harness.requests.window import check_capabilities
 from harness.stages.foundation.divergence import TextDivergence, read_positions
 from harness.stages.foundation.reference import Reference, reference_options
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from harness.config import child_environment
 from harness.errors import EngineError, NotInLineageError, SettingsError
@@ -99,7 +99,7 @@ class Reference:
         try:
             process.stdin.write(encode_frame(message))
             process.stdin.flush()
-            answer = read_frame(process.stdout)
+            answer = read_frame(cast("BinaryIO", process.stdout))
         except (BrokenPipeError, ValueError):
             answer = None
         if answer is None:

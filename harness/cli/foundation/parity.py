@@ -58,7 +58,7 @@ def parity(version: str, other: str | None, texts: Path | None, top: int, whole:
 def _lines(found: dict[str, Any]) -> list[str]:
     bound = "  (lower bounds)" if found["is_lower_bound"] else ""
     columns = ("mean", "median", "p90", "p95", "p99", "p99.9", "max")
-    rows = [("nats a token", *columns)]
+    rows: list[tuple[str, ...]] = [("nats a token", *columns)]
     rows += [
         (label, *(f"{found[name][column]:.2g}" for column in columns))
         for name, label in (("kl", "KL(ref||version)"), ("kl_reverse", "KL(version||ref)"))
