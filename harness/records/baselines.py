@@ -1,4 +1,4 @@
-"""What a report tells of a baseline that was recorded and not asked."""
+"""The recorded baseline of an evaluation as a report tells of it, where no version was asked."""
 
 from __future__ import annotations
 
