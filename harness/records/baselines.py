@@ -1,4 +1,4 @@
-"""The recorded baseline of an evaluation as a report tells of it, where no version was asked."""
+"""The recorded baseline that an evaluation was weighed against, where no version was asked."""
 
 from __future__ import annotations
 
