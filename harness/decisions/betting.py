@@ -170,7 +170,7 @@ class BettingContrast:
         return min((each for each in times if each is not None), default=None)
 
     def fewest_units(self, level: float, red_level: float) -> float:
-        """Give the units it would take if each lay at the mean of those seen: more samples can't bring it lower."""
+        """Give the units it takes if each lies at the mean of those seen; more samples can't make them fewer."""
         units = self.better.units
         return min(_fewest(units, self.allowed, level), _fewest(_negated(units), -self.demanded, red_level))
 
@@ -183,7 +183,7 @@ def _fewest(units: Units, mean: float, level: float) -> float:
 
 
 def _times(wealth: Wealth, mean: float, level: float, units: Units) -> float | None:
-    """Estimate how many times the present units the wealth needs to reach 1 / level, at the best constant bet."""
+    """Estimate how many times the present units it takes the wealth to reach 1 / level, by the best constant bet."""
     seen = units.above(mean)
     bets = _BETS_TRIED / max(mean - units.low, 1e-3)
     growth = float(np.log1p(bets[:, np.newaxis] * seen).mean(axis=1).max())
