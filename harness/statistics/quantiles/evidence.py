@@ -65,7 +65,7 @@ def p_value(evidence: FloatArray) -> float:
 
 
 def fewest_units(tail: float, gain: float) -> int:
-    """Find the fewest units that can make 1 / tail of 1, where each brings all it can."""
+    """Find the fewest units whose evidence can reach 1 / tail, where each brings all it can."""
 
     def reached(n: int) -> bool:
         return float(special.logsumexp(n * np.log1p(_STAKES * gain), b=_WEIGHTS)) >= -math.log(tail)
