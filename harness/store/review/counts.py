@@ -1,4 +1,4 @@
-"""Counts how far a batch is, in the database."""
+"""Counts in the database how far a batch has come."""
 
 from __future__ import annotations
 

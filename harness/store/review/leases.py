@@ -157,7 +157,7 @@ def _offered(task: Task, role: ReviewerRole, *, one: bool = False, skipped: bool
 
 
 def _count(*conditions: ColumnElement[bool]) -> Any:
-    """Count the rows that meet the conditions, looked up for one item at a time.
+    """Make a subquery that counts the rows that meet the conditions, one item at a time.
 
     Without statistics of a young table Postgres would make a join of an `EXISTS`, and read all of a reviewer's marks
     for each item.

@@ -144,7 +144,7 @@ class ReviewStore:
             return review_events.of_item(connection, item_id or "")
 
     def counts(self, batch_id: str, now: float) -> Counts:
-        """Count how far a batch is."""
+        """Count how far a batch has come."""
         with self._database.read() as connection:
             review_items.find_batch(connection, batch_id)
             return review_counts.count(connection, batch_id, now)
