@@ -1,4 +1,4 @@
-"""Parts a model's reasoning from its answer, where it wrote both into one text."""
+"""Separates a model's reasoning from its answer, where it wrote both into one text."""
 
 from __future__ import annotations
 

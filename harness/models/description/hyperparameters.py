@@ -44,7 +44,7 @@ class Hyperparameters:
 
     @property
     def window(self) -> int:
-        """The tokens that the layers see back which do not see everything; 0 where all do."""
+        """The number of tokens that layers of limited sight look back; 0 where all layers see everything."""
         return max(self.windows, default=0)
 
 
