@@ -83,8 +83,8 @@ def check_context(bodies: list[dict[str, Any]], address: ServerAddress, model: S
         prompt = sum(len(str(turn.get("content")).split()) for turn in body["messages"]) if exact is None else exact
         if prompt + answer > limit:
             raise UsageError(
-                f"A prompt of {prompt:,} {'words' if exact is None else 'tokens'} and an answer of {answer:,} tokens do "
-                f"not fit into the context of {address.model!r}, {limit:,} tokens. Send shorter prompts "
+                f"A prompt of {prompt:,} {'words' if exact is None else 'tokens'} and an answer of {answer:,} tokens "
+                f"do not fit into the context of {address.model!r}, {limit:,} tokens. Send shorter prompts "
                 "(--prompt-tokens, --prompts), ask for shorter answers (--output-tokens), or serve it with a larger "
                 "max_model_len."
             )
