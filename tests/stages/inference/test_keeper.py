@@ -111,5 +111,5 @@ def test_a_command_that_does_not_heed_sigterm_is_killed(tmp_path: Path) -> None:
 
 
 def test_its_exit_code_is_the_commands() -> None:
-    done = subprocess.run([*KEEPER, sys.executable, "-c", "import sys; sys.exit(7)"], stdin=subprocess.PIPE)
-    assert done.returncode == 7
+    with subprocess.Popen([*KEEPER, sys.executable, "-c", "import sys; sys.exit(7)"], stdin=subprocess.PIPE) as process:
+        assert process.wait(20) == 7
