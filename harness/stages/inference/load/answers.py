@@ -141,14 +141,17 @@ def _read(exchange: Exchange) -> _Tokens:
 
 
 def _refuse_unended(exchange: Exchange, tokens: _Tokens) -> None:
+    """Say what an answer without an end is."""
+    if exchange.failure:
+        raise _StreamError("broken_off", exchange.said)
     body = b"".join(part for _, part in exchange.packets).lstrip()
-    if body.startswith(b"{") and not exchange.failure:
-        raise _StreamError("no_stream", "the answer came in one piece, though a stream was asked for")
-    if body and not tokens.arrivals and b"data:" not in body:
-        raise _StreamError("malformed", f"the answer is no event stream: {body[:80]!r}")
-    if not body and not exchange.failure:
+    if not body:
         raise _StreamError("empty", "the answer has no body")
-    raise _StreamError("broken_off", exchange.said or "the stream ended without finish_reason or [DONE]")
+    if body.startswith(b"{"):
+        raise _StreamError("no_stream", "the answer came in one piece, though a stream was asked for")
+    if not tokens.arrivals and b"data:" not in body:
+        raise _StreamError("malformed", f"the answer is no event stream: {body[:80]!r}")
+    raise _StreamError("broken_off", "the stream ended without finish_reason or [DONE]")
 
 
 def _take(tokens: _Tokens, at_s: float, event: Mapping[str, Any]) -> None:

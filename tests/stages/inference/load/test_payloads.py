@@ -10,16 +10,23 @@ import pytest
 from harness.errors import UsageError
 from harness.stages.inference.load.connections import Target
 from harness.stages.inference.load.counters import ServedModel
-from harness.stages.inference.load.payloads import asked_tokens, body_of, check_context, target_of, wire_request
+from harness.stages.inference.load.payloads import (
+    RequestForm,
+    asked_tokens,
+    body_of,
+    check_context,
+    target_of,
+    wire_request,
+)
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 from tests.stages.inference.load.addresses import address_at
 
 URL = "http://127.0.0.1:8000/v1"
-VLLM, OTHER = ServedModel(True, None), ServedModel(False, None)
+VLLM, OTHER = RequestForm(ServedModel(True, None)), RequestForm(ServedModel(False, None))
 
 
-def body(plan: LoadPlan | None = None, model: ServedModel = OTHER, **settings: Any) -> dict[str, Any]:
-    return body_of(PlannedPrompt("hi"), 4, address_at(URL, **settings), plan or LoadPlan(rate=1.0), model)
+def body(plan: LoadPlan | None = None, form: RequestForm = OTHER, **settings: Any) -> dict[str, Any]:
+    return body_of(PlannedPrompt("hi"), 4, address_at(URL, **settings), plan or LoadPlan(rate=1.0), form)
 
 
 def test_a_request_has_the_versions_template_system_text_and_sampling() -> None:
@@ -37,7 +44,7 @@ def test_a_request_has_the_versions_template_system_text_and_sampling() -> None:
 
 
 def test_vllm_is_asked_for_an_exact_length_and_a_cache_of_its_own() -> None:
-    found, other = body(model=VLLM), body(model=VLLM)
+    found, other = body(form=VLLM), body(form=VLLM)
     assert found["ignore_eos"] is True
     assert found["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
     assert found["cache_salt"] != other["cache_salt"]
@@ -80,3 +87,15 @@ def test_prompts_that_do_not_fit_with_their_answers_are_refused() -> None:
     assert "A prompt of 3 words and an answer of 8 tokens do not fit into the context of 'm', 10 tokens" in str(
         caught.value
     )
+
+
+def test_a_server_that_wants_other_fields_gets_them() -> None:
+    newer = OTHER.mended("http_400", "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
+    assert newer is not None
+    assert body(form=newer)["max_completion_tokens"] == 64
+    assert "max_tokens" not in body(form=newer)
+    older = OTHER.mended("http_422", "stream_options: extra fields not permitted")
+    assert older is not None
+    assert "stream_options" not in body(form=older)
+    assert older.mended("http_422", "stream_options: extra fields not permitted") is None
+    assert OTHER.mended("http_500", "max_completion_tokens") is None
