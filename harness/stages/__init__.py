@@ -1,1 +1,1 @@
-"""What a release of a language model is made from, stage by stage, as fixtures under test."""
+"""What of a version's lineage is put under test beside its answers: a fixture for each stage of its path."""

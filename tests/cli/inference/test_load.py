@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli.inference.load import planned, read_objective
-from harness.errors import UsageError
+from harness.cli.inference.load import planned
 from harness.stages.inference.load.plan import LoadPlan
 from tests.cli.conftest import Run
 from tests.loopback.law import LawProcess, law_server
@@ -135,9 +134,11 @@ def test_answers_are_as_long_as_the_version_says_unless_an_option_does() -> None
 
 
 @pytest.mark.parametrize("text", ["", "ttft", "=3", "ttft=fast", "ttft=1,,itl=2"])
-def test_an_objective_that_names_nothing_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="names nothing that could be kept"):
-        read_objective(text)
+@pytest.mark.usefixtures("project")
+def test_an_objective_that_names_nothing_is_refused(run: Run, text: str) -> None:
+    done = run("load", "served", "--rate", "1", "--objective", text)
+    assert done.exit_code == 4
+    assert "names nothing that could be kept; write NAME=SECONDS" in done.output
 
 
 def test_ctrl_c_shows_what_was_measured_until_then(project: Path) -> None:

@@ -18,11 +18,11 @@ from harness.config import child_environment
 from harness.errors import EngineError
 from harness.models.openai.redaction import Redactor
 from harness.stages.inference.address import ServerAddress
-from harness.stages.inference.load import arrivals, counters, machine, payloads
+from harness.stages.inference.load import counters, machine, payloads
 from harness.stages.inference.load.answers import read_exchange
 from harness.stages.inference.load.figures import figures, percentile_notes
 from harness.stages.inference.load.generator import Sending
-from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.plan import LoadPlan, arrival_times, mean_rate, worker_ends, worker_starts
 from harness.stages.inference.load.prompts import planned_prompts
 from harness.stages.inference.load.result import LoadResult, RequestRecord
 from harness.stages.inference.load.validity import LoadEvidence, doubts, failures
@@ -122,8 +122,8 @@ class _Requests:
             warm_up=self.warm_up,
             requests=self.wire,
             arrivals=self.times,
-            joins=[] if is_open else arrivals.worker_starts(plan),
-            leaves=[] if is_open else arrivals.worker_ends(plan),
+            joins=[] if is_open else worker_starts(plan),
+            leaves=[] if is_open else worker_ends(plan),
             limit=self.limit,
             seconds=plan.seconds,
             timeout_s=plan.timeout_s,
@@ -135,7 +135,7 @@ def _prepare(plan: LoadPlan, address: ServerAddress, form: payloads.RequestForm)
     """Draw and write all requests. Arrivals, prompts and warm-up have random numbers of their own."""
     import numpy as np
 
-    times = arrivals.arrival_times(plan, np.random.default_rng([plan.seed, 0]))
+    times = arrival_times(plan, np.random.default_rng([plan.seed, 0]))
     number = plan.most_requests() if times is None else len(times)
     prompts = planned_prompts(plan, number, np.random.default_rng([plan.seed, 1]))
     warm = planned_prompts(plan.for_warm_up(), plan.warm_up, np.random.default_rng([plan.seed, 2]))
@@ -329,7 +329,7 @@ def _result(plan: LoadPlan, requests: _Requests, measured: _Measured) -> LoadRes
         valid=not reasons,
         invalid_reasons=tuple(reasons),
         notes=tuple(notes),
-        rate_planned=arrivals.mean_rate(plan, requests.times or []),
+        rate_planned=mean_rate(plan, requests.times or []),
         client_cpu=client_cpu,
         server=measured.server,
         others_cpu=None if use is None else use.others_cpu,
