@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from harness import _lazy
 
 if TYPE_CHECKING:
-    from harness.config import Settings, VersionSettings
-    from harness.config import checks as setting_checks
+    from harness.config import Settings, VersionSettings, setting_checks
     from harness.models.conformance import CHECKS, EngineUnderTest
     from harness.models.engine import Capability, Engine
     from harness.models.spec import EngineSpec
@@ -47,6 +46,6 @@ _NAMES = {
     "harness.reporting.writing": "ReportFormat",
     "harness.tracking.tracker": "TrackedGate Tracker TrackingNotes",
 }
-_MODULES = {"setting_checks": "harness.config.checks"}
+_MODULES = {"setting_checks": "harness.config.setting_checks"}
 
 __getattr__, __dir__ = _lazy(__name__, _NAMES, _MODULES)

@@ -63,7 +63,7 @@ def _absent(error: BaseException | None) -> str | None:
         if isinstance(error, ModuleNotFoundError) and error.name is not None:
             package = error.name.partition(".")[0]
             return None if package in ("harness", "tests") else package
-        error = error.__cause__
+        error = error.__cause__ or error.__context__  # `pytest.raises` has the error that it did not expect as context
     return None
 
 

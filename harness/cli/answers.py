@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import SettingsError, choices
 from harness.gate.history.answers import StoredAnswer, answers_of_case
-from harness.gate.history.runs import find
+from harness.gate.history.runs import find_version
 from harness.records import Request
 from harness.reporting.shared.answers import quoted, shown_reason
 from harness.reporting.shared.text import pad, printable
@@ -33,7 +33,7 @@ def find_answers(store: Store, case_id: str, run_name: str | None) -> tuple[RunI
         SettingsError: there is no such run, or it has no such case.
     """
     runs = store.runs()
-    chosen = list(reversed(runs)) if run_name is None else [find(runs, run_name).run]
+    chosen = list(reversed(runs)) if run_name is None else [find_version(runs, run_name).run]
     if not chosen:
         raise SettingsError(f"The store {store.url} holds no run yet.")
     for run in chosen:

@@ -80,7 +80,7 @@ def models(name: str | None, as_json: bool) -> None:
 
 def describe(settings: Settings, name: str) -> ListedVersion:
     """What there is to say about a version; nothing is loaded or asked."""
-    from harness.models.creation import check_version
+    from harness.models.engine_creation import check_version
     from harness.models.spec import engine_spec
     from harness.models.version import fingerprint_here
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions.betting import baseline_row, betting_contrast, score_units, threshold_row
-from harness.decisions.observed import Observed, has_score, oriented
+from harness.decisions.observations import Observations, has_score, oriented
 from harness.decisions.suite import TwoStageContrast, early_shares
 from harness.records import Difference, Estimate
 from harness.statistics.arrays import BoolArray, FloatArray
@@ -30,13 +30,15 @@ About = Literal["suite", "population"]
 class Hypothesis:
     """One comparison of an evaluation. `contrast` is None where no case has the scores that it needs."""
 
-    observed: Observed
+    observed: Observations
     against: Literal["threshold", "baseline"]
     contrast: Contrast | None
     n_cases: int
 
 
-def hypotheses(observed: Observed, levels: tuple[float, float], about: About | None = None) -> tuple[Hypothesis, ...]:
+def hypotheses(
+    observed: Observations, levels: tuple[float, float], about: About | None = None
+) -> tuple[Hypothesis, ...]:
     """The comparisons with threshold and baseline, as far as the evaluation has them.
 
     Args:
@@ -59,7 +61,7 @@ def hypotheses(observed: Observed, levels: tuple[float, float], about: About | N
     return tuple(found)
 
 
-def _against_threshold(observed: Observed, threshold: float, levels: tuple[float, float]) -> Contrast | None:
+def _against_threshold(observed: Observations, threshold: float, levels: tuple[float, float]) -> Contrast | None:
     by_samples = observed.by_samples
     clusters = None if by_samples else observed.clusters
     if observed.quantile is not None:
@@ -84,7 +86,7 @@ def _against_threshold(observed: Observed, threshold: float, levels: tuple[float
 
 
 def _against_baseline(
-    observed: Observed, baseline: FloatArray, common: BoolArray, levels: tuple[float, float]
+    observed: Observations, baseline: FloatArray, common: BoolArray, levels: tuple[float, float]
 ) -> Contrast | None:
     inner = observed.as_scores()
     if observed.is_sequential and not observed.is_about_suite:
@@ -117,8 +119,8 @@ def _against_baseline(
 
 
 def _about_suite(
-    observed: Observed,
-    inner: Observed,
+    observed: Observations,
+    inner: Observations,
     threshold: float | None,
     levels: tuple[float, float],
     whole: Callable[[], Contrast],
@@ -140,7 +142,7 @@ def _about_suite(
     return TwoStageContrast(early, found, shares, len(observed.case_ids), observed.width)
 
 
-def _repeats(observed: Observed) -> bool:
+def _repeats(observed: Observations) -> bool:
     """Whether answers were asked for without chance, and no two samples of a case differ: then none is at work.
 
     A case that was sampled once shows nothing of that.
@@ -156,7 +158,7 @@ def _repeats(observed: Observed) -> bool:
     return True
 
 
-def _in_unit(observed: Observed, contrast: Contrast) -> Contrast:
+def _in_unit(observed: Observations, contrast: Contrast) -> Contrast:
     """A contrast of scores in the unit of the measure that they were made from; of constants without a range, one that
     decides.
     """
@@ -165,7 +167,7 @@ def _in_unit(observed: Observed, contrast: Contrast) -> Contrast:
     return contrast if observed.at_most is None else ScaledContrast(contrast, observed.width)
 
 
-def _within_range(observed: Observed, contrast: QuantileContrast, threshold: float | None) -> Contrast:
+def _within_range(observed: Observations, contrast: QuantileContrast, threshold: float | None) -> Contrast:
     """The difference of quantiles, which can't be larger than a declared range allows."""
     if observed.at_least is None or observed.at_most is None:
         return contrast
@@ -175,7 +177,7 @@ def _within_range(observed: Observed, contrast: QuantileContrast, threshold: flo
     return replace(contrast, least=least, most=most)
 
 
-def estimate(observed: Observed, scores: FloatArray | None, confidence_level: float) -> Estimate | None:
+def estimate(observed: Observations, scores: FloatArray | None, confidence_level: float) -> Estimate | None:
     """The mean (or quantile) of one version with its two-sided interval; None where it has no score."""
     if scores is None or not scores.size or np.isnan(scores).all():
         return None
@@ -211,7 +213,7 @@ def estimate(observed: Observed, scores: FloatArray | None, confidence_level: fl
 
 
 def _estimate(
-    observed: Observed, value: float, standard_error: float, ends: tuple[float, float], method: str
+    observed: Observations, value: float, standard_error: float, ends: tuple[float, float], method: str
 ) -> Estimate:
     if not observed.may_decide and not observed.is_sequential:
         return Estimate(value, standard_error, -math.inf, math.inf, "cut short, without bounds")

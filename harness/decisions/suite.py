@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from harness.decisions.betting import BettingContrast
-from harness.decisions.observed import Observed
+from harness.decisions.observations import Observations
 from harness.statistics.intervals.contrasts import Contrast
 
 #: What a decision before the last case may spend of the level, where it may come; the rest is kept for the last case.
@@ -32,7 +32,7 @@ def may_pass_early(suite_size: int, margin: float, level: float) -> bool:
     return suite_size >= _LARGE * -math.log(EARLY_SHARE * level) / growth
 
 
-def early_shares(observed: Observed, level: float) -> tuple[float, float]:
+def early_shares(observed: Observations, level: float) -> tuple[float, float]:
     """The shares of the level that may be spent before the last case: on a pass, and on a red.
 
     They follow from what is known before the first case.

@@ -88,9 +88,9 @@ def names(group: str) -> list[str]:
     return list(dict.fromkeys(door.name for door in doors(group)))
 
 
-def others() -> list[Door]:
-    """The doors of every group that Steelyard does not bring itself."""
-    return [door for group in GROUPS for door in doors(group) if not door.is_own]
+def everything() -> list[Door]:
+    """The doors of every group."""
+    return [door for group in GROUPS for door in doors(group)]
 
 
 def listed(group: str) -> str:
@@ -136,7 +136,7 @@ def load(door: Door) -> Any:
     """
     try:
         return door.entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module that exits must not end who looks at it
         word = GROUPS[door.group]
         gone = isinstance(error, AttributeError) or (
             isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("harness")

@@ -15,7 +15,7 @@ from harness.models.engine import Engine
 
 SettingCheck = Callable[..., Any]
 """Checks the value of one setting, called as `check(value, name, where=…)`; raises `SettingsError`. The functions of
-`harness.config.checks` are such checks."""
+`harness.config.setting_checks` are such checks."""
 
 
 def _nothing_required(options: Mapping[str, Any]) -> Sequence[str]:

@@ -8,16 +8,16 @@ from harness.records.estimates import Estimate
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedBy:
+class ScoringRule:
     """By whom and by what rule a score was given: two scores with different ones are not of the same kind.
 
     Attributes:
         judges: the fingerprints of the judging versions.
         rubric: digest of the rubric, or the name of the metric that stands for one.
 
-    >>> str(JudgedBy(("0a1b", "2c3d"), "4e5f"))
+    >>> str(ScoringRule(("0a1b", "2c3d"), "4e5f"))
     '0a1b+2c3d/4e5f'
-    >>> JudgedBy.parse("0a1b+2c3d/4e5f").judges
+    >>> ScoringRule.parse("0a1b+2c3d/4e5f").judges
     ('0a1b', '2c3d')
     """
 
@@ -28,7 +28,7 @@ class JudgedBy:
         return f"{'+'.join(self.judges)}/{self.rubric}"
 
     @classmethod
-    def parse(cls, text: str) -> JudgedBy:
+    def parse(cls, text: str) -> ScoringRule:
         """What `str` wrote."""
         judges, _, rubric = text.partition("/")
         return cls(tuple(judges.split("+")), rubric)

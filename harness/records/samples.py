@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
 from harness.errors import ScoreError
-from harness.records.judging import JudgedBy
+from harness.records.judging import ScoringRule
 from harness.records.tool_calls import read_calls, with_calls
 
 Messages = tuple[Mapping[str, Any], ...]
@@ -192,7 +192,7 @@ class Score:
 
     value: float
     reason: str | None = None
-    judged_by: JudgedBy | None = None
+    judged_by: ScoringRule | None = None
     disagreement: float | None = None
 
     def __bool__(self) -> NoReturn:
@@ -247,5 +247,5 @@ class ScoreRow:
     outcome: Literal["scored", "skipped", "error"] = "scored"
     reason: str | None = None
     sample_key: bytes | None = None
-    judged_by: JudgedBy | None = None
+    judged_by: ScoringRule | None = None
     disagreement: float | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.gate.history.answers import StoredAnswer, answers_of_run
 from harness.records import Report, Request, ScoreRow
-from harness.review.exchange.table import guarded
+from harness.review.exchange.table import guarded_cell
 from harness.review.labels import PersonsLabel, labels_of_run
 from harness.store import RunInfo, Store
 
@@ -67,7 +67,7 @@ def write_csv(store: Store, run: RunInfo, report: Report, stream: TextIO) -> int
     lost = 0
     for row, is_lost in rows_of_run(store, run, report):
         lost += is_lost
-        writer.writerow({name: guarded(value) for name, value in row.items()})
+        writer.writerow({name: guarded_cell(value) for name, value in row.items()})
     return lost
 
 

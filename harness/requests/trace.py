@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Coroutine
 from typing import Any
 
-from harness.records import JudgedBy, Judgement, Request, Sample
+from harness.records import Judgement, Request, Sample, ScoringRule
 from harness.records.keys import KeyedQuestion
 
 
@@ -59,7 +59,7 @@ class Trace:
         self.error: BaseException | None = None
         self.made: list[tuple[str, Coroutine[Any, Any, Any]]] = []
         self.judgements: list[Judgement] = []
-        self.judged_by: JudgedBy | None = None
+        self.judged_by: ScoringRule | None = None
 
     @property
     def is_greedy(self) -> bool:

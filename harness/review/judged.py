@@ -44,7 +44,7 @@ class LabelShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Differing:
+class Disagreement:
     """An item on which people and the judge stand at different points.
 
     Attributes:
@@ -80,7 +80,7 @@ class JudgeMatrix:
     n_same: int
     exact: LabelShare
     ordinal: Coefficient
-    differing: tuple[Differing, ...]
+    differing: tuple[Disagreement, ...]
 
 
 def judge_matrix(
@@ -100,7 +100,7 @@ def judge_matrix(
         both.append((people, judge))
         weights.append(1 / item.probability)
         if people != judge:
-            found.append(Differing(item.id, item.case_id, people, judge, judged))
+            found.append(Disagreement(item.id, item.case_id, people, judge, judged))
     if not both:
         return None
     table = np.zeros((len(scores), len(scores)), dtype=np.int64)

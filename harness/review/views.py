@@ -38,7 +38,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemDone:
+class ItemResult:
     """What a reviewer's word led to.
 
     Attributes:
@@ -56,7 +56,7 @@ class ItemDone:
 class UndoResult:
     """What an undo led to; `view` is the item again, or None where it is no longer free."""
 
-    done: ItemDone
+    done: ItemResult
     view: View | None
 
 
@@ -108,9 +108,9 @@ def view_of(held: HeldItem) -> View:
     )
 
 
-def done_of(recorded: RecordedLabel) -> ItemDone:
+def done_of(recorded: RecordedLabel) -> ItemResult:
     """What was recorded, for the one who said it."""
-    return ItemDone(recorded.event, recorded.standing, recorded.repeated)
+    return ItemResult(recorded.event, recorded.standing, recorded.repeated)
 
 
 def on_sides(answers: tuple[Answer, ...], *, swapped: bool) -> tuple[Answer, ...]:

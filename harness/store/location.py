@@ -33,7 +33,7 @@ def without_password(url: str) -> str:
     return re.sub(r"(?i)([?&][^=&]*password=)[^&]*", r"\1***", shown)
 
 
-def prepare_folder(path: Path) -> None:
+def prepare_store_folder(path: Path) -> None:
     """Make the folder of a store file; one named `.steelyard` is made invisible to git.
 
     Raises:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from harness.records import JudgedBy, NewSample, Request, Role, Sample, ScoreRow
+from harness.records import NewSample, Request, Role, Sample, ScoreRow, ScoringRule
 from harness.store import merging, runs, samples, score_sets
 from harness.store.database import Database
-from harness.store.looks import LookStore
+from harness.store.ledger import LookStore
 from harness.store.pruning import maintenance
 from harness.store.review.store import ReviewStore
 from harness.store.soundness import Soundness
@@ -151,7 +151,7 @@ class Store:
         """The scores of some cases of a set, whole, by case and sample."""
         return score_sets.rows_of_cases(self._database, score_set, case_ids)
 
-    def judged_by(self, sets: Collection[ScoreSet]) -> frozenset[JudgedBy]:
+    def judged_by(self, sets: Collection[ScoreSet]) -> frozenset[ScoringRule]:
         """By whom and by what rules the scores of these sets were given, as far as judges gave them."""
         return score_sets.judged_by(self._database, sets)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness import doors
 from harness.config import Settings
 from harness.config.addresses import without_credentials
 from harness.config.environment import user_name
@@ -15,13 +16,15 @@ from harness.errors import MlflowError, SettingsError
 from harness.gate.runs.notes import IN_THE_TEST
 from harness.models.mlflow.process import MlflowProcess
 from harness.store import RunInfo, Store
-from harness.tracking.selection import choose
+from harness.tracking.selection import choose_traces
 from harness.tracking.traces import Context, traces
 
 MOST_TRACES = 50
 """Failures of a gate that become traces."""
 GATE_DEADLINE_S = 60.0
-"""How long a gate waits at most until it is logged; `steelyard track` takes more."""
+"""How long a gate waits at most until it is logged."""
+TRACK_DEADLINE_S = 600.0
+"""How long `steelyard track` does."""
 
 _CHILD = "harness.tracking.child"
 
@@ -64,7 +67,7 @@ def gate_of(settings: Settings, run: RunInfo, report: Mapping[str, Any], names: 
     if settings.tracking is None:
         raise SettingsError(
             "Where is MLflow? Say --mlflow URL, http://HOST:PORT or sqlite:///mlflow.db, or write it as mlflow into "
-            "[tool.steelyard]."
+            f"[tool.steelyard]. For another tracker say --to NAME. {doors.listed('trackers')}"
         )
     return GateLog(settings.tracking, settings.mlflow_experiment, settings.root, run, report, names)
 
@@ -110,7 +113,7 @@ def log_gate(
 
 def _question(gate: GateLog, store: Store) -> dict[str, Any]:
     spec, report = gate.run.spec, gate.report
-    chosen = choose(store, gate.run, report, gate.most_traces)
+    chosen = choose_traces(store, gate.run, report, gate.most_traces)
     described = [spec.get("candidate"), spec.get("baseline"), *spec.get("judges", ())]
     versions = {each["fingerprint"]: each["name"] for each in reversed(described) if each}
     return {

@@ -53,7 +53,7 @@ def place_of(answer: StoredAnswer) -> Place:
     return Place(answer.evaluation_id, answer.case_id, answer.role, answer.sample_index)
 
 
-def choose(store: Store, run: RunInfo, report: Mapping[str, Any], most: int) -> ChosenTraces:
+def choose_traces(store: Store, run: RunInfo, report: Mapping[str, Any], most: int) -> ChosenTraces:
     """The answers of a run that are worth a trace.
 
     Args:

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from harness.store import Store
+from tests.store.drawn import at, filled
+
+__all__ = ["at", "filled"]
 
 DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 NewUrl = Callable[[], str]

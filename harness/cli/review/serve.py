@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.shared.stored import open_or_make, settings_with_store, store_option
-from harness.config.checks import duration_s
 from harness.config.environment import colours_wanted, user_name
+from harness.config.setting_checks import duration_s
 from harness.config.settings import Settings
 from harness.errors import ReviewerError, SettingsError
 
@@ -112,10 +112,10 @@ def _lease_s(text: str) -> float:
 
 def _sessions(settings: Settings, port: int) -> Path:
     """The file of this server's sessions."""
-    from harness.store.location import FOLDER, prepare_folder
+    from harness.store.location import FOLDER, prepare_store_folder
 
     path = settings.root / FOLDER / f"review-sessions-{port}.json"
-    prepare_folder(path)
+    prepare_store_folder(path)
     return path
 
 

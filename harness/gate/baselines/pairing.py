@@ -16,7 +16,7 @@ from harness.gate.evaluations.contents import content_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
 from harness.gate.sampling.order import Order
-from harness.records import BaselineRecord, JudgedBy, kind_and_direction, same_kind
+from harness.records import BaselineRecord, ScoringRule, kind_and_direction, same_kind
 from harness.scoring.results import Reading
 from harness.statistics.arrays import FloatArray
 
@@ -75,10 +75,10 @@ class Pairing:
             )
         return self._judged_otherwise(metric, reading.judged_by, recorded)
 
-    def _judged_otherwise(self, metric: str, by: JudgedBy | None, recorded: RecordedMetric) -> str | None:
+    def _judged_otherwise(self, metric: str, by: ScoringRule | None, recorded: RecordedMetric) -> str | None:
         if by is None:
             return None
-        known = [JudgedBy.parse(text) for text in recorded.judged_by]
+        known = [ScoringRule.parse(text) for text in recorded.judged_by]
         rubrics_known = any(each.rubric == by.rubric for each in known)
         if by in known or (self.evaluation.weighs_judge and rubrics_known):
             return None
@@ -93,7 +93,7 @@ class Pairing:
         if self.recorded is None or "judge" not in self.evaluation.wants or self.evaluation.weighs_judge:
             return None
         for name, metric in self.recorded.metrics.items():
-            known = [JudgedBy.parse(text).judges for text in metric.judged_by]
+            known = [ScoringRule.parse(text).judges for text in metric.judged_by]
             if known and judges not in known:
                 return (
                     f"the scores of {name!r} are other judges' in {self._source}: they can't be compared; name those "

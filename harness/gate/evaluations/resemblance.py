@@ -79,7 +79,7 @@ def find_copies(cases: Sequence[Case], fields: Collection[str] | None = None) ->
     rough: dict[str, list[tuple[int, list[str]]]] = defaultdict(list)
     roots = list(range(len(cases)))
     for number, case in enumerate(cases):
-        told = _Told()
+        told = _CaseText()
         try:
             rest = told.form({name: case[name] for name in case if name != "id" and (fields is None or name in fields)})
         except (TypeError, ValueError, RecursionError):
@@ -112,7 +112,7 @@ def _constant(cases: Sequence[Case]) -> frozenset[str]:
     )
 
 
-class _Told:
+class _CaseText:
     """What is written in one case.
 
     Attributes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.decisions import Look, Observed, decide, exit_code, single_looks, worst
+from harness.decisions import Look, Observations, decide, exit_code, single_looks, worst
 from harness.errors import SettingsError, UsageError, some
 from harness.gate.evaluations.cases import no_case_matches
 from harness.gate.history.flips import FlipCounts, most_changed, tally
@@ -95,7 +95,7 @@ def compare(
         SettingsError, CaseError: nothing is left that both sides have, or the margin can't be.
     """
     matched = match(store, candidate, baseline, choice.evaluations)
-    found: list[tuple[Observed, Pair]] = []
+    found: list[tuple[Observations, Pair]] = []
     compared: list[ComparisonResult] = []
     for pair in matched.pairs:
         cases = cases_of(pair, choice.cases)
@@ -161,7 +161,7 @@ def _question(request: Request) -> object:
     return asked[:1], request.prompt, request.continuation
 
 
-def _check_units(observed: Sequence[Observed], margin: float | None) -> None:
+def _check_units(observed: Sequence[Observations], margin: float | None) -> None:
     """Refuse one margin for evaluations of several units; metrics of one evaluation share theirs in a gate, too."""
     units = sorted({each.unit or "[0, 1]" for each in observed})
     if margin is not None and len(units) > 1 and len({each.id for each in observed}) > 1:
@@ -192,7 +192,7 @@ def _nothing(matched: MatchedEvaluations, choice: ComparisonOptions, candidate: 
 def _report(
     candidate: Side,
     baseline: Side,
-    observed: Sequence[Observed],
+    observed: Sequence[Observations],
     changes: tuple[Change, ...],
     choice: ComparisonOptions,
 ) -> Report:
@@ -227,7 +227,7 @@ def _with_contents(verdict: Verdict, report: Report) -> Verdict:
     return replace(verdict, cases=tuple(cases))
 
 
-def _looks(candidate: Side, baseline: Side, observed: Sequence[Observed]) -> dict[str, Look]:
+def _looks(candidate: Side, baseline: Side, observed: Sequence[Observations]) -> dict[str, Look]:
     """What each evaluation may spend here: what it could in its run, if both sides are of one; else its own share."""
     names = [each.id for each in observed]
     run, entries = candidate.weighed.run, {entry.id: entry for entry in candidate.report.evaluations}
@@ -240,7 +240,7 @@ def _are_of_one_run(candidate: Side, baseline: Side) -> bool:
     return candidate.weighed.run.run_id == baseline.weighed.run.run_id
 
 
-def _n_scores(observed: Observed) -> int:
+def _n_scores(observed: Observations) -> int:
     assert observed.baseline is not None
     return int((~np.isnan(observed.candidate)).sum() + (~np.isnan(observed.baseline)).sum())
 

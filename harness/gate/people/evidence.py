@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observed
+from harness.decisions import Observations
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis, hypotheses, natural
 from harness.decisions.labels.labelled import LabelledCheck
@@ -156,7 +156,7 @@ def _of_evaluation(
     return found
 
 
-def _observed(entry: Verdict, sides: Mapping[Role, Scores]) -> Observed:
+def _observed(entry: Verdict, sides: Mapping[Role, Scores]) -> Observations:
     """The scores that an evaluation was decided by, as its decision had them."""
     case_ids = tuple(case.id for case in entry.cases)
     is_single = len(frozenset().union(*(scores.known for scores in sides.values()))) == 1
@@ -190,7 +190,7 @@ def _path(hypothesis: Hypothesis, check: Check, levels: tuple[float, float]) -> 
     )
 
 
-def _is_as_stored(contrast: Contrast, observed: Observed, check: Check, level: float) -> bool:
+def _is_as_stored(contrast: Contrast, observed: Observations, check: Check, level: float) -> bool:
     """Whether the comparison comes to the figures of the report again."""
     lower = contrast.lower(1 - level)
     holds = lower > -observed.margin and contrast.value <= -observed.margin

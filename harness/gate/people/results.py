@@ -11,7 +11,7 @@ from harness.decisions.labels.labelled import in_labels
 from harness.gate.people.batches import LabelEvidence
 from harness.records import Estimate, Report, ReviewSummary, Verdict, VerdictKind
 from harness.records.review import SETTLED, Batch
-from harness.review.batches.ledger import JudgedCases
+from harness.review.batches.draws import JudgedCases
 from harness.review.progress import progress_of
 from harness.statistics.labels.draws import NO_STAKES, Draw, widest
 from harness.store import Store

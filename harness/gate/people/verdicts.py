@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.decisions import Look, Observed, decide, exit_code, worst
+from harness.decisions import Look, Observations, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.history.runs import look_of
-from harness.gate.people.batches import Attendant, LabelEvidence, fill, outlook, questions_of, settle
+from harness.gate.people.batches import Attendant, LabelEvidence, fill_batch, outlook, questions_of, settle_batch
 from harness.gate.people.results import with_labels
 from harness.records import LookTaken, Report, Role, Usage, Verdict, VerdictKind
 from harness.records.review import Batch, Form
-from harness.review.batches.ledger import JudgedCases, subject_of
+from harness.review.batches.draws import JudgedCases, subject_of
 from harness.review.batches.plans import ReviewPlan
 from harness.review.forms import preference_form, rating_form
 from harness.statistics.labels.draws import LabelQuestion
@@ -49,7 +49,7 @@ def review_verdicts(
     store: Store,
     run_id: str,
     evaluation: Evaluation,
-    observed: Sequence[Observed],
+    observed: Sequence[Observations],
     levels: SpendingLevels,
     review_url: str | None = None,
 ) -> list[Verdict]:
@@ -102,8 +102,8 @@ def _reviewed(
             "for an answer of the model, or leave review= out."
         )
     questions = levels.questions(judged, n_comparisons, is_compared=is_compared)
-    batch = fill(store, run, subject, questions, mode)
-    found = settle(store, batch, subject, questions)
+    batch = fill_batch(store, run, subject, questions, mode)
+    found = settle_batch(store, batch, subject, questions)
     return with_labels(store, batch, subject, found, judged)
 
 

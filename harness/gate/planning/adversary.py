@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from harness.decisions import Observed, decide
+from harness.decisions import Observations, decide
 from harness.gate.evaluations.evaluation import Ending, Evaluation, EvaluationPlan
 from harness.gate.planning.calibration import GateShare, Wrong
 from harness.gate.planning.simulation import Shape, observed, sampled, true_means
@@ -16,7 +16,7 @@ from harness.gate.sampling.order import order_of
 from harness.records import Case, Role, Verdict, VerdictKind
 from harness.statistics.arrays import FloatArray
 from harness.statistics.intervals.proportions import clopper_pearson_interval
-from harness.store.looks import LookRow, Settle
+from harness.store.ledger import LookRow, Settle
 
 _MORE_CASES = 0.5
 """New cases are so many times those that there were at first."""
@@ -142,7 +142,7 @@ class _Looks:
         self.rows: Sequence[LookRow] = rows
 
     def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
-        """See `harness.store.looks.LookStore`."""
+        """See `harness.store.ledger.LookStore`."""
         own = [row for row in self.rows if (row.candidate, row.against) == (candidate, against)]
         rows = {(row.evaluation_id, row.number): row for row in (*own, *settle(own))}
         self.rows = list(rows.values())
@@ -312,7 +312,7 @@ def _evaluation(number: int, truth: _Truth, command: Command) -> Evaluation:
     return Evaluation(str(number), plan, cases, _no_body, _no_ending)
 
 
-def _observed(truth: _Truth, evaluation: Evaluation, entry: Entry) -> Observed:
+def _observed(truth: _Truth, evaluation: Evaluation, entry: Entry) -> Observations:
     order = order_of(evaluation, 2, 0, drawn=entry.order(evaluation)).cases
     rows = np.array(order)
     plan = evaluation.plan

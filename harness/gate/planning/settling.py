@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observed
+from harness.decisions import Observations
 from harness.decisions.betting import BettingContrast, expected_variances
 from harness.decisions.hypotheses import hypotheses
 from harness.decisions.suite import TwoStageContrast, early_shares
@@ -52,7 +52,7 @@ class Ends:
         )
 
 
-def settled(entry: Observed, levels: Pair) -> tuple[VerdictKind, int]:
+def settled(entry: Observations, levels: Pair) -> tuple[VerdictKind, int]:
     """The verdict on an evaluation's only comparison and the cases that it rests on, as `decide` gives them.
 
     Without the intervals and reasons of a report, which take most of its time.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.decisions import Look, Observed, decide
+from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
@@ -179,7 +179,7 @@ class Run:
             self._verdicts[name] = self._collectors[name].with_aggregates(described)
             self._note_changes(self._collectors[name], observed[name])
 
-    def _decided(self, observed: Mapping[str, Sequence[Observed]]) -> list[Verdict]:
+    def _decided(self, observed: Mapping[str, Sequence[Observations]]) -> list[Verdict]:
         """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
         reviewed = [name for name in observed if self._collectors[name].asks_people]
         flat = [entry for name, entries in observed.items() if name not in reviewed for entry in entries]
@@ -192,7 +192,7 @@ class Run:
             verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], levels, url)
         return verdicts
 
-    def _note_changes(self, collector: Collector, observed: Iterable[Observed]) -> None:
+    def _note_changes(self, collector: Collector, observed: Iterable[Observations]) -> None:
         changes = {entry.metric: collector.changes(entry) for entry in observed}
         self._changes += [(each, changes[each.metric]) for each in self._verdicts[collector.evaluation.id]]
 

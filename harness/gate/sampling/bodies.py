@@ -11,7 +11,7 @@ from typing import Any
 from harness.errors import MarkerError, SteelyardError
 from harness.gate.evaluations.evaluation import Ending
 from harness.gate.evaluations.exceptions import describe, raised_at
-from harness.records import JudgedBy
+from harness.records import ScoringRule
 from harness.requests import Trace, call_body
 from harness.scoring.results import Reading, read_result
 
@@ -106,7 +106,7 @@ def _with_advice(error: BaseException) -> BaseException:
     return error
 
 
-def _attributed(readings: dict[str, Reading], by: JudgedBy) -> dict[str, Reading]:
+def _attributed(readings: dict[str, Reading], by: ScoringRule) -> dict[str, Reading]:
     """The readings of a body that asked a judge: those that are the judge's say so, or all of them where none does."""
     if any(reading.judged_by is not None for reading in readings.values()):
         return readings

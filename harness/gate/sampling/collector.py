@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observed, PartlySkipped
+from harness.decisions import Observations, PartlySkippedCases
 from harness.errors import MissingSampleError
 from harness.gate.evaluations.aggregates import Parts
 from harness.gate.evaluations.clusters import bet_on_together, clusters_of
@@ -20,10 +20,10 @@ from harness.gate.evaluations.exceptions import describe
 from harness.gate.evaluations.kinds import misfits, two_kinds
 from harness.gate.evaluations.score_table import ScoreTable, failed_measure
 from harness.gate.sampling.bodies import BodyResult
+from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
-from harness.gate.sampling.problems import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
@@ -232,7 +232,7 @@ class Collector:
     def _case_of(self, step: int) -> str:
         return self.evaluation.cases[next(self.order.bodies(step, "candidate"))[0]].id
 
-    def observed(self) -> list[Observed]:
+    def observed(self) -> list[Observations]:
         """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
         rows, columns = self._counted()
         beyond = columns - self.order.n_samples
@@ -277,12 +277,14 @@ class Collector:
         any_failed = any(table.failed.any() for table in self._tables.values())
         return [failed_measure(metric, unit) for metric, unit in units.items()] if any_failed else []
 
-    def _observed(self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observed:
+    def _observed(
+        self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]
+    ) -> Observations:
         plan, kind = self.evaluation.plan, self.kinds[metric]
         errors = [*errors, *misfits(metric, kind, plan.threshold, plan.margin)]
         candidate = by_role["candidate"]
         clusters = clusters_of(self.evaluation, kept, self._all_asked)
-        return Observed(
+        return Observations(
             id=self.evaluation.id,
             metric=metric,
             requirement=plan.requirement,
@@ -338,7 +340,7 @@ class Collector:
         told = self._parts.aggregates(aggregation, verdicts[0].cases, self._numbers)
         return (replace(verdicts[0], aggregates=told), *verdicts[1:])
 
-    def changes(self, observed: Observed) -> list[Change]:
+    def changes(self, observed: Observations) -> list[Change]:
         """The cases of a metric to look at, the worst first, each with an answer of each version."""
         cases = self.evaluation.cases
         found = changes(observed, self._numbers, self._answers)
@@ -368,7 +370,7 @@ class Skips:
         """How many of the cases were left out."""
         return len(self._counted(cases))
 
-    def partly(self, cases: Iterable[int], n_bodies: int) -> PartlySkipped | None:
+    def partly(self, cases: Iterable[int], n_bodies: int) -> PartlySkippedCases | None:
         """Those of the cases that were left out though some of their bodies, or those of one version, did not skip.
 
         Args:
@@ -378,7 +380,7 @@ class Skips:
         if not partly:
             return None
         by_role = {role: sum(skips[role] for skips in partly) for role in self._roles}
-        return PartlySkipped(len(partly), len(partly) * n_bodies, by_role)
+        return PartlySkippedCases(len(partly), len(partly) * n_bodies, by_role)
 
     def _counted(self, cases: Iterable[int]) -> list[Counter[Role]]:
         return [self._counts[case] for case in cases if case in self._counts]

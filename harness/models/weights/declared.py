@@ -8,12 +8,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from harness.config import VersionSettings, checks
+from harness.config import VersionSettings, setting_checks
 from harness.config.environment import version_of
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
-    {"weights": checks.path, "tokenizer": checks.path, "drop_layers": checks.layers, "dtype": checks.text}
-    | {"max_model_len": partial(checks.integer, low=1)}
+    {
+        "weights": setting_checks.path,
+        "tokenizer": setting_checks.path,
+        "drop_layers": setting_checks.layers,
+        "dtype": setting_checks.text,
+    }
+    | {"max_model_len": partial(setting_checks.integer, low=1)}
 )
 """The settings of weights, each with its check."""
 

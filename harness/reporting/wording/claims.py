@@ -15,7 +15,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimShown:
+class ShownClaim:
     """One of the two claims as a report shows it.
 
     Attributes:
@@ -30,7 +30,7 @@ class ClaimShown:
     note: str = ""
 
 
-def claims_shown(verdict: Verdict) -> list[ClaimShown]:
+def claims_shown(verdict: Verdict) -> list[ShownClaim]:
     """Both claims of an evaluation, the one that decides first; those that can be told."""
     told = []
     for about, name in sorted(_CLAIMS.items(), key=lambda each: each[0] != verdict.about):
@@ -38,7 +38,7 @@ def claims_shown(verdict: Verdict) -> list[ClaimShown]:
         if claim is not None:
             decides = about == verdict.about
             is_open = about == "suite" and not decides and _is_open(verdict, claim.verdict)
-            told.append(ClaimShown(name, claim, decides, "not known, for not all were drawn" if is_open else ""))
+            told.append(ShownClaim(name, claim, decides, "not known, for not all were drawn" if is_open else ""))
     return told
 
 

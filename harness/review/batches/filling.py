@@ -45,7 +45,7 @@ class BatchAddition:
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewable:
+class ReviewableEvaluation:
     """What can be drawn of an evaluation of a run.
 
     Attributes:
@@ -70,7 +70,7 @@ class Reviewable:
         return ", ".join(f"{count:,} {reason}" for reason, count in self.left_out.items()) or "it has no scores"
 
 
-def reviewable(store: Store, run: RunInfo, plan: ReviewPlan) -> Reviewable:
+def reviewable(store: Store, run: RunInfo, plan: ReviewPlan) -> ReviewableEvaluation:
     """What can be drawn by a plan; of no case, where nothing can.
 
     Raises:
@@ -78,7 +78,7 @@ def reviewable(store: Store, run: RunInfo, plan: ReviewPlan) -> Reviewable:
     """
     found = (pairs(store, run, plan),) if plan.form.is_pair else tuple(singles(store, run, plan, r) for r in plan.roles)
     cases = set.intersection(*(set(each.cases) for each in found))
-    return Reviewable(found, tuple(sorted(cases)))
+    return ReviewableEvaluation(found, tuple(sorted(cases)))
 
 
 def add_run(store: Store, run: RunInfo, plan: ReviewPlan, *, now: float | None = None) -> BatchAddition:

@@ -141,7 +141,7 @@ class ImportSummary:
     labels: int
 
 
-def imported(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> ImportSummary:
+def import_items(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> ImportSummary:
     """Bring in the labels of known items, and unknown items as new batches with theirs.
 
     All is checked before the first is stored, and all or nothing is. Importing the same file again brings nothing.

@@ -58,7 +58,7 @@ class DisputedLabel:
     note: str
 
 
-def environment() -> Environment:
+def template_environment() -> Environment:
     """The templates, with what they call."""
     loader = FileSystemLoader(_FOLDER)
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -122,7 +122,7 @@ def _key(value: Value, number: int, values: Sequence[Value]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class SaidBy:
+class Opinion:
     """What a judge or a person said of an item that is settled."""
 
     who: str
@@ -130,17 +130,17 @@ class SaidBy:
     note: str = ""
 
 
-def said_of(known: RevealedItem, form: Form, happened: Sequence[Event]) -> list[SaidBy]:
+def said_of(known: RevealedItem, form: Form, happened: Sequence[Event]) -> list[Opinion]:
     """What the judge said, and then people in the order in which they did; of a pair, A is the candidate's answer."""
     told = []
     if known.judge_score is not None:
-        told.append(SaidBy("judge", _score_in_words(form, known.judge_score)))
+        told.append(Opinion("judge", _score_in_words(form, known.judge_score)))
     for event in in_force(happened):
         words = {"flag": "flagged", "skip": "skipped", "exclude": "excluded"}.get(event.kind, "")
         if event.value is not None:
             words = said_value(form, form.shown(event.value))
             words += ", which settles it" if event.kind == "adjudicate" else ""
-        told.append(SaidBy(event.reviewer, words, event.note))
+        told.append(Opinion(event.reviewer, words, event.note))
     return told
 
 

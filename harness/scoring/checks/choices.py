@@ -11,8 +11,8 @@ from typing import Any
 from harness.errors import CheckError
 from harness.records import Case, Score
 from harness.requests import Model
+from harness.scoring.checks.awaitables import wait_for
 from harness.scoring.checks.given import shown
-from harness.scoring.checks.waiting import wait_for
 
 Prompt = str | Sequence[Mapping[str, Any]]
 

@@ -59,7 +59,7 @@ def listed(texts: tuple[str, ...], joined_by: str = "or") -> str:
     return f" {joined_by} ".join((*map(shown, texts[:3]), *more))
 
 
-def imported(module: str, check: str, extra: str = "checks") -> Any:
+def import_library(module: str, check: str, extra: str = "checks") -> Any:
     """A library that a check needs, imported where the check is used.
 
     Raises:

@@ -121,7 +121,7 @@ class ConfinedRun:
                 stdout=subprocess.PIPE,
                 stderr=output,
                 cwd=folder,
-                env=sandboxes.environment(self._sandbox, folder),
+                env=sandboxes.program_environment(self._sandbox, folder),
                 start_new_session=True,
             )
         except OSError as error:

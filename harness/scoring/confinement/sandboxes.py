@@ -18,7 +18,7 @@ from harness.scoring.confinement.limits import ProgramLimits
 from harness.scoring.confinement.system_calls import libseccomp
 
 IMAGE = f"docker.io/library/python:{sys.version_info.major}.{sys.version_info.minor}-slim"
-_CHILD = Path(__file__).with_name("child.py")
+_WALLS = Path(__file__).with_name("walls.py")
 _CONTAINERS = ("podman", "docker")
 _PYTHON_OPTIONS = ("-s", "-P", "-S", "-B")
 _FOLDER_IN_CONTAINER = "/program"
@@ -118,7 +118,7 @@ def command(sandbox: str, folder: str, limits: ProgramLimits, name: str) -> list
         folder: the one that the program gets.
         name: of a container, so that it can be ended.
     """
-    child = [sys.executable, *_PYTHON_OPTIONS, str(_CHILD)]
+    child = [sys.executable, *_PYTHON_OPTIONS, str(_WALLS)]
     if sandbox == "bubblewrap":
         return [*_bubblewrap(folder), *child]
     return _container(sandbox, limits, name) if sandbox in _CONTAINERS else child
@@ -128,7 +128,7 @@ def _bubblewrap(folder: str) -> list[str]:
     """All namespaces, and of the files only what Python and the program's own folder need."""
     prefixes = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
     links = [str(link) for link in map(Path, ("/lib", "/lib64", "/bin")) if link.is_symlink()]
-    bound = {*prefixes, *_libraries(), *_SYSTEM_FILES, "/usr", str(_CHILD), str(Path(sys.executable).parent)}
+    bound = {*prefixes, *_libraries(), *_SYSTEM_FILES, "/usr", str(_WALLS), str(Path(sys.executable).parent)}
     arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
     for path in sorted(bound - set(links)):
         arguments += ["--ro-bind-try", path, path]
@@ -162,11 +162,11 @@ def _container(sandbox: str, limits: ProgramLimits, name: str) -> list[str]:
         ),
         # The container ends, whoever is there to end it.
         *("timeout", "-s", "KILL", str(math.ceil(limits.timeout_s) + _START_S)),
-        *("python3", *_PYTHON_OPTIONS, "-c", _CHILD.read_text(encoding="utf-8")),
+        *("python3", *_PYTHON_OPTIONS, "-c", _WALLS.read_text(encoding="utf-8")),
     ]
 
 
-def environment(sandbox: str, folder: str) -> dict[str, str]:
+def program_environment(sandbox: str, folder: str) -> dict[str, str]:
     """The environment of that command. Those of podman and docker need what they find their settings by."""
     return dict(os.environ) if sandbox in _CONTAINERS else _variables(folder)
 

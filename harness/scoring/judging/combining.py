@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, pstdev, stdev
 
-from harness.records import JudgedBy, Judgement, Score
+from harness.records import Judgement, Score, ScoringRule
 from harness.scoring.judging.drawing import JudgeAnswer, Opinion
-from harness.scoring.judging.measures import Measured
+from harness.scoring.judging.measures import MetricResult
 from harness.scoring.judging.rubric import Rubric
 
 _WORDS = {1.0: "better", 0.5: "tie", 0.0: "worse"}
@@ -35,7 +35,7 @@ class JudgeOpinions:
     opinions: tuple[Opinion, ...]
 
 
-def rating(rubric: Rubric, said: Sequence[JudgeOpinions], by: JudgedBy) -> Score:
+def rating(rubric: Rubric, said: Sequence[JudgeOpinions], by: ScoringRule) -> Score:
     """The mean over judges of the mean of each judge's scores, as a number in [0, 1]."""
     values = [[rubric.value(score) for score, _ in each.opinions] for each in said]
     means = list(map(fmean, values))
@@ -70,7 +70,7 @@ def _typical(said: JudgeOpinions) -> str:
     return min(said.opinions, key=lambda opinion: abs(opinion[0] - mean))[1]
 
 
-def preference(said: Sequence[JudgeOpinions], by: JudgedBy) -> Preference:
+def preference(said: Sequence[JudgeOpinions], by: ScoringRule) -> Preference:
     """The mean over judges of how often the first answer was preferred in either order; a tie is a half."""
     values = [[value for pair in pairs(each.opinions) for value in pair] for each in said]
     means = list(map(fmean, values))
@@ -112,7 +112,7 @@ def _why(said: JudgeOpinions) -> str:
     )
 
 
-def measurement(panel: Sequence[Measured], by: JudgedBy) -> Score:
+def measurement(panel: Sequence[MetricResult], by: ScoringRule) -> Score:
     """The mean over judges of what a metric gives with each of them as its model."""
     values = [each.value or 0.0 for each in panel]
     if len(panel) == 1:

@@ -34,7 +34,7 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MetricResult:
     """What came of one answer and one metric.
 
     Attributes:

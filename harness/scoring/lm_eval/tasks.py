@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import TaskError
 from harness.scoring.lm_eval.environment import require_lm_eval, surroundings
-from harness.scoring.lm_eval.files import check_task, find_file, names_a_file, read_file
+from harness.scoring.lm_eval.task_files import check_task, find_task_file, names_a_file, read_file
 
 _OWN_TASKS = "evals"
 """The folder of a project whose task files are found by the names that they give."""
@@ -69,7 +69,7 @@ def load_tasks(source: str, folders: Sequence[Path], beside: TaskContext | None 
     """
     require_lm_eval(f"Task {source!r}")
     if names_a_file(source):
-        path = find_file(source, folders)
+        path = find_task_file(source, folders)
         found, where, starts = _of_file(path, beside or TaskContext()), str(path), [*folders, path.parent]
     else:
         found, where, starts = _of_name(source, folders[0], beside or TaskContext()), f"Task {source!r}", [*folders]

@@ -68,11 +68,11 @@ def quantile_difference(
     groups = group_indices(clusters, len(first))
     if groups is not None:
         groups = group_indices(groups[kept], int(kept.sum()))
-    return QuantileContrast(_Paired(first[kept], second[kept], probability, groups), higher_is_better)
+    return QuantileContrast(_PairedQuantiles(first[kept], second[kept], probability, groups), higher_is_better)
 
 
 @dataclass(frozen=True, slots=True)
-class _Paired:
+class _PairedQuantiles:
     """The quantile of one version less that of another.
 
     Say the first one's is larger than the other's by more than d, and let x be the other's. Then more than 1 - p of the
@@ -140,8 +140,8 @@ class _Paired:
             return max(math.ceil(math.log(tail * part) / math.log(side) - 1e-9) for side, (_, part) in sides)
         return max(fewest_units(tail * part, (1 - side) / side) for side, (_, part) in sides)
 
-    def _turned(self) -> _Paired:
-        return _Paired(self.other, self.first, self.probability, self.groups)
+    def _turned(self) -> _PairedQuantiles:
+        return _PairedQuantiles(self.other, self.first, self.probability, self.groups)
 
     def _places(self) -> _Places:
         values = self.other[~np.isnan(self.other)]

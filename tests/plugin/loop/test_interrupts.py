@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.loopback import Fault
+from tests.plugin.failures.test_resume import wait_for_file
 from tests.plugin.projects import Project
-from tests.plugin.test_resume import wait_for_file
 
 pytestmark = pytest.mark.slow
 DECIDED_THEN_HELD = """
