@@ -91,7 +91,7 @@ def load(version: str, as_json: bool, **options: Any) -> None:
       steelyard load smollm2 --rate 1 --ramp 8 --seconds 120 --objective ttft=0.5,itl=0.1
       steelyard load served --trace arrivals.jsonl --json
     """
-    from harness.models.creation import check_version
+    from harness.models.engine_creation import check_version
     from harness.models.version import load_version
     from harness.reporting.inference.load import render_load
     from harness.reporting.inference.progress import LoadLine
