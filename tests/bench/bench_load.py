@@ -52,10 +52,10 @@ def _against_the_law() -> list[Figure]:
     for percentile in (50, 90, 95, 99):
         low, high = stats.binom.ppf([0.005, 0.995], _NUMBER, percentile / 100).astype(int)
         truth = _MEDIAN_S * math.exp(_SIGMA * stats.norm.ppf(percentile / 100))
-        outside += not ttfts[low - 1] <= truth <= ttfts[min(high, _NUMBER - 1)]
+        outside += int(not ttfts[low - 1] <= truth <= ttfts[min(high, _NUMBER - 1)])
     assert result.ttft_s.mean is not None
     assert result.itl_s.mean is not None
-    off = abs(result.ttft_s.mean / drawn[:, 0].mean() - 1)
+    off = float(abs(result.ttft_s.mean / drawn[:, 0].mean() - 1))
     late = drawn[:, 1].mean() - drawn[:, 0].mean()
     itl_off = abs(result.itl_s.mean / _ITL_S - 1)
     known = f"{_NUMBER:,} requests, log-normal with median {_MEDIAN_S} s and sigma {_SIGMA}"
@@ -101,14 +101,15 @@ def _against_vllm() -> list[Figure]:
         warm_up=2 * _IN_FLIGHT,
         accept=_EVERYTHING,
     )
-    ratios, results = [], []
+    ratios, costs, results = [], [], []
     with serve(load_version(settings, ROOT), ROOT) as address:
         _closed_loop(address)
         for pair in range(_PAIRS):
             theirs_first = _closed_loop(address) if pair % 2 else None
             result = run_load(plan, address)
             theirs = _closed_loop(address) if theirs_first is None else theirs_first
-            ratios.append((result.output_tokens_per_s or 0.0) / theirs)
+            ratios.append((result.output_tokens_per_s or 0.0) / theirs["tokens_per_s"])
+            costs.append(result.client_cpu * result.duration_s / theirs["cpu_s"])
             results.append(result)
     ratio = median(ratios)
     spread = f"{min(ratios):.3f} to {max(ratios):.3f} in {_PAIRS} pairs"
@@ -122,6 +123,18 @@ def _against_vllm() -> list[Figure]:
             f"{spread}; {results[-1].output_tokens_per_s:.0f} tokens/s{_busy(results[-1].others_cpu)}",
         )
     ]
+    cost = median(costs)
+    share = median(each.client_cpu for each in results)
+    figures.append(
+        Figure(
+            "load: CPU of the generator against that of vLLM's own closed loop",
+            cost,
+            "×",
+            "≤ 1",
+            cost <= 1,
+            f"{share:.1%} of a core at saturation",
+        )
+    )
     for name, ours, theirs_name in (
         ("first token", "ttft_s", "ttft_mean_s"),
         ("between tokens", "itl_s", "itl_mean_s"),
@@ -138,15 +151,15 @@ def _against_vllm() -> list[Figure]:
     return figures
 
 
-def _closed_loop(address: ServerAddress) -> float:
-    """Output tokens per second of vLLM's client, in a process of its own as ours is."""
+def _closed_loop(address: ServerAddress) -> dict[str, float]:
+    """Output tokens per second of vLLM's client, in a process of its own as ours is, and the CPU that it took."""
     sizes = [str(size) for size in (_REQUESTS, _IN_FLIGHT, _PROMPT_TOKENS, _OUTPUT_TOKENS)]
     command = [sys.executable, "-m", "tests.bench.closed_loop", address.base_url, address.model, *sizes]
     done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout.strip().splitlines()[-1])
+    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     if found["answered"] != _REQUESTS:
         raise RuntimeError(f"the closed loop got {found['answered']} of {_REQUESTS} answers: {done.stderr[-500:]}")
-    return float(found["tokens_per_s"])
+    return found
 
 
 def _busy(others_cpu: float | None) -> str:
