@@ -1,4 +1,7 @@
-"""What a test body's result means: one or several named scores."""
+"""Reads what a test body returned: one or several named scores.
+
+A body that fails an assertion returns nothing: `harness/gate/evaluations/score_table.py` makes it a 0.
+"""
 
 from __future__ import annotations
 

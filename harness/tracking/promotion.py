@@ -15,7 +15,7 @@ from harness.store import RunInfo
 
 _ALIAS = re.compile(r"[\w-]{1,255}")
 _RESERVED = re.compile(r"latest|v\d+", re.IGNORECASE)
-_CHANGES = ("tokenizer", "drop_layers")
+_CHANGES = ("tokenizer", "drop_layers", "quantized")
 
 
 def check_alias(alias: str) -> None:

@@ -58,8 +58,8 @@ class TransformersEngine:
 
     Args:
         name: shown in messages.
-        options: `weights`, `tokenizer`, `drop_layers`, `dtype`, `max_model_len` and `batch_size` (answers generated
-            at once; 16 unless set).
+        options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `dtype`, `max_model_len` and `batch_size` (answers
+            generated at once; 16 unless set).
         root: folder that relative paths start from.
     """
 

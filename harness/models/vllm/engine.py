@@ -27,8 +27,8 @@ class VllmEngine:
 
     Args:
         name: shown in messages.
-        options: `weights`, `tokenizer`, `drop_layers`, `dtype`, `max_model_len` and `engine_args` (vLLM's engine
-            arguments, laid over Steelyard's choices).
+        options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `dtype`, `max_model_len` and `engine_args` (vLLM's
+            engine arguments, laid over Steelyard's choices).
         root: folder that relative paths start from.
     """
 

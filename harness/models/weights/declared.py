@@ -10,19 +10,21 @@ from typing import Any
 
 from harness.config import VersionSettings, setting_checks
 from harness.config.environment import version_of
+from harness.models.weights.quantization import scheme
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
     {
         "weights": setting_checks.path,
         "tokenizer": setting_checks.path,
         "drop_layers": setting_checks.layers,
+        "quantized": scheme,
         "dtype": setting_checks.text,
+        "max_model_len": partial(setting_checks.integer, low=1),
     }
-    | {"max_model_len": partial(setting_checks.integer, low=1)}
 )
 """The settings of weights, each with its check."""
 
-_IN_THE_DIGEST = ("weights", "tokenizer", "drop_layers")
+_IN_THE_DIGEST = ("weights", "tokenizer", "drop_layers", "quantized")
 
 
 def check(settings: VersionSettings, root: Path) -> None:

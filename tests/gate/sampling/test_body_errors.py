@@ -36,10 +36,10 @@ def test_errors_of_one_line_are_one_message_whatever_they_say() -> None:
     tally.add(3, other.value)
     first, second = lines(tally, 150)
     assert first.startswith(
-        "case 'c0': ValueError: invalid literal for int() with base 10: 'answer 0' (test_problems.py:"
+        "case 'c0': ValueError: invalid literal for int() with base 10: 'answer 0' (test_body_errors.py:"
     )
     assert first.endswith("return int(text)) (150 bodies ended so, the texts differ)")
-    assert second.startswith("case 'c3': KeyError: 'a' (test_problems.py:")
+    assert second.startswith("case 'c3': KeyError: 'a' (test_body_errors.py:")
     assert "(2 bodies ended so, the texts differ)" in lines(tally, 2)[0]
     assert "ended so" not in lines(tally, 1)[0]
 

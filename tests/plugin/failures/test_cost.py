@@ -26,7 +26,7 @@ WRITE_PEAK = """
 def test_run_without_an_evaluation_imports_nothing_heavy(project: Project) -> None:
     project.write("conftest.py", LIST_MODULES)
     project.module("def test_plain(): ...\n")
-    assert project.run_apart().ret == 0
+    assert project.run_anew().ret == 0
     loaded = (project.path / "modules").read_text().splitlines()
     assert "harness.plugin" in loaded
     assert [name for name in loaded if name.split(".")[0] in HEAVY] == []
@@ -37,7 +37,7 @@ def test_run_without_an_evaluation_imports_nothing_heavy(project: Project) -> No
 def test_collecting_evaluations_imports_no_engine(project: Project) -> None:
     project.write("conftest.py", LIST_MODULES)
     project.body("return 1")
-    assert project.run_apart().ret == 0
+    assert project.run_anew().ret == 0
     loaded = {name.split(".")[0] for name in (project.path / "modules").read_text().splitlines()}
     assert not loaded & {*ENGINES, "datasets", "pyarrow", "aiohttp", "statsmodels"}
 
@@ -55,7 +55,7 @@ def test_memory_grows_by_less_than_2_kb_a_sample(project: Project) -> None:
             async def test_it(model, case):
                 return await model.ask(case.prompt) == "yes"
         """)
-        assert project.run_apart(*offline).ret == 0
+        assert project.run_anew(*offline).ret == 0
         peaks.append(int((project.path / "peak").read_text()))
     assert max(peaks[1:]) - peaks[0] < 18_000 * 2048
 

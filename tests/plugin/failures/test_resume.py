@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 
 import pytest
 
 from harness.store import Store
+from tests import warm
 from tests.loopback import Fault
 from tests.plugin.projects import Project
 
@@ -29,10 +28,10 @@ def slow(project: Project, loopback):
     return project, server
 
 
-def start(project: Project, log: str = "out.txt") -> subprocess.Popen[bytes]:
+def start(project: Project, log: str = "out.txt") -> warm.Process:
     """pytest in a process of its own, which can be killed."""
     with (project.path / log).open("wb") as out:
-        return subprocess.Popen([sys.executable, "-m", "pytest"], cwd=project.path, stdout=out, stderr=out)
+        return warm.start("-m", "pytest", cwd=project.path, stdout=out, stderr=out)
 
 
 def wait_for(server, requests: int) -> None:

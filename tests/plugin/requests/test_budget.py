@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from tests import warm
 from tests.plugin.failures.test_resume import wait_for
 from tests.plugin.projects import Project
 
@@ -374,7 +374,7 @@ def test_interrupted_under_a_budget_it_still_reports(gate: Project, loopback: An
     gate.versions = {"same": {"engine": "openai", **server.settings()}, "good": {"base": "same"}}
     gate.settings |= {"concurrency": 2, "max_requests": 100_000}
     gate.configure()
-    process = subprocess.Popen([sys.executable, "-m", "pytest"], cwd=gate.path, stdout=subprocess.DEVNULL)
+    process = warm.start("-m", "pytest", cwd=gate.path, stdout=subprocess.DEVNULL)
     wait_for(server, 10)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 2
@@ -449,15 +449,14 @@ CATCHES = """
 def test_at_the_deadline_a_body_that_takes_long_is_given_up(project: Project, wait: str) -> None:
     project.module(SLOW_BODY.format(wait=wait))
     project.configure()
-    command = [sys.executable, "-m", "pytest", "--deadline", "8s"]
     began = time.monotonic()
-    ended = subprocess.run(command, cwd=project.path, capture_output=True, text=True, timeout=60, check=False)
+    ended = warm.run("-m", "pytest", "--deadline", "4s", cwd=project.path, timeout=60)
     assert time.monotonic() - began < 25
     assert ended.returncode == 8
     assert "Traceback" not in ended.stdout + ended.stderr
     assert project.verdicts() == {"test_slow": "inconclusive", "test_quick": "passed"}
-    assert project.evaluation("test_slow")["reason"].startswith("stopped at --deadline 8s after ")
-    assert "stopped at --deadline 8s" in " ".join(ended.stdout.split())
+    assert project.evaluation("test_slow")["reason"].startswith("stopped at --deadline 4s after ")
+    assert "stopped at --deadline 4s" in " ".join(ended.stdout.split())
 
 
 @pytest.mark.slow
