@@ -120,8 +120,8 @@ def check_context(bodies: list[dict[str, Any]], address: ServerAddress, model: S
         prompt = _fewest_tokens(body) if exact is None else exact
         if prompt + answer > limit:
             raise UsageError(
-                f"A prompt of {'at least ' if exact is None else ''}{prompt:,} tokens and an answer of {answer:,} tokens "
-                f"do not fit into the context of {address.model!r}, {limit:,} tokens. Send shorter prompts "
+                f"A prompt of {'at least ' if exact is None else ''}{prompt:,} tokens and an answer of {answer:,} "
+                f"tokens do not fit into the context of {address.model!r}, {limit:,} tokens. Send shorter prompts "
                 "(--prompt-tokens, --prompts), ask for shorter answers (--output-tokens), or serve it with a larger "
                 "max_model_len."
             )
