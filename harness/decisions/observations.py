@@ -72,6 +72,8 @@ class Observations:
         max_lost: how many cases may be shown to be worse than the baseline before it is red; None for any number.
         is_part: whether cases were left out by hand, so that it is shown and decides nothing.
         is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
+        is_exact: whether a body comes to the same each time, so that one sample of a case tells all about it.
+        alone_because: why there is no baseline though the run has one, such as "smollm2 has no retriever"; else "".
     """
 
     id: str
@@ -110,6 +112,8 @@ class Observations:
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None
+    is_exact: bool = False
+    alone_because: str = ""
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""
@@ -186,7 +190,11 @@ class Observations:
 
     @property
     def by_samples(self) -> bool:
-        """Whether samples are the units, because there is a single case (and not the first of many to come)."""
+        """Whether samples are the units, because there is a single case (and not the first of many to come), and they
+        may differ.
+        """
+        if self.is_exact:
+            return False
         is_single = self.design == "fixed" or self.n_planned <= 1
         return self.per == "case" or (is_single and int(self.scored.sum()) == 1)
 

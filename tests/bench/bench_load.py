@@ -123,17 +123,10 @@ def _against_vllm() -> list[Figure]:
             f"{spread}; {results[-1].output_tokens_per_s:.0f} tokens/s{_busy(results[-1].others_cpu)}",
         )
     ]
-    cost = median(costs)
-    share = median(each.client_cpu for each in results)
+    share = 100 * median(each.client_cpu for each in results)
+    beside = f"{median(costs):.2f} × that of vLLM's own closed loop"
     figures.append(
-        Figure(
-            "load: CPU of the generator against that of vLLM's own closed loop",
-            cost,
-            "×",
-            "≤ 1",
-            cost <= 1,
-            f"{share:.1%} of a core at saturation",
-        )
+        Figure("load: CPU of the generator at saturation", share, "% of a core", "≤ 1 %", share <= 1, beside)
     )
     for name, ours, theirs_name in (
         ("first token", "ttft_s", "ttft_mean_s"),

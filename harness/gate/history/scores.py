@@ -167,6 +167,7 @@ def observed_again(
         stakes=None if entry.look is None else entry.look.stakes,
         max_lost=None if entry.claims is None or entry.claims.lost is None else entry.claims.lost.max_lost,
         is_repeatable=entry.is_repeatable,
+        is_exact=entry.is_exact,
     )
 
 

@@ -75,7 +75,7 @@ class GgufHead:
 
     Attributes:
         settings: the key-value pairs; of arrays only their length.
-        numbers: the arrays of numbers that are not long, by key.
+        numbers: the arrays of numbers that are not long or were asked for, by key.
         texts: the arrays of texts that were asked for, by key, as bytes: a vocabulary may hold broken UTF-8.
     """
 
@@ -99,7 +99,7 @@ def gguf_head(path: Path, texts: Collection[str] = ()) -> GgufHead:
     """All that stands before the data of the file's tensors.
 
     Args:
-        texts: keys of the arrays of texts that are wanted; others are passed over.
+        texts: keys of the arrays of texts that are wanted, and of long arrays of numbers; others are passed over.
 
     Raises:
         ValueError: the file is no GGUF of version 2 or 3, ends too early, or its head is damaged.
@@ -228,7 +228,7 @@ class _Head:
         kind, length = self.scalar("<I"), self.scalar("<Q")
         if kind in _SCALARS:
             size = struct.calcsize(_SCALARS[kind])
-            if depth == 0 and length <= _LONGEST_NUMBERS:
+            if depth == 0 and (length <= _LONGEST_NUMBERS or (key in self._wanted and length <= _MOST_ITEMS)):
                 form = f"<{length}{_SCALARS[kind][1]}"
                 self.numbers[key] = struct.unpack(form, self.take(length * size))
             else:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import MarkerError, UsageError
+from harness.plugin import fixtures
 from harness.plugin.collection.copies import with_copies
 from harness.plugin.collection.tasks import Tasks
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.neighbours import check_sockets
 from harness.plugin.options import run_options, runs_bodies, settings_of
-from harness.plugin.pytest_internals import argument_names
+from harness.plugin.pytest_internals import argument_names, fixture_definitions
 
 if TYPE_CHECKING:
     from harness.config import Settings
@@ -32,6 +33,13 @@ BEGAN = "steelyard_began"
 def is_evaluation(item: pytest.Item) -> bool:
     """Whether an item carries the marker."""
     return isinstance(item, pytest.Function) and item.get_closest_marker("evaluation") is not None
+
+
+def _wanted(item: pytest.Function) -> frozenset[str]:
+    """What a body takes of that which only bodies get; a project's own fixture of such a name is the project's."""
+    definitions = fixture_definitions(item)
+    own = {name for name, found in definitions.items() if found and found[-1].func.__module__ != fixtures.__name__}
+    return frozenset(name for name in OFFERED if name in argument_names(item) and name not in own)
 
 
 class Collection:
@@ -211,7 +219,7 @@ class Collection:
         every, cases = len(cases), self._selected(cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
         check_evaluation(plan, cases, where=where)
-        wants = frozenset(name for name in OFFERED if name in argument_names(item))
+        wants = _wanted(item)
         rubrics = Rubrics(self._folders(item))
         part = len(cases) < every
         evaluation = Evaluation(
@@ -306,14 +314,16 @@ class Collection:
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
     def _plan(self, item: Any, where: str) -> EvaluationPlan:
-        from harness.gate.evaluations.evaluation import read_plan
+        from harness.gate.evaluations.evaluation import is_exact, read_plan
         from harness.plugin.collection.inspection import may_measure
 
         mark = item.get_closest_marker("evaluation")
         if mark.args:
             raise MarkerError(f"{where}: the evaluation marker takes keywords only; write cases={mark.args[0]!r}.")
-        measures = may_measure(item.function)
-        return read_plan(mark.kwargs, self.settings, where=where, measures=measures, options=self._options())
+        measures, exact = may_measure(item.function), is_exact(_wanted(item))
+        return read_plan(
+            mark.kwargs, self.settings, where=where, measures=measures, exact=exact, options=self._options()
+        )
 
     def _load(self, plan: EvaluationPlan, item: Any, where: str) -> tuple[Case, ...]:
         """The plan's cases; loaded once for all items that name the same file."""
