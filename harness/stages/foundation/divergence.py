@@ -17,7 +17,7 @@ PERCENTILES = (90.0, 95.0, 99.0, 99.9)
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class PositionDivergence:
     """One token of a text, as two models foresee it.
 
     Attributes:
@@ -45,7 +45,7 @@ class TextDivergence:
         is_lower_bound: the version told its most probable tokens alone, all others being counted as one.
     """
 
-    positions: tuple[Position, ...]
+    positions: tuple[PositionDivergence, ...]
     is_lower_bound: bool
 
     @property
@@ -78,7 +78,9 @@ def read_positions(answer: Mapping[str, Any]) -> TextDivergence:
     """
     if "error" in answer:
         raise EngineError(str(answer["error"]))
-    return TextDivergence(tuple(Position(*row) for row in answer["positions"]), bool(answer["is_lower_bound"]))
+    return TextDivergence(
+        tuple(PositionDivergence(*row) for row in answer["positions"]), bool(answer["is_lower_bound"])
+    )
 
 
 def summarise(texts: Sequence[TextDivergence], confidence_level: float = 0.95) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def _spread(texts: Sequence[Sequence[float]], confidence_level: float) -> dict[s
     if len(texts) > 1:
         # Each position counts the same, and a text is a cluster of its own positions.
         clusters = [number for number, text in enumerate(texts) for _ in text]
-        estimate = clustered_mean(values, clusters, confidence_level)
+        estimate = clustered_mean(values, clusters, confidence_level, bounded=False)
         low, high = max(0.0, estimate.low), estimate.high
     return {
         "mean": float(values.mean()),

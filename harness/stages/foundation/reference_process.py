@@ -118,7 +118,7 @@ def _load(folder: Path) -> Any:
 
 
 def _compare_whole(reference: Any, other: Any, tokens: list[int]) -> list[list[Any]]:
-    """A row for each position (see `Position`), from whole distributions."""
+    """A row for each position (see `PositionDivergence`), from whole distributions."""
     rows: list[list[Any]] = []
     for start in range(0, len(tokens), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
@@ -135,7 +135,7 @@ def _compare_whole(reference: Any, other: Any, tokens: list[int]) -> list[list[A
 def _compare_listed(
     reference: Any, tokens: list[int], listed: list[list[int]], message: Mapping[str, Any]
 ) -> list[list[Any]]:
-    """A row for each position (see `Position`), from the most probable tokens of an engine and one for all others."""
+    """A row for each position (see `PositionDivergence`), from the most probable tokens of an engine and one for all others."""
     import numpy as np
 
     rows: list[list[Any]] = []

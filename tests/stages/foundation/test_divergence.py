@@ -5,12 +5,12 @@ import math
 import pytest
 
 from harness.errors import EngineError
-from harness.stages.foundation.divergence import Position, TextDivergence, read_positions, summarise
+from harness.stages.foundation.divergence import PositionDivergence, TextDivergence, read_positions, summarise
 
 
 def text(*kl: float, same: bool = True, own: float = -1.0, reference: float = -1.0) -> TextDivergence:
     change = math.exp(own) - math.exp(reference)
-    return TextDivergence(tuple(Position(each, each / 2, same, change, own, reference) for each in kl), True)
+    return TextDivergence(tuple(PositionDivergence(each, each / 2, same, change, own, reference) for each in kl), True)
 
 
 def test_figures_over_all_positions_of_all_texts() -> None:
@@ -42,6 +42,6 @@ def test_a_text_s_measure_says_what_it_is() -> None:
 
 def test_an_answer_of_the_process_is_read_or_raised() -> None:
     found = read_positions({"positions": [[0.1, 0.2, True, 0.0, -1.0, -1.0]], "is_lower_bound": False})
-    assert found == TextDivergence((Position(0.1, 0.2, True, 0.0, -1.0, -1.0),), False)
+    assert found == TextDivergence((PositionDivergence(0.1, 0.2, True, 0.0, -1.0, -1.0),), False)
     with pytest.raises(EngineError, match="no token"):
         read_positions({"error": "no token"})
