@@ -31,8 +31,8 @@ def kl_divergence(log_p: npt.ArrayLike, log_q: npt.ArrayLike, *, listed: bool = 
         The arrays have different shapes or no outcomes, hold NaN, or their probabilities sum to more than 1; or, where
         the outcomes are all that there are, not to 1.
 
-    Notes
-    -----
+    References
+    ----------
     S. Kullback, R. A. Leibler (1951), On information and sufficiency, Annals of Mathematical Statistics 22:79-86,
     equation 2.4, and theorem 4.1 for the grouping.
     """

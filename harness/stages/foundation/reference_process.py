@@ -135,7 +135,7 @@ def _compare_whole(reference: Any, other: Any, tokens: list[int]) -> list[list[A
 def _compare_listed(
     reference: Any, tokens: list[int], listed: list[list[int]], message: Mapping[str, Any]
 ) -> list[list[Any]]:
-    """A row for each position (see `PositionDivergence`), from the most probable tokens of an engine and one for all others."""
+    """A row for each position (see `PositionDivergence`), from an engine's most probable tokens; the others are one."""
     import numpy as np
 
     rows: list[list[Any]] = []
