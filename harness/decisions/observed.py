@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.records import Interruption, Role, Stakes
+from harness.records import Interruption, Role, Stakes, is_approximate
 from harness.statistics.arrays import BoolArray, FloatArray, is_binary
 
 
@@ -71,6 +71,8 @@ class Observed:
         stakes: what its bets were tuned to at the first look; None for what is required now.
         max_lost: how many cases may be shown to be worse than the baseline before it is red; None for any number.
         is_part: whether cases were left out by hand, so that it is shown and decides nothing.
+        is_same: whether neither way is better: it passes where the difference lies within the margin on both sides.
+        margin_is_relative: whether the margin is a share, of the baseline's figure or of the threshold.
         is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
     """
 
@@ -110,6 +112,8 @@ class Observed:
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None
+    is_same: bool = False
+    margin_is_relative: bool = False
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""
@@ -140,7 +144,12 @@ class Observed:
     @property
     def is_sequential(self) -> bool:
         """Whether it may stop when it is decided: bets are on means of numbers whose range is known."""
-        return self.design == "sequential" and (self.bounded or self.at_most is not None) and self.statistic is None
+        return self.design == "sequential" and self.has_range and self.statistic is None
+
+    @property
+    def has_range(self) -> bool:
+        """Whether what is weighed is confined to a known range: scores are, and measures that declare one; no ratio."""
+        return (self.bounded or self.at_most is not None) and not self.margin_is_relative
 
     @property
     def quantile(self) -> float | None:
@@ -200,9 +209,15 @@ class Observed:
     def has_two_claims(self) -> bool:
         """Whether a verdict may be about these cases or about cases like these.
 
-        A measure without a range, or weighed by a quantile, has the second claim alone; a single case knows one.
+        A measure without a range, weighed by a quantile or by its ratio to the baseline's, has the second claim alone;
+        a single case knows one.
         """
-        return (self.bounded or self.at_most is not None) and self.statistic is None and not self.by_samples
+        return self.has_range and self.statistic is None and not self.by_samples
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether no rule keeps its error rate whatever the values: neither a range nor a quantile bounds it."""
+        return is_approximate(self) or (self.margin_is_relative and self.statistic is None)
 
     @property
     def is_about_suite(self) -> bool:

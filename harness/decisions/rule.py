@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions import reasons
+from harness.decisions.aims import SameContrast, is_bet_on
 from harness.decisions.betting import BettingContrast
 from harness.decisions.checks import check
 from harness.decisions.claims import claims_of
@@ -16,7 +17,7 @@ from harness.decisions.hypotheses import Hypothesis, estimate, hypotheses
 from harness.decisions.looks import CLOSED, Look, next_share, single_looks
 from harness.decisions.observed import Observed
 from harness.decisions.suite import TwoStageContrast
-from harness.records import CaseResult, Check, Claims, LookTaken, Verdict, VerdictKind, is_approximate
+from harness.records import CaseResult, Check, Claims, LookTaken, Verdict, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
 from harness.statistics.multiplicity import weighted_holm_levels
 
@@ -152,7 +153,9 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
         at_least=observed.at_least,
         at_most=observed.at_most,
         statistic=observed.statistic,
-        approximate=is_approximate(observed) and kind is not VerdictKind.ERROR,
+        approximate=observed.is_approximate and kind is not VerdictKind.ERROR,
+        aim="same" if observed.is_same else "higher" if observed.higher_is_better else "lower",
+        margin_is_relative=observed.margin_is_relative,
     )
 
 
@@ -235,8 +238,9 @@ def _decided(asked: tuple[Hypothesis, ...], level: float, red_level: float) -> i
     passes: list[int | None] = []
     reds: list[int] = []
     for each in asked:
-        if not isinstance(each.contrast, BettingContrast | TwoStageContrast):
+        if not is_bet_on(each.contrast):
             return None
+        assert isinstance(each.contrast, BettingContrast | TwoStageContrast | SameContrast)
         passed, worse = each.contrast.passed_at(level), each.contrast.worse_at(red_level)
         if each.observed.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
             passed = len(each.observed.case_ids) if each.observed.is_whole else None

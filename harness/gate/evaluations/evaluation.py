@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -20,12 +21,13 @@ TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewsho
 """Of an evaluation that is a task of lm-eval."""
 KEYWORDS = (
     *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement", "weighs"),
-    *("review", "about", "max_lost", "asks"),
+    *("review", "about", "max_lost", "asks", "aim"),
     *TASK_KEYWORDS,
 )
 PER = ("suite", "case")
 WEIGHS = ("model", "judge")
 ASKS = ("model", "nothing")
+AIMS = ("higher", "lower", "same")
 REVIEWS = ("uncertain", "failures", "all")
 
 _FEWEST_RECORDED = 20
@@ -48,6 +50,9 @@ class EvaluationPlan:
             there are enough.
         about: "suite" for a verdict about these cases, "population" for one about cases like these.
         max_lost: how many cases may be shown to be lost against the baseline before it is red; None for any number.
+        aim: "higher" or "lower" for what is better, "same" where the difference must lie within the margin on both
+            sides; None for what a measure says, which is "higher" where it says nothing.
+        margin_is_relative: whether the margin is a share of the baseline's figure (of the threshold, against that).
         asks: "nothing" where it is no mistake that no body asks the version under test.
     """
 
@@ -66,6 +71,8 @@ class EvaluationPlan:
     about: Literal["suite", "population"] = "suite"
     max_lost: int | None = None
     asks: Literal["model", "nothing"] = "model"
+    aim: Literal["higher", "lower", "same"] | None = None
+    margin_is_relative: bool = False
 
 
 def samples_for_recording(n_samples: int) -> int:
@@ -133,6 +140,8 @@ def read_plan(
         about=values.get("about", settings.about),
         max_lost=values.get("max_lost"),
         asks=keywords.get("asks", "model"),
+        aim=keywords.get("aim"),
+        margin_is_relative=is_relative(keywords.get("margin")),
     )
 
 
@@ -145,7 +154,8 @@ def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:
             raise MarkerError(
                 f"{where}: {keyword}= is for an evaluation with task=, the path or name of a lm-eval task."
             )
-    for name, known in (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None)), ("asks", ASKS)):
+    words = (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None)), ("asks", ASKS), ("aim", (*AIMS, None)))
+    for name, known in words:
         value = keywords.get(name, known[0])
         if value not in known:
             raise MarkerError(f"{where}: {none_of(name, str(value), filter(None, known))}")
@@ -162,10 +172,36 @@ def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> 
         )
 
 
+def is_relative(margin: Any) -> bool:
+    """Whether a margin is written in per cent.
+
+    >>> is_relative("10 %"), is_relative(0.1)
+    (True, False)
+    """
+    return isinstance(margin, str) and margin.strip().endswith("%")
+
+
+def _share(margin: str, where: str, measures: bool) -> float:
+    """A margin in per cent as a share."""
+    if not measures:
+        raise MarkerError(
+            f"{where}: margin = {margin!r} is a share of what the baseline measured, and a score lies in [0, 1]: write "
+            "a number, such as margin=0.05. A body that returns harness.Measure may have a margin in per cent."
+        )
+    try:
+        percent = float(margin.strip().removesuffix("%"))
+    except ValueError:
+        percent = math.nan
+    if not 0 <= percent < 100:
+        raise MarkerError(f"{where}: margin = {margin!r} is no share from 0 up to 100 %, such as margin='10 %'.")
+    return percent / 100
+
+
 def _check_review(keywords: Mapping[str, Any], values: Mapping[str, Any], settings: Settings, where: str) -> None:
     """People label a part of an evaluation's cases, until it is shown that their mean is as required, or is not."""
     threshold, margin = values.get("threshold"), values.get("margin", settings.margin)
-    clashes = {"per": "case", "weighs": "judge", "cluster": values.get("cluster", "")}
+    clashes = {"per": "case", "weighs": "judge", "cluster": values.get("cluster", ""), "aim": keywords.get("aim")}
+    clashes["aim"] = "" if clashes["aim"] == "higher" else clashes["aim"]
     for name, value in clashes.items():
         if value and keywords.get(name) == value:
             raise MarkerError(
@@ -196,6 +232,8 @@ def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
             return value
         if name == "threshold" and measures:
             return checks.number(value, name, where=where)
+        if name == "margin" and is_relative(value):
+            return _share(value, where, measures)
         if name == "margin" and measures:
             return checks.number(value, name, where=where, low=0)
         if name == "margin" and isinstance(value, int | float) and value >= 1:

@@ -17,7 +17,7 @@ from harness.gate.evaluations.contents import question_digest, with_contents
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
 from harness.gate.evaluations.exceptions import describe
-from harness.gate.evaluations.kinds import misfits, two_kinds
+from harness.gate.evaluations.kinds import against_aim, aimed, misfits, two_kinds, without_ratio
 from harness.gate.evaluations.score_table import ScoreTable, failed_measure
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.judges import CountedBodies, Judges
@@ -176,8 +176,9 @@ class Collector:
             self._emit(METRIC, place, reading, "scored", trace)
         else:
             self._note_asked(role, trace)
-            self._parts.keep(place, outcome.readings or {})
-            for metric, reading in (outcome.readings or {}).items():
+            readings = aimed(outcome.readings or {}, self.evaluation.plan.aim)
+            self._parts.keep(place, readings)
+            for metric, reading in readings.items():
                 self._put(metric, reading, place)
                 self._answers.keep(metric, place, reading, trace)
                 self._emit(metric, place, reading, "scored", trace)
@@ -269,7 +270,7 @@ class Collector:
     @property
     def kinds(self) -> Mapping[str, Kind]:
         """The metrics that are decided, and what they are; one alone where each body failed an assertion."""
-        return self._kinds or {METRIC: Reading(0.0)}
+        return self._kinds or aimed({METRIC: Reading(0.0)}, self.evaluation.plan.aim)
 
     def _failed_measures(self) -> list[str]:
         """What is wrong with measures of which a body failed an assertion."""
@@ -279,10 +280,11 @@ class Collector:
 
     def _observed(self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observed:
         plan, kind = self.evaluation.plan, self.kinds[metric]
-        errors = [*errors, *misfits(metric, kind, plan.threshold, plan.margin)]
+        errors = [*errors, *against_aim(metric, kind, plan.aim)]
+        errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
         candidate = by_role["candidate"]
         clusters = clusters_of(self.evaluation, kept, self._all_asked)
-        return Observed(
+        observed = Observed(
             id=self.evaluation.id,
             metric=metric,
             requirement=plan.requirement,
@@ -317,7 +319,10 @@ class Collector:
             is_part=self.evaluation.is_part,
             is_repeatable=self._is_repeatable,
             traceback=self._tally.traceback(self._end()),
+            is_same=plan.aim == "same",
+            margin_is_relative=plan.margin_is_relative,
         )
+        return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 
     def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
         """What each judge did in the bodies that count."""
