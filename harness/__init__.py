@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         CheckError,
         EngineError,
         JudgeError,
+        NotInLineageError,
         RubricError,
         ScoreError,
         SettingsError,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from harness.scoring.deepeval import the_judge
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
+    from harness.stages.foundation.weights import Weights
     from harness.store import Store
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "JudgeError",
     "Measure",
     "Model",
+    "NotInLineageError",
     "Preferences",
     "Report",
     "RubricError",
@@ -67,6 +70,7 @@ __all__ = [
     "UsageError",
     "Verdict",
     "VerdictKind",
+    "Weights",
     "checks",
     "read_report",
     "statistics",
@@ -82,8 +86,8 @@ _MODULES = {
     "sync_checks": "harness.scoring.checks.sync",
 }
 _NAMES = {
-    "harness.errors": "CapabilityError CheckError EngineError JudgeError RubricError ScoreError SettingsError "
-    "SteelyardError StoreError UnreachableError UsageError",
+    "harness.errors": "CapabilityError CheckError EngineError JudgeError NotInLineageError RubricError ScoreError "
+    "SettingsError SteelyardError StoreError UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",
@@ -92,6 +96,7 @@ _NAMES = {
     "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
+    "harness.stages.foundation.weights": "Weights",
     "harness.store": "Store",
 }
 

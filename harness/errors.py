@@ -27,6 +27,7 @@
     ├── ForgeError             GitHub or GitLab did not take a comment
     ├── MlflowError            MLflow could not be reached, or refused; no verdict depends on it
     ├── MissingSampleError     `--offline`, and the store lacks a sample
+    ├── NotInLineageError      a version has nothing of what a stage fixture gives: the evaluation is skipped
     ├── BudgetSpentError       the budget of the run is spent: no verdict becomes an error by it
     ├── ScoreError             a test body gave something that is not a score
     └── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
@@ -164,6 +165,18 @@ class MlflowError(SteelyardError):
 
 class MissingSampleError(SteelyardError):
     """A stored sample was demanded (`--offline`) and is not there."""
+
+
+class NotInLineageError(SteelyardError):
+    """A version was made without what a stage fixture gives, so that there is nothing of it to weigh.
+
+    Args:
+        version: its name.
+        what: the thing in words that go after "has no": "retriever", "weights".
+    """
+
+    def __init__(self, version: str, what: str) -> None:
+        super().__init__(f"{version} has no {what}")
 
 
 class BudgetSpentError(SteelyardError):

@@ -186,8 +186,10 @@ def _about_suite(
 def _repeats(observed: Observed) -> bool:
     """Whether answers were asked for without chance, and no two samples of a case differ: then none is at work.
 
-    A case that was sampled once shows nothing of that.
+    A case that was sampled once shows nothing of that, unless its body comes to the same each time.
     """
+    if observed.is_exact:
+        return True
     if not observed.is_repeatable:
         return False
     for scores in (observed.candidate, observed.baseline):

@@ -74,6 +74,8 @@ class Observed:
         is_same: whether neither way is better: it passes where the difference lies within the margin on both sides.
         margin_is_relative: whether the margin is a share, of the baseline's figure or of the threshold.
         is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
+        is_exact: whether a body comes to the same each time, so that one sample of a case tells all about it.
+        alone_because: why there is no baseline though the run has one, such as "smollm2 has no retriever"; else "".
     """
 
     id: str
@@ -114,6 +116,8 @@ class Observed:
     statistic: str | None = None
     is_same: bool = False
     margin_is_relative: bool = False
+    is_exact: bool = False
+    alone_because: str = ""
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""

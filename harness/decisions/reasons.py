@@ -156,6 +156,14 @@ def nothing_scored(n_skipped: int) -> str:
     return "every case was skipped" if n_skipped else "no case has a score"
 
 
+def alone(observed: Observed) -> str:
+    """Why it is not compared with the baseline that the run has; "" where it is."""
+    if not observed.alone_because:
+        return ""
+    held = "nothing to compare it with" if observed.threshold is None else "held to the threshold alone"
+    return f"; {observed.alone_because}: {held}"
+
+
 def partly_skipped(observed: Observed) -> str:
     """Cases that are missing though not all of their bodies skipped; "" for none, or where an error comes first."""
     partly = observed.partly_skipped

@@ -112,7 +112,6 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
     sizes = observed.cluster_sizes
     by_name = {check.against: check.difference for check in checks}
     open_samples = [check.samples_needed for check in checks if check.samples_needed is not None]
-    decided = kind is not VerdictKind.INCONCLUSIVE
     return Verdict(
         id=observed.id,
         metric=observed.metric,
@@ -126,7 +125,7 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
         difference=by_name.get("baseline", by_name.get("threshold")),
-        samples_needed=None if decided or not open_samples else max(open_samples),
+        samples_needed=max(open_samples, default=None) if kind is VerdictKind.INCONCLUSIVE else None,
         labels_needed=None,
         cases=case_results(observed),
         checks=checks,
@@ -150,6 +149,7 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
         look=_taken(look, level, observed),
         suite_size=observed.suite_size,
         is_repeatable=observed.is_repeatable,
+        is_exact=observed.is_exact,
         at_least=observed.at_least,
         at_most=observed.at_most,
         statistic=observed.statistic,
@@ -161,7 +161,12 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
 
 def _asides(observed: Observed, look: Look, level: float) -> str:
     """What else a reader must know of the cases and of the look."""
-    return reasons.counted_as(observed) + reasons.partly_skipped(observed) + reasons.of_look(look, level)
+    return (
+        reasons.alone(observed)
+        + reasons.counted_as(observed)
+        + reasons.partly_skipped(observed)
+        + reasons.of_look(look, level)
+    )
 
 
 def _taken(look: Look, level: float, observed: Observed) -> LookTaken:

@@ -7,7 +7,9 @@ from typing import NoReturn
 
 import pytest
 
-OFFERED = ("case", "model", "baseline", "judge")
+from harness.stages.fixtures import STAGE_FIXTURES
+
+OFFERED = ("case", "model", "baseline", "judge", *STAGE_FIXTURES)
 """What the body of an evaluation may ask for, and nothing else may."""
 
 
@@ -64,4 +66,10 @@ def baseline(request: pytest.FixtureRequest) -> object:
 @pytest.fixture
 def judge(request: pytest.FixtureRequest) -> object:
     """The versions that score answers: `rate` by a rubric, `prefer` one of two, `measure` by a metric of deepeval."""
+    return _placeholder(request)
+
+
+@pytest.fixture
+def weights(request: pytest.FixtureRequest) -> object:
+    """The weights of the version under test as they were loaded: `tokenizer`, `chat`."""
     return _placeholder(request)

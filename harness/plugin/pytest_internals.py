@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import pytest
 from _pytest._code.code import ReprFileLocation
@@ -66,6 +66,11 @@ def shared_parameters(item: pytest.Item) -> dict[str, int]:
     if given is None:
         return {}
     return {name: index for name, index in given.indices.items() if given._arg2scope[name].value != "function"}
+
+
+def skip_item(reason: str) -> NoReturn:
+    """Skip the item at hand; the line that pytest shows is the test's, as with its mark `skip`."""
+    raise pytest.skip.Exception(reason, _use_item_location=True)
 
 
 def drop_fixtures(item: pytest.Function) -> None:

@@ -24,6 +24,7 @@ from harness.plugin.pytest_internals import (
     call_and_report,
     drop_fixtures,
     shared_parameters,
+    skip_item,
     terminal_of,
 )
 
@@ -269,7 +270,10 @@ class GateSession:
         if self._opened is None:
             pytest.fail("\n".join(self.collection.errors), pytrace=False)
         run = self._opened.run
-        verdicts = run.verdicts(self.collection.evaluations[item].id)
+        identity = self.collection.evaluations[item].id
+        verdicts, lacking = run.verdicts(identity), run.skipped(identity)
+        if lacking is not None:
+            skip_item(lacking)
         conclude(item, run, verdicts, self.collection.settings.inconclusive)
 
     def _report(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -354,7 +358,8 @@ class GateSession:
             is_cut = exitstatus == pytest.ExitCode.INTERRUPTED
             if is_cut or (self._tree is None and (session.shouldfail or session.shouldstop)):
                 run, evaluations = self._opened.run, self.collection.evaluations.values()
-                self._n_unreached = sum(not run.verdicts(evaluation.id) for evaluation in evaluations)
+                ids = (evaluation.id for evaluation in evaluations)
+                self._n_unreached = sum(not run.verdicts(name) and run.skipped(name) is None for name in ids)
         is_asked = bool(self.collection.evaluations) and runs_bodies(self.config)
         if exitstatus == 0 and is_asked and not self._has_run and neighbours.skipped_by_option(self.config):
             exitstatus = int(pytest.ExitCode.NO_TESTS_COLLECTED)

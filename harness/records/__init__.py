@@ -8,7 +8,16 @@ from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName,
 from harness.records.estimates import Difference, Estimate
 from harness.records.judging import JudgedBy, Judgement, JudgeSummary
 from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
-from harness.records.reports import Change, GateStart, Report, SelectedEvaluation, Selection, Usage, VersionRef
+from harness.records.reports import (
+    Change,
+    GateStart,
+    Report,
+    SelectedEvaluation,
+    Selection,
+    SkippedEvaluation,
+    Usage,
+    VersionRef,
+)
 from harness.records.samples import (
     MOST_DISAGREEMENT,
     WITHHELD,
@@ -76,6 +85,7 @@ __all__ = [
     "ScoreRow",
     "SelectedEvaluation",
     "Selection",
+    "SkippedEvaluation",
     "Stakes",
     "TokenLogprob",
     "Usage",

@@ -80,6 +80,7 @@ class Report:
         budget: what the run might spend, and spent; None where it was given no limit.
         selection: the evaluations that were chosen by what changed; None where all of the session ran.
         best_of: among how many candidates this one was chosen, which share the error rate; 1 where it stands alone.
+        skipped: evaluations that have no verdict because the candidate has nothing of what they weigh.
     """
 
     run_id: str
@@ -97,7 +98,16 @@ class Report:
     budget: Budget | None = None
     selection: Selection | None = None
     best_of: int = 1
+    skipped: tuple[SkippedEvaluation, ...] = ()
     schema_version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedEvaluation:
+    """An evaluation that was skipped, and why: "student has no retriever"."""
+
+    id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

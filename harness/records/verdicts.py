@@ -243,6 +243,7 @@ class Verdict:
         look: which look at the candidate it is; None where not recorded.
         suite_size: how many cases the evaluation has; 0 where not recorded. `n_planned` may be fewer.
         is_repeatable: whether its answers were asked for at temperature 0.
+        is_exact: whether its body comes to the same each time, so that nothing is left to chance.
     """
 
     id: str
@@ -283,6 +284,7 @@ class Verdict:
     look: LookTaken | None = None
     suite_size: int = 0
     is_repeatable: bool = False
+    is_exact: bool = False
     n_clusters: int | None = None
     clusters_known_by: Literal["field", "texts", "requests"] | None = None
     at_least: float | None = None

@@ -32,7 +32,8 @@ def test_the_keys_are_those_that_were_promised():
     document = to_json(examples.red())
     evaluation = document["evaluations"][-1]
     assert set(document) >= TOP_KEYS
-    assert set(document) - TOP_KEYS == {"changes", "judges", "n_unreached", "budget", "selection", "best_of"}
+    more = {"changes", "judges", "n_unreached", "budget", "selection", "best_of", "skipped"}
+    assert set(document) - TOP_KEYS == more
     assert set(document["usage"]) == USAGE_KEYS
     assert set(document["candidate"]) == {"name", "fingerprint", "model", "answered_as"}
     assert set(evaluation) >= EVALUATION_KEYS

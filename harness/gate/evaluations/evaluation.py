@@ -16,6 +16,7 @@ from harness.gate.evaluations.aggregates import Aggregation
 from harness.gate.evaluations.resemblance import Copies
 from harness.records import Case
 from harness.scoring.judging import Rubrics
+from harness.stages.fixtures import STAGE_FIXTURES
 
 TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewshot_as_multiturn")
 """Of an evaluation that is a task of lm-eval."""
@@ -90,6 +91,7 @@ def read_plan(
     *,
     where: str,
     measures: bool = False,
+    exact: bool = False,
     options: Collection[str] = (),
 ) -> EvaluationPlan:
     """The plan of a marker.
@@ -101,6 +103,8 @@ def read_plan(
         options: settings that the command line gave, which win over the marker's; with `for_baseline` everything is
             drawn, and more samples than a gate's.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
+        exact: whether each run of the body comes to the same, so that one sample of a case is all that there is to
+            draw, unless the marker asks for more.
 
     Raises:
         MarkerError: an unknown keyword (with the nearest), or a value that can't be.
@@ -114,7 +118,9 @@ def read_plan(
     per, weighs, review = keywords.get("per", "suite"), keywords.get("weighs", "model"), keywords.get("review")
     is_whole = review is not None or "for_baseline" in options
     samples = values.get("samples", settings.samples)
-    if "for_baseline" in options and "samples" not in options:
+    if exact:
+        samples = keywords.get("samples") or 1
+    elif "for_baseline" in options and "samples" not in options:
         samples = samples_for_recording(samples)
     design: Any = "fixed" if is_whole else values.get("design", settings.design)
     if not measures:
@@ -253,8 +259,8 @@ class Evaluation:
         id: stable and unique in the run.
         body: called as `body(case=…, model=…, baseline=…, judge=…)` with those of `wants` that it names.
         arguments: what the body gets besides, the same for all calls.
-        wants: which of "case", "model", "baseline" and "judge" the body takes. One that takes `baseline` compares the
-            two versions itself, so it is not run for the baseline on its own.
+        wants: which of "case", "model", "baseline", "judge" and the stage fixtures the body takes. One that takes
+            `baseline` compares the two versions itself, so it is not run for the baseline on its own.
         classify: what an exception of the body means.
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
         rubrics: those that its body names to the judge.
@@ -292,6 +298,16 @@ class Evaluation:
         return self.weighs_judge or bool(self.wants & {"model", "baseline"})
 
     @property
+    def stages(self) -> tuple[str, ...]:
+        """The stage fixtures that the body takes, in the order of their table."""
+        return tuple(name for name in STAGE_FIXTURES if name in self.wants)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether each run of the body comes to the same: nothing is asked, and what it looks at does not change."""
+        return is_exact(self.wants)
+
+    @property
     def clusters(self) -> tuple[object, ...] | None:
         """The value of the cluster field of each case; else what it is a copy of, where any is one and that counts.
 
@@ -302,6 +318,16 @@ class Evaluation:
             return tuple(str(case[name]) for case in self.cases)
         counts = self.copies is not None and name is None and self.plan.review is None
         return self.copies.labels if self.copies is not None and counts else None
+
+
+def is_exact(wants: Collection[str]) -> bool:
+    """Whether each run of a body that takes these fixtures comes to the same.
+
+    >>> is_exact({"case", "weights"}), is_exact({"case", "weights", "model"}), is_exact({"case"})
+    (True, False, False)
+    """
+    others = set(wants) - {"case"}
+    return bool(others) and all(name in STAGE_FIXTURES and STAGE_FIXTURES[name].is_exact for name in others)
 
 
 def with_design(plan: EvaluationPlan, n_cases: int, confidence_level: float) -> EvaluationPlan:

@@ -26,6 +26,7 @@ from harness.models.engine import Capability, Engine
 from harness.models.version import Version, load_version
 from harness.records import Role, Selection
 from harness.requests import Sampler, SampleSource, Spending
+from harness.stages.lineage import Lineages, StageContext
 from harness.store import Store, new_run_id, store_url
 
 if TYPE_CHECKING:
@@ -197,6 +198,7 @@ def _assemble(
         review_url=settings.review_url,
         best_of=settings.best_of,
         changed=partial(_changed, tuple(versions.values()), settings.root),
+        lineages=_lineages(settings, (candidate, baseline)),
     )
     recording = options.recording
     described = specification(settings, candidate, recording or baseline, judges)
@@ -212,6 +214,17 @@ def _assemble(
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     told = in_words(ledger, 1 - settings.confidence_level)
     return OpenRun(run, store, created, options.selection, tuple(told))
+
+
+def _lineages(settings: Settings, sources: tuple[SampleSource, SampleSource | None]) -> Lineages:
+    """What makes the stage fixtures of both versions."""
+    candidate, baseline = sources
+    contexts = {}
+    if baseline is not None:
+        contexts[baseline.version.name] = StageContext(settings, baseline.engine)
+    against = None if baseline is None else baseline.version
+    contexts[candidate.version.name] = StageContext(settings, candidate.engine, against)
+    return Lineages(contexts)
 
 
 def _changed(versions: Sequence[Version], root: Path) -> list[str]:

@@ -36,6 +36,7 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         budget=run.sampler.budget,
         selection=opened.selection,
         best_of=run.settings.best_of,
+        skipped=run.all_skipped,
     )
 
 

@@ -9,16 +9,19 @@ from dataclasses import dataclass, field, replace
 
 from harness.decisions import Look, Observed, decide
 from harness.decisions.looks import CLOSED
+from harness.errors import NotInLineageError
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
+from harness.gate.evaluations.exceptions import describe
 from harness.gate.people.verdicts import SpendingLevels, review_verdicts
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
-from harness.records import Change, Role, ScoreRow, Usage, Verdict, VersionRef
+from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
+from harness.stages.lineage import Lineages
 from harness.store import Store
 
 _ROWS_AT_ONCE = 5000
@@ -34,6 +37,7 @@ class RunSettings:
     cases. `review_url` is the address of the review queue, where the settings have one. `best_of` is how many
     candidates were tried. `ledger` says which look at the candidate this is, by evaluation; one that is not in it is
     looked at this once. `changed` tells which versions are not what they were when the run began, a sentence each.
+    `lineages` makes what bodies take of a version beside its answers.
     """
 
     run_id: str
@@ -45,6 +49,7 @@ class RunSettings:
     best_of: int = 1
     ledger: Mapping[str, Entry] = field(default_factory=dict)
     changed: Callable[[], Sequence[str]] = tuple
+    lineages: Lineages = field(default_factory=lambda: Lineages({}))
 
 
 class Run:
@@ -86,17 +91,52 @@ class Run:
         self._rows: list[ScoreRow] = []
         self._spans: dict[str, tuple[float, float]] = {}
         self._abandoned: set[str] = set()
+        self._skipped: dict[str, str] = {}
 
     # -- sampling ---------------------------------------------------------------------------------------------------
 
     def start(self, evaluation: Evaluation) -> None:
         """Begin to sample an evaluation; returns at once."""
-        collector = self._collector(evaluation)
-        task = asyncio.get_running_loop().create_task(self._feeder.feed(collector))
+        self._collector(evaluation)
+        task = asyncio.get_running_loop().create_task(self._sample(evaluation))
         began = time.monotonic()
         self._spans[evaluation.id] = (began, began)
         task.add_done_callback(lambda _: self._spans.update({evaluation.id: (began, time.monotonic())}))
         self._tasks[evaluation.id] = task
+
+    async def _sample(self, evaluation: Evaluation) -> None:
+        """Make what the bodies take of the versions' lineages, and feed them."""
+        if evaluation.stages and not await self._prepare(evaluation):
+            return
+        await self._feeder.feed(self._collectors[evaluation.id])
+
+    async def _prepare(self, evaluation: Evaluation) -> bool:
+        """Whether the bodies have what they take of the versions' lineages; why not is noted.
+
+        A baseline that has no such thing is left out of the evaluation; without the candidate's it is skipped.
+        """
+        made: dict[Role, Mapping[str, object]] = {}
+        collector = self._collectors[evaluation.id]
+        try:
+            async with asyncio.timeout(self.left_s):
+                for role in collector.roles:
+                    source = self.candidate if role == "candidate" or self.baseline is None else self.baseline
+                    try:
+                        made[role] = await self.settings.lineages.take(evaluation.stages, source.version)
+                    except NotInLineageError as error:
+                        if role == "candidate":
+                            self._skipped[evaluation.id] = str(error)
+                            del self._collectors[evaluation.id]
+                            return False
+                        collector = self._collector(evaluation, alone_because=str(error))
+        except TimeoutError:
+            collector.cut(self.sampler.spending.refuse().limit)
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever a maker raises is what ends this evaluation, and no other
+            collector.note(describe(error))
+            return False
+        collector.of_stages = made
+        return True
 
     def _fingerprints(self, evaluation: Evaluation) -> dict[Role, str]:
         roles: dict[Role, str] = {"candidate": self.candidate.version.fingerprint}
@@ -110,7 +150,7 @@ class Run:
         alone = Look(passing=1 / best_of, red=weight / best_of, weight=weight, batch=CLOSED)
         return self.settings.ledger.get(evaluation.id) or Entry(alone)
 
-    def _collector(self, evaluation: Evaluation) -> Collector:
+    def _collector(self, evaluation: Evaluation, alone_because: str = "") -> Collector:
         may_be_cut = self.sampler.spending.limits.bounded or evaluation.limit is not None
         entry = self._entry(evaluation)
         if self._recorded is not None:
@@ -120,9 +160,11 @@ class Run:
             )
         else:
             fingerprints, drawn = self._fingerprints(evaluation), entry.order(evaluation)
+            if alone_because:
+                del fingerprints["baseline"]
             order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
             order = replace(order, n_baseline=entry.baseline_samples or evaluation.plan.samples)
-            collector = Collector(evaluation, order, fingerprints, self._keep_row, entry)
+            collector = Collector(evaluation, order, fingerprints, self._keep_row, entry, alone_because)
         self._collectors[evaluation.id] = collector
         return collector
 
@@ -154,7 +196,7 @@ class Run:
                 self._collectors[name].note("a body cancelled the task that it runs in, or that of another")
             elif task.done():
                 task.result()
-        self._decide(open_ids)
+        self._decide([name for name in open_ids if name not in self._skipped])
 
     def _decide(self, ids: Sequence[str]) -> None:
         for told in self.settings.changed():
@@ -200,6 +242,15 @@ class Run:
         """The verdicts of an evaluation, one for each metric; empty until it is decided."""
         return self._verdicts.get(evaluation_id, ())
 
+    def skipped(self, evaluation_id: str) -> str | None:
+        """Why an evaluation was skipped: what the candidate lacks; None where it was not."""
+        return self._skipped.get(evaluation_id)
+
+    @property
+    def all_skipped(self) -> tuple[SkippedEvaluation, ...]:
+        """The evaluations that were skipped, in the order in which they were started."""
+        return tuple(SkippedEvaluation(name, self._skipped[name]) for name in self._tasks if name in self._skipped)
+
     def fail(self, evaluation: Evaluation, reason: str) -> None:
         """Give an evaluation that can't be sampled the verdict `error`."""
         self._collector(evaluation).note(reason)
@@ -221,7 +272,7 @@ class Run:
     def interrupt(self) -> None:
         """Decide what was started and not decided: its verdict is `error` unless it had come to its end."""
         for name, task in self._tasks.items():
-            if name not in self._verdicts and name not in self._abandoned:
+            if name not in self._verdicts and name not in self._abandoned and name not in self._skipped:
                 collector = self._collectors[name]
                 if not task.done() or task.cancelled() or task.exception() is not None:
                     collector.interrupt("; ".join(self.sampler.window.troubles))
@@ -310,6 +361,7 @@ class Run:
                 await asyncio.wait(self._tasks.values(), timeout=_CLOSING_S)
         finally:
             try:
+                await self.settings.lineages.close()
                 await self.sampler.close()
             finally:
                 self.flush()

@@ -41,6 +41,10 @@ class Collector:
         fingerprints: of the versions that its body runs for, by role.
         keep: takes each score on its way to the store.
         entry: what the ledger says of the evaluation.
+        alone_because: why its body runs for the candidate alone though there is a baseline; "" where it does not.
+
+    Attributes:
+        of_stages: what its bodies get of each version's lineage, by role and name.
     """
 
     def __init__(
@@ -50,12 +54,15 @@ class Collector:
         fingerprints: Mapping[Role, str],
         keep: Callable[[ScoreRow], None],
         entry: Entry,
+        alone_because: str = "",
     ) -> None:
         self.evaluation = evaluation
         self.order = order
         self.roles: tuple[Role, ...] = tuple(fingerprints)
         self._fingerprints = fingerprints
         self._keep = keep
+        self._alone_because = alone_because
+        self.of_stages: Mapping[Role, Mapping[str, object]] = {}
         self._positions = {case: position for position, case in enumerate(order.cases)}
         self._left = [sum(1 for role in self.roles for _ in order.bodies(step, role)) for step in range(order.n_steps)]
         self.entry = entry
@@ -186,7 +193,8 @@ class Collector:
     def _note_asked(self, role: Role, trace: Trace) -> None:
         """Note whether a body that gave a score asked what is weighed."""
         if role == "candidate" and self._unasked is not False:
-            self._unasked = not (trace.asked or (trace.asked_others and not self.evaluation.needs_version))
+            others = trace.asked_others and not self.evaluation.needs_version
+            self._unasked = not (trace.asked or others or self.evaluation.stages)
 
     def _emit(self, metric: str, place: Place, reading: Reading, how: _How, trace: Trace) -> None:
         role, case, sample = place
@@ -318,6 +326,8 @@ class Collector:
             max_lost=plan.max_lost,
             is_part=self.evaluation.is_part,
             is_repeatable=self._is_repeatable,
+            is_exact=self.evaluation.is_exact,
+            alone_because=self._alone_because,
             traceback=self._tally.traceback(self._end()),
             is_same=plan.aim == "same",
             margin_is_relative=plan.margin_is_relative,

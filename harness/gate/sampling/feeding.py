@@ -185,7 +185,8 @@ class Feeder:
         source = self._source(collector, role)
         if sample >= collector.order.n_samples:
             source = replace(source, only_stored=True)
-        arguments = {**evaluation.arguments, **self._offered(evaluation, source, number, sample, trace)}
+        offered = self._offered(evaluation, source, number, sample, trace)
+        arguments = {**evaluation.arguments, **offered, **collector.of_stages.get(role, {})}
         try:
             outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
         except BaseException:

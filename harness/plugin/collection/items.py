@@ -34,6 +34,11 @@ def is_evaluation(item: pytest.Item) -> bool:
     return isinstance(item, pytest.Function) and item.get_closest_marker("evaluation") is not None
 
 
+def _wanted(item: pytest.Function) -> frozenset[str]:
+    """What a body takes of that which only bodies get."""
+    return frozenset(name for name in OFFERED if name in argument_names(item))
+
+
 class Collection:
     """The evaluations of a session.
 
@@ -211,7 +216,7 @@ class Collection:
         every, cases = len(cases), self._selected(cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
         check_evaluation(plan, cases, where=where)
-        wants = frozenset(name for name in OFFERED if name in argument_names(item))
+        wants = _wanted(item)
         rubrics = Rubrics(self._folders(item))
         part = len(cases) < every
         evaluation = Evaluation(
@@ -306,14 +311,16 @@ class Collection:
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
     def _plan(self, item: Any, where: str) -> EvaluationPlan:
-        from harness.gate.evaluations.evaluation import read_plan
+        from harness.gate.evaluations.evaluation import is_exact, read_plan
         from harness.plugin.collection.inspection import may_measure
 
         mark = item.get_closest_marker("evaluation")
         if mark.args:
             raise MarkerError(f"{where}: the evaluation marker takes keywords only; write cases={mark.args[0]!r}.")
-        measures = may_measure(item.function)
-        return read_plan(mark.kwargs, self.settings, where=where, measures=measures, options=self._options())
+        measures, exact = may_measure(item.function), is_exact(_wanted(item))
+        return read_plan(
+            mark.kwargs, self.settings, where=where, measures=measures, exact=exact, options=self._options()
+        )
 
     def _load(self, plan: EvaluationPlan, item: Any, where: str) -> tuple[Case, ...]:
         """The plan's cases; loaded once for all items that name the same file."""

@@ -283,6 +283,8 @@ def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
             f"pytest stopped before {plural(report.n_unreached, 'more evaluation')}, which so have no verdict; what "
             "they drew is stored"
         )
+    for reason, number in Counter(each.reason for each in report.skipped).items():
+        told.append(f"{plural(number, 'evaluation')} skipped: {printable(reason, 100, encoding=encoding)}")
     if report.selection is not None and report.selection.left_out:
         left_out, since = len(report.selection.left_out), printable(report.selection.since, 60, encoding=encoding)
         depend = "it depends" if left_out == 1 else "they depend"

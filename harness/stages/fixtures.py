@@ -1,0 +1,36 @@
+"""The fixtures of the stages, and what makes each.
+
+A stage fixture is to the body of an evaluation what `model` is: the candidate's where the candidate is weighed, the
+baseline's where the baseline is. It is made once for each run and version, in a thread, when the first evaluation that
+takes it begins, and all bodies share it.
+
+To add one: a line in `STAGE_FIXTURES`, a fixture of its name in `harness.plugin.fixtures`, and its type among the
+public names of `harness`. Nothing is imported here, for the plugin reads the names at its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StageFixture:
+    """What makes a stage fixture.
+
+    Attributes:
+        maker: `module:function`, called as `function(version, context)`. It may be slow, for it runs in a thread. It
+            raises `NotInLineageError` where the version has no such thing; any other error is the evaluation's. What
+            it gives may have a method `close()`, which is called in a thread when the run ends.
+        is_exact: whether a body that takes nothing else comes to the same whenever it runs, so that one sample of a
+            case is enough, and no verdict allows for chance.
+    """
+
+    maker: str
+    is_exact: bool = False
+
+
+STAGE_FIXTURES: Mapping[str, StageFixture] = {
+    "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
+}
+"""By the name under which a body takes them."""

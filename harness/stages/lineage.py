@@ -1,0 +1,79 @@
+"""What a run has made of its versions' lineages: each stage fixture once for each version."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from harness.config import Settings
+from harness.models.engine import Engine
+from harness.models.version import Version
+from harness.stages.fixtures import STAGE_FIXTURES, StageFixture
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """What a maker may use beside the version.
+
+    Attributes:
+        settings: the project's, with its other versions and its folder (`settings.root`).
+        engine: answers for the version; started by the first request. None under `--offline`.
+        baseline: what the candidate is weighed against; None for nothing, for a recording, and for the baseline itself.
+    """
+
+    settings: Settings
+    engine: Engine | None = None
+    baseline: Version | None = None
+
+
+class Lineages:
+    """What has been made of the versions of a run.
+
+    Args:
+        contexts: what makers may use, by the name of the version.
+        fixtures: that can be taken, by name.
+    """
+
+    def __init__(
+        self, contexts: Mapping[str, StageContext], fixtures: Mapping[str, StageFixture] = STAGE_FIXTURES
+    ) -> None:
+        self._contexts = contexts
+        self._fixtures = fixtures
+        self._made: dict[tuple[str, str], asyncio.Future[Any]] = {}
+
+    async def take(self, names: Iterable[str], version: Version) -> dict[str, Any]:
+        """The fixtures of these names, of this version; made now unless they were before.
+
+        Raises:
+            NotInLineageError: the version has no such thing.
+            Exception: whatever else a maker raises.
+        """
+        return {name: await asyncio.shield(self._future(name, version)) for name in names}
+
+    def _future(self, name: str, version: Version) -> asyncio.Future[Any]:
+        key = (name, version.name)
+        if key not in self._made:
+            made = asyncio.to_thread(_make, self._fixtures[name], version, self._contexts[version.name])
+            self._made[key] = asyncio.ensure_future(made)
+        return self._made[key]
+
+    async def close(self) -> None:
+        """Close what was made and has something to close; what is still being made is left to itself."""
+        made, self._made = list(self._made.values()), {}
+        for future in made:
+            if not future.done():
+                future.cancel()
+            elif not future.cancelled() and future.exception() is None:
+                close = getattr(future.result(), "close", None)
+                if callable(close):
+                    with suppress(OSError):
+                        await asyncio.to_thread(close)
+
+
+def _make(fixture: StageFixture, version: Version, context: StageContext) -> Any:
+    module, _, name = fixture.maker.partition(":")
+    return getattr(importlib.import_module(module), name)(version, context)

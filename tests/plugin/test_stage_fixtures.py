@@ -1,0 +1,153 @@
+"""Fixtures of the stages: what a body takes of a version beside its answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.models.conftest import write_tiny_llama
+from tests.plugin.projects import Project
+
+PAIR = ("--candidate", "small", "--baseline", "other")
+
+
+@pytest.fixture
+def gate(project: Project) -> Project:
+    """A project with two versions that have weights, and one that has none."""
+    write_tiny_llama(project.path / "tiny")
+    small = {"engine": "transformers", "weights": "tiny"}
+    project.versions = {
+        "small": small,
+        "other": {**small, "sampling": {"temperature": 0.5}},
+        "table": {"engine": "scripted", "default": "yes"},
+    }
+    return project
+
+
+@pytest.mark.quick
+def test_the_fixture_is_each_versions_own(gate: Project) -> None:
+    gate.body("return weights.version == 'other'", arguments="weights, case", asks="model")
+    assert gate.run(*PAIR).ret == 1
+    entry = gate.evaluation()
+    assert entry["verdict"] == "regressed"
+    assert (entry["candidate"]["value"], entry["baseline"]["value"]) == (0.0, 1.0)
+    assert (entry["candidate"]["low"], entry["candidate"]["high"]) == (0.0, 0.0)
+
+
+def test_nothing_is_left_to_chance_so_that_one_sample_of_a_case_decides(gate: Project) -> None:
+    """Also where a gate or a recording draws more of what a model answers."""
+    gate.body("return 1.0", arguments="weights", cases=3, threshold=1.0, margin=0.001, asks="model")
+    for options in ((), ("--samples", "7"), ("--for-baseline",)):
+        gate.run("--candidate", "small", "--baseline", "none", *options)
+        assert gate.verdicts() == {"test_it": "passed"}
+        assert gate.evaluation()["n_samples"] == 3
+
+
+def test_the_marker_may_ask_for_more_samples(gate: Project) -> None:
+    gate.body("return 1.0", arguments="weights", cases=3, samples=4, threshold=0.9, asks="model")
+    gate.run("--candidate", "small", "--baseline", "none")
+    assert gate.evaluation()["n_samples"] == 12
+
+
+def test_beside_a_model_samples_are_drawn_as_ever(gate: Project) -> None:
+    gate.body("return weights.version == 'small'", arguments="weights, model", asks="model", cases=3)
+    gate.run("--candidate", "small", "--baseline", "none")
+    assert gate.evaluation()["n_samples"] == 6
+
+
+def test_async_bodies_get_it_as_well(gate: Project) -> None:
+    gate.module("""
+        @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], threshold=0.9)
+        async def test_it(weights, case):
+            return weights.version == "small"
+    """)
+    assert gate.run("--candidate", "small", "--baseline", "none").ret == 0
+
+
+def test_a_candidate_without_it_skips_the_evaluation_and_says_so(gate: Project) -> None:
+    gate.module("""
+        @pytest.mark.evaluation(cases=[{"id": "a"}], threshold=0.5)
+        def test_weights(weights):
+            return 1.0
+
+        @pytest.mark.evaluation(cases=[{"id": "a", "prompt": "q"}])
+        def test_answers(model, case):
+            return model.ask(case.prompt) == "yes"
+    """)
+    result = gate.run("--candidate", "table", "--baseline", "none", "-rs")
+    assert result.ret == 0
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(
+        ["*1 evaluation skipped: table has no weights*", "SKIPPED [[]1[]] test_it.py:*: table has no weights"]
+    )
+    assert gate.verdicts() == {"test_answers": "passed"}
+    assert gate.report()["skipped"] == [{"id": "test_it.py::test_weights", "reason": "table has no weights"}]
+
+
+def test_a_candidate_that_has_it_against_a_baseline_without_is_held_to_the_threshold(gate: Project) -> None:
+    gate.body("return 0.5", arguments="weights", threshold=0.4, asks="model")
+    assert gate.run("--candidate", "small", "--baseline", "table").ret == 0
+    entry = gate.evaluation()
+    assert entry["verdict"] == "passed"
+    assert entry["baseline"] is None
+    assert "table has no weights: held to the threshold alone" in entry["reason"]
+
+
+def test_without_a_threshold_there_is_nothing_to_hold_it_to(gate: Project) -> None:
+    gate.body("return 0.5", arguments="weights", asks="model")
+    assert gate.run("--candidate", "small", "--baseline", "table").ret == 0
+    assert gate.evaluation()["reason"] == "nothing required; table has no weights: nothing to compare it with"
+
+
+def test_what_else_goes_wrong_is_the_evaluations_error(gate: Project) -> None:
+    (gate.path / "tiny" / "tokenizer.json").write_text("{")
+    gate.module("""
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_it(weights):
+            return weights.tokenizer.encode("x") != []
+    """)
+    assert gate.run(*PAIR).ret == 1
+    assert gate.verdicts() == {"test_it": "error"}
+
+
+def test_it_is_made_once_for_each_version_and_shared(gate: Project) -> None:
+    gate.module("""
+        SEEN = set()
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}])
+        def test_one(weights):
+            SEEN.add(id(weights))
+            return 1.0
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}])
+        def test_two(weights):
+            SEEN.add(id(weights))
+            return 1.0
+
+        def test_seen():
+            assert len(SEEN) == 2
+    """)
+    assert gate.run(*PAIR).ret == 0
+
+
+def test_outside_a_body_it_is_refused(gate: Project) -> None:
+    gate.module("""
+        @pytest.fixture
+        def mine(weights):
+            return weights
+
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_it(mine):
+            return 1.0
+    """)
+    result = gate.run(*PAIR)
+    assert result.ret == 4
+    assert "the fixture 'mine' asks for 'weights'" in str(result.stderr)
+
+
+@pytest.mark.slow
+def test_with_xdist(gate: Project) -> None:
+    gate.body("return weights.version == 'small'", arguments="weights", threshold=0.9, asks="model")
+    assert gate.run_apart("--candidate", "small", "--baseline", "none", "-n", "2", "-p", "xdist").ret == 0
+    assert gate.verdicts() == {"test_it": "passed"}
+    assert gate.run_apart("--candidate", "table", "--baseline", "none", "-n", "2", "-p", "xdist").ret == 0
+    assert [each["reason"] for each in gate.report()["skipped"]] == ["table has no weights"]
