@@ -51,9 +51,11 @@ def address_of(version: Version) -> ServerAddress:
     if not has_address(version) or "base_url" not in options:
         raise UsageError(
             f"Version {version.name!r} has the engine {version.settings.engine!r} and no address to send load to. "
-            f'Give it base_url and model (engine = "openai"), or weights and engine = "vllm", which is then served here.'
+            'Give it base_url and model (engine = "openai"), or weights and engine = "vllm", which is then served here.'
         )
-    return ServerAddress(version, str(options["base_url"]).rstrip("/"), str(options["model"]), api_key(version.settings))
+    return ServerAddress(
+        version, str(options["base_url"]).rstrip("/"), str(options["model"]), api_key(version.settings)
+    )
 
 
 def is_servable(version: Version) -> bool:

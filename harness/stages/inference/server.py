@@ -11,9 +11,7 @@ from harness.stages.inference.address import ServerAddress
 
 
 @contextmanager
-def serve(
-    version: Version, root: Path, *, progress: Callable[[str], None] | None = None
-) -> Iterator[ServerAddress]:
+def serve(version: Version, root: Path, *, progress: Callable[[str], None] | None = None) -> Iterator[ServerAddress]:
     """The version served by vLLM on loopback until the context ends; also when this process is killed.
 
     A version that has an address already is given as it is, and nothing is started or ended.

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
 _BLOCK = 1024
 
 
-def drawn(plan: LoadPlan, generator: np.random.Generator) -> list[float]:
+def arrival_times(plan: LoadPlan, generator: np.random.Generator) -> list[float] | None:
+    """When each request is begun, in seconds from the start; None for a closed loop, where answers say it."""
+    if plan.concurrency is not None:
+        return None
+    if plan.trace:
+        times = [each.at_s for each in plan.trace if plan.seconds is None or each.at_s < plan.seconds]
+        return times[: plan.requests]
+    return _drawn(plan, generator)
+
+
+def _drawn(plan: LoadPlan, generator: np.random.Generator) -> list[float]:
     """When requests arrive at the plan's rate, in seconds, ascending.
 
     Gaps are gamma distributed with mean 1 in the time in which the rate is 1; a ramp stretches that time (Cinlar 1975,

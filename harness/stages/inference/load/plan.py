@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.errors import UsageError, choices, none_of
-
-if TYPE_CHECKING:
-    import numpy as np
 
 OBJECTIVES = ("ttft", "ttft_scheduled", "itl", "tpot", "e2e")
 """What an objective can be set for, in seconds; each is of one request."""
@@ -117,16 +114,9 @@ class LoadPlan:
             if doubt not in DOUBTS:
                 raise UsageError(none_of("accept", doubt, DOUBTS))
 
-    def arrivals(self, generator: np.random.Generator) -> list[float] | None:
-        """When each request is begun, in seconds from the start; None for a closed loop, where answers say it."""
-        from harness.stages.inference.load import arrivals
-
-        if self.concurrency is not None:
-            return None
-        if self.trace:
-            times = [each.at_s for each in self.trace if self.seconds is None or each.at_s < self.seconds]
-            return times[: self.requests]
-        return arrivals.drawn(self, generator)
+    def for_warm_up(self) -> LoadPlan:
+        """The plan with prompts that are made up: those that are measured must not be known to a cache."""
+        return replace(self, trace=(), prompts=(), rate=1.0, concurrency=None, ramp=None)
 
     def most_requests(self) -> int:
         """How many requests are begun at most; those of a closed loop with a time limit are an ample guess."""
@@ -152,7 +142,9 @@ def _check_loop(plan: LoadPlan) -> None:
     if plan.concurrency is not None and plan.concurrency < 1:
         raise UsageError(f"concurrency = {plan.concurrency!r} sends nothing; give a count of requests in flight.")
     if not 0 < plan.burstiness < float("inf"):
-        raise UsageError(f"burstiness = {plan.burstiness!r} is no shape of a gamma distribution; give a number above 0.")
+        raise UsageError(
+            f"burstiness = {plan.burstiness!r} is no shape of a gamma distribution; give a number above 0."
+        )
     if plan.ramp is not None:
         if plan.trace:
             raise UsageError("ramp changes a rate or a concurrency; a trace has its own. Leave out one of the two.")

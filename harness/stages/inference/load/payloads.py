@@ -1,0 +1,88 @@
+"""Requests as they go over the wire, written before the first of them is sent."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.errors import UsageError
+from harness.models.openai.format import chat_payload
+from harness.stages.inference.address import ServerAddress
+from harness.stages.inference.load.connections import Target
+from harness.stages.inference.load.counters import ServedModel, tokenized_size
+from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
+
+_LONGEST_ASKED = 5
+
+
+def target_of(address: ServerAddress) -> Target:
+    """Where the server's connections lead."""
+    parts = urlsplit(address.base_url)
+    is_encrypted = parts.scheme == "https"
+    return Target(parts.hostname or "", parts.port or (443 if is_encrypted else 80), is_encrypted)
+
+
+def body_of(
+    prompt: PlannedPrompt, number: int, address: ServerAddress, plan: LoadPlan, model: ServedModel
+) -> dict[str, Any]:
+    """The body of a request: the version's template, system text and sampling, as a stream that counts its tokens.
+
+    A server of vLLM is also asked for the exact length, to count along, and for a cache that no other request has.
+    """
+    asked = prompt.messages if prompt.text is None else prompt.text
+    request = address.version.chat(asked, sampling={"max_tokens": prompt.output_tokens or plan.output_tokens})
+    body = chat_payload(address.model, request, range(number, number + 1))
+    body |= {"stream": True, "stream_options": {"include_usage": True}}
+    if model.is_vllm:
+        body["stream_options"]["continuous_usage_stats"] = True
+        if not plan.ends_itself:
+            body["ignore_eos"] = True
+        if not plan.cached:
+            body["cache_salt"] = secrets.token_hex(8)
+    return body
+
+
+def asked_tokens(body: Mapping[str, Any]) -> int | None:
+    """How many tokens the answer to a request must have; None where the model may end it before."""
+    return int(body["max_tokens"]) if body.get("ignore_eos") else None
+
+
+def wire_request(body: Mapping[str, Any], address: ServerAddress) -> bytes:
+    """The request as it goes over the wire."""
+    parts = urlsplit(address.base_url)
+    content = json.dumps(body, default=dict, separators=(",", ":")).encode("ascii")
+    lines = [
+        f"POST {parts.path.rstrip('/')}/chat/completions HTTP/1.1",
+        f"Host: {parts.netloc.rpartition('@')[2]}",
+        "Accept: text/event-stream",
+        "Content-Type: application/json",
+        f"Content-Length: {len(content)}",
+        "User-Agent: steelyard",
+    ]
+    if address.api_key is not None:
+        lines.append(f"Authorization: Bearer {address.api_key}")
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + content
+
+
+def check_context(bodies: list[dict[str, Any]], address: ServerAddress, model: ServedModel) -> None:
+    """Refuse prompts that do not fit into the server's context with their answers, before any load.
+
+    Raises:
+        UsageError: naming the sizes. Only vLLM tells how many tokens a prompt has; elsewhere the answers' alone count.
+    """
+    limit = model.context_tokens
+    if limit is None or not bodies:
+        return
+    longest = sorted(bodies, key=lambda body: -len(str(body["messages"])))[:_LONGEST_ASKED]
+    for body in [*longest, max(bodies, key=lambda body: int(body["max_tokens"]))]:
+        answer = int(body["max_tokens"])
+        prompt = (tokenized_size(address, body) if model.is_vllm else None) or 1
+        if prompt + answer > limit:
+            raise UsageError(
+                f"A prompt of {prompt:,} tokens and an answer of {answer:,} do not fit into the context of "
+                f"{address.model!r}, {limit:,} tokens (max_model_len). Send shorter prompts (--prompt-tokens, "
+                "--prompts) or ask for shorter answers (--output-tokens), or serve the model with a larger max_model_len."
+            )
