@@ -6,9 +6,14 @@ believed before it is held against what the file has.
 
 from __future__ import annotations
 
+import math
 import struct
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from harness.models.weights.ggml_types import GGML_TYPES, GgmlType
 
 MAGIC = b"GGUF"
 
@@ -23,9 +28,10 @@ _MOST_ITEMS = 2_000_000
 _LONGEST_TEXT = 1 << 24
 _DEEPEST = 4
 _MOST_DIMENSIONS = 8
-_BITS = {0: 32, 1: 16, 28: 64, 30: 16}
-_FEWEST_BITS = 1
-"""No type of ggml takes less for a weight, those that are not in the table included."""
+_UNKNOWN_TYPE = GgmlType("unknown", 8, 1)
+"""No type of ggml takes less than a bit for a weight, those that are not in the table included."""
+_LONGEST_NUMBERS = 4096
+"""An array of numbers with one for each layer is read, one with a number for each token passed over."""
 _TYPES: dict[str, type] = {
     "general.architecture": str,
     "general.alignment": int,
@@ -45,8 +51,52 @@ def is_gguf(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
+@dataclass(frozen=True, slots=True)
+class GgufTensor:
+    """A tensor of a GGUF file.
+
+    Attributes:
+        shape: the dimension that lies together in memory first, as the file has it.
+        kind: as ggml calls its type.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: str
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHead:
+    """What stands before the data of a GGUF file.
+
+    Attributes:
+        settings: the key-value pairs; of arrays only their length.
+        numbers: the arrays of numbers that are not long, by key.
+        texts: the arrays of texts that were asked for, by key, as bytes: a vocabulary may hold broken UTF-8.
+    """
+
+    version: int
+    settings: Mapping[str, Any]
+    tensors: tuple[GgufTensor, ...] = ()
+    numbers: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    texts: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+
+
 def gguf_settings(path: Path) -> dict[str, Any]:
     """The file's key-value pairs; of arrays only their length.
+
+    Raises:
+        ValueError: as `gguf_head`.
+    """
+    return dict(gguf_head(path).settings)
+
+
+def gguf_head(path: Path, texts: Collection[str] = ()) -> GgufHead:
+    """All that stands before the data of the file's tensors.
+
+    Args:
+        texts: keys of the arrays of texts that are wanted; others are passed over.
 
     Raises:
         ValueError: the file is no GGUF of version 2 or 3, ends too early, or its head is damaged.
@@ -54,7 +104,7 @@ def gguf_settings(path: Path) -> dict[str, Any]:
     Source: the GGUF specification, ggml-org/ggml, docs/gguf.md.
     """
     with path.open("rb") as file:
-        head = _Head(file, path.stat().st_size)
+        head = _Head(file, path.stat().st_size, texts)
         if head.take(len(MAGIC)) != MAGIC:
             raise ValueError("it does not begin with GGUF")
         version = head.scalar("<I")
@@ -64,19 +114,23 @@ def gguf_settings(path: Path) -> dict[str, Any]:
         n_pairs = head.count("settings", _SMALLEST_PAIR, _MOST_PAIRS)
         settings = dict(head.pair() for _ in range(n_pairs))
         _check_settings(settings)
-        ends = [head.tensor() for _ in range(n_tensors)]
+        placed = [head.tensor() for _ in range(n_tensors)]
+        ends = [end for _, end in placed]
         start = head.aligned(settings.get("general.alignment", 32))
         if ends and start + max(ends) > head.size:
             raise ValueError(
                 f"it ends too early: its tensors take {start + max(ends):,} bytes, and it has {head.size:,}"
             )
-        return settings
+        return GgufHead(version, settings, tuple(tensor for tensor, _ in placed), head.numbers, head.texts)
 
 
 class _Head:
     """Reads a file from its beginning, never beyond its end."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, size: int, wanted: Collection[str]) -> None:
+        self.numbers: dict[str, tuple[Any, ...]] = {}
+        self.texts: dict[str, tuple[bytes, ...]] = {}
+        self._wanted = wanted
         self._file = file
         self._place = 0
         self._n_items = 0
@@ -110,23 +164,24 @@ class _Head:
         except UnicodeDecodeError:
             raise ValueError(f"it is damaged: no text stands before byte {self._place:,}") from None
 
-    def tensor(self) -> int:
-        """Where the data of the next tensor ends at the earliest, counted from where data begins."""
-        name = self.text()[:80]
+    def tensor(self) -> tuple[GgufTensor, int]:
+        """The next tensor, and where its data ends at the earliest, counted from where data begins."""
+        whole_name = self.text()
+        name = whole_name[:80]
         n_dimensions = self.scalar("<I")
         if n_dimensions > _MOST_DIMENSIONS:
             raise ValueError(f"it is damaged: its tensor {name!r} has {n_dimensions:,} dimensions")
-        n_weights = 1
-        for _ in range(n_dimensions):
-            n_weights *= self.scalar("<Q")
-        kind, offset = self.scalar("<I"), self.scalar("<Q")
-        n_bytes = (n_weights * _BITS.get(kind, _FEWEST_BITS) + 7) // 8
+        shape = tuple(self.scalar("<Q") for _ in range(n_dimensions))
+        number, offset = self.scalar("<I"), self.scalar("<Q")
+        kind = GGML_TYPES.get(number, _UNKNOWN_TYPE)
+        n_bytes = -(-math.prod(shape) // kind.block) * kind.block_bytes
         if max(n_bytes, offset, n_bytes + offset) > self.size:
             raise ValueError(
                 f"it ends too early or is damaged: its tensor {name!r} takes {n_bytes:,} bytes and more, {offset:,} "
                 f"after where tensors begin, and the file has {self.size:,}"
             )
-        return int(offset + n_bytes)
+        known = kind.name if number in GGML_TYPES else f"type {number}"
+        return GgufTensor(whole_name, shape, known, n_bytes), offset + n_bytes
 
     def aligned(self, alignment: int) -> int:
         """Where data begins after what was read."""
@@ -165,11 +220,19 @@ class _Head:
         """The length of an array, whose items are passed over."""
         kind, length = self.scalar("<I"), self.scalar("<Q")
         if kind in _SCALARS:
-            self._skip(length * struct.calcsize(_SCALARS[kind]))
+            size = struct.calcsize(_SCALARS[kind])
+            if depth == 0 and length <= _LONGEST_NUMBERS:
+                form = f"<{length}{_SCALARS[kind][1]}"
+                self.numbers[key] = struct.unpack(form, self.take(length * size))
+            else:
+                self._skip(length * size)
             return int(length)
         self._n_items += length
         if kind not in (_STRING, _ARRAY) or depth >= _DEEPEST or self._n_items > _MOST_ITEMS:
             raise ValueError(f"it is damaged: {key[:80]!r} is an array of {length:,} items of type {kind}")
+        if kind == _STRING and depth == 0 and key in self._wanted:
+            self.texts[key] = tuple(self.take(self._text_length()) for _ in range(length))
+            return int(length)
         for _ in range(length):
             if kind == _STRING:
                 self._skip(self._text_length())

@@ -6,11 +6,12 @@ import json
 import re
 import shutil
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
+from harness.models.weights.safetensors_file import StoredTensor, read_safetensors
 
 RECIPE = "recipe 1"
 """Part of the digest of weights that lack layers: changed with anything here that changes what is written."""
@@ -107,23 +108,29 @@ def _copy_tensors(source: Path, target: Path, numbers: dict[int, int]) -> bool:
 
     The format: 8 bytes with the length of the header, the header as JSON, the tensors' bytes.
     """
-    with source.open("rb") as reader:
-        length = struct.unpack("<Q", reader.read(8))[0]
-        header = json.loads(reader.read(length))
-        data_start = 8 + length
-        written: dict[str, Any] = {"__metadata__": header.pop("__metadata__")} if "__metadata__" in header else {}
-        kept = _renamed(header, numbers)
-        spans = sorted((entry["data_offsets"], name) for name, entry in kept.items())
-        position = 0
-        for (start, end), name in spans:
-            written[name] = {**kept[name], "data_offsets": [position, position + end - start]}
-            position += end - start
-        head = json.dumps(written, separators=(",", ":")).encode()
-        head += b" " * (-len(head) % 8)
-        with target.open("wb") as writer:
-            writer.write(struct.pack("<Q", len(head)) + head)
-            for (start, end), _ in spans:
-                reader.seek(data_start + start)
-                for done in range(0, end - start, _COPY_BYTES):
-                    writer.write(reader.read(min(_COPY_BYTES, end - start - done)))
-    return len(kept) < len(header)
+    stored = read_safetensors(source)
+    places = dict(zip((each.name for each in stored.tensors), _starts(stored.tensors, source), strict=True))
+    kept = _renamed({each.name: each for each in stored.tensors}, numbers)
+    header: dict[str, Any] = {"__metadata__": stored.metadata} if stored.metadata else {}
+    position = 0
+    for name, tensor in kept.items():
+        end = position + tensor.n_bytes
+        header[name] = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [position, end]}
+        position = end
+    head = json.dumps(header, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)
+    with source.open("rb") as reader, target.open("wb") as writer:
+        writer.write(struct.pack("<Q", len(head)) + head)
+        for tensor in kept.values():
+            reader.seek(places[tensor.name])
+            for done in range(0, tensor.n_bytes, _COPY_BYTES):
+                writer.write(reader.read(min(_COPY_BYTES, tensor.n_bytes - done)))
+    return len(kept) < len(stored.tensors)
+
+
+def _starts(tensors: Sequence[StoredTensor], source: Path) -> Iterator[int]:
+    """Where in the file the data of each tensor starts: it follows without gaps, and ends with the file."""
+    start = source.stat().st_size - sum(tensor.n_bytes for tensor in tensors)
+    for tensor in tensors:
+        yield start
+        start += tensor.n_bytes

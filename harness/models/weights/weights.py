@@ -92,7 +92,7 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
     folder = source.path
     whole = {name: value for name, value in options.items() if name != "drop_layers"}
     if source.is_gguf:
-        dtype = _converted_dtype(options)
+        dtype = converted_dtype(options)
         task = f"convert {source.path.name}"
         folder = _once(_base_digest(whole, root), task, lambda to: conversion.convert_gguf(source.path, to, dtype))
     dropped = _dropped_layers(options, source)
@@ -101,6 +101,43 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
     complete = folder
     task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
     return _once(_base_digest(options, root), task, lambda to: layers.drop_layers(complete, to, dropped))
+
+
+def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
+    """The folder that an engine loads, if nothing must be made first; None where it is still to be made.
+
+    Raises:
+        SettingsError: the weights are not there.
+    """
+    source = weights_source(options, root)
+    if not source.is_gguf and not dropped_layers(options, root):
+        return source.path
+    folder = _made_place(_base_digest(options, root))
+    return folder if folder.is_dir() else None
+
+
+def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
+    """What the settings name: a folder, or a GGUF file.
+
+    Raises:
+        SettingsError: there is no such thing.
+    """
+    return _source(options["weights"], root)
+
+
+def dropped_layers(options: Mapping[str, Any], root: Path) -> tuple[int, ...]:
+    """The numbers of the layers that are left out; none without the setting.
+
+    Raises:
+        SettingsError: there are no such layers.
+    """
+    return _dropped_layers(options, weights_source(options, root))
+
+
+def converted_dtype(options: Mapping[str, Any]) -> str:
+    """The type of the tensors that are made of a GGUF file's."""
+    dtype = str(options.get("dtype", "auto"))
+    return dtype if dtype in ("float32", "float16") else "bfloat16"
 
 
 def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
@@ -125,7 +162,7 @@ def _base_digest(options: Mapping[str, Any], root: Path) -> str:
     source = _source(options["weights"], root)
     if source.is_gguf:
         recipe = conversion.recipe(_gguf_settings(source, options))
-        content = ["gguf", file_hash(source.path), recipe, _converted_dtype(options)]
+        content = ["gguf", file_hash(source.path), recipe, converted_dtype(options)]
     elif source.commit:
         content = ["hub", options["weights"], source.commit]
     else:
@@ -157,11 +194,6 @@ def _gguf_settings(source: WeightsSource, options: Mapping[str, Any]) -> dict[st
         return gguf_settings(source.path)
     except ValueError as error:
         raise SettingsError(f"weights = {options['weights']!r}: {source.path} can't be read: {error}.") from None
-
-
-def _converted_dtype(options: Mapping[str, Any]) -> str:
-    dtype = str(options.get("dtype", "auto"))
-    return dtype if dtype in ("float32", "float16") else "bfloat16"
 
 
 def _files(folder: Path, wanted: Callable[[str], object]) -> list[str]:
@@ -234,7 +266,7 @@ def _snapshot(hub_id: str, file: str) -> Path | None:
 
 def _once(digest: str, task: str, build: Callable[[Path], None]) -> Path:
     """The cache's folder of this digest, built if it is not there; of several processes one builds, the rest wait."""
-    folder = cache_dir() / "weights" / digest
+    folder = _made_place(digest)
     if folder.is_dir():
         return folder
     from filelock import FileLock
@@ -253,3 +285,7 @@ def _once(digest: str, task: str, build: Callable[[Path], None]) -> Path:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return folder
+
+
+def _made_place(digest: str) -> Path:
+    return cache_dir() / "weights" / digest

@@ -1,0 +1,1 @@
+"""Weights described without being loaded: what a model is made of, what it takes, and where it comes from."""

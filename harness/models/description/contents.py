@@ -1,0 +1,77 @@
+"""What the files of a model say of it, in one form for GGUF files and folders of safetensors: the words of GGUF."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor of a model.
+
+    Attributes:
+        shape: as torch has it, rows first.
+        dtype: as the file's format calls it: "Q4_1", "BF16".
+        packed: how many weights stand in one element, where quantized ones are packed into integers.
+        is_weight: False for what tells how others are quantized: scales, zero points.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    n_bytes: int
+    packed: int = 1
+    is_weight: bool = True
+
+    @property
+    def n_parameters(self) -> int:
+        """How many of the model's parameters it holds."""
+        return math.prod(self.shape) * self.packed if self.is_weight else 0
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """A model's files without the data of its tensors.
+
+    Attributes:
+        path: the GGUF file or the folder.
+        format: as llama.cpp prints it, or "safetensors".
+        settings: what GGUF calls `general.…`, `tokenizer.…`, and the model's own keys without its architecture in front:
+            `block_count`. Arrays with a number for each layer are tuples.
+        tokens: the vocabulary as bytes, in the order of the ids.
+        stops: more tokens at which an engine ends an answer, as the folder's generation settings name them.
+    """
+
+    path: Path
+    format: str
+    settings: Mapping[str, Any]
+    tensors: tuple[Tensor, ...]
+    tokens: tuple[bytes, ...] = field(default=(), repr=False)
+    stops: tuple[int, ...] = ()
+
+    @property
+    def architecture(self) -> str:
+        """What the model's makers call its kind: "llama"."""
+        return str(self.settings.get("general.architecture", "unknown"))
+
+    def number(self, *keys: str, default: float = 0) -> Any:
+        """The first of these settings that is there; of one with a value for each layer the largest."""
+        value = next((self.settings[key] for key in keys if self.settings.get(key) is not None), default)
+        return max(value, default=default) if isinstance(value, tuple) else value
+
+    def per_layer(self, key: str, n_layers: int, default: int = 0) -> tuple[int, ...]:
+        """A setting's value in each layer."""
+        value = self.settings.get(key)
+        if value is None:
+            return (default,) * n_layers
+        return tuple(value) if isinstance(value, tuple) else (value,) * n_layers
+
+
+def without_none(settings: Iterable[tuple[str, Any]]) -> Mapping[str, Any]:
+    """The settings that are there."""
+    return MappingProxyType({key: value for key, value in settings if value is not None})

@@ -1,0 +1,129 @@
+"""The contents of a folder of safetensors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SettingsError
+from harness.models.description.config_settings import config_settings, language_config
+from harness.models.description.contents import Tensor, WeightsFile, without_none
+from harness.models.description.tokenizer_settings import read_json, read_tokenizer
+from harness.models.weights.safetensors_file import StoredTensor, read_safetensors
+
+INDEX = "model.safetensors.index.json"
+_ONE = "model.safetensors"
+_AUXILIARY = re.compile(
+    r"\.(?:weight_scale(?:_inv|_2)?|weight_zero_point|weight_shape|weight_g_idx|weight_global_scale|input_scale|"
+    r"input_zero_point|input_global_scale|output_scale|[kvq]_scale|[kv]_zero_point|scales|qzeros|g_idx|SCB|"
+    r"weight_format|absmax|quant_map|nested_absmax|nested_quant_map|quant_state\.\w+)$|_scales$"
+)
+"""What quantizers store beside the weights: compressed-tensors, GPTQ, AWQ, bitsandbytes, MXFP4 of gpt-oss.
+
+Source: vllm-project/compressed-tensors, compressors; huggingface/transformers, integrations."""
+_PACKED = re.compile(r"\.(?:weight_packed|qweight)$|_blocks$")
+
+
+def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
+    """The contents of a folder that transformers loads, without the data of its tensors.
+
+    Args:
+        tokenizer: the folder of a tokenizer that replaces its own.
+
+    Raises:
+        SettingsError: a file is missing or damaged, or there are no safetensors.
+    """
+    config = read_json(folder / "config.json")
+    text = language_config(config)
+    generation = read_json(folder / "generation_config.json")
+    contents = read_tokenizer(tokenizer or folder, text)
+    settings = config_settings(config) | dict(contents.settings)
+    settings["general.name"] = _name(config, folder)
+    settings["quantization"] = config.get("quantization_config")
+    settings["dtype"] = text.get("dtype") or text.get("torch_dtype")
+    tensors = tuple(_tensor(each, settings["quantization"] or {}) for each in _stored(folder))
+    stops = (stop for source in (generation, text) for stop in _listed(source.get("eos_token_id")))
+    return WeightsFile(
+        folder,
+        "safetensors",
+        without_none(settings.items()),
+        tensors,
+        contents.tokens,
+        tuple(dict.fromkeys(stops)),
+    )
+
+
+def safetensors_files(folder: Path) -> list[Path]:
+    """The files that an engine loads: those of the index, else the one file, else all that there are.
+
+    Raises:
+        SettingsError: there are none, or one that the index names is missing.
+    """
+    names = sorted(set(read_json(folder / INDEX).get("weight_map", {}).values()))
+    if not names and (folder / _ONE).is_file():
+        names = [_ONE]
+    names = names or sorted(path.name for path in folder.glob("*.safetensors"))
+    if not names:
+        others = sorted(path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth"))
+        has = f"it has {', '.join(others[:3])}" if others else "it has no weights"
+        raise SettingsError(
+            f"{folder} holds no safetensors, of which weights are described; {has}. Save it with transformers: "
+            "AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+        )
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise SettingsError(
+            f"{folder} lacks {', '.join(missing)}, which {INDEX} names. Fetch the rest: hf download OWNER/MODEL"
+        )
+    return [folder / name for name in names]
+
+
+def _stored(folder: Path) -> list[StoredTensor]:
+    found: dict[str, StoredTensor] = {}
+    for path in safetensors_files(folder):
+        found |= {each.name: each for each in read_safetensors(path).tensors}
+    promised = read_json(folder / INDEX).get("weight_map", {})
+    absent = [name for name in promised if name not in found]
+    if absent:
+        raise SettingsError(
+            f"{folder}: {INDEX} puts {absent[0]} into {promised[absent[0]]}, which has no such tensor"
+            + (f" ({len(absent)} are missing)" if len(absent) > 1 else "")
+            + ". Fetch or save the folder again."
+        )
+    return list(found.values())
+
+
+def _tensor(stored: StoredTensor, quantization: Mapping[str, Any]) -> Tensor:
+    is_weight = _AUXILIARY.search(stored.name) is None
+    packed = _packing(stored, quantization) if is_weight else 1
+    return Tensor(stored.name, stored.shape, stored.dtype, stored.n_bytes, packed, is_weight)
+
+
+def _packing(stored: StoredTensor, quantization: Mapping[str, Any]) -> int:
+    """How many weights stand in an element: eight of 4 bits in 32, or two in a byte."""
+    method = quantization.get("quant_method")
+    if stored.dtype == "U8" and (method in ("bitsandbytes", "mxfp4") or stored.name.endswith("weight_packed")):
+        return 2
+    if _PACKED.search(stored.name) is None or stored.dtype not in ("I32", "U32"):
+        return 1
+    return 32 // _bits(quantization)
+
+
+def _bits(quantization: Mapping[str, Any]) -> int:
+    """The bits of a weight: GPTQ and AWQ say them at once, compressed-tensors by group."""
+    for group in (quantization.get("config_groups") or {}).values():
+        if (weights := group.get("weights")) is not None:
+            return int(weights["num_bits"])
+    return int(quantization.get("bits") or quantization.get("w_bit") or 4)
+
+
+def _name(config: Mapping[str, Any], folder: Path) -> str:
+    """What the model is called: as its config was last loaded, or the folder's name."""
+    stated = str(config.get("_name_or_path") or "").rstrip("/")
+    return stated.rpartition("/")[2] or (folder.parent.parent if folder.parent.name == "snapshots" else folder).name
+
+
+def _listed(value: Any) -> Iterable[int]:
+    return value if isinstance(value, list) else () if value is None else (value,)

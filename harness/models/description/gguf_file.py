@@ -1,0 +1,40 @@
+"""A GGUF file's contents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import SettingsError
+from harness.models.description.contents import Tensor, WeightsFile, without_none
+from harness.models.weights.gguf_header import gguf_head
+
+_TOKENS = "tokenizer.ggml.tokens"
+_FORMATS = {2: "GGUF V2", 3: "GGUF V3 (latest)"}
+
+
+def read_gguf(path: Path) -> WeightsFile:
+    """The contents of a GGUF file, without the data of its tensors.
+
+    Raises:
+        SettingsError: it can't be read, or is one part of a model that was split.
+    """
+    try:
+        head = gguf_head(path, texts=(_TOKENS,))
+    except ValueError as error:
+        raise SettingsError(f"{path} can't be read: {error}.") from None
+    parts = head.settings.get("split.count", 0)
+    if parts > 1:
+        raise SettingsError(
+            f"{path} is part {head.settings.get('split.no', 0) + 1} of {parts} of a model. Put it together with "
+            "llama.cpp: llama-gguf-split --merge FIRST_PART WHOLE.gguf"
+        )
+    prefix = f"{head.settings.get('general.architecture')}."
+    settings = {**head.settings, **head.numbers}
+    tensors = (Tensor(each.name, each.shape[::-1], each.kind, each.n_bytes) for each in head.tensors)
+    return WeightsFile(
+        path,
+        _FORMATS[head.version],
+        without_none((key.removeprefix(prefix), value) for key, value in settings.items()),
+        tuple(tensors),
+        head.texts.get(_TOKENS, ()),
+    )

@@ -1,0 +1,113 @@
+"""The sizes of a model, as llama.cpp derives them from what its file says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.models.description.contents import WeightsFile
+
+_WINDOW_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "cohere2": 4, "gpt-oss": 2, "gpt_oss": 2}
+"""Every so many layers one sees all of the context, where the file has no list of layers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """What the shapes of a model's tensors follow from; of what differs by layer there is one for each.
+
+    Attributes:
+        n_rotated: of a head's dimensions those that the rotary embedding turns.
+        windows: how far back each layer sees; 0 for all of the context.
+        kv_width: how many numbers a layer keeps of each token.
+        n_expert: 0 for a model without experts.
+        is_tied: whether the head is said to be the embedding; None where nothing is said.
+        n_vocab: as stated, or None.
+    """
+
+    n_ctx: int
+    n_embd: int
+    n_layers: int
+    n_heads: tuple[int, ...]
+    n_kv_heads: tuple[int, ...]
+    n_ff: tuple[int, ...]
+    key_length: int
+    value_length: int
+    n_rotated: int
+    windows: tuple[int, ...]
+    kv_width: tuple[int, ...]
+    n_expert: int
+    n_expert_used: int
+    rope_base: float | None
+    is_tied: bool | None
+    n_vocab: int | None
+
+    @property
+    def window(self) -> int:
+        """How far back the layers see that do not see everything; 0 where all do."""
+        return max(self.windows, default=0)
+
+
+def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
+    """The sizes of a file's model.
+
+    Source: ggml-org/llama.cpp, llama_model::load_hparams: what follows where a key is missing.
+    """
+    n_layers = int(file.number("block_count"))
+    n_embd = int(file.number("embedding_length"))
+    n_heads = file.per_layer("attention.head_count", n_layers)
+    has_kv = file.settings.get("attention.head_count_kv") is not None
+    n_kv_heads = file.per_layer("attention.head_count_kv", n_layers) if has_kv else n_heads
+    most = max(n_heads, default=0)
+    key_length = int(file.number("attention.key_length", default=n_embd // most if most else 0))
+    value_length = int(file.number("attention.value_length", default=n_embd // most if most else 0))
+    tied = file.settings.get("tie_word_embeddings")
+    return Hyperparameters(
+        n_ctx=int(file.number("context_length")),
+        n_embd=n_embd,
+        n_layers=n_layers,
+        n_heads=n_heads,
+        n_kv_heads=n_kv_heads,
+        n_ff=file.per_layer("feed_forward_length", n_layers),
+        key_length=key_length,
+        value_length=value_length,
+        n_rotated=int(file.number("rope.dimension_count", default=key_length)),
+        windows=_windows(file, n_layers),
+        kv_width=_kv_width(file, n_kv_heads, key_length + value_length),
+        n_expert=int(file.number("expert_count")),
+        n_expert_used=int(file.number("expert_used_count")),
+        rope_base=_rope_base(file),
+        is_tied=tied,
+        n_vocab=_vocabulary_size(file),
+    )
+
+
+def _windows(file: WeightsFile, n_layers: int) -> tuple[int, ...]:
+    window = int(file.number("attention.sliding_window"))
+    pattern: Any = file.settings.get("attention.sliding_window_pattern")
+    every = pattern if isinstance(pattern, int) else _WINDOW_EVERY.get(file.architecture, 1)
+    narrow = pattern if isinstance(pattern, tuple) else [(layer + 1) % every != 0 for layer in range(n_layers)]
+    return tuple(window if each else 0 for each in narrow)
+
+
+def _kv_width(file: WeightsFile, n_kv_heads: tuple[int, ...], width: int) -> tuple[int, ...]:
+    """Latent attention keeps one compressed vector, and the part of the keys that is turned."""
+    latent = int(file.number("attention.kv_lora_rank"))
+    if latent:
+        rotated = int(file.number("attention.rope_length", "rope.dimension_count"))
+        return (latent + rotated,) * len(n_kv_heads)
+    return tuple(heads * width for heads in n_kv_heads)
+
+
+def _rope_base(file: WeightsFile) -> float | None:
+    """The base of the rotary embedding: 10,000 unless it is said, None for a model that learnt its positions."""
+    if file.architecture in ("gpt2", "bloom", "mpt", "gpt_bigcode", "starcoder", "opt", "bert", "mamba", "mamba2"):
+        return None
+    return float(file.number("rope.freq_base", default=10000.0))
+
+
+def _vocabulary_size(file: WeightsFile) -> int | None:
+    """A GGUF file's vocabulary is its tokens; a folder's may have rows for none."""
+    stated = file.settings.get("vocab_size")
+    if file.format != "safetensors" and file.tokens:
+        return len(file.tokens)
+    return int(stated) if stated is not None else len(file.tokens) or None

@@ -1,0 +1,104 @@
+"""What llama.cpp and gguf-py call a model by its size and by the types of its tensors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from harness.models.description.contents import WeightsFile
+from harness.models.weights.ggml_types import FILE_TYPES
+
+_TYPES = {
+    "llama": "1B 3B 7B 8B 13B 30B 34B 65B 70B 8x7B 8x22B",
+    "qwen2": "0.5B 1B 1.5B 3B 7B 14B 32B 70B",
+    "qwen3": "0.6B 1.7B 4B 8B 14B 32B",
+    "gemma": "2B 7B",
+    "gemma2": "2B 9B 27B",
+    "gemma3": "270M 1B 4B 12B 27B",
+    "phi2": "1B 3B",
+    "phi3": "1B 3B 14B",
+    "gpt2": "0.1B 0.4B 0.8B 1.5B",
+    "gptneox": "14M 70M 160M 410M 1B 1.4B 2.8B 6.9B 12B 20B",
+    "starcoder2": "3B 7B 15B",
+    "falcon": "7B 40B",
+    "stablelm": "1B 3B 12B",
+    "olmo2": "1B 7B 13B 32B",
+    "smollm3": "3B",
+}
+"""The names that llama.cpp has for models of an architecture; it goes by their layers and widths.
+
+Source: ggml-org/llama.cpp, llama_model::load_hparams and llm_type_name."""
+_SAME = {"mistral": "llama", "ministral": "llama", "mixtral": "llama", "phi": "phi2", "gpt_neox": "gptneox"}
+_NEAR = 4 / 3
+_UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+_PLAIN = {"F32": "all F32", "F16": "F16", "BF16": "BF16", "F64": "F64"}
+
+
+def size_name(file: WeightsFile, n_parameters: int) -> str:
+    """What a model of this size is called: "135M", "3B".
+
+    As the file calls it; else by llama.cpp's name, if that is near the number of parameters: by its layers alone
+    llama.cpp takes a Llama of 135M with 30 of them for one of 256M. Else as gguf-py rounds the number.
+    """
+    stated = file.settings.get("general.size_label")
+    if isinstance(stated, str) and stated:
+        return stated
+    known = _TYPES.get(_SAME.get(file.architecture, file.architecture), "").split()
+    near = [(_apart(_value(name), n_parameters), name) for name in known if "x" not in name]
+    off, name = min(near, default=(_NEAR, ""))
+    return name if n_parameters and off < _NEAR else rounded(n_parameters)
+
+
+def rounded(n_parameters: int) -> str:
+    """A number of parameters with two digits at least, as gguf-py names sizes.
+
+    >>> rounded(134_515_008), rounded(3_212_749_888), rounded(999_400)
+    ('135M', '3.2B', '999K')
+    """
+    unit = next((each for each in "TBM" if n_parameters > _UNITS[each]), "K")
+    scaled = n_parameters / _UNITS[unit]
+    digits = max(2 - len(str(round(scaled)).lstrip("0")), 0)
+    return f"{scaled:.{digits}f}{unit}"
+
+
+def file_type_name(file: WeightsFile) -> str:
+    """What llama.cpp calls the file by the types of its tensors; a quantized folder is called as its quantizer does."""
+    quantization = file.settings.get("quantization")
+    if quantization:
+        return _quantized_name(file, quantization)
+    counts = Counter(tensor.dtype for tensor in file.tensors)
+    if file.format == "safetensors":
+        most = max(counts, key=lambda dtype: counts[dtype], default="none")
+        return _PLAIN.get(most, most)
+    number = file.settings.get("general.file_type")
+    if number is None:
+        many = counts.most_common(1)
+        return f"(guessed) {_PLAIN.get(many[0][0], many[0][0])}" if many else "unknown, may not work"
+    return FILE_TYPES.get(number, "unknown, may not work")
+
+
+def _quantized_name(file: WeightsFile, quantization: Mapping[str, Any]) -> str:
+    """Such as "INT8 W8A8 (compressed-tensors, int-quantized)"."""
+    method = str(quantization.get("quant_method", "quantized"))
+    how = str(quantization.get("format", ""))
+    note = f"({method}, {how})" if how else f"({method})"
+    for group in (quantization.get("config_groups") or {}).values():
+        weights, inputs = group.get("weights") or {}, group.get("input_activations")
+        bits = int(weights.get("num_bits", 0))
+        kind = "FP" if weights.get("type") == "float" else "INT"
+        return f"{kind}{bits} W{bits}A{inputs.get('num_bits', bits) if inputs else 16} {note}"
+    bits = quantization.get("bits") or quantization.get("w_bit")
+    if bits:
+        return f"INT{bits} {note}"
+    counts = Counter(tensor.dtype for tensor in file.tensors if tensor.is_weight and len(tensor.shape) > 1)
+    return f"{max(counts, key=lambda dtype: counts[dtype], default='')} {note}".strip()
+
+
+def _value(name: str) -> float:
+    return float(name[:-1]) * _UNITS[name[-1]]
+
+
+def _apart(named: float, n_parameters: int) -> float:
+    """How many times the one is the other."""
+    return max(named, n_parameters) / max(min(named, n_parameters), 1)

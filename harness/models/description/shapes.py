@@ -1,0 +1,156 @@
+"""The shapes that a model's tensors must have, and the refusal of weights that have others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from harness.errors import SettingsError
+from harness.models.description.contents import Tensor, WeightsFile
+from harness.models.description.hyperparameters import Hyperparameters
+from harness.models.description.roles import TensorRole, tensor_role
+
+_KNOWN = frozenset(
+    {
+        *("llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen2moe", "qwen3", "qwen3_moe", "qwen3moe"),
+        *("gemma", "gemma2", "gemma3", "phi", "phi2", "phi3", "gpt2", "gpt_neox", "gptneox", "starcoder2"),
+        *("granite", "olmo", "olmo2", "smollm3", "stablelm", "cohere", "cohere2", "command-r", "seed_oss", "ministral"),
+    }
+)
+"""Architectures whose tensors follow from the sizes below; those of others are not held against anything."""
+
+_EXPECTED: tuple[tuple[str, str], ...] = (
+    (r"(?:self_attn\.q_proj|attn_q)\.(\w+)$", "query"),
+    (r"(?:self_attn\.k_proj|attn_k)\.(\w+)$", "key"),
+    (r"(?:self_attn\.v_proj|attn_v)\.(\w+)$", "value"),
+    (r"(?:self_attn\.(?:o_proj|dense)|attention\.dense|attn\.c_proj|attn_output)\.(\w+)$", "output"),
+    (r"(?:self_attn\.qkv_proj|attention\.query_key_value|attn\.c_attn|attn_qkv)\.(\w+)$", "fused"),
+    (r"(?:^mlp\.(?:gate_proj|up_proj|c_fc|fc1|dense_h_to_4h)|^ffn_gate|^ffn_up)\.(\w+)$", "up"),
+    (r"(?:^mlp\.gate_up_proj)\.(\w+)$", "gated"),
+    (r"(?:^mlp\.(?:down_proj|c_proj|fc2|dense_4h_to_h)|^ffn_down)\.(\w+)$", "down"),
+    (r"(?:^mlp\.gate|^block_sparse_moe\.gate|^ffn_gate_inp)\.(\w+)$", "router"),
+    (r"^(?:\w*layernorm|ln_[12]|attn_norm|ffn_norm|post_attention_norm|post_ffw_norm)\.(\w+)$", "norm"),
+)
+_MUST = frozenset({"query", "key", "value", "output", "fused", "up", "gated", "down"})
+"""What every layer has where one has it, unless it has experts in some layers only."""
+_EITHER_WAY = re.compile(r"\.c_(?:attn|proj|fc)\.weight$")
+"""GPT-2 keeps its matrices turned round."""
+_WEIGHTS = frozenset({"weight", "weight_packed", "qweight"})
+
+
+def check_shapes(file: WeightsFile, sizes: Hyperparameters) -> None:
+    """Refuse weights whose tensors are not those of the configuration that stands beside them.
+
+    Raises:
+        SettingsError: naming the tensor, the shape that is expected, and the one that was found.
+    """
+    if not file.tensors or file.architecture not in _KNOWN or not sizes.n_layers:
+        return
+    kinds: dict[int, dict[str, str]] = {}
+    for tensor in file.tensors:
+        role = tensor_role(tensor.name)
+        if role.layer is not None and role.layer >= sizes.n_layers:
+            raise _mismatch(file, tensor.name, f"no tensor of a layer {role.layer}", list(tensor.shape), sizes)
+        kind, expected = _expected(role, sizes, file)
+        if expected is not None and not _agrees(tensor, expected):
+            raise _mismatch(file, tensor.name, str(list(expected)), list(_unpacked(tensor, expected)), sizes)
+        if kind and role.layer is not None:
+            kinds.setdefault(role.layer, {})[kind] = tensor.name
+    _check_presence(file, sizes, kinds)
+
+
+def _check_presence(file: WeightsFile, sizes: Hyperparameters, kinds: Mapping[int, Mapping[str, str]]) -> None:
+    """Refuse weights that lack layers, or parts of one, an embedding or a head."""
+    names = {kind: (layer, name) for layer, found in kinds.items() for kind, name in found.items()}
+    for kind, (layer, name) in names.items():
+        if kind not in _MUST or (sizes.n_expert and kind in ("up", "gated", "down")):
+            continue
+        for absent in (each for each in range(sizes.n_layers) if kind not in kinds.get(each, {})):
+            renamed = re.sub(rf"(?<=\.){layer}(?=\.)", str(absent), name, count=1)
+            _, expected = _expected(tensor_role(renamed), sizes, file)
+            raise _mismatch(file, renamed, str(list(expected or ())), None, sizes)
+    parts = {tensor_role(tensor.name).part for tensor in file.tensors}
+    whole = [sizes.n_vocab or 0, sizes.n_embd]
+    if "embedding" not in parts:
+        is_gguf = file.format != "safetensors"
+        raise _mismatch(file, "token_embd.weight" if is_gguf else "model.embed_tokens.weight", str(whole), None, sizes)
+    if "head" not in parts and sizes.is_tied is False:
+        raise _mismatch(file, "lm_head.weight", f"{whole}, for tie_word_embeddings is false", None, sizes)
+
+
+def _expected(role: TensorRole, sizes: Hyperparameters, file: WeightsFile) -> tuple[str, tuple[int, ...] | None]:
+    """What kind of tensor it is, and its shape; None for one of which nothing is expected."""
+    if role.layer is None:
+        return _outside(role, sizes)
+    for pattern, kind in _EXPECTED:
+        found = re.search(pattern, role.name)
+        if found is None or role.is_expert:
+            continue
+        if found[1] not in _WEIGHTS:
+            rows = _shapes(role.layer, sizes, file)[kind][:1]
+            return "", rows if found[1] == "bias" else None
+        return kind, _shapes(role.layer, sizes, file)[kind]
+    return "", None
+
+
+def _outside(role: TensorRole, sizes: Hyperparameters) -> tuple[str, tuple[int, ...] | None]:
+    if not role.name.endswith("weight"):
+        return "", None
+    if role.part in ("embedding", "head"):
+        return role.part, (sizes.n_vocab or 0, sizes.n_embd)
+    return "", (sizes.n_embd,) if role.part == "norm" else None
+
+
+def _shapes(layer: int, sizes: Hyperparameters, file: WeightsFile) -> Mapping[str, tuple[int, ...]]:
+    n_heads, n_kv_heads, n_ff = sizes.n_heads[layer], sizes.n_kv_heads[layer], sizes.n_ff[layer]
+    queries, keys, values = n_heads * sizes.key_length, n_kv_heads * sizes.key_length, n_kv_heads * sizes.value_length
+    gated_up = file.architecture == "phi3" and file.format != "safetensors"
+    return MappingProxyType(
+        {
+            "query": (queries, sizes.n_embd),
+            "key": (keys, sizes.n_embd),
+            "value": (values, sizes.n_embd),
+            "output": (sizes.n_embd, n_heads * sizes.value_length),
+            "fused": (queries + keys + values, sizes.n_embd),
+            "up": (2 * n_ff if gated_up else n_ff, sizes.n_embd),
+            "gated": (2 * n_ff, sizes.n_embd),
+            "down": (sizes.n_embd, n_ff),
+            "router": (sizes.n_expert, sizes.n_embd),
+            "norm": (sizes.n_embd,),
+        }
+    )
+
+
+def _agrees(tensor: Tensor, expected: tuple[int, ...]) -> bool:
+    shapes = {expected, expected[::-1]} if _EITHER_WAY.search(tensor.name) else {expected}
+    return bool({tensor.shape, _unpacked(tensor, expected)} & shapes)
+
+
+def _unpacked(tensor: Tensor, expected: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the weights that a tensor holds; packed ones as expected if there are as many of them."""
+    if tensor.packed == 1:
+        return tensor.shape
+    n_expected = 1
+    for length in expected:
+        n_expected *= length
+    return expected if tensor.n_parameters == n_expected else tensor.shape
+
+
+def _mismatch(
+    file: WeightsFile, name: str, expected: str, found: list[int] | None, sizes: Hyperparameters
+) -> SettingsError:
+    said = ", ".join(_said(sizes, file))
+    return SettingsError(
+        f"{file.path}: the weights are not those of their configuration. {name}: expected {expected}, found "
+        f"{found if found is not None else 'no such tensor'}. The configuration says {said}. Fetch or save the model "
+        f"again, with {'its own config.json' if file.format == 'safetensors' else 'a converter that fits it'}."
+    )
+
+
+def _said(sizes: Hyperparameters, file: WeightsFile) -> Iterator[str]:
+    yield f"{file.architecture}"
+    yield f"{sizes.n_layers} layers"
+    yield f"{max(sizes.n_heads)} heads and {max(sizes.n_kv_heads)} of keys, of {sizes.key_length}"
+    yield f"{sizes.n_embd} wide ({max(sizes.n_ff)} in the MLP)"
+    yield f"{sizes.n_vocab} tokens"

@@ -1,0 +1,75 @@
+"""What tensors a safetensors file holds, told by the package safetensors without reading their data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import SettingsError
+
+_BITS = {
+    **dict.fromkeys(("F4",), 4),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E5M2FNUZ", "F8_E4M3FNUZ", "F8_E8M0"), 8),
+    **dict.fromkeys(("U16", "I16", "F16", "BF16"), 16),
+    **dict.fromkeys(("U32", "I32", "F32"), 32),
+    **dict.fromkeys(("U64", "I64", "F64", "C64"), 64),
+}
+"""Source: huggingface/safetensors, safetensors/src/tensor.rs, Dtype."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """A tensor of a safetensors file.
+
+    Attributes:
+        dtype: as safetensors writes it, such as "BF16".
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def n_bytes(self) -> int:
+        """The size of its data."""
+        return -(-math.prod(self.shape) * _BITS[self.dtype] // 8)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensors:
+    """What a safetensors file holds.
+
+    Attributes:
+        tensors: in the order of their data, which follows without gaps and ends with the file.
+        metadata: what its writer noted, such as {"format": "pt"}.
+    """
+
+    tensors: tuple[StoredTensor, ...]
+    metadata: dict[str, str] | None
+
+
+def read_safetensors(path: Path) -> StoredTensors:
+    """The tensors of a file, without their data.
+
+    Raises:
+        SettingsError: the file is damaged, or the package safetensors is not installed.
+    """
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError:
+        raise SettingsError(
+            f"{path} can't be read: the package safetensors is not installed. Install it: pip install safetensors"
+        ) from None
+    try:
+        with safe_open(str(path), framework="np") as opened:
+            slices = [(name, opened.get_slice(name)) for name in opened.offset_keys()]
+            found = tuple(StoredTensor(name, tuple(each.get_shape()), each.get_dtype()) for name, each in slices)
+            metadata = opened.metadata()
+    except (SafetensorError, OSError) as error:
+        raise SettingsError(f"{path} can't be read: {error}. Fetch or save it again.") from None
+    unknown = sorted({each.dtype for each in found} - _BITS.keys())
+    if unknown:
+        raise SettingsError(f"{path} holds tensors of {', '.join(unknown)}, of which Steelyard knows no size.")
+    return StoredTensors(found, metadata)
