@@ -11,6 +11,7 @@ from harness.errors import BudgetSpentError, CapabilityError
 from harness.records import Budget, BudgetLimits, Expenditure, LimitName, Price, Request, Sample
 
 if TYPE_CHECKING:
+    from harness.models.version import Version
     from harness.requests.pending import PendingDraws
 
 _CHARACTERS_PER_TOKEN = 4
@@ -137,6 +138,13 @@ class Spending:
         version.completion_tokens += sum(count or 0 for count in written)
         version.n_answered += 1
         version.n_samples += len(samples)
+
+    def measured(self, version: Version, prompt_tokens: int, completion_tokens: int) -> None:
+        """Count what a version read and wrote under load, where requests are not sent one by one."""
+        found = self._versions.setdefault(version.name, _Version(version.settings.price))
+        found.prompt_tokens += prompt_tokens
+        found.completion_tokens += completion_tokens
+        found.n_answered += 1
 
     def _version(self, asked: PendingDraws) -> _Version:
         return self._versions.setdefault(asked.source.version.name, _Version(asked.source.version.settings.price))

@@ -32,5 +32,6 @@ class StageFixture:
 
 STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
+    "server": StageFixture("harness.stages.inference.serving:start_server"),
 }
 """By the name under which a body takes them."""

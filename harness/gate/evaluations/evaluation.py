@@ -11,12 +11,14 @@ from harness.config import checks
 from harness.config.settings import Settings, check_setting
 from harness.decisions import share_of
 from harness.decisions.suite import may_pass_early
-from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
+from harness.errors import CaseError, MarkerError, SettingsError, UsageError, choices, none_of
 from harness.gate.evaluations.aggregates import Aggregation
 from harness.gate.evaluations.resemblance import Copies
 from harness.records import Case
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
+from harness.stages.inference.blocks.marker import LOAD_KEYWORDS, read_block_plan
+from harness.stages.inference.blocks.plan import BlockPlan
 
 TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewshot_as_multiturn")
 """Of an evaluation that is a task of lm-eval."""
@@ -24,6 +26,7 @@ KEYWORDS = (
     *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement", "weighs"),
     *("review", "about", "max_lost", "asks", "aim"),
     *TASK_KEYWORDS,
+    *LOAD_KEYWORDS,
 )
 PER = ("suite", "case")
 WEIGHS = ("model", "judge")
@@ -54,6 +57,7 @@ class EvaluationPlan:
         aim: "higher" or "lower" for what is better, "same" where the difference must lie within the margin on both
             sides; None for what a measure says, which is "higher" where it says nothing.
         margin_is_relative: whether the margin is a share of the baseline's figure (of the threshold, against that).
+        blocks: of time that are measured under load, for a body that takes `load`; None for all others.
         asks: "nothing" where it is no mistake that no body asks the version under test.
     """
 
@@ -74,6 +78,7 @@ class EvaluationPlan:
     asks: Literal["model", "nothing"] = "model"
     aim: Literal["higher", "lower", "same"] | None = None
     margin_is_relative: bool = False
+    blocks: BlockPlan | None = None
 
 
 def samples_for_recording(n_samples: int) -> int:
@@ -92,6 +97,7 @@ def read_plan(
     where: str,
     measures: bool = False,
     exact: bool = False,
+    loads: bool = False,
     options: Collection[str] = (),
 ) -> EvaluationPlan:
     """The plan of a marker.
@@ -105,11 +111,13 @@ def read_plan(
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
         exact: whether each run of the body comes to the same, so that one sample of a case is all that there is to
             draw, unless the marker asks for more.
+        loads: whether the body takes `load`, so that pairs of blocks are its cases.
 
     Raises:
         MarkerError: an unknown keyword (with the nearest), or a value that can't be.
     """
     _check_keywords(keywords, where)
+    blocks = _blocks(keywords, settings, where, loads=loads)
     values: dict[str, Any] = {}
     names = ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
     for name in names:
@@ -127,6 +135,9 @@ def read_plan(
         _check_margin(values, settings, where)
     if review is not None:
         _check_review(keywords, values, settings, where)
+    if blocks is not None:
+        samples, design = 1, "fixed"
+        values |= {"about": "population", "cluster": False}
     if per == "case" and design != "fixed":
         design = "sequential"
         _check_single_case(values, settings, where)
@@ -147,7 +158,8 @@ def read_plan(
         max_lost=values.get("max_lost"),
         asks=keywords.get("asks", "model"),
         aim=keywords.get("aim"),
-        margin_is_relative=is_relative(keywords.get("margin")),
+        margin_is_relative=is_relative(keywords.get("margin")) or (blocks is not None and "margin" not in values),
+        blocks=blocks,
     )
 
 
@@ -176,6 +188,30 @@ def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> 
             f"{where}: margin = {margin:g}{default} lets everything pass against threshold = {threshold:g}: a score of "
             "0 is no further below it. Lower the margin."
         )
+
+
+_NOT_WITH_LOAD = ("cases", "samples", "max_samples", "design", "per", "cluster", "review", "max_lost", "weighs")
+
+
+def _blocks(keywords: Mapping[str, Any], settings: Settings, where: str, *, loads: bool) -> BlockPlan | None:
+    """The blocks of a body that takes `load`; None for another one."""
+    given = [name for name in LOAD_KEYWORDS if name in keywords]
+    if not loads:
+        if given:
+            raise MarkerError(
+                f"{where}: {given[0]}= is for a body that takes `load`, which is measured in blocks of time."
+            )
+        return None
+    for name in _NOT_WITH_LOAD:
+        if keywords.get(name) is not None:
+            raise MarkerError(
+                f"{where}: {name}= does not go with `load`: pairs of blocks of time are its cases. "
+                f"Say how many with blocks=, and what is sent with {', '.join(LOAD_KEYWORDS[1:4])}, …"
+            )
+    try:
+        return read_block_plan(keywords, settings.root, settings.seed, where=where)
+    except UsageError as error:
+        raise MarkerError(str(error)) from None
 
 
 def is_relative(margin: Any) -> bool:
@@ -300,7 +336,8 @@ class Evaluation:
     @property
     def stages(self) -> tuple[str, ...]:
         """The stage fixtures that the body takes, in the order of their table."""
-        return tuple(name for name in STAGE_FIXTURES if name in self.wants)
+        taken = self.wants | ({"server"} if self.plan.blocks is not None else frozenset())
+        return tuple(name for name in STAGE_FIXTURES if name in taken)
 
     @property
     def is_exact(self) -> bool:

@@ -6,15 +6,17 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from harness.decisions import Look, Observed, decide
 from harness.decisions.looks import CLOSED
-from harness.errors import NotInLineageError
+from harness.errors import BudgetSpentError, NotInLineageError
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.evaluations.exceptions import describe
 from harness.gate.people.verdicts import SpendingLevels, review_verdicts
+from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
@@ -92,12 +94,16 @@ class Run:
         self._spans: dict[str, tuple[float, float]] = {}
         self._abandoned: set[str] = set()
         self._skipped: dict[str, str] = {}
+        self._blocks = BlockRoom(store, sampler, sources)
+        self._measuring: set[str] = set()
 
     # -- sampling ---------------------------------------------------------------------------------------------------
 
     def start(self, evaluation: Evaluation) -> None:
         """Begin to sample an evaluation; returns at once."""
         self._collector(evaluation)
+        if evaluation.plan.blocks is not None:
+            self._measuring.add(evaluation.id)
         task = asyncio.get_running_loop().create_task(self._sample(evaluation))
         began = time.monotonic()
         self._spans[evaluation.id] = (began, began)
@@ -108,7 +114,26 @@ class Run:
         """Make what the bodies take of the versions' lineages, and feed them."""
         if evaluation.stages and not await self._prepare(evaluation):
             return
+        if evaluation.plan.blocks is not None and not await self._measure(evaluation):
+            return
         await self._feeder.feed(self._collectors[evaluation.id])
+
+    async def _measure(self, evaluation: Evaluation) -> bool:
+        """Whether the blocks of an evaluation are measured, after all that asks models has come to its end."""
+        collector = self._collectors[evaluation.id]
+        await self._feeder.turns.wait_for_begin()
+        await others_done(lambda: [task for name, task in self._tasks.items() if name not in self._measuring])
+        servers: Any = {role: made["server"] for role, made in collector.of_stages.items()}
+        try:
+            async with asyncio.timeout(self.left_s):
+                collector.loads = await self._blocks.loads(evaluation, servers)
+        except (TimeoutError, BudgetSpentError):
+            collector.cut(self.sampler.spending.refuse().limit)
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever keeps a server from being measured ends this evaluation
+            collector.note(describe(error))
+            return False
+        return True
 
     async def _prepare(self, evaluation: Evaluation) -> bool:
         """Whether the bodies have what they take of the versions' lineages; why not is noted.
@@ -316,6 +341,11 @@ class Run:
     def n_under_way(self) -> int:
         """Bodies that have begun and not ended."""
         return self._feeder.n_alive
+
+    @property
+    def measuring(self) -> str:
+        """Which block is measured now, in a few words; "" for none."""
+        return self._blocks.phase
 
     @property
     def n_finished(self) -> int:

@@ -63,6 +63,7 @@ class Collector:
         self._keep = keep
         self._alone_because = alone_because
         self.of_stages: Mapping[Role, Mapping[str, object]] = {}
+        self.loads: Mapping[tuple[Role, int], object] = {}
         self._positions = {case: position for position, case in enumerate(order.cases)}
         self._left = [sum(1 for role in self.roles for _ in order.bodies(step, role)) for step in range(order.n_steps)]
         self.entry = entry

@@ -186,7 +186,10 @@ class Feeder:
         if sample >= collector.order.n_samples:
             source = replace(source, only_stored=True)
         offered = self._offered(evaluation, source, number, sample, trace)
-        arguments = {**evaluation.arguments, **offered, **collector.of_stages.get(role, {})}
+        made = {name: each for name, each in collector.of_stages.get(role, {}).items() if name in evaluation.wants}
+        arguments = {**evaluation.arguments, **offered, **made}
+        if "load" in evaluation.wants:
+            arguments["load"] = collector.loads[role, number]
         try:
             outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
         except BaseException:
@@ -255,6 +258,10 @@ class Turns:
     def begin(self) -> None:
         """All that are to take turns from the start have joined."""
         self._begun.set()
+
+    async def wait_for_begin(self) -> None:
+        """Wait until all have joined that are to take turns from the start."""
+        await self._begun.wait()
 
     def join(self, who: object) -> None:
         """Take part."""

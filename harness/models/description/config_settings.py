@@ -110,9 +110,7 @@ def _rope(config: Config) -> Iterator[tuple[str, Any]]:
     names = {"linear": "linear", "yarn": "yarn", "longrope": "longrope", "su": "longrope"}
     yield "rope.scaling.type", names.get(kind)
     yield "rope.scaling.factor", whole.get("factor") if kind in ("linear", "yarn") else None
-    yield "rope.scaling.original_context_length", _first(
-        {**config, **whole}, ("original_max_position_embeddings",)
-    )
+    yield "rope.scaling.original_context_length", _first({**config, **whole}, ("original_max_position_embeddings",))
     part = _first({**config, **whole}, ("partial_rotary_factor", "rotary_pct"))
     head = config.get("head_dim")
     if head is None and (n_heads := _first(config, ("num_attention_heads", "n_head"))):

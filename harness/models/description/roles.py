@@ -15,7 +15,10 @@ _ASIDE = re.compile(
 )
 """What a text does not pass through: eyes and ears, and tables of angles and masks."""
 _ENDS: tuple[tuple[str, Part], ...] = (
-    (r"(?:^|\.)(?:embed_tokens|wte|embed_in|word_embeddings|tok_embeddings|token_embd)\.(?:weight\w*|qweight)$", "embedding"),
+    (
+        r"(?:^|\.)(?:embed_tokens|wte|embed_in|word_embeddings|tok_embeddings|token_embd)\.(?:weight\w*|qweight)$",
+        "embedding",
+    ),
     (r"(?:^|\.)(?:wpe|embed_positions|position_embeddings|position_embd)\.weight$", "positions"),
     (r"(?:^|\.)(?:lm_head|embed_out|output)\.(?:weight\w*|qweight|bias)$", "head"),
     (r"norm|ln_|(?:^|\.)ln\d?\.", "norm"),
@@ -24,7 +27,10 @@ _IN_A_LAYER: tuple[tuple[str, Part], ...] = (
     (r"attn_[qk]_norm|[qk]_norm|(?:[qk]|kv|q)_a_(?:layer)?norm|attn_sub_norm|attn_(?:q|kv)_a_norm|sinks", "attention"),
     (r"norm|ln_|(?:^|\.)ln\d?\.", "norm"),
     (r"attn|attention", "attention"),
-    (r"mlp|ffn|feed_forward|experts|block_sparse_moe|fc[12]\.|dense_h_to_4h|dense_4h_to_h|shared_head|exp_probs", "mlp"),
+    (
+        r"mlp|ffn|feed_forward|experts|block_sparse_moe|fc[12]\.|dense_h_to_4h|dense_4h_to_h|shared_head|exp_probs",
+        "mlp",
+    ),
 )
 _EXPERT = re.compile(r"experts\.\d+\.|(?<!shared_)experts\.(?!\d)|_exps\.")
 

@@ -62,7 +62,7 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> TokenizerContents
         ids, settings = _sentencepiece(folder / "tokenizer.model")
     else:
         ids, settings = _vocabulary_files(folder)
-    for entry in (whole.get("added_tokens") or ()):
+    for entry in whole.get("added_tokens") or ():
         ids[entry["content"]] = entry["id"]
     settings |= dict(_special(own, config, ids))
     settings |= dict(_added(own, whole))

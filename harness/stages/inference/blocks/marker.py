@@ -1,0 +1,83 @@
+"""The marker's words of an evaluation that takes `load`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.config import checks
+from harness.errors import UsageError
+from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS, WARM_UP, BlockPlan
+from harness.stages.inference.load.plan import LoadPlan
+
+LOAD_KEYWORDS = (
+    *("blocks", "seconds", "rate", "concurrency", "burstiness", "ramp", "requests", "prompts"),
+    *("prompt_tokens", "output_tokens", "objective", "warm_up", "restart", "cached"),
+)
+_WHOLE = ("concurrency", "requests", "prompt_tokens", "output_tokens", "warm_up")
+_NUMBERS = ("seconds", "rate", "burstiness", "ramp")
+
+
+def read_block_plan(keywords: Mapping[str, Any], root: Path, seed: int, *, where: str) -> BlockPlan:
+    """What a marker says is measured in blocks.
+
+    Args:
+        keywords: what the marker was given; others than `LOAD_KEYWORDS` are left aside.
+        root: folder that a relative path of prompts starts from.
+        seed: of the order of the versions, and of what is sent.
+
+    Raises:
+        UsageError: a value that can't be.
+    """
+    given = {name: keywords[name] for name in LOAD_KEYWORDS if keywords.get(name) is not None}
+    values: dict[str, Any] = {"warm_up": WARM_UP}
+    for name in (name for name in given if name in _WHOLE):
+        values[name] = checks.integer(given[name], name, where=where, low=0 if name == "warm_up" else 1)
+    for name in (name for name in given if name in _NUMBERS):
+        values[name] = checks.number(given[name], name, where=where)
+    if "cached" in given:
+        values["cached"] = checks.boolean(given["cached"], "cached", where=where)
+    if "objective" in given:
+        values["objective"] = read_objective(given["objective"], where)
+    if "prompts" in given:
+        values["prompts"] = _prompts(given["prompts"], root, where)
+    if not values.keys() & {"rate", "concurrency"}:
+        values["rate"] = DEFAULT_RATE
+    if not values.keys() & {"seconds", "requests"}:
+        values["seconds"] = DEFAULT_SECONDS
+    try:
+        return BlockPlan(
+            blocks=checks.integer(given.get("blocks", DEFAULT_BLOCKS), "blocks", where=where),
+            load=LoadPlan(**values),
+            seed=seed,
+            restart=checks.boolean(given.get("restart", False), "restart", where=where),
+        )
+    except UsageError as error:
+        raise type(error)(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
+
+
+def read_objective(text: Any, where: str) -> dict[str, float]:
+    """The objective in seconds by name, written as a text or a table.
+
+    >>> read_objective("ttft=0.5, itl=0.1", "test_a")
+    {'ttft': 0.5, 'itl': 0.1}
+    """
+    if isinstance(text, Mapping):
+        return {str(name): checks.number(value, f"objective {name}", where=where) for name, value in text.items()}
+    found = {}
+    for part in filter(None, (each.strip() for each in checks.text(text, "objective", where=where).split(","))):
+        name, _, value = part.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise UsageError(
+                f"{where}: objective = {text!r}: {part!r} says no seconds; write ttft=0.5,itl=0.1."
+            ) from None
+    return found
+
+
+def _prompts(value: Any, root: Path, where: str) -> tuple[Any, ...]:
+    from harness.stages.inference.load.prompts import read_prompts
+
+    return read_prompts(root / checks.text(value, "prompts", where=where))
