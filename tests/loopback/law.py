@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Law:
         per_chunk: so many tokens come in one event, whose time is that of its last token.
         counters: whether it has vLLM's counters at /metrics, and says that it is vLLM.
         hits: what share of the prompt its counters say a cache answered.
+        preemptions, extra_tokens: that its counters tell of each request, the latter beyond those of the usage.
+        port: 0 for any that is free.
     """
 
     median_s: float = 0.05
@@ -43,6 +45,7 @@ class Law:
     hits: float = 0.0
     preemptions: int = 0
     extra_tokens: int = 0
+    port: int = 0
 
 
 @dataclass
@@ -80,9 +83,7 @@ class LawServer:
         ttft_s = law.median_s * self.random.lognormvariate(0, law.sigma)
         tokens = min(law.tokens, asked.get("max_tokens", law.tokens))
         prompt = len(str(asked["messages"][-1]["content"]).split())
-        is_cold = asked["messages"][-1]["content"]
         self.drawn.append(ttft_s)
-        assert is_cold
         writer.write(HEAD)
         writer.write(_event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}))
         first = min(law.per_chunk, tokens)
@@ -150,7 +151,7 @@ def _chunk(data: bytes) -> bytes:
 
 async def main(law: Law) -> None:
     server = LawServer(law)
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, backlog=4096)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", law.port, backlog=4096)
     print(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1", flush=True)
     await listening.serve_forever()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.models.openai.fields import count
 from harness.models.openai.format import BROKEN_OFF
+from harness.models.openai.redaction import Redactor
 from harness.stages.inference.load.connections import Exchange
 from harness.stages.inference.load.result import RequestRecord
 
@@ -69,7 +70,9 @@ class _Tokens:
             self.arrivals.append(_Arrival(at_s, 1, counted, counted))
 
 
-def read_exchange(exchange: Exchange, started_s: float, asked_tokens: int | None = None) -> RequestRecord:
+def read_exchange(
+    exchange: Exchange, redactor: Redactor, *, started_s: float = 0.0, asked_tokens: int | None = None
+) -> RequestRecord:
     """The record of an ended exchange.
 
     Kinds of error: `connection` (none, or lost before an answer), `http_429` and the like, `timeout`, `broken_off` (an
@@ -77,6 +80,7 @@ def read_exchange(exchange: Exchange, started_s: float, asked_tokens: int | None
     `no_stream` (an answer in one piece), `unfinished` (the run was ended).
 
     Args:
+        redactor: takes the API key out of what the server says.
         started_s: when the measurement began, on the exchange's clock.
         asked_tokens: how many tokens the answer was to have exactly.
     """
@@ -90,7 +94,7 @@ def read_exchange(exchange: Exchange, started_s: float, asked_tokens: int | None
     try:
         tokens = _read(exchange)
     except _StreamError as error:
-        return RequestRecord(**times, error=error.kind, said=str(error)[:_LONGEST_SAID])
+        return RequestRecord(**times, error=error.kind, said=redactor.text(str(error))[:_LONGEST_SAID])
     usage = tokens.usage
     details = usage.get("prompt_tokens_details")
     completion_tokens = count(usage.get("completion_tokens"))

@@ -18,6 +18,7 @@ from harness.stages.inference.address import ServerAddress
 _TIMEOUT_S = 10.0
 _MOST_BYTES = 8 << 20
 _SAMPLE = re.compile(r"^vllm:([a-z_]+?)(?:_total)?(?:\{[^}]*\})? ([0-9.eE+-]+|NaN)$", re.MULTILINE)
+_CONTEXT_KEYS = ("max_model_len", "context_length", "max_context_length")
 _TOTALS = {
     "requests": "request_success",
     "prompt_tokens": "prompt_tokens",
@@ -82,7 +83,7 @@ def _of_model(address: ServerAddress, models: list[Mapping[str, Any]]) -> Served
             f"version {address.version.name!r}."
         )
     entry = named[0] if named else {}
-    limit = entry.get("max_model_len")
+    limit = next((entry[name] for name in _CONTEXT_KEYS if entry.get(name)), None)
     return ServedModel(is_vllm, limit if isinstance(limit, int) and limit > 0 else None)
 
 

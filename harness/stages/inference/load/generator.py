@@ -31,6 +31,7 @@ from harness.stages.inference.load.connections import Exchange, HttpConnection, 
 _PROGRESS_S = 0.25
 _WARM_IN_FLIGHT = 4
 _COLLECT_AFTER = 50_000
+_PRIORITY = -10
 _LOST_IN_A_ROW = 20
 _LOST_FOR_S = 1.0
 _AFTER_LOST_S = 0.1
@@ -318,6 +319,8 @@ async def generate(sending: Sending, spool: IO[bytes]) -> None:
 
 def main() -> None:
     """Send what the file named on the command line says."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)  # it works little, and late where it has to wait for a core
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with Path(sys.argv[1]).open("rb") as file:

@@ -71,7 +71,7 @@ def check_context(bodies: list[dict[str, Any]], address: ServerAddress, model: S
     """Refuse prompts that do not fit into the server's context with their answers, before any load.
 
     Raises:
-        UsageError: naming the sizes. Only vLLM tells how many tokens a prompt has; elsewhere the answers' alone count.
+        UsageError: naming the sizes. vLLM tells how many tokens a prompt has; elsewhere each word is at least one.
     """
     limit = model.context_tokens
     if limit is None or not bodies:
@@ -79,10 +79,12 @@ def check_context(bodies: list[dict[str, Any]], address: ServerAddress, model: S
     longest = sorted(bodies, key=lambda body: -len(str(body["messages"])))[:_LONGEST_ASKED]
     for body in [*longest, max(bodies, key=lambda body: int(body["max_tokens"]))]:
         answer = int(body["max_tokens"])
-        prompt = (tokenized_size(address, body) if model.is_vllm else None) or 1
+        exact = tokenized_size(address, body) if model.is_vllm else None
+        prompt = sum(len(str(turn.get("content")).split()) for turn in body["messages"]) if exact is None else exact
         if prompt + answer > limit:
             raise UsageError(
-                f"A prompt of {prompt:,} tokens and an answer of {answer:,} do not fit into the context of "
-                f"{address.model!r}, {limit:,} tokens (max_model_len). Send shorter prompts (--prompt-tokens, "
-                "--prompts) or ask for shorter answers (--output-tokens), or serve the model with a larger max_model_len."
+                f"A prompt of {prompt:,} {'words' if exact is None else 'tokens'} and an answer of {answer:,} tokens do "
+                f"not fit into the context of {address.model!r}, {limit:,} tokens. Send shorter prompts "
+                "(--prompt-tokens, --prompts), ask for shorter answers (--output-tokens), or serve it with a larger "
+                "max_model_len."
             )

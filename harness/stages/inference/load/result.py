@@ -116,6 +116,7 @@ class LoadResult:
         server: what the server's own counters tell of the same time, by name; empty for a server without any.
         others_cpu: cores that were busy with what is neither the server nor this run; None where that can't be told.
         steal: share of the machine's time that its host took.
+        interrupted: whether Ctrl-C ended it early.
         records: every request.
     """
 
@@ -143,6 +144,7 @@ class LoadResult:
     server: Mapping[str, float] = field(default_factory=dict)
     others_cpu: float | None = None
     steal: float | None = None
+    interrupted: bool = False
     records: tuple[RequestRecord, ...] = field(default=(), repr=False)
 
     def as_json(self) -> dict[str, Any]:

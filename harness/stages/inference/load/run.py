@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.config import child_environment
 from harness.errors import EngineError
+from harness.models.openai.redaction import Redactor
 from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load import arrivals, counters, machine, payloads
 from harness.stages.inference.load.answers import read_exchange
@@ -168,8 +169,11 @@ def _measure(
         process.stdin.flush()
         ending = lines.until("cpu_s", "measuring")
         use = machine.use_between(before, machine.read_times(pids))
+    redactor, asked = Redactor(address.api_key), requests.asked
     records = [
-        read_exchange(exchange, ending["started_s"], requests.asked[exchange.index % len(requests.asked)])
+        read_exchange(
+            exchange, redactor, started_s=ending["started_s"], asked_tokens=asked[exchange.index % len(asked)]
+        )
         for exchange in _exchanges(spool)
         if exchange.index >= 0
     ]
@@ -275,7 +279,7 @@ def _check_warm_up(spool: Path, number: int, address: ServerAddress) -> None:
     Raises:
         EngineError: with what it said.
     """
-    records = [read_exchange(exchange, 0.0) for exchange in _exchanges(spool)]
+    records = [read_exchange(exchange, Redactor(address.api_key)) for exchange in _exchanges(spool)]
     if number and all(record.error is not None for record in records):
         first = records[0]
         raise EngineError(
@@ -316,6 +320,7 @@ def _result(plan: LoadPlan, requests: _Requests, measured: _Measured) -> LoadRes
         server=measured.server,
         others_cpu=None if use is None else use.others_cpu,
         steal=None if use is None else use.steal,
+        interrupted=measured.is_interrupted,
         records=tuple(measured.records),
         **found,
     )
