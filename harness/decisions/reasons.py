@@ -12,7 +12,7 @@ from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.looks import Look, ordinal
 from harness.decisions.needed import SamplesNeeded
 from harness.decisions.observed import Observed
-from harness.records import Check, Estimate, LostClaim, VerdictKind, is_approximate
+from harness.records import Check, Estimate, LostClaim, VerdictKind
 
 _ALIKE = {"texts": "are copies of others", "requests": "ask the same as others"}
 _NEW = {"field": " in new clusters", "texts": " that are not copies", "requests": " that ask something else"}
@@ -211,11 +211,8 @@ def approximate(observed: Observed) -> str:
     """That no error rate is promised for what has no largest value, and what to write to get one."""
     if not observed.is_approximate:
         return ""
-    if observed.margin_is_relative and not is_approximate(observed):
-        return (
-            f"; approximate: a ratio has no largest value; give the margin in {observed.unit}, or weigh a quantile "
-            "with statistic="
-        )
+    if observed.margin_is_relative:
+        return "; approximate: a ratio has no largest value"
     return (
         f"; approximate: what is measured in {observed.unit} has no largest value; declare one with at_most=, or weigh "
         "a quantile with statistic="

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +30,8 @@ class Server:
         start_up_s: seconds that its last start took; None for a server that the run did not start.
     """
 
-    def __init__(self, version: Version, root: Path) -> None:
+    def __init__(self, version: Version, root: Path, told: Callable[[str], None] | None = None) -> None:
+        self._told = told
         self.served = version
         self.version = version.name
         self._root = root
@@ -39,7 +41,7 @@ class Server:
 
     def _start(self) -> ServerAddress:
         began_s = time.monotonic()
-        target = self._stack.enter_context(serve(self.served, self._root))
+        target = self._stack.enter_context(serve(self.served, self._root, progress=self._told))
         self.start_up_s = None if target.pid is None else time.monotonic() - began_s
         return target
 

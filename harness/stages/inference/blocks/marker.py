@@ -39,7 +39,7 @@ def read_block_plan(keywords: Mapping[str, Any], root: Path, seed: int, *, where
     if "cached" in given:
         values["cached"] = checks.boolean(given["cached"], "cached", where=where)
     if "objective" in given:
-        values["objective"] = read_objective(given["objective"], where)
+        values["objective"] = read_objective(given["objective"], f"{where}: objective =")
     if "prompts" in given:
         values["prompts"] = _prompts(given["prompts"], root, where)
     if not values.keys() & {"rate", "concurrency"}:
@@ -57,22 +57,28 @@ def read_block_plan(keywords: Mapping[str, Any], root: Path, seed: int, *, where
         raise type(error)(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
 
 
-def read_objective(text: Any, where: str) -> dict[str, float]:
-    """The objective in seconds by name, written as a text or a table.
+def read_objective(given: Any, where: str) -> dict[str, float]:
+    """Seconds by the name of what they are set for, written as a text or a table.
 
-    >>> read_objective("ttft=0.5, itl=0.1", "test_a")
+    Raises:
+        UsageError: it is not of that form.
+
+    >>> read_objective("ttft=0.5, itl=0.1", "--objective")
     {'ttft': 0.5, 'itl': 0.1}
     """
-    if isinstance(text, Mapping):
-        return {str(name): checks.number(value, f"objective {name}", where=where) for name, value in text.items()}
-    found = {}
-    for part in filter(None, (each.strip() for each in checks.text(text, "objective", where=where).split(","))):
-        name, _, value = part.partition("=")
+    if isinstance(given, Mapping):
+        return {str(name): checks.number(value, f"objective {name}", where=where) for name, value in given.items()}
+    found: dict[str, float] = {}
+    for part in str(given).split(","):
+        name, equals, value = part.partition("=")
         try:
+            if not equals or not name.strip():
+                raise ValueError
             found[name.strip()] = float(value)
         except ValueError:
             raise UsageError(
-                f"{where}: objective = {text!r}: {part!r} says no seconds; write ttft=0.5,itl=0.1."
+                f"{where} {given!r}: {part.strip()!r} names nothing that could be kept; write NAME=SECONDS, such as "
+                "ttft=0.5,itl=0.1."
             ) from None
     return found
 

@@ -14,11 +14,14 @@ from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.result import LoadResult
 from harness.stages.inference.load.run import run_load
+from harness.stages.inference.load.validity import MOST_DELAY_S
 from harness.stages.inference.serving import Server
 
-ACCEPTED = frozenset({"machine"})
-"""What is told of a block and does not make it invalid: other work on the machine hits both blocks of a pair alike, in
-an order that chance has drawn, which is what pairs are for."""
+ACCEPTED = frozenset({"machine", "schedule"})
+"""What is told of a block and does not make it invalid by itself: other work on the machine hits both blocks of a pair
+alike, in an order that chance has drawn, which is what pairs are for. A block has a rule of its own for lateness."""
+MOST_LATE = 0.1
+"""The share of a block's requests that may be begun later than a load's may be: of so few, one says nothing."""
 
 
 def measure_pair(
@@ -66,8 +69,16 @@ def _measure(server: Server, load: LoadPlan, others: Pausing) -> Block:
 def block_of(result: LoadResult, load: LoadPlan, *, energy_j: float | None = None, memory: int | None = None) -> Block:
     """What is kept of a load."""
     answered_s = sum(record.e2e_s or 0.0 for record in result.records)
+    plain = result.as_json()
+    late = sum(record.delay_s > MOST_DELAY_S for record in result.records)
+    if late > MOST_LATE * result.requests:
+        reason = (
+            f"{late} of {result.requests} requests were begun more than {MOST_DELAY_S * 1000:.0f} ms later than "
+            "planned: the load was not the one that was asked for. Leave the generator a core."
+        )
+        plain |= {"valid": False, "invalid_reasons": [*plain["invalid_reasons"], reason]}
     return Block(
-        load=result.as_json(),
+        load=plain,
         rate_held=rate_held(result, load.objective),
         memory_bytes=memory,
         energy_j=energy_j,

@@ -16,8 +16,7 @@ _MICRO, _MILLI, _KILO = 1e-6, 1e-3, 1024
 
 
 def memory_bytes(pids: Iterable[int]) -> int | None:
-    """What processes and their descendants hold of the memory, shared parts divided by their number; None where unknown.
-    """
+    """What processes and their descendants hold of the memory, shared parts divided; None where unknown."""
     found = [held for pid in descendants(pids) if (held := _held(_PROC / str(pid) / "smaps_rollup")) is not None]
     return sum(found) if found else None
 

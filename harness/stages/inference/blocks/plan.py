@@ -45,7 +45,7 @@ class BlockPlan:
     @property
     def text(self) -> str:
         """The plan as canonical JSON: equal plans, equal texts."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, default=_plain)
+        return json.dumps(self, sort_keys=True, default=_plain)
 
     def load_of(self, pair: int) -> LoadPlan:
         """What is sent in both blocks of a pair: prompts and arrivals of its own, as no pair before it had."""
@@ -69,6 +69,8 @@ class BlockPlan:
 
 def _plain(value: object) -> object:
     """What JSON has no form for."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, frozenset):
         return sorted(value)
     return dict(value)  # type: ignore[call-overload]
