@@ -11,13 +11,13 @@ from harness.config import checks
 from harness.config.settings import Settings, check_setting
 from harness.decisions import share_of
 from harness.decisions.suite import may_pass_early
-from harness.errors import CaseError, MarkerError, SettingsError, UsageError, choices, none_of
+from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
 from harness.gate.evaluations.aggregates import Aggregation
 from harness.gate.evaluations.resemblance import Copies
 from harness.records import Case
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
-from harness.stages.inference.blocks.marker import LOAD_KEYWORDS, read_block_plan
+from harness.stages.inference.blocks.marker import LOAD_KEYWORDS, blocks_of
 from harness.stages.inference.blocks.plan import BlockPlan
 
 TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewshot_as_multiturn")
@@ -117,7 +117,7 @@ def read_plan(
         MarkerError: an unknown keyword (with the nearest), or a value that can't be.
     """
     _check_keywords(keywords, where)
-    blocks = _blocks(keywords, settings, where, loads=loads)
+    blocks = blocks_of(keywords, settings, where=where, loads=loads)
     values: dict[str, Any] = {}
     names = ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
     for name in names:
@@ -188,30 +188,6 @@ def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> 
             f"{where}: margin = {margin:g}{default} lets everything pass against threshold = {threshold:g}: a score of "
             "0 is no further below it. Lower the margin."
         )
-
-
-_NOT_WITH_LOAD = ("cases", "samples", "max_samples", "design", "per", "cluster", "review", "max_lost", "weighs")
-
-
-def _blocks(keywords: Mapping[str, Any], settings: Settings, where: str, *, loads: bool) -> BlockPlan | None:
-    """The blocks of a body that takes `load`; None for another one."""
-    given = [name for name in LOAD_KEYWORDS if name in keywords]
-    if not loads:
-        if given:
-            raise MarkerError(
-                f"{where}: {given[0]}= is for a body that takes `load`, which is measured in blocks of time."
-            )
-        return None
-    for name in _NOT_WITH_LOAD:
-        if keywords.get(name) is not None:
-            raise MarkerError(
-                f"{where}: {name}= does not go with `load`: pairs of blocks of time are its cases. "
-                f"Say how many with blocks=, and what is sent with {', '.join(LOAD_KEYWORDS[1:4])}, …"
-            )
-    try:
-        return read_block_plan(keywords, settings.root, settings.seed, where=where)
-    except UsageError as error:
-        raise MarkerError(str(error)) from None
 
 
 def is_relative(margin: Any) -> bool:

@@ -198,6 +198,7 @@ def _assemble(
         review_url=settings.review_url,
         best_of=settings.best_of,
         changed=partial(_changed, tuple(versions.values()), settings.root),
+        root=settings.root,
         lineages=_lineages(settings, (candidate, baseline)),
     )
     recording = options.recording

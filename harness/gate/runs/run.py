@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.decisions import Look, Observed, decide
@@ -16,6 +16,8 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.evaluations.exceptions import describe
 from harness.gate.people.verdicts import SpendingLevels, review_verdicts
+from harness.gate.runs.operations import flops_spent
+from harness.gate.runs.run_settings import RunSettings
 from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
@@ -23,35 +25,11 @@ from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
-from harness.stages.lineage import Lineages
 from harness.store import Store
 
 _ROWS_AT_ONCE = 5000
 _CLOSING_S = 5.0
 """How long a body that catches its cancellation may hold up the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunSettings:
-    """What holds for all evaluations of a run.
-
-    `n_evaluations` is how many the session holds. `seed` settles the order in which sequential designs take their
-    cases. `review_url` is the address of the review queue, where the settings have one. `best_of` is how many
-    candidates were tried. `ledger` says which look at the candidate this is, by evaluation; one that is not in it is
-    looked at this once. `changed` tells which versions are not what they were when the run began, a sentence each.
-    `lineages` makes what bodies take of a version beside its answers.
-    """
-
-    run_id: str
-    confidence_level: float
-    n_evaluations: int
-    concurrency: int
-    seed: int = 0
-    review_url: str | None = None
-    best_of: int = 1
-    ledger: Mapping[str, Entry] = field(default_factory=dict)
-    changed: Callable[[], Sequence[str]] = tuple
-    lineages: Lineages = field(default_factory=lambda: Lineages({}))
 
 
 class Run:
@@ -363,7 +341,13 @@ class Run:
             wall_s=wall_s,
             shared_samples=self.sampler.shared_samples,
             cost=self.sampler.spending.cost,
+            flops=self._flops(),
         )
+
+    def _flops(self) -> dict[str, float | None]:
+        sources = [self.candidate, *([self.baseline] if self.baseline else []), *self.judges]
+        spent, root = self.sampler.spending.tokens, self.settings.root
+        return flops_spent((source.version for source in sources), spent, root)
 
     def duration_s(self, evaluation_id: str) -> float:
         """Seconds from the start of an evaluation's samples to the last of them."""

@@ -134,7 +134,7 @@ class BlockRoom:
         blocks = await asyncio.to_thread(measure_pair, servers, plan, pair, self._tell)
         self._store.add([sides[role].draw(pair, block) for role, block in blocks.items()])
         for role, block in blocks.items():
-            tokens = (block.load["prompt_tokens"] or 0, block.load["completion_tokens"] or 0)
+            tokens = (block.load[name] or 0 for name in ("prompt_tokens", "completion_tokens", "completed"))
             self._sampler.spending.measured(sides[role].source.version, *tokens)
             self._sampler.model_calls += 1
         return blocks

@@ -21,6 +21,7 @@ from harness.reporting.wording.claims import claim_notes, lost_notes
 from harness.reporting.wording.failure import failure_text
 from harness.reporting.wording.interruption import GO_ON, interrupted, progress
 from harness.reporting.wording.judges import judge_notes
+from harness.reporting.wording.operations import flops_in_words
 from harness.reporting.wording.recorded import recorded_notes
 from harness.reporting.wording.waiting import review_step
 
@@ -224,6 +225,7 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     usage = report.usage
     facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), samples_in_words(usage)]
     facts += [cost(usage.cost)] if usage.cost is not None else []
+    facts += flops_in_words(usage)
     dot = symbol("·", encoding)
     indent = 12 if width >= NARROW else 2
     first = flow(versions, width - indent)

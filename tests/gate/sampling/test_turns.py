@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from harness.gate.sampling.feeding import Turns
+from harness.gate.sampling.turns import Turns
 
 
 def never() -> bool:

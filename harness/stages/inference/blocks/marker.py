@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.config import checks
-from harness.errors import UsageError
+from harness.config import Settings, checks
+from harness.errors import MarkerError, UsageError
 from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS, WARM_UP, BlockPlan
 from harness.stages.inference.load.plan import LoadPlan
 
@@ -19,17 +19,42 @@ _WHOLE = ("concurrency", "requests", "prompt_tokens", "output_tokens", "warm_up"
 _NUMBERS = ("seconds", "rate", "burstiness", "ramp")
 
 
-def read_block_plan(keywords: Mapping[str, Any], root: Path, seed: int, *, where: str) -> BlockPlan:
-    """What a marker says is measured in blocks.
+_NOT_WITH_LOAD = ("cases", "samples", "max_samples", "design", "per", "cluster", "review", "max_lost", "weighs")
+
+
+def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, loads: bool) -> BlockPlan | None:
+    """The blocks of an evaluation whose body takes `load`; None for another one.
 
     Args:
-        keywords: what the marker was given; others than `LOAD_KEYWORDS` are left aside.
-        root: folder that a relative path of prompts starts from.
-        seed: of the order of the versions, and of what is sent.
+        keywords: what its marker was given.
+        settings: the project's.
+        where: the test function, for messages.
+        loads: whether its body takes `load`.
 
     Raises:
-        UsageError: a value that can't be.
+        MarkerError: a word or a value that can't be.
     """
+    given = [name for name in LOAD_KEYWORDS if name in keywords]
+    if not loads:
+        if given:
+            raise MarkerError(
+                f"{where}: {given[0]}= is for a body that takes `load`, which is measured in blocks of time."
+            )
+        return None
+    for name in _NOT_WITH_LOAD:
+        if keywords.get(name) is not None:
+            raise MarkerError(
+                f"{where}: {name}= does not go with `load`: pairs of blocks of time are its cases. "
+                f"Say how many with blocks=, and what is sent with {', '.join(LOAD_KEYWORDS[1:4])}, …"
+            )
+    try:
+        return _plan(keywords, settings.root, settings.seed, where)
+    except UsageError as error:
+        raise MarkerError(str(error)) from None
+
+
+def _plan(keywords: Mapping[str, Any], root: Path, seed: int, where: str) -> BlockPlan:
+    """What a marker says is measured in blocks; others of its words are left aside."""
     given = {name: keywords[name] for name in LOAD_KEYWORDS if keywords.get(name) is not None}
     values: dict[str, Any] = {"warm_up": WARM_UP}
     for name in (name for name in given if name in _WHOLE):

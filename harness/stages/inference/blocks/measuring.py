@@ -71,7 +71,7 @@ def block_of(result: LoadResult, load: LoadPlan, *, energy_j: float | None = Non
     answered_s = sum(record.e2e_s or 0.0 for record in result.records)
     plain = result.as_json()
     late = sum(record.delay_s > MOST_DELAY_S for record in result.records)
-    if late > MOST_LATE * result.requests:
+    if late > max(1.0, MOST_LATE * result.requests):
         reason = (
             f"{late} of {result.requests} requests were begun more than {MOST_DELAY_S * 1000:.0f} ms later than "
             "planned: the load was not the one that was asked for. Leave the generator a core."
