@@ -18,7 +18,8 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.runs.run import Run, RunSettings
+from harness.gate.runs.run import Run
+from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.specification import specification
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, in_words
 from harness.models.creation import check_version, create_engine, engine_key

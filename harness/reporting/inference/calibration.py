@@ -7,8 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.reporting.shared.figures import plural
+from harness.reporting.shared.text import wrap
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.blocks.resolution import Resolution
+
+_WIDTH = 80
 
 
 def render_calibration(version: str, plan: BlockPlan, found: Sequence[Resolution]) -> Iterable[str]:
@@ -24,10 +27,11 @@ def render_calibration(version: str, plan: BlockPlan, found: Sequence[Resolution
         spread = f"{100 * each.spread:.2g} % (to {100 * each.spread_high:.2g})"
         yield f"  {each.figure:<12}{smallest:<22}{spread:<20}{pairs}"
     yield ""
-    yield (
+    yield from wrap(
         "The smallest slow-down is found in 9 of 10 gates with so many pairs, and none in 95 of 100 where there is "
         "none. The spread is the standard deviation of the logarithm of a pair's ratio; so few pairs know it up to the "
-        "figure in brackets."
+        "figure in brackets.",
+        _WIDTH,
     )
 
 

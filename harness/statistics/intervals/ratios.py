@@ -37,8 +37,8 @@ class RatioContrast:
 
     References
     ----------
-    D. G. Altman, J. M. Bland (1999), Comparing several groups and paired data on the logarithmic scale: the antilog of
-    a mean difference of logarithms is a ratio of geometric means, and so are those of its bounds (BMJ 312:700, 1153).
+    J. M. Bland, D. G. Altman (1996), The use of transformation when comparing two means, BMJ 312:1153: the antilog of a
+    mean difference of logarithms is a ratio of geometric means, and so are those of its bounds.
 
     Examples
     --------
