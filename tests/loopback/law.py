@@ -2,7 +2,7 @@
 
 Each answer is a stream whose first token comes after a log-normal time from the arrival of the request, and the others
 at constant distances from it. Nothing waits for anything else, however many requests there are. The times that it drew
-are at /drawn, so that what a client measures can be held against them.
+are at /drawn, each beside the one that it took, so that what a client measures can be held against them.
 
 The standard library's streams carry it, with no web framework between a time and its bytes.
 """
@@ -12,8 +12,12 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,9 +57,8 @@ class LawServer:
     """The server, with what it drew and counted."""
 
     law: Law
-    drawn: list[float] = field(default_factory=list)
+    drawn: list[list[float]] = field(default_factory=list)
     counted: dict[str, float] = field(default_factory=dict)
-    in_flight: int = 0
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.law.seed)
@@ -83,7 +86,6 @@ class LawServer:
         ttft_s = law.median_s * self.random.lognormvariate(0, law.sigma)
         tokens = min(law.tokens, asked.get("max_tokens", law.tokens))
         prompt = len(str(asked["messages"][-1]["content"]).split())
-        self.drawn.append(ttft_s)
         writer.write(HEAD)
         writer.write(_event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}))
         first = min(law.per_chunk, tokens)
@@ -94,6 +96,8 @@ class LawServer:
             done += now
             if done > first:
                 await _until(came_s + ttft_s + (done - first) * law.itl_s)
+            else:
+                self.drawn.append([ttft_s, time.perf_counter() - came_s])
             writer.write(_event({"choices": [{"index": 0, "delta": {"content": " word" * now}}]}))
         usage = {"prompt_tokens": prompt, "completion_tokens": tokens, "total_tokens": prompt + tokens}
         writer.write(_event({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}))
@@ -154,6 +158,31 @@ async def main(law: Law) -> None:
     listening = await asyncio.start_server(server.serve, "127.0.0.1", law.port, backlog=4096)
     print(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1", flush=True)
     await listening.serve_forever()
+
+
+@contextmanager
+def law_server(**law: Any) -> Iterator[LawProcess]:
+    """The server in a process of its own, so that client and server do not share a thread."""
+    command = [sys.executable, "-m", "tests.loopback.law", json.dumps(law)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield LawProcess(process.stdout.readline().strip(), process)
+        finally:
+            process.kill()
+
+
+@dataclass(frozen=True)
+class LawProcess:
+    """A server that runs."""
+
+    base_url: str
+    process: subprocess.Popen[str]
+
+    def drawn(self) -> list[list[float]]:
+        """For each answer so far: the time to its first token as it was drawn, and as it was."""
+        with urllib.request.urlopen(self.base_url.replace("/v1", "/drawn")) as page:
+            return json.load(page)
 
 
 if __name__ == "__main__":

@@ -19,11 +19,12 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _GRACE_S = 8.0
+_ENDED_BY_SIGNAL = 128
 _STEP_S = 0.05
 
 
 def main() -> int:
-    """Run the command until it ends or is not wanted any more; gives its exit code."""
+    """Run the command until it ends or is not wanted any more; gives its exit code, as a shell would."""
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what the command leaves behind becomes a child of this process
     process = subprocess.Popen(
@@ -38,8 +39,10 @@ def main() -> int:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_S)
+        process.kill()
+    code = process.wait()
     _end_descendants()
-    return process.wait()
+    return code if code >= 0 else _ENDED_BY_SIGNAL - code
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:

@@ -29,7 +29,7 @@ class _StreamError(Exception):
 
 
 @dataclass(slots=True)
-class _Arrival:
+class _TokenArrival:
     """A packet that brought tokens.
 
     Attributes:
@@ -45,7 +45,7 @@ class _Arrival:
 
 
 @dataclass(slots=True)
-class _Tokens:
+class _StreamTokens:
     """What an event stream brought, and when.
 
     Attributes:
@@ -55,7 +55,7 @@ class _Tokens:
         is_done: whether the stream said that it ends.
     """
 
-    arrivals: list[_Arrival] = field(default_factory=list)
+    arrivals: list[_TokenArrival] = field(default_factory=list)
     answer_s: float | None = None
     reasoned: bool = False
     usage: Mapping[str, Any] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class _Tokens:
             self.arrivals[-1].events += 1
             self.arrivals[-1].counted = counted
         else:
-            self.arrivals.append(_Arrival(at_s, 1, counted, counted))
+            self.arrivals.append(_TokenArrival(at_s, 1, counted, counted))
 
 
 def read_exchange(
@@ -109,7 +109,7 @@ def read_exchange(
     )
 
 
-def _read(exchange: Exchange) -> _Tokens:
+def _read(exchange: Exchange) -> _StreamTokens:
     """The tokens of an exchange.
 
     Raises:
@@ -119,7 +119,7 @@ def _read(exchange: Exchange) -> _Tokens:
         raise _StreamError(f"http_{exchange.status}", _message(exchange))
     if exchange.failure and exchange.failure != "broken_off":
         raise _StreamError(exchange.failure, exchange.said)
-    tokens = _Tokens()
+    tokens = _StreamTokens()
     for at_s, data in _events(exchange.packets):
         if data == b"[DONE]":
             tokens.is_done = True
@@ -140,18 +140,21 @@ def _read(exchange: Exchange) -> _Tokens:
     return tokens
 
 
-def _refuse_unended(exchange: Exchange, tokens: _Tokens) -> None:
+def _refuse_unended(exchange: Exchange, tokens: _StreamTokens) -> None:
+    """Say what an answer without an end is."""
+    if exchange.failure:
+        raise _StreamError("broken_off", exchange.said)
     body = b"".join(part for _, part in exchange.packets).lstrip()
-    if body.startswith(b"{") and not exchange.failure:
-        raise _StreamError("no_stream", "the answer came in one piece, though a stream was asked for")
-    if body and not tokens.arrivals and b"data:" not in body:
-        raise _StreamError("malformed", f"the answer is no event stream: {body[:80]!r}")
-    if not body and not exchange.failure:
+    if not body:
         raise _StreamError("empty", "the answer has no body")
-    raise _StreamError("broken_off", exchange.said or "the stream ended without finish_reason or [DONE]")
+    if body.startswith(b"{"):
+        raise _StreamError("no_stream", "the answer came in one piece, though a stream was asked for")
+    if not tokens.arrivals and b"data:" not in body:
+        raise _StreamError("malformed", f"the answer is no event stream: {body[:80]!r}")
+    raise _StreamError("broken_off", "the stream ended without finish_reason or [DONE]")
 
 
-def _take(tokens: _Tokens, at_s: float, event: Mapping[str, Any]) -> None:
+def _take(tokens: _StreamTokens, at_s: float, event: Mapping[str, Any]) -> None:
     """Take in one event of the stream."""
     if event.get("error"):
         raise _StreamError("error_event", _in_words(event["error"]))
@@ -174,7 +177,9 @@ def _take(tokens: _Tokens, at_s: float, event: Mapping[str, Any]) -> None:
         _take_choice(tokens, at_s, choice, (counted, grew))
 
 
-def _take_choice(tokens: _Tokens, at_s: float, choice: Mapping[str, Any], counting: tuple[int | None, bool]) -> None:
+def _take_choice(
+    tokens: _StreamTokens, at_s: float, choice: Mapping[str, Any], counting: tuple[int | None, bool]
+) -> None:
     counted, grew = counting
     reason = choice.get("finish_reason")
     if isinstance(reason, str) and reason:
@@ -194,7 +199,7 @@ def _take_choice(tokens: _Tokens, at_s: float, choice: Mapping[str, Any], counti
             tokens.answer_s = at_s
 
 
-def _gaps(arrivals: Sequence[_Arrival], completion_tokens: int | None) -> tuple[tuple[float, float], ...]:
+def _gaps(arrivals: Sequence[_TokenArrival], completion_tokens: int | None) -> tuple[tuple[float, float], ...]:
     """For each arrival: the seconds for each of its tokens, and how many tokens it brought.
 
     Tokens that arrive together, in one event or in several of one packet, share the time since those before. Before

@@ -118,12 +118,14 @@ class Generator:
         await self._over.wait()
 
     def stop(self) -> None:
-        """Begin nothing more, and give up what is in flight."""
+        """Begin nothing more, give up what is in flight, and close every connection."""
         self.is_stopped = True
         for task in self._connecting:
             task.cancel()
         for index in list(self._under_way):
             self._give_up(index, "unfinished", "the run was ended before the answer was complete")
+        while self._idle:
+            self._idle.pop().abort()
         self._over.set()
 
     def _send_due(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,32 @@ from harness.stages.inference.load.counters import ServedModel, tokenized_size
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 
 _LONGEST_ASKED = 5
+_REFUSED_FORM = ("http_400", "http_422")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestForm:
+    """How a server wants its requests written, as far as servers differ.
+
+    Attributes:
+        model: what it says of itself.
+        limit: the field for the most tokens of an answer; OpenAI's newer models want `max_completion_tokens`.
+        counts: whether it takes the wish that a stream tells its usage.
+    """
+
+    model: ServedModel
+    limit: str = "max_tokens"
+    counts: bool = True
+
+    def mended(self, error: str, said: str) -> RequestForm | None:
+        """The form that a server which refuses this one asks for; None where what it says asks for none."""
+        if error not in _REFUSED_FORM:
+            return None
+        if self.limit == "max_tokens" and "max_completion_tokens" in said:
+            return replace(self, limit="max_completion_tokens")
+        if self.counts and "stream_options" in said:
+            return replace(self, counts=False)
+        return None
 
 
 def target_of(address: ServerAddress) -> Target:
@@ -26,7 +53,7 @@ def target_of(address: ServerAddress) -> Target:
 
 
 def body_of(
-    prompt: PlannedPrompt, number: int, address: ServerAddress, plan: LoadPlan, model: ServedModel
+    prompt: PlannedPrompt, number: int, address: ServerAddress, plan: LoadPlan, form: RequestForm
 ) -> dict[str, Any]:
     """The body of a request: the version's template, system text and sampling, as a stream that counts its tokens.
 
@@ -35,8 +62,12 @@ def body_of(
     asked = prompt.messages if prompt.text is None else prompt.text
     request = address.version.chat(asked, sampling={"max_tokens": prompt.output_tokens or plan.output_tokens})
     body = chat_payload(address.model, request, range(number, number + 1))
-    body |= {"stream": True, "stream_options": {"include_usage": True}}
-    if model.is_vllm:
+    body["stream"] = True
+    if form.counts:
+        body["stream_options"] = {"include_usage": True}
+    if form.limit not in body:
+        body[form.limit] = body.pop("max_tokens")
+    if form.model.is_vllm:
         body["stream_options"]["continuous_usage_stats"] = True
         if not plan.ends_itself:
             body["ignore_eos"] = True
@@ -47,7 +78,12 @@ def body_of(
 
 def asked_tokens(body: Mapping[str, Any]) -> int | None:
     """How many tokens the answer to a request must have; None where the model may end it before."""
-    return int(body["max_tokens"]) if body.get("ignore_eos") else None
+    return longest_answer(body) if body.get("ignore_eos") else None
+
+
+def longest_answer(body: Mapping[str, Any]) -> int:
+    """How many tokens the answer to a request has at most."""
+    return int(body.get("max_tokens") or body["max_completion_tokens"])
 
 
 def wire_request(body: Mapping[str, Any], address: ServerAddress) -> bytes:
@@ -77,14 +113,14 @@ def check_context(bodies: list[dict[str, Any]], address: ServerAddress, model: S
     if limit is None or not bodies:
         return
     longest = sorted(bodies, key=lambda body: -len(str(body["messages"])))[:_LONGEST_ASKED]
-    for body in [*longest, max(bodies, key=lambda body: int(body["max_tokens"]))]:
-        answer = int(body["max_tokens"])
+    for body in [*longest, max(bodies, key=longest_answer)]:
+        answer = longest_answer(body)
         exact = tokenized_size(address, body) if model.is_vllm else None
         prompt = sum(len(str(turn.get("content")).split()) for turn in body["messages"]) if exact is None else exact
         if prompt + answer > limit:
             raise UsageError(
-                f"A prompt of {prompt:,} {'words' if exact is None else 'tokens'} and an answer of {answer:,} tokens do "
-                f"not fit into the context of {address.model!r}, {limit:,} tokens. Send shorter prompts "
+                f"A prompt of {prompt:,} {'words' if exact is None else 'tokens'} and an answer of {answer:,} tokens "
+                f"do not fit into the context of {address.model!r}, {limit:,} tokens. Send shorter prompts "
                 "(--prompt-tokens, --prompts), ask for shorter answers (--output-tokens), or serve it with a larger "
                 "max_model_len."
             )

@@ -18,11 +18,11 @@ from harness.config import child_environment
 from harness.errors import EngineError
 from harness.models.openai.redaction import Redactor
 from harness.stages.inference.address import ServerAddress
-from harness.stages.inference.load import arrivals, counters, machine, payloads
+from harness.stages.inference.load import counters, machine, payloads
 from harness.stages.inference.load.answers import read_exchange
 from harness.stages.inference.load.figures import figures, percentile_notes
 from harness.stages.inference.load.generator import Sending
-from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.plan import LoadPlan, arrival_times, mean_rate, worker_ends, worker_starts
 from harness.stages.inference.load.prompts import planned_prompts
 from harness.stages.inference.load.result import LoadResult, RequestRecord
 from harness.stages.inference.load.validity import LoadEvidence, doubts, failures
@@ -69,11 +69,29 @@ def run_load(
         UsageError: prompts that do not fit into the server's context, before any load.
         EngineError: the server can't be reached, or refuses what it is asked, before any load.
     """
-    model = counters.served_model(address)
-    requests = _prepare(plan, address, model)
-    with tempfile.TemporaryDirectory(prefix="steelyard-load-") as folder:
-        measured = _measure(requests.sending(plan, address, folder), address, requests, progress)
-    return _result(plan, requests, measured)
+    form: payloads.RequestForm | None = payloads.RequestForm(counters.served_model(address))
+    while form is not None:
+        requests = _prepare(plan, address, form)
+        with tempfile.TemporaryDirectory(prefix="steelyard-load-") as folder:
+            try:
+                measured = _measure(requests.sending(plan, address, folder), address, requests, progress)
+            except _RefusedError as error:
+                refused, form = error, form.mended(error.kind, error.said)
+            else:
+                return _result(plan, requests, measured)
+    raise refused
+
+
+class _RefusedError(EngineError):
+    """The server answered no request of the warm-up; `kind` is that of the first error, `said` what it said."""
+
+    def __init__(self, record: RequestRecord, name: str) -> None:
+        super().__init__(
+            f"No request of the warm-up was answered ({record.error}): {record.said or 'nothing was said'}. Mend what "
+            f"version {name!r} asks, or its server; no load was sent."
+        )
+        self.kind = record.error or ""
+        self.said = record.said
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +122,8 @@ class _Requests:
             warm_up=self.warm_up,
             requests=self.wire,
             arrivals=self.times,
-            joins=[] if is_open else arrivals.worker_starts(plan),
-            leaves=[] if is_open else arrivals.worker_ends(plan),
+            joins=[] if is_open else worker_starts(plan),
+            leaves=[] if is_open else worker_ends(plan),
             limit=self.limit,
             seconds=plan.seconds,
             timeout_s=plan.timeout_s,
@@ -113,17 +131,17 @@ class _Requests:
         )
 
 
-def _prepare(plan: LoadPlan, address: ServerAddress, model: counters.ServedModel) -> _Requests:
+def _prepare(plan: LoadPlan, address: ServerAddress, form: payloads.RequestForm) -> _Requests:
     """Draw and write all requests. Arrivals, prompts and warm-up have random numbers of their own."""
     import numpy as np
 
-    times = arrivals.arrival_times(plan, np.random.default_rng([plan.seed, 0]))
+    times = arrival_times(plan, np.random.default_rng([plan.seed, 0]))
     number = plan.most_requests() if times is None else len(times)
     prompts = planned_prompts(plan, number, np.random.default_rng([plan.seed, 1]))
     warm = planned_prompts(plan.for_warm_up(), plan.warm_up, np.random.default_rng([plan.seed, 2]))
-    bodies = [payloads.body_of(prompt, place, address, plan, model) for place, prompt in enumerate(prompts)]
-    warming = [payloads.body_of(prompt, place, address, plan, model) for place, prompt in enumerate(warm)]
-    payloads.check_context(bodies, address, model)
+    bodies = [payloads.body_of(prompt, place, address, plan, form) for place, prompt in enumerate(prompts)]
+    warming = [payloads.body_of(prompt, place, address, plan, form) for place, prompt in enumerate(warm)]
+    payloads.check_context(bodies, address, form.model)
     is_timed = times is None and plan.requests is None and plan.seconds is not None
     return _Requests(
         times=times,
@@ -277,15 +295,11 @@ def _check_warm_up(spool: Path, number: int, address: ServerAddress) -> None:
     """Refuse a server that answered nothing of the warm-up.
 
     Raises:
-        EngineError: with what it said.
+        _RefusedError: with what it said.
     """
     records = [read_exchange(exchange, Redactor(address.api_key)) for exchange in _exchanges(spool)]
     if number and all(record.error is not None for record in records):
-        first = records[0]
-        raise EngineError(
-            f"No request of the warm-up was answered ({first.error}): {first.said or 'nothing was said'}. Mend what "
-            f"version {address.version.name!r} asks, or its server; no load was sent."
-        )
+        raise _RefusedError(records[0], address.version.name)
 
 
 def _settled(address: ServerAddress, before: Mapping[str, float], answered: int) -> dict[str, float]:
@@ -315,7 +329,7 @@ def _result(plan: LoadPlan, requests: _Requests, measured: _Measured) -> LoadRes
         valid=not reasons,
         invalid_reasons=tuple(reasons),
         notes=tuple(notes),
-        rate_planned=arrivals.mean_rate(plan, requests.times or []),
+        rate_planned=mean_rate(plan, requests.times or []),
         client_cpu=client_cpu,
         server=measured.server,
         others_cpu=None if use is None else use.others_cpu,
