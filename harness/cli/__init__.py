@@ -30,6 +30,10 @@ class _Entry:
 _COMMANDS = {
     "init": _Entry("harness.cli.init", "init", "Write a first evaluation that runs at once."),
     "models": _Entry("harness.cli.models", "models", "List the model versions: fingerprint, source, ready or not."),
+    "describe": _Entry(
+        "harness.cli.foundation.describe", "describe", "Tell what a version's weights are, as llama.cpp prints it."
+    ),
+    "tokens": _Entry("harness.cli.foundation.tokens", "tokens", "Show a text as a version's model sees it."),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
     "gate": _Entry("harness.cli.gate", "gate", "Decide a stored run again, with the labels given since."),
     "compare": _Entry("harness.cli.compare", "compare", "Weigh two stored runs or versions against each other."),

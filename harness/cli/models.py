@@ -12,12 +12,11 @@ from typing import Any
 import click
 
 from harness.config.settings import Settings, load_settings
-from harness.config.versions import VersionSettings
 from harness.errors import UsageError
+from harness.models.lineage import differences
 
 WIDTH = 80
 _SHOWN_DIGITS = 12
-_OWN = ("system", "template", "revision", "max_age_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,24 +106,6 @@ def describe(settings: Settings, name: str) -> ListedVersion:
         problem=problem,
         endpoint=spec.is_endpoint(version.engine_options),
     )
-
-
-def differences(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:
-    """Setting → value, of what sets a version apart from its base; nested tables as `sampling.top_k`."""
-    own = _flat(version)
-    others = _flat(base)
-    return {key: value for key, value in own.items() if others.get(key) != value}
-
-
-def _flat(version: VersionSettings) -> dict[str, Any]:
-    flat = {name: getattr(version, name) for name in _OWN}
-    flat |= {f"sampling.{key}": value for key, value in version.sampling.items()}
-    for key, value in version.engine_options.items():
-        if isinstance(value, Mapping) and key == "engine_args":
-            flat |= {f"{key}.{inner}": one for inner, one in value.items()}
-        else:
-            flat[key] = value
-    return {key: value for key, value in flat.items() if value is not None}
 
 
 def _as_json(listed: ListedVersion) -> dict[str, Any]:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.models import differences
 from harness.config import load_settings
+from harness.models.lineage import differences
 from tests.cli.conftest import Run
 
 SETTINGS = """

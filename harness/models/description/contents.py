@@ -41,8 +41,8 @@ class WeightsFile:
     Attributes:
         path: the GGUF file or the folder.
         format: as llama.cpp prints it, or "safetensors".
-        settings: what GGUF calls `general.…`, `tokenizer.…`, and the model's own keys without its architecture in front:
-            `block_count`. Arrays with a number for each layer are tuples.
+        settings: what GGUF calls `general.…`, `tokenizer.…`, and the model's own keys without its architecture in
+            front: `block_count`. Arrays with a number for each layer are tuples.
         tokens: the vocabulary as bytes, in the order of the ids.
         stops: more tokens at which an engine ends an answer, as the folder's generation settings name them.
     """

@@ -88,9 +88,9 @@ def _quantized_name(file: WeightsFile, quantization: Mapping[str, Any]) -> str:
         bits = int(weights.get("num_bits", 0))
         kind = "FP" if weights.get("type") == "float" else "INT"
         return f"{kind}{bits} W{bits}A{inputs.get('num_bits', bits) if inputs else 16} {note}"
-    bits = quantization.get("bits") or quantization.get("w_bit")
-    if bits:
-        return f"INT{bits} {note}"
+    stated = quantization.get("bits") or quantization.get("w_bit")
+    if stated:
+        return f"INT{stated} {note}"
     counts = Counter(tensor.dtype for tensor in file.tensors if tensor.is_weight and len(tensor.shape) > 1)
     return f"{max(counts, key=lambda dtype: counts[dtype], default='')} {note}".strip()
 

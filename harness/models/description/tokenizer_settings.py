@@ -145,7 +145,7 @@ def _special(
         text = entry.get("content") if isinstance(entry, dict) else entry
         number = ids.get(text) if isinstance(text, str) else None
         if number is None:
-            stated = config.get(f"{name}_token_id")
+            stated: Any = config.get(f"{name}_token_id")
             number = stated[0] if isinstance(stated, list) and stated else stated
         if isinstance(number, int):
             yield f"tokenizer.ggml.{known}_token_id", number

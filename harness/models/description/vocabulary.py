@@ -172,7 +172,8 @@ def _named(file: WeightsFile, model: str, by_text: Mapping[str, int]) -> dict[st
         numbers.pop("BOS", None)
     for name, keys in _KEYS.items():
         stated = (file.settings.get(f"tokenizer.ggml.{key}_token_id") for key in keys)
-        numbers |= {name: int(each) for each in stated if each is not None and 0 <= each < len(file.tokens)}
+        if known := [int(each) for each in stated if each is not None and 0 <= each < len(file.tokens)]:
+            numbers[name] = known[0]
     numbers = {name: number for name, number in numbers.items() if number < len(file.tokens)}
     for name, texts in _BY_TEXT.items():
         found = [by_text[text] for text in texts if text in by_text]
@@ -195,7 +196,7 @@ def _line_end(file: WeightsFile, model: str) -> int | None:
 
 
 def _ends(file: WeightsFile, numbers: Mapping[str, int], by_text: Mapping[str, int]) -> Iterator[int]:
-    """The tokens that end an answer; those that in harmony's and Gemma 4's formats only end a part of one are left out."""
+    """The tokens that end an answer, without those that end a part of one in harmony's and Gemma 4's formats."""
     named = [numbers[name] for name in ("FIM PAD", "FIM REP", "FIM SEP", "EOS", "EOT", "EOM") if name in numbers]
     ends = {*named, *(number for text, number in by_text.items() if text in _ENDS)}
     ends |= {stop for stop in file.stops if stop < len(file.tokens)}

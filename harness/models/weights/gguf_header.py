@@ -6,7 +6,9 @@ believed before it is held against what the file has.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import mmap
 import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from harness.models.weights.ggml_types import GGML_TYPES, GgmlType
 MAGIC = b"GGUF"
 
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+_LENGTH = struct.Struct("<Q")
 _STRING = 8
 _ARRAY = 9
 _SMALLEST_PAIR = 8 + 1 + 4 + 1
@@ -72,7 +75,7 @@ class GgufHead:
 
     Attributes:
         settings: the key-value pairs; of arrays only their length.
-        numbers: the arrays of numbers that are not long, by key.
+        numbers: the arrays of numbers that are not long or were asked for, by key.
         texts: the arrays of texts that were asked for, by key, as bytes: a vocabulary may hold broken UTF-8.
     """
 
@@ -96,15 +99,15 @@ def gguf_head(path: Path, texts: Collection[str] = ()) -> GgufHead:
     """All that stands before the data of the file's tensors.
 
     Args:
-        texts: keys of the arrays of texts that are wanted; others are passed over.
+        texts: keys of the arrays of texts that are wanted, and of long arrays of numbers; others are passed over.
 
     Raises:
         ValueError: the file is no GGUF of version 2 or 3, ends too early, or its head is damaged.
 
     Source: the GGUF specification, ggml-org/ggml, docs/gguf.md.
     """
-    with path.open("rb") as file:
-        head = _Head(file, path.stat().st_size, texts)
+    with path.open("rb") as file, contextlib.closing(_mapped(file)) as data:
+        head = _Head(data, texts)
         if head.take(len(MAGIC)) != MAGIC:
             raise ValueError("it does not begin with GGUF")
         version = head.scalar("<I")
@@ -124,22 +127,30 @@ def gguf_head(path: Path, texts: Collection[str] = ()) -> GgufHead:
         return GgufHead(version, settings, tuple(tensor for tensor, _ in placed), head.numbers, head.texts)
 
 
+def _mapped(file: BinaryIO) -> mmap.mmap:
+    try:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except ValueError:
+        raise ValueError("it is empty") from None
+
+
 class _Head:
     """Reads a file from its beginning, never beyond its end."""
 
-    def __init__(self, file: BinaryIO, size: int, wanted: Collection[str]) -> None:
+    def __init__(self, data: mmap.mmap, wanted: Collection[str]) -> None:
         self.numbers: dict[str, tuple[Any, ...]] = {}
         self.texts: dict[str, tuple[bytes, ...]] = {}
         self._wanted = wanted
-        self._file = file
+        self._data = data
         self._place = 0
         self._n_items = 0
-        self.size = size
+        self.size = len(data)
 
     def take(self, n: int) -> bytes:
         """The next bytes."""
+        start = self._place
         self._advance(n)
-        return self._file.read(n)
+        return self._data[start : self._place]
 
     def scalar(self, form: str) -> Any:
         """The next number."""
@@ -197,10 +208,6 @@ class _Head:
             )
         self._place += n
 
-    def _skip(self, n: int) -> None:
-        self._advance(n)
-        self._file.seek(n, 1)
-
     def _text_length(self) -> int:
         n: int = self.scalar("<Q")
         if n > _LONGEST_TEXT:
@@ -221,24 +228,42 @@ class _Head:
         kind, length = self.scalar("<I"), self.scalar("<Q")
         if kind in _SCALARS:
             size = struct.calcsize(_SCALARS[kind])
-            if depth == 0 and length <= _LONGEST_NUMBERS:
+            if depth == 0 and (length <= _LONGEST_NUMBERS or (key in self._wanted and length <= _MOST_ITEMS)):
                 form = f"<{length}{_SCALARS[kind][1]}"
                 self.numbers[key] = struct.unpack(form, self.take(length * size))
             else:
-                self._skip(length * size)
+                self._advance(length * size)
             return int(length)
         self._n_items += length
         if kind not in (_STRING, _ARRAY) or depth >= _DEEPEST or self._n_items > _MOST_ITEMS:
             raise ValueError(f"it is damaged: {key[:80]!r} is an array of {length:,} items of type {kind}")
-        if kind == _STRING and depth == 0 and key in self._wanted:
-            self.texts[key] = tuple(self.take(self._text_length()) for _ in range(length))
+        if kind == _STRING:
+            spans = self._texts(length)
+            if depth == 0 and key in self._wanted:
+                self.texts[key] = tuple(self._data[start:end] for start, end in spans)
             return int(length)
         for _ in range(length):
-            if kind == _STRING:
-                self._skip(self._text_length())
-            else:
-                self._array(key, depth + 1)
+            self._array(key, depth + 1)
         return int(length)
+
+    def _texts(self, length: int) -> list[tuple[int, int]]:
+        """Where the next texts begin and end: of a vocabulary a hundred thousand, the loop that takes the time."""
+        spans = []
+        place, size, unpack, data = self._place, self.size, _LENGTH.unpack_from, self._data
+        for _ in range(length):
+            if place + 8 > size:
+                break
+            start = place + 8
+            place = start + unpack(data, place)[0]
+            if place > size or place - start > _LONGEST_TEXT:
+                break
+            spans.append((start, place))
+        if len(spans) == length:
+            self._place = place
+            return spans
+        self._place = spans[-1][1] if spans else self._place
+        self._advance(self._text_length())
+        raise ValueError("it ends too early or is damaged")
 
 
 def _check_settings(settings: dict[str, Any]) -> None:

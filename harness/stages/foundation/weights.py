@@ -1,15 +1,22 @@
-"""The fixture `weights`: the weights of a version as they were loaded, and their tokenizer."""
+"""The fixture `weights`: the weights of a version as their files have them, and what its engine makes of them."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from harness.errors import NotInLineageError
+from harness.models.description.description import WeightsDescription, describe_weights
+from harness.models.tokenization.loaded import LoadedTokenizer
+from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.models.version import Version
 from harness.models.weights.weights import check_weights
 from harness.stages.lineage import StageContext
 
 
 class Weights:
-    """The weights of a version.
+    """The weights of a version. What is asked for is read then, and no tensor of it.
 
     Attributes:
         version: its name.
@@ -17,8 +24,45 @@ class Weights:
 
     def __init__(self, version: Version, context: StageContext) -> None:
         self.version = version.name
+        self._engine = version.settings.engine
         self._options = version.settings.engine_options
         self._root = context.settings.root
+
+    @functools.cached_property
+    def description(self) -> WeightsDescription:
+        """What the heads of the files tell: what `steelyard describe` shows."""
+        return describe_weights(self._options, self._root)
+
+    @functools.cached_property
+    def tokenizer(self) -> VersionTokenizer:
+        """The tokenizer as its files define it.
+
+        Raises:
+            SettingsError: it is not there, or can't be read.
+        """
+        return load_tokenizer(self._options, self._root)
+
+    @functools.cached_property
+    def loaded(self) -> LoadedTokenizer:
+        """The tokenizer as the version's engine loads it; the first use takes some seconds, and no engine is started.
+
+        Raises:
+            EngineError: it can't be loaded.
+        """
+        return LoadedTokenizer(self._engine, self._options, self._root)
+
+    def chat(self, messages: Sequence[Mapping[str, Any]]) -> str:
+        """A chat as the text that the model is given, by the template in the files.
+
+        Raises:
+            SettingsError: there is none, or it refuses the messages.
+        """
+        return self.tokenizer.chat(messages)
+
+    def close(self) -> None:
+        """End the process that holds the loaded tokenizer, if there is one."""
+        if "loaded" in vars(self):
+            self.loaded.close()
 
 
 def load_weights(version: Version, context: StageContext) -> Weights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from harness.errors import SettingsError
-from harness.models.weights.conversion import HOSTILE, Pieces, build_tokenizer, check_tokenizer, read_pieces
+from harness.models.weights.conversion import HOSTILE, build_tokenizer, check_tokenizer
+from harness.models.weights.gguf_tokenizer import Vocabulary, read_vocabulary
 from harness.models.weights.weights import materialize
 from tests.models.weights.test_weights import write_gguf
 
@@ -43,17 +45,17 @@ def trained(adds_space: bool) -> Any:
     return sentencepiece.SentencePieceProcessor(model_proto=written.getvalue())
 
 
-def pieces_of(model: Any, adds_space: bool) -> Pieces:
+def vocabulary_of(model: Any, adds_space: bool, settings: Mapping[str, Any]) -> Vocabulary:
     """The vocabulary as llama.cpp writes it."""
     from sentencepiece import sentencepiece_model_pb2 as schema
 
     proto = schema.ModelProto.FromString(model.serialized_model_proto())
     kinds = {2: 2, 3: 3, 4: 4, 6: 6}
-    return Pieces(
-        {piece.piece: number for number, piece in enumerate(proto.pieces)},
-        [piece.score for piece in proto.pieces],
-        [kinds.get(piece.type, 1) for piece in proto.pieces],
-        adds_space,
+    return Vocabulary(
+        {**settings, "tokenizer.ggml.add_space_prefix": adds_space},
+        tuple(piece.piece for piece in proto.pieces),
+        tuple(kinds.get(piece.type, 1) for piece in proto.pieces),
+        tuple(piece.score for piece in proto.pieces),
     )
 
 
@@ -68,37 +70,38 @@ SETTINGS = {
 @pytest.mark.parametrize("adds_space", [True, False])
 def test_tokens_are_those_of_sentencepiece(adds_space: bool) -> None:
     model = trained(adds_space)
-    pieces = pieces_of(model, adds_space)
-    tokenizer = build_tokenizer(pieces, SETTINGS)
+    vocabulary = vocabulary_of(model, adds_space, SETTINGS)
+    pieces, tokenizer = vocabulary.pieces(), build_tokenizer(vocabulary)
     for text in [*TEXTS, *HOSTILE]:
         expected = model.encode(text)
         assert pieces.encode(text) == expected
         assert tokenizer.encode(text, add_special_tokens=False) == expected
         assert tokenizer.decode(expected) == text
     assert tokenizer.encode("x")[0] == 1
-    check_tokenizer(tokenizer, pieces, SETTINGS, Path("tiny.gguf"))
+    check_tokenizer(tokenizer, vocabulary, Path("tiny.gguf"))
 
 
 def test_end_and_beginning_are_added_as_the_file_says() -> None:
-    pieces = pieces_of(trained(True), True)
     flags = {**SETTINGS, "tokenizer.ggml.add_bos_token": False, "tokenizer.ggml.add_eos_token": True}
-    tokenizer = build_tokenizer(pieces, flags)
+    plain, flagged = (vocabulary_of(trained(True), True, settings) for settings in (SETTINGS, flags))
+    tokenizer = build_tokenizer(flagged)
     assert tokenizer.encode("x")[0] != 1
     assert tokenizer.encode("x")[-1] == 2
-    check_tokenizer(tokenizer, pieces, flags, Path("tiny.gguf"))
+    check_tokenizer(tokenizer, flagged, Path("tiny.gguf"))
     with pytest.raises(SettingsError, match="it lacks the bos token"):
-        check_tokenizer(tokenizer, pieces, SETTINGS, Path("tiny.gguf"))
+        check_tokenizer(tokenizer, plain, Path("tiny.gguf"))
 
 
 def test_unigram_model_of_merged_pieces_is_refused() -> None:
     from tokenizers import Tokenizer, models, normalizers
     from transformers import PreTrainedTokenizerFast
 
-    pieces = pieces_of(trained(True), True)
+    vocabulary = vocabulary_of(trained(True), True, SETTINGS)
+    pieces = vocabulary.pieces()
     wrong = Tokenizer(models.Unigram(list(zip(pieces.ids, pieces.scores, strict=True)), unk_id=0, byte_fallback=True))
     wrong.normalizer = normalizers.Replace(" ", "▁")
     with pytest.raises(SettingsError, match=r"is not the file's own: it makes .* and the file's own pieces make"):
-        check_tokenizer(PreTrainedTokenizerFast(tokenizer_object=wrong), pieces, SETTINGS, Path("tiny.gguf"))
+        check_tokenizer(PreTrainedTokenizerFast(tokenizer_object=wrong), vocabulary, Path("tiny.gguf"))
 
 
 @pytest.fixture
@@ -106,7 +109,7 @@ def gguf(tmp_path: Path, tiny_tensors: dict[str, np.ndarray], monkeypatch: pytes
     """The small Llama with a SentencePiece vocabulary."""
     from gguf import GGUFWriter
 
-    pieces = pieces_of(trained(True), True)
+    pieces = vocabulary_of(trained(True), True, SETTINGS).pieces()
     rng = np.random.default_rng(5)
     wide = {"model.embed_tokens.weight", "lm_head.weight"} & set(tiny_tensors)
     tensors = tiny_tensors | {name: rng.normal(0, 0.02, (len(pieces.ids), 128)).astype(np.float32) for name in wide}
@@ -130,10 +133,8 @@ def gguf(tmp_path: Path, tiny_tensors: dict[str, np.ndarray], monkeypatch: pytes
 
 
 def test_pieces_are_read_from_the_file(gguf: Path) -> None:
-    from harness.models.weights.gguf_header import gguf_settings
-
-    expected = pieces_of(trained(True), True)
-    found = read_pieces(gguf, gguf_settings(gguf))
+    expected = vocabulary_of(trained(True), True, SETTINGS).pieces()
+    found = read_vocabulary(gguf).pieces()
     assert found.ids == expected.ids
     assert found.kinds == expected.kinds
     assert found.scores == pytest.approx(expected.scores)

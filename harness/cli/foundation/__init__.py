@@ -1,0 +1,1 @@
+"""Commands that tell what a version is made of."""

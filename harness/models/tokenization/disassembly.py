@@ -1,0 +1,193 @@
+"""A text as the model sees it: each token with its bytes, and where in the text it begins."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+_SPACE = "▁"
+_BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+
+
+@dataclass(frozen=True, slots=True)
+class TextToken:
+    """A token of a text.
+
+    Attributes:
+        offset: where it begins, in bytes of the text's UTF-8; exact also where it begins inside a character.
+        id: its number in the vocabulary.
+        piece: its entry in the vocabulary.
+        bytes: what it stands for; without the space that some tokenizers put before a text and take away again.
+        special: whether it is a control token, put around the text or written in it.
+    """
+
+    offset: int
+    id: int
+    piece: str
+    bytes: bytes
+    special: bool
+
+    @property
+    def end(self) -> int:
+        """Where it ends, as far as its bytes are those of the text."""
+        return self.offset + len(self.bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Disassembly:
+    """The tokens of a text.
+
+    Attributes:
+        text: that was split.
+        tokens: in their order.
+        is_exact: whether each token's bytes are the text's at its offset, with nothing between them.
+        decoded: what the tokens become when they are turned into text again.
+    """
+
+    text: str
+    tokens: tuple[TextToken, ...]
+    is_exact: bool
+    decoded: str
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether the text comes back."""
+        return self.is_exact and self.decoded == self.text
+
+
+class PieceReader:
+    """Tells the bytes that a piece of a vocabulary stands for.
+
+    Args:
+        backend: the tokenizer of the library `tokenizers`.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        parts = f"{_state(backend.pre_tokenizer)} {_state(backend.decoder)} {_state(backend.normalizer)}"
+        self._is_byte_level = '"ByteLevel"' in parts
+        self._has_spaces = _SPACE in parts or '"Metaspace"' in parts
+        self._has_bytes = '"ByteFallback"' in parts or bool(getattr(backend.model, "byte_fallback", False))
+        self._continues = getattr(backend.model, "continuing_subword_prefix", None) or ""
+        if type(backend.model).__name__ != "WordPiece":
+            self._continues = ""
+
+    def bytes_of(self, piece: str) -> bytes:
+        """The bytes of a piece that is no added token."""
+        if self._is_byte_level:
+            table = byte_alphabet()
+            if all(sign in table for sign in piece):
+                return bytes(table[sign] for sign in piece)
+        if self._has_bytes and (found := _BYTE.fullmatch(piece)):
+            return bytes([int(found[1], 16)])
+        if self._continues:
+            return piece.removeprefix(self._continues).encode()
+        return (piece.replace(_SPACE, " ") if self._has_spaces else piece).encode()
+
+
+def _state(part: Any) -> str:
+    """A part of a tokenizer as its JSON; "" for none."""
+    return "" if part is None else json.dumps(json.loads(part.__getstate__()), ensure_ascii=False)
+
+
+@functools.cache
+def byte_alphabet() -> dict[str, int]:
+    """The byte of each sign that byte-level vocabularies write it with: itself where it can be seen, else one that
+    follows U+00FF.
+
+    Source: Radford et al. (2019), GPT-2.
+    """
+    seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    table = {chr(byte): byte for byte in seen}
+    others = (byte for byte in range(0x100) if chr(byte) not in table)
+    return table | {chr(0x100 + place): byte for place, byte in enumerate(others)}
+
+
+def disassemble(text: str, encoding: Any, backend: Any, decoded: str) -> Disassembly:
+    """The tokens of a text with their bytes and offsets.
+
+    A token whose bytes follow in the text stands there. Where the tokenizer changed the text first (case, accents,
+    spaces), the library's alignment tells which characters a token comes from.
+
+    Args:
+        encoding: what the library made of the text.
+        decoded: what it makes of the tokens.
+    """
+    walk = _Walk(text)
+    added = backend.get_added_tokens_decoder()
+    reader = PieceReader(backend)
+    unknown = _unknown(backend)
+    tokens = []
+    rows = zip(encoding.ids, encoding.tokens, encoding.offsets, encoding.special_tokens_mask, strict=True)
+    for number, piece, (begin, end), is_around in rows:
+        known = added.get(number)
+        raw = known.content.encode() if known is not None else reader.bytes_of(piece)
+        is_special = bool(is_around) or (known is not None and known.special)
+        if is_around:
+            offset, own = walk.place, raw
+        else:
+            offset, own = walk.take(raw, begin, end, is_unknown=piece == unknown)
+        tokens.append(TextToken(offset, number, piece, own, is_special))
+    return Disassembly(text, tuple(tokens), walk.is_exact, decoded)
+
+
+def _unknown(backend: Any) -> str | None:
+    model = backend.model
+    if type(model).__name__ == "Unigram":
+        return None if model.unk_id is None else str(backend.id_to_token(model.unk_id))
+    found = getattr(model, "unk_token", None)
+    return None if found is None else str(found)
+
+
+class _Walk:
+    """The way through a text, token by token."""
+
+    def __init__(self, text: str) -> None:
+        self._bytes = text.encode()
+        self._starts = [0, *accumulate(len(sign.encode()) for sign in text)]
+        self.place = 0
+        self._held = True
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all of the text was met, and nothing else."""
+        return self._held and self.place == len(self._bytes)
+
+    def take(self, raw: bytes, begin: int, end: int, *, is_unknown: bool) -> tuple[int, bytes]:
+        """Where a token begins, and its bytes.
+
+        Args:
+            begin, end: of the characters that the library says it comes from.
+        """
+        for start in dict.fromkeys((self.place, self._starts[min(begin, len(self._starts) - 1)])):
+            for own in (raw, raw[1:]) if raw[:1] == b" " else (raw,):
+                if not is_unknown and self._bytes.startswith(own, start) and (own or raw == b" "):
+                    self._held = self._held and start == self.place
+                    self.place = start + len(own)
+                    return start, own
+        self._held = False
+        start, self.place = self._starts[begin], self._starts[end]
+        return start, b"" if is_unknown else raw
+
+
+def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> Iterator[tuple[int, int]]:
+    """Where two splits of one text differ: from which byte to which, the ends being those of tokens of both.
+
+    >>> a, b = TextToken(0, 1, "a", b"a", False), TextToken(1, 2, "b", b"b", False)
+    >>> list(differences([a, b], [TextToken(0, 3, "ab", b"ab", False)]))
+    [(0, 2)]
+    """
+    one, other = ({(each.offset, each.end) for each in tokens if not each.special} for tokens in (first, second))
+    open_until, begin = -1, -1
+    for start, end in sorted(one ^ other):
+        if start >= open_until and begin >= 0:
+            yield begin, open_until
+            begin = -1
+        begin = start if begin < 0 else begin
+        open_until = max(open_until, end)
+    if begin >= 0:
+        yield begin, open_until

@@ -1,0 +1,272 @@
+"""The tokenizer of a GGUF file, built from its vocabulary without the packages that read its tensors."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SettingsError
+from harness.models.weights.gguf_header import gguf_head
+from harness.models.weights.splitting import DEFAULT, SPLITTINGS, byte_level
+
+SENTENCEPIECE = "llama"
+"""What GGUF files call a SentencePiece vocabulary whose pieces are merged by their scores."""
+BYTE_LEVEL = "gpt2"
+"""What they call one of bytes that are merged by a list."""
+_SPECIAL, _USER_DEFINED = 3, 4
+_SPACE = "▁"
+_PREFIX = "tokenizer.ggml."
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """A file's vocabulary.
+
+    Attributes:
+        settings: of the file.
+        tokens: by id.
+        kinds: by id, as GGUF numbers them: 3 for control tokens, 4 for those that a user defined.
+        scores: of SentencePiece, by id; empty elsewhere.
+        merges: of a byte-level one, in the order in which they are made; empty elsewhere.
+    """
+
+    settings: Mapping[str, Any]
+    tokens: tuple[str, ...]
+    kinds: tuple[int, ...]
+    scores: tuple[float, ...] = ()
+    merges: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """What the file calls it: "gpt2", "llama", "bert", …"""
+        return str(self.settings.get(f"{_PREFIX}model", ""))
+
+    @property
+    def splitting(self) -> str:
+        """The name of how texts are cut; "default" where the file says none."""
+        return str(self.settings.get(f"{_PREFIX}pre", DEFAULT))
+
+    @property
+    def is_buildable(self) -> bool:
+        """Whether its tokenizer can be built here."""
+        return self.model == SENTENCEPIECE or (self.model == BYTE_LEVEL and self.splitting in SPLITTINGS)
+
+    @property
+    def special_tokens(self) -> dict[str, str]:
+        """The special tokens that the file names, by the names of transformers."""
+        keys = (("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding"))
+        numbers = {name: self.settings.get(f"{_PREFIX}{key}_token_id") for name, key in keys}
+        return {
+            name: self.tokens[number]
+            for name, number in numbers.items()
+            if number is not None and number < len(self.tokens)
+        }
+
+    def adds(self, name: str) -> bool:
+        """Whether the tokenizer puts "bos" before a text, or "eos" after it."""
+        default = self.model == SENTENCEPIECE and name == "bos"
+        says = self.settings.get(f"{_PREFIX}add_{name}_token", default)
+        return bool(says) and f"{_PREFIX}{name}_token_id" in self.settings
+
+    def pieces(self) -> Pieces:
+        """A SentencePiece vocabulary by its pieces.
+
+        Raises:
+            SettingsError: its pieces have no scores, or not as many.
+        """
+        n_tokens, n_scores, n_kinds = len(self.tokens), len(self.scores), len(self.kinds)
+        if n_scores != n_tokens or n_kinds != n_tokens:
+            raise SettingsError(
+                f"its SentencePiece tokenizer has {n_tokens:,} pieces, {n_scores:,} scores and {n_kinds:,} types."
+            )
+        adds_space = bool(self.settings.get(f"{_PREFIX}add_space_prefix", True))
+        ids = {text: number for number, text in enumerate(self.tokens)}
+        return Pieces(ids, list(self.scores), list(self.kinds), adds_space)
+
+
+def read_vocabulary(path: Path) -> Vocabulary:
+    """The vocabulary of a GGUF file.
+
+    Raises:
+        ValueError: the file is no GGUF, or its head is damaged.
+    """
+    names = ("tokens", "merges", "token_type", "scores")
+    head = gguf_head(path, [_PREFIX + name for name in names])
+    tokens, merges = (
+        tuple(text.decode("utf-8", "replace") for text in head.texts.get(_PREFIX + name, ())) for name in names[:2]
+    )
+    kinds, scores = (tuple(head.numbers.get(_PREFIX + name, ())) for name in names[2:])
+    return Vocabulary(head.settings, tokens, kinds or (1,) * len(tokens), scores, merges)
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A SentencePiece vocabulary, with the tokens of a text by their definition.
+
+    Attributes:
+        ids: of each piece.
+        scores: by id; the pair of pieces whose piece has the highest is merged first.
+        kinds: by id, as GGUF numbers them: 3 for control tokens, 4 for those that a user defined.
+        adds_space: whether a space is put before a text.
+    """
+
+    ids: Mapping[str, int]
+    scores: list[float]
+    kinds: list[int]
+    adds_space: bool = True
+    added: tuple[str, ...] = field(default=(), init=False)
+
+    def __post_init__(self) -> None:
+        apart = (text for text, number in self.ids.items() if self.kinds[number] in (_SPECIAL, _USER_DEFINED))
+        object.__setattr__(self, "added", tuple(sorted(apart, key=len, reverse=True)))
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text, by the definition: what is added stands for itself, the rest is merged by scores."""
+        found: list[int] = []
+        for part, is_added in self._parts(text):
+            space = _SPACE if self.adds_space and not found else ""
+            found += [self.ids[part]] if is_added else self._merged(space + part.replace(" ", _SPACE))
+        return found
+
+    def _parts(self, text: str) -> Iterable[tuple[str, bool]]:
+        begin = at = 0
+        while at < len(text):
+            added = next((each for each in self.added if each and text.startswith(each, at)), None)
+            if added is None:
+                at += 1
+                continue
+            if begin < at:
+                yield text[begin:at], False
+            yield added, True
+            begin = at = at + len(added)
+        if begin < len(text):
+            yield text[begin:], False
+
+    def _merged(self, text: str) -> list[int]:
+        """Merge neighbours, the pair of the highest score first and the leftmost of equal ones.
+
+        Source: Kudo and Richardson (2018), SentencePiece; ggml-org/llama.cpp, llm_tokenizer_spm.
+        """
+        parts: list[str | None] = list(text)
+        after = [*range(1, len(parts)), -1]
+        before = [-1, *range(len(parts) - 1)]
+        queue: list[tuple[float, int, str]] = []
+
+        def offer(left: int) -> None:
+            right = after[left] if left >= 0 else -1
+            if right >= 0:
+                both = f"{parts[left]}{parts[right]}"
+                if both in self.ids:
+                    heapq.heappush(queue, (-self.scores[self.ids[both]], left, both))
+
+        for left in range(len(parts) - 1):
+            offer(left)
+        while queue:
+            _, left, both = heapq.heappop(queue)
+            right = after[left] if parts[left] is not None else -1
+            if right < 0 or f"{parts[left]}{parts[right]}" != both:
+                continue
+            parts[left], parts[right] = both, None
+            after[left] = after[right]
+            if after[left] >= 0:
+                before[after[left]] = left
+            offer(left)
+            offer(before[left])
+        return [number for part in parts if part is not None for number in self._numbers(part)]
+
+    def _numbers(self, part: str) -> list[int]:
+        """The id of a piece, or of its bytes; [-1] where there are none."""
+        if part in self.ids:
+            return [self.ids[part]]
+        return [self.ids.get(f"<0x{byte:02X}>", -1) for byte in part.encode()]
+
+
+def build_backend(vocabulary: Vocabulary) -> Any:
+    """The tokenizer of the library `tokenizers` for a vocabulary that `is_buildable`.
+
+    Raises:
+        SettingsError: the vocabulary contradicts itself.
+    """
+    build = _byte_level if vocabulary.model == BYTE_LEVEL else _sentencepiece
+    tokenizer = build(vocabulary)
+    _add_tokens(tokenizer, vocabulary)
+    _add_ends(tokenizer, vocabulary)
+    return tokenizer
+
+
+def _byte_level(vocabulary: Vocabulary) -> Any:
+    from tokenizers import Tokenizer, decoders, models, normalizers, processors
+
+    splitting = SPLITTINGS[vocabulary.splitting]
+    merges = [(left, right) for left, _, right in (merge.partition(" ") for merge in vocabulary.merges)]
+    ids = {text: number for number, text in enumerate(vocabulary.tokens)}
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges, ignore_merges=splitting.keeps_words))
+    if splitting.composes:
+        tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = byte_level(splitting)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    return tokenizer
+
+
+def _sentencepiece(vocabulary: Vocabulary) -> Any:
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    pieces = vocabulary.pieces()
+    merges = sorted(_merges(pieces), key=lambda entry: -entry[2])
+    model = models.BPE(
+        vocab=dict(pieces.ids),
+        merges=[(left, right) for left, right, _ in merges],
+        unk_token=vocabulary.special_tokens.get("unk"),
+        fuse_unk=True,
+        byte_fallback="<0x00>" in pieces.ids,
+    )
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.Replace(" ", _SPACE)
+    if pieces.adds_space:  # a space where there is none any more, so that a text that begins with one gets its own, too
+        prepend = pre_tokenizers.Metaspace(" ", prepend_scheme="first", split=False)
+        replace = pre_tokenizers.Metaspace(_SPACE, prepend_scheme="never", split=False)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([prepend, replace])
+    strip = [decoders.Strip(" ", 1, 0)] if pieces.adds_space else []
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), *strip]
+    )
+    return tokenizer
+
+
+def _add_tokens(tokenizer: Any, vocabulary: Vocabulary) -> None:
+    """The tokens that stand for themselves wherever a text has them."""
+    from tokenizers import AddedToken
+
+    for text, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True):
+        if kind == _SPECIAL:
+            tokenizer.add_special_tokens([AddedToken(text, normalized=False, special=True)])
+        elif kind == _USER_DEFINED:
+            tokenizer.add_tokens([AddedToken(text, normalized=False, special=False)])
+
+
+def _add_ends(tokenizer: Any, vocabulary: Vocabulary) -> None:
+    """The tokens that are put before and after a text."""
+    from tokenizers import processors
+
+    special = vocabulary.special_tokens
+    begins, ends = ([special[name]] if vocabulary.adds(name) and name in special else [] for name in ("bos", "eos"))
+    if begins or ends:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=[*begins, "$A", *ends],
+            pair=[*begins, "$A", *ends, *(f"{each}:1" for each in begins), "$B:1", *(f"{each}:1" for each in ends)],
+            special_tokens=[(text, vocabulary.tokens.index(text)) for text in {*begins, *ends}],
+        )
+
+
+def _merges(pieces: Pieces) -> Iterable[tuple[str, str, float]]:
+    """The pairs of pieces that make a piece, with its score."""
+    for text, number in pieces.ids.items():
+        if pieces.kinds[number] in (_SPECIAL, _USER_DEFINED):
+            continue
+        for at in range(1, len(text)):
+            if text[:at] in pieces.ids and text[at:] in pieces.ids:
+                yield text[:at], text[at:], pieces.scores[number]

@@ -1,0 +1,156 @@
+"""What a drawing of a model shows, for both of its forms: titles, shapes, and what surrounds what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.models.description.architecture import Architecture, ModelPart, Stretch
+from harness.models.description.description import WeightsDescription
+from harness.reporting.shared.text import printable
+from harness.reporting.weights.facts import amount
+
+_TITLES = {
+    "embedding": "Embedding",
+    "positions": "Positions",
+    "norm": "Norm",
+    "attention": "Attention",
+    "mlp": "MLP",
+    "other": "Mixer",
+    "head": "Head",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPart:
+    """A box of the drawing.
+
+    Attributes:
+        shapes: (name, shape) of each matrix in it, in words.
+        heads: a line on the heads of attention; "" elsewhere.
+        parameters, flops: with their units; "" for none.
+    """
+
+    part: ModelPart
+    title: str
+    shapes: tuple[tuple[str, str], ...]
+    heads: str
+    parameters: str
+    flops: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnStretch:
+    """Boxes that stand in one frame, or without one.
+
+    Attributes:
+        title: of the frame, such as "30 × layer"; "" without one.
+        total: what all layers of it take together.
+        groups: boxes that one residual connection leads around.
+    """
+
+    title: str
+    total: str
+    groups: tuple[tuple[DrawnPart, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A model to be drawn."""
+
+    title: str
+    subtitles: tuple[str, ...]
+    stretches: tuple[DrawnStretch, ...]
+
+
+def draw_model(version: str, weights: WeightsDescription) -> Drawing:
+    """The drawing of what a version's engine gets."""
+    drawn = weights.in_engine
+    context = drawn.sizes.n_ctx
+    types = ", ".join(f"{count} {name}" for name, count in weights.types.items())
+    subtitles = (
+        printable(f"{drawn.name}: {drawn.kind}, {amount(drawn.n_parameters)} parameters, tensors {types}", 110),
+        f"{amount(drawn.flops_per_token)} FLOPs for the last of {context:,} tokens, "
+        f"{drawn.kv_bytes_per_token:,} bytes of keys and values a token",
+    )
+    stretches = tuple(_stretch(each, drawn.architecture, context) for each in drawn.architecture.stretches)
+    return Drawing(printable(version, 60), subtitles, stretches)
+
+
+def shape_words(shape: Sequence[int]) -> str:
+    """A shape as it is read aloud.
+
+    >>> shape_words((49152, 576))
+    '49,152 × 576'
+    """
+    return " × ".join(f"{length:,}" for length in shape)
+
+
+def _stretch(stretch: Stretch, architecture: Architecture, context: int) -> DrawnStretch:
+    parts = [_part(each, architecture, context) for each in stretch.parts]
+    if stretch.first is None:
+        return DrawnStretch("", "", tuple((part,) for part in parts))
+    n_parameters = stretch.n_layers * sum(each.n_parameters for each in stretch.parts)
+    flops = sum(
+        stretch.n_layers * each.flops_per_token
+        + each.flops_per_key * sum(min(window, context) if window else context for window in each.windows)
+        for each in stretch.parts
+    )
+    last = stretch.first + stretch.n_layers - 1
+    numbers = f"layer {last}" if stretch.n_layers == 1 else f"layers {stretch.first} to {last}"
+    return DrawnStretch(
+        f"{stretch.n_layers} × {numbers}",
+        f"together {amount(n_parameters)} parameters, {amount(flops)} FLOPs",
+        _groups(parts),
+    )
+
+
+def _groups(parts: Sequence[DrawnPart]) -> tuple[tuple[DrawnPart, ...], ...]:
+    """The parts that a residual connection leads around: attention with its norms, the MLP with its own.
+
+    A layer that ends with a norm has one after its attention as well; one whose MLP has none reads what attention read.
+    """
+    kinds = [each.part.kind for each in parts]
+    at = next((place for place, kind in enumerate(kinds) if kind in ("attention", "other")), None)
+    if at is None or "mlp" not in kinds[at:]:
+        return (tuple(parts),)
+    end = at + 1
+    if kinds[-1] == "norm" and kinds[end] == "norm":
+        end += 1
+    if kinds[end] == "mlp" and kinds[-1] != "norm":
+        return (tuple(parts),)
+    return tuple(parts[:end]), tuple(parts[end:])
+
+
+def _part(part: ModelPart, architecture: Architecture, context: int) -> DrawnPart:
+    is_shared = part.kind == "head" and architecture.is_tied
+    shapes = tuple(
+        (_short(name), shape_words(shape)) for name, shape, _ in part.tensors if not name.endswith(("bias", "sinks"))
+    )
+    flops = part.flops(context)
+    return DrawnPart(
+        part,
+        f"{_TITLES[part.kind]}, tied to the embedding" if is_shared else _TITLES[part.kind],
+        shapes,
+        _heads(part),
+        amount(part.n_parameters) if part.n_parameters else "",
+        amount(flops) if flops else "",
+    )
+
+
+def _heads(part: ModelPart) -> str:
+    if part.heads is None:
+        return ""
+    queries, keys, size = part.heads
+    shared = "" if queries == keys else f", {keys:,} of keys and values"
+    narrow = [window for window in part.windows if window]
+    seen = f"; {len(narrow):,} of {len(part.windows):,} layers see {max(narrow):,} tokens" if narrow else ""
+    return f"{queries:,} heads of {size:,}{shared}{seen}"
+
+
+def _short(name: str) -> str:
+    """The last words of a tensor's name that tell it from its neighbours."""
+    words = [
+        word for word in name.split(".") if word not in ("weight", "weight_packed", "qweight", "self_attn", "model")
+    ]
+    return printable(".".join(words[-2:]), 28)
