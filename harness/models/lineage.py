@@ -114,6 +114,10 @@ def _by_the_settings(version: VersionSettings, description: WeightsDescription, 
         made = f"the same without {_left_out(left_out)}"
         yield LineageStep(made, (last,), f"drop_layers, {layers.RECIPE}")
         last = made
+    if "quantized" in options:
+        made = f"the same rounded to {options['quantized']}"
+        yield LineageStep(made, (last,), f"compressed-tensors {version_of('compressed-tensors') or 'absent'}")
+        last = made
     if "tokenizer" in options:
         yield LineageStep("the same with another tokenizer", (last, str(options["tokenizer"])), "the setting tokenizer")
 

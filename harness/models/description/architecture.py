@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,8 +11,26 @@ from harness.models.description.contents import Tensor, WeightsFile
 from harness.models.description.hyperparameters import Hyperparameters
 from harness.models.description.roles import Part, TensorRole, tensor_role
 
+_EXPERT_NUMBER = re.compile(r"experts\.\d+\.")
 _AFTER_ATTENTION = ("post_attention", "attn_post", "ln_2", "ffn_norm", "post_attn")
 _AFTER_MLP = ("post_feedforward", "post_ffw", "ffn_post", "post_mlp", "layer_output")
+
+
+@dataclass(frozen=True, slots=True)
+class PartTensor:
+    """A tensor of a part of a model, or several experts' that are alike.
+
+    Attributes:
+        name: without the layer in front.
+        types: those that it has in the layers that are told together.
+        flops: multiplications and additions for one token.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    types: tuple[str, ...]
+    n_parameters: int
+    flops: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +38,6 @@ class ModelPart:
     """A part of a model: an embedding, a norm, attention, an MLP, the head. Its numbers are those of one layer.
 
     Attributes:
-        tensors: (name, shape, types) of each, named without the layer in front.
         flops_per_token: multiplications and additions for one token that is matched with no other.
         flops_per_key: and for each token that it is matched with.
         windows: of attention, the most tokens that one is matched with in each layer; 0 for all before it.
@@ -28,7 +45,7 @@ class ModelPart:
     """
 
     kind: Part
-    tensors: tuple[tuple[str, tuple[int, ...], str], ...]
+    tensors: tuple[PartTensor, ...]
     n_parameters: int
     flops_per_token: int
     flops_per_key: int = 0
@@ -124,15 +141,31 @@ def _head(outside: dict[Part, list[Tensor]], *, is_tied: bool) -> Iterator[Model
     """The head; of a tied one no parameters of its own, for they are the embedding's."""
     if is_tied:
         matrices = [each for each in outside["embedding"] if each.is_weight]
-        yield ModelPart("head", _shown(matrices), 0, sum(2 * each.n_parameters for each in matrices))
+        shared = tuple(PartTensor(each.name, each.shape, (each.dtype,), 0, 2 * each.n_parameters) for each in matrices)
+        yield ModelPart("head", shared, 0, sum(each.flops for each in shared))
     elif "head" in outside:
         yield _outside("head", outside["head"])
 
 
 def _outside(part: Part, tensors: Sequence[Tensor]) -> ModelPart:
     is_looked_up = part in ("embedding", "positions")
-    flops = 0 if is_looked_up else sum(2 * each.n_parameters for each in tensors if _is_matrix(each))
-    return ModelPart(part, _shown(tensors), sum(each.n_parameters for each in tensors), flops)
+    entries = [
+        PartTensor(
+            each.name,
+            each.shape,
+            (each.dtype,),
+            each.n_parameters,
+            2 * each.n_parameters if _is_matrix(each) and not is_looked_up else 0,
+        )
+        for each in tensors
+        if each.is_weight
+    ]
+    return _made_of(part, entries)
+
+
+def _made_of(part: Part, entries: Sequence[PartTensor]) -> ModelPart:
+    n_parameters, flops = (sum(values) for values in zip(*((e.n_parameters, e.flops) for e in entries), strict=True))
+    return ModelPart(part, tuple(entries), n_parameters, flops)
 
 
 def _stretches(
@@ -154,14 +187,13 @@ def _stretches(
 
 def _build(part: ModelPart) -> tuple[Any, ...]:
     """What two layers must share to be told together: not the types of their tensors, nor how far they see."""
-    return part.kind, part.heads, part.n_parameters, tuple(tensor[:2] for tensor in part.tensors)
+    return part.kind, part.heads, part.n_parameters, tuple((each.name, each.shape) for each in part.tensors)
 
 
 def _joined(part: ModelPart, other: ModelPart) -> ModelPart:
     """A part of several layers, and the same of one more."""
-    tensors = []
-    for (name, shape, types), (_, _, more) in zip(part.tensors, other.tensors, strict=True):
-        tensors.append((name, shape, types if more in types.split("/") else f"{types}/{more}"))
+    pairs = zip(part.tensors, other.tensors, strict=True)
+    tensors = (replace(each, types=tuple(dict.fromkeys((*each.types, *more.types)))) for each, more in pairs)
     return replace(part, tensors=tuple(tensors), windows=part.windows + other.windows)
 
 
@@ -185,25 +217,44 @@ def _place(role: TensorRole) -> int:
 
 
 def _layer_part(number: int, tensors: Sequence[tuple[Tensor, TensorRole]], sizes: Hyperparameters) -> ModelPart:
-    part = tensors[0][1].part
-    flops = sum(_flops(tensor, role, sizes) for tensor, role in tensors)
-    shown = _shown([tensor for tensor, _ in tensors], [role.name for _, role in tensors])
-    n_parameters = sum(tensor.n_parameters for tensor, _ in tensors)
-    if part != "attention" or number >= sizes.n_layers:
-        return ModelPart(part, shown, n_parameters, flops)
+    entries = _experts_together(
+        PartTensor(role.name, each.shape, (each.dtype,), each.n_parameters, _flops(each, role, sizes))
+        for each, role in sorted(tensors, key=lambda entry: _order(entry[1].name))
+        if each.is_weight
+    )
+    part = _made_of(tensors[0][1].part, entries)
+    if part.kind != "attention" or number >= sizes.n_layers:
+        return part
     heads = (sizes.n_heads[number], sizes.n_kv_heads[number], sizes.key_length)
     per_key = 2 * heads[0] * (sizes.key_length + sizes.value_length)
-    return ModelPart(part, shown, n_parameters, flops, per_key, (sizes.windows[number],), heads)
+    return replace(part, flops_per_key=per_key, windows=(sizes.windows[number],), heads=heads)
+
+
+def _order(name: str) -> int:
+    """Where a tensor stands on the way: queries, keys, values, output; gate, up, down."""
+    places = (
+        "norm",
+        "q_",
+        "attn_q.",
+        "k_",
+        "attn_k.",
+        "v_",
+        "attn_v.",
+        "o_proj",
+        "attn_output",
+        "router",
+        "gate",
+        "up",
+    )
+    return next((place for place, word in enumerate(places) if word in name), len(places))
 
 
 def _flops(tensor: Tensor, role: TensorRole, sizes: Hyperparameters) -> int:
     """Two for each weight of a matrix; a token passes through some of the experts only."""
     if not _is_matrix(tensor):
         return 0
-    flops = 2 * tensor.n_parameters
-    if role.is_expert and sizes.n_expert:
-        return flops * sizes.n_expert_used // sizes.n_expert
-    return flops
+    share = (sizes.n_expert_used, sizes.n_expert) if role.is_expert and sizes.n_expert else (1, 1)
+    return 2 * tensor.n_parameters * share[0] // share[1]
 
 
 def _is_matrix(tensor: Tensor) -> bool:
@@ -211,21 +262,18 @@ def _is_matrix(tensor: Tensor) -> bool:
     return len(tensor.shape) >= 2 and "conv" not in tensor.name and not tensor.name.endswith("bias")
 
 
-def _shown(tensors: Sequence[Tensor], names: Sequence[str] = ()) -> tuple[tuple[str, tuple[int, ...], str], ...]:
-    """Name, shape and type of each; experts that are alike are one with their number in front."""
-    entries = [
-        (name, each.shape, each.dtype)
-        for name, each in zip(names or [each.name for each in tensors], tensors, strict=True)
-        if each.is_weight
+def _experts_together(entries: Iterable[PartTensor]) -> list[PartTensor]:
+    """The tensors; those of experts that are alike are one with their number in front of the shape."""
+    found: dict[tuple[str, tuple[int, ...]], list[PartTensor]] = {}
+    for entry in entries:
+        found.setdefault((_EXPERT_NUMBER.sub("experts.", entry.name), entry.shape), []).append(entry)
+    return [
+        replace(
+            alike[0],
+            name=name,
+            shape=(len(alike), *shape) if len(alike) > 1 else shape,
+            n_parameters=sum(each.n_parameters for each in alike),
+            flops=sum(each.flops for each in alike),
+        )
+        for (name, shape), alike in found.items()
     ]
-    counts = Counter(_without_expert(entry) for entry in entries)
-    return tuple(
-        (name, (count, *shape) if count > 1 else shape, dtype) for (name, shape, dtype), count in counts.items()
-    )
-
-
-def _without_expert(entry: tuple[str, tuple[int, ...], str]) -> tuple[str, tuple[int, ...], str]:
-    name, shape, dtype = entry
-    head, found, rest = name.partition("experts.")
-    number, _, tail = rest.partition(".")
-    return (f"{head}{found}{tail}", shape, dtype) if found and number.isdigit() else entry

@@ -32,6 +32,19 @@ from harness.models.weights.weights import (
 _BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "half": 2.0, "float": 4.0, "float64": 8.0, "int8": 1.0}
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 _STORED = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+_EIGHT_BITS = {"num_bits": 8, "type": "int"}
+_ROUNDED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    name: (
+        dtype,
+        {
+            "quant_method": "compressed-tensors",
+            "format": f"{kind}-quantized",
+            "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": kind}, "input_activations": _EIGHT_BITS}},
+        },
+    )
+    for name, dtype, kind in (("int8", "I8", "int"), ("fp8", "F8_E4M3", "float"))
+}
+"""What the values of `quantized` make of matrices."""
 _CACHE_OF_LLAMA_CPP = "float16"
 
 
@@ -159,6 +172,8 @@ def _engine_file(file: WeightsFile, source: WeightsSource, options: Mapping[str,
         file = _converted(file, converted_dtype(options))
     if dropped := dropped_layers(options, root):
         file = _without_layers(file, dropped)
+    if (rounded := _ROUNDED.get(str(options.get("quantized")))) is not None:
+        file = _rounded(file, *rounded)
     if tokenizer is not None:
         other = read_folder(source.path, tokenizer) if not source.is_gguf else _with_tokenizer(file, tokenizer)
         file = replace(file, tokens=other.tokens, settings={**_without_tokenizer(file), **_tokenizer(other)})
@@ -173,6 +188,20 @@ def _converted(file: WeightsFile, dtype: str) -> WeightsFile:
     tensors = (Tensor(each.name, each.shape, stored, each.n_parameters * size) for each in kept)
     settings = {**file.settings, "vocab_size": len(file.tokens) or None, "dtype": dtype}
     return replace(file, format="safetensors", tensors=tuple(tensors), settings=settings)
+
+
+def _rounded(file: WeightsFile, dtype: str, quantization: Mapping[str, Any]) -> WeightsFile:
+    """The file with the matrices of its layers in eight bits, each with a scale for every row; the head stays."""
+    tensors: list[Tensor] = []
+    for tensor in file.tensors:
+        if tensor_role(tensor.name).layer is None or len(tensor.shape) != 2:
+            tensors.append(tensor)
+            continue
+        rows = tensor.shape[0]
+        tensors.append(replace(tensor, dtype=dtype, n_bytes=tensor.n_parameters))
+        size = tensor.n_bytes // tensor.n_parameters
+        tensors.append(Tensor(f"{tensor.name}_scale", (rows, 1), tensor.dtype, rows * size, is_weight=False))
+    return replace(file, tensors=tuple(tensors), settings={**file.settings, "quantization": quantization})
 
 
 def _without_layers(file: WeightsFile, dropped: Collection[int]) -> WeightsFile:

@@ -120,9 +120,11 @@ def _bits(quantization: Mapping[str, Any]) -> int:
 
 
 def _name(config: Mapping[str, Any], folder: Path) -> str:
-    """What the model is called: as its config was last loaded, or the folder's name."""
+    """What the model is called: by the hub, as its config was last loaded, or as the folder is."""
     stated = str(config.get("_name_or_path") or "").rstrip("/")
-    return stated.rpartition("/")[2] or (folder.parent.parent if folder.parent.name == "snapshots" else folder).name
+    if folder.parent.name == "snapshots":  # of the hub's cache: models--OWNER--MODEL/snapshots/COMMIT
+        return folder.parent.parent.name.removeprefix("models--").replace("--", "/")
+    return stated.rpartition("/")[2] or folder.name
 
 
 def _listed(value: Any) -> Iterable[int]:

@@ -56,20 +56,19 @@ def check_shapes(file: WeightsFile, sizes: Hyperparameters) -> None:
         if expected is not None and not _agrees(tensor, expected):
             raise _mismatch(file, tensor.name, str(list(expected)), list(_unpacked(tensor, expected)), sizes)
         if kind and role.layer is not None:
-            kinds.setdefault(role.layer, {})[kind] = tensor.name
+            kinds.setdefault(role.layer, {})[role.name] = kind
     _check_presence(file, sizes, kinds)
 
 
 def _check_presence(file: WeightsFile, sizes: Hyperparameters, kinds: Mapping[int, Mapping[str, str]]) -> None:
     """Refuse weights that lack layers, or parts of one, an embedding or a head."""
-    names = {kind: (layer, name) for layer, found in kinds.items() for kind, name in found.items()}
-    for kind, (layer, name) in names.items():
-        if kind not in _MUST or (sizes.n_expert and kind in ("up", "gated", "down")):
+    known = {name: kind for found in kinds.values() for name, kind in found.items() if kind in _MUST}
+    for name, kind in known.items():
+        if sizes.n_expert and kind in ("up", "gated", "down"):
             continue
-        for absent in (each for each in range(sizes.n_layers) if kind not in kinds.get(each, {})):
-            renamed = re.sub(rf"(?<=\.){layer}(?=\.)", str(absent), name, count=1)
-            _, expected = _expected(tensor_role(renamed), sizes, file)
-            raise _mismatch(file, renamed, str(list(expected or ())), None, sizes)
+        for absent in (layer for layer in range(sizes.n_layers) if name not in kinds.get(layer, {})):
+            expected = _shapes(absent, sizes, file)[kind]
+            raise _mismatch(file, f"{_stem(file)}.{absent}.{name}", str(list(expected)), None, sizes)
     parts = {tensor_role(tensor.name).part for tensor in file.tensors}
     whole = [sizes.n_vocab or 0, sizes.n_embd]
     if "embedding" not in parts:
@@ -77,6 +76,12 @@ def _check_presence(file: WeightsFile, sizes: Hyperparameters, kinds: Mapping[in
         raise _mismatch(file, "token_embd.weight" if is_gguf else "model.embed_tokens.weight", str(whole), None, sizes)
     if "head" not in parts and sizes.is_tied is False:
         raise _mismatch(file, "lm_head.weight", f"{whole}, for tie_word_embeddings is false", None, sizes)
+
+
+def _stem(file: WeightsFile) -> str:
+    """What stands before the number of a layer: "model.layers", "blk"."""
+    layered = next(each.name for each in file.tensors if tensor_role(each.name).layer is not None)
+    return re.split(r"\.\d+\.", layered, maxsplit=1)[0]
 
 
 def _expected(role: TensorRole, sizes: Hyperparameters, file: WeightsFile) -> tuple[str, tuple[int, ...] | None]:

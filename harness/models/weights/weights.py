@@ -110,7 +110,7 @@ def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
         SettingsError: the weights are not there.
     """
     source = weights_source(options, root)
-    if not source.is_gguf and not dropped_layers(options, root):
+    if not source.is_gguf and not dropped_layers(options, root) and "quantized" not in options:
         return source.path
     folder = _made_place(_base_digest(options, root))
     return folder if folder.is_dir() else None

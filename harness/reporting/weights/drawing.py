@@ -21,20 +21,36 @@ _TITLES = {
 }
 
 
+_UNSAID = frozenset({"weight", "weight_packed", "qweight", "self_attn", "model", "mlp", "attn", "attention"})
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnTensor:
+    """A line of a box: a tensor with its shape and what it takes; "" for nothing."""
+
+    name: str
+    shape: str
+    parameters: str
+    flops: str
+
+
 @dataclass(frozen=True, slots=True)
 class DrawnPart:
     """A box of the drawing.
 
     Attributes:
-        shapes: (name, shape) of each matrix in it, in words.
+        tensors: each matrix in it, in words.
         heads: a line on the heads of attention; "" elsewhere.
-        parameters, flops: with their units; "" for none.
+        seen: a line on how many tokens it sees, where that is not all of them.
+        matching: what it takes to match a token with the others.
     """
 
     part: ModelPart
     title: str
-    shapes: tuple[tuple[str, str], ...]
+    tensors: tuple[DrawnTensor, ...]
     heads: str
+    seen: str
+    matching: str
     parameters: str
     flops: str
 
@@ -64,8 +80,9 @@ class Drawing:
 
 
 def draw_model(version: str, weights: WeightsDescription) -> Drawing:
-    """The drawing of what a version's engine gets."""
-    drawn = weights.in_engine
+    """The drawing of a version's weights, without the layers that its engine does not get."""
+    is_cut = weights.in_engine.sizes.n_layers != weights.sizes.n_layers
+    drawn = weights.in_engine if is_cut else weights
     context = drawn.sizes.n_ctx
     types = ", ".join(f"{count} {name}" for name, count in weights.types.items())
     subtitles = (
@@ -97,10 +114,10 @@ def _stretch(stretch: Stretch, architecture: Architecture, context: int) -> Draw
         for each in stretch.parts
     )
     last = stretch.first + stretch.n_layers - 1
-    numbers = f"layer {last}" if stretch.n_layers == 1 else f"layers {stretch.first} to {last}"
+    numbers = f"{last}" if stretch.n_layers == 1 else f"{stretch.first} to {last}"
     return DrawnStretch(
-        f"{stretch.n_layers} × {numbers}",
-        f"together {amount(n_parameters)} parameters, {amount(flops)} FLOPs",
+        f"{stretch.n_layers} × layer ({numbers})",
+        f"all: {_words(n_parameters)} parameters, {_words(flops)} FLOPs",
         _groups(parts),
     )
 
@@ -124,18 +141,27 @@ def _groups(parts: Sequence[DrawnPart]) -> tuple[tuple[DrawnPart, ...], ...]:
 
 def _part(part: ModelPart, architecture: Architecture, context: int) -> DrawnPart:
     is_shared = part.kind == "head" and architecture.is_tied
-    shapes = tuple(
-        (_short(name), shape_words(shape)) for name, shape, _ in part.tensors if not name.endswith(("bias", "sinks"))
+    tensors = tuple(
+        DrawnTensor(_short(each.name), shape_words(each.shape), _words(each.n_parameters), _words(each.flops))
+        for each in part.tensors
+        if not each.name.endswith(("bias", "sinks"))
     )
     flops = part.flops(context)
     return DrawnPart(
         part,
-        f"{_TITLES[part.kind]}, tied to the embedding" if is_shared else _TITLES[part.kind],
-        shapes,
+        f"{_TITLES[part.kind]} (tied)" if is_shared else _TITLES[part.kind],
+        tensors,
         _heads(part),
-        amount(part.n_parameters) if part.n_parameters else "",
-        amount(flops) if flops else "",
+        _seen(part),
+        _words(flops - part.flops_per_token),
+        _words(part.n_parameters),
+        _words(flops),
     )
+
+
+def _words(number: int) -> str:
+    """A number with its unit where it is large, "" for nothing."""
+    return (amount(number) if number >= 100_000 else f"{number:,}") if number else ""
 
 
 def _heads(part: ModelPart) -> str:
@@ -143,14 +169,18 @@ def _heads(part: ModelPart) -> str:
         return ""
     queries, keys, size = part.heads
     shared = "" if queries == keys else f", {keys:,} of keys and values"
+    return f"{queries:,} heads of {size:,}{shared}"
+
+
+def _seen(part: ModelPart) -> str:
     narrow = [window for window in part.windows if window]
-    seen = f"; {len(narrow):,} of {len(part.windows):,} layers see {max(narrow):,} tokens" if narrow else ""
-    return f"{queries:,} heads of {size:,}{shared}{seen}"
+    if not narrow:
+        return ""
+    which = "all" if len(narrow) == len(part.windows) else f"{len(narrow):,} of {len(part.windows):,}"
+    return f"{which} layers see {max(narrow):,} tokens"
 
 
 def _short(name: str) -> str:
     """The last words of a tensor's name that tell it from its neighbours."""
-    words = [
-        word for word in name.split(".") if word not in ("weight", "weight_packed", "qweight", "self_attn", "model")
-    ]
+    words = [word for word in name.split(".") if word not in _UNSAID]
     return printable(".".join(words[-2:]), 28)

@@ -12,35 +12,10 @@ from harness.models.description.description import WeightsDescription
 from harness.reporting.shared.text import printable
 
 _MIB, _GIB = 1 << 20, 1 << 30
-_NORMAL_ROPE = frozenset(
-    {
-        *(
-            "llama",
-            "mistral",
-            "ministral",
-            "mixtral",
-            "deci",
-            "baichuan",
-            "internlm2",
-            "minicpm",
-            "xverse",
-            "command-r",
-        ),
-        *(
-            "cohere",
-            "cohere2",
-            "olmo",
-            "arctic",
-            "deepseek",
-            "deepseek2",
-            "deepseek_v2",
-            "deepseek_v3",
-            "chatglm",
-            "granite",
-        ),
-        *("granitemoe", "smollm3", "llama4", "arcee", "plm"),
-    }
-)
+_NORMAL_ROPE = """
+llama mistral ministral mixtral deci baichuan internlm2 minicpm xverse command-r cohere cohere2 olmo arctic deepseek
+deepseek2 deepseek_v2 deepseek_v3 chatglm granite granitemoe smollm3 llama4 arcee plm
+"""
 """Architectures that turn neighbouring dimensions of a head together; others turn those half a head apart."""
 _EXTRA = (
     ("n_layer_dense_lead", "leading_dense_block_count", "d"),
@@ -149,7 +124,7 @@ def _numbers(described: WeightsDescription) -> Iterator[tuple[str, str]]:
 def _rope(described: WeightsDescription) -> Iterator[tuple[str, str]]:
     settings, base = described.settings, described.sizes.rope_base
     factor = _number(settings, "rope.scaling.factor") or _number(settings, "rope.scale_linear")
-    kind = -1 if base is None else 0 if described.kind in _NORMAL_ROPE else 2
+    kind = -1 if base is None else 0 if described.kind in _NORMAL_ROPE.split() else 2
     yield "rope type", str(kind)
     yield "rope scaling", str(settings.get("rope.scaling.type", "linear"))
     yield "freq_base_train", f"{base or 10000.0:.1f}"

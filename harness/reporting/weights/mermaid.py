@@ -60,7 +60,9 @@ def _lines(part: DrawnPart) -> Iterator[str]:
     yield part.title
     if part.heads:
         yield part.heads
-    yield from (f"{name}: {shape}" for name, shape in part.shapes)
+    if part.seen:
+        yield part.seen
+    yield from (f"{each.name}: {each.shape}" for each in part.tensors)
     if part.parameters:
         yield f"{part.parameters} parameters"
     if part.flops:

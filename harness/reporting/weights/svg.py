@@ -10,7 +10,7 @@ from harness.reporting.weights.drawing import Drawing, DrawnPart, DrawnStretch
 _WIDTH = 800
 _BOX = (96, 400)
 """Left and right edge of the boxes."""
-_PARAMETERS, _FLOPS = 545, 690
+_PARAMETERS, _FLOPS = 560, 738
 """Right edges of the columns of figures."""
 _MIDDLE = sum(_BOX) // 2
 _LINE, _HEAD, _PAD, _GAP = 17, 25, 9, 20
@@ -24,8 +24,8 @@ svg{--paper:#fff;--ink:#17202b;--faint:#5b6673;--line:#9aa5b1;--frame:#f6f8fa;--
 --mlp-ink:#74cf8f;--norm:#262e38;--norm-ink:#9aa7b5}}
 text{font-family:system-ui,-apple-system,"Segoe UI","Liberation Sans",Arial,sans-serif;font-size:13px;fill:var(--ink)}
 .title{font-size:21px;font-weight:600}.faint{fill:var(--faint)}.name{font-weight:600}.end{text-anchor:end}
-.middle{text-anchor:middle}.shape{font-family:ui-monospace,"DejaVu Sans Mono","Liberation Mono",monospace;
-font-size:12px}
+.middle{text-anchor:middle}.small{font-size:12px}
+.shape{font-family:ui-monospace,"DejaVu Sans Mono","Liberation Mono",monospace;font-size:12px}
 .paper{fill:var(--paper)}.frame{fill:var(--frame);stroke:var(--edge)}.way{stroke:var(--line);stroke-width:1.5;fill:none}
 .tip{fill:var(--line)}.add{fill:var(--paper);stroke:var(--line);stroke-width:1.5}
 """ + "".join(
@@ -106,7 +106,7 @@ def _draw_stretch(canvas: _Canvas, stretch: DrawnStretch) -> None:
         _draw_group(canvas, group)
     canvas.y += 16
     frame = _Canvas()
-    frame.box((_BOX[0] - 60, _WIDTH - 36), top, canvas.y - top, "frame", 12)
+    frame.box((_BOX[0] - 60, _WIDTH - 32), top, canvas.y - top, "frame", 12)
     canvas.drawn[place:place] = frame.drawn
 
 
@@ -133,28 +133,30 @@ def _draw_arrow(canvas: _Canvas) -> None:
 
 def _draw_part(canvas: _Canvas, part: DrawnPart) -> None:
     kind = _CLASSES.get(part.part.kind, part.part.kind)
-    is_small = len(part.shapes) <= 1 and not part.heads
-    lines = 0 if is_small else len(part.shapes)
+    is_small = len(part.tensors) <= 1 and not part.heads
+    lines = 0 if is_small else len(part.tensors)
     height = _HEAD + 2 + (lines * _LINE + _PAD if lines else 0) + (_heads_height(part) if part.heads else 0)
     canvas.box(_BOX, canvas.y, height, kind)
     base = canvas.y + 18
     canvas.text(_BOX[0] + 12, base, part.title, f"name {kind}-ink")
     canvas.text(_PARAMETERS, base, part.parameters or "shared" if part.part.kind == "head" else part.parameters, "end")
     canvas.text(_FLOPS, base, part.flops or "–", "end")
-    if is_small and part.shapes:
-        canvas.text(_BOX[1] - 12, base, part.shapes[0][1], "shape end")
+    if is_small and part.tensors:
+        canvas.text(_BOX[1] - 12, base, part.tensors[0].shape, "shape end")
     at = canvas.y + _HEAD
     if part.heads:
         at = _draw_heads(canvas, part, at)
-    for name, shape in part.shapes if lines else ():
+    for tensor in part.tensors if lines else ():
         at += _LINE
-        canvas.text(_BOX[0] + 12, at, name, "shape faint")
-        canvas.text(_BOX[1] - 12, at, shape, "shape end")
+        canvas.text(_BOX[0] + 12, at, tensor.name, "shape faint")
+        canvas.text(_BOX[1] - 12, at, tensor.shape, "shape end")
+        canvas.text(_PARAMETERS, at, tensor.parameters, "small faint end")
+        canvas.text(_FLOPS, at, tensor.flops, "small faint end")
     canvas.y += height
 
 
 def _heads_height(part: DrawnPart) -> int:
-    return 21 + (24 if _has_squares(part) else 0)
+    return 21 + (24 if _has_squares(part) else 0) + (_LINE if part.seen else 0)
 
 
 def _has_squares(part: DrawnPart) -> bool:
@@ -165,6 +167,10 @@ def _draw_heads(canvas: _Canvas, part: DrawnPart, top: int) -> int:
     """A square for each head of queries, above a bar for the keys that its group reads."""
     assert part.part.heads is not None
     canvas.text(_BOX[0] + 12, top + 14, part.heads, "faint")
+    canvas.text(_FLOPS, top + 14, part.matching, "small faint end")
+    if part.seen:
+        top += _LINE
+        canvas.text(_BOX[0] + 12, top + 14, part.seen, "faint")
     if not _has_squares(part):
         return top + 19
     queries, keys, _ = part.part.heads

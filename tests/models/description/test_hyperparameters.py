@@ -1,0 +1,54 @@
+"""What follows where a file does not say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.models.description.contents import WeightsFile
+from harness.models.description.hyperparameters import Hyperparameters, read_hyperparameters
+
+BASE = {
+    "general.architecture": "llama",
+    "block_count": 3,
+    "embedding_length": 64,
+    "attention.head_count": 4,
+    "feed_forward_length": 96,
+    "context_length": 128,
+}
+
+
+def read(file_format: str = "GGUF V3 (latest)", tokens: tuple[bytes, ...] = (), **settings: object) -> Hyperparameters:
+    named = {key.replace("__", "."): value for key, value in settings.items()}
+    return read_hyperparameters(WeightsFile(Path("m"), file_format, {**BASE, **named}, (), tokens))
+
+
+def test_heads_share_the_width_and_have_keys_of_their_own_unless_it_is_said() -> None:
+    sizes = read()
+    assert (sizes.key_length, sizes.value_length, sizes.n_rotated) == (16, 16, 16)
+    assert sizes.n_kv_heads == (4, 4, 4)
+    assert sizes.kv_width == (128, 128, 128)
+    assert read(attention__head_count_kv=1).n_kv_heads == (1, 1, 1)
+    assert read(attention__head_count_kv=(4, 2, 0)).n_kv_heads == (4, 2, 0)
+    assert read(attention__key_length=24).key_length == 24
+
+
+def test_latent_attention_keeps_a_compressed_vector() -> None:
+    assert read(attention__kv_lora_rank=32, attention__rope_length=8).kv_width == (40, 40, 40)
+
+
+def test_the_rotary_base_is_ten_thousand_unless_said_and_none_for_learnt_positions() -> None:
+    assert read().rope_base == 10000.0
+    assert read(rope__freq_base=5e5).rope_base == 5e5
+    assert read(general__architecture="gpt2").rope_base is None
+
+
+def test_layers_alternate_as_llama_cpp_knows_of_the_architecture() -> None:
+    assert read(general__architecture="gemma2", attention__sliding_window=8).windows == (8, 0, 8)
+    assert read(attention__sliding_window=8).windows == (0, 0, 0)
+    assert read(attention__sliding_window=8, attention__sliding_window_pattern=(True, True, False)).windows == (8, 8, 0)
+
+
+def test_the_vocabulary_of_a_gguf_file_is_its_tokens_and_that_of_a_folder_what_is_stated() -> None:
+    assert read(tokens=(b"a", b"b"), vocab_size=5).n_vocab == 2
+    assert read("safetensors", tokens=(b"a", b"b"), vocab_size=5).n_vocab == 5
+    assert read().n_vocab is None

