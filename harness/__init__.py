@@ -92,8 +92,8 @@ _MODULES = {
     "sync_checks": "harness.scoring.checks.sync",
 }
 _NAMES = {
-    "harness.errors": "CapabilityError CheckError EngineError InvalidBlockError JudgeError NotInLineageError RubricError ScoreError "
-    "SettingsError SteelyardError StoreError UnreachableError UsageError",
+    "harness.errors": "CapabilityError CheckError EngineError InvalidBlockError JudgeError NotInLineageError "
+    "RubricError ScoreError SettingsError SteelyardError StoreError UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",

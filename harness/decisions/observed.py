@@ -224,6 +224,11 @@ class Observed:
         return is_approximate(self) or (self.margin_is_relative and self.statistic is None)
 
     @property
+    def aim(self) -> Literal["higher", "lower", "same"]:
+        """Which way is better."""
+        return "same" if self.is_same else "higher" if self.higher_is_better else "lower"
+
+    @property
     def is_about_suite(self) -> bool:
         """Whether the verdict is about these cases."""
         return self.about == "suite" and self.has_two_claims

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -82,7 +83,8 @@ def decide(
         claims = None
         if tells_claims or each.max_lost is not None:
             claims = claims_of(each, checks, (passing[each.id], settling[each.id]))
-        verdicts.append(_verdict(each, checks, level, claims, known[each.id]))
+        verdict = _verdict(each, checks, level, claims, known[each.id])
+        verdicts.append(replace(verdict, aim=each.aim, margin_is_relative=each.margin_is_relative))
     return tuple(verdicts)
 
 
@@ -154,8 +156,6 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
         at_most=observed.at_most,
         statistic=observed.statistic,
         approximate=observed.is_approximate and kind is not VerdictKind.ERROR,
-        aim="same" if observed.is_same else "higher" if observed.higher_is_better else "lower",
-        margin_is_relative=observed.margin_is_relative,
     )
 
 

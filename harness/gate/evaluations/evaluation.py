@@ -17,7 +17,7 @@ from harness.gate.evaluations.resemblance import Copies
 from harness.records import Case
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
-from harness.stages.inference.blocks.marker import LOAD_KEYWORDS, blocks_of
+from harness.stages.inference.blocks.marker import LOAD_KEYWORDS
 from harness.stages.inference.blocks.plan import BlockPlan
 
 TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewshot_as_multiturn")
@@ -97,7 +97,6 @@ def read_plan(
     where: str,
     measures: bool = False,
     exact: bool = False,
-    loads: bool = False,
     options: Collection[str] = (),
 ) -> EvaluationPlan:
     """The plan of a marker.
@@ -111,13 +110,11 @@ def read_plan(
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
         exact: whether each run of the body comes to the same, so that one sample of a case is all that there is to
             draw, unless the marker asks for more.
-        loads: whether the body takes `load`, so that pairs of blocks are its cases.
 
     Raises:
         MarkerError: an unknown keyword (with the nearest), or a value that can't be.
     """
     _check_keywords(keywords, where)
-    blocks = blocks_of(keywords, settings, where=where, loads=loads)
     values: dict[str, Any] = {}
     names = ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
     for name in names:
@@ -135,9 +132,6 @@ def read_plan(
         _check_margin(values, settings, where)
     if review is not None:
         _check_review(keywords, values, settings, where)
-    if blocks is not None:
-        samples, design = 1, "fixed"
-        values |= {"about": "population", "cluster": False}
     if per == "case" and design != "fixed":
         design = "sequential"
         _check_single_case(values, settings, where)
@@ -158,9 +152,21 @@ def read_plan(
         max_lost=values.get("max_lost"),
         asks=keywords.get("asks", "model"),
         aim=keywords.get("aim"),
-        margin_is_relative=is_relative(keywords.get("margin")) or (blocks is not None and "margin" not in values),
-        blocks=blocks,
+        margin_is_relative=is_relative(keywords.get("margin")),
     )
+
+
+def with_blocks(plan: EvaluationPlan, blocks: BlockPlan | None, *, is_relative: bool) -> EvaluationPlan:
+    """The plan of an evaluation whose body takes `load`: pairs of blocks are its cases. Of any other, the plan itself.
+
+    Args:
+        blocks: that are measured; None where the body takes no `load`.
+        is_relative: whether the margin is a share of the baseline's figure, as it is where the marker says none.
+    """
+    if blocks is None:
+        return plan
+    own = replace(plan, blocks=blocks, samples=1, design="fixed", about="population", cluster=False)
+    return replace(own, margin_is_relative=plan.margin_is_relative or is_relative)
 
 
 def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:

@@ -16,7 +16,7 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.records import NewSample, Request, Role, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests import Sampler, SampleSource
-from harness.stages.inference.blocks.block import Block, block_from
+from harness.stages.inference.blocks.block import LoadBlock, block_from
 from harness.stages.inference.blocks.measured import Load
 from harness.stages.inference.blocks.measuring import measure_pair
 from harness.stages.inference.blocks.plan import BlockPlan
@@ -39,7 +39,7 @@ class _Side:
         """The keys of its blocks, of the newest generation first."""
         return [self.question.key(each) for each in (self.source.generation, *self.source.older)]
 
-    def draw(self, pair: int, block: Block) -> NewSample:
+    def draw(self, pair: int, block: LoadBlock) -> NewSample:
         """The block as the store keeps it."""
         load, source = block.load, self.source
         sample = Sample(
@@ -113,9 +113,9 @@ class BlockRoom:
         question = KeyedQuestion(request_text(prints[role], Request(kind="completion", prompt=told)))
         return _Side(self._sources[role], question, servers[role])
 
-    def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, Block] | None:
+    def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock] | None:
         """The blocks of a pair, where the store has all of them."""
-        found: dict[Role, Block] = {}
+        found: dict[Role, LoadBlock] = {}
         for role, side in sides.items():
             places, index = side.places(), side.source.first_index + pair
             kept = self._store.find(places)
@@ -126,7 +126,7 @@ class BlockRoom:
         self._sampler.stored_samples += len(found)
         return found
 
-    async def _measure(self, plan: BlockPlan, sides: Mapping[Role, _Side], pair: int) -> dict[Role, Block]:
+    async def _measure(self, plan: BlockPlan, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
         if any(side.source.engine is None for side in sides.values()):
             raise MissingSampleError(f"pair {pair + 1} of {plan.blocks} blocks is not stored")
         self._sampler.check_time()

@@ -326,22 +326,25 @@ class Collection:
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
     def _plan(self, item: Any, where: str) -> EvaluationPlan:
-        from harness.gate.evaluations.evaluation import is_exact, read_plan
+        from harness.gate.evaluations.evaluation import is_exact, read_plan, with_blocks
         from harness.plugin.collection.inspection import may_measure
+        from harness.stages.inference.blocks.marker import blocks_of
 
         mark = item.get_closest_marker("evaluation")
         if mark.args:
             raise MarkerError(f"{where}: the evaluation marker takes keywords only; write cases={mark.args[0]!r}.")
         wanted = _wanted(item)
-        return read_plan(
+        loads = "load" in wanted
+        blocks = blocks_of(mark.kwargs, self.settings, where=where, loads=loads)
+        plan = read_plan(
             mark.kwargs,
             self.settings,
             where=where,
-            measures="load" in wanted or may_measure(item.function),
+            measures=loads or may_measure(item.function),
             exact=is_exact(wanted),
-            loads="load" in wanted,
             options=self._options(),
         )
+        return with_blocks(plan, blocks, is_relative=mark.kwargs.get("margin") is None)
 
     def _load(self, plan: EvaluationPlan, item: Any, where: str) -> tuple[Case, ...]:
         """The plan's cases; loaded once for all items that name the same file."""

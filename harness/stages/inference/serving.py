@@ -14,7 +14,7 @@ from typing import Any
 from harness.errors import CapabilityError, EngineError, NotInLineageError
 from harness.models.version import Version
 from harness.stages.inference.address import ServerAddress, has_address, is_servable
-from harness.stages.inference.blocks.pausing import wake
+from harness.stages.inference.pausing import wake
 from harness.stages.inference.server import serve
 from harness.stages.lineage import StageContext
 

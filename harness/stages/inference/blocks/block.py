@@ -16,7 +16,7 @@ HELD = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class LoadBlock:
     """The figures of one version in one block.
 
     Attributes:
@@ -45,7 +45,7 @@ class Block:
         return json.dumps({name: getattr(self, name) for name in self.__slots__}, sort_keys=True)
 
 
-def block_from(text: str) -> Block:
+def block_from(text: str) -> LoadBlock:
     """The block that `as_text` wrote.
 
     Raises:
@@ -53,7 +53,7 @@ def block_from(text: str) -> Block:
     """
     try:
         plain = json.loads(text)
-        return Block(**{name: plain[name] for name in Block.__slots__})
+        return LoadBlock(**{name: plain[name] for name in LoadBlock.__slots__})
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"A block of the store can't be read: {error}. Measure anew with --fresh.") from None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.errors import CapabilityError, ScoreError
 from harness.records import Measure
-from harness.stages.inference.blocks.block import Block
+from harness.stages.inference.blocks.block import LoadBlock
 from harness.stages.inference.blocks.meters import no_energy
 from harness.stages.inference.serving import Server
 
@@ -22,7 +22,7 @@ class Load:
         server: that was measured.
     """
 
-    def __init__(self, block: Block, server: Server) -> None:
+    def __init__(self, block: LoadBlock, server: Server) -> None:
         self._block = block
         self._server = server
 

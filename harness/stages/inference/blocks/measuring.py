@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from harness.errors import InvalidBlockError
 from harness.records import Role
-from harness.stages.inference.blocks.block import Block, rate_held
+from harness.stages.inference.blocks.block import LoadBlock, rate_held
 from harness.stages.inference.blocks.meters import EnergyMeter, memory_bytes
-from harness.stages.inference.blocks.pausing import Pausing, pausing
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.result import LoadResult
 from harness.stages.inference.load.run import run_load
 from harness.stages.inference.load.validity import MOST_DELAY_S
+from harness.stages.inference.pausing import Pausing, pausing
 from harness.stages.inference.serving import Server
 
 ACCEPTED = frozenset({"machine", "schedule"})
@@ -26,7 +26,7 @@ MOST_LATE = 0.25
 
 def measure_pair(
     servers: Mapping[Role, Server], plan: BlockPlan, pair: int, told: Callable[[str], None] = lambda _: None
-) -> dict[Role, Block]:
+) -> dict[Role, LoadBlock]:
     """Measure both blocks of a pair, in their drawn order; of a candidate alone the one.
 
     Args:
@@ -39,7 +39,7 @@ def measure_pair(
     """
     load = plan.load_of(pair)
     load = replace(load, accept=load.accept | ACCEPTED)
-    found: dict[Role, Block] = {}
+    found: dict[Role, LoadBlock] = {}
     roles = [role for role in plan.order_of(pair) if role in servers]
     with pausing(server.target.pid for server in servers.values() if not plan.restart) as others:
         for role in roles:
@@ -57,7 +57,7 @@ def measure_pair(
     return found
 
 
-def _measure(server: Server, load: LoadPlan, others: Pausing) -> Block:
+def _measure(server: Server, load: LoadPlan, others: Pausing) -> LoadBlock:
     others.run_only(server.target.pid)
     meter = EnergyMeter()
     result = run_load(load, server.target)
@@ -66,7 +66,9 @@ def _measure(server: Server, load: LoadPlan, others: Pausing) -> Block:
     return block_of(result, load, energy_j=energy_j, memory=memory)
 
 
-def block_of(result: LoadResult, load: LoadPlan, *, energy_j: float | None = None, memory: int | None = None) -> Block:
+def block_of(
+    result: LoadResult, load: LoadPlan, *, energy_j: float | None = None, memory: int | None = None
+) -> LoadBlock:
     """What is kept of a load."""
     answered_s = sum(record.e2e_s or 0.0 for record in result.records)
     plain = result.as_json()
@@ -77,7 +79,7 @@ def block_of(result: LoadResult, load: LoadPlan, *, energy_j: float | None = Non
             "planned: the load was not the one that was asked for. Leave the generator a core."
         )
         plain |= {"valid": False, "invalid_reasons": [*plain["invalid_reasons"], reason]}
-    return Block(
+    return LoadBlock(
         load=plain,
         rate_held=rate_held(result, load.objective),
         memory_bytes=memory,

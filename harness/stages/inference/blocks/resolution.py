@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from harness.records import Role
-from harness.stages.inference.blocks.block import Block
+from harness.stages.inference.blocks.block import LoadBlock
 from harness.stages.inference.blocks.measuring import measure_pair
 from harness.stages.inference.blocks.plan import MOST_BLOCKS, BlockPlan
 from harness.stages.inference.serving import Server
@@ -104,6 +104,6 @@ def pairs_for(spread: float, log: float, level: float = 0.045, power: float = 0.
     return high
 
 
-def _figure(block: Block, name: str) -> float:
+def _figure(block: LoadBlock, name: str) -> float:
     value = block.load["output_tokens_per_s"] if name == "throughput" else block.load[f"{name}_s"]["mean"]
     return 0.0 if value is None else float(value)

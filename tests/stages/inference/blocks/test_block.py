@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import StoreError
-from harness.stages.inference.blocks.block import Block, block_from, rate_held
+from harness.stages.inference.blocks.block import LoadBlock, block_from, rate_held
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.run import run_load
 from tests.stages.inference.blocks.conftest import Serve
 
 
 def test_it_comes_back_as_it_was_stored() -> None:
-    block = Block({"valid": True, "invalid_reasons": []}, rate_held=3.5, memory_bytes=10)
+    block = LoadBlock({"valid": True, "invalid_reasons": []}, rate_held=3.5, memory_bytes=10)
     assert block_from(block.as_text()) == block
     for text in ("", "[]", "{}", '{"load": 1}'):
         with pytest.raises(StoreError, match="Measure anew"):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.stages.inference.blocks import waking
+from harness.stages.inference import waking
 
 
 class Pausing:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.stages.inference.blocks.pausing import pausing, wake
+from harness.stages.inference.pausing import pausing, wake
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_an_error_wakes_them_too(sleepers: list[int]) -> None:
 def test_they_are_woken_when_whoever_stopped_them_is_killed(sleepers: list[int], number: signal.Signals) -> None:
     program = (
         "import sys, time\n"
-        "from harness.stages.inference.blocks.pausing import pausing\n"
+        "from harness.stages.inference.pausing import pausing\n"
         f"with pausing({sleepers}) as paused:\n"
         "    paused.run_only(None)\n"
         "    print('stopped', flush=True)\n"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.stages.inference.blocks import waking
+from harness.stages.inference import waking
 
 
 def test_it_ends_with_its_input_and_minds_no_group_that_is_gone() -> None:
