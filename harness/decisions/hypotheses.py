@@ -14,13 +14,14 @@ from harness.decisions.betting import baseline_row, betting_contrast, score_unit
 from harness.decisions.observed import Observed, has_score, oriented
 from harness.decisions.suite import TwoStageContrast, early_shares
 from harness.records import Difference, Estimate
-from harness.statistics.arrays import FloatArray
+from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.betting.sequential import anytime_interval
 from harness.statistics.intervals.contrasts import ConstantContrast, Contrast, ScaledContrast, UnknownContrast
 from harness.statistics.intervals.differences import paired_contrast
 from harness.statistics.intervals.independent import independent_contrast
 from harness.statistics.intervals.means import as_column, clustered_mean, threshold_contrast
 from harness.statistics.intervals.ratios import RatioContrast, log_figures
+from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 from harness.statistics.quantiles.differences import quantile_difference
 from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_contrast, quantile_estimate
 from harness.statistics.suites.suites import suite_contrast, suite_threshold_contrast
@@ -113,6 +114,9 @@ def _against_baseline(observed: Observed, levels: tuple[float, float]) -> Contra
     inner, baseline = observed.as_scores(), observed.baseline
     assert baseline is not None
     common = observed.scored & has_score(baseline)
+    if observed.in_blocks:
+        ours, theirs = oriented(observed, observed.candidate[common]), oriented(observed, baseline[common])
+        return signed_rank_contrast(case_means(ours) - case_means(theirs))
     if observed.is_sequential and not observed.is_about_suite:
         return betting_contrast(baseline_row(inner), inner, None, levels, observed.width)
     is_single = observed.per == "case" or int(common.sum()) == 1

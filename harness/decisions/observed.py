@@ -72,6 +72,7 @@ class Observed:
         max_lost: how many cases may be shown to be worse than the baseline before it is red; None for any number.
         is_part: whether cases were left out by hand, so that it is shown and decides nothing.
         is_same: whether neither way is better: it passes where the difference lies within the margin on both sides.
+        in_blocks: whether its cases are pairs of blocks of time, whose order was drawn: the differences are symmetric.
         margin_is_relative: whether the margin is a share, of the baseline's figure or of the threshold.
         is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
         is_exact: whether a body comes to the same each time, so that one sample of a case tells all about it.
@@ -116,6 +117,7 @@ class Observed:
     statistic: str | None = None
     is_same: bool = False
     margin_is_relative: bool = False
+    in_blocks: bool = False
     is_exact: bool = False
     alone_because: str = ""
 
@@ -221,6 +223,8 @@ class Observed:
     @property
     def is_approximate(self) -> bool:
         """Whether no rule keeps its error rate whatever the values: neither a range nor a quantile bounds it."""
+        if self.in_blocks and self.threshold is None:
+            return False
         return is_approximate(self) or (self.margin_is_relative and self.statistic is None)
 
     @property

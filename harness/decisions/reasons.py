@@ -56,6 +56,8 @@ def inconclusive(hypothesis: Hypothesis, lower: float, more: SamplesNeeded | Non
     observed = hypothesis.observed
     if hypothesis.contrast is None:
         return no_scores(hypothesis)
+    if not math.isfinite(lower) and observed.in_blocks:
+        return "too few pairs of blocks for a bound at this level: all of them may point one way by chance"
     if not math.isfinite(lower) and observed.statistic is not None:
         few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic}"
         return few if more is None else f"{few}: {more_in_words(more)} could"

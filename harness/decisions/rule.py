@@ -84,7 +84,9 @@ def decide(
         if tells_claims or each.max_lost is not None:
             claims = claims_of(each, checks, (passing[each.id], settling[each.id]))
         verdict = _verdict(each, checks, level, claims, known[each.id])
-        verdicts.append(replace(verdict, aim=each.aim, margin_is_relative=each.margin_is_relative))
+        verdicts.append(
+            replace(verdict, aim=each.aim, margin_is_relative=each.margin_is_relative, in_blocks=each.in_blocks)
+        )
     return tuple(verdicts)
 
 

@@ -30,6 +30,7 @@ TWINS = 12
 PAIRS = 8
 SECONDS = 1.5
 SLOWER = 0.05
+MARGIN = 0.02
 LEVEL = 0.95
 _SIMULATED = 4000
 _LAW = {"median_s": 0.03, "sigma": 0.2, "itl_s": 0.006, "tokens": 32}
@@ -93,8 +94,8 @@ def verdict(logs: list[float]) -> VerdictKind:
         metric="score",
         requirement=None,
         threshold=None,
-        margin=SLOWER,
-        margin_is_default=True,
+        margin=MARGIN,
+        margin_is_default=False,
         case_ids=tuple(f"pair-{number}" for number in range(len(ours))),
         candidate=ours,
         baseline=np.ones_like(ours),
@@ -102,6 +103,7 @@ def verdict(logs: list[float]) -> VerdictKind:
         higher_is_better=False,
         n_planned=len(ours),
         margin_is_relative=True,
+        in_blocks=True,
     )
     return decide([observed], LEVEL, tells_claims=False)[0].verdict
 

@@ -13,7 +13,7 @@ from tests.stages.inference.blocks.conftest import Serve, serve
 __all__ = ["serve"]
 
 PAIR = ("--candidate", "ours", "--baseline", "theirs")
-BLOCKS = {"blocks": 3, "rate": 20, "seconds": 0.4, "prompt_tokens": 8, "warm_up": 1}
+BLOCKS = {"blocks": 5, "rate": 20, "seconds": 0.4, "prompt_tokens": 8, "warm_up": 1, "accept": ["schedule"]}
 
 
 @pytest.fixture
@@ -42,17 +42,17 @@ def test_a_slower_version_is_found_and_a_gate_that_is_run_again_decides_by_the_s
     entry = gate.evaluation()
     assert entry["verdict"] == "regressed"
     assert (entry["aim"], entry["margin"], entry["margin_is_relative"], entry["unit"]) == ("lower", 0.05, True, "s")
-    assert [case["id"] for case in entry["cases"]] == ["pair-0", "pair-1", "pair-2"]
+    assert [case["id"] for case in entry["cases"]] == [f"pair-{n}" for n in range(5)]
     assert 0.5 < entry["difference"]["value"] < 1.5
-    assert first["usage"]["model_calls"] == 6
+    assert first["usage"]["model_calls"] == 10
     assert first["usage"]["flops"] == {"ours": None, "theirs": None}
     assert first["usage"]["completion_tokens"] > 0
     assert gate.run(*PAIR).ret == 1
     again = gate.report()
-    assert (again["usage"]["model_calls"], again["usage"]["stored_samples"]) == (0, 6)
+    assert (again["usage"]["model_calls"], again["usage"]["stored_samples"]) == (0, 10)
     assert gate.evaluation()["difference"] == entry["difference"]
     gate.run(*PAIR, "--fresh")
-    assert gate.report()["usage"]["model_calls"] == 6
+    assert gate.report()["usage"]["model_calls"] == 10
     assert "second look" in gate.evaluation()["reason"]
 
 
@@ -85,14 +85,14 @@ def test_evaluations_of_one_plan_share_their_blocks_and_others_come_first(gate: 
     result = gate.run(*PAIR)
     assert "test_order" not in "\n".join(line for line in result.outlines if line.startswith("FAILED"))
     assert result.parseoutcomes()["passed"] == 2
-    assert gate.report()["usage"]["model_calls"] == 6 + 4
+    assert gate.report()["usage"]["model_calls"] == 10 + 4
 
 
 def test_a_candidate_alone_is_held_to_its_threshold(gate: Project) -> None:
     body(gate, "return load.itl", threshold=0.004, margin="90 %")
     assert gate.run("--candidate", "theirs", "--baseline", "none").ret == 0
     assert gate.evaluation()["baseline"] is None
-    assert gate.report()["usage"]["model_calls"] == 3
+    assert gate.report()["usage"]["model_calls"] == 5
 
 
 def test_the_server_is_there_for_bodies_too(gate: Project) -> None:
@@ -120,7 +120,7 @@ def test_a_block_that_can_not_be_trusted_is_an_error_of_the_evaluation(gate: Pro
 def test_offline_blocks_come_from_the_store_or_not_at_all(gate: Project) -> None:
     body(gate, "return load.itl")
     gate.run(*PAIR, "--offline")
-    assert "pair 1 of 3 blocks is not stored" in gate.evaluation()["reason"]
+    assert "pair 1 of 5 blocks is not stored" in gate.evaluation()["reason"]
 
 
 def test_a_version_that_nobody_serves_skips_it(gate: Project) -> None:

@@ -170,6 +170,7 @@ def observed_again(
         is_repeatable=entry.is_repeatable,
         is_same=entry.aim == "same",
         margin_is_relative=entry.margin_is_relative,
+        in_blocks=entry.in_blocks,
         is_exact=entry.is_exact,
     )
 

@@ -332,6 +332,7 @@ class Collector:
             traceback=self._tally.traceback(self._end()),
             is_same=plan.aim == "same",
             margin_is_relative=plan.margin_is_relative,
+            in_blocks=plan.blocks is not None,
         )
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 

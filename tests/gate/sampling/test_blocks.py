@@ -23,7 +23,9 @@ from tests.stages.inference.blocks.conftest import Serve, serve
 
 __all__ = ["serve"]
 
-PLAN = BlockPlan(blocks=2, load=LoadPlan(rate=20.0, seconds=0.3, warm_up=1, prompt_tokens=8))
+PLAN = BlockPlan(
+    blocks=5, load=LoadPlan(rate=20.0, seconds=0.3, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule"}))
+)
 
 
 def evaluation_of(plan: BlockPlan) -> Evaluation:
@@ -54,13 +56,13 @@ def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_pat
             store.close()
 
     async def all_of_them() -> list[int]:
-        found = [await measured(PLAN), await measured(PLAN), await measured(replace(PLAN, blocks=2, seed=5))]
+        found = [await measured(PLAN), await measured(PLAN), await measured(replace(PLAN, blocks=5, seed=5))]
         with sqlite3.connect(tmp_path / "store.db") as connection:
             connection.execute("delete from steelyard_samples where sample_index = 1001")
         return [*found, await measured(PLAN)]
 
-    assert asyncio.run(all_of_them()) == [4, 0, 4, 2]
-    with pytest.raises(MissingSampleError, match="pair 1 of 2 blocks is not stored"):
+    assert asyncio.run(all_of_them()) == [10, 0, 10, 2]
+    with pytest.raises(MissingSampleError, match="pair 1 of 5 blocks is not stored"):
         asyncio.run(measured(replace(PLAN, seed=6), engine=None))
 
 

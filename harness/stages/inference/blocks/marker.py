@@ -13,7 +13,7 @@ from harness.stages.inference.load.plan import LoadPlan
 
 LOAD_KEYWORDS = (
     *("blocks", "seconds", "rate", "concurrency", "burstiness", "ramp", "requests", "prompts"),
-    *("prompt_tokens", "output_tokens", "objective", "warm_up", "restart", "cached"),
+    *("prompt_tokens", "output_tokens", "objective", "warm_up", "restart", "cached", "accept"),
 )
 _WHOLE = ("concurrency", "requests", "prompt_tokens", "output_tokens", "warm_up")
 _NUMBERS = ("seconds", "rate", "burstiness", "ramp")
@@ -65,6 +65,8 @@ def _plan(keywords: Mapping[str, Any], root: Path, seed: int, where: str) -> Blo
         values["cached"] = checks.boolean(given["cached"], "cached", where=where)
     if "objective" in given:
         values["objective"] = read_objective(given["objective"], f"{where}: objective =")
+    if "accept" in given:
+        values["accept"] = frozenset(checks.names(given["accept"], "accept", where=where))
     if "prompts" in given:
         values["prompts"] = _prompts(given["prompts"], root, where)
     if not values.keys() & {"rate", "concurrency"}:

@@ -11,7 +11,7 @@ from harness.errors import UsageError
 from harness.records import Role
 from harness.stages.inference.load.plan import LoadPlan
 
-MOST_BLOCKS = 1_000
+FEWEST_BLOCKS, MOST_BLOCKS = 5, 1_000
 DEFAULT_BLOCKS = 12
 DEFAULT_SECONDS = 2.5
 DEFAULT_RATE = 8.0
@@ -37,9 +37,10 @@ class BlockPlan:
 
     def __post_init__(self) -> None:
         """Refuse a plan that measures nothing."""
-        if not 2 <= self.blocks <= MOST_BLOCKS:
+        if not FEWEST_BLOCKS <= self.blocks <= MOST_BLOCKS:
             raise UsageError(
-                f"blocks = {self.blocks!r} is outside [2, {MOST_BLOCKS:,}]: a single pair has no spread to judge by."
+                f"blocks = {self.blocks!r} is outside [{FEWEST_BLOCKS}, {MOST_BLOCKS:,}]: all of four pairs point one "
+                "way by chance in 1 of 16 gates, so that they show nothing."
             )
 
     @property

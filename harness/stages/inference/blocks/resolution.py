@@ -12,10 +12,12 @@ from scipy import special
 from harness.records import Role
 from harness.stages.inference.blocks.block import LoadBlock
 from harness.stages.inference.blocks.measuring import measure_pair
-from harness.stages.inference.blocks.plan import MOST_BLOCKS, BlockPlan
+from harness.stages.inference.blocks.plan import FEWEST_BLOCKS, MOST_BLOCKS, BlockPlan
 from harness.stages.inference.serving import Server
 
 FIGURES = ("ttft", "itl", "throughput")
+EFFICIENCY = math.pi / 3
+"""How many times the pairs of t signed ranks need where differences are normal."""
 _SIZES = (0.02, 0.05, 0.1)
 
 
@@ -66,7 +68,7 @@ def resolution(figure: str, logs: Sequence[float], *, level: float = 0.045, powe
 
     >>> flat = resolution("itl", [0.02, -0.02] * 6)
     >>> round(flat.spread, 4), round(flat.smallest, 3), flat.pairs_for["5 %"]
-    (0.0209, 0.019, 4)
+    (0.0209, 0.02, 5)
     """
     array = np.asarray(logs, dtype=np.float64)
     n, spread = len(array), float(array.std(ddof=1))
@@ -82,18 +84,21 @@ def resolution(figure: str, logs: Sequence[float], *, level: float = 0.045, powe
 
 
 def smallest_log(spread: float, pairs: int, level: float, power: float) -> float:
-    """The mean logarithm that a one-sided paired t test finds so often: its distance is that of the noncentral t.
+    """The mean logarithm that signed ranks find so often in normal pairs.
 
-    Source: B. L. Welch (1949) and W. G. Cochran, G. M. Cox, Experimental Designs (1957), section 2.2, for the power of
-    t by its noncentral distribution.
+    For t its distance is that of the noncentral t distribution; signed ranks need pi / 3 times the pairs of t where
+    differences are normal, and fewer where they have outliers.
+
+    Source: J. L. Hodges, E. L. Lehmann (1956), The efficiency of some nonparametric competitors of the t-test, Annals
+    of Mathematical Statistics 27:324-335.
     """
     limit = float(special.stdtrit(pairs - 1, 1 - level))
-    return float(special.nctdtrinc(pairs - 1, 1 - power, limit)) * spread / math.sqrt(pairs)
+    return float(special.nctdtrinc(pairs - 1, 1 - power, limit)) * spread / math.sqrt(pairs / EFFICIENCY)
 
 
 def pairs_for(spread: float, log: float, level: float = 0.045, power: float = 0.9) -> int | None:
     """The fewest pairs with which a slow-down of this logarithm is found so often."""
-    low, high = 2, 2
+    low, high = FEWEST_BLOCKS, FEWEST_BLOCKS
     while smallest_log(spread, high, level, power) > log:
         if high >= MOST_BLOCKS:
             return None

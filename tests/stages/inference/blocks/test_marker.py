@@ -23,8 +23,8 @@ def test_without_words_it_has_the_defaults() -> None:
 
 
 def test_it_says_what_is_sent() -> None:
-    plan = read(blocks=4, concurrency=3, requests=20, objective="ttft=0.5,itl=0.1", output_tokens=9, restart=True)
-    assert (plan.blocks, plan.restart, plan.load.rate, plan.load.concurrency) == (4, True, None, 3)
+    plan = read(blocks=6, concurrency=3, requests=20, objective="ttft=0.5,itl=0.1", output_tokens=9, restart=True)
+    assert (plan.blocks, plan.restart, plan.load.rate, plan.load.concurrency) == (6, True, None, 3)
     assert (plan.load.requests, plan.load.seconds, plan.load.output_tokens) == (20, None, 9)
     assert dict(plan.load.objective) == {"ttft": 0.5, "itl": 0.1}
 
@@ -33,7 +33,7 @@ def test_it_says_what_is_sent() -> None:
     ("keywords", "told"),
     [
         ({"rate": 0}, "rate = 0.0 sends nothing"),
-        ({"blocks": 1}, "no spread to judge by"),
+        ({"blocks": 1}, "show nothing"),
         ({"objective": "tftt=1"}, "Did you mean 'ttft'"),
         ({"objective": "ttft"}, "names nothing that could be kept"),
         ({"rate": 1, "concurrency": 2}, "rate and concurrency are given"),

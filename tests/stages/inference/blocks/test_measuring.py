@@ -14,12 +14,13 @@ from harness.stages.inference.load.run import run_load
 from tests.stages.inference.blocks.conftest import Serve
 
 LOAD = LoadPlan(rate=20.0, seconds=0.5, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule"}))
+STRICT = replace(LOAD, accept=frozenset())
 
 
 def test_both_versions_are_sent_the_same_and_each_answers_by_its_law(serve: Serve) -> None:
     servers = {"candidate": serve(itl_s=0.008), "baseline": serve(itl_s=0.004)}
     told: list[str] = []
-    blocks = measure_pair(servers, BlockPlan(blocks=2, load=LOAD), 0, told.append)  # type: ignore[arg-type]
+    blocks = measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0, told.append)  # type: ignore[arg-type]
     assert len(told) == 2
     ours, theirs = blocks["candidate"].load, blocks["baseline"].load
     assert (ours["requests"], ours["prompt_tokens"]) == (theirs["requests"], theirs["prompt_tokens"])
@@ -35,7 +36,7 @@ def test_a_block_that_can_not_be_trusted_is_an_error_and_no_score(serve: Serve) 
     """The server says that it put requests off, which no plan here accepts."""
     servers = {"candidate": serve(counters=True, preemptions=1)}
     with pytest.raises(InvalidBlockError, match=r"block 1 of law can't be trusted: .*preemptions.*not measured again"):
-        measure_pair(servers, BlockPlan(blocks=2, load=LOAD), 0)  # type: ignore[arg-type]
+        measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0)  # type: ignore[arg-type]
 
 
 def test_many_late_requests_make_a_block_invalid_and_one_of_few_does_not(serve: Serve) -> None:
@@ -46,7 +47,7 @@ def test_many_late_requests_make_a_block_invalid_and_one_of_few_does_not(serve: 
             replace(record, sent_s=record.scheduled_s + 0.5) if number < late else record
             for number, record in enumerate(on_time)
         )
-        block = block_of(replace(result, records=records, valid=True, invalid_reasons=()), LOAD)
+        block = block_of(replace(result, records=records, valid=True, invalid_reasons=()), STRICT)
         assert (not block.invalid_reasons) == is_valid
     assert 0 < MOST_LATE < 0.5
 
@@ -55,4 +56,4 @@ def test_a_server_of_others_is_not_started_anew(serve: Serve) -> None:
     server = serve()
     server.target = replace(server.target, pid=None)
     with pytest.raises(CapabilityError, match="which this run did not start"):
-        measure_pair({"candidate": server}, BlockPlan(blocks=2, load=LOAD, restart=True), 0)
+        measure_pair({"candidate": server}, BlockPlan(blocks=5, load=LOAD, restart=True), 0)

@@ -32,9 +32,9 @@ def test_the_same_seed_sends_the_same_and_each_pair_its_own() -> None:
 def test_equal_plans_have_equal_texts_and_others_have_not() -> None:
     load = LoadPlan(rate=2.0, seconds=1.0, objective={"ttft": 0.5})
     assert BlockPlan(load=load).text == BlockPlan(load=LoadPlan(rate=2.0, seconds=1.0, objective={"ttft": 0.5})).text
-    assert BlockPlan(load=load).text != BlockPlan(load=load, blocks=4).text
+    assert BlockPlan(load=load).text != BlockPlan(load=load, blocks=6).text
 
 
-def test_a_single_pair_is_refused() -> None:
-    with pytest.raises(UsageError, match="no spread to judge by"):
-        BlockPlan(blocks=1)
+def test_so_few_pairs_that_they_show_nothing_are_refused() -> None:
+    with pytest.raises(UsageError, match="show nothing"):
+        BlockPlan(blocks=4)
