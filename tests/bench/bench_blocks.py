@@ -27,7 +27,7 @@ from tests.bench.sampling import ROOT, Figure
 
 GATES = 20
 TWINS = 12
-PAIRS = 8
+PAIRS = 12
 SECONDS = 1.5
 SLOWER = 0.05
 MARGIN = 0.02
@@ -110,7 +110,7 @@ def verdict(logs: list[float]) -> VerdictKind:
 
 def simulated(pool: list[float], slower: float, generator: np.random.Generator) -> float:
     """The share of red gates whose pairs are drawn from those that were measured, centred, and made slower."""
-    centred = np.array(pool) - np.mean(pool) + math.log1p(slower)
+    centred = np.array(pool) - np.median(pool) + math.log1p(slower)
     red = 0
     for _ in range(_SIMULATED):
         red += verdict(list(generator.choice(centred, PAIRS))) is VerdictKind.REGRESSED
