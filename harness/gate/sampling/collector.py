@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observed, PartlySkipped
+from harness.decisions import Observed
 from harness.errors import MissingSampleError
 from harness.gate.evaluations.aggregates import Parts
 from harness.gate.evaluations.clusters import bet_on_together, clusters_of
@@ -24,6 +23,7 @@ from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
 from harness.gate.sampling.problems import NOTHING_ASKED, BodyErrors, missing_metrics
+from harness.gate.sampling.skips import Skips
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
@@ -360,42 +360,3 @@ class Collector:
         cases = self.evaluation.cases
         found = changes(observed, self._numbers, self._answers)
         return [replace(each, expected=expected_of(cases[self._numbers[each.case_id]])) for each in found]
-
-
-class Skips:
-    """How often each version's bodies skipped a case.
-
-    Args:
-        roles: of the versions that the bodies run for.
-    """
-
-    def __init__(self, roles: Sequence[Role]) -> None:
-        self._roles = roles
-        self._counts: defaultdict[int, Counter[Role]] = defaultdict(Counter)
-
-    def add(self, case: int, role: Role) -> None:
-        """Note that a body skipped a case."""
-        self._counts[case][role] += 1
-
-    def kept(self, cases: Iterable[int]) -> list[int]:
-        """Those of the cases that no body skipped, in their order."""
-        return [case for case in cases if case not in self._counts]
-
-    def count(self, cases: Iterable[int]) -> int:
-        """How many of the cases were left out."""
-        return len(self._counted(cases))
-
-    def partly(self, cases: Iterable[int], n_bodies: int) -> PartlySkipped | None:
-        """Those of the cases that were left out though some of their bodies, or those of one version, did not skip.
-
-        Args:
-            n_bodies: of each case, for each version.
-        """
-        partly = [skips for skips in self._counted(cases) if any(skips[role] < n_bodies for role in self._roles)]
-        if not partly:
-            return None
-        by_role = {role: sum(skips[role] for skips in partly) for role in self._roles}
-        return PartlySkipped(len(partly), len(partly) * n_bodies, by_role)
-
-    def _counted(self, cases: Iterable[int]) -> list[Counter[Role]]:
-        return [self._counts[case] for case in cases if case in self._counts]
