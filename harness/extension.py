@@ -1,4 +1,6 @@
-"""What those need who bring an engine, a check, a report format or a tracker: docs/guide/14-plugins.md shows each.
+"""The names that those need who bring an engine, a check, a report format or a tracker.
+
+docs/guide/14-plugins.md shows each.
 
 All names here are public, as those of `harness` are. A name loads its module when it is first asked for.
 """
@@ -10,8 +12,7 @@ from typing import TYPE_CHECKING
 from harness import _lazy
 
 if TYPE_CHECKING:
-    from harness.config import Settings, VersionSettings
-    from harness.config import checks as setting_checks
+    from harness.config import Settings, VersionSettings, setting_checks
     from harness.models.conformance import CHECKS, EngineUnderTest
     from harness.models.engine import Capability, Engine
     from harness.models.spec import EngineSpec
@@ -47,6 +48,6 @@ _NAMES = {
     "harness.reporting.writing": "ReportFormat",
     "harness.tracking.tracker": "TrackedGate Tracker TrackingNotes",
 }
-_MODULES = {"setting_checks": "harness.config.checks"}
+_MODULES = {"setting_checks": "harness.config.setting_checks"}
 
 __getattr__, __dir__ = _lazy(__name__, _NAMES, _MODULES)

@@ -13,12 +13,21 @@ import pytest
 
 from tests.durations import LONG
 from tests.loopback import Loopback, Options
+from tests.store.postgres import new_postgres_url, postgres_databases, postgres_url
 from tests.tracking.fixtures import database, empty_database, mlflow_server
 
-__all__ = ["database", "empty_database", "loopback", "mlflow_server"]
+__all__ = [
+    "database",
+    "empty_database",
+    "loopback",
+    "mlflow_server",
+    "new_postgres_url",
+    "postgres_databases",
+    "postgres_url",
+]
 
 STARTERS = frozenset(
-    {"pytester", "database", "empty_database", "mlflow_server", "tiny_llama", "CliRunner", "subprocess"}
+    {"pytester", "database", "empty_database", "mlflow_server", "tiny_llama", "CliRunner", "subprocess", "warm"}
 )
 """Fixtures, and names in a test module, with which a test runs a session, a command, a server or a program."""
 NEIGHBOURS = frozenset({"bench", "ci", "cli", "confinement", "deepeval", "lm_eval", "mlflow"})
@@ -63,7 +72,7 @@ def _absent(error: BaseException | None) -> str | None:
         if isinstance(error, ModuleNotFoundError) and error.name is not None:
             package = error.name.partition(".")[0]
             return None if package in ("harness", "tests") else package
-        error = error.__cause__
+        error = error.__cause__ or error.__context__  # `pytest.raises` has the error that it did not expect as context
     return None
 
 

@@ -1,6 +1,8 @@
 import ast
 import inspect
+import re
 import sys
+from pathlib import Path
 from subprocess import run
 
 import pytest
@@ -27,6 +29,15 @@ def test_checkers_of_types_see_the_names_that_load() -> None:
     names = {name: module for module, names in extension._NAMES.items() for name in names.split()}
     homes = {**names, "setting_checks": "harness.config"}
     assert typed == homes == {name: homes[name] for name in extension.__all__}
+
+
+def test_every_name_is_in_the_reference() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
+    section = text.partition("`from harness.extension import …`")[2].partition("\n## ")[0]
+    listed = [
+        name for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    ]
+    assert sorted(listed) == sorted(extension.__all__)
 
 
 def test_an_unknown_name_is_an_error() -> None:

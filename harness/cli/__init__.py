@@ -50,7 +50,7 @@ _COMMANDS = {
     "review": _Entry("harness.cli.review.commands", "review", "Let people judge answers, and see how far they agree."),
     "report": _Entry("harness.cli.report", "report", "Write a stored run as Markdown, JUnit XML, JSON, a table, …"),
     "comment": _Entry("harness.cli.comment", "comment", "Write the report into a pull request, kept up to date."),
-    "track": _Entry("harness.cli.track", "track", "Log a stored run to MLflow, and promote what passed."),
+    "track": _Entry("harness.cli.track", "track", "Hand a stored run to a tracker, such as MLflow."),
     "store": _Entry("harness.cli.store", "store", "Look at stored samples, prune them, merge two stores."),
 }
 

@@ -1,4 +1,4 @@
-"""What the store holds of one case: every answer of a run, with its scores and the reasons for them."""
+"""Finds what the store holds of one case: every answer of a run, with its scores and the reasons for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import SettingsError, choices
 from harness.gate.history.answers import StoredAnswer, answers_of_case
-from harness.gate.history.runs import find
+from harness.gate.history.runs import find_version
 from harness.records import Request
 from harness.reporting.shared.answers import quoted, shown_reason
 from harness.reporting.shared.text import pad, printable
@@ -33,7 +33,7 @@ def find_answers(store: Store, case_id: str, run_name: str | None) -> tuple[RunI
         SettingsError: there is no such run, or it has no such case.
     """
     runs = store.runs()
-    chosen = list(reversed(runs)) if run_name is None else [find(runs, run_name).run]
+    chosen = list(reversed(runs)) if run_name is None else [find_version(runs, run_name).run]
     if not chosen:
         raise SettingsError(f"The store {store.url} holds no run yet.")
     for run in chosen:
@@ -108,6 +108,6 @@ def _scores(answer: StoredAnswer) -> str:
 
 
 def _asked(request: Request) -> str:
-    """What a version was asked, as text: the raw prompt or the last message, and the continuation that was weighed."""
+    """Give what a version was asked as text: the raw prompt or the last message, and the continuation weighed."""
     content = request.messages[-1].get("content") if request.messages else request.prompt or ""
     return (content if isinstance(content, str) else json.dumps(content)) + (request.continuation or "")

@@ -14,7 +14,7 @@ import click
 
 from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
-from harness.config import checks
+from harness.config import setting_checks
 from harness.config.settings import check_setting
 from harness.errors import SettingsError, choices
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _CompareOptions:
-    """What the command line says beside the two names."""
+    """The options of the command line, beside the two names."""
 
     place: str | None
     evaluation: str | None
@@ -101,7 +101,7 @@ def _choice(report: Report, given: _CompareOptions, inconclusive: str) -> Compar
     return ComparisonOptions(
         evaluations=None if given.evaluation is None else _evaluations(given.evaluation, report),
         cases=EVERY_CASE if given.case is None else given.case,
-        margin=None if margin is None else checks.number(margin, "margin", where="--margin", low=0),
+        margin=None if margin is None else setting_checks.number(margin, "margin", where="--margin", low=0),
         confidence_level=None
         if level is None
         else check_setting("confidence_level", level, where="--confidence-level"),

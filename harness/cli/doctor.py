@@ -1,4 +1,7 @@
-"""`steelyard doctor`: what is there, what is missing, and the command that mends it. Imports nothing heavy."""
+"""`steelyard doctor`: what is there, what is missing, and the command that mends it.
+
+Of Steelyard it imports nothing heavy; what other distributions bring, it loads.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ import click
 from harness import doors
 from harness.cli.models import describe, wrapped
 from harness.cli.shared.installed import DISTRIBUTION, Extra, extras, loads_plugin, unmet_core
+from harness.cli.shared.plugins import broken
 from harness.cli.shared.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
 from harness.config.addresses import without_credentials
 from harness.config.environment import version_of
@@ -40,7 +44,8 @@ class Finding:
 
     Attributes:
         state: "absent" is no fault: an optional part that is not installed. An endpoint, or an MLflow, is "configured":
-            it is not asked. A "problem" keeps a run from working, or from being logged as the settings say.
+            it is not asked. A "problem" keeps a run from working, or from being logged as the settings say, or
+            is a plugin that is of no use to who asks for it.
         mend: what to do about it, or None.
         needed: False for an extra that nothing in the settings here asks for.
     """
@@ -59,7 +64,8 @@ class Finding:
 def doctor(as_json: bool, everything: bool) -> None:
     """Tell what is installed, what is missing, and the command that mends it.
 
-    Ends with 0 when every version of the settings here could run, else with 1.
+    Ends with 0 when every version of the settings here could run, and all that other distributions bring can be
+    loaded; else with 1.
 
     \b
     Examples:
@@ -150,14 +156,18 @@ def _contents(extra: Extra, others: list[Extra]) -> str:
 
 
 def _third_party() -> Iterator[Finding]:
-    """What other distributions bring by entry point. Nothing of it is imported."""
-    for door in doors.others():
+    """Yield what other distributions bring by entry point, each loaded, and what of Steelyard's own can't be."""
+    for door in doors.everything():
         name, detail = f"{doors.GROUPS[door.group]} {door.name}", f"{door.provider}, steelyard.{door.group}"
         rivals = [each.provider for each in doors.doors(door.group) if each.name == door.name and each != door]
-        if rivals:
+        if rivals and not door.is_own:
             mend = f"pip uninstall {door.distribution}"
             yield Finding("plugins", name, "problem", f"{detail}; {' and '.join(rivals)} has it too", mend)
-        else:
+        elif not rivals and (why := broken(door)):
+            mend = f"pip install --upgrade {door.distribution}"
+            mend += "" if door.is_own else f", or do without: pip uninstall {door.distribution}"
+            yield Finding("plugins", name, "problem", why, mend)
+        elif not door.is_own:
             yield Finding("plugins", name, "ok", detail)
 
 
@@ -180,7 +190,7 @@ def _project(settings: Settings) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Finding:
-    """Whether the store could be written. Nothing is created, and no server is asked."""
+    """Tell whether the store could be written. Nothing is created, and no server is asked."""
     from harness.store.location import store_url, without_password
 
     url = store_url(settings)
@@ -198,7 +208,7 @@ def _store(settings: Settings) -> Finding:
 
 
 def _mlflow(settings: Settings) -> Iterator[Finding]:
-    """Where gates are logged, if anywhere. It is not asked."""
+    """Yield where gates are logged, if anywhere. It is not asked."""
     if settings.tracking is None:
         return
     shown = without_credentials(settings.tracking)
@@ -210,7 +220,7 @@ def _mlflow(settings: Settings) -> Iterator[Finding]:
 
 
 def _writable(path: Path) -> bool:
-    """Whether a file could be written there, with the folders on the way that are missing."""
+    """Tell whether a file could be written there, with the folders on the way that are missing."""
     if path.exists():
         return path.is_file() and os.access(path, os.W_OK)
     folder = next(parent for parent in path.absolute().parents if parent.exists())

@@ -61,8 +61,8 @@ addopts = {json.dumps(NO_DEEPEVAL.split())}
 
 
 @dataclass(slots=True)
-class _Written:
-    """What `init` did, line by line, and what the user should know."""
+class _InitResult:
+    """The lines that `init` prints of what it did, and what the user should know."""
 
     lines: list[tuple[str, str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -96,7 +96,7 @@ def init(folder: Path, engine: str, base_url: str | None, model: str | None, api
     settings = _settings_text(engine, base_url, model, api_key_env)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file. Name a folder, or one that does not exist yet.")
-    done = _Written()
+    done = _InitResult()
     try:
         _write_settings(folder, settings, done)
         wanted = {version.engine_options.get("answers") for version in load_settings(folder).versions.values()}
@@ -134,7 +134,7 @@ def _settings_text(engine: str, base_url: str | None, model: str | None, api_key
 
 
 def _is_text(argument: str) -> bool:
-    """Whether an argument was decoded whole: what could not be is there as lone surrogates."""
+    """Tell whether an argument was decoded whole: what could not be is there as lone surrogates."""
     return argument.encode("utf-8", "replace").decode("utf-8") == argument
 
 
@@ -157,7 +157,7 @@ def _scaffold() -> Iterator[tuple[str, str]]:
     yield from walk(files("harness.cli") / "scaffold", PurePosixPath())
 
 
-def _write_new(folder: Path, name: str, content: str, done: _Written) -> None:
+def _write_new(folder: Path, name: str, content: str, done: _InitResult) -> None:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -169,7 +169,7 @@ def _write_new(folder: Path, name: str, content: str, done: _Written) -> None:
         done.add("wrote", name)
 
 
-def _write_settings(folder: Path, settings: str, done: _Written) -> None:
+def _write_settings(folder: Path, settings: str, done: _InitResult) -> None:
     own, project = folder / "steelyard.toml", folder / "pyproject.toml"
     pytest_file = find_pytest_settings(folder)
     tables = [] if pytest_file else [_PYTEST]
@@ -189,7 +189,7 @@ def _write_settings(folder: Path, settings: str, done: _Written) -> None:
         _append_tables(project, tables, done)
 
 
-def _append_tables(project: Path, tables: list[str], done: _Written) -> None:
+def _append_tables(project: Path, tables: list[str], done: _InitResult) -> None:
     """Put tables at the end of pyproject.toml; what is there already stays as it is, byte for byte."""
     text = "\n".join(tables)
     if not project.exists():
@@ -213,7 +213,7 @@ def _refuse_broken(project: Path, before: bytes, text: str) -> None:
         ) from None
 
 
-def _ignore(path: Path, done: _Written) -> None:
+def _ignore(path: Path, done: _InitResult) -> None:
     before = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
     present = {line.strip().strip("/") for line in before.splitlines()}
     missing = [line for line in _IGNORED if line.strip("/") not in present]
@@ -226,7 +226,7 @@ def _ignore(path: Path, done: _Written) -> None:
     done.add("added" if before else "wrote", path.name, " and ".join(missing) if before else "")
 
 
-def _tell(folder: Path, done: _Written) -> None:
+def _tell(folder: Path, done: _InitResult) -> None:
     width = max(len(name) for _, name, _ in done.lines)
     for what, name, why in done.lines:
         click.echo(f"{what:<6} {name:<{width}}  {why}".rstrip())

@@ -28,7 +28,7 @@ _STANDARD_OUTPUT = "-"
 
 @dataclass(frozen=True, slots=True)
 class _ReportOptions:
-    """What the command line says beside the run."""
+    """The options of the command line, beside the run."""
 
     place: str | None
     formats: tuple[str, ...]
@@ -38,7 +38,7 @@ class _ReportOptions:
     is_schema: bool
 
 
-class _WithFormats(click.Command):
+class _FormatsCommand(click.Command):
     """A command whose help ends with the formats that there are."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -48,7 +48,7 @@ class _WithFormats(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-@click.command(cls=_WithFormats)
+@click.command(cls=_FormatsCommand)
 @click.argument("run_name", metavar="[RUN]", default="latest")
 @store_option
 @click.option(
@@ -79,7 +79,7 @@ def report(run_name: str, **options: Any) -> None:
       steelyard report --schema
       steelyard report smollm2-int8 --format markdown --format parquet --output reports/int8
     """
-    from harness.gate.history.runs import find, stored_report
+    from harness.gate.history.runs import find_version, stored_report
     from harness.records.report_json import schema
 
     given = _ReportOptions(**options)
@@ -89,7 +89,7 @@ def report(run_name: str, **options: Any) -> None:
     chosen = [find_format(name) for name in dict.fromkeys(given.formats or ("terminal",))]
     settings = settings_with_store(given.place)
     with open_store(settings, readonly=True) as opened:
-        run = find(opened.runs(), run_name).run
+        run = find_version(opened.runs(), run_name).run
         stored = StoredReport(opened, run, stored_report(opened, run.run_id), given.name, given.link)
         stored = replace(stored, option=_OPTION, store_option="" if given.place is None else " --store URL")
         _write(stored, chosen, given.output, settings)
@@ -131,7 +131,7 @@ def _refuse_page_name(chosen: list[ReportFormat], output: str | None) -> None:
 
 
 def _tell(notes: list[str]) -> None:
-    """What a reader must know, once and beside the output."""
+    """Print what a reader must know, once and beside the output."""
     for note in dict.fromkeys(filter(None, notes)):
         click.echo(f"note: {note}", err=True)
 
@@ -161,7 +161,7 @@ def _print(stored: StoredReport, chosen: list[ReportFormat]) -> None:
     if chosen[0].name == "terminal":
         _write_to(sys.stdout, replace(stored, layout=terminal_layout()), chosen[0])
         return
-    stream = io.TextIOWrapper(click.get_binary_stream("stdout"), encoding="utf-8", newline="\n")
+    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="\n")
     try:
         note = _write_to(stream, stored, chosen[0])
     finally:

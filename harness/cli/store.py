@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
-from harness.config.checks import duration_s
+from harness.config.setting_checks import duration_s
 from harness.config.settings import Settings
 from harness.errors import SettingsError, UsageError, choices
 

@@ -1,40 +1,31 @@
-"""`steelyard track`: a stored run logged to MLflow, now or again."""
+"""`steelyard track`: a stored run handed to trackers, now or again."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.shared.stored import open_existing, settings_with_store, store_option
 from harness.config.settings import Settings, check_setting
+from harness.config.trackers import OF_SETTINGS, asked_for, check_tables
+from harness.errors import SettingsError, SteelyardError
 
 if TYPE_CHECKING:
     from harness.records import Report
     from harness.store import RunInfo, Store
-    from harness.tracking.gates import LogResult
+    from harness.tracking.tracker import Tracker, TrackingNotes
 
-_DEADLINE_S = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class _TrackOptions:
-    """What the command line says beside the run."""
-
-    place: str | None
-    mlflow: str | None
-    mlflow_experiment: str | None
-    promote: str | None
-    traces: int
-    as_json: bool
+_OWN_OPTIONS = ("mlflow", "mlflow_experiment", "promote")
 
 
 @click.command()
 @click.argument("run_name", metavar="[RUN]", default="latest")
 @store_option
+@click.option("--to", metavar="NAME", help="The tracker that gets it; default: those that the settings ask for.")
 @click.option("--mlflow", metavar="URL", help="A server or sqlite:///FILE; default: the one of the settings.")
 @click.option("--mlflow-experiment", metavar="NAME", help="The experiment there; default: the one of the settings.")
 @click.option("--promote", metavar="ALIAS", help="If the run passed whole, give its candidate this alias.")
@@ -47,49 +38,85 @@ class _TrackOptions:
     help="How many failures become traces.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one line of JSON.")
-def track(run_name: str, **options: Any) -> None:
-    """Log a stored RUN to MLflow, by default the latest, and with it the labels that people have given since.
+def track(run_name: str, place: str | None, to: str | None, as_json: bool, **given: Any) -> None:
+    """Hand a stored RUN to a tracker, by default the latest, and with it the labels that people have given since.
 
-    RUN is the id of a run, the beginning of it, `latest`, or the name of a version. A run that was logged before is
-    brought up to date and never logged twice. No model is asked, and no verdict depends on it.
+    RUN is the id of a run, the beginning of it, `latest`, or the name of a version. What MLflow has of a run already is
+    brought up to date and never logged twice. No model is asked, and no verdict depends on it. --mlflow,
+    --mlflow-experiment, --promote and --traces are for MLflow.
 
     \b
     Examples:
       steelyard track --mlflow http://127.0.0.1:5000
       steelyard track 20261124-1615 --mlflow sqlite:///mlflow.db --traces 500
       steelyard track latest --promote champion
+      steelyard track latest --to opentelemetry
     """
-    from harness.models.mlflow.process import require_mlflow
-    from harness.tracking.promotion import check_alias, promote
+    from harness.tracking.tracker import TrackingNotes, tracker
 
-    given = _TrackOptions(**options)
-    settings = _settings(given)
-    require_mlflow("steelyard track")
-    if given.promote is not None:
-        check_alias(given.promote)
+    settings = _settings(place, given)
+    chosen = {name: (tracker(name), options) for name, options in _chosen(settings, to, given).items()}
+    for found, options in chosen.values():
+        found.check(settings, options)
     with open_existing(settings) as opened:
         run, report = _found(opened, run_name, settings)
-        logged = _logged(settings, opened, run, report, given.traces)
-    said = None if given.promote is None else promote(settings, run, _document(report), given.promote)
-    if given.as_json:
-        click.echo(json.dumps(_as_json(run, logged, said)))
+    told = TrackingNotes()
+    for name, (found, options) in chosen.items():
+        _hand_over(name, found, options, settings, report, told)
+    if as_json:
+        click.echo(json.dumps({"run_id": run.run_id, **told.facts, "lines": told.lines}))
         return
-    left_out = f", {logged.n_left_out:,} failures without" if logged.n_left_out else ""
     click.echo(f"run     {run.run_id}, made {run.created}: {report.verdict}")
-    click.echo(f"mlflow  {logged} ({logged.n_traces:,} traces{left_out})")
-    if said is not None:
-        click.echo(f"mlflow  {said}")
+    for line in told.lines:
+        click.echo(line)
 
 
-def _settings(given: _TrackOptions) -> Settings:
+def _settings(place: str | None, given: Mapping[str, Any]) -> Settings:
     """The settings with what the command line says laid over."""
-    settings = settings_with_store(given.place)
+    settings = settings_with_store(place)
     for name in ("mlflow", "mlflow_experiment"):
-        value = getattr(given, name)
+        value = given[name]
         if value is not None:
             where = f"--{name.replace('_', '-')}"
             settings = replace(settings, **{name: check_setting(name, value, where=where)})
+    check_tables(settings)
     return settings
+
+
+def _chosen(settings: Settings, to: str | None, given: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The trackers that the run is handed to, each with its options.
+
+    An option of one tracker's chooses that one, where `--to` is not there.
+
+    Raises:
+        SettingsError: `--to` names another than the one whose options are there.
+    """
+    own = [name for name in _OWN_OPTIONS if given[name] is not None]
+    if to not in (None, OF_SETTINGS) and own:
+        option = f"--{own[0].replace('_', '-')}"
+        raise SettingsError(f"{option} is for the tracker {OF_SETTINGS}, and --to names {to!r}: leave one of them out.")
+    asked = asked_for(settings, given)
+    if to not in (None, OF_SETTINGS):
+        return {to: asked.get(to, {})}
+    return {OF_SETTINGS: given} if to or own or not asked else asked
+
+
+def _hand_over(
+    name: str, found: Tracker, options: Mapping[str, Any], settings: Settings, report: Report, told: TrackingNotes
+) -> None:
+    """Let a tracker log the run.
+
+    Raises:
+        SteelyardError: it could not; the message names the tracker where the error is not one of Steelyard's.
+    """
+    from harness.tracking.tracker import TrackedGate
+
+    try:
+        found.track(TrackedGate(report, report.exit_code, settings, options, is_late=True), told)
+    except SteelyardError:
+        raise
+    except Exception as error:
+        raise SteelyardError(f"The tracker {name!r} could not log it: {type(error).__name__}: {error}") from error
 
 
 def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report]:
@@ -103,37 +130,3 @@ def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report
         decided = resumed(store, run, report, run.spec.get("inconclusive", settings.inconclusive))
         report = replace(decided, usage=report.usage)
     return run, report
-
-
-def _logged(settings: Settings, store: Store, run: RunInfo, report: Report, most_traces: int) -> LogResult:
-    from harness.reporting.shared.names import display_names
-    from harness.reporting.writing import OF_A_GATE, write_reports
-    from harness.tracking.gates import File, gate_of, log_gate
-
-    document = _document(report)
-    names = display_names(entry["id"] for entry in document["evaluations"])
-    gate = replace(gate_of(settings, run, document, names), most_traces=most_traces)
-
-    def write_files(folder: Path) -> list[File]:
-        (samples,) = write_reports(store, run, report, folder, ["parquet"])
-        write_reports(store, run, report, folder / "report", OF_A_GATE)
-        return [File(folder / "report"), File(samples)]
-
-    return log_gate(gate, store, write_files, _DEADLINE_S)
-
-
-def _document(report: Report) -> dict[str, Any]:
-    from harness.records.report_json import to_json
-
-    return to_json(report)
-
-
-def _as_json(run: RunInfo, logged: LogResult, said: str | None) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "mlflow_run_id": logged.run_id,
-        "place": logged.place,
-        "traces": logged.n_traces,
-        "failures_without_trace": logged.n_left_out,
-        "promotion": said,
-    }

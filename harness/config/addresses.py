@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from harness.config import checks
+from harness.config import setting_checks
 from harness.errors import SettingsError
 
 NO_TRACKING = "none"
@@ -35,7 +35,7 @@ def tracking_address(value: Any, name: str, *, where: str) -> str:
     Raises:
         SettingsError: it is none of the forms; the message shows it without user and password.
     """
-    address = checks.text(value, name, where=where).strip()
+    address = setting_checks.text(value, name, where=where).strip()
     if address == NO_TRACKING:
         return address
     shown = f"{where}: {name} = {without_credentials(address)!r}"
@@ -82,7 +82,7 @@ def split_credentials(address: str) -> tuple[str, str, str]:
 
 
 def secrets_of(address: str) -> tuple[str, ...]:
-    """What of the address must not appear in any message: user and password as written and as meant, and the query."""
+    """List the parts of an address that no message may show: its credentials as written and as meant, and the query."""
     before, at, _ = address.partition("://")[2].rpartition("@")
     user, _, password = before.partition(":") if at else ("", "", "")
     query = urlsplit(address).query
@@ -97,4 +97,4 @@ def review_address(value: Any, name: str, *, where: str) -> str:
             f"{where}: {name} = *** holds a user or a password, which every report would show. Write the address "
             'alone, such as "https://review.example.org"; reviewers sign in with tokens of their own.'
         )
-    return checks.web_address(value, name, where=where)
+    return setting_checks.web_address(value, name, where=where)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.config import addresses, checks
+from harness.config import addresses, setting_checks
 from harness.config.environment import model_registry
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
@@ -104,12 +104,12 @@ class Settings:
 
     @property
     def limits(self) -> BudgetLimits:
-        """What a run may spend at most."""
+        """The most that a run may spend."""
         return BudgetLimits(self.max_requests, self.max_tokens, self.max_cost, self.deadline_s)
 
     @property
     def report_folder(self) -> Path:
-        """Where a gate's reports go."""
+        """The folder that a gate's reports go to."""
         return self.root / (self.report_dir or "reports/latest")
 
     def table(self, name: str) -> str:
@@ -221,7 +221,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse_toml(content: bytes, path: Path) -> dict[str, Any]:
-    """What the content of a file of TOML holds.
+    """Parse the content of a TOML file.
 
     Raises:
         SettingsError: it does not parse (with its line).
@@ -244,7 +244,7 @@ def _settings(table: Any, source: Path) -> Settings:
     where = str(source)
     if not isinstance(table, Mapping):
         raise SettingsError(f"{where}: steelyard is not a table; write [tool.steelyard].")
-    checks.refuse_unknown(table, [*setting_names(), "models"], where=where)
+    setting_checks.refuse_unknown(table, [*setting_names(), "models"], where=where)
     values: dict[str, Any] = {"root": source.parent, "source": source}
     for name, value in table.items():
         if name != "models":
@@ -273,48 +273,48 @@ def field_of(name: str) -> str:
 def check_setting(name: str, value: Any, *, where: str) -> Any:
     """One setting's value, checked; used for files, options and the marker alike."""
     if name in _MOST:
-        return checks.integer(value, name, where=where, high=_MOST[name])
+        return setting_checks.integer(value, name, where=where, high=_MOST[name])
     if name in ("apply_chat_template", "fewshot_as_multiturn"):
-        return checks.boolean(value, name, where=where)
+        return setting_checks.boolean(value, name, where=where)
     if name in ("seed", "num_fewshot", "max_lost"):
-        return checks.integer(value, name, where=where, low=0, high=(1 << 63) - 1)
+        return setting_checks.integer(value, name, where=where, low=0, high=(1 << 63) - 1)
     if name == "margin":
         return _margin(value, where=where)
     if name == "threshold":
-        return checks.number(value, name, where=where, low=0, high=1)
+        return setting_checks.number(value, name, where=where, low=0, high=1)
     if name == "confidence_level":
-        return checks.number(value, name, where=where, low=0.5, high=_HIGHEST_CONFIDENCE)
+        return setting_checks.number(value, name, where=where, low=0.5, high=_HIGHEST_CONFIDENCE)
     if name == "max_cost":
         return _cost(value, where=where)
     if name in _CHOICES:
-        return checks.one_of(value, name, _CHOICES[name], where=where)
-    check: Callable[..., Any] = _TEXTS.get(name, checks.text)
+        return setting_checks.one_of(value, name, _CHOICES[name], where=where)
+    check: Callable[..., Any] = _TEXTS.get(name, setting_checks.text)
     return check(value, name, where=where)
 
 
 _TEXTS: Mapping[str, Callable[..., Any]] = {
-    "deadline": checks.duration_s,
-    "include_path": checks.names,
-    "judge": checks.names,
+    "deadline": setting_checks.duration_s,
+    "include_path": setting_checks.names,
+    "judge": setting_checks.names,
     "mlflow": addresses.tracking_address,
-    "store": checks.path,
-    "task_metadata": checks.table,
-    "trackers": checks.tables,
-    "report_dir": checks.path,
+    "store": setting_checks.path,
+    "task_metadata": setting_checks.table,
+    "trackers": setting_checks.tables,
+    "report_dir": setting_checks.path,
     "review_url": addresses.review_address,
 }
 
 
 def _margin(value: Any, *, where: str) -> float:
     """A drop that leaves something to be asked for."""
-    if checks.number(value, "margin", where=where, low=0) >= 1:
+    if setting_checks.number(value, "margin", where=where, low=0) >= 1:
         raise SettingsError(f"{where}: margin = {value!r} lets everything pass: scores lie in [0, 1].")
     return float(value)
 
 
 def _cost(value: Any, *, where: str) -> float:
     """An amount above 0, in the currency of the prices."""
-    cost = checks.number(value, "max_cost", where=where, low=0)
+    cost = setting_checks.number(value, "max_cost", where=where, low=0)
     if cost == 0:
         raise SettingsError(f"{where}: max_cost = {value!r} lets nothing be drawn; --offline asks no model.")
     return cost

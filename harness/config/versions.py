@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness import doors
-from harness.config import checks
+from harness.config import setting_checks
 from harness.errors import DoorError, SettingsError, choices
 from harness.records import Price
 
@@ -89,7 +89,7 @@ def _with_base(name: str, tables: Mapping[str, Mapping[str, Any]], where: str) -
     """The version's own table laid over its base's; `sampling` and `engine_args` are laid over key by key."""
     chain = [name]
     while "base" in tables[chain[-1]]:
-        base = checks.text(tables[chain[-1]]["base"], "base", where=f"{where}, version {chain[-1]!r}")
+        base = setting_checks.text(tables[chain[-1]]["base"], "base", where=f"{where}, version {chain[-1]!r}")
         if base in chain:
             raise SettingsError(f"{where}: version {name!r} is based on itself: {' -> '.join([*chain, base])}.")
         if base not in tables:
@@ -108,13 +108,13 @@ def _with_base(name: str, tables: Mapping[str, Mapping[str, Any]], where: str) -
 def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) -> VersionSettings:
     here = f"{where}, version {name!r}"
     if "engine" not in table:
-        checks.refuse_unknown(table, (*_COMMON, *_every_engines_keys()), where=here)
+        setting_checks.refuse_unknown(table, (*_COMMON, *_every_engines_keys()), where=here)
         raise SettingsError(f"{here} has no engine. {doors.listed('engines')}")
-    engine = checks.text(table["engine"], "engine", where=here)
+    engine = setting_checks.text(table["engine"], "engine", where=here)
     declared = _declared(engine, here)
-    checks.refuse_unknown(table, (*_COMMON, *declared.settings), where=f"{here} (engine {engine!r})")
+    setting_checks.refuse_unknown(table, (*_COMMON, *declared.settings), where=f"{here} (engine {engine!r})")
     template = table.get("template")
-    if template is not None and "{prompt}" not in checks.text(template, "template", where=here):
+    if template is not None and "{prompt}" not in setting_checks.text(template, "template", where=here):
         raise SettingsError(f"{here}: template = {template!r} does not hold {{prompt}}.")
     return VersionSettings(
         name=name,
@@ -124,7 +124,9 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         sampling=check_sampling(table.get("sampling", {}), where=here),
         description=_optional_text(table, "description", here),
         revision=_optional_text(table, "revision", here),
-        max_age_s=None if "max_age" not in table else checks.duration_s(table["max_age"], "max_age", where=here),
+        max_age_s=None
+        if "max_age" not in table
+        else setting_checks.duration_s(table["max_age"], "max_age", where=here),
         engine_options=_engine_options(declared, {k: v for k, v in table.items() if k not in _COMMON}, here),
         base=base,
         price=None if "price" not in table else _price(table["price"], here),
@@ -139,23 +141,25 @@ def _price(table: Any, where: str) -> Price:
             f"{where}: price = {table!r} is not the price of a million tokens, read and written; write "
             "{ input = 0.15, output = 0.60 }."
         )
-    numbers = {name: checks.number(value, name, where=f"{where}, price", low=0) for name, value in table.items()}
+    numbers = {
+        name: setting_checks.number(value, name, where=f"{where}, price", low=0) for name, value in table.items()
+    }
     return Price(**numbers)
 
 
 def _hourly(value: Any, where: str) -> float:
     """What the machine costs an hour."""
-    price = checks.number(value, "price_per_hour", where=where, low=0)
+    price = setting_checks.number(value, "price_per_hour", where=where, low=0)
     if price == 0:
         raise SettingsError(f"{where}: price_per_hour = {value!r} makes every token cost nothing; leave it out.")
     return price
 
 
 def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | None:
-    return None if name not in table else checks.text(table[name], name, where=where)
+    return None if name not in table else setting_checks.text(table[name], name, where=where)
 
 
-class _Declared(Protocol):
+class _EngineDeclaration(Protocol):
     """What the settings need of an engine's declaration, `harness.models.spec.EngineSpec`."""
 
     @property
@@ -167,9 +171,9 @@ class _Declared(Protocol):
         """The keys that options must have."""
 
 
-def _declared(engine: str, where: str) -> _Declared:
+def _declared(engine: str, where: str) -> _EngineDeclaration:
     try:
-        found: _Declared = doors.load(doors.find("engines", engine))
+        found: _EngineDeclaration = doors.load(doors.find("engines", engine))
     except DoorError as error:
         raise DoorError(f"{where}: {error}") from None
     if not isinstance(getattr(found, "settings", None), Mapping):
@@ -186,7 +190,7 @@ def _every_engines_keys() -> list[str]:
     return list(found)
 
 
-def _engine_options(declared: _Declared, options: dict[str, Any], where: str) -> dict[str, Any]:
+def _engine_options(declared: _EngineDeclaration, options: dict[str, Any], where: str) -> dict[str, Any]:
     required = declared.required(options)
     for name in required:
         declared.settings[name](options.get(name, ""), name, where=where)
@@ -205,18 +209,18 @@ def check_sampling(table: Any, *, where: str) -> dict[str, Any]:
     if not isinstance(table, Mapping):
         raise SettingsError(f"{where}: sampling = {table!r} is not a table; write {{ temperature = 0.7 }}.")
     where = f"{where}, sampling"
-    checks.refuse_unknown(table, _SAMPLING, where=where)
+    setting_checks.refuse_unknown(table, _SAMPLING, where=where)
     for name, value in table.items():
         if name in ("max_tokens",):
-            checks.integer(value, name, where=where)
+            setting_checks.integer(value, name, where=where)
         elif name in ("seed", "top_k"):
-            checks.integer(value, name, where=where, low=-1 if name == "top_k" else 0)
+            setting_checks.integer(value, name, where=where, low=-1 if name == "top_k" else 0)
         elif name in ("top_p", "min_p"):
-            checks.number(value, name, where=where, low=0, high=1)
+            setting_checks.number(value, name, where=where, low=0, high=1)
         elif name == "temperature":
-            checks.number(value, name, where=where, low=0)
+            setting_checks.number(value, name, where=where, low=0)
         elif name == "stop":
-            checks.stops(value, name, where=where)
+            setting_checks.stops(value, name, where=where)
         else:
-            checks.number(value, name, where=where)
+            setting_checks.number(value, name, where=where)
     return dict(table)

@@ -4,13 +4,13 @@ All of it is pure functions.
 """
 
 from harness.decisions.looks import Look, first_looks, later, look_at, looks_again, share_of, single_looks
-from harness.decisions.observed import Observed, PartlySkipped
+from harness.decisions.observations import Observations, PartlySkippedCases
 from harness.decisions.rule import decide, decided_after, exit_code, worst
 
 __all__ = [
     "Look",
-    "Observed",
-    "PartlySkipped",
+    "Observations",
+    "PartlySkippedCases",
     "decide",
     "decided_after",
     "exit_code",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.decisions.observed import Observed, oriented
+from harness.decisions.observations import Observations, oriented
 from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.betting.sequential import Horizon, Units, Wealth, ratio_wealth, tuned_wealth
 
@@ -33,7 +33,7 @@ class DrawnUnits:
     expected: FloatArray
 
 
-def threshold_row(observed: Observed) -> DrawnUnits:
+def threshold_row(observed: Observations) -> DrawnUnits:
     """The scores that are weighed against a threshold, turned so that more is better."""
     scores = oriented(observed, observed.candidate)
     if observed.by_samples:
@@ -41,7 +41,7 @@ def threshold_row(observed: Observed) -> DrawnUnits:
     return _row(observed, case_means(scores), 0.0, _noise(scores))
 
 
-def baseline_row(observed: Observed) -> DrawnUnits:
+def baseline_row(observed: Observations) -> DrawnUnits:
     """The differences that are weighed against the baseline, of cases (or samples of a single case) that both have."""
     assert observed.baseline is not None
     ours, theirs = oriented(observed, observed.candidate), oriented(observed, observed.baseline)
@@ -51,7 +51,7 @@ def baseline_row(observed: Observed) -> DrawnUnits:
     return _row(observed, ours[0, :both] - theirs[0, :both], -1.0, np.full(both, 2.0))
 
 
-def score_units(observed: Observed, scores: FloatArray) -> Units:
+def score_units(observed: Observations, scores: FloatArray) -> Units:
     """The scores of one version as units, as they are."""
     values = scores[0] if observed.by_samples else case_means(scores)
     return _row(observed, values, 0.0, np.ones(len(values))).units
@@ -74,7 +74,7 @@ def expected_variances(noise: FloatArray) -> FloatArray:
     return expected
 
 
-def _row(observed: Observed, values: FloatArray, low: float, noise: FloatArray) -> DrawnUnits:
+def _row(observed: Observations, values: FloatArray, low: float, noise: FloatArray) -> DrawnUnits:
     """Adjacent cases of one cluster are one unit; a case whose cluster had its turn before adds no evidence.
 
     A cluster of the user's field is bet on by its sum, so that each case counts alike; copies by their mean, for a case
@@ -151,17 +151,17 @@ class BettingContrast:
         return self.width * (-self.worse.bound(1 - confidence_level, -lowest) - self.demanded)
 
     def passed_at(self, level: float) -> int | None:
-        """How many rows had been drawn when it was first proven to be no worse by more than the margin."""
+        """Give the number of rows at which it was first proven to be no worse by more than the margin."""
         units = self.better.first_above(self.allowed, level)
         return None if units is None else self.ends[units - 1]
 
     def worse_at(self, level: float) -> int | None:
-        """How many rows had been drawn when it was first proven to be worse."""
+        """Give the number of rows at which it was first proven to be worse."""
         units = self.worse.first_above(-self.demanded, level)
         return None if units is None else self.ends[units - 1]
 
     def growth_needed(self, level: float, red_level: float) -> float | None:
-        """How many times the present units it takes to decide, if those to come are like those seen."""
+        """Estimate how many times the present units a decision takes, if those to come are like those seen."""
         units = self.better.units
         times = [
             _times(self.better, self.allowed, level, units),
@@ -170,7 +170,7 @@ class BettingContrast:
         return min((each for each in times if each is not None), default=None)
 
     def fewest_units(self, level: float, red_level: float) -> float:
-        """How many units it would take if each lay where the mean of those seen lies: no more samples can go below."""
+        """Give the units it takes if each lies at the mean of those seen; more samples can't make them fewer."""
         units = self.better.units
         return min(_fewest(units, self.allowed, level), _fewest(_negated(units), -self.demanded, red_level))
 
@@ -183,7 +183,7 @@ def _fewest(units: Units, mean: float, level: float) -> float:
 
 
 def _times(wealth: Wealth, mean: float, level: float, units: Units) -> float | None:
-    """How many times the present units the wealth takes to reach 1 / level, at the growth of the best constant bet."""
+    """Estimate how many times the present units it takes the wealth to reach 1 / level, by the best constant bet."""
     seen = units.above(mean)
     bets = _BETS_TRIED / max(mean - units.low, 1e-3)
     growth = float(np.log1p(bets[:, np.newaxis] * seen).mean(axis=1).max())
@@ -200,7 +200,7 @@ def _negated(units: Units) -> Units:
 
 def betting_contrast(
     row: DrawnUnits,
-    observed: Observed,
+    observed: Observations,
     threshold: float | None,
     levels: tuple[float, float],
     width: float = 1.0,
@@ -239,9 +239,9 @@ def betting_contrast(
 
 
 def _bettors(
-    row: DrawnUnits, observed: Observed, against_threshold: bool, levels: tuple[float, float], *, hurries: bool
+    row: DrawnUnits, observed: Observations, against_threshold: bool, levels: tuple[float, float], *, hurries: bool
 ) -> tuple[Wealth, Wealth, str]:
-    """Who bets for and against the candidate, by the stakes of the first look, and what that is called."""
+    """Set up the bettors for and against the candidate by the stakes of the first look, and name their method."""
     tuned, units = observed.tuned_to, row.units
     demanded = 0.0
     if against_threshold and tuned.threshold is not None:
@@ -260,8 +260,8 @@ def _bettors(
     return better, tuned_wealth(negated, -demanded, gain, ends[1], row.expected), method
 
 
-def _has_end(observed: Observed) -> bool:
-    """Whether it is known how many units there will be at most: not of the user's clusters.
+def _has_end(observed: Observations) -> bool:
+    """Tell whether the largest number of units is known: it is not for the user's clusters.
 
     Cases that ask the same turn up on the way, and the bets that were made before must stay as they are.
     """

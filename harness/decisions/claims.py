@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.decisions.checks import check
+from harness.decisions.comparisons import check
 from harness.decisions.hypotheses import About, hypotheses
-from harness.decisions.observed import Observed, oriented
+from harness.decisions.observations import Observations, oriented
 from harness.records import Check, Claim, Claims, LostClaim
 from harness.statistics.suites.lost import lost_cases
 
@@ -15,7 +15,7 @@ LISTED_AT = 0.05
 _CLAIMS: tuple[About, About] = ("suite", "population")
 
 
-def claims_of(observed: Observed, checks: tuple[Check, ...], levels: tuple[float, float]) -> Claims | None:
+def claims_of(observed: Observations, checks: tuple[Check, ...], levels: tuple[float, float]) -> Claims | None:
     """All claims of an evaluation that requires something; None where there is one claim only, or none can be shown.
 
     Args:
@@ -38,7 +38,7 @@ def claims_of(observed: Observed, checks: tuple[Check, ...], levels: tuple[float
     return Claims(found.get("suite"), found.get("population"), _lost(observed, levels[1]))
 
 
-def _lost(observed: Observed, red_level: float) -> LostClaim | None:
+def _lost(observed: Observations, red_level: float) -> LostClaim | None:
     """The cases that are shown to be worse than the baseline's.
 
     Cases that are not drawn yet count as not lost, so that it is valid whenever one stops: more cases only add to it.

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.decisions.aims import SameContrast
 from harness.decisions.betting import baseline_row, betting_contrast, score_units, threshold_row
-from harness.decisions.observed import Observed, has_score, oriented
+from harness.decisions.observations import Observations, has_score, oriented
 from harness.decisions.suite import TwoStageContrast, early_shares
 from harness.records import Difference, Estimate
 from harness.statistics.arrays import FloatArray, case_means
@@ -33,13 +33,15 @@ About = Literal["suite", "population"]
 class Hypothesis:
     """One comparison of an evaluation. `contrast` is None where no case has the scores that it needs."""
 
-    observed: Observed
+    observed: Observations
     against: Literal["threshold", "baseline"]
     contrast: Contrast | None
     n_cases: int
 
 
-def hypotheses(observed: Observed, levels: tuple[float, float], about: About | None = None) -> tuple[Hypothesis, ...]:
+def hypotheses(
+    observed: Observations, levels: tuple[float, float], about: About | None = None
+) -> tuple[Hypothesis, ...]:
     """The comparisons with threshold and baseline, as far as the evaluation has them.
 
     Args:
@@ -60,7 +62,7 @@ def hypotheses(observed: Observed, levels: tuple[float, float], about: About | N
     return tuple(found)
 
 
-def _with_margin_in_unit(observed: Observed, threshold: float) -> Observed:
+def _with_margin_in_unit(observed: Observations, threshold: float) -> Observations:
     """A relative margin is a share of the threshold, where it is weighed against that."""
     if not observed.margin_is_relative:
         return observed
@@ -68,8 +70,8 @@ def _with_margin_in_unit(observed: Observed, threshold: float) -> Observed:
 
 
 def _aimed(
-    against: Callable[[Observed, tuple[float, float]], Contrast | None],
-    observed: Observed,
+    against: Callable[[Observations, tuple[float, float]], Contrast | None],
+    observed: Observations,
     levels: tuple[float, float],
 ) -> Contrast | None:
     """A comparison in the direction that is better, or in both where neither is."""
@@ -81,7 +83,7 @@ def _aimed(
     return None if forth is None or back is None else SameContrast(forth, back)
 
 
-def _against_threshold(observed: Observed, levels: tuple[float, float]) -> Contrast | None:
+def _against_threshold(observed: Observations, levels: tuple[float, float]) -> Contrast | None:
     threshold = observed.threshold
     if threshold is None or not observed.scored.any():
         return None
@@ -108,7 +110,7 @@ def _against_threshold(observed: Observed, levels: tuple[float, float]) -> Contr
     return _in_unit(observed, threshold_contrast(scores, level, clusters, bounded=inner.bounded))
 
 
-def _against_baseline(observed: Observed, levels: tuple[float, float]) -> Contrast | None:
+def _against_baseline(observed: Observations, levels: tuple[float, float]) -> Contrast | None:
     if observed.margin_is_relative:
         return _ratio(observed, levels)
     inner, baseline = observed.as_scores(), observed.baseline
@@ -146,7 +148,7 @@ def _against_baseline(observed: Observed, levels: tuple[float, float]) -> Contra
     return _in_unit(observed, contrast)
 
 
-def _ratio(observed: Observed, levels: tuple[float, float]) -> Contrast | None:
+def _ratio(observed: Observations, levels: tuple[float, float]) -> Contrast | None:
     """The ratio to the baseline, from the difference of logarithms: paired on cases, as the difference itself is."""
     assert observed.baseline is not None
     logs = replace(
@@ -164,8 +166,8 @@ def _ratio(observed: Observed, levels: tuple[float, float]) -> Contrast | None:
 
 
 def _about_suite(
-    observed: Observed,
-    inner: Observed,
+    observed: Observations,
+    inner: Observations,
     threshold: float | None,
     levels: tuple[float, float],
     whole: Callable[[], Contrast],
@@ -187,7 +189,7 @@ def _about_suite(
     return TwoStageContrast(early, found, shares, len(observed.case_ids), observed.width)
 
 
-def _repeats(observed: Observed) -> bool:
+def _repeats(observed: Observations) -> bool:
     """Whether answers were asked for without chance, and no two samples of a case differ: then none is at work.
 
     A case that was sampled once shows nothing of that, unless its body comes to the same each time.
@@ -205,7 +207,7 @@ def _repeats(observed: Observed) -> bool:
     return True
 
 
-def _in_unit(observed: Observed, contrast: Contrast) -> Contrast:
+def _in_unit(observed: Observations, contrast: Contrast) -> Contrast:
     """A contrast of scores in the unit of the measure that they were made from; of constants without a range, one that
     decides.
     """
@@ -214,7 +216,7 @@ def _in_unit(observed: Observed, contrast: Contrast) -> Contrast:
     return contrast if observed.at_most is None else ScaledContrast(contrast, observed.width)
 
 
-def _within_range(observed: Observed, contrast: QuantileContrast, threshold: float | None) -> Contrast:
+def _within_range(observed: Observations, contrast: QuantileContrast, threshold: float | None) -> Contrast:
     """The difference of quantiles, which can't be larger than a declared range allows."""
     if observed.at_least is None or observed.at_most is None:
         return contrast
@@ -224,7 +226,7 @@ def _within_range(observed: Observed, contrast: QuantileContrast, threshold: flo
     return replace(contrast, least=least, most=most)
 
 
-def estimate(observed: Observed, scores: FloatArray | None, confidence_level: float) -> Estimate | None:
+def estimate(observed: Observations, scores: FloatArray | None, confidence_level: float) -> Estimate | None:
     """The mean (or quantile) of one version with its two-sided interval; None where it has no score."""
     if scores is None or not scores.size or np.isnan(scores).all():
         return None
@@ -260,7 +262,7 @@ def estimate(observed: Observed, scores: FloatArray | None, confidence_level: fl
 
 
 def _estimate(
-    observed: Observed, value: float, standard_error: float, ends: tuple[float, float], method: str
+    observed: Observations, value: float, standard_error: float, ends: tuple[float, float], method: str
 ) -> Estimate:
     if not observed.may_decide and not observed.is_sequential:
         return Estimate(value, standard_error, -math.inf, math.inf, "cut short, without bounds")

@@ -11,7 +11,7 @@ from harness.decisions.aims import SameContrast
 from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.looks import Look, ordinal
 from harness.decisions.needed import SamplesNeeded
-from harness.decisions.observed import Observed
+from harness.decisions.observations import Observations
 from harness.records import Check, Estimate, LostClaim, VerdictKind
 
 _ALIKE = {"texts": "are copies of others", "requests": "ask the same as others"}
@@ -98,7 +98,7 @@ def of_look(look: Look, level: float) -> str:
     return f"; {ordinal(look.number)} look ({look.because}): decided at {level * look.passing:.2g}"
 
 
-def where_stopped(observed: Observed) -> str:
+def where_stopped(observed: Observations) -> str:
     """After how many of its cases (samples, for a single case) a sequential design was decided; "" for all of them."""
     n = int((~np.isnan(observed.candidate)).sum()) if observed.by_samples else len(observed.case_ids)
     if not observed.is_sequential or not n < observed.n_planned:
@@ -108,13 +108,13 @@ def where_stopped(observed: Observed) -> str:
     return f", decided after {n:,} of {observed.n_planned:,} cases, on their {_n_samples(observed):,} samples"
 
 
-def _n_samples(observed: Observed) -> int:
+def _n_samples(observed: Observations) -> int:
     """The samples of both versions that were scored."""
     both = (scores for scores in (observed.candidate, observed.baseline) if scores is not None)
     return sum(int((~np.isnan(scores)).sum()) for scores in both)
 
 
-def one_sided(observed: Observed, checks: Sequence[Check], candidate: Estimate | None) -> str:
+def one_sided(observed: Observations, checks: Sequence[Check], candidate: Estimate | None) -> str:
     """Why a bound is proven that lies inside the range shown; "" where none does."""
     proven = [each for each in checks if each.against == "threshold" and each.verdict is VerdictKind.PASSED]
     if not proven or candidate is None or observed.threshold is None or observed.errors:
@@ -130,7 +130,7 @@ def one_sided(observed: Observed, checks: Sequence[Check], candidate: Estimate |
     return "; its range is wider, for it allows for error at both ends" if inside else ""
 
 
-def cut_short(observed: Observed, otherwise: str) -> str:
+def cut_short(observed: Observations, otherwise: str) -> str:
     """Where the budget of the run ended an evaluation, before what else there is to say of it."""
     if not observed.stopped_at:
         return otherwise
@@ -140,7 +140,7 @@ def cut_short(observed: Observed, otherwise: str) -> str:
     return f"stopped at {observed.stopped_at} after {observed.n_done:,} of {observed.n_planned:,} {what}; {otherwise}"
 
 
-def part_of_fixed(observed: Observed) -> str:
+def part_of_fixed(observed: Observations) -> str:
     """What decides a fixed design of which there is a part."""
     left, what = observed.n_planned - observed.n_done, "sample" if observed.by_samples else "case"
     return f"a fixed design is decided by all of them: {left:,} more {_plural(what, left)}"
@@ -158,7 +158,7 @@ def nothing_scored(n_skipped: int) -> str:
     return "every case was skipped" if n_skipped else "no case has a score"
 
 
-def alone(observed: Observed) -> str:
+def alone(observed: Observations) -> str:
     """Why it is not compared with the baseline that the run has; "" where it is."""
     if not observed.alone_because:
         return ""
@@ -166,7 +166,7 @@ def alone(observed: Observed) -> str:
     return f"; {observed.alone_because}: {held}"
 
 
-def partly_skipped(observed: Observed) -> str:
+def partly_skipped(observed: Observations) -> str:
     """Cases that are missing though not all of their bodies skipped; "" for none, or where an error comes first."""
     partly = observed.partly_skipped
     if partly is None or observed.errors:
@@ -179,7 +179,7 @@ def partly_skipped(observed: Observed) -> str:
     )
 
 
-def counted_as(observed: Observed) -> str:
+def counted_as(observed: Observations) -> str:
     """How many cases those count as that resemble each other; "" for none, and where the user says which they are."""
     known_by, sizes = observed.clusters_known_by, observed.cluster_sizes
     if known_by not in _ALIKE or observed.errors or len(sizes) == sum(sizes):
@@ -204,12 +204,12 @@ def errors(messages: tuple[str, ...]) -> str:
     return f"{messages[0]} (and {len(messages) - 1:,} more {_plural('message', len(messages) - 1)})"
 
 
-def weighed_by(observed: Observed, told: str) -> str:
+def weighed_by(observed: Observations, told: str) -> str:
     """The quantile that it was weighed by; "" for the mean, or where what is told names it."""
     return "" if observed.statistic is None or observed.statistic in told else f", weighed by {observed.statistic}"
 
 
-def approximate(observed: Observed) -> str:
+def approximate(observed: Observations) -> str:
     """That no error rate is promised for what has no largest value, and what to write to get one."""
     if not observed.is_approximate:
         return ""

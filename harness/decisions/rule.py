@@ -12,19 +12,19 @@ import numpy as np
 from harness.decisions import reasons
 from harness.decisions.aims import SameContrast, is_bet_on
 from harness.decisions.betting import BettingContrast
-from harness.decisions.checks import check
 from harness.decisions.claims import claims_of
+from harness.decisions.comparisons import check
 from harness.decisions.hypotheses import Hypothesis, estimate, hypotheses
 from harness.decisions.looks import CLOSED, Look, next_share, single_looks
-from harness.decisions.observed import Observed
+from harness.decisions.observations import Observations
 from harness.decisions.suite import TwoStageContrast
-from harness.records import CaseResult, Check, Claims, LookTaken, Verdict, VerdictKind
+from harness.records import CaseResult, Check, Claims, Difference, LookTaken, Verdict, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
 from harness.statistics.multiplicity import weighted_holm_levels
 
 
 def decide(
-    observed: Sequence[Observed],
+    observed: Sequence[Observations],
     confidence_level: float,
     share: float = 1.0,
     looks: Mapping[str, Look] | None = None,
@@ -61,7 +61,7 @@ def decide(
     level = 1 - check_confidence(confidence_level)
     if not 0 < share <= 1:
         raise ValueError(f"share = {share!r} is not above 0 and at most 1.")
-    evaluations: dict[str, list[Observed]] = {}
+    evaluations: dict[str, list[Observations]] = {}
     for each in observed:
         evaluations.setdefault(each.id, []).append(each)
     known = single_looks(evaluations, share) if looks is None else looks
@@ -109,13 +109,13 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
     return 0 if is_let_pass else verdict.exit_code
 
 
-def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims: Claims | None, look: Look) -> Verdict:
+def _verdict(
+    observed: Observations, checks: tuple[Check, ...], level: float, claims: Claims | None, look: Look
+) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
     kind, reason = _outcome(observed, checks, claims)
     candidate = estimate(observed, observed.candidate, 1 - level)
     sizes = observed.cluster_sizes
-    by_name = {check.against: check.difference for check in checks}
-    open_samples = [check.samples_needed for check in checks if check.samples_needed is not None]
     return Verdict(
         id=observed.id,
         metric=observed.metric,
@@ -128,8 +128,8 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
         n_samples=int((~np.isnan(observed.candidate)).sum()),
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
-        difference=by_name.get("baseline", by_name.get("threshold")),
-        samples_needed=max(open_samples, default=None) if kind is VerdictKind.INCONCLUSIVE else None,
+        difference=_difference(checks),
+        samples_needed=_samples_needed(checks) if kind is VerdictKind.INCONCLUSIVE else None,
         labels_needed=None,
         cases=case_results(observed),
         checks=checks,
@@ -161,7 +161,18 @@ def _verdict(observed: Observed, checks: tuple[Check, ...], level: float, claims
     )
 
 
-def _asides(observed: Observed, look: Look, level: float) -> str:
+def _difference(checks: tuple[Check, ...]) -> Difference | None:
+    """The one to the baseline; to the threshold where there is no baseline."""
+    by_name = {check.against: check.difference for check in checks}
+    return by_name.get("baseline", by_name.get("threshold"))
+
+
+def _samples_needed(checks: tuple[Check, ...]) -> int | None:
+    """How many would decide all comparisons that are open; None where that is not known of any."""
+    return max((check.samples_needed for check in checks if check.samples_needed is not None), default=None)
+
+
+def _asides(observed: Observations, look: Look, level: float) -> str:
     """What else a reader must know of the cases and of the look."""
     return (
         reasons.alone(observed)
@@ -171,7 +182,7 @@ def _asides(observed: Observed, look: Look, level: float) -> str:
     )
 
 
-def _taken(look: Look, level: float, observed: Observed) -> LookTaken:
+def _taken(look: Look, level: float, observed: Observations) -> LookTaken:
     """The look with its levels, as a report keeps it."""
     return LookTaken(
         number=look.number,
@@ -186,7 +197,7 @@ def _taken(look: Look, level: float, observed: Observed) -> LookTaken:
     )
 
 
-def _outcome(observed: Observed, checks: tuple[Check, ...], claims: Claims | None) -> tuple[VerdictKind, str]:
+def _outcome(observed: Observations, checks: tuple[Check, ...], claims: Claims | None) -> tuple[VerdictKind, str]:
     if observed.errors:
         return VerdictKind.ERROR, reasons.errors(observed.errors)
     if not observed.scored.any():
@@ -209,7 +220,7 @@ def _outcome(observed: Observed, checks: tuple[Check, ...], claims: Claims | Non
     return kind, summed_up + reasons.where_stopped(observed) + reasons.approximate(observed)
 
 
-def decided_after(observed: Sequence[Observed], level: float, evaluation_level: float) -> int | None:
+def decided_after(observed: Sequence[Observations], level: float, evaluation_level: float) -> int | None:
     """After how many rows (samples, for a single case) all metrics of an evaluation are decided; None if they are not.
 
     It depends on the scores in the order drawn and on nothing else, so that all who look, whenever, find the same.
@@ -227,12 +238,12 @@ def decided_after(observed: Sequence[Observed], level: float, evaluation_level: 
     return max(known) if len(known) == len(found) else None
 
 
-def settling_level(observed: Sequence[Observed], evaluation_level: float) -> float:
+def settling_level(observed: Sequence[Observations], evaluation_level: float) -> float:
     """The level at which evidence for worse counts whatever else the run finds: an equal share for each comparison."""
     return evaluation_level / max(1, n_comparisons(observed))
 
 
-def n_comparisons(observed: Sequence[Observed]) -> int:
+def n_comparisons(observed: Sequence[Observations]) -> int:
     """How many comparisons of an evaluation can make it red; which cases are lost is one where the marker limits it."""
     return sum(
         (each.threshold is not None) + (each.baseline is not None) * (1 + (each.max_lost is not None))
@@ -261,7 +272,7 @@ def _decided(asked: tuple[Hypothesis, ...], level: float, red_level: float) -> i
 _STATES: tuple[Literal["broken", "flaky", "stable"], ...] = ("broken", "flaky", "stable")
 
 
-def case_results(observed: Observed) -> tuple[CaseResult, ...]:
+def case_results(observed: Observations) -> tuple[CaseResult, ...]:
     """Every case that has a candidate score, in the order given.
 
     A case is stable when every sample is right, broken when none is, flaky between. A sample of a binary metric is
@@ -285,7 +296,7 @@ def case_results(observed: Observed) -> tuple[CaseResult, ...]:
     return tuple(CaseResult(*row) for row, kept in zip(rows, scored.tolist(), strict=True) if kept)
 
 
-def _right(observed: Observed) -> BoolArray:
+def _right(observed: Observations) -> BoolArray:
     scores = observed.candidate
     right: BoolArray = np.ones(scores.shape, dtype=np.bool_)
     if observed.bounded and is_binary(scores):

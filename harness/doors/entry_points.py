@@ -51,7 +51,7 @@ class Door:
 
     @property
     def is_own(self) -> bool:
-        """Whether Steelyard itself brings it."""
+        """True where Steelyard itself brings it."""
         return self.distribution == OWN
 
     @property
@@ -88,9 +88,9 @@ def names(group: str) -> list[str]:
     return list(dict.fromkeys(door.name for door in doors(group)))
 
 
-def others() -> list[Door]:
-    """The doors of every group that Steelyard does not bring itself."""
-    return [door for group in GROUPS for door in doors(group) if not door.is_own]
+def everything() -> list[Door]:
+    """The doors of every group."""
+    return [door for group in GROUPS for door in doors(group)]
 
 
 def listed(group: str) -> str:
@@ -107,7 +107,7 @@ def listed(group: str) -> str:
 
 
 def _mend(group: str) -> str:
-    """How to mend that Steelyard brings no door of a group; "" for a group in which it has none."""
+    """Say how to mend that Steelyard brings no door of a group; "" for a group in which it has none."""
     return "" if group == "steps" else _AGAIN
 
 
@@ -136,7 +136,7 @@ def load(door: Door) -> Any:
     """
     try:
         return door.entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module that exits must not end who looks at it
         word = GROUPS[door.group]
         gone = isinstance(error, AttributeError) or (
             isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("harness")

@@ -29,20 +29,26 @@ class Engine(Protocol):
 
     All methods are called from one asyncio loop. An engine retries what is worth retrying by itself; what it raises is
     final: `EngineError` (with the version's name and what to do), `UnreachableError` once it gave up for good.
-
-    Attributes:
-        name: shown in messages, e.g. "vllm (smollm2)".
-        capabilities: what `sample` accepts; a request beyond them raises `CapabilityError` before anything is sent.
-        device: engines with the same non-None device can't work at the same time without slowing each other down
-            (two engines bound to the same CPU cores); the sampler lets one finish before the other starts.
-        batch_size: how many samples keep it busy, beyond which more only queue up; None where the window of requests is
-            the only bound.
+    The properties may be plain attributes.
     """
 
-    name: str
-    capabilities: frozenset[Capability]
-    device: str | None
-    batch_size: int | None
+    @property
+    def name(self) -> str:
+        """The name that messages show, e.g. "vllm (smollm2)"."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What `sample` accepts; a request beyond it raises `CapabilityError` before anything is sent."""
+
+    @property
+    def device(self) -> str | None:
+        """What it shares with others: engines with the same device, such as two bound to the same CPU cores, slow each
+        other down, and so the sampler lets one finish before the other starts; None where there is no such thing."""
+
+    @property
+    def batch_size(self) -> int | None:
+        """How many samples keep it busy, beyond which more only queue up; None where the window of requests is the only
+        bound."""
 
     @property
     def http_requests(self) -> int:

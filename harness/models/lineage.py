@@ -1,4 +1,4 @@
-"""What a version was made of and by what, step by step, from what its files say and from the chain of its bases."""
+"""Traces what a version was made of and by what, from what its files say and from the chain of its bases."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.config.environment import version_of
 from harness.config.versions import VersionSettings
 from harness.models.weights import conversion, layers
+from harness.models.weights.weights import converted_dtype
 
 if TYPE_CHECKING:
     from harness.models.description.description import WeightsDescription
@@ -47,7 +48,8 @@ def read_lineage(
     while chain[-1].base is not None:
         chain.append(versions[chain[-1].base])
     first = chain.pop()
-    steps.append(LineageStep(first.name, (steps[-1].made,), f"the settings: engine = {first.engine!r}"))
+    given = f"the settings: engine = {first.engine!r}, weights = {first.engine_options.get('weights')!r}"
+    steps.append(LineageStep(first.name, (steps[-1].made,), given))
     for version in reversed(chain):
         changes = ", ".join(
             f"{key} = {value!r}" for key, value in differences(version, versions[version.base or ""]).items()
@@ -74,8 +76,11 @@ def _flat(version: VersionSettings) -> dict[str, Any]:
     return {key: value for key, value in flat.items() if value is not None}
 
 
+_FTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "all F32"}
+
+
 def _of_the_file(description: WeightsDescription) -> Iterator[LineageStep]:
-    """What the file says of its makers: GGUF's `general.…`, or the words of transformers and of quantizers."""
+    """Give the steps that the file tells: GGUF's `general.…`, or the words of transformers and of quantizers."""
     settings = description.settings
     count = settings.get("general.base_model.count", 0)
     bases = tuple(
@@ -101,12 +106,12 @@ def _version(quantizer: Mapping[str, Any]) -> str:
 
 
 def _by_the_settings(version: VersionSettings, description: WeightsDescription, file: str) -> Iterator[LineageStep]:
-    """What is made of the file before an engine loads it."""
+    """Give the steps from the file to what an engine loads."""
     options = version.engine_options
     last = file
     if description.format != "safetensors":
         recipe = conversion.recipe(description.settings)
-        made = f"a folder of safetensors in {description.in_engine.ftype}"
+        made = f"a folder of safetensors in {_FTYPES[converted_dtype(options)]}"
         yield LineageStep(made, (last,), f"Steelyard's {recipe}, transformers {version_of('transformers') or 'absent'}")
         last = made
     if "drop_layers" in options:

@@ -1,5 +1,5 @@
 """Trackers at the end of a session: after the verdict, and after the report is in the store, so that neither depends on
-them. MLflow is one; others are asked for by `[tool.steelyard.trackers.NAME]`.
+them. `[tool.steelyard.trackers.NAME]` asks for one.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.config.trackers import OF_SETTINGS, OPTIONS, asked_for, check_tables
 from harness.errors import SettingsError, SteelyardError, UsageError
 from harness.plugin.collection.items import is_evaluation
 from harness.plugin.options import runs_bodies, settings_of
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     from harness.plugin.session import GateSession
     from harness.records import Report
     from harness.tracking.tracker import Tracker, TrackingNotes
-
-
-_MLFLOW = "mlflow"
-"""The tracker whose settings are Steelyard's own: `mlflow`, `--mlflow` and `--promote`."""
-_OF_MLFLOW = ("mlflow", "mlflow_experiment", "store", "promote")
 
 
 class TrackingHooks:
@@ -68,7 +64,8 @@ class TrackingHooks:
         result = yield
         report = self._gate.outcome.report
         if report is not None and not self._gate.is_worker and not self._gate.outcome.problems:
-            for name, options in self._asked_for().items():
+            asked = asked_for(self._gate.collection.settings, _given(self._gate.config))
+            for name, options in asked.items():
                 self._track(name, options, report, int(session.exitstatus))
         return result
 
@@ -79,14 +76,6 @@ class TrackingHooks:
             terminalreporter.write_line(line)
         for problem in self._problems:
             terminalreporter.write_line(f"WARNING: {problem}", yellow=True)
-
-    def _asked_for(self) -> dict[str, Mapping[str, Any]]:
-        """The names of trackers, each with its options."""
-        settings = self._gate.collection.settings
-        asked: dict[str, Mapping[str, Any]] = {}
-        if settings.tracking is not None or self._gate.config.getoption("promote") is not None:
-            asked[_MLFLOW] = _options_of_mlflow(self._gate.config)
-        return {**asked, **{name: table for name, table in settings.trackers.items() if name != _MLFLOW}}
 
     def _track(self, name: str, options: Mapping[str, Any], report: Report, exit_code: int) -> None:
         from harness.records import VerdictKind
@@ -127,9 +116,8 @@ def check_trackers(settings: Settings) -> None:
     Raises:
         SettingsError: there is none of a name, or it refuses its options.
     """
+    check_tables(settings)
     for name, options in settings.trackers.items():
-        if name == _MLFLOW:
-            raise SettingsError("trackers.mlflow: MLflow is asked for by the settings mlflow and --mlflow.")
         try:
             found = _tracker(name)
         except SettingsError as error:
@@ -150,15 +138,16 @@ def _tracker(name: str) -> Tracker:
     return tracker(name)
 
 
-def _options_of_mlflow(config: pytest.Config) -> dict[str, Any]:
-    return {name: config.getoption(name) for name in _OF_MLFLOW}
+def _given(config: pytest.Config) -> dict[str, Any]:
+    """Give what the command line says for the tracker that has settings of its own."""
+    return {name: config.getoption(name) for name in OPTIONS}
 
 
 def _check(config: pytest.Config) -> None:
-    """Refuse options of MLflow that ask for what can't be; a plain session pays nothing for it.
+    """Refuse options of trackers that ask for what can't be; a plain session pays nothing for it.
 
     Raises:
-        SettingsError: MLflow is not installed, or the candidate can't be promoted.
+        SettingsError: what logs is not installed, or the candidate can't be promoted.
     """
-    if config.getoption("mlflow") is not None or config.getoption("promote") is not None:
-        _tracker(_MLFLOW).check(settings_of(config), _options_of_mlflow(config))
+    if config.getoption(OF_SETTINGS) is not None or config.getoption("promote") is not None:
+        _tracker(OF_SETTINGS).check(settings_of(config), _given(config))

@@ -6,7 +6,7 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 from harness.records.baselines import BaselineRecord
 from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName, Price
 from harness.records.estimates import Difference, Estimate
-from harness.records.judging import JudgedBy, Judgement, JudgeSummary
+from harness.records.judging import Judgement, JudgeSummary, ScoringRule
 from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
 from harness.records.reports import (
     Change,
@@ -66,7 +66,6 @@ __all__ = [
     "GateStart",
     "Interruption",
     "JudgeSummary",
-    "JudgedBy",
     "Judgement",
     "Kind",
     "LimitName",
@@ -83,6 +82,7 @@ __all__ = [
     "Sample",
     "Score",
     "ScoreRow",
+    "ScoringRule",
     "SelectedEvaluation",
     "Selection",
     "SkippedEvaluation",

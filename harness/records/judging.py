@@ -1,4 +1,4 @@
-"""What judges are asked and say: for one body, and summed up over an evaluation."""
+"""Records of judging: the rule of a score, the work of a judge for one body, and its sum over an evaluation."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from harness.records.estimates import Estimate
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedBy:
+class ScoringRule:
     """By whom and by what rule a score was given: two scores with different ones are not of the same kind.
 
     Attributes:
         judges: the fingerprints of the judging versions.
         rubric: digest of the rubric, or the name of the metric that stands for one.
 
-    >>> str(JudgedBy(("0a1b", "2c3d"), "4e5f"))
+    >>> str(ScoringRule(("0a1b", "2c3d"), "4e5f"))
     '0a1b+2c3d/4e5f'
-    >>> JudgedBy.parse("0a1b+2c3d/4e5f").judges
+    >>> ScoringRule.parse("0a1b+2c3d/4e5f").judges
     ('0a1b', '2c3d')
     """
 
@@ -28,15 +28,15 @@ class JudgedBy:
         return f"{'+'.join(self.judges)}/{self.rubric}"
 
     @classmethod
-    def parse(cls, text: str) -> JudgedBy:
-        """What `str` wrote."""
+    def parse(cls, text: str) -> ScoringRule:
+        """Read a rule that `str` wrote."""
         judges, _, rubric = text.partition("/")
         return cls(tuple(judges.split("+")), rubric)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one judge did for one call of a body.
+    """The work of one judge for one call of a body.
 
     Attributes:
         judge: the judging version's name.
@@ -59,7 +59,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class JudgeSummary:
-    """What one judge did in an evaluation.
+    """The work of one judge in an evaluation.
 
     Attributes:
         name: the judging version.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
 from harness.errors import ScoreError
-from harness.records.judging import JudgedBy
+from harness.records.judging import ScoringRule
 from harness.records.tool_calls import read_calls, with_calls
 
 Messages = tuple[Mapping[str, Any], ...]
@@ -71,7 +71,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of an engine, complete: the answer depends on this, the version's fingerprint and the draw.
+    """A complete request to an engine: the answer depends on this, the version's fingerprint and the draw.
 
     Attributes:
         kind: "chat" draws an answer to `messages`; "completion" draws what follows a context, "loglikelihood" weighs
@@ -148,12 +148,12 @@ class Sample:
 
     @property
     def truncated(self) -> bool:
-        """Whether the answer was cut at max_tokens."""
+        """True where the answer was cut at max_tokens."""
         return self.finish_reason == "length"
 
     @property
     def lack(self) -> str | None:
-        """Why the text is not what the model has to say, in words; None where it is.
+        """The reason, in words, why the text is not what the model has to say; None where it is.
 
         An answer that is cut says so by `truncated`.
         """
@@ -192,7 +192,7 @@ class Score:
 
     value: float
     reason: str | None = None
-    judged_by: JudgedBy | None = None
+    judged_by: ScoringRule | None = None
     disagreement: float | None = None
 
     def __bool__(self) -> NoReturn:
@@ -247,5 +247,5 @@ class ScoreRow:
     outcome: Literal["scored", "skipped", "error"] = "scored"
     reason: str | None = None
     sample_key: bytes | None = None
-    judged_by: JudgedBy | None = None
+    judged_by: ScoringRule | None = None
     disagreement: float | None = None

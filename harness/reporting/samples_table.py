@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.gate.history.answers import StoredAnswer, answers_of_run
 from harness.records import Report, Request, ScoreRow
-from harness.review.exchange.table import guarded
+from harness.review.exchange.table import guarded_cell
 from harness.review.labels import PersonsLabel, labels_of_run
 from harness.store import RunInfo, Store
 
@@ -67,7 +67,7 @@ def write_csv(store: Store, run: RunInfo, report: Report, stream: TextIO) -> int
     lost = 0
     for row, is_lost in rows_of_run(store, run, report):
         lost += is_lost
-        writer.writerow({name: guarded(value) for name, value in row.items()})
+        writer.writerow({name: guarded_cell(value) for name, value in row.items()})
     return lost
 
 
@@ -117,7 +117,7 @@ def _of_answer(answer: StoredAnswer) -> dict[str, Any]:
 
 
 def _asked(request: Request) -> str:
-    """What was asked, as JSON: the chat messages; else an object with the raw prompt, and the text that was weighed."""
+    """Give what was asked as JSON: the chat messages; else an object with the raw prompt and the text weighed."""
     if request.messages and request.continuation is None:
         return json.dumps(list(request.messages), ensure_ascii=False)
     asked = {"messages": list(request.messages), "prompt": request.prompt, "continuation": request.continuation}
@@ -125,7 +125,7 @@ def _asked(request: Request) -> str:
 
 
 def _of_people(labels: Sequence[PersonsLabel]) -> dict[str, Any]:
-    """What people said of an answer: the score that settles it, or the mean of theirs, and all labels as JSON."""
+    """Give what people said of an answer: the score that settles it, or the mean of theirs, and all labels as JSON."""
     settled = [label for label in labels if label.is_adjudication]
     scores = [label.score for label in settled[-1:] or labels if label.score is not None]
     told = [

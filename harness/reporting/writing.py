@@ -75,7 +75,7 @@ def formats() -> dict[str, ReportFormat]:
     found: dict[str, ReportFormat] = {}
     for name in doors.names("reports"):
         with suppress(DoorError):
-            if not (each := _loaded(name)).served:
+            if not (each := load_format(name)).served:
                 found[name] = each
     return found
 
@@ -86,7 +86,7 @@ def served(name: str) -> Any:
     Raises:
         SettingsError: there is no such format, it is written and not served, or it can't be imported.
     """
-    found = _loaded(name)
+    found = load_format(name)
     if found.served is None:
         raise SettingsError(f"The format {name} is written, not served: steelyard report --format {name}.")
     try:
@@ -95,7 +95,12 @@ def served(name: str) -> Any:
         raise SettingsError(f"The format {name} can't be served: {error}.") from error
 
 
-def _loaded(name: str) -> ReportFormat:
+def load_format(name: str) -> ReportFormat:
+    """The format that a distribution declares under this name, written or served.
+
+    Raises:
+        DoorError: there is none, two distributions bring it, it can't be loaded, or it is something else.
+    """
     door = doors.find("reports", name)
     found = doors.load(door)
     if not isinstance(found, ReportFormat):
@@ -111,7 +116,7 @@ def check_formats() -> None:
         DoorError: two distributions bring one of its formats, or one can't be loaded.
     """
     for name in OF_A_GATE:
-        _loaded(name)
+        load_format(name)
 
 
 def find_format(name: str) -> ReportFormat:
@@ -121,7 +126,7 @@ def find_format(name: str) -> ReportFormat:
         SettingsError: there is none, it is served and not written, or what it needs is not installed.
     """
     try:
-        found = _loaded(name)
+        found = load_format(name)
     except DoorError as error:
         raise DoorError(f"--format: {error}") from None
     if found.served is not None:
@@ -155,7 +160,7 @@ def write_reports(
 
 @dataclass(frozen=True, slots=True)
 class WrittenReport:
-    """What a reader opens, and what a reader must know of it, or ""."""
+    """The file that a reader opens, and what a reader must know of it, or ""."""
 
     path: Path
     note: str = ""
@@ -190,7 +195,7 @@ def discard(folder: Path) -> None:
     Raises:
         OSError: it can't be removed.
     """
-    for each in map(_loaded, OF_A_GATE):
+    for each in map(load_format, OF_A_GATE):
         (folder / each.file_name).unlink(missing_ok=True)
         if each.beside:
             for path in (folder / each.beside).glob("[0-9]*.js"):

@@ -16,7 +16,7 @@ from harness.requests.window import Window, check_capabilities
 
 
 class SampleStore(Protocol):
-    """What the sampler needs of a store."""
+    """A store as the sampler needs it."""
 
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Mapping[int, Sample]]:
         """All stored samples of these keys."""
@@ -30,7 +30,7 @@ Kept = tuple[bytes, Sample]
 
 
 @dataclass(slots=True)
-class _Wanted:
+class _DrawsOfTick:
     """Draws of one request that were asked for in this tick of the loop."""
 
     source: SampleSource
@@ -57,7 +57,7 @@ class Sampler:
 
     def __init__(self, store: SampleStore, *, window: int, spending: Spending | None = None) -> None:
         self._store = store
-        self._wanted: dict[bytes, _Wanted] = {}
+        self._wanted: dict[bytes, _DrawsOfTick] = {}
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
         self._arrived: list[NewSample] = []
@@ -112,7 +112,7 @@ class Sampler:
             loop.call_soon(self._look_up)
         wanted = self._wanted.get(key)
         if wanted is None:
-            wanted = self._wanted[key] = _Wanted(source, request, question)
+            wanted = self._wanted[key] = _DrawsOfTick(source, request, question)
         wanted.indices.append(index)
         if asked_again:
             wanted.asked_again.add(index)
@@ -151,7 +151,7 @@ class Sampler:
             shelf.set_result(found)
 
     def _was_asked(self, source: SampleSource, key: bytes, index: int) -> bool:
-        """Whether a sample was asked for before in this run; one bit for each."""
+        """Note that a sample is asked for, and tell whether it was before in this run; one bit for each."""
         asked = self._asked.setdefault(source.first_index, {})
         before, bit = asked.get(key, 0), 1 << (index - source.first_index)
         asked[key] = before | bit
@@ -182,7 +182,7 @@ class Sampler:
                 self.window.add(PendingDraws(item.source, item.request, key, missing))
         self.window.pump()
 
-    def _find(self, wanted: Mapping[bytes, _Wanted]) -> dict[bytes, dict[int, Kept]]:
+    def _find(self, wanted: Mapping[bytes, _DrawsOfTick]) -> dict[bytes, dict[int, Kept]]:
         """The stored samples that are wanted, each of the newest generation that has it."""
         found = dict(self._store.find(list(wanted)))
         chains = {
@@ -257,7 +257,7 @@ class Sampler:
 
     @property
     def budget(self) -> Budget | None:
-        """What may be spent, and was; None without limits."""
+        """The limits, and what was spent of them; None without limits."""
         return self.spending.budget(self.window.requests)
 
     async def close(self) -> None:

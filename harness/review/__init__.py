@@ -13,25 +13,25 @@ processes may serve the same store. Whatever a call has written when it returns 
 
     view = queue.next("ann")                               # View, or None: nothing is left for this reviewer
     ahead = queue.next("ann", holding=[view.lease_id])     # a second lease: the prefetched item
-    done = queue.label("ann", view.lease_id, 4, key="…")   # Done(event, standing, repeated)
+    done = queue.label("ann", view.lease_id, 4, key="…")   # ItemResult
     queue.skip("ann", ahead.lease_id, key="…", note="")
     queue.flag("ann", ahead.lease_id, key="…", note="the answer is cut")
-    queue.undo("ann", key="…")                             # Undone(done, view): the item again, if it is still free
+    queue.undo("ann", key="…")                             # UndoResult: the item again, if it is still free
     queue.renew("ann", view.lease_id)                      # more time; also for an expired lease whose item is free
 
     view = queue.next("eve", task="adjudicate")            # disputed and flagged items; for adjudicators
     queue.adjudicate("eve", view.lease_id, 2, key="…")     # this label counts
     queue.exclude("eve", view.lease_id, "the passage is missing", key="…")   # it counts for neither side
-    queue.reveal("ann", item_id)                           # Revealed: versions, judge, labels; after one's own label
+    queue.reveal("ann", item_id)                           # RevealedItem: versions, judge, labels; after its own label
 
     queue.batches(); queue.close(batch_id, "decided"); queue.reopen(batch_id)
-    queue.progress(); queue.progress(batch_id)             # list[Progress]: labels in and left, by state and reviewer
-    queue.origins()                                        # dict[batch id, Origin]: when, from which run
+    queue.progress(); queue.progress(batch_id)             # list[BatchProgress]: labels in and left, by state
+    queue.origins()                                        # dict[batch id, BatchOrigin]: when, from which run
     queue.agreement(batch_id)                              # AgreementReport: among people, judge against people
-    queue.settled(item_id); queue.excluded(batch_id)       # Revealed of an item that is settled; list[Excluded]
-    queue.labels(batch_id)                                 # list[Labelled]: what counts, with its drawing, for the gate
+    queue.settled(item_id); queue.excluded(batch_id)       # RevealedItem of a settled one; list[ExcludedItem]
+    queue.labels(batch_id)                                 # list[LabelledItem]: what counts, for the gate
 
-    add_run(store, run, Plan(…))                           # harness.review.batches.filling: draws items of a stored run
+    add_run(store, run, ReviewPlan(…))                     # harness.review.batches.filling: draws items of a stored run
     store.review.add_items(batch_id, items)                # more draws, each in `Item.draw`; what is there stays
 
 What holds, whatever the clients do:
@@ -47,7 +47,7 @@ What holds, whatever the clients do:
 - Every error is a `ReviewError` of `harness.errors`, with a message that can be shown.
 """
 
-from harness.review.queue import LEASE_S, Labelled, Queue
-from harness.review.views import ItemDone, RevealedItem, UndoResult, View
+from harness.review.queue import LEASE_S, LabelledItem, Queue
+from harness.review.views import ItemResult, RevealedItem, UndoResult, View
 
-__all__ = ["LEASE_S", "ItemDone", "Labelled", "Queue", "RevealedItem", "UndoResult", "View"]
+__all__ = ["LEASE_S", "ItemResult", "LabelledItem", "Queue", "RevealedItem", "UndoResult", "View"]

@@ -44,7 +44,7 @@ class LabelShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Differing:
+class Disagreement:
     """An item on which people and the judge stand at different points.
 
     Attributes:
@@ -61,7 +61,7 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class JudgeMatrix:
-    """How often people stand at which point of the scale, and the judge at which.
+    """The counts of items by the points of the scale at which people and the judge stand.
 
     Attributes:
         points: the names of the points, the lowest score first; values that count for the same are one point.
@@ -80,7 +80,7 @@ class JudgeMatrix:
     n_same: int
     exact: LabelShare
     ordinal: Coefficient
-    differing: tuple[Differing, ...]
+    differing: tuple[Disagreement, ...]
 
 
 def judge_matrix(
@@ -100,7 +100,7 @@ def judge_matrix(
         both.append((people, judge))
         weights.append(1 / item.probability)
         if people != judge:
-            found.append(Differing(item.id, item.case_id, people, judge, judged))
+            found.append(Disagreement(item.id, item.case_id, people, judge, judged))
     if not both:
         return None
     table = np.zeros((len(scores), len(scores)), dtype=np.int64)

@@ -10,9 +10,9 @@ from typing import Any
 from harness.errors import LabelError, ReviewError
 from harness.records.review import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Standing, Task
 from harness.review.agreement import AgreementReport, agreement_of
-from harness.review.older import with_calls_of_store
+from harness.review.older_batches import with_calls_of_store
 from harness.review.progress import BatchOrigin, BatchProgress, progress_of
-from harness.review.views import ItemDone, RevealedItem, UndoResult, View, done_of, revealed, view_of
+from harness.review.views import ItemResult, RevealedItem, UndoResult, View, done_of, revealed, view_of
 from harness.store import Store
 from harness.store.review.events import in_force
 from harness.store.review.leases import Wish, is_swapped
@@ -25,7 +25,7 @@ _LONGEST_NOTE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledItem:
     """An item of which a label counts.
 
     Attributes:
@@ -87,7 +87,7 @@ class Queue:
         """
         return self._view(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, clock=self._clock))
 
-    def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> ItemDone:
+    def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> ItemResult:
         """Store a label. `value` is one of the form's: a whole number, a category, a text, or "left", "tie", "right".
 
         Raises:
@@ -96,19 +96,19 @@ class Queue:
         """
         return self._submit("label", reviewer, lease_id, key, note, value)
 
-    def adjudicate(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> ItemDone:
+    def adjudicate(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> ItemResult:
         """Store the label that counts for an item taken with `task="adjudicate"`. Raises as `label`."""
         return self._submit("adjudicate", reviewer, lease_id, key, note, value)
 
-    def skip(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> ItemDone:
+    def skip(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> ItemResult:
         """Leave an item to others; to this reviewer once more, when nothing else is left. Raises as `label`."""
         return self._submit("skip", reviewer, lease_id, key, note)
 
-    def flag(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> ItemDone:
+    def flag(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> ItemResult:
         """Take an item out of the queue until somebody adjudicates it. Raises as `label`."""
         return self._submit("flag", reviewer, lease_id, key, note)
 
-    def exclude(self, reviewer: str, lease_id: str, reason: str, *, key: str) -> ItemDone:
+    def exclude(self, reviewer: str, lease_id: str, reason: str, *, key: str) -> ItemResult:
         """Settle an item taken with `task="adjudicate"` by leaving it out: nothing right can be said of it.
 
         It counts for neither side: see `harness.decisions.labels.labelled`. An undo brings it back.
@@ -176,7 +176,7 @@ class Queue:
 
     def _submit(
         self, kind: EventKind, reviewer: str, lease_id: str, key: str, note: str, value: Any = None
-    ) -> ItemDone:
+    ) -> ItemResult:
         _check_key(key)
         if len(note) > _LONGEST_NOTE:
             raise ReviewError(f"The note has {len(note):,} characters; the most are {_LONGEST_NOTE:,}.")
@@ -196,12 +196,12 @@ class Queue:
         self._review.set_closed(batch_id, None)
 
     def progress(self, batch_id: str | None = None) -> list[BatchProgress]:
-        """How far a batch is, or each of them, the oldest first."""
+        """Tell how far a batch is, or each of them, the oldest first."""
         wanted = self.batches() if batch_id is None else [self._review.batch(batch_id)]
         return [progress_of(batch, self._review.counts(batch.id, self._clock())) for batch in wanted]
 
     def origins(self) -> dict[str, BatchOrigin]:
-        """Where each batch comes from, by its id."""
+        """Tell where each batch comes from, by its id."""
         candidates = {run.run_id: (run.spec.get("candidate") or {}).get("name") for run in self._store.runs()}
         return {
             each.id: BatchOrigin(each.created, each.run_id, candidates.get(each.run_id or ""))
@@ -209,17 +209,17 @@ class Queue:
         }
 
     def agreement(self, batch_id: str, *, confidence_level: float = 0.95) -> AgreementReport:
-        """How far the reviewers of a batch agree with each other, and the judge with them."""
+        """Measure how far the reviewers of a batch agree with each other, and the judge with them."""
         batch = self._review.batch(batch_id)
         events, standings = self._review.events(batch_id=batch_id), self._review.standings(batch_id)
         items = self._review.items(batch_id)
         return agreement_of(batch_id, batch.form, items, events, standings, confidence_level)
 
-    def labels(self, batch_id: str) -> list[Labelled]:
+    def labels(self, batch_id: str) -> list[LabelledItem]:
         """The items of a batch that are done, with the label that counts, in the order in which they were drawn."""
         standings = self._review.standings(batch_id)
         items = self._review.items(batch_id)
-        return [Labelled(item, standings[item.id]) for item in items if standings[item.id].state == "done"]
+        return [LabelledItem(item, standings[item.id]) for item in items if standings[item.id].state == "done"]
 
     def add_reviewer(self, name: str, role: ReviewerRole = "annotator") -> str:
         """Add a reviewer, and give the token to sign in with, which nobody can look up later.

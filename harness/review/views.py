@@ -1,4 +1,4 @@
-"""What a reviewer is shown of an item: before the label nothing that could sway it, afterwards everything."""
+"""The views of an item: before the label nothing that could sway the reviewer, afterwards everything."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemDone:
-    """What a reviewer's word led to.
+class ItemResult:
+    """The result of a reviewer's word on an item.
 
     Attributes:
         event: as it is stored.
@@ -54,9 +54,9 @@ class ItemDone:
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
-    """What an undo led to; `view` is the item again, or None where it is no longer free."""
+    """The result of an undo; `view` is the item again, or None where it is no longer free."""
 
-    done: ItemDone
+    done: ItemResult
     view: View | None
 
 
@@ -108,9 +108,9 @@ def view_of(held: HeldItem) -> View:
     )
 
 
-def done_of(recorded: RecordedLabel) -> ItemDone:
-    """What was recorded, for the one who said it."""
-    return ItemDone(recorded.event, recorded.standing, recorded.repeated)
+def done_of(recorded: RecordedLabel) -> ItemResult:
+    """Give what was recorded, for the one who said it."""
+    return ItemResult(recorded.event, recorded.standing, recorded.repeated)
 
 
 def on_sides(answers: tuple[Answer, ...], *, swapped: bool) -> tuple[Answer, ...]:

@@ -1,4 +1,7 @@
-"""What a test body's result means: one or several named scores."""
+"""Reads what a test body returned: one or several named scores.
+
+A body that fails an assertion returns nothing: `harness/gate/evaluations/score_table.py` makes it a 0.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import ScoreError
-from harness.records import MOST_DISAGREEMENT, JudgedBy, Measure, Score
+from harness.records import MOST_DISAGREEMENT, Measure, Score, ScoringRule
 
 METRIC = "score"
 """The name of the metric of a body that returns a single score."""
@@ -32,7 +35,7 @@ class Reading:
     unit: str | None = None
     higher_is_better: bool = True
     part: Any = None
-    judged_by: JudgedBy | None = None
+    judged_by: ScoringRule | None = None
     disagreement: float | None = None
     at_least: float | None = None
     at_most: float | None = None

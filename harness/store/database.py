@@ -22,7 +22,7 @@ from sqlalchemy.exc import (
 )
 
 from harness.errors import StoreError, UnstorableError
-from harness.store.location import prepare_folder, without_password
+from harness.store.location import prepare_store_folder, without_password
 from harness.store.problems import BUSY_S, ELSEWHERE, REPAIR, cause_of, in_words
 from harness.store.schema import migrations, tables
 from harness.store.soundness import Soundness
@@ -71,7 +71,7 @@ class Database:
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether this is SQLite, not Postgres."""
+        """True where this is SQLite, not Postgres."""
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
@@ -207,7 +207,7 @@ def _sqlite_engine(url: URL, shown: str, *, readonly: bool) -> Engine:
         if path.is_dir():
             raise StoreError(f"The store {shown} is a folder, not a file. {ELSEWHERE}")
         if not readonly:
-            prepare_folder(path)
+            prepare_store_folder(path)
         elif path.is_file():
             url = URL.create("sqlite", database=f"{path.resolve().as_uri()}", query={"mode": "ro", "uri": "true"})
         else:

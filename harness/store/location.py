@@ -1,4 +1,4 @@
-"""Where a store lies: a path or a SQLAlchemy URL, and how a message names it."""
+"""The place of a store, a path or a SQLAlchemy URL, and its name in messages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def without_password(url: str) -> str:
     return re.sub(r"(?i)([?&][^=&]*password=)[^&]*", r"\1***", shown)
 
 
-def prepare_folder(path: Path) -> None:
+def prepare_store_folder(path: Path) -> None:
     """Make the folder of a store file; one named `.steelyard` is made invisible to git.
 
     Raises:

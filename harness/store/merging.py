@@ -28,7 +28,7 @@ from harness.records import ScoreRow
 from harness.store import runs as run_rows
 from harness.store.database import Database
 from harness.store.schema import codec, digests
-from harness.store.schema.migrations import readable
+from harness.store.schema.migrations import readable_column
 from harness.store.schema.tables import APART, generations, reports, requests, runs, samples
 from harness.store.summaries import MergeSummary
 
@@ -127,7 +127,7 @@ def _at(key: bytes, row: Any) -> dict[str, Any]:
 
 def _by_key(database: Database, connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Any]]:
     found: dict[bytes, dict[int, Any]] = {}
-    columns = (readable(column, database.schema_version) for column in samples.c)
+    columns = (readable_column(column, database.schema_version) for column in samples.c)
     for row in connection.execute(select(*columns).where(samples.c.key.in_(list(keys)))):
         found.setdefault(row.key, {})[row.sample_index] = row
     return found
@@ -178,7 +178,7 @@ def _elsewhere(key: bytes, token: str) -> bytes:
 
 
 def _conflict(theirs: Mapping[int, Any], ours: Mapping[int, Any]) -> bool:
-    """Whether both hold a sample of the same index that was drawn twice."""
+    """Tell whether both hold a sample of the same index that was drawn twice."""
     return any(
         (theirs[index].text, theirs[index].created) != (ours[index].text, ours[index].created)
         for index in theirs.keys() & ours.keys()

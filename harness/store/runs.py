@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, Connection, and_, select
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.records import JudgedBy, Role, ScoreRow
+from harness.records import Role, ScoreRow, ScoringRule
 from harness.store.database import Database
 from harness.store.schema import codec
-from harness.store.schema.migrations import readable
+from harness.store.schema.migrations import readable_column
 from harness.store.schema.tables import reports, runs, score_sets, scores
 from harness.store.summaries import RunInfo
 
@@ -126,12 +126,12 @@ def stream_scores(database: Database, run_id: str) -> Iterator[ScoreRow]:
 
 
 def score_columns(schema_version: int) -> list[ColumnElement[Any]]:
-    """What `score_row` reads of the scores of a set."""
-    return [readable(scores.c[name], schema_version) for name in _COLUMNS]
+    """List the columns that `score_row` reads of the scores of a set."""
+    return [readable_column(scores.c[name], schema_version) for name in _COLUMNS]
 
 
 def score_row(of_set: tuple[str, str, Role, str], row: Any) -> ScoreRow:
     """The score of a row (`score_columns`) of a set."""
     case_id, index, value, outcome, reason, key, judged_by, disagreement = row
-    judge = None if judged_by is None else JudgedBy.parse(judged_by)
+    judge = None if judged_by is None else ScoringRule.parse(judged_by)
     return ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key, judge, disagreement)

@@ -15,7 +15,7 @@ from harness.errors import StoreError, UnstorableError
 from harness.records import NewSample, Request, Sample
 from harness.store.database import Database
 from harness.store.schema import codec, digests
-from harness.store.schema.migrations import readable
+from harness.store.schema.migrations import readable_column
 from harness.store.schema.tables import generations, requests, samples
 
 _CHUNK = 500
@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 @functools.cache
 def _query(schema_version: int) -> Select[Any]:
     """Selects the samples of some keys with their digests, which a store older than schema version 7 lacks."""
-    digest = readable(samples.c.digest, schema_version)
+    digest = readable_column(samples.c.digest, schema_version)
     return select(samples.c.key, digest, *digests.COLUMNS).where(samples.c.key.in_(bindparam("keys", expanding=True)))
 
 
@@ -130,7 +130,7 @@ def generations_in_use(
 
 
 def _begun(connection: Connection, fingerprint: str) -> dict[int, float]:
-    """When each generation of a version was begun, the newest first."""
+    """Give the time at which each generation of a version was begun, the newest first."""
     of_version = generations.c.fingerprint == fingerprint
     query = select(generations.c.generation, generations.c.begun).where(of_version)
     return {row.generation: row.begun for row in connection.execute(query.order_by(generations.c.generation.desc()))}

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, LargeBinary, Select, and_, func, select, type_coerce
 
-from harness.records import JudgedBy, Request, Role, ScoreRow
+from harness.records import Request, Role, ScoreRow, ScoringRule
 from harness.store.database import Database
 from harness.store.runs import OUTCOMES, score_columns, score_row
 from harness.store.samples import chunks
 from harness.store.schema import codec
-from harness.store.schema.migrations import readable
+from harness.store.schema.migrations import readable_column
 from harness.store.schema.tables import requests, score_sets, scores
 from harness.store.summaries import ScoreArray, ScoreSet
 
@@ -96,13 +96,13 @@ def rows_of_cases(database: Database, score_set: ScoreSet, case_ids: Iterable[st
     return found
 
 
-def judged_by(database: Database, sets: Collection[ScoreSet]) -> frozenset[JudgedBy]:
+def judged_by(database: Database, sets: Collection[ScoreSet]) -> frozenset[ScoringRule]:
     """See `Store.judged_by`."""
-    column = readable(scores.c.judged_by, database.schema_version)
+    column = readable_column(scores.c.judged_by, database.schema_version)
     query = select(column).where(scores.c.set_id.in_([each.id for each in sets])).distinct()
     with database.read() as connection:
         found = connection.execute(query).scalars().all()
-    return frozenset(JudgedBy.parse(text) for text in found if text is not None)
+    return frozenset(ScoringRule.parse(text) for text in found if text is not None)
 
 
 def differing_requests(

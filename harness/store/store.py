@@ -7,10 +7,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from harness.records import JudgedBy, NewSample, Request, Role, Sample, ScoreRow
+from harness.records import NewSample, Request, Role, Sample, ScoreRow, ScoringRule
 from harness.store import merging, runs, samples, score_sets
 from harness.store.database import Database
-from harness.store.looks import LookStore
+from harness.store.ledger import LookStore
 from harness.store.pruning import maintenance
 from harness.store.review.store import ReviewStore
 from harness.store.soundness import Soundness
@@ -50,7 +50,7 @@ class Store:
 
     @property
     def url(self) -> str:
-        """Where it lies, without a password."""
+        """The address of the store, without a password."""
         return self._database.url
 
     def find(self, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
@@ -127,7 +127,7 @@ class Store:
         return runs.stream_scores(self._database, run_id)
 
     def score_sets(self, run_id: str) -> list[ScoreSet]:
-        """What a run scored, as it was first scored; `score_array` gives the scores of one."""
+        """List what a run scored, as it was first scored; `score_array` gives the scores of one."""
         return score_sets.list_sets(self._database, run_id)
 
     def score_array(self, score_set: ScoreSet) -> ScoreArray:
@@ -141,7 +141,7 @@ class Store:
     def samples_scored(
         self, runs: Collection[tuple[str, Role]], evaluation_id: str, fingerprint: str, case_ids: Iterable[str]
     ) -> dict[str, int]:
-        """How many samples of each of these cases runs scored of a version, in the roles that are named with them.
+        """Count the samples of each of these cases that runs scored of a version, in the roles named with them.
 
         Cases that none of them scored are left out; skipped and broken samples count.
         """
@@ -151,7 +151,7 @@ class Store:
         """The scores of some cases of a set, whole, by case and sample."""
         return score_sets.rows_of_cases(self._database, score_set, case_ids)
 
-    def judged_by(self, sets: Collection[ScoreSet]) -> frozenset[JudgedBy]:
+    def judged_by(self, sets: Collection[ScoreSet]) -> frozenset[ScoringRule]:
         """By whom and by what rules the scores of these sets were given, as far as judges gave them."""
         return score_sets.judged_by(self._database, sets)
 
@@ -165,7 +165,7 @@ class Store:
         return score_sets.differing_requests(self._database, ours, theirs)
 
     def info(self) -> StoreInfo:
-        """What the store holds, in numbers."""
+        """Count what the store holds."""
         return maintenance.info(self._database)
 
     def prune(

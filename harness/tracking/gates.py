@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness import doors
 from harness.config import Settings
 from harness.config.addresses import without_credentials
 from harness.config.environment import user_name
@@ -15,13 +16,15 @@ from harness.errors import MlflowError, SettingsError
 from harness.gate.runs.notes import IN_THE_TEST
 from harness.models.mlflow.process import MlflowProcess
 from harness.store import RunInfo, Store
-from harness.tracking.selection import choose
+from harness.tracking.selection import choose_traces
 from harness.tracking.traces import Context, traces
 
 MOST_TRACES = 50
 """Failures of a gate that become traces."""
 GATE_DEADLINE_S = 60.0
-"""How long a gate waits at most until it is logged; `steelyard track` takes more."""
+"""How long a gate waits at most until it is logged."""
+TRACK_DEADLINE_S = 600.0
+"""How long `steelyard track` does."""
 
 _CHILD = "harness.tracking.child"
 
@@ -36,7 +39,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class GateLog:
-    """What is logged of a run.
+    """A gate to log: its run and report, and where they are logged.
 
     Attributes:
         address: of MLflow. It may hold a password, so it is shown without.
@@ -56,7 +59,7 @@ class GateLog:
 
 
 def gate_of(settings: Settings, run: RunInfo, report: Mapping[str, Any], names: Mapping[str, str]) -> GateLog:
-    """What is logged of a stored run, where the settings say.
+    """Put together what is logged of a stored run, where the settings say.
 
     Raises:
         SettingsError: they say nowhere.
@@ -64,14 +67,14 @@ def gate_of(settings: Settings, run: RunInfo, report: Mapping[str, Any], names: 
     if settings.tracking is None:
         raise SettingsError(
             "Where is MLflow? Say --mlflow URL, http://HOST:PORT or sqlite:///mlflow.db, or write it as mlflow into "
-            "[tool.steelyard]."
+            f"[tool.steelyard]. For another tracker say --to NAME. {doors.listed('trackers')}"
         )
     return GateLog(settings.tracking, settings.mlflow_experiment, settings.root, run, report, names)
 
 
 @dataclass(frozen=True, slots=True)
 class LogResult:
-    """Where a run was logged.
+    """The place where a run was logged, and the number of its traces.
 
     Attributes:
         place: for people: its page, or the file and the run in it.
@@ -110,7 +113,7 @@ def log_gate(
 
 def _question(gate: GateLog, store: Store) -> dict[str, Any]:
     spec, report = gate.run.spec, gate.report
-    chosen = choose(store, gate.run, report, gate.most_traces)
+    chosen = choose_traces(store, gate.run, report, gate.most_traces)
     described = [spec.get("candidate"), spec.get("baseline"), *spec.get("judges", ())]
     versions = {each["fingerprint"]: each["name"] for each in reversed(described) if each}
     return {
@@ -136,7 +139,7 @@ def _datasets(gate: GateLog) -> list[dict[str, Any]]:
 
 
 def _folder(gate: GateLog) -> Path:
-    """Where the process works: beside the file of a database, so that MLflow's artifacts lie there, too.
+    """Make the folder where the process works: beside a database's file, so that MLflow's artifacts lie there, too.
 
     Raises:
         MlflowError: the file's folder can't be made.

@@ -1,4 +1,4 @@
-"""What a tracker is: it logs a gate somewhere else, after the verdict, so that no verdict depends on it."""
+"""The port for trackers: a tracker logs a gate somewhere else, after the verdict, so that no verdict depends on it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ class TrackedGate:
         exit_code: pytest's, as it ends.
         settings: of the project, with what the command line said laid over.
         options: the tracker's own, from the table `[tool.steelyard.trackers.NAME]`.
+        is_late: False at the end of the gate, True for `steelyard track`: nobody waits for a verdict, the labels given
+            since count, and the folder of reports may hold another gate's.
     """
 
     report: Report
     exit_code: int
     settings: Settings
     options: Mapping[str, Any]
+    is_late: bool = False
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Store, RunInfo]]:
@@ -40,15 +43,17 @@ class TrackedGate:
 
 @dataclass(slots=True)
 class TrackingNotes:
-    """What a tracker tells the terminal.
+    """The notes of a tracker for the terminal.
 
     Attributes:
         lines: a line for each thing that is done, as soon as it is.
         step: what it is at; should it raise, the terminal says that the gate was not that.
+        facts: the same for programs, as plain data: `steelyard track --json` writes it.
     """
 
     lines: list[str] = field(default_factory=list)
     step: str = "logged"
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Tracker(Protocol):
@@ -68,10 +73,13 @@ class Tracker(Protocol):
         """Log a gate. Called once in a session, last of all, where the terminal is: with xdist on the controller.
 
         It is not called for a session that was interrupted. What it raises becomes a warning under the verdicts.
+        `steelyard track` calls it for a stored run, which may have been logged before: what has a place by
+        `gate.report.run_id` is brought up to date there, and not doubled.
         """
 
     def later(self, run_id: str, options: Mapping[str, Any]) -> str:
-        """The command that logs the run later, where this failed; "" where there is none."""
+        """The command that logs the run later, where this failed: `steelyard track RUN --to NAME`, or one of its own;
+        "" for no hint."""
 
 
 def tracker(name: str) -> Tracker:
@@ -85,4 +93,8 @@ def tracker(name: str) -> Tracker:
     lacking = [method for method in ("check", "track", "later") if not callable(getattr(found, method, None))]
     if lacking:
         raise DoorError(f"The tracker {name!r} of {door.provider} is none: {door.target} has no {', '.join(lacking)}.")
+    if isinstance(found, type):
+        raise DoorError(
+            f"The tracker {name!r} of {door.provider} is none: {door.target} is a class; name an object of it."
+        )
     return found

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.config.settings import load_settings
-from harness.decisions import Observed, decide
+from harness.decisions import Observations, decide
 from harness.errors import InvalidBlockError
 from harness.models.version import load_version
 from harness.records import Role, VerdictKind
@@ -89,7 +89,7 @@ def verdict(logs: list[float]) -> VerdictKind:
     if not logs:
         return VerdictKind.ERROR
     ours = np.exp(np.array(logs))[:, np.newaxis]
-    observed = Observed(
+    observed = Observations(
         id="itl",
         metric="score",
         requirement=None,

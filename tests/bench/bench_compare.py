@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.decisions import Observed, decide
+from harness.decisions import Observations, decide
 from harness.records import NewSample, Report, Request, Sample, ScoreRow, Usage, VersionRef
 from harness.records.report_json import to_json
 from harness.store import Store, new_run_id
@@ -94,6 +94,6 @@ def _rows(version: str, fingerprint: str, ids: list[str], scores: Any) -> Iterat
 
 
 def _report(run_id: str, version: VersionRef, ids: list[str], scores: Any) -> Report:
-    observed = Observed(EVALUATION, "score", None, 0.7, 0.02, False, tuple(ids), scores, None)
+    observed = Observations(EVALUATION, "score", None, 0.7, 0.02, False, tuple(ids), scores, None)
     (verdict,) = decide([observed], 0.95)
     return Report(run_id, "2026-11-24T16:00:00Z", 0, verdict.verdict, 0.95, version, None, Usage(), (verdict,))

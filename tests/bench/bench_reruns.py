@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.config import Settings
-from harness.decisions import Observed, decide, first_looks
+from harness.decisions import Observations, decide, first_looks
 from harness.decisions.looks import look_at
 from harness.gate.baselines.noise import false_red_given
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
@@ -151,7 +151,7 @@ def _wald(shape: Shape, drop: float) -> float:
     return 2 * variance / 0.05**2 * (0.95 * math.log(0.95 / 0.05) + 0.05 * math.log(0.05 / 0.95))
 
 
-def _decided(entry: Observed) -> VerdictKind:
+def _decided(entry: Observations) -> VerdictKind:
     (verdict,) = decide([entry], 1 - LEVEL, looks=first_looks([entry.id]), tells_claims=False)
     return verdict.verdict
 

@@ -12,9 +12,9 @@ from random import Random
 from statistics import median, quantiles
 from typing import Any
 
-from harness.gate.people.batches import fill, settle
+from harness.gate.people.batches import fill_batch, settle_batch
 from harness.review import Queue
-from harness.review.batches.ledger import subject_of
+from harness.review.batches.draws import subject_of
 from harness.review.batches.plans import ReviewPlan
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import Store
@@ -77,8 +77,8 @@ def _gate_figures(folder: Path) -> list[Figure]:
         run = runs.add_run(store, n_cases=JUDGED)
         subject = subject_of(store, run, ReviewPlan(runs.EVALUATION, "score", contents.SCALE), "uncertain")
         questions = (LabelQuestion("rate", demanded=0.5, margin=0.02),)
-        batch = fill(store, run, subject, questions, "uncertain")
-        first = settle(store, batch, subject, questions).ledger.n_items
+        batch = fill_batch(store, run, subject, questions, "uncertain")
+        first = settle_batch(store, batch, subject, questions).ledger.n_items
         tokens = _filled(store)
     with Server(folder) as server:
         took = _label(server, tokens, PAUSE_S)

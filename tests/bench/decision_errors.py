@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from harness.decisions import Observed, decide, decided_after, worst
+from harness.decisions import Observations, decide, decided_after, worst
 from harness.decisions.hypotheses import hypotheses
 from harness.gate.planning.calibration import GateShare, simulate, truths
 from harness.gate.planning.simulation import Shape, simulated
@@ -91,7 +91,7 @@ def _reds_at_any_look(part: int, n_gates: int) -> int:
     return red
 
 
-def is_ever_red(entries: list[Observed]) -> bool:
+def is_ever_red(entries: list[Observations]) -> bool:
     """Whether the gate is red when it is decided on the first n cases of each evaluation, for any n.
 
     Stakes do not depend on what comes later, so that the paths of the whole suite hold those of its beginnings. The

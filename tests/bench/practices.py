@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.decisions import Observed, decided_after, first_looks
+from harness.decisions import Observations, decided_after, first_looks
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis, hypotheses
 from harness.decisions.rule import red_levels, settling_level
@@ -130,8 +130,8 @@ def observed(
     baseline: Scores | None,
     design: Literal["sequential", "fixed"],
     threshold: float | None,
-) -> Observed:
-    return Observed(
+) -> Observations:
+    return Observations(
         id=name,
         metric="score",
         requirement=None,
@@ -146,12 +146,12 @@ def observed(
     )
 
 
-def judged(entries: Sequence[Observed]) -> tuple[list[bool], list[bool], list[int]]:
+def judged(entries: Sequence[Observations]) -> tuple[list[bool], list[bool], list[int]]:
     """Red, green and the candidate's samples of each evaluation: what `decide` says, without a report's intervals."""
     looks = first_looks(entry.id for entry in entries)
     level = LEVEL * looks[entries[0].id].passing
     own = LEVEL * looks[entries[0].id].red
-    used: list[Observed] = []
+    used: list[Observations] = []
     tested: list[Hypothesis] = []
     for entry in entries:
         end = decided_after([entry], level, own)

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ import pytest
 
 from harness.config import load_settings
 from harness.decisions import decide
+from tests import warm
 from tests.cli.conftest import Run
 from tests.decisions.observations import binary, observed
 
@@ -38,9 +37,7 @@ def files(folder: Path) -> dict[str, str]:
 
 def gate(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     """Exit code and report of pytest on the folder's suites, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "suites", "-q", *arguments], cwd=folder, capture_output=True, text=True
-    )
+    done = warm.run("-m", "pytest", "suites", "-q", *arguments, cwd=folder)
     report = folder / "reports" / "latest" / "report.json"
     assert report.is_file(), done.stdout + done.stderr
     return done.returncode, json.loads(report.read_text(encoding="utf-8"))

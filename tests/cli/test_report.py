@@ -7,7 +7,6 @@ import importlib.util
 import io
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -16,6 +15,7 @@ import pytest
 
 from harness.reporting.writing import formats
 from harness.store import Store
+from tests import warm
 from tests.cli.conftest import Run
 from tests.gate import stored
 from tests.gate.stored import Scored
@@ -101,16 +101,16 @@ def test_what_can_not_be_is_refused_with_the_way_out(
 @pytest.mark.parametrize("name", ["terminal", "json", "csv"])
 def test_a_standard_output_that_is_full_is_told(report: Run, folder: Path, name: str) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-c", "from harness.cli import main; main()", "report", "r1", "--format", name],
+        done = warm.start(
+            *("-c", "from harness.cli import main; main()", "report", "r1", "--format", name),
             cwd=folder,
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
-    assert "Error: Standard output can't be written: No space left on device." in done.stderr
-    assert "Traceback" not in done.stderr
+    _, said = done.communicate()
+    assert "Error: Standard output can't be written: No space left on device." in said
+    assert "Traceback" not in said
     assert done.returncode == 4
 
 

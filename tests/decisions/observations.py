@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.decisions import Observed
+from harness.decisions import Observations
 
 
-def observed(candidate: Any, baseline: Any = None, **changes: Any) -> Observed:
+def observed(candidate: Any, baseline: Any = None, **changes: Any) -> Observations:
     """An evaluation with these scores; everything else as a marker would leave it."""
     scores = np.atleast_2d(np.asarray(candidate, dtype=float))
     fields: dict[str, Any] = {
@@ -23,7 +23,7 @@ def observed(candidate: Any, baseline: Any = None, **changes: Any) -> Observed:
         "candidate": scores,
         "baseline": None if baseline is None else np.atleast_2d(np.asarray(baseline, dtype=float)),
     }
-    return Observed(**{**fields, **changes})
+    return Observations(**{**fields, **changes})
 
 
 def binary(rng: np.random.Generator, rates: Any, n_samples: int) -> Any:

@@ -6,24 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.decisions import decide, decided_after, first_looks
+from harness.decisions import decided_after
 from harness.decisions.suite import TwoStageContrast, early_shares, may_pass_early
 from harness.gate.planning.simulation import Shape, simulated
-from harness.records import VerdictKind
 from tests.bench.decision_costs import SPREAD
-from tests.decisions.observations import observed
-
-PASSED, REGRESSED, INCONCLUSIVE = VerdictKind.PASSED, VerdictKind.REGRESSED, VerdictKind.INCONCLUSIVE
-
-
-def suite(candidate, baseline, **changes):
-    changes = {"design": "sequential", "n_planned": len(candidate), **changes}
-    return observed(candidate, baseline, about="suite", suite_size=len(candidate), **changes)
-
-
-def verdict_of(entry, **options):
-    (verdict,) = decide([entry], 0.95, looks=first_looks([entry.id]), **options)
-    return verdict
+from tests.decisions.suites import INCONCLUSIVE, PASSED, REGRESSED, suite, verdict_of
 
 
 def test_a_small_suite_is_drawn_whole_and_passes_where_cases_like_these_can_not():
@@ -32,14 +19,6 @@ def test_a_small_suite_is_drawn_whole_and_passes_where_cases_like_these_can_not(
     assert (verdict.verdict, verdict.n_cases, verdict.about) == (PASSED, 20, "suite")
     assert verdict.claims.suite.verdict is PASSED
     assert verdict.claims.population.verdict is INCONCLUSIVE
-
-
-def test_the_other_claim_stands_beside_a_verdict_about_cases_like_these():
-    ones = np.ones((20, 10))
-    verdict = verdict_of(replace(suite(ones, ones), about="population"))
-    assert (verdict.verdict, verdict.about) == (INCONCLUSIVE, "population")
-    assert verdict.claims.suite.verdict is PASSED
-    assert verdict.claims.population.difference == verdict.difference
 
 
 def test_a_clear_drop_ends_a_small_suite_before_its_last_case():
@@ -84,15 +63,6 @@ def test_the_end_found_step_by_step_is_the_one_found_at_once():
         whole = decided_after([entry], 0.045, 0.04)
         steps = (n for n in range(1, 201) if decided_after([entry.first(n)], 0.045, 0.04) is not None)
         assert next(steps, None) == whole
-
-
-def test_a_measure_with_a_range_has_two_claims_and_one_without_has_one():
-    seconds = np.full((30, 4), 1.0)
-    ranged = suite(seconds, seconds, unit="s", at_least=0.0, at_most=2.0, margin=0.1)
-    assert verdict_of(ranged).claims.population is not None
-    assert verdict_of(ranged).about == "suite"
-    alone = verdict_of(suite(seconds, seconds, unit="s", margin=0.1))
-    assert (alone.about, alone.claims) == ("population", None)
 
 
 def test_lost_cases_are_listed_and_red_where_none_is_allowed():

@@ -9,7 +9,7 @@ import pytest
 
 from harness import doors
 from harness.errors import CheckError, DoorError
-from tests.doors.installing import COMMAND, GATE, declare, run
+from tests.doors.installing import COMMAND, GATE, declare, install, run
 
 SETTINGS = '[models.only]\nengine = "{}"\ndefault = "yes"\n'
 MODULE = """
@@ -188,7 +188,18 @@ def test_metadata_that_is_older_than_the_code_is_told_with_how_to_mend_it(folder
 
 
 def test_the_doctor_lists_what_others_bring(folder: Path, installed: Path) -> None:
-    declare(installed, "steelyard-echo", "[steelyard.engines]\necho = echo:ECHO\n[steelyard.steps]\nfold = echo:fold")
+    declare(
+        installed,
+        "steelyard-echo",
+        "[steelyard.engines]\necho = echo:ECHO\n[steelyard.steps]\nfold = echo:fold",
+        echo="""
+        from harness.extension import EngineSpec
+
+        print("noise")
+        ECHO = EngineSpec(summary="repeats", settings={}, create=lambda settings, root: None)
+        fold = str.casefold
+        """,
+    )
     done = run(*COMMAND, "doctor", "--json", folder=folder, installed=installed)
     found = [each for each in json.loads(done.stdout)["findings"] if each["section"] == "plugins"]
     assert [(each["name"], each["state"], each["detail"]) for each in found] == [
@@ -200,6 +211,144 @@ def test_the_doctor_lists_what_others_bring(folder: Path, installed: Path) -> No
     assert done.returncode == 1
     text = " ".join(done.stdout.split())
     assert "x engine echo other-echo 1.0, steelyard.engines; steelyard-echo 1.0 has it too" in text
+
+
+@pytest.mark.parametrize(
+    ("group", "target", "why"),
+    [
+        ("engines", "raising:IT", "raising:IT raises OSError: the library is closed."),
+        ("checks", "leaving:it", "leaving:it raises SystemExit: 3."),
+        ("reports", "absent:IT", "absent:IT raises ModuleNotFoundError: No module named 'absent'."),
+        ("steps", "three:gone", "three:gone raises AttributeError: module 'three' has no attribute 'gone'."),
+        ("engines", "three:IT", "The engine 'bad' of faulty 1.0 is no EngineSpec: three:IT is int."),
+        ("checks", "three:IT", "The check 'bad' of faulty 1.0 is neither a function nor a module of them: three:IT is"),
+        ("reports", "three:IT", "The format 'bad' of faulty 1.0 is no ReportFormat: three:IT is int."),
+        ("trackers", "three:IT", "The tracker 'bad' of faulty 1.0 is none: three:IT has no check, track, later."),
+        ("trackers", "three:Kind", "The tracker 'bad' of faulty 1.0 is none: three:Kind is a class; name an object"),
+    ],
+)
+def test_the_doctor_loads_every_door_and_tells_which_is_broken(
+    folder: Path, installed: Path, group: str, target: str, why: str
+) -> None:
+    declare(
+        installed,
+        "faulty",
+        f"[steelyard.{group}]\nbad = {target}",
+        raising="raise OSError('the library is closed')",
+        leaving="raise SystemExit(3)",
+        three="IT = 3\nclass Kind:\n    check = track = later = print\n",
+    )
+    done = run(*COMMAND, "doctor", "--json", folder=folder, installed=installed)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    (found,) = [each for each in told["findings"] if each["section"] == "plugins"]
+    assert (told["sound"], found["state"], found["name"]) == (False, "problem", f"{doors.GROUPS[group]} bad")
+    assert "faulty 1.0" in found["detail"]
+    assert why in found["detail"]
+    assert found["mend"] == "pip install --upgrade faulty, or do without: pip uninstall faulty"
+
+
+def test_the_doctor_tells_that_an_installed_distribution_is_broken(
+    folder: Path, installed: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "steelyard-dodo"\nversion = "2.5"\n'
+        '[project.entry-points."steelyard.engines"]\ndodo = "dodo:DODO"\n'
+        '[tool.hatch.build.targets.wheel]\ninclude = ["dodo.py"]\n'
+    )
+    (source / "dodo.py").write_text("import a_package_of_the_past\n")
+    install(source, installed)
+    done = run(*COMMAND, "doctor", folder=folder, installed=installed)
+    assert done.returncode == 1
+    text = " ".join(done.stdout.split())
+    assert "x engine dodo The engine 'dodo' of steelyard-dodo 2.5 can't be loaded: dodo:DODO raises" in text
+    assert "No module named 'a_package_of_the_past'" in text
+    assert "-> pip install --upgrade steelyard-dodo, or do without: pip uninstall steelyard-dodo" in text
+
+
+def test_the_doctor_finds_none_of_steelyard_s_own_broken(folder: Path) -> None:
+    done = run(*COMMAND, "doctor", "--json", folder=folder)
+    assert [each for each in json.loads(done.stdout)["findings"] if each["section"] == "plugins"] == []
+
+
+DIARY = """
+from harness.extension import setting_checks
+
+class Diary:
+    def check(self, settings, options):
+        setting_checks.refuse_unknown(options, ("path",), where="trackers.diary")
+
+    def track(self, gate, told):
+        if gate.options["path"] == "/":
+            raise IsADirectoryError("a folder is no diary")
+        with gate.opened() as (store, run):
+            n_scores = len(list(store.scores(run.run_id)))
+        said = f"{gate.report.run_id} {gate.report.verdict} {gate.exit_code} {n_scores} {gate.is_late}"
+        (gate.settings.root / gate.options["path"]).write_text(said)
+        told.lines.append("diary  " + said)
+        told.facts["pages"] = 1
+
+    def later(self, run_id, options):
+        return ""
+
+IT = Diary()
+"""
+
+
+@pytest.fixture
+def tracked(folder: Path, installed: Path) -> str:
+    """A run in the store of a project that has a tracker of another distribution, and none in its settings."""
+    declare(installed, "steelyard-diary", "[steelyard.trackers]\ndiary = diary:IT", diary=DIARY)
+    assert run(*GATE, folder=folder, installed=installed).returncode == 0
+    run_id: str = json.loads((folder / "reports/latest/report.json").read_text())["run_id"]
+    return run_id
+
+
+def settings_of_diary(folder: Path, path: str) -> None:
+    with (folder / "steelyard.toml").open("a") as stream:
+        stream.write(f'[trackers.diary]\npath = "{path}"\n')
+
+
+def test_a_stored_run_goes_to_the_trackers_that_the_settings_ask_for(
+    folder: Path, installed: Path, tracked: str
+) -> None:
+    settings_of_diary(folder, "diary.txt")
+    done = run(*COMMAND, "track", "latest", folder=folder, installed=installed)
+    assert done.returncode == 0, done.stderr
+    said = f"{tracked} passed 0 2 True"
+    first, second = done.stdout.splitlines()
+    assert (first.startswith(f"run     {tracked}, made "), second) == (True, f"diary  {said}")
+    assert (folder / "diary.txt").read_text() == said
+    done = run(*COMMAND, "track", "only", "--to", "diary", "--json", folder=folder, installed=installed)
+    assert json.loads(done.stdout) == {"run_id": tracked, "pages": 1, "lines": [f"diary  {said}"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments", "code", "words"),
+    [
+        ("a.txt", ("--to", "dairy"), 4, "No tracker named 'dairy'. Trackers: diary (steelyard-diary 1.0), mlflow."),
+        ("a.txt", ("--to", "diary", "--promote", "best"), 4, "--promote is for the tracker mlflow, and --to names"),
+        ("/", (), 1, "The tracker 'diary' could not log it: IsADirectoryError: a folder is no diary"),
+    ],
+)
+def test_a_stored_run_that_can_not_be_tracked_ends_with_the_reason(
+    folder: Path, installed: Path, tracked: str, path: str, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    settings_of_diary(folder, path)
+    done = run(*COMMAND, "track", tracked, *arguments, folder=folder, installed=installed)
+    assert (done.returncode, words in " ".join(done.stderr.split())) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_tracker_in_the_settings_those_that_there_are_are_told(
+    folder: Path, installed: Path, tracked: str
+) -> None:
+    done = run(*COMMAND, "track", folder=folder, installed=installed)
+    assert done.returncode == 4
+    assert "For another tracker say --to NAME. Trackers: diary (steelyard-diary 1.0), mlflow." in done.stderr
 
 
 def test_nothing_of_another_distribution_is_imported_unless_it_is_used(folder: Path, installed: Path) -> None:

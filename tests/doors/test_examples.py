@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -152,3 +153,17 @@ def test_a_tracker_that_fails_changes_nothing_and_says_why(installed: Path, fold
     done = run(*GATE, "--candidate", "loud", folder=folder, installed=installed)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "WARNING: opentelemetry: not logged: OSError: no way out. The verdict stands" in done.stdout
+    run_id = json.loads((folder / "reports/latest/report.json").read_text())["run_id"]
+    assert f"To do it later: steelyard track {run_id} --to opentelemetry" in " ".join(done.stdout.split())
+
+
+@needs_sdk
+def test_a_stored_gate_becomes_spans_later(installed: Path, folder: Path) -> None:
+    assert run(*GATE, "--candidate", "old", folder=folder, installed=installed).returncode == 1
+    run_id = json.loads((folder / "reports/latest/report.json").read_text())["run_id"]
+    command = (*COMMAND, "track", run_id, "--to", "opentelemetry")
+    done = run(*command, folder=folder, installed=installed, OTEL_TRACES_EXPORTER="console")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f'"steelyard.run_id": "{run_id}"' in done.stdout
+    assert '"gen_ai.evaluation.score.label": "regressed"' in done.stdout
+    assert re.search(r"^opentelemetry  trace [0-9a-f]{32}, 2 spans$", done.stdout, re.MULTILINE)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.decisions import Observed, decide, worst
+from harness.decisions import Observations, decide, worst
 from harness.gate.history.runs import WeighedVersion
 from harness.gate.history.scores import Side
-from harness.records import JudgedBy, NewSample, Report, Request, Role, Sample, ScoreRow, Usage, VersionRef
+from harness.records import NewSample, Report, Request, Role, Sample, ScoreRow, ScoringRule, Usage, VersionRef
 from harness.records.report_json import from_json, to_json
 from harness.store import Store
 from tests.store.rows import key_of
@@ -35,7 +35,7 @@ class Scored:
     metric: str = "score"
     prompts: Mapping[str, str] = field(default_factory=dict)
     rule: Mapping[str, Any] = field(default_factory=dict)
-    judged_by: JudgedBy | None = None
+    judged_by: ScoringRule | None = None
     says: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
 
     def of(self, role: Role) -> Values | None:
@@ -129,7 +129,7 @@ def _report(
     )
 
 
-def _observed(evaluation: Scored) -> Observed:
+def _observed(evaluation: Scored) -> Observations:
     cases = [
         case
         for case in evaluation.candidate
@@ -147,7 +147,7 @@ def _observed(evaluation: Scored) -> Observed:
         "baseline": None if evaluation.baseline is None else _array(evaluation.baseline, cases),
         "n_skipped": len(evaluation.candidate) - len(cases),
     }
-    return Observed(**{**fields, **evaluation.rule})
+    return Observations(**{**fields, **evaluation.rule})
 
 
 def _array(values: Values, cases: Sequence[str]) -> Any:

@@ -14,7 +14,10 @@ import harness.models.mlflow
 import harness.plugin
 import harness.reporting
 import harness.tracking
+from tests.plugin.judges import judged
 from tests.plugin.projects import Project
+
+__all__ = ["judged"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import mkdtemp
 from textwrap import dedent
 from typing import Any
 
 import pytest
+
+from tests import warm
 
 ADDOPTS = "addopts = -p no:deepeval -p no:hypothesispytest -p no:benchmark\n"
 INI = f"[pytest]\n{ADDOPTS}filterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
@@ -70,6 +74,16 @@ class Project:
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in a process of its own."""
+        self.configure()
+        folder = mkdtemp(prefix="runpytest-", dir=self.path)
+        began = time.monotonic()
+        done = warm.run("-m", "pytest", f"--basetemp={folder}", *arguments, cwd=self.path)
+        lines = [each.splitlines() for each in (done.stdout, done.stderr)]
+        print(done.stdout, done.stderr, sep="\n")
+        return pytest.RunResult(done.returncode, *lines, duration=time.monotonic() - began)
+
+    def run_anew(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest in a process that has imported nothing: for tests of what is imported, when and how."""
         self.configure()
         return self._pytester.runpytest_subprocess(*arguments)
 

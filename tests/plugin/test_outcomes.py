@@ -10,35 +10,7 @@ from click.testing import CliRunner
 from harness.cli import main
 from harness.records.report_json import schema
 from tests.plugin.projects import Project
-
-RED_AND_GREEN = """
-    CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(40)]
-
-    @pytest.mark.evaluation(cases=CASES, threshold=0.5, asks="nothing")
-    def test_green(model, case):
-        return True
-
-    @pytest.mark.evaluation(cases=CASES, threshold=0.5, asks="nothing")
-    def test_red(model, case):
-        return False
-
-    @pytest.mark.evaluation(cases=CASES, threshold=0.9, about="population", asks="nothing")
-    def test_open(model, case):
-        return int(case.id[1:]) % 10 != 0
-
-    @pytest.mark.evaluation(cases=CASES, threshold=0.9, asks="nothing")
-    def test_broken(model, case):
-        raise OSError("no route")
-
-    @pytest.mark.evaluation(cases=CASES, asks="nothing")
-    def test_free(model, case):
-        return 0.3
-
-    def test_plain(): ...
-
-    def test_plainly_wrong():
-        assert 1 == 2
-"""
+from tests.plugin.verdicts import RED_AND_GREEN
 
 
 @pytest.mark.parametrize(
@@ -244,38 +216,6 @@ def test_junit_xml_has_the_figures_of_every_verdict(project: Project, monkeypatc
     assert (red["verdict"], red["threshold"], red["run_id"]) == ("failed", "0.5", project.report()["run_id"])
 
 
-def test_run_without_a_terminal_writes_its_report(project: Project) -> None:
-    project.module(RED_AND_GREEN)
-    assert project.run("-p", "no:terminal", "-k", "red").ret == 1
-    assert project.verdicts() == {"test_red": "failed"}
-
-
-def test_quiet_run_still_shows_verdicts(project: Project) -> None:
-    project.module(RED_AND_GREEN)
-    project.run("-q", "-k", "red or green").stdout.fnmatch_lines(["*x failed*test_red*", "RED: 1 failed, 1 passed"])
-
-
-def test_run_is_kept_in_the_store(project: Project) -> None:
-    from harness.store import Store
-
-    project.module(RED_AND_GREEN)
-    project.run("-k", "red or green")
-    with Store.open(str(project.store), readonly=True) as store:
-        (run,) = store.runs()
-        assert (run.run_id, run.finished, run.verdict, run.exit_code) == (project.report()["run_id"], True, "failed", 1)
-        scores = list(store.scores(run.run_id))
-    assert len(scores) >= 20
-    assert {score.value for score in scores} == {0.0, 1.0}
-
-
-def test_plain_run_writes_no_report_and_no_store(project: Project) -> None:
-    project.module("def test_plain(): ...\n")
-    assert project.run().ret == 0
-    assert sorted(path.name for path in project.path.iterdir() if path.name != "__pycache__") == [
-        *(".pytest_cache", "pytest.ini", "steelyard.toml", "test_it.py"),
-    ]
-
-
 def test_red_is_corrected_over_all_evaluations(project: Project) -> None:
     body = "\n".join(
         f"""
@@ -289,22 +229,3 @@ def test_red_is_corrected_over_all_evaluations(project: Project) -> None:
     project.run()
     methods = {check["difference"]["method"] for entry in project.report()["evaluations"] for check in entry["checks"]}
     assert all("Holm-corrected over 5 comparisons" in method for method in methods)
-
-
-def test_store_that_fails_at_the_end_costs_the_exit_code_and_not_the_report(project: Project) -> None:
-    project.module("""
-        import sqlite3
-
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
-        def test_it(model, case): model.ask("q")
-
-        def test_last():
-            with sqlite3.connect(".steelyard/store.db") as connection:
-                connection.execute("DROP TABLE steelyard_reports")
-            connection.close()
-    """)
-    result = project.run()
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stdout.fnmatch_lines(["ERROR: steelyard: The store * can't be used: no such table: steelyard_reports.*"])
-    assert project.report()["exit_code"] == 4
-    assert project.verdicts() == {"test_it": "passed"}

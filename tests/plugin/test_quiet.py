@@ -27,14 +27,14 @@ def test_a_project_of_ours_hears_nothing_of_deepeval(project: Project, imported_
     (project.path / ".env").write_text("FROM_DOTENV=1\n", encoding="utf-8")
     project.module("def test_plain(): ...\n")
     project.write(imported_by, f"{IMPORT}\n    assert QUIET\n    def test_plain(): ...\n")
-    assert project.run_apart().ret == 0
+    assert project.run_anew().ret == 0
 
 
 def test_what_the_environment_says_is_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPEVAL_DISABLE_DOTENV", "0")
     (project.path / ".env").write_text("FROM_DOTENV=1\n", encoding="utf-8")
     project.module(f"{IMPORT}\n    assert os.environ['FROM_DOTENV'] == '1'\n    def test_plain(): ...\n")
-    assert project.run_apart().ret == 0
+    assert project.run_anew().ret == 0
 
 
 def test_a_project_without_our_settings_is_left_alone(pytester: pytest.Pytester) -> None:

@@ -24,10 +24,10 @@ def test_modules_of_the_plugin_are_loaded_as_they_are_written(project: Project) 
             assert "test_it" in rewritten()
             model.ask(case.id)
     """)
-    result = project.run_apart()
+    result = project.run_anew()
     assert result.ret == 0
 
 
 def test_without_rewriting_nothing_is_asked_of_it(project: Project) -> None:
     project.body("return model.ask(case.prompt) == 'yes'")
-    assert project.run_apart("--assert=plain").ret == 0
+    assert project.run_anew("--assert=plain").ret == 0

@@ -15,7 +15,7 @@ import pandas
 import pyarrow.parquet
 import pytest
 
-from harness.records import JudgedBy, NewSample, Report, Request, Sample, ScoreRow
+from harness.records import NewSample, Report, Request, Sample, ScoreRow, ScoringRule
 from harness.reporting.samples_table import COLUMNS, write_csv, write_parquet
 from harness.review import Queue
 from harness.review.batches.filling import add_run
@@ -183,7 +183,7 @@ def test_what_was_weighed_is_told_with_its_context(store: Store, tmp_path: Path)
     store.begin_run("r1", "2026-11-24T16:03:12Z", {"candidate": {"name": "small", "fingerprint": "f0"}})
     request = Request(kind="loglikelihood", prompt="The capital of Peru is", continuation=" Lima")
     key = key_of("weighed")
-    judged = JudgedBy(("f1",), "digest")
+    judged = ScoringRule(("f1",), "digest")
     store.add([NewSample(key, "f0", 0, request, Sample("", loglikelihood=-1.5))])
     store.add_scores("r1", [ScoreRow(TEST, "score", "candidate", "f0", "peru", 0, 1.0, "scored", None, key, judged)])
     (row,) = parquet_rows(store, next(iter(store.runs())), small_report(), tmp_path)

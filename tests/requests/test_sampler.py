@@ -3,67 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import pytest
-
-from harness.config.versions import VersionSettings
 from harness.errors import CapabilityError, EngineError, MissingSampleError, UnstorableError
-from harness.models.version import Version
 from harness.records import Request, Sample
-from harness.records.keys import KeyedQuestion, request_text
-from harness.requests import Sampler, SampleSource
+from harness.requests import Sampler
 from harness.store import Store
 from tests.requests.engines import NotingEngine
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store."""
-    with Store.open(str(tmp_path / "store.db")) as opened:
-        yield opened
-
-
-def source(engine: NotingEngine | None, name: str = "v", *generations: int) -> SampleSource:
-    """Where samples of a version come from."""
-    newest, *older = generations or (0,)
-    version = Version(name, VersionSettings(name, "scripted"), fingerprint=name * 8)
-    return SampleSource(version, engine, newest, older=tuple(older))
-
-
-def asking(text: str, **sampling: Any) -> Request:
-    """A chat request of one message."""
-    return Request(messages=({"role": "user", "content": text},), sampling=sampling)
-
-
-async def draw(sampler: Sampler, where: SampleSource, text: str, index: int, **sampling: Any) -> Sample:
-    """Ask for one sample."""
-    request = asking(text, **sampling)
-    key, sample = await sampler.draw(where, request, question(where, request), index)
-    stored = sampler._store.find([key])[key][index]
-    assert (stored.text, stored.index) == (sample.text, index), "the key is that of the sample in the store"
-    return sample
-
-
-def question(where: SampleSource, request: Request) -> KeyedQuestion:
-    """What is asked of a version when it is asked for the first time."""
-    return KeyedQuestion(request_text(where.version.fingerprint, request))
-
-
-def run(store: Store, *works: Any, width: int = 8) -> list[Any]:
-    """Run `works(sampler)` side by side; exceptions are results."""
-
-    async def all_of_them() -> list[Any]:
-        sampler = Sampler(store, window=width)
-        try:
-            return await asyncio.gather(*(work(sampler) for work in works), return_exceptions=True)
-        finally:
-            await sampler.close()
-
-    return asyncio.run(all_of_them())
+from tests.requests.samplers import draw, question, run, source
 
 
 def test_samples_asked_in_one_tick_are_one_request(store: Store) -> None:
@@ -145,28 +93,6 @@ def test_versions_never_share_samples(store: Store) -> None:
     assert engine.asked == [(0,)]
 
 
-def test_engine_that_gives_fewer_is_asked_for_the_rest(store: Store) -> None:
-    engine = NotingEngine(gives=2)
-    where = source(engine)
-    samples = run(store, *(lambda s, i=i: draw(s, where, "q", i) for i in range(5)))
-    assert [sample.text for sample in samples] == [f"q/{i}" for i in range(5)]
-    assert engine.asked == [(0, 1, 2, 3, 4), (2, 3, 4), (4,)]
-
-
-def test_request_holds_no_more_than_the_engine_takes(store: Store) -> None:
-    engine = NotingEngine(most=2)
-    where = source(engine)
-    run(store, *(lambda s, i=i: draw(s, where, "q", i) for i in range(5)))
-    assert sorted(engine.asked) == [(0, 1), (2, 3), (4,)]
-
-
-def test_seeded_request_holds_consecutive_samples(store: Store) -> None:
-    engine = NotingEngine()
-    run(store, *(lambda s, i=i: draw(s, source(engine), "q", i, seed=1) for i in (1, 2)))
-    run(store, *(lambda s, i=i: draw(s, source(engine), "q", i, seed=1) for i in range(5)))
-    assert engine.asked == [(1, 2), (0,), (3, 4)]
-
-
 def test_error_of_an_engine_reaches_all_who_wait_and_is_not_stored(store: Store) -> None:
     broken = NotingEngine(error=EngineError("down"))
     results = run(store, *(lambda s, i=i: draw(s, source(broken), "q", i) for i in range(3)))
@@ -197,29 +123,6 @@ def test_request_beyond_an_engine_is_refused_before_it_is_asked(store: Store) ->
     assert isinstance(result, CapabilityError)
     assert "noting has no loglikelihood (it has: seed)" in str(result)
     assert engine.started == 0
-
-
-def test_window_is_never_wider_than_told(store: Store) -> None:
-    engine = NotingEngine(latency_s=0.005)
-    where = source(engine)
-    run(store, *(lambda s, i=i: draw(s, where, f"q{i}", 0) for i in range(20)), width=3)
-    assert engine.max_in_flight == 3
-
-
-def test_engines_of_one_device_take_turns(store: Store) -> None:
-    order: list[tuple[str, str]] = []
-    engines = [NotingEngine(name, device="cpu", latency_s=0.002, order=order) for name in "ab"]
-    works = [lambda s, e=engine, i=i: draw(s, source(e, e.name), f"q{i}", 0) for i in range(4) for engine in engines]
-    run(store, *works)
-    names = [name for _, name in order]
-    assert names == ["a"] * 8 + ["b"] * 8
-
-
-def test_engines_without_a_device_work_side_by_side(store: Store) -> None:
-    order: list[tuple[str, str]] = []
-    engines = [NotingEngine(name, latency_s=0.01, order=order) for name in "ab"]
-    run(store, *(lambda s, e=engine: draw(s, source(e, e.name), "q", 0) for engine in engines))
-    assert [kind for kind, _ in order] == ["begin", "begin", "end", "end"]
 
 
 def test_what_has_arrived_is_stored_when_the_run_is_cut_short(store: Store) -> None:

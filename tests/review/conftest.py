@@ -11,14 +11,7 @@ import pytest
 from harness.records.review import PREFERENCES, Answer, Batch, Form, Item, LabelChoice
 from harness.review import Queue
 from harness.store import Store
-from tests.store.conftest import (  # noqa: F401 - fixtures
-    new_postgres_url,
-    new_url,
-    open_store,
-    postgres_url,
-    store,
-    url,
-)
+from tests.store.conftest import new_url, open_store, store, url  # noqa: F401 - fixtures
 
 SCALE = Form(
     "scale",

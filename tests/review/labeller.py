@@ -1,15 +1,12 @@
-"""A process of reviewers who label as fast as they can: `python -m tests.review.labeller URL ACKNOWLEDGED NAME…`.
-
-Each label that the queue has acknowledged is a line of the file ACKNOWLEDGED, written before the next item is taken.
-"""
+"""Reviewers who label as fast as they can."""
 
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 
 from harness.errors import LeaseExpiredError
 from harness.review import Queue
@@ -37,8 +34,11 @@ def label_all(queue: Queue, name: str, acknowledged: int | None = None) -> int:
             time.sleep(0.05)
 
 
-def main() -> None:
-    url, path, *names = sys.argv[1:]
+def label_by_threads(url: str, path: str, names: Sequence[str]) -> None:
+    """Have each reviewer label in a thread of this process, until nothing is wanted any more.
+
+    Each label that the queue has acknowledged is a line of the file at `path`, written before the next item is taken.
+    """
     acknowledged = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     with Store.open(url) as store:
         queue = Queue(store, lease_s=LEASE_S)
@@ -47,7 +47,3 @@ def main() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-
-
-if __name__ == "__main__":
-    main()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.records import JudgedBy, NewSample, Request, Sample, ScoreRow
+from harness.records import NewSample, Request, Sample, ScoreRow, ScoringRule
 from harness.store import RunInfo, Store
 from tests.store.rows import key_of
 
@@ -57,7 +57,7 @@ def add_run(
             draws.append(NewSample(key, fingerprint, 0, asked, Sample(text, first)))
             value = (number % 3) / 2 if role == "candidate" else 1.0
             of_set = (EVALUATION, "score", role, fingerprint)
-            judged_by, disagreement = JudgedBy(("j0",), rubric), number % 2 / 2 if is_panel else None
+            judged_by, disagreement = ScoringRule(("j0",), rubric), number % 2 / 2 if is_panel else None
             rows.append(ScoreRow(*of_set, f"case-{number}", 0, value, "scored", "why", key, judged_by, disagreement))
         store.add(draws)
         if role == "candidate" or not compares:

@@ -6,7 +6,7 @@ import pytest
 from harness.errors import ReviewError
 from harness.records.review import Batch, Event, Form, LabelChoice, Standing
 from harness.review.counting import counted
-from harness.review.exchange import find_format, imported
+from harness.review.exchange import find_format, import_items
 from harness.review.exchange.sharing import exported
 from harness.store import Store
 from tests.review.conftest import NOW, SCALE, batch_of
@@ -54,7 +54,7 @@ def test_the_way_out_is_one(store: Store) -> None:
     batch = add(store, SCALE, 5.0)
     (line,) = find_format("jsonl").write(exported(store.review, batch, unblind=False)).splitlines()
     mended = {**json.loads(line), "labels": [{"reviewer": "ann", "value": 5, "adjudicated": True}]}
-    imported(store.review, find_format("jsonl").read(json.dumps(mended)), NOW)
+    import_items(store.review, find_format("jsonl").read(json.dumps(mended)), NOW)
     (item,) = store.review.items("b1")
     assert counted(SCALE, item, store.review.standing(item.id)) == 1.0
 
@@ -66,6 +66,6 @@ def test_a_form_that_counts_wrongly_is_left_behind_with_its_batch(store: Store) 
         counted(WRONG, item, store.review.standing(item.id))
     (line,) = find_format("jsonl").write(exported(store.review, batch, unblind=True)).splitlines()
     mended = {**json.loads(line), "item": "another", "form": asdict(SCALE)}
-    imported(store.review, find_format("jsonl").read(json.dumps(mended)), NOW)
+    import_items(store.review, find_format("jsonl").read(json.dumps(mended)), NOW)
     again = store.review.item("another")
     assert counted(SCALE, again, store.review.standing("another")) == 1.0

@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import LabelError, LeaseError, ReviewerError, ReviewError
 from harness.review import Queue
-from harness.review.batches.ledger import read_ledger
+from harness.review.batches.draws import read_ledger
 from harness.review.views import View
 from harness.store import Store
 from tests.review.conftest import PAIR, SCALE, AddBatch, batch_of

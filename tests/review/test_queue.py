@@ -1,8 +1,8 @@
+"""None"""
+
 import dataclasses
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from typing import Any
 
 import pytest
@@ -21,63 +21,18 @@ from harness.errors import (
     UnknownItemError,
 )
 from harness.records.review import Event
-from harness.review import Queue, View
+from harness.review import Queue
 from harness.store import Store
 from harness.store.review import fronts as review_fronts
 from harness.store.review.events import fold
-from tests.review.conftest import CATEGORIES, FORMS, NOW, PAIR, SCALE, TEXT, AddBatch, Clock
-
-_keys = count()
-
-
-def key() -> str:
-    return f"key-{next(_keys)}"
-
-
-def take(queue: Queue, reviewer: str, **wish: Any) -> View:
-    view = queue.next(reviewer, **wish)
-    assert view is not None
-    return view
-
-
-def label(queue: Queue, reviewer: str, value: Any, **wish: Any) -> View:
-    """Take the next item and label it."""
-    view = take(queue, reviewer, **wish)
-    queue.label(reviewer, view.lease_id, value, key=key())
-    return view
+from tests.review.conftest import CATEGORIES, FORMS, NOW, TEXT, AddBatch, Clock
+from tests.review.queues import key, label, take
 
 
 def test_items_come_in_the_order_in_which_they_were_drawn(queue: Queue, add_batch: AddBatch) -> None:
     items = add_batch(3)
     assert [label(queue, "ann", 4).item_id for _ in items] == [item.id for item in items]
     assert queue.next("ann") is None
-
-
-def test_a_view_shows_what_is_asked(queue: Queue, add_batch: AddBatch) -> None:
-    add_batch(1)
-    view = take(queue, "ann")
-    assert view.form == SCALE
-    assert view.messages == ({"role": "user", "content": "Question 0?"},)
-    assert (view.answers, view.reference) == (("candidate's answer 0",), "reference 0")
-
-
-@pytest.mark.parametrize("kind", sorted(FORMS))
-def test_nothing_that_sways_is_in_a_view(queue: Queue, add_batch: AddBatch, kind: str) -> None:
-    items = add_batch(2, FORMS[kind], wanted=3)
-    value = {"scale": 4, "categories": "right", "text": "it is cut", "preference": "left"}[kind]
-    queue.label("bob", take(queue, "bob").lease_id, value, key=key(), note="secret-note")
-    told = json.dumps(dataclasses.asdict(take(queue, "ann")))
-    for secret in (
-        "secret",
-        "fingerprint",
-        "bob",
-        "0.77",
-        "0.123",
-        "it is cut",
-        "n_labels",
-        items[0].answers[0].sample_key,
-    ):
-        assert str(secret) not in told
 
 
 def test_an_item_is_given_to_one_reviewer_unless_more_are_wanted(queue: Queue, add_batch: AddBatch) -> None:
@@ -366,39 +321,6 @@ def test_what_is_undone_after_the_decision_can_be_labelled_anew(
     assert queue.undo("ann", key=key()).view is None
 
 
-def test_a_pair_is_seen_in_an_order_of_the_reviewers_own_that_is_stored(
-    queue: Queue, add_batch: AddBatch, store: Store
-) -> None:
-    add_batch(40, PAIR, wanted=2)
-    seen: dict[str, list[bool]] = {}
-    for reviewer in ("ann", "bob"):
-        for _ in range(40):
-            view = take(queue, reviewer)
-            seen.setdefault(reviewer, []).append(view.answers[0].startswith("baseline"))
-            event = queue.label(reviewer, view.lease_id, "left", key=key()).event
-            assert event.swapped == seen[reviewer][-1]
-            assert event.value == ("second" if event.swapped else "first")
-            assert event.score == (0.0 if event.swapped else 1.0)
-    assert 8 < sum(seen["ann"]) < 32
-    assert seen["ann"] != seen["bob"]
-
-
-def test_what_is_known_of_an_item_is_told_after_the_label_only(queue: Queue, add_batch: AddBatch) -> None:
-    items = add_batch(1, PAIR, wanted=2, judge_score=1.0)
-    view = take(queue, "ann")
-    with pytest.raises(ReviewError, match="has not labelled item b1-00000"):
-        queue.reveal("ann", items[0].id)
-    label(queue, "bob", "tie")
-    queue.label("ann", view.lease_id, "left", key=key())
-    told = queue.reveal("ann", items[0].id)
-    assert [answer.text for answer in told.answers] == list(view.answers)
-    left_is_candidate = view.answers[0].startswith("candidate")
-    assert told.judge_score == (1.0 if left_is_candidate else 0.0)
-    assert {(each.reviewer, each.value) for each in told.labels} == {("ann", "left"), ("bob", "tie")}
-    with pytest.raises(UnknownItemError, match="There is no item 'nonsense'"):
-        queue.reveal("ann", "nonsense")
-
-
 def test_a_closed_batch_offers_nothing_and_takes_what_is_under_way(
     queue: Queue, add_batch: AddBatch, clock: Clock
 ) -> None:
@@ -456,36 +378,6 @@ def test_what_a_gate_waits_for_comes_first(queue: Queue, add_batch: AddBatch, st
     for batch_id in ("b2", "b4"):
         store.review.set_source(batch_id, "run", {"key": "of the same samples"})
     assert [label(queue, "ann", 3).batch_id for _ in range(4)] == ["b2", "b4", "b1", "b3"]
-
-
-def test_progress_counts_labels_by_state_and_reviewer(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:
-    add_batch(5, wanted=2)
-    for value in (1, 2, 3):
-        label(queue, "ann", value)
-        clock.now += 8
-    label(queue, "bob", 1)
-    label(queue, "bob", 5)
-    queue.flag("bob", take(queue, "bob").lease_id, key=key())
-    queue.skip("bob", take(queue, "bob").lease_id, key=key())
-    take(queue, "bob")
-    (progress,) = queue.progress()
-    assert (progress.n_items, progress.n_open, progress.n_done) == (5, 2, 1)
-    assert (progress.n_disputed, progress.n_flagged) == (1, 1)
-    assert (progress.labels, progress.left, progress.held) == (5, 4, 1)
-    assert {each.reviewer: (each.labels, each.skips, each.flags) for each in progress.reviewers} == {
-        "ann": (3, 0, 0),
-        "bob": (2, 1, 1),
-    }
-    assert progress.seconds_per_label == 0.0
-    assert queue.progress("b1") == [progress]
-
-
-def test_the_pace_is_the_median_time_between_events(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:
-    add_batch(5)
-    for pause in (4, 6, 8, 3000, 0):
-        label(queue, "ann", 3)
-        clock.now += pause
-    assert queue.progress()[0].seconds_per_label == 6.0
 
 
 def test_standings_follow_from_the_events(queue: Queue, add_batch: AddBatch, store: Store) -> None:

@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from harness.records import JudgedBy, NewSample, Request, Sample
+from harness.records import NewSample, Request, Sample, ScoringRule
 from harness.store import ScoreSet, Store
 from tests.store.rows import draw, key_of, score
 
@@ -100,7 +100,7 @@ def asked(store: Store, run_id: str, **requests: Request) -> list[ScoreSet]:
 
 
 def test_by_whom_scores_were_given_is_told_of_sets_together(store: Store) -> None:
-    small, large = JudgedBy(("f7",), "rubric"), JudgedBy(("f7", "f8"), "Faithfulness")
+    small, large = ScoringRule(("f7",), "rubric"), ScoringRule(("f7", "f8"), "Faithfulness")
     rows = [score(judged_by=small), score("chad", judged_by=small), score(metric="clear", judged_by=large)]
     store.add_scores("r1", [*rows, score(metric="exact")])
     sets = by_metric(store)

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.store import Store
+from tests.tracking.logged import found, found_at
+
+__all__ = ["found", "found_at"]
 
 
 @pytest.fixture

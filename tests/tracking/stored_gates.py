@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.records import JudgedBy
+from harness.records import ScoringRule
 from harness.store import Store
 from harness.tracking.gates import File, GateLog, LogResult, log_gate
 from tests.gate.stored import Scored, run
@@ -31,7 +31,7 @@ EVALUATIONS = (
         id=SUMMARIES,
         candidate={"one": [0.25, 0.75], "two": [1, 1]},
         baseline={"one": [1, 1], "two": [1, 1]},
-        judged_by=JudgedBy(("j0",), "d1"),
+        judged_by=ScoringRule(("j0",), "d1"),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def settings(**options: Any) -> Settings:
 
 
 def test_a_candidate_of_the_registry_may_be_promoted() -> None:
+    importlib.import_module("mlflow")
     check_promotion(settings(weights="models:/tiny/3"), "champion")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.store import RunInfo, Store
-from harness.tracking.selection import Place, choose, place_of
+from harness.tracking.selection import Place, choose_traces, place_of
 from tests.gate.stored import Scored, run
 
 SECOND = "suites/test_other.py::test_other"
@@ -19,7 +19,7 @@ def stored(store: Store, *evaluations: Scored) -> tuple[RunInfo, dict[str, Any]]
 
 
 def places(store: Store, made: tuple[RunInfo, dict[str, Any]], most: int = 100) -> list[tuple[str, int]]:
-    chosen = choose(store, *made, most)
+    chosen = choose_traces(store, *made, most)
     return [(answer.case_id, answer.sample_index) for answer in chosen.answers]
 
 
@@ -61,7 +61,7 @@ def test_where_room_is_short_each_case_comes_once_and_the_largest_drop_first(sto
     )
     other = Scored(id=SECOND, candidate={"a": [0, 1]}, baseline={"a": [1, 1]})
     made = stored(store, one, other)
-    chosen = choose(store, *made, 3)
+    chosen = choose_traces(store, *made, 3)
     assert [place_of(answer) for answer in chosen.answers] == [
         Place(one.id, "a", "candidate", 0),
         Place(one.id, "c", "candidate", 0),
@@ -79,5 +79,5 @@ def test_a_body_that_broke_comes_before_all(store: Store) -> None:
 def test_what_the_store_no_longer_has_is_traced_without_its_text(store: Store) -> None:
     made = stored(store, Scored(candidate={"a": [0]}))
     store.prune(older_than_s=-1, fingerprints=["f-small"])
-    (answer,) = choose(store, *made, 9).answers
+    (answer,) = choose_traces(store, *made, 9).answers
     assert (answer.sample, answer.rows["score"].value) == (None, 0.0)

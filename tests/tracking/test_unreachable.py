@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from harness.config.addresses import without_credentials
 from harness.errors import MlflowError, SettingsError
 from harness.models.mlflow.process import require_mlflow
 from harness.store import Store
+from tests.tracking.forks import in_a_fork
 from tests.tracking.reading import read
 from tests.tracking.servers import Gatekeeper, MlflowServer, Silence, Website, free_port
 from tests.tracking.stored_gates import logged, stored_gate
@@ -136,11 +136,7 @@ def test_a_server_that_dies_in_the_middle_leaves_a_run_that_is_completed_later(
 
 @slow
 def test_an_experiment_that_was_deleted_is_not_logged_to(store: Store, database: str) -> None:
-    code = (
-        "import sys; from mlflow import MlflowClient; client = MlflowClient(sys.argv[1])\n"
-        "client.delete_experiment(client.create_experiment('gone'))"
-    )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code, database], check=True, capture_output=True)
+    in_a_fork("tests.tracking.making", database, "gone")
     said = refused(store, database, "gone")
     assert said.startswith("The experiment 'gone' was deleted there. Restore it (mlflow experiments restore")
     assert said.endswith("or name another one with --mlflow-experiment or mlflow_experiment.")

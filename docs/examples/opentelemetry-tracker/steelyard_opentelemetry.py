@@ -46,8 +46,8 @@ class OpenTelemetryTracker:
         told.lines.append(f"opentelemetry  trace {context.trace_id:032x}, {1 + len(gate.report.evaluations)} spans")
 
     def later(self, run_id: str, options: Mapping[str, Any]) -> str:
-        """There is no command for it."""
-        return ""
+        """The command that writes the spans of a stored run."""
+        return f"steelyard track {run_id} --to opentelemetry"
 
 
 def _exporter(options: Mapping[str, Any]) -> Any:

@@ -186,9 +186,10 @@ def _token_lines(token: TextToken, width: int, encoding: str) -> Iterator[str]:
 
 
 def _summary(split: _Split) -> str:
+    from harness.reporting.shared.figures import plural
+
     made = split.made
-    n_bytes, n_tokens = len(made.text.encode()), len(made.tokens)
-    text = f"{n_tokens:,} token{'' if n_tokens == 1 else 's'} for {n_bytes:,} byte{'' if n_bytes == 1 else 's'}"
+    text = f"{plural(len(made.tokens), 'token')} for {plural(len(made.text.encode()), 'byte')}"
     if made.is_lossless:
         return text
     return f"{text}; lossy: the tokens do not give the text back"
@@ -205,12 +206,19 @@ def _difference(found: _Split, other: _Split, width: int, encoding: str) -> Iter
             yield f"  {split.version}"
             for each in _between(split, begin, end):
                 yield from _token_lines(each, width, encoding)
-    same = [split for split in (found, other) if not split.made.is_lossless]
-    yield from (f"{split.version}: {_summary(split)}" for split in same)
-    if not places:
-        renumbered = sum(one.id != two.id for one, two in zip(found.made.tokens, other.made.tokens, strict=False))
-        told = f"; {renumbered:,} of its tokens have other numbers" if renumbered else ""
-        yield f"{found.version} and {other.version} split it alike, into {len(found.made.tokens):,} tokens{told}"
-        return
-    counts = " and ".join(f"{len(split.made.tokens):,} ({split.version})" for split in (found, other))
-    yield f"{len(places):,} place{'' if len(places) == 1 else 's'} differ: {counts} tokens"
+    lossy = [split for split in (found, other) if not split.made.is_lossless]
+    yield from (f"{split.version}: {_summary(split)}" for split in lossy)
+    yield _conclusion(found, other, len(places))
+
+
+def _conclusion(found: _Split, other: _Split, n_places: int) -> str:
+    from harness.reporting.shared.figures import plural
+
+    one, two = found.made.tokens, other.made.tokens
+    if n_places:
+        verb = "differs" if n_places == 1 else "differ"
+        counts = f"{len(one):,} ({found.version}) and {len(two):,} ({other.version}) tokens"
+        return f"{plural(n_places, 'place')} {verb}: {counts}"
+    renumbered = sum(each.id != same.id for each, same in zip(one, two, strict=False))
+    told = f"; {renumbered:,} of them have other numbers" if renumbered else ""
+    return f"{found.version} and {other.version} split it alike, into {plural(len(one), 'token')}{told}"

@@ -96,7 +96,7 @@ def load(version: str, as_json: bool, calibrate: bool, blocks: int | None, **opt
       steelyard load served --trace arrivals.jsonl --json
       steelyard load served --calibrate --blocks 12 --seconds 2.5
     """
-    from harness.models.creation import check_version
+    from harness.models.engine_creation import check_version
     from harness.models.version import load_version
     from harness.reporting.inference.load import render_load
     from harness.reporting.inference.progress import LoadLine
@@ -128,7 +128,7 @@ def _calibrate(
     settings: Settings, chosen: VersionSettings, options: dict[str, Any], blocks: int | None, *, as_json: bool
 ) -> None:
     """Weigh a version against itself in blocks, and tell the smallest slow-down that would be found."""
-    from harness.models.creation import check_version
+    from harness.models.engine_creation import check_version
     from harness.models.version import load_version
     from harness.reporting.inference.calibration import calibration_json, render_calibration
     from harness.reporting.inference.progress import LoadLine

@@ -12,7 +12,7 @@ import click
 
 from harness.cli.planning.shapes import GateOptions, assumed, of_run, progress, shape_options
 from harness.cli.shared.stored import settings_with_store, store_option
-from harness.config import checks
+from harness.config import setting_checks
 from harness.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _checked_drop(drop: float | None, shapes: Sequence[Shape]) -> float | None:
     if drop is None:
         return None
     deepest = min(shape.deepest for shape in shapes)
-    if not 0 < checks.number(drop, "drop", where="--drop") <= deepest:
+    if not 0 < setting_checks.number(drop, "drop", where="--drop") <= deepest:
         raise SettingsError(f"--drop: {drop:g} is not above 0 and at most {deepest:.2f}, all that there is to lose.")
     return drop
 

@@ -11,7 +11,7 @@ import click
 
 from harness.cli.planning.shapes import NO_RUN, GateOptions, assumed, of_run, progress, shape_options
 from harness.cli.shared.stored import settings_with_store, store_option
-from harness.config import checks
+from harness.config import setting_checks
 from harness.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _read(options: dict[str, Any]) -> tuple[PlanTarget, GateOptions]:
     costs = _costs(options.pop("cost_per_case"), options.pop("cost_per_sample"))
     asked = GateOptions(**options)
     if drop is not None:
-        checks.number(drop, "drop", where="--drop", low=0, high=1)
+        setting_checks.number(drop, "drop", where="--drop", low=0, high=1)
     if budget is not None:
         if costs is None or drop is not None or asked.cases is not None or asked.samples is not None:
             raise UsageError(
@@ -95,9 +95,9 @@ def _read(options: dict[str, Any]) -> tuple[PlanTarget, GateOptions]:
                 "--budget is split for verdicts about cases like these. About the suite itself every sample counts "
                 "alike, whichever case it is of: leave out one of --budget and --about."
             )
-        checks.number(budget, "budget", where="--budget", low=2 * sum(costs))
+        setting_checks.number(budget, "budget", where="--budget", low=2 * sum(costs))
         asked = replace(asked, about="population")
-    power = checks.number(power, "power", where="--power", low=0.1, high=0.99)
+    power = setting_checks.number(power, "power", where="--power", low=0.1, high=0.99)
     return PlanTarget(drop, power, costs, budget, gates, asked.seed), asked
 
 
@@ -105,8 +105,8 @@ def _costs(per_case: float | None, per_sample: float | None) -> tuple[float, flo
     """What is not said costs nothing for a case, and 1 for a sample."""
     if per_case is None and per_sample is None:
         return None
-    case = checks.number(per_case or 0.0, "cost", where="--cost-per-case", low=0)
-    sample = checks.number(1.0 if per_sample is None else per_sample, "cost", where="--cost-per-sample", low=0)
+    case = setting_checks.number(per_case or 0.0, "cost", where="--cost-per-case", low=0)
+    sample = setting_checks.number(1.0 if per_sample is None else per_sample, "cost", where="--cost-per-sample", low=0)
     if sample == 0:
         raise SettingsError(
             "--cost-per-sample: 0 asks for as many samples as there can be; leave it out, or give a cost."

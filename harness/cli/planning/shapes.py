@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.shared.stored import open_store
-from harness.config import checks
+from harness.config import setting_checks
 from harness.config.settings import Settings, check_setting
 from harness.errors import SettingsError, StoreError, choices
 
@@ -119,7 +119,7 @@ def of_run(asked: GateOptions, settings: Settings) -> PlannedGate | None:
         SettingsError: there is no such run as is asked for, or it has no evaluation that can be simulated.
         StoreError: it can't be read.
     """
-    from harness.gate.history.runs import WeighedVersion, find, stored_report
+    from harness.gate.history.runs import WeighedVersion, find_version, stored_report
     from harness.gate.history.scores import Side
     from harness.gate.planning.shapes import PlannedGate
 
@@ -134,7 +134,7 @@ def of_run(asked: GateOptions, settings: Settings) -> PlannedGate | None:
         newest = [WeighedVersion(run, "candidate") for run in reversed(runs) if run.finished][:_NEWEST_TRIED]
         own = _under_test(settings)["candidate"]
         newest.sort(key=lambda each: own is not None and _name(each.run, "candidate") != own)
-        for weighed in newest if asked.run is None else [find(runs, asked.run)]:
+        for weighed in newest if asked.run is None else [find_version(runs, asked.run)]:
             report = stored_report(store, weighed.run.run_id)
             seen = _seen(store, Side(weighed, report), report, asked)
             if seen:
@@ -217,7 +217,7 @@ def _matches(name: str, pattern: str) -> bool:
 def _as_asked(shape: Shape, asked: GateOptions) -> Shape:
     """The shape with what the command line says laid over it."""
     spread = {
-        _SPREAD[name]: checks.number(value, name, where=f"--{name}", low=0, high=1)
+        _SPREAD[name]: setting_checks.number(value, name, where=f"--{name}", low=0, high=1)
         for name in _SPREAD
         if (value := getattr(asked, name)) is not None
     }
@@ -238,7 +238,7 @@ def _as_asked(shape: Shape, asked: GateOptions) -> Shape:
 
 
 def _whole(name: str, value: int | None) -> int | None:
-    return None if value is None else checks.integer(value, name, where=f"--{name}", high=_MOST[name])
+    return None if value is None else setting_checks.integer(value, name, where=f"--{name}", high=_MOST[name])
 
 
 def _level(asked: GateOptions, own: float) -> float:

@@ -15,7 +15,7 @@ from harness.config.settings import Settings
 from harness.errors import ReviewError, RubricError, SettingsError, choices
 
 if TYPE_CHECKING:
-    from harness.records import JudgedBy, Role
+    from harness.records import Role, ScoringRule
     from harness.records.review import Form
     from harness.review.batches.filling import BatchAddition
     from harness.review.batches.plans import ReviewPlan
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _AddOptions:
-    """What the command line says beside the run."""
+    """The options of the command line, beside the run."""
 
     place: str | None
     evaluation: str | None
@@ -80,12 +80,12 @@ def add(run_name: str, **given: Any) -> None:
       steelyard review add 20261124-1615 --pairs --rubric evals/evaluation/summaries/rubric.md
       steelyard review add latest --category right=1 --category wrong=0
     """
-    from harness.gate.history.runs import find
+    from harness.gate.history.runs import find_version
 
     options = _AddOptions(**given)
     settings = settings_with_store(options.place)
     with open_existing(settings) as opened:
-        run = find(opened.runs(), run_name).run
+        run = find_version(opened.runs(), run_name).run
         plans = _plans(opened, run, options, settings)
         added, known = _add_new(opened, run, plans)
     for problem in known:
@@ -99,7 +99,7 @@ def add(run_name: str, **given: Any) -> None:
 
 
 def _add_new(store: Store, run: RunInfo, plans: Sequence[ReviewPlan]) -> tuple[list[BatchAddition], list[str]]:
-    """What was added, and what is said of evaluations that the queue holds already.
+    """Add evaluations to the queue; give what was added, and what is said of those that the queue holds already.
 
     Raises:
         ReviewError: it holds all of them.
@@ -176,7 +176,7 @@ def _metric(store: Store, sets: list[ScoreSet], wanted: str | None, evaluation_i
     return next(judged, known[0])
 
 
-def _form(options: _AddOptions, judges: frozenset[JudgedBy], evaluation_id: str, settings: Settings) -> Form:
+def _form(options: _AddOptions, judges: frozenset[ScoringRule], evaluation_id: str, settings: Settings) -> Form:
     from harness.review.forms import category_form, preference_form, rating_form, text_form
 
     kinds = [bool(options.categories), options.text is not None, options.pairs]
@@ -201,7 +201,7 @@ def _form(options: _AddOptions, judges: frozenset[JudgedBy], evaluation_id: str,
     return rating_form(rubric)
 
 
-def _rubric(path: str | None, judges: frozenset[JudgedBy], settings: Settings) -> Rubric | None:
+def _rubric(path: str | None, judges: frozenset[ScoringRule], settings: Settings) -> Rubric | None:
     """The rubric of a path; without one, that by which the judge went, if its file is still what it was."""
     from harness.review.forms import find_rubric
     from harness.scoring.judging.rubric import Rubrics

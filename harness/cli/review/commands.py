@@ -15,8 +15,8 @@ _ELSEWHERE = {
     "add": ("harness.cli.review.add", "add"),
     "serve": ("harness.cli.review.serve", "serve"),
     "reviewer": ("harness.cli.review.reviewer", "reviewer"),
-    "export": ("harness.cli.review.files", "export"),
-    "import": ("harness.cli.review.files", "import_file"),
+    "export": ("harness.cli.review.exchange", "export"),
+    "import": ("harness.cli.review.exchange", "import_file"),
 }
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _batch = click.argument("batch_id", metavar="BATCH")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.shared.stored import open_or_make, settings_with_store, store_option
-from harness.config.checks import duration_s
 from harness.config.environment import colours_wanted, user_name
+from harness.config.setting_checks import duration_s
 from harness.config.settings import Settings
 from harness.errors import ReviewerError, SettingsError
 
@@ -26,7 +26,7 @@ _SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 30 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class _ServeOptions:
-    """What the command line says."""
+    """The options of the command line."""
 
     place: str | None
     host: str
@@ -100,7 +100,7 @@ def _check_installed() -> None:
 
 
 def _lease_s(text: str) -> float:
-    """How long an item stays with a reviewer, in seconds."""
+    """Read how long an item stays with a reviewer, in seconds."""
     found = duration_s(text, "--lease", where="review serve")
     if not _SHORTEST_LEASE_S <= found <= _LONGEST_LEASE_S:
         raise SettingsError(
@@ -112,10 +112,10 @@ def _lease_s(text: str) -> float:
 
 def _sessions(settings: Settings, port: int) -> Path:
     """The file of this server's sessions."""
-    from harness.store.location import FOLDER, prepare_folder
+    from harness.store.location import FOLDER, prepare_store_folder
 
     path = settings.root / FOLDER / f"review-sessions-{port}.json"
-    prepare_folder(path)
+    prepare_store_folder(path)
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from harness.decisions import Observed
+from harness.decisions import Observations
 from harness.gate.baselines.pairing import Pairing, order_against, pair
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
@@ -14,7 +14,7 @@ from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order, order_of
-from harness.records import Change, JudgedBy, Kind, Role, ScoreRow, Verdict
+from harness.records import Change, Kind, Role, ScoreRow, ScoringRule, Verdict
 from harness.requests import Trace
 from harness.scoring.results import METRIC
 from harness.store import Store
@@ -53,7 +53,7 @@ class RecordedCollector(Collector):
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether more cases can't help; nor do they where nothing can be weighed."""
+        """True where more cases can't help; nor do they where nothing can be weighed."""
         return super().is_hopeless or self._pairing.trouble is not None or bool(self._mismatches)
 
     def add(self, role: Role, case: int, sample: int, outcome: BodyResult, trace: Trace) -> None:
@@ -85,12 +85,12 @@ class RecordedCollector(Collector):
                 case_id=case,
                 sample_index=0,
                 value=None,
-                judged_by=JudgedBy.parse(judged_by[0]) if len(judged_by) == 1 else None,
+                judged_by=ScoringRule.parse(judged_by[0]) if len(judged_by) == 1 else None,
             )
             for index, value in enumerate(values):
                 self._keep(replace(row, sample_index=index, value=value))
 
-    def observed(self) -> list[Observed]:
+    def observed(self) -> list[Observations]:
         """One entry for each metric, with the recorded scores as the baseline's."""
         found = [
             replace(
@@ -127,7 +127,7 @@ class RecordedCollector(Collector):
         reason = "; ".join([told.reason, *notes]) if is_told else told.reason
         return replace(told, reason=reason, baseline_record=self._pairing.record(asked))
 
-    def changes(self, observed: Observed) -> list[Change]:
+    def changes(self, observed: Observations) -> list[Change]:
         """The cases to look at, with the recorded run's answers where the store still has them."""
         found = super().changes(observed)
         recording, best_first = self._pairing.recording, {each.case_id: True for each in found}
@@ -165,7 +165,7 @@ class RecordedBaseline:
         *,
         may_be_cut: bool,
     ) -> RecordedCollector:
-        """What gathers the scores of an evaluation.
+        """Make the collector that gathers the scores of an evaluation.
 
         Args:
             candidate: fingerprint of the version under test.

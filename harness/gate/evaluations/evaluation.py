@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from harness.config import checks
+from harness.config import setting_checks
 from harness.config.settings import Settings, check_setting
 from harness.decisions import share_of
 from harness.decisions.suite import may_pass_early
@@ -132,7 +132,9 @@ def read_plan(
         _check_margin(values, settings, where)
     if review is not None:
         _check_review(keywords, values, settings, where)
-    if per == "case" and design != "fixed":
+    if per == "case" and exact:
+        design = "fixed"
+    elif per == "case" and design != "fixed":
         design = "sequential"
         _check_single_case(values, settings, where)
     return EvaluationPlan(
@@ -255,11 +257,11 @@ def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
         if name == "cluster" and value is False:
             return value
         if name == "threshold" and measures:
-            return checks.number(value, name, where=where)
+            return setting_checks.number(value, name, where=where)
         if name == "margin" and is_relative(value):
             return _share(value, where, measures)
         if name == "margin" and measures:
-            return checks.number(value, name, where=where, low=0)
+            return setting_checks.number(value, name, where=where, low=0)
         if name == "margin" and isinstance(value, int | float) and value >= 1:
             raise SettingsError(f"{where}: margin = {value!r} lets everything pass: scores lie in [0, 1].")
         return check_setting(name, value, where=where)

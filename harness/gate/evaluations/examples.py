@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.decisions import Observed
+from harness.decisions import Observations
 from harness.gate.evaluations.score_table import names_of
 from harness.records import Case, Change, Role, Verdict, VerdictKind
 from harness.requests import Trace
@@ -28,7 +28,7 @@ _MOST_OF_EACH = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeptAnswer:
     """An answer; the one of the lowest value is shown."""
 
     value: float
@@ -36,8 +36,8 @@ class _Kept:
     answer: str | None = None
     reason: str | None = None
 
-    def makes_needless(self, other: _Kept) -> bool:
-        """Whether the other one can't be the one to show, however many of the first samples count."""
+    def makes_needless(self, other: _KeptAnswer) -> bool:
+        """Tell whether the other one can't be the one to show, however many of the first samples count."""
         return self.sample <= other.sample and self.value <= other.value
 
 
@@ -47,7 +47,7 @@ class Answers:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, int, Role], list[_Kept]] = {}
+        self._kept: dict[tuple[str, int, Role], list[_KeptAnswer]] = {}
 
     def keep(self, metric: str, place: Place, reading: Reading, trace: Trace) -> None:
         """Keep what a body was answered, with the score and the reason that it gave, where it is the one to show."""
@@ -56,7 +56,7 @@ class Answers:
         is_answer = trace.sample is not None and trace.sample.loglikelihood is None
         answer = trace.sample.said[:ANSWER_KEPT] if trace.sample is not None and is_answer else None
         reason = None if reading.reason is None else reading.reason[:ANSWER_KEPT]
-        new, kept = _Kept(value, sample, answer, reason), self._kept.setdefault((metric, case, role), [])
+        new, kept = _KeptAnswer(value, sample, answer, reason), self._kept.setdefault((metric, case, role), [])
         if not any(each.makes_needless(new) for each in kept):
             kept[:] = [*(each for each in kept if not new.makes_needless(each)), new]
 
@@ -65,7 +65,7 @@ class Answers:
         found = [
             each for name in names_of(metric) for each in self._kept.get((name, case, role), ()) if each.sample < n
         ]
-        shown = min(found, key=lambda each: (each.value, each.sample), default=_Kept(0.0, 0))
+        shown = min(found, key=lambda each: (each.value, each.sample), default=_KeptAnswer(0.0, 0))
         return shown.answer, shown.reason
 
 
@@ -78,7 +78,7 @@ def expected_of(case: Case) -> str | None:
     return text[:ANSWER_KEPT]
 
 
-def changes(observed: Observed, numbers: Mapping[str, int], answers: Answers) -> list[Change]:
+def changes(observed: Observations, numbers: Mapping[str, int], answers: Answers) -> list[Change]:
     """The cases to look at: those that moved, the largest drop first. Where there is no baseline, or a threshold, those
     that were not always right as well, the lowest score first.
 
@@ -108,8 +108,9 @@ def changes(observed: Observed, numbers: Mapping[str, int], answers: Answers) ->
 
 
 def most_telling(found: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Change, ...]:
-    """What a report shows of the cases of all verdicts: the worst of each, then the next of each, and so on to fifty in
-    all; the three worst of one that did not pass in any case.
+    """Choose the cases of all verdicts that a report shows: the worst of each, then the next of each, up to fifty.
+
+    The three worst of a verdict that did not pass are shown in any case.
     """
     ranked = [(rank, verdict, change) for verdict, each in found for rank, change in enumerate(each)]
     ranked.sort(key=lambda entry: entry[0])
@@ -120,7 +121,9 @@ def most_telling(found: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Cha
     )
 
 
-def change_of(observed: Observed, row: int, means: tuple[float, float | None], shown: tuple[Shown, Shown]) -> Change:
+def change_of(
+    observed: Observations, row: int, means: tuple[float, float | None], shown: tuple[Shown, Shown]
+) -> Change:
     """The case of a row, with its mean score and what is shown of its answers, the candidate's first."""
     (answer, reason), (other, why) = shown
     return Change(

@@ -11,7 +11,7 @@ import numpy as np
 from harness.records import Kind, kind_and_direction, kind_in_words
 
 if TYPE_CHECKING:
-    from harness.decisions import Observed
+    from harness.decisions import Observations
     from harness.scoring.results import Reading
 
 
@@ -57,7 +57,7 @@ def against_aim(metric: str, kind: Kind, aim: str | None) -> list[str]:
     return [f"the marker says aim='higher', and {metric!r} is {kind_and_direction(kind)}: leave one of the two out"]
 
 
-def without_ratio(observed: Observed) -> list[str]:
+def without_ratio(observed: Observations) -> list[str]:
     """Why a margin in per cent can't be weighed; [] where it can."""
     if not observed.margin_is_relative:
         return []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.decisions import Look, Observed, decide, exit_code, single_looks, worst
+from harness.decisions import Look, Observations, decide, exit_code, single_looks, worst
 from harness.errors import SettingsError, UsageError, some
 from harness.gate.evaluations.cases import no_case_matches
 from harness.gate.history.flips import FlipCounts, most_changed, tally
@@ -19,7 +19,7 @@ from harness.store import ScoreSet, Store
 
 @dataclass(frozen=True, slots=True)
 class ComparisonOptions:
-    """Which part of two runs is compared, and by what rule where it is not the candidate's run that says it.
+    """The part of two runs that is compared, and the rule where it is not the candidate's run that says it.
 
     Attributes:
         evaluations: ids; None for all.
@@ -39,7 +39,7 @@ class ComparisonOptions:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """What one evaluation was compared on.
+    """The cases that one evaluation was compared on, and how.
 
     Attributes:
         n_cases: those that both sides have and no body skipped.
@@ -63,7 +63,7 @@ class ComparisonResult:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What comparing two sides gives.
+    """The result of comparing two sides.
 
     Attributes:
         report: as a gate's; `changes` has the cases that moved most, the drops first.
@@ -95,7 +95,7 @@ def compare(
         SettingsError, CaseError: nothing is left that both sides have, or the margin can't be.
     """
     matched = match(store, candidate, baseline, choice.evaluations)
-    found: list[tuple[Observed, Pair]] = []
+    found: list[tuple[Observations, Pair]] = []
     compared: list[ComparisonResult] = []
     for pair in matched.pairs:
         cases = cases_of(pair, choice.cases)
@@ -137,7 +137,7 @@ def _compared(store: Store, pair: Pair, cases: Cases) -> ComparisonResult:
 
 
 def _judged_otherwise(store: Store, pair: Pair) -> bool:
-    """Whether the two runs judged by other versions or rubrics; most runs have no judge, and are not searched."""
+    """Tell whether the two runs judged by other versions or rubrics; most runs have no judge, and are not searched."""
     sides = (pair.candidate, pair.baseline)
     if pair.is_of_one_run or not any(each.side.weighed.run.spec.get("judges") for each in sides):
         return False
@@ -156,12 +156,12 @@ def _asked_otherwise(store: Store, pair: Pair, cases: Cases) -> list[str]:
 
 
 def _question(request: Request) -> object:
-    """What a request asks, without what its version adds."""
+    """Give what a request asks, without what its version adds."""
     asked = [message.get("content") for message in request.messages if message.get("role") == "user"]
     return asked[:1], request.prompt, request.continuation
 
 
-def _check_units(observed: Sequence[Observed], margin: float | None) -> None:
+def _check_units(observed: Sequence[Observations], margin: float | None) -> None:
     """Refuse one margin for evaluations of several units; metrics of one evaluation share theirs in a gate, too."""
     units = sorted({each.unit or "[0, 1]" for each in observed})
     if margin is not None and len(units) > 1 and len({each.id for each in observed}) > 1:
@@ -192,7 +192,7 @@ def _nothing(matched: MatchedEvaluations, choice: ComparisonOptions, candidate: 
 def _report(
     candidate: Side,
     baseline: Side,
-    observed: Sequence[Observed],
+    observed: Sequence[Observations],
     changes: tuple[Change, ...],
     choice: ComparisonOptions,
 ) -> Report:
@@ -227,8 +227,8 @@ def _with_contents(verdict: Verdict, report: Report) -> Verdict:
     return replace(verdict, cases=tuple(cases))
 
 
-def _looks(candidate: Side, baseline: Side, observed: Sequence[Observed]) -> dict[str, Look]:
-    """What each evaluation may spend here: what it could in its run, if both sides are of one; else its own share."""
+def _looks(candidate: Side, baseline: Side, observed: Sequence[Observations]) -> dict[str, Look]:
+    """Find what each evaluation may spend here: as in its run, if both sides are of one; else its own share."""
     names = [each.id for each in observed]
     run, entries = candidate.weighed.run, {entry.id: entry for entry in candidate.report.evaluations}
     if not _are_of_one_run(candidate, baseline) or not all(name in entries for name in names):
@@ -240,7 +240,7 @@ def _are_of_one_run(candidate: Side, baseline: Side) -> bool:
     return candidate.weighed.run.run_id == baseline.weighed.run.run_id
 
 
-def _n_scores(observed: Observed) -> int:
+def _n_scores(observed: Observations) -> int:
     assert observed.baseline is not None
     return int((~np.isnan(observed.candidate)).sum() + (~np.isnan(observed.baseline)).sum())
 
@@ -282,7 +282,7 @@ def match(store: Store, candidate: Side, baseline: Side, evaluations: Collection
 
 
 class _Sets:
-    """What one side scored: its sets by evaluation, of those that its run has a verdict on."""
+    """The sets of scores of one side, by evaluation, of those that its run has a verdict on."""
 
     def __init__(self, store: Store, side: Side, evaluations: Collection[str] | None) -> None:
         self._run = side.weighed.run

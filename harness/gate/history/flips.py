@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.decisions import Observed
-from harness.decisions.observed import has_score
+from harness.decisions import Observations
+from harness.decisions.observations import has_score
 from harness.gate.evaluations.examples import ANSWER_KEPT, Shown, change_of
 from harness.gate.evaluations.score_table import names_of
 from harness.gate.history.scores import Pair, Scores
@@ -21,7 +21,7 @@ _CLEAR = 0.75
 
 @dataclass(frozen=True, slots=True)
 class FlipCounts:
-    """How many cases did what.
+    """The numbers of cases that were stable, flaky, improved or worsened.
 
     Draw one sample of each version: a case has worsened when the candidate's is the worse one at least 3 times in 4 (of
     right and wrong: when its rate fell by half or more), and improved when it is the better one as often.
@@ -45,7 +45,7 @@ class FlipCounts:
         )
 
 
-def tally(observed: Observed) -> FlipCounts:
+def tally(observed: Observations) -> FlipCounts:
     """Count the cases that have scores of both versions."""
     assert observed.baseline is not None
     ours, theirs = _both(observed)
@@ -61,7 +61,7 @@ def tally(observed: Observed) -> FlipCounts:
     return FlipCounts(*(int(which.sum()) for which in (is_stable, flaky, improved, worsened)))
 
 
-def _both(observed: Observed) -> tuple[FloatArray, FloatArray]:
+def _both(observed: Observations) -> tuple[FloatArray, FloatArray]:
     assert observed.baseline is not None
     common = observed.scored & has_score(observed.baseline)
     return observed.candidate[common], observed.baseline[common]
@@ -79,7 +79,7 @@ def _share_better(ours: FloatArray, theirs: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class _Moved:
+class _MovedCase:
     """A case whose mean moved. `size` is in [0, 1]: of scores their difference, of measures its share of the larger."""
 
     size: float
@@ -89,13 +89,13 @@ class _Moved:
     baseline: float
 
 
-def most_changed(store: Store, found: Sequence[tuple[Observed, Pair]], most: int) -> tuple[int, tuple[Change, ...]]:
-    """How many cases moved, and those that moved most with an answer of each version: drops first, then gains.
+def most_changed(store: Store, found: Sequence[tuple[Observations, Pair]], most: int) -> tuple[int, tuple[Change, ...]]:
+    """Count the cases that moved, and give those that moved most with an answer of each version: drops, then gains.
 
     Of a drop the candidate's worst and the baseline's best answer is given, of a gain the other way round.
     """
     n_moved = 0
-    moved: list[_Moved] = []
+    moved: list[_MovedCase] = []
     for number, (observed, _) in enumerate(found):
         count, largest = _largest(observed, number, most)
         n_moved += count
@@ -111,8 +111,8 @@ def most_changed(store: Store, found: Sequence[tuple[Observed, Pair]], most: int
     return n_moved, tuple(changes[each.place] for each in chosen)
 
 
-def _largest(observed: Observed, number: int, most: int) -> tuple[int, list[_Moved]]:
-    """How many cases of an evaluation moved, and those that moved most."""
+def _largest(observed: Observations, number: int, most: int) -> tuple[int, list[_MovedCase]]:
+    """Count the cases of an evaluation that moved, and give those that moved most."""
     assert observed.baseline is not None
     ours, theirs = case_means(observed.candidate), case_means(observed.baseline)
     moves = ours - theirs
@@ -123,12 +123,12 @@ def _largest(observed: Observed, number: int, most: int) -> tuple[int, list[_Mov
     rows = np.flatnonzero(np.abs(moves) > 0)
     ranked = rows[np.lexsort((gains[rows], -sizes[rows]))][:most]
     return len(rows), [
-        _Moved(float(sizes[row]), bool(gains[row]), (number, row), float(ours[row]), float(theirs[row]))
+        _MovedCase(float(sizes[row]), bool(gains[row]), (number, row), float(ours[row]), float(theirs[row]))
         for row in ranked.tolist()
     ]
 
 
-def _changes(store: Store, observed: Observed, pair: Pair, moved: Mapping[int, _Moved]) -> dict[int, Change]:
+def _changes(store: Store, observed: Observations, pair: Pair, moved: Mapping[int, _MovedCase]) -> dict[int, Change]:
     """The cases of one metric that moved, each with its answers; by row."""
     assert observed.baseline is not None
     ids = {observed.case_ids[row]: each.is_gain for row, each in moved.items()}
@@ -142,7 +142,7 @@ def _changes(store: Store, observed: Observed, pair: Pair, moved: Mapping[int, _
     return changes
 
 
-def _examples(store: Store, scores: Scores, observed: Observed, best_first: Mapping[str, bool]) -> dict[str, Shown]:
+def _examples(store: Store, scores: Scores, observed: Observations, best_first: Mapping[str, bool]) -> dict[str, Shown]:
     weighed = scores.side.weighed
     if weighed.recorded_run is not None:
         return recorded_examples(store, weighed.recorded_run, weighed.first_index, observed, best_first)
@@ -150,7 +150,7 @@ def _examples(store: Store, scores: Scores, observed: Observed, best_first: Mapp
 
 
 def recorded_examples(
-    store: Store, run_id: str, first_index: int, observed: Observed, best_first: Mapping[str, bool]
+    store: Store, run_id: str, first_index: int, observed: Observations, best_first: Mapping[str, bool]
 ) -> dict[str, Shown]:
     """Answers of the run whose candidate was recorded, as `Change` shows them; none where the store does not have it.
 
@@ -163,7 +163,7 @@ def recorded_examples(
 
 
 def _examples_of(
-    store: Store, sets: Mapping[str, ScoreSet], first_index: int, observed: Observed, best_first: Mapping[str, bool]
+    store: Store, sets: Mapping[str, ScoreSet], first_index: int, observed: Observations, best_first: Mapping[str, bool]
 ) -> dict[str, Shown]:
     """Answer and reason of one sample of each case: the best one, or the worst; the first of equal ones.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.errors import SettingsError
-from harness.records import JudgedBy
+from harness.records import ScoringRule
 from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray, IntArray
 from harness.store import RunInfo, ScoreSet, Store
@@ -35,7 +35,7 @@ class Preferences:
 def stored_preferences(
     store: Store, evaluation_id: str, *, metric: str = METRIC, runs: Collection[str] | None = None
 ) -> Preferences:
-    """What an evaluation whose body compares candidate and baseline has found in the runs of a store.
+    """Collect what an evaluation whose body compares candidate and baseline has found in the runs of a store.
 
     Of the runs that compared the same two versions, whichever was the candidate, the newest counts: they share their
     samples.
@@ -84,7 +84,7 @@ def _preferences(sets: Iterable[ScoreSet], evaluation_id: str, metric: str) -> S
 
 
 def _check_judges(store: Store, chosen: Iterable[tuple[RunInfo, ScoreSet]]) -> None:
-    by: dict[frozenset[JudgedBy], str] = {}
+    by: dict[frozenset[ScoringRule], str] = {}
     for run, found in chosen:
         by.setdefault(store.judged_by([found]), run.run_id)
     if len(by) > 1:

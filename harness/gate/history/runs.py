@@ -52,7 +52,7 @@ class WeighedVersion:
 
 
 def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[WeighedVersion, WeighedVersion]:
-    """What is weighed, and what it is weighed against.
+    """Find what is weighed, and what it is weighed against.
 
     A run stands for its candidate, a version for the newest finished run in which it was candidate or baseline. Where
     both come to the candidate of one run, the second is that run's baseline, if it may be called so.
@@ -64,7 +64,7 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
     Raises:
         SettingsError: there is no such run or version, it was not finished, or both are the same scores.
     """
-    ours, theirs = find(runs, candidate), find(runs, baseline)
+    ours, theirs = find_version(runs, candidate), find_version(runs, baseline)
     if ours != theirs:
         return ours, theirs
     other = _baseline_of(ours.run)
@@ -76,7 +76,7 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
     )
 
 
-def find(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
+def find_version(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
     """The run or version of this name.
 
     Raises:
@@ -160,7 +160,7 @@ def find_candidate(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
     own = [run for run in runs if run.finished and _name(run, "candidate") == text]
     if own:
         return WeighedVersion(own[-1], "candidate")
-    other = find(runs, text)
+    other = find_version(runs, text)
     raise SettingsError(
         f"{text!r} is stored as the baseline of run {other.run.run_id} alone, and a run's candidate is what is "
         f"recorded: run pytest with --candidate {text}. {_newest(runs)}"
@@ -173,7 +173,7 @@ def find_newest(runs: Sequence[RunInfo], text: str) -> RunInfo:
     Raises:
         SettingsError: there is none, or it has no verdicts.
     """
-    found = find(runs, text).run
+    found = find_version(runs, text).run
     newer = [run for run in runs[runs.index(found) + 1 :] if not run.finished and _name(run, "candidate") is not None]
     if text == LATEST and newer:
         raise SettingsError(

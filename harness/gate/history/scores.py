@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.decisions import Observed
+from harness.decisions import Observations
 from harness.errors import SettingsError
 from harness.gate.evaluations.kinds import misfits
 from harness.gate.evaluations.score_table import ScoreTable
@@ -83,7 +83,7 @@ class Pair:
         return known.get(metric) or next(iter(known.values()))
 
 
-def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Observed:
+def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Observations:
     """Both sides' scores of a metric, ready to be decided by the rule that their cases allow.
 
     Args:
@@ -133,7 +133,7 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
 
 def observed_again(
     entry: Verdict, metric: str, case_ids: tuple[str, ...], sides: tuple[Scores, Scores | None]
-) -> Observed:
+) -> Observations:
     """Stored scores as the decision of a verdict had them.
 
     Args:
@@ -142,7 +142,7 @@ def observed_again(
     """
     candidate, baseline = sides
     clusters = _clusters(entry, case_ids)
-    return Observed(
+    return Observations(
         id=entry.id,
         metric=metric,
         requirement=entry.requirement,

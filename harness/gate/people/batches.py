@@ -15,7 +15,7 @@ from harness.decisions import worst
 from harness.decisions.labels.labelled import LabelledCheck, decide_labelled
 from harness.records import VerdictKind
 from harness.records.review import DECIDED, Batch
-from harness.review.batches.ledger import (
+from harness.review.batches.draws import (
     DrawLedger,
     JudgedCases,
     Mode,
@@ -34,7 +34,7 @@ SUPERSEDED = "superseded"
 
 @dataclass(frozen=True, slots=True)
 class LabelEvidence:
-    """What labels and judge have come to.
+    """The evidence that labels and judge have come to.
 
     Attributes:
         checks: one for each question.
@@ -61,7 +61,7 @@ class LabelEvidence:
 def questions_of(
     threshold: float | None, margin: float, level: float, red_level: float, *, is_compared: bool
 ) -> tuple[LabelQuestion, ...]:
-    """What labels are to decide: whether the candidate's mean is as required, and no worse than the baseline's."""
+    """List the questions for labels: whether the candidate's mean is as required, and no worse than the baseline's."""
     asked = []
     if threshold is not None:
         asked.append(LabelQuestion("rate", threshold, margin, level, red_level))
@@ -70,7 +70,9 @@ def questions_of(
     return tuple(asked)
 
 
-def fill(store: Store, run: RunInfo, subject: JudgedCases, questions: Sequence[LabelQuestion], mode: Mode) -> Batch:
+def fill_batch(
+    store: Store, run: RunInfo, subject: JudgedCases, questions: Sequence[LabelQuestion], mode: Mode
+) -> Batch:
     """The batch of what is reviewed: the one that there is, from now on decided by this run, or a new one.
 
     Those of other answers to the same evaluation, or of another rubric, are closed, so that nobody labels what no gate
@@ -109,7 +111,7 @@ def fill(store: Store, run: RunInfo, subject: JudgedCases, questions: Sequence[L
 
 
 def outlook(store: Store, batch: Batch, subject: JudgedCases, questions: Sequence[LabelQuestion]) -> LabelEvidence:
-    """What the labels that are in have come to, with the judge."""
+    """Weigh the labels that are in, with the judge."""
     ledger = to_the_end(subject, read_ledger(store, batch, len(subject.items.scores)), questions)
     means = {question.of: subject.items.judged_means(question.of) for question in questions}
     known = list(map(subject.is_known, ledger.draws))
@@ -119,7 +121,7 @@ def outlook(store: Store, batch: Batch, subject: JudgedCases, questions: Sequenc
     return LabelEvidence(tuple(checks), ledger)
 
 
-def settle(store: Store, batch: Batch, subject: JudgedCases, questions: Sequence[LabelQuestion]) -> LabelEvidence:
+def settle_batch(store: Store, batch: Batch, subject: JudgedCases, questions: Sequence[LabelQuestion]) -> LabelEvidence:
     """Close a batch that is decided, open it again where labels were taken back, and else draw what is missing.
 
     A batch that somebody closed stays closed.
@@ -160,7 +162,7 @@ class Attendant:
         """
         batch = self._store.review.batch(batch_id)
         subject = self._subject_of(batch)
-        return None if subject is None else settle(self._store, batch, subject, _questions(batch))
+        return None if subject is None else settle_batch(self._store, batch, subject, _questions(batch))
 
     def outlook(self, batch_id: str) -> LabelEvidence | None:
         """The same without a change."""

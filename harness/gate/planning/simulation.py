@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observed
+from harness.decisions import Observations
 from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray
 
@@ -23,7 +23,7 @@ About = Literal["suite", "population"]
 
 @dataclass(frozen=True, slots=True)
 class ScoreSpread:
-    """How the scores of an evaluation vary.
+    """The spread of an evaluation's scores.
 
     Each case has a true mean of its own, and its samples vary around it.
 
@@ -149,7 +149,7 @@ def sampled(means: FloatArray, samples: int, noise: float, rng: np.random.Genera
     return rng.beta(inner * size, (1 - inner) * size, (len(means), samples))
 
 
-def simulated(shape: Shape, drop: float | None, rng: np.random.Generator, name: str | None = None) -> Observed:
+def simulated(shape: Shape, drop: float | None, rng: np.random.Generator, name: str | None = None) -> Observations:
     """Every score of one evaluation, in the order in which cases would be drawn, ready to be decided.
 
     Args:
@@ -166,9 +166,9 @@ def simulated(shape: Shape, drop: float | None, rng: np.random.Generator, name: 
     )
 
 
-def observed(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, name: str | None = None) -> Observed:
+def observed(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, name: str | None = None) -> Observations:
     """Scores as an evaluation of this shape has them."""
-    return Observed(
+    return Observations(
         id=name or shape.name,
         metric=METRIC,
         requirement=None,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.decisions import Look, Observed, decide
+from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
 from harness.errors import BudgetSpentError, NotInLineageError
 from harness.gate.baselines.recorded_collector import RecordedBaseline
@@ -224,7 +224,7 @@ class Run:
             self._verdicts[name] = self._collectors[name].with_aggregates(described)
             self._note_changes(self._collectors[name], observed[name])
 
-    def _decided(self, observed: Mapping[str, Sequence[Observed]]) -> list[Verdict]:
+    def _decided(self, observed: Mapping[str, Sequence[Observations]]) -> list[Verdict]:
         """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
         reviewed = [name for name in observed if self._collectors[name].asks_people]
         flat = [entry for name, entries in observed.items() if name not in reviewed for entry in entries]
@@ -237,7 +237,7 @@ class Run:
             verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], levels, url)
         return verdicts
 
-    def _note_changes(self, collector: Collector, observed: Iterable[Observed]) -> None:
+    def _note_changes(self, collector: Collector, observed: Iterable[Observations]) -> None:
         changes = {entry.metric: collector.changes(entry) for entry in observed}
         self._changes += [(each, changes[each.metric]) for each in self._verdicts[collector.evaluation.id]]
 

@@ -11,7 +11,7 @@ from typing import Any
 from harness.errors import MarkerError, SteelyardError
 from harness.gate.evaluations.evaluation import Ending
 from harness.gate.evaluations.exceptions import describe, raised_at
-from harness.records import JudgedBy
+from harness.records import ScoringRule
 from harness.requests import Trace, call_body
 from harness.scoring.results import Reading, read_result
 
@@ -21,7 +21,7 @@ _SECOND_LOOP = ("event loop is already running", "cannot be called from a runnin
 
 @dataclass(frozen=True, slots=True)
 class BodyResult:
-    """How one body ended: with readings, failed (an assertion), skipped, or with an error."""
+    """The end of one body: with readings, failed (an assertion), skipped, or with an error."""
 
     readings: dict[str, Reading] | None = None
     failed: bool = False
@@ -61,7 +61,7 @@ async def run_body(
 
 
 def _explained(outcome: BodyResult, lack: str) -> BodyResult:
-    """How a body ended that was given a text which is not what the model has to say: its score tells so."""
+    """Tell in a body's score that it was given a text which is not what the model has to say."""
     if outcome.readings is not None:
         readings = {
             name: replace(reading, reason=_joined(lack, reading.reason)) for name, reading in outcome.readings.items()
@@ -87,7 +87,7 @@ def _forgotten(body: Callable[..., Any], method: str, error: BaseException | Non
 
 
 def starts_loop(what: str) -> str:
-    """What is wrong with a body that starts an event loop, and what to write in place of it.
+    """Say what is wrong with a body that starts an event loop, and what to write in place of it.
 
     Args:
         what: what it calls.
@@ -106,7 +106,7 @@ def _with_advice(error: BaseException) -> BaseException:
     return error
 
 
-def _attributed(readings: dict[str, Reading], by: JudgedBy) -> dict[str, Reading]:
+def _attributed(readings: dict[str, Reading], by: ScoringRule) -> dict[str, Reading]:
     """The readings of a body that asked a judge: those that are the judge's say so, or all of them where none does."""
     if any(reading.judged_by is not None for reading in readings.values()):
         return readings

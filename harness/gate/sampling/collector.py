@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observed
+from harness.decisions import Observations
 from harness.errors import MissingSampleError
 from harness.gate.evaluations.aggregates import Parts
 from harness.gate.evaluations.clusters import bet_on_together, clusters_of
@@ -19,10 +19,10 @@ from harness.gate.evaluations.exceptions import describe
 from harness.gate.evaluations.kinds import against_aim, aimed, misfits, two_kinds, without_ratio
 from harness.gate.evaluations.score_table import ScoreTable, failed_measure
 from harness.gate.sampling.bodies import BodyResult
+from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
-from harness.gate.sampling.problems import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.skips import Skips
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
@@ -157,7 +157,7 @@ class Collector:
         self._left[step] -= 1
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
-        self.n_stored += not trace.drew
+        self.n_stored += not (trace.drew or self.evaluation.is_exact)
         if sample >= self.order.n_samples and (outcome.skipped or isinstance(outcome.error, MissingSampleError)):
             self._left_out[case, sample] = True
             return
@@ -242,7 +242,7 @@ class Collector:
     def _case_of(self, step: int) -> str:
         return self.evaluation.cases[next(self.order.bodies(step, "candidate"))[0]].id
 
-    def observed(self) -> list[Observed]:
+    def observed(self) -> list[Observations]:
         """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
         rows, columns = self._counted()
         beyond = columns - self.order.n_samples
@@ -287,13 +287,15 @@ class Collector:
         any_failed = any(table.failed.any() for table in self._tables.values())
         return [failed_measure(metric, unit) for metric, unit in units.items()] if any_failed else []
 
-    def _observed(self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observed:
+    def _observed(
+        self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]
+    ) -> Observations:
         plan, kind = self.evaluation.plan, self.kinds[metric]
         errors = [*errors, *against_aim(metric, kind, plan.aim)]
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
         candidate = by_role["candidate"]
         clusters = clusters_of(self.evaluation, kept, self._all_asked)
-        observed = Observed(
+        observed = Observations(
             id=self.evaluation.id,
             metric=metric,
             requirement=plan.requirement,
@@ -355,7 +357,7 @@ class Collector:
         told = self._parts.aggregates(aggregation, verdicts[0].cases, self._numbers)
         return (replace(verdicts[0], aggregates=told), *verdicts[1:])
 
-    def changes(self, observed: Observed) -> list[Change]:
+    def changes(self, observed: Observations) -> list[Change]:
         """The cases of a metric to look at, the worst first, each with an answer of each version."""
         cases = self.evaluation.cases
         found = changes(observed, self._numbers, self._answers)

@@ -13,7 +13,7 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.sampling.bets import Bets, bets_of, case_digests, gone_on
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.records import Role
-from harness.store.looks import LookRow, Settle
+from harness.store.ledger import LookRow, Settle
 
 Draws = tuple[int, ...]
 """Generations of draws, the newest first."""
@@ -84,7 +84,7 @@ class Family:
 
 
 class Looks(Protocol):
-    """Where looks are kept: `harness.store.looks.LookStore`."""
+    """Where looks are kept: `harness.store.ledger.LookStore`."""
 
     def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
         """Add the rows that `settle` makes of those of a family, while nobody else does; gives all of them."""
@@ -244,7 +244,7 @@ def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | list[str] | Non
     return going[0] if going else None
 
 
-def in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
+def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
     """What looking again costs, a line for each kind of new look; nothing for first looks, or for one gone on with.
 
     Args:

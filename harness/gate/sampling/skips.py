@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from harness.decisions import PartlySkipped
+from harness.decisions import PartlySkippedCases
 from harness.records import Role
 
 
@@ -32,7 +32,7 @@ class Skips:
         """How many of the cases were left out."""
         return len(self._counted(cases))
 
-    def partly(self, cases: Iterable[int], n_bodies: int) -> PartlySkipped | None:
+    def partly(self, cases: Iterable[int], n_bodies: int) -> PartlySkippedCases | None:
         """Those of the cases that were left out though some of their bodies, or those of one version, did not skip.
 
         Args:
@@ -42,7 +42,7 @@ class Skips:
         if not partly:
             return None
         by_role = {role: sum(skips[role] for skips in partly) for role in self._roles}
-        return PartlySkipped(len(partly), len(partly) * n_bodies, by_role)
+        return PartlySkippedCases(len(partly), len(partly) * n_bodies, by_role)
 
     def _counted(self, cases: Iterable[int]) -> list[Counter[Role]]:
         return [self._counts[case] for case in cases if case in self._counts]

@@ -1,4 +1,4 @@
-"""What a version's weights are, told from the heads of their files."""
+"""Describes a version's weights from the heads of their files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from harness.errors import SettingsError
 from harness.models.description.architecture import Architecture, read_architecture
 from harness.models.description.contents import Tensor, WeightsFile
 from harness.models.description.folder import read_folder
@@ -32,6 +33,8 @@ from harness.models.weights.weights import (
 _BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "half": 2.0, "float": 4.0, "float64": 8.0, "int8": 1.0}
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 _STORED = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+_SENSELESS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What numbers, lists and texts raise that stand where others belong."""
 _EIGHT_BITS = {"num_bits": 8, "type": "int"}
 _ROUNDED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     name: (
@@ -88,17 +91,17 @@ class WeightsDescription:
 
     @property
     def kind(self) -> str:
-        """What the model's makers call its architecture: "llama"."""
+        """The architecture, in the word of the model's makers: "llama"."""
         return str(self.settings.get("general.architecture", "unknown"))
 
     @property
     def vocab_only(self) -> bool:
-        """Whether there are no weights, only a vocabulary."""
+        """True where there are no weights, only a vocabulary."""
         return self.n_tensors == 0
 
     @property
     def in_engine(self) -> WeightsDescription:
-        """What the engine gets."""
+        """The weights that the engine gets."""
         return self if self.loaded is None else self.loaded
 
     @property
@@ -119,6 +122,17 @@ def describe_weights(options: Mapping[str, Any], root: Path) -> WeightsDescripti
         SettingsError: the weights are not there, can't be read, or are not those of their configuration.
     """
     source = weights_source(options, root)
+    try:
+        return _described_whole(source, options, root)
+    except _SENSELESS as error:
+        what = "its head" if source.is_gguf else "its config.json or a file of its tokenizer"
+        raise SettingsError(
+            f"weights = {options['weights']!r}: {source.path} can't be described: {what} says what makes no sense "
+            f"({type(error).__name__}: {error}). Fetch or save the model again."
+        ) from error
+
+
+def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Path) -> WeightsDescription:
     file = read_gguf(source.path) if source.is_gguf else read_folder(source.path)
     digest = weights_digest(options, root)
     own_dtype = _CACHE_OF_LLAMA_CPP if source.is_gguf else _dtype(file)
@@ -126,6 +140,11 @@ def describe_weights(options: Mapping[str, Any], root: Path) -> WeightsDescripti
     engine_file = _engine_file(file, source, options, root)
     loaded = _described(engine_file, _cache_dtype(engine_file, options), digest)
     loaded = replace(loaded, name=own.name)
+    if (
+        loaded.vocabulary.pre_tokenizer is None and "tokenizer" not in options
+    ):  # a word of GGUF's, made of the same file
+        vocabulary = replace(loaded.vocabulary, pre_tokenizer=own.vocabulary.pre_tokenizer)
+        loaded = replace(loaded, vocabulary=vocabulary)
     if (limit := _context_limit(options)) is not None:
         loaded = replace(loaded, sizes=replace(loaded.sizes, n_ctx=limit))
     return own if _alike(own, loaded) else replace(own, loaded=loaded)
@@ -163,7 +182,7 @@ def _alike(own: WeightsDescription, loaded: WeightsDescription) -> bool:
 
 
 def _engine_file(file: WeightsFile, source: WeightsSource, options: Mapping[str, Any], root: Path) -> WeightsFile:
-    """What the engine reads: the folder that was made of the file, or what will be made of it."""
+    """Give the files that the engine reads: the folder that was made of the file, or what will be made of it."""
     tokenizer = tokenizer_path(options, root)
     made = made_folder(options, root)
     if made is not None and (made != source.path or tokenizer is not None):
@@ -181,7 +200,7 @@ def _engine_file(file: WeightsFile, source: WeightsSource, options: Mapping[str,
 
 
 def _converted(file: WeightsFile, dtype: str) -> WeightsFile:
-    """What becomes of a GGUF file: each tensor in one type, without tables that are computed."""
+    """Describe the folder that a GGUF file becomes: each tensor in one type, without tables that are computed."""
     stored = _STORED[dtype]
     size = int(_BYTES[dtype])
     kept = (each for each in file.tensors if tensor_role(each.name).part != "aside")

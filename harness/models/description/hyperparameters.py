@@ -7,13 +7,14 @@ from typing import Any
 
 from harness.models.description.contents import WeightsFile
 
+_MOST_LAYERS = 10_000
 _WINDOW_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "cohere2": 4, "gpt-oss": 2, "gpt_oss": 2}
 """Every so many layers one sees all of the context, where the file has no list of layers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """What the shapes of a model's tensors follow from; of what differs by layer there is one for each.
+    """The numbers that the shapes of a model's tensors follow from; one for each layer of those that differ by layer.
 
     Attributes:
         n_rotated: of a head's dimensions those that the rotary embedding turns.
@@ -43,16 +44,21 @@ class Hyperparameters:
 
     @property
     def window(self) -> int:
-        """How far back the layers see that do not see everything; 0 where all do."""
+        """The number of tokens that layers of limited sight look back; 0 where all layers see everything."""
         return max(self.windows, default=0)
 
 
 def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
     """The sizes of a file's model.
 
+    Raises:
+        ValueError, TypeError: what the file says of them makes no sense.
+
     Source: ggml-org/llama.cpp, llama_model::load_hparams: what follows where a key is missing.
     """
     n_layers = int(file.number("block_count"))
+    if not 0 <= n_layers <= _MOST_LAYERS:
+        raise ValueError(f"it says that it has {n_layers:,} layers")
     n_embd = int(file.number("embedding_length"))
     n_heads = file.per_layer("attention.head_count", n_layers)
     has_kv = file.settings.get("attention.head_count_kv") is not None

@@ -20,7 +20,7 @@ _LARGEST_PAGE = 1000
 
 def main() -> None:
     """Answer one question."""
-    serve(lambda login, asked: give_alias(login, asked) if "set_alias" in asked else find(login, asked))
+    serve(lambda login, asked: give_alias(login, asked) if "set_alias" in asked else find_weights(login, asked))
 
 
 def give_alias(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
@@ -38,8 +38,8 @@ def give_alias(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
     return {"alias": asked["set_alias"]}
 
 
-def find(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
-    """Where the weights of a registered model lie on this machine: name, version and path; or what is unknown of it.
+def find_weights(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
+    """Bring the weights of a registered model to this machine; give name, version and path, or what is unknown of it.
 
     Raises:
         SettingsError: it holds no weights that an engine could load.

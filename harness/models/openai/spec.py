@@ -1,4 +1,4 @@
-"""What the engine `openai` declares, and what every engine that is reached over OpenAI's API shares with it."""
+"""Declares the engine `openai`, and what every engine that is reached over OpenAI's API shares with it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from harness.config import VersionSettings, checks, secret
+from harness.config import VersionSettings, secret, setting_checks
 from harness.models.engine import Engine
 from harness.models.spec import EngineSpec
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
     {
-        "base_url": checks.web_address,
-        "model": checks.text,
-        "api_key_env": checks.variable,
-        "requests_per_minute": partial(checks.number, low=0.001),
-        "timeout_s": partial(checks.number, low=0.001),
-        "max_body_bytes": partial(checks.integer, low=1),
+        "base_url": setting_checks.web_address,
+        "model": setting_checks.text,
+        "api_key_env": setting_checks.variable,
+        "requests_per_minute": partial(setting_checks.number, low=0.001),
+        "timeout_s": partial(setting_checks.number, low=0.001),
+        "max_body_bytes": partial(setting_checks.integer, low=1),
     }
 )
 """The settings of an endpoint, each with its check."""

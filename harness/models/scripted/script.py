@@ -11,7 +11,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from harness.config import checks
+from harness.config import setting_checks
 from harness.errors import SettingsError
 
 _ROUNDING = 1e-9
@@ -87,7 +87,7 @@ def load_script(options: Mapping[str, Any], root: Path, *, where: str) -> Script
         table[prompt] = _filled(weights, default)
     if not table and default is None:
         raise SettingsError(f'{where} has nothing to say; give it answers = {{ PROMPT = "ANSWER" }}, or a default.')
-    seed = checks.integer(options.get("seed", 0), "seed", where=where, low=0)
+    seed = setting_checks.integer(options.get("seed", 0), "seed", where=where, low=0)
     content = json.dumps(
         [sorted((p, sorted(w.items())) for p, w in table.items()), sorted((default or {}).items()), seed]
     )

@@ -1,4 +1,4 @@
-"""What the engine `scripted` declares."""
+"""Declares the engine `scripted`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.config import VersionSettings, checks
+from harness.config import VersionSettings, setting_checks
 from harness.errors import SettingsError
 from harness.models.engine import Engine
 from harness.models.spec import EngineSpec
@@ -15,7 +15,7 @@ from harness.models.spec import EngineSpec
 
 def _answers(value: Any, name: str, *, where: str) -> Any:
     if isinstance(value, str):
-        return checks.path(value, name, where=where)
+        return setting_checks.path(value, name, where=where)
     if not isinstance(value, Mapping):
         raise SettingsError(f"{where}: {name} = {value!r} is not a table or the path of a file.")
     return value
@@ -49,7 +49,7 @@ def _source(options: Mapping[str, Any]) -> str:
 
 SCRIPTED = EngineSpec(
     summary="a table of answers with their probabilities",
-    settings={"answers": _answers, "default": _any, "seed": _any, "latency_s": partial(checks.number, low=0)},
+    settings={"answers": _answers, "default": _any, "seed": _any, "latency_s": partial(setting_checks.number, low=0)},
     create=_create,
     check=_check,
     identity=lambda settings, root: {"options": {"script": _digest(settings, root)}},

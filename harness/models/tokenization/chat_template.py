@@ -49,7 +49,7 @@ def render(
             add_generation_prompt=add_generation_prompt,
             **special_tokens,
         )
-    except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:
+    except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
         raise SettingsError(f"The chat template could not be applied: {error}.") from error
     return str(text)
 

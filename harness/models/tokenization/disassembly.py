@@ -12,6 +12,7 @@ from typing import Any
 
 _SPACE = "▁"
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_UNKNOWN = re.compile(rb'"unk_id":\s*(\d+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def disassemble(text: str, encoding: Any, backend: Any, decoded: str) -> Disasse
         encoding: what the library made of the text.
         decoded: what it makes of the tokens.
     """
-    walk = _Walk(text)
+    walk = _TextWalk(text)
     added = backend.get_added_tokens_decoder()
     reader = PieceReader(backend)
     unknown = _unknown(backend)
@@ -136,14 +137,16 @@ def disassemble(text: str, encoding: Any, backend: Any, decoded: str) -> Disasse
 
 
 def _unknown(backend: Any) -> str | None:
+    """The piece that stands for what the vocabulary has no other for."""
     model = backend.model
-    if type(model).__name__ == "Unigram":
-        return None if model.unk_id is None else str(backend.id_to_token(model.unk_id))
-    found = getattr(model, "unk_token", None)
-    return None if found is None else str(found)
+    if type(model).__name__ == "Unigram":  # whose attributes do not tell it
+        found = _UNKNOWN.search(model.__getstate__())
+        return None if found is None else str(backend.id_to_token(int(found[1])))
+    piece = getattr(model, "unk_token", None)
+    return None if piece is None else str(piece)
 
 
-class _Walk:
+class _TextWalk:
     """The way through a text, token by token."""
 
     def __init__(self, text: str) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from harness.config import child_environment
 from harness.errors import EngineError
@@ -63,12 +63,11 @@ class LoadedTokenizer:
         return str(self._ask({"ask": "decode", "ids": list(ids)}))
 
     def _ask(self, request: Mapping[str, Any]) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        requests, answers = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
         try:
-            self._process.stdin.write(encode_frame(dict(request)))
-            self._process.stdin.flush()
-            reply = read_frame(self._process.stdout)
+            requests.write(encode_frame(dict(request)))
+            requests.flush()
+            reply = read_frame(answers)
         except OSError:
             reply = None
         if reply is None:

@@ -67,6 +67,17 @@ class VersionTokenizer:
         found = self._backend.token_to_id(self.special_tokens.get(token, token))
         return None if found is None else int(found)
 
+    def piece_of(self, number: int) -> str:
+        """The entry of the vocabulary that a token is.
+
+        Raises:
+            ValueError: there is no such token.
+        """
+        found = self._backend.id_to_token(number)
+        if found is None:
+            raise ValueError(f"There is no token {number:,}; the vocabulary has {self.n_tokens:,}.")
+        return str(found)
+
     def encode(self, text: str, *, special: bool = False, adds: bool | None = None) -> list[int]:
         """The tokens of a text.
 
@@ -106,23 +117,22 @@ class VersionTokenizer:
         chosen = self.templates[template] if template is not None else next(iter(self.templates.values()))
         return render(chosen, messages, self.special_tokens)
 
-    def unreached(self) -> tuple[str, ...]:
-        """The pieces of the vocabulary that no text becomes: their own text is split otherwise.
+    @functools.cached_property
+    def reach(self) -> dict[str, bool]:
+        """Whether each piece of the vocabulary is met: its own text is split into that piece alone.
 
         Pieces that are no text of their own, for they end inside a character, and added tokens are left aside. With the
-        splitting that a vocabulary was trained for there are few or none.
+        splitting that a vocabulary was made for, all or nearly all are met.
 
         Source: Land and Bartolo (2024), Fishing for Magikarp: unreachable tokens.
         """
         added = self._backend.get_added_tokens_decoder()
-        ids = [number for number in self._backend.get_vocab().values() if number not in added]
+        ids = sorted(number for number in self._backend.get_vocab().values() if number not in added)
         texts = self._backend.decode_batch([[number] for number in ids], skip_special_tokens=False)
         asked = [(number, text) for number, text in zip(ids, texts, strict=True) if text and _BROKEN not in text]
         self._backend.encode_special_tokens = True
         encodings = self._backend.encode_batch_fast([text for _, text in asked], add_special_tokens=False)
-        found = zip(asked, encodings, strict=True)
-        lost = (number for (number, _), made in found if list(made.ids) != [number])
-        return tuple(sorted(map(self._backend.id_to_token, lost)))
+        return {text: list(made.ids) == [number] for (number, text), made in zip(asked, encodings, strict=True)}
 
     def _encoding(self, text: str, *, special: bool, adds: bool | None) -> Any:
         if adds is None:

@@ -45,7 +45,7 @@ class _Job:
 
     @property
     def is_weighed(self) -> bool:
-        """Whether a given text is weighed, so that nothing is drawn."""
+        """True where a given text is weighed, so that nothing is drawn."""
         return self.request.kind in _WEIGHED
 
     @property
@@ -58,8 +58,8 @@ class TransformersEngine:
 
     Args:
         name: shown in messages.
-        options: `weights`, `tokenizer`, `drop_layers`, `dtype`, `max_model_len` and `batch_size` (answers generated
-            at once; 16 unless set).
+        options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `dtype`, `max_model_len` and `batch_size` (answers
+            generated at once; 16 unless set).
         root: folder that relative paths start from.
     """
 

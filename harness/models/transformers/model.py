@@ -33,7 +33,7 @@ class TransformersModel:
     """Weights and tokenizer, loaded; on the GPU where there is one.
 
     Args:
-        options: `weights`, `tokenizer`, `drop_layers`, `dtype` and `max_model_len`.
+        options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `dtype` and `max_model_len`.
         root: folder that relative paths start from.
         batch_size: texts weighed at once.
     """

@@ -1,4 +1,4 @@
-"""What the engine `transformers` declares."""
+"""Declares the engine `transformers`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.config import VersionSettings, checks
+from harness.config import VersionSettings, setting_checks
 from harness.models.engine import Engine
 from harness.models.spec import EngineSpec
 from harness.models.weights import declared
@@ -26,7 +26,7 @@ def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
 
 TRANSFORMERS = EngineSpec(
     summary="weights in the transformers library",
-    settings={**declared.SETTINGS, "batch_size": partial(checks.integer, low=1)},
+    settings={**declared.SETTINGS, "batch_size": partial(setting_checks.integer, low=1)},
     create=_create,
     required=lambda options: ("weights",),
     check=declared.check,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from harness.errors import EngineError, SteelyardError
 from harness.models.engine import Capability
-from harness.models.processes.child import Child
+from harness.models.processes.process import ChildProcess
 from harness.records import Request, Sample, TokenLogprob
 
 _MAX_CHOICES = 128
@@ -27,8 +27,8 @@ class VllmEngine:
 
     Args:
         name: shown in messages.
-        options: `weights`, `tokenizer`, `drop_layers`, `dtype`, `max_model_len` and `engine_args` (vLLM's engine
-            arguments, laid over Steelyard's choices).
+        options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `dtype`, `max_model_len` and `engine_args` (vLLM's
+            engine arguments, laid over Steelyard's choices).
         root: folder that relative paths start from.
     """
 
@@ -43,7 +43,7 @@ class VllmEngine:
         self.batch_size: int | None = _SEQUENCES[find_device()]
         self._options = options
         self._root = root
-        self._child = Child(name, "harness.models.vllm.worker")
+        self._child = ChildProcess(name, "harness.models.vllm.worker")
         self._default_temperature = 1.0
 
     @property

@@ -1,4 +1,4 @@
-"""What the engine `vllm` declares: weights in a process of its own, or a vLLM server that is already running."""
+"""Declares the engine `vllm`: weights in a process of its own, or a vLLM server that is already running."""
 
 from __future__ import annotations
 
@@ -37,8 +37,21 @@ def _create(settings: VersionSettings, root: Path) -> Engine:
 
 
 def _check(settings: VersionSettings, root: Path) -> None:
-    check = endpoint.check if _is_served(settings.engine_options) else declared.check
-    check(settings, root)
+    if _is_served(settings.engine_options):
+        endpoint.check(settings, root)
+        return
+    _check_device(settings)
+    declared.check(settings, root)
+
+
+def _check_device(settings: VersionSettings) -> None:
+    from harness.models.vllm.engine import find_device
+
+    if settings.engine_options.get("quantized") == "fp8" and find_device() == "cpu":
+        raise SettingsError(
+            f'Version {settings.name!r} has quantized = "fp8", which vLLM computes on GPUs alone, and there is none '
+            'here. quantized = "int8" runs on both.'
+        )
 
 
 def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:

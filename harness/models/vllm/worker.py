@@ -34,7 +34,7 @@ def main() -> None:
     os.dup2(2, 1)
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
-    logging.getLogger("harness").addHandler(_Forward(answers))
+    logging.getLogger("harness").addHandler(_LogForwarder(answers))
     logging.getLogger("harness").setLevel(logging.INFO)
     start = requests.get()
     try:
@@ -55,7 +55,7 @@ def _receive(pipe: BinaryIO, requests: queue.SimpleQueue[dict[str, Any]]) -> Non
     os._exit(0)
 
 
-class _Forward(logging.Handler):
+class _LogForwarder(logging.Handler):
     """Sends log records of Steelyard's own modules to the parent."""
 
     def __init__(self, answers: BinaryIO) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.weights.gguf_tokenizer import SENTENCEPIECE, Pieces, Vocabulary, build_backend, read_vocabulary
+from harness.models.weights.gguf_tokenizer import SENTENCEPIECE, GgufVocabulary, Pieces, build_backend, read_vocabulary
 from harness.models.weights.splitting import DEFAULT
 
 _RECIPE = "recipe 3"
@@ -98,7 +98,7 @@ HOSTILE = (
 """Texts on which tokenizers part ways: spaces, lines, digits, scripts, signs that no vocabulary has."""
 
 
-def build_tokenizer(vocabulary: Vocabulary) -> Any:
+def build_tokenizer(vocabulary: GgufVocabulary) -> Any:
     """A tokenizer of transformers for a file's vocabulary, with the special tokens and the template that it names."""
     from transformers import PreTrainedTokenizerFast
 
@@ -111,7 +111,7 @@ def build_tokenizer(vocabulary: Vocabulary) -> Any:
     )
 
 
-def check_tokenizer(tokenizer: Any, vocabulary: Vocabulary, source: Path) -> None:
+def check_tokenizer(tokenizer: Any, vocabulary: GgufVocabulary, source: Path) -> None:
     """Refuse a tokenizer that is not the file's own.
 
     Args:

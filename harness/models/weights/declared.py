@@ -1,4 +1,4 @@
-"""What engines that load weights declare alike: settings, what is looked at before, what the fingerprint has."""
+"""The declarations that engines which load weights share: settings, their check, and what the fingerprint has."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from harness.config import VersionSettings, checks
+from harness.config import VersionSettings, setting_checks
 from harness.config.environment import version_of
+from harness.models.weights.quantization import scheme
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
-    {"weights": checks.path, "tokenizer": checks.path, "drop_layers": checks.layers, "dtype": checks.text}
-    | {"max_model_len": partial(checks.integer, low=1)}
+    {
+        "weights": setting_checks.path,
+        "tokenizer": setting_checks.path,
+        "drop_layers": setting_checks.layers,
+        "quantized": scheme,
+        "dtype": setting_checks.text,
+        "max_model_len": partial(setting_checks.integer, low=1),
+    }
 )
 """The settings of weights, each with its check."""
 
-_IN_THE_DIGEST = ("weights", "tokenizer", "drop_layers")
+_IN_THE_DIGEST = ("weights", "tokenizer", "drop_layers", "quantized")
 
 
 def check(settings: VersionSettings, root: Path) -> None:

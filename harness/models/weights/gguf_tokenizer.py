@@ -22,7 +22,7 @@ _PREFIX = "tokenizer.ggml."
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class GgufVocabulary:
     """A file's vocabulary.
 
     Attributes:
@@ -87,7 +87,7 @@ class Vocabulary:
         return Pieces(ids, list(self.scores), list(self.kinds), adds_space)
 
 
-def read_vocabulary(path: Path) -> Vocabulary:
+def read_vocabulary(path: Path) -> GgufVocabulary:
     """The vocabulary of a GGUF file.
 
     Raises:
@@ -99,7 +99,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
         tuple(text.decode("utf-8", "replace") for text in head.texts.get(_PREFIX + name, ())) for name in names[:2]
     )
     kinds, scores = (tuple(head.numbers.get(_PREFIX + name, ())) for name in names[2:])
-    return Vocabulary(head.settings, tokens, kinds or (1,) * len(tokens), scores, merges)
+    return GgufVocabulary(head.settings, tokens, kinds or (1,) * len(tokens), scores, merges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ class Pieces:
         return [self.ids.get(f"<0x{byte:02X}>", -1) for byte in part.encode()]
 
 
-def build_backend(vocabulary: Vocabulary) -> Any:
+def build_backend(vocabulary: GgufVocabulary) -> Any:
     """The tokenizer of the library `tokenizers` for a vocabulary that `is_buildable`.
 
     Raises:
@@ -197,7 +197,7 @@ def build_backend(vocabulary: Vocabulary) -> Any:
     return tokenizer
 
 
-def _byte_level(vocabulary: Vocabulary) -> Any:
+def _byte_level(vocabulary: GgufVocabulary) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, processors
 
     splitting = SPLITTINGS[vocabulary.splitting]
@@ -212,7 +212,7 @@ def _byte_level(vocabulary: Vocabulary) -> Any:
     return tokenizer
 
 
-def _sentencepiece(vocabulary: Vocabulary) -> Any:
+def _sentencepiece(vocabulary: GgufVocabulary) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     pieces = vocabulary.pieces()
@@ -237,7 +237,7 @@ def _sentencepiece(vocabulary: Vocabulary) -> Any:
     return tokenizer
 
 
-def _add_tokens(tokenizer: Any, vocabulary: Vocabulary) -> None:
+def _add_tokens(tokenizer: Any, vocabulary: GgufVocabulary) -> None:
     """The tokens that stand for themselves wherever a text has them."""
     from tokenizers import AddedToken
 
@@ -248,7 +248,7 @@ def _add_tokens(tokenizer: Any, vocabulary: Vocabulary) -> None:
             tokenizer.add_tokens([AddedToken(text, normalized=False, special=False)])
 
 
-def _add_ends(tokenizer: Any, vocabulary: Vocabulary) -> None:
+def _add_ends(tokenizer: Any, vocabulary: GgufVocabulary) -> None:
     """The tokens that are put before and after a text."""
     from tokenizers import processors
 

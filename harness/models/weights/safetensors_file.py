@@ -1,4 +1,4 @@
-"""What tensors a safetensors file holds, told by the package safetensors without reading their data."""
+"""Lists the tensors of a safetensors file by the package safetensors, without reading their data."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StoredTensor:
 
 @dataclass(frozen=True, slots=True)
 class StoredTensors:
-    """What a safetensors file holds.
+    """The tensors and the metadata that a safetensors file holds.
 
     Attributes:
         tensors: in the order of their data, which follows without gaps and ends with the file.
@@ -58,10 +58,10 @@ def read_safetensors(path: Path) -> StoredTensors:
     """
     try:
         from safetensors import SafetensorError, safe_open
-    except ImportError:
+    except ImportError as error:
         raise SettingsError(
             f"{path} can't be read: the package safetensors is not installed. Install it: pip install safetensors"
-        ) from None
+        ) from error
     try:
         with safe_open(str(path), framework="np") as opened:
             slices = [(name, opened.get_slice(name)) for name in opened.offset_keys()]

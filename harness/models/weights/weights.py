@@ -1,4 +1,4 @@
-"""Where a version's weights come from, what identifies them, and the folder that an engine loads.
+"""Finds a version's weights, what identifies them, and the folder that an engine loads.
 
 Weights are given as a folder, a .gguf file, `package:NAME` (an installed package that ships either), or the hub id of a
 model that is in the local hub cache; what MLflow's registry has was downloaded into a folder before (mlflow.registry).
@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import cache_dir
+from harness.config.environment import version_of
 from harness.errors import SettingsError
-from harness.models.weights import conversion, layers
+from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.content_hash import file_hash, files_hash, text_hash
 from harness.models.weights.gguf_header import gguf_settings, is_gguf
 
@@ -38,7 +39,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
-    """What `weights` names: a folder to load, or a GGUF file to convert.
+    """The source that `weights` names: a folder to load, or a GGUF file to convert.
 
     Attributes:
         commit: the hub's commit of a cached snapshot, which identifies its content; None elsewhere.
@@ -49,7 +50,7 @@ class WeightsSource:
 
     @property
     def is_gguf(self) -> bool:
-        """Whether it must be converted before an engine can load it."""
+        """True where it must be converted before an engine can load it."""
         return self.path.is_file()
 
 
@@ -67,7 +68,7 @@ def check_weights(options: Mapping[str, Any], root: Path) -> None:
 
 
 def weights_digest(options: Mapping[str, Any], root: Path) -> str:
-    """What identifies the weights by content: other weights, tokenizer, chat template or layers give another digest.
+    """Identify the weights by content: other weights, tokenizer, chat template or layers give another digest.
 
     A GGUF file is identified without being converted.
 
@@ -90,17 +91,26 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
     check_weights(options, root)
     source = _source(options["weights"], root)
     folder = source.path
-    whole = {name: value for name, value in options.items() if name != "drop_layers"}
+    exact = _without(options, "quantized")
     if source.is_gguf:
         dtype = converted_dtype(options)
         task = f"convert {source.path.name}"
-        folder = _once(_base_digest(whole, root), task, lambda to: conversion.convert_gguf(source.path, to, dtype))
+        digest = _base_digest(_without(exact, "drop_layers"), root)
+        folder = _once(digest, task, lambda to: conversion.convert_gguf(source.path, to, dtype))
     dropped = _dropped_layers(options, source)
-    if not dropped:
-        return folder
-    complete = folder
-    task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
-    return _once(_base_digest(options, root), task, lambda to: layers.drop_layers(complete, to, dropped))
+    if dropped:
+        complete = folder
+        task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
+        folder = _once(_base_digest(exact, root), task, lambda to: layers.drop_layers(complete, to, dropped))
+    if "quantized" in options:
+        unrounded, name = folder, options["quantized"]
+        task = f"round {options['weights']} to {name}"
+        folder = _once(_base_digest(options, root), task, lambda to: quantization.quantize(unrounded, to, name))
+    return folder
+
+
+def _without(options: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key != name}
 
 
 def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
@@ -117,7 +127,7 @@ def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
 
 
 def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
-    """What the settings name: a folder, or a GGUF file.
+    """Find the folder or the GGUF file that the settings name.
 
     Raises:
         SettingsError: there is no such thing.
@@ -170,6 +180,8 @@ def _base_digest(options: Mapping[str, Any], root: Path) -> str:
     dropped = _dropped_layers(options, source)
     if dropped:
         content += ["drop_layers", str(list(dropped)), layers.RECIPE]
+    if "quantized" in options:
+        content += ["quantized", options["quantized"], quantization.RECIPE, version_of("compressed-tensors") or ""]
     return text_hash(*content)
 
 

@@ -12,7 +12,7 @@ from harness.records import Check, Estimate, Verdict, kind_in_words
 from harness.records.report_json import plain
 from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import DetailFiles
-from harness.reporting.html.history import Past
+from harness.reporting.html.history import PastResult
 from harness.reporting.html.requirements import kind_and_text
 from harness.reporting.shared.differences import difference_in_words, margin_against, margin_in_words
 from harness.reporting.shared.figures import digits, figure, interval, plural
@@ -40,7 +40,7 @@ class EvaluationDetails:
     """
 
     details: DetailFiles = field(default_factory=DetailFiles)
-    history: Mapping[Key, Sequence[Past]] = field(default_factory=dict)
+    history: Mapping[Key, Sequence[PastResult]] = field(default_factory=dict)
     paths: Mapping[Key, Sequence[EvidencePath]] = field(default_factory=dict)
     next: Sequence[str] = ()
 
@@ -189,13 +189,13 @@ def _in_order(paths: Sequence[EvidencePath], entry: Verdict) -> list[EvidencePat
     return sorted(paths, key=lambda path: order.index(path.against) if path.against in order else len(order))
 
 
-def _history(past: Sequence[Past], entry: Verdict) -> list[dict[str, Any]]:
+def _history(past: Sequence[PastResult], entry: Verdict) -> list[dict[str, Any]]:
     places = digits([each.value for each in past], unit=entry.unit)
     unit = f" {entry.unit}" if entry.unit else ""
     return [{**asdict(each), "figure": f"{figure(each.value, places)} {_bounds(each, places)}{unit}"} for each in past]
 
 
-def _bounds(past: Past, places: int) -> str:
+def _bounds(past: PastResult, places: int) -> str:
     low = -math.inf if past.low is None else past.low
     return interval(low, math.inf if past.high is None else past.high, places)
 

@@ -14,8 +14,8 @@ MOST_RUNS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What one run found of one metric of an evaluation: the candidate's mean with its interval, and the verdict."""
+class PastResult:
+    """The result of one run for a metric of an evaluation: the candidate's mean with its interval, and the verdict."""
 
     run_id: str
     created: str
@@ -27,13 +27,13 @@ class Past:
     high: float | None
 
 
-def history(store: Store, run: RunInfo, report: Report) -> dict[tuple[str, str], tuple[Past, ...]]:
+def history(store: Store, run: RunInfo, report: Report) -> dict[tuple[str, str], tuple[PastResult, ...]]:
     """The newest finished runs before this one, the oldest first, by evaluation and metric.
 
     A run that measured it in another unit, or weighed another quantile, is left out.
     """
     units = {(entry.id, entry.metric): (entry.unit, entry.statistic) for entry in report.evaluations}
-    found: dict[tuple[str, str], list[Past]] = {key: [] for key in units}
+    found: dict[tuple[str, str], list[PastResult]] = {key: [] for key in units}
     for earlier in _before(store.runs(), run):
         document = store.report(earlier.run_id)
         for entry in document["evaluations"] if document else ():
@@ -52,9 +52,9 @@ def _before(runs: Sequence[RunInfo], run: RunInfo) -> Iterator[RunInfo]:
     yield from reversed(finished[-MOST_RUNS:])
 
 
-def _past(document: Mapping[str, Any], entry: Mapping[str, Any]) -> Past:
+def _past(document: Mapping[str, Any], entry: Mapping[str, Any]) -> PastResult:
     estimate, baseline = entry["candidate"], document["baseline"]
-    return Past(
+    return PastResult(
         run_id=document["run_id"],
         created=document["created"],
         version=document["candidate"]["name"],

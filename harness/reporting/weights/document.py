@@ -29,13 +29,16 @@ class DescribedVersion:
 def version_document(version: DescribedVersion) -> dict[str, Any]:
     """Everything that is told of a version's weights; `loaded` has the keys whose values differ in the engine."""
     own = _weights(version.weights)
-    loaded = _weights(version.weights.in_engine)
+    loaded = {key: value for key, value in _weights(version.weights.in_engine).items() if value != own[key]}
+    if "print_info" in loaded:
+        before = own["print_info"]
+        loaded["print_info"] = {name: text for name, text in loaded["print_info"].items() if before.get(name) != text}
     return {
         "version": version.name,
         **own,
         "fingerprint": version.fingerprint,
         "lineage": [asdict(step) for step in version.lineage],
-        "loaded": {key: value for key, value in loaded.items() if value != own[key]},
+        "loaded": loaded,
     }
 
 

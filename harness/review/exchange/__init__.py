@@ -7,7 +7,7 @@ version, run, judge score, drawing or label, and the answers of a pair in an ord
 from __future__ import annotations
 
 from harness.review.exchange.formats import FORMATS, ExchangeFormat, find_format, format_of
-from harness.review.exchange.sharing import SharedExclusion, SharedItem, SharedLabel, exported, imported
+from harness.review.exchange.sharing import SharedExclusion, SharedItem, SharedLabel, exported, import_items
 
 __all__ = [
     "FORMATS",
@@ -18,5 +18,5 @@ __all__ = [
     "exported",
     "find_format",
     "format_of",
-    "imported",
+    "import_items",
 ]

@@ -40,7 +40,7 @@ def write(shared: Sequence[SharedItem]) -> str:
     writer.writeheader()
     for each in shared:
         for label in each.labels or (None,):
-            writer.writerow({name: guarded(value) for name, value in _row(each, label).items()})
+            writer.writerow({name: guarded_cell(value) for name, value in _row(each, label).items()})
     return out.getvalue()
 
 
@@ -153,7 +153,7 @@ def value_of(text: str, form: Form) -> Value:
     return int(whole[1]) if whole else text
 
 
-def guarded(value: Any) -> Any:
+def guarded_cell(value: Any) -> Any:
     """A cell that no spreadsheet runs: a line of text that begins like a formula gets an apostrophe in front.
 
     >>> guarded("=1+1"), guarded("1 + 1"), guarded("a\\r=1+1"), guarded(-1.5)

@@ -15,7 +15,7 @@ from harness.review.web.desk import Desk
 from harness.review.web.headers import Guard, Origins, origin_of
 from harness.review.web.queue_counter import QueueCounter
 from harness.review.web.sessions import Attempts, Sessions, Tickets
-from harness.review.web.showing import environment
+from harness.review.web.showing import template_environment
 from harness.store import Store
 
 _STATIC = Path(__file__).parent / "static"
@@ -23,7 +23,7 @@ _STATIC = Path(__file__).parent / "static"
 
 @dataclass(frozen=True, slots=True)
 class WebOptions:
-    """How the application is served.
+    """The options by which the application is served.
 
     Attributes:
         urls: the addresses under which reviewers reach it, such as "http://127.0.0.1:8700"; the first counts.
@@ -58,7 +58,7 @@ def create_app(store: Store, options: WebOptions) -> FastAPI:
         needed=options.needed,
         cookie=f"steelyard_{port if port.isdigit() else 'review'}",
         is_secure=first.startswith("https:"),
-        pages=environment(),
+        pages=template_environment(),
     )
     app.include_router(api.router)
     app.include_router(pages.router)

@@ -7,7 +7,8 @@ A check that can't work raises `CheckError` and is never a 0. Those that have to
 result directly; `harness.sync_checks` are the same checks with the types for it.
 
 What another distribution declares under `steelyard.checks` is here too, by its name. A check is imported by the first
-who asks for it.
+who asks for it. Checkers of types know Steelyard's own alone, so that a misspelt one is an error; where types are
+checked, another distribution's check is imported from its module.
 """
 
 from __future__ import annotations
@@ -19,49 +20,28 @@ from harness.errors import nearest
 from harness.scoring.registered import registered
 
 if TYPE_CHECKING:
-    from harness.scoring.checks.choices import Choice, choose, multiple_choice
-    from harness.scoring.checks.embeddings import similarity
-    from harness.scoring.checks.execution import runs
-    from harness.scoring.checks.numbers import last_number, numeric
-    from harness.scoring.checks.overlap import bleu, chrf, rouge, token_f1
-    from harness.scoring.checks.structure import follows_schema
-    from harness.scoring.checks.text import contains, exact, matches, normalise, normalised
+    from harness.scoring.checks.choices import choose as choose
+    from harness.scoring.checks.choices import multiple_choice as multiple_choice
+    from harness.scoring.checks.embeddings import similarity as similarity
+    from harness.scoring.checks.execution import runs as runs
+    from harness.scoring.checks.plain import *  # noqa: F403  those that wait for nothing, listed once
+else:
 
-__all__ = [
-    "Choice",
-    "bleu",
-    "choose",
-    "chrf",
-    "contains",
-    "exact",
-    "follows_schema",
-    "last_number",
-    "matches",
-    "multiple_choice",
-    "normalise",
-    "normalised",
-    "numeric",
-    "rouge",
-    "runs",
-    "similarity",
-    "token_f1",
-]
+    def __getattr__(name: str) -> Any:
+        """The check that a distribution declares under this name.
 
-
-def __getattr__(name: str) -> Any:
-    """The check that a distribution declares under this name.
-
-    Raises:
-        AttributeError: there is none; the message lists those that there are.
-        CheckError: two distributions declare it, or it can't be imported.
-    """
-    known = doors.names("checks")
-    if name.startswith("_") or (name not in known and name not in __all__):
-        raise AttributeError(f"There is no check named {name!r}. {doors.listed('checks')}{nearest(name, known)}")
-    found = globals()[name] = registered(name)
-    return found
+        Raises:
+            AttributeError: there is none; the message lists those that there are.
+            CheckError: two distributions declare it, or it can't be imported; or Steelyard's own are not declared.
+        """
+        known = doors.names("checks")
+        is_stale = not any(door.is_own for door in doors.doors("checks"))
+        if name.startswith("_") or (name not in known and not is_stale):
+            raise AttributeError(f"There is no check named {name!r}. {doors.listed('checks')}{nearest(name, known)}")
+        found = globals()[name] = registered(name)
+        return found
 
 
 def __dir__() -> list[str]:
-    """What is here, the checks of other distributions too."""
+    """List what is here, the checks of other distributions too."""
     return sorted({*globals(), *doors.names("checks")})

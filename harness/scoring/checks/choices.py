@@ -11,15 +11,15 @@ from typing import Any
 from harness.errors import CheckError
 from harness.records import Case, Score
 from harness.requests import Model
+from harness.scoring.checks.awaitables import wait_for
 from harness.scoring.checks.given import shown
-from harness.scoring.checks.waiting import wait_for
 
 Prompt = str | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a model chose.
+    """The choice that a model made.
 
     Attributes:
         index: of the most probable choice, the first of several that are equal.

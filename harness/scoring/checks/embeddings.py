@@ -12,9 +12,9 @@ from typing import Any
 
 from harness.errors import CheckError
 from harness.records import Score
-from harness.scoring.checks.given import answer_text, imported, references, shown
+from harness.scoring.checks.awaitables import wait_for
+from harness.scoring.checks.given import answer_text, import_library, references, shown
 from harness.scoring.checks.text import Expected
-from harness.scoring.checks.waiting import wait_for
 
 _POOLED_BY = {
     "pooling_mode_mean_tokens": "mean",
@@ -76,7 +76,7 @@ class _Embedder:
     """A loaded model that turns a text into a vector of length 1."""
 
     def __init__(self, model: str) -> None:
-        transformers = imported("transformers", "similarity", "transformers")
+        transformers = import_library("transformers", "similarity", "transformers")
         from harness.models.weights.weights import materialize
 
         folder = materialize({"weights": model}, Path.cwd())
@@ -109,7 +109,7 @@ class _Embedder:
 
 
 def _pooling(folder: Path) -> str:
-    """How a sentence-embedding folder pools its states; "mean" for any other model.
+    """Tell how a sentence-embedding folder pools its states; "mean" for any other model.
 
     Raises:
         CheckError: it does so in a way that is not known here.

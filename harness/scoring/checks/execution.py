@@ -12,8 +12,8 @@ from typing import Any
 from harness.config.settings import SANDBOXES
 from harness.errors import CheckError
 from harness.records import Score
+from harness.scoring.checks.awaitables import wait_for
 from harness.scoring.checks.given import answer_text, shown
-from harness.scoring.checks.waiting import wait_for
 from harness.scoring.confinement import ConfinedRun, ProgramLimits, sandbox_of_run
 
 _LEAST_MEMORY = 64 << 20

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import CheckError
 from harness.records import Score
-from harness.scoring.checks.given import answer_text, imported, listed, references, shown
+from harness.scoring.checks.given import answer_text, import_library, listed, references, shown
 from harness.scoring.checks.text import Expected
 
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
@@ -85,7 +85,7 @@ def rouge(answer: str, expected: Expected, *, kind: str = "rougeL", stemmer: boo
 
 @functools.lru_cache(maxsize=16)
 def _rouge_scorer(kind: str, stemmer: bool) -> Any:
-    return imported("rouge_score.rouge_scorer", "rouge").RougeScorer([kind], use_stemmer=stemmer)
+    return import_library("rouge_score.rouge_scorer", "rouge").RougeScorer([kind], use_stemmer=stemmer)
 
 
 def bleu(answer: str, expected: Expected, *, tokenize: str = "13a") -> Score:
@@ -130,12 +130,12 @@ def chrf(answer: str, expected: Expected, *, word_order: int = 0) -> Score:
 
 @functools.lru_cache(maxsize=16)
 def _bleu_metric(tokenize: str) -> Any:
-    return imported("sacrebleu", "bleu").BLEU(tokenize=tokenize, effective_order=True)
+    return import_library("sacrebleu", "bleu").BLEU(tokenize=tokenize, effective_order=True)
 
 
 @functools.lru_cache(maxsize=16)
 def _chrf_metric(word_order: int) -> Any:
-    return imported("sacrebleu", "chrf").CHRF(word_order=word_order)
+    return import_library("sacrebleu", "chrf").CHRF(word_order=word_order)
 
 
 def _sacrebleu(metric: Any, answer: Any, texts: tuple[str, ...], check: str) -> Score:

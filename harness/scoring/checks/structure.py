@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from harness.errors import CheckError
 from harness.records import Score
-from harness.scoring.checks.given import imported, shown
+from harness.scoring.checks.given import import_library, shown
 
 _FENCE = re.compile(r"\s*```[ \t]*(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
 _LONGEST = 200
@@ -51,7 +51,7 @@ def follows_schema(answer: Any, schema: Mapping[str, Any] | str | Path, *, fence
 def _validated(validator: Any, data: Any) -> Score:
     import referencing.exceptions
 
-    jsonschema = imported("jsonschema", "follows_schema")
+    jsonschema = import_library("jsonschema", "follows_schema")
 
     try:
         errors = list(itertools.islice(validator.iter_errors(data), _MOST_ERRORS))
@@ -91,7 +91,7 @@ def _schema_text(schema: Any) -> str:
 
 @functools.lru_cache(maxsize=128)
 def _validator(text: str) -> Any:
-    jsonschema = imported("jsonschema", "follows_schema")
+    jsonschema = import_library("jsonschema", "follows_schema")
     from referencing import Registry
 
     try:

@@ -10,52 +10,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
 from harness.scoring import checks
-from harness.scoring.checks import (
-    Choice,
-    bleu,
-    chrf,
-    contains,
-    exact,
-    follows_schema,
-    last_number,
-    matches,
-    normalise,
-    normalised,
-    numeric,
-    rouge,
-    token_f1,
-)
+from harness.scoring.checks.plain import *  # noqa: F403  the same types in every body
 
 if TYPE_CHECKING:
     from harness.records import Case, Score
     from harness.requests.sync_model import SyncModel
-    from harness.scoring.checks.choices import Prompt
-
-__all__ = [
-    "Choice",
-    "bleu",
-    "choose",
-    "chrf",
-    "contains",
-    "exact",
-    "follows_schema",
-    "last_number",
-    "matches",
-    "multiple_choice",
-    "normalise",
-    "normalised",
-    "numeric",
-    "rouge",
-    "runs",
-    "similarity",
-    "token_f1",
-]
+    from harness.scoring.checks.choices import Choice, Prompt
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 
 
-class _Choose(Protocol):
+class _SyncChoose(Protocol):
     """`choose` of a `def` body's model."""
 
     def __call__(
@@ -84,5 +50,5 @@ def _direct(check: Callable[_Given, Awaitable[_Result]]) -> Callable[_Given, _Re
 
 runs = _direct(checks.runs)
 similarity = _direct(checks.similarity)
-choose = cast(_Choose, cast(Any, checks.choose))
+choose = cast(_SyncChoose, cast(Any, checks.choose))
 multiple_choice = cast(_MultipleChoice, cast(Any, checks.multiple_choice))

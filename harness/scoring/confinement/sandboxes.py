@@ -1,4 +1,4 @@
-"""Which walls can stand around a program: the built-in ones, and those of bubblewrap, podman or docker around them."""
+"""The walls that can stand around a program: the built-in ones, and bubblewrap's, podman's or docker's around them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.scoring.confinement.limits import ProgramLimits
 from harness.scoring.confinement.system_calls import libseccomp
 
 IMAGE = f"docker.io/library/python:{sys.version_info.major}.{sys.version_info.minor}-slim"
-_CHILD = Path(__file__).with_name("child.py")
+_WALLS = Path(__file__).with_name("walls.py")
 _CONTAINERS = ("podman", "docker")
 _PYTHON_OPTIONS = ("-s", "-P", "-S", "-B")
 _FOLDER_IN_CONTAINER = "/program"
@@ -44,7 +44,7 @@ _WEAKER = (
 
 
 def missing(sandbox: str) -> str | None:
-    """Why a sandbox can't be used here, and what to do; None where it can."""
+    """Say why a sandbox can't be used here, and what to do; None where it can."""
     if sandbox == "weaker":
         return None
     lacking = lacks(sandbox)
@@ -56,7 +56,7 @@ def missing(sandbox: str) -> str | None:
 
 
 def lacks(sandbox: str) -> str | None:
-    """What a sandbox lacks here, as a clause; None where it works."""
+    """Say what a sandbox lacks here, as a clause; None where it works."""
     return _lacks_built_in() if sandbox == "built-in" else lacks_program(sandbox)
 
 
@@ -75,7 +75,7 @@ def _lacks_built_in() -> str | None:
 
 @functools.cache
 def lacks_program(sandbox: str) -> str | None:
-    """What bubblewrap, podman or docker lacks here, as a clause; None where it works. It is tried."""
+    """Try bubblewrap, podman or docker, and say what it lacks here, as a clause; None where it works."""
     program = _program(sandbox)
     path = shutil.which(program)
     if path is None:
@@ -95,7 +95,7 @@ def lacks_program(sandbox: str) -> str | None:
 
 @functools.cache
 def landlock_version() -> int:
-    """Which version of Landlock the kernel has; 0 where it has none."""
+    """Give the version of Landlock that the kernel has; 0 where it has none."""
     if sys.platform != "linux":
         return 0
     return max(0, int(ctypes.CDLL(None).syscall(_LANDLOCK_CREATE_RULESET, None, 0, 1)))
@@ -103,7 +103,7 @@ def landlock_version() -> int:
 
 @functools.cache
 def has_namespaces() -> bool:
-    """Whether the kernel lets a user mount a file system in namespaces of its own. It is tried, in another process."""
+    """Try, in another process, whether the kernel lets a user mount a file system in namespaces of its own."""
     unshare = shutil.which("unshare")
     if sys.platform != "linux" or unshare is None:
         return False
@@ -118,7 +118,7 @@ def command(sandbox: str, folder: str, limits: ProgramLimits, name: str) -> list
         folder: the one that the program gets.
         name: of a container, so that it can be ended.
     """
-    child = [sys.executable, *_PYTHON_OPTIONS, str(_CHILD)]
+    child = [sys.executable, *_PYTHON_OPTIONS, str(_WALLS)]
     if sandbox == "bubblewrap":
         return [*_bubblewrap(folder), *child]
     return _container(sandbox, limits, name) if sandbox in _CONTAINERS else child
@@ -128,7 +128,7 @@ def _bubblewrap(folder: str) -> list[str]:
     """All namespaces, and of the files only what Python and the program's own folder need."""
     prefixes = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
     links = [str(link) for link in map(Path, ("/lib", "/lib64", "/bin")) if link.is_symlink()]
-    bound = {*prefixes, *_libraries(), *_SYSTEM_FILES, "/usr", str(_CHILD), str(Path(sys.executable).parent)}
+    bound = {*prefixes, *_libraries(), *_SYSTEM_FILES, "/usr", str(_WALLS), str(Path(sys.executable).parent)}
     arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
     for path in sorted(bound - set(links)):
         arguments += ["--ro-bind-try", path, path]
@@ -162,11 +162,11 @@ def _container(sandbox: str, limits: ProgramLimits, name: str) -> list[str]:
         ),
         # The container ends, whoever is there to end it.
         *("timeout", "-s", "KILL", str(math.ceil(limits.timeout_s) + _START_S)),
-        *("python3", *_PYTHON_OPTIONS, "-c", _CHILD.read_text(encoding="utf-8")),
+        *("python3", *_PYTHON_OPTIONS, "-c", _WALLS.read_text(encoding="utf-8")),
     ]
 
 
-def environment(sandbox: str, folder: str) -> dict[str, str]:
+def program_environment(sandbox: str, folder: str) -> dict[str, str]:
     """The environment of that command. Those of podman and docker need what they find their settings by."""
     return dict(os.environ) if sandbox in _CONTAINERS else _variables(folder)
 
@@ -184,7 +184,7 @@ def _variables(folder: str) -> dict[str, str]:
 
 
 def places(sandbox: str, folder: str) -> dict[str, Any]:
-    """What the process needs to know of where it is; of a container it finds the libraries itself."""
+    """Give what the process needs to know of where it is; of a container it finds the libraries itself."""
     is_container = sandbox in _CONTAINERS
     return {
         "folder": _FOLDER_IN_CONTAINER if is_container else folder,

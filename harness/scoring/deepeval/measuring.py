@@ -12,13 +12,13 @@ from harness.config.environment import quieten_deepeval
 from harness.errors import CheckError, JudgeError
 from harness.records import Judgement
 from harness.requests import Model
-from harness.scoring.judging.measures import Fields, Measured
+from harness.scoring.judging.measures import Fields, MetricResult
 
 _ROUNDING = 1e-9
 
 
-async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[str, Any]) -> Measured:
-    """What a metric of deepeval says of an answer, and why.
+async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[str, Any]) -> MetricResult:
+    """Score an answer by a metric of deepeval, with its reason.
 
     Args:
         model: the version that answers the metric's questions.
@@ -43,15 +43,15 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
     case = make_case(made, fields)
     if "actual_output" in required_fields(made) and not case.actual_output.strip():
         reason = f"the answer is empty, which {name} does not measure"
-        return Measured(rule, Judgement(model.name, 0, values=(0.0,)), 0.0, reason)
+        return MetricResult(rule, Judgement(model.name, 0, values=(0.0,)), 0.0, reason)
     try:
         await _run(made, case, judge)
         value = _value(made.score, name, judge.name)
     except JudgeError as error:
         judgement = Judgement(model.name, judge.n_answers, judge.n_malformed, is_complete=False)
-        return Measured(rule, judgement, error=error)
+        return MetricResult(rule, judgement, error=error)
     judgement = Judgement(model.name, judge.n_answers, judge.n_malformed, values=(value,))
-    return Measured(rule, judgement, value, None if made.reason is None else str(made.reason))
+    return MetricResult(rule, judgement, value, None if made.reason is None else str(made.reason))
 
 
 def check_metric(metric: str | type) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, pstdev, stdev
 
-from harness.records import JudgedBy, Judgement, Score
+from harness.records import Judgement, Score, ScoringRule
 from harness.scoring.judging.drawing import JudgeAnswer, Opinion
-from harness.scoring.judging.measures import Measured
+from harness.scoring.judging.measures import MetricResult
 from harness.scoring.judging.rubric import Rubric
 
 _WORDS = {1.0: "better", 0.5: "tie", 0.0: "worse"}
@@ -29,13 +29,13 @@ class Preference(Score):
 
 @dataclass(frozen=True, slots=True)
 class JudgeOpinions:
-    """What one judge said, each repeat of it."""
+    """The opinions of one judge, one for each question."""
 
     judge: str
     opinions: tuple[Opinion, ...]
 
 
-def rating(rubric: Rubric, said: Sequence[JudgeOpinions], by: JudgedBy) -> Score:
+def rating(rubric: Rubric, said: Sequence[JudgeOpinions], by: ScoringRule) -> Score:
     """The mean over judges of the mean of each judge's scores, as a number in [0, 1]."""
     values = [[rubric.value(score) for score, _ in each.opinions] for each in said]
     means = list(map(fmean, values))
@@ -50,7 +50,7 @@ def rating(rubric: Rubric, said: Sequence[JudgeOpinions], by: JudgedBy) -> Score
 
 
 def _disagreement(values: Sequence[float]) -> float | None:
-    """How far all opinions on one answer differ, whichever judge has them; None for a single one."""
+    """Measure how far all opinions on one answer differ, whichever judge has them; None for a single one."""
     return pstdev(values) if len(values) > 1 else None
 
 
@@ -70,7 +70,7 @@ def _typical(said: JudgeOpinions) -> str:
     return min(said.opinions, key=lambda opinion: abs(opinion[0] - mean))[1]
 
 
-def preference(said: Sequence[JudgeOpinions], by: JudgedBy) -> Preference:
+def preference(said: Sequence[JudgeOpinions], by: ScoringRule) -> Preference:
     """The mean over judges of how often the first answer was preferred in either order; a tie is a half."""
     values = [[value for pair in pairs(each.opinions) for value in pair] for each in said]
     means = list(map(fmean, values))
@@ -90,7 +90,7 @@ def _position(opinions: Sequence[Opinion]) -> tuple[float, float]:
 
 
 def pairs(opinions: Sequence[Opinion]) -> list[tuple[float, float]]:
-    """What each pair of questions is worth for the first answer: shown first, and shown second."""
+    """Give what each pair of questions is worth for the first answer: shown first, and shown second."""
     values = [value for value, _ in opinions]
     return [
         (shown_first, 1 - shown_second) for shown_first, shown_second in zip(values[::2], values[1::2], strict=True)
@@ -112,7 +112,7 @@ def _why(said: JudgeOpinions) -> str:
     )
 
 
-def measurement(panel: Sequence[Measured], by: JudgedBy) -> Score:
+def measurement(panel: Sequence[MetricResult], by: ScoringRule) -> Score:
     """The mean over judges of what a metric gives with each of them as its model."""
     values = [each.value or 0.0 for each in panel]
     if len(panel) == 1:
@@ -124,7 +124,7 @@ def measurement(panel: Sequence[Measured], by: JudgedBy) -> Score:
 
 
 def judgement(judge: str, answered: JudgeAnswer, rubric: Rubric | None) -> Judgement:
-    """What a judge did, for the report.
+    """Sum up what a judge did, for the report.
 
     Args:
         rubric: that was rated by; None for a preference.

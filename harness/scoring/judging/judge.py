@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CheckError, JudgeError
-from harness.records import Case, JudgedBy, Score
+from harness.records import Case, Score, ScoringRule
 from harness.requests import Model, Trace
 from harness.requests.bridge import settle
 from harness.scoring.checks.given import answer_text
@@ -106,7 +106,7 @@ class Judge:
         reference: Any = None,
         repeats: int = 1,
     ) -> Coroutine[Any, Any, Score]:
-        """Whether the first answer is the better one: 1 for better, 0.5 for a tie, 0 for worse.
+        """Compare two answers: 1 where the first is the better one, 0.5 for a tie, 0 where it is the worse.
 
         Each judge sees both orders, and the mean of them counts: a judge that always prefers what stands first gives
         0.5. How often the order changed a judge's mind is in the report.
@@ -180,9 +180,9 @@ class Judge:
 
     async def _ask(
         self, rubric: Rubric, questions: Sequence[JudgeQuestion], *, rated_by: Rubric | None
-    ) -> tuple[list[JudgeOpinions], JudgedBy]:
-        """What each judge says to all questions; whatever it did is noted, also when it gave no judgement."""
-        self._trace.judged_by = by = JudgedBy(tuple(model.fingerprint for model in self._models), rubric.digest)
+    ) -> tuple[list[JudgeOpinions], ScoringRule]:
+        """Ask each judge all questions; whatever it did is noted, also when it gave no judgement."""
+        self._trace.judged_by = by = ScoringRule(tuple(model.fingerprint for model in self._models), rubric.digest)
         panel = await asyncio.gather(*(seat.ask(questions) for seat in self._seats), return_exceptions=True)
         said, failed = [], None
         for model, answered in zip(self._models, panel, strict=True):
@@ -209,7 +209,7 @@ class Judge:
             self._trace.judgements.append(measured.judgement)
             panel.append(measured)
         fingerprints = tuple(model.fingerprint for model in self._models)
-        self._trace.judged_by = by = JudgedBy(fingerprints, panel[0].rule)
+        self._trace.judged_by = by = ScoringRule(fingerprints, panel[0].rule)
         failed = next((measured.error for measured in panel if measured.error is not None), None)
         if failed is not None:
             self._trace.error = self._trace.error or failed

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import TaskError
 from harness.scoring.lm_eval.environment import require_lm_eval, surroundings
-from harness.scoring.lm_eval.files import check_task, find_file, names_a_file, read_file
+from harness.scoring.lm_eval.task_files import check_task, find_task_file, names_a_file, read_file
 
 _OWN_TASKS = "evals"
 """The folder of a project whose task files are found by the names that they give."""
@@ -22,7 +22,7 @@ _NEAREST = 5
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """What lm-eval is told besides the name of a task.
+    """The facts that lm-eval is told besides the name of a task.
 
     Attributes:
         include: folders of further task files.
@@ -69,7 +69,7 @@ def load_tasks(source: str, folders: Sequence[Path], beside: TaskContext | None 
     """
     require_lm_eval(f"Task {source!r}")
     if names_a_file(source):
-        path = find_file(source, folders)
+        path = find_task_file(source, folders)
         found, where, starts = _of_file(path, beside or TaskContext()), str(path), [*folders, path.parent]
     else:
         found, where, starts = _of_name(source, folders[0], beside or TaskContext()), f"Task {source!r}", [*folders]
@@ -81,7 +81,7 @@ def load_tasks(source: str, folders: Sequence[Path], beside: TaskContext | None 
 
 @dataclass(frozen=True, slots=True)
 class _FoundTask:
-    """Where a task is.
+    """The place where a task was found.
 
     Attributes:
         manager: of lm-eval, which knows it.
@@ -108,7 +108,7 @@ def _of_file(path: Path, told: TaskContext) -> _FoundTask:
 
 
 def _checked(manager: Any, name: str) -> list[Mapping[str, Any]]:
-    """What the file of a task says, once it is checked; nothing for a group, or a name that the manager lacks."""
+    """Check the file of a task, and give what it says; nothing for a group, or a name that the manager lacks."""
     entry = manager.task_index.get(name)
     if entry is None or entry.yaml_path is None or entry.cfg is None or "group" in entry.cfg:
         return []
@@ -150,7 +150,7 @@ def _of_name(name: str, root: Path, told: TaskContext) -> _FoundTask:
 
 
 def _start(configs: Sequence[Mapping[str, Any]], folders: Sequence[Path]) -> Path:
-    """Where relative paths of data start from: the first folder that has any of them, else the first of all."""
+    """Find where relative paths of data start from: the first folder that has any of them, else the first of all."""
     paths = [text for config in configs for text in _data_paths(config)]
     return next((folder for folder in folders if any(_is_there(folder, text) for text in paths)), folders[0])
 
@@ -184,7 +184,7 @@ def _load(found: _FoundTask, where: str, start: Path) -> tuple[Any, ...]:
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, down to the first cause: `datasets` tells the line of a malformed file only there."""
+    """Say what went wrong, down to the first cause: `datasets` tells the line of a malformed file only there."""
     texts: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(texts) < 3:

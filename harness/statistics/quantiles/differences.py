@@ -68,11 +68,11 @@ def quantile_difference(
     groups = group_indices(clusters, len(first))
     if groups is not None:
         groups = group_indices(groups[kept], int(kept.sum()))
-    return QuantileContrast(_Paired(first[kept], second[kept], probability, groups), higher_is_better)
+    return QuantileContrast(_PairedQuantiles(first[kept], second[kept], probability, groups), higher_is_better)
 
 
 @dataclass(frozen=True, slots=True)
-class _Paired:
+class _PairedQuantiles:
     """The quantile of one version less that of another.
 
     Say the first one's is larger than the other's by more than d, and let x be the other's. Then more than 1 - p of the
@@ -140,8 +140,8 @@ class _Paired:
             return max(math.ceil(math.log(tail * part) / math.log(side) - 1e-9) for side, (_, part) in sides)
         return max(fewest_units(tail * part, (1 - side) / side) for side, (_, part) in sides)
 
-    def _turned(self) -> _Paired:
-        return _Paired(self.other, self.first, self.probability, self.groups)
+    def _turned(self) -> _PairedQuantiles:
+        return _PairedQuantiles(self.other, self.first, self.probability, self.groups)
 
     def _places(self) -> _Places:
         values = self.other[~np.isnan(self.other)]
@@ -158,7 +158,7 @@ class _Paired:
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where the other version's quantile may be: from each place up to the next, and the other's shares beyond."""
+    """The places where the other version's quantile may be, each up to the next, and the other's shares beyond."""
 
     first: FloatArray
     places: FloatArray
@@ -168,7 +168,7 @@ class _Places:
     exact: bool
 
     def shows(self, difference: float, tail: float) -> bool:
-        """Whether the quantiles are shown to differ by at most so much; a few places often tell that they are not."""
+        """Tell whether the quantiles are shown to differ by at most so much; a few places often tell they are not."""
         some = slice(None, None, _FEW_PLACES)
         few = replace(self, places=self.places[some], others=self.others[:, some])
         return few.p(difference, closed=False) <= tail and self.p(difference, closed=False) <= tail

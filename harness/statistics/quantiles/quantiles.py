@@ -31,7 +31,7 @@ from harness.statistics.quantiles.evidence import fewest_units, first_that, log_
 _ONE_ERROR = 0.8413447460685429
 
 
-class Natural(Protocol):
+class NaturalDifference(Protocol):
     """A quantile less something, in the direction of the values themselves."""
 
     @property
@@ -44,7 +44,7 @@ class Natural(Protocol):
 
     @property
     def method(self) -> str:
-        """What the bounds come from, in a few words."""
+        """The method behind the bounds, in a few words."""
 
     @property
     def p_below(self) -> float:
@@ -71,7 +71,7 @@ class QuantileContrast:
     `least` and `most` are how small and how large it can be in the direction of the values; bounds stay between them.
     """
 
-    natural: Natural
+    natural: NaturalDifference
     higher_is_better: bool
     least: float = -math.inf
     most: float = math.inf
@@ -88,7 +88,7 @@ class QuantileContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method behind the bounds."""
         return self.natural.method
 
     @property
@@ -210,7 +210,7 @@ def _threshold(
     probability: float,
     threshold: float,
     clusters: Sequence[Any] | npt.NDArray[Any] | None,
-) -> _AgainstNumber:
+) -> _NumberDifference:
     array = as_scores(values, "values")
     kept = ~np.isnan(array).all(axis=1)
     if not kept.any():
@@ -219,11 +219,11 @@ def _threshold(
     if groups is not None:
         groups = group_indices(groups[kept], int(kept.sum()))
     number = as_finite(threshold, "threshold")
-    return _AgainstNumber(array[kept], as_share(probability, "probability"), number, groups)
+    return _NumberDifference(array[kept], as_share(probability, "probability"), number, groups)
 
 
 @dataclass(frozen=True, slots=True)
-class _AgainstNumber:
+class _NumberDifference:
     """A quantile less a number. One value a case is exact, for the number of values beyond a place is binomial."""
 
     values: FloatArray

@@ -1,4 +1,4 @@
-"""What a store holds, and removing the part that nobody needs."""
+"""Counts what a store holds, and removes the part that nobody needs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sqlalchemy import Connection, and_, case, delete, exists, func, select, tex
 from sqlalchemy.sql.expression import TableClause
 
 from harness.errors import StoreError
-from harness.store import looks
+from harness.store import ledger
 from harness.store.database import Database
-from harness.store.pruning import waiting
+from harness.store.pruning import open_items
 from harness.store.pruning.replaced import delete_replaced
 from harness.store.schema.migrations import table_names
 from harness.store.schema.tables import APART, generations, reports, requests, runs, samples, score_sets, scores
@@ -99,7 +99,7 @@ def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
 
 
 def _names(connection: Connection) -> dict[str, set[str]]:
-    """What runs called the versions that they weighed."""
+    """Give the names by which runs called the versions that they weighed, by fingerprint."""
     names: dict[str, set[str]] = {}
     for spec in connection.execute(select(runs.c.spec)).scalars():
         run = json.loads(spec)
@@ -127,8 +127,8 @@ def prune(
         for table in (requests, samples):
             database.lock(connection, table)
         size = _size_bytes(database, connection)
-        asked = waiting.waiting(connection)
-        there = waiting.stored(connection, asked)
+        asked = open_items.waiting(connection)
+        there = open_items.stored(connection, asked)
         drawn = _drawn(connection)
         doomed = [] if before is None else [samples.c.created < before]
         if replaced:
@@ -140,9 +140,9 @@ def prune(
         answered = exists().where(samples.c.key == requests.c.key)
         n_requests = connection.execute(delete(requests).where(~answered, *of_version)).rowcount
         n_runs, n_scores = (0, 0) if before is None or of_version or replaced else _delete_runs(connection, before)
-        n_waiting = waiting.lost(asked, there, waiting.stored(connection, asked))
+        n_waiting = open_items.lost(asked, there, open_items.stored(connection, asked))
         left = _drawn(connection)
-        n_looks = looks.end(connection, [name for name, count in drawn.items() if left.get(name, 0) < count])
+        n_looks = ledger.end(connection, [name for name, count in drawn.items() if left.get(name, 0) < count])
         if dry_run:
             connection.rollback()
     pruned = PruneSummary(n_samples, n_requests, n_runs, n_scores, waiting=n_waiting, looks=n_looks)
@@ -155,7 +155,7 @@ def prune(
 
 
 def _drawn(connection: Connection) -> dict[str, int]:
-    """How many samples of each version gates are answered with, by fingerprint."""
+    """Count the samples of each version that gates are answered with, by fingerprint."""
     query = select(requests.c.fingerprint, func.count()).join_from(requests, samples, requests.c.key == samples.c.key)
     query = query.where(requests.c.generation != APART).group_by(requests.c.fingerprint)
     return {row[0]: row[1] for row in connection.execute(query)}

@@ -1,4 +1,4 @@
-"""What brings a store of an older schema up to date. One that is open for reading alone is read as it is."""
+"""Brings a store of an older schema up to date. One that is open for reading alone is read as it is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def table_names(schema_version: int) -> list[str]:
     return [name for name in tables.metadata.tables if name not in newer]
 
 
-def readable(column: Column[Any], schema_version: int) -> ColumnElement[Any]:
+def readable_column(column: Column[Any], schema_version: int) -> ColumnElement[Any]:
     """A column to read; NULL in a store of a schema version that does not have it yet."""
     is_newer = any(column in columns for since, columns in _COLUMNS_SINCE.items() if since > schema_version)
     return null().label(column.name) if is_newer else column

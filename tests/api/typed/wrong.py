@@ -27,5 +27,9 @@ def test_check_that_is_not_there() -> Score:
     return sync_checks.contain("a", "b")  # wrong
 
 
+def test_awaited_kind_of_check_that_is_not_there(answer: str) -> Score:
+    return checks.contians(answer, "b")  # wrong
+
+
 async def test_wrong_argument(judge: Judge) -> Score:
     return await judge.rate("answer", rubrik="evals/rubric.md")  # wrong

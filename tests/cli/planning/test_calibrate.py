@@ -10,7 +10,7 @@ import pytest
 
 from harness.store import Store
 from tests.cli.conftest import Run
-from tests.cli.planning.test_plan import scores, store_run
+from tests.cli.planning.planned import scores, store_run
 from tests.gate.stored import Scored
 
 SMALL = ("--cases", "70", "--samples", "2", "--margin", "0.1", "--gates", "30", "--whole-gates", "1")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.config import Settings
-from harness.decisions import Observed, decide, decided_after
+from harness.decisions import Observations, decide, decided_after
 from harness.gate.evaluations.clusters import bet_on_together, clusters_of
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.evaluations.resemblance import find_copies
@@ -49,8 +49,8 @@ def gate(asked: Evaluation, rng: np.random.Generator, drop: float, share: float)
     return decide([observed(asked, order.cases, ours[numbers], theirs[numbers], found)], 0.95)[0]
 
 
-def observed(asked: Evaluation, numbers: Any, ours: Any, theirs: Any, found: Any) -> Observed:
-    return Observed(
+def observed(asked: Evaluation, numbers: Any, ours: Any, theirs: Any, found: Any) -> Observations:
+    return Observations(
         id=asked.id,
         metric="score",
         requirement=None,

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.decisions import Observed, decide
+from harness.decisions import Observations, decide
 from harness.gate.evaluations.examples import Answers, changes, most_telling
 from harness.records import Change, Role, Sample, Verdict, VerdictKind
 from harness.requests import Trace
 from harness.scoring.results import Reading
 
 
-def observed(candidate: list[list[float]], baseline: list[list[float]] | None = None, **more: object) -> Observed:
+def observed(candidate: list[list[float]], baseline: list[list[float]] | None = None, **more: object) -> Observations:
     """An evaluation of cases c0, c1, …"""
     fields = {
         "id": "test",
@@ -28,7 +28,7 @@ def observed(candidate: list[list[float]], baseline: list[list[float]] | None = 
         "candidate": np.array(candidate, dtype=float),
         "baseline": None if baseline is None else np.array(baseline, dtype=float),
     }
-    return Observed(**{**fields, **more})  # type: ignore[arg-type]
+    return Observations(**{**fields, **more})  # type: ignore[arg-type]
 
 
 def answered(text: str) -> Trace:
@@ -37,7 +37,7 @@ def answered(text: str) -> Trace:
     return trace
 
 
-def shown(one: Observed, answers: Answers | None = None) -> list[Change]:
+def shown(one: Observations, answers: Answers | None = None) -> list[Change]:
     return changes(one, {case: number for number, case in enumerate(one.case_ids)}, answers or Answers())
 
 

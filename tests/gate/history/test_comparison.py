@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import CaseError, SettingsError
 from harness.gate.history.comparison import ComparisonOptions, compare
-from harness.records import JudgedBy, VerdictKind
+from harness.records import ScoringRule, VerdictKind
 from harness.store import Store
 from tests.gate.stored import Scored, run, side
 
@@ -147,10 +147,10 @@ def test_cases_that_were_asked_in_other_words_are_counted(store: Store) -> None:
 
 
 def test_scores_of_other_judges_or_rubrics_are_told_apart(store: Store) -> None:
-    def judged(by: JudgedBy | None) -> Scored:
+    def judged(by: ScoringRule | None) -> Scored:
         return Scored("judged", drawn(1, 0.5, graded=True), judged_by=by)
 
-    small, changed = JudgedBy(("j1",), "r1"), JudgedBy(("j1",), "r2")
+    small, changed = ScoringRule(("j1",), "r1"), ScoringRule(("j1",), "r2")
     runs = {
         run_id: run(store, run_id, judged(by), names=ALONE)
         for run_id, by in (("one", small), ("same", small), ("changed", changed), ("none", None))

@@ -5,7 +5,7 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.gate.history.preferences import stored_preferences
-from harness.records import JudgedBy
+from harness.records import ScoringRule
 from harness.statistics import bradley_terry_rows
 from harness.store import Store
 from tests.gate.stored import Scored, run
@@ -66,7 +66,7 @@ def test_scores_that_are_no_preferences_are_left_aside(store: Store) -> None:
 
 
 def test_preferences_of_different_judges_are_not_put_together(store: Store) -> None:
-    strict, mild = JudgedBy(("j1",), "r"), JudgedBy(("j2",), "r")
+    strict, mild = ScoringRule(("j1",), "r"), ScoringRule(("j2",), "r")
     run(store, "r1", preferred(0.9, judged_by=strict), names=versions("b", "a"))
     run(store, "r2", preferred(0.8, judged_by=mild), names=versions("c", "b"))
     with pytest.raises(SettingsError, match="come from different judges or rubrics, as those of the runs r2, r1: name"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import SettingsError
-from harness.gate.history.runs import WeighedVersion, find, find_newest, find_pair
+from harness.gate.history.runs import WeighedVersion, find_newest, find_pair, find_version
 from harness.store import RunInfo
 
 
@@ -36,13 +36,13 @@ RUNS = [
     ],
 )
 def test_a_run_stands_for_its_candidate_and_a_version_for_its_newest_finished_run(text, run_id, role) -> None:
-    found = find(RUNS, text)
+    found = find_version(RUNS, text)
     assert (found.run.run_id, found.role) == (run_id, role)
 
 
 def test_a_version_weighed_against_itself_is_the_candidate_first() -> None:
     runs = [run("20261101", "small", "small")]
-    assert find(runs, "small") == WeighedVersion(runs[0], "candidate")
+    assert find_version(runs, "small") == WeighedVersion(runs[0], "candidate")
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,12 @@ def test_the_same_scores_twice_are_refused(runs, names) -> None:
 )
 def test_what_is_no_finished_run_is_refused_with_what_there_is(text, message) -> None:
     with pytest.raises(SettingsError, match=message):
-        find(RUNS, text)
+        find_version(RUNS, text)
 
 
 def test_the_newest_runs_are_listed_first_with_what_they_weighed() -> None:
     with pytest.raises(SettingsError) as refused:
-        find([run("20261001"), *RUNS, run("20261105-1000-e")], "nothing")
+        find_version([run("20261001"), *RUNS, run("20261105-1000-e")], "nothing")
     listed = str(refused.value).partition("Newest runs: ")[2]
     assert listed.split(", ")[0] == "20261105-1000-e (small against large"
     assert "20261104-1000-d (tiny against small, unfinished)" in listed
@@ -103,20 +103,20 @@ def test_the_newest_runs_are_listed_first_with_what_they_weighed() -> None:
 
 def test_a_version_of_unfinished_runs_alone_is_told_from_an_unknown_one() -> None:
     with pytest.raises(SettingsError, match="Run 20261101 did not come to its end"):
-        find([run("20261101", "new", finished=False)], "new")
+        find_version([run("20261101", "new", finished=False)], "new")
 
 
 def test_a_run_that_weighed_nothing_is_none_to_compare() -> None:
     empty = RunInfo("20261106", "2026", {}, finished=True)
-    assert find([*RUNS, empty], "latest").run.run_id == "20261103-1000-c"
+    assert find_version([*RUNS, empty], "latest").run.run_id == "20261103-1000-c"
     with pytest.raises(SettingsError, match="No stored run or version is called '20261106'"):
-        find([*RUNS, empty], "20261106")
+        find_version([*RUNS, empty], "20261106")
 
 
 @pytest.mark.parametrize("text", ["latest", "small"])
 def test_an_empty_store_says_how_a_run_is_made(text) -> None:
     with pytest.raises(SettingsError, match="The store holds no run; a gate"):
-        find([], text)
+        find_version([], text)
 
 
 def test_the_newest_is_refused_where_a_newer_one_did_not_come_to_its_end() -> None:
@@ -130,10 +130,10 @@ def test_the_newest_is_refused_where_a_newer_one_did_not_come_to_its_end() -> No
 
 def test_where_no_run_came_to_its_end_the_newest_is_named() -> None:
     with pytest.raises(SettingsError, match=r"Run 20261104-1000-d did not come to its end"):
-        find(RUNS[3:], "latest")
+        find_version(RUNS[3:], "latest")
 
 
 @pytest.mark.parametrize("text", ["latest", "small"])
 def test_an_empty_store_is_said_to_be_empty(text) -> None:
     with pytest.raises(SettingsError, match=r"^The store holds no run; a gate \(pytest\) makes one\.$"):
-        find([], text)
+        find_version([], text)

@@ -1,5 +1,5 @@
-"""Batches of `steelyard review add` are left alone, and so are those whose run is gone; see tests/plugin/test_review.py
-for batches of a gate."""
+"""Batches of `steelyard review add` are left alone, and so are those whose run is gone; those of a gate are in
+tests/plugin/people/test_review.py."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from harness.gate.planning.power import (
     drop_by_normal,
     unchanged,
 )
-from harness.gate.planning.searching import smallest
 from harness.gate.planning.settling import ends_of, fewest_cases
 from harness.gate.planning.simulation import ScoreSpread, Shape, simulated
 from harness.statistics.planning import minimum_detectable_difference, required_cases
@@ -81,17 +80,6 @@ def test_a_drop_that_is_never_red_is_none():
 def test_the_first_look_has_nine_tenths_of_the_error_rate_and_red_shares_them():
     levels = ErrorRates.of(0.95, evaluations=4, comparisons=2)
     assert levels.pair == pytest.approx((0.9 * 0.05, 0.9 * 0.9 * 0.05 / 8))
-
-
-@pytest.mark.parametrize("truth", [0.02, 0.2, 0.71])
-@pytest.mark.parametrize("start", [0.01, 0.2, 0.9])
-def test_a_search_ends_close_above_the_smallest_number_that_suffices(truth, start):
-    found = smallest(lambda number: truth / number, start, 1.0, 0.001, leans=1.0)
-    assert truth <= found <= max(1.03 * truth, truth + 0.001)
-    whole = smallest(lambda number: (1000 * truth / number) ** 0.5, 1000 * start, 2000, 1, leans=1.0)
-    assert whole == int(whole)
-    assert 1000 * truth <= whole <= 1.03 * 1000 * truth + 1
-    assert smallest(lambda number: truth / number, start, truth / 2, 0.001, leans=1.0) is None
 
 
 def test_the_draws_of_a_figure_are_used_again():

@@ -14,7 +14,7 @@ from harness.errors import MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation, read_plan, with_blocks
 from harness.gate.sampling.blocks import BlockRoom, machine, others_done
-from harness.models.creation import create_engine
+from harness.models.engine_creation import create_engine
 from harness.requests import Sampler, SampleSource
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.plan import LoadPlan

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from harness.decisions import share_of
 from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
-from harness.gate.sampling.ledger import Entry, Family, LookLedger, in_words
+from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
 from harness.records import Case
 from harness.store import Store
-from harness.store.looks import LookRow, Settle
+from harness.store.ledger import LookRow, Settle
 from tests.store.rows import draw
 
 FAMILY = Family("c", "b", ("t",), 0.95, draws={"candidate": (0,), "baseline": (0,)})
@@ -300,7 +300,7 @@ def test_a_merged_store_never_hands_out_a_level_twice_and_says_what_was(tmp_path
         entry = LookLedger(ours.looks, FAMILY, "next").enter([evaluation(samples=20)], {"t": 20})["t"]
     assert entry.look.number == 3
     assert entry.spent > 1
-    assert "two stores" in in_words({"t": entry}, 0.05)[-1]
+    assert "two stores" in looks_in_words({"t": entry}, 0.05)[-1]
 
 
 def test_a_store_that_was_copied_and_merged_back_counts_each_look_once(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.decisions import PartlySkipped
+from harness.decisions import PartlySkippedCases
 from harness.gate.sampling.skips import Skips
 
 
@@ -25,5 +25,5 @@ def test_only_cases_that_are_asked_about_count() -> None:
 
 
 def test_a_case_that_not_every_body_skipped_is_told_with_how_many_did() -> None:
-    assert skips().partly(range(5), 2) == PartlySkipped(1, 2, {"candidate": 1, "baseline": 0})
+    assert skips().partly(range(5), 2) == PartlySkippedCases(1, 2, {"candidate": 1, "baseline": 0})
     assert skips().partly([0, 1], 2) is None

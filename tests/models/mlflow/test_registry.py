@@ -12,7 +12,7 @@ import pytest
 
 from harness.config import VersionSettings
 from harness.errors import SettingsError
-from harness.models.creation import check_version
+from harness.models.engine_creation import check_version
 from harness.models.mlflow.registry import check_registered, nearest_first
 from harness.models.version import Version, fingerprint_here, load_version
 from tests.tracking.registering import register

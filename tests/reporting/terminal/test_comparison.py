@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from harness.gate.history.comparison import Comparison, ComparisonOptions, compare
-from harness.records import JudgedBy
+from harness.records import ScoringRule
 from harness.records.report_json import schema
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.comparison import comparison_json, notes, render_comparison
@@ -168,7 +168,7 @@ def test_nothing_that_was_stored_moves_the_cursor_or_leaves_the_width(store: Sto
 def test_scores_of_other_judges_are_a_note(store: Store) -> None:
     cases = {"a": RIGHT, "b": RIGHT}
     sides = [
-        run(store, name, Scored(CAPITALS, cases, judged_by=JudgedBy((name,), "rubric")), names={"candidate": name})
+        run(store, name, Scored(CAPITALS, cases, judged_by=ScoringRule((name,), "rubric")), names={"candidate": name})
         for name in ("new", "old")
     ]
     (note,) = [text for text in notes(compare(store, *sides)) if "judge" in text]

@@ -1,3 +1,5 @@
+"""None"""
+
 from __future__ import annotations
 
 import math
@@ -6,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.records import Change, Difference, Estimate, ReviewSummary, VerdictKind
-from harness.reporting.shared.cases import look_up
+from harness.records import Difference, ReviewSummary, VerdictKind
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.report import Layout, headline, next_steps, render
 from tests.reporting import example_reports as examples
+from tests.reporting.terminal.shown import text
 
 RED_IN_80_COLUMNS = """\
 steelyard   candidate smollm2-pruned   against smollm2   confidence 0.95
@@ -120,10 +122,6 @@ GREEN: 12 passed
 report  reports/latest/report.json"""
 
 
-def text(report, **layout):
-    return "\n".join(render(report, Layout(**layout), "reports/latest/report.json"))
-
-
 @pytest.mark.parametrize(
     ("make", "width", "expected"),
     [
@@ -150,18 +148,6 @@ def test_no_line_is_wider_than_the_terminal_at_any_width(make, verbosity, encodi
             assert line == line.rstrip()
             assert "\x1b" not in line
             assert "\n" not in line
-
-
-@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 120, 200])
-@pytest.mark.parametrize("make", [examples.red, examples.undecided, examples.no_baseline, examples.broken])
-def test_every_figure_is_whole_at_every_width(make, width):
-    """The same numbers appear in the same order, however narrow the terminal is."""
-
-    def figures(columns):
-        lines = render(make(), Layout(width=columns))
-        return sorted(re.findall(r"[+-]?\d+\.\d+\b", "\n".join(lines)))
-
-    assert figures(width) == figures(1000)
 
 
 def test_a_terminal_narrower_than_thirty_columns_gets_thirty():
@@ -218,88 +204,6 @@ def test_the_line_of_passed_ones_says_how_many_are_worse_within_their_margin_or_
     )
 
 
-def test_more_digits_are_shown_where_two_would_hide_a_difference():
-    close = examples.verdict(
-        VerdictKind.INCONCLUSIVE, candidate=0.9004, baseline=None, threshold=0.9, reason="could be as low as 0.8994"
-    )
-    close = replace(close, candidate=replace(close.candidate, low=0.84, high=0.96))
-    assert "0.9004 [0.8400, 0.9600]   0.9000" in text(examples.report(close))
-
-
-def test_a_difference_that_only_just_exceeds_its_margin_does_not_read_like_it():
-    verdict = examples.verdict(candidate=0.88, reason="no worse by more than 0.05")
-    near = Difference(-0.02, 0.01, -0.0496, 0.01, 0.1, "t")
-    verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=near),))
-    assert "[-0.0496, +0.0100]" in text(examples.report(verdict), width=200)
-
-
-def test_bounds_that_are_not_known_are_said_to_be_unknown():
-    verdict = examples.verdict(VerdictKind.INCONCLUSIVE)
-    nothing = Difference(float("nan"), float("inf"), float("-inf"), float("inf"), 1.0, "no scores to compare")
-    verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=nothing),))
-    assert "n/a (no bounds)" in text(examples.report(verdict))
-
-
-def test_two_metrics_of_one_evaluation_are_told_apart_and_its_notes_counted_once():
-    both = [examples.regressed(metric=name) for name in ("accuracy", "length")]
-    shown = text(examples.report(*both), width=200)
-    assert "foundation/test_capitals accuracy" in shown
-    assert "foundation/test_capitals length" in shown
-    assert "312 of 1,000 answers were cut" in shown
-
-
-def test_answers_that_start_alike_are_shown_from_where_they_part():
-    start = "The capital of this country, which lies on the western coast of its continent, is "
-    change = Change(examples.CAPITALS, "peru", "score", 0.0, 1.0, 5, f"{start}Quito.", f"{start}Lima.")
-    shown = text(examples.report(examples.regressed(), changes=[change]), width=80)
-    assert 'baseline   "…continent, is Lima."' in shown
-    assert 'candidate  "…continent, is Quito."' in shown
-
-
-def test_a_long_answer_gets_the_room_that_a_short_one_leaves():
-    change = examples.change("peru", 0.0, 1.0, "The capital of that country " * 4, "Lima")
-    shown = text(examples.report(examples.regressed(), changes=[change]), width=100)
-    assert 'peru   5/5 -> 0/5   "Lima" -> "The capital of that country The capital of …(+69)"\n' in shown
-
-
-def test_answers_that_run_from_right_to_left_get_lines_of_their_own():
-    change = Change(examples.CAPITALS, "peru", "score", 0.0, 1.0, 5, "ليما", "كيتو")
-    shown = text(examples.report(examples.regressed(), changes=[change]), width=200).splitlines()
-    assert sum("كيتو" in line or "ليما" in line for line in shown) == 2
-    assert not any("كيتو" in line and "ليما" in line for line in shown)
-
-
-def test_cases_of_red_evaluations_come_before_others_and_an_answer_may_be_missing():
-    other = examples.change("x", 0.0, 1.0, None, "gone", examples.SUMMARIES)
-    report = examples.report(examples.regressed(), examples.inconclusive(), changes=[other, *examples.CHANGES[:1]])
-    shown = text(report, width=120)
-    assert shown.index("peru (capitals)") < shown.index("x (summaries)")
-    assert 'x (summaries)     5/5 -> 0/5   "gone" -> no answer' in shown
-
-
-def test_of_versions_that_only_weighed_given_texts_the_reasons_are_shown():
-    reasons = {"candidate_reason": "most likely: 'Rome'", "baseline_reason": "most likely: 'Paris'"}
-    changes = [
-        examples.change("france", 0.0, 1.0, None, None, **reasons),
-        examples.change("italy", 0.2, 1.0, None, None),
-    ]
-    shown = text(examples.report(examples.regressed(), changes=changes), width=120)
-    assert "no answer" not in shown
-    assert "reason     most likely: 'Paris' -> most likely: 'Rome'" in shown
-
-
-def test_a_score_that_is_no_count_is_shown_as_a_mean():
-    change = replace(examples.CHANGES[0], baseline=0.83, candidate=0.41)
-    assert "0.83 -> 0.41" in text(examples.report(examples.regressed(is_binary=False), changes=[change]))
-
-
-def test_scores_that_only_add_up_to_a_whole_number_are_no_count_of_right_answers():
-    """Five scores of 0.2 have the mean of one right answer in five, and none is right."""
-    change = replace(examples.CHANGES[0], baseline=0.4, candidate=0.2)
-    assert "0.40 -> 0.20" in text(examples.report(examples.regressed(is_binary=False), changes=[change]))
-    assert "2/5 -> 1/5" in text(examples.report(examples.regressed(), changes=[change]))
-
-
 def test_a_green_run_shows_its_changes_only_when_asked():
     report = examples.report(*examples.passed(2), changes=examples.CHANGES)
     assert "most changed" not in text(report)
@@ -314,22 +218,6 @@ def test_a_red_run_shows_no_changes_of_what_passed():
     assert "most changed" not in text(report)
 
 
-def test_a_case_that_asked_nothing_shows_its_score_alone():
-    change = examples.change("slow", 3.5, None, None)
-    measured = examples.verdict(VerdictKind.FAILED, candidate=3.5, baseline=None, unit="s", is_binary=False)
-    assert "  worst cases     slow   3.50 s\n" in text(examples.report(measured, changes=[change]))
-
-
-def test_what_is_required_has_no_column_where_there_is_no_room_for_it():
-    close = examples.verdict(
-        VerdictKind.INCONCLUSIVE, candidate=0.9004, threshold=0.9, reason="could be as low as 0.89"
-    )
-    shown = text(examples.report(close), width=80)
-    assert "  ? inconclusive  foundation/test_capitals\n" in shown
-    assert "                  0.9004 [0.8404, 0.9604]  0.9300    -0.0296 [-0.0896, +0.0304]\n" in shown
-    assert "                  required 0.9000; could be as low as 0.89\n" in shown
-
-
 def test_an_inconclusive_gate_that_warns_says_that_it_passes():
     report = examples.report(examples.inconclusive(), exit_code=0)
     assert headline(report) == "INCONCLUSIVE: 1 inconclusive (exit code 0: --inconclusive warn)"
@@ -339,10 +227,12 @@ ADD_OR_RAISE = (
     "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "
     "another look, which needs stronger evidence"
 )
+
 RAISE = (
     "raise --samples (and --max-samples, if set). What is stored is not drawn again; it is another look, which needs "
     "stronger evidence"
 )
+
 ADD = "add cases: they are bet on where these ended, and it stays the same look"
 
 
@@ -454,37 +344,6 @@ def test_a_threshold_is_told_once():
     assert "proven above 0.85" in shown
 
 
-@pytest.mark.parametrize("name", ["test_a", "test_" + "long_" * 7])
-def test_the_layout_at_80_columns_does_not_depend_on_the_length_of_a_name(name):
-    shown = text(examples.report(examples.verdict(identity=f"a.py::{name}", baseline=None)), width=80)
-    assert "  verdict         evaluation\n                  candidate\n" in shown
-
-
-def test_a_measure_of_equal_values_has_no_spread():
-    measured = examples.verdict(VerdictKind.INCONCLUSIVE, candidate=3.0, baseline=None, unit="s", is_binary=False)
-    for unknown in (math.inf, math.nan):  # NaN after a way through JSON
-        estimate = replace(measured.candidate, low=-unknown, high=unknown)
-        assert "3.00 s (no bounds)" in text(examples.report(replace(measured, candidate=estimate)))
-
-
-def test_what_is_printed_of_a_case_can_be_pasted():
-    def shown(identity):
-        change = examples.change(identity, 0.0, 1.0, "Quito", "Lima")
-        report = examples.report(examples.regressed(), changes=[change])
-        return look_up(report, " --store s.db"), next_steps(report)[1:]
-
-    case = "with the same options runs that case alone"
-    assert shown("peru") == (
-        ["steelyard store show peru --store s.db   (all its answers)"],
-        [f"pytest --lf --case peru {case}"],
-    )
-    assert shown("who's [1]") == (
-        ["""steelyard store show 'who'"'"'s [1]' --store s.db   (all its answers)"""],
-        [f"""pytest --lf --case 'who'"'"'s [[]1]' {case}"""],
-    )
-    assert shown("\x1b[31m") == ([], [])
-
-
 def test_cases_of_something_green_are_not_run_again_with_lf():
     change = examples.change("peru", 0.9, 1.0, "Quito", "Lima", test=examples.SUMMARIES)
     report = examples.report(examples.regressed(), examples.verdict(identity=examples.SUMMARIES), changes=[change])
@@ -505,11 +364,3 @@ def test_how_many_of_what_passed_are_approximate_is_said():
     rough = replace(examples.verdict(), unit="s", approximate=True)
     shown = text(examples.report(*examples.passed(12), rough))
     assert "1 approximate: no largest value" in shown
-
-
-def test_a_quantile_that_has_no_bounds_yet_is_not_called_level():
-    estimate = Estimate(3.0, math.inf, -math.inf, math.inf, "p95")
-    measured = examples.verdict(VerdictKind.INCONCLUSIVE, candidate=3.0, baseline=None, unit="s", is_binary=False)
-    shown = text(examples.report(replace(measured, candidate=estimate, statistic="p95")))
-    assert "3.00 s" in shown
-    assert "no spread" not in shown

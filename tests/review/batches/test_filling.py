@@ -1,10 +1,9 @@
-from dataclasses import replace
+"""None"""
 
 import numpy as np
 import pytest
 
 from harness.errors import ReviewError, SettingsError
-from harness.records import NewSample, Request, Sample, ScoreRow
 from harness.records.review import Form
 from harness.review.batches.filling import add_run
 from harness.review.batches.plans import ReviewPlan
@@ -14,7 +13,6 @@ from harness.store import Store
 from tests.review import runs
 from tests.review.conftest import CATEGORIES, NOW, PAIR, SCALE
 from tests.review.runs import EVALUATION
-from tests.store.rows import key_of
 
 
 def test_single_answers_come_with_what_was_asked_and_who_judged(store: Store) -> None:
@@ -78,40 +76,6 @@ def test_system_messages_are_shown_when_asked_for(store: Store) -> None:
     assert store.review.items(added.batch.id)[0].messages[0]["role"] == "system"
 
 
-def test_a_draw_of_two_versions_is_an_answer_of_each_to_one_case(store: Store) -> None:
-    plan = ReviewPlan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))
-    added = add_run(store, runs.add_run(store), plan)
-    items = store.review.items(added.batch.id)
-    for first, second in zip(items[::2], items[1::2], strict=True):
-        assert (first.case_id, first.probability) == (second.case_id, second.probability)
-        assert {first.answers[0].version, second.answers[0].version} == {"small", "large"}
-
-
-def test_which_version_comes_first_is_random_and_always_the_same(store: Store) -> None:
-    """Else the order would tell reviewers, and readers of an export, whose answer they judge."""
-    run = runs.add_run(store, n_cases=200)
-    plan = ReviewPlan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))
-    items, again = (
-        store.review.items(add_run(store, run, replace(plan, form=form)).batch.id) for form in (SCALE, CATEGORIES)
-    )
-    versions = [item.answers[0].version for item in items]
-    assert versions == [item.answers[0].version for item in again]
-    assert [(item.draw or {})["version"] for item in items] == [["small", "large"].index(str(v)) for v in versions]
-    share = versions[::2].count("small") / len(versions[::2])
-    assert 0.3 < share < 0.7
-    assert len(items) > 60
-
-
-def test_pairs_are_candidate_and_baseline_of_one_case_that_differ(store: Store) -> None:
-    added = add_run(store, runs.add_run(store), ReviewPlan(EVALUATION, "score", PAIR))
-    assert (added.n_cases, added.left_out) == (27, {"equal": 3})
-    for item in store.review.items(added.batch.id):
-        assert [answer.version for answer in item.answers] == ["small", "large"]
-        number = int(item.case_id.removeprefix("case-"))
-        assert [answer.text for answer in item.answers] == [f"candidate says {number}", f"baseline says {number}"]
-        assert item.judge_score == (0.5 if number % 3 == 2 else 0.0)
-
-
 def test_no_more_is_drawn_than_asked_and_cases_in_doubt_more_often(store: Store) -> None:
     run = runs.add_run(store, n_cases=600)
     added = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE, draws=200))
@@ -152,13 +116,6 @@ def test_the_same_seed_draws_the_same(store: Store) -> None:
     assert chosen[0] != chosen[2]
 
 
-def test_a_measure_is_nothing_to_ask_people_about(store: Store) -> None:
-    run = runs.add_run(store)
-    store.add_scores(run.run_id, [replace(row, metric="words", value=25.0) for row in store.scores(run.run_id)])
-    with pytest.raises(SettingsError, match="25 is a measure, not a score"):
-        add_run(store, run, ReviewPlan(EVALUATION, "words", SCALE))
-
-
 def test_the_same_answers_are_not_added_twice(store: Store) -> None:
     run = runs.add_run(store)
     plan = ReviewPlan(EVALUATION, "score", SCALE)
@@ -175,28 +132,6 @@ def test_what_can_not_be_reviewed_is_told(store: Store) -> None:
         add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE))
     with pytest.raises(SettingsError, match="it has no scores"):
         add_run(store, run, ReviewPlan("other", "score", SCALE))
-
-
-def test_a_run_without_a_baseline_has_no_pairs(store: Store) -> None:
-    store.begin_run("r1", "2026", {"candidate": {"name": "small", "fingerprint": "f0"}})
-    store.add_scores("r1", [ScoreRow(EVALUATION, "score", "candidate", "f0", "case-0", 0, 1.0)])
-    store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
-    with pytest.raises(SettingsError, match=r"has no baseline, .* run the gate with --baseline"):
-        add_run(store, store.runs()[0], ReviewPlan(EVALUATION, "score", PAIR))
-
-
-def test_pairs_that_a_body_compared_itself_have_the_baselines_answer_to_the_same_question(store: Store) -> None:
-    """Its scores are the candidate's alone: 1, 0.5 or 0 for the preference. A question asked twice is left out."""
-    run = runs.add_run(store, compares=True)
-    again = Request(messages=({"role": "user", "content": "Summarise passage 0."},))
-    store.add([NewSample(key_of("again"), "f1", 0, again, Sample("another"))])
-    added = add_run(store, run, ReviewPlan(EVALUATION, "score", PAIR, draws=1000))
-    assert (added.n_cases, added.left_out) == (26, {"without a partner": 1, "equal": 3})
-    for item in store.review.items(added.batch.id):
-        number = int(item.case_id.removeprefix("case-"))
-        assert [answer.text for answer in item.answers] == [f"candidate says {number}", f"baseline says {number}"]
-        assert [answer.version for answer in item.answers] == ["small", "large"]
-        assert item.judge_score == (number % 3) / 2
 
 
 def test_items_are_kept_when_the_samples_are_pruned(store: Store) -> None:

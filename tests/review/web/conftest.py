@@ -10,6 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.conftest import LIGHT
+
+if LIGHT:  # a folder's conftest is imported before the hooks of those above it are asked
+    pytest.importorskip("fastapi")
+
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 

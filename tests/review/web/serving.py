@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
+
+from tests import warm
 
 ROOT = Path(__file__).parents[3]
 _CALL = "from harness.cli.review.serve import serve; serve()"
@@ -23,11 +24,11 @@ class Server:
     def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
         self._folder = folder
         self.log = folder / "serve.log"
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        command = [sys.executable, "-c", _CALL, "--store", "store.db", "--port", str(port), *options]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = ("-c", _CALL, "--store", "store.db", "--port", str(port), *options)
         with self.log.open("w") as errors:
-            self.process = subprocess.Popen(
-                command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+            self.process = warm.start(
+                *command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
             )
         self.greeting = ""
         assert self.process.stdout is not None

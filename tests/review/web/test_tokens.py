@@ -17,7 +17,7 @@ from harness.review.web import WebOptions, create_app
 from harness.store import Store
 from tests.review.web import contents
 from tests.review.web.conftest import ORIGIN, Browser, begin, csrf_in
-from tests.store.conftest import new_postgres_url, new_url, open_store, postgres_url, store, url  # noqa: F401 - fixtures
+from tests.store.conftest import new_url, open_store, store, url  # noqa: F401 - fixtures
 
 SignIn = Callable[[FastAPI, str], Browser]
 End = Callable[[str, str], None]

@@ -17,7 +17,7 @@ from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import load_version
 from harness.records import Request, Sample
 from harness.requests import Model, Sampler, SampleSource, Trace
-from harness.scoring.deepeval import Fields, Measured, measure
+from harness.scoring.deepeval import Fields, MetricResult, measure
 from harness.store import Store
 
 
@@ -39,7 +39,7 @@ class Judge:
 
     folder: Path
     requests: list[Request]
-    last: Measured | None = None
+    last: MetricResult | None = None
 
     def measure(
         self,
@@ -50,7 +50,7 @@ class Judge:
         without: frozenset[Capability] = frozenset(),
         sampling: Mapping[str, Any] | None = None,
         **options: Any,
-    ) -> Measured:
+    ) -> MetricResult:
         """One measurement, in a store of its own; what is wrong with it is raised.
 
         Args:
@@ -65,7 +65,7 @@ class Judge:
         engine.capabilities -= without
         self.requests = engine.requests
 
-        async def run() -> Measured:
+        async def run() -> MetricResult:
             with Store.open(str(self.folder / "store.db")) as store:
                 sampler = Sampler(store, window=8)
                 source = SampleSource(load_version(settings, self.folder), engine)

@@ -1,11 +1,11 @@
 import pytest
 
-from harness.records import JudgedBy
+from harness.records import ScoringRule
 from harness.scoring.judging.combining import JudgeOpinions, judgement, preference, rating
 from harness.scoring.judging.drawing import JudgeAnswer
 from tests.scoring.judging.rubrics import rubric
 
-BY = JudgedBy(("f1",), "r1")
+BY = ScoringRule(("f1",), "r1")
 
 
 def said(judge: str, *opinions: float) -> JudgeOpinions:

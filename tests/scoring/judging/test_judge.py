@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.errors import CheckError, EngineError, JudgeError, RubricError
-from harness.records import Case, JudgedBy, Request, Sample, Score, TokenLogprob
+from harness.records import Case, Request, Sample, Score, ScoringRule, TokenLogprob
 from harness.requests.model import SETS_APART
 from harness.scoring.judge_limits import LEAST_TOKENS, MOST_REPEATS
 from harness.scoring.judging import Judge
@@ -266,5 +266,5 @@ def test_a_judge_tells_its_names(bench: Bench) -> None:
 
 
 def test_by_whom_and_by_what_is_one_text_in_the_store() -> None:
-    by = JudgedBy(("a", "b"), "Faithfulness/2")
-    assert JudgedBy.parse(str(by)) == by
+    by = ScoringRule(("a", "b"), "Faithfulness/2")
+    assert ScoringRule.parse(str(by)) == by

@@ -1,1 +1,52 @@
 """The fixture `weights`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.errors import NotInLineageError, SettingsError
+from harness.stages.foundation.weights import load_weights
+from tests.models.conftest import write_tiny_llama
+
+
+def version(**options: str) -> Any:
+    return SimpleNamespace(name="mine", settings=SimpleNamespace(engine="transformers", engine_options=options))
+
+
+def context(root: Path) -> Any:
+    return SimpleNamespace(settings=SimpleNamespace(root=root))
+
+
+def test_what_is_asked_for_is_read_then(tmp_path: Path) -> None:
+    folder = write_tiny_llama(tmp_path / "tiny")
+    weights = load_weights(version(weights="tiny"), context(tmp_path))
+    assert weights.version == "mine"
+    assert weights.description.sizes.n_layers == 4
+    assert weights.tokenizer.source == folder
+    assert weights.chat([{"role": "user", "content": "Hi"}]) == "<s>user: Hi</s><s>assistant:"
+    weights.close()
+
+
+@pytest.mark.slow
+def test_the_loaded_tokenizer_ends_with_the_run(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    write_tiny_llama(tmp_path / "tiny")
+    weights = load_weights(version(weights="tiny"), context(tmp_path))
+    assert weights.loaded.encode("ab") == weights.tokenizer.encode("ab")
+    process = weights.loaded._process
+    weights.close()
+    assert process.poll() is not None
+
+
+def test_a_version_without_weights_has_none(tmp_path: Path) -> None:
+    with pytest.raises(NotInLineageError, match=r"^mine has no weights$"):
+        load_weights(version(base_url="http://127.0.0.1/v1"), context(tmp_path))
+
+
+def test_weights_that_are_not_there_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no"):
+        load_weights(version(weights="nowhere"), context(tmp_path))

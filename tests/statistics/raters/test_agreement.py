@@ -7,16 +7,7 @@ from hypothesis import strategies as st
 from statsmodels.stats import inter_rater
 
 from harness.statistics import cohen_kappa, fleiss_kappa, krippendorff_alpha
-
-NAN = float("nan")
-
-#: K. Krippendorff (2011), Computing Krippendorff's alpha-reliability, part C: 4 observers, 12 units, missing data.
-KRIPPENDORFF = [
-    [1, 2, 3, 3, 2, 1, 4, 1, 2, NAN, NAN, NAN],
-    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, NAN, 3],
-    [NAN, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NAN],
-    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NAN],
-]
+from tests.statistics.raters.known import KRIPPENDORFF, NAN
 
 #: J. L. Fleiss (1971), table 1: 30 patients, 6 psychiatrists, 5 diagnoses.
 FLEISS = [
@@ -100,36 +91,6 @@ def test_two_raters_of_many_units_have_nearly_cohens_fleiss_and_krippendorffs_va
     ]
     assert np.ptp(values) < 0.002
     assert values[0] == pytest.approx(0.7, abs=0.04)
-
-
-def test_intervals_cover_the_agreement_of_the_population():
-    rng = np.random.default_rng(2)
-    hits = np.zeros(2)
-    for _ in range(200):
-        first = rng.integers(0, 2, 80)
-        second = np.where(rng.random(80) < 0.85, first, 1 - first)
-        results = cohen_kappa(first, second), krippendorff_alpha([first, second], resamples=200)
-        hits += [result.low <= 0.7 <= result.high for result in results]
-    assert np.all(hits / 200 > 0.9)
-
-
-def test_perfect_agreement_still_has_an_interval_with_width():
-    yes_no = [0, 1] * 10
-    for result in (
-        cohen_kappa(yes_no, yes_no),
-        fleiss_kappa([[3, 0], [0, 3]] * 10),
-        krippendorff_alpha([yes_no, yes_no]),
-    ):
-        assert result.value == 1
-        assert 0.7 < result.low < 0.9
-        assert result.high == 1
-
-
-def test_resampling_is_repeatable_and_follows_the_generator():
-    one, same = krippendorff_alpha(KRIPPENDORFF), krippendorff_alpha(KRIPPENDORFF)
-    other = krippendorff_alpha(KRIPPENDORFF, generator=np.random.default_rng(1))
-    assert one == same
-    assert one.low != other.low or one.standard_error != other.standard_error
 
 
 @pytest.mark.parametrize(

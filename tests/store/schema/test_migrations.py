@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import inspect, select
 
 from harness.errors import StoreError
-from harness.records import JudgedBy
+from harness.records import ScoringRule
 from harness.records.review import Batch
 from harness.review import Queue
 from harness.store import Store
@@ -12,7 +12,7 @@ from harness.store.schema.digests import FIELDS
 from tests.review.conftest import SCALE, batch_of
 from tests.store.rows import draw, key_of, score
 
-JUDGED = JudgedBy(("a1", "b2"), "c3")
+JUDGED = ScoringRule(("a1", "b2"), "c3")
 
 
 @pytest.fixture

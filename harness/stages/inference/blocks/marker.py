@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.config import Settings, checks
+from harness.config import Settings, setting_checks
 from harness.errors import MarkerError, UsageError
 from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS, WARM_UP, BlockPlan
 from harness.stages.inference.load.plan import LoadPlan
@@ -58,15 +58,15 @@ def _plan(keywords: Mapping[str, Any], root: Path, seed: int, where: str) -> Blo
     given = {name: keywords[name] for name in LOAD_KEYWORDS if keywords.get(name) is not None}
     values: dict[str, Any] = {"warm_up": WARM_UP}
     for name in (name for name in given if name in _WHOLE):
-        values[name] = checks.integer(given[name], name, where=where, low=0 if name == "warm_up" else 1)
+        values[name] = setting_checks.integer(given[name], name, where=where, low=0 if name == "warm_up" else 1)
     for name in (name for name in given if name in _NUMBERS):
-        values[name] = checks.number(given[name], name, where=where)
+        values[name] = setting_checks.number(given[name], name, where=where)
     if "cached" in given:
-        values["cached"] = checks.boolean(given["cached"], "cached", where=where)
+        values["cached"] = setting_checks.boolean(given["cached"], "cached", where=where)
     if "objective" in given:
         values["objective"] = read_objective(given["objective"], f"{where}: objective =")
     if "accept" in given:
-        values["accept"] = frozenset(checks.names(given["accept"], "accept", where=where))
+        values["accept"] = frozenset(setting_checks.names(given["accept"], "accept", where=where))
     if "prompts" in given:
         values["prompts"] = _prompts(given["prompts"], root, where)
     if not values.keys() & {"rate", "concurrency"}:
@@ -75,10 +75,10 @@ def _plan(keywords: Mapping[str, Any], root: Path, seed: int, where: str) -> Blo
         values["seconds"] = DEFAULT_SECONDS
     try:
         return BlockPlan(
-            blocks=checks.integer(given.get("blocks", DEFAULT_BLOCKS), "blocks", where=where),
+            blocks=setting_checks.integer(given.get("blocks", DEFAULT_BLOCKS), "blocks", where=where),
             load=LoadPlan(**values),
             seed=seed,
-            restart=checks.boolean(given.get("restart", False), "restart", where=where),
+            restart=setting_checks.boolean(given.get("restart", False), "restart", where=where),
         )
     except UsageError as error:
         raise type(error)(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
@@ -94,7 +94,9 @@ def read_objective(given: Any, where: str) -> dict[str, float]:
     {'ttft': 0.5, 'itl': 0.1}
     """
     if isinstance(given, Mapping):
-        return {str(name): checks.number(value, f"objective {name}", where=where) for name, value in given.items()}
+        return {
+            str(name): setting_checks.number(value, f"objective {name}", where=where) for name, value in given.items()
+        }
     found: dict[str, float] = {}
     for part in str(given).split(","):
         name, equals, value = part.partition("=")
@@ -113,4 +115,4 @@ def read_objective(given: Any, where: str) -> dict[str, float]:
 def _prompts(value: Any, root: Path, where: str) -> tuple[Any, ...]:
     from harness.stages.inference.load.prompts import read_prompts
 
-    return read_prompts(root / checks.text(value, "prompts", where=where))
+    return read_prompts(root / setting_checks.text(value, "prompts", where=where))

@@ -7,6 +7,7 @@ where an answer ends (chunks, a length, or the end of the connection) and leaves
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import Callable
@@ -234,6 +235,23 @@ class Target:
     port: int
     tls: bool = False
 
+
+class Connector:
+    """Makes connections to one target. Its name is looked up once, and certificates are loaded once."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._place = target.host
+        self._context = ssl.create_default_context() if target.tls else None
+
+    async def look_up(self) -> None:
+        """Find the address of the target that takes connections; without one the first of them will tell."""
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(OSError):
+            transport, _ = await loop.create_connection(asyncio.Protocol, self._target.host, self._target.port)
+            self._place = transport.get_extra_info("peername")[0]
+            transport.abort()
+
     async def connect(
         self, ended: Callable[[HttpConnection, Exchange], None], lost: Callable[[HttpConnection], None]
     ) -> HttpConnection:
@@ -242,8 +260,11 @@ class Target:
         Raises:
             OSError: there is none to be had.
         """
-        context = ssl.create_default_context() if self.tls else None
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: HttpConnection(ended, lost), self.host, self.port, ssl=context
+            lambda: HttpConnection(ended, lost),
+            self._place,
+            self._target.port,
+            ssl=self._context,
+            server_hostname=self._target.host if self._context else None,
         )
         return connection

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from harness.stages.inference.load.connections import Exchange, HttpConnection, Target
+from harness.stages.inference.load.connections import Connector, Exchange, HttpConnection, Target
 
 _PROGRESS_S = 0.25
 _WARM_IN_FLIGHT = 4
@@ -76,6 +76,7 @@ class Generator:
         self.sent = self.completed = self.failed = 0
         self.started_s = 0.0
         self._sending = sending
+        self._connector = Connector(sending.target)
         self._spool = spool
         self._loop = asyncio.get_running_loop()
         self._idle: deque[HttpConnection] = deque()
@@ -91,7 +92,8 @@ class Generator:
         self._over = asyncio.Event()
 
     async def warm_up(self) -> None:
-        """Send the warm-up: the first request alone, for a server that is cold, then a few at a time."""
+        """Look the server up, and send the warm-up: the first request alone, for a cold server, then several."""
+        await self._connector.look_up()
         requests = deque(enumerate(self._sending.warm_up))
         in_flight = 1
         while requests and not self.is_stopped:
@@ -184,7 +186,7 @@ class Generator:
 
     async def _send_over_new(self, exchange: Exchange) -> None:
         try:
-            connection = await self._sending.target.connect(self._ended, self._lost)
+            connection = await self._connector.connect(self._ended, self._lost)
         except OSError as error:
             exchange.ended_s = time.perf_counter()
             exchange.failure, exchange.said = "connection", error.strerror or str(error)
@@ -319,10 +321,21 @@ async def generate(sending: Sending, spool: IO[bytes]) -> None:
     )
 
 
+def hurry() -> None:
+    """Let the system run this process as soon as it has something to do, as far as it may.
+
+    It has little to do, and each moment that it waits for a core is in a latency.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
+
+
 def main() -> None:
     """Send what the file named on the command line says."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)  # it works little, and late where it has to wait for a core
+    hurry()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with Path(sys.argv[1]).open("rb") as file:

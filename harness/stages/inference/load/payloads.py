@@ -17,6 +17,7 @@ from harness.stages.inference.load.counters import ServedModel, tokenized_size
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 
 _LONGEST_ASKED = 5
+_LONGEST_TOKEN = 32
 _REFUSED_FORM = ("http_400", "http_422")
 
 
@@ -107,7 +108,7 @@ def check_context(bodies: list[dict[str, Any]], address: ServerAddress, model: S
     """Refuse prompts that do not fit into the server's context with their answers, before any load.
 
     Raises:
-        UsageError: naming the sizes. vLLM tells how many tokens a prompt has; elsewhere each word is at least one.
+        UsageError: naming the sizes. vLLM tells how many tokens a prompt has; elsewhere they are at least its words.
     """
     limit = model.context_tokens
     if limit is None or not bodies:
@@ -116,11 +117,17 @@ def check_context(bodies: list[dict[str, Any]], address: ServerAddress, model: S
     for body in [*longest, max(bodies, key=longest_answer)]:
         answer = longest_answer(body)
         exact = tokenized_size(address, body) if model.is_vllm else None
-        prompt = sum(len(str(turn.get("content")).split()) for turn in body["messages"]) if exact is None else exact
+        prompt = _fewest_tokens(body) if exact is None else exact
         if prompt + answer > limit:
             raise UsageError(
-                f"A prompt of {prompt:,} {'words' if exact is None else 'tokens'} and an answer of {answer:,} tokens "
-                f"do not fit into the context of {address.model!r}, {limit:,} tokens. Send shorter prompts "
+                f"A prompt of {'at least ' if exact is None else ''}{prompt:,} tokens and an answer of {answer:,} "
+                f"tokens do not fit into the context of {address.model!r}, {limit:,} tokens. Send shorter prompts "
                 "(--prompt-tokens, --prompts), ask for shorter answers (--output-tokens), or serve it with a larger "
                 "max_model_len."
             )
+
+
+def _fewest_tokens(body: Mapping[str, Any]) -> int:
+    """How many tokens a prompt has at least: no token spans words, and none is as long as a hostile run of letters."""
+    words = [word for turn in body["messages"] for word in str(turn.get("content")).split()]
+    return max(len(words), sum(map(len, words)) // _LONGEST_TOKEN)

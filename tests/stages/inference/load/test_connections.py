@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.stages.inference.load.connections import Exchange, HttpConnection, Target
+from harness.stages.inference.load.connections import Connector, Exchange, HttpConnection, Target
 
 CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: x\r\n\r\n"
@@ -58,7 +62,9 @@ async def serving(*parts: bytes | float, closes: bool = False, resets: bool = Fa
 async def ask(target: Target, times: int = 1) -> tuple[list[Exchange], HttpConnection]:
     """Exchanges sent one after another over a single connection."""
     ended: asyncio.Queue[Exchange] = asyncio.Queue()
-    connection = await target.connect(lambda _, exchange: ended.put_nowait(exchange), lambda _: None)
+    connector = Connector(target)
+    await connector.look_up()
+    connection = await connector.connect(lambda _, exchange: ended.put_nowait(exchange), lambda _: None)
     found = []
     for index in range(times):
         exchange = Exchange(index, b"GET / HTTP/1.1\r\n\r\n", 0.0, sent_s=time.perf_counter())
@@ -131,6 +137,36 @@ async def test_each_part_is_stamped_when_it_comes() -> None:
         assert second[0] - first[0] >= 0.19
         assert exchange.ended_s == second[0]
         connection.abort()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+@pytest.mark.asyncio
+async def test_a_server_behind_tls_is_known_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its address is looked up once; its certificate is held against its name all the same."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost "
+    command += f"-addext subjectAltName=DNS:localhost -keyout {key} -out {certificate}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(SIZED)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    target = Target("localhost", server.sockets[0].getsockname()[1], tls=True)
+    async with server:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await ask(target)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        (exchange,), connection = await ask(target)
+        assert (exchange.failure, body(exchange)) == ("", b"hello world")
+        connection.abort()
+        await asyncio.sleep(0.05)
 
 
 @settings(max_examples=100, deadline=None)

@@ -98,3 +98,5 @@ def test_the_rate_is_that_of_the_time_in_which_requests_are_begun() -> None:
     assert figures(records, LoadPlan(rate=1.0, seconds=6.0))["rate_achieved"] == 0.5
     assert figures(records, LoadPlan(rate=1.0, requests=3))["rate_achieved"] == 0.75
     assert figures(records, LoadPlan(concurrency=1, requests=3))["rate_achieved"] == 3 / 20
+    cut = [*records, record(3, sent_s=5.0, error="unfinished", ttft_s=None)]
+    assert figures(cut, LoadPlan(rate=1.0, seconds=60.0))["rate_achieved"] == 0.8

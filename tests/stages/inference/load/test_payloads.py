@@ -84,9 +84,16 @@ def test_prompts_that_do_not_fit_with_their_answers_are_refused() -> None:
     check_context(bodies, address_at(URL), ServedModel(False, None))
     with pytest.raises(UsageError) as caught:
         check_context(bodies, address_at(URL), ServedModel(False, 10))
-    assert "A prompt of 3 words and an answer of 8 tokens do not fit into the context of 'm', 10 tokens" in str(
-        caught.value
+    assert (
+        "A prompt of at least 3 tokens and an answer of 8 tokens do not fit into the context of 'm', 10 tokens"
+        in str(caught.value)
     )
+
+
+def test_a_prompt_without_spaces_is_long_as_well() -> None:
+    bodies = [{"messages": [{"role": "user", "content": "x" * 10_000}], "max_tokens": 1}]
+    with pytest.raises(UsageError, match="at least 312 tokens"):
+        check_context(bodies, address_at(URL), ServedModel(False, 100))
 
 
 def test_a_server_that_wants_other_fields_gets_them() -> None:

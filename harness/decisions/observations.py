@@ -1,0 +1,296 @@
+"""What a decision starts from: all scores of one metric of one evaluation."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.records import Interruption, Role, Stakes, is_approximate
+from harness.statistics.arrays import BoolArray, FloatArray, is_binary
+
+
+@dataclass(frozen=True, slots=True)
+class PartlySkippedCases:
+    """Cases that were left out because some of their bodies skipped, as one does that looks at the answer first.
+
+    Attributes:
+        n_cases: how many.
+        n_bodies: bodies of these cases that ran for each version.
+        n_skips: those of them that skipped, by version.
+    """
+
+    n_cases: int
+    n_bodies: int
+    n_skips: Mapping[Role, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """All scores of one metric of one evaluation.
+
+    Attributes:
+        id: the evaluation, e.g. "foundation/test_capitals".
+        requirement: the business or non-functional requirement that it stands for.
+        threshold: the score that a requirement demands, or None.
+        margin: the largest drop that still counts as no worse.
+        case_ids: one for each row of `candidate`.
+        candidate: (n_cases, n_samples), NaN for missing samples.
+        baseline: (n_cases, samples of its own) of the same cases in the same order, or None.
+        baseline_is_recorded: whether its scores were drawn for another run, so that no more of them can be drawn.
+        clusters: the cluster of each case, or None for independent cases. Of two cases of a cluster that are not
+            adjacent, the later one adds no evidence to a sequential design.
+        copies: what each case is a copy of, known before the first draw; adjacent ones count as one case, by their
+            mean. None where no case is one.
+        clusters_known_by: the user's field, what is written in the cases, or what they asked.
+        per: "suite" for one verdict over all cases, "case" for a single case whose samples are the units.
+        unit: unit of a measure; None means scores in [0, 1].
+        at_least, at_most: the declared range of a measure; None where it has none.
+        statistic: the quantile that a measure is weighed by in place of its mean, such as "p95".
+        higher_is_better: False turns all comparisons round (seconds, perplexity).
+        design: "fixed" decides all that is there; "sequential" the first rows (of a single case: samples) that suffice,
+            which are then in the order drawn.
+        largest_cluster: the most cases that a cluster of the user's field has; adjacent ones count together. 1 where
+            clusters are known otherwise: how many cases will turn out to ask the same is not known before they do.
+        n_planned: how many cases the evaluation has (samples, for a single case), drawn or not; 0 where not known.
+        n_skipped: cases that their body left out.
+        partly_skipped: those of them that not all of their bodies skipped, or None.
+        n_truncated: candidate scores of an answer that was cut at max_tokens.
+        errors: what went wrong; any makes the verdict `error`.
+        interruption: how far it was when the run was stopped; it is among the errors, too.
+        stopped_at: the limit of the run, in words, at which nothing more was drawn though it was not decided; else "".
+        may_decide: False for a part of a fixed design, which is shown and decides nothing.
+        traceback: the user's frames of the first error.
+        about: "suite" where the verdict is about these cases, "population" where it is about cases like these.
+        suite_size: how many cases the evaluation has, drawn or not; 0 for `n_planned`, which may be fewer.
+        stakes: what its bets were tuned to at the first look; None for what is required now.
+        max_lost: how many cases may be shown to be worse than the baseline before it is red; None for any number.
+        is_part: whether cases were left out by hand, so that it is shown and decides nothing.
+        is_same: whether neither way is better: it passes where the difference lies within the margin on both sides.
+        in_blocks: whether its cases are pairs of blocks of time, whose order was drawn: the differences are symmetric.
+        margin_is_relative: whether the margin is a share, of the baseline's figure or of the threshold.
+        is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
+        is_exact: whether a body comes to the same each time, so that one sample of a case tells all about it.
+        alone_because: why there is no baseline though the run has one, such as "smollm2 has no retriever"; else "".
+    """
+
+    id: str
+    metric: str
+    requirement: str | None
+    threshold: float | None
+    margin: float
+    margin_is_default: bool
+    case_ids: tuple[str, ...]
+    candidate: FloatArray
+    baseline: FloatArray | None
+    clusters: tuple[Any, ...] | None = None
+    per: Literal["suite", "case"] = "suite"
+    unit: str | None = None
+    higher_is_better: bool = True
+    design: Literal["fixed", "sequential"] = "fixed"
+    largest_cluster: int = 1
+    n_planned: int = 0
+    n_skipped: int = 0
+    partly_skipped: PartlySkippedCases | None = None
+    n_truncated: int = 0
+    errors: tuple[str, ...] = ()
+    interruption: Interruption | None = None
+    traceback: tuple[str, ...] = ()
+    baseline_is_recorded: bool = False
+    stopped_at: str = ""
+    may_decide: bool = True
+    about: Literal["suite", "population"] = "population"
+    suite_size: int = 0
+    stakes: Stakes | None = None
+    max_lost: int | None = None
+    is_part: bool = False
+    is_repeatable: bool = False
+    copies: tuple[Any, ...] | None = None
+    clusters_known_by: Literal["field", "texts", "requests"] | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    statistic: str | None = None
+    is_same: bool = False
+    margin_is_relative: bool = False
+    in_blocks: bool = False
+    is_exact: bool = False
+    alone_because: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse shapes and numbers that no decision can be made from."""
+        n_cases = len(self.case_ids)
+        for name, scores in (("candidate", self.candidate), ("baseline", self.baseline)):
+            if scores is not None and (scores.ndim != 2 or len(scores) != n_cases):
+                raise ValueError(f"{self.id}: {name} has shape {scores.shape} for {n_cases} cases.")
+        for labels in (self.clusters, self.copies):
+            if labels is not None and len(labels) != n_cases:
+                raise ValueError(f"{self.id}: {len(labels)} clusters for {n_cases} cases.")
+        if not (math.isfinite(self.margin) and self.margin >= 0):
+            raise ValueError(f"{self.id}: margin = {self.margin!r} is not a number of 0 or more.")
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise ValueError(f"{self.id}: threshold = {self.threshold!r} is not a finite number.")
+        if self.per == "case" and n_cases > 1:
+            raise ValueError(f"{self.id}: per='case' decides one case at a time, and {n_cases} were given.")
+
+    @property
+    def bounded(self) -> bool:
+        """Whether scores are confined to [0, 1]."""
+        return self.unit is None
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether every score of both versions is 0 or 1."""
+        return self.bounded and is_binary(self.candidate) and (self.baseline is None or is_binary(self.baseline))
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether it may stop when it is decided: bets are on means of numbers whose range is known."""
+        return self.design == "sequential" and self.has_range and self.statistic is None
+
+    @property
+    def has_range(self) -> bool:
+        """Whether what is weighed is confined to a known range: scores are, and measures that declare one; no ratio."""
+        return (self.bounded or self.at_most is not None) and not self.margin_is_relative
+
+    @property
+    def quantile(self) -> float | None:
+        """The quantile that it is weighed by, in (0, 1); None for the mean."""
+        return None if self.statistic is None else int(self.statistic.removeprefix("p")) / 100
+
+    @property
+    def width(self) -> float:
+        """How far apart the ends of its range lie: 1 for scores, and for a measure without a range."""
+        return 1.0 if self.at_least is None or self.at_most is None else self.at_most - self.at_least
+
+    def as_scores(self) -> Observations:
+        """A measure with a range as scores in [0, 1], threshold and margin too; itself where there is no range.
+
+        This is the one place where a range is taken out. What is decided on these is multiplied by `width` to be shown.
+        """
+        if self.at_least is None or self.at_most is None:
+            return self
+        low, width = self.at_least, self.width
+        return replace(
+            self,
+            candidate=(self.candidate - low) / width,
+            baseline=None if self.baseline is None else (self.baseline - low) / width,
+            threshold=None if self.threshold is None else (self.threshold - low) / width,
+            margin=self.margin / width,
+            stakes=None if self.stakes is None else _scaled(self.stakes, low, width),
+            unit=None,
+            at_least=None,
+            at_most=None,
+        )
+
+    @property
+    def scored(self) -> BoolArray:
+        """Which cases have a candidate score, (n_cases,) of bool."""
+        return has_score(self.candidate)
+
+    @property
+    def cluster_sizes(self) -> tuple[int, ...]:
+        """How many scored cases each cluster has; a case that stands alone is one."""
+        if self.clusters is None:
+            return (1,) * int(self.scored.sum())
+        return tuple(Counter(itertools.compress(self.clusters, self.scored.tolist())).values())
+
+    @property
+    def by_samples(self) -> bool:
+        """Whether samples are the units, because there is a single case (and not the first of many to come), and they
+        may differ.
+        """
+        if self.is_exact:
+            return False
+        is_single = self.design == "fixed" or self.n_planned <= 1
+        return self.per == "case" or (is_single and int(self.scored.sum()) == 1)
+
+    @property
+    def tuned_to(self) -> Stakes:
+        """What its bets are tuned to."""
+        own = Stakes(self.threshold, self.margin, self.n_planned, self.design == "sequential")
+        return own if self.stakes is None else self.stakes
+
+    @property
+    def has_two_claims(self) -> bool:
+        """Whether a verdict may be about these cases or about cases like these.
+
+        A measure without a range, weighed by a quantile or by its ratio to the baseline's, has the second claim alone;
+        a single case knows one.
+        """
+        return self.has_range and self.statistic is None and not self.by_samples
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether no rule keeps its error rate whatever the values: neither a range nor a quantile bounds it."""
+        if self.in_blocks and self.threshold is None:
+            return False
+        return is_approximate(self) or (self.margin_is_relative and self.statistic is None)
+
+    @property
+    def aim(self) -> Literal["higher", "lower", "same"]:
+        """Which way is better."""
+        return "same" if self.is_same else "higher" if self.higher_is_better else "lower"
+
+    @property
+    def is_about_suite(self) -> bool:
+        """Whether the verdict is about these cases."""
+        return self.about == "suite" and self.has_two_claims
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all cases of the suite are there."""
+        return len(self.case_ids) + self.n_skipped >= (self.suite_size or self.n_planned)
+
+    @property
+    def n_done(self) -> int:
+        """How many of the `n_planned` it came to, skipped ones included."""
+        n = int((~np.isnan(self.candidate)).sum()) if self.by_samples else len(self.case_ids)
+        return n + self.n_skipped
+
+    def as_shown(self) -> Observations:
+        """Itself; a part of a fixed design with bounds that hold whenever one stops, and without a say.
+
+        Its cases come in the random order of a sequential design. When it is cut short may depend on its scores, and so
+        may whether somebody goes on from there: its own bounds hold for the whole of it alone.
+        """
+        if not self.stopped_at or self.is_sequential:
+            return self
+        return replace(self, design="sequential", may_decide=False)
+
+    def first(self, n: int) -> Observations:
+        """The first `n` rows alone; of a single case its first `n` samples."""
+        if self.by_samples:
+            baseline = None if self.baseline is None else self.baseline[:, :n]
+            return replace(self, candidate=self.candidate[:, :n], baseline=baseline)
+        return replace(
+            self,
+            case_ids=self.case_ids[:n],
+            candidate=self.candidate[:n],
+            baseline=None if self.baseline is None else self.baseline[:n],
+            clusters=None if self.clusters is None else self.clusters[:n],
+            copies=None if self.copies is None else self.copies[:n],
+        )
+
+
+def _scaled(stakes: Stakes, low: float, width: float) -> Stakes:
+    """Stakes on a measure as stakes on scores."""
+    threshold = None if stakes.threshold is None else (stakes.threshold - low) / width
+    return replace(stakes, threshold=threshold, margin=stakes.margin / width)
+
+
+def oriented(observed: Observations, scores: FloatArray) -> FloatArray:
+    """Scores turned so that more is better; those in [0, 1] stay there."""
+    if observed.higher_is_better:
+        return scores
+    return 1 - scores if observed.bounded else -scores
+
+
+def has_score(scores: FloatArray) -> BoolArray:
+    """Which rows hold at least one number."""
+    held: BoolArray = np.logical_or.reduce(~np.isnan(scores), axis=1)
+    return held

@@ -1,0 +1,154 @@
+"""Keeps what went wrong in an evaluation, and at which of its steps."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.errors import CapabilityError, EngineError, MissingSampleError, UnreachableError, UnstorableError
+from harness.gate.evaluations.exceptions import describe, raised_at, user_frames
+from harness.records import Role
+from harness.statistics.arrays import FloatArray
+
+_SHOWN = 5
+_WHOLE = -1
+"""Stands for the step of an error that belongs to none."""
+_TEXT_KEPT = 1000
+_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
+"""What differs in messages of ours that are about the same: values and numbers."""
+
+
+NOTHING_ASKED = (
+    "no body asked the version under test anything, so nothing of it was weighed: ask `model` in the body, or say "
+    'asks="nothing" in the marker where that is meant'
+)
+
+
+def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]], n_left_out: int = 0) -> list[str]:
+    """Say what is wrong with bodies that did not return the same metrics each time.
+
+    Args:
+        scores: of complete steps, by metric; NaN where a body gave none.
+        n_left_out: bodies that were not to give any.
+    """
+    counts = {
+        metric: sum(int(np.isnan(values).sum()) for values in by_role.values()) - n_left_out
+        for metric, by_role in scores.items()
+    }
+    return [
+        f"{missing:,} bodies returned no metric {metric!r}, others did; return the same metrics each time"
+        for metric, missing in counts.items()
+        if missing
+    ]
+
+
+@dataclass(slots=True)
+class _ErrorGroup:
+    """Errors that are one message: the same exception from the same line, or the same text but for numbers and names.
+
+    Attributes:
+        shown: the step and text of the first of them, its example.
+        frames: the user's frames of that one; None for what no body raised.
+        steps: how many at each step.
+        texts: a hash of each text, with the first step that had it.
+    """
+
+    shown: tuple[int, str]
+    frames: tuple[str, ...] | None
+    steps: Counter[int] = field(default_factory=Counter)
+    texts: dict[int, int] = field(default_factory=dict)
+
+    def add(self, step: int, text: str, frames: tuple[str, ...] | None) -> None:
+        """Take in one more."""
+        self.steps[step] += 1
+        digest = hash(text)
+        self.texts[digest] = min(step, self.texts.get(digest, step))
+        if (step, text) < self.shown:
+            self.shown, self.frames = (step, text), frames
+
+    def count(self, end: int) -> int:
+        """Count those that came before a step."""
+        return sum(count for step, count in self.steps.items() if step < end)
+
+    def line(self, end: int, case_of: Callable[[int], str]) -> str:
+        """The example's case and text, and how many came before a step."""
+        step, text = self.shown
+        place = "" if step == _WHOLE else f"case {case_of(step)!r}: "
+        count, n_texts = self.count(end), sum(first < end for first in self.texts.values())
+        if count == 1:
+            return place + text
+        return f"{place}{text} ({count:,} bodies ended so{', the texts differ' if n_texts > 1 else ''})"
+
+
+class BodyErrors:
+    """Errors by what they have in common, with the steps at which they came.
+
+    Attributes:
+        is_hopeless: whether more cases can't help: the body or the store is broken, the endpoint was given up, or an
+            engine can't do what is asked of it.
+    """
+
+    def __init__(self) -> None:
+        self._errors: dict[str, _ErrorGroup] = {}
+        self._missing: Counter[int] = Counter()
+        self.is_hopeless = False
+
+    def add(self, step: int, error: BaseException) -> None:
+        """Take in what ended a body of a step."""
+        if isinstance(error, MissingSampleError):
+            self._missing[step] += 1
+            return
+        is_final = isinstance(error, UnreachableError | CapabilityError)
+        if is_final or not isinstance(error, EngineError | UnstorableError):
+            self.is_hopeless = True
+        kind, said = type(error).__name__, describe(error)
+        if isinstance(error, EngineError) and error.cause is not None:
+            self._add(step, said, f"because of {_VARYING.sub('', error.cause)}", ())
+        elif type(error).__module__.startswith("harness."):
+            self._add(step, said, f"{kind}: {_VARYING.sub('', said)}", ())
+        else:
+            place = raised_at(error)
+            self._add(step, f"{kind}: {said}{place}", kind + (place or said), user_frames(error))
+
+    def note(self, text: str, step: int = _WHOLE) -> None:
+        """Note an error of a step, or of the evaluation as a whole."""
+        self._add(step, text, text)
+
+    def _add(self, step: int, text: str, group: str, frames: tuple[str, ...] | None = None) -> None:
+        text = text[:_TEXT_KEPT]
+        alike = self._errors.setdefault(group[:_TEXT_KEPT], _ErrorGroup((step, text), frames))
+        alike.add(step, text, frames)
+
+    def lines(self, end: int, case_of: Callable[[int], str]) -> tuple[str, ...]:
+        """List what went wrong before a step, most frequent first; empty if nothing did.
+
+        Args:
+            case_of: the id of the case of a step.
+        """
+        lines = []
+        n_missing = sum(count for step, count in self._missing.items() if step < end)
+        if n_missing:
+            lines.append(f"{n_missing:,} samples are not in the store; run without --offline to draw them")
+        ranked = self._ranked(end)
+        most = _SHOWN if len(ranked) <= _SHOWN else _SHOWN - 1
+        lines += [alike.line(end, case_of) for alike in ranked[:most]]
+        hidden = ranked[most:]
+        if hidden:
+            count = sum(alike.count(end) for alike in hidden)
+            lines.append(
+                f"{count:,} others ended in {len(hidden):,} other ways, such as {hidden[0].line(end, case_of)}"
+            )
+        return tuple(lines)
+
+    def traceback(self, end: int) -> tuple[str, ...]:
+        """The user's frames of the most frequent error before a step."""
+        return next((alike.frames for alike in self._ranked(end) if alike.frames is not None), ())
+
+    def _ranked(self, end: int) -> list[_ErrorGroup]:
+        """The errors before a step, the most frequent first."""
+        found = [alike for alike in self._errors.values() if alike.count(end)]
+        return sorted(found, key=lambda alike: (-alike.count(end), alike.shown[1]))

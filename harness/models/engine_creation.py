@@ -1,0 +1,61 @@
+"""Creates the engine of a version, and refuses a version that could not answer.
+
+Versions that differ in prompt or sampling only have one `engine_key`, and `harness.gate.runs.opening` lets them share
+an engine. The port that engines implement is in `harness.models.engine`; what each declares of itself is in
+`harness.models.spec`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from harness.config.versions import VersionSettings
+from harness.models.engine import Engine
+from harness.models.spec import engine_spec
+from harness.models.version import Version
+
+
+def engine_key(version: Version) -> str:
+    """Equal for versions that one engine can answer for: same weights and engine settings.
+
+    Sampling, system text, template, revision and name do not matter: they are part of the requests, or of the
+    fingerprint alone.
+    """
+    settings = version.settings
+    text = json.dumps([settings.engine, dict(settings.engine_options)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
+
+
+def create_engine(version: Version, root: Path) -> Engine:
+    """The engine for a version, not yet started; its module is imported here and not before.
+
+    Args:
+        version: the version to answer for.
+        root: folder that relative paths of weights and answers start from.
+
+    Raises:
+        SettingsError: a package that the engine needs is not installed, or an API key is not in the environment.
+    """
+    settings = version.settings
+    spec = engine_spec(settings.engine)
+    spec.require_packages(settings)
+    return spec.create(settings, root)
+
+
+def check_version(settings: VersionSettings, root: Path) -> None:
+    """Refuse a version that could not answer, before any request.
+
+    Raises:
+        UsageError: an API key that is not in the environment, weights or answers that are missing or malformed, a
+            package that is not installed (with the command that installs it).
+    """
+    spec = engine_spec(settings.engine)
+    spec.require_packages(settings)
+    if settings.is_registered and not spec.is_endpoint(settings.engine_options):
+        from harness.models.mlflow.registry import check_registered
+
+        check_registered(settings)
+    else:
+        spec.check(settings, root)

@@ -1,0 +1,163 @@
+"""A child process that answers requests over pipes, seen from an asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import itertools
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from harness.config import child_environment
+from harness.errors import EngineError, SettingsError
+from harness.models.processes.frames import encode_frame, receive_frame
+
+_log = logging.getLogger(__name__)
+_LAST_LINES = 20
+_LINE_BYTES = 1 << 20
+_GRACE_S = 5.0
+
+
+class ChildProcess:
+    """Starts a module of Steelyard in a process of its own and passes requests to it.
+
+    The process is a session of its own, so that Ctrl-C in the terminal reaches the parent alone, and it ends when its
+    standard input closes, which also happens when the parent is killed.
+    """
+
+    def __init__(self, name: str, module: str) -> None:
+        self._name = name
+        self._module = module
+        self._process: asyncio.subprocess.Process | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._ids = itertools.count()
+        self._lines: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
+        self._failure: SettingsError | EngineError | None = None
+        self._ready: asyncio.Future[dict[str, Any]] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id, or None before the start."""
+        return self._process.pid if self._process else None
+
+    async def start(self, message: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+        """Start the process, hand it its first message, and give what it says of itself once it is ready.
+
+        Raises:
+            SettingsError, EngineError: it could not start; with its own message or its last lines.
+        """
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", self._module),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=child_environment(environment),
+            start_new_session=True,
+            limit=_LINE_BYTES,
+        )
+        self._ready = asyncio.get_running_loop().create_future()
+        self._tasks = [asyncio.create_task(self._read_answers()), asyncio.create_task(self._read_lines())]
+        self._write(message)
+        return await self._ready
+
+    async def ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Send a request and wait for its answer.
+
+        Raises:
+            EngineError: the process ended, now or earlier.
+        """
+        if self._failure:
+            raise _again(self._failure)
+        if self._process is None:
+            raise EngineError(f"{self._name} was asked before it was started or after it was closed.")
+        request_id = next(self._ids)
+        future = asyncio.get_running_loop().create_future()
+        self._pending[request_id] = future
+        self._write({"id": request_id, **message})
+        try:
+            answer: dict[str, Any] = await future
+            return answer
+        except asyncio.CancelledError:
+            if not self._failure:
+                self._write({"cancel": request_id})
+            raise
+        finally:
+            self._pending.pop(request_id, None)
+
+    async def close(self) -> None:
+        """End the process: kindly, and after some seconds, or when this is cancelled, by force."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if self._failure is None:
+            self._failure = EngineError(f"{self._name} was closed.")
+        if process.stdin:
+            process.stdin.close()
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _GRACE_S)
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _write(self, message: dict[str, Any]) -> None:
+        """Hand the message to the pipe. Requests are small; the window of the sampler bounds how many wait."""
+        if self._process and self._process.stdin and not self._process.stdin.is_closing():
+            self._process.stdin.write(encode_frame(message))
+
+    async def _read_answers(self) -> None:
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        assert self._ready is not None
+        while (message := await receive_frame(process.stdout)) is not None:
+            if "log" in message:
+                _log.info("%s: %s", self._name, message["log"])
+            elif "ready" in message:
+                self._ready.set_result(message["ready"])
+            elif "failed" in message:
+                kind = SettingsError if message.get("settings") else EngineError
+                self._failure = kind(f"{self._name} could not start: {message['failed']}")
+            elif (future := self._pending.get(message["id"])) and not future.done():
+                future.set_result(message)
+        code = await process.wait()
+        await asyncio.wait([self._tasks[1]], timeout=1)
+        failure = self._failure or EngineError(f"{self._name}: {self._how_it_ended(code)}")
+        self._failure = failure
+        for future in (self._ready, *self._pending.values()):
+            if not future.done():
+                future.set_exception(_again(failure))
+
+    async def _read_lines(self) -> None:
+        assert self._process is not None
+        stream = self._process.stderr
+        assert stream is not None
+        while block := await stream.read(1 << 16):
+            for line in block.decode("utf-8", "replace").splitlines():
+                if line.strip():
+                    self._lines.append(line.rstrip())
+                    _log.debug("%s: %s", self._name, line)
+
+    def _how_it_ended(self, code: int) -> str:
+        if code == -signal.SIGKILL:
+            cause = "was killed (signal 9); the system does that when memory runs out"
+        elif code < 0:
+            cause = f"was ended by signal {-code} ({signal.Signals(-code).name})"
+        else:
+            cause = f"ended with exit code {code}"
+        last = "".join(f"\n  {line}" for line in self._lines)
+        return f"the process of the engine {cause}.{' Its last lines:' + last if last else ''}"
+
+
+def _again(failure: SettingsError | EngineError) -> SettingsError | EngineError:
+    """The failure as an exception of its own for each request, so that tracebacks do not pile up."""
+    return type(failure)(str(failure))

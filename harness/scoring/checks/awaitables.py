@@ -1,0 +1,37 @@
+"""A check that has to be waited for, in `async def` and `def` bodies alike."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import Any, Generic, NoReturn, TypeVar
+
+from harness.errors import CheckError
+from harness.requests.bridge import settle
+
+Result = TypeVar("Result")
+
+
+class _PendingResult(Generic[Result]):
+    """A check's result to come; it refuses to be taken for the result, which a coroutine does not."""
+
+    __slots__ = ("_check", "_work")
+
+    def __init__(self, check: str, work: Coroutine[Any, Any, Result]) -> None:
+        self._check = check
+        self._work = work
+
+    def __await__(self) -> Generator[Any, Any, Result]:
+        return self._work.__await__()
+
+    def __bool__(self) -> NoReturn:
+        self._work.close()
+        raise CheckError(f"{self._check} was not waited for; write `await checks.{self._check}(…)`.")
+
+    def __repr__(self) -> str:
+        return f"<checks.{self._check}(…), which was not awaited>"
+
+
+def wait_for(check: str, work: Coroutine[Any, Any, Result]) -> Awaitable[Result]:
+    """Something to await in an `async def` body; in a `def` body the result of `work`, as `sync_checks` says."""
+    settled: Awaitable[Result] = settle(_PendingResult(check, work))
+    return settled

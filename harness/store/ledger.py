@@ -1,0 +1,191 @@
+"""The ledger's rows: which looks at a candidate there were, and what each could spend.
+
+Rows are added and never pruned. What changes of one is the order of its cases, which new cases go to the end of; and
+its bets are forgotten where the samples that it rests on are.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from harness.store.database import Database
+from harness.store.schema.tables import looks
+
+
+@dataclass(frozen=True, slots=True)
+class LookRow:
+    """One look at an evaluation of a family, or (number 0) that it is of the family.
+
+    Attributes:
+        candidate: fingerprint of the version under test.
+        against: of what it is weighed against; "" where it is weighed against thresholds alone.
+        number: of the look, counted from 1.
+        share: of the error rate, that it could spend.
+        batch, batch_size: of the evaluations that were first weighed together.
+        run_id: the run that looked first.
+        begun: when, in epoch seconds.
+        bets: what was settled before it, as JSON takes it; empty for the look 0.
+    """
+
+    candidate: str
+    against: str
+    evaluation_id: str
+    number: int
+    share: float
+    batch: int
+    batch_size: int
+    run_id: str
+    bets: Mapping[str, Any] = field(default_factory=dict)
+    begun: float = field(default_factory=time.time)
+
+
+Settle = Callable[[Sequence[LookRow]], Sequence[LookRow]]
+
+
+class LookStore:
+    """The ledger of a store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def settle(self, candidate: str, against: str, settle: Settle) -> list[LookRow]:
+        """Add the rows that `settle` makes of those of a family, in the place of those of the same number; no other
+        process writes meanwhile.
+
+        Returns all rows of the family. In a store that is open for reading nothing is added to it.
+        """
+        if self._database.readonly:
+            known = self.of_family(candidate, against)
+            return _replaced(known, settle(known))
+        with self._database.write() as connection:
+            self._database.lock(connection, looks)
+            known = _family(connection, candidate, against)
+            added = list(settle(known))
+            for row in added:
+                connection.execute(delete(looks).where(*(looks.c[name] == getattr(row, name) for name in _KEY)))
+                connection.execute(looks.insert(), _plain(row))
+        return _replaced(known, added)
+
+    def of_family(self, candidate: str, against: str) -> list[LookRow]:
+        """The rows of a candidate and what it is weighed against."""
+        if not self._is_there:
+            return []
+        with self._database.read() as connection:
+            return _family(connection, candidate, against)
+
+    def all_rows(self) -> list[LookRow]:
+        """Every row, families together."""
+        if not self._is_there:
+            return []
+        with self._database.read() as connection:
+            order = (looks.c.candidate, looks.c.against, looks.c.evaluation_id, looks.c.number)
+            return [_row(row) for row in connection.execute(select(looks).order_by(*order))]
+
+    @property
+    def _is_there(self) -> bool:
+        return self._database.schema_version >= _SINCE
+
+    def merge(self, other: LookStore) -> int:
+        """Bring in the looks that another store knows; gives how many levels had been handed out in both.
+
+        A look that both have is the same one. Where both looked, each in its own way, what was spent there was spent:
+        it is added behind the looks that are here, with the share that it had.
+        """
+        families: dict[tuple[str, str], list[LookRow]] = {}
+        for row in other.all_rows():
+            families.setdefault((row.candidate, row.against), []).append(row)
+        twice = 0
+        for family, theirs in families.items():
+            known = {_identity(row) for row in self.of_family(*family)}
+            self.settle(*family, lambda ours, theirs=theirs: _joined(ours, theirs))  # type: ignore[misc]
+            after = [row for row in self.of_family(*family) if row.number and _identity(row) not in known]
+            spent: dict[str, float] = defaultdict(float)
+            for row in self.of_family(*family):
+                spent[row.evaluation_id] += row.share if row.number else 0
+            twice += sum(spent[row.evaluation_id] > 1 for row in after)
+        return twice
+
+
+def end(connection: Connection, fingerprints: Sequence[str]) -> int:
+    """End the looks at these versions, or against them: their samples are gone, so that none can be gone on with.
+
+    What they spent stays spent. Gives how many there were.
+    """
+    of_these = looks.c.candidate.in_(fingerprints) | looks.c.against.in_(fingerprints)
+    ended = json.dumps(ENDED)
+    open_looks = update(looks).where(of_these, looks.c.number > 0, looks.c.bets != ended)
+    return connection.execute(open_looks.values(bets=ended)).rowcount
+
+
+ENDED: Mapping[str, Any] = {"ended": "its samples were removed from the store"}
+"""In place of the bets of a look whose samples are gone; why, in words."""
+
+_SINCE = 6
+"""The schema version that brought the table."""
+_KEY = ("candidate", "against", "evaluation_id", "number")
+
+
+def _replaced(known: Sequence[LookRow], added: Sequence[LookRow]) -> list[LookRow]:
+    rows = {tuple(getattr(row, name) for name in _KEY): row for row in (*known, *added)}
+    return list(rows.values())
+
+
+def _identity(row: LookRow) -> tuple[str, str, str]:
+    """Give what identifies a look: its evaluation, its run and its bets, whatever cases came later."""
+    settled = {name: value for name, value in row.bets.items() if name != "cases"}
+    return row.evaluation_id, row.run_id, json.dumps(settled, sort_keys=True) if row.number else ""
+
+
+def _cases(row: LookRow) -> str:
+    return str(row.bets.get("cases", ""))
+
+
+def _joined(ours: Sequence[LookRow], theirs: Sequence[LookRow]) -> list[LookRow]:
+    """The rows of another store's family that are new here, renumbered where their numbers are taken, and those of here
+    that went on there.
+    """
+    known = {_identity(row): row for row in ours}
+    members = {row.evaluation_id for row in ours}
+    taken = {(row.evaluation_id, row.number) for row in ours}
+    last = max((row.batch for row in ours), default=0)
+    added: list[LookRow] = []
+    for row in theirs:
+        if _identity(row) in known:
+            mine = known[_identity(row)]
+            if row.number and _cases(row).startswith(_cases(mine)) and _cases(row) != _cases(mine):
+                added.append(replace(mine, bets=row.bets))  # cases came there that are not known here
+            continue
+        if row.number == 0 and row.evaluation_id in members:
+            continue
+        if row.evaluation_id not in members and ours:  # a batch of its own: those here have spent all of theirs
+            row = replace(row, batch=last + row.batch)
+        while (row.evaluation_id, row.number) in taken:
+            row = replace(row, number=row.number + 1)
+        taken.add((row.evaluation_id, row.number))
+        added.append(row)
+    return added
+
+
+def _family(connection: Connection, candidate: str, against: str) -> list[LookRow]:
+    query = select(looks).where(looks.c.candidate == candidate, looks.c.against == against)
+    rows = connection.execute(query.order_by(looks.c.evaluation_id, looks.c.number))
+    return [_row(row) for row in rows]
+
+
+def _row(row: Any) -> LookRow:
+    try:
+        bets = json.loads(row.bets)
+    except ValueError:
+        bets = {}  # spent all the same
+    return LookRow(**{**row._mapping, "bets": bets if isinstance(bets, dict) else {}})
+
+
+def _plain(row: LookRow) -> dict[str, Any]:
+    return {**asdict(row), "bets": json.dumps(row.bets, sort_keys=True)}

@@ -1,0 +1,74 @@
+"""`steelyard review export` and `import`: items and labels as files."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.store import Store
+from tests.cli.conftest import Run
+from tests.cli.review.places import label
+
+
+@pytest.mark.parametrize("name", ["jsonl", "csv", "label-studio", "argilla"])
+def test_what_was_exported_comes_back(run: Run, place: Path, batch: str, name: str) -> None:
+    label(place, "ann", [3, 2, 1])
+    file = f"out.{name if name in ('jsonl', 'csv') else 'json'}"
+    result = run("review", "export", batch, "--format", name, "--unblind", "-o", file)
+    assert "Wrote 20 items to" in result.output
+    assert "with labels, versions and judge scores" in result.output
+    Store.open(str(place.parents[1] / "other.db")).close()
+    brought = run("review", "import", file, "--store", "other.db")
+    assert brought.output == "Brought in 3 labels and 20 items in 1 new batch.\n"
+    assert run("review", "import", file, "--store", "other.db").output == "Brought in 0 labels.\n"
+
+
+def test_a_file_that_can_not_be_written_is_refused(run: Run, place: Path, batch: str) -> None:
+    result = run("review", "export", batch, "-o", str(place.parent / "nosuch" / "x"))
+    assert result.exit_code == 4
+    assert "can't be written: No such file or directory. Name a file in a folder that is there." in result.output
+
+
+def test_an_export_is_blind_unless_asked_otherwise(run: Run, place: Path, batch: str) -> None:
+    label(place, "ann", [3])
+    blind = run("review", "export", batch).output
+    assert len(blind.splitlines()) == 20
+    assert "small" not in blind
+    assert "ann" not in blind
+    assert "small" in run("review", "export", batch, "--unblind").output
+
+
+def test_a_table_that_was_filled_in_is_imported_for_a_reviewer(run: Run, place: Path, batch: str) -> None:
+    run("review", "export", batch, "--format", "csv", "-o", "items.csv")
+    with Path("items.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, value in zip(rows[:4], ("3", "3.0", " 3,0", "3."), strict=True):
+        row["value"] = value
+    with Path("items.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    assert run("review", "import", "items.csv", "--reviewer", "kim").output == "Brought in 4 labels.\n"
+    assert "kim: 4 labelled" in run("review", "status").output
+
+
+def test_one_of_each_is_said_in_the_singular(run: Run, place: Path, batch: str) -> None:
+    (first, *_) = run("review", "export", batch).output.splitlines()
+    item = json.loads(first) | {"item": "new", "labels": [{"reviewer": "kim", "value": 3}]}
+    Path("one.jsonl").write_text(json.dumps(item))
+    assert run("review", "import", "one.jsonl").output == "Brought in 1 label and 1 item in 1 new batch.\n"
+    assert ", from a file\n" in run("review", "list").output
+
+
+def test_the_labeling_configuration_of_label_studio(run: Run, batch: str) -> None:
+    assert '<Choice value="2" hint="half right"/>' in run("review", "export", batch, "--labeling-config").output
+
+
+def test_a_file_that_is_none_is_refused(run: Run, place: Path) -> None:
+    Path("x.csv").write_bytes(b"\xff\xfe\xfa")
+    Path("x.txt").write_text("")
+    assert "can't be read" in run("review", "import", "x.csv").output
+    result = run("review", "import", "x.txt")
+    assert result.exit_code == 4
+    assert "say it with --format" in result.output

@@ -1,0 +1,5 @@
+"""Fixtures of these tests."""
+
+from tests.config.settings_files import folder
+
+__all__ = ["folder"]

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from harness.config import Settings
+from harness.config.trackers import OPTIONS, asked_for, check_tables
+from harness.errors import SettingsError
+
+SILENT = dict.fromkeys(OPTIONS)
+TABLES = {"diary": {"path": "diary.txt"}}
+
+
+def test_nothing_is_asked_for_by_default() -> None:
+    assert asked_for(Settings(Path("/project")), SILENT) == {}
+
+
+def test_a_table_asks_for_a_tracker_with_its_options() -> None:
+    assert asked_for(Settings(Path("/project"), trackers=TABLES), SILENT) == TABLES
+
+
+@pytest.mark.parametrize(
+    ("settings", "given", "asked"),
+    [
+        ({"mlflow": "http://127.0.0.1:9"}, {}, True),
+        ({"mlflow": "http://127.0.0.1:9", "is_tracked": False}, {}, False),
+        ({}, {"promote": "champion"}, True),
+    ],
+)
+def test_an_address_or_a_promotion_asks_for_the_one_with_settings_of_its_own(settings, given, asked) -> None:
+    found = asked_for(Settings(Path("/project"), **settings), {**SILENT, **given})
+    assert found == ({"mlflow": {**SILENT, **given, "to": None}} if asked else {})
+
+
+def test_beside_others_its_command_for_later_names_it() -> None:
+    settings = Settings(Path("/project"), mlflow="http://127.0.0.1:9", trackers=TABLES)
+    assert [(name, options.get("to")) for name, options in asked_for(settings, SILENT).items()] == [
+        ("mlflow", "mlflow"),
+        ("diary", None),
+    ]
+
+
+def test_a_table_for_it_is_refused() -> None:
+    check_tables(Settings(Path("/project"), trackers=TABLES))
+    with pytest.raises(SettingsError, match=r"^trackers\.mlflow: MLflow is asked for by the settings mlflow"):
+        check_tables(Settings(Path("/project"), trackers={"mlflow": {}}))

@@ -1,0 +1,52 @@
+"""How many more cases or samples would decide."""
+
+import numpy as np
+
+from harness.decisions import decide
+from tests.decisions.observations import binary, observed, share_right
+
+
+def needs(candidate, baseline, **changes):
+    (verdict,) = decide([observed(candidate, baseline, **changes)], 0.95)
+    return verdict
+
+
+def test_spread_between_cases_asks_for_cases():
+    verdict = needs(share_right(27, 30), share_right(27, 30))
+    assert "more cases" in verdict.reason
+    assert verdict.samples_needed % 5 == 0
+
+
+def test_spread_within_cases_asks_for_samples():
+    """Every case at a rate of 0.5: the cases do not differ, only the draws do."""
+    rng = np.random.default_rng(1)
+    verdict = needs(binary(rng, np.full(40, 0.5), 5), binary(rng, np.full(40, 0.5), 5))
+    assert "samples a case" in verdict.reason
+    assert verdict.samples_needed % 40 == 0
+
+
+def test_a_single_case_asks_for_samples():
+    verdict = needs([[1.0] * 9 + [0.0]], [[1.0] * 9 + [0.0]])
+    assert verdict.reason.endswith("more samples would decide it")
+    assert verdict.samples_needed > 100
+
+
+def test_the_stated_need_decides_most_of_the_time():
+    """With what it asks for, drawn at the same rates, 2 of 3 open gates are decided (aimed at: 4 of 5)."""
+    rng = np.random.default_rng(7)
+    decided = asked = 0
+    for _ in range(400):
+        rates = rng.beta(0.9, 0.1, 30)
+        first = needs(binary(rng, rates, 5), binary(rng, rates, 5))
+        if first.samples_needed is None or first.difference.value < 0:
+            continue
+        asked += 1
+        n_samples = 5
+        if "more cases" in first.reason:
+            rates = rng.beta(0.9, 0.1, 30 + first.samples_needed // 5)
+        else:
+            n_samples += first.samples_needed // 30
+        again = needs(binary(rng, rates, n_samples), binary(rng, rates, n_samples))
+        decided += again.samples_needed is None
+    assert asked >= 30
+    assert decided / asked > 0.66

@@ -1,0 +1,40 @@
+"""The baseline that the settings name: a version, a file or a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.config import Settings
+from harness.config.versions import VersionSettings
+from harness.errors import SettingsError
+from harness.gate.baselines.chosen import recorded_path, recording_named
+from harness.gate.baselines.files import write_recording
+from harness.gate.baselines.recording import (
+    recording_of,
+)
+from harness.store import Store
+from tests.gate.baselines.recordings import whole
+from tests.gate.stored import Scored, run
+
+
+def test_a_name_stands_for_a_version_then_a_file_then_a_run(tmp_path: Path, store: Store) -> None:
+    settings = Settings(root=tmp_path, store=str(tmp_path / "store.db"))
+    side = run(store, "r1", Scored("one", {"a": [1.0]}), names={"candidate": "small"})
+    assert recording_named(replace(settings, baseline="r1")) == recording_of(store, side.weighed, side.report)
+    write_recording(replace(whole(), run_id="of the file"), recorded_path(settings, "r1"))
+    found = recording_named(replace(settings, baseline="r1"))
+    assert found is not None
+    assert (found.name, found.run_id) == ("r1", "of the file")
+    versions = {"r1": VersionSettings(name="r1", engine="scripted")}
+    assert recording_named(replace(settings, baseline="r1", versions=versions)) is None
+    assert recording_named(replace(settings, baseline="none")) is None
+    assert recording_named(settings) is None
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "a\n", "latest", "none", "none.json"])
+def test_names_that_can_not_be_a_files_or_mean_something_else_are_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="recorded baseline"):
+        recorded_path(Settings(root=Path()), name)

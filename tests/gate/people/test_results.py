@@ -1,0 +1,61 @@
+"""A gate whose batch holds items that an adjudicator excluded: it goes on behind them, and tells them."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.gate.people.batches import fill_batch, outlook, questions_of, settle_batch
+from harness.gate.people.results import held_back, with_labels
+from harness.records import Role
+from harness.records.review import Form, LabelChoice
+from harness.review import Queue
+from harness.review.batches.draws import subject_of
+from harness.review.batches.plans import ReviewPlan
+from harness.store import Store
+from tests.reporting import example_reports as examples
+from tests.review import runs
+
+FORM = Form(
+    "scale",
+    "Faithful",
+    choices=(LabelChoice(1, "wrong", 0.0), LabelChoice(2, "half", 0.5), LabelChoice(3, "right", 1.0)),
+    rubric="d1",
+)
+
+
+@pytest.mark.parametrize("roles", [("candidate",), ("candidate", "baseline")], ids=["rate", "difference"])
+def test_labels_count_behind_excluded_items_which_are_told(store: Store, roles: tuple[Role, ...]) -> None:
+    run = runs.add_run(store, n_cases=40)
+    subject = subject_of(store, run, ReviewPlan(runs.EVALUATION, "score", FORM, roles), "all")
+    questions = questions_of(0.4, 0.1, 0.05, 0.05, is_compared=len(roles) == 2)
+    batch = fill_batch(store, run, subject, questions, "all")
+    queue = Queue(store)
+    queue.add_reviewer("ann")
+    queue.add_reviewer("eve", "adjudicator")
+    settle_batch(store, batch, subject, questions)
+    excluded = 0
+    for number in range(20):
+        view = queue.next("ann")
+        assert view is not None
+        if number in (2, 7):
+            queue.flag("ann", view.lease_id, key=f"f{number}")
+            held = queue.next("eve", task="adjudicate")
+            assert held is not None
+            before = outlook(store, batch, subject, questions)
+            assert held_back(store, batch) is None
+            assert before.ledger.n_stuck == 1
+            queue.exclude("eve", held.lease_id, "the passage is missing", key=f"x{number}")
+            excluded += 1
+        else:
+            queue.label("ann", view.lease_id, 3, key=str(number))
+    found = settle_batch(store, batch, subject, questions)
+    assert (excluded, int(found.ledger.excluded.sum()), found.ledger.n_stuck) == (2, 2, 0)
+    check = found.checks[0]
+    assert check.n_excluded == 2
+    assert check.n_labels == (18 if len(roles) == 1 else 10 - check.n_excluded)
+    assert "2 excluded items count the worst way" in check.check.reason
+    verdict = with_labels(store, batch, subject, found, examples.verdict(threshold=0.4))
+    assert verdict.review is not None
+    assert (verdict.review.n_excluded, verdict.review.n_stuck) == (2, 0)
+    assert verdict.candidate is not None
+    assert verdict.candidate.low <= verdict.candidate.value <= verdict.candidate.high

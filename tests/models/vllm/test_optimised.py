@@ -1,0 +1,88 @@
+"""What makes serving faster or cheaper must leave the answers what they are, or nearly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config import VersionSettings
+from harness.errors import SettingsError
+from harness.models.vllm.engine import VllmEngine, find_device
+from harness.models.vllm.spec import VLLM
+from harness.records import Request
+from tests.models.asking import Loop
+
+TEXTS = ("The cat sat on the mat. The cat sat on the mat.", "1 2 3 4 5 6 7 8", "x")
+SPECULATIVE = {"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_max": 3}
+NEEDS_GPU = pytest.mark.skipif(find_device() == "cpu", reason="needs an NVIDIA GPU")
+
+
+def weighed(run: Loop, folder: Path, options: dict[str, Any]) -> list[float]:
+    """The log likelihood of each text, after a greedy answer of twelve tokens was drawn beside them."""
+    engine = VllmEngine("vllm (tiny)", {"weights": str(folder), "dtype": "float32", **options}, folder)
+    greedy = Request(messages=({"role": "user", "content": TEXTS[0]},), sampling={"temperature": 0, "max_tokens": 12})
+
+    async def ask() -> list[float]:
+        await engine.start()
+        try:
+            answer = (await engine.sample(greedy, [0]))[0]
+            assert answer.completion_tokens in range(1, 13)
+            requests = [Request(kind="rolling", prompt=text) for text in TEXTS]
+            samples = [(await engine.sample(request, [0]))[0] for request in requests]
+            return [float(sample.loglikelihood or 0.0) for sample in samples]
+        finally:
+            await engine.close()
+
+    return run(ask())
+
+
+@pytest.fixture(scope="module")
+def plain(run: Loop, tiny_llama: Path) -> list[float]:
+    return weighed(run, tiny_llama, {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "tolerance"),
+    [
+        pytest.param({"engine_args": {"tensor_parallel_size": 2}}, 1e-3, id="tensor parallel"),
+        pytest.param(
+            {
+                "engine_args": {
+                    "enable_prefix_caching": False,
+                    "enable_chunked_prefill": True,
+                    "max_num_batched_tokens": 32,
+                    "max_num_seqs": 8,
+                    "speculative_config": SPECULATIVE,
+                }
+            },
+            1e-3,
+            id="chunked prefill and n-grams, no prefix cache",
+        ),
+        pytest.param({"quantized": "int8", "engine_args": {"kv_cache_dtype": "fp8"}}, 0.1, id="int8, fp8 cache"),
+        pytest.param(
+            {"engine_args": {"pipeline_parallel_size": 2}},
+            1e-3,
+            id="pipeline parallel",
+            marks=[pytest.mark.gpu, NEEDS_GPU],
+        ),
+        pytest.param({"quantized": "fp8"}, 0.1, id="fp8", marks=[pytest.mark.gpu, NEEDS_GPU]),
+    ],
+)
+def test_a_text_weighs_what_it_weighs_without(
+    run: Loop, plain: list[float], tiny_llama: Path, options: dict[str, Any], tolerance: float
+) -> None:
+    found = weighed(run, tiny_llama, options)
+    for text, expected, weight in zip(TEXTS, plain, found, strict=True):
+        assert weight == pytest.approx(expected, abs=tolerance * len(text)), text
+    if "quantized" in options:
+        assert found != plain, "rounded weights were served"
+
+
+@pytest.mark.skipif(find_device() == "gpu", reason="a GPU computes it")
+def test_eight_bit_floats_are_refused_on_a_cpu_with_the_way_out(tiny_llama: Path) -> None:
+    version = VersionSettings("v", "vllm", engine_options={"weights": str(tiny_llama), "quantized": "fp8"})
+    with pytest.raises(SettingsError, match=r'computes on GPUs alone.*quantized = "int8" runs on both'):
+        VLLM.check(version, tiny_llama)

@@ -1,0 +1,727 @@
+"""Evaluations that people decide: `review=` in a project, from the first run to the verdict of their labels."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner, Result
+
+from harness.cli import main
+from harness.gate.history.runs import stored_report
+from harness.gate.people.attending import attended, prospects
+from harness.gate.people.batches import Attendant
+from harness.gate.people.evidence import evidence_paths
+from harness.gate.people.verdicts import resumed
+from harness.records.review import Event
+from harness.review import Queue, View
+from harness.review.batches.draws import AHEAD
+from harness.scoring.judging.prompts import material, rating_messages
+from harness.store import Store
+from tests.plugin.projects import Project
+from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened, panel
+from tests.scoring.judging.panel import rated
+from tests.scoring.judging.rubrics import rubric
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(project: Project, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`run("gate", "--resume", "latest")`: the command in the project."""
+
+    def call(*arguments: str) -> Result:
+        monkeypatch.chdir(project.path)
+        return CliRunner().invoke(main, arguments)
+
+    return call
+
+
+def rating(project: Project, rate: float, *, n_cases: int = 300, **marker: object) -> Project:
+    judged_project(project, {"only": rate}, n_cases)
+    marker = {"threshold": 0.75, "margin": 0.1, "review": "uncertain", **marker}
+    project.body(RATE, cases=n_cases, arguments="model, case, judge", **marker)
+    return project
+
+
+def wait_until(holds: Callable[[], bool], at_most_s: float = 60) -> None:
+    ends = time.monotonic() + at_most_s
+    while not holds():
+        assert time.monotonic() < ends, f"not within {at_most_s:g} s"
+        time.sleep(0.02)
+
+
+def test_without_labels_it_is_inconclusive_and_the_queue_is_filled(project: Project) -> None:
+    rating(project, 0.85)
+    result = project.run()
+    assert result.ret == 8
+    entry = project.evaluation()
+    assert (entry["verdict"], entry["labels_needed"], entry["samples_needed"]) == ("inconclusive", None, None)
+    assert "nobody has labelled an item yet" in entry["reason"]
+    assert entry["n_cases"] == 300
+    assert entry["review"]["n_waiting"] == 20
+    step = "next steelyard review serve (20 items wait, about 5 minutes; http://127.0.0.1:8700)"
+    assert step in " ".join(str(result.stdout).split())
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        assert len(store.review.items(batch.id)) == 20
+
+
+def test_a_report_of_a_run_whose_labels_came_later_says_so_and_what_decides_with_them(
+    project: Project, run: Run
+) -> None:
+    rating(project, 0.85)
+    assert project.run().ret == 8
+    plain = run("report")
+    assert ("came or went" in plain.output, plain.stderr) == (False, "")
+    label(project, most=3)
+    run_id = project.report()["run_id"]
+    step = f"steelyard gate --resume {run_id} (3 labels came or went since, and count there)"
+    told = run("report")
+    assert (f"next {step}" in " ".join(told.output.split()), told.stderr) == (True, "")
+    assert "nobody has labelled an item yet" in " ".join(told.output.split())
+    other = run("report", "--format", "markdown")
+    assert " ".join(other.stderr.split()) == f"note: verdicts are those that the run came to; {step}"
+    run("report", "--format", "html", "--output", "later")
+    assert f"gate --resume {run_id}" in (project.path / "later/index.html").read_text(encoding="utf-8")
+    resumed = run("gate", "--resume", "latest")
+    assert "came or went" not in resumed.output
+    assert f"gate --resume {run_id}" not in (project.path / "reports/latest/index.html").read_text(encoding="utf-8")
+    assert project.evaluation()["review"]["n_events"] == 3
+    with opened(project) as store:
+        Queue(store).undo("ann", key="undo")
+    assert "(4 labels came or went since" in " ".join(run("report").output.split())
+
+
+@pytest.mark.parametrize(("rate", "verdict", "code"), [(0.88, "passed", 0), (0.55, "failed", 1)])
+def test_labels_decide_as_the_truth_is_with_fewer_than_all(
+    project: Project, run: Run, rate: float, verdict: str, code: int
+) -> None:
+    rating(project, rate)
+    assert project.run().ret == 8
+    n_labels = label(project)
+    assert n_labels < 200
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        assert (batch.closed_reason or "") == f"decided: {verdict}"
+    assert run("gate", "--resume", "latest").exit_code == code
+    resumed = project.evaluation()
+    assert (resumed["verdict"], resumed["labels_needed"], resumed["review"]["n_waiting"]) == (verdict, None, 0)
+    assert resumed["review"]["n_labels"] == n_labels
+    assert project.report()["usage"]["model_calls"] == 0
+    assert project.run("--offline").ret == code
+    assert project.report()["usage"]["model_calls"] == 0
+    again = project.evaluation()
+    assert {**again, "judges": [], "cases": []} == {**resumed, "judges": [], "cases": []}
+    with opened(project) as store:
+        assert len(store.review.batches()) == 1
+
+
+def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(project: Project, run: Run) -> None:
+    rating(project, 0.88)
+    project.run()
+    with opened(project) as store, attended(store, every_s=0.02) as needed:
+        queue = Queue(store)
+        queue.add_reviewer("ann")
+        (batch,) = queue.batches()
+        n_labels = 0
+        while queue.batches()[0].closed is None:
+            view = queue.next("ann")
+            if view is None:
+                time.sleep(0.02)
+            else:
+                queue.label("ann", view.lease_id, honest(view), key=str(n_labels))
+                n_labels += 1
+            if n_labels == 15:
+                assert "left until it is decided" in run("review", "status").output
+            if n_labels in (8, 15):
+                wait_until(lambda: needed == prospects(store, [batch.id]).needed)
+        assert queue.batches()[0].closed_reason == "decided: passed"
+        assert 20 < n_labels < 200
+        assert len(store.review.items(batch.id)) <= n_labels + 20
+    assert needed == {}
+
+
+@pytest.mark.parametrize(("rates", "verdict", "code"), [((0.8, 0.8), "passed", 0), ((0.5, 0.85), "regressed", 1)])
+def test_a_difference_is_decided_by_labels_of_both_versions(
+    project: Project, run: Run, rates: tuple[float, float], verdict: str, code: int
+) -> None:
+    judged_project(project, dict(zip(("new", "old"), rates, strict=True)), 400)
+    project.settings["baseline"] = "old"
+    project.body(RATE, cases=400, arguments="model, case, judge", margin=0.2, review="uncertain")
+    assert project.run().ret == 8
+    n_labels = label(project)
+    assert n_labels < 800
+    assert run("gate", "--resume", "latest").exit_code == code
+    entry = project.evaluation()
+    assert entry["verdict"] == verdict
+    assert "labels and judge" in entry["difference"]["method"]
+    assert project.run().ret == code
+    assert project.evaluation()["reason"] == entry["reason"]
+
+
+def test_a_preference_is_decided_by_people_who_see_both_answers_blind(project: Project, run: Run) -> None:
+    judged_project(project, {"new": 0.85, "old": 0.6}, 300)
+    project.settings["baseline"] = "old"
+    arguments = "model, baseline, case, judge"
+    project.body(PREFER, cases=300, arguments=arguments, threshold=0.5, margin=0.1, review="uncertain")
+    assert project.run().ret == 8
+    seen = []
+
+    def looked_at(view: View) -> int | str:
+        seen.append(repr(view))
+        return honest(view)
+
+    assert label(project, says=looked_at) < 300
+    assert run("gate", "--resume", "latest").exit_code == 0
+    assert project.evaluation()["verdict"] == "passed"
+    for hidden in ("new", "old", "small", "probability"):
+        assert not any(f"'{hidden}'" in each for each in seen)
+
+
+def test_pairs_of_equal_answers_are_known_ties_that_nobody_is_asked_about(project: Project, run: Run) -> None:
+    judged_project(project, {"new": 0.7}, 120)
+    project.settings["baseline"] = "new"
+    project.body(
+        PREFER, cases=120, arguments="model, baseline, case, judge", threshold=0.5, margin=0.1, review="uncertain"
+    )
+    project.run()
+    assert label(project) == 0
+    assert run("gate", "--resume", "latest").exit_code == 0
+    assert project.evaluation()["candidate"]["value"] == 0.5
+    assert project.evaluation()["reason"] == "required 0.50, proven above 0.40, by answers that are the same"
+
+
+def test_ties_that_are_known_are_no_labels_in_the_reason(project: Project) -> None:
+    judged_project(project, {"new": 0.85, "old": 0.6}, 300)
+    for number in range(0, 300, 2):
+        project.versions["new"]["answers"][f"q{number}"] = project.versions["old"]["answers"][f"q{number}"]
+    project.settings["baseline"] = "old"
+    arguments = "model, baseline, case, judge"
+    project.body(PREFER, cases=300, arguments=arguments, threshold=0.5, margin=0.1, review="uncertain")
+    project.run()
+    n_labels = label(project)
+    assert project.run().ret == 0
+    assert project.evaluation()["reason"] == f"required 0.50, proven above 0.40, by {n_labels} labels"
+
+
+@pytest.mark.parametrize("mode", ["uncertain", "failures", "all"])
+@pytest.mark.parametrize(
+    ("n_cases", "code", "reason"),
+    [
+        (60, 8, "every judged case had its turn: more cases would decide it"),
+        (300, 0, "no worse by more than 0.10, by answers that are the same"),
+    ],
+)
+def test_where_all_answers_are_the_same_nobody_is_waited_for(
+    project: Project, run: Run, mode: str, n_cases: int, code: int, reason: str
+) -> None:
+    judged_project(project, {"new": 0.7}, n_cases)
+    project.settings["baseline"] = "new"
+    project.body(RATE, cases=n_cases, arguments="model, case, judge", margin=0.1, review=mode)
+    result = project.run()
+    entry = project.evaluation()
+    assert (result.ret, entry["review"]["n_waiting"], entry["labels_needed"]) == (code, 0, None)
+    assert entry["reason"].endswith(reason)
+    assert entry["difference"]["low"] < entry["difference"]["value"] == 0 < entry["difference"]["high"]
+    assert "review serve" not in str(result.stdout)
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        assert (store.review.items(batch.id), batch.closed_reason) == ([], None if code else "decided: passed")
+    assert label(project) == 0
+    assert run("gate", "--resume", "latest").exit_code == code
+    assert project.evaluation()["reason"] == entry["reason"]
+
+
+def test_threshold_and_baseline_are_both_decided(project: Project, run: Run) -> None:
+    judged_project(project, {"new": 0.9, "old": 0.88}, 400)
+    project.settings["baseline"] = "old"
+    project.body(
+        RATE, cases=400, arguments="model, case, judge", threshold=0.75, margin=0.15, review="failures", requirement="r"
+    )
+    project.run()
+    label(project)
+    result = run("gate", "--resume", "latest")
+    assert result.exit_code == 0, result.output
+    entry = project.evaluation()
+    assert [check["against"] for check in entry["checks"]] == ["threshold", "baseline"]
+    for version, rate in (("candidate", 0.9), ("baseline", 0.88)):
+        assert entry[version]["low"] - 0.05 < rate < entry[version]["high"] + 0.05
+        assert "judge" in entry[version]["method"] or "labels" in entry[version]["method"]
+
+
+def test_with_all_every_item_is_certain_until_it_is_decided(project: Project) -> None:
+    rating(project, 0.88, review="all")
+    project.run()
+    n_labels = label(project)
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        items = store.review.items(batch.id)
+        assert {item.probability for item in items} == {1.0}
+        assert not any(item.draw["passed"] for item in items)
+        assert n_labels < 300
+        assert batch.closed_reason == "decided: passed"
+
+
+def test_where_a_panel_differs_people_are_asked_more_often_and_a_resume_says_the_same(
+    project: Project, run: Run
+) -> None:
+    """Six answers in ten get the score 0.5: from judges that agree, and as many from judges that do not."""
+    rating(project, 0.85, n_cases=600, threshold=0.8, margin=0.08)
+    panel(project)
+    assert project.run().ret == 8
+    n_labels = label(project)
+    with opened(project) as store:
+        (stored,), (batch,) = store.runs(), store.review.batches()
+        halves = {row.case_id: row.disagreement for row in store.scores(stored.run_id) if row.value == 0.5}
+        drawn = [halves[item.case_id] for item in store.review.items(batch.id) if item.judge_score == 0.5]
+    assert set(halves.values()) == {0.0, 0.5}
+    shares = {each: drawn.count(each) / list(halves.values()).count(each) for each in (0.0, 0.5)}
+    assert shares[0.5] > 1.3 * shares[0.0]
+    assert batch.closed_reason == "decided: passed"
+    assert run("gate", "--resume", "latest").exit_code == 0
+    first = (project.path / "reports/latest/report.json").read_bytes()
+    assert run("gate", "--resume", "latest").exit_code == 0
+    assert (project.path / "reports/latest/report.json").read_bytes() == first
+    entry = project.evaluation()
+    assert entry["review"]["n_labels"] == n_labels
+    assert project.run("--offline").ret == 0
+    assert project.evaluation()["reason"] == entry["reason"]
+
+
+TWO_AND_ONE = """
+CASES = [{"id": f"c{i}", "prompt": f"q{i}", "expected": "right"} for i in range(200)]
+
+@pytest.mark.evaluation(cases=CASES, threshold=0.7, margin=0.1, review="uncertain")
+async def test_one(model, case, judge):
+    return await judge.rate(await model.ask(case.prompt), rubric="rubric.md", case=case)
+
+@pytest.mark.evaluation(cases=CASES, threshold=0.98, margin=0.05, review="failures")
+async def test_two(model, case, judge):
+    score = await judge.rate(await model.ask(case.prompt), rubric="rubric.md", case=case)
+    return {"faithful": score, "long": 1.0}
+
+@pytest.mark.evaluation(cases=CASES, threshold=0.7, margin=0.1)
+async def test_plain(model, case):
+    assert case.expected in await model.ask(case.prompt)
+"""
+
+
+def test_two_of_three_evaluations_are_decided_by_people(project: Project, run: Run) -> None:
+    judged_project(project, {"only": 0.85}, 200)
+    project.module(TWO_AND_ONE)
+    assert project.run().ret == 8
+    verdicts = {(entry["id"], entry["metric"]): entry for entry in project.report()["evaluations"]}
+    plain = project.evaluation("test_plain")
+    assert (plain["verdict"], plain["review"]) == ("passed", None)
+    assert project.evaluation("test_two", "long")["verdict"] == "passed"
+    assert project.evaluation("test_two", "faithful")["verdict"] == "inconclusive"
+    label(project)
+    assert run("gate", "--resume", "latest").exit_code == 1
+    assert project.evaluation("test_one")["verdict"] == "passed"
+    assert project.evaluation("test_two", "faithful")["verdict"] == "failed"
+    again = {(entry["id"], entry["metric"]): entry for entry in project.report()["evaluations"]}
+    for name, entry in verdicts.items():
+        if entry["review"] is None:
+            assert again[name] == entry
+
+
+def test_resuming_is_told_by_the_same_bytes_each_time(project: Project, run: Run) -> None:
+    rating(project, 0.85)
+    project.run()
+    label(project, 12)
+    run("gate", "--resume", "latest")
+    first = (project.path / "reports/latest/report.json").read_bytes()
+    result = run("gate", "--resume", "latest", "--report-dir", "elsewhere", "--json")
+    assert (project.path / "elsewhere/report.json").read_bytes() == first
+    assert json.loads(result.output) == json.loads(first)
+    assert result.exit_code == 8
+    entry = project.evaluation()
+    assert f"about {entry['labels_needed']} more labels would decide it" in entry["reason"]
+
+
+def test_a_run_that_is_not_stored_is_refused_with_the_nearest(project: Project, run: Run) -> None:
+    rating(project, 0.85)
+    project.run()
+    result = run("gate", "--resume", "latets")
+    assert result.exit_code == 4
+    assert "Did you mean 'latest'?" in result.output
+
+
+def test_an_older_run_is_not_decided_in_place_of_one_that_ended_early(project: Project, run: Run) -> None:
+    rating(project, 0.85, n_cases=40)
+    project.run()
+    with opened(project) as store:
+        (first,) = store.runs()
+        store.begin_run("99990101-000000", "9999-01-01T00:00:00Z", first.spec)
+    report = (project.path / "reports/latest/report.json").read_bytes()
+    result = run("gate", "--resume", "latest")
+    assert (result.exit_code, "99990101-000000 of 9999-01-01" in " ".join(result.output.split())) == (4, True)
+    assert (project.path / "reports/latest/report.json").read_bytes() == report
+    result = run("gate", "--resume", first.run_id)
+    assert (result.exit_code, f"run     {first.run_id}, made {first.created}" in result.output) == (8, True)
+
+
+def test_what_is_inconclusive_counts_as_in_the_run_unless_said_otherwise(project: Project, run: Run) -> None:
+    rating(project, 0.85, n_cases=40)
+    assert project.run("--inconclusive=warn").ret == 0
+    assert run("gate", "--resume", "latest").exit_code == 0
+    assert run("gate", "--resume", "latest", "--inconclusive", "fail").exit_code == 8
+    assert project.run().ret == 8
+    assert run("gate", "--resume", "latest").exit_code == 8
+    assert run("gate", "--resume", "latest", "--inconclusive", "warn").exit_code == 0
+    assert project.report()["exit_code"] == 0
+
+
+def test_a_label_that_is_taken_back_opens_what_was_decided(project: Project) -> None:
+    rating(project, 0.88)
+    project.run()
+    label(project)
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        assert batch.closed is not None
+        Queue(store).undo("ann", key="back")
+        Attendant(store).attend(batch.id)
+        assert store.review.batch(batch.id).closed is None
+
+
+def test_a_label_that_is_undone_after_the_decision_is_given_anew_and_decides_again(project: Project) -> None:
+    rating(project, 0.88)
+    project.run()
+    label(project)
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        queue = Queue(store)
+        view = queue.undo("ann", key="back").view
+        assert view is not None
+        Attendant(store).attend(batch.id)
+        queue.label("ann", view.lease_id, honest(view), key="anew")
+        Attendant(store).attend(batch.id)
+        assert store.review.batch(batch.id).closed_reason == "decided: passed"
+
+
+def test_the_address_of_the_queue_is_told_where_the_settings_have_one(project: Project, run: Run) -> None:
+    rating(project, 0.85, n_cases=40)
+    project.settings["review_url"] = "https://review.example.org"
+    project.run().stdout.fnmatch_lines(["next    https://review.example.org   (20 items wait, about 5 minutes)"])
+    assert project.evaluation()["review"]["url"] == "https://review.example.org"
+    assert "\nnext    https://review.example.org   (20 items wait" in run("gate", "--resume", "latest").output
+    assert run("review", "status").output.endswith("\nnext    https://review.example.org\n")
+
+
+def test_what_somebody_closed_stays_closed(project: Project) -> None:
+    rating(project, 0.85)
+    project.run()
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        Queue(store).close(batch.id, "enough")
+    result = project.run()
+    step = f"batch {batch.id} is closed (enough): steelyard review reopen {batch.id}"
+    assert step in " ".join(str(result.stdout).split())
+    assert "review serve" not in str(result.stdout)
+    assert (project.evaluation()["review"]["n_waiting"], project.evaluation()["review"]["closed"]) == (0, "enough")
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        assert batch.closed_reason == "enough"
+
+
+def test_answers_that_were_replaced_are_offered_no_more_until_they_come_back(project: Project) -> None:
+    rating(project, 0.85, n_cases=40)
+    project.run()
+    project.versions["other"] = {"engine": "scripted", "default": "right, by another"}
+    table = json.loads((project.path / "judge.json").read_text())
+    for i in range(40):
+        given = material(rubric(), {"prompt": f"q{i}"}, None, f"c{i}").with_answers("right, by another")
+        table[rating_messages(rubric(), given)[-1]["content"]] = rated(5)
+    project.write("judge.json", json.dumps(table))
+    project.run("--candidate", "other")
+    with opened(project) as store:
+        old, new = store.review.batches()
+        assert old.closed_reason == f"superseded by run {new.run_id}"
+        assert new.closed is None
+        queue = Queue(store)
+        queue.add_reviewer("ann")
+        view = queue.next("ann")
+        assert view is not None
+        assert view.answers == ("right, by another",)
+    project.run("--candidate", "only")
+    with opened(project) as store:
+        old, new = store.review.batches()
+        assert (old.closed, new.closed_reason) == (None, f"superseded by run {old.run_id}")
+
+
+def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project: Project, run: Run) -> None:
+    rating(project, 0.88)
+    project.run()
+    with opened(project) as store:
+        queue = Queue(store)
+        queue.add_reviewer("ann")
+        for number in range(3):
+            view = queue.next("ann")
+            assert view is not None
+            if number == 2:
+                queue.skip("ann", view.lease_id, key="skip")
+            else:
+                queue.label("ann", view.lease_id, honest(view), key=f"k{number}")
+        skipped = view.item_id
+        Attendant(store).attend(view.batch_id)
+        n_behind = 0
+        while (view := queue.next("ann")) is not None and view.item_id != skipped:
+            queue.label("ann", view.lease_id, honest(view), key=f"b{n_behind}")
+            Attendant(store).attend(view.batch_id)
+            n_behind += 1
+        assert view is not None
+        assert 10 < n_behind <= AHEAD
+        renewed = view.lease_id
+    project.run()
+    waits = f"{n_behind} more labels are in and wait for item 3, which ann skipped, to be labelled"
+    assert project.evaluation()["reason"].endswith(f"; {waits}")
+    assert f"  {waits}\n" in run("review", "status").output
+    with opened(project) as store:
+        queue = Queue(store)
+        queue.label("ann", renewed, honest(view), key="late")
+        Attendant(store).attend(view.batch_id)
+    label(project)
+    project.run()
+    assert project.evaluation()["verdict"] == "passed"
+
+
+def test_a_flagged_item_holds_back_what_comes_after_it(project: Project) -> None:
+    rating(project, 0.88)
+    project.run()
+    with opened(project) as store:
+        queue = Queue(store)
+        queue.add_reviewer("ann")
+        view = queue.next("ann")
+        assert view is not None
+        queue.flag("ann", view.lease_id, key="flag")
+    n_labels = label(project)
+    assert n_labels < 120
+    result = project.run()
+    entry = project.evaluation()
+    assert entry["verdict"] == "inconclusive"
+    assert entry["reason"] == f"{n_labels} labels are in and wait for item 1 (flagged) to be adjudicated"
+    assert "adjudicate 1" in str(result.stdout)
+    with opened(project) as store:
+        queue = Queue(store)
+        queue.add_reviewer("eve", "adjudicator")
+        view = queue.next("eve", task="adjudicate")
+        assert view is not None
+        queue.adjudicate("eve", view.lease_id, honest(view), key="settled")
+        Attendant(store).attend(view.batch_id)
+    label(project)
+    project.run()
+    assert project.evaluation()["verdict"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ({"review": "uncertian"}, "Did you mean 'uncertain'?"),
+        ({"review": "all", "per": "case", "margin": 0.1}, "does not go with per='case'"),
+        ({"review": "all", "cluster": "prompt"}, "does not go with cluster='prompt'"),
+        ({"review": "all", "margin": 0}, "needs a margin above 0"),
+        ({"review": "all", "threshold": 1.0}, "a threshold between the margin and 1"),
+        ({"review": "all", "threshold": None}, "give it a threshold"),
+    ],
+)
+def test_what_can_not_be_reviewed_is_refused_before_anything_is_asked(
+    project: Project, marker: dict[str, object], message: str
+) -> None:
+    rating(project, 0.85, **marker)
+    result = project.run()
+    assert result.ret == 4
+    assert message in " ".join(str(result.stderr).split())
+    assert project.stored() == 0
+
+
+def test_a_body_without_a_judge_that_rates_is_refused(project: Project) -> None:
+    rating(project, 0.85)
+    project.body("return model.ask(case.prompt) == 'yes'", threshold=0.5, review="all")
+    result = project.run()
+    assert result.ret == 4
+    assert "no `judge.rate(…, rubric=…)`" in str(result.stderr)
+
+
+def test_preferences_drawn_anew_are_those_that_people_see(project: Project) -> None:
+    judged_project(project, {"new": 0.85, "old": 0.6}, 40)
+    project.settings["baseline"] = "old"
+    arguments = "model, baseline, case, judge"
+    project.body(PREFER, cases=40, arguments=arguments, threshold=0.5, margin=0.1, review="all")
+    project.run()
+    project.run("--fresh")
+    assert project.evaluation()["verdict"] == "inconclusive"
+    with opened(project) as store:
+        first, second = store.review.batches()
+        assert first.source["cases"] == second.source["cases"] == 40
+        keys = [{a.sample_key for i in store.review.items(b.id) for a in i.answers} for b in (first, second)]
+        assert not keys[0] & keys[1]
+
+
+def test_a_prune_warns_of_items_that_wait_for_labels(project: Project, run: Run) -> None:
+    rating(project, 0.85, n_cases=40)
+    project.run()
+    result = run("store", "prune", "--version", "only", "--yes")
+    assert result.exit_code == 0
+    assert "Warning: 20 items wait in the review queue for labels of what would go." in result.output
+
+
+def test_a_case_that_people_can_not_be_shown_makes_it_an_error(project: Project) -> None:
+    """Labels would say nothing of it, and a verdict is about all cases."""
+    rating(project, 0.85, n_cases=40)
+    body = "if case.id == 'c3':\n    return judge.rate('right', rubric='rubric.md', case=case)\n" + RATE
+    project.body(
+        body, cases=40, arguments="model, case, judge", threshold=0.75, margin=0.1, review="all", design="fixed"
+    )
+    table = json.loads((project.path / "judge.json").read_text())
+    given = material(rubric(), {"prompt": "q3"}, None, "c3").with_answers("right")
+    table[rating_messages(rubric(), given)[-1]["content"]] = rated(5)
+    project.write("judge.json", json.dumps(table))
+    assert project.run().ret == 1
+    assert "1 of 40 cases can't be shown to people: 1 without a stored answer" in project.evaluation()["reason"]
+
+
+def test_a_label_that_counts_for_no_score_is_named_and_holds_up_no_other_batch(
+    project: Project, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in a store that took labels from a file before these were checked."""
+    judged_project(project, {"only": 0.9}, 200)
+    project.module(TWO_AND_ONE.replace("threshold=0.98, margin=0.05", "threshold=0.7, margin=0.1"))
+    project.run()
+    with opened(project) as store:
+        (first_run,) = (each.run_id for each in store.runs())
+        batches = {batch.evaluation_id.split("::")[-1]: batch.id for batch in store.review.batches()}
+        wrong, right = batches["test_one"], batches["test_two"]
+        item = store.review.items(wrong)[0]
+        store.review.import_labels([Event(0, "label", item.id, "kim", 0.0, "k", 5, 5.0)], 0.0)
+    said = (
+        f"Batch {wrong}, item {item.id} (case {item.case_id!r}): its label 5 counts for 5, which is no score in [0, 1]"
+    )
+
+    with opened(project) as store, attended(store, every_s=0.02):
+        queue = Queue(store)
+        queue.add_reviewer("ann")
+        number, deadline = 0, time.monotonic() + 120
+        while store.review.batch(right).closed is None and time.monotonic() < deadline:
+            view = queue.next("ann")
+            if view is None:
+                time.sleep(0.02)
+                continue
+            queue.label("ann", view.lease_id, honest(view), key=f"n{(number := number + 1)}")
+        assert store.review.batch(right).closed_reason == "decided: passed"
+        assert store.review.batch(wrong).closed is None
+    assert len([message for message in caplog.messages if said in message]) == 1
+
+    status = run("review", "status")
+    assert (status.exit_code, f"can't be decided: {said}" in status.output) == (0, True)
+    assert [said in (each["problem"] or "") for each in json.loads(run("review", "status", "--json").output)] == [
+        True,
+        False,
+    ]
+    for arguments in (("gate", "--resume", "latest"), ("review", "agreement", wrong)):
+        refused = run(*arguments)
+        assert (refused.exit_code, said in " ".join(refused.output.split())) == (4, True)
+    assert project.run().ret == 1
+    entries = {each["id"].split("::")[-1]: each for each in project.report()["evaluations"] if each["metric"] != "long"}
+    assert (entries["test_one"]["verdict"], entries["test_two"]["verdict"]) == ("error", "passed")
+    assert said in entries["test_one"]["reason"]
+
+    run("review", "export", wrong, "-o", "items.jsonl")
+    lines = [json.loads(line) for line in (project.path / "items.jsonl").read_text().splitlines()]
+    (own,) = (line for line in lines if line["item"] == item.id)
+    value = 5 if "right" in own["answers"][0] else 1
+    own["labels"] = [{"reviewer": "eve", "value": value, "adjudicated": True}]
+    (project.path / "items.jsonl").write_text(json.dumps(own))
+    assert "Brought in 1 label." in run("review", "import", "items.jsonl").output
+    label(project)
+    assert run("gate", "--resume", first_run).exit_code == 0
+    assert project.run("--offline").ret == 0
+
+
+def test_labels_of_a_file_draw_further_items_and_decide(project: Project, run: Run) -> None:
+    rating(project, 0.88)
+    project.run()
+    for _ in range(20):
+        with opened(project) as store:
+            (batch,) = store.review.batches()
+        if batch.closed is not None:
+            break
+        run("review", "export", batch.id, "-o", "items.jsonl")
+        items = [json.loads(line) for line in (project.path / "items.jsonl").read_text().splitlines()]
+        for item in items:
+            value = 5 if "right" in item["answers"][0] else 1
+            item["labels"] = [{"value": value, "reviewer": "ann"}]
+        (project.path / "items.jsonl").write_text("\n".join(map(json.dumps, items)))
+        assert run("review", "import", "items.jsonl").exit_code == 0
+    assert batch.closed_reason == "decided: passed"
+    assert run("gate", "--resume", "latest").exit_code == 0
+
+
+@pytest.mark.slow
+def test_two_workers_fill_the_queue_once_and_decide_as_one_process_does(project: Project, run: Run) -> None:
+    pytest.importorskip("xdist")
+    judged_project(project, {"only": 0.85}, 200)
+    project.module(TWO_AND_ONE)
+
+    def queue(place: str) -> dict[str, list[tuple[str, float]]]:
+        """What is drawn of each evaluation, in its order."""
+        with Store.open(str(project.path / place)) as store:
+            batches = store.review.batches()
+            found = {
+                batch.evaluation_id: [(item.case_id, item.probability) for item in store.review.items(batch.id)]
+                for batch in batches
+            }
+            assert len(found) == len(batches)
+        return found
+
+    def verdicts() -> list[tuple[object, ...]]:
+        names = ("id", "metric", "verdict", "reason", "candidate", "difference", "labels_needed")
+        return sorted(tuple(map(str, map(entry.get, names))) for entry in project.report()["evaluations"])
+
+    assert project.run_apart("-n", "2").ret == 8
+    drawn = queue(".steelyard/store.db")
+    assert [len(items) for items in drawn.values()] == [20, 20]
+    unlabelled = verdicts()
+    assert project.run_apart("-n", "2").ret == 8
+    assert queue(".steelyard/store.db") == drawn
+    assert project.run("--store", "alone.db").ret == 8
+    assert queue("alone.db") == drawn
+    assert verdicts() == unlabelled
+
+    label(project)
+    drawn = queue(".steelyard/store.db")
+    assert project.run_apart("-n", "2").ret == 1
+    decided = verdicts()
+    assert sorted(entry[2] for entry in decided) == ["failed", "passed", "passed", "passed"]
+    assert project.run("--offline").ret == 1
+    assert verdicts() == decided
+    assert run("gate", "--resume", "latest").exit_code == 1
+    assert verdicts() == decided
+    assert queue(".steelyard/store.db") == drawn
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(0.88, "passed"), (0.5, "failed")])
+def test_the_page_shows_how_labels_decided_it(project: Project, run: Run, rate: float, verdict: str) -> None:
+    rating(project, rate)
+    project.run()
+    label(project)
+    run("gate", "--resume", "latest")
+    with opened(project) as store:
+        stored = store.runs()[-1]
+        report = stored_report(store, stored.run_id)
+        ((key, paths),) = evidence_paths(store, stored, report).items()
+        assert paths == (), "the run's own verdict is from before the labels"
+        again = resumed(store, stored, report, "fail")
+        (entry,) = again.evaluations
+        ((path,),) = evidence_paths(store, stored, again).values()
+    assert (key, entry.verdict) == ((entry.id, "score"), verdict)
+    line, limit = (path.no_worse, path.no_worse_limit) if verdict == "passed" else (path.worse, path.worse_limit)
+    first = next(number for number, each in enumerate(line) if each >= limit)
+    assert f"by {path.drawn[first]} labels" in entry.reason
+    assert (path.unit, path.against) == ("label", "threshold")
+    other, unreached = (path.worse, path.worse_limit) if verdict == "passed" else (path.no_worse, path.no_worse_limit)
+    assert max(other) < unreached
+    page = (project.path / "reports/latest/index.html").read_text(encoding="utf-8")
+    assert '"unit": "label"' in page or '"unit":"label"' in page

@@ -1,0 +1,32 @@
+"""Projects of each outcome."""
+
+from __future__ import annotations
+
+RED_AND_GREEN = """
+    CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(40)]
+
+    @pytest.mark.evaluation(cases=CASES, threshold=0.5, asks="nothing")
+    def test_green(model, case):
+        return True
+
+    @pytest.mark.evaluation(cases=CASES, threshold=0.5, asks="nothing")
+    def test_red(model, case):
+        return False
+
+    @pytest.mark.evaluation(cases=CASES, threshold=0.9, about="population", asks="nothing")
+    def test_open(model, case):
+        return int(case.id[1:]) % 10 != 0
+
+    @pytest.mark.evaluation(cases=CASES, threshold=0.9, asks="nothing")
+    def test_broken(model, case):
+        raise OSError("no route")
+
+    @pytest.mark.evaluation(cases=CASES, asks="nothing")
+    def test_free(model, case):
+        return 0.3
+
+    def test_plain(): ...
+
+    def test_plainly_wrong():
+        assert 1 == 2
+"""

@@ -1,0 +1,119 @@
+"""An evaluation's entry on the page says what its verdict says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.records import ReviewSummary, VerdictKind
+from harness.reporting.html import write_html
+from harness.store import Store
+from tests.gate import stored
+from tests.gate.stored import Scored
+from tests.reporting.html import pages
+
+
+def test_figures_and_checks_are_the_reports(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.capitals())
+    (entry,) = pages.data(pages.page_of(store, side, tmp_path))["evaluations"]
+    (verdict,) = side.report.evaluations
+    assert verdict.candidate is not None
+    assert entry["candidate"] == {
+        "value": verdict.candidate.value,
+        "low": verdict.candidate.low,
+        "high": verdict.candidate.high,
+        "method": verdict.candidate.method,
+    }
+    assert entry["figures"]["candidate"].startswith(f"{verdict.candidate.value:.2f} [")
+    assert [
+        (each["against"], each["verdict"], each["reason"], each["low"], each["high"]) for each in entry["checks"]
+    ] == [
+        (each.against, each.verdict, each.reason, each.difference.low, each.difference.high)
+        for each in reversed(verdict.checks)  # the one that decided is the baseline's
+    ]
+    assert entry["reason"] == verdict.reason
+
+
+def test_the_statement_of_a_pass_is_on_the_page(store: Store, tmp_path: Path) -> None:
+    cases = {f"case-{number}": [1.0] for number in range(100)}
+    rule = {"threshold": 0.9, "margin": 0.05}
+    (entry,) = pages.data(pages.page(store, tmp_path, Scored(candidate=cases, rule=rule)))["evaluations"]
+    assert [each["reason"] for each in entry["checks"]] == ["required 0.90, proven above 0.85"]
+
+
+def test_a_sequential_evaluation_tells_how_it_stopped(store: Store, tmp_path: Path) -> None:
+    (entry,) = pages.data(pages.page(store, tmp_path, pages.capitals()))["evaluations"]
+    assert [path["against"] for path in entry["paths"]] == ["baseline", "threshold"]
+    n_cases = len(entry["cases"]["candidate"])
+    for path in entry["paths"]:
+        assert path["drawn"][-1] == n_cases
+        assert len(path["no_worse"]) == len(path["drawn"])
+    (red, _) = entry["paths"]
+    assert [each["verdict"] for each in entry["checks"]] == ["regressed", "inconclusive"]
+    assert red["worse"][-1] >= red["worse_limit"]
+
+
+def test_a_measure_within_a_range_tells_how_it_stopped_and_what_it_is(store: Store, tmp_path: Path) -> None:
+    cases = {f"case-{number:03}": [1.0 + number / 1000] for number in range(200)}
+    rule = {"unit": "s", "higher_is_better": False, "threshold": 3.0, "margin": 1.0, "at_least": 0.0, "at_most": 10.0}
+    timed = Scored(candidate=cases, rule={**rule, "design": "sequential", "n_planned": 200})
+    (entry,) = pages.data(pages.page(store, tmp_path, timed))["evaluations"]
+    (path,) = entry["paths"]
+    assert path["no_worse"][-1] >= path["no_worse_limit"]
+    assert "measured in s from 0 to 10" in entry["facts"]
+    assert (entry["approximate"], entry["statistic"]) == (False, None)
+
+
+def test_a_measure_without_a_range_is_called_approximate(store: Store, tmp_path: Path) -> None:
+    cases = {f"case-{number}": [1.0 + number / 100] for number in range(20)}
+    rule = {"unit": "s", "higher_is_better": False, "threshold": 3.0, "margin": 1.0}
+    (entry,) = pages.data(pages.page(store, tmp_path, Scored(candidate=cases, rule=rule)))["evaluations"]
+    assert entry["approximate"] is True
+    assert any(fact.startswith("approximate: no error rate is promised") for fact in entry["facts"])
+
+
+def test_a_long_path_keeps_its_end_and_the_step_that_crossed_a_limit(store: Store, tmp_path: Path) -> None:
+    cases = {f"case-{number:04}": [float(number % 10 > 0)] for number in range(1500)}
+    rule = {"design": "sequential", "n_planned": 1500, "margin": 0.02, "threshold": 0.9}
+    (entry,) = pages.data(pages.page(store, tmp_path, Scored(candidate=cases, rule=rule)))["evaluations"]
+    ((path, check),) = zip(entry["paths"], entry["checks"], strict=True)
+    assert 100 < len(path["drawn"]) < 450
+    assert path["drawn"][-1] == len(entry["cases"]["candidate"])
+    assert check["verdict"] == "passed"
+    crossed = next(at for at, log in enumerate(path["no_worse"]) if log >= path["no_worse_limit"] - 0.0005)
+    assert path["drawn"][crossed] == path["drawn"][-1]
+
+
+def test_an_evaluation_that_people_decide_says_how_far_they_are(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.rivers())
+    reviewed = ReviewSummary(batch="b1", mode="uncertain", n_labels=20, n_errors=6, n_waiting=3, wait_s=45.0)
+    (entry,) = side.report.evaluations
+    report = replace(side.report, evaluations=(replace(entry, review=reviewed),))
+    content = pages.data(write_html(store, side.weighed.run, report, tmp_path))
+    told = "decided by labels and judge: 20 labels of people, 6 of them against the judge; batch b1"
+    unshown = "how it stopped against the baseline can't be shown: no label counts yet, or others came since"
+    assert content["evaluations"][0]["facts"] == [told, unshown]
+    assert content["next"][0].startswith("steelyard review serve   (3 items wait")
+
+
+def test_several_metrics_of_one_evaluation_share_its_cases(store: Store, tmp_path: Path) -> None:
+    rule = {"threshold": 0.5}
+    both = [Scored(metric=name, candidate={"peru": [0.2], "chad": [0.9]}, rule=rule) for name in ("tone", "truth")]
+    content = pages.data(pages.page(store, tmp_path, *both))
+    assert [(each["metric"], each["set"]) for each in content["evaluations"]] == [("tone", 0), ("truth", 0)]
+    assert [each["cases"] for each in content["sets"]] == [["peru", "chad"]]
+    (peru,) = [each for each in pages.details(tmp_path / "index.html") if each["case"] == "peru"]
+    assert [score["metric"] for score in peru["bodies"][0]["scores"]] == ["tone", "truth"]
+
+
+@pytest.mark.parametrize("kind", [VerdictKind.ERROR, VerdictKind.PASSED])
+def test_an_evaluation_without_a_score_has_no_figures(kind: VerdictKind, store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.rivers())
+    (entry,) = side.report.evaluations
+    bare = replace(entry, verdict=kind, candidate=None, baseline=None, difference=None, checks=(), cases=())
+    content = pages.data(write_html(store, side.weighed.run, replace(side.report, evaluations=(bare,)), tmp_path))
+    (shown,) = content["evaluations"]
+    assert (shown["candidate"], shown["figures"]["candidate"], shown["checks"]) == (None, "", [])
+    assert len(content["sets"][0]["cases"]) == 8

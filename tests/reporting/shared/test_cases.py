@@ -1,0 +1,87 @@
+"""Cases below the table, with the answers that tell them apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.records import Change, VerdictKind
+from harness.reporting.shared.cases import look_up
+from harness.reporting.terminal.report import next_steps
+from tests.reporting import example_reports as examples
+from tests.reporting.terminal.shown import text
+
+
+def test_answers_that_start_alike_are_shown_from_where_they_part():
+    start = "The capital of this country, which lies on the western coast of its continent, is "
+    change = Change(examples.CAPITALS, "peru", "score", 0.0, 1.0, 5, f"{start}Quito.", f"{start}Lima.")
+    shown = text(examples.report(examples.regressed(), changes=[change]), width=80)
+    assert 'baseline   "…continent, is Lima."' in shown
+    assert 'candidate  "…continent, is Quito."' in shown
+
+
+def test_a_long_answer_gets_the_room_that_a_short_one_leaves():
+    change = examples.change("peru", 0.0, 1.0, "The capital of that country " * 4, "Lima")
+    shown = text(examples.report(examples.regressed(), changes=[change]), width=100)
+    assert 'peru   5/5 -> 0/5   "Lima" -> "The capital of that country The capital of …(+69)"\n' in shown
+
+
+def test_answers_that_run_from_right_to_left_get_lines_of_their_own():
+    change = Change(examples.CAPITALS, "peru", "score", 0.0, 1.0, 5, "ليما", "كيتو")
+    shown = text(examples.report(examples.regressed(), changes=[change]), width=200).splitlines()
+    assert sum("كيتو" in line or "ليما" in line for line in shown) == 2
+    assert not any("كيتو" in line and "ليما" in line for line in shown)
+
+
+def test_cases_of_red_evaluations_come_before_others_and_an_answer_may_be_missing():
+    other = examples.change("x", 0.0, 1.0, None, "gone", examples.SUMMARIES)
+    report = examples.report(examples.regressed(), examples.inconclusive(), changes=[other, *examples.CHANGES[:1]])
+    shown = text(report, width=120)
+    assert shown.index("peru (capitals)") < shown.index("x (summaries)")
+    assert 'x (summaries)     5/5 -> 0/5   "gone" -> no answer' in shown
+
+
+def test_of_versions_that_only_weighed_given_texts_the_reasons_are_shown():
+    reasons = {"candidate_reason": "most likely: 'Rome'", "baseline_reason": "most likely: 'Paris'"}
+    changes = [
+        examples.change("france", 0.0, 1.0, None, None, **reasons),
+        examples.change("italy", 0.2, 1.0, None, None),
+    ]
+    shown = text(examples.report(examples.regressed(), changes=changes), width=120)
+    assert "no answer" not in shown
+    assert "reason     most likely: 'Paris' -> most likely: 'Rome'" in shown
+
+
+def test_a_score_that_is_no_count_is_shown_as_a_mean():
+    change = replace(examples.CHANGES[0], baseline=0.83, candidate=0.41)
+    assert "0.83 -> 0.41" in text(examples.report(examples.regressed(is_binary=False), changes=[change]))
+
+
+def test_scores_that_only_add_up_to_a_whole_number_are_no_count_of_right_answers():
+    """Five scores of 0.2 have the mean of one right answer in five, and none is right."""
+    change = replace(examples.CHANGES[0], baseline=0.4, candidate=0.2)
+    assert "0.40 -> 0.20" in text(examples.report(examples.regressed(is_binary=False), changes=[change]))
+    assert "2/5 -> 1/5" in text(examples.report(examples.regressed(), changes=[change]))
+
+
+def test_a_case_that_asked_nothing_shows_its_score_alone():
+    change = examples.change("slow", 3.5, None, None)
+    measured = examples.verdict(VerdictKind.FAILED, candidate=3.5, baseline=None, unit="s", is_binary=False)
+    assert "  worst cases     slow   3.50 s\n" in text(examples.report(measured, changes=[change]))
+
+
+def test_what_is_printed_of_a_case_can_be_pasted():
+    def shown(identity):
+        change = examples.change(identity, 0.0, 1.0, "Quito", "Lima")
+        report = examples.report(examples.regressed(), changes=[change])
+        return look_up(report, " --store s.db"), next_steps(report)[1:]
+
+    case = "with the same options runs that case alone"
+    assert shown("peru") == (
+        ["steelyard store show peru --store s.db   (all its answers)"],
+        [f"pytest --lf --case peru {case}"],
+    )
+    assert shown("who's [1]") == (
+        ["""steelyard store show 'who'"'"'s [1]' --store s.db   (all its answers)"""],
+        [f"""pytest --lf --case 'who'"'"'s [[]1]' {case}"""],
+    )
+    assert shown("\x1b[31m") == ([], [])

@@ -1,0 +1,87 @@
+"""The table of verdicts keeps every figure, at every width."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+
+import pytest
+
+from harness.records import Difference, Estimate, VerdictKind
+from harness.reporting.terminal.report import Layout, render
+from tests.reporting import example_reports as examples
+from tests.reporting.terminal.shown import text
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 120, 200])
+@pytest.mark.parametrize("make", [examples.red, examples.undecided, examples.no_baseline, examples.broken])
+def test_every_figure_is_whole_at_every_width(make, width):
+    """The same numbers appear in the same order, however narrow the terminal is."""
+
+    def figures(columns):
+        lines = render(make(), Layout(width=columns))
+        return sorted(re.findall(r"[+-]?\d+\.\d+\b", "\n".join(lines)))
+
+    assert figures(width) == figures(1000)
+
+
+def test_more_digits_are_shown_where_two_would_hide_a_difference():
+    close = examples.verdict(
+        VerdictKind.INCONCLUSIVE, candidate=0.9004, baseline=None, threshold=0.9, reason="could be as low as 0.8994"
+    )
+    close = replace(close, candidate=replace(close.candidate, low=0.84, high=0.96))
+    assert "0.9004 [0.8400, 0.9600]   0.9000" in text(examples.report(close))
+
+
+def test_a_difference_that_only_just_exceeds_its_margin_does_not_read_like_it():
+    verdict = examples.verdict(candidate=0.88, reason="no worse by more than 0.05")
+    near = Difference(-0.02, 0.01, -0.0496, 0.01, 0.1, "t")
+    verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=near),))
+    assert "[-0.0496, +0.0100]" in text(examples.report(verdict), width=200)
+
+
+def test_bounds_that_are_not_known_are_said_to_be_unknown():
+    verdict = examples.verdict(VerdictKind.INCONCLUSIVE)
+    nothing = Difference(float("nan"), float("inf"), float("-inf"), float("inf"), 1.0, "no scores to compare")
+    verdict = replace(verdict, checks=(replace(verdict.checks[0], difference=nothing),))
+    assert "n/a (no bounds)" in text(examples.report(verdict))
+
+
+def test_two_metrics_of_one_evaluation_are_told_apart_and_its_notes_counted_once():
+    both = [examples.regressed(metric=name) for name in ("accuracy", "length")]
+    shown = text(examples.report(*both), width=200)
+    assert "foundation/test_capitals accuracy" in shown
+    assert "foundation/test_capitals length" in shown
+    assert "312 of 1,000 answers were cut" in shown
+
+
+def test_what_is_required_has_no_column_where_there_is_no_room_for_it():
+    close = examples.verdict(
+        VerdictKind.INCONCLUSIVE, candidate=0.9004, threshold=0.9, reason="could be as low as 0.89"
+    )
+    shown = text(examples.report(close), width=80)
+    assert "  ? inconclusive  foundation/test_capitals\n" in shown
+    assert "                  0.9004 [0.8404, 0.9604]  0.9300    -0.0296 [-0.0896, +0.0304]\n" in shown
+    assert "                  required 0.9000; could be as low as 0.89\n" in shown
+
+
+@pytest.mark.parametrize("name", ["test_a", "test_" + "long_" * 7])
+def test_the_layout_at_80_columns_does_not_depend_on_the_length_of_a_name(name):
+    shown = text(examples.report(examples.verdict(identity=f"a.py::{name}", baseline=None)), width=80)
+    assert "  verdict         evaluation\n                  candidate\n" in shown
+
+
+def test_a_measure_of_equal_values_has_no_spread():
+    measured = examples.verdict(VerdictKind.INCONCLUSIVE, candidate=3.0, baseline=None, unit="s", is_binary=False)
+    for unknown in (math.inf, math.nan):  # NaN after a way through JSON
+        estimate = replace(measured.candidate, low=-unknown, high=unknown)
+        assert "3.00 s (no bounds)" in text(examples.report(replace(measured, candidate=estimate)))
+
+
+def test_a_quantile_that_has_no_bounds_yet_is_not_called_level():
+    estimate = Estimate(3.0, math.inf, -math.inf, math.inf, "p95")
+    measured = examples.verdict(VerdictKind.INCONCLUSIVE, candidate=3.0, baseline=None, unit="s", is_binary=False)
+    shown = text(examples.report(replace(measured, candidate=estimate, statistic="p95")))
+    assert "3.00 s" in shown
+    assert "no spread" not in shown

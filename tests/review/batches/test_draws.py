@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import SettingsError
+from harness.records.review import PREFERENCES, Batch, Form, LabelChoice
+from harness.review import Queue
+from harness.review.batches.draws import AHEAD, Mode, further_items, read_ledger, subject_of, to_the_end
+from harness.review.batches.plans import ReviewPlan
+from harness.statistics.labels.drawing import LEAST_DOUBT
+from harness.statistics.labels.draws import LabelQuestion
+from harness.store import RunInfo, Store
+from tests.review import runs
+
+FORM = Form("scale", "Faithful", choices=(LabelChoice(1, "wrong", 0.0), LabelChoice(3, "right", 1.0)))
+PAIR = Form("preference", "Better", choices=PREFERENCES)
+RATE = LabelQuestion("rate", 0.6, 0.1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(str(tmp_path / "store.db")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def run(store: Store) -> RunInfo:
+    return runs.add_run(store, n_cases=200)
+
+
+def plan(form: Form = FORM, **more) -> ReviewPlan:
+    return ReviewPlan(runs.EVALUATION, "score", form, **more)
+
+
+def filled(store: Store, run: RunInfo, of: ReviewPlan, mode: Mode = "uncertain"):
+    subject = subject_of(store, run, of, mode)
+    batch = Batch("b1", 0.0, of.evaluation_id, of.form, of.metric, run.run_id)
+    store.review.add_batch(batch, [])
+    n_versions = len(subject.items.scores)
+    items = further_items(subject, read_ledger(store, batch, n_versions), [RATE], "b1")
+    assert store.review.extend("b1", items)
+    return subject, items, read_ledger(store, batch, n_versions)
+
+
+def test_what_is_drawn_is_read_back_as_it_was(store: Store, run: RunInfo) -> None:
+    subject, items, ledger = filled(store, run, plan())
+    assert len(items) == AHEAD == ledger.n_open
+    assert [item.case_id for item in items] == [subject.cases[draw.case] for draw in ledger.draws]
+    assert [item.probability for item in items] == [draw.probability for draw in ledger.draws]
+    assert np.isnan(ledger.labels).all()
+    assert not ledger.is_complete
+    assert ledger.n_waiting == AHEAD
+    assert further_items(subject, ledger, [RATE], "b1") == []
+
+
+def test_two_versions_make_two_items_of_a_draw(store: Store, run: RunInfo) -> None:
+    _, items, ledger = filled(store, run, plan(roles=("candidate", "baseline")))
+    assert len(ledger.draws) == AHEAD / 2
+    assert [item.case_id for item in items[::2]] == [item.case_id for item in items[1::2]]
+    orders = {tuple(item.answers[0].version for item in items[at : at + 2]) for at in range(0, len(items), 2)}
+    assert orders == {("small", "large"), ("large", "small")}
+
+
+def test_labels_belong_to_their_version_in_whatever_order_the_items_come(store: Store, run: RunInfo) -> None:
+    """Every answer of the baseline is called right, every one of the candidate wrong."""
+    of = plan(roles=("candidate", "baseline"))
+    _, items, _ = filled(store, run, of)
+    values = {item.id: 1 if item.answers[0].version == "small" else 3 for item in items}
+    queue = Queue(store)
+    queue.add_reviewer("ann")
+    for number in range(len(items)):
+        view = queue.next("ann")
+        assert view is not None
+        queue.label("ann", view.lease_id, values[view.item_id], key=str(number))
+    ledger = read_ledger(store, store.review.batch("b1"), 2)
+    assert ledger.labels.tolist() == [[0.0, 1.0]] * (AHEAD // 2)
+
+
+def test_items_of_an_earlier_store_stand_in_the_order_of_the_versions(store: Store, run: RunInfo) -> None:
+    _, items, ledger = filled(store, run, plan(roles=("candidate", "baseline")))
+    ordered = sorted(items, key=lambda item: (item.position // 2, (item.draw or {})["version"]))
+    draws = [{name: value for name, value in (item.draw or {}).items() if name != "version"} for item in ordered]
+    old = [
+        replace(item, id=f"old-{item.id}", batch_id="b2", position=position, draw=draw)
+        for position, (item, draw) in enumerate(zip(ordered, draws, strict=True))
+    ]
+    store.review.add_batch(Batch("b2", 1.0, runs.EVALUATION, FORM), old)
+    assert read_ledger(store, store.review.batch("b2"), 2).draws == ledger.draws
+
+
+def test_pairs_of_equal_answers_are_drawn_as_ties_and_shown_to_nobody(store: Store, run: RunInfo) -> None:
+    subject, items, ledger = filled(store, run, plan(PAIR))
+    assert all(item.answers[0].text != item.answers[1].text for item in items)
+    known = [subject.is_known(draw) for draw in ledger.draws]
+    assert any(known)
+    assert [not missing for missing in np.isnan(ledger.labels[:, 0])] == known
+    assert set(ledger.labels[known, 0]) == {0.5}
+
+
+def test_failures_are_drawn_more_often(store: Store, run: RunInfo) -> None:
+    """Scores of the candidate go 0, 0.5, 1 from case to case: 0 and 1 leave as much in doubt."""
+
+    def share(mode: Mode) -> float:
+        subject = subject_of(store, run, plan(), mode)
+        batch = Batch("b0", 0.0, runs.EVALUATION, FORM, run_id=run.run_id)
+        empty = read_ledger(store, replace(batch, id="none"), 1)
+        judged = [item.judge_score for item in further_items(subject, empty, [RATE], "b0")]
+        return judged.count(0.0) / max(1, judged.count(0.0) + judged.count(1.0))
+
+    assert share("failures") > share("uncertain")
+
+
+@pytest.mark.parametrize("mode", ["uncertain", "failures"])
+def test_cases_on_which_a_panel_differs_are_drawn_more_often(store: Store, mode: Mode) -> None:
+    run = runs.add_run(store, "20261126-161500-0a1b2c", n_cases=400, is_panel=True)
+    subject, items, ledger = filled(store, run, plan(), mode)
+    assert (subject.items.doubt >= LEAST_DOUBT).all()
+    chances: dict[tuple[float | None, bool], list[float]] = defaultdict(list)
+    for item in items:
+        chances[item.judge_score, int(item.case_id.removeprefix("case-")) % 2 == 1].append(item.probability)
+    for score in (0.0, 0.5):
+        assert np.mean(chances[score, True]) > 1.5 * np.mean(chances[score, False])
+    assert [item.probability for item in items] == [draw.probability for draw in ledger.draws]
+
+
+def test_all_draws_every_case_for_certain(store: Store, run: RunInfo) -> None:
+    subject, items, ledger = filled(store, run, plan(), "all")
+    assert {item.probability for item in items} == {1.0}
+    assert [draw.case for draw in ledger.draws] == subject.items.lots.order[:AHEAD].tolist()
+
+
+def test_the_cases_after_the_last_item_count_once_all_others_have_labels(store: Store) -> None:
+    run = runs.add_run(store, n_cases=12)
+    subject, _, ledger = filled(store, run, plan())
+    assert to_the_end(subject, ledger, [RATE]) is ledger
+    labelled = replace(ledger, labels=np.ones_like(ledger.labels))
+    ended = to_the_end(subject, labelled, [RATE])
+    seen = sum(len(draw.passed) + (draw.case is not None) for draw in ended.draws)
+    assert seen == 12
+
+
+def test_the_same_samples_have_the_same_key_and_others_another(store: Store, run: RunInfo) -> None:
+    key = subject_of(store, run, plan(), "uncertain").key
+    assert subject_of(store, run, plan(), "all").key == key
+    other = runs.add_run(store, "20261125-161500-0a1b2c", n_cases=200)
+    assert subject_of(store, other, plan(), "uncertain").key != key
+    assert subject_of(store, run, plan(replace(FORM, rubric="d2")), "uncertain").key != key
+
+
+def test_a_run_without_such_scores_is_refused(store: Store, run: RunInfo) -> None:
+    with pytest.raises(SettingsError, match=r"nothing of .* can be reviewed: it has no scores"):
+        subject_of(store, run, ReviewPlan(runs.EVALUATION, "other", FORM), "uncertain")

@@ -1,0 +1,55 @@
+"""Queues to be exported, and what is in them."""
+
+from dataclasses import asdict
+from itertools import count
+from typing import Any
+
+from harness.review import Queue
+from harness.review.exchange import FORMATS, SharedItem, SharedLabel, exported
+from harness.store import Store
+from tests.review.conftest import SCALE
+
+_keys = count()
+
+VALUES = {
+    "scale": (4, 2),
+    "categories": ("right", "wrong"),
+    "text": ('cut, "short"\n', "=1+1"),
+    "preference": ("left", "tie"),
+}
+
+EVERY_FORMAT = sorted(FORMATS)
+
+
+def label_some(queue: Queue, kind: str) -> None:
+    """Two reviewers label the first two items, of which the second is adjudicated; the third has no label."""
+    first, second = VALUES[kind]
+    for reviewer, values in (("ann", (first, first)), ("bob", (first, second))):
+        for value in values:
+            view = queue.next(reviewer)
+            assert view is not None
+            queue.label(reviewer, view.lease_id, value, key=f"k{next(_keys)}", note=f"@{reviewer}")
+    view = queue.next("eve", task="adjudicate")
+    if view is not None:
+        queue.adjudicate("eve", view.lease_id, second, key=f"k{next(_keys)}")
+
+
+def share(store: Store, *, unblind: bool) -> list[SharedItem]:
+    (batch,) = store.review.batches()
+    return exported(store.review, batch, unblind=unblind)
+
+
+def label_of(value: Any) -> Any:
+    return SharedLabel("ann", value)
+
+
+ITEM = {
+    "item": "i1",
+    "evaluation": "suites/test.py::test",
+    "case": "c",
+    "form": asdict(SCALE),
+    "messages": [],
+    "answers": ["answer"],
+}
+
+LABEL = {"reviewer": "ann", "value": 3}

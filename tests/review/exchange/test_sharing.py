@@ -1,0 +1,184 @@
+"""Items and labels leave the queue and come back into it, in every format."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import ReviewFileError, UnknownItemError
+from harness.records.review import Batch, Event
+from harness.review import Queue
+from harness.review.exchange import FORMATS, SharedExclusion, format_of, import_items
+from harness.store import Store
+from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch, batch_of
+from tests.review.exchange.queues import EVERY_FORMAT, VALUES, label_of, label_some, share
+from tests.store.conftest import NewUrl, OpenStore
+
+EVERY_KIND = sorted(FORMS)
+
+
+def canonical(store: Store) -> set[tuple[Any, ...]]:
+    """What counts of a queue: who said what of which answer, and how each item stands."""
+    found: set[tuple[Any, ...]] = set()
+    for batch in store.review.batches():
+        standings = store.review.standings(batch.id)
+        for item in store.review.items(batch.id):
+            events = store.review.events(item_id=item.id)
+            said = tuple(sorted((e.reviewer, e.kind, e.value, e.score, e.note, e.time) for e in events))
+            found.add((batch.form, item.case_id, item.answers, item.wanted, said, standings[item.id]))
+    return found
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_an_unblind_export_read_again_is_the_same(
+    queue: Queue, store: Store, add_batch: AddBatch, name: str, kind: str
+) -> None:
+    add_batch(3, FORMS[kind], wanted=2)
+    label_some(queue, kind)
+    shared = share(store, unblind=True)
+    text = FORMATS[name].write(shared)
+    assert FORMATS[name].read(text) == shared
+    assert format_of(Path(f"x.{'json' if name not in ('jsonl', 'csv') else name}"), text) == name
+
+
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_an_unblind_export_says_who_excluded_an_item_why_and_when(
+    queue: Queue, store: Store, add_batch: AddBatch, name: str
+) -> None:
+    add_batch(2)
+    for place, reason in enumerate(("the passage is missing", "=1+1")):
+        view = queue.next("ann")
+        assert view is not None
+        queue.flag("ann", view.lease_id, key=f"f{place}")
+        taken = queue.next("eve", task="adjudicate")
+        assert taken is not None
+        queue.exclude("eve", taken.lease_id, reason, key=f"x{place}")
+    queue.undo("eve", key="u")
+    shared = share(store, unblind=True)
+    assert [each.excluded for each in shared] == [SharedExclusion("eve", "the passage is missing", NOW), None]
+    text = FORMATS[name].write(shared)
+    assert "the passage is missing" in text
+    assert FORMATS[name].read(text) == shared
+    assert "the passage is missing" not in FORMATS[name].write(share(store, unblind=False))
+    assert import_items(store.review, FORMATS[name].read(text), NOW).items == 0
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_an_unblind_export_makes_the_same_queue_elsewhere(
+    queue: Queue, store: Store, add_batch: AddBatch, new_url: NewUrl, open_store: OpenStore, name: str, kind: str
+) -> None:
+    add_batch(3, FORMS[kind], wanted=2)
+    label_some(queue, kind)
+    shared = FORMATS[name].read(FORMATS[name].write(share(store, unblind=True)))
+    target = open_store(new_url())
+    assert import_items(target.review, shared, NOW).labels == (4 if kind == "text" else 5)
+    assert canonical(target) == canonical(store)
+    again = import_items(target.review, shared, NOW)
+    assert (again.batches, again.items, again.labels) == (0, 0, 0)
+    assert import_items(store.review, shared, NOW).labels == 0
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_a_blind_export_holds_nothing_that_sways(
+    queue: Queue, store: Store, add_batch: AddBatch, name: str, kind: str
+) -> None:
+    add_batch(3, FORMS[kind], wanted=2)
+    label_some(queue, kind)
+    text = FORMATS[name].write(share(store, unblind=False))
+    for secret in ("secret", "fingerprint-", "ann", "bob", "eve", "0.77", "0.123", (b"k" * 16).hex()):
+        assert secret not in text
+    assert "answer 2" in text
+
+
+def test_a_blind_pair_has_its_answers_in_an_order_that_tells_nothing(store: Store, add_batch: AddBatch) -> None:
+    add_batch(40, PAIR)
+    first = [each.answers[0].startswith("candidate") for each in share(store, unblind=False)]
+    assert 8 < sum(first) < 32
+
+
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_a_preference_given_elsewhere_counts_for_the_right_answer(
+    queue: Queue, store: Store, add_batch: AddBatch, name: str
+) -> None:
+    items = add_batch(10, PAIR)
+    blind = FORMATS[name].read(FORMATS[name].write(share(store, unblind=False)))
+    prefers_candidate = [
+        replace(each, labels=(label_of("left" if each.answers[0].startswith("candidate") else "right"),))
+        for each in blind
+    ]
+    import_items(store.review, FORMATS[name].read(FORMATS[name].write(prefers_candidate)), NOW)
+    assert [done.standing.value for done in queue.labels("b1")] == ["first"] * len(items)
+
+
+def test_an_imported_label_fills_an_item_that_is_waiting(queue: Queue, store: Store, add_batch: AddBatch) -> None:
+    add_batch(2)
+    (first, _) = share(store, unblind=False)
+    import_items(store.review, [replace(first, labels=(label_of(5),))], NOW)
+    assert [done.standing.score for done in queue.labels("b1")] == [1.0]
+    view = queue.next("bob")
+    assert view is not None
+    assert view.item_id == "b1-00001"
+
+
+def test_an_unknown_reviewer_of_a_file_is_added_without_a_token(
+    queue: Queue, store: Store, add_batch: AddBatch
+) -> None:
+    add_batch(1)
+    (first,) = share(store, unblind=False)
+    import_items(store.review, [replace(first, labels=(replace(label_of(5), reviewer="new"),))], NOW)
+    assert {each.name: each.role for each in queue.reviewers()}["new"] == "annotator"
+    assert queue.sign_in("") is None
+
+
+def test_one_bad_label_of_a_file_brings_nothing_in(store: Store, add_batch: AddBatch) -> None:
+    add_batch(2)
+    first, second = share(store, unblind=False)
+    bad = [replace(first, labels=(label_of(5),)), replace(second, labels=(label_of(9),))]
+    with pytest.raises(ReviewFileError, match="Item b1-00001, label of 'ann': The label 9 is none of this item's"):
+        import_items(store.review, bad, NOW)
+    assert store.review.events(batch_id="b1") == []
+
+
+def test_an_unknown_item_without_answers_is_refused(store: Store, add_batch: AddBatch) -> None:
+    add_batch(1)
+    (first,) = share(store, unblind=False)
+    with pytest.raises(ReviewFileError, match="Item other is not in the queue"):
+        import_items(store.review, [replace(first, item_id="other", answers=())], NOW)
+
+
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_a_file_whose_form_is_not_the_one_of_its_batch_is_refused(store: Store, add_batch: AddBatch, name: str) -> None:
+    """A label counts by the form that the queue has: another scoring in the file would decide."""
+    add_batch(2)
+    first, second = share(store, unblind=False)
+    choices = (*SCALE.choices[:-1], replace(SCALE.choices[-1], score=0.0))
+    changed = replace(second, form=replace(SCALE, choices=choices), labels=(label_of(5),))
+    with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item_id}: its form in the file is not the one of"):
+        import_items(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
+    assert store.review.events(batch_id="b1") == []
+
+
+@pytest.mark.parametrize("what", ["case", "answer"])
+@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize("name", EVERY_FORMAT)
+def test_a_label_of_another_text_is_refused(store: Store, add_batch: AddBatch, name: str, kind: str, what: str) -> None:
+    add_batch(2, FORMS[kind])
+    first, second = share(store, unblind=False)
+    other = {"case": {"case_id": first.case_id}, "answer": {"answers": (*second.answers[1:], "another")}}
+    changed = replace(second, **other[what], labels=(label_of(VALUES[kind][0]),))
+    with pytest.raises(ReviewFileError, match=rf"[2-3], item {second.item_id}: its {what} in the file is not the one"):
+        import_items(store.review, FORMATS[name].read(FORMATS[name].write([first, changed])), NOW)
+    assert store.review.events(batch_id="b1") == []
+
+
+def test_batches_and_labels_are_stored_together_or_not_at_all(store: Store, add_batch: AddBatch) -> None:
+    batch = Batch("new", NOW, "suites/test.py::test", SCALE)
+    label = Event(0, "label", "no such item", "ann", NOW, "k", 3, 0.5)
+    with pytest.raises(UnknownItemError):
+        store.review.import_labels([label], NOW, [(batch, batch_of(1, batch_id="new"))])
+    assert store.review.batches() == []
+    assert store.review.reviewers() == []

@@ -1,0 +1,75 @@
+"""What a reviewer sees of an item before the label, and after it."""
+
+import dataclasses
+import json
+
+import pytest
+
+from harness.errors import (
+    ReviewError,
+    UnknownItemError,
+)
+from harness.review import Queue
+from harness.store import Store
+from tests.review.conftest import FORMS, PAIR, SCALE, AddBatch
+from tests.review.queues import key, label, take
+
+
+def test_a_view_shows_what_is_asked(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(1)
+    view = take(queue, "ann")
+    assert view.form == SCALE
+    assert view.messages == ({"role": "user", "content": "Question 0?"},)
+    assert (view.answers, view.reference) == (("candidate's answer 0",), "reference 0")
+
+
+@pytest.mark.parametrize("kind", sorted(FORMS))
+def test_nothing_that_sways_is_in_a_view(queue: Queue, add_batch: AddBatch, kind: str) -> None:
+    items = add_batch(2, FORMS[kind], wanted=3)
+    value = {"scale": 4, "categories": "right", "text": "it is cut", "preference": "left"}[kind]
+    queue.label("bob", take(queue, "bob").lease_id, value, key=key(), note="secret-note")
+    told = json.dumps(dataclasses.asdict(take(queue, "ann")))
+    for secret in (
+        "secret",
+        "fingerprint",
+        "bob",
+        "0.77",
+        "0.123",
+        "it is cut",
+        "n_labels",
+        items[0].answers[0].sample_key,
+    ):
+        assert str(secret) not in told
+
+
+def test_a_pair_is_seen_in_an_order_of_the_reviewers_own_that_is_stored(
+    queue: Queue, add_batch: AddBatch, store: Store
+) -> None:
+    add_batch(40, PAIR, wanted=2)
+    seen: dict[str, list[bool]] = {}
+    for reviewer in ("ann", "bob"):
+        for _ in range(40):
+            view = take(queue, reviewer)
+            seen.setdefault(reviewer, []).append(view.answers[0].startswith("baseline"))
+            event = queue.label(reviewer, view.lease_id, "left", key=key()).event
+            assert event.swapped == seen[reviewer][-1]
+            assert event.value == ("second" if event.swapped else "first")
+            assert event.score == (0.0 if event.swapped else 1.0)
+    assert 8 < sum(seen["ann"]) < 32
+    assert seen["ann"] != seen["bob"]
+
+
+def test_what_is_known_of_an_item_is_told_after_the_label_only(queue: Queue, add_batch: AddBatch) -> None:
+    items = add_batch(1, PAIR, wanted=2, judge_score=1.0)
+    view = take(queue, "ann")
+    with pytest.raises(ReviewError, match="has not labelled item b1-00000"):
+        queue.reveal("ann", items[0].id)
+    label(queue, "bob", "tie")
+    queue.label("ann", view.lease_id, "left", key=key())
+    told = queue.reveal("ann", items[0].id)
+    assert [answer.text for answer in told.answers] == list(view.answers)
+    left_is_candidate = view.answers[0].startswith("candidate")
+    assert told.judge_score == (1.0 if left_is_candidate else 0.0)
+    assert {(each.reviewer, each.value) for each in told.labels} == {("ann", "left"), ("bob", "tie")}
+    with pytest.raises(UnknownItemError, match="There is no item 'nonsense'"):
+        queue.reveal("ann", "nonsense")

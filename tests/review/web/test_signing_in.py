@@ -1,0 +1,153 @@
+"""Who is signed in, for how long, and what nobody gets without."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from harness.review.web import WebOptions, create_app
+from harness.review.web.desk import Desk
+from harness.store import Store
+from tests.review.web import contents
+from tests.review.web.conftest import ORIGIN, Browser, SignIn, csrf_in
+from tests.review.web.posting import posts
+
+
+def form(browser: Browser, path: str, **fields: str) -> Any:
+    return browser.post(path, data=fields)
+
+
+def submit_token(browser: Browser, token: str) -> Any:
+    return form(browser, "/sign-in", csrf=csrf_in(browser.get("/sign-in").text), token=token)
+
+
+# Signing in
+
+
+def test_a_printed_token_signs_in_once(visitor: Browser, desk: Desk) -> None:
+    desk.queue.add_reviewer("ann")
+    ticket = desk.ticket_for("ann")
+    response = submit_token(visitor, ticket)
+    assert (response.status_code, response.headers["location"]) == (303, "/")
+    assert visitor.get("/").status_code == 200
+    with Browser(visitor.app) as another:  # type: ignore[arg-type]
+        assert submit_token(another, ticket).status_code == 403
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(visitor: Browser, desk: Desk) -> None:
+    token = desk.queue.add_reviewer("ann")
+    cookie = submit_token(visitor, token).headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert "secure" not in cookie
+
+
+def test_behind_https_cookies_go_by_https_alone(store: Store) -> None:
+    app = create_app(store, WebOptions(("https://review.example.org", ORIGIN)))
+    token = app.state.desk.queue.add_reviewer("ann")
+    with Browser(app) as browser:
+        page = browser.get("/sign-in")
+        assert "; secure" in page.headers["set-cookie"].lower()
+        browser.cookies.set("steelyard_review_visit", page.headers["set-cookie"].split("=")[1].split(";")[0])
+        assert (
+            "; secure" in form(browser, "/sign-in", csrf=csrf_in(page.text), token=token).headers["set-cookie"].lower()
+        )
+
+
+def test_a_wrong_token_is_refused_and_after_ten_an_address_has_to_wait(visitor: Browser, desk: Desk) -> None:
+    token = desk.queue.add_reviewer("ann")
+    for _ in range(10):
+        response = submit_token(visitor, "guess")
+        assert response.status_code == 403
+        assert "This token is nobody" in response.text
+    response = submit_token(visitor, token)
+    assert response.status_code == 429
+    assert 0 < int(response.headers["retry-after"]) <= 300
+    assert "Try again in 5 minutes" in response.text
+
+
+def test_a_sign_in_that_is_refused_shows_the_form_again(visitor: Browser, desk: Desk) -> None:
+    """It can be sent at once: a page that is too old, or a reviewer who was disabled since the address was printed."""
+    desk.queue.add_reviewer("ann")
+    token = desk.queue.new_token("ann")
+    page = form(visitor, "/sign-in", csrf="0" * 64, token=token)
+    assert page.status_code == 403
+    assert "too old" in page.text
+    assert form(visitor, "/sign-in", csrf=csrf_in(page.text), token=token).status_code == 303
+    ticket = desk.ticket_for("ann")
+    desk.queue.disable("ann")
+    page = submit_token(visitor, ticket)
+    assert (page.status_code, csrf_in(page.text) != "") == (403, True)
+    assert "is disabled" in html.unescape(page.text)
+
+
+def test_a_disabled_reviewer_is_out_at_once(sign_in: SignIn, desk: Desk, store: Store) -> None:
+    contents.fill(store)
+    ann, zoe = sign_in("ann"), sign_in("zoe", "admin")
+    lease = ann.take()
+    zoe.post("/admin/reviewers/disable", data={"name": "ann"})
+    assert ann.say(lease, value=4).status_code == 401
+    assert ann.get("/").status_code == 303
+    assert store.review.events(batch_id="b-scale") == []
+
+
+def test_signing_in_anew_ends_the_session_before(visitor: Browser, desk: Desk) -> None:
+    submit_token(visitor, desk.queue.add_reviewer("ann"))
+    before = visitor.cookies["steelyard_8700"]
+    assert submit_token(visitor, desk.queue.new_token("ann")).status_code == 303
+    assert visitor.cookies["steelyard_8700"] != before
+    assert desk.sessions.holder(before) is None
+    assert visitor.get("/").status_code == 200
+
+
+def test_signing_out_ends_the_session_for_everybody_who_has_its_cookie(sign_in: SignIn, desk: Desk) -> None:
+    ann = sign_in("ann")
+    session = ann.cookies["steelyard_8700"]
+    assert ann.post("/sign-out").headers["location"] == "/sign-in"
+    with Browser(ann.app, session) as thief:  # type: ignore[arg-type]
+        assert thief.post("/api/next", json={}).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/adjudicate", "/admin", "/admin/batches/b-scale"])
+def test_without_a_session_pages_lead_to_the_sign_in(visitor: Browser, path: str) -> None:
+    assert visitor.get(path).headers["location"] == "/sign-in"
+    visitor.cookies.set("steelyard_8700", "forged")
+    assert visitor.get(path).headers["location"] == "/sign-in"
+
+
+@pytest.mark.parametrize("path", ["/api/next", "/api/answer", "/api/undo", "/api/renew"])
+def test_without_a_session_or_with_a_forged_one_nothing_is_taken(visitor: Browser, path: str) -> None:
+    body = {"act": "skip", "lease": "x", "key": "k"}
+    assert visitor.post(path, json=body).json()["error"] == "signed_out"
+    visitor.cookies.set("steelyard_8700", "forged")
+    response = visitor.post(path, json=body)
+    assert (response.status_code, response.json()["error"]) == (401, "signed_out")
+    assert "not signed in" in response.json()["message"]
+
+
+# Where a request comes from
+
+
+def test_every_post_needs_its_sessions_token(app: FastAPI, sign_in: SignIn, store: Store) -> None:
+    contents.fill(store)
+    zoe, ann = sign_in("zoe", "admin"), sign_in("ann")
+    body = {"act": "skip", "lease": zoe.take(), "key": "k"}
+    paths = posts(app)
+    assert {"/api/answer", "/sign-in", "/sign-out", "/admin/reviewers"} <= set(paths)
+    right = zoe.headers.pop("X-CSRF-Token")
+    for token in ("", "0" * 64, ann.headers["X-CSRF-Token"], right[:-1], b"\xe4"):
+        headers: dict[str, Any] = {"X-CSRF-Token": token} if token else {}
+        for path in paths:
+            response = (
+                zoe.post(path, json=body, headers=headers)
+                if path.startswith("/api")
+                else zoe.post(path, data={"name": "ann", "token": "t"}, headers=headers)
+            )
+            assert response.status_code == 403, path
+            assert "nothing was stored" in response.text
+    assert zoe.get("/").status_code == 200, "signed in still"
+    assert store.review.events(batch_id="b-scale") == []
+    assert [each.name for each in store.review.reviewers() if each.disabled] == []

@@ -1,0 +1,52 @@
+"""Checks that have to be waited for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from harness.errors import CheckError
+from harness.requests.bridge import call_body
+from harness.scoring.checks.awaitables import wait_for
+
+
+async def seven() -> int:
+    await asyncio.sleep(0)
+    return 7
+
+
+def test_a_def_body_gets_the_result() -> None:
+    assert asyncio.run(call_body(lambda: wait_for("seven", seven()), {})) == 7
+
+
+def test_an_async_body_awaits_it() -> None:
+    async def body() -> int:
+        return await wait_for("seven", seven())
+
+    assert asyncio.run(call_body(body, {})) == 7
+
+
+def test_several_are_gathered() -> None:
+    async def body() -> list[int]:
+        return await asyncio.gather(wait_for("seven", seven()), wait_for("seven", seven()))
+
+    assert asyncio.run(call_body(body, {})) == [7, 7]
+
+
+def test_what_was_not_awaited_is_not_taken_for_a_result() -> None:
+    async def body() -> None:
+        assert wait_for("seven", seven())
+
+    with pytest.raises(CheckError, match=r"seven was not waited for; write `await checks.seven\(…\)`"):
+        asyncio.run(call_body(body, {}))
+
+
+def test_what_was_not_awaited_says_so() -> None:
+    async def body() -> str:
+        waiting = wait_for("seven", seven())
+        text = repr(waiting)
+        await waiting
+        return text
+
+    assert asyncio.run(call_body(body, {})) == "<checks.seven(…), which was not awaited>"

@@ -1,0 +1,67 @@
+"""What a process uses is seen from outside."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness.scoring.confinement.watching import Watch
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def watch(folder: Path | None, **bounds: int) -> Watch:
+    limits = {"threads": 1000, "disk_bytes": 1 << 20, "files": 20, **bounds}
+    return Watch(os.getpid(), None if folder is None else str(folder), **limits)
+
+
+def test_what_is_within_its_bounds_is_no_excess(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 1000)
+    assert watch(tmp_path).excess() is None
+    assert watch(None).excess() is None
+
+
+def test_too_many_threads_are_seen() -> None:
+    halt = threading.Event()
+    more = threading.Thread(target=halt.wait)
+    more.start()
+    try:
+        assert watch(None, threads=1).excess() == "starts more than 1 threads"
+    finally:
+        halt.set()
+        more.join()
+
+
+def test_files_are_counted_in_folders_too(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(9):  # what pytest itself has open without a name counts as well
+        (tmp_path / "in" / str(number)).touch()
+    assert watch(tmp_path).excess() is None
+    for number in range(10, 30):
+        (tmp_path / "in" / str(number)).touch()
+    assert watch(tmp_path).excess() == "makes more than 20 files"
+
+
+def test_what_is_written_is_measured_by_its_blocks(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(1 << 30)
+    assert watch(tmp_path).excess() is None
+    (tmp_path / "full").write_bytes(os.urandom(2 << 20))
+    assert watch(tmp_path).excess() == "writes more than 1 MiB in all"
+
+
+def test_a_file_without_a_name_counts_while_it_is_open(tmp_path: Path) -> None:
+    path = tmp_path / "gone"
+    with path.open("wb") as file:
+        file.write(os.urandom(2 << 20))
+        file.flush()
+        path.unlink()
+        assert watch(tmp_path).excess() == "writes more than 1 MiB in all"
+
+
+def test_a_process_that_is_gone_uses_nothing(tmp_path: Path) -> None:
+    assert Watch(2**22 + 1, str(tmp_path), threads=0, disk_bytes=1, files=1).excess() is None

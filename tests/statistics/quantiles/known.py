@@ -1,0 +1,3 @@
+"""Draws whose quantiles are known."""
+
+RUNS = 200
