@@ -108,8 +108,7 @@ def read_plan(
         options: settings that the command line gave, which win over the marker's; with `for_baseline` everything is
             drawn, and more samples than a gate's.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
-        exact: whether each run of the body comes to the same, so that one sample of a case is all that there is to
-            draw, unless the marker asks for more.
+        exact: whether a body comes to the same each time, so that one sample of a case is enough unless more are asked.
 
     Raises:
         MarkerError: an unknown keyword (with the nearest), or a value that can't be.
@@ -121,13 +120,12 @@ def read_plan(
         if keywords.get(name) is not None and name not in options:
             values[name] = _checked(name, keywords[name], where, measures)
     per, weighs, review = keywords.get("per", "suite"), keywords.get("weighs", "model"), keywords.get("review")
-    is_whole = review is not None or "for_baseline" in options
     samples = values.get("samples", settings.samples)
     if exact:
         samples = keywords.get("samples") or 1
     elif "for_baseline" in options and "samples" not in options:
         samples = samples_for_recording(samples)
-    design: Any = "fixed" if is_whole else values.get("design", settings.design)
+    design: Any = "fixed" if review is not None or "for_baseline" in options else values.get("design", settings.design)
     if not measures:
         _check_margin(values, settings, where)
     if review is not None:

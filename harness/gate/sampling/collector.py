@@ -290,10 +290,9 @@ class Collector:
     def _observed(
         self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]
     ) -> Observations:
-        plan, kind = self.evaluation.plan, self.kinds[metric]
+        plan, kind, candidate = self.evaluation.plan, self.kinds[metric], by_role["candidate"]
         errors = [*errors, *against_aim(metric, kind, plan.aim)]
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
-        candidate = by_role["candidate"]
         clusters = clusters_of(self.evaluation, kept, self._all_asked)
         observed = Observations(
             id=self.evaluation.id,
