@@ -102,8 +102,7 @@ def read_plan(
     """The plan of a marker.
 
     Args:
-        keywords: what the marker was given.
-        settings: the project's, with the options laid over.
+        keywords, settings: what the marker was given, and the project's settings with the options laid over.
         where: the test function, for messages.
         options: settings that the command line gave, which win; with `for_baseline` all is drawn, and more of it.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
