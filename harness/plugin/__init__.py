@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plugin.fixtures import baseline, case, judge, model, weights
+from harness.plugin.fixtures import baseline, case, judge, load, model, server, weights
 from harness.plugin.options import add_options
 from harness.plugin.quiet import pytest_load_initial_conftests
 
@@ -16,12 +16,14 @@ __all__ = [
     "baseline",
     "case",
     "judge",
+    "load",
     "model",
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_generate_tests",
     "pytest_load_initial_conftests",
+    "server",
     "weights",
 ]
 

@@ -33,5 +33,6 @@ class StageFixture:
 STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
     "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
+    "server": StageFixture("harness.stages.inference.serving:start_server"),
 }
 """By the name under which a body takes them."""
