@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
     from harness.stages.foundation.weights import Weights
+    from harness.stages.inference.repeats import Repeated, Repeats, SyncRepeats
     from harness.store import Store
 
 __all__ = [
@@ -54,6 +55,8 @@ __all__ = [
     "Model",
     "NotInLineageError",
     "Preferences",
+    "Repeated",
+    "Repeats",
     "Report",
     "RubricError",
     "Sample",
@@ -65,6 +68,7 @@ __all__ = [
     "StoreError",
     "SyncJudge",
     "SyncModel",
+    "SyncRepeats",
     "TokenLogprob",
     "UnreachableError",
     "UsageError",
@@ -97,6 +101,7 @@ _NAMES = {
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.stages.foundation.weights": "Weights",
+    "harness.stages.inference.repeats": "Repeated Repeats SyncRepeats",
     "harness.store": "Store",
 }
 

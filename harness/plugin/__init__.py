@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plugin.fixtures import baseline, case, judge, model, weights
+from harness.plugin.fixtures import baseline, case, judge, model, repeats, weights
 from harness.plugin.options import add_options
 from harness.plugin.quiet import pytest_load_initial_conftests
 
@@ -22,6 +22,7 @@ __all__ = [
     "pytest_configure",
     "pytest_generate_tests",
     "pytest_load_initial_conftests",
+    "repeats",
     "weights",
 ]
 

@@ -73,3 +73,9 @@ def judge(request: pytest.FixtureRequest) -> object:
 def weights(request: pytest.FixtureRequest) -> object:
     """The weights of the version under test as they were loaded: `tokenizer`, `chat`."""
     return _placeholder(request)
+
+
+@pytest.fixture
+def repeats(request: pytest.FixtureRequest) -> object:
+    """Greedy answers of the version under test, asked again alone, beside others and after a restart: `of`."""
+    return _placeholder(request)

@@ -1,0 +1,1 @@
+"""A version as it is served, and the load that is put on it."""
