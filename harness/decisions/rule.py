@@ -117,7 +117,10 @@ def _verdict(
         metric=observed.metric,
         requirement=observed.requirement,
         verdict=kind,
-        reason=reason + reasons.one_sided(observed, checks, candidate) + _asides(observed, look, level),
+        reason=reason
+        + (reasons.cut_answers(observed) if kind in (VerdictKind.FAILED, VerdictKind.REGRESSED) else "")
+        + reasons.one_sided(observed, checks, candidate)
+        + _asides(observed, look, level),
         threshold=observed.threshold,
         margin=observed.margin,
         n_cases=int(observed.scored.sum()),
