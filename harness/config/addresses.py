@@ -82,7 +82,7 @@ def split_credentials(address: str) -> tuple[str, str, str]:
 
 
 def secrets_of(address: str) -> tuple[str, ...]:
-    """What of the address must not appear in any message: user and password as written and as meant, and the query."""
+    """List the parts of an address that no message may show: its credentials as written and as meant, and the query."""
     before, at, _ = address.partition("://")[2].rpartition("@")
     user, _, password = before.partition(":") if at else ("", "", "")
     query = urlsplit(address).query

@@ -1,4 +1,4 @@
-"""What a CI system says of the job that this runs in, by its environment variables."""
+"""Reads from the environment variables of a CI system which job this runs in."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def find_forge(name: str | None) -> Forge:
 
 
 def read_job(forge: Forge) -> CiJob:
-    """What the environment says of a job of this forge.
+    """Read the job of this forge from the environment.
 
     Raises:
         SettingsError: an address that is none.

@@ -1,4 +1,4 @@
-"""What Steelyard reads from the environment."""
+"""Reads what Steelyard takes from the environment."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
 
 
 def in_ci() -> bool:
-    """Whether this runs in a CI system, by the variable that all of them set."""
+    """Tell whether this runs in a CI system, by the variable that all of them set."""
     return bool(os.environ.get("CI"))
 
 
 def colours_wanted() -> bool:
-    """Whether a terminal may be written to in colour: NO_COLOR (no-color.org) is not set, or empty."""
+    """Tell whether a terminal may be written to in colour: NO_COLOR (no-color.org) is not set, or empty."""
     return not os.environ.get("NO_COLOR")
 
 

@@ -1,4 +1,4 @@
-"""What git knows of a project: which files changed since a commit, and what one held then."""
+"""Asks git which files of a project changed since a commit, and what one held then."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ChangedFiles:
         return None
 
     def tells_of(self, path: Path) -> bool:
-        """Whether a change of this file, or of any in this folder, would be known."""
+        """Tell whether a change of this file, or of any in this folder, would be known."""
         return all(
             place.is_relative_to(self.root)
             and place not in self._unknown_below
@@ -60,7 +60,7 @@ class ChangedFiles:
 
 
 def _places(path: Path) -> set[Path]:
-    """Where a path leads: a link and what it links to may both have changed."""
+    """Give the places that a path leads to: a link and what it links to may both have changed."""
     return {path.parent.resolve() / path.name, path.resolve()}
 
 
@@ -93,7 +93,7 @@ class Repository:
         )
 
     def changed_since(self, commit: str) -> ChangedFiles:
-        """What differs from a commit in the working tree, with what is not committed and not tracked.
+        """List the files in the working tree that differ from a commit, with those not committed and not tracked.
 
         Raises:
             SettingsError: git can't tell.
@@ -110,7 +110,7 @@ class Repository:
         return ChangedFiles(self.root, self._paths(changed | unseen), self._paths(kept))
 
     def file_at(self, commit: str, path: Path) -> bytes | None:
-        """What a file held at a commit; None where it was not there."""
+        """Give the content of a file at a commit; None where it was not there."""
         if not path.resolve().is_relative_to(self.root):
             return None
         done = self._run("cat-file", "blob", f"{commit}:{path.resolve().relative_to(self.root).as_posix()}")

@@ -43,14 +43,14 @@ def differing(before: Settings, now: Settings) -> list[str]:
 
 
 def is_same_version(before: VersionSettings, now: VersionSettings) -> bool:
-    """Whether a version is as it was, with what its base gives it, in all that its answers depend on."""
+    """Tell whether a version, with what its base gives it, is unchanged in all that its answers depend on."""
     return _deciding(before) == _deciding(now)
 
 
 def asks_for_the_same(before: bytes | None, now: bytes, path: Path) -> bool:
-    """Whether a pyproject.toml asks for the same packages and runs tests in the same way as it did.
+    """Tell whether a pyproject.toml still asks for the same packages and runs tests in the same way.
 
-    What tells of the project, or is for tools that look at its code alone, may be another.
+    The parts that describe the project, or are for tools that only look at its code, may differ.
     """
     if before is None:
         return False

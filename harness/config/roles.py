@@ -1,4 +1,4 @@
-"""Which versions the settings name for the roles of a gate: candidate, baseline, judges."""
+"""Finds the versions that the settings name for the roles of a gate: candidate, baseline, judges."""
 
 from __future__ import annotations
 

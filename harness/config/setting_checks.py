@@ -58,7 +58,7 @@ def integer(value: Any, name: str, *, where: str, low: int = 1, high: int | None
 
 
 def layers(value: Any, name: str, *, where: str) -> int | list[int]:
-    """How many layers, at least 1, or a list of different layer numbers, counted from 0."""
+    """Check a number of layers, at least 1, or a list of different layer numbers, counted from 0."""
     listed = value if isinstance(value, list) else [value]
     if not listed or any(isinstance(item, bool) or not isinstance(item, int) for item in listed):
         raise SettingsError(

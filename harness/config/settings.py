@@ -104,12 +104,12 @@ class Settings:
 
     @property
     def limits(self) -> BudgetLimits:
-        """What a run may spend at most."""
+        """The most that a run may spend."""
         return BudgetLimits(self.max_requests, self.max_tokens, self.max_cost, self.deadline_s)
 
     @property
     def report_folder(self) -> Path:
-        """Where a gate's reports go."""
+        """The folder that a gate's reports go to."""
         return self.root / (self.report_dir or "reports/latest")
 
     def table(self, name: str) -> str:
@@ -221,7 +221,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse_toml(content: bytes, path: Path) -> dict[str, Any]:
-    """What the content of a file of TOML holds.
+    """Parse the content of a TOML file.
 
     Raises:
         SettingsError: it does not parse (with its line).

@@ -1,4 +1,4 @@
-"""Which trackers a run is handed to: those of the settings' tables, and the one that has settings of its own."""
+"""Finds the trackers that a run is handed to: those of the settings' tables, and the one with settings of its own."""
 
 from __future__ import annotations
 

@@ -151,17 +151,17 @@ class BettingContrast:
         return self.width * (-self.worse.bound(1 - confidence_level, -lowest) - self.demanded)
 
     def passed_at(self, level: float) -> int | None:
-        """How many rows had been drawn when it was first proven to be no worse by more than the margin."""
+        """Give the number of rows at which it was first proven to be no worse by more than the margin."""
         units = self.better.first_above(self.allowed, level)
         return None if units is None else self.ends[units - 1]
 
     def worse_at(self, level: float) -> int | None:
-        """How many rows had been drawn when it was first proven to be worse."""
+        """Give the number of rows at which it was first proven to be worse."""
         units = self.worse.first_above(-self.demanded, level)
         return None if units is None else self.ends[units - 1]
 
     def growth_needed(self, level: float, red_level: float) -> float | None:
-        """How many times the present units it takes to decide, if those to come are like those seen."""
+        """Estimate how many times the present units a decision takes, if those to come are like those seen."""
         units = self.better.units
         times = [
             _times(self.better, self.allowed, level, units),
@@ -170,7 +170,7 @@ class BettingContrast:
         return min((each for each in times if each is not None), default=None)
 
     def fewest_units(self, level: float, red_level: float) -> float:
-        """How many units it would take if each lay where the mean of those seen lies: no more samples can go below."""
+        """Give the units it takes if each lies at the mean of those seen; more samples can't make them fewer."""
         units = self.better.units
         return min(_fewest(units, self.allowed, level), _fewest(_negated(units), -self.demanded, red_level))
 
@@ -183,7 +183,7 @@ def _fewest(units: Units, mean: float, level: float) -> float:
 
 
 def _times(wealth: Wealth, mean: float, level: float, units: Units) -> float | None:
-    """How many times the present units the wealth takes to reach 1 / level, at the growth of the best constant bet."""
+    """Estimate how many times the present units it takes the wealth to reach 1 / level, by the best constant bet."""
     seen = units.above(mean)
     bets = _BETS_TRIED / max(mean - units.low, 1e-3)
     growth = float(np.log1p(bets[:, np.newaxis] * seen).mean(axis=1).max())
@@ -241,7 +241,7 @@ def betting_contrast(
 def _bettors(
     row: DrawnUnits, observed: Observations, against_threshold: bool, levels: tuple[float, float], *, hurries: bool
 ) -> tuple[Wealth, Wealth, str]:
-    """Who bets for and against the candidate, by the stakes of the first look, and what that is called."""
+    """Set up the bettors for and against the candidate by the stakes of the first look, and name their method."""
     tuned, units = observed.tuned_to, row.units
     demanded = 0.0
     if against_threshold and tuned.threshold is not None:
@@ -261,7 +261,7 @@ def _bettors(
 
 
 def _has_end(observed: Observations) -> bool:
-    """Whether it is known how many units there will be at most: not of the user's clusters.
+    """Tell whether the largest number of units is known: it is not for the user's clusters.
 
     Cases that ask the same turn up on the way, and the bets that were made before must stay as they are.
     """

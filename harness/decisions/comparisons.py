@@ -66,7 +66,7 @@ def _unbounded(value: float, standard_error: float, method: str) -> Difference:
 
 
 def _method(method: str, level: float, red_level: float, correction: str, *, higher_is_better: bool) -> str:
-    """What the bounds are, with the level of each."""
+    """Describe the bounds, with the level of each."""
     holding, falling = ("lower", "upper") if higher_is_better else ("upper", "lower")
     return (
         f"{method}; {holding} bound one-sided at {1 - level:.4g}, "

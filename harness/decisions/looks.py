@@ -1,4 +1,4 @@
-"""What each look at a candidate may spend of the gate's error rate, so that no number of looks spends more than all."""
+"""Shares the gate's error rate out among the looks at a candidate, so that no number of looks spends more than all."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CLOSED = 0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one evaluation may spend at one look at a candidate.
+    """The part of the error rate that one evaluation may spend at one look at a candidate.
 
     Attributes:
         number: of the look, counted from 1.
@@ -89,7 +89,7 @@ def first_looks(names: Iterable[str]) -> dict[str, Look]:
 
 
 def next_share(look: Look) -> float:
-    """What the next look would have of this one's level; all of it where nothing is kept of looks.
+    """Give the part of this look's level that the next one would have; all of it where no looks are counted.
 
     >>> round(next_share(Look(1)), 4), next_share(Look(batch=CLOSED))
     (0.0556, 1.0)

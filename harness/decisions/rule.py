@@ -16,7 +16,7 @@ from harness.decisions.hypotheses import Hypothesis, estimate, hypotheses
 from harness.decisions.looks import CLOSED, Look, next_share, single_looks
 from harness.decisions.observations import Observations
 from harness.decisions.suite import TwoStageContrast
-from harness.records import CaseResult, Check, Claims, LookTaken, Verdict, VerdictKind, is_approximate
+from harness.records import CaseResult, Check, Claims, Difference, LookTaken, Verdict, VerdictKind, is_approximate
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
 from harness.statistics.multiplicity import weighted_holm_levels
 
@@ -111,7 +111,6 @@ def _verdict(
     kind, reason = _outcome(observed, checks, claims)
     candidate = estimate(observed, observed.candidate, 1 - level)
     sizes = observed.cluster_sizes
-    by_name = {check.against: check.difference for check in checks}
     return Verdict(
         id=observed.id,
         metric=observed.metric,
@@ -127,7 +126,7 @@ def _verdict(
         n_samples=int((~np.isnan(observed.candidate)).sum()),
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
-        difference=by_name.get("baseline", by_name.get("threshold")),
+        difference=_difference(checks),
         samples_needed=_samples_needed(checks) if kind is VerdictKind.INCONCLUSIVE else None,
         labels_needed=None,
         cases=case_results(observed),
@@ -158,6 +157,12 @@ def _verdict(
         statistic=observed.statistic,
         approximate=is_approximate(observed) and kind is not VerdictKind.ERROR,
     )
+
+
+def _difference(checks: tuple[Check, ...]) -> Difference | None:
+    """The one to the baseline; to the threshold where there is no baseline."""
+    by_name = {check.against: check.difference for check in checks}
+    return by_name.get("baseline", by_name.get("threshold"))
 
 
 def _samples_needed(checks: tuple[Check, ...]) -> int | None:

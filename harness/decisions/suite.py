@@ -19,7 +19,7 @@ _LARGEST_STAKE = 0.95
 
 
 def may_pass_early(suite_size: int, margin: float, level: float) -> bool:
-    """Whether a suite is so large that its level is better shared between stopping early and its last case.
+    """Tell whether a suite is so large that its level is better shared between stopping early and its last case.
 
     It takes log(1 / level) / log(1 + stake * margin) cases that are all equal to pass by bets.
 
@@ -84,7 +84,7 @@ class TwoStageContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method behind the bounds."""
         if self.whole is None:
             return f"about these cases, before all are drawn: {self._shown.method}"
         return self.whole.method
@@ -120,7 +120,7 @@ class TwoStageContrast:
         return self.width * min(bounds)
 
     def passed_at(self, level: float) -> int | None:
-        """How many rows had been drawn when it was first proven to be no worse by more than the margin."""
+        """Give the number of rows at which it was first proven to be no worse by more than the margin."""
         if self.early is None:
             return None
         early = self.early.passed_at(level * self.shares[0]) if self.shares[0] > 0 else None
@@ -130,7 +130,7 @@ class TwoStageContrast:
         return early
 
     def worse_at(self, level: float) -> int | None:
-        """How many rows had been drawn when it was first proven to be worse."""
+        """Give the number of rows at which it was first proven to be worse."""
         if self.early is None:
             return None
         early = self.early.worse_at(level * self.shares[1]) if self.shares[1] > 0 else None

@@ -51,7 +51,7 @@ class Door:
 
     @property
     def is_own(self) -> bool:
-        """Whether Steelyard itself brings it."""
+        """True where Steelyard itself brings it."""
         return self.distribution == OWN
 
     @property
@@ -107,7 +107,7 @@ def listed(group: str) -> str:
 
 
 def _mend(group: str) -> str:
-    """How to mend that Steelyard brings no door of a group; "" for a group in which it has none."""
+    """Say how to mend that Steelyard brings no door of a group; "" for a group in which it has none."""
     return "" if group == "steps" else _AGAIN
 
 

@@ -1,4 +1,4 @@
-"""Which engine answers for a version: shared by versions that differ in prompt or sampling only."""
+"""Creates the engine that answers for a version. Versions that differ in prompt or sampling only share one."""
 
 from __future__ import annotations
 

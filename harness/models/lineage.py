@@ -1,4 +1,4 @@
-"""What a version was made of and by what, step by step, from what its files say and from the chain of its bases."""
+"""Traces what a version was made of and by what, from what its files say and from the chain of its bases."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ _FTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "all F32"}
 
 
 def _of_the_file(description: WeightsDescription) -> Iterator[LineageStep]:
-    """What the file says of its makers: GGUF's `general.…`, or the words of transformers and of quantizers."""
+    """Give the steps that the file tells: GGUF's `general.…`, or the words of transformers and of quantizers."""
     settings = description.settings
     count = settings.get("general.base_model.count", 0)
     bases = tuple(
@@ -106,7 +106,7 @@ def _version(quantizer: Mapping[str, Any]) -> str:
 
 
 def _by_the_settings(version: VersionSettings, description: WeightsDescription, file: str) -> Iterator[LineageStep]:
-    """What is made of the file before an engine loads it."""
+    """Give the steps from the file to what an engine loads."""
     options = version.engine_options
     last = file
     if description.format != "safetensors":

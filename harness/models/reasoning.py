@@ -1,4 +1,4 @@
-"""What a model thought before it answered, where it wrote both into one text."""
+"""Separates a model's reasoning from its answer, where it wrote both into one text."""
 
 from __future__ import annotations
 

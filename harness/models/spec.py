@@ -1,4 +1,4 @@
-"""What an engine declares of itself: all that the rest needs to know of it, in one object behind one entry point."""
+"""The declaration of an engine: all that the rest needs to know of it, in one object behind one entry point."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class EngineSpec:
         return {name: value for name, value in options.items() if name not in self.insignificant}
 
     def source_of(self, options: Mapping[str, Any]) -> str:
-        """Where answers come from, in a few words."""
+        """Say where answers come from, in a few words."""
         return self.summary if self.source is None else self.source(options)
 
     def require_packages(self, settings: VersionSettings) -> None:
@@ -102,7 +102,7 @@ class EngineSpec:
 
 
 def engine_spec(name: str) -> EngineSpec:
-    """What the engine of this name declares.
+    """Find the declaration of the engine of this name.
 
     Raises:
         DoorError: there is none, there are two, it can't be loaded, or it declares something else.

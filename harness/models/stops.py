@@ -14,7 +14,7 @@ def stops(request: Request) -> list[str]:
 
 
 def before_stop(text: str, stops: Sequence[str]) -> str | None:
-    """What stands before the first of the stops in the text; None where there is none.
+    """Give the text before the first of the stops; None where there is none.
 
     >>> before_stop("Lima. And", ["\\n", "."])
     'Lima'

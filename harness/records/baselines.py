@@ -1,4 +1,4 @@
-"""What a report tells of a baseline that was recorded and not asked."""
+"""The recorded baseline that an evaluation was weighed against, where no version was asked."""
 
 from __future__ import annotations
 

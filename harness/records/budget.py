@@ -1,4 +1,4 @@
-"""What a run may spend, and what it spent."""
+"""The bounds on what a run may spend, and what it spent."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _UNITS_S = (("d", 86400), ("h", 3600), ("m", 60))
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a million tokens of a version cost, read and written; in any currency, the same for all versions."""
+    """The price of a million tokens of a version, read and written; in any currency, the same for all versions."""
 
     input: float
     output: float
 
     def of(self, prompt_tokens: float, completion_tokens: float) -> float:
-        """What so many tokens cost.
+        """Give the cost of so many tokens, read and written.
 
         >>> Price(input=0.15, output=0.60).of(2_000_000, 500_000)
         0.6
@@ -28,7 +28,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class BudgetLimits:
-    """What a run may spend at most; None for no bound.
+    """The most that a run may spend; None for no bound.
 
     Attributes:
         max_requests: requests to engines.
@@ -44,17 +44,17 @@ class BudgetLimits:
 
     @property
     def bounded(self) -> bool:
-        """Whether there is any bound."""
+        """True where there is any bound."""
         return self != BudgetLimits()
 
     @property
     def are_shared(self) -> bool:
-        """Whether what one evaluation spends is missing to the others: anything but time, which passes for all."""
+        """True where what one evaluation spends is taken from the others. Time is not: it passes for all of them."""
         return self.max_requests is not None or self.counts_tokens
 
     @property
     def counts_tokens(self) -> bool:
-        """Whether a bound can't be kept without knowing how many tokens are drawn."""
+        """True where a bound can be kept only if the tokens that are drawn are counted."""
         return self.max_tokens is not None or self.max_cost is not None
 
     def in_words(self, name: LimitName) -> str:
@@ -73,7 +73,7 @@ class BudgetLimits:
 
 @dataclass(frozen=True, slots=True)
 class Expenditure:
-    """What was spent: requests, tokens, seconds since the session began; no cost where a version has no price."""
+    """The requests, tokens, cost and seconds that a session spent; no cost where a version has no price."""
 
     requests: int = 0
     tokens: int = 0
@@ -81,7 +81,7 @@ class Expenditure:
     elapsed_s: float = 0.0
 
     def in_words(self, name: LimitName) -> str:
-        """How much of what one of the limits bounds was spent."""
+        """Say how much was spent of what one of the limits bounds."""
         if name == "deadline":
             return short_duration(round(self.elapsed_s))
         if name == "max_cost":

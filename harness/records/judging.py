@@ -1,4 +1,4 @@
-"""What judges are asked and say: for one body, and summed up over an evaluation."""
+"""Records of judging: the rule of a score, the work of a judge for one body, and its sum over an evaluation."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class ScoringRule:
 
     @classmethod
     def parse(cls, text: str) -> ScoringRule:
-        """What `str` wrote."""
+        """Read a rule that `str` wrote."""
         judges, _, rubric = text.partition("/")
         return cls(tuple(judges.split("+")), rubric)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one judge did for one call of a body.
+    """The work of one judge for one call of a body.
 
     Attributes:
         judge: the judging version's name.
@@ -59,7 +59,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class JudgeSummary:
-    """What one judge did in an evaluation.
+    """The work of one judge in an evaluation.
 
     Attributes:
         name: the judging version.

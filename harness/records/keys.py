@@ -27,7 +27,7 @@ def sample_key(text: bytes, generation: int, occurrence: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class KeyedQuestion:
-    """What is asked of a version, and for which time in a body: its draws have one key in each generation.
+    """A question to a version, numbered where a body asks it again: its draws have one key in each generation.
 
     Attributes:
         text: from `request_text`.

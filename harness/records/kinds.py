@@ -1,4 +1,4 @@
-"""What a metric is: a score in [0, 1], or a measure in a unit, and by what of it a version is weighed."""
+"""The kinds of metric: a score in [0, 1] or a measure in a unit, weighed by its mean or by a quantile."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Kind(Protocol):
 
     @property
     def at_least(self) -> float | None:
-        """Where its range begins."""
+        """The lower end of its range."""
 
     @property
     def at_most(self) -> float | None:
-        """Where its range ends."""
+        """The upper end of its range."""
 
     @property
     def statistic(self) -> str | None:
@@ -37,12 +37,12 @@ class Kind(Protocol):
 
 
 def same_kind(one: Kind, other: Kind) -> bool:
-    """Whether two figures can stand side by side: of one unit, range, statistic and direction."""
+    """Tell whether two figures can stand side by side: they have one unit, range, statistic and direction."""
     return _told(one) == _told(other)
 
 
 def kind_in_words(kind: Kind) -> str:
-    """What a metric is, without its direction: "in s from 0 to 30, weighed by p95", or "a score in [0, 1]"."""
+    """Describe a metric without its direction: "in s from 0 to 30, weighed by p95", or "a score in [0, 1]"."""
     if kind.unit is None:
         return "a score in [0, 1]"
     span = "" if kind.at_most is None else f" from {kind.at_least:g} to {kind.at_most:g}"
@@ -50,12 +50,12 @@ def kind_in_words(kind: Kind) -> str:
 
 
 def kind_and_direction(kind: Kind) -> str:
-    """What a metric is, and which way is better."""
+    """Describe a metric, and say which way is better."""
     return f"{kind_in_words(kind)}, {'higher' if kind.higher_is_better else 'lower'} being better"
 
 
 def is_approximate(kind: Kind) -> bool:
-    """Whether it has neither a range nor a quantile, so that no rule keeps its error rate whatever the values."""
+    """True for a measure with neither range nor quantile: then no rule keeps its error rate whatever the values."""
     return kind.unit is not None and kind.at_most is None and kind.statistic is None
 
 

@@ -1,4 +1,4 @@
-"""What the review queue keeps: items, how they are answered, leases, labels as events, and reviewers."""
+"""Records of the review queue: items, the forms that ask about them, leases, labels as events, and reviewers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _PREFERENCE_SCORES: Mapping[Value, float] = {FIRST: 1.0, TIE: 0.5, SECOND: 0.0}
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a reviewer is asked of an item.
+    """The question that a reviewer answers about an item.
 
     Attributes:
         kind: "scale" (whole numbers), "categories", "text" (free), or "preference" (which of two answers is better).
@@ -75,7 +75,7 @@ class Form:
 
     @property
     def is_pair(self) -> bool:
-        """Whether two answers are compared."""
+        """True where two answers are compared."""
         return self.kind == "preference"
 
     def read(self, value: Any, *, swapped: bool = False) -> tuple[Value, float | None]:
@@ -154,7 +154,7 @@ class Answer:
 
     @property
     def parts(self) -> tuple[str, str]:
-        """What it wrote, and its calls in words."""
+        """The text that the version wrote, and its calls in words."""
         written = self.text[: self.calls_from]
         return written, self.text[len(written) :].lstrip("\n")
 
@@ -234,7 +234,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a reviewer did with an item. Events are added, never changed.
+    """One thing that a reviewer did with an item. Events are added, never changed.
 
     Attributes:
         number: rises with every event; 0 of one that is not stored yet.
@@ -262,7 +262,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an item stands, which follows from its events.
+    """The standing of an item, which follows from its events.
 
     Attributes:
         state: "open" (labels are wanted), "done", "disputed" (labels differ) or "flagged", the last two until

@@ -71,7 +71,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of an engine, complete: the answer depends on this, the version's fingerprint and the draw.
+    """A complete request to an engine: the answer depends on this, the version's fingerprint and the draw.
 
     Attributes:
         kind: "chat" draws an answer to `messages`; "completion" draws what follows a context, "loglikelihood" weighs
@@ -148,12 +148,12 @@ class Sample:
 
     @property
     def truncated(self) -> bool:
-        """Whether the answer was cut at max_tokens."""
+        """True where the answer was cut at max_tokens."""
         return self.finish_reason == "length"
 
     @property
     def lack(self) -> str | None:
-        """Why the text is not what the model has to say, in words; None where it is.
+        """The reason, in words, why the text is not what the model has to say; None where it is.
 
         An answer that is cut says so by `truncated`.
         """

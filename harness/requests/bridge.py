@@ -29,7 +29,7 @@ def settle(awaitable: Awaitable[Result]) -> Any:
 
 
 def is_in_body() -> bool:
-    """Whether the code of a `def` body runs now."""
+    """Tell whether the code of a `def` body runs now."""
     return isinstance(greenlets.getcurrent(), _Body)
 
 

@@ -11,7 +11,7 @@ from harness.records import Request
 
 @dataclass(frozen=True, slots=True)
 class SampleSource:
-    """Where the samples of one side of a comparison come from.
+    """The source of the samples of one side of a comparison.
 
     Attributes:
         engine: None to answer from the store alone.
@@ -40,6 +40,6 @@ class PendingDraws:
 
     @property
     def engine(self) -> Engine:
-        """Who is to answer."""
+        """The engine that is to answer."""
         assert self.source.engine is not None
         return self.source.engine

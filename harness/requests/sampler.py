@@ -16,7 +16,7 @@ from harness.requests.window import Window, check_capabilities
 
 
 class SampleStore(Protocol):
-    """What the sampler needs of a store."""
+    """A store as the sampler needs it."""
 
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Mapping[int, Sample]]:
         """All stored samples of these keys."""
@@ -151,7 +151,7 @@ class Sampler:
             shelf.set_result(found)
 
     def _was_asked(self, source: SampleSource, key: bytes, index: int) -> bool:
-        """Whether a sample was asked for before in this run; one bit for each."""
+        """Note that a sample is asked for, and tell whether it was before in this run; one bit for each."""
         asked = self._asked.setdefault(source.first_index, {})
         before, bit = asked.get(key, 0), 1 << (index - source.first_index)
         asked[key] = before | bit
@@ -257,7 +257,7 @@ class Sampler:
 
     @property
     def budget(self) -> Budget | None:
-        """What may be spent, and was; None without limits."""
+        """The limits, and what was spent of them; None without limits."""
         return self.spending.budget(self.window.requests)
 
     async def close(self) -> None:

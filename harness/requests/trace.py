@@ -1,4 +1,4 @@
-"""What one body drew, and what for."""
+"""The draws of one body, and what they were for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.records.keys import KeyedQuestion
 
 
 class Trace:
-    """What one body drew, from all versions that it asked.
+    """The draws of one body, from all versions that it asked.
 
     Attributes:
         asked: what the version under test was asked, in the order in which the answers were wanted.
@@ -63,7 +63,7 @@ class Trace:
 
     @property
     def is_greedy(self) -> bool:
-        """Whether it asked something, and nothing of it is left to chance: temperature 0, or text that is weighed."""
+        """True where it asked something and left nothing to chance: temperature 0, or text that is weighed."""
         return bool(self.asked or self.asked_others) and not self.is_drawn
 
     def unawaited(self) -> list[str]:

@@ -137,12 +137,12 @@ def case_means(scores: FloatArray) -> FloatArray:
 
 
 def is_binary(scores: FloatArray) -> bool:
-    """Whether every score that is there is 0 or 1."""
+    """Tell whether every score that is there is 0 or 1."""
     return bool(np.all(np.isnan(scores) | (scores == 0) | (scores == 1)))
 
 
 def is_bounded(scores: FloatArray) -> bool:
-    """Whether every score that is there lies in [0, 1]."""
+    """Tell whether every score that is there lies in [0, 1]."""
     return bool(np.all(np.isnan(scores) | ((scores >= 0) & (scores <= 1))))
 
 

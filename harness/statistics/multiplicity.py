@@ -1,4 +1,4 @@
-"""Which of many comparisons may be called real."""
+"""Tells which of many comparisons may be called real."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def noise_between(differences: FloatArray, index: IntArray, single: BoolArray, s
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """What draws independently of the rest, alike ones together: weight in the mean, draws, how many there are.
+    """Units that draw independently, alike ones together: weight in the mean, draws, how many there are.
 
     Against a baseline a case is two units, for both versions can have what their samples don't show.
     """

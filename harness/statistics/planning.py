@@ -1,4 +1,4 @@
-"""How many cases and samples a comparison needs, before it is run."""
+"""Plans how many cases and samples a comparison needs, before it is run."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class Allocation:
 def optimal_samples(
     between_sd: float, within_sd: float, budget: float, *, case_cost: float = 0.0, sample_cost: float = 1.0
 ) -> Allocation:
-    """How to split a budget between cases and samples for the smallest standard error.
+    """Split a budget between cases and samples for the smallest standard error.
 
     Without a cost of the cases themselves (there are enough of them), one sample each is best; the dearer a case is to
     write or to label, the more samples of it.

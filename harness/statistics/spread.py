@@ -97,7 +97,7 @@ def normal_tail(confidence_level: float, degrees: int) -> float:
 
 
 def effective_n(mean: MeanSpread, n_scores: float) -> float:
-    """How many independent scores of 0 or 1 would know this mean in [0, 1] as well.
+    """Give the number of independent scores of 0 or 1 that would tell this mean in [0, 1] as exactly.
 
     The design effect comes from the variance between cases, steadied by two imagined cases whose samples all agree;
     it is exact, n_effective = n, for one sample a case. Never more than the number of scores, and the number of units
@@ -117,7 +117,7 @@ def effective_n(mean: MeanSpread, n_scores: float) -> float:
 
 
 def is_thin(mean: MeanSpread) -> bool:
-    """Whether so few units carry the variance that Student's t can't be trusted with it.
+    """Tell whether so few units carry the variance that Student's t can't be trusted with it.
 
     Simulated with a few per cent of the cases flipping from right to wrong, t alone calls a drop of the whole margin
     harmless in 8 to 36 of 100 runs; from 40 carriers on, or with a kurtosis below 6, it is right within a point.

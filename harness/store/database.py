@@ -71,7 +71,7 @@ class Database:
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether this is SQLite, not Postgres."""
+        """True where this is SQLite, not Postgres."""
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager

@@ -138,7 +138,7 @@ def _replaced(known: Sequence[LookRow], added: Sequence[LookRow]) -> list[LookRo
 
 
 def _identity(row: LookRow) -> tuple[str, str, str]:
-    """What a look is known by: its run and its bets, whatever cases came later."""
+    """Give what identifies a look: its evaluation, its run and its bets, whatever cases came later."""
     settled = {name: value for name, value in row.bets.items() if name != "cases"}
     return row.evaluation_id, row.run_id, json.dumps(settled, sort_keys=True) if row.number else ""
 

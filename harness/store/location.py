@@ -1,4 +1,4 @@
-"""Where a store lies: a path or a SQLAlchemy URL, and how a message names it."""
+"""The place of a store, a path or a SQLAlchemy URL, and its name in messages."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def _elsewhere(key: bytes, token: str) -> bytes:
 
 
 def _conflict(theirs: Mapping[int, Any], ours: Mapping[int, Any]) -> bool:
-    """Whether both hold a sample of the same index that was drawn twice."""
+    """Tell whether both hold a sample of the same index that was drawn twice."""
     return any(
         (theirs[index].text, theirs[index].created) != (ours[index].text, ours[index].created)
         for index in theirs.keys() & ours.keys()

@@ -1,4 +1,4 @@
-"""What goes wrong with a database, in words."""
+"""Says in words what goes wrong with a database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ELSEWHERE = "Choose another place with --store, or with `store` in [tool.steelya
 
 
 def in_words(error: DBAPIError, *, readonly: bool) -> str:
-    """What went wrong and what to do, after "The store URL"; `readonly` where it was only to be read."""
+    """Say what went wrong and what to do, after "The store URL"; `readonly` where it was only to be read."""
     cause = cause_of(error)
     if "full" in cause:
         return f"can't be written: {cause}. Free some space (`steelyard store prune` helps) and run again."
@@ -37,5 +37,5 @@ def in_words(error: DBAPIError, *, readonly: bool) -> str:
 
 
 def cause_of(error: Exception) -> str:
-    """What the driver says, on one line."""
+    """Give the driver's message, on one line."""
     return " ".join(str(getattr(error, "orig", error)).split())

@@ -126,7 +126,7 @@ def stream_scores(database: Database, run_id: str) -> Iterator[ScoreRow]:
 
 
 def score_columns(schema_version: int) -> list[ColumnElement[Any]]:
-    """What `score_row` reads of the scores of a set."""
+    """List the columns that `score_row` reads of the scores of a set."""
     return [readable_column(scores.c[name], schema_version) for name in _COLUMNS]
 
 

@@ -130,7 +130,7 @@ def generations_in_use(
 
 
 def _begun(connection: Connection, fingerprint: str) -> dict[int, float]:
-    """When each generation of a version was begun, the newest first."""
+    """Give the time at which each generation of a version was begun, the newest first."""
     of_version = generations.c.fingerprint == fingerprint
     query = select(generations.c.generation, generations.c.begun).where(of_version)
     return {row.generation: row.begun for row in connection.execute(query.order_by(generations.c.generation.desc()))}

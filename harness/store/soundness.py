@@ -1,4 +1,4 @@
-"""Whether the file of a store is sound, looked into beside the run."""
+"""Checks beside the run that the file of a store is sound."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Soundness:
         self._thread.start()
 
     def problem(self, wait_s: float = 0.0) -> str | None:
-        """What is wrong, as far as it is known by now, or after a wait."""
+        """Say what is wrong, as far as it is known by now, or after a wait; None where nothing is."""
         if wait_s:
             self._thread.join(wait_s)
         return self._found

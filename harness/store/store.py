@@ -50,7 +50,7 @@ class Store:
 
     @property
     def url(self) -> str:
-        """Where it lies, without a password."""
+        """The address of the store, without a password."""
         return self._database.url
 
     def find(self, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
@@ -127,7 +127,7 @@ class Store:
         return runs.stream_scores(self._database, run_id)
 
     def score_sets(self, run_id: str) -> list[ScoreSet]:
-        """What a run scored, as it was first scored; `score_array` gives the scores of one."""
+        """List what a run scored, as it was first scored; `score_array` gives the scores of one."""
         return score_sets.list_sets(self._database, run_id)
 
     def score_array(self, score_set: ScoreSet) -> ScoreArray:
@@ -141,7 +141,7 @@ class Store:
     def samples_scored(
         self, runs: Collection[tuple[str, Role]], evaluation_id: str, fingerprint: str, case_ids: Iterable[str]
     ) -> dict[str, int]:
-        """How many samples of each of these cases runs scored of a version, in the roles that are named with them.
+        """Count the samples of each of these cases that runs scored of a version, in the roles named with them.
 
         Cases that none of them scored are left out; skipped and broken samples count.
         """
@@ -165,7 +165,7 @@ class Store:
         return score_sets.differing_requests(self._database, ours, theirs)
 
     def info(self) -> StoreInfo:
-        """What the store holds, in numbers."""
+        """Count what the store holds."""
         return maintenance.info(self._database)
 
     def prune(

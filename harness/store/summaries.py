@@ -1,4 +1,4 @@
-"""What a store tells about itself and its runs."""
+"""The summaries that a store gives of itself and its runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class ScoreSet:
-    """What a run scored: one metric of an evaluation, of one version in one role."""
+    """The scores of a run for one metric of an evaluation, of one version in one role."""
 
     id: int
     evaluation_id: str
@@ -70,7 +70,7 @@ class ScoreArray:
 
 @dataclass(frozen=True, slots=True)
 class VersionInfo:
-    """What a store holds of one model version.
+    """The contents of a store for one model version.
 
     Attributes:
         names: what runs called it, sorted; empty where no run names it.
@@ -92,7 +92,7 @@ class VersionInfo:
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """What a store holds. `url` never shows a password; times are epoch seconds."""
+    """The contents of a store. `url` never shows a password; times are epoch seconds."""
 
     url: str
     schema_version: int
@@ -108,7 +108,7 @@ class StoreInfo:
 
 @dataclass(frozen=True, slots=True)
 class PruneSummary:
-    """What a prune removed, or would remove when it was only tried.
+    """The rows and bytes that a prune removed, or would remove when it was only tried.
 
     Attributes:
         waiting: items that wait in the review queue and lose their run or their answer.
@@ -125,14 +125,16 @@ class PruneSummary:
 
     @property
     def nothing(self) -> bool:
-        """Whether there was nothing to remove."""
+        """True where there was nothing to remove."""
         return not (self.samples or self.requests or self.runs or self.scores)
 
 
 @dataclass(frozen=True, slots=True)
 class MergeSummary:
-    """What a merge brought in. `apart` counts the samples among `samples` that stay apart (see `Store.merge`);
-    `labels` those that reviewers gave, `overdrawn` the evaluations whose error rate was spent in both stores.
+    """The rows that a merge brought in.
+
+    `apart` counts the samples among `samples` that stay apart (see `Store.merge`); `labels` those that reviewers gave,
+    `overdrawn` the evaluations whose error rate was spent in both stores.
     """
 
     samples: int

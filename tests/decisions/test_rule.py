@@ -232,3 +232,24 @@ def test_exit_codes(kinds, fail, warn):
 def test_an_unknown_policy_for_inconclusive_is_refused():
     with pytest.raises(ValueError, match="neither 'fail' nor 'warn'"):
         exit_code([], "ignore")
+
+
+@pytest.mark.parametrize("n_cases", [1, 3])
+@pytest.mark.parametrize(("value", "verdict"), [(0.9, PASSED), (0.8, FAILED)])
+def test_a_body_that_comes_to_the_same_each_time_leaves_nothing_to_chance(n_cases, value, verdict):
+    """One sample of each case tells all about these cases."""
+    scores = np.full((n_cases, 1), value)
+    exact = {"threshold": 0.9, "margin": 0.01, "about": "suite", "n_planned": n_cases, "is_exact": True}
+    found = one(scores, **exact)
+    assert found.verdict is verdict
+    assert (found.candidate.low, found.candidate.high) == pytest.approx((value, value))
+    assert one(scores, **{**exact, "is_exact": False}).verdict is not PASSED
+
+
+def test_a_baseline_that_is_left_out_is_told_with_the_reason():
+    alone = "smollm2 has no retriever"
+    required = one(share_right(95, 100), threshold=0.5, alone_because=alone)
+    assert required.reason.endswith("; smollm2 has no retriever: held to the threshold alone")
+    assert one(share_right(95, 100), alone_because=alone).reason == (
+        "nothing required; smollm2 has no retriever: nothing to compare it with"
+    )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import main
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 
@@ -135,6 +139,41 @@ def test_it_is_made_once_for_each_version_and_shared(gate: Project) -> None:
             assert len(SEEN) == 2
     """)
     assert gate.run(*PAIR).ret == 0
+
+
+def test_a_recording_serves_as_the_baseline(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(gate.path)
+    gate.body("return 0.9 if weights.version == 'other' else 0.6", arguments="weights, case", asks="model")
+    assert gate.run("--candidate", "other", "--baseline", "none", "--for-baseline").ret == 0
+    assert CliRunner().invoke(main, ["baseline", "record", "--name", "released"]).exit_code == 0
+    assert gate.run("--candidate", "small", "--baseline", "released").ret == 1
+    entry = gate.evaluation()
+    assert (entry["verdict"], entry["baseline"]["value"], entry["n_samples"]) == ("regressed", 0.9, 3)
+    assert gate.run("--candidate", "other", "--baseline", "released").ret == 0
+
+
+def test_stored_runs_are_weighed_as_exactly(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(gate.path)
+    gate.body("return 0.9", arguments="weights, case", asks="model", margin=0.01)
+    for name in ("small", "other"):
+        gate.run("--candidate", name, "--baseline", "none")
+    result = CliRunner().invoke(main, ["compare", "small", "other", "--json"])
+    assert json.loads(result.stdout)["evaluations"][0]["difference"]["low"] == 0.0
+
+
+def test_a_fixture_of_the_projects_own_of_that_name_is_the_projects(gate: Project) -> None:
+    gate.module("""
+        @pytest.fixture
+        def weights():
+            return [0.25, 0.75]
+
+        @pytest.mark.evaluation(cases=[{"id": "a", "prompt": "q"}], threshold=0.5, margin=0.4)
+        def test_it(model, case, weights):
+            model.ask(case.prompt)
+            return sum(weights)
+    """)
+    gate.run("--candidate", "table", "--baseline", "none")
+    assert gate.score() == 1.0
 
 
 def test_outside_a_body_it_is_refused(gate: Project) -> None:

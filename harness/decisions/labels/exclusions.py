@@ -1,8 +1,8 @@
-"""What an excluded item counts for: a label that nobody can give is missing, and may have been any.
+"""Excluded items at their worst and best: a label that nobody can give is missing, and may have been any.
 
-For the bound that a pass rests on it is the worst for the candidate, for the bound that a red rests on the best. So who
-excludes an item can make a gate less certain and never more, whatever the reason, and no error rate rises. For the
-estimate it is what was expected of the item, as if nobody had been asked.
+The bound that a pass rests on takes it to be the worst for the candidate, the bound that a red rests on the best. So
+whoever excludes an item can make a gate less certain and never more, whatever the reason, and no error rate rises. The
+estimate takes what was expected of the item, as if nobody had been asked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.statistics.labels.labelled import Evidence, LabelledEstimate, evide
 
 @dataclass(frozen=True, slots=True)
 class DrawLabels:
-    """What people said of draws, and what they can say nothing of.
+    """People's labels of draws, and the items among them that they can say nothing of.
 
     Attributes:
         draws: in their order.
@@ -41,7 +41,7 @@ class DrawLabels:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no item is excluded."""
+        """True where no item is excluded."""
         return not bool(self.excluded.any())
 
     def expected(self) -> FloatArray:
@@ -63,7 +63,7 @@ class DrawLabels:
         )
 
     def before(self, n_labels: int) -> int:
-        """How many of the first so many draws that people were asked about hold an excluded item."""
+        """Count the draws with an excluded item among the first so many that people were asked about."""
         asked = [any(row) for draw, row in zip(self.draws, self.excluded, strict=True) if draw.case is not None]
         return sum(asked[:n_labels])
 
@@ -91,7 +91,7 @@ class Bounds:
 
 
 def bounds(said: DrawLabels, of: Of) -> Bounds:
-    """What labels and judge say at worst and at best. Nothing that is excluded contradicts the judge."""
+    """Give the evidence of labels and judge at worst and at best. Nothing that is excluded contradicts the judge."""
     if said.is_whole:
         found = evidence(said.draws, said.labels, of)
         return Bounds(found, found)
@@ -100,7 +100,7 @@ def bounds(said: DrawLabels, of: Of) -> Bounds:
 
 
 def bounds_alone(said: DrawLabels, question: LabelQuestion) -> Bounds:
-    """What the labels say without the judge, at worst and at best."""
+    """Give the evidence of the labels without the judge, at worst and at best."""
     found = [labels_alone(said.draws, each, question.of, question) for each in (said.worst(), said.best())]
     return Bounds(*found)
 

@@ -88,7 +88,7 @@ def _upper(contrast: BettingContrast, confidence_level: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class LabelledCheck:
-    """What labels and judge decide of one question.
+    """The decision of one question by labels and judge.
 
     Attributes:
         check: verdict, reason and the difference with the one-sided bounds that it used, which hold whenever one stops.
@@ -261,7 +261,7 @@ def _proven(question: LabelQuestion) -> str:
 
 
 def _basis(count: int, said: DrawLabels, known: Sequence[bool]) -> str:
-    """What it was decided by: those of the first so many labels that people gave, or else answers that are the same."""
+    """Name the basis of a decision: labels of people among the first so many, or answers that are the same."""
     draws = said.draws
     labelled = [number for number, draw in enumerate(draws) if draw.case is not None][:count]
     count -= said.before(count)

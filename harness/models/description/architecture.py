@@ -110,7 +110,7 @@ class Architecture:
 
 
 def _seen(n_tokens: int, before: int, window: int) -> int:
-    """How many tokens are seen by all of these together: before + 1 by the first, one more by each."""
+    """Count the tokens that all of these see together: before + 1 by the first, one more by each."""
     grows = n_tokens if not window else max(0, min(n_tokens, window - before))
     return grows * before + grows * (grows + 1) // 2 + (n_tokens - grows) * window
 
@@ -186,7 +186,7 @@ def _stretches(
 
 
 def _build(part: ModelPart) -> tuple[Any, ...]:
-    """What two layers must share to be told together: not the types of their tensors, nor how far they see."""
+    """Give the build that two layers must share to be told together, without tensor types and how far they see."""
     return part.kind, part.heads, part.n_parameters, tuple((each.name, each.shape) for each in part.tensors)
 
 
@@ -231,7 +231,7 @@ def _layer_part(number: int, tensors: Sequence[tuple[Tensor, TensorRole]], sizes
 
 
 def _order(name: str) -> int:
-    """Where a tensor stands on the way: queries, keys, values, output; what chooses experts, gate, up, down."""
+    """Rank a tensor on the way: queries, keys, values, output; what chooses experts, gate, up, down."""
     places = (
         *("norm", "q_", "attn_q.", "k_", "attn_k.", "v_", "attn_v.", "o_proj", "attn_output"),
         *("gate.", "gate_inp", "router", "gate", "up"),
@@ -248,7 +248,7 @@ def _flops(tensor: Tensor, role: TensorRole, sizes: Hyperparameters) -> int:
 
 
 def _is_matrix(tensor: Tensor) -> bool:
-    """Whether a token is multiplied with it; a convolution over few tokens is none, nor is a bias."""
+    """Tell whether a token is multiplied with a tensor: not with a convolution over few tokens, nor with a bias."""
     return len(tensor.shape) >= 2 and "conv" not in tensor.name and not tensor.name.endswith("bias")
 
 

@@ -1,4 +1,4 @@
-"""What a config.json of transformers says, in the words of GGUF."""
+"""Puts a config.json of transformers into the words of GGUF."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _rope(config: Config) -> Iterator[tuple[str, Any]]:
 
 
 def _windows(config: Config) -> Iterator[tuple[str, Any]]:
-    """How far back a layer sees, and which layers see less than the whole context."""
+    """Give the window of the layers that see less than the whole context, and which layers these are."""
     window = config.get("sliding_window")
     if not window or config.get("use_sliding_window") is False:
         return

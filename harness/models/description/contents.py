@@ -1,4 +1,4 @@
-"""What the files of a model say of it, in one form for GGUF files and folders of safetensors: the words of GGUF."""
+"""The contents of a model's files, in one form for GGUF files and folders of safetensors: the words of GGUF."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Tensor:
 
     @property
     def n_parameters(self) -> int:
-        """How many of the model's parameters it holds."""
+        """The number of the model's parameters that it holds."""
         return math.prod(self.shape) * self.packed if self.is_weight else 0
 
 
@@ -56,7 +56,7 @@ class WeightsFile:
 
     @property
     def architecture(self) -> str:
-        """What the model's makers call its kind: "llama"."""
+        """The kind of the model, in its makers' word: "llama"."""
         return str(self.settings.get("general.architecture", "unknown"))
 
     def number(self, *keys: str, default: float = 0) -> Any:

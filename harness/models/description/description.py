@@ -1,4 +1,4 @@
-"""What a version's weights are, told from the heads of their files."""
+"""Describes a version's weights from the heads of their files."""
 
 from __future__ import annotations
 
@@ -91,17 +91,17 @@ class WeightsDescription:
 
     @property
     def kind(self) -> str:
-        """What the model's makers call its architecture: "llama"."""
+        """The architecture, in the word of the model's makers: "llama"."""
         return str(self.settings.get("general.architecture", "unknown"))
 
     @property
     def vocab_only(self) -> bool:
-        """Whether there are no weights, only a vocabulary."""
+        """True where there are no weights, only a vocabulary."""
         return self.n_tensors == 0
 
     @property
     def in_engine(self) -> WeightsDescription:
-        """What the engine gets."""
+        """The weights that the engine gets."""
         return self if self.loaded is None else self.loaded
 
     @property
@@ -182,7 +182,7 @@ def _alike(own: WeightsDescription, loaded: WeightsDescription) -> bool:
 
 
 def _engine_file(file: WeightsFile, source: WeightsSource, options: Mapping[str, Any], root: Path) -> WeightsFile:
-    """What the engine reads: the folder that was made of the file, or what will be made of it."""
+    """Give the files that the engine reads: the folder that was made of the file, or what will be made of it."""
     tokenizer = tokenizer_path(options, root)
     made = made_folder(options, root)
     if made is not None and (made != source.path or tokenizer is not None):
@@ -200,7 +200,7 @@ def _engine_file(file: WeightsFile, source: WeightsSource, options: Mapping[str,
 
 
 def _converted(file: WeightsFile, dtype: str) -> WeightsFile:
-    """What becomes of a GGUF file: each tensor in one type, without tables that are computed."""
+    """Describe the folder that a GGUF file becomes: each tensor in one type, without tables that are computed."""
     stored = _STORED[dtype]
     size = int(_BYTES[dtype])
     kept = (each for each in file.tensors if tensor_role(each.name).part != "aside")

@@ -102,7 +102,7 @@ def _tensor(stored: StoredTensor, quantization: Mapping[str, Any]) -> Tensor:
 
 
 def _packing(stored: StoredTensor, quantization: Mapping[str, Any]) -> int:
-    """How many weights stand in an element: eight of 4 bits in 32, or two in a byte."""
+    """Count the weights that stand in an element: eight of 4 bits in 32, or two in a byte."""
     method = quantization.get("quant_method")
     if stored.dtype == "U8" and (method in ("bitsandbytes", "mxfp4") or stored.name.endswith("weight_packed")):
         return 2
@@ -120,7 +120,7 @@ def _bits(quantization: Mapping[str, Any]) -> int:
 
 
 def _name(config: Mapping[str, Any], folder: Path) -> str:
-    """What the model is called: by the hub, as its config was last loaded, or as the folder is."""
+    """Give the model's name: the hub's, the one that its config was last loaded by, or the folder's."""
     stated = str(config.get("_name_or_path") or "").rstrip("/")
     if folder.parent.name == "snapshots":  # of the hub's cache: models--OWNER--MODEL/snapshots/COMMIT
         return folder.parent.parent.name.removeprefix("models--").replace("--", "/")

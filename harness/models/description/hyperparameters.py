@@ -14,7 +14,7 @@ _WINDOW_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "cohere2": 4, "gpt-oss"
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """What the shapes of a model's tensors follow from; of what differs by layer there is one for each.
+    """The numbers that the shapes of a model's tensors follow from; one for each layer of those that differ by layer.
 
     Attributes:
         n_rotated: of a head's dimensions those that the rotary embedding turns.
@@ -44,7 +44,7 @@ class Hyperparameters:
 
     @property
     def window(self) -> int:
-        """How far back the layers see that do not see everything; 0 where all do."""
+        """The number of tokens that layers of limited sight look back; 0 where all layers see everything."""
         return max(self.windows, default=0)
 
 

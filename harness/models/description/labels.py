@@ -1,4 +1,4 @@
-"""What llama.cpp and gguf-py call a model by its size and by the types of its tensors."""
+"""Names a model by its size and by the types of its tensors, as llama.cpp and gguf-py do."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _PLAIN = {"F32": "all F32", "F16": "F16", "BF16": "BF16", "F64": "F64"}
 
 
 def size_name(file: WeightsFile, n_parameters: int) -> str:
-    """What a model of this size is called: "135M", "3B".
+    """Name the size of a model: "135M", "3B".
 
-    As the file calls it; else by llama.cpp's name, if that is near the number of parameters: by its layers alone
-    llama.cpp takes a Llama of 135M with 30 of them for one of 256M. Else as gguf-py rounds the number.
+    The file's own name comes first, then llama.cpp's, if that is near the number of parameters: by its layers alone
+    llama.cpp takes a Llama of 135M with 30 of them for one of 256M. Last comes the number as gguf-py rounds it.
     """
     stated = file.settings.get("general.size_label")
     if isinstance(stated, str) and stated:
@@ -63,7 +63,7 @@ def rounded(n_parameters: int) -> str:
 
 
 def file_type_name(file: WeightsFile) -> str:
-    """What llama.cpp calls the file by the types of its tensors; a quantized folder is called as its quantizer does."""
+    """Name the file by the types of its tensors, as llama.cpp does; a quantized folder as its quantizer does."""
     quantization = file.settings.get("quantization")
     if quantization:
         return _quantized_name(file, quantization)
@@ -100,5 +100,5 @@ def _value(name: str) -> float:
 
 
 def _apart(named: float, n_parameters: int) -> float:
-    """How many times the one is the other."""
+    """Give the ratio of the larger to the smaller."""
     return max(named, n_parameters) / max(min(named, n_parameters), 1)

@@ -1,4 +1,4 @@
-"""What a tensor is for, told from its name: names of transformers and of llama.cpp."""
+"""Tells what a tensor is for by its name: names of transformers and of llama.cpp."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _EXPERT = re.compile(r"experts\.\d+\.|(?<!shared_)experts\.(?!\d)|_exps\.")
 
 @dataclass(frozen=True, slots=True)
 class TensorRole:
-    """Where a tensor belongs.
+    """The place of a tensor in its model.
 
     Attributes:
         layer: the number of its layer, or None outside the layers.
@@ -52,7 +52,7 @@ class TensorRole:
 
 
 def tensor_role(name: str) -> TensorRole:
-    """What the tensor of this name is for.
+    """Tell what the tensor of this name is for.
 
     >>> tensor_role("model.layers.3.self_attn.q_proj.weight")
     TensorRole(part='attention', layer=3, name='self_attn.q_proj.weight', is_expert=False)

@@ -79,13 +79,13 @@ def _check_presence(file: WeightsFile, sizes: Hyperparameters, kinds: Mapping[in
 
 
 def _stem(file: WeightsFile) -> str:
-    """What stands before the number of a layer: "model.layers", "blk"."""
+    """Find what stands before the number of a layer: "model.layers", "blk"."""
     layered = next(each.name for each in file.tensors if tensor_role(each.name).layer is not None)
     return re.split(r"\.\d+\.", layered, maxsplit=1)[0]
 
 
 def _expected(role: TensorRole, sizes: Hyperparameters, file: WeightsFile) -> tuple[str, tuple[int, ...] | None]:
-    """What kind of tensor it is, and its shape; None for one of which nothing is expected."""
+    """Give the kind of a tensor, and its expected shape; None for one of which nothing is expected."""
     if role.layer is None:
         return _outside(role, sizes)
     for pattern, kind in _EXPECTED:

@@ -1,4 +1,4 @@
-"""What the tokenizer files of a folder say, in the words of GGUF."""
+"""Puts the tokenizer files of a folder into the words of GGUF."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> TokenizerContents
 
 
 def _fast(whole: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, Any]]:
-    """What tokenizer.json says: pieces of SentencePiece are told from bytes by how they fall back."""
+    """Read tokenizer.json: pieces of SentencePiece are told from bytes by how they fall back."""
     model = whole.get("model") or {}
     vocabulary = model.get("vocab") or {}
     ids = dict(vocabulary) if isinstance(vocabulary, dict) else {text: i for i, (text, _) in enumerate(vocabulary)}
@@ -152,7 +152,7 @@ def _special(
 
 
 def _added(own: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Whether BOS and EOS are put around a text: as the tokenizer's last step does it, or else as is said."""
+    """Tell whether BOS and EOS are put around a text: as is stated, or else as the tokenizer's last step does it."""
     for name, place in (("bos", 0), ("eos", -1)):
         stated = own.get(f"add_{name}_token")
         if isinstance(stated, bool):

@@ -1,4 +1,4 @@
-"""What runs in the process of MLflow: takes one question from the parent, and gives one answer."""
+"""Runs in the process of MLflow: takes one question from the parent, and gives one answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOGIN = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_T
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Where MLflow is, and what must never be told of that.
+    """The address of MLflow, and what must never be told of it.
 
     Attributes:
         address: without user and password where it is a server.
@@ -37,7 +37,7 @@ class Login:
 
     @property
     def is_server(self) -> bool:
-        """Whether it is asked over HTTP."""
+        """True where it is asked over HTTP."""
         return self.address.startswith("http")
 
 
@@ -89,7 +89,7 @@ def _probe(login: Login) -> None:
 
 
 def explained(error: Exception, login: Login) -> str:
-    """What went wrong in words for a user, without anything that is secret."""
+    """Explain to a user what went wrong, without anything that is secret."""
     if isinstance(error, SteelyardError):
         return _without(str(error), login.secrets)
     text = _without(str(error), login.secrets)

@@ -39,7 +39,7 @@ def give_alias(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_weights(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
-    """Where the weights of a registered model lie on this machine: name, version and path; or what is unknown of it.
+    """Bring the weights of a registered model to this machine; give name, version and path, or what is unknown of it.
 
     Raises:
         SettingsError: it holds no weights that an engine could load.

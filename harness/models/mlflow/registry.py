@@ -89,8 +89,9 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
 
 
 def downloaded(settings: VersionSettings) -> tuple[VersionSettings, RegisteredModel] | None:
-    """What `pinned` gave when the version was looked up last, without asking anybody; None for one that has not been
-    downloaded, and for an alias, which may have moved.
+    """Give what `pinned` gave when the version was looked up last, without asking anybody.
+
+    None for a version that has not been downloaded, and for an alias, which may have moved.
     """
     match = _ADDRESS.fullmatch(settings.engine_options["weights"])
     if match is None or match["version"] is None or settings.registry is None:
@@ -124,7 +125,7 @@ def _weights_folder() -> Path:
 
 
 def _offline_hint(asked: Mapping[str, str | None]) -> str:
-    """Why it was asked though nothing is to be drawn."""
+    """Say why the registry was asked though nothing is to be drawn."""
     if asked["alias"] is not None:
         return " Only the registry knows what an alias means; without it, name a downloaded version by its number."
     return f" Version {asked['version']} has not been downloaded to this machine, and only the registry has it."
@@ -142,7 +143,7 @@ def set_alias(registry: str, registered: RegisteredModel, alias: str, tags: Mapp
 
 
 def _unknown(found: Mapping[str, Any], asked: Mapping[str, str | None], weights: str, registry: str) -> str:
-    """What the registry has instead of what was asked for."""
+    """Say what the registry has instead of what was asked for."""
     kind, known = found["unknown"], found["known"]
     named = asked[kind] or ""
     there = f"The registry {registry}" if kind == "name" else f"{asked['name']!r}"

@@ -133,7 +133,7 @@ class _Unpacking:
         self._machine: zlib._Decompress | None = None
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        """What a chunk becomes, in pieces of at most 64 KiB.
+        """Decompress a chunk, in pieces of at most 64 KiB.
 
         Raises:
             MalformedError: it can't be decompressed.

@@ -114,7 +114,7 @@ class Endpoint:
     async def post(
         self, path: str, payload: Mapping[str, Any], read: Callable[[Mapping[str, Any], float], Answer]
     ) -> Answer:
-        """What `read` makes of the JSON object that answers `payload`.
+        """Send a payload, and give what `read` makes of the JSON object that answers it.
 
         Args:
             path: appended to the base address.
@@ -143,13 +143,13 @@ class Endpoint:
 
     @property
     def trouble(self) -> str:
-        """Why requests are sent again right now, and how many; "" where none is."""
+        """The latest reason why requests are sent again, and how many are; "" where none is."""
         count = len(self._repeating)
         latest = next(reversed(self._repeating.values()), "")
         return f"{latest}, repeating {count:,} request{'s' if count > 1 else ''}" if count else ""
 
     async def _tried(self, path: str, body: bytes, read: Callable[[Mapping[str, Any], float], Answer]) -> Answer:
-        """What comes of a request, sent again while that may help."""
+        """Send a request, again while that may help, and give its answer."""
         tried, attempts, successes = RequestHistory(), 0, self._successes
         while True:
             await self._pause(self._pace.wait_s())
@@ -339,7 +339,7 @@ class Endpoint:
         return " ".join(text.split())[:_LONGEST_MESSAGE]
 
     def _server_message(self, content: bytes) -> str:
-        """What a server says went wrong, in whichever of the usual places it says so."""
+        """Find what a server says went wrong, in whichever of the usual places it says so."""
         try:
             document = self.redactor.leaves(_json(content))
         except RecursionError:
@@ -362,7 +362,7 @@ def _light(error: _Error) -> _Error:
 
 
 def _json(content: bytes) -> Any:
-    """What the body of an answer holds; None where it is not JSON."""
+    """Parse the body of an answer; None where it is not JSON."""
     try:
         return json.loads(content.decode("utf-8", "replace"))
     except (ValueError, RecursionError):

@@ -86,7 +86,7 @@ def tool_calls(value: Any) -> tuple[Mapping[str, Any], ...]:
 
 
 def is_same_model(asked: str, answered: str) -> bool:
-    """Whether two names mean one model, as far as a name tells: a provider before it or a folder makes no other one.
+    """Tell whether two names mean one model, as far as names tell: a provider or folder in front does not count.
 
     >>> is_same_model("openai/gpt-4o", "gpt-4o"), is_same_model("gpt-4o", "gpt-4o-mini")
     (True, False)

@@ -1,4 +1,4 @@
-"""Which failed requests are sent again, when, and how fast requests may follow each other."""
+"""Decides which failed requests are sent again, when, and how fast requests may follow each other."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class UnusableError(Exception):
 
     @property
     def brief(self) -> str:
-        """What went wrong in a few words, without what the server said."""
+        """The failure in a few words, without what the server said."""
         if self.status is not None:
             return f"HTTP {self.status} {_PHRASES.get(self.status, '')}".rstrip() + _asked(self.retry_after_s)
         if self.is_page:
@@ -63,7 +63,7 @@ def _asked(retry_after_s: float | None) -> str:
 
 @dataclass(slots=True)
 class RequestHistory:
-    """What one request went through.
+    """The history of one request.
 
     Attributes:
         attempts: that failed.
@@ -84,7 +84,7 @@ class RequestHistory:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long a request is tried.
+    """The rules for trying a request again: for how long, how often, and after what waits.
 
     With the defaults a request that fails at once is tried for a minute, 14 times or more; one that runs into its time
     limit is tried at least three times. Waits that the server asks for (Retry-After) come on top of that, up to five
@@ -119,7 +119,7 @@ class RetryPolicy:
         return generator.uniform(0, bound)
 
     def is_spent(self, tried: RequestHistory, asked_s: float = 0.0) -> bool:
-        """Whether a request is given up that went through this, and is asked to wait so long now."""
+        """Tell whether a request that went through this, and is asked to wait so long now, is given up."""
         if tried.asked_s + asked_s > self.longest_asked_s:
             return True
         if tried.malformed >= self.malformed_attempts:
@@ -128,7 +128,7 @@ class RetryPolicy:
 
 
 def is_retried(status: int) -> bool:
-    """Whether the same request may succeed later, by its HTTP status.
+    """Tell by its HTTP status whether the same request may succeed later.
 
     >>> [status for status in (400, 404, 408, 429, 500, 501, 503) if is_retried(status)]
     [408, 429, 500, 503]
@@ -151,7 +151,7 @@ def http_status(error: object) -> int | None:
 
 
 def is_rate_limit(document: object) -> bool:
-    """Whether the body of an answer with HTTP 429 leaves hope: not where OpenAI's codes say that the account is empty.
+    """Tell whether an answer with HTTP 429 leaves hope: not where OpenAI's codes say that the account is empty.
 
     >>> is_rate_limit({"error": {"message": "slow down", "code": "rate_limit_exceeded"}})
     True

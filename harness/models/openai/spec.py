@@ -1,4 +1,4 @@
-"""What the engine `openai` declares, and what every engine that is reached over OpenAI's API shares with it."""
+"""Declares the engine `openai`, and what every engine that is reached over OpenAI's API shares with it."""
 
 from __future__ import annotations
 

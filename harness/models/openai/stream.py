@@ -17,7 +17,7 @@ _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 
 
 def is_event_stream(content_type: str, content: bytes | bytearray) -> bool:
-    """Whether a body is an event stream, by how it begins, or else by what it is called."""
+    """Tell whether a body is an event stream, by how it begins, or else by what it is called."""
     start = bytes(content[:64]).lstrip()
     is_called_so = content_type == "text/event-stream" and not start.startswith(b"{")
     return is_called_so or start.startswith((b"data:", b"event:", b"id:", b": "))
@@ -61,7 +61,7 @@ def _put_together(stream: str) -> dict[str, Any]:
 
 
 def _error(data: str) -> Any:
-    """What an event that is called an error says."""
+    """Read what an event that is called an error says."""
     try:
         said = json.loads(data)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the engine `scripted` declares."""
+"""Declares the engine `scripted`."""
 
 from __future__ import annotations
 

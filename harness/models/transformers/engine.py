@@ -45,7 +45,7 @@ class _Job:
 
     @property
     def is_weighed(self) -> bool:
-        """Whether a given text is weighed, so that nothing is drawn."""
+        """True where a given text is weighed, so that nothing is drawn."""
         return self.request.kind in _WEIGHED
 
     @property

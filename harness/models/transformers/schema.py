@@ -9,7 +9,7 @@ from typing import Any
 
 
 def has_schemas() -> bool:
-    """Whether xgrammar is installed."""
+    """Tell whether xgrammar is installed."""
     return importlib.util.find_spec("xgrammar") is not None
 
 

@@ -1,4 +1,4 @@
-"""What the engine `transformers` declares."""
+"""Declares the engine `transformers`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine `vllm` declares: weights in a process of its own, or a vLLM server that is already running."""
+"""Declares the engine `vllm`: weights in a process of its own, or a vLLM server that is already running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What engines that load weights declare alike: settings, what is looked at before, what the fingerprint has."""
+"""The declarations that engines which load weights share: settings, their check, and what the fingerprint has."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class GgmlType:
-    """How tensors of a type are stored: in blocks of so many weights, each of so many bytes."""
+    """A type of tensors, stored in blocks of so many weights, each of so many bytes."""
 
     name: str
     block: int

@@ -23,7 +23,7 @@ _COPY_BYTES = 1 << 24
 
 
 def layer_count(folder: Path) -> int | None:
-    """How many decoder layers the folder's config states, or None."""
+    """Read the number of decoder layers that the folder's config states; None where it states none."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return next((config[name] for name in _LAYER_COUNTS if isinstance(config.get(name), int)), None)
 
@@ -129,7 +129,7 @@ def _copy_tensors(source: Path, target: Path, numbers: dict[int, int]) -> bool:
 
 
 def _starts(tensors: Sequence[StoredTensor], source: Path) -> Iterator[int]:
-    """Where in the file the data of each tensor starts: it follows without gaps, and ends with the file."""
+    """Find where in the file the data of each tensor starts: it follows without gaps, and ends with the file."""
     start = source.stat().st_size - sum(tensor.n_bytes for tensor in tensors)
     for tensor in tensors:
         yield start

@@ -1,4 +1,4 @@
-"""What tensors a safetensors file holds, told by the package safetensors without reading their data."""
+"""Lists the tensors of a safetensors file by the package safetensors, without reading their data."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StoredTensor:
 
 @dataclass(frozen=True, slots=True)
 class StoredTensors:
-    """What a safetensors file holds.
+    """The tensors and the metadata that a safetensors file holds.
 
     Attributes:
         tensors: in the order of their data, which follows without gaps and ends with the file.

@@ -1,4 +1,4 @@
-"""Where a version's weights come from, what identifies them, and the folder that an engine loads.
+"""Finds a version's weights, what identifies them, and the folder that an engine loads.
 
 Weights are given as a folder, a .gguf file, `package:NAME` (an installed package that ships either), or the hub id of a
 model that is in the local hub cache; what MLflow's registry has was downloaded into a folder before (mlflow.registry).
@@ -39,7 +39,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
-    """What `weights` names: a folder to load, or a GGUF file to convert.
+    """The source that `weights` names: a folder to load, or a GGUF file to convert.
 
     Attributes:
         commit: the hub's commit of a cached snapshot, which identifies its content; None elsewhere.
@@ -50,7 +50,7 @@ class WeightsSource:
 
     @property
     def is_gguf(self) -> bool:
-        """Whether it must be converted before an engine can load it."""
+        """True where it must be converted before an engine can load it."""
         return self.path.is_file()
 
 
@@ -68,7 +68,7 @@ def check_weights(options: Mapping[str, Any], root: Path) -> None:
 
 
 def weights_digest(options: Mapping[str, Any], root: Path) -> str:
-    """What identifies the weights by content: other weights, tokenizer, chat template or layers give another digest.
+    """Identify the weights by content: other weights, tokenizer, chat template or layers give another digest.
 
     A GGUF file is identified without being converted.
 
@@ -127,7 +127,7 @@ def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
 
 
 def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
-    """What the settings name: a folder, or a GGUF file.
+    """Find the folder or the GGUF file that the settings name.
 
     Raises:
         SettingsError: there is no such thing.

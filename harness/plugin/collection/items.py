@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import MarkerError, UsageError
+from harness.plugin import fixtures
 from harness.plugin.collection.copies import with_copies
 from harness.plugin.collection.tasks import Tasks
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.neighbours import check_sockets
 from harness.plugin.options import run_options, runs_bodies, settings_of
-from harness.plugin.pytest_internals import argument_names
+from harness.plugin.pytest_internals import argument_names, fixture_definitions
 
 if TYPE_CHECKING:
     from harness.config import Settings
@@ -35,8 +36,10 @@ def is_evaluation(item: pytest.Item) -> bool:
 
 
 def _wanted(item: pytest.Function) -> frozenset[str]:
-    """What a body takes of that which only bodies get."""
-    return frozenset(name for name in OFFERED if name in argument_names(item))
+    """What a body takes of that which only bodies get; a project's own fixture of such a name is the project's."""
+    definitions = fixture_definitions(item)
+    own = {name for name, found in definitions.items() if found and found[-1].func.__module__ != fixtures.__name__}
+    return frozenset(name for name in OFFERED if name in argument_names(item) and name not in own)
 
 
 class Collection:

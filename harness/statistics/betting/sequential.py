@@ -31,7 +31,7 @@ _NORMAL = NormalDist()
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """What is bet on, one after another: cases, clusters of cases, or the samples of a single case.
+    """The units that are bet on, one after another: cases, clusters of cases, or the samples of a single case.
 
     Attributes
     ----------
@@ -47,14 +47,14 @@ class Units:
     largest: float = 1.0
 
     def above(self, mean: float) -> FloatArray:
-        """How far each unit lies above a mean, (n,), as a share of the largest unit; 0 in expectation at that mean."""
+        """Give each unit's distance above a mean, (n,), in shares of the largest unit; it averages 0 at that mean."""
         distances: FloatArray = (self.sums - mean * self.sizes) / self.largest
         return distances
 
 
 @dataclass(frozen=True, slots=True)
 class Wealth:
-    """What a bettor owns who stakes on every unit lying above a mean: an e-process against that mean, for each mean.
+    """The wealth of a bettor who stakes on every unit lying above a mean: an e-process against it, for each mean.
 
     The stakes are the same for every mean (less where they could ruin), and each is settled by the units before its
     own. If the mean is not above `m`, the wealth against `m` is a nonnegative supermartingale that starts at 1: it
@@ -104,7 +104,7 @@ class Wealth:
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """How many units there will be at most, and the level whose evidence is to be reached by then.
+    """The most units that there will be, and the level whose evidence is to be reached by then.
 
     It is an aim and no limit: units beyond it are bet on without hurry, and change no stake of those before.
     """

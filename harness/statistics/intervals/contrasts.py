@@ -35,7 +35,7 @@ class Contrast(Protocol):
 
     @property
     def method(self) -> str:
-        """What the bounds come from, in a few words."""
+        """The method behind the bounds, in a few words."""
 
     @property
     def p_less(self) -> float:
@@ -127,7 +127,7 @@ class ScaledContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method behind the bounds."""
         return self.scores.method
 
     @property
@@ -198,7 +198,7 @@ class GuardedContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from; those at 0.95 tell whether the sample is too small for the inner ones."""
+        """The method behind the bounds; those at 0.95 tell whether the sample is too small for the inner ones."""
         if self.lower(0.95) < self.inner.lower(0.95) or self.upper(0.95) > self.inner.upper(0.95):
             return f"{self.inner.method}; wider for what so few cases can't show"
         return self.inner.method
@@ -256,7 +256,7 @@ class LopsidedContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method behind the bounds."""
         return f"few cases weigh most: wider of t and recovered Poisson bounds (MOVER), {self.mean.degrees} df"
 
     @property
@@ -283,7 +283,7 @@ class LopsidedContrast:
 
 
 def is_lopsided(mean: MeanSpread) -> bool:
-    """Whether Student's t can't be trusted with graded numbers: few carry the variance, or they are skewed."""
+    """Tell whether Student's t can't be trusted with graded numbers: few carry the variance, or they are skewed."""
     return is_thin(mean) or abs(mean.skewness) > LOPSIDED
 
 

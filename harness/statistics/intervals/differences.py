@@ -174,7 +174,7 @@ def paired_contrast(
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What is known of the scores behind differences.
+    """The range and the number of the scores behind differences.
 
     Attributes
     ----------
@@ -258,7 +258,7 @@ class PairedContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method behind the bounds."""
         cases = "no case differs" if self.gains.value == self.losses.value == 0 else "few cases weigh most"
         return f"{cases}: wider of paired t and recovered bounds (MOVER), {self.total.degrees} df"
 

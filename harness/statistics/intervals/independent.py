@@ -160,7 +160,7 @@ class RecoveredContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method behind the bounds."""
         return f"recovered from Clopper-Pearson (MOVER), {self.n:.0f} and {self.other_n:.0f} samples"
 
     @property

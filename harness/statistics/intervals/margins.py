@@ -17,7 +17,10 @@ from harness.statistics.intervals.differences import paired_contrast
 
 @dataclass(frozen=True, slots=True)
 class NonInferiority:
-    """Whether a drop of the margin or more is ruled out. `low` is the one-sided bound at the confidence level."""
+    """The result of testing that the drop is smaller than the margin.
+
+    `low` is the one-sided bound at the confidence level.
+    """
 
     value: float
     standard_error: float
@@ -29,7 +32,7 @@ class NonInferiority:
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """Whether a difference of the margin or more, either way, is ruled out.
+    """The result of testing that the difference, either way, is smaller than the margin.
 
     `low` and `high` are one-sided bounds at the confidence level each: together an interval at 2 * level - 1.
     """

@@ -231,7 +231,7 @@ class ProportionContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method behind the bounds."""
         if self.exact:
             return f"Clopper-Pearson, n {self.n_effective:.0f}"
         if self.student:

@@ -141,7 +141,7 @@ def _corrected_phi(a: int, b: int, c: int, d: int) -> float:
 
 
 def _root(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Where a falling function crosses 0 between `low` and `high`; the nearer end where it does not."""
+    """Find where a falling function crosses 0 between `low` and `high`; the nearer end where it does not."""
     if falling(low) <= 0:
         return low
     if falling(high) >= 0:

@@ -1,4 +1,4 @@
-"""Which item people are shown next: drawn with known probabilities, more often where the judge is in doubt."""
+"""Draws the next item for people with known probabilities, more often where the judge is in doubt."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class Lots:
-    """What chance decides, for each case: a number of its own, so that it does not depend on which others there are.
+    """The random numbers of the cases: each has its own, so that they do not depend on which other cases there are.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Items:
         return np.stack([scores[cases, at[cases]] for scores, at in zip(self.scores, self.shown, strict=True)], axis=1)
 
     def predicted(self, curve: Curve, cases: IntArray) -> tuple[FloatArray, FloatArray]:
-        """What people are expected to say of what is shown, and of all samples on average, (n, n_versions) each."""
+        """Predict what people say of what is shown, and of all samples on average, (n, n_versions) each."""
         odds = [each[cases] for each in self._odds]
         means = [np.nanmean(each, axis=1, keepdims=True) for each in odds]
         rows = np.arange(len(cases))
@@ -129,7 +129,7 @@ class Items:
 
 
 def shown(scores: FloatArray, lots: Lots) -> IntArray:
-    """Which sample of each case people are shown, (n_cases,): any that is there, with the same chance."""
+    """Choose the sample of each case that people are shown, (n_cases,): any that is there, with the same chance."""
     there = ~np.isnan(scores)
     wanted = np.floor(lots.picks * there.sum(axis=1)).astype(np.int64) + 1
     return np.asarray((np.cumsum(there, axis=1) == wanted[:, np.newaxis]).argmax(axis=1), dtype=np.int64)
@@ -197,7 +197,7 @@ def next_draw(
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """What is settled before the next cases are looked at; `usual` is the doubt that counts as 1."""
+    """The rules that are settled before the next cases are looked at; `usual` is the doubt that counts as 1."""
 
     paces: Sequence[DrawRule]
     usual: float
@@ -258,7 +258,7 @@ def _walk(items: Items, curve: Curve, order: IntArray, rules: _Rules) -> Draw:
 
 
 def _settled(paces: Sequence[DrawRule], floor: float) -> dict[str, Any]:
-    """What a draw keeps of the rules: a kind that was not asked has the widest range, and no stakes."""
+    """Give the part of the rules that a draw keeps: a kind that was not asked has the widest range, and no stakes."""
     ranges, stakes = dict(zip(KINDS, widest(floor), strict=True)), dict(zip(KINDS, NO_STAKES, strict=True))
     for pace in paces:
         ranges[pace.question.of], stakes[pace.question.of] = (pace.low, pace.high), pace.stakes

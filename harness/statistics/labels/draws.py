@@ -1,4 +1,4 @@
-"""What labels are asked for, and how each item for people was drawn: all that must be stored with it."""
+"""The questions that labels decide, and the draws of items for people, with all that must be stored of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS: tuple[Of, ...] = ("rate", "difference")
 
 @dataclass(frozen=True, slots=True)
 class LabelQuestion:
-    """What labels are to decide.
+    """A question that labels are to decide.
 
     Attributes
     ----------

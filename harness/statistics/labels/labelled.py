@@ -1,4 +1,4 @@
-"""What people's labels and a judge's scores say of a mean together, valid whenever one stops labelling."""
+"""Estimates a mean from people's labels and a judge's scores together, valid whenever one stops labelling."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class LabelWealth(Wealth):
 
 
 def evidence(draws: Sequence[Draw], labels: FloatArray, of: Of, so_far: Evidence | None = None) -> Evidence:
-    """What the labels say, with the judge.
+    """Gather the evidence of the labels together with the judge.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def _joined(first: Evidence, second: Evidence) -> Evidence:
 
 
 def labels_alone(draws: Sequence[Draw], labels: FloatArray, of: Of, question: LabelQuestion | None = None) -> Evidence:
-    """What the labels say without the judge, each weighing the inverse of its probability.
+    """Gather the evidence of the labels without the judge, each weighing the inverse of its probability.
 
     In place of what a person was expected to say of an item stands the weighted mean of all labels before it.
 

@@ -1,4 +1,4 @@
-"""How much to stake on the next case, and how often to ask people, so that the cases that are left decide."""
+"""Sets the stake on the next case, and the chance of asking people, so that the cases that are left decide."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NORMAL = NormalDist()
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a judge's scores of some cases let expect, for one question.
+    """The labels that a judge's scores of some cases let expect, for one question.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class DrawRule:
         return np.maximum(down, up)
 
     def least(self, doubt: float) -> float:
-        """What no case's probability is below, whatever its judge's scores; `doubt` is the least possible."""
+        """Give a bound below any case's probability, whatever its judge's scores; `doubt` is the least possible."""
         lowest = self.question.lowest
         grid = np.linspace(lowest, 1.0, 201)
         down, up = (grid - lowest) / (1 - self.low), (1 - grid) / (self.high - lowest)
@@ -78,7 +78,7 @@ class DrawRule:
 
 
 def is_shown(question: LabelQuestion, found: Evidence) -> bool:
-    """Whether labels and judge show that it passes, or that it is worse."""
+    """Tell whether labels and judge show that the candidate passes, or that it is worse."""
     return (
         found.better().first_above(question.allowed, question.level) is not None
         or found.worse().first_above(-question.demanded, question.red_level) is not None
@@ -138,7 +138,7 @@ def _budget(pace: DrawRule, seen: Forecast, bearable: float) -> float:
 
 
 def _lacking(question: LabelQuestion, found: Evidence) -> tuple[float, float]:
-    """What the logarithm of the wealth on better, and on worse, lacks of its goal; a little where nothing does."""
+    """Give the distance of the log wealth on better, and on worse, from its goal; a little where it is reached."""
     have = (0.0, 0.0)
     if len(found.values):
         have = float(found.better().log(question.allowed)[-1]), float(found.worse().log(-question.demanded)[-1])

@@ -1,4 +1,4 @@
-"""What a person is expected to say of an answer that a judge has scored: a curve, learnt from the labels so far."""
+"""Predicts what people say of an answer that a judge has scored, by a curve learnt from the labels so far."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Curve:
     coefficients: FloatArray
 
     def predict(self, odds: FloatArray, others: FloatArray) -> FloatArray:
-        """What people say on average, in (0, 1), of any shape; `odds` and `others` are log odds as `log_odds` gives."""
+        """Predict what people say on average, in (0, 1), of any shape; `odds` and `others` come from `log_odds`."""
         a, b, c = self.coefficients.tolist()
         return np.asarray(special.expit(a + b * odds + c * others), dtype=np.float64)
 

@@ -158,7 +158,7 @@ class _PairedQuantiles:
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where the other version's quantile may be: from each place up to the next, and the other's shares beyond."""
+    """The places where the other version's quantile may be, each up to the next, and the other's shares beyond."""
 
     first: FloatArray
     places: FloatArray
@@ -168,7 +168,7 @@ class _Places:
     exact: bool
 
     def shows(self, difference: float, tail: float) -> bool:
-        """Whether the quantiles are shown to differ by at most so much; a few places often tell that they are not."""
+        """Tell whether the quantiles are shown to differ by at most so much; a few places often tell they are not."""
         some = slice(None, None, _FEW_PLACES)
         few = replace(self, places=self.places[some], others=self.others[:, some])
         return few.p(difference, closed=False) <= tail and self.p(difference, closed=False) <= tail

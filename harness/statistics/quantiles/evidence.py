@@ -1,4 +1,4 @@
-"""What is known of the share of values beyond a place: bets of constant size, with cases or clusters as the units."""
+"""Bets of constant size on the share of values beyond a place, with cases or clusters as the units."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def shares_beyond(values: FloatArray, places: FloatArray, *, closed: bool) -> Fl
 def log_evidence(
     gains: Sequence[FloatArray], bets: Sequence[tuple[tuple[float, ...], float]], groups: IntArray | None
 ) -> FloatArray:
-    """What bets of constant size have made of 1, as logarithms, (n_places,).
+    """Give the wealth that bets of constant size have made of 1, as logarithms, (n_places,).
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def p_value(evidence: FloatArray) -> float:
 
 
 def fewest_units(tail: float, gain: float) -> int:
-    """How many units it takes where each brings all it can."""
+    """Find the fewest units whose evidence can reach 1 / tail, where each brings all it can."""
 
     def reached(n: int) -> bool:
         return float(special.logsumexp(n * np.log1p(_STAKES * gain), b=_WEIGHTS)) >= -math.log(tail)

@@ -44,7 +44,7 @@ class NaturalDifference(Protocol):
 
     @property
     def method(self) -> str:
-        """What the bounds come from, in a few words."""
+        """The method behind the bounds, in a few words."""
 
     @property
     def p_below(self) -> float:
@@ -88,7 +88,7 @@ class QuantileContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method behind the bounds."""
         return self.natural.method
 
     @property

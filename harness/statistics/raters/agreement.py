@@ -259,7 +259,7 @@ def _categories(ratings: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def _missing(array: npt.NDArray[Any]) -> bool:
-    """Whether any rating is masked, None or NaN."""
+    """Tell whether any rating is masked, None or NaN."""
     if array.dtype.kind == "O":
         return any(each is None or each != each for each in array.tolist())
     return array.dtype.kind == "f" and bool(np.isnan(array).any())

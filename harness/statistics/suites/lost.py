@@ -1,4 +1,4 @@
-"""Which cases are lost: those that are shown, each by its own samples, to be worse than in the baseline."""
+"""Finds the lost cases: those that are shown, each by its own samples, to be worse than in the baseline."""
 
 from __future__ import annotations
 

@@ -14,7 +14,10 @@ from harness.statistics.noise import Draws
 
 @dataclass(frozen=True, slots=True)
 class SuiteContrasts:
-    """What `SuiteContrast` is for one suite, for many: attributes are (n_suites,), `units` and `binary` are of each."""
+    """The contrasts of many suites at once, each as `SuiteContrast` is for one.
+
+    Attributes are (n_suites,); `units`, `binary`, `least` and `most` are the same for all of them.
+    """
 
     values: FloatArray
     falls: FloatArray

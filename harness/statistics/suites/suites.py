@@ -251,7 +251,7 @@ class SuiteContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method behind the bounds."""
         if self.standard_error == 0:
             return "about these cases: exact for samples without any noise"
         spread = "the spread over cases, for want of samples" if self.single else "the noise within cases"

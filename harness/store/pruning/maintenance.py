@@ -1,4 +1,4 @@
-"""What a store holds, and removing the part that nobody needs."""
+"""Counts what a store holds, and removes the part that nobody needs."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
 
 
 def _names(connection: Connection) -> dict[str, set[str]]:
-    """What runs called the versions that they weighed."""
+    """Give the names by which runs called the versions that they weighed, by fingerprint."""
     names: dict[str, set[str]] = {}
     for spec in connection.execute(select(runs.c.spec)).scalars():
         run = json.loads(spec)
@@ -155,7 +155,7 @@ def prune(
 
 
 def _drawn(connection: Connection) -> dict[str, int]:
-    """How many samples of each version gates are answered with, by fingerprint."""
+    """Count the samples of each version that gates are answered with, by fingerprint."""
     query = select(requests.c.fingerprint, func.count()).join_from(requests, samples, requests.c.key == samples.c.key)
     query = query.where(requests.c.generation != APART).group_by(requests.c.fingerprint)
     return {row[0]: row[1] for row in connection.execute(query)}

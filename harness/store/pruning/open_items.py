@@ -1,4 +1,4 @@
-"""What of the review queue rests on samples and runs that a prune removes."""
+"""Finds the items of the review queue that rest on samples and runs that a prune removes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class WaitingItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemSources:
-    """What there is of the runs and samples of these items."""
+    """The runs and samples of these items that are stored."""
 
     runs: frozenset[str]
     samples: dict[bytes, int]
 
     def of(self, item: WaitingItem) -> tuple[bool, tuple[int, ...]]:
-        """Whether its run is there, and how many samples under each of its keys."""
+        """Tell whether an item's run is there, and count the samples under each of its keys."""
         return item.run_id in self.runs, tuple(self.samples.get(key, 0) for key in item.keys)
 
 
@@ -45,7 +45,7 @@ def waiting(connection: Connection) -> list[WaitingItem]:
 
 
 def stored(connection: Connection, found: Sequence[WaitingItem]) -> ItemSources:
-    """What of their runs and samples is stored at present."""
+    """Find the runs and samples of these items that are stored at present."""
     run_ids = sorted({item.run_id for item in found if item.run_id is not None})
     there: set[str] = set()
     for part in chunks(run_ids):
@@ -59,7 +59,7 @@ def stored(connection: Connection, found: Sequence[WaitingItem]) -> ItemSources:
 
 
 def lost(found: Iterable[WaitingItem], before: ItemSources, after: ItemSources) -> int:
-    """How many of the items lost their run or a sample."""
+    """Count the items that lost their run or a sample."""
     return sum(before.of(item) != after.of(item) for item in found)
 
 

@@ -52,7 +52,7 @@ def _chains(connection: Connection, fingerprint: str) -> Iterable[list[bytes]]:
 
 
 def _question(fingerprint: str, key: bytes, generation: int, request: str) -> KeyedQuestion | None:
-    """What a key was made of; None where it was made of something else."""
+    """Find the question that a key was made of; None where it was made of something else."""
     text = request_text(fingerprint, codec.stored_request(request))
     asked = (KeyedQuestion(text, occurrence) for occurrence in range(_MOST_OCCURRENCES))
     return next((question for question in asked if question.key(generation) == key), None)

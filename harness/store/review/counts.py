@@ -1,4 +1,4 @@
-"""How far a batch is, counted by the database."""
+"""Counts in the database how far a batch has come."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _undos = events.alias()
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How far a batch is.
+    """The progress of a batch.
 
     Attributes:
         states: how many items are in each state that occurs.
@@ -73,9 +73,9 @@ def _by_state(connection: Connection, batch_id: str) -> dict[ItemState, tuple[in
 
 
 def _by_reviewer(connection: Connection, batch_id: str) -> dict[str, dict[EventKind, int]]:
-    """How many items each reviewer has labelled, and dealt with last in each other way.
+    """Count the items that each reviewer has labelled, and those dealt with last in each other way.
 
-    Who settled an item after labelling it has a label in force that the mark does not tell.
+    A reviewer who settled an item after labelling it has a label in force that the mark does not tell.
     """
     query = (
         select(marks.c.reviewer, marks.c.kind, func.count())
@@ -118,7 +118,7 @@ def left_for(connection: Connection, reviewer: str) -> LabelsLeft:
 
 
 def skipped(connection: Connection, batch_id: str) -> dict[str, list[str]]:
-    """Who skipped an item of a batch and did not come back to it, by the item's id, in the order of their names."""
+    """List by item, sorted by name, the reviewers who skipped an open item of a batch and did not come back."""
     query = (
         select(marks.c.item_id, marks.c.reviewer)
         .join(standings, standings.c.item_id == marks.c.item_id)

@@ -1,4 +1,4 @@
-"""What reviewers do, as events that are added and never changed, and what follows from them.
+"""The events of reviewers, which are added and never changed, and what follows from them.
 
 An event is in force until an undo names it. An item's standing is worked out from its events alone, in the transaction
 that adds one, so that neither can be without the other.
@@ -33,7 +33,7 @@ def labels_in_force(happened: Iterable[Event]) -> list[Event]:
 
 
 def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
-    """How an item stands after its events.
+    """Work out how an item stands after its events.
 
     The last adjudication or exclusion settles it. Otherwise one flag takes it out of the queue, and labels that differ
     are a dispute; free texts always differ and are none.
@@ -102,7 +102,7 @@ _TERMS = (
 
 @dataclass(frozen=True, slots=True)
 class ItemTerms:
-    """Where an item stands in its batch, and how it is labelled: by what form, and by how many reviewers."""
+    """The place of an item in its batch, and the terms of labelling it: by what form, and by how many reviewers."""
 
     batch_id: str
     position: int
@@ -111,7 +111,7 @@ class ItemTerms:
 
 
 def terms(connection: Connection, item_id: str) -> ItemTerms:
-    """How an item is labelled.
+    """Look up how an item is labelled.
 
     Raises:
         UnknownItemError: there is no such item.

@@ -1,4 +1,4 @@
-"""What a gate does with its batches: items added after those that are there, and what the batch is decided by."""
+"""A gate's work on its batches: it adds items, sets the run that decides them, and finds those that changed."""
 
 from __future__ import annotations
 

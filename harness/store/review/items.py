@@ -175,13 +175,13 @@ def _item(row: Any) -> Item:
 
 
 def standings_of(connection: Connection, batch_id: str) -> dict[str, Standing]:
-    """How each item of a batch stands, by its id, in the order in which they are offered."""
+    """Give the standing of each item of a batch, by its id, in the order in which they are offered."""
     query = select(standings).where(standings.c.batch_id == batch_id).order_by(standings.c.position)
     return {row.item_id: standing(row) for row in connection.execute(query)}
 
 
 def find_standing(connection: Connection, item_id: str) -> Standing:
-    """How an item stands."""
+    """Give the standing of an item."""
     return standing(connection.execute(select(standings).where(standings.c.item_id == item_id)).one())
 
 

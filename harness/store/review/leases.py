@@ -25,7 +25,7 @@ _STATES: dict[Task, tuple[str, ...]] = {"label": ("open",), "adjudicate": ("disp
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a reviewer wants to have next.
+    """A reviewer's wish for the next item.
 
     Attributes:
         reviewer: by name.
@@ -157,7 +157,7 @@ def _offered(task: Task, role: ReviewerRole, *, one: bool = False, skipped: bool
 
 
 def _count(*conditions: ColumnElement[bool]) -> Any:
-    """How many rows meet the conditions, looked up for one item at a time.
+    """Make a subquery that counts the rows that meet the conditions, one item at a time.
 
     Without statistics of a young table Postgres would make a join of an `EXISTS`, and read all of a reviewer's marks
     for each item.
@@ -180,7 +180,7 @@ def _new(connection: Connection, wish: Wish, item_id: str) -> Lease:
 
 
 def is_swapped(item_id: str, reviewer: str) -> bool:
-    """Whether a reviewer sees the second answer of a pair on the left: random, since ids are, and always the same."""
+    """Tell whether a reviewer sees the second answer on the left: random, since ids are, and always the same."""
     return bool(hashlib.blake2b(f"{item_id}/{reviewer}".encode(), digest_size=1).digest()[0] & 1)
 
 
@@ -251,7 +251,7 @@ def find(connection: Connection, reviewer: str, lease_id: str) -> Lease:
 
 
 def task_of(connection: Connection, lease_id: str) -> Task:
-    """What a lease was taken for."""
+    """Look up the task that a lease was taken for."""
     task: Task = connection.execute(select(leases.c.task).where(leases.c.id == lease_id)).scalar_one()
     return task
 
@@ -264,7 +264,7 @@ def live_of_item(connection: Connection, reviewer: str, item_id: str, now: float
 
 
 def count_live(connection: Connection, batch_id: str, now: float) -> int:
-    """How many items of a batch are held, each as often as it is."""
+    """Count the items of a batch that are held, each as often as it is."""
     query = (
         select(func.count())
         .select_from(leases)

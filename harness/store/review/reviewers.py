@@ -1,4 +1,4 @@
-"""Who reviews. A reviewer signs in with a random token of 256 bits, of which the store keeps a hash alone."""
+"""The reviewers. Each signs in with a random token of 256 bits, of which the store keeps a hash alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def new_token() -> str:
 
 
 def token_hash(token: str) -> str:
-    """What the store keeps of a token."""
+    """Hash a token, of which the store keeps nothing else."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 

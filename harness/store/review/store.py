@@ -59,7 +59,7 @@ class ReviewStore:
 
     @property
     def _is_there(self) -> bool:
-        """Whether the store has a queue; one of an older schema that is open for reading has none."""
+        """True where the store has a queue; one of an older schema that is open for reading has none."""
         return self._database.schema_version >= _SINCE_VERSION
 
     def add_batch(self, batch: Batch, added: Sequence[Item]) -> None:
@@ -127,12 +127,12 @@ class ReviewStore:
             return review_items.items_of(connection, batch_id)
 
     def standings(self, batch_id: str) -> dict[str, Standing]:
-        """How each item of a batch stands."""
+        """Give the standing of each item of a batch, by its id."""
         with self._database.read() as connection:
             return review_items.standings_of(connection, batch_id)
 
     def standing(self, item_id: str) -> Standing:
-        """How an item stands."""
+        """Give the standing of an item."""
         with self._database.read() as connection:
             return review_items.find_standing(connection, item_id)
 
@@ -144,7 +144,7 @@ class ReviewStore:
             return review_events.of_item(connection, item_id or "")
 
     def counts(self, batch_id: str, now: float) -> Counts:
-        """How far a batch is."""
+        """Count how far a batch has come."""
         with self._database.read() as connection:
             review_items.find_batch(connection, batch_id)
             return review_counts.count(connection, batch_id, now)
@@ -155,12 +155,12 @@ class ReviewStore:
             return review_counts.left_for(connection, reviewer)
 
     def skipped(self, batch_id: str) -> dict[str, list[str]]:
-        """Who skipped the open items of a batch, by their ids."""
+        """List, by the item's id, the reviewers who skipped the open items of a batch."""
         with self._database.read() as connection:
             return review_counts.skipped(connection, batch_id)
 
     def held(self, batch_id: str, now: float) -> int:
-        """How many items of a batch reviewers have before the eyes, each as often as it is."""
+        """Count the items of a batch that reviewers have before the eyes, each as often as it is."""
         with self._database.read() as connection:
             return review_leases.count_live(connection, batch_id, now)
 

@@ -1,4 +1,4 @@
-"""What a reviewer may do in one turn at the queue: take an item, say something of it, take that back."""
+"""A reviewer's turns at the queue: take an item, say something of it, take that back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TASKS: dict[EventKind, Task] = {"label": "label", "flag": "label", "adjudicate"
 
 @dataclass(frozen=True, slots=True)
 class SubmittedLabel:
-    """What a reviewer submits under a lease; `value` as the reviewer saw it, None for a skip or a flag."""
+    """A reviewer's submission under a lease; `value` as the reviewer saw it, None for a skip or a flag."""
 
     kind: EventKind
     reviewer: str
@@ -138,7 +138,7 @@ def _read_value(form: Form, submitted: SubmittedLabel, *, swapped: bool) -> tupl
 
 
 def _again(connection: Connection, event: Event, submitted: SubmittedLabel) -> RecordedLabel:
-    """What a key gave the first time, if it is submitted for the same once more."""
+    """Give the result that a key had the first time, if it is submitted for the same once more."""
     is_same = (event.kind, event.lease_id) == (submitted.kind, submitted.lease_id)
     if is_same:
         form = review_events.terms(connection, event.item_id).form

@@ -28,7 +28,7 @@ _PAGE = 2_000
 
 
 def problem(key: bytes, digest: int | None, row: Sequence[Any], schema_version: int) -> str | None:
-    """What is wrong with a sample that was read, or None.
+    """Say what is wrong with a sample that was read, or give None.
 
     Before schema version 8 a digest did not hold the key, and a sample might have none.
     """

@@ -1,4 +1,4 @@
-"""What brings a store of an older schema up to date. One that is open for reading alone is read as it is."""
+"""Brings a store of an older schema up to date. One that is open for reading alone is read as it is."""
 
 from __future__ import annotations
 

