@@ -46,7 +46,7 @@ def red(hypothesis: Hypothesis, upper: float) -> str:
 
 
 def cut_answers(observed: Observations) -> str:
-    """That a limit of tokens, and perhaps nothing else, is what is wrong with a red one: half of its answers or more."""
+    """That a limit of tokens cut half of the answers of a red one, or more; "" where it did not."""
     n_answers = int((~np.isnan(observed.candidate)).sum())
     if not observed.n_truncated or 2 * observed.n_truncated < n_answers:
         return ""

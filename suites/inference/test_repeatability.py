@@ -5,8 +5,8 @@ import pytest
     cases="evals/inference/repeats/cases.jsonl",
     samples=1,
     design="fixed",
-    threshold=0.5,
-    margin=0.2,
+    threshold=0.6,
+    margin=0.15,
     requirement="Non-functional: who asks the same again, greedily, is answered the same, whoever else is served.",
 )
 async def test_repeatable(repeats, case):

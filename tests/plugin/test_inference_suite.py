@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.loopback import Loopback
+from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 
 ROOT = Path(__file__).parents[2]
@@ -63,3 +65,41 @@ def test_a_limit_that_is_too_small_is_red_and_says_so(gate: Callable[..., Any]) 
     assert found["score"]["verdict"] == "failed"
     assert found["score"]["candidate"]["value"] == 0
     assert "max_tokens" in found["score"]["reason"]
+
+
+@pytest.fixture
+def tiny(project: Project) -> Callable[..., dict[str, Any]]:
+    """Runs the evaluation of long contexts on a generated model with a window of 512 tokens."""
+    pytest.importorskip("transformers")
+    shutil.copytree(ROOT / "evals" / "inference", project.path / "evals" / "inference")
+    write_tiny_llama(project.path / "tiny")
+    project.versions["only"] = {"engine": "transformers", "weights": "tiny"}
+
+    def run(*edit: str) -> Any:
+        text = (SUITES / "test_long_context.py").read_text(encoding="utf-8")
+        (project.path / "test_it.py").write_text(text.replace(*edit) if edit else text, encoding="utf-8")
+        project.run_apart()
+        return project.evaluation()
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_prompt_up_to_the_end_of_the_window_is_read_whole(tiny: Callable[..., Any]) -> None:
+    found = tiny()
+    assert (found["verdict"], found["candidate"]["value"]) == ("passed", 1.0)
+
+
+@pytest.mark.slow
+def test_a_prompt_beyond_the_window_is_an_error_with_the_figures(tiny: Callable[..., Any]) -> None:
+    found = tiny(
+        "(weights.description.in_engine.sizes.n_ctx - ANSWER)", "(weights.description.loaded.sizes.n_ctx + 16)"
+    )
+    assert found["verdict"] == "error"
+    assert re.search(r"the prompt has 5[12]\d tokens; .* beyond max_model_len = 512", found["reason"])
+
+
+@pytest.mark.slow
+def test_a_prompt_that_was_cut_on_its_way_is_red(tiny: Callable[..., Any]) -> None:
+    found = tiny("messages, max_tokens", '[{**messages[0], "content": messages[0]["content"][-80:]}], max_tokens')
+    assert (found["verdict"], found["candidate"]["value"]) == ("failed", 0.0)

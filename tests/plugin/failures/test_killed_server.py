@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -10,13 +11,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.errors import StoreError
 from tests import warm
+from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 
 N_CASES, N_SAMPLES = 40, 3
@@ -130,3 +133,50 @@ def test_a_run_that_is_stopped_meanwhile_goes_on_where_it_was(gate: Project, ser
     usage = gate.report()["usage"]
     assert (usage["stored_samples"], usage["model_calls"]) == (kept, N_DRAWS - kept)
     assert gate.evaluation() == undisturbed(gate, server)
+
+
+def worker_of(process: warm.Process) -> int | None:
+    """The process that holds the engine of a gate."""
+    found = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "vllm.worker"], capture_output=True, text=True)
+    return int(found.stdout) if found.stdout else None
+
+
+@pytest.mark.slow
+def test_a_run_whose_engine_is_killed_says_so_and_the_next_goes_on(project: Project) -> None:
+    """vLLM in a process of its own, killed as a system does that is out of memory."""
+    pytest.importorskip("vllm")
+    write_tiny_llama(project.path / "tiny")
+    sampling = {"temperature": 1.0, "max_tokens": 24, "seed": 1}
+    project.versions["only"] = {"engine": "vllm", "weights": "tiny", "sampling": sampling}
+    project.settings |= {"samples": N_SAMPLES, "concurrency": 1}
+    body = "import time; time.sleep(0.02); return model.ask(case.prompt) > 'M'"
+    project.body(body, cases=N_CASES, threshold=0.1, margin=0.05, design="fixed")
+    project.configure()
+    process = start(project)
+    until = time.monotonic() + 120
+    while not stored(project):
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.02)
+    worker = worker_of(process)
+    assert worker is not None
+    os.kill(worker, signal.SIGKILL)
+    assert process.wait(timeout=60) == 1
+    kept, cut = project.stored(), project.evaluation()
+    assert 0 < kept < N_DRAWS
+    assert cut["verdict"] == "error"
+    assert "was killed (signal 9)" in cut["reason"]
+    project.run()
+    usage = project.report()["usage"]
+    assert (usage["stored_samples"], usage["model_calls"]) == (kept, N_DRAWS - kept)
+    found = project.evaluation()
+    assert found["verdict"] != "error"
+    project.run("--store", str(project.path / "other.db"))
+    assert project.evaluation() == found, "as if nobody had killed it"
+
+
+def stored(project: Project) -> int:
+    """How many samples are stored, also while the store is still being made."""
+    with suppress(StoreError):
+        return project.stored() if project.store.exists() else 0
+    return 0

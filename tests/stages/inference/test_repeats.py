@@ -152,9 +152,7 @@ def test_one_prompt_has_nothing_beside_it(ask: Asking, log: list[str]) -> None:
     assert log == []
 
 
-def test_an_answer_that_does_not_come_is_an_error_of_the_round_and_nothing_is_kept(
-    ask: Asking, log: list[str]
-) -> None:
+def test_an_answer_that_does_not_come_is_an_error_of_the_round_and_nothing_is_kept(ask: Asking, log: list[str]) -> None:
     for error in ask("plain", "broken"):
         assert isinstance(error, EngineError)
     assert log[-1] == "1:closed"
