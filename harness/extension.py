@@ -1,4 +1,6 @@
-"""What those need who bring an engine, a check, a report format or a tracker: docs/guide/14-plugins.md shows each.
+"""The names that those need who bring an engine, a check, a report format or a tracker.
+
+docs/guide/14-plugins.md shows each.
 
 All names here are public, as those of `harness` are. A name loads its module when it is first asked for.
 """

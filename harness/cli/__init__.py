@@ -44,6 +44,9 @@ _COMMANDS = {
     "calibrate": _Entry(
         "harness.cli.planning.calibrate", "calibrate", "Measure how often a gate is wrong, beside what it promises."
     ),
+    "load": _Entry(
+        "harness.cli.inference.load", "load", "Put a served version under load: latencies, throughput, trust."
+    ),
     "review": _Entry("harness.cli.review.commands", "review", "Let people judge answers, and see how far they agree."),
     "report": _Entry("harness.cli.report", "report", "Write a stored run as Markdown, JUnit XML, JSON, a table, …"),
     "comment": _Entry("harness.cli.comment", "comment", "Write the report into a pull request, kept up to date."),

@@ -1,4 +1,4 @@
-"""What the store holds of one case: every answer of a run, with its scores and the reasons for them."""
+"""Finds what the store holds of one case: every answer of a run, with its scores and the reasons for them."""
 
 from __future__ import annotations
 
@@ -108,6 +108,6 @@ def _scores(answer: StoredAnswer) -> str:
 
 
 def _asked(request: Request) -> str:
-    """What a version was asked, as text: the raw prompt or the last message, and the continuation that was weighed."""
+    """Give what a version was asked as text: the raw prompt or the last message, and the continuation weighed."""
     content = request.messages[-1].get("content") if request.messages else request.prompt or ""
     return (content if isinstance(content, str) else json.dumps(content)) + (request.continuation or "")

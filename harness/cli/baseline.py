@@ -141,7 +141,7 @@ def _written(recording: Recording, path: Path, settings: Settings, *, is_new: bo
 
 
 def _notes(recording: Recording, missing: Iterable[str]) -> list[str]:
-    """What a reader should know before committing it."""
+    """Note what a reader should know before committing the recording."""
     notes = [f"{identity}: {_stopped(each)}" for identity, each in recording.evaluations.items() if each.stopped_early]
     notes += [f"{identity}: its bodies compare with a baseline themselves: left out" for identity in missing]
     if any(case.content is None for each in recording.evaluations.values() for case in each.cases.values()):
@@ -150,7 +150,7 @@ def _notes(recording: Recording, missing: Iterable[str]) -> list[str]:
 
 
 def _support(recording: Recording, n_samples: int) -> Iterator[tuple[str, str]]:
-    """What gates with so many samples can tell against a recording: the least certain of its metrics first."""
+    """Yield what gates with so many samples can tell against a recording, the least certain of its metrics first."""
     from harness.gate.baselines.noise import noise_of, supports, warning
     from harness.reporting.shared.text import printable
 
@@ -178,7 +178,7 @@ def _stopped(evaluation: RecordedEvaluation) -> str:
 
 
 def _option(name: str, settings: Settings) -> str:
-    """What names it in `--baseline`: a version's name wins over a recording's."""
+    """Write a recording's name as `--baseline` takes it: the name alone is a version's where one has it, too."""
     return name if name not in settings.versions else f"{name}.json   ({name!r} alone is the version)"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _CommentOptions:
-    """What the command line says."""
+    """The options of the command line."""
 
     forge: str | None
     name: str

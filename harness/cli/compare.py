@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _CompareOptions:
-    """What the command line says beside the two names."""
+    """The options of the command line, beside the two names."""
 
     place: str | None
     evaluation: str | None

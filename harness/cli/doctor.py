@@ -156,7 +156,7 @@ def _contents(extra: Extra, others: list[Extra]) -> str:
 
 
 def _third_party() -> Iterator[Finding]:
-    """What other distributions bring by entry point, each loaded, and what of Steelyard's own can't be."""
+    """Yield what other distributions bring by entry point, each loaded, and what of Steelyard's own can't be."""
     for door in doors.everything():
         name, detail = f"{doors.GROUPS[door.group]} {door.name}", f"{door.provider}, steelyard.{door.group}"
         rivals = [each.provider for each in doors.doors(door.group) if each.name == door.name and each != door]
@@ -190,7 +190,7 @@ def _project(settings: Settings) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Finding:
-    """Whether the store could be written. Nothing is created, and no server is asked."""
+    """Tell whether the store could be written. Nothing is created, and no server is asked."""
     from harness.store.location import store_url, without_password
 
     url = store_url(settings)
@@ -208,7 +208,7 @@ def _store(settings: Settings) -> Finding:
 
 
 def _mlflow(settings: Settings) -> Iterator[Finding]:
-    """Where gates are logged, if anywhere. It is not asked."""
+    """Yield where gates are logged, if anywhere. It is not asked."""
     if settings.tracking is None:
         return
     shown = without_credentials(settings.tracking)
@@ -220,7 +220,7 @@ def _mlflow(settings: Settings) -> Iterator[Finding]:
 
 
 def _writable(path: Path) -> bool:
-    """Whether a file could be written there, with the folders on the way that are missing."""
+    """Tell whether a file could be written there, with the folders on the way that are missing."""
     if path.exists():
         return path.is_file() and os.access(path, os.W_OK)
     folder = next(parent for parent in path.absolute().parents if parent.exists())

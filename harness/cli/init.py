@@ -62,7 +62,7 @@ addopts = {json.dumps(NO_DEEPEVAL.split())}
 
 @dataclass(slots=True)
 class _InitResult:
-    """What `init` did, line by line, and what the user should know."""
+    """The lines that `init` prints of what it did, and what the user should know."""
 
     lines: list[tuple[str, str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -134,7 +134,7 @@ def _settings_text(engine: str, base_url: str | None, model: str | None, api_key
 
 
 def _is_text(argument: str) -> bool:
-    """Whether an argument was decoded whole: what could not be is there as lone surrogates."""
+    """Tell whether an argument was decoded whole: what could not be is there as lone surrogates."""
     return argument.encode("utf-8", "replace").decode("utf-8") == argument
 
 

@@ -45,7 +45,7 @@ class ListedVersion:
 
     @property
     def state(self) -> str:
-        """Whether it could answer; an endpoint or a registry that was not asked is configured, and no more is known."""
+        """Its readiness to answer; an endpoint or a registry that was not asked is configured, and no more is known."""
         if self.problem is not None:
             return "not ready"
         return "configured" if self.endpoint or self.fingerprint is None else "ready"
@@ -78,7 +78,7 @@ def models(name: str | None, as_json: bool) -> None:
 
 
 def describe(settings: Settings, name: str) -> ListedVersion:
-    """What there is to say about a version; nothing is loaded or asked."""
+    """Describe a version; nothing is loaded or asked."""
     from harness.models.engine_creation import check_version
     from harness.models.spec import engine_spec
     from harness.models.version import fingerprint_here

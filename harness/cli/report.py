@@ -28,7 +28,7 @@ _STANDARD_OUTPUT = "-"
 
 @dataclass(frozen=True, slots=True)
 class _ReportOptions:
-    """What the command line says beside the run."""
+    """The options of the command line, beside the run."""
 
     place: str | None
     formats: tuple[str, ...]
@@ -131,7 +131,7 @@ def _refuse_page_name(chosen: list[ReportFormat], output: str | None) -> None:
 
 
 def _tell(notes: list[str]) -> None:
-    """What a reader must know, once and beside the output."""
+    """Print what a reader must know, once and beside the output."""
     for note in dict.fromkeys(filter(None, notes)):
         click.echo(f"note: {note}", err=True)
 

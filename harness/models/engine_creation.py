@@ -1,4 +1,9 @@
-"""Creates the engine that answers for a version. Versions that differ in prompt or sampling only share one."""
+"""Creates the engine of a version, and refuses a version that could not answer.
+
+Versions that differ in prompt or sampling only have one `engine_key`, and `harness.gate.runs.opening` lets them share
+an engine. The port that engines implement is in `harness.models.engine`; what each declares of itself is in
+`harness.models.spec`.
+"""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class ChangedHooks:
 
 
 def _subject(item: pytest.Function, folders: tuple[Path, ...], plugins: list[Path]) -> EvaluationCode:
-    """What one must know of an evaluation to tell what it depends on."""
+    """Gather the files and names that tell what an evaluation depends on."""
     from harness.gate.changes.dependencies import EvaluationCode
 
     mark = item.get_closest_marker("evaluation")

@@ -162,5 +162,5 @@ def grow_tree(session: pytest.Session) -> SetupTree | None:
 
 
 def runs_alone(item: pytest.Function) -> bool:
-    """Whether an evaluation uses what can't be shared with others that are live."""
+    """Tell whether an evaluation uses what can't be shared with others that are live."""
     return bool(ALONE & set(item.fixturenames)) or "request" in pytest_internals.argument_names(item)

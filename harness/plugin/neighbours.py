@@ -55,7 +55,7 @@ def _named(config: pytest.Config, implementation: HookImpl) -> str:
 
 
 def keepers_line(names: Sequence[str]) -> str:
-    """What is said where evaluations are not live together."""
+    """Say that evaluations are not live together, and why."""
     what = "keeps" if len(names) == 1 else "keep"
     return (
         f"steelyard: evaluations run one after the other, which takes longer: {', '.join(names)} {what} something for "
@@ -86,7 +86,7 @@ def timeout_words(seconds: float) -> str:
 
 
 def timeout_lines(items: Iterable[pytest.Item]) -> list[str]:
-    """What is said before a run in which evaluations have timeouts."""
+    """Say, before a run in which evaluations have timeouts, what those mean."""
     given = sorted({seconds for seconds in map(timeout_s, items) if seconds is not None})
     if not given:
         return []
@@ -188,7 +188,7 @@ def skipped_by_option(config: pytest.Config) -> str:
 
 
 def none_ran(config: pytest.Config, n_collected: int, n_chosen: int) -> str:
-    """What is said where evaluations are there, and not one of them ran.
+    """Say that there are evaluations and not one of them ran, and why.
 
     Args:
         n_chosen: how many of them were not left out by an option.

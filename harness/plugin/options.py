@@ -112,7 +112,7 @@ def _add_limits(group: pytest.OptionGroup) -> None:
 
 
 def runs_bodies(config: pytest.Config) -> bool:
-    """Whether bodies will run: not with --collect-only, --setup-only, --fixtures and the like, which only list."""
+    """Tell whether bodies will run: not with --collect-only, --setup-only, --fixtures and the like, which only list."""
     listing = ("collectonly", "setuponly", "setupplan", "showfixtures", "show_fixtures_per_test")
     return not any(getattr(config.option, name, False) for name in listing)
 
@@ -143,13 +143,13 @@ def settings_of(config: pytest.Config) -> Settings:
 
 
 def run_options(config: pytest.Config, known: RunOptions) -> RunOptions:
-    """What is known of a run beyond the settings, with what the command line says."""
+    """Add what the command line says to what is known of a run beyond the settings."""
     option = config.getoption
     return replace(known, offline=option("offline"), fresh=option("fresh"), cases=option("case") or "*")
 
 
 def _search_start(config: pytest.Config) -> Path:
-    """Where the search for settings begins: at the tests that were named, else where pytest was started.
+    """Give the folder where the search for settings begins: that of the tests named, else where pytest was started.
 
     Not at pytest's own root, unless `--rootdir` says so: pytest finds that before it knows the options of plugins, and
     takes the value of `--store PATH` for the path of a test.

@@ -1,4 +1,7 @@
-"""What a verdict is to pytest, and what an exception of a body is to a verdict."""
+"""Turns verdicts into the outcomes of pytest's items and session, and exceptions that left a body into endings.
+
+The ending of a body itself is a `BodyResult` of `harness.gate.sampling.bodies`.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _MOST_LINES, _MOST_CELLS = 500, 1_000
 
 
 def classify(error: BaseException) -> Ending:
-    """What an exception that left a body means: a score of 0, a case left out, the end of the run, or an error."""
+    """Tell what an exception that left a body means: a score of 0, a case left out, the end of the run, or an error."""
     if isinstance(error, pytest.exit.Exception):
         return "aborted"
     if isinstance(error, pytest.skip.Exception | unittest.SkipTest):
@@ -62,7 +65,7 @@ def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclus
 
 
 def harmless(printed: str) -> str:
-    """What bodies printed or logged, which may be answers: written out, never obeyed by a terminal, and bounded."""
+    """Write out what bodies printed or logged, which may be answers: never obeyed by a terminal, and bounded."""
     from harness.reporting.shared.text import printable
 
     lines = printed.splitlines()

@@ -139,7 +139,7 @@ def _tracker(name: str) -> Tracker:
 
 
 def _given(config: pytest.Config) -> dict[str, Any]:
-    """What the command line says for the tracker that has settings of its own."""
+    """Give what the command line says for the tracker that has settings of its own."""
     return {name: config.getoption(name) for name in OPTIONS}
 
 

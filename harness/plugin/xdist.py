@@ -48,7 +48,7 @@ class XdistHooks:
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether a signal ends this session."""
+        """True where a signal ends this session."""
         return self._session.interrupts.interrupted_by is not None
 
     def _made_folder(self) -> Path:

@@ -28,7 +28,7 @@ _REDIRECTS = (301, 302, 307, 308)
 
 @dataclass(frozen=True, slots=True)
 class PostedComment:
-    """What became of a comment.
+    """A comment that was sent to a forge, and what became of it.
 
     Attributes:
         how: "posted" anew, "updated" in its place, or "unchanged".
@@ -141,7 +141,7 @@ class _Thread:
         return {**own, **version, "Authorization": f"Bearer {self._token}"}
 
     def _refused(self, error: urllib.error.HTTPError) -> ForgeError:
-        """Why a forge said no, and what mends it."""
+        """Make the error that says why a forge said no, and what mends it."""
         said = _said(error).replace(self._token, "***")
         status = f"HTTP {error.code} {http.client.responses.get(error.code, '')}".rstrip()
         text = f"{self._job.api} refused the comment: {status}{f' ({said})' if said else ''}. {self._advice(error)}"
@@ -180,7 +180,7 @@ def _first_line(comment: Mapping[str, Any]) -> str:
 
 
 def _is_of(comment: Mapping[str, Any], user: int | None) -> bool:
-    """Whether a comment is of this user; for None, of an app's."""
+    """Tell whether this user wrote a comment; for None, whether an app did."""
     author = comment.get("user") or comment.get("author")
     if not isinstance(author, dict) or comment.get("system"):
         return False
@@ -198,6 +198,6 @@ def _said(error: urllib.error.HTTPError) -> str:
 
 
 def _is_limit(error: urllib.error.HTTPError) -> bool:
-    """Whether a refusal is about too many requests."""
+    """Tell whether a refusal is about too many requests."""
     is_spent = error.headers.get("Retry-After") or error.headers.get("X-RateLimit-Remaining") == "0"
     return error.code == 429 or (error.code == 403 and bool(is_spent))

@@ -117,7 +117,7 @@ def _of_answer(answer: StoredAnswer) -> dict[str, Any]:
 
 
 def _asked(request: Request) -> str:
-    """What was asked, as JSON: the chat messages; else an object with the raw prompt, and the text that was weighed."""
+    """Give what was asked as JSON: the chat messages; else an object with the raw prompt and the text weighed."""
     if request.messages and request.continuation is None:
         return json.dumps(list(request.messages), ensure_ascii=False)
     asked = {"messages": list(request.messages), "prompt": request.prompt, "continuation": request.continuation}
@@ -125,7 +125,7 @@ def _asked(request: Request) -> str:
 
 
 def _of_people(labels: Sequence[PersonsLabel]) -> dict[str, Any]:
-    """What people said of an answer: the score that settles it, or the mean of theirs, and all labels as JSON."""
+    """Give what people said of an answer: the score that settles it, or the mean of theirs, and all labels as JSON."""
     settled = [label for label in labels if label.is_adjudication]
     scores = [label.score for label in settled[-1:] or labels if label.score is not None]
     told = [

@@ -160,7 +160,7 @@ def write_reports(
 
 @dataclass(frozen=True, slots=True)
 class WrittenReport:
-    """What a reader opens, and what a reader must know of it, or ""."""
+    """The file that a reader opens, and what a reader must know of it, or ""."""
 
     path: Path
     note: str = ""

@@ -1,4 +1,4 @@
-"""How far reviewers agree with each other, and a judge with them."""
+"""The agreement of reviewers with each other, and of a judge with them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class AgreementReport:
 
 @dataclass(frozen=True, slots=True)
 class _Ratings:
-    """Who gave which items which of the form's values, by its place among them."""
+    """The values that reviewers gave items, each by its place among those of the form."""
 
     form: Form
     values: tuple[Value, ...]

@@ -1,4 +1,4 @@
-"""What the label that counts of an item is worth, for all that reckons with it."""
+"""The worth of an item's label that counts, for all that reckons with it."""
 
 from __future__ import annotations
 

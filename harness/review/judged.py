@@ -61,7 +61,7 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class JudgeMatrix:
-    """How often people stand at which point of the scale, and the judge at which.
+    """The counts of items by the points of the scale at which people and the judge stand.
 
     Attributes:
         points: the names of the points, the lowest score first; values that count for the same are one point.

@@ -1,4 +1,4 @@
-"""What people said of the answers of a run."""
+"""Reads what people said of the answers of a run."""
 
 from __future__ import annotations
 

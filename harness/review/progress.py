@@ -1,4 +1,4 @@
-"""How far a batch is: labels that are in and left, by state and reviewer, and how long the rest will take."""
+"""The progress of a batch: labels that are in and left, by state and reviewer, and the time that the rest will take."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_PAUSE_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class ReviewerProgress:
-    """What one reviewer did, in items: labels in force, and what was skipped, flagged, adjudicated, excluded last."""
+    """The work of one reviewer, in items: labels in force, and what was skipped, flagged, settled or excluded last."""
 
     reviewer: str
     labels: int
@@ -27,7 +27,7 @@ class ReviewerProgress:
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
-    """How far a batch is.
+    """The progress of a batch.
 
     Attributes:
         n_items: open, done, disputed, flagged and excluded ones together.
@@ -59,13 +59,13 @@ class BatchProgress:
 
     @property
     def left_s(self) -> float | None:
-        """How long the labels that are left take one reviewer, in seconds; None where nothing tells."""
+        """The seconds that the labels that are left take one reviewer; None where nothing tells."""
         return None if self.seconds_per_label is None else self.left * self.seconds_per_label
 
 
 @dataclass(frozen=True, slots=True)
 class BatchOrigin:
-    """Where a batch comes from, which tells those of one evaluation apart; nothing for reviewers.
+    """The origin of a batch, which tells those of one evaluation apart; nothing for reviewers.
 
     Attributes:
         created: when it was added, in epoch seconds.

@@ -196,12 +196,12 @@ class Queue:
         self._review.set_closed(batch_id, None)
 
     def progress(self, batch_id: str | None = None) -> list[BatchProgress]:
-        """How far a batch is, or each of them, the oldest first."""
+        """Tell how far a batch is, or each of them, the oldest first."""
         wanted = self.batches() if batch_id is None else [self._review.batch(batch_id)]
         return [progress_of(batch, self._review.counts(batch.id, self._clock())) for batch in wanted]
 
     def origins(self) -> dict[str, BatchOrigin]:
-        """Where each batch comes from, by its id."""
+        """Tell where each batch comes from, by its id."""
         candidates = {run.run_id: (run.spec.get("candidate") or {}).get("name") for run in self._store.runs()}
         return {
             each.id: BatchOrigin(each.created, each.run_id, candidates.get(each.run_id or ""))
@@ -209,7 +209,7 @@ class Queue:
         }
 
     def agreement(self, batch_id: str, *, confidence_level: float = 0.95) -> AgreementReport:
-        """How far the reviewers of a batch agree with each other, and the judge with them."""
+        """Measure how far the reviewers of a batch agree with each other, and the judge with them."""
         batch = self._review.batch(batch_id)
         events, standings = self._review.events(batch_id=batch_id), self._review.standings(batch_id)
         items = self._review.items(batch_id)

@@ -1,4 +1,4 @@
-"""What a reviewer is shown of an item: before the label nothing that could sway it, afterwards everything."""
+"""The views of an item: before the label nothing that could sway the reviewer, afterwards everything."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What a reviewer's word led to.
+    """The result of a reviewer's word on an item.
 
     Attributes:
         event: as it is stored.
@@ -54,7 +54,7 @@ class ItemResult:
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
-    """What an undo led to; `view` is the item again, or None where it is no longer free."""
+    """The result of an undo; `view` is the item again, or None where it is no longer free."""
 
     done: ItemResult
     view: View | None
@@ -109,7 +109,7 @@ def view_of(held: HeldItem) -> View:
 
 
 def done_of(recorded: RecordedLabel) -> ItemResult:
-    """What was recorded, for the one who said it."""
+    """Give what was recorded, for the one who said it."""
     return ItemResult(recorded.event, recorded.standing, recorded.repeated)
 
 

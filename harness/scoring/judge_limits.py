@@ -1,4 +1,4 @@
-"""What a judge is given at least, and asked at most."""
+"""Limits of judging: the fewest tokens that a judge is given, and the most repeats that it is asked for."""
 
 from __future__ import annotations
 

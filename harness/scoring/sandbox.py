@@ -1,4 +1,4 @@
-"""Which walls stand around the programs of a run."""
+"""The sandbox of a run: the walls around its programs."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class GateLog:
-    """What is logged of a run.
+    """A gate to log: its run and report, and where they are logged.
 
     Attributes:
         address: of MLflow. It may hold a password, so it is shown without.
@@ -59,7 +59,7 @@ class GateLog:
 
 
 def gate_of(settings: Settings, run: RunInfo, report: Mapping[str, Any], names: Mapping[str, str]) -> GateLog:
-    """What is logged of a stored run, where the settings say.
+    """Put together what is logged of a stored run, where the settings say.
 
     Raises:
         SettingsError: they say nowhere.
@@ -74,7 +74,7 @@ def gate_of(settings: Settings, run: RunInfo, report: Mapping[str, Any], names: 
 
 @dataclass(frozen=True, slots=True)
 class LogResult:
-    """Where a run was logged.
+    """The place where a run was logged, and the number of its traces.
 
     Attributes:
         place: for people: its page, or the file and the run in it.
@@ -139,7 +139,7 @@ def _datasets(gate: GateLog) -> list[dict[str, Any]]:
 
 
 def _folder(gate: GateLog) -> Path:
-    """Where the process works: beside the file of a database, so that MLflow's artifacts lie there, too.
+    """Make the folder where the process works: beside a database's file, so that MLflow's artifacts lie there, too.
 
     Raises:
         MlflowError: the file's folder can't be made.

@@ -98,7 +98,7 @@ def _tell(logged: LogResult, gate: TrackedGate, told: TrackingNotes) -> None:
 
 
 def _of_the_report(folder: Path) -> list[Path]:
-    """What the gate wrote into its report folder; whatever else lies there is the user's."""
+    """List what the gate wrote into its report folder; whatever else lies there is the user's."""
     names = [*(find_format(name).file_name for name in OF_A_GATE), "details"]
     return [folder / name for name in names if (folder / name).exists()]
 

@@ -1,4 +1,4 @@
-"""Which gate may give its candidate an alias in the model registry: one that proved all that it was collected for."""
+"""Gives a gate's candidate an alias in the model registry, if the gate proved all that it was collected for."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def promote(settings: Settings, run: RunInfo, report: Mapping[str, Any], alias: 
 
 
 def obstacle(spec: Mapping[str, Any], report: Mapping[str, Any]) -> str | None:
-    """Why a finished gate promotes nothing; None where it may.
+    """Say why a finished gate promotes nothing; None where it may.
 
     Args:
         spec: what the store keeps of the run.

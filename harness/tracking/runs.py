@@ -26,7 +26,7 @@ _LARGEST_PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a run of MLflow is to hold.
+    """The contents that a run of MLflow is to have.
 
     Attributes:
         passed: whether its verdict is `passed`; any other makes the run a failed one, as its icon says.
@@ -68,7 +68,7 @@ def experiment_id(client: MlflowClient, name: str) -> str:
 
 
 def logged_runs(client: MlflowClient, experiment: str, steelyard_id: str) -> dict[str | None, Run]:
-    """What is there of a run of Steelyard, by evaluation; the run of the gate itself under None."""
+    """Find what is there of a run of Steelyard, by evaluation; the run of the gate itself under None."""
     filter_string = f"tags.`{RUN_ID}` = '{steelyard_id}'"
     found: dict[str | None, Run] = {}
     token: str | None = None

@@ -1,4 +1,4 @@
-"""Which answers of a run become traces: failures, as far as there is room, and what people are asked about.
+"""Chooses the answers of a run that become traces: failures, as far as there is room, and what people are asked about.
 
 The rest is in the table of samples: a trace costs MLflow some 20 ms, a row of the table a few µs.
 """
@@ -26,7 +26,7 @@ _PASSING = 0.5
 
 
 class Place(NamedTuple):
-    """Where an answer belongs."""
+    """The place where an answer belongs."""
 
     evaluation_id: str
     case_id: str
@@ -49,7 +49,7 @@ class ChosenTraces:
 
 
 def place_of(answer: StoredAnswer) -> Place:
-    """Where an answer belongs."""
+    """Give the place where an answer belongs."""
     return Place(answer.evaluation_id, answer.case_id, answer.role, answer.sample_index)
 
 
@@ -132,7 +132,7 @@ def _ranked(scores: FloatArray, case_ids: Sequence[str], entry: Mapping[str, Any
 
 
 def _drops(cases: Iterable[Mapping[str, Any]], sign: float) -> Iterator[tuple[str, float]]:
-    """How far each case fell, from the baseline or from the best that there is."""
+    """Yield how far each case fell, from the baseline or from the best that there is."""
     for case in cases:
         if case["candidate"] is not None:
             best = 1.0 if case["baseline"] is None else case["baseline"]

@@ -24,7 +24,7 @@ Plain = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What all traces of a run share.
+    """The facts that all traces of a run share.
 
     Attributes:
         run_id: of the run in the store; with the place of an answer it makes the trace's identity, so that a run that
@@ -87,7 +87,7 @@ def _usage(answer: StoredAnswer) -> dict[str, int]:
 
 
 def _attributes(answer: StoredAnswer) -> Plain:
-    """What else a reader may want to know of an answer."""
+    """Give what else a reader may want to know of an answer."""
     found: Plain = {"mlflow.llm.model": text(answer.version, _LONGEST_NAME)}
     if answer.request is not None and answer.request.sampling:
         found["sampling"] = _cut(answer.request.sampling)
@@ -115,7 +115,7 @@ def _inputs(request: Request | None) -> Any:
 
 
 def _asked(request: Request | None) -> str:
-    """What was asked last."""
+    """Give what was asked last, as text."""
     if request is None:
         return ""
     content = request.messages[-1].get("content") if request.messages else request.prompt
@@ -137,7 +137,7 @@ def _outputs(answer: StoredAnswer) -> Any:
 
 
 def _judgements(answer: StoredAnswer, context: Context) -> list[Plain]:
-    """What judges and checks gave the answer."""
+    """List what judges and checks gave the answer."""
     return [_judgement(row, context) for row in answer.rows.values() if row.outcome != "skipped"]
 
 
@@ -162,7 +162,7 @@ def _judgement(row: ScoreRow, context: Context) -> Plain:
 
 
 def _opinions(labels: Sequence[PersonsLabel], context: Context) -> list[Plain]:
-    """What people gave the answer, under a name of its own: MLflow takes the mean over all that has one name."""
+    """List what people gave the answer, under a name of its own: MLflow takes the mean over all that has one name."""
     found = []
     for label in labels:
         parts = (label.batch_id, label.case_id, label.part, label.sample_index, label.reviewer, label.time)

@@ -1,4 +1,4 @@
-"""What a tracker is: it logs a gate somewhere else, after the verdict, so that no verdict depends on it."""
+"""The port for trackers: a tracker logs a gate somewhere else, after the verdict, so that no verdict depends on it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TrackedGate:
 
 @dataclass(slots=True)
 class TrackingNotes:
-    """What a tracker tells the terminal.
+    """The notes of a tracker for the terminal.
 
     Attributes:
         lines: a line for each thing that is done, as soon as it is.

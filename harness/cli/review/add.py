@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _AddOptions:
-    """What the command line says beside the run."""
+    """The options of the command line, beside the run."""
 
     place: str | None
     evaluation: str | None
@@ -99,7 +99,7 @@ def add(run_name: str, **given: Any) -> None:
 
 
 def _add_new(store: Store, run: RunInfo, plans: Sequence[ReviewPlan]) -> tuple[list[BatchAddition], list[str]]:
-    """What was added, and what is said of evaluations that the queue holds already.
+    """Add evaluations to the queue; give what was added, and what is said of those that the queue holds already.
 
     Raises:
         ReviewError: it holds all of them.

@@ -26,7 +26,7 @@ _SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 30 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class _ServeOptions:
-    """What the command line says."""
+    """The options of the command line."""
 
     place: str | None
     host: str
@@ -100,7 +100,7 @@ def _check_installed() -> None:
 
 
 def _lease_s(text: str) -> float:
-    """How long an item stays with a reviewer, in seconds."""
+    """Read how long an item stays with a reviewer, in seconds."""
     found = duration_s(text, "--lease", where="review serve")
     if not _SHORTEST_LEASE_S <= found <= _LONGEST_LEASE_S:
         raise SettingsError(

@@ -32,7 +32,7 @@ class Extra:
 
 
 def loads_plugin() -> bool:
-    """Whether pytest would find Steelyard's plugin."""
+    """Tell whether pytest would find Steelyard's plugin."""
     return any(entry.name == DISTRIBUTION for entry in importlib.metadata.entry_points(group="pytest11"))
 
 
@@ -48,7 +48,7 @@ def unmet_core() -> list[str]:
 
 
 def _extra(name: str) -> Extra:
-    """What an extra asks for beyond the core; the core's own requirements for the name ''."""
+    """Find what an extra asks for beyond the core; the core's own requirements for the name ''."""
     present: dict[str, str] = {}
     missing: list[str] = []
     for line in importlib.metadata.requires(DISTRIBUTION) or []:

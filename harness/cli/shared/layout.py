@@ -1,4 +1,4 @@
-"""How what a command prints is laid out on the terminal that it has."""
+"""Lays out what a command prints for the terminal that it has."""
 
 from __future__ import annotations
 

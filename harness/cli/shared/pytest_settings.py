@@ -1,4 +1,4 @@
-"""Which file tells pytest how to run in a folder, and whether it keeps deepeval's plugin out."""
+"""Finds the file that tells pytest how to run in a folder, and sees whether it keeps deepeval's plugin out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def find_pytest_settings(folder: Path) -> Path | None:
 
 
 def keeps_deepeval_out(path: Path) -> bool:
-    """Whether the pytest settings in this file say `-p no:deepeval`."""
+    """Tell whether the pytest settings in this file say `-p no:deepeval`."""
     return "no:deepeval" in path.read_text(encoding="utf-8", errors="replace")
 
 

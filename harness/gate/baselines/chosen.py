@@ -1,4 +1,4 @@
-"""Which baseline the settings name: a version, a recorded file or a stored run."""
+"""Finds the baseline that the settings name: a version, a recorded file or a stored run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def recorded_files(settings: Settings) -> list[Path]:
 
 
 def recorded_path(settings: Settings, name: str) -> Path:
-    """Where the recording of this name lies, or would.
+    """Give the path where the recording of this name lies, or would.
 
     Raises:
         SettingsError: the name is no name of a file.

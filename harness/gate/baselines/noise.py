@@ -1,4 +1,4 @@
-"""How noisy a recorded baseline is by itself, and what gates against it can tell for that."""
+"""The noise of a recorded baseline, and what gates against it can tell for that."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def noise_of(recorded: RecordedEvaluation, metric: str) -> RecordedNoise | None:
 
 
 def false_red_given(share: float, quantile: float) -> float:
-    """How often gates of an equal version are red against a recording that came out so unluckily, at the level 0.05.
+    """Give the share of gates of an equal version that are red against such an unlucky recording, at the level 0.05.
 
     The statistic of such a gate is the sum of the recording's error, which is drawn once, and the candidate's, which is
     drawn each time; given the first it is a normal test whose critical value is shifted. (The conditional error
@@ -89,7 +89,7 @@ def false_red_given(share: float, quantile: float) -> float:
 
 
 def supports(name: str, noise: RecordedNoise, n_samples: int, unit: str | None) -> str:
-    """What gates against a metric can tell, in a sentence."""
+    """Say in a sentence what gates against a metric can tell."""
     of_unit = f" {unit}" if unit else ""
     most = "at most " if noise.is_bound else ""
     return (
@@ -100,7 +100,7 @@ def supports(name: str, noise: RecordedNoise, n_samples: int, unit: str | None) 
 
 
 def warning(noises: Sequence[RecordedNoise], n_samples: int) -> str | None:
-    """What to draw in place of a recording that has no more samples than a gate; None where it has more."""
+    """Advise what to draw in place of a recording that has no more samples than a gate; None where it has more."""
     share = max((each.share(n_samples) for each in noises), default=0.0)
     if share < 0.5:
         return None

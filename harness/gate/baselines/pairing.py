@@ -1,4 +1,4 @@
-"""Which cases of an evaluation can be weighed against their recorded scores, and why the others can't."""
+"""Pairs the cases of an evaluation with their recorded scores, and says why the others can't be paired."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Pairing:
         return self.recorded.table.of(metric, [case if self.states[case] == "paired" else None for case in case_ids])
 
     def mismatch(self, metric: str, reading: Reading) -> str | None:
-        """Why a body's reading and the recorded scores are not of one kind; None where they are."""
+        """Say why a body's reading and the recorded scores are not of one kind; None where they are."""
         if self.recorded is None:
             return None
         recorded = self.recorded.metrics.get(metric)
@@ -89,7 +89,7 @@ class Pairing:
         return f"the scores of {metric!r} are {what} in {self._source}: they can't be compared; record a run again"
 
     def other_judges(self, judges: tuple[str, ...]) -> str | None:
-        """Why scores that these judges will give can't be weighed, as far as it can be known before they are asked."""
+        """Say why scores that these judges will give can't be weighed, as far as is known before they are asked."""
         if self.recorded is None or "judge" not in self.evaluation.wants or self.evaluation.weighs_judge:
             return None
         for name, metric in self.recorded.metrics.items():
@@ -102,11 +102,11 @@ class Pairing:
         return None
 
     def unjudged(self, metric: str) -> str:
-        """What is wrong with scores that no judge gave, where the recorded ones are a judge's."""
+        """Say what is wrong with scores that no judge gave, where the recorded ones are a judge's."""
         return f"the scores of {metric!r} are a judge's in {self._source}, and nobody's now: they can't be compared"
 
     def is_judged(self, metric: str) -> bool:
-        """Whether judges gave the recorded scores of a metric."""
+        """Tell whether judges gave the recorded scores of a metric."""
         return (
             self.recorded is not None
             and metric in self.recorded.metrics
@@ -118,7 +118,7 @@ class Pairing:
         return self.recording.in_words
 
     def record(self, asked: Mapping[str, str | None]) -> BaselineRecord:
-        """What a report tells.
+        """Give what a report tells of the baseline.
 
         Args:
             asked: digests of what was asked in the cases that count, by their ids.
@@ -148,7 +148,7 @@ class Pairing:
         return sorted(case for case, now, then in both if None not in (now, then) and now != then)
 
     def notes(self, asked: Mapping[str, str | None], metrics: Iterable[str]) -> list[str]:
-        """What a reader must know of the pairs, for the reason of the verdict."""
+        """Note what a reader must know of the pairs, for the reason of the verdict."""
         counts = Counter[str](self.states.values())
         counts["gone"] = self.n_gone
         others = [f"{counts[state]:,} {words}" for state, words in _WORDS.items() if counts[state]]
@@ -171,7 +171,7 @@ class Pairing:
         return notes
 
     def _noisy(self, metrics: Iterable[str]) -> list[str]:
-        """What to say of recorded scores that are noisier than the candidate's: they have fewer samples."""
+        """Warn of recorded scores that are noisier than the candidate's because they have fewer samples."""
         n_samples, recorded = self.evaluation.plan.samples, self.recorded
         if recorded is None:
             return []

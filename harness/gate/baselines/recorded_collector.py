@@ -53,7 +53,7 @@ class RecordedCollector(Collector):
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether more cases can't help; nor do they where nothing can be weighed."""
+        """True where more cases can't help; nor do they where nothing can be weighed."""
         return super().is_hopeless or self._pairing.trouble is not None or bool(self._mismatches)
 
     def add(self, role: Role, case: int, sample: int, outcome: BodyResult, trace: Trace) -> None:
@@ -165,7 +165,7 @@ class RecordedBaseline:
         *,
         may_be_cut: bool,
     ) -> RecordedCollector:
-        """What gathers the scores of an evaluation.
+        """Make the collector that gathers the scores of an evaluation.
 
         Args:
             candidate: fingerprint of the version under test.

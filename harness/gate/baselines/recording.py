@@ -82,12 +82,12 @@ class RecordedEvaluation:
 
     @property
     def only_failed(self) -> bool:
-        """Whether each of its bodies failed an assertion, so that its scores are of any metric."""
+        """True where each of its bodies failed an assertion, so that its scores are of any metric."""
         return not self.table.metrics and [*self.metrics] == [METRIC] and self.metrics[METRIC].unit is None
 
     @property
     def stopped_early(self) -> bool:
-        """Whether its scores ended because they had shown enough: their mean is biased then, and their order counts."""
+        """True where its scores ended because they showed enough: their mean is then biased, and their order counts."""
         return self.design == "sequential" and self.n_drawn < self.n_planned
 
 
@@ -126,7 +126,7 @@ class Recording:
 
     @property
     def reference(self) -> VersionRef:
-        """How a report names it as the baseline: never like a version that was asked."""
+        """The baseline as a report names it: never like a version that was asked."""
         return VersionRef(f"{self.name} (recorded {self.date})", self.version.fingerprint)
 
 
@@ -230,7 +230,7 @@ def _values(row: Any, case: CaseResult) -> tuple[float, ...]:
 
 
 def _drawn(entry: Verdict, listed: Sequence[CaseResult]) -> int:
-    """How many of its cases, or of a single case's samples, an evaluation was decided by; skipped ones included."""
+    """Count the cases, or a single case's samples, that an evaluation was decided by; skipped ones included."""
     drawn = len(listed) + entry.n_skipped
     return entry.n_samples if drawn == 1 < entry.n_planned else drawn
 

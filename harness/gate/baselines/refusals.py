@@ -1,4 +1,4 @@
-"""What a run that is weighed against a recording can't be: refused before the first request."""
+"""Refuses, before the first request, runs that can't be weighed against a recording."""
 
 from __future__ import annotations
 

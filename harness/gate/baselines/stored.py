@@ -1,4 +1,4 @@
-"""How many samples of each case the store has of the baseline, so that a gate weighs against all of them."""
+"""Counts the samples of each case that the store has of the baseline, so that a gate weighs against all of them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _ROLES: tuple[Role, ...] = ("candidate", "baseline")
 
 
 class StoredBaseline:
-    """What earlier runs scored of a baseline.
+    """The scores that earlier runs gave a baseline.
 
-    A gate draws no more of a baseline than of its candidate; what is there beyond that makes its mean more certain and
-    costs nothing but the time of the bodies, 10 times the candidate's samples and 50 at most.
+    A gate draws no more samples of a baseline than of its candidate. Stored ones beyond that make the baseline's mean
+    more certain and cost nothing but the time of the bodies: 10 times as many as the candidate's, and 50 at most.
 
-    Only what is there of *every* case that was ever scored counts. Whoever has seen a baseline's scores could else draw
-    more for those cases alone that came out well, or badly, and so move its mean.
+    Only samples that *every* case has count. Otherwise whoever has seen a baseline's scores could draw more of those
+    cases alone that came out well, or badly, and so move its mean.
 
     Args:
         store: has the runs.
@@ -37,10 +37,10 @@ class StoredBaseline:
         self._runs: frozenset[tuple[str, Role]] | None = None
 
     def n_samples(self, evaluation: Evaluation) -> int:
-        """How many samples of each case an evaluation may weigh against: its own number of samples, or more.
+        """Give the number of samples of each case that an evaluation may weigh against: its own, or more.
 
         The number follows from runs that are finished, so that a run that is repeated finds the same, as long as no
-        other one drew more between.
+        other one drew more in between.
         """
         own, source = evaluation.plan.samples, self._source
         most = min(_TIMES * own, _MOST)
@@ -65,12 +65,12 @@ def _runs_with(store: Store, wanted: tuple[str, int, int]) -> frozenset[tuple[st
 
 
 def _draws(version: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Which draws a run had of a version; None of a recorded one, which was not asked."""
+    """Tell which draws a run had of a version; None of a recorded one, which was not asked."""
     return None if "recorded" in version else tuple(map(version.get, ("fingerprint", "generation", "first_index")))
 
 
 def _takes_more(evaluation: Evaluation) -> bool:
-    """Whether cases are its units, and their bodies score one version's answers without asking another one."""
+    """Tell whether cases are its units, and their bodies score one version's answers without asking another one."""
     plan = evaluation.plan
     is_of_cases = plan.per == "suite" and len(evaluation.cases) > 1
     return is_of_cases and plan.review is None and not evaluation.wants & {"baseline", "judge"}

@@ -1,1 +1,1 @@
-"""Which evaluations a change of files may concern."""
+"""Selects the evaluations that a change of files may concern."""

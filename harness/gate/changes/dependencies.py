@@ -1,4 +1,4 @@
-"""What an evaluation depends on, as far as its code tells, and why that makes it run after a change."""
+"""Finds what an evaluation depends on, as far as its code tells, and why that makes it run after a change."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Dependencies:
         self._modules: dict[Path, tuple[str | None, list[Path]]] = {}
 
     def why(self, subject: EvaluationCode) -> str | None:
-        """Why the evaluation may be concerned; None where nothing that it depends on changed, as far as can be told."""
+        """Say why the evaluation may be concerned; None where nothing that it depends on is known to have changed."""
         for path, what in subject.files.items():
             if found := self.why_file(path, what) or self._why_text_file(path):
                 return found
@@ -69,7 +69,7 @@ class Dependencies:
         return self._why_code(filter(self._is_of_project, subject.code), "which takes part in its run")
 
     def why_file(self, path: Path, what: str) -> str | None:
-        """Why a file, or the files of a folder, concern those who depend on it: changed, or not known to git."""
+        """Say why a file, or the files of a folder, concern those who depend on it: changed, or not known to git."""
         found = self._changed.within(path)
         if found is not None:
             return f"{self._shown(found)} changed, {what}"
@@ -84,7 +84,7 @@ class Dependencies:
         return str(path)
 
     def _why_text_file(self, path: Path) -> str | None:
-        """Why a file of cases or of a task concerns its evaluation by what it names: other files that are read."""
+        """Say why a file of cases or of a task concerns its evaluation by what it names: other files that are read."""
         if path.suffix not in (*_TASKS, *_DATA):
             return None
         try:
@@ -112,7 +112,7 @@ class Dependencies:
         return found or self._why_code(imported, f"which {self._shown(module)} imports")
 
     def _why_code(self, files: Iterable[Path], what: str) -> str | None:
-        """Why modules, and all that they import, concern those who use them."""
+        """Say why modules, and all that they import, concern those who use them."""
         waiting, seen = [(file, what) for file in files], set[Path]()
         while waiting:
             file, what = waiting.pop(0)
@@ -128,7 +128,7 @@ class Dependencies:
         return None
 
     def _module(self, file: Path) -> tuple[str | None, list[Path]]:
-        """Why a module by itself concerns those who use it, and the modules of the project that it imports."""
+        """Say why a module by itself concerns those who use it, and list the project's modules that it imports."""
         if found := self.why_file(file, _WHAT):
             return found, []
         if file.suffix != ".py":
@@ -139,7 +139,7 @@ class Dependencies:
         return self._why_tree(tree, [tree], file)
 
     def _why_tree(self, tree: ast.Module, nodes: Sequence[ast.AST], file: Path) -> tuple[str | None, list[Path]]:
-        """Why what a module names concerns those who use it, and the modules of the project that it imports."""
+        """Say why what a module names concerns those who use it, and list the project's modules that it imports."""
         named = named_in(nodes, tree, file, self._values.get(file, {}))
         imported = imported_by(tree, file)
         for name in named.modules:
@@ -165,7 +165,7 @@ class Dependencies:
         return None
 
     def _why_name(self, text: str, folders: Iterable[Path], what: str) -> str | None:
-        """Why a text that may be a path concerns those who have it; what lies outside of the repository does not."""
+        """Say why a text that may be a path concerns those who have it; what lies outside the repository does not."""
         if _NO_PATH.fullmatch(text) or text.startswith("~"):
             return None
         for place in self._places(Path(text), folders):
@@ -175,7 +175,7 @@ class Dependencies:
         return None
 
     def _places(self, path: Path, folders: Iterable[Path]) -> Iterator[Path]:
-        """Where a path may lead: from each folder, made short. A name that no system takes leads nowhere."""
+        """Yield where a path may lead from each folder, made short. A name that no system takes leads nowhere."""
         for folder in dict.fromkeys(folders):
             try:
                 yield (folder / path).parent.resolve() / path.name if path.name != ".." else (folder / path).resolve()
@@ -193,7 +193,7 @@ class Dependencies:
         return None
 
     def _is_of_project(self, file: Path) -> bool:
-        """Whether a module belongs to the project: to its repository, and neither to what is installed nor to us."""
+        """Tell whether a module is of the project's repository, and neither of what is installed nor of Steelyard."""
         own = Path(harness.__file__).parent.resolve()
         place = file.resolve()
         installed = set(place.parts) & set(_INSTALLED) or place.is_relative_to(Path(sys.prefix).resolve())
@@ -268,7 +268,7 @@ def _names_given(statement: ast.stmt) -> list[str] | None:
 
 
 def _always_runs(statement: ast.stmt, names: list[str]) -> bool:
-    """Whether pytest runs or reads it whichever test is asked for: fixtures, hooks, marks of the module."""
+    """Tell whether pytest runs or reads it whichever test is asked for: fixtures, hooks, marks of the module."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         is_test = statement.name.lower().startswith("test")
         return statement.name.startswith("pytest_") or (bool(statement.decorator_list) and not is_test)

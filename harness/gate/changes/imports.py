@@ -1,4 +1,4 @@
-"""Which files the import statements of Python code lead to, without running them."""
+"""Finds the files that the import statements of Python code lead to, without running them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class ImportedFiles:
-    """What import statements lead to.
+    """The files and names that import statements lead to.
 
     Attributes:
         files: of modules, and of the packages that they lie in.
@@ -90,7 +90,7 @@ def _add(found: ImportedFiles, name: str, file: Path) -> None:
 
 
 def _add_member(found: ImportedFiles, name: str, file: Path) -> None:
-    """What `from a import b` takes: a module of a package, or something else that the package has."""
+    """Add what `from a import b` takes where it is a module of a package, not something else that the package has."""
     files = module_files(name, file) if not name.endswith(".*") else None
     if files is not None:
         found.files |= files
@@ -110,7 +110,7 @@ def _add_relative(found: ImportedFiles, node: ast.ImportFrom, file: Path) -> Non
 
 
 def _of_package(base: Path) -> Iterator[Path]:
-    """Where the code of a module may lie."""
+    """Yield the paths where the code of a module may lie."""
     yield base.with_suffix(".py") if not base.suffix else base.parent / f"{base.name}.py"
     yield base / "__init__.py"
 

@@ -45,7 +45,7 @@ _LONGEST = 300
 
 @dataclass(slots=True)
 class NamedFiles:
-    """What code names.
+    """The files and modules that code names.
 
     Attributes:
         texts: that may be the paths of files, each with its first line.
@@ -61,7 +61,7 @@ class NamedFiles:
 
 
 def named_in(nodes: Iterable[ast.AST], tree: ast.Module, file: Path, values: Mapping[str, Any]) -> NamedFiles:
-    """What parts of a module name.
+    """Collect the files and modules that parts of a module name.
 
     Args:
         nodes: the parts; what is within them is looked at, too.
@@ -106,7 +106,7 @@ def _look_at_call(found: NamedFiles, paths: PathExpressions, call: ast.Call) -> 
 
 
 def _opened(call: ast.Call, name: str, paths: PathExpressions) -> list[ast.expr]:
-    """What tells the files or folders that a call reads; nothing for a call that reads none."""
+    """Give the expressions that tell which files or folders a call reads; none for a call that reads none."""
     if name in _FUNCTIONS or (name.endswith(".open") and paths.is_code(call.func)):
         return call.args[:1]
     if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
@@ -127,7 +127,7 @@ def _naming(call: ast.Call) -> list[ast.expr]:
 
 
 def _is_stream(node: ast.expr) -> bool:
-    """Whether it is made of text at hand, and no name of a file."""
+    """Tell whether an expression is made of text at hand, and no name of a file."""
     return isinstance(node, ast.Call) and ast.unparse(node.func).endswith(_STREAMS)
 
 
@@ -141,5 +141,5 @@ def _not_told(found: NamedFiles, node: ast.expr, name: str) -> None:
 
 
 def _is_temporary(node: ast.expr) -> bool:
-    """Whether it begins with a folder that the tests themselves fill."""
+    """Tell whether an expression names a folder that the tests themselves fill."""
     return any(isinstance(each, ast.Name) and each.id in _TEMPORARY for each in ast.walk(node))

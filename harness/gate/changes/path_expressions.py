@@ -1,4 +1,4 @@
-"""What expressions of Python code come to where they are paths, without running them."""
+"""Works out the paths that expressions of Python code come to, without running them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PathExpressions:
                 known += [] if any(each is value for each in known) else [value]
 
     def is_code(self, function: ast.expr) -> bool:
-        """Whether a method is that of a module or a class, and not of a path."""
+        """Tell whether a method is that of a module or a class, and not of a path."""
         if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
             return False
         value = self._values.get(function.value.id)

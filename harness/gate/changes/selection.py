@@ -1,4 +1,4 @@
-"""Which evaluations run after a change: those that it may concern."""
+"""Selects the evaluations that run after a change: those that it may concern."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Selector:
         return self._dependencies.why(subject)
 
     def _why_all(self) -> Iterator[str]:
-        """Why all evaluations may be concerned."""
+        """Yield the reasons why all evaluations may be concerned."""
         for path in sorted(self._changed.paths):
             if _FOR_ALL.fullmatch(path.name) or path.parent.name == "requirements":
                 yield f"{path.relative_to(self._changed.root).as_posix()} changed"
@@ -110,7 +110,7 @@ class Selector:
             yield f"what the baseline {settings.baseline!r} was at {self._ref} can't be told"
 
     def _why_judged(self) -> Iterator[str]:
-        """Why all evaluations that ask a judge may be concerned."""
+        """Yield the reasons why all evaluations that ask a judge may be concerned."""
         source = self._settings.source
         before = None if source is None else settings_at(self._repository, self._commit, source)
         if before is not None:
@@ -118,7 +118,7 @@ class Selector:
                 yield from self._why_version(before, name)
 
     def _why_version(self, before: Settings, name: str) -> Iterator[str]:
-        """Why a version may answer otherwise: its settings, or the files that they name."""
+        """Yield the reasons why a version may answer otherwise: its settings, or the files that they name."""
         now = self._settings.version(name)
         if name not in before.versions:
             yield f"version {name!r} was not there at {self._ref}"

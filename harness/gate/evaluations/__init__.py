@@ -1,1 +1,1 @@
-"""What is asked: evaluations with their cases, and what is told of single cases."""
+"""The evaluations that are asked, with their cases, and what is told of single cases."""

@@ -15,7 +15,7 @@ _ROLES: tuple[Role, ...] = ("candidate", "baseline")
 
 
 class Parts:
-    """What the bodies of one evaluation gave for figures over all of them."""
+    """The parts that the bodies of one evaluation gave for figures over all of them."""
 
     def __init__(self) -> None:
         self._parts: dict[Place, Any] = {}

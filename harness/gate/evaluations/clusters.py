@@ -1,4 +1,4 @@
-"""Which cases of an evaluation depend on each other, and how that is known."""
+"""The clusters of cases of an evaluation that depend on each other, and how that is known."""
 
 from __future__ import annotations
 

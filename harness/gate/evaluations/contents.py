@@ -63,7 +63,7 @@ def _digest(content: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """What data sets hold beside JSON: arrays and numbers of numpy, dates, bytes."""
+    """Turn what data sets hold beside JSON into JSON: arrays and numbers of numpy, dates, bytes."""
     for method in ("tolist", "isoformat", "hex"):
         if callable(getattr(value, method, None)):
             return getattr(value, method)()

@@ -37,7 +37,7 @@ class _KeptAnswer:
     reason: str | None = None
 
     def makes_needless(self, other: _KeptAnswer) -> bool:
-        """Whether the other one can't be the one to show, however many of the first samples count."""
+        """Tell whether the other one can't be the one to show, however many of the first samples count."""
         return self.sample <= other.sample and self.value <= other.value
 
 
@@ -108,8 +108,9 @@ def changes(observed: Observations, numbers: Mapping[str, int], answers: Answers
 
 
 def most_telling(found: Iterable[tuple[Verdict, Sequence[Change]]]) -> tuple[Change, ...]:
-    """What a report shows of the cases of all verdicts: the worst of each, then the next of each, and so on to fifty in
-    all; the three worst of one that did not pass in any case.
+    """Choose the cases of all verdicts that a report shows: the worst of each, then the next of each, up to fifty.
+
+    The three worst of a verdict that did not pass are shown in any case.
     """
     ranked = [(rank, verdict, change) for verdict, each in found for rank, change in enumerate(each)]
     ranked.sort(key=lambda entry: entry[0])

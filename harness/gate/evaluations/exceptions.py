@@ -1,4 +1,8 @@
-"""What an exception of a test body says, and where it was raised."""
+"""Describes the exceptions of test bodies: their text, and the line of the user's code that raised them.
+
+The exceptions that Steelyard itself raises are classes of `harness.errors`; those that an evaluation met are counted in
+`harness.gate.sampling.body_errors`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ _NOT_THE_USERS = (str(Path(__file__).parents[2]), sysconfig.get_path("stdlib"), 
 
 
 def describe(error: BaseException) -> str:
-    """What an exception says of itself, even one whose `__str__` is broken."""
+    """Give the text of an exception, even of one whose `__str__` is broken."""
     try:
         return str(error)
     except Exception as broken:  # noqa: BLE001 - a user's exception may do anything

@@ -40,7 +40,7 @@ _Hashes = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Which cases of an evaluation are copies.
+    """The cases of an evaluation that are copies.
 
     Attributes:
         labels: of each case the id of the first that it is a copy of, its own where it is none.
@@ -52,7 +52,7 @@ class Copies:
 
     @property
     def n_distinct(self) -> int:
-        """How many cases are left where copies count once."""
+        """The number of cases that are left where copies count once."""
         return len(set(self.labels))
 
 
@@ -113,7 +113,7 @@ def _constant(cases: Sequence[Case]) -> frozenset[str]:
 
 
 class _CaseText:
-    """What is written in one case.
+    """The texts of one case.
 
     Attributes:
         long: its long texts, word for word as they are spelled.
@@ -270,7 +270,7 @@ def _without(words: list[str], place: int) -> str:
 
 
 def _is_idle(word: str) -> bool:
-    """Whether a word may be left out of a long text: no name, number or negation."""
+    """Tell whether a word may be left out of a long text: no name, number or negation."""
     return word.isalpha() and not word[0].isupper() and word not in _NEGATIONS
 
 

@@ -61,7 +61,7 @@ class ScoreTable:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What the bodies returned; none where each of them failed an assertion."""
+        """The metrics that the bodies returned; none where each of them failed an assertion."""
         return tuple(self._values)
 
     def put(self, metric: str, row: int, sample: int, value: float) -> None:
@@ -92,5 +92,5 @@ def names_of(metric: str) -> tuple[str, ...]:
 
 
 def failed_measure(metric: str, unit: str) -> str:
-    """What is wrong with a measure of which a body failed an assertion."""
+    """Say what is wrong with a measure of which a body failed an assertion."""
     return f"a body that measures {metric!r} in {unit} failed an assertion, which gives no measure"

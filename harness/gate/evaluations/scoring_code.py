@@ -57,8 +57,9 @@ def _digest(function: FunctionType) -> str | None:
 
 
 def _named(value: Any) -> Iterator[tuple[str, Any]]:
-    """What a function, or those of a class, name of the project: by their names in the module that has them; of a
-    constant, the functions and classes in it, at any depth.
+    """Yield what a function, or those of a class, name of the project: by their names in the module that has them.
+
+    Of a constant these are the functions and classes in it, at any depth.
     """
     if isinstance(value, _SEVERAL):
         yield from (("", each) for each in _code_in(value))
@@ -110,7 +111,7 @@ def _written(value: Any) -> str:
 
 
 def _is_of_project(value: Any) -> bool:
-    """Whether a function, class or module is neither Python's nor installed nor Steelyard's."""
+    """Tell whether a function, class or module is neither Python's nor installed nor Steelyard's."""
     try:
         file = Path(inspect.getfile(value)).resolve()
     except (TypeError, OSError):

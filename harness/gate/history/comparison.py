@@ -19,7 +19,7 @@ from harness.store import ScoreSet, Store
 
 @dataclass(frozen=True, slots=True)
 class ComparisonOptions:
-    """Which part of two runs is compared, and by what rule where it is not the candidate's run that says it.
+    """The part of two runs that is compared, and the rule where it is not the candidate's run that says it.
 
     Attributes:
         evaluations: ids; None for all.
@@ -39,7 +39,7 @@ class ComparisonOptions:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """What one evaluation was compared on.
+    """The cases that one evaluation was compared on, and how.
 
     Attributes:
         n_cases: those that both sides have and no body skipped.
@@ -63,7 +63,7 @@ class ComparisonResult:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What comparing two sides gives.
+    """The result of comparing two sides.
 
     Attributes:
         report: as a gate's; `changes` has the cases that moved most, the drops first.
@@ -137,7 +137,7 @@ def _compared(store: Store, pair: Pair, cases: Cases) -> ComparisonResult:
 
 
 def _judged_otherwise(store: Store, pair: Pair) -> bool:
-    """Whether the two runs judged by other versions or rubrics; most runs have no judge, and are not searched."""
+    """Tell whether the two runs judged by other versions or rubrics; most runs have no judge, and are not searched."""
     sides = (pair.candidate, pair.baseline)
     if pair.is_of_one_run or not any(each.side.weighed.run.spec.get("judges") for each in sides):
         return False
@@ -156,7 +156,7 @@ def _asked_otherwise(store: Store, pair: Pair, cases: Cases) -> list[str]:
 
 
 def _question(request: Request) -> object:
-    """What a request asks, without what its version adds."""
+    """Give what a request asks, without what its version adds."""
     asked = [message.get("content") for message in request.messages if message.get("role") == "user"]
     return asked[:1], request.prompt, request.continuation
 
@@ -228,7 +228,7 @@ def _with_contents(verdict: Verdict, report: Report) -> Verdict:
 
 
 def _looks(candidate: Side, baseline: Side, observed: Sequence[Observations]) -> dict[str, Look]:
-    """What each evaluation may spend here: what it could in its run, if both sides are of one; else its own share."""
+    """Find what each evaluation may spend here: as in its run, if both sides are of one; else its own share."""
     names = [each.id for each in observed]
     run, entries = candidate.weighed.run, {entry.id: entry for entry in candidate.report.evaluations}
     if not _are_of_one_run(candidate, baseline) or not all(name in entries for name in names):
@@ -282,7 +282,7 @@ def match(store: Store, candidate: Side, baseline: Side, evaluations: Collection
 
 
 class _Sets:
-    """What one side scored: its sets by evaluation, of those that its run has a verdict on."""
+    """The sets of scores of one side, by evaluation, of those that its run has a verdict on."""
 
     def __init__(self, store: Store, side: Side, evaluations: Collection[str] | None) -> None:
         self._run = side.weighed.run

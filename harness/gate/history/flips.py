@@ -21,7 +21,7 @@ _CLEAR = 0.75
 
 @dataclass(frozen=True, slots=True)
 class FlipCounts:
-    """How many cases did what.
+    """The numbers of cases that were stable, flaky, improved or worsened.
 
     Draw one sample of each version: a case has worsened when the candidate's is the worse one at least 3 times in 4 (of
     right and wrong: when its rate fell by half or more), and improved when it is the better one as often.
@@ -90,7 +90,7 @@ class _MovedCase:
 
 
 def most_changed(store: Store, found: Sequence[tuple[Observations, Pair]], most: int) -> tuple[int, tuple[Change, ...]]:
-    """How many cases moved, and those that moved most with an answer of each version: drops first, then gains.
+    """Count the cases that moved, and give those that moved most with an answer of each version: drops, then gains.
 
     Of a drop the candidate's worst and the baseline's best answer is given, of a gain the other way round.
     """
@@ -112,7 +112,7 @@ def most_changed(store: Store, found: Sequence[tuple[Observations, Pair]], most:
 
 
 def _largest(observed: Observations, number: int, most: int) -> tuple[int, list[_MovedCase]]:
-    """How many cases of an evaluation moved, and those that moved most."""
+    """Count the cases of an evaluation that moved, and give those that moved most."""
     assert observed.baseline is not None
     ours, theirs = case_means(observed.candidate), case_means(observed.baseline)
     moves = ours - theirs

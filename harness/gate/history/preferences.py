@@ -35,7 +35,7 @@ class Preferences:
 def stored_preferences(
     store: Store, evaluation_id: str, *, metric: str = METRIC, runs: Collection[str] | None = None
 ) -> Preferences:
-    """What an evaluation whose body compares candidate and baseline has found in the runs of a store.
+    """Collect what an evaluation whose body compares candidate and baseline has found in the runs of a store.
 
     Of the runs that compared the same two versions, whichever was the candidate, the newest counts: they share their
     samples.

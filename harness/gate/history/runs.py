@@ -52,7 +52,7 @@ class WeighedVersion:
 
 
 def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[WeighedVersion, WeighedVersion]:
-    """What is weighed, and what it is weighed against.
+    """Find what is weighed, and what it is weighed against.
 
     A run stands for its candidate, a version for the newest finished run in which it was candidate or baseline. Where
     both come to the candidate of one run, the second is that run's baseline, if it may be called so.

@@ -49,7 +49,7 @@ def attend_all(store: Store, batch_ids: Iterable[str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Prospects:
-    """What lies ahead of batches that a gate decides, by their ids.
+    """The outlook of batches that a gate decides, by their ids.
 
     Attributes:
         needed: about how many more labels decide it, where anything tells.
@@ -61,7 +61,7 @@ class Prospects:
 
 
 def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
-    """What lies ahead of each of these batches; nothing of those that no gate decides."""
+    """Tell what lies ahead of each of these batches; nothing of those that no gate decides."""
     attendant = Attendant(store)
     needed: dict[str, int] = {}
     problems: dict[str, str] = {}

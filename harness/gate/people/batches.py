@@ -34,7 +34,7 @@ SUPERSEDED = "superseded"
 
 @dataclass(frozen=True, slots=True)
 class LabelEvidence:
-    """What labels and judge have come to.
+    """The evidence that labels and judge have come to.
 
     Attributes:
         checks: one for each question.
@@ -61,7 +61,7 @@ class LabelEvidence:
 def questions_of(
     threshold: float | None, margin: float, level: float, red_level: float, *, is_compared: bool
 ) -> tuple[LabelQuestion, ...]:
-    """What labels are to decide: whether the candidate's mean is as required, and no worse than the baseline's."""
+    """List the questions for labels: whether the candidate's mean is as required, and no worse than the baseline's."""
     asked = []
     if threshold is not None:
         asked.append(LabelQuestion("rate", threshold, margin, level, red_level))
@@ -111,7 +111,7 @@ def fill_batch(
 
 
 def outlook(store: Store, batch: Batch, subject: JudgedCases, questions: Sequence[LabelQuestion]) -> LabelEvidence:
-    """What the labels that are in have come to, with the judge."""
+    """Weigh the labels that are in, with the judge."""
     ledger = to_the_end(subject, read_ledger(store, batch, len(subject.items.scores)), questions)
     means = {question.of: subject.items.judged_means(question.of) for question in questions}
     known = list(map(subject.is_known, ledger.draws))

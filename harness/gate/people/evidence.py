@@ -1,4 +1,4 @@
-"""How a verdict came about: the evidence after each case or label, made again from stored scores and labels."""
+"""Retraces how a verdict came about: the evidence after each case or label, from stored scores and labels."""
 
 from __future__ import annotations
 
@@ -119,13 +119,13 @@ def _of_labels(found: LabelledCheck, now: LabelResult, level: float) -> Evidence
 
 
 def _are_alike(ours: Difference, stored: Difference) -> bool:
-    """Whether a difference is the stored one, but for the order in which it was added up."""
+    """Tell whether a difference is the stored one, but for the order in which it was added up."""
     one, other = ((each.value, each.low, each.high, each.p_value) for each in (ours, stored))
     return bool(np.allclose(one, other, rtol=_AS_STORED, atol=1e-12))
 
 
 def _sets(store: Store, run: RunInfo) -> dict[str, dict[Role, list[ScoreSet]]]:
-    """What a run scored, by evaluation and version."""
+    """Give the sets of scores of a run, by evaluation and version."""
     found: dict[str, dict[Role, list[ScoreSet]]] = {}
     for each in store.score_sets(run.run_id):
         found.setdefault(each.evaluation_id, {}).setdefault(each.role, []).append(each)
@@ -191,7 +191,7 @@ def _path(hypothesis: Hypothesis, check: Check, levels: tuple[float, float]) -> 
 
 
 def _is_as_stored(contrast: Contrast, observed: Observations, check: Check, level: float) -> bool:
-    """Whether the comparison comes to the figures of the report again."""
+    """Tell whether the comparison comes to the figures of the report again."""
     lower = contrast.lower(1 - level)
     holds = lower > -observed.margin and contrast.value <= -observed.margin
     lower = lower if holds else min(lower, contrast.value)

@@ -52,7 +52,7 @@ def with_labels(store: Store, batch: Batch, subject: JudgedCases, found: LabelEv
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """How far the labels of a batch count: in the order of its items.
+    """The state of a batch whose labels count in the order of its items, up to the first that has none.
 
     Attributes:
         n_done: items with a label; `n_behind` of them come after the first that has none.
@@ -68,7 +68,7 @@ class _Order:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether somebody has to adjudicate the first."""
+        """True where somebody has to adjudicate the first."""
         return self.first in ("disputed", "flagged")
 
     def __str__(self) -> str:
@@ -129,7 +129,7 @@ def _with_notes(reason: str, subject: JudgedCases, n_counted: int, order: _Order
 
 
 def _awaited(order: _Order) -> str:
-    """What labels that do not count yet wait for."""
+    """Say what labels that do not count yet wait for."""
     comma = "," if order.skippers and not order.is_stuck else ""
     return f"{order}{comma} to be {'adjudicated' if order.is_stuck else 'labelled'}"
 
@@ -156,7 +156,7 @@ def _reviewed(store: Store, batch: Batch, found: LabelEvidence) -> ReviewSummary
 
 
 def n_events_since(store: Store, report: Report) -> int:
-    """How many labels of a stored report's batches were given, settled or taken back after it was decided."""
+    """Count the labels of a stored report's batches that were given, settled or taken back after it was decided."""
     decided = {entry.review.batch: entry.review.n_events for entry in report.evaluations if entry.review is not None}
     return sum(max(0, _n_events(store, batch) - n) for batch, n in decided.items() if n is not None)
 

@@ -22,7 +22,7 @@ from harness.store import RunInfo, Store
 
 @dataclass(frozen=True, slots=True)
 class SpendingLevels:
-    """What an evaluation may spend of the error rate of its gate."""
+    """The part of its gate's error rate that an evaluation may spend."""
 
     confidence_level: float
     look: Look
@@ -35,7 +35,7 @@ class SpendingLevels:
         return replace(verdict.look, red_share=red, red_level=level * red, weight=self.look.weight)
 
     def questions(self, verdict: Verdict, n_comparisons: int, *, is_compared: bool) -> tuple[LabelQuestion, ...]:
-        """What labels are to decide of one metric.
+        """List the questions of one metric that labels are to decide.
 
         Args:
             n_comparisons: of all metrics of its evaluation, which share what it may spend on a false red.
@@ -108,7 +108,7 @@ def _reviewed(
 
 
 def _form(store: Store, run_id: str, evaluation: Evaluation, metric: str) -> Form | None:
-    """What people are asked of a metric: by the rubric that the judge went by; None where no judge had a part in it."""
+    """Give the form by which people are asked of a metric, from the judge's rubric; None where no judge had a part."""
     own = [each for each in store.score_sets(run_id) if (each.evaluation_id, each.metric) == (evaluation.id, metric)]
     digests = {each.rubric for each in store.judged_by(own)}
     if not digests:
@@ -157,7 +157,7 @@ def _resumed(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, 
 
 @dataclass(frozen=True, slots=True)
 class LabelResult:
-    """What the labels of a batch have come to, by the answers of one run."""
+    """The result of a batch's labels, by the answers of one run."""
 
     batch: Batch
     subject: JudgedCases
@@ -165,7 +165,7 @@ class LabelResult:
 
 
 def come_to(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, report: Report) -> LabelResult:
-    """What the labels have come to by now that decide a stored verdict.
+    """Find what the labels that decide a stored verdict have come to by now.
 
     Args:
         stored: a verdict of the report, of an evaluation with `review=`.

@@ -1,1 +1,1 @@
-"""What a gate of a size can find, and how often it is wrong: by simulation with the gate's own rule."""
+"""Simulates gates of a size by the gate's own rule: what they can find, and how often they are wrong."""

@@ -26,7 +26,7 @@ _MOST_SAMPLES = 8
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How the gate is run.
+    """The command that runs the gate, which an adversary may change from run to run.
 
     Attributes:
         samples: of a case, times those of the start.
@@ -53,7 +53,7 @@ Move = Callable[[Command, "Position"], Command]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What an adversary goes by before a rerun: what has not passed, as `--lf` has it, and chance."""
+    """The facts that an adversary goes by before a rerun: what has not passed, as `--lf` has it, and chance."""
 
     left: tuple[int, ...]
     rng: np.random.Generator
@@ -120,7 +120,7 @@ SEER = Adversary("whatever comes out as wanted, known ahead", at_random=True, se
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How often adversaries got a wrong verdict, of so many gates each."""
+    """The share of gates in which an adversary got a wrong verdict."""
 
     adversary: str
     wrong: Wrong
@@ -128,7 +128,7 @@ class Attempt:
 
 
 def is_exceeded(attempts: Sequence[Attempt], nominal: float) -> bool:
-    """Whether any rate lies above the nominal one by more than chance explains (0.05 over all of them, Bonferroni)."""
+    """Tell whether any rate lies above the nominal one by more than chance explains (0.05 over all, Bonferroni)."""
     level = 1 - 0.05 / max(1, len(attempts))
     return any(
         clopper_pearson_interval(each.rate.count, each.rate.gates, level, "greater").low > nominal for each in attempts
@@ -151,7 +151,7 @@ class _Looks:
 
 @dataclass(slots=True)
 class _Truth:
-    """What is true of one evaluation, and all that was drawn of it.
+    """The truth of one evaluation, and all that was drawn of it.
 
     Attributes:
         candidate, baseline: true means of all cases so far, (n,); no baseline against a threshold.
@@ -190,7 +190,7 @@ class _Truth:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How adversaries are tried.
+    """The gates and reruns with which adversaries are tried.
 
     Attributes:
         gates: how many candidates, each with a ledger of its own.
@@ -211,7 +211,7 @@ def attack(
     trial: Trial,
     advance: Callable[[], None] = lambda: None,
 ) -> Attempt:
-    """How often someone who reruns a gate so many times gets a wrong verdict once.
+    """Measure how often someone who reruns a gate so many times gets a wrong verdict once.
 
     For a false red nothing is worse: each evaluation is as good as what it is weighed against. For a false green one is
     worse by its margin, over the cases that it has, and it is that one that the adversary wants to pass.
@@ -250,7 +250,7 @@ def _succeeds(
 
 
 def _is_wrong(kind: VerdictKind | None, wrong: Wrong, truth: _Truth, command: Command) -> bool:
-    """Whether a verdict is the wrong one that is wanted: a pass at a margin that the drop reaches, or a red."""
+    """Tell whether a verdict is the wrong one that is wanted: a pass at a margin that the drop reaches, or a red."""
     if kind is None:
         return False
     if wrong == "red":

@@ -1,4 +1,4 @@
-"""How often a gate is wrong, measured: gates against a known truth, decided by the rule of every gate."""
+"""Measures how often a gate is wrong: gates against a known truth, decided by the rule of every gate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS: tuple[Wrong, ...] = ("red", "green")
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is true of the versions that a gate weighs.
+    """A truth about the versions that a gate weighs.
 
     Attributes:
         name: for a person to read.
@@ -102,7 +102,7 @@ class GateShare:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What one gate came to.
+    """The result of one gate.
 
     Attributes:
         samples: of all versions that the verdicts rest on.
@@ -116,7 +116,7 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRates:
-    """What many gates came to where one thing is true.
+    """The rates that many gates came to where one thing is true.
 
     Attributes:
         samples: of all versions for each gate, that the verdicts rest on; `drawn` of them for it, of `most` at most.
@@ -131,14 +131,14 @@ class MeasuredRates:
 
     @property
     def wrong(self) -> GateShare | None:
-        """How often the outcome was an error; None where none would be."""
+        """The share of gates whose outcome was an error; None where none would be."""
         if self.truth.wrong is None:
             return None
         return self.red if self.truth.wrong == "red" else self.green
 
 
 def measured(truth: Truth, shapes: Sequence[Shape], results: Sequence[GateResult]) -> MeasuredRates:
-    """What these gates came to."""
+    """Sum up these gates."""
     red = sum(result.verdict.is_red for result in results)
     green = sum(result.verdict is VerdictKind.PASSED for result in results)
     return MeasuredRates(
@@ -152,7 +152,7 @@ def measured(truth: Truth, shapes: Sequence[Shape], results: Sequence[GateResult
 
 
 def versions(shape: Shape) -> int:
-    """How many versions are sampled for an evaluation of this shape."""
+    """Count the versions that are sampled for an evaluation of this shape."""
     return 1 if shape.threshold is not None else 2
 
 
@@ -192,7 +192,7 @@ def simulate(
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What was measured, for each truth: on simulated scores, and in whole runs (none where there was none).
+    """The rates that were measured for each truth: on simulated scores, and in whole runs (none where there was none).
 
     Attributes:
         nominal: what each rate of error may be.
@@ -207,7 +207,7 @@ class Calibration:
         return _largest(self.simulated, kind)
 
     def state(self, kind: Wrong) -> State:
-        """Whether the nominal rate is shown to hold: `exceeded` where chance does not explain what was measured."""
+        """Tell whether the nominal rate is shown to hold: `exceeded` where chance does not explain the measured one."""
         simulated, whole = self.worst(kind), _largest(self.whole, kind)
         if any(rate is not None and rate.low > self.nominal for rate in (simulated, whole)):
             return "exceeded"
@@ -215,7 +215,7 @@ class Calibration:
 
     @property
     def is_contradicted(self) -> bool:
-        """Whether a nominal rate is exceeded."""
+        """True where a nominal rate is exceeded."""
         return any(self.state(kind) == "exceeded" for kind in KINDS)
 
 

@@ -1,4 +1,4 @@
-"""How far the bounds of a verdict about a suite will lie from the difference that is seen, before anything is drawn."""
+"""Foretells how far the bounds of a verdict about a suite will lie from the difference that is seen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FEWEST_DEGREES = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ExpectedBounds:
-    """What one evaluation about its suite will show, as expected.
+    """The figures that one evaluation about its suite is expected to show.
 
     Attributes:
         error: standard error of the difference that is seen.

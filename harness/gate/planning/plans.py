@@ -39,7 +39,7 @@ _FEW_ROWS = 6
 
 @dataclass(frozen=True, slots=True)
 class PlanTarget:
-    """What is to be found, and what it may cost.
+    """The drop that a plan is to find, and what that may cost.
 
     Attributes:
         drop: to be found; None asks for the smallest that is.
@@ -62,7 +62,7 @@ Why = Literal["within the margin", "at the margin", "too many"]
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What would make a drop possible to find, by the normal approximation.
+    """A change that would make a drop possible to find, by the normal approximation.
 
     Attributes:
         what: to change: to weigh one evaluation alone; to allow so large a margin; to draw so many samples of a case;
@@ -78,7 +78,7 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """What becomes of one evaluation of one size.
+    """One row of a plan: what becomes of one evaluation of one size.
 
     Attributes:
         shape: with the cases that there are or that are needed.
@@ -111,7 +111,7 @@ class PlanRow:
 
     @property
     def suffices(self) -> bool:
-        """Whether any number of cases finds the drop."""
+        """True where any number of cases finds the drop."""
         return self.why is None
 
 
@@ -224,7 +224,7 @@ def _needed(shape: Shape, levels: ErrorRates, wanted: PlanTarget, n_rows: int) -
 
 
 def _at_hand(shape: Shape, drop: float, simulation: Simulation) -> tuple[int, int] | None:
-    """How many samples of each of the cases that there are find the drop, where they are what the verdict is about."""
+    """Give the cases at hand and how many samples of each find the drop, where the verdict is about these cases."""
     samples = simulation.samples_needed(shape, drop) if shape.about == "suite" else None
     return None if samples is None else (shape.cases, samples)
 
@@ -237,7 +237,7 @@ def _narrower(shape: Shape, levels: ErrorRates, drop: float) -> Iterator[Remedy]
 
 
 def _remedies(shape: Shape, levels: ErrorRates, drop: float) -> Iterator[Remedy]:
-    """What makes it possible with 20,000 cases or fewer."""
+    """Yield the changes that make it possible with 20,000 cases or fewer."""
 
     def ways() -> Iterator[tuple[Remedy, int | None]]:
         one = replace(levels, red=levels.passing)

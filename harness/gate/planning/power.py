@@ -1,4 +1,4 @@
-"""What a gate of a given size finds, and the size that finds a given drop: by simulation with the gate's own rule."""
+"""Finds by simulation with the gate's own rule what a gate of a given size finds, and the size for a given drop."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Share:
 
     @property
     def standard_error(self) -> float:
-        """What chance in the simulation leaves open: Agresti and Coull's, so that none of few gates is not 0."""
+        """The error that chance in the simulation leaves: Agresti and Coull's, so that none of few gates is not 0."""
         if not self.gates:
             return 0.0
         steadied = (self.value * self.gates + 2) / (self.gates + 4)
@@ -89,7 +89,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class VerdictShares:
-    """What becomes of an evaluation where one thing is true.
+    """The shares of red and green verdicts of an evaluation where one thing is true.
 
     Attributes:
         drop: how much lower the candidate truly is.
@@ -134,7 +134,7 @@ class Simulation:
         self._known: dict[tuple[Shape, float | None], Ends] = {}
 
     def outlook(self, shape: Shape, drop: float | None) -> VerdictShares:
-        """What becomes of an evaluation whose candidate is lower by so much; None for `unchanged`."""
+        """Tell what becomes of an evaluation whose candidate is lower by so much; None for `unchanged`."""
         actual = unchanged(shape) if drop is None else drop
         if shape.cases > self._most:
             return _computed(shape, drop, self.levels)
@@ -228,7 +228,7 @@ class Simulation:
         return max(1.0, *(self._lacking(shape, actual, colour) for actual, colour in asked))
 
     def _leans(self, shape: Shape) -> float:
-        """What a number may lack where it is a t test's answer, or grown from it: what chance explains.
+        """Give the factor by which a t test's answer, or a number grown from it, may fall short: what chance explains.
 
         So a fixed design's figures are a t test's unless simulations contradict them.
         """
@@ -237,7 +237,7 @@ class Simulation:
         return 1 + _TWO_ERRORS * self.levels.sway(self.levels.passing, self._n_gates)
 
     def _lacking(self, shape: Shape, drop: float | None, colour: Colour) -> float:
-        """How many times as far from what is tested the truth must lie to have the wanted power; 1 or less: it has.
+        """Give the factor by which the truth must lie farther off to have the wanted power; 1 or less where it has it.
 
         The share of this colour is taken for that of a normal test. A part of the gates tells where it is far off.
         """
@@ -251,7 +251,7 @@ class Simulation:
         return min(factor, 1.0) if share >= power else min(max(factor, 1.001), LARGEST_STEP)
 
     def _ends(self, shape: Shape, drop: float | None, n_gates: int) -> Ends:
-        """How at least so many gates end; those that are known are not simulated again."""
+        """Simulate how at least so many gates end; those that are known are not simulated again."""
         sized = replace(shape, name="")
         known = self._known.get((sized, drop), Ends())
         lacking = n_gates - known.gates
@@ -264,7 +264,7 @@ class Simulation:
 
 
 def _asked(shape: Shape, drop: float) -> Asked:
-    """What should be red, and what green."""
+    """List what should be red, and what green."""
     return [(drop, "red"), (unchanged(shape), "green")]
 
 
@@ -277,7 +277,7 @@ def unchanged(shape: Shape) -> float | None:
 
 
 def room(shape: Shape) -> float:
-    """How far a candidate that is no worse lies above what must not pass."""
+    """Measure how far a candidate that is no worse lies above what must not pass."""
     return shape.margin if shape.threshold is None else shape.spread.mean - shape.threshold + shape.margin
 
 
@@ -330,7 +330,7 @@ def _bisected(holds: Callable[[float], bool], most: float) -> float:
 
 
 def _has_power(shape: Shape, drop: float, levels: ErrorRates) -> bool:
-    """Whether a suite of this size finds the drop and passes what is no worse, each with the wanted power."""
+    """Tell whether a suite of this size finds the drop and passes what is no worse, each with the wanted power."""
     same = unchanged(shape) or 0.0
     return min(_power_of_red(shape, drop, levels), _power_of_green(shape, same, levels)) >= levels.power
 
@@ -350,7 +350,7 @@ def _chance(distance: float, error: float) -> float:
 
 
 def can_be_found(drop: float, margin: float, levels: ErrorRates) -> bool:
-    """Whether a suite may be large enough: what lies within the margin passes in a large one, whatever its size."""
+    """Tell whether a suite can be large enough to find the drop: one within the margin passes in any large suite."""
     return drop > margin or (drop == margin and levels.power <= 1 - levels.passing)
 
 

@@ -1,4 +1,4 @@
-"""How simulated gates of one evaluation end: by the gate's own rule, one by one or many at once."""
+"""Settles simulated gates of one evaluation by the gate's own rule, one by one or many at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_SCORES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """How many gates were simulated, how many were red and green, and the cases that all of them rest on together."""
+    """The numbers of gates simulated, of red and green ones, and of the cases that all of them rest on together."""
 
     gates: int = 0
     red: int = 0
@@ -73,7 +73,7 @@ def settled(entry: Observations, levels: Pair) -> tuple[VerdictKind, int]:
 
 
 def ends_of(shape: Shape, drop: float | None, levels: Pair, n_gates: int, rng: np.random.Generator) -> Ends:
-    """How so many gates end whose candidate is lower by so much, as for `true_means`."""
+    """Simulate how so many gates end whose candidate is lower by so much, as for `true_means`."""
     ends, at_once = Ends(), max(1, _MOST_SCORES // (shape.cases * shape.samples))
     while ends.gates < n_gates:
         count = min(at_once, n_gates - ends.gates)
@@ -105,7 +105,7 @@ def _scores(
 
 
 def _together(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, levels: Pair) -> Ends:
-    """What `settled` finds, for all gates at once."""
+    """Settle all gates at once, as `settled` does one by one."""
     n, never = shape.cases, shape.cases + 1
     own, passed, worse = levels, np.full(len(candidate), never), np.full(len(candidate), never)
     shares = (1.0, 1.0)

@@ -23,7 +23,7 @@ About = Literal["suite", "population"]
 
 @dataclass(frozen=True, slots=True)
 class ScoreSpread:
-    """How the scores of an evaluation vary.
+    """The spread of an evaluation's scores.
 
     Each case has a true mean of its own, and its samples vary around it.
 

@@ -1,4 +1,4 @@
-"""What the store notes of a run beside its scores: settings, versions and cases, for those who read it later."""
+"""Notes that the store keeps of a run beside its scores: settings, versions and cases, for those who read it later."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _digest(evaluation: Evaluation) -> str:
 
 
 def evaluation_notes(evaluations: Iterable[tuple[Evaluation, Any]]) -> dict[str, Any]:
-    """What evaluations are made of: their cases, and the code that scores them.
+    """Note what evaluations are made of: their cases, and the code that scores them.
 
     Args:
         evaluations: with what the marker says of the source of their cases.
@@ -100,8 +100,10 @@ def _code(evaluations: Iterable[Evaluation]) -> dict[str, str]:
 def selection_note(
     n_deselected: int, n_skipped_files: int, case: str | None, *, last_failed: bool
 ) -> Mapping[str, Any]:
-    """What of the suites was left out: evaluations, files that skipped themselves as a whole, cases outside a pattern,
-    all but those that failed last time.
+    """Note what of the suites was left out.
+
+    That is evaluations, files that skipped themselves as a whole, cases outside a pattern, all but those that failed
+    last time.
     """
     return {"deselected": n_deselected, "skipped_files": n_skipped_files, "case": case, "last_failed": last_failed}
 

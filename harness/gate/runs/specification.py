@@ -1,4 +1,4 @@
-"""What the store keeps of a run: versions, settings and environment, for those who read it later."""
+"""The specification of a run in the store: versions, settings and environment, for those who read it later."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def specification(
     baseline: SampleSource | Recording | None,
     judges: Sequence[SampleSource],
 ) -> dict[str, Any]:
-    """What a run was, for those who read the store later."""
+    """Describe a run for those who read the store later."""
     named: dict[str, Any] = {"candidate": version_note(candidate)}
     if isinstance(baseline, Recording):
         named["baseline"] = _recorded(baseline)

@@ -21,7 +21,7 @@ _SECOND_LOOP = ("event loop is already running", "cannot be called from a runnin
 
 @dataclass(frozen=True, slots=True)
 class BodyResult:
-    """How one body ended: with readings, failed (an assertion), skipped, or with an error."""
+    """The end of one body: with readings, failed (an assertion), skipped, or with an error."""
 
     readings: dict[str, Reading] | None = None
     failed: bool = False
@@ -61,7 +61,7 @@ async def run_body(
 
 
 def _explained(outcome: BodyResult, lack: str) -> BodyResult:
-    """How a body ended that was given a text which is not what the model has to say: its score tells so."""
+    """Tell in a body's score that it was given a text which is not what the model has to say."""
     if outcome.readings is not None:
         readings = {
             name: replace(reading, reason=_joined(lack, reading.reason)) for name, reading in outcome.readings.items()
@@ -87,7 +87,7 @@ def _forgotten(body: Callable[..., Any], method: str, error: BaseException | Non
 
 
 def starts_loop(what: str) -> str:
-    """What is wrong with a body that starts an event loop, and what to write in place of it.
+    """Say what is wrong with a body that starts an event loop, and what to write in place of it.
 
     Args:
         what: what it calls.

@@ -1,4 +1,4 @@
-"""What went wrong in an evaluation, and at which of its steps."""
+"""Keeps what went wrong in an evaluation, and at which of its steps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOTHING_ASKED = (
 
 
 def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]], n_left_out: int = 0) -> list[str]:
-    """What is wrong with bodies that did not return the same metrics each time.
+    """Say what is wrong with bodies that did not return the same metrics each time.
 
     Args:
         scores: of complete steps, by metric; NaN where a body gave none.
@@ -71,7 +71,7 @@ class _ErrorGroup:
             self.shown, self.frames = (step, text), frames
 
     def count(self, end: int) -> int:
-        """How many came before a step."""
+        """Count those that came before a step."""
         return sum(count for step, count in self.steps.items() if step < end)
 
     def line(self, end: int, case_of: Callable[[int], str]) -> str:
@@ -124,7 +124,7 @@ class BodyErrors:
         alike.add(step, text, frames)
 
     def lines(self, end: int, case_of: Callable[[int], str]) -> tuple[str, ...]:
-        """What went wrong before a step, most frequent first; empty if nothing did.
+        """List what went wrong before a step, most frequent first; empty if nothing did.
 
         Args:
             case_of: the id of the case of a step.

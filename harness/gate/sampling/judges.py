@@ -1,4 +1,4 @@
-"""What the judges of an evaluation did: how often they kept to their form, and how far they agree with themselves."""
+"""The judges of an evaluation: how often they kept to their form, and how far they agree with themselves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.statistics.intervals.means import as_column, clustered_mean
 
 @dataclass(frozen=True, slots=True)
 class CountedBodies:
-    """What counts of an evaluation when it is decided.
+    """The bodies of an evaluation that count when it is decided.
 
     Attributes:
         cases: their numbers, in the order of the rows that are decided.
@@ -63,7 +63,7 @@ class Judges:
         return found
 
     def summaries(self, counted: CountedBodies, confidence_level: float) -> tuple[JudgeSummary, ...]:
-        """What each judge did in the bodies that count, the judges by name."""
+        """Sum up what each judge did in the bodies that count, the judges by name."""
         rows = {case: row for row, case in enumerate(counted.cases)}
         found = []
         for name in sorted(self._kept):

@@ -36,19 +36,19 @@ class Order:
 
     @property
     def n_steps(self) -> int:
-        """How many steps there are for each version."""
+        """The number of steps for each version."""
         return len(self.cases) * math.ceil(self.n_samples / self.batch)
 
     def n_of(self, role: Role) -> int:
-        """How many samples of a case a version has."""
+        """Count the samples of a case that a version has."""
         return max(self.n_samples, self.n_baseline) if role == "baseline" else self.n_samples
 
     def n_bodies(self, role: Role) -> int:
-        """How many bodies run for a version."""
+        """Count the bodies that run for a version."""
         return len(self.cases) * self.n_of(role)
 
     def step_size(self, role: Role) -> int:
-        """How many bodies of a version a step has at most."""
+        """Give the most bodies of a version that a step has."""
         return self.batch + self.n_of(role) - self.n_samples
 
     def step_of(self, position: int, sample: int) -> int:
@@ -115,7 +115,9 @@ def _draw(seed: int, name: str) -> bytes:
 
 
 def most_samples(threshold: float | None, margin: float) -> int:
-    """Where a sequential design gives a single case up: 1.5 times the fixed design whose errors are both 0.05.
+    """Give the number of samples at which a sequential design gives a single case up.
+
+    It is 1.5 times that of the fixed design whose errors are both 0.05.
 
     >>> most_samples(0.9, 0.1)
     199

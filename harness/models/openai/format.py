@@ -24,7 +24,7 @@ NO_LOGPROBS = (
     "engine that has them (vllm)."
 )
 _MAY_BE_EMPTY = ("length", *WITHHELD)
-_BROKEN_OFF = frozenset(
+BROKEN_OFF = frozenset(
     {
         "abort",
         "aborted",
@@ -130,7 +130,7 @@ def _flaw(choice: Mapping[str, Any]) -> str | None:
     if error:
         said = error.get("message") if isinstance(error, Mapping) else error
         return f"the answer broke off with an error: {said}"
-    if reason.lower() in _BROKEN_OFF:
+    if reason.lower() in BROKEN_OFF:
         return f"the answer broke off (finish_reason {reason!r})"
     return None
 

@@ -127,7 +127,7 @@ class VersionTokenizer:
         Source: Land and Bartolo (2024), Fishing for Magikarp: unreachable tokens.
         """
         added = self._backend.get_added_tokens_decoder()
-        ids = [number for number in self._backend.get_vocab().values() if number not in added]
+        ids = sorted(number for number in self._backend.get_vocab().values() if number not in added)
         texts = self._backend.decode_batch([[number] for number in ids], skip_special_tokens=False)
         asked = [(number, text) for number, text in zip(ids, texts, strict=True) if text and _BROKEN not in text]
         self._backend.encode_special_tokens = True

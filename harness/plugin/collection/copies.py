@@ -51,7 +51,7 @@ def fields_read(function: Callable[..., Any]) -> frozenset[str] | None:
 
 
 def _field(node: ast.AST) -> str | None:
-    """What `case.NAME`, `case["NAME"]` or `"NAME" in case` names; None for any other node."""
+    """Give the field that `case.NAME`, `case["NAME"]` or `"NAME" in case` names; None for any other node."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn):
         return _text(node.left) if is_case(node.comparators[0]) else None
     if isinstance(node, ast.Subscript) and is_case(node.value):

@@ -24,7 +24,7 @@ _OF_EVERY_CASE = {name for name in dir(Case) if not name.startswith("_")}
 
 @functools.lru_cache(maxsize=256)
 def may_measure(function: Callable[..., Any]) -> bool:
-    """Whether a test module speaks of `Measure`, whose threshold may lie outside [0, 1]."""
+    """Tell whether a test module speaks of `Measure`, whose threshold may lie outside [0, 1]."""
     module = inspect.getmodule(function)
     return "Measure" in vars(module or object) or "Measure" in _source(function)
 
@@ -76,7 +76,7 @@ def first_line(function: Callable[..., Any]) -> int:
 
 @functools.lru_cache(maxsize=256)
 def _fields_used(function: Callable[..., Any]) -> dict[str, tuple[str, int]]:
-    """What is read as `case.NAME` or `case["NAME"]`: as it is written, the name and the line of the first."""
+    """Collect what is read as `case.NAME` or `case["NAME"]`: as it is written, the name and the line of the first."""
     tree = parsed(function)
     if tree is None:
         return {}
@@ -104,7 +104,7 @@ def _field_read(node: ast.expr) -> str | None:
 
 
 def _tried(node: ast.AST) -> Iterator[ast.AST]:
-    """What stands in a `try` that catches what the lack of a field raises; nothing for any other node."""
+    """Yield what stands in a `try` that catches what the lack of a field raises; nothing for any other node."""
     if not isinstance(node, ast.Try):
         return
     caught = [handler.type for handler in node.handlers]
@@ -198,5 +198,5 @@ def check_fixtures(item: pytest.Function, *, where: str) -> None:
 
 
 def is_case(node: ast.expr | None) -> bool:
-    """Whether an expression is the argument `case`."""
+    """Tell whether an expression is the argument `case`."""
     return isinstance(node, ast.Name) and node.id == "case"

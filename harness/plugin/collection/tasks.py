@@ -85,7 +85,7 @@ class Tasks:
             yield from session.genitems(nodes)
 
     def of_item(self, item: pytest.Function, settings: Settings) -> EvaluatedTask:
-        """What an item's marker makes of its task.
+        """Make the task of an item as its marker says.
 
         Raises:
             UsageError: whatever is wrong with marker, test function or task.

@@ -1,1 +1,1 @@
-"""What plugins are told of a gate."""
+"""The hooks by which plugins are told of a gate."""

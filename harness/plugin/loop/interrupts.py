@@ -35,7 +35,7 @@ class GivenUp(BaseException):
 
 
 class Stoppable(Protocol):
-    """What a run is asked when its time is over."""
+    """A run that can be stopped when its time is over."""
 
     @property
     def left_s(self) -> float | None:
@@ -207,7 +207,7 @@ class _Nudges(threading.Thread):
 
 
 def _is_of_body(frame: FrameType | None) -> bool:
-    """Whether what runs was called by a body, or by a task that one made: not by the loop or by the gate itself."""
+    """Tell whether a body, or a task that one made, called what runs: not the loop or the gate itself."""
     from harness.requests.bridge import call_body, is_in_body
 
     if is_in_body():

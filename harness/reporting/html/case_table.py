@@ -39,11 +39,11 @@ class CaseTable:
         ]
 
     def number(self, evaluation: str) -> int:
-        """Which of `sets` an evaluation's cases are."""
+        """Give the number of an evaluation's cases in `sets`."""
         return self._numbers[evaluation]
 
     def place(self, evaluation: str, case_id: str) -> int:
-        """Where a case stands in its set."""
+        """Give the place of a case in its set; -1 where it is not in there."""
         return self._cases[evaluation].get(case_id, -1)
 
     def columns(self, entry: Verdict) -> dict[str, Any]:

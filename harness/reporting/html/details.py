@@ -1,4 +1,4 @@
-"""What single cases were asked and answered, in script files that the page loads when somebody wants to see them."""
+"""Writes what single cases were asked and answered into script files, which the page loads when somebody wants them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NAME = re.compile(r"\d+\.js")
 
 @dataclass(slots=True)
 class DetailFiles:
-    """Where the details of each case are.
+    """The files that hold the details of each case.
 
     Attributes:
         places: the number of the file that a case is in, by evaluation and case.
@@ -171,7 +171,7 @@ def _call(call: ToolCall) -> dict[str, Any]:
 
 
 def _place(question: Question, asked: list[Question]) -> int:
-    """Where a question stands among those of its case, which are few; it is added where it is not there yet."""
+    """Find a question among those of its case, which are few; it is added where it is not there yet."""
     if question not in asked:
         asked.append(question)
     return asked.index(question)
@@ -203,7 +203,7 @@ def _label(label: PersonsLabel) -> dict[str, Any]:
 
 
 def _question(request: Request) -> Question:
-    """What was asked, as messages: who speaks and what is said."""
+    """Give what was asked as messages: who speaks and what is said."""
     messages = [_message(str(each.get("role", "")), each) for each in request.messages]
     if request.prompt is not None:
         messages.append({"role": "prompt", "text": request.prompt[:_MOST_OF_A_QUESTION]})

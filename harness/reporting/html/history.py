@@ -15,7 +15,7 @@ MOST_RUNS = 20
 
 @dataclass(frozen=True, slots=True)
 class PastResult:
-    """What one run found of one metric of an evaluation: the candidate's mean with its interval, and the verdict."""
+    """The result of one run for a metric of an evaluation: the candidate's mean with its interval, and the verdict."""
 
     run_id: str
     created: str

@@ -92,7 +92,7 @@ def page(content: dict[str, Any], title: str) -> str:
 
 
 def _policy(script: str, style: str) -> str:
-    """What the page may do: run its own script, and what that loads; nothing that stands in its data.
+    """Write what the page may do: run its own script, and what that loads; nothing that stands in its data.
 
     Browsers that know no 'strict-dynamic' go by the rest.
     """

@@ -47,7 +47,7 @@ def requirements(verdicts: Sequence[Verdict]) -> tuple[Requirement, ...]:
 
 
 def kind_and_text(requirement: str | None) -> tuple[Kind, str | None]:
-    """What kind of requirement a text names, and the text without the word that says so.
+    """Tell the kind of requirement that a text names, and the text without the word that says so.
 
     >>> kind_and_text("non-functional: the first token comes within 0.3 s")
     ('non-functional', 'the first token comes within 0.3 s')

@@ -20,7 +20,7 @@ _WIDTH = 80
 def render_calibration(
     gate: PlannedGate, calibration: Calibration, left_out: int, encoding: str = "utf-8"
 ) -> list[str]:
-    """What was measured, as lines of at most 80 cells.
+    """Show what was measured in lines of at most 80 cells.
 
     Args:
         left_out: comparisons of the run that are not in the gate.
@@ -98,7 +98,7 @@ def _counts(whole: Sequence[MeasuredRates]) -> Iterator[str]:
 
 
 def calibration_json(gate: PlannedGate, calibration: Calibration, left_out: int) -> dict[str, Any]:
-    """What was measured, for a program."""
+    """Give what was measured as data for a program."""
     return {
         "source": gate.source,
         "confidence_level": gate.confidence_level,

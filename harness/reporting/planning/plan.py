@@ -26,7 +26,7 @@ _NEEDED = (
 
 
 def spread_in_words(shape: Shape) -> str:
-    """How scores vary, in a line.
+    """Say in a line how scores vary.
 
     >>> from harness.gate.planning.simulation import Shape
     >>> spread_in_words(Shape())
@@ -53,7 +53,7 @@ def render_plan(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow], 
 
 
 def _of_which(gate: PlannedGate) -> str:
-    """Which evaluations the spread is of, where it is seen; and that it is a guess, where it is none's."""
+    """Say which evaluations the spread is of, where it is seen; and that it is a guess, where it is none's."""
     if gate.guessed:
         return f": a guess, since nothing tells {', '.join(gate.guessed)}"
     if gate.source.startswith("assumed"):

@@ -1,4 +1,4 @@
-"""What the table of a plan means, how exact it is, and what to do about it."""
+"""The notes below the table of a plan: what it means, how exact it is, and what to do about it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TWO_SIDED = 1.96
 
 
 def plan_notes(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:
-    """What the table means, and what to do about it."""
+    """Say what the table means, and what to do about it."""
     share = f"in {100 * wanted.power:g} of 100 gates"
     if gate.unlike:
         yield gate.unlike
@@ -47,7 +47,7 @@ def plan_notes(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow]) -
 
 
 def _certainty(rows: Sequence[PlanRow], what: str) -> str:
-    """How exact the figures are: by simulation, by the normal approximation, or some by each."""
+    """Say how exact the figures are: by simulation, by the normal approximation, or some by each."""
     outlooks = [row.unchanged for row in rows if row.unchanged is not None]
     simulated = [each.green.gates for each in outlooks if each.green.gates]
     said = []
@@ -69,7 +69,7 @@ def _certainty(rows: Sequence[PlanRow], what: str) -> str:
 
 
 def _impossible(wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:
-    """Why no number of cases finds the drop, and what would, once for each evaluation and reason."""
+    """Say why no number of cases finds the drop, and what would, once for each evaluation and reason."""
     failing: dict[tuple[str, float | None, str], PlanRow] = {}
     for row in rows:
         if row.why is not None:
@@ -110,7 +110,7 @@ def _way(row: PlanRow, remedy: Remedy) -> str:
 
 
 def _about(rows: Sequence[PlanRow]) -> Iterator[str]:
-    """What the figures are about, and what the other claim would take."""
+    """Say what the figures are about, and what the other claim would take."""
     about = {row.shape.about for row in rows}
     if "suite" in about:
         yield (
@@ -129,7 +129,7 @@ def _about(rows: Sequence[PlanRow]) -> Iterator[str]:
 
 
 def _limits(wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:
-    """How many cases a pass takes at least, once for each requirement.
+    """Say how many cases a pass takes at least, once for each requirement.
 
     About the suite it is the samples of all cases that count, and the cases needed for a drop are always enough.
     """
@@ -141,7 +141,7 @@ def _limits(wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:
 
 
 def _perfect(shape: Shape) -> str:
-    """Who passes with the fewest cases."""
+    """Name the version that passes with the fewest cases."""
     if shape.threshold is None:
         return "a version that equals its baseline in every answer"
     return f"against {shape.threshold:g} a version that is always right"
@@ -155,7 +155,7 @@ def _requirement(shape: Shape) -> Shape:
 
 
 def _never(row: PlanRow) -> Iterator[str]:
-    """Why an evaluation can't pass as it is."""
+    """Say why an evaluation can't pass as it is."""
     shape = row.shape
     if row.suffices and row.fewest is not None and row.fewest > shape.cases:
         ways = [f"give it {row.fewest - shape.cases:,} more"]
@@ -192,7 +192,7 @@ def _cheapest(rows: Sequence[PlanRow]) -> Iterator[str]:
 
 
 def _doubts(gate: PlannedGate) -> Iterator[str]:
-    """What the spread does not know."""
+    """Say what the spread does not know."""
     alike = [shape.name for shape in gate.shapes if shape.threshold is None and shape.spread.differing < _ALIKE]
     if alike:
         yield (

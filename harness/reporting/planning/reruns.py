@@ -1,4 +1,4 @@
-"""How often someone who reruns a gate gets a wrong verdict, as a person reads it, and as JSON."""
+"""Tells people and programs how often someone who reruns a gate gets a wrong verdict."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WIDTH = 80
 
 
 def render_reruns(gate: PlannedGate, attempts: Sequence[Attempt], encoding: str = "utf-8") -> list[str]:
-    """What was measured, as lines of at most 80 cells."""
+    """Show what was measured in lines of at most 80 cells."""
     nominal = 1 - gate.confidence_level
     shapes = ", ".join(
         f"{shape.cases:,} cases x {shape.samples:,}, about the {shape.about}" for shape in gate.shapes[:3]
@@ -45,7 +45,7 @@ def render_reruns(gate: PlannedGate, attempts: Sequence[Attempt], encoding: str 
 
 
 def reruns_json(gate: PlannedGate, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """What was measured, for a program: the worst adversary, and all of them."""
+    """Give what was measured as data for a program: the worst adversary, and all of them."""
     worst = {
         kind: max((each for each in attempts if each.wrong == kind), key=lambda each: each.rate.value) for kind in KINDS
     }

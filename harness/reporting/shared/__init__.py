@@ -1,1 +1,1 @@
-"""What every format uses: safe text, figures, names, tables, files."""
+"""Parts that every format uses: safe text, figures, names, tables, files."""

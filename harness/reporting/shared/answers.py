@@ -39,7 +39,7 @@ def quoted(answer: str | None, width: int, encoding: str) -> str:
 
 
 def shown_reason(reason: str | None, width: int, encoding: str) -> str:
-    r"""Why an answer has its score, on one line; "" where nothing was said.
+    r"""Say on one line why an answer has its score; "" where nothing was said.
 
     Of an assertion with a message that is the message, without pytest's account of the values. Where their values come
     from is told only where the assertion alone says nothing.

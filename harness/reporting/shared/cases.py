@@ -54,7 +54,7 @@ def case_option(report: Report) -> str:
 
 
 def _is_typed(case_id: str) -> bool:
-    """Whether an id can be typed into a shell as it is shown."""
+    """Tell whether an id can be typed into a shell as it is shown."""
     return cells(case_id) <= _MOST_ID_CELLS and printable(case_id) == case_id
 
 
@@ -104,8 +104,9 @@ def answer_facts(change: Change, width: int) -> list[tuple[str, str]]:
 
 
 def _reason(change: Change, width: int, encoding: str) -> str:
-    """Why the candidate's answer has its score, on a line or a few of this width; of versions that gave none, as where
-    texts are weighed, of both.
+    """Say why the candidate's answer has its score, on a line or a few of this width.
+
+    Of versions that gave no answer, as where texts are weighed, both reasons are told where they fit.
     """
     ours = shown_reason(change.candidate_reason, _MOST_REASON_CELLS, encoding)
     if change.candidate_answer is not None or change.baseline_answer is not None or not change.baseline_reason:
@@ -136,7 +137,10 @@ def _is_count(mean: float, n: int) -> bool:
 
 
 def worst_cases(verdict: Verdict, most: int) -> tuple[int, list[CaseResult]]:
-    """How many cases are worse than under the baseline (without one: not always right), and the worst of them."""
+    """Count the cases that are worse than under the baseline, and give the worst of them.
+
+    Without a baseline those count that are not always right, and all of a measure.
+    """
     sign = 1.0 if verdict.higher_is_better else -1.0
     if verdict.baseline is not None:
         paired = [case for case in verdict.cases if case.candidate is not None and case.baseline is not None]
@@ -194,7 +198,7 @@ def _tests(ids: Sequence[str]) -> dict[str, str]:
 
 
 def changes_title(changes: Sequence[Change]) -> str:
-    """What cases to look at are: those that changed most, or the worst ones."""
+    """Name the cases to look at: those that changed most, or the worst ones."""
     return "most changed" if all(_has_moved(change) for change in changes) else "worst cases"
 
 
@@ -222,7 +226,7 @@ def _beside(change: Change, width: int, encoding: str) -> str | None:
 
 
 def _texts(change: Change) -> list[str | None]:
-    """What the versions answered: baseline and candidate, or the candidate alone where it did; none where none did."""
+    """List what the versions answered: baseline and candidate, or the candidate alone; nothing where none did."""
     if change.candidate_answer is None and (change.baseline is None or change.baseline_answer is None):
         return []
     if change.baseline is None:

@@ -1,4 +1,4 @@
-"""What an evaluation is called in a report: short, and never the same for two."""
+"""Names evaluations in a report: short, and never the same for two."""
 
 from __future__ import annotations
 

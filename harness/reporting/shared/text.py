@@ -19,10 +19,11 @@ _COMMAND = re.compile(r"(?<![\w:])::(?=[A-Za-z])|##(?=vso\[|teamcity\[|\[)")
 def printable(
     text: str, width: int | None = None, *, cut: Literal["end", "middle"] = "end", encoding: str = "utf-8"
 ) -> str:
-    r"""What someone else wrote, on one line and harmless: control characters, ANSI escapes, lone surrogates, invisible
-    and direction-changing characters are written out, line ends become ⏎. What a CI system would take for a command
-    where it reads the log (`::error::` at the start of a line, which any word may come to stand at, `##[error]`
-    anywhere) has its first sign written out.
+    r"""Make what someone else wrote harmless, and put it on one line.
+
+    Control characters, ANSI escapes, lone surrogates, invisible and direction-changing characters are written out, line
+    ends become ⏎. What a CI system would take for a command where it reads the log (`::error::` at the start of a line,
+    which any word may come to stand at, `##[error]` anywhere) has its first sign written out.
 
     Args:
         text: of any length; what can't be shown is never looked at.
@@ -59,7 +60,7 @@ def symbol(character: str, encoding: str) -> str:
 
 
 def cells(text: str) -> int:
-    """How many columns of a terminal a text takes.
+    """Count the columns of a terminal that a text takes.
 
     >>> cells("Lima"), cells("東京")
     (4, 4)
@@ -77,7 +78,7 @@ def pad(text: str, width: int) -> str:
 
 
 def right_to_left(text: str) -> bool:
-    """Whether a terminal may show parts of the text from right to left."""
+    """Tell whether a terminal may show parts of the text from right to left."""
     return not text.isascii() and any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text)
 
 

@@ -1,4 +1,4 @@
-"""What `steelyard compare` shows: a gate's table, the cases that moved, and what was compared."""
+"""The output of `steelyard compare`: a gate's table, the cases that moved, and what was compared."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """What was left out, and what a reader must know before trusting the figures."""
+    """Note what was left out, and what a reader must know before trusting the figures."""
     matched, compared = comparison.matched, comparison.compared
     ids = [each.evaluation_id for each in compared]
     names = display_names([*ids, *matched.candidate_alone, *matched.baseline_alone, *matched.against_others])
@@ -120,7 +120,7 @@ def _asked_otherwise(compared: ComparisonResult) -> str:
 
 
 def _cases(comparison: Comparison) -> str:
-    """How many cases did what, and how many of those that moved are shown."""
+    """Count the cases by what they did, and say how many of those that moved are shown."""
     tally, shown = comparison.tally, len(comparison.report.changes)
     numbers = {"stable": tally.stable, "flaky": tally.flaky, "improved": tally.improved, "worsened": tally.worsened}
     text = ", ".join(f"{count(number)} {name}" for name, number in numbers.items())
@@ -141,7 +141,7 @@ def _steps(comparison: Comparison) -> list[str]:
 
 
 def _runs(comparison: Comparison) -> list[str]:
-    """Which runs were taken; an id says when its run began."""
+    """Name the runs that were taken; an id says when its run began."""
     ours, theirs = comparison.candidate.weighed, comparison.baseline.weighed
     if ours.run.run_id == theirs.run.run_id:
         return [str(ours), f"{theirs.version.name}, {theirs.role} of the same run"]

@@ -23,7 +23,7 @@ _NARROW = 60
 
 @dataclass(frozen=True, slots=True)
 class ProgressState:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         done: bodies that have ended, each with its sample.
@@ -144,7 +144,7 @@ class _Rate:
 
 
 def _pieces(state: ProgressState, rate: _Rate, now: float, *, short: bool) -> list[str]:
-    """What to say, the most important first."""
+    """List what to say, the most important first."""
     share = f" ({100 * state.done // state.total}%)" if state.total else ""
     sampled = f"{count(state.done)} of {count(state.total)} samples{share}"
     if short:

@@ -24,7 +24,7 @@ _METHODS = "  ranges: "
 
 @dataclass(frozen=True, slots=True)
 class BatchForecast:
-    """What lies ahead of batches, by their ids.
+    """The outlook of batches, by their ids.
 
     Attributes:
         needed: about how many more labels decide a batch, where a gate decides it and anything tells.
@@ -59,7 +59,7 @@ def status_lines(
     encoding: str,
     ahead: BatchForecast | None = None,
 ) -> Iterator[str]:
-    """How far each batch is, and what lies ahead of those that a gate decides."""
+    """Say how far each batch is, and what lies ahead of those that a gate decides."""
     ahead = ahead or BatchForecast()
     if not progress:
         yield "The review queue is empty; `steelyard review add RUN` fills it."
@@ -98,7 +98,7 @@ def _duration(seconds: float) -> str:
 
 
 def form_lines(form: Form, encoding: str) -> Iterator[str]:
-    """What reviewers are asked."""
+    """Show what reviewers are asked."""
     yield printable(form.title, _TEXT_CELLS, encoding=encoding)
     for heading, text in (("Criteria", form.criteria), ("Guidelines", form.guidelines)):
         if text:

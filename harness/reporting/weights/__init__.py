@@ -1,1 +1,1 @@
-"""What weights are, in lines as llama.cpp prints them, in JSON, as a difference, and as a drawing."""
+"""Shows weights: in lines as llama.cpp prints them, in JSON, as a difference, and as a drawing."""

@@ -1,4 +1,4 @@
-"""What a drawing of a model shows, for both of its forms: titles, shapes, and what surrounds what."""
+"""Decides what a drawing of a model shows, for both of its forms: titles, shapes, and what surrounds what."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def _folded(start: str, value: str, width: int) -> list[str]:
 
 
 def cells_over(text: str, width: int) -> bool:
-    """Whether a text takes more columns than there are."""
+    """Tell whether a text takes more columns than there are."""
     from harness.reporting.shared.text import cells
 
     return cells(text) > width

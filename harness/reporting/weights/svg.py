@@ -37,7 +37,7 @@ _CLASSES = {"positions": "embedding", "head": "embedding", "other": "attention"}
 
 @dataclass
 class _Canvas:
-    """What has been drawn so far, and how far down."""
+    """The picture as far as it is drawn, and how far down that is."""
 
     y: int = 0
     drawn: list[str] = field(default_factory=list)

@@ -36,7 +36,7 @@ def version_lines(version: DescribedVersion, width: int) -> list[str]:
 
 
 def difference_lines(version: DescribedVersion, other: DescribedVersion, width: int) -> list[str]:
-    """What differs between two versions, both values of each."""
+    """List what differs between two versions, with both values of each."""
     width = max(width, _LEAST_WIDTH)
     found = version_differences(version, other)
     head = f"{version.name} beside {other.name}"
@@ -101,7 +101,7 @@ def _told(value: Any) -> str:
 
 
 def _more(version: DescribedVersion) -> Iterator[tuple[str, str]]:
-    """What llama.cpp does not print of a model."""
+    """Yield what llama.cpp does not print of a model."""
     weights = version.weights
     vocabulary = weights.vocabulary
     if vocabulary.pre_tokenizer is not None:

@@ -1,4 +1,4 @@
-"""Which model answered, where an endpoint gives it another name than it was asked for by."""
+"""Notes on the model that answered, where an endpoint gives it another name than it was asked for by."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ALIASES = ("-latest", ":latest")
 
 
 def name_notes(report: Report, encoding: str) -> list[str]:
-    """What a reader must know of versions that were answered under another name, each version once.
+    """Note what a reader must know of versions that were answered under another name, each version once.
 
     A dated release of the model that was asked for is what an alias stands for; any other name may be another model.
     """
@@ -39,7 +39,7 @@ def _note(version: VersionRef, encoding: str) -> str:
 
 
 def is_release(asked: str, answered: str) -> bool:
-    """Whether a name is that of a dated release of the model that was asked for.
+    """Tell whether a name is that of a dated release of the model that was asked for.
 
     >>> is_release("gpt-4o", "gpt-4o-2024-08-06"), is_release("gpt-4o", "gpt-4o-mini-2024-07-18")
     (True, False)

@@ -1,4 +1,4 @@
-"""What a run might spend, and where that ended it, in words."""
+"""Says what a run might spend, and where that ended it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GO_ON = "run again, or with a higher limit, to go on from there: what is stored 
 
 
 def budget_line(report: Report) -> str:
-    """What was spent of the limits, and which of them ended the run; "" where there were none.
+    """Say what was spent of the limits, and which of them ended the run; "" where there were none.
 
     "stopped at --max-cost 0.50 (0.4987 spent) with 3 of 6 evaluations decided"
     """
@@ -42,12 +42,12 @@ def cut_short(verdicts: Iterable[Verdict]) -> list[Verdict]:
 
 
 def cost(amount_spent: float | None) -> str:
-    """What a run cost, for a line of facts; "" where prices are not known."""
+    """Say what a run cost, for a line of facts; "" where prices are not known."""
     return "" if amount_spent is None else f"cost {amount(amount_spent)}"
 
 
 def left(budget: Budget | None) -> str:
-    """How much of the scarcest limit is left: "38% of --max-tokens left"; "" without limits."""
+    """Say how much of the scarcest limit is left: "38% of --max-tokens left"; "" without limits."""
     if budget is None:
         return ""
     name = min(given(budget), key=lambda each: _share_left(budget, each))

@@ -1,4 +1,4 @@
-"""What verdicts are about, what the other claim would come to, and which cases are lost."""
+"""Says what verdicts are about, what the other claim would come to, and which cases are lost."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def claims_shown(verdict: Verdict) -> list[ShownClaim]:
 
 
 def claim_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:
-    """Where the other claim comes to another verdict, or can't be told yet."""
+    """Note where the other claim comes to another verdict, or can't be told yet."""
     names = display_names(verdict.id for verdict in verdicts)
     told = []
     for about, other in (("suite", "population"), ("population", "suite")):
@@ -74,7 +74,7 @@ def _come_to(verdict: Verdict, decided: VerdictKind, otherwise: VerdictKind, abo
 
 
 def _is_open(verdict: Verdict, of_suite: VerdictKind) -> bool:
-    """Whether nothing can be told about these cases because not all of them were drawn."""
+    """Tell whether nothing can be told about these cases because not all of them were drawn."""
     left = verdict.suite_size - verdict.n_cases - verdict.n_skipped
     return of_suite is VerdictKind.INCONCLUSIVE and left > 0
 
@@ -88,7 +88,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def lost_in_words(lost: LostClaim) -> tuple[str, str]:
-    """How many cases are lost, and below it how sure that is and what it counts for.
+    """Say how many cases are lost, and below it how sure that is and what it counts for.
 
     >>> lost_in_words(LostClaim(("peru",), 0, 1, ("peru",)))[0]
     '1 case shown to be worse'
@@ -116,7 +116,7 @@ def lost_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:
 
 
 def _sure(lost: LostClaim) -> str:
-    """How many of them are sure enough to count against `max_lost`."""
+    """Say how many of them are sure enough to count against `max_lost`."""
     return f"; {count(lost.n_decisive)} of them surely enough to count against max_lost={lost.max_lost}"
 
 

@@ -11,7 +11,7 @@ GO_ON = "run again to go on from there (without --fresh)"
 
 
 def is_interrupted(verdict: Verdict) -> bool:
-    """Whether nothing but an interruption kept an evaluation from its verdict."""
+    """Tell whether nothing but an interruption kept an evaluation from its verdict."""
     return verdict.interruption is not None and len(verdict.errors) <= 1
 
 
@@ -22,6 +22,6 @@ def interrupted(report: Report) -> list[Verdict]:
 
 
 def progress(verdicts: Sequence[Verdict]) -> str:
-    """How far interrupted evaluations came: "400 of 600 samples"."""
+    """Say how far interrupted evaluations came: "400 of 600 samples"."""
     once = {verdict.id: verdict.interruption for verdict in verdicts if verdict.interruption is not None}.values()
     return f"{count(sum(each.done for each in once))} of {count(sum(each.total for each in once))} samples"

@@ -1,4 +1,4 @@
-"""What a reader must know of the judges before trusting their scores."""
+"""Notes on the judges that a reader needs before trusting their scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader must know of a baseline that was recorded, where the rows that say it are not shown."""
+"""Notes on a recorded baseline that a reader needs where the rows that say it are not shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORDS = {
 
 
 def recorded_notes(verdicts: Sequence[Verdict]) -> list[str]:
-    """How many cases of evaluations that passed had no recorded scores to be weighed against; [] where all had.
+    """Note how many cases of evaluations that passed had no recorded scores to be weighed against; [] where all had.
 
     Args:
         verdicts: one of each evaluation.
@@ -39,7 +39,7 @@ def recorded_notes(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def record_in_words(record: BaselineRecord) -> str:
-    """Which recording the baseline's scores come from, and how many cases have some."""
+    """Say which recording the baseline's scores come from, and how many cases have some."""
     others = [f"{count(number)} {words}" for name, words in _WORDS.items() if (number := getattr(record, name))]
     left_out = f"; of others {', '.join(others)}" if others else ""
     code = "; its test had other code then" if record.scored_otherwise else ""

@@ -1,4 +1,4 @@
-"""What waits for people: the queue of a gate that labels decide."""
+"""Says what waits for people: the queue of a gate that labels decide."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFAULT_URL = "http://127.0.0.1:8700"
 
 
 def review_step(report: Report, options: str = "") -> list[str]:
-    """Where what waits for people is, with how long it takes one reviewer, or the command that opens what was closed.
+    """Say where the items that wait are and how long one reviewer takes, and the command that opens what was closed.
 
     Without an address in the settings that is the command that serves the queue, with its usual address.
 

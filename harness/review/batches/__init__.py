@@ -1,1 +1,1 @@
-"""Which answers people are shown, and what a batch comes to."""
+"""The batches that people are shown: which answers are drawn, and what they come to."""

@@ -53,7 +53,7 @@ class JudgedCases:
     left_out: Mapping[str, int]
 
     def is_known(self, draw: Draw) -> bool:
-        """Whether nobody needs to be asked: both answers of a pair are the same."""
+        """Tell whether nobody needs to be asked: both answers of a pair are the same."""
         if draw.case is None or not self.plan.form.is_pair:
             return False
         first, second = self.found[0].items[self.cases[draw.case], draw.samples[0]].answers
@@ -124,7 +124,7 @@ class DrawLedger:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every draw has its labels."""
+        """True where every draw has its labels."""
         return not bool(np.isnan(self.labels).any())
 
     @property

@@ -46,7 +46,7 @@ class BatchAddition:
 
 @dataclass(frozen=True, slots=True)
 class ReviewableEvaluation:
-    """What can be drawn of an evaluation of a run.
+    """The answers of an evaluation of a run that can be drawn.
 
     Attributes:
         found: answers of each version, or the pairs of both.
@@ -58,7 +58,7 @@ class ReviewableEvaluation:
 
     @property
     def left_out(self) -> dict[str, int]:
-        """How many answers can't be reviewed, by the reason."""
+        """The numbers of answers that can't be reviewed, by the reason."""
         reasons: Counter[str] = Counter()
         for each in self.found:
             reasons.update(each.left_out)
@@ -66,12 +66,12 @@ class ReviewableEvaluation:
 
     @property
     def lack(self) -> str:
-        """Why there is no case."""
+        """The reasons why there is no case."""
         return ", ".join(f"{count:,} {reason}" for reason, count in self.left_out.items()) or "it has no scores"
 
 
 def reviewable(store: Store, run: RunInfo, plan: ReviewPlan) -> ReviewableEvaluation:
-    """What can be drawn by a plan; of no case, where nothing can.
+    """Find the answers that can be drawn by a plan; of no case, where nothing can.
 
     Raises:
         SettingsError: its scores are no scores in [0, 1], or there is no baseline for pairs.
@@ -162,7 +162,7 @@ def _doubt(found: Sequence[Population], cases: Sequence[str], columns: Sequence[
 
 
 def _question(store: Store, run: RunInfo, plan: ReviewPlan, items: Items) -> LabelQuestion:
-    """What the run's report requires of the evaluation, as far as labels of this form can decide it."""
+    """Give the question that the run's report puts to labels, as far as labels of this form can decide it."""
     report = store.report(run.run_id) or {}
     entries = [
         entry
@@ -218,7 +218,7 @@ def draw(items: Items, question: LabelQuestion, count: int) -> list[Draw]:
 def question_of(
     tables: Sequence[FloatArray], threshold: float | None, margin: float | None, confidence_level: float
 ) -> LabelQuestion:
-    """What labels are to decide: the difference of two versions, else the mean of one against what is required.
+    """Give the question for labels: the difference of two versions, else the mean of one against what is required.
 
     Where nothing is required that labels could decide, it is whether the mean is what the judge says, within a margin.
 

@@ -1,4 +1,4 @@
-"""What of a run is to be reviewed."""
+"""The plan that says what of a run is to be reviewed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.records.review import Form
 
 @dataclass(frozen=True, slots=True)
 class ReviewPlan:
-    """What of a run is to be reviewed.
+    """The part of a run that is to be reviewed.
 
     Attributes:
         metric: of the evaluation.

@@ -1,4 +1,4 @@
-"""What of a stored run can be reviewed: its answers, or pairs of them, with the scores that they were given."""
+"""Finds what of a stored run can be reviewed: its answers, or pairs of them, with the scores that they were given."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _keys_by_question(store: Store, run: RunInfo) -> dict[str, list[bytes]]:
 
 
 def _asked(request: Request) -> str:
-    """What was asked, without what belongs to a version."""
+    """Give what was asked, without what belongs to a version."""
     messages = [dict(message) for message in request.messages if message.get("role") != "system"]
     return json.dumps([messages, request.prompt], sort_keys=True, default=str)
 
@@ -218,7 +218,7 @@ class _Answers:
         )
 
     def question(self, row: ScoreRow, plan: ReviewPlan) -> Messages:
-        """What was asked, as messages."""
+        """Give what was asked as messages."""
         request: Request | None = self._requests.get(row.sample_key or b"")
         if request is None:
             return ()

@@ -1,4 +1,4 @@
-"""Whether what a file holds of an item is what it should be: anything may stand in a file that somebody edited."""
+"""Checks what a file holds of an item: anything may stand in a file that somebody edited."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _check_choice(form: Form, choice: LabelChoice) -> None:
 
 
 def is_share(value: Any) -> bool:
-    """Whether it is a number in [0, 1]."""
+    """Tell whether a value is a number in [0, 1]."""
     return type(value) in (int, float) and 0 <= value <= 1
 
 

@@ -14,7 +14,7 @@ from harness.review.exchange.sharing import SharedItem
 
 @dataclass(frozen=True, slots=True)
 class ExchangeFormat:
-    """How items become a file's text, and back."""
+    """The way in which items become a file's text, and back."""
 
     write: Callable[[Sequence[SharedItem]], str]
     read: Callable[[str], list[SharedItem]]

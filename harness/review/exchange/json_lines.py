@@ -89,7 +89,7 @@ def judged_values(shared: SharedItem, judged: float) -> list[Value]:
 
 
 def said(error: Exception) -> str:
-    """What is wrong, in words."""
+    """Say what is wrong in words."""
     return f"it lacks {error}." if isinstance(error, KeyError) else str(error)
 
 

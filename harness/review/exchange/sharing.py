@@ -1,4 +1,4 @@
-"""What a file holds of an item, and the way there and back."""
+"""The items as a file holds them, and the way there and back."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class SharedItem:
 
     @property
     def question(self) -> str:
-        """What was asked, as one text."""
+        """The question as one text."""
         texts = [message.get("content") or "" for message in self.messages]
         return "\n\n".join(text if isinstance(text, str) else json.dumps(text) for text in texts)
 
@@ -134,7 +134,7 @@ def _excluded(events: Sequence[Event]) -> SharedExclusion | None:
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What an import brought: new batches, their items, and labels that were not there yet."""
+    """The numbers of what an import brought: new batches, their items, and labels that were not there yet."""
 
     batches: int
     items: int
@@ -288,6 +288,6 @@ def _label(shared: SharedItem, label: SharedLabel, now: float) -> Event:
 
 
 def _is_there(events: Iterable[Event], label: Event) -> bool:
-    """Whether the reviewer has said the same of the item already."""
+    """Tell whether the reviewer has said the same of the item already."""
     said = (label.reviewer, label.kind, label.value)
     return any((event.reviewer, event.kind, event.value) == said for event in events)

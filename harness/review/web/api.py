@@ -1,4 +1,4 @@
-"""What the page asks for while somebody reviews: the next item, and a place to put what they say."""
+"""Answers the page while somebody reviews: gives the next item, and takes what they say of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ItemRequest(BaseModel):
 
 
 class LabelSubmission(ItemRequest):
-    """What a reviewer says of the item under a lease; with `want`, the answer holds another item."""
+    """A reviewer's word on the item under a lease; with `want`, the answer holds another item."""
 
     act: Literal["label", "skip", "flag", "exclude"]
     lease: str
@@ -106,14 +106,14 @@ def renew(request: Request, kept: KeptItem, name: Name) -> dict[str, Any]:
 
 @router.get("/api/progress")
 def progress(request: Request, name: Name, task: Task = "label") -> dict[str, Any]:
-    """How far the queue is now, and what the page says when nothing is left, as HTML."""
+    """Tell how far the queue is now, and what the page says when nothing is left, as HTML."""
     desk_of(request).tally.forget()
     return {**_count(request, task), "empty": nothing_left(request, task, name)}
 
 
 @router.get("/leases/{lease}/texts/{text}")
 def more_of_text(request: Request, lease: str, text: str, name: Name, start: Annotated[int, Query(ge=0)] = 0) -> Any:
-    """What comes after the first `start` characters of a text, as HTML; not all of a long one at once."""
+    """Give what comes after the first `start` characters of a text, as HTML; not all of a long one at once."""
     words = text_of(desk_of(request).queue.renew(name, lease), text)
     if words is None:
         raise UnknownItemError(f"The item has no text {text[:80]!r}.")
@@ -127,7 +127,7 @@ def next_json(request: Request, name: str, task: Task, holding: list[str] | None
 
 
 def nothing_left(request: Request, task: Task, name: str) -> Markup:
-    """What the page says when nothing is left for a reviewer, though something may be left for others."""
+    """Write what the page says when nothing is left for a reviewer, though something may be left for others."""
     desk = desk_of(request)
     batches = desk.queue.batches()
     template = desk.pages.get_template("_empty.html")

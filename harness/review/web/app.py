@@ -23,7 +23,7 @@ _STATIC = Path(__file__).parent / "static"
 
 @dataclass(frozen=True, slots=True)
 class WebOptions:
-    """How the application is served.
+    """The options by which the application is served.
 
     Attributes:
         urls: the addresses under which reviewers reach it, such as "http://127.0.0.1:8700"; the first counts.

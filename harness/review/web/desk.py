@@ -1,4 +1,4 @@
-"""What every route works with: the queue and its parts, and the cookies of sessions."""
+"""The desk at which every route works: the queue and its parts, and the cookies of sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What went wrong, in words: every refusal has a status, a code and a message, as JSON or as a page."""
+"""Says in words what went wrong: every refusal has a status, a code and a message, as JSON or as a page."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ def _refusing(status: int, code: str, words: Callable[[Exception], str]) -> Call
 
 
 def _in_words(error: Exception) -> str:
-    """What is wrong with which field: of the alternatives that a field has, each is an error of its own to pydantic."""
+    """Say which fields are wrong, and how.
+
+    Of the alternatives that a field has, each is an error of its own to pydantic.
+    """
     found = error.errors() if isinstance(error, RequestValidationError) else ()
     problems = dict.fromkeys(_problem(each) for each in found)
     return f"The request can't be understood: {'; '.join(list(problems)[:5])}. Nothing was stored."

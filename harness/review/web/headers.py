@@ -1,4 +1,4 @@
-"""What stands before every route: Host, Origin and size are checked, and every response gets its security headers."""
+"""Guards every route: Host, Origin and size are checked, and every response gets its security headers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Where the application may be reached.
+    """The addresses under which the application may be reached.
 
     Attributes:
         urls: such as "http://127.0.0.1:8700", as browsers write them: nothing after host and port, no port that the
@@ -57,7 +57,7 @@ class Origins:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """What the header Host says in a browser."""
+        """The hosts as a browser says them in the header Host."""
         return frozenset(url.partition("://")[2] for url in self.urls)
 
     @property

@@ -1,4 +1,4 @@
-"""How far the queue is, for the bar at the top of the page, and what it says when nothing is left."""
+"""Counts the queue for the bar at the top of the page, and tells what the page says when nothing is left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROUNDED_TO = 10
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How far the open batches are.
+    """The counts of what is done and left in the open batches.
 
     Attributes:
         done, left: labels that are in and still wanted; for adjudicators, items that are settled and in dispute.
@@ -53,7 +53,7 @@ class QueueCounter:
         self._labels = 0
 
     def count(self, task: Task) -> Count:
-        """How far the queue is."""
+        """Count what is done and left in the queue."""
         with self._lock:
             if self._clock() - self._counted_at >= self._every_s:
                 self._batches, self._labels = self._queue.progress(), 0

@@ -23,7 +23,7 @@ _URL = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>[1-9]\d{0,
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine can reach the address.
+    """Tell whether nobody but this machine can reach the address.
 
     >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
     (True, True, False)
@@ -69,7 +69,7 @@ def _check_public_url(url: str) -> None:
 
 
 def _problem_of(url: str) -> str | None:
-    """Why browsers could not reach this server under an address, or None."""
+    """Say why browsers could not reach this server under an address; None where they can."""
     found = _URL.fullmatch(url)
     if found and int(found["port"] or 80) <= _LAST_PORT:
         return None

@@ -1,4 +1,4 @@
-"""Who is signed in: random session ids, of which only hashes are kept, in a file that outlives the server.
+"""The sessions of those who are signed in: random ids, kept as hashes only, in a file that outlives the server.
 
 A session belongs to the token that its reviewer had when it began (`Admitted.stamp`). Whether the reviewer still has
 that one is asked of the store at each request, so that a session ends with its token, whoever changes it and where.
@@ -21,7 +21,7 @@ LIFETIME_S = 12 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whose a session or a ticket is, and the stamp of the token that the reviewer had when it was made."""
+    """The reviewer whose session or ticket it is, and the stamp of the token that the reviewer had when it was made."""
 
     name: str
     stamp: str
@@ -54,7 +54,7 @@ class Sessions:
         return session
 
     def holder(self, session: str) -> Holder | None:
-        """Whose session it is; None for one that is unknown, ended or too old."""
+        """Find whose session it is; None for one that is unknown, ended or too old."""
         with self._lock:
             kept = self._held.get(_hash(session))
         return kept[0] if kept is not None and kept[1] > self._clock() else None
@@ -92,13 +92,13 @@ class Tickets:
         return ticket
 
     def redeem(self, ticket: str) -> Holder | None:
-        """Whose ticket it is, the first time; then None."""
+        """Take a ticket and tell whose it is, the first time; then None."""
         with self._lock:
             return self._held.pop(_hash(ticket), None)
 
 
 class Attempts:
-    """How often an address may fail to sign in: `most` times within `within_s`."""
+    """A limit on how often an address may fail to sign in: `most` times within `within_s`."""
 
     def __init__(self, most: int = 10, within_s: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
@@ -125,7 +125,7 @@ class Attempts:
 
 
 def csrf_token(session: str) -> str:
-    """What every POST of a session has to carry: made from its id, from which it does not lead back."""
+    """Make the token that every POST of a session has to carry: from its id, to which it does not lead back."""
     return hashlib.sha256(f"csrf:{session}".encode()).hexdigest()
 
 

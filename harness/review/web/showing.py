@@ -52,7 +52,7 @@ class ChoiceButton:
 
 @dataclass(frozen=True, slots=True)
 class DisputedLabel:
-    """What a reviewer said of an item in dispute."""
+    """A reviewer's word on an item in dispute."""
 
     said: str
     note: str
@@ -123,7 +123,7 @@ def _key(value: Value, number: int, values: Sequence[Value]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What a judge or a person said of an item that is settled."""
+    """The opinion of a judge or a person on an item that is settled."""
 
     who: str
     said: str
@@ -131,7 +131,7 @@ class Opinion:
 
 
 def said_of(known: RevealedItem, form: Form, happened: Sequence[Event]) -> list[Opinion]:
-    """What the judge said, and then people in the order in which they did; of a pair, A is the candidate's answer."""
+    """List what the judge said, and then people in the order of their words; of a pair, A is the candidate's answer."""
     told = []
     if known.judge_score is not None:
         told.append(Opinion("judge", _score_in_words(form, known.judge_score)))
@@ -160,7 +160,7 @@ def right_values(form: Form) -> str:
 
 
 def in_dispute(review: ReviewStore, view: View, reviewer: str) -> list[DisputedLabel]:
-    """What people said of an item that `reviewer` adjudicates, on the sides on which this one sees the answers.
+    """List what people said of an item that `reviewer` adjudicates, on the sides on which this one sees the answers.
 
     Nobody's name is in it, and of an item that is to be labelled there is nothing.
     """
@@ -197,7 +197,7 @@ def text_of(view: View, name: str) -> str | None:
 
 
 def words_of(message: Mapping[str, Any]) -> str:
-    """What a message says, with the tools that it calls; parts that are no text as JSON."""
+    """Write out what a message says, with the tools that it calls; parts that are no text as JSON."""
     content = message.get("content")
     parts = content if isinstance(content, list) else [content]
     shown = [_part(part) for part in parts if part is not None]
@@ -225,7 +225,7 @@ def lasting(seconds: float) -> str:
 
 
 def labels_of(batches: Sequence[BatchProgress], reviewer: str) -> int:
-    """How many labels of a reviewer are in."""
+    """Count the labels of a reviewer that are in."""
     return sum(each.labels for batch in batches for each in batch.reviewers if each.reviewer == reviewer)
 
 
@@ -300,7 +300,7 @@ def blocks(text: str, fence: str = "") -> Iterator[Block]:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of a text can be seen: white space, control and format characters.
+    """Tell whether nothing of a text can be seen: white space, control and format characters.
 
     >>> is_blank(" \\n\\u200b"), is_blank(".")
     (True, False)
@@ -357,7 +357,7 @@ def _whole_blocks(text: str, fence: str) -> Iterator[Block]:
 
 
 def _end_of_piece(text: str, start: int, longest: int) -> int:
-    """Where a piece of a text ends: with a line or a word, if one does."""
+    """Find where a piece of a text ends: with a line or a word, if one does."""
     end = start + longest
     if end >= len(text):
         return len(text)

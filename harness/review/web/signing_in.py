@@ -1,4 +1,8 @@
-"""Who is signed in, checked at each request, and the pages that are made for them."""
+"""Checks at each request that somebody is signed in, and makes the pages that they see.
+
+The sign-in itself, and the sign-out, are routes of `harness.review.web.pages`; `harness.review.web.sessions` keeps the
+sessions that they begin and end.
+"""
 
 from __future__ import annotations
 

@@ -43,5 +43,5 @@ else:
 
 
 def __dir__() -> list[str]:
-    """What is here, the checks of other distributions too."""
+    """List what is here, the checks of other distributions too."""
     return sorted({*globals(), *doors.names("checks")})

@@ -19,7 +19,7 @@ Prompt = str | Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a model chose.
+    """The choice that a model made.
 
     Attributes:
         index: of the most probable choice, the first of several that are equal.

@@ -109,7 +109,7 @@ class _Embedder:
 
 
 def _pooling(folder: Path) -> str:
-    """How a sentence-embedding folder pools its states; "mean" for any other model.
+    """Tell how a sentence-embedding folder pools its states; "mean" for any other model.
 
     Raises:
         CheckError: it does so in a way that is not known here.

@@ -1,4 +1,4 @@
-"""What checks are given, checked before it is used, and shown in reasons."""
+"""Checks what checks are given before it is used, and shows it in reasons."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def answer_text(answer: Any, check: str) -> str:
 
 
 def references(expected: Any, check: str, *, blank: bool = False) -> tuple[str, ...]:
-    """What is expected: one text, or several of which one is enough.
+    """Give what is expected as texts: one, or several of which one is enough.
 
     Args:
         expected: a text or texts.

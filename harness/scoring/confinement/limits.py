@@ -1,4 +1,4 @@
-"""What a confined program may use."""
+"""The limits of a confined program."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProgramLimits:
-    """What a program may use.
+    """The most that a program may use.
 
     Attributes:
         timeout_s: seconds of wall time, and of CPU time rounded up.

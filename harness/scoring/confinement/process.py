@@ -146,7 +146,7 @@ class ConfinedRun:
         return {b":": True, b".": False}.get(sign)
 
     def _order(self, process_id: int, folder: str) -> dict[str, Any]:
-        """What the process needs to know."""
+        """Put together what the process needs to know."""
         limits, landlock = self._limits, sandboxes.landlock_version()
         steps = None
         if sys.platform == "linux":
@@ -168,7 +168,7 @@ class ConfinedRun:
         }
 
     def _follow(self, process: subprocess.Popen[bytes], answers: int, watch: Watch) -> tuple[bytes, str | None]:
-        """What the process said until it ended, and why it was not let go on."""
+        """Read what the process says until it ends, and tell why it was not let go on; None where it was."""
         deadline = time.monotonic() + self._limits.timeout_s
         said, is_open, next_look = b"", True, 0.0
         while (now := time.monotonic()) < deadline:
@@ -188,7 +188,7 @@ class ConfinedRun:
         return said, None if self._result(said) is not None else f"still ran after {self._limits.timeout_s:g} s"
 
     def _result(self, said: bytes) -> dict[str, Any] | None:
-        """What the process says of its end; None where it said nothing that is its own."""
+        """Read what the process says of its end; None where it said nothing that is its own."""
         try:
             result = json.loads(said)
         except (ValueError, RecursionError):
@@ -243,7 +243,7 @@ def _last_words(output: IO[bytes]) -> str:
 
 
 def _wait_for(pipe: int, deadline: float) -> bool:
-    """Whether the pipe has something to read, or was closed, before the deadline."""
+    """Wait for the pipe to have something to read, or to be closed; False where the deadline came first."""
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
@@ -292,7 +292,7 @@ def remove(folder: str) -> None:
 
 
 def _opened(folder: bytes) -> list[bytes]:
-    """What is in a folder, once its owner may read and change it."""
+    """Let its owner read and change a folder, and list what is in it."""
     with contextlib.suppress(OSError):
         os.chmod(folder, _ALL_OF_OWNER)  # noqa: PTH101
         return [os.path.join(folder, name) for name in os.listdir(folder)]  # noqa: PTH118, PTH208

@@ -1,4 +1,4 @@
-"""Which walls can stand around a program: the built-in ones, and those of bubblewrap, podman or docker around them."""
+"""The walls that can stand around a program: the built-in ones, and bubblewrap's, podman's or docker's around them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _WEAKER = (
 
 
 def missing(sandbox: str) -> str | None:
-    """Why a sandbox can't be used here, and what to do; None where it can."""
+    """Say why a sandbox can't be used here, and what to do; None where it can."""
     if sandbox == "weaker":
         return None
     lacking = lacks(sandbox)
@@ -56,7 +56,7 @@ def missing(sandbox: str) -> str | None:
 
 
 def lacks(sandbox: str) -> str | None:
-    """What a sandbox lacks here, as a clause; None where it works."""
+    """Say what a sandbox lacks here, as a clause; None where it works."""
     return _lacks_built_in() if sandbox == "built-in" else lacks_program(sandbox)
 
 
@@ -75,7 +75,7 @@ def _lacks_built_in() -> str | None:
 
 @functools.cache
 def lacks_program(sandbox: str) -> str | None:
-    """What bubblewrap, podman or docker lacks here, as a clause; None where it works. It is tried."""
+    """Try bubblewrap, podman or docker, and say what it lacks here, as a clause; None where it works."""
     program = _program(sandbox)
     path = shutil.which(program)
     if path is None:
@@ -95,7 +95,7 @@ def lacks_program(sandbox: str) -> str | None:
 
 @functools.cache
 def landlock_version() -> int:
-    """Which version of Landlock the kernel has; 0 where it has none."""
+    """Give the version of Landlock that the kernel has; 0 where it has none."""
     if sys.platform != "linux":
         return 0
     return max(0, int(ctypes.CDLL(None).syscall(_LANDLOCK_CREATE_RULESET, None, 0, 1)))
@@ -103,7 +103,7 @@ def landlock_version() -> int:
 
 @functools.cache
 def has_namespaces() -> bool:
-    """Whether the kernel lets a user mount a file system in namespaces of its own. It is tried, in another process."""
+    """Try, in another process, whether the kernel lets a user mount a file system in namespaces of its own."""
     unshare = shutil.which("unshare")
     if sys.platform != "linux" or unshare is None:
         return False
@@ -184,7 +184,7 @@ def _variables(folder: str) -> dict[str, str]:
 
 
 def places(sandbox: str, folder: str) -> dict[str, Any]:
-    """What the process needs to know of where it is; of a container it finds the libraries itself."""
+    """Give what the process needs to know of where it is; of a container it finds the libraries itself."""
     is_container = sandbox in _CONTAINERS
     return {
         "folder": _FOLDER_IN_CONTAINER if is_container else folder,

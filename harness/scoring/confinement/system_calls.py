@@ -1,4 +1,4 @@
-"""Which system calls a confined program may make, as a filter that Linux applies (seccomp); libseccomp builds it.
+"""Lists the system calls that a confined program may make, for a filter of Linux (seccomp) that libseccomp builds.
 
 What is not in a list here is refused with ENOSYS, calls that kernels get only after this was written among it: the C
 library then falls back on an older way, or the program reads "Function not implemented". Calls that a program may well

@@ -273,7 +273,7 @@ def _compiled(text: str) -> tuple[types.CodeType, str]:
 
 
 def _described(error: BaseException, sources: dict[str, str]) -> str:
-    """What was raised, and the last line of the code or of the tests that it came through."""
+    """Describe what was raised, and the last line of the code or of the tests that it came through."""
     place, number = None, None
     trace = error.__traceback__
     while trace is not None:

@@ -27,7 +27,7 @@ class Watch:
         self._threads, self._disk_bytes, self._files = threads, disk_bytes, files
 
     def excess(self) -> str | None:
-        """What it uses too much of, as a reason; None while all is within bounds."""
+        """Say what it uses too much of, as a reason; None while all is within bounds."""
         if self._n_threads() > self._threads:
             return f"starts more than {self._threads} threads"
         return None if self._folder is None else self._of_disk(self._folder)

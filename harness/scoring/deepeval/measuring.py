@@ -18,7 +18,7 @@ _ROUNDING = 1e-9
 
 
 async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[str, Any]) -> MetricResult:
-    """What a metric of deepeval says of an answer, and why.
+    """Score an answer by a metric of deepeval, with its reason.
 
     Args:
         model: the version that answers the metric's questions.

@@ -95,7 +95,7 @@ def _no_metric(given: Any) -> str:
 
 
 def _why_not(kind: type) -> str:
-    """Why metrics of this class can't judge a single answer; "" where they can."""
+    """Say why metrics of this class can't judge a single answer; "" where they can."""
     for other, why in _OTHERS.items():
         if issubclass(kind, other):
             return why
@@ -126,7 +126,7 @@ def _copy(metric: BaseMetric, options: Mapping[str, Any]) -> BaseMetric:
 
 
 def _call(make: Callable[..., Any], options: Mapping[str, Any], judge: JudgeModel) -> Any:
-    """What the class or function makes, with the judge as its model where it takes one."""
+    """Call a class or function that makes a metric, with the judge as its model where it takes one."""
     name = getattr(make, "__name__", None) or getattr(getattr(make, "func", None), "__name__", "the metric's function")
     signature = inspect.signature(make)
     known = signature.parameters

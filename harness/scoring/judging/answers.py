@@ -66,7 +66,7 @@ def read_rating(sample: Sample, rubric: Rubric, *, weighted: bool = False) -> tu
 
 
 def read_preference(sample: Sample) -> tuple[float, str]:
-    """What the choice is worth for the answer shown first (1, 0.5 or 0), and its reason.
+    """Read what the choice is worth for the answer shown first (1, 0.5 or 0), and its reason.
 
     Raises:
         MalformedError: the answer is no such object, or the choice is none.

@@ -29,7 +29,7 @@ class Preference(Score):
 
 @dataclass(frozen=True, slots=True)
 class JudgeOpinions:
-    """What one judge said, each repeat of it."""
+    """The opinions of one judge, one for each question."""
 
     judge: str
     opinions: tuple[Opinion, ...]
@@ -50,7 +50,7 @@ def rating(rubric: Rubric, said: Sequence[JudgeOpinions], by: ScoringRule) -> Sc
 
 
 def _disagreement(values: Sequence[float]) -> float | None:
-    """How far all opinions on one answer differ, whichever judge has them; None for a single one."""
+    """Measure how far all opinions on one answer differ, whichever judge has them; None for a single one."""
     return pstdev(values) if len(values) > 1 else None
 
 
@@ -90,7 +90,7 @@ def _position(opinions: Sequence[Opinion]) -> tuple[float, float]:
 
 
 def pairs(opinions: Sequence[Opinion]) -> list[tuple[float, float]]:
-    """What each pair of questions is worth for the first answer: shown first, and shown second."""
+    """Give what each pair of questions is worth for the first answer: shown first, and shown second."""
     values = [value for value, _ in opinions]
     return [
         (shown_first, 1 - shown_second) for shown_first, shown_second in zip(values[::2], values[1::2], strict=True)
@@ -124,7 +124,7 @@ def measurement(panel: Sequence[MetricResult], by: ScoringRule) -> Score:
 
 
 def judgement(judge: str, answered: JudgeAnswer, rubric: Rubric | None) -> Judgement:
-    """What a judge did, for the report.
+    """Sum up what a judge did, for the report.
 
     Args:
         rubric: that was rated by; None for a preference.

@@ -35,7 +35,7 @@ class JudgeQuestion:
 
 @dataclass(frozen=True, slots=True)
 class JudgeAnswer:
-    """What one judge answered.
+    """The answers of one judge.
 
     Attributes:
         opinions: one for each question, in order; None where neither the first nor the second answer followed its form.
@@ -47,7 +47,7 @@ class JudgeAnswer:
 
     @property
     def n_answers(self) -> int:
-        """How many answers were drawn: one for each question, and one more for each whose first followed no form."""
+        """The number of answers drawn: one for each question, and one more for each whose first followed no form."""
         n_open = sum(opinion is None for opinion in self.opinions)
         return len(self.opinions) + len(self.problems) - n_open
 

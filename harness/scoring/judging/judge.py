@@ -106,7 +106,7 @@ class Judge:
         reference: Any = None,
         repeats: int = 1,
     ) -> Coroutine[Any, Any, Score]:
-        """Whether the first answer is the better one: 1 for better, 0.5 for a tie, 0 for worse.
+        """Compare two answers: 1 where the first is the better one, 0.5 for a tie, 0 where it is the worse.
 
         Each judge sees both orders, and the mean of them counts: a judge that always prefers what stands first gives
         0.5. How often the order changed a judge's mind is in the report.
@@ -181,7 +181,7 @@ class Judge:
     async def _ask(
         self, rubric: Rubric, questions: Sequence[JudgeQuestion], *, rated_by: Rubric | None
     ) -> tuple[list[JudgeOpinions], ScoringRule]:
-        """What each judge says to all questions; whatever it did is noted, also when it gave no judgement."""
+        """Ask each judge all questions; whatever it did is noted, also when it gave no judgement."""
         self._trace.judged_by = by = ScoringRule(tuple(model.fingerprint for model in self._models), rubric.digest)
         panel = await asyncio.gather(*(seat.ask(questions) for seat in self._seats), return_exceptions=True)
         said, failed = [], None

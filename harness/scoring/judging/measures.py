@@ -1,4 +1,4 @@
-"""What a metric of another library may look at, and what comes of it, in this project's words."""
+"""The input and the result of a metric of another library, in this project's words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.records import Judgement
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What is known of one answer. A metric needs some of it, and says which.
+    """The facts that are known of one answer. A metric needs some of them, and says which.
 
     Attributes:
         input: what the answer was asked with.
@@ -35,7 +35,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class MetricResult:
-    """What came of one answer and one metric.
+    """The result of one metric for one answer.
 
     Attributes:
         rule: of the metric, which tells its scores from those of another.

@@ -1,4 +1,4 @@
-"""What a judge is told. What it is to judge stands within a fence that nothing in it can close."""
+"""The prompts of a judge. What it is to judge stands within a fence that nothing in it can close."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def fields_shown(rubric: Rubric, case: Case | Mapping[str, Any] | None) -> tuple
 
 
 def material(rubric: Rubric, case: Case | Mapping[str, Any] | None, reference: Any, salt: str) -> Material:
-    """What the judge is shown beside the answers.
+    """Gather what the judge is shown beside the answers.
 
     Args:
         reference: a right answer; None for the field of the case that the rubric names, if it names one.

@@ -23,7 +23,7 @@ _NEW_ITEM = re.compile(r"[-*+\d]")
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
-    """What a judge goes by.
+    """The text that a judge goes by.
 
     Attributes:
         place: the file, for messages.
@@ -163,7 +163,7 @@ _EXAMPLES = {
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """What stands under a heading, with the number of each line."""
+    """The lines under a heading, with the number of each."""
 
     name: str
     place: str
@@ -172,7 +172,7 @@ class _Section:
 
     @property
     def at(self) -> str:
-        """Where the heading is, for messages."""
+        """The place of the heading, for messages."""
         return f"{self.place}, line {self.line}"
 
     def text(self) -> str:
@@ -214,7 +214,7 @@ class _Section:
         return tuple(names)
 
     def _items(self, pattern: re.Pattern[str], wrong: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Where each item of a list is, and its parts; lines that go on with an item are joined to its last part."""
+        """Yield the place of each item of a list, and its parts; lines that go on with an item join its last part."""
         self.text()
         items: list[tuple[str, list[str]]] = []
         for number, line in self.lines:

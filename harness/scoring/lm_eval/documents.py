@@ -16,7 +16,7 @@ _HASH_DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class Prompting:
-    """How a task's documents become prompts, in lm-eval's own words.
+    """The way in which a task's documents become prompts, in lm-eval's own words.
 
     Attributes:
         num_fewshot: examples before each document; None for as many as the task says.

@@ -1,4 +1,4 @@
-"""What lm-eval finds around it while it loads a task: its own random numbers, no noise, no call home."""
+"""The surroundings that lm-eval finds while it loads a task: its own random numbers, no noise, no call home."""
 
 from __future__ import annotations
 

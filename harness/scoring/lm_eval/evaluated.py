@@ -48,7 +48,7 @@ class EvaluatedTask:
 
     @property
     def repeats(self) -> int | None:
-        """How many samples of a document the task asks for; None where it has no wish, or its filters use them all."""
+        """The samples of a document that the task asks for; None where it has no wish, or its filters use them all."""
         return self._repeats if self._repeats > 1 and self._task.config.filter_list is None else None
 
     @property
@@ -56,7 +56,7 @@ class EvaluatedTask:
         return int(self._task.config.repeats or 1)
 
     def draws(self, sampling: Mapping[str, Any]) -> bool:
-        """Whether a version with these sampling parameters could answer otherwise the next time.
+        """Tell whether a version with these sampling parameters could answer otherwise the next time.
 
         What is weighed, or answered at temperature 0, is the same each time.
         """
@@ -82,7 +82,7 @@ class EvaluatedTask:
         return self.metrics.readings(results, "; ".join(filter(None, reasons)) or None)
 
     def _results(self, number: int, answered: Sequence[Any]) -> Results:
-        """What the task's own filters and `process_results` make of the responses."""
+        """Put the responses through the task's own filters and `process_results`."""
         results: dict[str, Any] = {}
         for pipeline in self._task._filters:
             pipeline.apply(list(answered))
@@ -92,7 +92,7 @@ class EvaluatedTask:
         return results
 
     def _reason(self, answered: Sequence[Any]) -> str:
-        """What stands behind the figures and is not in the answer: the most likely choice, or a filtered text."""
+        """Tell what stands behind the figures and is not in the answer: the most likely choice, or a filtered text."""
         first = answered[0]
         if first.request_type == "generate_until":
             filtered = {name: value for name, value in first.filtered_resps.items() if value != first.resps[0]}

@@ -1,4 +1,4 @@
-"""What a task's metrics give for one document, and what lm-eval would report over all of them."""
+"""The figures that a task's metrics give for one document, and those that lm-eval would report over all of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_UNIT = ""
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """How one document's value of a metric is read.
+    """The way in which one document's value of a metric is read.
 
     Attributes:
         unit: of a measure; "" for a score in [0, 1].
@@ -63,7 +63,7 @@ class Metrics:
 
     @property
     def has_measures(self) -> bool:
-        """Whether any metric to weigh is not confined to [0, 1]."""
+        """True where a metric to weigh is not confined to [0, 1]."""
         return any(figure.unit for figure in self._figures.values())
 
     def name(self, metric: str, pipeline: str) -> str:
@@ -153,7 +153,7 @@ class Metrics:
         return found
 
     def over_all(self, results: Sequence[Results]) -> dict[str, float]:
-        """What lm-eval would report of these documents: its aggregation of each metric that it can take."""
+        """Compute what lm-eval would report of these documents: its aggregation of each metric that it can take."""
         from lm_eval.api.metrics import mean
 
         figures = {}

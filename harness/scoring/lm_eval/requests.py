@@ -18,7 +18,7 @@ _LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_toke
 
 
 class AskedModel(Protocol):
-    """What a request needs of a model version: `harness.requests.Model`, as the body of an evaluation has it."""
+    """A model version as a request needs it: `harness.requests.Model`, as the body of an evaluation has it."""
 
     @property
     def system(self) -> str | None:
@@ -32,7 +32,7 @@ class AskedModel(Protocol):
         """An answer to chat messages."""
 
     def complete(self, prompt: Any, *, truncate: bool = False, **sampling: Any) -> Any:
-        """What follows raw text, or messages whose last one is continued."""
+        """The text that follows raw text, or messages whose last one is continued."""
 
     def weigh(self, prompt: Any, continuation: str, *, truncate: bool = False) -> Any:
         """The log likelihood of a continuation."""
@@ -66,7 +66,7 @@ def sampling_of(stated: Mapping[str, Any], version: Mapping[str, Any]) -> dict[s
 
 
 def stated_by(task: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a task itself states of `generation_kwargs`: lm-eval fills in all of them where it states none."""
+    """Give what a task itself states of `generation_kwargs`: lm-eval fills in all of them where it states none."""
     from lm_eval.defaults import default_gen_kwargs
 
     if arguments == default_gen_kwargs(task.config.fewshot_delimiter):
@@ -90,7 +90,7 @@ def check_arguments(task: Any, instance: Any, where: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class InstanceAnswer:
-    """What a model gave for an instance.
+    """The answer of a model to an instance.
 
     Attributes:
         responses: as lm-eval's own models give them.
@@ -120,7 +120,7 @@ async def ask(model: AskedModel, task: Any, instance: Any, count: int) -> Instan
 
 
 async def _answer(model: AskedModel, context: Any, sampling: Mapping[str, Any]) -> Sample:
-    """What follows a prompt; messages that end with the assistant's are continued."""
+    """Ask for what follows a prompt; messages that end with the assistant's are continued."""
     if isinstance(context, str) or context[-1]["role"] == "assistant":
         sample: Sample = await model.complete(context, truncate=True, **sampling)
     else:

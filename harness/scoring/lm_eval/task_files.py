@@ -15,7 +15,7 @@ _KEYS_BESIDE = ("class", "dataset_path", "group", "include", "tag", "task", "tas
 
 
 def names_a_file(source: str) -> bool:
-    """Whether a task is given by a file, and not by a name.
+    """Tell whether a task is given by a file, and not by a name.
 
     >>> names_a_file("evals/facts/task.yaml"), names_a_file("arc_easy")
     (True, False)
@@ -46,7 +46,7 @@ def find_task_file(source: str, folders: Sequence[Path]) -> Path:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """What a task file says, with the files that it includes; functions stay the texts that name them.
+    """Read what a task file says, with the files that it includes; functions stay the texts that name them.
 
     Raises:
         TaskError: it can't be read, is no YAML (with its line), or is neither a task nor a group.

@@ -22,7 +22,7 @@ _NEAREST = 5
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """What lm-eval is told besides the name of a task.
+    """The facts that lm-eval is told besides the name of a task.
 
     Attributes:
         include: folders of further task files.
@@ -81,7 +81,7 @@ def load_tasks(source: str, folders: Sequence[Path], beside: TaskContext | None 
 
 @dataclass(frozen=True, slots=True)
 class _FoundTask:
-    """Where a task is.
+    """The place where a task was found.
 
     Attributes:
         manager: of lm-eval, which knows it.
@@ -108,7 +108,7 @@ def _of_file(path: Path, told: TaskContext) -> _FoundTask:
 
 
 def _checked(manager: Any, name: str) -> list[Mapping[str, Any]]:
-    """What the file of a task says, once it is checked; nothing for a group, or a name that the manager lacks."""
+    """Check the file of a task, and give what it says; nothing for a group, or a name that the manager lacks."""
     entry = manager.task_index.get(name)
     if entry is None or entry.yaml_path is None or entry.cfg is None or "group" in entry.cfg:
         return []
@@ -150,7 +150,7 @@ def _of_name(name: str, root: Path, told: TaskContext) -> _FoundTask:
 
 
 def _start(configs: Sequence[Mapping[str, Any]], folders: Sequence[Path]) -> Path:
-    """Where relative paths of data start from: the first folder that has any of them, else the first of all."""
+    """Find where relative paths of data start from: the first folder that has any of them, else the first of all."""
     paths = [text for config in configs for text in _data_paths(config)]
     return next((folder for folder in folders if any(_is_there(folder, text) for text in paths)), folders[0])
 
@@ -184,7 +184,7 @@ def _load(found: _FoundTask, where: str, start: Path) -> tuple[Any, ...]:
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, down to the first cause: `datasets` tells the line of a malformed file only there."""
+    """Say what went wrong, down to the first cause: `datasets` tells the line of a malformed file only there."""
     texts: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(texts) < 3:

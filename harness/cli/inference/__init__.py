@@ -1,0 +1,1 @@
+"""Commands that put a served version to the test."""

@@ -1,0 +1,1 @@
+"""What a server did under load, as a person reads it."""

@@ -1,0 +1,63 @@
+"""Where a version is served, and how it is asked there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.errors import UsageError
+from harness.models.spec import engine_spec
+from harness.models.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """A server that speaks OpenAI's HTTP API, and the version that it serves.
+
+    Attributes:
+        version: what is asked of it; it renders prompts with the version's template, system text and sampling.
+        base_url: with the version of the API, such as "http://127.0.0.1:8000/v1".
+        model: the name under which the server knows it.
+        api_key: sent as a bearer token; None for a server without one.
+        pid: of the server's process, where this run started it.
+    """
+
+    version: Version = field(repr=False)
+    base_url: str
+    model: str
+    api_key: str | None = field(default=None, repr=False)
+    pid: int | None = None
+
+    @property
+    def root_url(self) -> str:
+        """The address without the version of the API: there a server has its /metrics."""
+        return self.base_url.rstrip("/").removesuffix("/v1")
+
+
+def has_address(version: Version) -> bool:
+    """Whether a server answers for a version already; else it must be served first."""
+    return engine_spec(version.settings.engine).is_endpoint(version.settings.engine_options)
+
+
+def address_of(version: Version) -> ServerAddress:
+    """Where a version that has an address is served.
+
+    Raises:
+        UsageError: the version has no address, or not of the kind that can be put under load.
+        SettingsError: its API key is not in the environment.
+    """
+    from harness.models.openai.spec import api_key
+
+    options = version.settings.engine_options
+    if not has_address(version) or "base_url" not in options:
+        raise UsageError(
+            f"Version {version.name!r} has the engine {version.settings.engine!r} and no address to send load to. "
+            'Give it base_url and model (engine = "openai"), or weights and engine = "vllm", which is then served here.'
+        )
+    return ServerAddress(
+        version, str(options["base_url"]).rstrip("/"), str(options["model"]), api_key(version.settings)
+    )
+
+
+def is_servable(version: Version) -> bool:
+    """Whether vLLM can serve a version here: it has weights, and vLLM for its engine."""
+    return version.settings.engine == "vllm" and "weights" in version.settings.engine_options

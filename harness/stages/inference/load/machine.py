@@ -1,0 +1,158 @@
+"""What this machine does meanwhile: how much of it its host takes, and how much other processes use."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_PROC = Path("/proc")
+_LISTENS = "0A"
+_BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq
+_STEAL = 7
+
+
+@dataclass(frozen=True, slots=True)
+class MachineTimes:
+    """Times of the processors since the machine started, in ticks.
+
+    Attributes:
+        total, busy, stolen: of all cores together; stolen is what the host of a virtual machine took.
+        ours: used by this process and those that it started. server: by the server's processes; None where it is not
+            known which they are.
+    """
+
+    total: int
+    busy: int
+    stolen: int
+    ours: int
+    server: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineUse:
+    """What else the machine did between two readings.
+
+    Attributes:
+        steal: share of the time that the host took.
+        others_cpu: cores that were busy with something else; None where the server's share is not known.
+        cores: how many there are.
+    """
+
+    steal: float
+    others_cpu: float | None
+    cores: int
+
+
+def read_times(server_pids: Collection[int] | None) -> MachineTimes | None:
+    """The times now; None on a system that does not tell.
+
+    Args:
+        server_pids: of the server, () for one on another machine, None where it is not known.
+    """
+    try:
+        fields = [int(each) for each in (_PROC / "stat").read_text().splitlines()[0].split()[1:9]]
+    except (OSError, ValueError, IndexError):
+        return None
+    if len(fields) <= _STEAL:
+        return None
+    ours = _descendants([os.getpid()])
+    server = None if server_pids is None else _ticks(_descendants(server_pids) - ours)
+    busy = sum(fields[place] for place in _BUSY)
+    return MachineTimes(sum(fields), busy, fields[_STEAL], _ticks(ours), server)
+
+
+def use_between(before: MachineTimes | None, after: MachineTimes | None) -> MachineUse | None:
+    """What the machine did between two readings; None where one is missing or no time has passed."""
+    if before is None or after is None or after.total <= before.total:
+        return None
+    cores = os.cpu_count() or 1
+    total = after.total - before.total
+    others = None
+    if before.server is not None and after.server is not None:
+        known = after.ours - before.ours + after.server - before.server
+        others = max(0.0, (after.busy - before.busy - known) / total * cores)
+    return MachineUse((after.stolen - before.stolen) / total, others, cores)
+
+
+def server_pids(base_url: str) -> frozenset[int] | None:
+    """The processes that listen at an address of this machine.
+
+    () for an address of another machine; None where it is here and its processes can't be told (another user's).
+    """
+    parts = urlsplit(base_url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if not _is_here(parts.hostname or ""):
+        return frozenset()
+    inodes = {inode for table in ("tcp", "tcp6") for inode in _listening(_PROC / "net" / table, port)}
+    return frozenset(_holders(inodes)) or None
+
+
+def _is_here(host: str) -> bool:
+    """Whether an address is this machine's: one can listen at it."""
+    try:
+        places = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    for family, kind, protocol, _, place in places:
+        with socket.socket(family, kind, protocol) as probe:
+            try:
+                probe.bind((place[0], 0))
+            except OSError:
+                continue
+            return True
+    return False
+
+
+def _listening(table: Path, port: int) -> Iterable[str]:
+    try:
+        rows = [line.split() for line in table.read_text().splitlines()[1:]]
+    except OSError:
+        return
+    for row in rows:
+        if row[3] == _LISTENS and int(row[1].rpartition(":")[2], 16) == port:
+            yield row[9]
+
+
+def _holders(inodes: Collection[str]) -> Iterable[int]:
+    """The processes that hold one of these sockets, as far as they may be looked into."""
+    wanted = {f"socket:[{inode}]" for inode in inodes}
+    for folder in _PROC.glob("[0-9]*"):
+        try:
+            if any(str(link.readlink()) in wanted for link in (folder / "fd").iterdir()):
+                yield int(folder.name)
+        except OSError:
+            continue
+
+
+def _descendants(pids: Iterable[int]) -> set[int]:
+    """These processes and all that they started, and those started."""
+    children: dict[int, list[int]] = {}
+    for folder in _PROC.glob("[0-9]*"):
+        fields = _fields(int(folder.name))
+        if fields:
+            children.setdefault(int(fields[1]), []).append(int(folder.name))
+    found: set[int] = set()
+    waiting = list(pids)
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found.add(pid)
+            waiting += children.get(pid, [])
+    return found
+
+
+def _ticks(pids: Iterable[int]) -> int:
+    """Processor time of processes, and of children of theirs that have ended."""
+    return sum(sum(int(each) for each in fields[11:15]) for fields in map(_fields, pids) if fields)
+
+
+def _fields(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the name, which may hold anything; [] for a process that is gone."""
+    try:
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

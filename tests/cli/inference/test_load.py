@@ -1,0 +1,160 @@
+"""`steelyard load` as a person and as a script use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli.inference.load import planned
+from harness.stages.inference.load.plan import LoadPlan
+from tests.cli.conftest import Run
+from tests.loopback.law import LawProcess, law_server
+from tests.stages.inference.load.test_result import KEYS, LATENCIES
+
+SETTINGS = """
+[models.served]
+engine = "openai"
+base_url = "{base_url}"
+model = "law"
+sampling = {{ max_tokens = 4 }}
+
+[models.answers]
+engine = "scripted"
+answers = {{ "a" = "b" }}
+"""
+NOISY = ("--accept", "machine", "--accept", "schedule", "--accept", "client")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LawProcess]:
+    with law_server(median_s=0.03, sigma=0.3, itl_s=0.005, tokens=4) as process:
+        yield process
+
+
+@pytest.fixture
+def project(folder: Path, server: LawProcess) -> Path:
+    (folder / "steelyard.toml").write_text(SETTINGS.format(base_url=server.base_url), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.usefixtures("project")
+def test_the_json_has_its_keys_and_a_valid_run_exits_with_0(run: Run) -> None:
+    done = run("load", "served", "--rate", "60", "--requests", "40", "--seed", "3", *NOISY, "--json")
+    document = json.loads(done.stdout)
+    assert done.exit_code == 0, document["invalid_reasons"]
+    assert set(KEYS) <= set(document)
+    assert document["valid"] is True
+    assert document["requests"] == document["completed"] == 40
+    assert document["rate_planned"] == 60
+    assert document["completion_tokens"] == 160
+    assert [document[name]["n"] for name in LATENCIES] == [40, 40, 40, document["itl_s"]["n"], 40, 40]
+    assert document["ttft_s"]["p90"] is not None
+    assert document["ttft_s"]["p99"] is None
+    assert any("p99 (299)" in note for note in document["notes"])
+
+
+@pytest.mark.usefixtures("project")
+def test_people_are_shown_a_table_that_fits(run: Run) -> None:
+    done = run("load", "served", "--concurrency", "4", "--requests", "60", "--objective", "ttft=1,itl=1", *NOISY)
+    lines = done.stdout.splitlines()
+    assert done.exit_code == 0
+    assert lines[0] == "steelyard load   served   4 in flight   seed 0"
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("first token  ") for line in lines)
+    assert "60 of 60 answered" in done.stdout
+    assert "requests/s keep ttft 1 s, itl 1 s" in done.stdout
+    assert lines[-1].startswith("valid") or lines[-2].startswith("valid")
+
+
+@pytest.mark.usefixtures("project")
+def test_a_trace_and_prompts_come_from_files(run: Run, project: Path) -> None:
+    (project / "trace.jsonl").write_text('{"at_s": 0}\n{"at_s": 0.2, "output_tokens": 2}\n', encoding="utf-8")
+    done = run("load", "served", "--trace", "trace.jsonl", *NOISY, "--json")
+    document = json.loads(done.stdout)
+    assert (document["requests"], document["completion_tokens"], document["rate_planned"]) == (2, 6, 10.0)
+    (project / "prompts.txt").write_text("one two\nthree\n", encoding="utf-8")
+    done = run("load", "served", "--rate", "50", "--requests", "4", "--prompts", "prompts.txt", *NOISY, "--json")
+    assert json.loads(done.stdout)["prompt_tokens"] == 6
+
+
+@pytest.mark.usefixtures("project")
+def test_a_run_that_cannot_be_trusted_exits_with_1_and_says_why(run: Run, tmp_path: Path) -> None:
+    with law_server(counters=True, tokens=4, hits=0.9) as other:
+        settings = SETTINGS.format(base_url=other.base_url)
+        Path("steelyard.toml").write_text(settings, encoding="utf-8")
+        done = run("load", "served", "--rate", "60", "--requests", "10", *NOISY)
+    assert done.exit_code == 1
+    assert "INVALID   A cache answered 90% of the prompts' tokens" in done.stdout
+    assert "--cached" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("served", "--rate", "0"), "rate = 0.0 sends nothing"),
+        (("served",), "A load has one of rate, concurrency and trace, and none is given"),
+        (("served", "--rate", "1", "--objective", "speed=3"), "No objective named 'speed'"),
+        (("served", "--rate", "1", "--objective", "ttft"), "'ttft' names nothing that could be kept"),
+        (("served", "--rate", "1", "--prompts", "none.txt"), "There is no file none.txt"),
+        (("served", "--rate", "1", "--trace", "none.jsonl"), "There is no file none.jsonl"),
+        (("servd", "--rate", "1"), "Did you mean 'served'?"),
+        (("answers", "--rate", "1"), "has the engine 'scripted' and no address"),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_bad_input_is_refused_before_any_load(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    done = run("load", *arguments)
+    assert done.exit_code == 4
+    assert said in done.output
+
+
+def test_a_server_that_is_not_there_is_told(run: Run, folder: Path) -> None:
+    settings = SETTINGS.format(base_url="http://127.0.0.1:1/v1")
+    (folder / "steelyard.toml").write_text(settings, encoding="utf-8")
+    done = run("load", "served", "--rate", "1")
+    assert done.exit_code == 1
+    assert "No server answers at http://127.0.0.1:1/v1" in done.output
+
+
+def test_answers_are_as_long_as_the_version_says_unless_an_option_does() -> None:
+    options: dict[str, Any] = {"trace": None, "prompts": None, "objective": None, "timeout": 5.0, "accept": ()}
+    assert planned({**options, "output_tokens": None, "rate": 1.0}, {"max_tokens": 7}).output_tokens == 7
+    assert planned({**options, "output_tokens": None, "rate": 1.0}, {}).output_tokens == 64
+    plan = planned({**options, "output_tokens": 3, "rate": 1.0, "objective": "itl=0.2"}, {"max_tokens": 7})
+    assert plan == LoadPlan(rate=1.0, output_tokens=3, timeout_s=5.0, objective={"itl": 0.2})
+
+
+@pytest.mark.parametrize("text", ["", "ttft", "=3", "ttft=fast", "ttft=1,,itl=2"])
+@pytest.mark.usefixtures("project")
+def test_an_objective_that_names_nothing_is_refused(run: Run, text: str) -> None:
+    done = run("load", "served", "--rate", "1", "--objective", text)
+    assert done.exit_code == 4
+    assert "names nothing that could be kept; write NAME=SECONDS" in done.output
+
+
+def test_ctrl_c_shows_what_was_measured_until_then(project: Path) -> None:
+    code = "from harness.cli import main; main()"
+    command = [sys.executable, "-c", code, "load", "served", "--rate", "50", "--seconds", "60", "--json"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=20)
+    assert process.returncode == 2, stderr
+    document = json.loads(stdout)
+    assert document["valid"] is False
+    assert "The run was ended before all was measured (Ctrl-C)" in document["invalid_reasons"][0]
+    assert 0 < document["completed"] <= document["requests"] < 500
+    assert document["requests"] == document["completed"] + sum(document["errors"].values())
+    assert set(document["errors"]) <= {"unfinished"}

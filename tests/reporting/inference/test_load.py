@@ -1,0 +1,98 @@
+"""A load as a person reads it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.reporting.inference.load import render_load
+from harness.stages.inference.load.figures import figures
+from harness.stages.inference.load.plan import LoadPlan, TracedRequest
+from harness.stages.inference.load.result import LoadResult, RequestRecord
+
+PLAN = LoadPlan(rate=2.5, burstiness=0.5, ramp=5.0, seconds=60.0, objective={"ttft": 0.5})
+
+
+def result(number: int = 300) -> LoadResult:
+    records = [
+        RequestRecord(
+            index,
+            index * 0.2,
+            index * 0.2 + 0.001,
+            index * 0.2 + 12.0,
+            ttft_s=0.05 + 0.001 * index,
+            gaps_s=((0.0055, 63.0),),
+            prompt_tokens=130,
+            completion_tokens=64,
+        )
+        for index in range(number)
+    ]
+    return LoadResult(
+        valid=True,
+        invalid_reasons=(),
+        notes=(),
+        rate_planned=3.75,
+        client_cpu=0.031,
+        server={"ttft_mean_s": 0.1, "requests": 300.0},
+        others_cpu=0.1,
+        records=tuple(records),
+        **figures(records, PLAN),
+    )
+
+
+def test_the_table_is_aligned_and_fits_80_columns() -> None:
+    lines = render_load("served", PLAN, result())
+    assert lines[0] == "steelyard load   served   2.5 to 5 requests/s (gamma, shape 0.5)   seed 0"
+    assert lines[2].split() == ["ms", "mean", "p50", "p90", "p95", "p99", "max", "n"]
+    assert lines[3].split() == ["first", "token", "200", "199", "319", "334", "346", "349", "300"]
+    assert lines[5].split()[:4] == ["between", "tokens", "5.50", "5.50"]
+    assert lines[5].split()[-1] == "18,900"
+    table = lines[2:9]
+    assert len({len(line) for line in table}) == 1
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].startswith("valid     no doubt about client, schedule, cache")
+
+
+def test_the_time_to_the_first_token_is_drawn_over_the_run() -> None:
+    line = next(line for line in render_load("served", PLAN, result()) if line.startswith("first token over"))
+    bars = line.rpartition("   ")[2]
+    assert len(bars) == 48
+    assert list(bars) == sorted(bars)  # it grows in this run
+    ascii_line = next(
+        line for line in render_load("served", PLAN, result(), "ascii") if line.startswith("first token over")
+    )
+    assert ascii_line.isascii()
+
+
+def test_what_was_not_measured_is_no_number() -> None:
+    lines = render_load("served", LoadPlan(concurrency=2), result(3))
+    assert lines[3].split() == ["first", "token", "51.0", "-", "-", "-", "-", "52.0", "3"]
+
+
+def test_reasons_and_errors_are_folded_and_never_cut() -> None:
+    reason = "A cache answered 50% of the prompts' tokens (20,288 of 40,576), which makes the first token come sooner."
+    whole = replace(result(), valid=False, invalid_reasons=(reason,), errors={"http_429": 7, "timeout": 1})
+    text = "\n".join(render_load("served", PLAN, whole))
+    assert "errors    http_429 7, timeout 1" in text
+    assert reason in " ".join(text.split())
+    assert "\nINVALID   A cache" in text
+    assert "valid     no doubt" not in text
+
+
+def test_what_a_server_says_moves_no_cursor() -> None:
+    whole = replace(result(), valid=False, invalid_reasons=("The server said: \x1b[31mred",))
+    assert "\x1b" not in "\n".join(render_load("served", PLAN, whole))
+
+
+@pytest.mark.parametrize(
+    ("plan", "loop"),
+    [
+        (LoadPlan(rate=2.0), "2 requests/s (Poisson)"),
+        (LoadPlan(concurrency=4), "4 in flight"),
+        (LoadPlan(concurrency=4, ramp=8, seconds=1.0), "4 to 8 in flight"),
+        (LoadPlan(trace=(TracedRequest(0.0),)), "trace of 1 request"),
+    ],
+)
+def test_the_first_line_says_how_requests_arrive(plan: LoadPlan, loop: str) -> None:
+    assert render_load("served", plan, result())[0] == f"steelyard load   served   {loop}   seed 0"

@@ -1,0 +1,124 @@
+"""What a server tells of itself, read from one that tells it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from harness.errors import EngineError
+from harness.stages.inference.load.counters import (
+    ServedModel,
+    difference,
+    is_reachable,
+    read_counters,
+    served_model,
+    tokenized_size,
+)
+from tests.stages.inference.load.addresses import address_at
+
+METRICS = """# HELP vllm:prompt_tokens_total Number of prefill tokens processed.
+# TYPE vllm:prompt_tokens_total counter
+vllm:prompt_tokens_total{engine="0",model_name="m"} 100.0
+vllm:prompt_tokens_total{engine="1",model_name="m"} 20.0
+vllm:prompt_tokens_created{engine="0",model_name="m"} 1.7e+09
+vllm:num_preemptions_total{engine="0",model_name="m"} 2.0
+vllm:time_to_first_token_seconds_bucket{engine="0",le="0.1",model_name="m"} 4.0
+vllm:time_to_first_token_seconds_sum{engine="0",model_name="m"} 1.5
+vllm:time_to_first_token_seconds_count{engine="0",model_name="m"} 3.0
+"""
+
+Pages = dict[str, tuple[int, str]]
+
+
+@pytest.fixture
+def pages() -> Iterator[Callable[[Pages], str]]:
+    """`pages({"/metrics": (200, "…")})`: the address of a server that has these."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(known: Pages) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, text = known.get(self.path, (404, "no"))
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            do_POST = do_GET
+
+            def log_message(self, *_: Any) -> None: ...
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/v1"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def models(*entries: dict[str, Any]) -> tuple[int, str]:
+    return 200, json.dumps({"data": list(entries)})
+
+
+def test_counters_are_added_up_over_engines(pages: Callable[[Pages], str]) -> None:
+    found = read_counters(address_at(pages({"/metrics": (200, METRICS)})))
+    assert found == {"prompt_tokens": 120.0, "preemptions": 2.0, "ttft_sum_s": 1.5, "ttft_count": 3.0}
+
+
+@pytest.mark.parametrize("page", [(404, "no"), (200, "process_cpu_seconds_total 3\n")])
+def test_a_server_without_vllms_counters_has_none(pages: Callable[[Pages], str], page: tuple[int, str]) -> None:
+    assert read_counters(address_at(pages({"/metrics": page}))) == {}
+
+
+def test_between_two_readings_only_what_was_counted_meanwhile_is_told() -> None:
+    before = {"requests": 5.0, "ttft_sum_s": 1.0, "ttft_count": 5.0, "itl_sum_s": 0.0, "itl_count": 0.0}
+    after = {"requests": 9.0, "ttft_sum_s": 3.0, "ttft_count": 9.0, "itl_sum_s": 0.0, "itl_count": 0.0}
+    assert difference(before, after) == {"requests": 4.0, "ttft_mean_s": 0.5}
+
+
+def test_a_server_says_whether_it_is_vllm_and_how_long_its_context_is(pages: Callable[[Pages], str]) -> None:
+    vllm = pages({"/v1/models": models({"id": "m", "owned_by": "vllm", "max_model_len": 2048})})
+    other = pages({"/v1/models": models({"id": "n"}, {"id": "m", "context_length": 512})})
+    silent = pages({})
+    assert served_model(address_at(vllm)) == ServedModel(True, 2048)
+    assert served_model(address_at(other)) == ServedModel(False, 512)
+    assert served_model(address_at(silent)) == ServedModel(False, None)
+
+
+@pytest.mark.parametrize("page", [(200, "no json"), (200, "[]"), (200, '{"data": 3}'), (200, '{"data": ["m"]}')])
+def test_a_server_that_says_nonsense_says_nothing(pages: Callable[[Pages], str], page: tuple[int, str]) -> None:
+    assert served_model(address_at(pages({"/v1/models": page}))) == ServedModel(False, None)
+
+
+def test_a_server_that_serves_something_else_is_refused_with_what_it_serves(pages: Callable[[Pages], str]) -> None:
+    url = pages({"/v1/models": models({"id": "other", "owned_by": "vllm"})})
+    with pytest.raises(EngineError, match="does not serve 'm'; it serves: other"):
+        served_model(address_at(url))
+
+
+def test_a_key_that_is_refused_is_told(pages: Callable[[Pages], str]) -> None:
+    with pytest.raises(EngineError, match="refuses the API key"):
+        served_model(address_at(pages({"/v1/models": (401, "no")})))
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    with pytest.raises(EngineError, match=r"No server answers at http://127\.0\.0\.1:1/v1 \(Connection refused\)"):
+        served_model(address_at("http://127.0.0.1:1/v1"))
+    assert not is_reachable(address_at("http://127.0.0.1:1/v1"))
+
+
+def test_a_server_that_refuses_is_still_there(pages: Callable[[Pages], str]) -> None:
+    assert is_reachable(address_at(pages({})))
+
+
+def test_vllm_tells_the_size_of_a_prompt(pages: Callable[[Pages], str]) -> None:
+    body = {"messages": [{"role": "user", "content": "hi"}]}
+    assert tokenized_size(address_at(pages({"/tokenize": (200, '{"count": 31}')})), body) == 31
+    assert tokenized_size(address_at(pages({})), body) is None

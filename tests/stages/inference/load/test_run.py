@@ -1,0 +1,249 @@
+"""A whole load against servers on the loopback."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.errors import EngineError, UsageError
+from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
+from harness.stages.inference.load.run import LoadProgress, run_load
+from tests.loopback.faults import Fault
+from tests.loopback.law import law_server
+from tests.loopback.server import Options
+from tests.loopback.thread import Loopback
+from tests.stages.inference.load.addresses import address_at
+
+# A machine that runs tests is never quiet.
+NOISY = frozenset({"machine", "schedule", "client"})
+
+
+@contextmanager
+def loopback(**options: object) -> Iterator[Loopback]:
+    server = Loopback(Options(**options))  # type: ignore[arg-type]
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.mark.slow
+def test_what_is_measured_is_what_the_law_of_the_server_is() -> None:
+    """Every percentile within the binomial bounds of the true quantile, the mean within 1 % of what was drawn."""
+    number, median_s, sigma = 2000, 0.4, 0.5
+    with law_server(median_s=median_s, sigma=sigma, itl_s=0.02, tokens=12) as server:
+        plan = LoadPlan(rate=120.0, requests=number, warm_up=0, output_tokens=12, prompt_tokens=8, accept=NOISY)
+        result = run_load(plan, address_at(server.base_url))
+        drawn = np.array(server.drawn())
+    assert result.valid, result.invalid_reasons
+    assert (result.completed, result.errors) == (number, {})
+    ttfts = np.sort([record.ttft_s for record in result.records])
+    for percentile in (50, 90, 95, 99):
+        share = percentile / 100
+        low, high = stats.binom.ppf([0.0005, 0.9995], number, share).astype(int)
+        truth = median_s * math.exp(sigma * stats.norm.ppf(share))
+        assert ttfts[low - 1] <= truth <= ttfts[min(high, number - 1)], percentile
+        assert getattr(result.ttft_s, f"p{percentile}") == ttfts[math.ceil(share * number) - 1]
+    # How late both sides wake up on a busy machine is no part of the law: three wake-ups lie between the two clocks.
+    late_s = 3 * (result.schedule_delay_s.mean or 0)
+    assert result.ttft_s.mean == pytest.approx(drawn[:, 1].mean(), abs=0.01 * drawn[:, 1].mean() + late_s)
+    assert result.itl_s.mean == pytest.approx(0.02, rel=0.01)
+    assert result.tpot_s.mean == pytest.approx(0.02, rel=0.01)
+    assert result.completion_tokens == 12 * number
+    assert result.output_tokens_per_s == pytest.approx(12 * number / result.duration_s)
+
+
+def test_requests_do_not_wait_for_answers() -> None:
+    """A server that takes a second for each answer still gets all requests in the time that was planned."""
+    with law_server(median_s=1.0, sigma=0.0, itl_s=0.0, tokens=1) as server:
+        plan = LoadPlan(rate=40.0, requests=30, warm_up=0, accept=NOISY)
+        result = run_load(plan, address_at(server.base_url))
+    last = result.records[-1]
+    assert last.sent_s < 2.5
+    assert result.completed == 30
+    flying = [sum(one.sent_s <= other.sent_s < one.ended_s for one in result.records) for other in result.records]
+    assert max(flying) >= 15
+    assert result.ttft_scheduled_s.mean == pytest.approx(
+        (result.ttft_s.mean or 0) + (result.schedule_delay_s.mean or 0)
+    )
+
+
+def test_a_closed_loop_has_so_many_in_flight_and_ends_with_its_time() -> None:
+    with law_server(median_s=0.05, sigma=0.0, itl_s=0.0, tokens=1) as server:
+        result = run_load(LoadPlan(concurrency=3, seconds=1.0, warm_up=0, accept=NOISY), address_at(server.base_url))
+    flying = [sum(one.sent_s <= other.sent_s < one.ended_s for one in result.records) for other in result.records]
+    assert max(flying) == 3
+    assert max(record.sent_s for record in result.records) < 1.0
+    assert result.rate_planned is None
+    assert 20 <= result.requests <= 60
+
+
+def test_equal_plans_send_equal_prompts_at_equal_times() -> None:
+    with loopback() as server:
+        plan = LoadPlan(rate=200.0, requests=20, warm_up=2, accept=NOISY)
+        first, second = (run_load(plan, address_at(server.base_url)) for _ in range(2))
+    bodies = [body["messages"][0]["content"] for body in server.received]
+    assert sorted(bodies[:22]) == sorted(bodies[22:])
+    assert len(set(bodies[:22])) == 22  # those of the warm-up are none of those that are measured
+    scheduled = [[record.scheduled_s for record in result.records] for result in (first, second)]
+    assert scheduled[0] == pytest.approx(scheduled[1])
+
+
+def test_errors_are_counted_by_kind_and_have_no_latency() -> None:
+    faults = (Fault("500", asked="five"), Fault("drop", asked="drop"), Fault("truncated", asked="trunc"))
+    prompts = tuple(PlannedPrompt(text) for text in ("good", "five", "drop", "trunc"))
+    with loopback(faults=faults) as server:
+        plan = LoadPlan(rate=100.0, requests=40, prompts=prompts, accept=NOISY)
+        result = run_load(plan, address_at(server.base_url))
+    assert result.completed == 10
+    assert result.errors == {"http_500": 10, "connection": 10, "broken_off": 10}
+    assert result.ttft_s.n == result.e2e_s.n == 10
+    assert all((record.error is None) == (record.ttft_s is not None) for record in result.records)
+    assert any(note.startswith("30 of 40 requests are errors") for note in result.notes)
+
+
+def test_a_request_that_takes_too_long_is_an_error() -> None:
+    with loopback(faults=(Fault("hang", asked="hang"),)) as server:
+        prompts = (PlannedPrompt("good"), PlannedPrompt("hang"))
+        plan = LoadPlan(concurrency=2, requests=4, prompts=prompts, timeout_s=0.3, accept=NOISY)
+        result = run_load(plan, address_at(server.base_url))
+    assert (result.completed, result.errors) == (2, {"timeout": 2})
+
+
+def test_tokens_that_the_server_does_not_count_are_left_out() -> None:
+    with loopback(usage=False, default="three more words") as server:
+        result = run_load(LoadPlan(rate=100.0, requests=5, accept=NOISY), address_at(server.base_url))
+    assert result.valid
+    assert (result.completed, result.completion_tokens, result.output_tokens_per_s) == (5, None, None)
+    assert any("usage" in note for note in result.notes)
+
+
+def test_a_server_that_wants_another_field_for_the_limit_gets_it() -> None:
+    with loopback(wants_completion_tokens=True) as server:
+        result = run_load(LoadPlan(rate=100.0, requests=5, accept=NOISY), address_at(server.base_url))
+    assert result.completed == 5
+    assert server.received[-1]["max_completion_tokens"] == 64
+
+
+def test_a_server_that_refuses_the_warm_up_is_told_before_any_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_TEST_KEY", "wrong-and-secret")
+    with loopback(api_key="right") as server:
+        address = address_at(server.base_url, engine_options={"api_key_env": "STEELYARD_TEST_KEY"})
+        with pytest.raises(EngineError) as caught:
+            run_load(LoadPlan(rate=100.0, requests=50), address)
+    assert "(http_401): wrong key: Bearer ***" in str(caught.value)
+    assert len(server.received) == 4
+
+
+def test_prompts_that_are_too_long_are_refused_before_any_load() -> None:
+    with law_server(counters=True) as server:
+        address = address_at(server.base_url, model="law")
+        with pytest.raises(UsageError, match="do not fit into the context"):
+            run_load(LoadPlan(rate=1.0, prompt_tokens=4090), address)
+        assert server.drawn() == []
+
+
+def test_hits_preemptions_and_counts_that_disagree_make_a_run_invalid() -> None:
+    with law_server(counters=True, tokens=4, hits=0.5, preemptions=1, extra_tokens=2) as server:
+        address = address_at(server.base_url, model="law")
+        plan = LoadPlan(rate=100.0, requests=20, output_tokens=4, accept=NOISY)
+        result = run_load(plan, address)
+        accepted = run_load(
+            LoadPlan(
+                rate=100.0,
+                requests=20,
+                output_tokens=4,
+                cached=True,
+                accept=NOISY | {"preemptions", "tokens"},
+            ),
+            address,
+        )
+    assert not result.valid
+    said = "\n".join(result.invalid_reasons)
+    assert "A cache answered 50% of the prompts' tokens (1,280 of 2,560)" in said
+    assert "put off 20 requests" in said
+    assert "usage counts 80 completion tokens, the server's own counter 120" in said
+    assert accepted.valid
+    assert sum(note.startswith("Accepted: ") for note in accepted.notes) >= 2
+
+
+def test_the_servers_own_means_are_told_beside_ours() -> None:
+    with law_server(counters=True, median_s=0.1, sigma=0.0, itl_s=0.02, tokens=4) as server:
+        plan = LoadPlan(rate=50.0, requests=30, output_tokens=4, accept=NOISY)
+        result = run_load(plan, address_at(server.base_url, model="law"))
+    assert result.server["requests"] == 30
+    assert (result.server["prompt_tokens"], result.server["completion_tokens"]) == (30 * 128, 30 * 4)
+    assert result.server["ttft_mean_s"] == pytest.approx(0.1)
+    assert result.ttft_s.mean == pytest.approx(0.1, abs=0.05)
+
+
+def test_a_server_that_ends_in_the_middle_is_told_and_not_waited_for() -> None:
+    with law_server(median_s=0.02, itl_s=0.0, tokens=1) as server:
+        threading.Timer(1.5, server.process.kill).start()
+        began_s = time.monotonic()
+        plan = LoadPlan(rate=60.0, seconds=60.0, warm_up=0, accept=NOISY)
+        result = run_load(plan, address_at(server.base_url))
+    assert time.monotonic() - began_s < 30
+    assert not result.valid
+    assert "The server ended in the middle" in result.invalid_reasons[0]
+    assert result.completed > 0
+    assert result.errors["connection"] >= 20
+    assert result.requests == result.completed + sum(result.errors.values())
+
+
+def test_progress_is_told() -> None:
+    seen: list[LoadProgress] = []
+    with law_server(median_s=0.02, itl_s=0.0, tokens=1) as server:
+        plan = LoadPlan(rate=50.0, requests=60, warm_up=1, accept=NOISY)
+        run_load(plan, address_at(server.base_url), progress=seen.append)
+    assert seen[0].phase == "warming up"
+    last = seen[-1]
+    assert (last.phase, last.planned) == ("measuring", 60)
+    assert 0 < last.sent <= 60
+
+
+@pytest.mark.parametrize("signal_name", ["SIGKILL", "SIGTERM"])
+def test_the_generator_ends_with_whoever_started_it(signal_name: str, tmp_path: Path) -> None:
+    code = """
+import sys, tempfile
+from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.run import run_load
+from tests.stages.inference.load.addresses import address_at
+tempfile.tempdir = sys.argv[2]
+plan = LoadPlan(rate=1.0, requests=1000, warm_up=0)
+run_load(plan, address_at(sys.argv[1]), progress=lambda state: state.sent and print("sent", flush=True))
+"""
+    with law_server(median_s=0.02, itl_s=0.0, tokens=1) as server:
+        command = [sys.executable, "-c", code, server.base_url, str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "sent\n"
+            (generator,) = _children(process.pid)
+            process.kill() if signal_name == "SIGKILL" else process.terminate()
+        deadline = time.monotonic() + 10
+        while _is_running(generator):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -1,0 +1,55 @@
+"""A version has an address, or weights to be served, or neither, which is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.config.versions import VersionSettings
+from harness.errors import SettingsError, UsageError
+from harness.models.version import Version
+from harness.stages.inference.address import address_of, has_address, is_servable
+
+
+def version(engine: str, **options: Any) -> Version:
+    return Version("v", VersionSettings("v", engine, engine_options=options), "0" * 32)
+
+
+def test_an_endpoint_is_its_own_address() -> None:
+    served = version("openai", base_url="http://127.0.0.1:8000/v1/", model="m")
+    address = address_of(served)
+    assert (address.base_url, address.model, address.root_url) == (
+        "http://127.0.0.1:8000/v1",
+        "m",
+        "http://127.0.0.1:8000",
+    )
+    assert has_address(served)
+    assert not is_servable(served)
+
+
+def test_a_vllm_server_is_an_address_and_weights_are_none() -> None:
+    assert has_address(version("vllm", base_url="http://h/v1", model="m"))
+    weights = version("vllm", weights="package:x")
+    assert not has_address(weights)
+    assert is_servable(weights)
+
+
+@pytest.mark.parametrize(
+    ("engine", "options"), [("scripted", {"answers": {}}), ("transformers", {"weights": "package:x"})]
+)
+def test_a_version_without_an_address_says_what_to_give_it(engine: str, options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as caught:
+        address_of(version(engine, **options))
+    assert f"'v' has the engine {engine!r} and no address" in str(caught.value)
+    assert "Give it base_url and model" in str(caught.value)
+
+
+def test_a_key_comes_from_the_environment_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = version("openai", base_url="http://h/v1", model="m", api_key_env="STEELYARD_TEST_KEY")
+    with pytest.raises(SettingsError, match="STEELYARD_TEST_KEY is not set"):
+        address_of(served)
+    monkeypatch.setenv("STEELYARD_TEST_KEY", "secret")
+    address = address_of(served)
+    assert address.api_key == "secret"
+    assert "secret" not in repr(address)

