@@ -79,7 +79,7 @@ def tiny(project: Project) -> Callable[..., dict[str, Any]]:
         text = (SUITES / "test_long_context.py").read_text(encoding="utf-8")
         (project.path / "test_it.py").write_text(text.replace(*edit) if edit else text, encoding="utf-8")
         project.run_apart()
-        return project.evaluation()
+        return project.evaluation("test_long_context")
 
     return run
 
@@ -93,7 +93,7 @@ def test_a_prompt_up_to_the_end_of_the_window_is_read_whole(tiny: Callable[..., 
 @pytest.mark.slow
 def test_a_prompt_beyond_the_window_is_an_error_with_the_figures(tiny: Callable[..., Any]) -> None:
     found = tiny(
-        "(weights.description.in_engine.sizes.n_ctx - ANSWER)", "(weights.description.loaded.sizes.n_ctx + 16)"
+        "(weights.description.in_engine.sizes.n_ctx - ANSWER)", "(weights.description.in_engine.sizes.n_ctx + 16)"
     )
     assert found["verdict"] == "error"
     assert re.search(r"the prompt has 5[12]\d tokens; .* beyond max_model_len = 512", found["reason"])

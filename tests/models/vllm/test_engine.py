@@ -309,22 +309,28 @@ def test_what_cancelled_requests_kept_in_memory_is_free_again(run: Loop, tiny_ll
         kind="completion", prompt="x" * 400, sampling={"temperature": 0, "max_tokens": 100, "min_tokens": 99}
     )
 
-    async def cancel_and_ask() -> list[Sample]:
+    async def timed() -> tuple[Sample, float]:
+        began = time.monotonic()
+        (sample,) = await asyncio.wait_for(engine.sample(long, [0]), 60)
+        return sample, time.monotonic() - began
+
+    async def cancel_and_ask() -> tuple[Sample, float, float]:
         await engine.start()
         try:
-            for _ in range(5):
-                tasks = [asyncio.create_task(engine.sample(long, [0])) for _ in range(4)]
-                await asyncio.sleep(0.2)
-                assert not all(task.done() for task in tasks), "some are under way, and some wait for memory"
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-            return await asyncio.wait_for(engine.sample(long, [0]), 60)
+            await timed()
+            _, alone_s = await timed()
+            tasks = [asyncio.create_task(engine.sample(long, [0])) for _ in range(40)]
+            await asyncio.sleep(alone_s / 2)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            return *(await timed()), alone_s
         finally:
             await engine.close()
 
-    (sample,) = run(cancel_and_ask())
+    sample, elapsed_s, alone_s = run(cancel_and_ask())
     assert (sample.prompt_tokens, sample.completion_tokens) == (400, 100)
+    assert elapsed_s < 10 * alone_s, "one after the other, the cancelled ones would take forty times as long"
 
 
 @pytest.mark.slow
