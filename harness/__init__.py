@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         CapabilityError,
         CheckError,
         EngineError,
+        InvalidBlockError,
         JudgeError,
         NotInLineageError,
         RubricError,
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
     from harness.stages.foundation.weights import Weights
+    from harness.stages.inference.blocks.measured import Load
     from harness.stages.inference.repeats import Repeated, Repeats, SyncRepeats
+    from harness.stages.inference.serving import Server
     from harness.store import Store
 
 __all__ = [
@@ -49,8 +52,10 @@ __all__ = [
     "Case",
     "CheckError",
     "EngineError",
+    "InvalidBlockError",
     "Judge",
     "JudgeError",
+    "Load",
     "Measure",
     "Model",
     "NotInLineageError",
@@ -62,6 +67,7 @@ __all__ = [
     "Sample",
     "Score",
     "ScoreError",
+    "Server",
     "SettingsError",
     "SteelyardError",
     "Store",
@@ -90,8 +96,8 @@ _MODULES = {
     "sync_checks": "harness.scoring.checks.sync",
 }
 _NAMES = {
-    "harness.errors": "CapabilityError CheckError EngineError JudgeError NotInLineageError RubricError ScoreError "
-    "SettingsError SteelyardError StoreError UnreachableError UsageError",
+    "harness.errors": "CapabilityError CheckError EngineError InvalidBlockError JudgeError NotInLineageError "
+    "RubricError ScoreError SettingsError SteelyardError StoreError UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",
@@ -101,7 +107,9 @@ _NAMES = {
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.stages.foundation.weights": "Weights",
+    "harness.stages.inference.blocks.measured": "Load",
     "harness.stages.inference.repeats": "Repeated Repeats SyncRepeats",
+    "harness.stages.inference.serving": "Server",
     "harness.store": "Store",
 }
 

@@ -27,6 +27,7 @@
     ├── ForgeError             GitHub or GitLab did not take a comment
     ├── MlflowError            MLflow could not be reached, or refused; no verdict depends on it
     ├── MissingSampleError     `--offline`, and the store lacks a sample
+    ├── InvalidBlockError      a block under load can't be trusted: no score, and not measured again by itself
     ├── NotInLineageError      a version has nothing of what a stage fixture gives: the evaluation is skipped
     ├── BudgetSpentError       the budget of the run is spent: no verdict becomes an error by it
     ├── ScoreError             a test body gave something that is not a score
@@ -165,6 +166,10 @@ class MlflowError(SteelyardError):
 
 class MissingSampleError(SteelyardError):
     """A stored sample was demanded (`--offline`) and is not there."""
+
+
+class InvalidBlockError(SteelyardError):
+    """A block of time under load whose figures can't be trusted. It is no score, and not measured again by itself."""
 
 
 class NotInLineageError(SteelyardError):

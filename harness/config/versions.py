@@ -12,7 +12,8 @@ from harness.config import setting_checks
 from harness.errors import DoorError, SettingsError, choices
 from harness.records import Price
 
-_COMMON = ("engine", "base", "system", "template", "sampling", "description", "revision", "max_age", "price")
+_PRICES = ("price", "price_per_hour")
+_COMMON = ("engine", "base", "system", "template", "sampling", "description", "revision", "max_age", *_PRICES)
 _SAMPLING = (
     "temperature",
     "top_p",
@@ -38,6 +39,7 @@ class VersionSettings:
         revision: part of the fingerprint; for what can change behind an unchanged address.
         max_age_s: stored samples older than this are drawn again; None keeps them for ever.
         price: of its tokens; no part of what its answers depend on. None where it is not known.
+        price_per_hour: of the machine that it is served on; None where it is not known.
         base: the version that this one was written as a difference from, or None.
         engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
         registry: address of the MLflow whose registry has the weights, where it has them and one is known. It may hold
@@ -56,6 +58,7 @@ class VersionSettings:
     base: str | None = None
     price: Price | None = None
     registry: str | None = field(default=None, repr=False)
+    price_per_hour: float | None = None
 
     @property
     def engine_name(self) -> str:
@@ -127,6 +130,7 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         engine_options=_engine_options(declared, {k: v for k, v in table.items() if k not in _COMMON}, here),
         base=base,
         price=None if "price" not in table else _price(table["price"], here),
+        price_per_hour=None if "price_per_hour" not in table else _hourly(table["price_per_hour"], here),
     )
 
 
@@ -141,6 +145,14 @@ def _price(table: Any, where: str) -> Price:
         name: setting_checks.number(value, name, where=f"{where}, price", low=0) for name, value in table.items()
     }
     return Price(**numbers)
+
+
+def _hourly(value: Any, where: str) -> float:
+    """What the machine costs an hour."""
+    price = setting_checks.number(value, "price_per_hour", where=where, low=0)
+    if price == 0:
+        raise SettingsError(f"{where}: price_per_hour = {value!r} makes every token cost nothing; leave it out.")
+    return price
 
 
 def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | None:

@@ -43,7 +43,7 @@ def _lost(observed: Observations, red_level: float) -> LostClaim | None:
 
     Cases that are not drawn yet count as not lost, so that it is valid whenever one stops: more cases only add to it.
     """
-    if observed.baseline is None or not observed.candidate.size or not observed.baseline.size:
+    if observed.is_same or observed.baseline is None or not observed.candidate.size or not observed.baseline.size:
         return None
     size = max(len(observed.case_ids), observed.suite_size or observed.n_planned)
     drawn = len(observed.case_ids) / size if size else 1.0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from harness.decisions import reasons
+from harness.decisions.aims import SameContrast
 from harness.decisions.hypotheses import Hypothesis, natural
 from harness.decisions.needed import needed
 from harness.records import Check, Difference, VerdictKind
@@ -37,6 +39,9 @@ def check(hypothesis: Hypothesis, level: float, red_level: float, m: int, next_s
         kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, upper, (level, red_level), next_share)
         reason = reasons.inconclusive(hypothesis, lower, more)
     correction = "" if m == 1 else f", Holm-corrected over {m:,} comparisons"
+    if isinstance(contrast, SameContrast):
+        difference = _of_same(contrast, (level, red_level), correction, is_red=kind.is_red)
+        return Check(hypothesis.against, kind, reason, difference, more.samples if more else None, red_level, level)
     method = _method(contrast.method, level, red_level, correction, higher_is_better=observed.higher_is_better)
     # Bounds that hold whenever one stops never move back, so that a mean that does may leave them: shown to hold it.
     lower = lower if kind is VerdictKind.PASSED and contrast.value <= -observed.margin else min(lower, contrast.value)
@@ -48,17 +53,32 @@ def check(hypothesis: Hypothesis, level: float, red_level: float, m: int, next_s
 def _shown(hypothesis: Hypothesis, contrast: Contrast, level: float, red_level: float) -> Check:
     """A comparison of a part of a fixed design, which decides nothing."""
     observed = hypothesis.observed
-    if observed.is_sequential:
+    if isinstance(contrast, SameContrast) and observed.is_sequential:
+        difference = _of_same(contrast, (level, red_level), "", is_red=False)
+    elif observed.is_sequential:
         lower, upper = contrast.lower(1 - level), contrast.upper(1 - red_level)
         method = _method(contrast.method, level, red_level, "", higher_is_better=observed.higher_is_better)
         lower, upper = min(lower, contrast.value), max(upper, contrast.value)
         difference = natural(contrast, lower, upper, method, higher_is_better=observed.higher_is_better)
     else:
         value = contrast.value if observed.higher_is_better else -contrast.value
+        value = contrast.forth.value if isinstance(contrast, SameContrast) else value
         difference = _unbounded(value, contrast.standard_error, "cut short: a measure has no bounds by then")
     left = (observed.n_planned - observed.n_done) * observed.candidate.shape[1]
     reason = reasons.part_of_fixed(observed)
     return Check(hypothesis.against, VerdictKind.INCONCLUSIVE, reason, difference, left)
+
+
+def _of_same(contrast: SameContrast, levels: tuple[float, float], correction: str, *, is_red: bool) -> Difference:
+    """The difference that aims at 0, with the bounds that the verdict used and what they are."""
+    level, red_level = levels
+    told = f"both bounds one-sided at {1 - level:.4g}"
+    if is_red:
+        one, other = ("upper", "lower") if contrast.is_lower else ("lower", "upper")
+        at = f"{1 - red_level / 2:.6g}"
+        told = f"{one} bound one-sided at {at}{correction}, {other} bound one-sided at {1 - level:.4g}"
+    found = contrast.difference(level, red_level, is_red=is_red)
+    return replace(found, method=f"{found.method}; {told}")
 
 
 def _unbounded(value: float, standard_error: float, method: str) -> Difference:

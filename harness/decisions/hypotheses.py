@@ -9,16 +9,19 @@ from typing import Literal
 
 import numpy as np
 
+from harness.decisions.aims import SameContrast
 from harness.decisions.betting import baseline_row, betting_contrast, score_units, threshold_row
 from harness.decisions.observations import Observations, has_score, oriented
 from harness.decisions.suite import TwoStageContrast, early_shares
 from harness.records import Difference, Estimate
-from harness.statistics.arrays import BoolArray, FloatArray
+from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.betting.sequential import anytime_interval
 from harness.statistics.intervals.contrasts import ConstantContrast, Contrast, ScaledContrast, UnknownContrast
 from harness.statistics.intervals.differences import paired_contrast
 from harness.statistics.intervals.independent import independent_contrast
 from harness.statistics.intervals.means import as_column, clustered_mean, threshold_contrast
+from harness.statistics.intervals.ratios import RatioContrast, log_figures
+from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 from harness.statistics.quantiles.differences import quantile_difference
 from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_contrast, quantile_estimate
 from harness.statistics.suites.suites import suite_contrast, suite_threshold_contrast
@@ -49,19 +52,41 @@ def hypotheses(
     claim = replace(observed, about="suite" if is_about_suite and observed.may_decide else "population")
     found = []
     if observed.threshold is not None:
-        contrast = None
-        n_cases = int(observed.scored.sum())
-        if n_cases:
-            contrast = _against_threshold(claim, observed.threshold, levels)
-        found.append(Hypothesis(observed, "threshold", contrast, n_cases))
+        asked, n_cases = _with_margin_in_unit(observed, observed.threshold), int(observed.scored.sum())
+        contrast = _aimed(_against_threshold, _with_margin_in_unit(claim, observed.threshold), levels)
+        found.append(Hypothesis(asked, "threshold", contrast if n_cases else None, n_cases))
     if observed.baseline is not None:
-        common = observed.scored & has_score(observed.baseline)
-        contrast = _against_baseline(claim, observed.baseline, common, levels) if common.any() else None
-        found.append(Hypothesis(observed, "baseline", contrast, int(common.sum())))
+        n_cases = int((observed.scored & has_score(observed.baseline)).sum())
+        contrast = _aimed(_against_baseline, claim, levels) if n_cases else None
+        found.append(Hypothesis(observed, "baseline", contrast, n_cases))
     return tuple(found)
 
 
-def _against_threshold(observed: Observations, threshold: float, levels: tuple[float, float]) -> Contrast | None:
+def _with_margin_in_unit(observed: Observations, threshold: float) -> Observations:
+    """A relative margin is a share of the threshold, where it is weighed against that."""
+    if not observed.margin_is_relative:
+        return observed
+    return replace(observed, margin=observed.margin * abs(threshold), margin_is_relative=False)
+
+
+def _aimed(
+    against: Callable[[Observations, tuple[float, float]], Contrast | None],
+    observed: Observations,
+    levels: tuple[float, float],
+) -> Contrast | None:
+    """A comparison in the direction that is better, or in both where neither is."""
+    if not observed.is_same:
+        return against(observed, levels)
+    halved = levels[0], levels[1] / 2
+    forth = against(replace(observed, higher_is_better=True), halved)
+    back = against(replace(observed, higher_is_better=False), halved)
+    return None if forth is None or back is None else SameContrast(forth, back)
+
+
+def _against_threshold(observed: Observations, levels: tuple[float, float]) -> Contrast | None:
+    threshold = observed.threshold
+    if threshold is None or not observed.scored.any():
+        return None
     by_samples = observed.by_samples
     clusters = None if by_samples else observed.clusters
     if observed.quantile is not None:
@@ -85,10 +110,15 @@ def _against_threshold(observed: Observations, threshold: float, levels: tuple[f
     return _in_unit(observed, threshold_contrast(scores, level, clusters, bounded=inner.bounded))
 
 
-def _against_baseline(
-    observed: Observations, baseline: FloatArray, common: BoolArray, levels: tuple[float, float]
-) -> Contrast | None:
-    inner = observed.as_scores()
+def _against_baseline(observed: Observations, levels: tuple[float, float]) -> Contrast | None:
+    if observed.margin_is_relative:
+        return _ratio(observed, levels)
+    inner, baseline = observed.as_scores(), observed.baseline
+    assert baseline is not None
+    common = observed.scored & has_score(baseline)
+    if observed.in_blocks:
+        ours, theirs = oriented(observed, observed.candidate[common]), oriented(observed, baseline[common])
+        return signed_rank_contrast(case_means(ours) - case_means(theirs))
     if observed.is_sequential and not observed.is_about_suite:
         return betting_contrast(baseline_row(inner), inner, None, levels, observed.width)
     is_single = observed.per == "case" or int(common.sum()) == 1
@@ -116,6 +146,23 @@ def _against_baseline(
     else:
         contrast = paired_contrast(first, second, clusters, bounded=inner.bounded)
     return _in_unit(observed, contrast)
+
+
+def _ratio(observed: Observations, levels: tuple[float, float]) -> Contrast | None:
+    """The ratio to the baseline, from the difference of logarithms: paired on cases, as the difference itself is."""
+    assert observed.baseline is not None
+    logs = replace(
+        observed,
+        candidate=log_figures(observed.candidate),
+        baseline=log_figures(observed.baseline),
+        threshold=None,
+        margin_is_relative=False,
+        at_least=None,
+        at_most=None,
+        design="fixed",
+    )
+    contrast = _against_baseline(logs, levels)
+    return None if contrast is None else RatioContrast(contrast, observed.higher_is_better)
 
 
 def _about_suite(

@@ -5,16 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from harness.decisions.aims import SameContrast
 from harness.decisions.betting import BettingContrast
 from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.suite import TwoStageContrast
 from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.intervals.contrasts import Contrast
+from harness.statistics.intervals.ratios import RatioContrast
 from harness.statistics.quantiles.quantiles import QuantileContrast
 
 #: Quantile of the normal for power 0.8: drawn anew, a difference as large as the one seen is decided 4 times in 5.
@@ -56,13 +58,17 @@ def needed(
         next_share: what the next look has of the present one's level.
     """
     contrast, observed = hypothesis.contrast, hypothesis.observed
+    if isinstance(contrast, SameContrast):  # the direction in which it lies has further to go
+        one, levels = replace(hypothesis, contrast=contrast.worse), (levels[0], levels[1] / 2)
+        return needed(one, contrast.worse.lower(1 - levels[0]), contrast.worse.upper(1 - levels[1]), levels, next_share)
     if isinstance(contrast, TwoStageContrast):
         return _about_suite(hypothesis, contrast, (levels[0] * next_share, levels[1] * next_share))
     is_recorded = hypothesis.against == "baseline" and observed.baseline_is_recorded
     if contrast is None or (is_recorded and observed.by_samples):  # no more of the baseline's can come
         return None
-    if isinstance(contrast, QuantileContrast) and not math.isfinite(lower):
-        return _to_bound(hypothesis, contrast.fewest_units(levels[0]))
+    weighed = contrast.logs if isinstance(contrast, RatioContrast) else contrast
+    if isinstance(weighed, QuantileContrast) and not math.isfinite(lower):
+        return _to_bound(hypothesis, weighed.fewest_units(levels[0]))
     if not (math.isfinite(lower) and math.isfinite(upper)):
         return None
     fewest = 0.0

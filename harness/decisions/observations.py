@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.records import Interruption, Role, Stakes
+from harness.records import Interruption, Role, Stakes, is_approximate
 from harness.statistics.arrays import BoolArray, FloatArray, is_binary
 
 
@@ -71,6 +71,9 @@ class Observations:
         stakes: what its bets were tuned to at the first look; None for what is required now.
         max_lost: how many cases may be shown to be worse than the baseline before it is red; None for any number.
         is_part: whether cases were left out by hand, so that it is shown and decides nothing.
+        is_same: whether neither way is better: it passes where the difference lies within the margin on both sides.
+        in_blocks: whether its cases are pairs of blocks of time, whose order was drawn: the differences are symmetric.
+        margin_is_relative: whether the margin is a share, of the baseline's figure or of the threshold.
         is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
         is_exact: whether a body comes to the same each time, so that one sample of a case tells all about it.
         alone_because: why there is no baseline though the run has one, such as "smollm2 has no retriever"; else "".
@@ -112,6 +115,9 @@ class Observations:
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None
+    is_same: bool = False
+    margin_is_relative: bool = False
+    in_blocks: bool = False
     is_exact: bool = False
     alone_because: str = ""
 
@@ -144,7 +150,12 @@ class Observations:
     @property
     def is_sequential(self) -> bool:
         """Whether it may stop when it is decided: bets are on means of numbers whose range is known."""
-        return self.design == "sequential" and (self.bounded or self.at_most is not None) and self.statistic is None
+        return self.design == "sequential" and self.has_range and self.statistic is None
+
+    @property
+    def has_range(self) -> bool:
+        """Whether what is weighed is confined to a known range: scores are, and measures that declare one; no ratio."""
+        return (self.bounded or self.at_most is not None) and not self.margin_is_relative
 
     @property
     def quantile(self) -> float | None:
@@ -208,9 +219,22 @@ class Observations:
     def has_two_claims(self) -> bool:
         """Whether a verdict may be about these cases or about cases like these.
 
-        A measure without a range, or weighed by a quantile, has the second claim alone; a single case knows one.
+        A measure without a range, weighed by a quantile or by its ratio to the baseline's, has the second claim alone;
+        a single case knows one.
         """
-        return (self.bounded or self.at_most is not None) and self.statistic is None and not self.by_samples
+        return self.has_range and self.statistic is None and not self.by_samples
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether no rule keeps its error rate whatever the values: neither a range nor a quantile bounds it."""
+        if self.in_blocks and self.threshold is None:
+            return False
+        return is_approximate(self) or (self.margin_is_relative and self.statistic is None)
+
+    @property
+    def aim(self) -> Literal["higher", "lower", "same"]:
+        """Which way is better."""
+        return "same" if self.is_same else "higher" if self.higher_is_better else "lower"
 
     @property
     def is_about_suite(self) -> bool:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from harness.decisions.aims import SameContrast
 from harness.decisions.hypotheses import Hypothesis
 from harness.decisions.looks import Look, ordinal
 from harness.decisions.needed import SamplesNeeded
 from harness.decisions.observations import Observations
-from harness.records import Check, Estimate, LostClaim, VerdictKind, is_approximate
+from harness.records import Check, Estimate, LostClaim, VerdictKind
 
 _ALIKE = {"texts": "are copies of others", "requests": "ask the same as others"}
 _NEW = {"field": " in new clusters", "texts": " that are not copies", "requests": " that ask something else"}
@@ -22,14 +23,19 @@ def passed(hypothesis: Hypothesis, upper: float) -> str:
     """What a pass proves, and whether the candidate is proven to be lower for all that."""
     observed = hypothesis.observed
     sign = 1 if observed.higher_is_better else -1
-    if hypothesis.against == "threshold" and observed.threshold is not None:
+    if observed.is_same:
+        within = f"within ±{_allowed(hypothesis)}"
+        text = f"{within} of the baseline"
+        if hypothesis.against == "threshold" and observed.threshold is not None:
+            text = f"required {figure(observed.threshold, observed.unit)}, proven {within} of it"
+    elif hypothesis.against == "threshold" and observed.threshold is not None:
         side = "above" if sign > 0 else "below"
         bound = observed.threshold - sign * observed.margin
         text = f"required {figure(observed.threshold, observed.unit)}, proven {side} {figure(bound, observed.unit)}"
     elif observed.margin == 0:
         text = "better"
     else:
-        text = f"no worse by more than {figure(observed.margin, observed.unit)}"
+        text = f"no worse by more than {_allowed(hypothesis)}"
     return f"{text}; {_worse(hypothesis)}, within margin" if upper < 0 else text
 
 
@@ -37,9 +43,9 @@ def red(hypothesis: Hypothesis, upper: float) -> str:
     """How a failed or regressed evaluation is worse."""
     observed = hypothesis.observed
     if hypothesis.against == "threshold" and observed.threshold is not None:
-        side = "below" if observed.higher_is_better else "above"
+        side = "below" if _worse(hypothesis) == "lower" else "above"
         return f"{side} {figure(observed.threshold, observed.unit)}"
-    by = f"by more than {figure(observed.margin, observed.unit)}"
+    by = f"by more than {_allowed(hypothesis)}"
     if upper < -observed.margin:
         return f"{_worse(hypothesis)} {by}"
     return _worse(hypothesis) if observed.is_sequential else f"{_worse(hypothesis)}, perhaps {by}"
@@ -58,19 +64,23 @@ def inconclusive(hypothesis: Hypothesis, lower: float, more: SamplesNeeded | Non
     observed = hypothesis.observed
     if hypothesis.contrast is None:
         return no_scores(hypothesis)
+    if not math.isfinite(lower) and observed.in_blocks:
+        return "too few pairs of blocks for a bound at this level: all of them may point one way by chance"
     if not math.isfinite(lower) and observed.statistic is not None:
         few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic}"
         return few if more is None else f"{few}: {more_in_words(more)} could"
     if not math.isfinite(lower):
         return "no spread to judge by: there is a single value; draw more, or assert the figure in the body"
-    if hypothesis.against == "threshold" and observed.threshold is not None:
+    if observed.is_same:
+        text = f"could differ by up to {_share(hypothesis, -lower, apart_from=observed.margin)}"
+    elif hypothesis.against == "threshold" and observed.threshold is not None:
         sign = 1 if observed.higher_is_better else -1
         reach = figure(observed.threshold + sign * lower, observed.unit, apart_from=observed.threshold)
         text = f"could be as {'low' if sign > 0 else 'high'} as {reach}"
     elif lower >= 0:
         text = "not proven to be better"
     else:
-        text = f"could be {_worse(hypothesis)} by up to {figure(-lower, observed.unit, apart_from=observed.margin)}"
+        text = f"could be {_worse(hypothesis)} by up to {_share(hypothesis, -lower, apart_from=observed.margin)}"
     if more is not None and more.is_rest:
         left = f"{more.cases:,} {_plural('case', more.cases or 0)}"
         return f"{text}; {left} of this suite {'is' if more.cases == 1 else 'are'} not drawn yet"
@@ -117,7 +127,11 @@ def one_sided(observed: Observations, checks: Sequence[Check], candidate: Estima
     proven = [each for each in checks if each.against == "threshold" and each.verdict is VerdictKind.PASSED]
     if not proven or candidate is None or observed.threshold is None or observed.errors:
         return ""
-    if observed.higher_is_better:
+    if observed.is_same:
+        inside = candidate.low < observed.threshold - observed.margin or candidate.high > (
+            observed.threshold + observed.margin
+        )
+    elif observed.higher_is_better:
         inside = candidate.low < observed.threshold - observed.margin
     else:
         inside = candidate.high > observed.threshold + observed.margin
@@ -205,8 +219,10 @@ def weighed_by(observed: Observations, told: str) -> str:
 
 def approximate(observed: Observations) -> str:
     """That no error rate is promised for what has no largest value, and what to write to get one."""
-    if not is_approximate(observed):
+    if not observed.is_approximate:
         return ""
+    if observed.margin_is_relative:
+        return "; approximate: a ratio has no largest value"
     return (
         f"; approximate: what is measured in {observed.unit} has no largest value; declare one with at_most=, or weigh "
         "a quantile with statistic="
@@ -234,6 +250,29 @@ def figure(value: float, unit: str | None = None, *, apart_from: float | None = 
     return f"{text} {unit}" if unit else text
 
 
+def _allowed(hypothesis: Hypothesis) -> str:
+    """The margin in words."""
+    return _share(hypothesis, hypothesis.observed.margin)
+
+
+def _share(hypothesis: Hypothesis, difference: float, *, apart_from: float | None = None) -> str:
+    """The size of a difference in words: in the unit, or in per cent of the baseline where it is a ratio."""
+    observed = hypothesis.observed
+    if not observed.margin_is_relative:
+        return figure(difference, observed.unit, apart_from=apart_from)
+    return percent(difference, apart_from=apart_from)
+
+
+def percent(share: float, *, apart_from: float | None = None) -> str:
+    """A share in per cent, without digits that say nothing.
+
+    >>> percent(0.1), percent(0.025), percent(0.0504, apart_from=0.05)
+    ('10 %', '2.5 %', '5.04 %')
+    """
+    text = figure(100 * share, apart_from=None if apart_from is None else 100 * apart_from)
+    return f"{text.rstrip('0').rstrip('.')} %"
+
+
 def _misleads(value: float, places: int, apart_from: float | None) -> bool:
     """Whether the rounded figure shows 0, or the other figure, for something else."""
     rounded = round(value, places)
@@ -242,6 +281,8 @@ def _misleads(value: float, places: int, apart_from: float | None) -> bool:
 
 
 def _worse(hypothesis: Hypothesis) -> str:
+    if isinstance(hypothesis.contrast, SameContrast):
+        return "lower" if hypothesis.contrast.is_lower else "higher"
     return "lower" if hypothesis.observed.higher_is_better else "higher"
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from harness.decisions import reasons
+from harness.decisions.aims import SameContrast, is_bet_on
 from harness.decisions.betting import BettingContrast
 from harness.decisions.claims import claims_of
 from harness.decisions.comparisons import check
@@ -16,7 +18,7 @@ from harness.decisions.hypotheses import Hypothesis, estimate, hypotheses
 from harness.decisions.looks import CLOSED, Look, next_share, single_looks
 from harness.decisions.observations import Observations
 from harness.decisions.suite import TwoStageContrast
-from harness.records import CaseResult, Check, Claims, Difference, LookTaken, Verdict, VerdictKind, is_approximate
+from harness.records import CaseResult, Check, Claims, Difference, LookTaken, Verdict, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
 from harness.statistics.multiplicity import weighted_holm_levels
 
@@ -81,7 +83,10 @@ def decide(
         claims = None
         if tells_claims or each.max_lost is not None:
             claims = claims_of(each, checks, (passing[each.id], settling[each.id]))
-        verdicts.append(_verdict(each, checks, level, claims, known[each.id]))
+        verdict = _verdict(each, checks, level, claims, known[each.id])
+        verdicts.append(
+            replace(verdict, aim=each.aim, margin_is_relative=each.margin_is_relative, in_blocks=each.in_blocks)
+        )
     return tuple(verdicts)
 
 
@@ -155,7 +160,7 @@ def _verdict(
         at_least=observed.at_least,
         at_most=observed.at_most,
         statistic=observed.statistic,
-        approximate=is_approximate(observed) and kind is not VerdictKind.ERROR,
+        approximate=observed.is_approximate and kind is not VerdictKind.ERROR,
     )
 
 
@@ -254,8 +259,9 @@ def _decided(asked: tuple[Hypothesis, ...], level: float, red_level: float) -> i
     passes: list[int | None] = []
     reds: list[int] = []
     for each in asked:
-        if not isinstance(each.contrast, BettingContrast | TwoStageContrast):
+        if not is_bet_on(each.contrast):
             return None
+        assert isinstance(each.contrast, BettingContrast | TwoStageContrast | SameContrast)
         passed, worse = each.contrast.passed_at(level), each.contrast.worse_at(red_level)
         if each.observed.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
             passed = len(each.observed.case_ids) if each.observed.is_whole else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plugin.fixtures import baseline, case, judge, model, repeats, weights
+from harness.plugin.fixtures import baseline, case, judge, load, model, repeats, server, weights
 from harness.plugin.options import add_options
 from harness.plugin.quiet import pytest_load_initial_conftests
 
@@ -16,6 +16,7 @@ __all__ = [
     "baseline",
     "case",
     "judge",
+    "load",
     "model",
     "pytest_addoption",
     "pytest_collection_modifyitems",
@@ -23,6 +24,7 @@ __all__ = [
     "pytest_generate_tests",
     "pytest_load_initial_conftests",
     "repeats",
+    "server",
     "weights",
 ]
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.stages.fixtures import STAGE_FIXTURES
 
-OFFERED = ("case", "model", "baseline", "judge", *STAGE_FIXTURES)
+OFFERED = ("case", "model", "baseline", "judge", "load", *STAGE_FIXTURES)
 """What the body of an evaluation may ask for, and nothing else may."""
 
 
@@ -78,4 +78,16 @@ def weights(request: pytest.FixtureRequest) -> object:
 @pytest.fixture
 def repeats(request: pytest.FixtureRequest) -> object:
     """Greedy answers of the version under test, asked again alone, beside others and after a restart: `of`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> object:
+    """The version under test as it is served: `address`, `metrics()`, `restart()`, `description`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
+def load(request: pytest.FixtureRequest) -> object:
+    """What the version under test did in one block under load: `ttft`, `itl`, `throughput`, … as measures."""
     return _placeholder(request)

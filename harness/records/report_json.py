@@ -136,6 +136,8 @@ def plain(value: Any) -> Any:
         return _number(value)
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {_text(name): plain(item) for name, item in value.items()}
     return _plain_record(value) if dataclasses.is_dataclass(value) else _text(value)
 
 
@@ -162,6 +164,9 @@ def selection_from(entry: Mapping[str, Any] | None) -> Selection | None:
 def _reader(kind: Any) -> Callable[[Any], Any]:
     """What makes a value of this type of its plain form; None becomes NaN where the type is a number and no None."""
     inner = typing.get_args(kind)
+    if typing.get_origin(kind) is Mapping:
+        each = _reader(inner[1])
+        return lambda value: {name: each(item) for name, item in value.items()}
     if typing.get_origin(kind) is tuple:
         each = _reader(inner[0])
         return lambda value: tuple(map(each, value))

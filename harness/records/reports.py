@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from harness.records.budget import Budget
 from harness.records.verdicts import Verdict, VerdictKind
@@ -30,7 +31,8 @@ class Usage:
     `model_calls` are samples drawn from a model in this run, `stored_samples` those answered by the store,
     `shared_samples` those that one of either had already answered in this run, because another body asked the same:
     together, all that bodies asked for. `http_requests` are those sent over a wire. `cost` is that of the tokens drawn
-    in this run, in the currency of the settings; None where a version that was asked has no price.
+    in this run, in the currency of the settings; None where a version that was asked has no price. `flops` are the
+    operations of each version's forward passes in this run; None where they can't be told.
     """
 
     model_calls: int = 0
@@ -41,6 +43,7 @@ class Usage:
     wall_s: float = 0.0
     shared_samples: int = 0
     cost: float | None = None
+    flops: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

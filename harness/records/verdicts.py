@@ -232,6 +232,11 @@ class Verdict:
         statistic: the quantile that a measure is weighed by in place of its mean, such as "p95".
         approximate: whether it rests on a measure with neither a range nor a quantile, for which no error rate is
             promised.
+        aim: "higher" or "lower", whichever is better; "same" where neither is, so that the difference must lie within
+            the margin on both sides.
+        margin_is_relative: whether `margin` is a share of the baseline's figure (of the threshold, against that).
+            Differences from the baseline are shares of its figure, too.
+        in_blocks: whether its cases are pairs of blocks of time under load.
         stopped_at: the limit that ended its sampling before its last case, such as "--max-tokens 10,000", where it was
             not decided before; None elsewhere. It then is `inconclusive` (or an error), never passed or red by that.
         about: what the verdict is about: "suite", these cases, or "population", cases like these.
@@ -287,6 +292,9 @@ class Verdict:
     at_most: float | None = None
     statistic: str | None = None
     approximate: bool = False
+    aim: Literal["higher", "lower", "same"] = "higher"
+    margin_is_relative: bool = False
+    in_blocks: bool = False
 
     @property
     def bet_on_together(self) -> int:

@@ -48,6 +48,8 @@ def properties(verdict: Verdict, origin: VerdictOrigin) -> list[tuple[str, str]]
         ("high", difference.high if difference else None),
         ("threshold", verdict.threshold),
         ("margin", verdict.margin),
+        ("margin_is_relative", "true" if verdict.margin_is_relative else None),
+        ("aim", verdict.aim if verdict.aim == "same" else None),
         ("unit", verdict.unit),
         ("at_least", verdict.at_least),
         ("at_most", verdict.at_most),

@@ -11,6 +11,7 @@ from harness.errors import BudgetSpentError, CapabilityError
 from harness.records import Budget, BudgetLimits, Expenditure, LimitName, Price, Request, Sample
 
 if TYPE_CHECKING:
+    from harness.models.version import Version
     from harness.requests.pending import PendingDraws
 
 _CHARACTERS_PER_TOKEN = 4
@@ -27,6 +28,21 @@ class _Tokens(NamedTuple):
 
     def plus(self, other: _Tokens, sign: int = 1) -> _Tokens:
         return _Tokens(self.prompt + sign * other.prompt, self.completion + sign * other.completion)
+
+
+@dataclass(frozen=True, slots=True)
+class TokensSpent:
+    """What a version read and wrote.
+
+    Attributes:
+        total: tokens read and written.
+        of_one: those of a sample with its prompt, on average.
+        is_counted: whether its answers say how many tokens they took.
+    """
+
+    total: int
+    of_one: float
+    is_counted: bool
 
 
 @dataclass(slots=True)
@@ -106,6 +122,15 @@ class Spending:
         return sum(version.completion_tokens for version in self._versions.values())
 
     @property
+    def tokens(self) -> Mapping[str, TokensSpent]:
+        """What each version that may be asked read and wrote."""
+        found = {}
+        for name, each in self._versions.items():
+            of_one = each.prompt_tokens / max(1, each.n_answered) + each.completion_tokens / max(1, each.n_samples)
+            found[name] = TokensSpent(each.prompt_tokens + each.completion_tokens, of_one, each.counts)
+        return found
+
+    @property
     def cost(self) -> float | None:
         """Of these tokens; None where a version that was asked has no price, or says not how many they are."""
         asked = [version for version in self._versions.values() if version.n_answered or not version.counts]
@@ -137,6 +162,14 @@ class Spending:
         version.completion_tokens += sum(count or 0 for count in written)
         version.n_answered += 1
         version.n_samples += len(samples)
+
+    def measured(self, version: Version, prompt_tokens: int, completion_tokens: int, n_requests: int) -> None:
+        """Count what a version read and wrote under load, where requests are not sent one by one."""
+        found = self._versions.setdefault(version.name, _Version(version.settings.price))
+        found.prompt_tokens += prompt_tokens
+        found.completion_tokens += completion_tokens
+        found.n_answered += n_requests
+        found.n_samples += n_requests
 
     def _version(self, asked: PendingDraws) -> _Version:
         return self._versions.setdefault(asked.source.version.name, _Version(asked.source.version.settings.price))

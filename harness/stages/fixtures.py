@@ -34,5 +34,6 @@ class StageFixture:
 STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
     "repeats": StageFixture("harness.stages.inference.repeats:load_repeats"),
+    "server": StageFixture("harness.stages.inference.serving:start_server"),
 }
 """By the name under which a body takes them."""

@@ -170,7 +170,18 @@ def entry_parameters(entries: Iterable[Document]) -> dict[str, str]:
     """What one evaluation was decided by."""
     listed = list(entries)
     first = listed[0]
-    names = ("threshold", "margin", "design", "n_planned", "requirement", "unit", "at_least", "at_most", "statistic")
+    names = (
+        "threshold",
+        "margin",
+        "design",
+        "n_planned",
+        "requirement",
+        "unit",
+        "at_least",
+        "at_most",
+        "statistic",
+        "aim",
+    )
     given = {name: first.get(name) for name in names}
     return _texts({**given, "metrics": ", ".join(entry["metric"] for entry in listed)})
 

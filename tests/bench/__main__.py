@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.bench import (
     bench_attack,
+    bench_blocks,
     bench_checks,
     bench_compare,
     bench_decisions,
@@ -63,6 +64,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "plugins": bench_plugins.plugins,
         "practice": bench_practice.practice,
         "attack": bench_attack.attack,
+        "blocks": bench_blocks.blocks,
         "checks": bench_checks.costs,
         "judge": lambda folder: bench_judge.judge(folder, repeats),
         "deepeval": lambda folder: bench_deepeval.deepeval(folder, repeats),

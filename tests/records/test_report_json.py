@@ -19,7 +19,7 @@ TOP_KEYS = {
 }  # fmt: skip
 USAGE_KEYS = {
     "model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s", "shared_samples",
-    "cost",
+    "cost", "flops",
 }  # fmt: skip
 EVALUATION_KEYS = {
     "id", "metric", "requirement", "verdict", "reason", "threshold", "margin", "n_cases", "n_samples", "candidate",

@@ -14,6 +14,8 @@ from harness.config.settings import load_settings
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from harness.config.settings import Settings
+    from harness.config.versions import VersionSettings
     from harness.stages.inference.load.plan import LoadPlan
 
 _INTERRUPTED = 2
@@ -74,8 +76,10 @@ _OPTIONS = (
 @click.command()
 @click.argument("version")
 @load_options
+@click.option("--calibrate", is_flag=True, help="Weigh VERSION against itself in blocks, and tell what could be found.")
+@click.option("--blocks", metavar="N", type=int, help="Of --calibrate: how many pairs of blocks.  [default: 12]")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def load(version: str, as_json: bool, **options: Any) -> None:
+def load(version: str, as_json: bool, calibrate: bool, blocks: int | None, **options: Any) -> None:
     """Put VERSION under load, and tell its latencies, its throughput, and whether they can be trusted.
 
     VERSION has an address (any server that speaks OpenAI's API), or weights, and is then served by vLLM on this machine
@@ -90,6 +94,7 @@ def load(version: str, as_json: bool, **options: Any) -> None:
       steelyard load served --concurrency 16 --requests 500 --output-tokens 128
       steelyard load smollm2 --rate 1 --ramp 8 --seconds 120 --objective ttft=0.5,itl=0.1
       steelyard load served --trace arrivals.jsonl --json
+      steelyard load served --calibrate --blocks 12 --seconds 2.5
     """
     from harness.models.engine_creation import check_version
     from harness.models.version import load_version
@@ -98,8 +103,13 @@ def load(version: str, as_json: bool, **options: Any) -> None:
     from harness.stages.inference.load.run import run_load
     from harness.stages.inference.server import serve
 
+    if blocks is not None and not calibrate:
+        raise UsageError("--blocks says how many pairs --calibrate measures; give both, or leave it out.")
     settings = load_settings(Path.cwd())
     chosen = settings.version(version)
+    if calibrate:
+        _calibrate(settings, chosen, options, blocks, as_json=as_json)
+        return
     plan = planned(options, chosen.sampling)
     check_version(chosen, settings.root)
     line = LoadLine(sys.stderr, sys.stderr.isatty())
@@ -114,6 +124,37 @@ def load(version: str, as_json: bool, **options: Any) -> None:
     sys.exit(0 if result.valid else 1)
 
 
+def _calibrate(
+    settings: Settings, chosen: VersionSettings, options: dict[str, Any], blocks: int | None, *, as_json: bool
+) -> None:
+    """Weigh a version against itself in blocks, and tell the smallest slow-down that would be found."""
+    from harness.models.engine_creation import check_version
+    from harness.models.version import load_version
+    from harness.reporting.inference.calibration import calibration_json, render_calibration
+    from harness.reporting.inference.progress import LoadLine
+    from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS, BlockPlan
+    from harness.stages.inference.blocks.resolution import calibrate
+    from harness.stages.inference.serving import Server
+
+    if options["rate"] is None and options["concurrency"] is None and options["trace"] is None:
+        options["rate"] = DEFAULT_RATE
+    if options["seconds"] is None and options["requests"] is None:
+        options["seconds"] = DEFAULT_SECONDS
+    load = planned(options, chosen.sampling)
+    plan = BlockPlan(blocks=DEFAULT_BLOCKS if blocks is None else blocks, load=load, seed=load.seed)
+    check_version(chosen, settings.root)
+    with LoadLine(sys.stderr, sys.stderr.isatty()) as line:
+        server = Server(load_version(chosen, settings.root), settings.root, line.say)
+        try:
+            found = calibrate(server, plan, line.say)
+        finally:
+            server.close()
+    if as_json:
+        click.echo(json.dumps(calibration_json(plan, found), allow_nan=False))
+    else:
+        click.echo("\n".join(render_calibration(chosen.name, plan, found)))
+
+
 def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     """The plan that the options describe.
 
@@ -123,6 +164,7 @@ def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     Raises:
         UsageError: an option that can't be carried out; files that are none.
     """
+    from harness.stages.inference.blocks.marker import read_objective
     from harness.stages.inference.load.plan import LoadPlan
     from harness.stages.inference.load.prompts import read_prompts, read_trace
 
@@ -131,33 +173,9 @@ def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     return LoadPlan(
         trace=() if trace is None else read_trace(trace),
         prompts=() if prompts is None else read_prompts(prompts),
-        objective={} if objective is None else read_objective(objective),
+        objective={} if objective is None else read_objective(objective, "--objective"),
         output_tokens=sampling.get("max_tokens", 64) if tokens is None else tokens,
         timeout_s=options.pop("timeout"),
         accept=frozenset(options.pop("accept")),
         **options,
     )
-
-
-def read_objective(text: str) -> dict[str, float]:
-    """Seconds by the name of what they are set for.
-
-    Raises:
-        UsageError: it is not of that form.
-
-    >>> read_objective("ttft=0.5, itl=0.1")
-    {'ttft': 0.5, 'itl': 0.1}
-    """
-    found: dict[str, float] = {}
-    for part in text.split(","):
-        name, equals, value = part.partition("=")
-        try:
-            if not equals or not name.strip():
-                raise ValueError
-            found[name.strip()] = float(value)
-        except ValueError:
-            raise UsageError(
-                f"--objective {text!r}: {part.strip()!r} names nothing that could be kept; write NAME=SECONDS, such as "
-                "ttft=0.5,itl=0.1."
-            ) from None
-    return found

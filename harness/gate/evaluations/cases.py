@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import fnmatch
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.config.files import find_file
 from harness.errors import CaseError, choices
 from harness.records import Case
+
+if TYPE_CHECKING:
+    from harness.stages.inference.blocks.plan import BlockPlan
 
 _SUFFIXES = (".jsonl", ".csv", ".parquet")
 
@@ -175,3 +179,9 @@ def no_case_matches(pattern: str, ids: Iterable[str]) -> CaseError:
     if len(known) > 50:
         return CaseError(f"--case {pattern!r} matches none of {len(known)} cases, such as {', '.join(known[:5])}.")
     return CaseError(choices("case", pattern, known))
+
+
+def pairs_of(plan: BlockPlan) -> tuple[Case, ...]:
+    """The cases of an evaluation that is measured in blocks: its pairs, which are others where the plan is another."""
+    digest = hashlib.blake2b(plan.text.encode(), digest_size=8).hexdigest()
+    return tuple(Case({"id": f"pair-{number}", "load": digest}) for number in range(plan.blocks))

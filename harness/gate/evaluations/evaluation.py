@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -16,17 +17,21 @@ from harness.gate.evaluations.resemblance import Copies
 from harness.records import Case
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
+from harness.stages.inference.blocks.marker import LOAD_KEYWORDS
+from harness.stages.inference.blocks.plan import BlockPlan
 
 TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewshot_as_multiturn")
 """Of an evaluation that is a task of lm-eval."""
 KEYWORDS = (
     *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement", "weighs"),
-    *("review", "about", "max_lost", "asks"),
+    *("review", "about", "max_lost", "asks", "aim"),
     *TASK_KEYWORDS,
+    *LOAD_KEYWORDS,
 )
 PER = ("suite", "case")
 WEIGHS = ("model", "judge")
 ASKS = ("model", "nothing")
+AIMS = ("higher", "lower", "same")
 REVIEWS = ("uncertain", "failures", "all")
 
 _FEWEST_RECORDED = 20
@@ -49,6 +54,10 @@ class EvaluationPlan:
             there are enough.
         about: "suite" for a verdict about these cases, "population" for one about cases like these.
         max_lost: how many cases may be shown to be lost against the baseline before it is red; None for any number.
+        aim: "higher" or "lower" for what is better, "same" where the difference must lie within the margin on both
+            sides; None for what a measure says, which is "higher" where it says nothing.
+        margin_is_relative: whether the margin is a share of the baseline's figure (of the threshold, against that).
+        blocks: of time that are measured under load, for a body that takes `load`; None for all others.
         asks: "nothing" where it is no mistake that no body asks the version under test.
     """
 
@@ -67,6 +76,9 @@ class EvaluationPlan:
     about: Literal["suite", "population"] = "suite"
     max_lost: int | None = None
     asks: Literal["model", "nothing"] = "model"
+    aim: Literal["higher", "lower", "same"] | None = None
+    margin_is_relative: bool = False
+    blocks: BlockPlan | None = None
 
 
 def samples_for_recording(n_samples: int) -> int:
@@ -96,8 +108,7 @@ def read_plan(
         options: settings that the command line gave, which win over the marker's; with `for_baseline` everything is
             drawn, and more samples than a gate's.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
-        exact: whether each run of the body comes to the same, so that one sample of a case is all that there is to
-            draw, unless the marker asks for more.
+        exact: whether a body comes to the same each time, so that one sample of a case is enough unless more are asked.
 
     Raises:
         MarkerError: an unknown keyword (with the nearest), or a value that can't be.
@@ -109,13 +120,12 @@ def read_plan(
         if keywords.get(name) is not None and name not in options:
             values[name] = _checked(name, keywords[name], where, measures)
     per, weighs, review = keywords.get("per", "suite"), keywords.get("weighs", "model"), keywords.get("review")
-    is_whole = review is not None or "for_baseline" in options
     samples = values.get("samples", settings.samples)
     if exact:
         samples = keywords.get("samples") or 1
     elif "for_baseline" in options and "samples" not in options:
         samples = samples_for_recording(samples)
-    design: Any = "fixed" if is_whole else values.get("design", settings.design)
+    design: Any = "fixed" if review is not None or "for_baseline" in options else values.get("design", settings.design)
     if not measures:
         _check_margin(values, settings, where)
     if review is not None:
@@ -141,7 +151,22 @@ def read_plan(
         about=values.get("about", settings.about),
         max_lost=values.get("max_lost"),
         asks=keywords.get("asks", "model"),
+        aim=keywords.get("aim"),
+        margin_is_relative=is_relative(keywords.get("margin")),
     )
+
+
+def with_blocks(plan: EvaluationPlan, blocks: BlockPlan | None, *, is_relative: bool) -> EvaluationPlan:
+    """The plan of an evaluation whose body takes `load`: pairs of blocks are its cases. Of any other, the plan itself.
+
+    Args:
+        blocks: that are measured; None where the body takes no `load`.
+        is_relative: whether the margin is a share of the baseline's figure, as it is where the marker says none.
+    """
+    if blocks is None:
+        return plan
+    own = replace(plan, blocks=blocks, samples=1, design="fixed", about="population", cluster=False)
+    return replace(own, margin_is_relative=plan.margin_is_relative or is_relative)
 
 
 def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:
@@ -153,7 +178,8 @@ def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:
             raise MarkerError(
                 f"{where}: {keyword}= is for an evaluation with task=, the path or name of a lm-eval task."
             )
-    for name, known in (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None)), ("asks", ASKS)):
+    words = (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None)), ("asks", ASKS), ("aim", (*AIMS, None)))
+    for name, known in words:
         value = keywords.get(name, known[0])
         if value not in known:
             raise MarkerError(f"{where}: {none_of(name, str(value), filter(None, known))}")
@@ -170,10 +196,36 @@ def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> 
         )
 
 
+def is_relative(margin: Any) -> bool:
+    """Whether a margin is written in per cent.
+
+    >>> is_relative("10 %"), is_relative(0.1)
+    (True, False)
+    """
+    return isinstance(margin, str) and margin.strip().endswith("%")
+
+
+def _share(margin: str, where: str, measures: bool) -> float:
+    """A margin in per cent as a share."""
+    if not measures:
+        raise MarkerError(
+            f"{where}: margin = {margin!r} is a share of what the baseline measured, and a score lies in [0, 1]: write "
+            "a number, such as margin=0.05. A body that returns harness.Measure may have a margin in per cent."
+        )
+    try:
+        percent = float(margin.strip().removesuffix("%"))
+    except ValueError:
+        percent = math.nan
+    if not 0 <= percent < 100:
+        raise MarkerError(f"{where}: margin = {margin!r} is no share from 0 up to 100 %, such as margin='10 %'.")
+    return percent / 100
+
+
 def _check_review(keywords: Mapping[str, Any], values: Mapping[str, Any], settings: Settings, where: str) -> None:
     """People label a part of an evaluation's cases, until it is shown that their mean is as required, or is not."""
     threshold, margin = values.get("threshold"), values.get("margin", settings.margin)
-    clashes = {"per": "case", "weighs": "judge", "cluster": values.get("cluster", "")}
+    clashes = {"per": "case", "weighs": "judge", "cluster": values.get("cluster", ""), "aim": keywords.get("aim")}
+    clashes["aim"] = "" if clashes["aim"] == "higher" else clashes["aim"]
     for name, value in clashes.items():
         if value and keywords.get(name) == value:
             raise MarkerError(
@@ -204,6 +256,8 @@ def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
             return value
         if name == "threshold" and measures:
             return setting_checks.number(value, name, where=where)
+        if name == "margin" and is_relative(value):
+            return _share(value, where, measures)
         if name == "margin" and measures:
             return setting_checks.number(value, name, where=where, low=0)
         if name == "margin" and isinstance(value, int | float) and value >= 1:
@@ -264,7 +318,8 @@ class Evaluation:
     @property
     def stages(self) -> tuple[str, ...]:
         """The stage fixtures that the body takes, in the order of their table."""
-        return tuple(name for name in STAGE_FIXTURES if name in self.wants)
+        taken = self.wants | ({"server"} if self.plan.blocks is not None else frozenset())
+        return tuple(name for name in STAGE_FIXTURES if name in taken)
 
     @property
     def is_exact(self) -> bool:

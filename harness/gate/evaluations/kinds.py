@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from harness.records import Kind, kind_and_direction, kind_in_words
+
+if TYPE_CHECKING:
+    from harness.decisions import Observations
+    from harness.scoring.results import Reading
 
 
 def two_kinds(metric: str, one: Kind, other: Kind) -> str:
@@ -11,8 +21,11 @@ def two_kinds(metric: str, one: Kind, other: Kind) -> str:
     return f"metric {metric!r} is sometimes {told(one)}, sometimes {told(other)}"
 
 
-def misfits(metric: str, kind: Kind, threshold: float | None, margin: float) -> list[str]:
+def misfits(metric: str, kind: Kind, threshold: float | None, margin: float = 0.0) -> list[str]:
     """What lies outside the range of a metric, which is [0, 1] for a score.
+
+    Args:
+        margin: in the unit of the metric.
 
     >>> from harness.scoring.results import Reading
     >>> misfits("s", Reading(1.0, unit="s", at_least=0.0, at_most=30.0), 40.0, 0.5)
@@ -28,3 +41,39 @@ def misfits(metric: str, kind: Kind, threshold: float | None, margin: float) -> 
     if margin >= most - least:
         found.append(f"margin {margin:g} lets everything pass, and {what}")
     return found
+
+
+def aimed(readings: Mapping[str, Reading], aim: str | None) -> dict[str, Reading]:
+    """Readings with the direction that the marker says is better, where it says that lower is."""
+    if aim != "lower":
+        return dict(readings)
+    return {metric: replace(reading, higher_is_better=False) for metric, reading in readings.items()}
+
+
+def against_aim(metric: str, kind: Kind, aim: str | None) -> list[str]:
+    """That the marker and a measure say the opposite of each other; [] where they do not."""
+    if aim != "higher" or kind.higher_is_better:
+        return []
+    return [f"the marker says aim='higher', and {metric!r} is {kind_and_direction(kind)}: leave one of the two out"]
+
+
+def without_ratio(observed: Observations) -> list[str]:
+    """Why a margin in per cent can't be weighed; [] where it can."""
+    if not observed.margin_is_relative:
+        return []
+    if observed.unit is None:
+        return [
+            f"margin={100 * observed.margin:g} % is for measures, and {observed.metric!r} is a score in [0, 1]: write "
+            f"margin={observed.margin:g}"
+        ]
+    if observed.baseline is None:
+        return []
+    for role, scores in (("candidate", observed.candidate), ("baseline", observed.baseline)):
+        rows, _ = np.nonzero(scores <= 0)
+        if len(rows):
+            figure = float(np.nanmin(scores[rows[0]]))
+            return [
+                f"a margin in per cent is weighed by ratios, and the {role} measured {figure:g} {observed.unit} in "
+                f"case {observed.case_ids[rows[0]]!r}: give the margin in {observed.unit}, or measure what is above 0"
+            ]
+    return []

@@ -110,6 +110,7 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         observed_again(entry, metric, cases.paired, (pair.candidate, pair.baseline)),
         margin=entry.margin if margin is None else margin,
         margin_is_default=entry.margin_is_default and margin is None,
+        margin_is_relative=entry.margin_is_relative and margin is None,
         per="case" if is_sequential and is_single else "suite",
         unit=kind.unit,
         higher_is_better=kind.higher_is_better,
@@ -167,6 +168,9 @@ def observed_again(
         stakes=None if entry.look is None else entry.look.stakes,
         max_lost=None if entry.claims is None or entry.claims.lost is None else entry.claims.lost.max_lost,
         is_repeatable=entry.is_repeatable,
+        is_same=entry.aim == "same",
+        margin_is_relative=entry.margin_is_relative,
+        in_blocks=entry.in_blocks,
         is_exact=entry.is_exact,
     )
 

@@ -18,7 +18,8 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.runs.run import Run, RunSettings
+from harness.gate.runs.run import Run
+from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.specification import specification
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
 from harness.models.engine import Capability, Engine
@@ -200,6 +201,7 @@ def _assemble(
         review_url=settings.review_url,
         best_of=settings.best_of,
         changed=partial(_changed, tuple(versions.values()), settings.root),
+        root=settings.root,
         lineages=_lineages(settings, (candidate, baseline), store, sampler),
     )
     recording = options.recording

@@ -4,52 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
-from harness.errors import NotInLineageError
+from harness.errors import BudgetSpentError, NotInLineageError
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.evaluations.exceptions import describe
 from harness.gate.people.verdicts import SpendingLevels, review_verdicts
+from harness.gate.runs.operations import flops_spent
+from harness.gate.runs.run_settings import RunSettings
+from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
-from harness.stages.lineage import Lineages
 from harness.store import Store
 
 _ROWS_AT_ONCE = 5000
 _CLOSING_S = 5.0
 """How long a body that catches its cancellation may hold up the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunSettings:
-    """What holds for all evaluations of a run.
-
-    `n_evaluations` is how many the session holds. `seed` settles the order in which sequential designs take their
-    cases. `review_url` is the address of the review queue, where the settings have one. `best_of` is how many
-    candidates were tried. `ledger` says which look at the candidate this is, by evaluation; one that is not in it is
-    looked at this once. `changed` tells which versions are not what they were when the run began, a sentence each.
-    `lineages` makes what bodies take of a version beside its answers.
-    """
-
-    run_id: str
-    confidence_level: float
-    n_evaluations: int
-    concurrency: int
-    seed: int = 0
-    review_url: str | None = None
-    best_of: int = 1
-    ledger: Mapping[str, Entry] = field(default_factory=dict)
-    changed: Callable[[], Sequence[str]] = tuple
-    lineages: Lineages = field(default_factory=lambda: Lineages({}))
 
 
 class Run:
@@ -92,12 +72,16 @@ class Run:
         self._spans: dict[str, tuple[float, float]] = {}
         self._abandoned: set[str] = set()
         self._skipped: dict[str, str] = {}
+        self._blocks = BlockRoom(store, sampler, sources)
+        self._measuring: set[str] = set()
 
     # -- sampling ---------------------------------------------------------------------------------------------------
 
     def start(self, evaluation: Evaluation) -> None:
         """Begin to sample an evaluation; returns at once."""
         self._collector(evaluation)
+        if evaluation.plan.blocks is not None:
+            self._measuring.add(evaluation.id)
         task = asyncio.get_running_loop().create_task(self._sample(evaluation))
         began = time.monotonic()
         self._spans[evaluation.id] = (began, began)
@@ -108,7 +92,26 @@ class Run:
         """Make what the bodies take of the versions' lineages, and feed them."""
         if evaluation.stages and not await self._prepare(evaluation):
             return
+        if evaluation.plan.blocks is not None and not await self._measure(evaluation):
+            return
         await self._feeder.feed(self._collectors[evaluation.id])
+
+    async def _measure(self, evaluation: Evaluation) -> bool:
+        """Whether the blocks of an evaluation are measured, after all that asks models has come to its end."""
+        collector = self._collectors[evaluation.id]
+        await self._feeder.turns.wait_for_begin()
+        await others_done(lambda: [task for name, task in self._tasks.items() if name not in self._measuring])
+        servers: Any = {role: made["server"] for role, made in collector.of_stages.items()}
+        try:
+            async with asyncio.timeout(self.left_s):
+                collector.loads = await self._blocks.loads(evaluation, servers)
+        except (TimeoutError, BudgetSpentError):
+            collector.cut(self.sampler.spending.refuse().limit)
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever keeps a server from being measured ends this evaluation
+            collector.note(describe(error))
+            return False
+        return True
 
     async def _prepare(self, evaluation: Evaluation) -> bool:
         """Whether the bodies have what they take of the versions' lineages; why not is noted.
@@ -318,6 +321,11 @@ class Run:
         return self._feeder.n_alive
 
     @property
+    def measuring(self) -> str:
+        """Which block is measured now, in a few words; "" for none."""
+        return self._blocks.phase
+
+    @property
     def n_finished(self) -> int:
         """Evaluations that are sampled to their end."""
         return sum(task.done() for task in self._tasks.values())
@@ -333,7 +341,13 @@ class Run:
             wall_s=wall_s,
             shared_samples=self.sampler.shared_samples,
             cost=self.sampler.spending.cost,
+            flops=self._flops(),
         )
+
+    def _flops(self) -> dict[str, float | None]:
+        sources = [self.candidate, *([self.baseline] if self.baseline else []), *self.judges]
+        spent, root = self.sampler.spending.tokens, self.settings.root
+        return flops_spent((source.version for source in sources), spent, root)
 
     def duration_s(self, evaluation_id: str) -> float:
         """Seconds from the start of an evaluation's samples to the last of them."""

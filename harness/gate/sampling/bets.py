@@ -25,6 +25,8 @@ _IN_WORDS = {
     "confidence_level": "confidence level {0} → {1}",
     "max_lost": "max_lost {0} → {1}",
     "best_of": "best of {0} → of {1}",
+    "aim": "aim {0} → {1}",
+    "scale": "margin in {0} → in {1}",
 }
 
 
@@ -43,6 +45,8 @@ class Bets:
         max_lost: how many lost cases are allowed; None for any number.
         seed: of the order of the cases.
         horizon: how many units there were to be at most.
+        aim: "lower" or "same", where the marker says so; "" elsewhere.
+        scale: "per cent" for a margin that is a share of the baseline's figure; "" for one in the unit.
         cases: a digest of each case, in the order of the evaluation's draws.
     """
 
@@ -63,6 +67,8 @@ class Bets:
     horizon: int
     cases: tuple[str, ...]
     rule: int = RULE
+    aim: str = ""
+    scale: str = ""
 
     @property
     def stakes(self) -> Stakes:
@@ -76,7 +82,7 @@ class Bets:
 
 def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     """The bets that `plain` wrote; None for those of a rule whose bets had other parts."""
-    names = {field.name for field in fields(Bets)}
+    names, plain = {field.name for field in fields(Bets)}, {"aim": "", "scale": "", **plain}
     text = plain.get("cases")
     if not names <= set(plain) or not isinstance(text, str) or not _are_of_their_kinds(plain):
         return None
@@ -84,9 +90,12 @@ def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     return Bets(**{**{name: plain[name] for name in names}, "cases": cases})
 
 
+_TEXTS = ("about", "per", "cluster", "design", "draws", "recorded")
+
+
 def _are_of_their_kinds(plain: Mapping[str, Any]) -> bool:
     """Whether what was read can be what `plain` wrote: a store may be edited, or damaged."""
-    texts = all(isinstance(plain[name], str) for name in ("about", "per", "cluster", "design", "draws", "recorded"))
+    texts = all(isinstance(plain[name], str) for name in (*_TEXTS, "aim", "scale"))
     numbers = all(isinstance(plain[name], int | float) for name in ("samples", "confidence_level", "margin", "horizon"))
     return texts and numbers and re.fullmatch(r"((candidate|baseline)=\d+(,\d+)*(;|$))*", plain["draws"]) is not None
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from harness.decisions import Observations, PartlySkippedCases
+from harness.decisions import Observations
 from harness.errors import MissingSampleError
 from harness.gate.evaluations.aggregates import Parts
 from harness.gate.evaluations.clusters import bet_on_together, clusters_of
@@ -17,13 +16,14 @@ from harness.gate.evaluations.contents import question_digest, with_contents
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
 from harness.gate.evaluations.exceptions import describe
-from harness.gate.evaluations.kinds import misfits, two_kinds
+from harness.gate.evaluations.kinds import against_aim, aimed, misfits, two_kinds, without_ratio
 from harness.gate.evaluations.score_table import ScoreTable, failed_measure
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
+from harness.gate.sampling.skips import Skips
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
@@ -63,6 +63,7 @@ class Collector:
         self._keep = keep
         self._alone_because = alone_because
         self.of_stages: Mapping[Role, Mapping[str, object]] = {}
+        self.loads: Mapping[tuple[Role, int], object] = {}
         self._positions = {case: position for position, case in enumerate(order.cases)}
         self._left = [sum(1 for role in self.roles for _ in order.bodies(step, role)) for step in range(order.n_steps)]
         self.entry = entry
@@ -183,8 +184,9 @@ class Collector:
             self._emit(METRIC, place, reading, "scored", trace)
         else:
             self._note_asked(role, trace)
-            self._parts.keep(place, outcome.readings or {})
-            for metric, reading in (outcome.readings or {}).items():
+            readings = aimed(outcome.readings or {}, self.evaluation.plan.aim)
+            self._parts.keep(place, readings)
+            for metric, reading in readings.items():
                 self._put(metric, reading, place)
                 self._answers.keep(metric, place, reading, trace)
                 self._emit(metric, place, reading, "scored", trace)
@@ -277,7 +279,7 @@ class Collector:
     @property
     def kinds(self) -> Mapping[str, Kind]:
         """The metrics that are decided, and what they are; one alone where each body failed an assertion."""
-        return self._kinds or {METRIC: Reading(0.0)}
+        return self._kinds or aimed({METRIC: Reading(0.0)}, self.evaluation.plan.aim)
 
     def _failed_measures(self) -> list[str]:
         """What is wrong with measures of which a body failed an assertion."""
@@ -288,11 +290,11 @@ class Collector:
     def _observed(
         self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]
     ) -> Observations:
-        plan, kind = self.evaluation.plan, self.kinds[metric]
-        errors = [*errors, *misfits(metric, kind, plan.threshold, plan.margin)]
-        candidate = by_role["candidate"]
+        plan, kind, candidate = self.evaluation.plan, self.kinds[metric], by_role["candidate"]
+        errors = [*errors, *against_aim(metric, kind, plan.aim)]
+        errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
         clusters = clusters_of(self.evaluation, kept, self._all_asked)
-        return Observations(
+        observed = Observations(
             id=self.evaluation.id,
             metric=metric,
             requirement=plan.requirement,
@@ -329,7 +331,11 @@ class Collector:
             is_exact=self.evaluation.is_exact,
             alone_because=self._alone_because,
             traceback=self._tally.traceback(self._end()),
+            is_same=plan.aim == "same",
+            margin_is_relative=plan.margin_is_relative,
+            in_blocks=plan.blocks is not None,
         )
+        return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 
     def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
         """What each judge did in the bodies that count."""
@@ -355,42 +361,3 @@ class Collector:
         cases = self.evaluation.cases
         found = changes(observed, self._numbers, self._answers)
         return [replace(each, expected=expected_of(cases[self._numbers[each.case_id]])) for each in found]
-
-
-class Skips:
-    """How often each version's bodies skipped a case.
-
-    Args:
-        roles: of the versions that the bodies run for.
-    """
-
-    def __init__(self, roles: Sequence[Role]) -> None:
-        self._roles = roles
-        self._counts: defaultdict[int, Counter[Role]] = defaultdict(Counter)
-
-    def add(self, case: int, role: Role) -> None:
-        """Note that a body skipped a case."""
-        self._counts[case][role] += 1
-
-    def kept(self, cases: Iterable[int]) -> list[int]:
-        """Those of the cases that no body skipped, in their order."""
-        return [case for case in cases if case not in self._counts]
-
-    def count(self, cases: Iterable[int]) -> int:
-        """How many of the cases were left out."""
-        return len(self._counted(cases))
-
-    def partly(self, cases: Iterable[int], n_bodies: int) -> PartlySkippedCases | None:
-        """Those of the cases that were left out though some of their bodies, or those of one version, did not skip.
-
-        Args:
-            n_bodies: of each case, for each version.
-        """
-        partly = [skips for skips in self._counted(cases) if any(skips[role] < n_bodies for role in self._roles)]
-        if not partly:
-            return None
-        by_role = {role: sum(skips[role] for skips in partly) for role in self._roles}
-        return PartlySkippedCases(len(partly), len(partly) * n_bodies, by_role)
-
-    def _counted(self, cases: Iterable[int]) -> list[Counter[Role]]:
-        return [self._counts[case] for case in cases if case in self._counts]

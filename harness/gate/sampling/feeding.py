@@ -14,6 +14,7 @@ from harness.errors import BudgetSpentError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.sampling.bodies import run_body
 from harness.gate.sampling.collector import Collector
+from harness.gate.sampling.turns import Turns
 from harness.models.engine import Engine
 from harness.records import Role
 from harness.requests import Model, Sampler, SampleSource, Trace
@@ -186,7 +187,10 @@ class Feeder:
         if sample >= collector.order.n_samples:
             source = replace(source, only_stored=True)
         offered = self._offered(evaluation, source, number, sample, trace)
-        arguments = {**evaluation.arguments, **offered, **collector.of_stages.get(role, {})}
+        made = {name: each for name, each in collector.of_stages.get(role, {}).items() if name in evaluation.wants}
+        arguments = {**evaluation.arguments, **offered, **made}
+        if "load" in evaluation.wants:
+            arguments["load"] = collector.loads[role, number]
         try:
             outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
         except BaseException:
@@ -237,48 +241,6 @@ class Feeder:
             judges = [Model(self._sampler, each, sample, trace, is_other=not own) for each in sources]
             offered["judge"] = Judge(judges, evaluation.rubrics, evaluation.cases[number].id, trace)
         return offered
-
-
-class Turns:
-    """Lets each evaluation start a step once no other one has started fewer.
-
-    Args:
-        are_kept: False lets all go as they like.
-    """
-
-    def __init__(self, *, are_kept: bool) -> None:
-        self._are_kept = are_kept
-        self._taken: dict[object, int] = {}
-        self._moved = asyncio.Event()
-        self._begun = asyncio.Event()
-
-    def begin(self) -> None:
-        """All that are to take turns from the start have joined."""
-        self._begun.set()
-
-    def join(self, who: object) -> None:
-        """Take part."""
-        self._taken[who] = 0
-
-    def leave(self, who: object) -> None:
-        """Take no further turn."""
-        del self._taken[who]
-        self.go_on()
-
-    async def take(self, who: object, is_over: Callable[[], bool]) -> None:
-        """Wait for the next turn, or until it is not wanted any more."""
-        if not self._are_kept:
-            return
-        await self._begun.wait()
-        while self._taken[who] > min(self._taken.values()) and not is_over():
-            self._moved.clear()
-            await self._moved.wait()
-        self._taken[who] += 1
-        self.go_on()
-
-    def go_on(self) -> None:
-        """Something came to its end."""
-        self._moved.set()
 
 
 class Admission:

@@ -222,6 +222,8 @@ class LookLedger:
             seed=seed,
             horizon=size,
             cases=tuple(digests[number] for number in order),
+            aim=plan.aim if plan.aim in ("lower", "same") else "",
+            scale="per cent" if plan.margin_is_relative else "",
         )
 
 

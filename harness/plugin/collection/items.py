@@ -225,6 +225,8 @@ class Collection:
         evaluation = Evaluation(
             self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
+        if plan.blocks is not None:
+            self._check_load(evaluation, where)
         if evaluation.is_pairwise:
             self._check_pairwise(where)
         if evaluation.weighs_judge and ("judge" not in wants or evaluation.is_pairwise):
@@ -272,6 +274,19 @@ class Collection:
             return item.nodeid
         return f"{item.path.relative_to(self.settings.root).as_posix()}::{item.nodeid.partition('::')[2]}"
 
+    def _check_load(self, evaluation: Evaluation, where: str) -> None:
+        if others := sorted(evaluation.wants & {"model", "baseline", "judge"}):
+            raise MarkerError(
+                f"{where} takes `load` and `{others[0]}`: while a block is measured nothing else may be asked. Ask in "
+                "a test of its own."
+            )
+        if self._recording is not None:
+            raise MarkerError(
+                f"{where} takes `load`, whose blocks are measured in pairs on one machine, and "
+                f"{self._recording.in_words} has scores alone: name a version with --baseline, or leave the test out "
+                "with -k."
+            )
+
     def _check_pairwise(self, where: str) -> None:
         from harness.config.roles import baseline_name
 
@@ -314,22 +329,33 @@ class Collection:
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
     def _plan(self, item: Any, where: str) -> EvaluationPlan:
-        from harness.gate.evaluations.evaluation import is_exact, read_plan
+        from harness.gate.evaluations.evaluation import is_exact, read_plan, with_blocks
         from harness.plugin.collection.inspection import may_measure
+        from harness.stages.inference.blocks.marker import blocks_of
 
         mark = item.get_closest_marker("evaluation")
         if mark.args:
             raise MarkerError(f"{where}: the evaluation marker takes keywords only; write cases={mark.args[0]!r}.")
-        measures, exact = may_measure(item.function), is_exact(_wanted(item))
-        return read_plan(
-            mark.kwargs, self.settings, where=where, measures=measures, exact=exact, options=self._options()
+        wanted = _wanted(item)
+        loads = "load" in wanted
+        blocks = blocks_of(mark.kwargs, self.settings, where=where, loads=loads)
+        plan = read_plan(
+            mark.kwargs,
+            self.settings,
+            where=where,
+            measures=loads or may_measure(item.function),
+            exact=is_exact(wanted),
+            options=self._options(),
         )
+        return with_blocks(plan, blocks, is_relative=mark.kwargs.get("margin") is None)
 
     def _load(self, plan: EvaluationPlan, item: Any, where: str) -> tuple[Case, ...]:
         """The plan's cases; loaded once for all items that name the same file."""
-        from harness.gate.evaluations.cases import load_cases
+        from harness.gate.evaluations.cases import load_cases, pairs_of
         from harness.records import Case
 
+        if plan.blocks is not None:
+            return pairs_of(plan.blocks)
         if plan.cases is None:
             return (Case({"id": item.originalname if isinstance(item, pytest.Function) else item.name}),)
         key = (plan.cases, item.path.parent) if isinstance(plan.cases, str | Path) else id(plan.cases)

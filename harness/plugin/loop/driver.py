@@ -110,7 +110,7 @@ class Driver:
             evaluations_done=run.n_finished,
             evaluations_total=run.settings.n_evaluations,
             elapsed_s=self.wall_s,
-            phase=f"starting {', '.join(starting)}" if starting and not window.in_flight else "",
+            phase=f"starting {', '.join(starting)}" if starting and not window.in_flight else run.measuring,
             trouble="; ".join(window.troubles),
             budget=left(run.sampler.budget),
         )

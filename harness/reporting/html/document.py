@@ -16,6 +16,7 @@ from harness.reporting.shared.cases import look_up, score_in_words
 from harness.reporting.shared.figures import chosen, count, duration
 from harness.reporting.shared.names import row_names
 from harness.reporting.terminal.report import headline, next_steps, notes
+from harness.reporting.wording.operations import flops_in_words
 from harness.reporting.wording.waiting import review_step
 from harness.store import RunInfo
 
@@ -178,4 +179,5 @@ def _usage(report: Report) -> Facts:
         ("tokens of answers", count(usage.completion_tokens)),
     ]
     facts += [("cost", amount(usage.cost))] if usage.cost is not None else []
+    facts += [("operations", text) for text in flops_in_words(usage)]
     return [*facts, ("time", duration(usage.wall_s))]

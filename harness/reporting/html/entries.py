@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.gate.people.evidence import EvidencePath
-from harness.records import Check, Difference, Estimate, Verdict, kind_in_words
+from harness.records import Check, Estimate, Verdict, kind_in_words
 from harness.records.report_json import plain
 from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import DetailFiles
 from harness.reporting.html.history import PastResult
 from harness.reporting.html.requirements import kind_and_text
+from harness.reporting.shared.differences import difference_in_words, margin_against, margin_in_words
 from harness.reporting.shared.figures import digits, figure, interval, plural
 from harness.reporting.shared.table import row
 from harness.reporting.wording.aggregates import aggregate_notes
@@ -67,6 +68,9 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
         "threshold": plain(entry.threshold),
         "margin": plain(entry.margin),
         "margin_is_default": entry.margin_is_default,
+        "margin_is_relative": entry.margin_is_relative,
+        "allowed": plain(margin_against("threshold", entry)),
+        "aim": entry.aim,
         "unit": entry.unit,
         "statistic": entry.statistic,
         "approximate": entry.approximate,
@@ -136,13 +140,13 @@ def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
 
 def _check(check: Check, entry: Verdict) -> dict[str, Any]:
     difference = check.difference
-    unit = f" {entry.unit}" if entry.unit else ""
     return {
         "against": check.against,
         "verdict": check.verdict,
         "reason": short(check.reason),
-        "figure": _figure(difference, entry),
-        "margin": f"{figure(entry.margin, digits([entry.margin, 0.0], unit=entry.unit))}{unit}",
+        "figure": difference_in_words(difference, entry, check.against),
+        "margin": margin_in_words(entry, check.against),
+        "allowed": plain(margin_against(check.against, entry)),
         "value": plain(difference.value),
         "low": plain(difference.low),
         "high": plain(difference.high),
@@ -161,7 +165,7 @@ def _claims(entry: Verdict) -> dict[str, Any] | None:
             "name": each.name,
             "decides": each.decides,
             "verdict": each.claim.verdict,
-            "figure": None if each.claim.difference is None else _figure(each.claim.difference, entry),
+            "figure": None if each.claim.difference is None else difference_in_words(each.claim.difference, entry),
             "note": each.note,
         }
         for each in claims_shown(entry)
@@ -172,14 +176,6 @@ def _claims(entry: Verdict) -> dict[str, Any] | None:
     verdict = entry.verdict if lost.is_too_many else None
     words, note = lost_in_words(lost)
     return {"shown": shown, "lost": {"words": words, "note": note, "cases": list(lost.cases), "verdict": verdict}}
-
-
-def _figure(difference: Difference, entry: Verdict) -> str:
-    """A difference with its bounds, in the unit of the evaluation."""
-    places = digits([difference.low, entry.margin, 0.0], [difference.high, 0.0], unit=entry.unit)
-    bounds = interval(difference.low, difference.high, places, signed=True)
-    unit = f" {entry.unit}" if entry.unit else ""
-    return f"{figure(difference.value, places, signed=True)} {bounds}{unit}"
 
 
 def _decided_first(check: Check) -> int:

@@ -19,6 +19,7 @@ from harness.reporting.shared.text import printable
 from harness.reporting.terminal.report import headline, next_steps, notes, ranges, samples_in_words
 from harness.reporting.wording.budget import cost
 from harness.reporting.wording.interruption import interrupted
+from harness.reporting.wording.operations import flops_in_words
 from harness.reporting.wording.waiting import review_step
 
 MOST_CHARACTERS = 65_535
@@ -144,6 +145,7 @@ def _versions(report: Report) -> list[str]:
     facts = [plural(len(report.evaluations), "evaluation"), samples_in_words(report.usage)]
     facts += [duration(report.usage.wall_s), f"confidence {report.confidence_level:g}"]
     facts += [cost(report.usage.cost)] if report.usage.cost is not None else []
+    facts += flops_in_words(report.usage)
     return [" ".join(told) + " · " + " · ".join(facts)]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from harness.decisions.reasons import figure as in_words
 from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
+from harness.reporting.shared.differences import ratio_in_words
 from harness.reporting.shared.figures import count, digits, figure, interval, plural
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import cells, flow, pad, printable, wrap
@@ -61,9 +62,11 @@ def rows(report: Report, encoding: str) -> list[TableRow]:
 def row(verdict: Verdict, name: str, encoding: str) -> TableRow:
     """One evaluation's figures in words."""
     difference = shown_difference(verdict)
-    places = digits(*_telling(verdict, difference), unit=verdict.unit)
+    is_ratio = verdict.margin_is_relative and difference is not None
+    places = digits(*_telling(verdict, None if is_ratio else difference), unit=verdict.unit)
     unit = f" {printable(verdict.unit, 24, encoding=encoding)}" if verdict.unit else ""
     gap = "" if difference is None else _difference(difference, places, verdict) + unit
+    gap = ratio_in_words(difference, verdict) if is_ratio and difference is not None else gap
     reason, errors = verdict.reason, verdict.errors
     if errors and reason.startswith(errors[0]):
         reason, errors = (errors[0], ()) if len(errors) == 1 else ("", errors)
@@ -171,8 +174,9 @@ def greens(report: Report, hidden: Sequence[TableRow], width: int) -> list[str]:
 def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
     """How many evaluations passed, the name of a single one, and what is to be known of them."""
     notes = []
-    if lower := sum(_within_margin(row.verdict) for row in hidden):
-        notes.append(f"{count(lower)} worse, within margin")
+    for word, is_same in (("worse", False), ("different", True)):
+        if found := sum(_within_margin(row.verdict) for row in hidden if (row.verdict.aim == "same") == is_same):
+            notes.append(f"{count(found)} {word}, within margin")
     if bare := sum(row.verdict.threshold is None and row.verdict.baseline is None for row in hidden):
         notes.append(f"{count(bare)} with nothing required")
     if approximate := sum(row.verdict.approximate for row in hidden):
@@ -229,8 +233,10 @@ def _is_unlabelled(verdict: Verdict) -> bool:
 
 
 def _within_margin(verdict: Verdict) -> bool:
-    """Whether it is proven to be worse, though by less than the margin."""
+    """Whether it is proven to be worse (or different, where that is what counts), though by less than the margin."""
     differences = [check.difference for check in verdict.checks]
+    if verdict.aim == "same":
+        return any(each.high < 0 or each.low > 0 for each in differences)
     return any(each.high < 0 if verdict.higher_is_better else each.low > 0 for each in differences)
 
 

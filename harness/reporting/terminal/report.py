@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.decisions.reasons import percent
 from harness.records import Change, Report, Usage, Verdict, VerdictKind
 from harness.reporting.shared.cases import case_option, change_lines, look_up, shown_changes
 from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
@@ -20,6 +21,7 @@ from harness.reporting.wording.claims import claim_notes, lost_notes
 from harness.reporting.wording.failure import failure_text
 from harness.reporting.wording.interruption import GO_ON, interrupted, progress
 from harness.reporting.wording.judges import judge_notes
+from harness.reporting.wording.operations import flops_in_words
 from harness.reporting.wording.recorded import recorded_notes
 from harness.reporting.wording.waiting import review_step
 
@@ -223,6 +225,7 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     usage = report.usage
     facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), samples_in_words(usage)]
     facts += [cost(usage.cost)] if usage.cost is not None else []
+    facts += flops_in_words(usage)
     dot = symbol("·", encoding)
     indent = 12 if width >= NARROW else 2
     first = flow(versions, width - indent)
@@ -303,11 +306,13 @@ def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
     if skipped:
         both = any(verdict.baseline is not None for verdict in once if verdict.n_skipped)
         told.append(f"{plural(skipped, 'case')} skipped" + (", for candidate and baseline alike" if both else ""))
-    defaults = {verdict.margin for verdict in once if verdict.margin_is_default and verdict.difference is not None}
+    defaults = {
+        percent(verdict.margin) if verdict.margin_is_relative else figure(verdict.margin, digits([verdict.margin, 0.0]))
+        for verdict in once
+        if verdict.margin_is_default and verdict.difference is not None
+    }
     for margin in sorted(defaults):
-        told.append(
-            f"margin {figure(margin, digits([margin, 0.0]))} is the default; set it for an evaluation or the project"
-        )
+        told.append(f"margin {margin} is the default; set it for an evaluation or the project")
     told += claim_notes(once, encoding) + lost_notes(once, encoding)
     hidden = recorded_notes(once) if folded else []
     return told + hidden + judge_notes(once, encoding)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from harness.records import Change, Verdict, VerdictKind, VersionRef
 from harness.reporting.shared.cases import answer_facts, case_list, score_in_words
-from harness.reporting.shared.figures import digits, figure, plural
+from harness.reporting.shared.differences import margin_in_words
+from harness.reporting.shared.figures import plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.table import TableRow, row
 from harness.reporting.shared.text import cells, flow, printable, wrap
@@ -39,14 +40,14 @@ def failure_text(
     figures = row(verdict, name or display_names([verdict.id])[verdict.id], "utf-8")
     lines = wrap(f"{figures.name} {verdict.verdict}: {_headline(figures)}", _WIDTH)
     against = f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
-    margin = figure(verdict.margin, digits([verdict.margin, 0.0], unit=verdict.unit))
+    margin, allowed = margin_in_words(verdict, "baseline"), margin_in_words(verdict, "threshold")
     default = " (the default)" if verdict.margin_is_default else ""
     facts = [
         ("versions", printable(candidate.name, 40) + against),
         ("candidate", figures.candidate),
         ("baseline", figures.baseline),
         ("difference", f"{figures.difference}, margin {margin}{default}" if figures.difference else ""),
-        ("required", f"{figures.required}, margin {margin}{default}" if figures.required else ""),
+        ("required", f"{figures.required}, margin {allowed}{default}" if figures.required else ""),
         ("measured", _measured(verdict)),
         *_error_facts(figures),
     ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from harness.gate.sampling.feeding import Admission, Turns
+from harness.gate.sampling.feeding import Admission
+from harness.gate.sampling.turns import Turns
 
 
 async def settled() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.decisions import PartlySkippedCases
-from harness.gate.sampling.collector import Skips
+from harness.gate.sampling.skips import Skips
 
 
 def skips() -> Skips:

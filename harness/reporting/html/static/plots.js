@@ -19,10 +19,11 @@ const MOST_MARGINS = 6; // how far a scale goes for the sake of a bar: one that 
 function reach(entries) {
   const turned = entries.flatMap((entry) => entry.checks.map((check) => oriented(check, entry)));
   const known = (name) => turned.map((each) => each[name]).filter((value) => value !== null);
-  const margin = Math.max(...entries.map((entry) => entry.margin)) || 0.05;
+  const margin = Math.max(...entries.flatMap((entry) => entry.checks.map((check) => check.allowed))) || 0.05;
+  const far = entries.some((entry) => entry.aim === "same") ? 1.2 : 0.2;
   const [lows, highs, values] = ["low", "high", "value"].map(known);
   const low = Math.min(-1.2 * margin, ...values, Math.max(Math.min(...lows), -MOST_MARGINS * margin));
-  const high = Math.max(0.2 * margin, ...values, Math.min(Math.max(...highs), (MOST_MARGINS / 2) * margin));
+  const high = Math.max(far * margin, ...values, Math.min(Math.max(...highs), (MOST_MARGINS / 2) * margin));
   const air = (high - low) * 0.06;
   return [low - air, high + air];
 }
@@ -34,6 +35,8 @@ function bar(check, entry, [least, most], height = 22) {
   const left = low ?? least;
   const right = high ?? most;
   const middle = height / 2;
+  const { allowed } = check;
+  const isSame = entry.aim === "same";
   const to = check.against === "threshold" ? `the threshold ${figure(entry.threshold, entry)}` : "the baseline";
   const words = `${check.verdict} against ${to}: difference ${check.figure}, margin ${check.margin}`;
   return shape(
@@ -42,12 +45,13 @@ function bar(check, entry, [least, most], height = 22) {
     shape("title", {}, words),
     shape("rect", {
       class: "margin",
-      x: at(-entry.margin),
-      width: percent(entry.margin / (most - least)),
+      x: at(-allowed),
+      width: percent(((isSame ? 2 : 1) * allowed) / (most - least)),
       y: 1,
       height: height - 2,
     }),
-    shape("line", { class: "allowed", x1: at(-entry.margin), x2: at(-entry.margin), y1: 1, y2: height - 1 }),
+    shape("line", { class: "allowed", x1: at(-allowed), x2: at(-allowed), y1: 1, y2: height - 1 }),
+    isSame ? shape("line", { class: "allowed", x1: at(allowed), x2: at(allowed), y1: 1, y2: height - 1 }) : null,
     shape("line", { class: "zero", x1: at(0), x2: at(0), y1: 0, y2: height }),
     value === null
       ? null
@@ -91,17 +95,20 @@ function means(entry) {
     ["candidate", entry.candidate, entry.verdict],
   ].filter(([, estimate]) => estimate);
   const sign = entry.higher_is_better ? 1 : -1;
-  const allowed = entry.threshold === null ? null : entry.threshold - sign * entry.margin;
+  const allowed = entry.threshold === null ? null : entry.threshold - sign * entry.allowed;
+  const other = entry.threshold !== null && entry.aim === "same" ? entry.threshold + sign * entry.allowed : allowed;
   const ends = rows
     .flatMap(([, { value, low, high }]) => [value, low, high])
-    .concat(entry.threshold, allowed)
+    .concat(entry.threshold, allowed, other)
     .filter((value) => value !== null);
   const domain = entry.unit ? widened(Math.min(...ends), Math.max(...ends)) : [0, 1];
   const at = (value) => percent(clamp((value - domain[0]) / (domain[1] - domain[0]), 0, 1));
   const height = rows.length * 26 + (entry.threshold === null ? 0 : 18);
   const top = height - rows.length * 26;
   const [from, to] =
-    allowed === null ? [0, 0] : [Math.min(allowed, entry.threshold), Math.max(allowed, entry.threshold)];
+    allowed === null
+      ? [0, 0]
+      : [Math.min(allowed, other, entry.threshold), Math.max(allowed, other, entry.threshold)];
   const words =
     rows.map(([name]) => `${name} ${entry.figures[name]}`).join(", ") +
     (entry.threshold === null ? "" : `, required ${figure(entry.threshold, entry)}`);

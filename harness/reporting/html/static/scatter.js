@@ -29,10 +29,12 @@ function scatter(entry, number) {
       x2: x(high),
       y2: y(clamp(high - shift, low, high)),
     });
-  const along = (shift) => {
-    const from = clamp(low, low + Math.max(0, shift), high);
-    const to = clamp(high, low, high + Math.min(0, shift));
-    return shape("line", { class: "allowed", x1: x(from), y1: y(from - shift), x2: x(to), y2: y(to - shift) });
+  const along = (side) => {
+    const [factor, shift] = entry.margin_is_relative ? [1 - side * entry.margin, 0] : [1, side * entry.margin];
+    const from = clamp(low, (low + shift) / factor, high);
+    const to = clamp(high, low, (high + shift) / factor);
+    const end = (value) => factor * value - shift;
+    return shape("line", { class: "allowed", x1: x(from), y1: y(end(from)), x2: x(to), y2: y(end(to)) });
   };
   const plot = shape(
     "svg",
@@ -46,7 +48,8 @@ function scatter(entry, number) {
     shape("line", { class: "base", x1: 40, x2: size - 10, y1: size - 36, y2: size - 36 }),
     shape("line", { class: "base", x1: 40, x2: 40, y1: 10, y2: size - 36 }),
     line("zero", 0),
-    along(sign * entry.margin),
+    along(sign),
+    entry.aim === "same" ? along(-sign) : null,
     shape("text", { class: "tick", x: (size + 30) / 2, y: size - 4, "text-anchor": "middle" }, "baseline"),
     shape(
       "text",

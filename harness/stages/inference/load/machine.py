@@ -59,8 +59,8 @@ def read_times(server_pids: Collection[int] | None) -> MachineTimes | None:
         return None
     if len(fields) <= _STEAL:
         return None
-    ours = _descendants([os.getpid()])
-    server = None if server_pids is None else _ticks(_descendants(server_pids) - ours)
+    ours = descendants([os.getpid()])
+    server = None if server_pids is None else _ticks(descendants(server_pids) - ours)
     busy = sum(fields[place] for place in _BUSY)
     return MachineTimes(sum(fields), busy, fields[_STEAL], _ticks(ours), server)
 
@@ -128,7 +128,7 @@ def _holders(inodes: Collection[str]) -> Iterable[int]:
             continue
 
 
-def _descendants(pids: Iterable[int]) -> set[int]:
+def descendants(pids: Iterable[int]) -> set[int]:
     """These processes and all that they started, and those started."""
     children: dict[int, list[int]] = {}
     for folder in _PROC.glob("[0-9]*"):

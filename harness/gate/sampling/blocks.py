@@ -1,0 +1,167 @@
+"""Blocks of time under load: measured once for all evaluations of the same plan, when nothing else is in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import platform
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import MissingSampleError
+from harness.gate.evaluations.evaluation import Evaluation
+from harness.records import NewSample, Request, Role, Sample
+from harness.records.keys import KeyedQuestion, request_text
+from harness.requests import Sampler, SampleSource
+from harness.stages.inference.blocks.block import LoadBlock, block_from
+from harness.stages.inference.blocks.measured import Load
+from harness.stages.inference.blocks.measuring import measure_pair
+from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.serving import Server
+from harness.store import Store
+
+Loads = Mapping[tuple[Role, int], Load]
+"""What bodies get, by version and pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One version of the pairs: where its blocks are kept, and where it is served."""
+
+    source: SampleSource
+    question: KeyedQuestion
+    server: Server
+
+    def places(self) -> list[bytes]:
+        """The keys of its blocks, of the newest generation first."""
+        return [self.question.key(each) for each in (self.source.generation, *self.source.older)]
+
+    def draw(self, pair: int, block: LoadBlock) -> NewSample:
+        """The block as the store keeps it."""
+        load, source = block.load, self.source
+        sample = Sample(
+            block.as_text(),
+            source.first_index + pair,
+            prompt_tokens=load["prompt_tokens"],
+            completion_tokens=load["completion_tokens"],
+            latency_s=load["duration_s"],
+        )
+        key = self.question.key(source.generation)
+        return NewSample(key, source.version.fingerprint, source.generation, _asked(self.question), sample)
+
+
+class BlockRoom:
+    """Measures the blocks of a run's evaluations, plan by plan; what the store has of them is not measured again.
+
+    A gate that is run again thus decides by the same blocks. They are kept by versions, plan and machine: a pair counts
+    as a whole, for its halves say something of each other alone.
+
+    Args:
+        store: keeps the blocks.
+        sampler: of the run; says when it is halted, and counts tokens.
+        sources: where each version's blocks are kept.
+    """
+
+    def __init__(self, store: Store, sampler: Sampler, sources: Mapping[Role, SampleSource]) -> None:
+        self._store = store
+        self._sampler = sampler
+        self._sources = sources
+        self._measured: dict[tuple[str, frozenset[Role]], asyncio.Task[Loads]] = {}
+        self._lock = asyncio.Lock()
+        self.phase = ""
+        """What is being measured, in a few words; "" for nothing."""
+
+    async def loads(self, evaluation: Evaluation, servers: Mapping[Role, Server]) -> Loads:
+        """The blocks of an evaluation, measured now unless another one of its plan had them measured.
+
+        Args:
+            servers: of the versions that its body runs for.
+
+        Raises:
+            InvalidBlockError: a block can't be trusted.
+            MissingSampleError: there is no engine (`--offline`), and the store lacks a pair.
+            SteelyardError: whatever else keeps a server from being measured.
+        """
+        plan = evaluation.plan.blocks
+        assert plan is not None
+        key = plan.text, frozenset(servers)
+        if key not in self._measured:
+            self._measured[key] = asyncio.get_running_loop().create_task(self._all(plan, servers))
+        return await asyncio.shield(self._measured[key])
+
+    async def _all(self, plan: BlockPlan, servers: Mapping[Role, Server]) -> Loads:
+        sides = {role: self._side(role, plan, servers) for role in servers}
+        found: dict[tuple[Role, int], Load] = {}
+        async with self._lock:
+            try:
+                for pair in range(plan.blocks):
+                    blocks = self._stored(sides, pair) or await self._measure(plan, sides, pair)
+                    for role, block in blocks.items():
+                        found[role, pair] = Load(block, servers[role])
+            finally:
+                self.phase = ""
+        return found
+
+    def _side(self, role: Role, plan: BlockPlan, servers: Mapping[Role, Server]) -> _Side:
+        """Blocks belong to a pair of versions on a machine: those of yesterday's baseline are not today's."""
+        prints = {each: self._sources[each].version.fingerprint for each in servers}
+        against = prints.get("baseline" if role == "candidate" else "candidate", "")
+        told = f"blocks|{role}|{against}|{machine()}|{plan.text}"
+        question = KeyedQuestion(request_text(prints[role], Request(kind="completion", prompt=told)))
+        return _Side(self._sources[role], question, servers[role])
+
+    def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock] | None:
+        """The blocks of a pair, where the store has all of them."""
+        found: dict[Role, LoadBlock] = {}
+        for role, side in sides.items():
+            places, index = side.places(), side.source.first_index + pair
+            kept = self._store.find(places)
+            sample = next((kept[place][index] for place in places if index in kept.get(place, {})), None)
+            if sample is None:
+                return None
+            found[role] = block_from(sample.text)
+        self._sampler.stored_samples += len(found)
+        return found
+
+    async def _measure(self, plan: BlockPlan, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
+        if any(side.source.engine is None for side in sides.values()):
+            raise MissingSampleError(f"pair {pair + 1} of {plan.blocks} blocks is not stored")
+        self._sampler.check_time()
+        servers = {role: side.server for role, side in sides.items()}
+        blocks = await asyncio.to_thread(measure_pair, servers, plan, pair, self._tell)
+        self._store.add([sides[role].draw(pair, block) for role, block in blocks.items()])
+        for role, block in blocks.items():
+            tokens = (block.load[name] or 0 for name in ("prompt_tokens", "completion_tokens", "completed"))
+            self._sampler.spending.measured(sides[role].source.version, *tokens)
+            self._sampler.model_calls += 1
+        return blocks
+
+    def _tell(self, phase: str) -> None:
+        self.phase = phase
+
+
+def _asked(question: KeyedQuestion) -> Request:
+    """What the store shows for a block: the plan stands in its text."""
+    return Request(kind="completion", prompt=hashlib.blake2b(question.text, digest_size=8).hexdigest())
+
+
+def machine() -> str:
+    """The kind of machine that this is: blocks that another one measured are not this one's."""
+    name = platform.processor() or platform.machine()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} cores"
+
+
+async def others_done(tasks: Callable[[], list[asyncio.Task[None]]]) -> None:
+    """Wait until nothing else of the run is in flight.
+
+    Args:
+        tasks: gives the tasks of the evaluations that measure no blocks.
+    """
+    while waiting := [task for task in tasks() if not task.done()]:
+        await asyncio.wait(waiting)

@@ -1,0 +1,56 @@
+"""Differences and margins in words: in the unit of the evaluation, or in per cent where they are ratios."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.decisions.reasons import percent
+from harness.records import Difference, Verdict
+from harness.reporting.shared.figures import digits, figure, interval
+
+Against = Literal["threshold", "baseline"]
+
+
+def difference_in_words(difference: Difference, verdict: Verdict, against: Against | None = None) -> str:
+    """A difference with its bounds.
+
+    Args:
+        against: what it is a difference from; None for that of the verdict, which is the baseline where there is one.
+    """
+    if _is_ratio(verdict, against):
+        return ratio_in_words(difference, verdict)
+    margin = margin_against("threshold", verdict) if verdict.margin_is_relative else verdict.margin
+    places = digits([difference.low, margin, 0.0], [difference.high, 0.0], unit=verdict.unit)
+    bounds = interval(difference.low, difference.high, places, signed=True)
+    unit = f" {verdict.unit}" if verdict.unit else ""
+    return f"{figure(difference.value, places, signed=True)} {bounds}{unit}"
+
+
+def ratio_in_words(difference: Difference, verdict: Verdict) -> str:
+    """A difference that is a share of the baseline's figure, in per cent."""
+    value, low, high = (100 * each for each in (difference.value, difference.low, difference.high))
+    margin = 100 * verdict.margin
+    places = digits([low, margin, 0.0], [high, margin, 0.0], [low, value], unit="%")
+    return f"{figure(value, places, signed=True)} {interval(low, high, places, signed=True)} %"
+
+
+def margin_against(against: Against, verdict: Verdict) -> float:
+    """The margin of a comparison, in the numbers that its difference has."""
+    if against == "threshold" and verdict.margin_is_relative and verdict.threshold is not None:
+        return verdict.margin * abs(verdict.threshold)
+    return verdict.margin
+
+
+def margin_in_words(verdict: Verdict, against: Against | None = None) -> str:
+    """The margin with its unit, and with both signs where the difference must lie within it on both sides."""
+    sign = "±" if verdict.aim == "same" else ""
+    if _is_ratio(verdict, against):
+        return sign + percent(verdict.margin)
+    margin = margin_against("threshold", verdict)
+    unit = f" {verdict.unit}" if verdict.unit else ""
+    return f"{sign}{figure(margin, digits([margin, 0.0], unit=verdict.unit))}{unit}"
+
+
+def _is_ratio(verdict: Verdict, against: Against | None) -> bool:
+    """Whether a comparison is of a ratio."""
+    return verdict.margin_is_relative and (against == "baseline" or (against is None and verdict.baseline is not None))

@@ -1,0 +1,118 @@
+"""The marker's words of an evaluation that takes `load`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.config import Settings, setting_checks
+from harness.errors import MarkerError, UsageError
+from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS, WARM_UP, BlockPlan
+from harness.stages.inference.load.plan import LoadPlan
+
+LOAD_KEYWORDS = (
+    *("blocks", "seconds", "rate", "concurrency", "burstiness", "ramp", "requests", "prompts"),
+    *("prompt_tokens", "output_tokens", "objective", "warm_up", "restart", "cached", "accept"),
+)
+_WHOLE = ("concurrency", "requests", "prompt_tokens", "output_tokens", "warm_up")
+_NUMBERS = ("seconds", "rate", "burstiness", "ramp")
+
+
+_NOT_WITH_LOAD = ("cases", "samples", "max_samples", "design", "per", "cluster", "review", "max_lost", "weighs")
+
+
+def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, loads: bool) -> BlockPlan | None:
+    """The blocks of an evaluation whose body takes `load`; None for another one.
+
+    Args:
+        keywords: what its marker was given.
+        settings: the project's.
+        where: the test function, for messages.
+        loads: whether its body takes `load`.
+
+    Raises:
+        MarkerError: a word or a value that can't be.
+    """
+    given = [name for name in LOAD_KEYWORDS if name in keywords]
+    if not loads:
+        if given:
+            raise MarkerError(
+                f"{where}: {given[0]}= is for a body that takes `load`, which is measured in blocks of time."
+            )
+        return None
+    for name in _NOT_WITH_LOAD:
+        if keywords.get(name) is not None:
+            raise MarkerError(
+                f"{where}: {name}= does not go with `load`: pairs of blocks of time are its cases. "
+                f"Say how many with blocks=, and what is sent with {', '.join(LOAD_KEYWORDS[1:4])}, …"
+            )
+    try:
+        return _plan(keywords, settings.root, settings.seed, where)
+    except UsageError as error:
+        raise MarkerError(str(error)) from None
+
+
+def _plan(keywords: Mapping[str, Any], root: Path, seed: int, where: str) -> BlockPlan:
+    """What a marker says is measured in blocks; others of its words are left aside."""
+    given = {name: keywords[name] for name in LOAD_KEYWORDS if keywords.get(name) is not None}
+    values: dict[str, Any] = {"warm_up": WARM_UP}
+    for name in (name for name in given if name in _WHOLE):
+        values[name] = setting_checks.integer(given[name], name, where=where, low=0 if name == "warm_up" else 1)
+    for name in (name for name in given if name in _NUMBERS):
+        values[name] = setting_checks.number(given[name], name, where=where)
+    if "cached" in given:
+        values["cached"] = setting_checks.boolean(given["cached"], "cached", where=where)
+    if "objective" in given:
+        values["objective"] = read_objective(given["objective"], f"{where}: objective =")
+    if "accept" in given:
+        values["accept"] = frozenset(setting_checks.names(given["accept"], "accept", where=where))
+    if "prompts" in given:
+        values["prompts"] = _prompts(given["prompts"], root, where)
+    if not values.keys() & {"rate", "concurrency"}:
+        values["rate"] = DEFAULT_RATE
+    if not values.keys() & {"seconds", "requests"}:
+        values["seconds"] = DEFAULT_SECONDS
+    try:
+        return BlockPlan(
+            blocks=setting_checks.integer(given.get("blocks", DEFAULT_BLOCKS), "blocks", where=where),
+            load=LoadPlan(**values),
+            seed=seed,
+            restart=setting_checks.boolean(given.get("restart", False), "restart", where=where),
+        )
+    except UsageError as error:
+        raise type(error)(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
+
+
+def read_objective(given: Any, where: str) -> dict[str, float]:
+    """Seconds by the name of what they are set for, written as a text or a table.
+
+    Raises:
+        UsageError: it is not of that form.
+
+    >>> read_objective("ttft=0.5, itl=0.1", "--objective")
+    {'ttft': 0.5, 'itl': 0.1}
+    """
+    if isinstance(given, Mapping):
+        return {
+            str(name): setting_checks.number(value, f"objective {name}", where=where) for name, value in given.items()
+        }
+    found: dict[str, float] = {}
+    for part in str(given).split(","):
+        name, equals, value = part.partition("=")
+        try:
+            if not equals or not name.strip():
+                raise ValueError
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise UsageError(
+                f"{where} {given!r}: {part.strip()!r} names nothing that could be kept; write NAME=SECONDS, such as "
+                "ttft=0.5,itl=0.1."
+            ) from None
+    return found
+
+
+def _prompts(value: Any, root: Path, where: str) -> tuple[Any, ...]:
+    from harness.stages.inference.load.prompts import read_prompts
+
+    return read_prompts(root / setting_checks.text(value, "prompts", where=where))

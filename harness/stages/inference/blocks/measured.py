@@ -1,0 +1,171 @@
+"""The fixture `load`: what one version did in one block, as measures that a body returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.errors import CapabilityError, ScoreError
+from harness.records import Measure
+from harness.stages.inference.blocks.block import LoadBlock
+from harness.stages.inference.blocks.meters import no_energy
+from harness.stages.inference.serving import Server
+
+_MILLION = 1e6
+_HOUR_S = 3600.0
+
+
+class Load:
+    """One block of one version under load. Each figure is a `Measure` with its unit and the direction that is better.
+
+    Args:
+        block: its figures.
+        server: that was measured.
+    """
+
+    def __init__(self, block: LoadBlock, server: Server) -> None:
+        self._block = block
+        self._server = server
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """All figures of the load, with the keys of `steelyard load --json`."""
+        return dict(self._block.load)
+
+    @property
+    def ttft(self) -> Measure:
+        """Mean time to the first token, in s."""
+        return self._latency("ttft_s")
+
+    @property
+    def itl(self) -> Measure:
+        """Mean time between tokens, in s."""
+        return self._latency("itl_s")
+
+    @property
+    def tpot(self) -> Measure:
+        """Mean time for a token after the first, by request, in s."""
+        return self._latency("tpot_s")
+
+    @property
+    def e2e(self) -> Measure:
+        """Mean time to the whole answer, in s."""
+        return self._latency("e2e_s")
+
+    def _latency(self, name: str) -> Measure:
+        figures = self._block.load[name]
+        return Measure(self._known(figures["mean"], name), "s", higher_is_better=False, reason=f"of {figures['n']:,}")
+
+    @property
+    def throughput(self) -> Measure:
+        """Tokens written a second."""
+        return Measure(self._known(self._block.load["output_tokens_per_s"], "output_tokens_per_s"), "tokens/s")
+
+    @property
+    def goodput(self) -> Measure:
+        """Requests a second that kept the objective."""
+        value = self._block.load["goodput_per_s"]
+        return Measure(self._under_objective(value, "goodput"), "requests/s")
+
+    @property
+    def rate_held(self) -> Measure:
+        """The highest rate up to which 9 of 10 requests kept the objective; ramp the load up to find it."""
+        return Measure(self._under_objective(self._block.rate_held, "rate_held"), "requests/s")
+
+    @property
+    def start_up(self) -> Measure:
+        """Seconds until the server answered, started anew for this block."""
+        if self._block.start_up_s is None:
+            raise ScoreError(
+                "load.start_up needs a server that is started anew before each block: write restart=True in the marker."
+            )
+        return Measure(self._block.start_up_s, "s", higher_is_better=False)
+
+    @property
+    def memory(self) -> Measure:
+        """Memory of the server's processes, in bytes."""
+        if self._block.memory_bytes is None:
+            raise CapabilityError(
+                f"The memory of {self._server.version} is not known: its server was not started by this run, or this "
+                "system has no /proc."
+            )
+        return Measure(float(self._block.memory_bytes), "B", higher_is_better=False)
+
+    @property
+    def cost(self) -> Measure:
+        """What a million written tokens cost, in the currency of the settings: from `price_per_hour`, or `price`."""
+        settings = self._server.served.settings
+        load = self._block.load
+        written = self._known(load["completion_tokens"], "completion_tokens")
+        if settings.price_per_hour is not None:
+            hours = load["duration_s"] / _HOUR_S
+            return _cost(settings.price_per_hour * hours / written * _MILLION)
+        if settings.price is None:
+            raise CapabilityError(
+                f"load.cost needs what {self._server.version} costs: write price_per_hour = 2.5, of the machine, or "
+                "price = { input = 0.15, output = 0.60 }, of a million tokens, among its settings."
+            )
+        read = self._known(load["prompt_tokens"], "prompt_tokens")
+        return _cost(settings.price.of(int(read), int(written)) / written * _MILLION)
+
+    @property
+    def energy(self) -> Measure:
+        """Joules for each token written, by the counters of processors and GPUs."""
+        if self._block.energy_j is None:
+            raise no_energy()
+        written = self._known(self._block.load["completion_tokens"], "completion_tokens")
+        return Measure(self._block.energy_j / written, "J/token", higher_is_better=False)
+
+    @property
+    def flops_per_token(self) -> Measure:
+        """Operations of a forward pass for a token, causal, at the mean length of this block's requests."""
+        return Measure(self._flops() / self._tokens(), "FLOP/token", higher_is_better=False)
+
+    @property
+    def mfu(self) -> Measure:
+        """The share of the device's arithmetic that the model's operations were (model FLOPs utilisation)."""
+        from harness.stages.inference.blocks.peaks import peaks
+
+        peak = peaks().flops_per_s
+        share = self._flops() / self._block.load["duration_s"] / peak.value
+        return Measure(share, "of peak", reason=f"peak {peak.in_words('FLOP/s')}")
+
+    @property
+    def mbu(self) -> Measure:
+        """The share of the memory's bandwidth that reading weights and cache took while decoding."""
+        from harness.stages.inference.blocks.peaks import peaks
+
+        peak, weights = peaks().bytes_per_s, self._server.description.in_engine
+        requests = max(1, self._block.load["completed"])
+        context = self._tokens() / requests
+        together = max(1.0, self._block.in_flight or 1.0)
+        moved = weights.tensor_bytes + weights.kv_bytes_per_token * context * together
+        share = moved / self.itl.value / peak.value
+        return Measure(share, "of peak", reason=f"peak {peak.in_words('B/s')}")
+
+    def _tokens(self) -> float:
+        """Tokens read and written."""
+        names = ("prompt_tokens", "completion_tokens")
+        return sum(self._known(self._block.load[name], name) for name in names)
+
+    def _flops(self) -> float:
+        """Operations of all answered requests, as if they were of one length."""
+        requests = max(1, self._block.load["completed"])
+        length = round(self._tokens() / requests)
+        return float(requests * self._server.description.in_engine.architecture.flops_of(length))
+
+    def _known(self, value: float | None, name: str) -> float:
+        if value is None or value <= 0:
+            raise ScoreError(
+                f"The block has no {name}: the server counts no tokens (usage), or no answer has two of them. Ask for "
+                "more output_tokens, or measure something else."
+            )
+        return float(value)
+
+    def _under_objective(self, value: float | None, name: str) -> float:
+        if value is None:
+            raise ScoreError(f'load.{name} needs an objective: write objective="ttft=0.5,itl=0.1" in the marker.')
+        return value
+
+
+def _cost(value: float) -> Measure:
+    return Measure(value, "per million tokens", higher_is_better=False)

@@ -1,0 +1,87 @@
+"""A pair of blocks, measured: one version after the other, each alone on the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from harness.errors import InvalidBlockError
+from harness.records import Role
+from harness.stages.inference.blocks.block import LoadBlock, rate_held
+from harness.stages.inference.blocks.meters import EnergyMeter, memory_bytes
+from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.result import LoadResult
+from harness.stages.inference.load.run import run_load
+from harness.stages.inference.load.validity import MOST_DELAY_S
+from harness.stages.inference.pausing import Pausing, pausing
+from harness.stages.inference.serving import Server
+
+ACCEPTED = frozenset({"machine", "schedule"})
+"""What is told of a block and does not make it invalid by itself: other work on the machine hits both blocks of a pair
+alike, in an order that chance has drawn, which is what pairs are for. A block has a rule of its own for lateness."""
+MOST_LATE = 0.25
+"""The share of a block's requests that may be begun too late: the other block of its pair meets the same client."""
+
+
+def measure_pair(
+    servers: Mapping[Role, Server], plan: BlockPlan, pair: int, told: Callable[[str], None] = lambda _: None
+) -> dict[Role, LoadBlock]:
+    """Measure both blocks of a pair, in their drawn order; of a candidate alone the one.
+
+    Args:
+        servers: by whose version is measured.
+        told: which block is measured now, in a few words.
+
+    Raises:
+        InvalidBlockError: one of the two can't be trusted, with the reasons.
+        EngineError: a server can't be reached, or does not start again.
+    """
+    load = plan.load_of(pair)
+    found: dict[Role, LoadBlock] = {}
+    roles = [role for role in plan.order_of(pair) if role in servers]
+    with pausing(server.target.pid for server in servers.values() if not plan.restart) as others:
+        for role in roles:
+            server = servers[role]
+            told(f"block {pair + 1} of {plan.blocks}, {server.version}")
+            start_up_s = server.restart() if plan.restart else None
+            block = _measure(server, load, others)
+            found[role] = replace(block, start_up_s=start_up_s)
+            if block.invalid_reasons:
+                raise InvalidBlockError(
+                    f"block {pair + 1} of {server.version} can't be trusted: {' '.join(block.invalid_reasons)} It is "
+                    "not measured again by itself, for then blocks would be chosen by how they went. Run again: the "
+                    "pairs before it are in the store."
+                )
+    return found
+
+
+def _measure(server: Server, load: LoadPlan, others: Pausing) -> LoadBlock:
+    others.run_only(server.target.pid)
+    meter = EnergyMeter()
+    result = run_load(replace(load, accept=load.accept | ACCEPTED), server.target)
+    energy_j = meter.joules()
+    memory = None if server.target.pid is None else memory_bytes([server.target.pid])
+    return block_of(result, load, energy_j=energy_j, memory=memory)
+
+
+def block_of(
+    result: LoadResult, load: LoadPlan, *, energy_j: float | None = None, memory: int | None = None
+) -> LoadBlock:
+    """What is kept of a load."""
+    answered_s = sum(record.e2e_s or 0.0 for record in result.records)
+    plain = result.as_json()
+    late = sum(record.delay_s > MOST_DELAY_S for record in result.records)
+    if "schedule" not in load.accept and late > max(1.0, MOST_LATE * result.requests):
+        reason = (
+            f"{late} of {result.requests} requests were begun more than {MOST_DELAY_S * 1000:.0f} ms later than "
+            "planned: the load was not the one that was asked for. Leave the generator a core."
+        )
+        plain |= {"valid": False, "invalid_reasons": [*plain["invalid_reasons"], reason]}
+    return LoadBlock(
+        load=plain,
+        rate_held=rate_held(result, load.objective),
+        memory_bytes=memory,
+        energy_j=energy_j,
+        in_flight=answered_s / result.duration_s if result.duration_s > 0 else None,
+    )

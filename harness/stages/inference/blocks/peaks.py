@@ -1,0 +1,86 @@
+"""What this machine can do at most, measured: operations a second, and bytes a second."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_ROUNDS = 9
+_SIZE = 1024
+_GPU_SIZE = 8192
+_COPIED = 1 << 26
+_GPU_COPIED = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """A rate that was measured: the median of its rounds, and where the true median lies with 95 % confidence."""
+
+    value: float
+    low: float
+    high: float
+
+    def in_words(self, unit: str) -> str:
+        """The rate with its interval, as measured."""
+        return f"{self.value:.3g} {unit} [{self.low:.3g}, {self.high:.3g}], measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """Of the device that vLLM would take here: a GPU in bfloat16, or all cores in float32."""
+
+    flops_per_s: Peak
+    bytes_per_s: Peak
+
+
+@functools.cache
+def peaks() -> Peaks:
+    """The peaks of this machine, measured once in about a second; nothing else should run meanwhile."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    size, copied = (_GPU_SIZE, _GPU_COPIED) if device == "cuda" else (_SIZE, _COPIED)
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    left = torch.rand(size, size, dtype=dtype, device=device)
+    source = torch.zeros(copied, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    multiply = _seconds(lambda: torch.mm(left, left), wait)
+    copy = _seconds(lambda: target.copy_(source), wait)
+    return Peaks(
+        flops_per_s=peak_of([2 * size**3 / seconds for seconds in multiply]),
+        bytes_per_s=peak_of([2 * copied / seconds for seconds in copy]),  # each byte is read and written
+    )
+
+
+def _seconds(work: Callable[[], Any], wait: Callable[[], Any]) -> list[float]:
+    work()
+    wait()
+    found = []
+    for _ in range(_ROUNDS):
+        began_s = time.perf_counter()
+        work()
+        wait()
+        found.append(time.perf_counter() - began_s)
+    return found
+
+
+def peak_of(rates: Sequence[float]) -> Peak:
+    """The median with its interval from order statistics: the chance that k or fewer of n lie below it is binomial.
+
+    >>> peak = peak_of([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])
+    >>> peak.value, peak.low, peak.high
+    (5.0, 2.0, 8.0)
+    """
+    ordered, n = sorted(rates), len(rates)
+    outside = 0.0
+    place = 0
+    while place < n // 2 and outside + math.comb(n, place) / 2**n <= 0.025:
+        outside += math.comb(n, place) / 2**n
+        place += 1
+    place = max(0, place - 1)
+    return Peak(ordered[n // 2], ordered[place], ordered[n - 1 - place])

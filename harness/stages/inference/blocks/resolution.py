@@ -1,0 +1,114 @@
+"""What a machine can show in blocks: the smallest slow-down, from how much pairs of one and the same version differ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from harness.records import Role
+from harness.stages.inference.blocks.block import LoadBlock
+from harness.stages.inference.blocks.measuring import measure_pair
+from harness.stages.inference.blocks.plan import FEWEST_BLOCKS, MOST_BLOCKS, BlockPlan
+from harness.stages.inference.serving import Server
+
+FIGURES = ("ttft", "itl", "throughput")
+EFFICIENCY = math.pi / 3
+"""How many times the pairs of t signed ranks need where differences are normal."""
+_SIZES = (0.02, 0.05, 0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """How small a slow-down can be shown of one figure.
+
+    Attributes:
+        figure: "ttft", "itl" or "throughput".
+        spread: standard deviation of the logarithm of the ratio in a pair.
+        spread_high: the end of its one-sided 95 % interval, for few pairs know it badly.
+        bias: mean of these logarithms; 0 but for chance.
+        smallest: the share by which a version must be slower to be found in 9 of 10 gates with so many pairs.
+        pairs_for: how many pairs it takes to find a slow-down, by its share; None for more than a plan may have.
+    """
+
+    figure: str
+    spread: float
+    spread_high: float
+    bias: float
+    smallest: float
+    pairs_for: Mapping[str, int | None]
+
+
+def calibrate(server: Server, plan: BlockPlan, told: Callable[[str], None] = lambda _: None) -> tuple[Resolution, ...]:
+    """Measure a version against itself, and say what could have been found.
+
+    Raises:
+        InvalidBlockError: a block can't be trusted.
+    """
+    servers: dict[Role, Server] = {"candidate": server, "baseline": server}
+    pairs = [measure_pair(servers, plan, number, told) for number in range(plan.blocks)]
+    return tuple(
+        resolution(
+            name, [math.log(_figure(pair["candidate"], name) / _figure(pair["baseline"], name)) for pair in pairs]
+        )
+        for name in FIGURES
+        if all(_figure(block, name) > 0 for pair in pairs for block in pair.values())
+    )
+
+
+def resolution(figure: str, logs: Sequence[float], *, level: float = 0.045, power: float = 0.9) -> Resolution:
+    """What pairs whose logarithms of ratios are these can show.
+
+    Args:
+        level: of a false red; what the first look of a gate with one evaluation has.
+        power: the chance of finding it.
+
+    >>> flat = resolution("itl", [0.02, -0.02] * 6)
+    >>> round(flat.spread, 4), round(flat.smallest, 3), flat.pairs_for["5 %"]
+    (0.0209, 0.02, 5)
+    """
+    array = np.asarray(logs, dtype=np.float64)
+    n, spread = len(array), float(array.std(ddof=1))
+    high = spread * math.sqrt((n - 1) / float(special.chdtri(n - 1, 0.95)))
+    return Resolution(
+        figure=figure,
+        spread=spread,
+        spread_high=high,
+        bias=float(array.mean()),
+        smallest=math.expm1(smallest_log(spread, n, level, power)),
+        pairs_for={f"{100 * size:g} %": pairs_for(spread, math.log1p(size), level, power) for size in _SIZES},
+    )
+
+
+def smallest_log(spread: float, pairs: int, level: float, power: float) -> float:
+    """The mean logarithm that signed ranks find so often in normal pairs.
+
+    For t its distance is that of the noncentral t distribution; signed ranks need pi / 3 times the pairs of t where
+    differences are normal, and fewer where they have outliers.
+
+    Source: J. L. Hodges, E. L. Lehmann (1956), The efficiency of some nonparametric competitors of the t-test, Annals
+    of Mathematical Statistics 27:324-335.
+    """
+    limit = float(special.stdtrit(pairs - 1, 1 - level))
+    return float(special.nctdtrinc(pairs - 1, 1 - power, limit)) * spread / math.sqrt(pairs / EFFICIENCY)
+
+
+def pairs_for(spread: float, log: float, level: float = 0.045, power: float = 0.9) -> int | None:
+    """The fewest pairs with which a slow-down of this logarithm is found so often."""
+    low, high = FEWEST_BLOCKS, FEWEST_BLOCKS
+    while smallest_log(spread, high, level, power) > log:
+        if high >= MOST_BLOCKS:
+            return None
+        low, high = high, min(2 * high, MOST_BLOCKS)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if smallest_log(spread, middle, level, power) <= log else (middle + 1, high)
+    return high
+
+
+def _figure(block: LoadBlock, name: str) -> float:
+    value = block.load["output_tokens_per_s"] if name == "throughput" else block.load[f"{name}_s"]["mean"]
+    return 0.0 if value is None else float(value)

@@ -1,0 +1,123 @@
+"""The fixture `server`: a version as it is served, by vLLM on loopback or at its own address."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CapabilityError, EngineError, NotInLineageError
+from harness.models.version import Version
+from harness.stages.inference.address import ServerAddress, has_address, is_servable
+from harness.stages.inference.pausing import wake
+from harness.stages.inference.server import serve
+from harness.stages.lineage import StageContext
+
+_PATIENCE_S = 10.0
+
+
+class Server:
+    """A version that is served.
+
+    Attributes:
+        version: its name.
+        address: where it is asked, such as "http://127.0.0.1:8000/v1".
+        start_up_s: seconds that its last start took; None for a server that the run did not start.
+    """
+
+    def __init__(self, version: Version, root: Path, told: Callable[[str], None] | None = None) -> None:
+        self._told = told
+        self.served = version
+        self.version = version.name
+        self._root = root
+        self._stack = ExitStack()
+        self.start_up_s: float | None = None
+        self.target = self._start()
+
+    def _start(self) -> ServerAddress:
+        began_s = time.monotonic()
+        target = self._stack.enter_context(serve(self.served, self._root, progress=self._told))
+        self.start_up_s = None if target.pid is None else time.monotonic() - began_s
+        return target
+
+    @property
+    def address(self) -> str:
+        """Where it is asked, with the version of the API."""
+        return self.target.base_url
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this run started it, and may stop it."""
+        return self.target.pid is not None
+
+    def metrics(self) -> str:
+        """What the server counts, as its /metrics says it (Prometheus).
+
+        Raises:
+            EngineError: there is none, or nobody answers.
+        """
+        url = f"{self.target.root_url}/metrics"
+        try:
+            with urllib.request.urlopen(url, timeout=_PATIENCE_S) as answer:
+                return str(answer.read().decode("utf-8", "replace"))
+        except (OSError, urllib.error.URLError) as error:
+            raise EngineError(f"{url} can't be read: {error}. Is the server of {self.version!r} up?") from None
+
+    def restart(self) -> float:
+        """Start the server anew, and give the seconds that it took.
+
+        Raises:
+            CapabilityError: this run did not start it.
+            EngineError: it does not start again.
+        """
+        if not self.is_ours:
+            raise CapabilityError(
+                f"{self.version} is served at {self.address}, which this run did not start and so won't restart. Give "
+                'the version weights and engine = "vllm", and it is served here.'
+            )
+        self.close()
+        self.target = self._start()
+        assert self.start_up_s is not None
+        return self.start_up_s
+
+    @cached_property
+    def description(self) -> Any:
+        """The weights that it serves, as `steelyard describe` tells them (`harness.models.description`).
+
+        Raises:
+            CapabilityError: the version has an address alone.
+        """
+        from harness.models.description.description import describe_weights
+
+        options = self.served.settings.engine_options
+        if "weights" not in options:
+            raise CapabilityError(
+                f"{self.version} has an address and no weights, so that its operations and bytes can't be counted. "
+                "Name its weights in a version of their own."
+            )
+        return describe_weights(options, self._root)
+
+    def close(self) -> None:
+        """End the server, if this run started it; one that stands still could not be told to."""
+        if self.target.pid is not None:
+            wake(self.target.pid)
+        self._stack.close()
+
+
+def start_server(version: Version, context: StageContext) -> Server:
+    """The version as it is served: started with vLLM, or where it has an address.
+
+    Raises:
+        NotInLineageError: it has neither.
+        EngineError: it does not start.
+    """
+    if not has_address(version) and not is_servable(version):
+        raise NotInLineageError(version.name, "server")
+    if has_address(version) and "base_url" not in version.settings.engine_options:
+        raise NotInLineageError(version.name, "server")
+    return Server(version, context.settings.root)

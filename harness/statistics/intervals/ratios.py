@@ -1,0 +1,90 @@
+"""The ratio of two versions, from the difference of their logarithms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.statistics.arrays import FloatArray
+from harness.statistics.intervals.contrasts import Contrast
+
+
+def log_figures(figures: FloatArray) -> FloatArray:
+    """The natural logarithms of figures; NaN stays NaN.
+
+    Raises:
+        ValueError: a figure of 0 or less, which has no ratio to another.
+    """
+    if (figures <= 0).any():
+        raise ValueError(f"{float(np.nanmin(figures)):g} is not above 0, and a ratio needs figures above 0.")
+    logs: FloatArray = np.log(figures)
+    return logs
+
+
+@dataclass(frozen=True, slots=True)
+class RatioContrast:
+    """How many times the other one a version is, less 1: its share above (or below) it.
+
+    Of the means of logarithms it is the ratio of geometric means; of quantiles of logarithms, which no growing function
+    moves, the ratio of quantiles. Bounds are carried over one by one, so that they hold as often as those of the logs.
+
+    Attributes
+    ----------
+    logs : the difference of the logarithms, turned so that less than 0 is worse.
+    higher_is_better : False where more is worse, so that `logs` is the other one's logarithm less this one's.
+
+    References
+    ----------
+    J. M. Bland, D. G. Altman (1996), The use of transformation when comparing two means, BMJ 312:1153: the antilog of a
+    mean difference of logarithms is a ratio of geometric means, and so are those of its bounds.
+
+    Examples
+    --------
+    >>> from harness.statistics.intervals.contrasts import StudentContrast
+    >>> round(RatioContrast(StudentContrast(math.log(0.9), 0.01, 9, "t"), True).value, 3)
+    -0.1
+    """
+
+    logs: Contrast
+    higher_is_better: bool
+
+    @property
+    def value(self) -> float:
+        """The ratio less 1, turned so that less than 0 is worse."""
+        return self._share(self.logs.value)
+
+    @property
+    def standard_error(self) -> float:
+        """Its standard error, by the delta method."""
+        ratio = math.exp(self.logs.value if self.higher_is_better else -self.logs.value)
+        return ratio * self.logs.standard_error
+
+    @property
+    def method(self) -> str:
+        """What the bounds come from."""
+        return f"ratio: {self.logs.method} of logarithms"
+
+    @property
+    def p_less(self) -> float:
+        """One-sided p-value for a true ratio that is no worse than 1."""
+        return self.logs.p_less
+
+    def lower(self, confidence_level: float) -> float:
+        """The one-sided lower bound."""
+        return self._share(self.logs.lower(confidence_level))
+
+    def upper(self, confidence_level: float) -> float:
+        """The one-sided upper bound."""
+        return self._share(self.logs.upper(confidence_level))
+
+    def _share(self, log: float) -> float:
+        """The logarithm of a ratio as a share, turned as `logs` is."""
+        if self.higher_is_better:
+            return math.expm1(log) if log < _LARGEST else math.inf
+        return -math.expm1(-log) if -log < _LARGEST else -math.inf
+
+
+_LARGEST = 700.0
+"""Beyond it the exponential of a logarithm is no number of ours."""

@@ -1,0 +1,38 @@
+"""The operations that a run has spent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.config.settings import load_settings
+from harness.gate.runs.operations import flops_spent
+from harness.models.description.description import describe_weights
+from harness.models.version import load_version
+from harness.requests.spending import TokensSpent
+from tests.models.conftest import write_tiny_llama
+
+SMALL = '[models.small]\nengine = "transformers"\nweights = "tiny"\n'
+
+
+def test_they_are_those_of_the_mean_request_and_unknown_without_weights(tmp_path: Path) -> None:
+    write_tiny_llama(tmp_path / "tiny")
+    table = '[models.table]\nengine = "scripted"\ndefault = "a"\n'
+    (tmp_path / "steelyard.toml").write_text(SMALL + table, encoding="utf-8")
+    found = load_settings(tmp_path)
+    versions = [load_version(found.version(name), tmp_path) for name in ("small", "table")]
+    architecture = describe_weights({"weights": "tiny"}, tmp_path).in_engine.architecture
+    spent = {"small": TokensSpent(120, 12.0, is_counted=True), "table": TokensSpent(7, 7.0, is_counted=True)}
+    assert flops_spent(versions, spent, tmp_path) == {"small": 10 * architecture.flops_of(12), "table": None}
+    assert architecture.flops_of(12) > 12 * architecture.flops_matrices > 0
+
+
+def test_a_version_that_was_not_asked_spent_nothing_and_one_that_does_not_count_nobody_knows_what(
+    tmp_path: Path,
+) -> None:
+    write_tiny_llama(tmp_path / "tiny")
+    (tmp_path / "steelyard.toml").write_text(SMALL, encoding="utf-8")
+    version = load_version(load_settings(tmp_path).version("small"), tmp_path)
+    asked = {"small": TokensSpent(0, 0.0, is_counted=True)}
+    assert flops_spent([version], asked, tmp_path) == {"small": 0.0}
+    assert flops_spent([version], {"small": TokensSpent(9, 9.0, is_counted=False)}, tmp_path) == {"small": None}
+    assert flops_spent([version], {}, tmp_path) == {}

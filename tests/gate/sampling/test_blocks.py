@@ -1,0 +1,90 @@
+"""Blocks of a run's evaluations: measured once, kept, and told apart by versions, plan and machine."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.config.settings import Settings
+from harness.errors import MissingSampleError
+from harness.gate.evaluations.cases import pairs_of
+from harness.gate.evaluations.evaluation import Evaluation, read_plan, with_blocks
+from harness.gate.sampling.blocks import BlockRoom, machine, others_done
+from harness.models.engine_creation import create_engine
+from harness.requests import Sampler, SampleSource
+from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.load.plan import LoadPlan
+from harness.store import Store
+from tests.stages.inference.blocks.conftest import Serve, serve
+
+__all__ = ["serve"]
+
+PLAN = BlockPlan(
+    blocks=5, load=LoadPlan(rate=20.0, seconds=0.3, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule"}))
+)
+
+
+def evaluation_of(plan: BlockPlan) -> Evaluation:
+    marked = read_plan({}, Settings(root=Path()), where="test_it", measures=True)
+    own = with_blocks(marked, plan, is_relative=True)
+    return Evaluation("test_it", own, pairs_of(plan), lambda: None, lambda _: "error", frozenset({"load"}))
+
+
+def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_path: Path, serve: Serve) -> None:
+    server = serve()
+    engine = create_engine(server.served, tmp_path)
+    source = SampleSource(server.served, engine)
+    sources = {"candidate": source, "baseline": replace(source, first_index=1000)}
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+
+    async def measured(plan: BlockPlan, **changes: object) -> int:
+        """How many blocks were measured."""
+        store = Store.open(url)
+        sampler = Sampler(store, window=1)
+        own = {role: replace(each, **changes) for role, each in sources.items()}
+        room = BlockRoom(store, sampler, own)  # type: ignore[arg-type]
+        try:
+            loads = await room.loads(evaluation_of(plan), {"candidate": server, "baseline": server})
+            assert set(loads) == {(role, pair) for role in sources for pair in range(plan.blocks)}
+            assert sampler.model_calls + sampler.stored_samples == len(loads)
+            return sampler.model_calls
+        finally:
+            store.close()
+
+    async def all_of_them() -> list[int]:
+        found = [await measured(PLAN), await measured(PLAN), await measured(replace(PLAN, blocks=5, seed=5))]
+        with sqlite3.connect(tmp_path / "store.db") as connection:
+            connection.execute("delete from steelyard_samples where sample_index = 1001")
+        return [*found, await measured(PLAN)]
+
+    assert asyncio.run(all_of_them()) == [10, 0, 10, 2]
+    with pytest.raises(MissingSampleError, match="pair 1 of 5 blocks is not stored"):
+        asyncio.run(measured(replace(PLAN, seed=6), engine=None))
+
+
+def test_a_machine_is_told_by_its_processor() -> None:
+    assert machine() == machine()
+    assert "cores" in machine()
+
+
+def test_blocks_wait_for_all_that_is_in_flight_also_for_what_begins_meanwhile() -> None:
+    ended: list[str] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def work(name: str, then: str | None = None) -> None:
+        await asyncio.sleep(0.01)
+        ended.append(name)
+        if then is not None:
+            tasks.append(asyncio.ensure_future(work(then)))
+
+    async def run() -> None:
+        tasks.append(asyncio.ensure_future(work("a", then="b")))
+        await others_done(lambda: list(tasks))
+        ended.append("blocks")
+
+    asyncio.run(run())
+    assert ended == ["a", "b", "blocks"]

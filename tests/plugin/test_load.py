@@ -1,0 +1,145 @@
+"""Evaluations that are measured in blocks under load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plugin.projects import Project
+from tests.stages.inference.blocks.conftest import Serve, serve
+
+__all__ = ["serve"]
+
+PAIR = ("--candidate", "ours", "--baseline", "theirs")
+BLOCKS = {"blocks": 5, "rate": 20, "seconds": 0.4, "prompt_tokens": 8, "warm_up": 1, "accept": ["schedule"]}
+
+
+@pytest.fixture
+def gate(project: Project, serve: Serve) -> Project:
+    """Two versions whose time between tokens is 4 ms and 2 ms."""
+    for name, law in (("ours", {"itl_s": 0.004}), ("theirs", {"itl_s": 0.002})):
+        address = serve(tokens=16, **law).address
+        project.versions[name] = {"engine": "openai", "base_url": address, "model": "law"}
+    del project.versions["only"]
+    return project
+
+
+def body(gate: Project, lines: str, arguments: str = "load", **marker: Any) -> Path:
+    words = ", ".join(f"{name}={value!r}" for name, value in {**BLOCKS, **marker}.items())
+    return gate.module(f"""
+        @pytest.mark.evaluation({words})
+        async def test_it({arguments}):
+            {lines}
+    """)
+
+
+def test_a_slower_version_is_found_and_a_gate_that_is_run_again_decides_by_the_same_blocks(gate: Project) -> None:
+    body(gate, "return load.itl")
+    assert gate.run(*PAIR).ret == 1
+    first = gate.report()
+    entry = gate.evaluation()
+    assert entry["verdict"] == "regressed"
+    assert (entry["aim"], entry["margin"], entry["margin_is_relative"], entry["unit"]) == ("lower", 0.05, True, "s")
+    assert [case["id"] for case in entry["cases"]] == [f"pair-{n}" for n in range(5)]
+    assert 0.5 < entry["difference"]["value"] < 1.5
+    assert first["usage"]["model_calls"] == 10
+    assert first["usage"]["flops"] == {"ours": None, "theirs": None}
+    assert first["usage"]["completion_tokens"] > 0
+    assert gate.run(*PAIR).ret == 1
+    again = gate.report()
+    assert (again["usage"]["model_calls"], again["usage"]["stored_samples"]) == (0, 10)
+    assert gate.evaluation()["difference"] == entry["difference"]
+    gate.run(*PAIR, "--fresh")
+    assert gate.report()["usage"]["model_calls"] == 10
+    assert "second look" in gate.evaluation()["reason"]
+
+
+def test_evaluations_of_one_plan_share_their_blocks_and_others_come_first(gate: Project, tmp_path: Path) -> None:
+    """A body that asks a model notes when it ended, and the bodies that take `load` begin after that."""
+    words = ", ".join(f"{name}={value!r}" for name, value in BLOCKS.items())
+    gate.module(f"""
+        import asyncio
+        ORDER = []
+
+        @pytest.mark.evaluation({words}, margin="90 %")
+        def test_itl(load):
+            ORDER.append("load")
+            return load.itl
+
+        @pytest.mark.evaluation(cases=[{{"id": "a", "prompt": "q"}}], threshold=0.1)
+        async def test_model(model, case):
+            await model.ask(case.prompt)
+            await asyncio.sleep(0.3)
+            ORDER.append("model")
+            return 1.0
+
+        @pytest.mark.evaluation({words}, margin="90 %")
+        def test_throughput(load):
+            return load.throughput
+
+        def test_order():
+            assert ORDER.index("load") > max(at for at, who in enumerate(ORDER) if who == "model")
+    """)
+    result = gate.run(*PAIR)
+    assert "test_order" not in "\n".join(line for line in result.outlines if line.startswith("FAILED"))
+    assert result.parseoutcomes()["passed"] == 2
+    assert gate.report()["usage"]["model_calls"] == 10 + 4
+
+
+def test_a_candidate_alone_is_held_to_its_threshold(gate: Project) -> None:
+    body(gate, "return load.itl", threshold=0.004, margin="90 %")
+    assert gate.run("--candidate", "theirs", "--baseline", "none").ret == 0
+    assert gate.evaluation()["baseline"] is None
+    assert gate.report()["usage"]["model_calls"] == 5
+
+
+def test_the_server_is_there_for_bodies_too(gate: Project) -> None:
+    body(gate, "return load.ttft if server.address.startswith('http://') else 0.0", arguments="load, server")
+    gate.run("--candidate", "ours", "--baseline", "none")
+    assert gate.verdicts() == {"test_it": "passed"}
+
+
+def test_what_a_block_does_not_have_is_an_error(gate: Project) -> None:
+    body(gate, "return load.goodput")
+    assert gate.run(*PAIR).ret == 1
+    assert "needs an objective" in gate.evaluation()["reason"]
+
+
+def test_a_block_that_can_not_be_trusted_is_an_error_of_the_evaluation(gate: Project, serve: Serve) -> None:
+    gate.versions["ours"]["base_url"] = serve(counters=True, preemptions=1).address
+    body(gate, "return load.itl")
+    assert gate.run(*PAIR).ret == 1
+    entry = gate.evaluation()
+    assert entry["verdict"] == "error"
+    assert "can't be trusted" in entry["reason"]
+    assert "not measured again by itself" in entry["reason"]
+
+
+def test_offline_blocks_come_from_the_store_or_not_at_all(gate: Project) -> None:
+    body(gate, "return load.itl")
+    gate.run(*PAIR, "--offline")
+    assert "pair 1 of 5 blocks is not stored" in gate.evaluation()["reason"]
+
+
+def test_a_version_that_nobody_serves_skips_it(gate: Project) -> None:
+    gate.versions["table"] = {"engine": "scripted", "default": "yes"}
+    body(gate, "return load.itl")
+    gate.run("--candidate", "table", "--baseline", "none").assert_outcomes(skipped=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "marker", "told"),
+    [
+        ("load, model", {}, "takes `load` and `model`"),
+        ("load", {"cases": [{"id": "a"}]}, "cases= does not go with `load`"),
+        ("load", {"objective": "tfft=1"}, "Did you mean 'ttft'"),
+        ("case", {}, "is for a body that takes `load`"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(gate: Project, arguments: str, marker: dict[str, Any], told: str) -> None:
+    body(gate, "return 1.0", arguments=arguments, **marker)
+    result = gate.run(*PAIR)
+    assert result.ret == 4
+    assert told in "\n".join([*result.outlines, *result.errlines])

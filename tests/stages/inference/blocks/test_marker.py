@@ -1,0 +1,55 @@
+"""The marker's words of an evaluation that takes `load`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config.settings import Settings
+from harness.errors import MarkerError
+from harness.stages.inference.blocks.marker import blocks_of
+from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS
+
+
+def read(loads: bool = True, **keywords: Any) -> Any:
+    return blocks_of(keywords, Settings(root=Path()), where="test_a", loads=loads)
+
+
+def test_without_words_it_has_the_defaults() -> None:
+    plan = read()
+    assert (plan.blocks, plan.load.rate, plan.load.seconds) == (DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS)
+
+
+def test_it_says_what_is_sent() -> None:
+    plan = read(blocks=6, concurrency=3, requests=20, objective="ttft=0.5,itl=0.1", output_tokens=9, restart=True)
+    assert (plan.blocks, plan.restart, plan.load.rate, plan.load.concurrency) == (6, True, None, 3)
+    assert (plan.load.requests, plan.load.seconds, plan.load.output_tokens) == (20, None, 9)
+    assert dict(plan.load.objective) == {"ttft": 0.5, "itl": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("keywords", "told"),
+    [
+        ({"rate": 0}, "rate = 0.0 sends nothing"),
+        ({"blocks": 1}, "show nothing"),
+        ({"objective": "tftt=1"}, "Did you mean 'ttft'"),
+        ({"objective": "ttft"}, "names nothing that could be kept"),
+        ({"rate": 1, "concurrency": 2}, "rate and concurrency are given"),
+        ({"cases": []}, "cases= does not go with `load`"),
+        ({"samples": 3}, "samples= does not go with `load`"),
+        ({"seconds": "long"}, "seconds = 'long' is not a number"),
+        ({"restart": 1}, "restart"),
+    ],
+)
+def test_what_can_not_be_is_refused_with_the_way_out(keywords: dict[str, Any], told: str) -> None:
+    with pytest.raises(MarkerError, match="test_a") as caught:
+        read(**keywords)
+    assert told in str(caught.value)
+
+
+def test_its_words_are_for_bodies_that_take_load() -> None:
+    assert read(loads=False) is None
+    with pytest.raises(MarkerError, match="rate= is for a body that takes `load`"):
+        read(loads=False, rate=2)

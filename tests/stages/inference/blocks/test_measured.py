@@ -1,0 +1,78 @@
+"""What a body gets of a block."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import CapabilityError, ScoreError
+from harness.stages.inference.blocks.block import LoadBlock
+from harness.stages.inference.blocks.measured import Load
+from harness.stages.inference.blocks.meters import EnergyMeter
+from tests.stages.inference.blocks.conftest import Serve
+
+FIGURES = {
+    "ttft_s": {"mean": 0.2, "n": 10},
+    "itl_s": {"mean": 0.01, "n": 90},
+    "tpot_s": {"mean": 0.011, "n": 10},
+    "e2e_s": {"mean": 0.3, "n": 10},
+    "output_tokens_per_s": 50.0,
+    "goodput_per_s": None,
+    "prompt_tokens": 1000,
+    "completion_tokens": 100,
+    "completed": 10,
+    "duration_s": 2.0,
+    "invalid_reasons": [],
+}
+
+
+def test_measures_say_unit_and_direction(serve: Serve) -> None:
+    load = Load(LoadBlock(FIGURES, memory_bytes=1 << 20), serve())
+    found = {name: getattr(load, name) for name in ("ttft", "itl", "tpot", "e2e", "throughput", "memory")}
+    assert {name: (each.value, each.unit, each.higher_is_better) for name, each in found.items()} == {
+        "ttft": (0.2, "s", False),
+        "itl": (0.01, "s", False),
+        "tpot": (0.011, "s", False),
+        "e2e": (0.3, "s", False),
+        "throughput": (50.0, "tokens/s", True),
+        "memory": (1048576.0, "B", False),
+    }
+    assert load.result["completed"] == 10
+
+
+def test_a_million_tokens_cost_what_the_machine_costs_meanwhile(serve: Serve) -> None:
+    """2 s at 3.6 an hour are 0.002 for 100 tokens: 20 for a million."""
+    assert Load(LoadBlock(FIGURES), serve("price_per_hour = 3.6")).cost.value == pytest.approx(20.0)
+
+
+def test_or_what_their_tokens_cost(serve: Serve) -> None:
+    """1000 read at 1 and 100 written at 2 a million are 0.0012 for 100: 12 for a million."""
+    server = serve("price = { input = 1.0, output = 2.0 }")
+    assert Load(LoadBlock(FIGURES), server).cost.value == pytest.approx(12.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "told"),
+    [
+        ("goodput", ScoreError, "needs an objective"),
+        ("rate_held", ScoreError, "needs an objective"),
+        ("start_up", ScoreError, "restart=True"),
+        ("cost", CapabilityError, "price_per_hour"),
+        ("memory", CapabilityError, "was not started by this run"),
+        ("energy", CapabilityError, "RAPL"),
+        ("flops_per_token", CapabilityError, "no weights"),
+    ],
+)
+def test_what_is_not_known_says_why(serve: Serve, name: str, error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=told):
+        getattr(Load(LoadBlock(FIGURES), serve()), name)
+
+
+def test_a_block_without_tokens_has_no_throughput(serve: Serve) -> None:
+    with pytest.raises(ScoreError, match="counts no tokens"):
+        _ = Load(LoadBlock({**FIGURES, "output_tokens_per_s": None}), serve()).throughput
+
+
+def test_energy_is_by_the_token(serve: Serve) -> None:
+    assert Load(LoadBlock(FIGURES, energy_j=50.0), serve()).energy.value == 0.5
+    joules = EnergyMeter().joules()
+    assert joules is None or joules >= 0

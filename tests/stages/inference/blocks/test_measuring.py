@@ -1,0 +1,59 @@
+"""Pairs of blocks against servers with a known law."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.errors import CapabilityError, InvalidBlockError
+from harness.stages.inference.blocks.measuring import MOST_LATE, block_of, measure_pair
+from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.run import run_load
+from tests.stages.inference.blocks.conftest import Serve
+
+LOAD = LoadPlan(rate=20.0, seconds=0.5, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule"}))
+STRICT = replace(LOAD, accept=frozenset())
+
+
+def test_both_versions_are_sent_the_same_and_each_answers_by_its_law(serve: Serve) -> None:
+    servers = {"candidate": serve(itl_s=0.008), "baseline": serve(itl_s=0.004)}
+    told: list[str] = []
+    blocks = measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0, told.append)  # type: ignore[arg-type]
+    assert len(told) == 2
+    ours, theirs = blocks["candidate"].load, blocks["baseline"].load
+    assert (ours["requests"], ours["prompt_tokens"]) == (theirs["requests"], theirs["prompt_tokens"])
+    assert ours["itl_s"]["mean"] == pytest.approx(0.008, rel=0.2)
+    assert theirs["itl_s"]["mean"] == pytest.approx(0.004, rel=0.2)
+    assert blocks["candidate"].memory_bytes is not None
+    assert blocks["candidate"].in_flight == pytest.approx(
+        ours["e2e_s"]["mean"] * ours["completed"] / ours["duration_s"]
+    )
+
+
+def test_a_block_that_can_not_be_trusted_is_an_error_and_no_score(serve: Serve) -> None:
+    """The server says that it put requests off, which no plan here accepts."""
+    servers = {"candidate": serve(counters=True, preemptions=1)}
+    with pytest.raises(InvalidBlockError, match=r"block 1 of law can't be trusted: .*preemptions.*not measured again"):
+        measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0)  # type: ignore[arg-type]
+
+
+def test_many_late_requests_make_a_block_invalid_and_one_of_few_does_not(serve: Serve) -> None:
+    result = run_load(LOAD, serve().target)
+    on_time = [replace(record, sent_s=record.scheduled_s) for record in result.records]
+    for late, is_valid in ((1, True), (len(on_time) // 2, False)):
+        records = tuple(
+            replace(record, sent_s=record.scheduled_s + 0.5) if number < late else record
+            for number, record in enumerate(on_time)
+        )
+        block = block_of(replace(result, records=records, valid=True, invalid_reasons=()), STRICT)
+        assert (not block.invalid_reasons) == is_valid
+    assert 0 < MOST_LATE < 0.5
+
+
+def test_a_server_of_others_is_not_started_anew(serve: Serve) -> None:
+    server = serve()
+    server.target = replace(server.target, pid=None)
+    with pytest.raises(CapabilityError, match="which this run did not start"):
+        measure_pair({"candidate": server}, BlockPlan(blocks=5, load=LOAD, restart=True), 0)

@@ -1,0 +1,95 @@
+"""Servers that stand still."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.stages.inference.pausing import pausing, wake
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def sleepers() -> Iterator[list[int]]:
+    """Two processes in groups of their own."""
+    found = [subprocess.Popen(["sleep", "600"], start_new_session=True) for _ in range(2)]
+    yield [process.pid for process in found]
+    for process in found:
+        process.kill()
+        process.wait()
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process stands still, once it has had the time to."""
+    deadline = time.monotonic() + 5
+    state = ""
+    while time.monotonic() < deadline:
+        before, state = state, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        if state == before:
+            break
+        time.sleep(0.05)
+    return state == "T"
+
+
+def test_one_runs_and_the_others_stand_still_until_the_end(sleepers: list[int]) -> None:
+    one, other = sleepers
+    with pausing([one, other, None]) as paused:
+        paused.run_only(one)
+        assert [is_stopped(pid) for pid in sleepers] == [False, True]
+        paused.run_only(other)
+        assert [is_stopped(pid) for pid in sleepers] == [True, False]
+        paused.run_only(None)
+        assert [is_stopped(pid) for pid in sleepers] == [True, True]
+    assert [is_stopped(pid) for pid in sleepers] == [False, False]
+
+
+def test_an_error_wakes_them_too(sleepers: list[int]) -> None:
+    with contextlib.suppress(ZeroDivisionError), pausing(sleepers) as paused:
+        paused.run_only(None)
+        raise ZeroDivisionError
+    assert [is_stopped(pid) for pid in sleepers] == [False, False]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_they_are_woken_when_whoever_stopped_them_is_killed(sleepers: list[int], number: signal.Signals) -> None:
+    program = (
+        "import sys, time\n"
+        "from harness.stages.inference.pausing import pausing\n"
+        f"with pausing({sleepers}) as paused:\n"
+        "    paused.run_only(None)\n"
+        "    print('stopped', flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "stopped\n"
+        assert [is_stopped(pid) for pid in sleepers] == [True, True]
+        process.send_signal(number)
+        process.wait()
+    deadline = time.monotonic() + 10
+    while any(map(is_stopped, sleepers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [is_stopped(pid) for pid in sleepers] == [False, False]
+
+
+def test_its_own_group_is_never_stopped() -> None:
+    with pausing([os.getpid()]) as paused:
+        paused.run_only(None)
+
+
+def test_a_process_that_has_ended_is_no_error() -> None:
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    wake(ended.pid)
+    with pausing([ended.pid]) as paused:
+        paused.run_all()
