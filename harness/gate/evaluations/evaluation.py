@@ -105,8 +105,7 @@ def read_plan(
         keywords: what the marker was given.
         settings: the project's, with the options laid over.
         where: the test function, for messages.
-        options: settings that the command line gave, which win over the marker's; with `for_baseline` everything is
-            drawn, and more samples than a gate's.
+        options: settings that the command line gave, which win; with `for_baseline` all is drawn, and more of it.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
         exact: whether a body comes to the same each time, so that one sample of a case is enough unless more are asked.
 
