@@ -32,6 +32,8 @@ PER = ("suite", "case")
 WEIGHS = ("model", "judge")
 ASKS = ("model", "nothing")
 AIMS = ("higher", "lower", "same")
+_CHECKED = ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
+"""The marker's words that are settings, too, or are checked like one."""
 REVIEWS = ("uncertain", "failures", "all")
 
 _FEWEST_RECORDED = 20
@@ -102,8 +104,7 @@ def read_plan(
     """The plan of a marker.
 
     Args:
-        keywords: what the marker was given.
-        settings: the project's, with the options laid over.
+        keywords, settings: what the marker was given, and the project's settings with the options laid over.
         where: the test function, for messages.
         options: settings that the command line gave, which win; with `for_baseline` all is drawn, and more of it.
         measures: whether the body may return a `Measure`, so that the threshold is not confined to [0, 1].
@@ -114,8 +115,7 @@ def read_plan(
     """
     _check_keywords(keywords, where)
     values: dict[str, Any] = {}
-    names = ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
-    for name in names:
+    for name in _CHECKED:
         if keywords.get(name) is not None and name not in options:
             values[name] = _checked(name, keywords[name], where, measures)
     per, weighs, review = keywords.get("per", "suite"), keywords.get("weighs", "model"), keywords.get("review")
