@@ -15,7 +15,7 @@ SCHEMA = {
     "required": ["place", "day", "hour", "guests"],
     "additionalProperties": False,
 }
-# The longest answer that the schema allows has 117 characters, each of them a token at most.
+# The longest answer that the schema allows has 108 characters (117 with spaces), each of them a token at most.
 LIMIT = 120
 
 
