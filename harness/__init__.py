@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from harness.scoring.deepeval import the_judge
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
+    from harness.stages.foundation.reference import Reference, SyncReference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
     from harness.stages.inference.repeats import Repeated, Repeats, SyncRepeats
@@ -60,6 +61,7 @@ __all__ = [
     "Model",
     "NotInLineageError",
     "Preferences",
+    "Reference",
     "Repeated",
     "Repeats",
     "Report",
@@ -74,6 +76,7 @@ __all__ = [
     "StoreError",
     "SyncJudge",
     "SyncModel",
+    "SyncReference",
     "SyncRepeats",
     "TokenLogprob",
     "UnreachableError",
@@ -106,6 +109,7 @@ _NAMES = {
     "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
+    "harness.stages.foundation.reference": "Reference SyncReference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",
     "harness.stages.inference.repeats": "Repeated Repeats SyncRepeats",

@@ -184,6 +184,9 @@ async def has_what_it_claims(subject: EngineUnderTest) -> None:
             _check_weighed(await _draw(engine, request, [0, 1]))
         if Capability.ROLLING in able:
             _check_weighed(await _draw(engine, Request(kind="rolling", prompt=prompt + continuation), [0, 1]))
+        if Capability.PROMPT_LOGPROBS in able:
+            asked = Request(kind="rolling", prompt=prompt + continuation, logprobs=2)
+            _check_foreseen((await _draw(engine, asked, [0]))[0])
         if Capability.SCHEMA in able:
             request = replace(subject.request(max_tokens=64), schema=dict(subject.schema))
             (sample,) = await _draw(engine, request, [0])
@@ -281,3 +284,15 @@ def _check_weighed(samples: Sequence[Sample]) -> None:
         assert math.isfinite(value), f"loglikelihood = {value} is not finite."
         assert value <= 0, f"loglikelihood = {value} is above 0."
     assert len(set(values)) <= 1, f"the same text weighs {values}; it must weigh the same for every index."
+
+
+def _check_foreseen(sample: Sample) -> None:
+    assert sample.logprobs, "what is foreseen at each place was asked for, and the sample has no logprobs."
+    total = math.fsum(token.logprob for token in sample.logprobs)
+    _check_weighed([sample])
+    assert math.isclose(total, sample.loglikelihood or 0.0, abs_tol=1e-3), (
+        f"the tokens weigh {total} together, and the text {sample.loglikelihood}."
+    )
+    for token in sample.logprobs:
+        assert len(token.top) == 2, f"2 tokens were asked for at each place, and {token.token!r} has {len(token.top)}."
+        assert token.top[0][1] >= token.top[1][1], f"the tokens at the place of {token.token!r} are not sorted."

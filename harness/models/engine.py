@@ -19,6 +19,8 @@ class Capability(enum.StrEnum):
     LOGPROBS = "logprobs"
     LOGLIKELIHOOD = "loglikelihood"
     ROLLING = "rolling"
+    PROMPT_LOGPROBS = "prompt_logprobs"
+    """What is foreseen at each place of a given text, the tokens named by the vocabulary's own pieces."""
     SCHEMA = "schema"
     TOOLS = "tools"
     SEED = "seed"

@@ -121,14 +121,17 @@ class Version:
             kind="loglikelihood", messages=messages, prompt=prompt, continuation=continuation, truncate=truncate
         )
 
-    def rolling(self, text: str) -> Request:
+    def rolling(self, text: str, *, logprobs: int | None = None) -> Request:
         """The request for the log probability of the whole raw `text`, from its first token.
 
+        Args:
+            logprobs: alternatives to report at the place of each token of the text; None for the whole text's alone.
+
         Raises:
-            UsageError: it is not a text.
+            UsageError: it is not a text, or logprobs is no count.
         """
         _check_text(text, "text")
-        return Request(kind="rolling", prompt=text)
+        return Request(kind="rolling", prompt=text, logprobs=_checked_logprobs(logprobs))
 
     def _sampling(self, sampling: Mapping[str, Any]) -> Mapping[str, Any]:
         """The version's own sampling parameters with those of one request laid over them."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.records import Request, Sample
+from harness.records import Request, Sample, TokenLogprob
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,22 @@ class TokenRow:
     tokens: list[int]
     before: int
     cut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RowWeight:
+    """What a row's weighed tokens came to.
+
+    Attributes:
+        loglikelihood: of all of them.
+        is_greedy: whether each is the most probable one at its place.
+        logprobs: an entry for each, where they were asked for. Their tokens, and those of the alternatives, are the
+            vocabulary's own pieces, each of which stands for one token.
+    """
+
+    loglikelihood: float
+    is_greedy: bool
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 def context_text(tokenizer: Any, request: Request) -> str:
@@ -107,14 +123,20 @@ def rolling_rows(tokenizer: Any, text: str, most: int) -> list[TokenRow]:
     return rows
 
 
-def weighed_sample(rows: Sequence[TokenRow], weights: Sequence[tuple[float, bool]]) -> Sample:
-    """The sample of a request whose rows have these log likelihoods; each with whether all its tokens are greedy."""
+def weighed_sample(rows: Sequence[TokenRow], weights: Sequence[RowWeight], top: int | None) -> Sample:
+    """The sample of a request whose rows came to these weights.
+
+    Args:
+        top: how many alternatives the request asked for at each place; None for no log probabilities.
+    """
+    tokens = (token for weight in weights for token in weight.logprobs)
     return Sample(
         text="",
         prompt_tokens=sum(row.before for row in rows),
         completion_tokens=sum(len(row.tokens) - row.before for row in rows),
-        loglikelihood=math.fsum(loglikelihood for loglikelihood, _ in weights),
-        is_greedy=all(is_greedy for _, is_greedy in weights),
+        logprobs=None if top is None else tuple(replace(token, top=token.top[:top]) for token in tokens),
+        loglikelihood=math.fsum(weight.loglikelihood for weight in weights),
+        is_greedy=all(weight.is_greedy for weight in weights),
         cut_tokens=sum(row.cut for row in rows),
     )
 

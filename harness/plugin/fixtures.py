@@ -82,6 +82,12 @@ def repeats(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
+def reference(request: pytest.FixtureRequest) -> object:
+    """The version's own weights in 32 bits: `compare` what its engine foresees of a text with what they do."""
+    return _placeholder(request)
+
+
+@pytest.fixture
 def server(request: pytest.FixtureRequest) -> object:
     """The version under test as it is served: `address`, `metrics()`, `restart()`, `description`."""
     return _placeholder(request)

@@ -209,6 +209,22 @@ class Model:
         """
         return self._settle("rolling", self._loglikelihood(self._source.version.rolling(text)))
 
+    def prompt_logprobs(self, text: str, *, top: int = 20) -> Coroutine[Any, Any, Sample]:
+        """What the version foresees at the place of each token of a text, from its first one.
+
+        Args:
+            text: raw, of any length, as for `rolling`.
+            top: how many of the most probable tokens to report at each place.
+
+        Returns:
+            harness.Sample, whose `logprobs` have an entry for each token of the text. Tokens are named by the
+            vocabulary's own pieces, so that each name stands for one token.
+
+        Raises:
+            CapabilityError: the engine gives no log probabilities of given text.
+        """
+        return self._settle("prompt_logprobs", self._draw(self._source.version.rolling(text, logprobs=top)))
+
     def _settle(self, method: str, work: Coroutine[Any, Any, Result]) -> Coroutine[Any, Any, Result]:
         """The work, to be awaited; in a `def` body its result, as `SyncModel` says."""
         self._trace.made.append((f"{'baseline' if self._is_other else 'model'}.{method}", work))

@@ -74,3 +74,6 @@ class SyncModel(Protocol):
 
     def rolling(self, text: str) -> float:
         """As `Model.rolling`: the log likelihood of a whole text."""
+
+    def prompt_logprobs(self, text: str, *, top: int = 20) -> Sample:
+        """As `Model.prompt_logprobs`: what the version foresees at the place of each token of a text."""

@@ -232,9 +232,10 @@ def check_capabilities(engine: Engine, request: Request) -> None:
     wanted = {
         Capability.COMPLETION: request.kind == "completion",
         Capability.CHAT_TEMPLATE: request.kind != "chat" and bool(request.messages),
-        Capability.LOGPROBS: request.logprobs is not None,
+        Capability.LOGPROBS: request.logprobs is not None and request.kind != "rolling",
         Capability.LOGLIKELIHOOD: request.kind == "loglikelihood",
-        Capability.ROLLING: request.kind == "rolling",
+        Capability.ROLLING: request.kind == "rolling" and request.logprobs is None,
+        Capability.PROMPT_LOGPROBS: request.kind == "rolling" and request.logprobs is not None,
         Capability.SCHEMA: request.schema is not None,
         Capability.TOOLS: request.tools is not None,
         Capability.SEED: "seed" in request.sampling,

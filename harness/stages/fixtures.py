@@ -33,6 +33,7 @@ class StageFixture:
 
 STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
+    "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
     "repeats": StageFixture("harness.stages.inference.repeats:load_repeats"),
     "server": StageFixture("harness.stages.inference.serving:start_server"),
 }

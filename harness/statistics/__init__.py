@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.statistics.betting.betting import ConfidenceSequence, EProcess, betting_e_process, confidence_sequence
     from harness.statistics.betting.e_values import log_e_value
+    from harness.statistics.divergence import kl_divergence
     from harness.statistics.intervals.contrasts import Contrast
     from harness.statistics.intervals.differences import DifferenceEstimate, paired_contrast, paired_difference
     from harness.statistics.intervals.independent import independent_contrast, independent_difference, newcombe_interval
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "betting.betting": "ConfidenceSequence EProcess betting_e_process confidence_sequence",
     "betting.e_values": "log_e_value",
+    "divergence": "kl_divergence",
     "intervals.contrasts": "Contrast",
     "intervals.differences": "DifferenceEstimate paired_contrast paired_difference",
     "intervals.independent": "independent_contrast independent_difference newcombe_interval",
@@ -111,6 +113,7 @@ __all__ = [
     "holm_levels",
     "independent_contrast",
     "independent_difference",
+    "kl_divergence",
     "krippendorff_alpha",
     "log_e_value",
     "lost_cases",

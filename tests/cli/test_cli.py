@@ -85,9 +85,13 @@ def imported(arguments: list[str]) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["models", "--json"], ["doctor"], ["init", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["models", "--json"], ["init", "--help"]])
 def test_a_command_imports_nothing_heavy(arguments: list[str]) -> None:
     assert imported(arguments) & HEAVY == set()
+
+
+def test_doctor_imports_what_the_plugins_need_and_no_library_of_models() -> None:
+    assert imported(["doctor"]) & HEAVY <= {"numpy", "scipy", "sqlalchemy"}
 
 
 def test_help_imports_no_subcommand() -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.planning.shapes import NO_RUN, GateOptions, assumed, of_run, progress, shape_options
+from harness.cli.planning.shapes import NO_RUN, GateOptions, assumed, of_run, shape_options
+from harness.cli.shared.progress import progress
 from harness.cli.shared.stored import settings_with_store, store_option
 from harness.config import setting_checks
 from harness.errors import SettingsError, UsageError

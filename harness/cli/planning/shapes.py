@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -245,13 +243,3 @@ def _level(asked: GateOptions, own: float) -> float:
     if asked.confidence_level is None:
         return own
     return float(check_setting("confidence_level", asked.confidence_level, where="--confidence-level"))
-
-
-@contextlib.contextmanager
-def progress(length: int, label: str) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal's standard error; gives what is to be called after each step."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
-        yield lambda: bar.update(1)

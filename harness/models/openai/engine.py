@@ -58,7 +58,7 @@ class OpenAIEngine:
         counts_seeds: bool = False,
     ) -> None:
         self.name = name
-        self.capabilities = frozenset(Capability) - {Capability.CHAT_TEMPLATE}
+        self.capabilities = frozenset(Capability) - {Capability.CHAT_TEMPLATE, Capability.PROMPT_LOGPROBS}
         self.device: str | None = None
         self.batch_size: int | None = None
         self._model = str(options["model"])

@@ -49,7 +49,7 @@ class ScriptedEngine:
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         self.name = name
-        self.capabilities = frozenset(Capability) - {Capability.TOOLS}
+        self.capabilities = frozenset(Capability) - {Capability.TOOLS, Capability.PROMPT_LOGPROBS}
         self.device: str | None = None
         self.batch_size: int | None = None
         self.http_requests = 0

@@ -6,8 +6,7 @@ import functools
 import inspect
 import math
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from harness.errors import CapabilityError, EngineError
 from harness.models.stops import before_stop, stops
 from harness.models.transformers.schema import SchemaCompiler
 from harness.models.weighing import (
+    RowWeight,
     TokenRow,
     context_text,
     context_tokens,
@@ -125,13 +125,15 @@ class TransformersModel:
             except ValueError as error:
                 rows_of.append(EngineError(str(error)))
         every_row = [row for rows in rows_of if not isinstance(rows, EngineError) for row in rows]
-        weights = iter(weigh_rows(self._model, every_row, self._batch_size))
+        top = max((request.logprobs for request in requests if request.logprobs is not None), default=None)
+        pieces = None if top is None else self.tokenizer.convert_ids_to_tokens
+        weights = iter(weigh_rows(self._model, every_row, self._batch_size, top=top or 0, pieces=pieces))
         samples: list[Sample | EngineError] = []
-        for rows in rows_of:
+        for request, rows in zip(requests, rows_of, strict=True):
             if isinstance(rows, EngineError):
                 samples.append(rows)
             else:
-                samples.append(weighed_sample(rows, [next(weights) for _ in rows]))
+                samples.append(weighed_sample(rows, [next(weights) for _ in rows], request.logprobs))
         return samples
 
     def _rows(self, request: Request) -> list[TokenRow]:
@@ -214,8 +216,14 @@ _READ_AT_ONCE = 1024
 """Weighed tokens whose probabilities are worked out together: 200 MB for a vocabulary of 50,000."""
 
 
-def weigh_rows(model: Any, rows: Sequence[TokenRow], batch_size: int) -> list[tuple[float, bool]]:
-    """The log likelihood of each row's weighed tokens, and whether each of them is the most probable one.
+Pieces = Callable[[list[int]], list[str]]
+"""Gives the vocabulary's own pieces of tokens."""
+
+
+def weigh_rows(
+    model: Any, rows: Sequence[TokenRow], batch_size: int, *, top: int = 0, pieces: Pieces | None = None
+) -> list[RowWeight]:
+    """What each row's weighed tokens come to.
 
     Texts of like length go into the model together, padded at the end, which no token of a causal model sees. A text
     that another one begins with is not computed again: so continuations of one token share their context.
@@ -224,12 +232,14 @@ def weigh_rows(model: Any, rows: Sequence[TokenRow], batch_size: int) -> list[tu
         model: a causal language model.
         rows: at least one token comes before those that are weighed.
         batch_size: texts computed at once.
+        top: how many alternatives to give at each weighed place.
+        pieces: names tokens; without it there are no log probabilities of single ones.
     """
     groups = _groups(rows)
     groups.sort(key=lambda group: len(rows[group[0]].tokens), reverse=True)
-    weights: dict[int, tuple[float, bool]] = {}
+    weights: dict[int, RowWeight] = {}
     for start in range(0, len(groups), batch_size):
-        weights |= _weigh_batch(model, rows, groups[start : start + batch_size])
+        weights |= _weigh_batch(model, rows, groups[start : start + batch_size], (top, pieces))
     return [weights[number] for number in range(len(rows))]
 
 
@@ -246,7 +256,9 @@ def _groups(rows: Sequence[TokenRow]) -> list[list[int]]:
     return groups
 
 
-def _weigh_batch(model: Any, rows: Sequence[TokenRow], groups: Sequence[list[int]]) -> dict[int, tuple[float, bool]]:
+def _weigh_batch(
+    model: Any, rows: Sequence[TokenRow], groups: Sequence[list[int]], named: tuple[int, Pieces | None]
+) -> dict[int, RowWeight]:
     """One pass of the model over the first row of each group, and what it says of all rows."""
     import torch
 
@@ -254,7 +266,7 @@ def _weigh_batch(model: Any, rows: Sequence[TokenRow], groups: Sequence[list[int
     width = len(inputs[0])
     padded = torch.tensor([tokens + [0] * (width - len(tokens)) for tokens in inputs], device=model.device)
     first = min(rows[number].before for group in groups for number in group) - 1
-    weights: dict[int, tuple[float, bool]] = {}
+    weights: dict[int, RowWeight] = {}
     with torch.inference_mode():
         if "logits_to_keep" in inspect.signature(model.forward).parameters:
             places = torch.arange(first, width, device=model.device)
@@ -262,7 +274,7 @@ def _weigh_batch(model: Any, rows: Sequence[TokenRow], groups: Sequence[list[int
         else:
             logits = model(padded, use_cache=False).logits[:, first:]
         for some in _portions(rows, groups):
-            weights |= _read(logits, [(line, number, rows[number]) for line, number in some], first)
+            weights |= _read(logits, [(line, number, rows[number]) for line, number in some], first, named)
     return weights
 
 
@@ -281,18 +293,35 @@ def _portions(rows: Sequence[TokenRow], groups: Sequence[list[int]]) -> Iterator
     yield some
 
 
-def _read(logits: Any, some: Sequence[tuple[int, int, TokenRow]], first: int) -> dict[int, tuple[float, bool]]:
+def _read(
+    logits: Any, some: Sequence[tuple[int, int, TokenRow]], first: int, named: tuple[int, Pieces | None]
+) -> dict[int, RowWeight]:
     """What the logits say of the weighed tokens of some rows: few operations for all of them together."""
     import torch
 
     lines = [line for line, _, row in some for _ in row.tokens[row.before :]]
     places = [place - 1 - first for _, _, row in some for place in range(row.before, len(row.tokens))]
-    wanted = torch.tensor([token for _, _, row in some for token in row.tokens[row.before :]], device=logits.device)
+    tokens = [token for _, _, row in some for token in row.tokens[row.before :]]
+    wanted = torch.tensor(tokens, device=logits.device)
     logprobs = logits[lines, places].float().log_softmax(-1)
-    chosen = iter(logprobs.gather(1, wanted.unsqueeze(1)).squeeze(1).tolist())
-    greedy = iter((logprobs.argmax(-1) == wanted).tolist())
-    weights = {}
+    chosen = logprobs.gather(1, wanted.unsqueeze(1)).squeeze(1).tolist()
+    greedy = (logprobs.argmax(-1) == wanted).tolist()
+    top, pieces = named
+    entries = [] if pieces is None else _token_logprobs(logprobs, tokens, chosen, top, pieces)
+    weights, start = {}, 0
     for _, number, row in some:
-        n_weighed = len(row.tokens) - row.before
-        weights[number] = math.fsum(islice(chosen, n_weighed)), all(list(islice(greedy, n_weighed)))
+        end = start + len(row.tokens) - row.before
+        weights[number] = RowWeight(math.fsum(chosen[start:end]), all(greedy[start:end]), tuple(entries[start:end]))
+        start = end
     return weights
+
+
+def _token_logprobs(
+    logprobs: Any, tokens: list[int], chosen: list[float], top: int, pieces: Pieces
+) -> list[TokenLogprob]:
+    """An entry for each token, with the `top` most probable ones at its place."""
+    values, others = (each.tolist() for each in logprobs.topk(min(top, logprobs.shape[-1])))
+    return [
+        TokenLogprob(piece, value, tuple(zip(pieces(alternatives), logs, strict=True)))
+        for piece, value, alternatives, logs in zip(pieces(tokens), chosen, others, values, strict=True)
+    ]

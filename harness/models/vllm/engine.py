@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ from harness.records import Request, Sample, TokenLogprob
 _MAX_CHOICES = 128
 _ALL_CHOICES = 1_000_000
 _GREEDY_BELOW = 1e-5
+_MAX_LOGPROBS = 1_000
+"""Alternatives that a request may ask for at each place."""
 _SEQUENCES = {"cpu": 128, "gpu": 512}
 """Answers under way at once that keep vLLM busy."""
 
@@ -92,7 +95,8 @@ class VllmEngine:
         if "error" in answer:
             raise EngineError(f"{self.name} refused a request: {answer['error']}")
         if "sample" in answer:
-            return [Sample(**{**answer["sample"], "index": index, "latency_s": latency_s}) for index in indices]
+            weighed = _weighed(answer["sample"])
+            return [replace(weighed, index=index, latency_s=latency_s) for index in indices]
         pairs = zip(indices, answer["choices"], strict=True)
         return [_drawn(index, choice, answer, latency_s) for index, choice in pairs]
 
@@ -108,6 +112,16 @@ def _fields(request: Request) -> dict[str, Any]:
     """The request as plain data."""
     fields = {name: getattr(request, name) for name in Request.__slots__}
     return {**fields, "messages": [dict(turn) for turn in request.messages]}
+
+
+def _weighed(fields: dict[str, Any]) -> Sample:
+    """The sample of a weighed text, from plain data."""
+    tokens = fields["logprobs"]
+    logprobs = None if tokens is None else tuple(_token(*(each[name] for name in _TOKEN)) for each in tokens)
+    return Sample(**{**fields, "logprobs": logprobs})
+
+
+_TOKEN = ("token", "logprob", "top")
 
 
 def _drawn(index: int, choice: dict[str, Any], answer: dict[str, Any], latency_s: float) -> Sample:
@@ -155,6 +169,7 @@ def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, An
         "max_model_len": options.get("max_model_len"),
         "seed": secrets.randbelow(1 << 31),
         "disable_log_stats": True,
+        "max_logprobs": _MAX_LOGPROBS,
         "gpu_memory_utilization": 0.4,
         # Free white space lets a small model write line breaks until max_tokens.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},

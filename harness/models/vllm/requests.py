@@ -6,8 +6,16 @@ import dataclasses
 import math
 from typing import Any, Protocol
 
-from harness.models.weighing import context_text, context_tokens, continuation_row, rolling_rows, weighed_sample
-from harness.records import Request
+from harness.models.weighing import (
+    RowWeight,
+    TokenRow,
+    context_text,
+    context_tokens,
+    continuation_row,
+    rolling_rows,
+    weighed_sample,
+)
+from harness.records import Request, TokenLogprob
 
 
 class EngineJob(Protocol):
@@ -144,7 +152,8 @@ class _Weighing:
 
     def __init__(self, engine: Any, request_id: int, request: Request) -> None:
         self.request_id = request_id
-        tokenizer = engine.renderer.get_tokenizer()
+        self._top = request.logprobs
+        self._tokenizer = tokenizer = engine.renderer.get_tokenizer()
         most = engine.model_config.max_model_len - 1  # vLLM always makes one token more
         if request.kind == "rolling":
             self._rows = rolling_rows(tokenizer, request.prompt or "", most)
@@ -153,7 +162,7 @@ class _Weighing:
             self._rows = [continuation_row(tokenizer, text, continuation, most, truncate=request.truncate)]
         prompts = [{"prompt_token_ids": row.tokens} for row in self._rows]
         self.prompts = list(engine.renderer.render_cmpl(prompts)) if prompts else []
-        self._weights: dict[int, tuple[float, bool]] = {}
+        self._weights: dict[int, RowWeight] = {}
         self._computed_whole: set[int] = set()
         self.answer: dict[str, Any] | None = None
         self._finish()
@@ -165,7 +174,7 @@ class _Weighing:
         return SamplingParams(
             temperature=0.0,
             max_tokens=1,
-            prompt_logprobs=0,
+            prompt_logprobs=self._top or 0,
             skip_reading_prefix_cache=number in self._computed_whole,
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
@@ -183,13 +192,28 @@ class _Weighing:
                 self.answer = {"error": "the engine gave no log probabilities of the prompt"}
             self._computed_whole.add(number)
             return self.answer is None
-        found = [entry[token] for token, entry in zip(weighed, entries, strict=True)]
-        loglikelihood = math.fsum(logprob.logprob for logprob in found)
-        self._weights[number] = (loglikelihood, all(logprob.rank == 1 for logprob in found))
+        self._weights[number] = self._weight(row, entries)
         self._finish()
         return False
 
+    def _weight(self, row: TokenRow, entries: list[Any]) -> RowWeight:
+        """What a row came to; `entries` hold the log probabilities at each weighed place, by token."""
+        weighed = row.tokens[row.before :]
+        found = [entry[token] for token, entry in zip(weighed, entries, strict=True)]
+        tokens = zip(weighed, entries, strict=True) if self._top is not None else ()
+        return RowWeight(
+            math.fsum(logprob.logprob for logprob in found),
+            all(logprob.rank == 1 for logprob in found),
+            tuple(self._token(token, entry) for token, entry in tokens),
+        )
+
+    def _token(self, token: int, entry: Any) -> TokenLogprob:
+        ranked = sorted(entry.items(), key=lambda item: item[1].rank)
+        top = [(other, logprob.logprob) for other, logprob in ranked if logprob.rank <= (self._top or 0)]
+        piece = self._tokenizer.convert_ids_to_tokens
+        return TokenLogprob(piece(token), entry[token].logprob, tuple((piece(other), value) for other, value in top))
+
     def _finish(self) -> None:
         if self.answer is None and len(self._weights) == len(self._rows):
-            sample = weighed_sample(self._rows, [self._weights[number] for number in range(len(self._rows))])
+            sample = weighed_sample(self._rows, [self._weights[number] for number in range(len(self._rows))], self._top)
             self.answer = {"sample": dataclasses.asdict(sample)}

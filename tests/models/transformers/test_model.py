@@ -141,8 +141,8 @@ def test_texts_that_begin_another_one_are_computed_with_it() -> None:
     ]
     weights = weigh_rows(model, rows, batch_size=8)
     assert model.shapes == [(2, 4)]
-    assert [is_greedy for _, is_greedy in weights] == [True, False, True, False, True]
-    assert weights[0][0] == pytest.approx(weights[2][0] / 2)
+    assert [weight.is_greedy for weight in weights] == [True, False, True, False, True]
+    assert weights[0].loglikelihood == pytest.approx(weights[2].loglikelihood / 2)
 
 
 def test_texts_of_like_length_are_computed_together() -> None:

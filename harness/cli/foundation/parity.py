@@ -1,0 +1,81 @@
+"""`steelyard parity`: how far what an engine makes of weights is from what they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.shared.progress import progress
+from harness.config.settings import load_settings
+
+_TOP = 100
+
+
+@click.command()
+@click.argument("version")
+@click.argument("other", required=False)
+@click.option(
+    "--texts",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Texts to foresee: a .jsonl with a field `text`, or paragraphs. Else the project's evals/foundation/prose.",
+)
+@click.option(
+    "--top", type=click.IntRange(1, 1000), default=_TOP, show_default=True, help="Tokens asked for at each place."
+)
+@click.option("--weights", "whole", is_flag=True, help="Compute VERSION in 32 bits, too, and ask no engine.")
+@click.option("--json", "as_json", is_flag=True, help="Write a JSON object.")
+def parity(version: str, other: str | None, texts: Path | None, top: int, whole: bool, as_json: bool) -> None:
+    """Tell how far VERSION is from a reference, at every position of some texts.
+
+    The reference is the weights of OTHER, or VERSION's own before they were rounded, computed by transformers in 32
+    bits. The engine of VERSION tells its most probable tokens alone, so the divergences are lower bounds; with
+    --weights both are compared in full. All texts are the same for both, and nothing is drawn.
+
+    \b
+    Examples:
+      steelyard parity smollm2                          # the engine against its weights
+      steelyard parity smollm2-int8                     # what rounding changes
+      steelyard parity smollm2-pruned smollm2 --weights # one model against another
+    """
+    from harness.stages.foundation.divergence import summarise
+    from harness.stages.foundation.parity import compare_served, compare_weights, read_texts
+
+    settings = load_settings(Path.cwd())
+    against = other or version
+    documents = read_texts(settings.root / "evals/foundation/prose/documents.jsonl" if texts is None else texts)
+    with progress(len(documents), "texts") as step:
+        if whole:
+            found = compare_weights(settings, version, against, documents, step)
+        else:
+            found = compare_served(settings, version, against, documents, top, step)
+    summary = {"version": version, "reference": against, **summarise(found)}
+    click.echo(json.dumps(summary, indent=2) if as_json else "\n".join(_lines(summary)))
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    bound = "  (lower bounds)" if found["is_lower_bound"] else ""
+    columns = ("mean", "median", "p90", "p95", "p99", "p99.9", "max")
+    rows: list[tuple[str, ...]] = [("nats a token", *columns)]
+    rows += [
+        (label, *(f"{found[name][column]:.2g}" for column in columns))
+        for name, label in (("kl", "KL(ref||version)"), ("kl_reverse", "KL(version||ref)"))
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    interval = found["kl"]
+    between = "" if interval["low"] is None else f" [{interval['low']:.3g}, {interval['high']:.3g}]"
+    return [
+        f"{found['version']} beside the weights of {found['reference']} in 32 bits",
+        f"{found['texts']:,} texts, {found['positions']:,} tokens",
+        "",
+        *table,
+        "",
+        f"mean KL            {interval['mean']:.3g}{between} nats a token{bound}",
+        f"same top token     {found['same_top']:.1%}",
+        f"change of p, RMS   {found['change_rms']:.2%}",
+        f"perplexity         {found['perplexity']:.4g} beside {found['reference_perplexity']:.4g}: "
+        f"x {found['perplexity_ratio']:.4f}",
+    ]

@@ -1,0 +1,127 @@
+"""A version beside a reference, over whole texts: what `steelyard parity` measures."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.config import Settings
+from harness.config.versions import VersionSettings
+from harness.errors import CaseError, SettingsError
+from harness.models.engine_creation import check_version, create_engine
+from harness.models.version import Version, load_version
+from harness.requests.window import check_capabilities
+from harness.stages.foundation.divergence import TextDivergence, read_positions
+from harness.stages.foundation.reference import Reference, reference_options
+
+
+def read_texts(path: Path) -> list[str]:
+    """The texts of a file: the field `text` of each line of a .jsonl, else the paragraphs between empty lines.
+
+    Raises:
+        CaseError: there is no such file, no text in it, or a line without one.
+    """
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CaseError(f"The texts in {path} can't be read: {error}") from None
+    if path.suffix != ".jsonl":
+        texts = [paragraph.strip() for paragraph in content.split("\n\n") if paragraph.strip()]
+    else:
+        texts = [_text(line, number, path) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
+    if not texts:
+        raise CaseError(f"{path} holds no text.")
+    return texts
+
+
+def _text(line: str, number: int, path: Path) -> str:
+    try:
+        text = json.loads(line)["text"]
+    except (ValueError, KeyError, TypeError):
+        text = None
+    if not isinstance(text, str) or not text:
+        raise CaseError(f'{path}, line {number}: there is no text; write {{"text": "…"}} in each line.')
+    return text
+
+
+def compare_served(
+    settings: Settings, name: str, against: str, texts: Sequence[str], top: int, step: Callable[[], None]
+) -> list[TextDivergence]:
+    """What the engine of a version foresees of each text, beside the weights of a version in 32 bits.
+
+    Args:
+        name: the version whose engine is asked.
+        against: the version whose weights are the reference; `name` for its own, before they were rounded.
+        top: tokens asked for at each place; all others count as one, so that the divergences are lower bounds.
+        step: called after each text.
+
+    Raises:
+        UsageError, EngineError: a version that can't be loaded, or gives no log probabilities of given text.
+    """
+    version = _load(settings, name)
+    reference = _reference(settings, against)
+    try:
+        return asyncio.run(_compared(settings, version, reference, texts, top, step))
+    finally:
+        reference.close()
+
+
+async def _compared(
+    settings: Settings, version: Version, reference: Reference, texts: Sequence[str], top: int, step: Callable[[], None]
+) -> list[TextDivergence]:
+    engine = create_engine(version, settings.root)
+    requests = [version.rolling(text, logprobs=top) for text in texts]
+    check_capabilities(engine, requests[0])
+    try:
+        await engine.start()
+        samples = [(await engine.sample(request, [0]))[0] for request in requests]
+    finally:
+        await engine.close()
+    found = []
+    for sample in samples:
+        found.append(await reference.compare(sample))
+        step()
+    return found
+
+
+def compare_weights(
+    settings: Settings, name: str, against: str, texts: Sequence[str], step: Callable[[], None]
+) -> list[TextDivergence]:
+    """The weights of two versions on each text, both computed by transformers in 32 bits, from whole distributions.
+
+    Raises:
+        UsageError, EngineError: a version without weights, vocabularies that differ, a text longer than a window.
+    """
+    other = _load(settings, name).settings
+    reference = _reference(settings, against, _options(other))
+    found = []
+    try:
+        for text in texts:
+            found.append(read_positions(reference.ask({"text": text})))
+            step()
+    finally:
+        reference.close()
+    return found
+
+
+def _load(settings: Settings, name: str) -> Version:
+    version = settings.version(name)
+    check_version(version, settings.root)
+    return load_version(version, settings.root)
+
+
+def _reference(settings: Settings, name: str, other: Mapping[str, Any] | None = None) -> Reference:
+    options = reference_options(_options(_load(settings, name).settings))
+    return Reference(name, options, str(settings.root), other)
+
+
+def _options(version: VersionSettings) -> Mapping[str, Any]:
+    if "weights" not in version.engine_options:
+        raise SettingsError(
+            f"Version {version.name!r} (engine {version.engine!r}) has no weights here, only answers. Parity compares "
+            "distributions over tokens: name a version with `weights`."
+        )
+    return version.engine_options

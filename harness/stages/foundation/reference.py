@@ -1,0 +1,183 @@
+"""The fixture `reference`: a version's own weights, unrounded, computed by transformers in 32 bits.
+
+What an engine makes of weights is compared with what they are. The reference lives in a process of its own, which
+starts when it is first asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Coroutine, Mapping
+from typing import Any, BinaryIO, Protocol, cast
+
+from harness.config import child_environment
+from harness.errors import EngineError, NotInLineageError, SettingsError
+from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.version import Version
+from harness.models.weights.weights import check_weights
+from harness.records import Sample
+from harness.requests.bridge import settle
+from harness.stages.foundation.divergence import TextDivergence, read_positions
+from harness.stages.lineage import StageContext
+
+_CHANGES = ("quantized", "dtype", "max_model_len")
+"""Settings that say how weights are computed, and not which they are."""
+_GRACE_S = 5.0
+
+
+class Reference:
+    """A version's own weights in 32 bits, to compare with what its engine makes of them.
+
+    Args:
+        version: its name, for messages.
+        options: that name the weights.
+        root: folder that relative paths start from.
+        other: options of weights to be compared in full, computed alike; None where samples are compared alone.
+    """
+
+    def __init__(
+        self, version: str, options: Mapping[str, Any], root: str, other: Mapping[str, Any] | None = None
+    ) -> None:
+        self.version = version
+        self._start = {"options": dict(options), "other": None if other is None else dict(other), "root": root}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def compare(self, sample: Sample) -> Coroutine[Any, Any, TextDivergence]:
+        """How far what a version foresees of a text is from the reference, at each position.
+
+        In a `def` body the result is given directly.
+
+        Args:
+            sample: of `model.prompt_logprobs(text, top=…)`, the more tokens at each place the closer the bound.
+
+        Raises:
+            EngineError: the sample has no log probabilities, the reference does not know its tokens, or the text is
+                longer than a window.
+        """
+        settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared(sample))
+        return settled
+
+    async def _compared(self, sample: Sample) -> TextDivergence:
+        return read_positions(await asyncio.to_thread(self.ask, sampled_message(sample)))
+
+    def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one message to the process and wait for its answer; the process is started first if it was not.
+
+        Raises:
+            SettingsError, EngineError: it could not start, or has ended.
+        """
+        with self._lock:
+            if self._process is None:
+                self._process = self._started()
+            return self._exchange(self._process, dict(message))
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "harness.stages.foundation.reference_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=child_environment({"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}),
+            start_new_session=True,
+        )
+        ready = self._exchange(process, self._start)
+        if "failed" in ready:
+            _end(process)
+            raise SettingsError(f"The reference of {self.version} could not start: {ready['failed']}")
+        return process
+
+    def _exchange(self, process: subprocess.Popen[bytes], message: dict[str, Any]) -> dict[str, Any]:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(encode_frame(message))
+            process.stdin.flush()
+            answer = read_frame(cast("BinaryIO", process.stdout))
+        except (BrokenPipeError, ValueError):
+            answer = None
+        if answer is None:
+            raise EngineError(
+                f"The process of the reference of {self.version} ended (exit code {process.wait()}); the system ends "
+                "processes when memory runs out."
+            )
+        return answer
+
+    def close(self) -> None:
+        """End the process: kindly, and after some seconds by force."""
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        if process.stdin is not None:
+            process.stdin.close()
+    try:
+        process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+class SyncReference(Protocol):
+    """A reference as a `def` body sees it; only the types differ from `Reference`."""
+
+    version: str
+
+    def compare(self, sample: Sample) -> TextDivergence:
+        """As `Reference.compare`: how far a sample is from the reference, at each position."""
+
+
+def sampled_message(sample: Sample) -> dict[str, Any]:
+    """What the reference's process needs of a sample of `model.prompt_logprobs`.
+
+    Raises:
+        EngineError: the sample has no log probabilities, no alternatives, or is of a text longer than a window.
+    """
+    if not sample.logprobs or not all(token.top for token in sample.logprobs):
+        raise EngineError(
+            "The sample has no log probabilities to compare: give the reference what "
+            "model.prompt_logprobs(text, top=20) gives, of a text that is not empty."
+        )
+    if sample.prompt_tokens != 1:
+        raise EngineError(
+            f"The text has {len(sample.logprobs)} tokens and was read in pieces, as it is longer than max_model_len: "
+            "compare shorter texts."
+        )
+    return {
+        "tokens": [token.token for token in sample.logprobs],
+        "logprobs": [token.logprob for token in sample.logprobs],
+        "top": [[piece for piece, _ in token.top] for token in sample.logprobs],
+        "top_logprobs": [[value for _, value in token.top] for token in sample.logprobs],
+    }
+
+
+def reference_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the weights that a version was made from, before they were rounded."""
+    return {name: value for name, value in options.items() if name not in _CHANGES}
+
+
+def load_reference(version: Version, context: StageContext) -> Reference:
+    """The reference of a version: its own weights.
+
+    Raises:
+        NotInLineageError: it has an address, or a table of answers, and no weights.
+        SettingsError: they are not there, or can't be read.
+    """
+    options = version.settings.engine_options
+    if "weights" not in options:
+        raise NotInLineageError(version.name, "weights")
+    root = context.settings.root
+    check_weights(options, root)
+    return Reference(version.name, reference_options(options), str(root))

@@ -1,0 +1,166 @@
+"""The process of a reference: `python -m harness.stages.foundation.reference_process`.
+
+Messages come in on the standard input and answers leave on what was the standard output, as frames. It ends when its
+input does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SettingsError, SteelyardError
+from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.weights.weights import materialize, tokenizer_path
+from harness.statistics import kl_divergence
+
+_AT_ONCE = 128
+"""Positions whose whole distributions are compared together: 200 MB for a vocabulary of 50,000."""
+
+
+def main() -> None:
+    """Load the weights that the first message names, then answer until the input ends."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    start = read_frame(sys.stdin.buffer)
+    if start is None:
+        return
+    try:
+        comparer = Comparer(start)
+    except Exception as error:  # noqa: BLE001  whatever a model's code raises must reach the parent
+        reason = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}"
+        answers.write(encode_frame({"failed": reason}))
+        return
+    answers.write(encode_frame({"ready": True}))
+    while (message := read_frame(sys.stdin.buffer)) is not None:
+        try:
+            answer = comparer.answer(message)
+        except (SteelyardError, ValueError, RuntimeError) as error:
+            answer = {"error": str(error)}
+        answers.write(encode_frame(answer))
+
+
+class Comparer:
+    """The reference's weights, and those that are compared with them in full, if any.
+
+    Args:
+        start: `options` of the reference, `other` options or None, and the folder `root`.
+    """
+
+    def __init__(self, start: Mapping[str, Any]) -> None:
+        from transformers import AutoTokenizer
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
+        options, root = start["options"], Path(start["root"])
+        folder = materialize(options, root)
+        self._tokenizer = AutoTokenizer.from_pretrained(
+            str(tokenizer_path(options, root) or folder), clean_up_tokenization_spaces=False
+        )
+        self._model = _load(folder)
+        self._window = self._model.config.max_position_embeddings
+        self._other = None
+        if start["other"] is not None:
+            self._other = _load(materialize(start["other"], root))
+            sizes = [each.config.vocab_size for each in (self._model, self._other)]
+            if sizes[0] != sizes[1]:
+                raise SettingsError(f"the vocabularies have {sizes[0]:,} and {sizes[1]:,} tokens; compare equal ones")
+
+    def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Compare one text: a `text` with both weights in full, or `tokens` with what an engine foresees of them.
+
+        Raises:
+            ValueError: tokens that the reference does not have, or more than go into its window.
+        """
+        if "text" in message:
+            tokens = self._tokenizer.encode(message["text"], add_special_tokens=False)
+        else:
+            tokens = self._ids(message["tokens"])
+        if not tokens:
+            raise ValueError("a text without tokens has nothing to compare")
+        if len(tokens) > self._window:
+            raise ValueError(f"the text has {len(tokens)} tokens, and the weights read {self._window} at once")
+        logits = self._logits(self._model, tokens)
+        if "text" in message:
+            positions = _compare_whole(logits, self._logits(self._other, tokens), tokens)
+            return {"positions": positions, "is_lower_bound": False}
+        listed = [self._ids(top) for top in message["top"]]
+        positions = _compare_listed(logits, tokens, listed, message)
+        return {"positions": positions, "is_lower_bound": True}
+
+    def _logits(self, model: Any, tokens: list[int]) -> Any:
+        """(n_tokens, n_vocabulary): what is foreseen at the place of each token."""
+        import torch
+
+        first = self._tokenizer.bos_token_id
+        prefix = self._tokenizer.eos_token_id if first is None else first
+        with torch.inference_mode():
+            return model(torch.tensor([[prefix, *tokens[:-1]]]), use_cache=False).logits[0].float()
+
+    def _ids(self, pieces: list[str]) -> list[int]:
+        ids = self._tokenizer.convert_tokens_to_ids(pieces)
+        named = [None if number is None else self._tokenizer.convert_ids_to_tokens(number) for number in ids]
+        unknown = next((piece for piece, same in zip(pieces, named, strict=True) if piece != same), None)
+        if unknown is not None:
+            raise ValueError(f"the reference's vocabulary has no token {unknown!r}: the engine has another tokenizer")
+        return list(ids)
+
+
+def _load(folder: Path) -> Any:
+    """A model that computes in 32 bits, whatever its weights are kept in."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
+
+
+def _compare_whole(reference: Any, other: Any, tokens: list[int]) -> list[list[Any]]:
+    """A row for each position (see `PositionDivergence`), from whole distributions."""
+    rows: list[list[Any]] = []
+    for start in range(0, len(tokens), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        p, q = (each[part].log_softmax(-1) for each in (reference, other))
+        logs_p, logs_q = p.numpy(), q.numpy()
+        forward, reverse = kl_divergence(logs_p, logs_q), kl_divergence(logs_q, logs_p)
+        same = (p.argmax(-1) == q.argmax(-1)).tolist()
+        own = tokens[part]
+        likely = [(float(logs_q[row, token]), float(logs_p[row, token])) for row, token in enumerate(own)]
+        rows += _rows(forward, reverse, same, likely)
+    return rows
+
+
+def _compare_listed(
+    reference: Any, tokens: list[int], listed: list[list[int]], message: Mapping[str, Any]
+) -> list[list[Any]]:
+    """A row for each position (see `PositionDivergence`), from an engine's most probable tokens; the others are one."""
+    import numpy as np
+
+    rows: list[list[Any]] = []
+    for start in range(0, len(tokens), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        p = reference[part].log_softmax(-1)
+        best, logs = p.argmax(-1).tolist(), p.numpy()
+        for row, token in enumerate(tokens[part]):
+            at = start + row
+            q_listed, p_listed = np.array(message["top_logprobs"][at]), logs[row, listed[at]]
+            forward = kl_divergence(p_listed, q_listed, listed=True)
+            reverse = kl_divergence(q_listed, p_listed, listed=True)
+            likely = [(float(message["logprobs"][at]), float(logs[row, token]))]
+            rows += _rows([forward], [reverse], [best[row] == listed[at][0]], likely)
+    return rows
+
+
+def _rows(forward: Any, reverse: Any, same: list[bool], likely: list[tuple[float, float]]) -> list[list[Any]]:
+    from math import exp
+
+    return [
+        [float(kl), float(back), is_same, exp(own) - exp(of_reference), own, of_reference]
+        for kl, back, is_same, (own, of_reference) in zip(forward, reverse, same, likely, strict=True)
+    ]
+
+
+if __name__ == "__main__":
+    main()

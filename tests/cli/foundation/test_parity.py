@@ -1,0 +1,74 @@
+"""`steelyard parity`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+SETTINGS = """
+[models.tiny]
+engine = "transformers"
+weights = "{weights}"
+dtype = "bfloat16"
+[models.bent]
+engine = "transformers"
+weights = "bent"
+[models.table]
+engine = "scripted"
+answers = {{ Hi = "Hello" }}
+"""
+
+
+@pytest.fixture(autouse=True)
+def project(folder: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COLUMNS", "80")
+    (folder / "steelyard.toml").write_text(SETTINGS.format(weights=tiny_llama), encoding="utf-8")
+    bent = Path(shutil.copytree(tiny_llama, folder / "bent"))
+    config = json.loads((bent / "config.json").read_text())
+    (bent / "config.json").write_text(json.dumps({**config, "rope_theta": 100.0}))
+    (folder / "texts.txt").write_text("abc bca, one and two.\n\nAnother text of cab.\n", encoding="utf-8")
+    return folder
+
+
+def test_an_engine_in_16_bits_is_near_its_weights(run: Run) -> None:
+    result = run("parity", "tiny", "--texts", "texts.txt", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["version"], found["reference"], found["texts"]) == ("tiny", "tiny", 2)
+    assert found["is_lower_bound"]
+    assert 0 < found["kl"]["mean"] < 0.005
+    assert found["kl"]["low"] <= found["kl"]["mean"] <= found["kl"]["high"]
+    assert found["perplexity_ratio"] == pytest.approx(1, abs=0.05)
+
+
+def test_whole_distributions_of_two_models_are_compared_and_shown_at_80_columns(run: Run) -> None:
+    result = run("parity", "bent", "tiny", "--texts", "texts.txt", "--weights")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "bent beside the weights of tiny in 32 bits"
+    assert lines[1].startswith("2 texts, ")
+    assert "lower bound" not in result.stdout
+    assert max(map(len, lines)) <= 80
+    mean = float(next(line for line in lines if line.startswith("mean KL")).split()[2])
+    assert mean > 0.01, "another base of rotation is another model"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["table", "--texts", "texts.txt"], "has no weights here"),
+        (["tiny"], "can't be read"),
+        (["tiny", "--texts", "none.txt"], "can't be read"),
+        (["tinny", "--texts", "texts.txt"], "Did you mean 'tiny'?"),
+        (["tiny", "--texts", "texts.txt", "--top", "0"], "0 is not in the range"),
+    ],
+)
+def test_what_can_t_be_compared_is_said_with_the_way_out(run: Run, arguments: list[str], message: str) -> None:
+    result = run("parity", *arguments)
+    assert result.exit_code != 0
+    assert message in " ".join(result.output.split())
