@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from harness.statistics.intervals.paired_proportions import mcnemar_test, newcombe_paired_interval, tango_interval
     from harness.statistics.intervals.pass_rates import pass_at_k, pass_hat_k
     from harness.statistics.intervals.proportions import Interval, clopper_pearson_interval, wilson_interval
+    from harness.statistics.intervals.ratios import RatioEstimate, mean_ratio
     from harness.statistics.intervals.sign_flips import SignFlipTest, sign_flip_test
+    from harness.statistics.intervals.signed_ranks import SignedRankContrast, signed_rank_contrast
     from harness.statistics.labels.prediction_powered import PredictionPoweredMean, ppi_mean, rogan_gladen
     from harness.statistics.multiplicity import (
         benjamini_hochberg,
@@ -64,7 +66,9 @@ _NAMES = {
     "intervals.paired_proportions": "mcnemar_test newcombe_paired_interval tango_interval",
     "intervals.pass_rates": "pass_at_k pass_hat_k",
     "intervals.proportions": "Interval clopper_pearson_interval wilson_interval",
+    "intervals.ratios": "RatioEstimate mean_ratio",
     "intervals.sign_flips": "SignFlipTest sign_flip_test",
+    "intervals.signed_ranks": "SignedRankContrast signed_rank_contrast",
     "labels.prediction_powered": "PredictionPoweredMean ppi_mean rogan_gladen",
     "multiplicity": "benjamini_hochberg e_benjamini_hochberg e_holm e_holm_adjusted holm holm_levels "
     "weighted_holm_levels",
@@ -95,7 +99,9 @@ __all__ = [
     "PredictionPoweredMean",
     "QuantileContrast",
     "QuantileEstimate",
+    "RatioEstimate",
     "SignFlipTest",
+    "SignedRankContrast",
     "benjamini_hochberg",
     "betting_e_process",
     "bradley_terry",
@@ -118,6 +124,7 @@ __all__ = [
     "log_e_value",
     "lost_cases",
     "mcnemar_test",
+    "mean_ratio",
     "minimum_detectable_difference",
     "newcombe_interval",
     "newcombe_paired_interval",
@@ -135,6 +142,7 @@ __all__ = [
     "required_samples",
     "rogan_gladen",
     "sign_flip_test",
+    "signed_rank_contrast",
     "suite_contrast",
     "suite_threshold_contrast",
     "tango_interval",

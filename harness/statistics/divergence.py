@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from harness.statistics.arrays import FloatArray
+from harness.statistics.arrays import FloatArray, as_floats
 
 
 def kl_divergence(log_p: npt.ArrayLike, log_q: npt.ArrayLike, *, listed: bool = False) -> FloatArray:
@@ -35,8 +35,13 @@ def kl_divergence(log_p: npt.ArrayLike, log_q: npt.ArrayLike, *, listed: bool = 
     ----------
     S. Kullback, R. A. Leibler (1951), On information and sufficiency, Annals of Mathematical Statistics 22:79-86,
     equation 2.4, and theorem 4.1 for the grouping.
+
+    Examples
+    --------
+    >>> round(float(kl_divergence(np.log([0.5, 0.5]), np.log([0.75, 0.25]))), 4)
+    0.1438
     """
-    first, second = (np.asarray(each, dtype=np.float64) for each in (log_p, log_q))
+    first, second = as_floats(log_p, "log_p"), as_floats(log_q, "log_q")
     if first.shape != second.shape or first.ndim == 0 or first.shape[-1] == 0:
         raise ValueError(f"log_p has the shape {first.shape}, log_q {second.shape}; give the same outcomes of both.")
     p, q = _probabilities(first, "log_p", listed), _probabilities(second, "log_q", listed)

@@ -41,6 +41,8 @@ HELPERS = {
     "check_p_values",
     "exact_lower",
     "jeffreys_lower",
+    "log_figures",
+    "rank_sum_tail",
     "quantile_of",
     "summarise",
     "wilson_bound",

@@ -25,6 +25,7 @@ RESULTS = {
     "paired_difference, thin": statistics.paired_difference([1.0] * 9 + [0], [1.0] * 10),
     "independent_difference": statistics.independent_difference(SCORES[0], OTHERS[0]),
     "sign_flip_test": statistics.sign_flip_test(SCORES, OTHERS),
+    "mean_ratio": statistics.mean_ratio(SCORES, OTHERS),
     "non_inferiority": statistics.non_inferiority(SCORES, OTHERS, 0.1),
     "equivalence": statistics.equivalence(SCORES, OTHERS, 0.1),
     "pass_at_k": statistics.pass_at_k([5, 6, 7], [1, 2, 7], 2),

@@ -44,6 +44,9 @@ ARRAYS = {
     "holm_levels": lambda x: statistics.holm_levels(x, 0.05),
     "weighted_holm_levels": lambda x: statistics.weighted_holm_levels(x, [0.01], [0.1]),
     "e_holm_adjusted": lambda x: statistics.e_holm_adjusted(x),
+    "mean_ratio": lambda x: statistics.mean_ratio(x, x),
+    "signed_rank_contrast": lambda x: statistics.signed_rank_contrast(x),
+    "kl_divergence": lambda x: statistics.kl_divergence(x, x),
 }
 NUMBERS = {
     "wilson_interval": lambda x: statistics.wilson_interval(x, 5),

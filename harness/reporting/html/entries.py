@@ -21,6 +21,7 @@ from harness.reporting.wording.aggregates import aggregate_notes
 from harness.reporting.wording.claims import claims_shown, lost_in_words
 from harness.reporting.wording.judges import judge_notes
 from harness.reporting.wording.recorded import record_in_words
+from harness.reporting.wording.retained import retained_note
 
 Key = tuple[str, str]
 """An evaluation's id and a metric."""
@@ -120,6 +121,8 @@ def _facts(entry: Verdict, paths: Sequence[str]) -> list[str]:
         labels, scores = "no label counts yet, or others came since", "this store does not hold the scores"
         why = scores if entry.review is None else labels
         facts.append(f"how it stopped against {against} can't be shown: {why}")
+    if (kept := retained_note(entry)) is not None:
+        facts.append(kept)
     return facts
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from harness.statistics.arrays import FloatArray
+from harness.statistics.arrays import FloatArray, as_scores
 
 #: Up to so many pairs the chance of every rank sum is counted; beyond, it is normal to the third digit.
 _EXACT_PAIRS = 60
@@ -83,11 +83,26 @@ class SignedRankContrast:
 
 
 def signed_rank_contrast(differences: npt.ArrayLike) -> SignedRankContrast:
-    """The centre of paired differences.
+    """The centre of paired differences whose law is symmetric, with exact bounds at any level.
 
     Parameters
     ----------
-    differences : (n_pairs,), turned so that less than 0 is worse
+    differences : (n_pairs,), turned so that less than 0 is worse; NaN is left out
+
+    Returns
+    -------
+    SignedRankContrast
+        Infinite bounds where so few pairs allow none: 4 at a level of 0.95.
+
+    Raises
+    ------
+    ValueError
+        No difference, more than one dimension, or an infinite one.
+
+    References
+    ----------
+    F. Wilcoxon (1945), Individual comparisons by ranking methods, Biometrics Bulletin 1:80-83, and the others that
+    `SignedRankContrast` names.
 
     Examples
     --------
@@ -95,7 +110,12 @@ def signed_rank_contrast(differences: npt.ArrayLike) -> SignedRankContrast:
     >>> round(contrast.value, 3), round(contrast.lower(0.95), 3), round(contrast.p_less, 3)
     (0.45, 0.15, 0.984)
     """
-    array = np.asarray(differences, dtype=np.float64)
+    array = as_scores(differences, "differences")
+    if array.shape[1] != 1:
+        raise ValueError(f"differences has {array.shape[1]} columns; give one difference for each pair.")
+    array = array[~np.isnan(array[:, 0]), 0]
+    if not len(array):
+        raise ValueError("differences holds NaN alone; give one or more.")
     first, second = np.triu_indices(len(array))
     return SignedRankContrast(np.sort((array[first] + array[second]) / 2), len(array))
 

@@ -73,7 +73,9 @@ def test_a_path_that_can_not_be_shown_is_told(store: Store, tmp_path: Path) -> N
     candidate_alone = stored.run(store, "r2", Scored(pages.CAPITALS, candidate=pages.capitals().candidate, rule=rule))
     (entry,) = pages.data(write_html(store, candidate_alone.weighed.run, report, tmp_path))["evaluations"]
     assert [path["against"] for path in entry["paths"]] == ["threshold"]
-    assert entry["facts"] == ["how it stopped against the baseline can't be shown: this store does not hold the scores"]
+    told, kept = entry["facts"]
+    assert told == "how it stopped against the baseline can't be shown: this store does not hold the scores"
+    assert kept.startswith("keeps 77.4% of the baseline's score")
 
 
 def test_a_headline_without_a_verdict_has_no_word_in_front(store: Store, tmp_path: Path) -> None:
