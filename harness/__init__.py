@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from harness.stages.foundation.reference import Reference, SyncReference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
+    from harness.stages.inference.repeats import Repeated, Repeats, SyncRepeats
     from harness.stages.inference.serving import Server
     from harness.store import Store
 
@@ -61,6 +62,8 @@ __all__ = [
     "NotInLineageError",
     "Preferences",
     "Reference",
+    "Repeated",
+    "Repeats",
     "Report",
     "RubricError",
     "Sample",
@@ -74,6 +77,7 @@ __all__ = [
     "SyncJudge",
     "SyncModel",
     "SyncReference",
+    "SyncRepeats",
     "TokenLogprob",
     "UnreachableError",
     "UsageError",
@@ -108,6 +112,7 @@ _NAMES = {
     "harness.stages.foundation.reference": "Reference SyncReference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",
+    "harness.stages.inference.repeats": "Repeated Repeats SyncRepeats",
     "harness.stages.inference.serving": "Server",
     "harness.store": "Store",
 }

@@ -51,6 +51,14 @@ def red(hypothesis: Hypothesis, upper: float) -> str:
     return _worse(hypothesis) if observed.is_sequential else f"{_worse(hypothesis)}, perhaps {by}"
 
 
+def cut_answers(observed: Observations) -> str:
+    """That a limit of tokens cut half of the answers of a red one, or more; "" where it did not."""
+    n_answers = int((~np.isnan(observed.candidate)).sum())
+    if not observed.n_truncated or 2 * observed.n_truncated < n_answers:
+        return ""
+    return f"; {observed.n_truncated:,} of {n_answers:,} answers were cut at max_tokens"
+
+
 def inconclusive(hypothesis: Hypothesis, lower: float, more: SamplesNeeded | None) -> str:
     """How much worse the candidate could still be, and what would decide it."""
     observed = hypothesis.observed

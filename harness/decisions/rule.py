@@ -121,7 +121,7 @@ def _verdict(
         metric=observed.metric,
         requirement=observed.requirement,
         verdict=kind,
-        reason=reason + reasons.one_sided(observed, checks, candidate) + _asides(observed, look, level),
+        reason=reason + reasons.one_sided(observed, checks, candidate) + _asides(kind, observed, look, level),
         threshold=observed.threshold,
         margin=observed.margin,
         n_cases=int(observed.scored.sum()),
@@ -172,10 +172,12 @@ def _samples_needed(checks: tuple[Check, ...]) -> int | None:
     return max((check.samples_needed for check in checks if check.samples_needed is not None), default=None)
 
 
-def _asides(observed: Observations, look: Look, level: float) -> str:
-    """What else a reader must know of the cases and of the look."""
+def _asides(kind: VerdictKind, observed: Observations, look: Look, level: float) -> str:
+    """What else a reader must know of the answers, the cases and the look."""
+    is_red = kind in (VerdictKind.FAILED, VerdictKind.REGRESSED)
     return (
-        reasons.alone(observed)
+        (reasons.cut_answers(observed) if is_red else "")
+        + reasons.alone(observed)
         + reasons.counted_as(observed)
         + reasons.partly_skipped(observed)
         + reasons.of_look(look, level)

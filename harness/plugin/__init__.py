@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plugin.fixtures import baseline, case, judge, load, model, reference, server, weights
+from harness.plugin.fixtures import baseline, case, judge, load, model, reference, repeats, server, weights
 from harness.plugin.options import add_options
 from harness.plugin.quiet import pytest_load_initial_conftests
 
@@ -24,13 +24,16 @@ __all__ = [
     "pytest_generate_tests",
     "pytest_load_initial_conftests",
     "reference",
+    "repeats",
     "server",
     "weights",
 ]
 
 MARKER = (
     "evaluation(cases, samples, threshold, margin, max_samples, design, per, cluster, requirement, weighs, review, "
-    "about, max_lost, asks, task, metric, num_fewshot, apply_chat_template, fewshot_as_multiturn): "
+    "about, max_lost, asks, aim, task, metric, num_fewshot, apply_chat_template, fewshot_as_multiturn, blocks, "
+    "seconds, requests, rate, concurrency, burstiness, ramp, prompts, prompt_tokens, output_tokens, objective, "
+    "warm_up, restart, cached, accept): "
     "a test function whose body is run repeatedly against a model version, and decided with statistics"
 )
 

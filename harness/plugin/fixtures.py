@@ -76,6 +76,12 @@ def weights(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
+def repeats(request: pytest.FixtureRequest) -> object:
+    """Greedy answers of the version under test, asked again alone, beside others and after a restart: `of`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
 def reference(request: pytest.FixtureRequest) -> object:
     """The version's own weights in 32 bits: `compare` what its engine foresees of a text with what they do."""
     return _placeholder(request)

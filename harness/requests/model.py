@@ -22,6 +22,8 @@ SETS_APART = 10_000_000
 """How far the indices of a model's sets of draws lie apart: further than there are samples of a case."""
 
 
+_CUT_ADVICE = "raise it, or let the schema bound the answer (maxLength and pattern of texts, maxItems of lists)"
+
 Result = TypeVar("Result")
 
 
@@ -130,7 +132,8 @@ class Model:
 
         Raises:
             CapabilityError: the engine can't constrain its output.
-            EngineError: the answer is no JSON all the same, as when it was cut at max_tokens.
+            EngineError: the answer is no JSON all the same, as when it was cut at max_tokens; also where it is, and is
+                a number that was cut there.
         """
         return self._settle(
             "structured", self._structured(self._source.version.chat(messages, sampling=sampling, schema=schema))
@@ -258,13 +261,17 @@ class Model:
 
     async def _structured(self, request: Request) -> Any:
         sample = await self._draw(request)
+        cut = f" It was cut at max_tokens: {_CUT_ADVICE}." if sample.truncated else ""
         try:
-            return json.loads(sample.text)
+            data = json.loads(sample.text)
         except ValueError as error:
-            cut = " It was cut at max_tokens: raise max_tokens." if sample.truncated else ""
             raise EngineError(
                 f"{self.name} answered no JSON for a schema ({error}): {sample.text[:200]!r}.{cut}"
             ) from None
+        # Whatever else JSON holds shows its own end.
+        if sample.truncated and isinstance(data, int | float) and not isinstance(data, bool):
+            raise EngineError(f"{self.name} answered a number that may have more digits: {sample.text[:200]!r}.{cut}")
+        return data
 
     async def _loglikelihood(self, request: Request) -> float:
         value = (await self._draw(request)).loglikelihood

@@ -21,7 +21,8 @@ class StageFixture:
     Attributes:
         maker: `module:function`, called as `function(version, context)`. It may be slow, for it runs in a thread. It
             raises `NotInLineageError` where the version has no such thing; any other error is the evaluation's. What
-            it gives may have a method `close()`, which is called in a thread when the run ends.
+            it gives may have a method `close()`, which is called in a thread when the run ends (awaited, where it is a
+            coroutine function).
         is_exact: whether a body that takes nothing else comes to the same whenever it runs, so that one sample of a
             case is enough, and no verdict allows for chance.
     """
@@ -33,6 +34,7 @@ class StageFixture:
 STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
     "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
+    "repeats": StageFixture("harness.stages.inference.repeats:load_repeats"),
     "server": StageFixture("harness.stages.inference.serving:start_server"),
 }
 """By the name under which a body takes them."""

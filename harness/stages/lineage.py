@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.config import Settings
 from harness.models.engine import Engine
 from harness.models.version import Version
+from harness.requests.pending import SampleSource
+from harness.requests.sampler import Sampler, SampleStore
 from harness.stages.fixtures import STAGE_FIXTURES, StageFixture
 
 
@@ -23,11 +26,19 @@ class StageContext:
         settings: the project's, with its other versions and its folder (`settings.root`).
         engine: answers for the version; started by the first request. None under `--offline`.
         baseline: what the candidate is weighed against; None for nothing, for a recording, and for the baseline itself.
+        source: where the version's samples come from, with the generations of its draws.
+        sampler: of the run: what may be spent, and how often models were called.
+        store: keeps what was found, so that a gate that is run again decides by the same.
+        alone: held by what starts an engine beside those of the run, so that one of these lives at a time.
     """
 
     settings: Settings
     engine: Engine | None = None
     baseline: Version | None = None
+    source: SampleSource | None = None
+    sampler: Sampler | None = None
+    store: SampleStore | None = None
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Lineages:
@@ -69,7 +80,9 @@ class Lineages:
                 future.cancel()
             elif not future.cancelled() and future.exception() is None:
                 close = getattr(future.result(), "close", None)
-                if callable(close):
+                if inspect.iscoroutinefunction(close):
+                    await close()
+                elif callable(close):
                     with suppress(OSError):
                         await asyncio.to_thread(close)
 

@@ -32,6 +32,7 @@ class Options:
             anything else is answered with `default`.
         stamp: what stands in an answer for a number that each request has of its own.
         echo: answer with the last user message instead.
+        crowded: what is answered in place of that while other requests are in flight.
         twins: a request waits, for a second, until so many equal ones have come.
         latency_s: how long each answer takes. jitter_s: up to so much longer, drawn from the request.
         ignore_n: always give one choice. reject_n: HTTP 400 for n above 1. most_choices: give at most so many.
@@ -50,6 +51,7 @@ class Options:
     default: Any = "ok"
     stamp: str | None = None
     echo: bool = False
+    crowded: str | None = None
     twins: int = 1
     latency_s: float = 0.0
     jitter_s: float = 0.0
@@ -157,6 +159,8 @@ class Server:
         return web.Response(text=json.dumps(document), content_type="application/json")
 
     async def _samples(self, payload: dict[str, Any], body: bytes, n: int) -> list[Sample]:
+        if self.options.crowded is not None and self.stats["in_flight"] > 1:
+            return [Sample(self.options.crowded, prompt_tokens=1, completion_tokens=1)] * n
         if self.options.echo:
             text = payload["prompt"] if "prompt" in payload else payload["messages"][-1]["content"]
             return [Sample(text, prompt_tokens=1, completion_tokens=1)] * n

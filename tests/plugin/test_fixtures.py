@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness import plugin
+from harness.plugin.fixtures import OFFERED
 from tests.plugin.projects import Project
 
 TRACED = """
@@ -424,3 +426,7 @@ def test_request_in_a_body_runs_alone_and_gives_fixtures_by_name(project: Projec
     """)
     assert project.run().ret == 0
     assert project.score() == 0.5
+
+
+def test_pytest_finds_every_fixture_that_is_offered() -> None:
+    assert set(OFFERED) <= set(plugin.__all__)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.config.versions import read_versions
-from harness.errors import CapabilityError, UsageError
+from harness.errors import CapabilityError, EngineError, UsageError
 from harness.models.engine import Capability
 from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import load_version
@@ -21,6 +21,8 @@ from harness.store import Store
 TABLE = {
     "Q": {"yes": 0.75, "no": 0.25},
     "As JSON?": {'{"score": 4}': 0.75, '{"score": 5}': 0.25},
+    "How many?": "12 000",
+    "Which?": "[1] and more",
     "One line": "first\nsecond",
     "": {"A whole text.": 0.5, "Another.": 0.5},
 }
@@ -80,6 +82,12 @@ def test_a_completion_takes_sampling_parameters(ask: Callable[..., Any]) -> None
     assert ask(lambda model: model.complete("One line", max_tokens=1).truncated)
     with pytest.raises(UsageError, match="'until'"):
         ask(lambda model: model.complete("One line", until="."))
+
+
+def test_a_number_that_was_cut_is_no_answer_and_a_list_that_ended_is(ask: Callable[..., Any]) -> None:
+    with pytest.raises(EngineError, match=r"'12'\. It was cut at max_tokens: raise it, or let the schema bound"):
+        ask(lambda model: model.structured("How many?", {"type": "integer"}, max_tokens=1))
+    assert ask(lambda model: model.structured("Which?", {"type": "array"}, max_tokens=1)) == [1]
 
 
 def test_weigh_and_loglikelihood_give_the_same_number(ask: Callable[..., Any]) -> None:

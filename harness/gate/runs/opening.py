@@ -188,6 +188,8 @@ def _assemble(
     store: Store,
 ) -> OpenRun:
     candidate, baseline, judges = _sources(settings, options, versions, engines, store)
+    spending = spending_of(settings, versions, options.elapsed_s)
+    sampler = Sampler(store, window=settings.concurrency, spending=spending)
     now = time.time()
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     run_settings = RunSettings(
@@ -200,14 +202,12 @@ def _assemble(
         best_of=settings.best_of,
         changed=partial(_changed, tuple(versions.values()), settings.root),
         root=settings.root,
-        lineages=_lineages(settings, (candidate, baseline)),
+        lineages=_lineages(settings, (candidate, baseline), store, sampler),
     )
     recording = options.recording
     described = specification(settings, candidate, recording or baseline, judges)
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
     store.begin_run(run_settings.run_id, created, described)
-    spending = spending_of(settings, versions, options.elapsed_s)
-    sampler = Sampler(store, window=settings.concurrency, spending=spending)
     against: SampleSource | RecordedBaseline | None = baseline
     if recording is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
@@ -218,14 +218,17 @@ def _assemble(
     return OpenRun(run, store, created, options.selection, tuple(told))
 
 
-def _lineages(settings: Settings, sources: tuple[SampleSource, SampleSource | None]) -> Lineages:
+def _lineages(
+    settings: Settings, sources: tuple[SampleSource, SampleSource | None], store: Store, sampler: Sampler
+) -> Lineages:
     """What makes the stage fixtures of both versions."""
     candidate, baseline = sources
+    shared = StageContext(settings, sampler=sampler, store=store)
     contexts = {}
     if baseline is not None:
-        contexts[baseline.version.name] = StageContext(settings, baseline.engine)
+        contexts[baseline.version.name] = replace(shared, engine=baseline.engine, source=baseline)
     against = None if baseline is None else baseline.version
-    contexts[candidate.version.name] = StageContext(settings, candidate.engine, against)
+    contexts[candidate.version.name] = replace(shared, engine=candidate.engine, source=candidate, baseline=against)
     return Lineages(contexts)
 
 

@@ -157,7 +157,7 @@ class Collector:
         self._left[step] -= 1
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
-        self.n_stored += not (trace.drew or self.evaluation.is_exact)
+        self.n_stored += bool(trace.asked or trace.asked_others) and not trace.drew
         if sample >= self.order.n_samples and (outcome.skipped or isinstance(outcome.error, MissingSampleError)):
             self._left_out[case, sample] = True
             return

@@ -23,6 +23,7 @@ from harness.models.vllm.engine import VllmEngine, engine_arguments, engine_envi
 from harness.models.weights.weights import materialize
 from harness.records import Request, Sample
 from tests.models.asking import Loop, chat
+from tests.models.conftest import HIDDEN, LAYERS
 from tests.models.lm_eval_model import Oracle
 from tests.models.transformers.test_model import PAIRS, TEXTS, assert_same
 
@@ -295,6 +296,41 @@ def test_a_cancelled_request_leaves_the_engine_usable(run: Loop, engine: VllmEng
         return await engine.sample(chat(), [0])
 
     assert len(run(cancel())) == 1
+
+
+@pytest.mark.slow
+def test_what_cancelled_requests_kept_in_memory_is_free_again(run: Loop, tiny_llama: Path) -> None:
+    """The cache holds one long request at a time: one that was not freed would leave the next waiting for ever."""
+    kept_bytes = 2 * 4 * LAYERS * HIDDEN  # keys and values of a token, in 32 bits
+    arguments = {"kv_cache_memory_bytes": 544 * kept_bytes, "enable_prefix_caching": False}
+    options = {"weights": str(tiny_llama), "dtype": "float32", "engine_args": arguments}
+    engine = VllmEngine("vllm (small cache)", options, tiny_llama)
+    long = Request(
+        kind="completion", prompt="x" * 400, sampling={"temperature": 0, "max_tokens": 100, "min_tokens": 99}
+    )
+
+    async def timed() -> tuple[Sample, float]:
+        began = time.monotonic()
+        (sample,) = await asyncio.wait_for(engine.sample(long, [0]), 60)
+        return sample, time.monotonic() - began
+
+    async def cancel_and_ask() -> tuple[Sample, float, float]:
+        await engine.start()
+        try:
+            await timed()
+            _, alone_s = await timed()
+            tasks = [asyncio.create_task(engine.sample(long, [0])) for _ in range(40)]
+            await asyncio.sleep(alone_s / 2)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            return *(await timed()), alone_s
+        finally:
+            await engine.close()
+
+    sample, elapsed_s, alone_s = run(cancel_and_ask())
+    assert (sample.prompt_tokens, sample.completion_tokens) == (400, 100)
+    assert elapsed_s < 10 * alone_s, "one after the other, the cancelled ones would take forty times as long"
 
 
 @pytest.mark.slow

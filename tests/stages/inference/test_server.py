@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,15 @@ import pytest
 
 from harness.config.versions import VersionSettings
 from harness.errors import EngineError, UsageError
+from harness.models.openai.engine import OpenAIEngine
 from harness.models.version import Version, load_version
+from harness.records import Request
+from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.run import run_load
 from harness.stages.inference.server import serve, server_command
 from tests.loopback.law import law_server
+from tests.models.conftest import write_tiny_llama
 from tests.stages.inference.load.addresses import address_at
 
 ROOT = Path(__file__).parents[3]
@@ -108,6 +115,44 @@ def test_what_is_measured_is_what_vllm_counts_and_nothing_is_left_behind() -> No
     assert all_gone(pids)
     assert said[0] == "preparing the weights of smollm2"
     assert any(text.startswith("starting vLLM for smollm2, ") for text in said)
+
+
+def gauge(address: ServerAddress, name: str) -> float:
+    """What one of vLLM's gauges says now."""
+    with urllib.request.urlopen(f"{address.root_url}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"vllm:{name}{{"))
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_requests_that_are_given_up_free_what_the_server_held_for_them(tmp_path: Path) -> None:
+    write_tiny_llama(tmp_path / "tiny")
+    options = {"weights": str(tmp_path / "tiny"), "engine_args": {"enable_prefix_caching": False}}
+    tiny = load_version(VersionSettings("tiny", "vllm", engine_options=options), tmp_path)
+    sampling = {"temperature": 0, "max_tokens": 400, "min_tokens": 400}
+    long = Request(kind="completion", prompt="x" * 100, sampling=sampling)
+
+    async def give_up(address: ServerAddress) -> tuple[float, float]:
+        engine = OpenAIEngine("tiny", {"base_url": address.base_url, "model": "tiny"})
+        await engine.start()
+        try:
+            tasks = [asyncio.create_task(engine.sample(long, [0])) for _ in range(24)]
+            while not gauge(address, "num_requests_running") or not gauge(address, "kv_cache_usage_perc"):
+                assert not any(task.done() for task in tasks)
+                await asyncio.sleep(0.02)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            (sample,) = await engine.sample(replace(long, sampling={"temperature": 0, "max_tokens": 8}), [0])
+            assert sample.prompt_tokens == 100
+            await asyncio.sleep(0.5)
+            return gauge(address, "num_requests_running"), gauge(address, "kv_cache_usage_perc")
+        finally:
+            await engine.close()
+
+    with serve(tiny, tmp_path) as address:
+        assert asyncio.run(give_up(address)) == (0.0, 0.0)
 
 
 @needs_vllm

@@ -1,0 +1,182 @@
+"""A server that is killed under load and started again: no sample is lost, and the verdict is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import StoreError
+from tests import warm
+from tests.models.conftest import write_tiny_llama
+from tests.plugin.projects import Project
+
+N_CASES, N_SAMPLES = 40, 3
+N_DRAWS = N_CASES * N_SAMPLES
+ROOT = Path(__file__).parents[3]
+
+
+class KillableServer:
+    """The loopback server in a process of its own, always at the same address."""
+
+    def __init__(self, answers: Path, stack: ExitStack) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self._answers, self._stack = answers, stack
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "tests.loopback", "--port", str(self._port), "--latency", "0.1"]
+        self._process = self._stack.enter_context(
+            subprocess.Popen([*command, "--answers", str(self._answers)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        )
+        self._stack.callback(self._process.kill)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline().strip() == self.base_url
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    @property
+    def choices(self) -> int:
+        """How many answers it gave since it was started."""
+        with urllib.request.urlopen(self.base_url.removesuffix("/v1") + "/stats", timeout=10) as response:
+            return int(json.load(response)["choices"])
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[KillableServer]:
+    """A server that takes its time and is right in 7 of 10 answers."""
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps({f"q{i}": {"yes": 0.7, "no": 0.3} for i in range(N_CASES)}))
+    with ExitStack() as stack:
+        found = KillableServer(answers, stack)
+        found.start()
+        yield found
+
+
+@pytest.fixture
+def gate(project: Project, server: KillableServer) -> Project:
+    """A project with 120 samples of that server, four requests at a time."""
+    project.versions["only"] = {"engine": "openai", "base_url": server.base_url, "model": "loopback"}
+    project.settings |= {"samples": N_SAMPLES, "concurrency": 4}
+    project.body("return model.ask(case.prompt) == 'yes'", cases=N_CASES, threshold=0.5, margin=0.1, design="fixed")
+    project.configure()
+    return project
+
+
+def start(gate: Project) -> warm.Process:
+    with (gate.path / "out.txt").open("wb") as out:
+        return warm.start("-m", "pytest", cwd=gate.path, stdout=out, stderr=out)
+
+
+def kill_under_load(gate: Project, server: KillableServer) -> int:
+    """Kill the server once it has given some answers; how many are stored, when all that it had sent had arrived."""
+    until = time.monotonic() + 60
+    while server.choices < 6 * N_SAMPLES:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    server.kill()
+    time.sleep(0.5)
+    return gate.stored()
+
+
+def undisturbed(gate: Project, server: KillableServer) -> dict[str, Any]:
+    """What the gate finds on an empty store with a server that nobody kills; its draws begin with its start."""
+    server.kill()
+    server.start()
+    gate.run("--store", str(gate.path / "other.db"))
+    return gate.evaluation()
+
+
+@pytest.mark.slow
+def test_a_run_outlives_a_server_that_comes_back(gate: Project, server: KillableServer) -> None:
+    process = start(gate)
+    kept = kill_under_load(gate, server)
+    assert 0 < kept < N_DRAWS
+    server.start()
+    assert process.wait(timeout=60) == 0
+    assert server.choices == N_DRAWS - kept, "what was stored before the kill was not asked for again"
+    assert gate.report()["usage"]["model_calls"] == gate.stored() == N_DRAWS
+    assert gate.evaluation() == undisturbed(gate, server)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_meanwhile_goes_on_where_it_was(gate: Project, server: KillableServer) -> None:
+    process = start(gate)
+    kept = kill_under_load(gate, server)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 2
+    assert "held up by: no connection" in gate.evaluation()["reason"]
+    assert gate.stored() == kept
+    server.start()
+    assert gate.run().ret == 0
+    assert server.choices == N_DRAWS - kept
+    usage = gate.report()["usage"]
+    assert (usage["stored_samples"], usage["model_calls"]) == (kept, N_DRAWS - kept)
+    assert gate.evaluation() == undisturbed(gate, server)
+
+
+def worker_of(process: warm.Process) -> int | None:
+    """The process that holds the engine of a gate."""
+    found = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "vllm.worker"], capture_output=True, text=True)
+    return int(found.stdout) if found.stdout else None
+
+
+@pytest.mark.slow
+def test_a_run_whose_engine_is_killed_says_so_and_the_next_goes_on(project: Project) -> None:
+    """vLLM in a process of its own, killed as a system does that is out of memory."""
+    pytest.importorskip("vllm")
+    write_tiny_llama(project.path / "tiny")
+    sampling = {"temperature": 1.0, "max_tokens": 24, "seed": 1}
+    project.versions["only"] = {"engine": "vllm", "weights": "tiny", "sampling": sampling}
+    project.settings |= {"samples": N_SAMPLES, "concurrency": 1}
+    body = "import time; time.sleep(0.02); return model.ask(case.prompt) > 'M'"
+    project.body(body, cases=N_CASES, threshold=0.1, margin=0.05, design="fixed")
+    project.configure()
+    process = start(project)
+    until = time.monotonic() + 120
+    while not stored(project):
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.02)
+    worker = worker_of(process)
+    assert worker is not None
+    os.kill(worker, signal.SIGKILL)
+    assert process.wait(timeout=60) == 1
+    kept, cut = project.stored(), project.evaluation()
+    assert 0 < kept < N_DRAWS
+    assert cut["verdict"] == "error"
+    assert "was killed (signal 9)" in cut["reason"]
+    project.run()
+    usage = project.report()["usage"]
+    assert (usage["stored_samples"], usage["model_calls"]) == (kept, N_DRAWS - kept)
+    found = project.evaluation()
+    assert found["verdict"] != "error"
+    project.run("--store", str(project.path / "other.db"))
+    assert project.evaluation() == found, "as if nobody had killed it"
+
+
+def stored(project: Project) -> int:
+    """How many samples are stored, also while the store is still being made."""
+    with suppress(StoreError):
+        return project.stored() if project.store.exists() else 0
+    return 0
