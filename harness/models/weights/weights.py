@@ -23,6 +23,7 @@ from harness.errors import SettingsError
 from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.content_hash import file_hash, files_hash, text_hash
 from harness.models.weights.gguf_header import gguf_settings, is_gguf
+from harness.models.weights.turns import loading_turn
 
 FORMS = (
     'a folder, a .gguf file, "package:NAME" (an installed package that ships weights), a hub id "owner/model", or '
@@ -292,7 +293,8 @@ def _once(digest: str, task: str, build: Callable[[Path], None]) -> Path:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         try:
-            build(draft)
+            with loading_turn():
+                build(draft)
             draft.replace(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
