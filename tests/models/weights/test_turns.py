@@ -20,11 +20,16 @@ def test_a_second_thread_waits_for_the_first_ones_end_whatever_that_is() -> None
             seen.append("second")
 
     thread = threading.Thread(target=second)
-    with pytest.raises(ZeroDivisionError), loading_turn():
-        thread.start()
-        assert entered.wait(WAIT_S)
-        thread.join(0.05)
-        seen.append("first")
-        raise ZeroDivisionError
+
+    def first() -> None:
+        with loading_turn():
+            thread.start()
+            assert entered.wait(WAIT_S)
+            thread.join(0.05)
+            seen.append("first")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        first()
     thread.join(WAIT_S)
     assert seen == ["first", "second"]
