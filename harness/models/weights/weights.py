@@ -19,16 +19,12 @@ from typing import Any
 
 from harness.config import cache_dir
 from harness.config.environment import version_of
+from harness.config.versions import WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.content_hash import file_hash, files_hash, text_hash
 from harness.models.weights.gguf_header import gguf_settings, is_gguf
 from harness.models.weights.turns import loading_turn
-
-FORMS = (
-    'a folder, a .gguf file, "package:NAME" (an installed package that ships weights), a hub id "owner/model", or '
-    '"models:/NAME/VERSION" of MLflow\'s registry'
-)
 
 _log = logging.getLogger(__name__)
 _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}
@@ -147,8 +143,14 @@ def dropped_layers(options: Mapping[str, Any], root: Path) -> tuple[int, ...]:
 
 def converted_dtype(options: Mapping[str, Any]) -> str:
     """The type of the tensors that are made of a GGUF file's."""
-    dtype = str(options.get("dtype", "auto"))
+    dtype = stated_dtype(options)
     return dtype if dtype in ("float32", "float16") else "bfloat16"
+
+
+def stated_dtype(options: Mapping[str, Any]) -> str:
+    """The type in which the settings have the model compute, by its one name; "auto" where they leave it open."""
+    dtype = str(options.get("dtype", "auto"))
+    return {"half": "float16", "float": "float32"}.get(dtype, dtype)
 
 
 def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
@@ -218,7 +220,7 @@ def _source(weights: str, root: Path) -> WeightsSource:
     if colon and scheme == "package":
         return WeightsSource(_in_package(rest, weights))
     if colon and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
-        raise SettingsError(f"weights = {weights!r}: the form {scheme}: is not known. Write {FORMS}.")
+        raise SettingsError(f"weights = {weights!r}: the form {scheme}: is not known. Write {WEIGHTS_FORMS}.")
     path = (root / Path(weights).expanduser()).resolve()
     if path.is_dir():
         if (path / "config.json").is_file():
@@ -227,7 +229,7 @@ def _source(weights: str, root: Path) -> WeightsSource:
         raise SettingsError(f"weights = {weights!r}: the folder {path} has no config.json.{hint}")
     if path.is_file():
         if not is_gguf(path):
-            raise SettingsError(f"weights = {weights!r}: {path} is not a GGUF file. Write {FORMS}.")
+            raise SettingsError(f"weights = {weights!r}: {path} is not a GGUF file. Write {WEIGHTS_FORMS}.")
         return WeightsSource(path)
     if _HUB_ID.fullmatch(weights) and (snapshot := _snapshot(weights, "config.json")):
         return WeightsSource(snapshot, commit=snapshot.name)
@@ -244,7 +246,7 @@ def _missing(weights: str, path: Path) -> str:
         text += f" In {parent} there is {nearest[0]!r}; did you mean that?"
     if _HUB_ID.fullmatch(weights):
         text += f" As a hub id it is not in the local hub cache either; fetch it once: hf download {weights}"
-    return f"{text} Weights are {FORMS}."
+    return f"{text} Weights are {WEIGHTS_FORMS}."
 
 
 def _in_package(name: str, weights: str) -> Path:
