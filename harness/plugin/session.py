@@ -361,7 +361,8 @@ class GateSession:
                 ids = (evaluation.id for evaluation in evaluations)
                 self._n_unreached = sum(not run.verdicts(name) and run.skipped(name) is None for name in ids)
         is_asked = bool(self.collection.evaluations) and runs_bodies(self.config)
-        if exitstatus == 0 and is_asked and not self._has_run and neighbours.skipped_by_option(self.config):
+        is_idle = bool(neighbours.skipped_by_option(self.config)) or self._lacks_everything
+        if exitstatus == 0 and is_asked and not self._has_run and is_idle:
             exitstatus = int(pytest.ExitCode.NO_TESTS_COLLECTED)
         only_inconclusive = session.testsfailed == self._n_inconclusive
         session.exitstatus = session_exit_code(exitstatus, self._opened, only_inconclusive)
@@ -378,6 +379,12 @@ class GateSession:
         if self.collection.n_collected and not self._has_run and runs_bodies(self.config) and exitstatus in ENDED:
             told = neighbours.none_ran(self.config, self.collection.n_collected, len(self.collection.evaluations))
             terminalreporter.write_line(told)
+
+    @property
+    def _lacks_everything(self) -> bool:
+        """Whether each evaluation was skipped because the candidate has nothing of what it takes."""
+        evaluations, run = self.collection.evaluations.values(), self._opened and self._opened.run
+        return run is not None and all(run.skipped(each.id) is not None for each in evaluations)
 
     @property
     def _has_run(self) -> bool:
