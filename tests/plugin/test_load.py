@@ -126,7 +126,10 @@ def test_offline_blocks_come_from_the_store_or_not_at_all(gate: Project) -> None
 def test_a_version_that_nobody_serves_skips_it(gate: Project) -> None:
     gate.versions["table"] = {"engine": "scripted", "default": "yes"}
     body(gate, "return load.itl")
-    gate.run("--candidate", "table", "--baseline", "none").assert_outcomes(skipped=1)
+    result = gate.run("--candidate", "table", "--baseline", "none", "-rs")
+    assert result.ret == 5
+    told = 'table has no server: give it base_url and model, or weights and engine = "vllm"'
+    assert told in " ".join(result.stdout.str().split())
 
 
 @pytest.mark.parametrize(

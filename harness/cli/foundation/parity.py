@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from harness.cli.foundation.described import asked_version
 from harness.cli.shared.progress import progress
 from harness.config.settings import load_settings
 
@@ -45,6 +46,8 @@ def parity(version: str, other: str | None, texts: Path | None, top: int, whole:
 
     settings = load_settings(Path.cwd())
     against = other or version
+    for name in (version, against) if whole else (against,):
+        asked_version(settings, name)
     documents = read_texts(settings.root / "evals/foundation/prose/documents.jsonl" if texts is None else texts)
     with progress(len(documents), "texts") as step:
         if whole:

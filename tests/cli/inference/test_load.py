@@ -101,7 +101,7 @@ def test_a_run_that_cannot_be_trusted_exits_with_1_and_says_why(run: Run, tmp_pa
     ("arguments", "said"),
     [
         (("served", "--rate", "0"), "rate = 0.0 sends nothing"),
-        (("served",), "A load has one of rate, concurrency and trace, and none is given"),
+        (("served",), "A load has one of rate, concurrency and trace, and none is given. Give a rate (--rate 2.5, "),
         (("served", "--rate", "1", "--objective", "speed=3"), "No objective named 'speed'"),
         (("served", "--rate", "1", "--objective", "ttft"), "'ttft' names nothing that could be kept"),
         (("served", "--rate", "1", "--prompts", "none.txt"), "There is no file none.txt"),

@@ -138,8 +138,9 @@ def _check_loop(plan: LoadPlan) -> None:
     if len(ways) != 1:
         given = f"{' and '.join(ways)} are given" if ways else "none is given"
         raise UsageError(
-            f"A load has one of rate, concurrency and trace, and {given}. Give a rate for arrivals that do not wait "
-            "for answers, a concurrency for so many requests in flight."
+            f"A load has one of rate, concurrency and trace, and {given}. Give a rate (--rate 2.5, or rate=2.5 "
+            "in a marker) for arrivals that do not wait for answers, or a concurrency (--concurrency 16, or "
+            "concurrency=16) for so many requests in flight."
         )
     if plan.rate is not None and not 0 < plan.rate < float("inf"):
         raise UsageError(f"rate = {plan.rate!r} sends nothing; give requests a second, above 0, such as 2.5.")
