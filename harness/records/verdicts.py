@@ -298,7 +298,7 @@ class Verdict:
 
     @property
     def is_certain(self) -> bool:
-        """Whether nothing is left to chance: its body comes to the same each time, and all the cases it is about are there."""
+        """Whether nothing is left to chance: its body comes to the same each time, and all its cases are there."""
         return self.is_exact and self.about == "suite" and self.n_cases + self.n_skipped >= self.suite_size
 
     @property

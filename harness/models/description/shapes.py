@@ -156,10 +156,11 @@ def _mismatch(
     is_folder = file.format == "safetensors"
     stated = shaping_settings(read_json(file.path / "config.json")) if is_folder else _keys(file, sizes)
     said = ", ".join(f"{key} = {json.dumps(value)}" for key, value in stated.items())
+    what, by = ("config.json", "its own config.json") if is_folder else ("The file", "a converter that fits it")
     return SettingsError(
         f"{file.path}: the weights are not those of their configuration. {name}: expected {expected}, found "
-        f"{found if found is not None else 'no such tensor'}. {'config.json' if is_folder else 'The file'} says {said}. "
-        f"Fetch or save the model again, with {'its own config.json' if is_folder else 'a converter that fits it'}."
+        f"{found if found is not None else 'no such tensor'}. {what} says {said}. Fetch or save the "
+        f"model again, with {by}."
     )
 
 

@@ -31,7 +31,7 @@ class ShownClaim:
 
 
 def claims_shown(verdict: Verdict) -> list[ShownClaim]:
-    """Both claims of an evaluation, the one that decides first; those that can be told, and that somebody asks about."""
+    """Both claims of an evaluation, the one that decides first; those that can be told, where chance has a part."""
     told = []
     for about, name in sorted(_CLAIMS.items(), key=lambda each: each[0] != verdict.about):
         claim = None if verdict.claims is None else getattr(verdict.claims, about)
@@ -43,7 +43,7 @@ def claims_shown(verdict: Verdict) -> list[ShownClaim]:
 
 
 def claim_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:
-    """Note where the other claim comes to another verdict, or can't be told yet; not of what no chance has a part in."""
+    """Note where the other claim comes to another verdict, or can't be told yet; not where chance has no part."""
     names = display_names(verdict.id for verdict in verdicts)
     told = []
     for about, other in (("suite", "population"), ("population", "suite")):

@@ -10,7 +10,7 @@ _LEVEL = 0.95
 
 
 def retained_note(verdict: Verdict) -> str | None:
-    """Tell the share of the baseline's mean score that the candidate keeps, with the interval that chance leaves it; it decides nothing.
+    """Tell the share of the baseline's mean score that the candidate keeps, with any interval; it decides nothing.
 
     Returns:
         None for a measure, without a baseline, or where the baseline's mean can't be told from 0.

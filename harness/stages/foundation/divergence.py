@@ -90,10 +90,10 @@ def summarise(texts: Sequence[TextDivergence], confidence_level: float = 0.95) -
     The intervals count texts and not positions: those of one text depend on each other.
 
     Returns:
-        {"texts", "positions", "is_lower_bound", "notes", "kl" and "kl_reverse": {"mean", "low", "high", "median", "p90", "p95",
-        "p99", "p99.9", "max"}, "same_top" (a share), "change_rms" (of the probability of the text's own token),
-        "perplexity", "reference_perplexity", "perplexity_ratio"}; an interval is None for fewer than two texts, and a percentile for
-        fewer positions than support it, which `notes` say.
+        {"texts", "positions", "is_lower_bound", "notes", "kl" and "kl_reverse": {"mean", "low", "high", "median",
+        "p90", "p95", "p99", "p99.9", "max"}, "same_top" (a share), "change_rms" (of the probability of the text's own token),
+        "perplexity", "reference_perplexity", "perplexity_ratio"}; an interval is None for fewer than two texts, and a
+        percentile for fewer positions than support it, which `notes` say.
     """
     every = [position for text in texts for position in text.positions]
     own = math.fsum(each.log_likelihood for each in every) / len(every)

@@ -94,7 +94,10 @@ def test_a_difference_calls_things_as_a_version_does(tiny_llama: Path) -> None:
     heads = {line for line in difference_lines(*both, 80)[2:] if not line.startswith(" ")}
     without_a_line = {"tensors", "BPW", "FLOPs in matrices", "context of these FLOPs", "KV cache type", "add EOS"}
     assert {"n_layer", "KV cache", "general.name", "EOS token", "type Q4_1"} <= heads
-    assert {head.removesuffix(", loaded") for head in heads} - told - without_a_line == {"embedding is the head", "lineage"}
+    assert {head.removesuffix(", loaded") for head in heads} - told - without_a_line == {
+        "embedding is the head",
+        "lineage",
+    }
 
 
 def test_versions_of_the_same_weights_differ_in_nothing(tiny_llama: Path) -> None:
