@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from harness.errors import SettingsError
+from harness.models.description.config_settings import shaping_settings
 from harness.models.description.contents import Tensor, WeightsFile
 from harness.models.description.hyperparameters import Hyperparameters
 from harness.models.description.roles import TensorRole, tensor_role
+from harness.models.description.tokenizer_settings import read_json
 
 _KNOWN = frozenset(
     {
@@ -36,6 +40,10 @@ _MUST = frozenset({"query", "key", "value", "output", "fused", "up", "gated", "d
 """What every layer has where one has it, unless it has experts in some layers only."""
 _EITHER_WAY = re.compile(r"\.c_(?:attn|proj|fc)\.weight$")
 """GPT-2 keeps its matrices turned round."""
+_SHAPING = (
+    *("block_count", "embedding_length", "attention.head_count", "attention.head_count_kv", "attention.key_length"),
+    *("feed_forward_length", "expert_count"),
+)
 _WEIGHTS = frozenset({"weight", "weight_packed", "qweight"})
 
 
@@ -145,17 +153,18 @@ def _unpacked(tensor: Tensor, expected: tuple[int, ...]) -> tuple[int, ...]:
 def _mismatch(
     file: WeightsFile, name: str, expected: str, found: list[int] | None, sizes: Hyperparameters
 ) -> SettingsError:
-    said = ", ".join(_said(sizes, file))
+    is_folder = file.format == "safetensors"
+    stated = shaping_settings(read_json(file.path / "config.json")) if is_folder else _keys(file, sizes)
+    said = ", ".join(f"{key} = {json.dumps(value)}" for key, value in stated.items())
+    what, by = ("config.json", "its own config.json") if is_folder else ("The file", "a converter that fits it")
     return SettingsError(
         f"{file.path}: the weights are not those of their configuration. {name}: expected {expected}, found "
-        f"{found if found is not None else 'no such tensor'}. The configuration says {said}. Fetch or save the model "
-        f"again, with {'its own config.json' if file.format == 'safetensors' else 'a converter that fits it'}."
+        f"{found if found is not None else 'no such tensor'}. {what} says {said}. Fetch or save the "
+        f"model again, with {by}."
     )
 
 
-def _said(sizes: Hyperparameters, file: WeightsFile) -> Iterator[str]:
-    yield f"{file.architecture}"
-    yield f"{sizes.n_layers} layers"
-    yield f"{max(sizes.n_heads)} heads and {max(sizes.n_kv_heads)} of keys, of {sizes.key_length}"
-    yield f"{sizes.n_embd} wide ({max(sizes.n_ff)} in the MLP)"
-    yield f"{sizes.n_vocab} tokens"
+def _keys(file: WeightsFile, sizes: Hyperparameters) -> dict[str, Any]:
+    """The keys of a GGUF file that shapes follow from, with their values."""
+    keys = {f"{file.architecture}.{key}": file.settings[key] for key in _SHAPING if key in file.settings}
+    return {"general.architecture": file.architecture, **keys, "tokens of the vocabulary": sizes.n_vocab}

@@ -94,6 +94,17 @@ def test_a_missing_head_is_refused_unless_the_embedding_is_one(own: Path) -> Non
     assert describe_weights({"weights": str(own)}, own).architecture.is_tied
 
 
+def test_the_configuration_is_told_by_its_own_keys(own: Path, tmp_path: Path) -> None:
+    set_config(own, intermediate_size=512, tie_word_embeddings=False)
+    said = refusal(own).partition("config.json says ")[2].partition(". Fetch")[0].split(", ")
+    assert 'model_type = "llama"' in said
+    assert {"num_hidden_layers = 4", "hidden_size = 128", "intermediate_size = 512", "vocab_size = 261"} <= set(said)
+    assert "tie_word_embeddings = false" in said
+    found = refusal(write_gguf(tmp_path / "m.gguf", rows=12))
+    assert 'The file says general.architecture = "llama", llama.block_count = 2, llama.embedding_length = 64' in found
+    assert "tokens of the vocabulary = 10" in found
+
+
 def test_a_gguf_file_whose_vocabulary_is_not_its_embedding_is_refused(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "m.gguf", rows=12)
     assert "token_embd.weight: expected [10, 64], found [12, 64]" in refusal(path)
