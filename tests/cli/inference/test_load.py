@@ -31,7 +31,7 @@ sampling = {{ max_tokens = 4 }}
 engine = "scripted"
 answers = {{ "a" = "b" }}
 """
-NOISY = ("--accept", "machine", "--accept", "schedule", "--accept", "client")
+NOISY = ("--accept", "machine", "--accept", "steal", "--accept", "schedule", "--accept", "client")
 
 
 @pytest.fixture(scope="module")

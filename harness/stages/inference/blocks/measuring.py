@@ -19,7 +19,8 @@ from harness.stages.inference.serving import Server
 
 ACCEPTED = frozenset({"machine", "schedule"})
 """What is told of a block and does not make it invalid by itself: other work on the machine hits both blocks of a pair
-alike, in an order that chance has drawn, which is what pairs are for. A block has a rule of its own for lateness."""
+alike, in an order that chance has drawn, which is what pairs are for. A block has a rule of its own for lateness. Time
+that the machine's host takes (steal) is not among them: nobody here sees when it comes and goes."""
 MOST_LATE = 0.25
 """The share of a block's requests that may be begun too late: the other block of its pair meets the same client."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 OBJECTIVES = ("ttft", "ttft_scheduled", "itl", "tpot", "e2e")
 """What an objective can be set for, in seconds; each is of one request."""
 
-DOUBTS = ("client", "schedule", "cache", "preemptions", "tokens", "machine")
+DOUBTS = ("client", "schedule", "cache", "preemptions", "tokens", "machine", "steal")
 """Why a run can't be trusted; a plan may accept them by these names."""
 
 _MOST_REQUESTS = 1_000_000

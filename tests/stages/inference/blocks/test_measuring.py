@@ -7,13 +7,16 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import CapabilityError, InvalidBlockError
-from harness.stages.inference.blocks.measuring import MOST_LATE, block_of, measure_pair
+from harness.stages.inference.blocks.measuring import ACCEPTED, MOST_LATE, block_of, measure_pair
 from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.load.figures import figures
+from harness.stages.inference.load.machine import MachineUse
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.run import run_load
+from harness.stages.inference.load.validity import LoadEvidence, doubts
 from tests.stages.inference.blocks.conftest import Serve
 
-LOAD = LoadPlan(rate=20.0, seconds=0.5, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule"}))
+LOAD = LoadPlan(rate=20.0, seconds=0.5, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule", "steal"}))
 STRICT = replace(LOAD, accept=frozenset())
 
 
@@ -37,6 +40,14 @@ def test_a_block_that_can_not_be_trusted_is_an_error_and_no_score(serve: Serve) 
     servers = {"candidate": serve(counters=True, preemptions=1)}
     with pytest.raises(InvalidBlockError, match=r"block 1 of law can't be trusted: .*preemptions.*not measured again"):
         measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0)  # type: ignore[arg-type]
+
+
+def test_other_processes_are_what_pairs_are_for_and_a_host_that_takes_time_is_not() -> None:
+    found = figures([], STRICT)
+    busy = LoadEvidence(found, [], 0.1, {}, MachineUse(steal=0.07, others_cpu=1.5, cores=2))
+    raised = {doubt.name for doubt in doubts(busy, STRICT)}
+    assert raised == {"machine", "steal"}
+    assert raised - ACCEPTED == {"steal"}
 
 
 def test_many_late_requests_make_a_block_invalid_and_one_of_few_does_not(serve: Serve) -> None:

@@ -26,7 +26,7 @@ from tests.loopback.thread import Loopback
 from tests.stages.inference.load.addresses import address_at
 
 # A machine that runs tests is never quiet.
-NOISY = frozenset({"machine", "schedule", "client"})
+NOISY = frozenset({"machine", "steal", "schedule", "client"})
 
 
 @contextmanager
