@@ -119,7 +119,7 @@ def _told(plan: LoadPlan, result: LoadResult) -> Iterator[tuple[str, str]]:
     for reason in result.invalid_reasons:
         yield "INVALID", reason
     if result.valid:
-        yield "valid", "no doubt about client, schedule, cache, preemptions, tokens, machine"
+        yield "valid", "no doubt about client, schedule, cache, preemptions, tokens, machine, steal"
 
 
 def _requests(result: LoadResult) -> str:
