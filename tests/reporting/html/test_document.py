@@ -66,6 +66,16 @@ def test_a_recorded_baseline_is_named_with_what_it_could_be_paired_with(store: S
     assert ["baseline recorded", "released, run r0 of 2026-11-20T08:00:00Z"] in content["about"][0]["facts"]
 
 
+def test_blocks_of_time_have_no_answers_to_look_at(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.rivers())
+    (entry,) = side.report.evaluations
+    assert pages.data(write_html(store, side.weighed.run, side.report, tmp_path))["changes"]
+    report = replace(side.report, evaluations=(replace(entry, in_blocks=True),))
+    content = pages.data(write_html(store, side.weighed.run, report, tmp_path))
+    assert content["changes"] == []
+    assert not [step for step in content["next"] if "store show" in step or "--case" in step]
+
+
 def test_a_path_that_can_not_be_shown_is_told(store: Store, tmp_path: Path) -> None:
     stored.run(store, "r1", pages.capitals())
     report = stored.side(store, "r1").report
