@@ -77,8 +77,9 @@ def _attributes_used(function: Callable[..., Any], argument: str) -> dict[str, t
     caught = {node for attempt in nodes for node in _tried(attempt)}
     used: dict[str, tuple[str, int]] = {}
     for node in nodes:
-        is_own = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == argument
-        if is_own and _is_read(node) and node not in caught and node.attr not in asked_for:
+        if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == argument):
+            continue
+        if _is_read(node) and node not in caught and node.attr not in asked_for:
             used.setdefault(ast.unparse(node), (node.attr, first_line(function) + node.lineno - 1))
     return used
 
