@@ -52,7 +52,7 @@ def parity(version: str, other: str | None, texts: Path | None, top: int, whole:
         else:
             found = compare_served(settings, version, against, documents, top, step)
     summary = {"version": version, "reference": against, **summarise(found)}
-    click.echo(json.dumps(summary, indent=2) if as_json else "\n".join(_lines(summary)))
+    click.echo(json.dumps(summary, indent=2, allow_nan=False) if as_json else "\n".join(_lines(summary)))
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

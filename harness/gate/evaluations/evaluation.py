@@ -125,7 +125,7 @@ def read_plan(
     elif "for_baseline" in options and "samples" not in options:
         samples = samples_for_recording(samples)
     design: Any = "fixed" if review is not None or "for_baseline" in options else values.get("design", settings.design)
-    if not measures:
+    if not measures and keywords.get("aim", "higher") == "higher":
         _check_margin(values, settings, where)
     if review is not None:
         _check_review(keywords, values, settings, where)
@@ -191,7 +191,7 @@ def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> 
         default = "" if "margin" in values or not settings.margin_is_default else ", the default,"
         raise MarkerError(
             f"{where}: margin = {margin:g}{default} lets everything pass against threshold = {threshold:g}: a score of "
-            "0 is no further below it. Lower the margin."
+            "0 is no further below it. Lower the margin; a body that returns a measure says so: `-> harness.Measure`."
         )
 
 

@@ -91,7 +91,8 @@ def summarise(texts: Sequence[TextDivergence], confidence_level: float = 0.95) -
     Returns:
         {"texts", "positions", "is_lower_bound", "kl" and "kl_reverse": {"mean", "low", "high", "median", "p90", "p95",
         "p99", "p99.9", "max"}, "same_top" (a share), "change_rms" (of the probability of the text's own token),
-        "perplexity", "reference_perplexity", "perplexity_ratio"}; an interval is None for fewer than two texts.
+        "perplexity", "reference_perplexity", "perplexity_ratio"}; an interval is None for fewer than two texts, and where
+        all divergences are equal.
     """
     every = [position for text in texts for position in text.positions]
     own = math.fsum(each.log_likelihood for each in every) / len(every)
@@ -118,7 +119,8 @@ def _spread(texts: Sequence[Sequence[float]], confidence_level: float) -> dict[s
         # Each position counts the same, and a text is a cluster of its own positions.
         clusters = [number for number, text in enumerate(texts) for _ in text]
         estimate = clustered_mean(values, clusters, confidence_level, bounded=False)
-        low, high = max(0.0, estimate.low), estimate.high
+        if math.isfinite(estimate.high):  # it is infinite where all are equal
+            low, high = max(0.0, estimate.low), estimate.high
     return {
         "mean": float(values.mean()),
         "low": low,

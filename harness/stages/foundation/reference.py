@@ -164,8 +164,11 @@ def sampled_message(sample: Sample) -> dict[str, Any]:
 
 
 def reference_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the weights that a version was made from, before they were rounded."""
-    return {name: value for name, value in options.items() if name not in _CHANGES}
+    """The options of the weights that a version was made from, before they were rounded.
+
+    A GGUF file is converted to 32 bits for it, so that nothing of what it holds is lost.
+    """
+    return {**{name: value for name, value in options.items() if name not in _CHANGES}, "dtype": "float32"}
 
 
 def load_reference(version: Version, context: StageContext) -> Reference:

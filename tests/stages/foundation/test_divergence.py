@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -32,6 +33,12 @@ def test_texts_are_what_is_counted_and_not_their_positions() -> None:
     for side in ("low", "high"):
         assert few["kl"][side] == pytest.approx(many["kl"][side])
     assert summarise([text(0.1, 0.2)])["kl"]["low"] is None, "one text says nothing of others"
+
+
+def test_equal_divergences_have_no_interval_and_are_valid_json() -> None:
+    found = summarise([text(0.0, 0.0), text(0.0, 0.0)])
+    assert (found["kl"]["mean"], found["kl"]["low"], found["kl"]["high"]) == (0.0, None, None)
+    json.dumps(found, allow_nan=False)
 
 
 def test_a_text_s_measure_says_what_it_is() -> None:

@@ -163,7 +163,7 @@ def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
 
 def test_the_reference_is_of_the_weights_before_they_were_rounded() -> None:
     options = {"weights": "w", "drop_layers": [1], "quantized": "int8", "dtype": "float16", "max_model_len": 64}
-    assert reference_options(options) == {"weights": "w", "drop_layers": [1]}
+    assert reference_options(options) == {"weights": "w", "drop_layers": [1], "dtype": "float32"}
 
 
 def test_a_version_without_weights_has_none() -> None:
