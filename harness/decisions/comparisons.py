@@ -37,7 +37,7 @@ def check(hypothesis: Hypothesis, level: float, red_level: float, m: int, next_s
         reason = reasons.red(hypothesis, upper)
     else:
         kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, upper, (level, red_level), next_share)
-        reason = reasons.inconclusive(hypothesis, lower, more)
+        reason = reasons.inconclusive(hypothesis, lower, more, (level, red_level), next_share)
     correction = "" if m == 1 else f", Holm-corrected over {m:,} comparisons"
     if isinstance(contrast, SameContrast):
         difference = _of_same(contrast, (level, red_level), correction, is_red=kind.is_red)

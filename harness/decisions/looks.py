@@ -27,6 +27,9 @@ def share_of(number: int) -> float:
     return FIRST_SHARE if number == 1 else (1 - FIRST_SHARE) * 0.5 ** (number - 1) / (number - 1)
 
 
+ADDED_LATER = "added after others were weighed"
+"""Why the first look of an evaluation has less for red than those that were there before it."""
+
 CLOSED = 0
 """The batch of evaluations that nobody looks at again: one that has no scores leaves its share to the others."""
 
@@ -41,7 +44,8 @@ class Look:
         red: the share that its reds may spend, over all its comparisons.
         weight: its part of the batch: what the rest of it may spend more once this one is red.
         batch: evaluations that were first weighed together have one share of red, corrected among themselves.
-        because: why it is not the look before, in words; "" for the first look.
+        because: why it is not the look before, in words, or that the evaluation was added to those that had been
+            weighed; "" for the first look of the first batch.
     """
 
     number: int = 1
@@ -63,6 +67,8 @@ def look_at(number: int, batch: int, batch_size: int, *, best_of: int = 1, becau
     (0.9, 0.0405)
     """
     share = share_of(number) / best_of
+    if number == 1 and batch > 1:
+        because = ADDED_LATER
     return Look(number, share, share_of(batch) / batch_size * share, 1 / batch_size, batch, because)
 
 

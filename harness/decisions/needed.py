@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from scipy import special
 
 from harness.decisions.aims import SameContrast
 from harness.decisions.betting import BettingContrast
@@ -17,6 +18,7 @@ from harness.decisions.suite import TwoStageContrast
 from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.intervals.contrasts import Contrast
 from harness.statistics.intervals.ratios import RatioContrast
+from harness.statistics.intervals.signed_ranks import SignedRankContrast, fewest_pairs
 from harness.statistics.quantiles.quantiles import QuantileContrast
 
 #: Quantile of the normal for power 0.8: drawn anew, a difference as large as the one seen is decided 4 times in 5.
@@ -67,6 +69,8 @@ def needed(
     if contrast is None or (is_recorded and observed.by_samples):  # no more of the baseline's can come
         return None
     weighed = contrast.logs if isinstance(contrast, RatioContrast) else contrast
+    if isinstance(weighed, SignedRankContrast):
+        return _pairs(contrast, weighed.pairs, observed.margin, (levels[0] * next_share, levels[1] * next_share))
     if isinstance(weighed, QuantileContrast) and not math.isfinite(lower):
         return _to_bound(hypothesis, weighed.fewest_units(levels[0]))
     if not (math.isfinite(lower) and math.isfinite(upper)):
@@ -121,6 +125,22 @@ def _about_suite(
         return None  # what is left comes from the recording
     extra = _at_least_one(per_case * (share / room - 1))
     return SamplesNeeded(extra * hypothesis.n_cases, None, extra)
+
+
+def _pairs(contrast: Contrast, pairs: int, margin: float, levels: tuple[float, float]) -> SamplesNeeded | None:
+    """The pairs of blocks with which the nearer end is reached, no fewer than its level can be shown with at all."""
+    error = contrast.standard_error
+    if not math.isfinite(error):
+        return None
+    ways = [
+        max(fewest_pairs(level), pairs * ((_POWER - float(special.ndtri(level))) * error / distance) ** 2)
+        for distance, level in ((contrast.value + margin, levels[0]), (-contrast.value, levels[1]))
+        if distance > 0
+    ]
+    if not ways:
+        return None
+    extra = _at_least_one(min(ways) - pairs)
+    return SamplesNeeded(extra, extra, None)
 
 
 def _to_bound(hypothesis: Hypothesis, fewest: int) -> SamplesNeeded:

@@ -13,6 +13,7 @@ from harness.decisions.looks import Look, ordinal
 from harness.decisions.needed import SamplesNeeded
 from harness.decisions.observations import Observations
 from harness.records import Check, Estimate, LostClaim, VerdictKind
+from harness.statistics.intervals.signed_ranks import fewest_pairs
 
 _ALIKE = {"texts": "are copies of others", "requests": "ask the same as others"}
 _NEW = {"field": " in new clusters", "texts": " that are not copies", "requests": " that ask something else"}
@@ -60,18 +61,39 @@ def cut_answers(observed: Observations) -> str:
     return f"; {observed.n_truncated:,} of {n_answers:,} answers were cut at max_tokens"
 
 
-def inconclusive(hypothesis: Hypothesis, lower: float, more: SamplesNeeded | None) -> str:
-    """How much worse the candidate could still be, and what would decide it."""
+def inconclusive(
+    hypothesis: Hypothesis,
+    lower: float,
+    more: SamplesNeeded | None,
+    levels: tuple[float, float],
+    next_share: float = 1.0,
+) -> str:
+    """How much worse the candidate could still be, and what would decide it.
+
+    Args:
+        levels: at which it would pass, and at which it would be red.
+        next_share: what the next look has of them.
+    """
     observed = hypothesis.observed
     if hypothesis.contrast is None:
         return no_scores(hypothesis)
-    if not math.isfinite(lower) and observed.in_blocks:
-        return "too few pairs of blocks for a bound at this level: all of them may point one way by chance"
+    if _weighs_pairs(hypothesis):
+        return _of_pairs(hypothesis, lower, more, levels, next_share)
     if not math.isfinite(lower) and observed.statistic is not None:
         few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic}"
         return few if more is None else f"{few}: {more_in_words(more)} could"
     if not math.isfinite(lower):
         return "no spread to judge by: there is a single value; draw more, or assert the figure in the body"
+    text = _reach(hypothesis, lower)
+    if more is not None and more.is_rest:
+        left = f"{more.cases:,} {_plural('case', more.cases or 0)}"
+        return f"{text}; {left} of this suite {'is' if more.cases == 1 else 'are'} not drawn yet"
+    return text if more is None else f"{text}; {more_in_words(more)} would decide it"
+
+
+def _reach(hypothesis: Hypothesis, lower: float) -> str:
+    """How much worse the candidate could still be."""
+    observed = hypothesis.observed
     if observed.is_same:
         text = f"could differ by up to {_share(hypothesis, -lower, apart_from=observed.margin)}"
     elif hypothesis.against == "threshold" and observed.threshold is not None:
@@ -82,10 +104,33 @@ def inconclusive(hypothesis: Hypothesis, lower: float, more: SamplesNeeded | Non
         text = "not proven to be better"
     else:
         text = f"could be {_worse(hypothesis)} by up to {_share(hypothesis, -lower, apart_from=observed.margin)}"
-    if more is not None and more.is_rest:
-        left = f"{more.cases:,} {_plural('case', more.cases or 0)}"
-        return f"{text}; {left} of this suite {'is' if more.cases == 1 else 'are'} not drawn yet"
-    return text if more is None else f"{text}; {more_in_words(more)} would decide it"
+    return text
+
+
+def _weighs_pairs(hypothesis: Hypothesis) -> bool:
+    """Whether it is decided by the signed ranks of pairs of blocks."""
+    return hypothesis.observed.in_blocks and hypothesis.against == "baseline"
+
+
+def _of_pairs(
+    hypothesis: Hypothesis,
+    lower: float,
+    more: SamplesNeeded | None,
+    levels: tuple[float, float],
+    next_share: float,
+) -> str:
+    """Why pairs of blocks are open: too few to pass, or for red, at their levels, or what lies between."""
+    pairs = hypothesis.n_cases
+    red_level = levels[1] / 2 if hypothesis.observed.is_same else levels[1]
+    text = _reach(hypothesis, lower) if math.isfinite(lower) else ""
+    if not text:
+        text = f"{pairs:,} pairs of blocks have no bound at {levels[0]:.2g}, {fewest_pairs(levels[0]):,} have one"
+    if more is not None:
+        text += f"; about {more.samples:,} more {_plural('pair', more.samples)} would decide it"
+    if fewest_pairs(red_level) > pairs:
+        text += f"; red needs {fewest_pairs(red_level):,} pairs at its level of {red_level:.2g}"
+        text += f", {fewest_pairs(red_level * next_share):,} at the next look" if next_share < 1 else ""
+    return text
 
 
 def part(summed_up: str) -> str:
@@ -100,11 +145,15 @@ def lost(found: LostClaim) -> str:
     return f"{found.n_decisive:,} {_plural('case', found.n_decisive)} lost, {allowed} allowed: {named}"
 
 
-def of_look(look: Look, level: float) -> str:
-    """What a look after the first was decided at, and why it is one; "" for the first."""
-    if look.number == 1:
-        return ""
-    return f"; {ordinal(look.number)} look ({look.because}): decided at {level * look.passing:.2g}"
+def of_look(look: Look, level: float, kind: VerdictKind) -> str:
+    """What a look after the first was decided at, and why it is one; for the first of an evaluation that was added
+    later, where it is open, at which level it could be red; else "".
+    """
+    if look.number > 1:
+        return f"; {ordinal(look.number)} look ({look.because}): decided at {level * look.passing:.2g}"
+    if look.batch > 1 and kind is VerdictKind.INCONCLUSIVE:
+        return f"; {look.because}: red at {level * look.red:.2g}"
+    return ""
 
 
 def where_stopped(observed: Observations) -> str:

@@ -180,7 +180,7 @@ def _asides(kind: VerdictKind, observed: Observations, look: Look, level: float)
         + reasons.alone(observed)
         + reasons.counted_as(observed)
         + reasons.partly_skipped(observed)
-        + reasons.of_look(look, level)
+        + reasons.of_look(look, level, kind)
     )
 
 

@@ -143,7 +143,7 @@ class LookTaken:
         red_level: the chance of a false red that all comparisons of the evaluation had together: `red_share` of it.
         weight: the evaluation's part of its batch, which the others gain once it is red.
         batch: of evaluations that were first weighed together.
-        because: why it is not the look before; "" for the first.
+        because: why it is not the look before, or that it was added to others that had been weighed; else "".
         stakes: what the bets were tuned to; None for what is required now.
     """
 

@@ -1,8 +1,11 @@
 """Figures in reasons, and what a red one is told beside them."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from harness.decisions import decide
+from harness.decisions import decide, look_at
 from harness.decisions.reasons import figure
 from tests.decisions.observations import observed
 
@@ -25,3 +28,53 @@ def test_a_figure_never_reads_like_the_one_it_differs_from():
 def test_a_red_verdict_says_where_a_limit_cut_half_of_its_answers(score: int, n_cut: int, said: bool) -> None:
     (verdict,) = decide([observed([[score]] * 40, threshold=0.9, margin=0.05, n_truncated=n_cut)], 0.95)
     assert said == (f"; {n_cut} of 40 answers were cut at max_tokens" in verdict.reason)
+
+
+def pairs_of_blocks(n_pairs: int, slower: float = 1.4, **changes: object):
+    """Times of a candidate that is slower in each pair, by about as much."""
+    ours = slower * np.linspace(0.99, 1.01, n_pairs)[:, np.newaxis]
+    fields = {"unit": "s", "higher_is_better": False, "margin_is_relative": True, "in_blocks": True}
+    return observed(ours, np.ones_like(ours), n_planned=n_pairs, **{**fields, **changes})
+
+
+@pytest.mark.parametrize("higher_is_better", [False, True])
+def test_pairs_that_can_not_be_red_say_how_many_could(higher_is_better):
+    """Added later its red level is 0.0011, which one of 2^9 is above: whatever they show, 8 pairs are open."""
+    slower = 0.5 if higher_is_better else 2.4
+    entry = pairs_of_blocks(8, slower, higher_is_better=higher_is_better)
+    (told,) = decide([entry], 0.95, looks={entry.id: look_at(1, 2, 2)})
+    assert "red needs 10 pairs at its level of 0.0011, 14 at the next look" in told.reason
+    assert told.reason.endswith("; added after others were weighed: red at 0.0011")
+    assert "more pairs would decide it" in told.reason
+    assert told.samples_needed == 14 - 8
+    (told,) = decide(
+        [pairs_of_blocks(10, slower, higher_is_better=higher_is_better)], 0.95, looks={entry.id: look_at(1, 2, 2)}
+    )
+    assert told.verdict.is_red
+    assert "red at" not in told.reason
+
+
+@pytest.mark.parametrize("higher_is_better", [False, True])
+def test_pairs_without_a_bound_say_how_many_have_one(higher_is_better):
+    entry = pairs_of_blocks(5, 1.0, higher_is_better=higher_is_better)
+    (told,) = decide([entry], 0.95, looks={entry.id: look_at(2, 1, 1, because="samples 5 → 10")})
+    assert told.reason.startswith("5 pairs of blocks have no bound at 0.0025, 9 have one; about 6 more pairs would")
+    low = told.difference.low if higher_is_better else -told.difference.high
+    assert low == -np.inf
+
+
+def test_the_pairs_that_are_asked_for_decide_most_of_the_time():
+    """Measured anew, of the same law, at the level of the next look: 4 of 5 open gates are aimed at."""
+    rng = np.random.default_rng(3)
+
+    def drawn(pairs, number):
+        entry = pairs_of_blocks(pairs)
+        entry = replace(entry, candidate=np.exp(0.03 + 0.04 * rng.normal(size=(pairs, 1))))
+        (told,) = decide([entry], 0.95, looks={entry.id: look_at(number, 1, 1, because="again")})
+        return told
+
+    opened = [told for told in (drawn(8, 1) for _ in range(200)) if told.difference.value > 0.015]
+    needed = [told.samples_needed for told in opened if told.samples_needed is not None]
+    decided = [drawn(8 + more, 2).samples_needed is None for more in needed if more < 100]
+    assert len(decided) >= 30
+    assert np.mean(decided) > 0.5

@@ -132,6 +132,40 @@ def test_a_version_that_nobody_serves_skips_it(gate: Project) -> None:
     assert told in " ".join(result.stdout.str().split())
 
 
+def test_a_figure_that_no_block_has_is_refused_before_anything_is_measured(gate: Project) -> None:
+    body(gate, "return load.itls")
+    result = gate.run(*PAIR)
+    assert result.ret == 4
+    told = " ".join([*result.outlines, *result.errlines])
+    assert "load.itls. No figure named 'itls'" in told
+    assert "Did you mean 'itl'?" in told
+
+
+def test_pairs_that_can_not_be_red_are_told_of_before_they_are_measured(gate: Project) -> None:
+    """Two evaluations have 0.0203 each, and 5 pairs no more than 1/32."""
+    words = ", ".join(f"{name}={value!r}" for name, value in BLOCKS.items())
+    gate.module(f"""
+        @pytest.mark.evaluation({words})
+        def test_itl(load):
+            return load.itl
+
+        @pytest.mark.evaluation({words})
+        def test_throughput(load):
+            return load.throughput
+    """)
+    result = gate.run(*PAIR)
+    text = " ".join(" ".join([*result.outlines, *result.errlines]).split())
+    assert "2 evaluations of 5 pairs of blocks can't be red at their level" in text
+    assert "6 pairs can (blocks=6)" in text
+    assert "10 blocks asked for, all measured now" in text
+    assert "raise blocks= in the marker" in text
+    assert "steelyard store show" not in text
+    for entry in gate.report()["evaluations"]:
+        assert entry["verdict"] == "inconclusive"
+        assert "red needs 6 pairs at its level of 0.02, 10 at the next look" in entry["reason"]
+        assert "more pairs would decide it" in entry["reason"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "marker", "told"),
     [

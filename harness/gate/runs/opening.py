@@ -21,6 +21,7 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.specification import specification
+from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import check_version, create_engine, engine_key
@@ -214,7 +215,10 @@ def _assemble(
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
     ledger = _enter(settings, options, (candidate, baseline), store, run_settings.run_id)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
-    told = looks_in_words(ledger, 1 - settings.confidence_level)
+    level = 1 - settings.confidence_level
+    told = looks_in_words(ledger, level)
+    if baseline is not None:
+        told += never_red(options.evaluations, {name: entry.look for name, entry in ledger.items()}, level)
     return OpenRun(run, store, created, options.selection, tuple(told))
 
 

@@ -6,11 +6,13 @@ import asyncio
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.decisions import Look
 from harness.errors import MissingSampleError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.records import NewSample, Request, Role, Sample
@@ -21,6 +23,7 @@ from harness.stages.inference.blocks.measured import Load
 from harness.stages.inference.blocks.measuring import measure_pair
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.serving import Server
+from harness.statistics.intervals.signed_ranks import fewest_pairs
 from harness.store import Store
 
 Loads = Mapping[tuple[Role, int], Load]
@@ -155,6 +158,30 @@ def machine() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
     return f"{name}, {os.cpu_count()} cores"
+
+
+def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], level: float) -> list[str]:
+    """Which evaluations have too few pairs of blocks to be red whatever they show, a line for each number of pairs.
+
+    Args:
+        evaluations: those that are weighed against a baseline.
+        looks: what each may spend, by id.
+        level: the error rate of the gate.
+    """
+    found: Counter[tuple[int, int]] = Counter()
+    for each in evaluations:
+        plan, look = each.plan, looks.get(each.id)
+        if plan.blocks is None or look is None:
+            continue
+        n_ways = 1 + (plan.threshold is not None)
+        red = level * look.red / n_ways / (2 if plan.aim == "same" else 1)
+        if (fewest := fewest_pairs(red)) > plan.blocks.blocks:
+            found[plan.blocks.blocks, fewest] += 1
+    return [
+        f"{number:,} {'evaluation' if number == 1 else 'evaluations'} of {blocks:,} pairs of blocks can't be red at "
+        f"{'its' if number == 1 else 'their'} level, however slow the candidate: {fewest:,} pairs can (blocks={fewest})"
+        for (blocks, fewest), number in sorted(found.items())
+    ]
 
 
 async def others_done(tasks: Callable[[], list[asyncio.Task[None]]]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.decisions import Look, look_at, share_of
-from harness.decisions.looks import ordinal
+from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.sampling.bets import Bets, bets_of, case_digests, gone_on
 from harness.gate.sampling.order import draw_order, most_samples
@@ -257,7 +257,7 @@ def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
     for name, entry in entries.items():
         if entry.is_new and entry.look.number > 1:
             kinds.setdefault((entry.look.number, entry.look.because, entry.look.passing), []).append(name)
-    lines = []
+    lines = _added_later(entries, level)
     for (number, because, passing), names in sorted(kinds.items()):
         who = names[0].rpartition("::")[2] if len(names) == 1 else f"{len(names):,} evaluations"
         were, its = ("was", "Its") if len(names) == 1 else ("were", "Their")
@@ -270,6 +270,22 @@ def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
         lines.append(
             f"{over:,} {'evaluation was' if over == 1 else 'evaluations were'} looked at in two stores that were "
             "merged: their error rate was spent twice, and verdicts may be wrong more often than promised"
+        )
+    return lines
+
+
+def _added_later(entries: Mapping[str, Entry], level: float) -> list[str]:
+    """What evaluations have for red that were added to a family that had been weighed, a line for each level."""
+    levels: dict[float, list[str]] = {}
+    for name, entry in entries.items():
+        if entry.is_new and entry.look.because == ADDED_LATER:
+            levels.setdefault(entry.look.red, []).append(name)
+    lines = []
+    for red, names in sorted(levels.items()):
+        who = names[0].rpartition("::")[2] if len(names) == 1 else f"{len(names):,} evaluations"
+        lines.append(
+            f"{who} {'was' if len(names) == 1 else 'were'} {ADDED_LATER} for this candidate: red may be wrong "
+            f"{100 * level * red:.2g} times in 100{'' if len(names) == 1 else ' for each'}"
         )
     return lines
 

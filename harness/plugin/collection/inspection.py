@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import CaseError, MarkerError
+from harness.errors import CaseError, MarkerError, choices
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.pytest_internals import fixture_definitions
 from harness.records import Case
@@ -50,6 +50,42 @@ def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: 
                     f"{where}, line {line}: {written}, but case {case.id!r} has no field {name!r}. "
                     f"Its fields: {', '.join(case)}.{meant}"
                 )
+
+
+def check_figures(function: Callable[..., Any], *, where: str) -> None:
+    """Refuse a `load.NAME` in the body that no block has, before the first of them is measured.
+
+    Raises:
+        MarkerError: naming the figure and its line.
+    """
+    from harness.stages.inference.blocks.measured import Load
+
+    known = [name for name in dir(Load) if not name.startswith("_")]
+    for written, (name, line) in _attributes_used(function, "load").items():
+        if name not in known:
+            raise MarkerError(f"{where}, line {line}: {written}. {choices('figure', name, known)}")
+
+
+@functools.lru_cache(maxsize=256)
+def _attributes_used(function: Callable[..., Any], argument: str) -> dict[str, tuple[str, int]]:
+    """Collect what is read as `ARGUMENT.NAME`: as it is written, the name and its line; none where it is set anew."""
+    tree = parsed(function)
+    nodes = [] if tree is None else list(ast.walk(tree))
+    if any(isinstance(node, ast.Name) and node.id == argument and not _is_read(node) for node in nodes):
+        return {}
+    asked_for = set() if tree is None else set(_names_asked_for(tree))
+    caught = {node for attempt in nodes for node in _tried(attempt)}
+    used: dict[str, tuple[str, int]] = {}
+    for node in nodes:
+        if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == argument):
+            continue
+        if _is_read(node) and node not in caught and node.attr not in asked_for:
+            used.setdefault(ast.unparse(node), (node.attr, first_line(function) + node.lineno - 1))
+    return used
+
+
+def _is_read(node: ast.AST) -> bool:
+    return isinstance(getattr(node, "ctx", None), ast.Load)
 
 
 def _source(function: Callable[..., Any]) -> str:

@@ -201,7 +201,13 @@ class Collection:
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
         from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
-        from harness.plugin.collection.inspection import check_fields, check_fixtures, check_kind, check_loops
+        from harness.plugin.collection.inspection import (
+            check_fields,
+            check_figures,
+            check_fixtures,
+            check_kind,
+            check_loops,
+        )
         from harness.plugin.collection.rubrics import check_metrics, check_rubrics
         from harness.scoring.judging import Rubrics
 
@@ -226,6 +232,7 @@ class Collection:
             self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
         if plan.blocks is not None:
+            check_figures(item.function, where=where)
             self._check_load(evaluation, where)
         if evaluation.is_pairwise:
             self._check_pairwise(where)

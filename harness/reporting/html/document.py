@@ -77,6 +77,8 @@ def _changes(report: Report, cases: CaseTable, found: EvaluationDetails) -> list
     for change in report.changes:
         key = change.evaluation_id, change.metric
         entry = verdicts.get(key)
+        if entry is not None and entry.in_blocks:  # a pair of blocks has no question and no answer to show
+            continue
         severity = entry.verdict.severity if entry else 0
         is_bare = change.candidate_answer is None and change.candidate_reason is None
         told.append(((severity == 0, is_bare, ranks[key], -severity), _change(change, entry, cases, found)))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, duration, plural
 from harness.reporting.shared.text import printable, wrap
-from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.result import LatencyFigures, LoadResult, RequestRecord
 
 _WIDTH = 80
@@ -84,7 +84,8 @@ def _over_time(records: Sequence[RequestRecord], encoding: str) -> list[str]:
     drawn = "".join(
         " " if height is None else steps[min(len(steps) - 1, int(height / highest * len(steps)))] for height in heights
     )
-    lines = [f"first token over {duration(end_s)}   {drawn}", f"medians, the highest {_milliseconds(highest)} ms", ""]
+    each = f"each bar the median of {duration(end_s / bars)}; highest {_milliseconds(highest)} ms"
+    lines = [f"first token over {duration(end_s)}   {drawn}", each, ""]
     return lines if len(lines[0]) <= _WIDTH else []
 
 
@@ -119,7 +120,16 @@ def _told(plan: LoadPlan, result: LoadResult) -> Iterator[tuple[str, str]]:
     for reason in result.invalid_reasons:
         yield "INVALID", reason
     if result.valid:
-        yield "valid", "no doubt about client, schedule, cache, preemptions, tokens, machine, steal"
+        yield "valid", _valid(plan)
+
+
+def _valid(plan: LoadPlan) -> str:
+    """What there is no doubt about, and which doubts the plan accepts."""
+    accepted = [name for name in DOUBTS if name in plan.accept]
+    others = ", ".join(name for name in DOUBTS if name not in plan.accept)
+    if not accepted:
+        return f"no doubt about {others}"
+    return f"{', '.join(accepted)} accepted" + (f"; no doubt about {others}" if others else "")
 
 
 def _requests(result: LoadResult) -> str:

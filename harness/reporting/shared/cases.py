@@ -37,18 +37,20 @@ def shown_changes(report: Report, *, of_passed: bool = False) -> list[Change]:
 
 
 def look_up(report: Report, options: str = "") -> list[str]:
-    """The command that shows all answers of the first case to look at; [] where there is none.
+    """The command that shows all answers of the first case to look at; [] where there is none, as of blocks of time.
 
     Args:
         options: more of the command line, such as the store's place.
     """
-    ids = [change.case_id for change in shown_changes(report) if _is_typed(change.case_id)]
+    in_blocks = {verdict.id for verdict in report.evaluations if verdict.in_blocks}
+    answered = [change for change in shown_changes(report) if change.evaluation_id not in in_blocks]
+    ids = [change.case_id for change in answered if _is_typed(change.case_id)]
     return [f"steelyard store show {shlex.quote(case_id)}{options}   (all its answers)" for case_id in ids[:1]]
 
 
 def case_option(report: Report) -> str:
     """`--case` for the first case to look at of what is red; "" where there is none."""
-    red = {verdict.id for verdict in report.evaluations if verdict.verdict.is_red}
+    red = {verdict.id for verdict in report.evaluations if verdict.verdict.is_red and not verdict.in_blocks}
     ids = [change.case_id for change in shown_changes(report) if change.evaluation_id in red]
     return next((f"--case {shlex.quote(glob.escape(case_id))}" for case_id in ids if _is_typed(case_id)), "")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.decisions.reasons import percent
-from harness.records import Change, Report, Usage, Verdict, VerdictKind
+from harness.records import Change, Report, Verdict, VerdictKind
 from harness.reporting.shared.cases import case_option, change_lines, look_up, shown_changes
 from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
 from harness.reporting.shared.names import display_names
@@ -168,6 +168,7 @@ _ABOUT = {
     "suite": "about these cases: ",
     "fixed": "about cases like these, fixed: ",
     "bets": "about cases like these: ",
+    "blocks": "for pairs of blocks: ",
 }
 _WAYS_ON = {
     "rest": "raise --max-samples, so that all cases are drawn: it stays the same look",
@@ -179,12 +180,18 @@ _WAYS_ON = {
         "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "
         "another look, which needs stronger evidence"
     ),
+    "blocks": (
+        "raise blocks= in the marker: all pairs are measured anew, and it is another look, which needs stronger "
+        "evidence"
+    ),
     "bets": "add cases: they are bet on where these ended, and it stays the same look",
 }
 
 
 def _way_on(verdict: Verdict) -> str:
     """What would help an open verdict most, of `_WAYS_ON`."""
+    if verdict.in_blocks:
+        return "blocks"
     if verdict.about == "population":
         return "bets" if verdict.design == "sequential" else "fixed"
     return "suite" if verdict.n_cases + verdict.n_skipped >= verdict.suite_size else "rest"
@@ -223,7 +230,7 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
         versions.append(f"judged by {judges}")
     versions.append(f"confidence {report.confidence_level:g}")
     usage = report.usage
-    facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), samples_in_words(usage)]
+    facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), samples_in_words(report)]
     facts += [cost(usage.cost)] if usage.cost is not None else []
     facts += flops_in_words(usage)
     dot = symbol("·", encoding)
@@ -236,20 +243,24 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     return start + [" " * indent + line for line in second]
 
 
-def samples_in_words(usage: Usage) -> str:
+def samples_in_words(report: Report) -> str:
     """What the bodies asked for, and where it came from, so that the parts add up to the whole.
 
-    A verdict that was decided before all of it was there says on how many samples it rests.
+    A verdict that was decided before all of it was there says on how many samples it rests. A run that measured blocks
+    alone says how many, of both versions.
     """
+    usage = report.usage
+    in_blocks = [verdict.in_blocks for verdict in report.evaluations]
+    only_blocks = bool(in_blocks) and all(in_blocks)
     parts = {
-        "drawn now": usage.model_calls,
+        "measured now" if only_blocks else "drawn now": usage.model_calls,
         "from the store": usage.stored_samples,
         "shared by equal questions": usage.shared_samples,
     }
     told = [(number, origin) for origin, number in parts.items() if number]
     if not told:
         return "no model asked"
-    total = f"{plural(sum(parts.values()), 'sample')} asked for"
+    total = f"{plural(sum(parts.values()), 'block' if only_blocks else 'sample')} asked for"
     if len(told) == 1:
         return f"{total}, all {told[0][1]}"
     return f"{total} ({', '.join(f'{count(number)} {origin}' for number, origin in told)})"

@@ -85,7 +85,9 @@ class RatioContrast:
         return self._share(self.logs.upper(confidence_level))
 
     def _share(self, log: float) -> float:
-        """The logarithm of a ratio as a share, turned as `logs` is."""
+        """The logarithm of a ratio as a share, turned as `logs` is; no bound of the one is none of the other."""
+        if not math.isfinite(log):
+            return log
         if self.higher_is_better:
             return math.expm1(log) if log < _LARGEST else math.inf
         return -math.expm1(-log) if -log < _LARGEST else -math.inf

@@ -73,13 +73,7 @@ class SignedRankContrast:
 
     def _outside(self, tail: float) -> int | None:
         """How many averages may lie beyond a bound; None where not even none of them is rare enough."""
-        if rank_sum_tail(0, self.pairs) >= tail:
-            return None
-        low, high = 0, len(self.averages) // 2
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if rank_sum_tail(middle, self.pairs) < tail else (low, middle - 1)
-        return low
+        return most_rank_sum(self.pairs, tail)
 
 
 def signed_rank_contrast(differences: npt.ArrayLike) -> SignedRankContrast:
@@ -118,6 +112,33 @@ def signed_rank_contrast(differences: npt.ArrayLike) -> SignedRankContrast:
         raise ValueError("differences holds NaN alone; give one or more.")
     first, second = np.triu_indices(len(array))
     return SignedRankContrast(np.sort((array[first] + array[second]) / 2), len(array))
+
+
+def most_rank_sum(pairs: int, tail: float) -> int | None:
+    """The largest sum of ranks that is as rare as this tail; None where not even 0 is.
+
+    >>> most_rank_sum(5, 0.05), most_rank_sum(8, 0.05), most_rank_sum(5, 0.02)
+    (0, 5, None)
+    """
+    if rank_sum_tail(0, pairs) >= tail:
+        return None
+    low, high = 0, pairs * (pairs + 1) // 4
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if rank_sum_tail(middle, pairs) < tail else (low, middle - 1)
+    return low
+
+
+def fewest_pairs(level: float) -> int:
+    """The fewest pairs that have a bound at a level: all of fewer point one way by chance as often as that.
+
+    >>> fewest_pairs(0.05), fewest_pairs(0.02), fewest_pairs(0.0011)
+    (5, 6, 10)
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level = {level!r} is not in (0, 1).")
+    pairs = max(1, math.floor(-math.log2(level)))
+    return pairs if 0.5**pairs < level else pairs + 1
 
 
 def rank_sum_tail(most: int, pairs: int) -> float:

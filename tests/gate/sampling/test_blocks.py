@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from harness.config.settings import Settings
+from harness.decisions import look_at
 from harness.errors import MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation, read_plan, with_blocks
-from harness.gate.sampling.blocks import BlockRoom, machine, others_done
+from harness.gate.sampling.blocks import BlockRoom, machine, never_red, others_done
 from harness.models.engine_creation import create_engine
 from harness.requests import Sampler, SampleSource
 from harness.stages.inference.blocks.plan import BlockPlan
@@ -32,6 +33,21 @@ def evaluation_of(plan: BlockPlan) -> Evaluation:
     marked = read_plan({}, Settings(root=Path()), where="test_it", measures=True)
     own = with_blocks(marked, plan, is_relative=True)
     return Evaluation("test_it", own, pairs_of(plan), lambda: None, lambda _: "error", frozenset({"load"}))
+
+
+def test_pairs_that_can_not_be_red_are_counted_by_how_many_could() -> None:
+    alone, few = evaluation_of(PLAN), evaluation_of(replace(PLAN, blocks=8))
+    first, later = look_at(1, 1, 1), look_at(1, 2, 2)
+    assert never_red([alone], {"test_it": first}, 0.05) == []
+    assert never_red([alone], {}, 0.05) == []
+    same = replace(alone, plan=replace(alone.plan, aim="same"))
+    limited = replace(alone, plan=replace(alone.plan, threshold=1.0))
+    (told,) = never_red([same, limited], {"test_it": first}, 0.05)
+    assert told.startswith("2 evaluations of 5 pairs of blocks can't be red at their level")
+    assert told.endswith(": 6 pairs can (blocks=6)")
+    assert [told.rpartition(": ")[2] for told in never_red([few, alone], {"test_it": later}, 0.05)] == [
+        "10 pairs can (blocks=10)"
+    ] * 2
 
 
 def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_path: Path, serve: Serve) -> None:

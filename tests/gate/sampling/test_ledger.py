@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.decisions import share_of
+from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
 from harness.records import Case
@@ -301,6 +302,22 @@ def test_a_merged_store_never_hands_out_a_level_twice_and_says_what_was(tmp_path
     assert entry.look.number == 3
     assert entry.spent > 1
     assert "two stores" in looks_in_words({"t": entry}, 0.05)[-1]
+
+
+def test_what_an_evaluation_has_that_was_added_later_is_told():
+    store = Memory()
+    look(store, evaluation())
+    family = replace(FAMILY, evaluations=("t", "u", "v"))
+    asked = [evaluation(name=name) for name in ("t", "u", "v")]
+    entries = LookLedger(store, family, "later").enter(asked, dict.fromkeys("tuv", 5))
+    assert (entries["u"].look.because, entries["t"].look.because) == (ADDED_LATER, "")
+    assert looks_in_words(entries, 0.05) == [
+        "2 evaluations were added after others were weighed for this candidate: red may be wrong 0.11 times in 100 for "
+        "each"
+    ]
+    again = LookLedger(store, family, "again").enter(asked, dict.fromkeys("tuv", 5))
+    assert again["u"].look.because == ADDED_LATER
+    assert looks_in_words(again, 0.05) == []
 
 
 def test_a_store_that_was_copied_and_merged_back_counts_each_look_once(tmp_path: Path):

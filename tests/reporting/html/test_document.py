@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from harness.records import BaselineRecord, Selection
+from harness.records import BaselineRecord, Change, Selection, VerdictKind
 from harness.reporting.html import write_html
 from harness.store import Store
 from tests.gate import stored
@@ -64,6 +64,21 @@ def test_a_recorded_baseline_is_named_with_what_it_could_be_paired_with(store: S
     )
     assert content["evaluations"][0]["facts"] == [told]
     assert ["baseline recorded", "released, run r0 of 2026-11-20T08:00:00Z"] in content["about"][0]["facts"]
+
+
+def test_blocks_of_time_have_no_answers_to_look_at(store: Store, tmp_path: Path) -> None:
+    side = stored.run(store, "r1", pages.rivers())
+    (entry,) = side.report.evaluations
+    entry = replace(entry, verdict=VerdictKind.REGRESSED)
+    change = Change(entry.id, entry.cases[0].id, entry.metric, 0.0, 1.0, 1, None, None)
+    report = replace(side.report, evaluations=(entry,), changes=(change,))
+    content = pages.data(write_html(store, side.weighed.run, report, tmp_path))
+    assert content["changes"]
+    assert [step for step in content["next"] if "store show" in step]
+    report = replace(report, evaluations=(replace(entry, in_blocks=True),))
+    content = pages.data(write_html(store, side.weighed.run, report, tmp_path))
+    assert content["changes"] == []
+    assert not [step for step in content["next"] if "store show" in step or "--case" in step]
 
 
 def test_a_path_that_can_not_be_shown_is_told(store: Store, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ def test_each_figure_has_the_smallest_slow_down_and_how_many_pairs_others_take()
     plan, found = BlockPlan(), [resolution("itl", [0.02, -0.02] * 6)]
     lines = list(render_calibration("a", plan, found))
     assert lines[0] == "a against itself: 12 pairs of blocks of 2.5 s"
-    assert any(line.split()[:3] == ["itl", "2", "%"] for line in lines)
+    assert any(line.split()[:3] == ["itl", "2.1", "%"] for line in lines)
     assert max(map(len, lines)) <= 80
     document = json.loads(json.dumps(calibration_json(plan, found)))
     assert document["figures"][0]["pairs_for"] == dict(found[0].pairs_for)

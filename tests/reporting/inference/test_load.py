@@ -8,7 +8,7 @@ import pytest
 
 from harness.reporting.inference.load import render_load
 from harness.stages.inference.load.figures import figures
-from harness.stages.inference.load.plan import LoadPlan, TracedRequest
+from harness.stages.inference.load.plan import DOUBTS, LoadPlan, TracedRequest
 from harness.stages.inference.load.result import LoadResult, RequestRecord
 
 PLAN = LoadPlan(rate=2.5, burstiness=0.5, ramp=5.0, seconds=60.0, objective={"ttft": 0.5})
@@ -52,6 +52,20 @@ def test_the_table_is_aligned_and_fits_80_columns() -> None:
     assert len({len(line) for line in table}) == 1
     assert max(map(len, lines)) <= 80
     assert lines[-1].startswith("valid     no doubt about client, schedule, cache")
+
+
+def test_what_the_plan_accepts_is_not_said_to_be_beyond_doubt() -> None:
+    lines = render_load("served", replace(PLAN, accept=frozenset({"machine"})), result())
+    text = " ".join(" ".join(lines).split())
+    assert text.endswith("valid machine accepted; no doubt about client, schedule, cache, preemptions, tokens")
+    everything = replace(PLAN, accept=frozenset(DOUBTS))
+    assert "no doubt" not in " ".join(render_load("served", everything, result()))
+
+
+def test_bars_say_what_they_are() -> None:
+    lines = render_load("served", PLAN, result())
+    line = next(line for line in lines if line.startswith("each bar"))
+    assert line == "each bar the median of 1.2 s; highest 346 ms"
 
 
 def test_the_time_to_the_first_token_is_drawn_over_the_run() -> None:

@@ -12,6 +12,7 @@ from scipy import stats
 
 from harness.statistics.intervals.contrasts import StudentContrast
 from harness.statistics.intervals.ratios import RatioContrast, log_figures, mean_ratio
+from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 
 
 def test_the_interval_of_a_published_geometric_mean():
@@ -100,3 +101,11 @@ def test_a_ratio_s_interval_holds_the_true_one_as_often_as_it_says() -> None:
 def test_what_has_no_ratio_is_refused(own: list[float], other: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         mean_ratio(own, other)
+
+
+def test_no_bound_of_the_logarithms_is_none_of_the_ratio():
+    """Five pairs have no bound at 0.99: shown as -100 % it would read as one."""
+    logs = signed_rank_contrast([-0.1] * 5)
+    for higher_is_better in (True, False):
+        ratio = RatioContrast(logs, higher_is_better)
+        assert (ratio.lower(0.99), ratio.upper(0.99)) == (-math.inf, math.inf)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.statistics.intervals.signed_ranks import rank_sum_tail, signed_rank_contrast
+from harness.statistics.intervals.signed_ranks import fewest_pairs, rank_sum_tail, signed_rank_contrast
 
 
 def test_published_bounds_and_estimate() -> None:
@@ -73,3 +73,12 @@ def _signs(pairs: int, ranks: int) -> np.ndarray:
         found.append(float(rank) if rank <= left else -float(rank))
         left -= rank if rank <= left else 0
     return np.array(found)
+
+
+def test_the_fewest_pairs_are_those_whose_bounds_are_finite() -> None:
+    for level in (0.045, 0.02025, 0.001125, 1 / 32, 0.5):
+        few = fewest_pairs(level)
+        assert signed_rank_contrast([-1.0] * few).upper(1 - level) == -1.0
+        assert few == 1 or signed_rank_contrast([-1.0] * (few - 1)).upper(1 - level) == math.inf
+    with pytest.raises(ValueError, match="not in"):
+        fewest_pairs(0.0)

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from harness.decisions import look_at
 from harness.records import Role
 from harness.stages.inference.blocks.block import LoadBlock
 from harness.stages.inference.blocks.measuring import measure_pair
 from harness.stages.inference.blocks.plan import FEWEST_BLOCKS, MOST_BLOCKS, BlockPlan
 from harness.stages.inference.serving import Server
+from harness.statistics.intervals.signed_ranks import fewest_pairs, most_rank_sum, rank_sum_tail
 
 FIGURES = ("ttft", "itl", "throughput")
 EFFICIENCY = math.pi / 3
 """How many times the pairs of t signed ranks need where differences are normal."""
+RED_LEVEL = 0.05 * look_at(1, 1, 1).red
+"""What red has at the first look of a gate with one evaluation, at a confidence of 0.95."""
 _SIZES = (0.02, 0.05, 0.1)
 
 
@@ -59,11 +63,11 @@ def calibrate(server: Server, plan: BlockPlan, told: Callable[[str], None] = lam
     )
 
 
-def resolution(figure: str, logs: Sequence[float], *, level: float = 0.045, power: float = 0.9) -> Resolution:
+def resolution(figure: str, logs: Sequence[float], *, level: float = RED_LEVEL, power: float = 0.9) -> Resolution:
     """What pairs whose logarithms of ratios are these can show.
 
     Args:
-        level: of a false red; what the first look of a gate with one evaluation has.
+        level: of a false red.
         power: the chance of finding it.
 
     >>> flat = resolution("itl", [0.02, -0.02] * 6)
@@ -84,21 +88,27 @@ def resolution(figure: str, logs: Sequence[float], *, level: float = 0.045, powe
 
 
 def smallest_log(spread: float, pairs: int, level: float, power: float) -> float:
-    """The mean logarithm that signed ranks find so often in normal pairs.
+    """The mean logarithm that signed ranks find so often in normal pairs; infinite where so few are never red.
 
-    For t its distance is that of the noncentral t distribution; signed ranks need pi / 3 times the pairs of t where
-    differences are normal, and fewer where they have outliers.
+    Of so few pairs that all must point one way, it is the mean for which they do. Of more, the noncentral t
+    distribution tells it for t at the level that signed ranks really have, of which there are few; they need pi / 3
+    times the pairs of t where differences are normal, and fewer where they have outliers.
 
     Source: J. L. Hodges, E. L. Lehmann (1956), The efficiency of some nonparametric competitors of the t-test, Annals
     of Mathematical Statistics 27:324-335.
     """
-    limit = float(special.stdtrit(pairs - 1, 1 - level))
+    most = most_rank_sum(pairs, level)
+    if most is None:
+        return math.inf
+    if most == 0:
+        return float(special.ndtri(power ** (1 / pairs))) * spread
+    limit = float(special.stdtrit(pairs - 1, 1 - rank_sum_tail(most, pairs)))
     return float(special.nctdtrinc(pairs - 1, 1 - power, limit)) * spread / math.sqrt(pairs / EFFICIENCY)
 
 
-def pairs_for(spread: float, log: float, level: float = 0.045, power: float = 0.9) -> int | None:
+def pairs_for(spread: float, log: float, level: float = RED_LEVEL, power: float = 0.9) -> int | None:
     """The fewest pairs with which a slow-down of this logarithm is found so often."""
-    low, high = FEWEST_BLOCKS, FEWEST_BLOCKS
+    low = high = max(FEWEST_BLOCKS, fewest_pairs(level))
     while smallest_log(spread, high, level, power) > log:
         if high >= MOST_BLOCKS:
             return None

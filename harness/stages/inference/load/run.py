@@ -85,13 +85,21 @@ def run_load(
 class _RefusedError(EngineError):
     """The server answered no request of the warm-up; `kind` is that of the first error, `said` what it said."""
 
-    def __init__(self, record: RequestRecord, name: str) -> None:
+    def __init__(self, record: RequestRecord, address: ServerAddress) -> None:
         super().__init__(
-            f"No request of the warm-up was answered ({record.error}): {record.said or 'nothing was said'}. Mend what "
-            f"version {name!r} asks, or its server; no load was sent."
+            f"No request of the warm-up was answered ({record.error}): {record.said or 'nothing was said'}. "
+            + _guess(record, address)
+            + f"Mend what version {address.version.name!r} asks, or its server; no load was sent."
         )
         self.kind = record.error or ""
         self.said = record.said
+
+
+def _guess(record: RequestRecord, address: ServerAddress) -> str:
+    """What an address lacks that there is nothing at, as far as one can guess."""
+    if record.error != "http_404" or "/v1" in address.base_url:
+        return ""
+    return f"base_url {address.base_url} probably lacks /v1, as in {address.base_url.rstrip('/')}/v1. "
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +308,7 @@ def _check_warm_up(spool: Path, number: int, address: ServerAddress) -> None:
     """
     records = [read_exchange(exchange, Redactor(address.api_key)) for exchange in _exchanges(spool)]
     if number and all(record.error is not None for record in records):
-        raise _RefusedError(records[0], address.version.name)
+        raise _RefusedError(records[0], address)
 
 
 def _settled(address: ServerAddress, before: Mapping[str, float], answered: int) -> dict[str, float]:
@@ -322,7 +330,12 @@ def _result(plan: LoadPlan, requests: _Requests, measured: _Measured) -> LoadRes
     evidence = LoadEvidence(found, measured.records, client_cpu, measured.server, measured.use, measured.is_reachable)
     raised = doubts(evidence, plan)
     reasons = [_INTERRUPTED] if measured.is_interrupted else []
-    reasons += failures(evidence) + [doubt.reason for doubt in raised if doubt.name not in plan.accept]
+    reasons += failures(evidence)
+    reasons += [
+        f"{doubt.reason} Or accept it: --accept {doubt.name} (accept= in a marker)."
+        for doubt in raised
+        if doubt.name not in plan.accept
+    ]
     notes = [f"Accepted: {doubt.reason}" for doubt in raised if doubt.name in plan.accept]
     notes += percentile_notes(found) + _notes(requests, found, measured.records)
     use = measured.use

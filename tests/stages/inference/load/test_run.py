@@ -154,6 +154,14 @@ def test_a_server_that_refuses_the_warm_up_is_told_before_any_load(monkeypatch: 
     assert len(server.received) == 4
 
 
+def test_an_address_without_the_version_of_the_api_is_told_so() -> None:
+    with loopback() as server:
+        root = server.base_url.removesuffix("/v1")
+        with pytest.raises(EngineError) as caught:
+            run_load(LoadPlan(rate=100.0, requests=5), address_at(root))
+    assert f"base_url {root} probably lacks /v1, as in {root}/v1. " in str(caught.value)
+
+
 def test_prompts_that_are_too_long_are_refused_before_any_load() -> None:
     with law_server(counters=True) as server:
         address = address_at(server.base_url, model="law")
