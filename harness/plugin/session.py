@@ -382,9 +382,11 @@ class GateSession:
 
     @property
     def _lacks_everything(self) -> bool:
-        """Whether each evaluation was skipped because the candidate has nothing of what it takes."""
-        evaluations, run = self.collection.evaluations.values(), self._opened and self._opened.run
-        return run is not None and all(run.skipped(each.id) is not None for each in evaluations)
+        """True where each evaluation was skipped, because the candidate has nothing of what it takes."""
+        if self._opened is None:
+            return False
+        run = self._opened.run
+        return all(run.skipped(each.id) is not None for each in self.collection.evaluations.values())
 
     @property
     def _has_run(self) -> bool:
