@@ -51,7 +51,8 @@ def test_the_table_is_aligned_and_fits_80_columns() -> None:
     table = lines[2:9]
     assert len({len(line) for line in table}) == 1
     assert max(map(len, lines)) <= 80
-    assert lines[-1].startswith("valid     no doubt about client, schedule, cache")
+    assert lines[-2].startswith("valid     no doubt about client, schedule, cache")
+    assert lines[-1].strip() == "steal"
 
 
 def test_what_the_plan_accepts_is_not_said_to_be_beyond_doubt() -> None:
