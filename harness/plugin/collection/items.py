@@ -201,13 +201,7 @@ class Collection:
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
         from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
-        from harness.plugin.collection.inspection import (
-            check_fields,
-            check_figures,
-            check_fixtures,
-            check_kind,
-            check_loops,
-        )
+        from harness.plugin.collection.inspection import check_fields, check_fixtures, check_kind, check_loops
         from harness.plugin.collection.rubrics import check_metrics, check_rubrics
         from harness.scoring.judging import Rubrics
 
@@ -232,8 +226,7 @@ class Collection:
             self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
         if plan.blocks is not None:
-            check_figures(item.function, where=where)
-            self._check_load(evaluation, where)
+            self._check_load(item, evaluation, where)
         if evaluation.is_pairwise:
             self._check_pairwise(where)
         if evaluation.weighs_judge and ("judge" not in wants or evaluation.is_pairwise):
@@ -281,7 +274,10 @@ class Collection:
             return item.nodeid
         return f"{item.path.relative_to(self.settings.root).as_posix()}::{item.nodeid.partition('::')[2]}"
 
-    def _check_load(self, evaluation: Evaluation, where: str) -> None:
+    def _check_load(self, item: pytest.Function, evaluation: Evaluation, where: str) -> None:
+        from harness.plugin.collection.inspection import check_figures
+
+        check_figures(item.function, where=where)
         if others := sorted(evaluation.wants & {"model", "baseline", "judge"}):
             raise MarkerError(
                 f"{where} takes `load` and `{others[0]}`: while a block is measured nothing else may be asked. Ask in "
