@@ -178,10 +178,15 @@ class NotInLineageError(SteelyardError):
     Args:
         version: its name.
         what: the thing in words that go after "has no": "retriever", "weights".
+        remedy: the settings that would give it one, in words that go after "give it"; "" where there are none to name.
+
+    Attributes:
+        advice: what it lacks, and the remedy.
     """
 
-    def __init__(self, version: str, what: str) -> None:
+    def __init__(self, version: str, what: str, remedy: str = "") -> None:
         super().__init__(f"{version} has no {what}")
+        self.advice = f"{self}: give it {remedy}" if remedy else str(self)
 
 
 class BudgetSpentError(SteelyardError):

@@ -32,7 +32,7 @@ def candidate_name(settings: Settings) -> str:
             "writes an example that runs at once."
         )
     raise SettingsError(
-        f'Which version is under test? Say --candidate NAME, or candidate = "NAME" in [tool.steelyard]. '
+        f'Which version is under test? Say --candidate NAME, or candidate = "NAME" in {settings.place}. '
         f"Versions: {', '.join(sorted(settings.versions))}."
     )
 
@@ -57,7 +57,7 @@ def judge_names(settings: Settings) -> tuple[str, ...]:
     if not settings.judge:
         known = ", ".join(sorted(settings.versions)) or "none is defined yet"
         raise SettingsError(
-            f'Which version judges? Say --judge NAME, or judge = "NAME" in [tool.steelyard]; two names and more are a '
+            f'Which version judges? Say --judge NAME, or judge = "NAME" in {settings.place}; two names and more are a '
             f"panel. Versions: {known}."
         )
     return tuple(settings.version(name).name for name in settings.judge)

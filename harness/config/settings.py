@@ -112,6 +112,11 @@ class Settings:
         """The folder that a gate's reports go to."""
         return self.root / (self.report_dir or "reports/latest")
 
+    @property
+    def place(self) -> str:
+        """The place of the settings that are no version's, as messages name it: a table, or the file itself."""
+        return f"[{self.prefix.rstrip('.')}]" if self.prefix else "steelyard.toml"
+
     def table(self, name: str) -> str:
         """The table that defines a version, as the file of these settings writes it."""
         return f"[{self.prefix}models.{name}]"

@@ -12,6 +12,16 @@ from harness.config import setting_checks
 from harness.errors import DoorError, SettingsError, choices
 from harness.records import Price
 
+WEIGHTS_FORMS = (
+    'a folder, a .gguf file, "package:NAME" (an installed package that ships weights), a hub id "owner/model", or '
+    '"models:/NAME/VERSION" of MLflow\'s registry'
+)
+_NEEDED = {
+    "weights": WEIGHTS_FORMS,
+    "base_url": "the address of a server, such as http://127.0.0.1:8000/v1",
+    "model": "the name by which the server knows the model",
+}
+"""What those settings hold that engines need, for whoever left one out."""
 _PRICES = ("price", "price_per_hour")
 _COMMON = ("engine", "base", "system", "template", "sampling", "description", "revision", "max_age", *_PRICES)
 _SAMPLING = (
@@ -127,7 +137,7 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         max_age_s=None
         if "max_age" not in table
         else setting_checks.duration_s(table["max_age"], "max_age", where=here),
-        engine_options=_engine_options(declared, {k: v for k, v in table.items() if k not in _COMMON}, here),
+        engine_options=_engine_options(engine, declared, {k: v for k, v in table.items() if k not in _COMMON}, here),
         base=base,
         price=None if "price" not in table else _price(table["price"], here),
         price_per_hour=None if "price_per_hour" not in table else _hourly(table["price_per_hour"], here),
@@ -190,13 +200,13 @@ def _every_engines_keys() -> list[str]:
     return list(found)
 
 
-def _engine_options(declared: _EngineDeclaration, options: dict[str, Any], where: str) -> dict[str, Any]:
-    required = declared.required(options)
-    for name in required:
-        declared.settings[name](options.get(name, ""), name, where=where)
+def _engine_options(engine: str, declared: _EngineDeclaration, options: dict[str, Any], where: str) -> dict[str, Any]:
     for name, value in options.items():
-        if name not in required:
-            declared.settings[name](value, name, where=where)
+        declared.settings[name](value, name, where=where)
+    lacking = [name for name in declared.required(options) if name not in options]
+    if lacking:
+        needed = "; and ".join(f"{name}: {_NEEDED[name]}" if name in _NEEDED else name for name in lacking)
+        raise SettingsError(f"{where} (engine {engine!r}) needs {needed}.")
     return options
 
 

@@ -32,7 +32,8 @@ def passed(hypothesis: Hypothesis, upper: float) -> str:
     elif hypothesis.against == "threshold" and observed.threshold is not None:
         side = "above" if sign > 0 else "below"
         bound = observed.threshold - sign * observed.margin
-        text = f"required {figure(observed.threshold, observed.unit)}, proven {side} {figure(bound, observed.unit)}"
+        text = f"required {figure(observed.threshold, observed.unit)}, proven {side} "
+        text += figure(bound, observed.unit, apart_from=observed.threshold)
     elif observed.margin == 0:
         text = "better"
     else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from harness.config.environment import version_of
@@ -38,24 +39,60 @@ def read_lineage(
 ) -> tuple[LineageStep, ...]:
     """The steps to a version, the first made first.
 
+    What is made of the files is a step of the version whose own table asks for it.
+
     Args:
         versions: as the settings define them.
         description: of the version's weights.
     """
-    steps = [*_of_the_file(description)]
-    steps += _by_the_settings(versions[name], description, steps[-1].made)
     chain = [versions[name]]
     while chain[-1].base is not None:
         chain.append(versions[chain[-1].base])
-    first = chain.pop()
-    given = f"the settings: engine = {first.engine!r}, weights = {first.engine_options.get('weights')!r}"
-    steps.append(LineageStep(first.name, (steps[-1].made,), given))
+    weights = versions[name].engine_options.get("weights")
+    steps: list[LineageStep] = []
+    files: tuple[LineageStep, ...] = ()
+    base: VersionSettings | None = None
     for version in reversed(chain):
-        changes = ", ".join(
-            f"{key} = {value!r}" for key, value in differences(version, versions[version.base or ""]).items()
-        )
-        steps.append(LineageStep(version.name, (version.base or "",), f"the settings: {changes or 'no difference'}"))
+        before = files
+        # Weights of a base that are other ones are not described: nothing is told of their files.
+        files = _files(version, description) if version.engine_options.get("weights") == weights else ()
+        steps += _steps_of(version, base, files, before)
+        base = version
     return tuple(steps)
+
+
+def _files(version: VersionSettings, description: WeightsDescription) -> tuple[LineageStep, ...]:
+    """The steps from the first maker of the files to what an engine loads of them."""
+    told = tuple(_of_the_file(description))
+    return (*told, *_by_the_settings(version, description, told[-1].made))
+
+
+def _steps_of(
+    version: VersionSettings,
+    base: VersionSettings | None,
+    files: Sequence[LineageStep],
+    before: Sequence[LineageStep],
+) -> Iterator[LineageStep]:
+    """Give what a version adds to its base: the files that are not made as the base's are, and its settings.
+
+    Args:
+        files: the steps to the files that its engine loads.
+        before: those of the base.
+    """
+    shared = list(takewhile(lambda pair: pair[0] == pair[1], zip(files, before, strict=False)))
+    own = list(files[len(shared) :])
+    of = tuple(step.made for step in files[-1:])
+    given: Mapping[str, Any] = {"engine": version.engine, "weights": version.engine_options.get("weights")}
+    if base is not None:
+        given = differences(version, base)
+        goes_on = bool(before) and len(shared) == len(before)
+        if goes_on and own:
+            own[0] = replace(own[0], of=(base.name, *own[0].of[1:]))
+        else:
+            of = (base.name,) if goes_on else (base.name, *of)
+    yield from own
+    words = ", ".join(f"{key} = {value!r}" for key, value in given.items())
+    yield LineageStep(version.name, of, f"the settings: {words or 'no difference'}")
 
 
 def differences(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:

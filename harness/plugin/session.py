@@ -106,8 +106,6 @@ class GateSession:
             self._tree = None if neighbours.keepers(self.config) else live.grow_tree(session)
         if self.is_worker:
             return
-        if (self.collection.errors or self.collection.evaluations) and runs_bodies(self.config):
-            discard_report(self.collection)
         if self.collection.errors:
             raise pytest.UsageError(*as_usage(self.collection.errors))
         if self.collection.evaluations and runs_bodies(self.config) and not session.testsfailed:
@@ -140,6 +138,8 @@ class GateSession:
             prepare_folder(settings.report_folder)
         sandbox_of_run.set(settings.sandbox)
         self._opened = open_run(settings, self.collection.run_options)
+        if not self.is_worker:
+            discard_report(self.collection)
         self._driver = Driver(self.config, self._opened, self.interrupts)
         ids = tuple(evaluation.id for evaluation in self.collection.evaluations.values())
         self._announcer = Announcer(self.config, self._opened, ids, manager)
@@ -361,7 +361,8 @@ class GateSession:
                 ids = (evaluation.id for evaluation in evaluations)
                 self._n_unreached = sum(not run.verdicts(name) and run.skipped(name) is None for name in ids)
         is_asked = bool(self.collection.evaluations) and runs_bodies(self.config)
-        if exitstatus == 0 and is_asked and not self._has_run and neighbours.skipped_by_option(self.config):
+        is_idle = bool(neighbours.skipped_by_option(self.config)) or self._lacks_everything
+        if exitstatus == 0 and is_asked and not self._has_run and is_idle:
             exitstatus = int(pytest.ExitCode.NO_TESTS_COLLECTED)
         only_inconclusive = session.testsfailed == self._n_inconclusive
         session.exitstatus = session_exit_code(exitstatus, self._opened, only_inconclusive)
@@ -378,6 +379,14 @@ class GateSession:
         if self.collection.n_collected and not self._has_run and runs_bodies(self.config) and exitstatus in ENDED:
             told = neighbours.none_ran(self.config, self.collection.n_collected, len(self.collection.evaluations))
             terminalreporter.write_line(told)
+
+    @property
+    def _lacks_everything(self) -> bool:
+        """True where each evaluation was skipped, because the candidate has nothing of what it takes."""
+        if self._opened is None:
+            return False
+        run = self._opened.run
+        return all(run.skipped(each.id) is not None for each in self.collection.evaluations.values())
 
     @property
     def _has_run(self) -> bool:

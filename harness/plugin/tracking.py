@@ -81,6 +81,9 @@ class TrackingHooks:
         from harness.records import VerdictKind
         from harness.tracking.tracker import TrackingNotes
 
+        if exit_code == pytest.ExitCode.NO_TESTS_COLLECTED:
+            self._lines.append(f"{name}  not logged: no evaluation ran")
+            return
         if exit_code not in {kind.exit_code for kind in VerdictKind}:
             self._lines.append(f"{name}  not logged: the session did not come to its end (exit code {exit_code})")
             return

@@ -111,7 +111,6 @@ class XdistHooks:
             return
         self._n_evaluations = len(said["evaluations"])
         self._is_judged = said["is_judged"]
-        discard_report(self._session.collection)
         try:
             if not said["errors"]:
                 self._check_run()
@@ -119,6 +118,7 @@ class XdistHooks:
             said["errors"] = [str(error)]
         if said["errors"]:
             raise pytest.UsageError(*as_usage(said["errors"]))
+        discard_report(self._session.collection)
         self._session.hear_signals()
         self._session.config.pluginmanager.register(_Interruption(self))
 
@@ -177,6 +177,10 @@ class XdistHooks:
             return
         if self._n_evaluations and self._session.outcome.report is None and session.exitstatus == 0:
             self._errors.append("no worker gave a report: the one that ran the evaluations ended too early")
+        report = self._session.outcome.report
+        is_idle = self._n_evaluations > 0 and report is not None and len(report.skipped) == self._n_evaluations
+        if is_idle and session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         if self._errors:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         self._session.outcome.write(session)

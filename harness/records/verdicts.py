@@ -297,6 +297,11 @@ class Verdict:
     in_blocks: bool = False
 
     @property
+    def is_certain(self) -> bool:
+        """Whether nothing is left to chance: its body comes to the same each time, and all its cases are there."""
+        return self.is_exact and self.about == "suite" and self.n_cases + self.n_skipped >= self.suite_size
+
+    @property
     def bet_on_together(self) -> int:
         """The most cases that are one bet by their sum: those of a cluster of the user's."""
         return self.largest_cluster if self.clusters_known_by in (None, "field") else 1

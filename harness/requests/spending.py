@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,18 +31,30 @@ class _Tokens(NamedTuple):
         return _Tokens(self.prompt + sign * other.prompt, self.completion + sign * other.completion)
 
 
+class ForwardPass(NamedTuple):
+    """Tokens that pass through a model: a prompt, or an answer after one.
+
+    Attributes:
+        n_tokens: so many.
+        before: tokens that each of them sees beside those of its own pass.
+        n_predicting: of how many of them the model is asked what follows.
+    """
+
+    n_tokens: int
+    before: int
+    n_predicting: int
+
+
 @dataclass(frozen=True, slots=True)
 class TokensSpent:
     """What a version read and wrote.
 
     Attributes:
-        total: tokens read and written.
-        of_one: those of a sample with its prompt, on average.
+        passes: how often tokens passed through it like this; of requests under load the mean one, so often.
         is_counted: whether its answers say how many tokens they took.
     """
 
-    total: int
-    of_one: float
+    passes: Mapping[ForwardPass, int]
     is_counted: bool
 
 
@@ -61,6 +74,7 @@ class _Version:
     n_samples: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    passes: Counter[ForwardPass] = field(default_factory=Counter)
     counts: bool = True
     n_under_way: int = 0
     samples_under_way: int = 0
@@ -124,11 +138,7 @@ class Spending:
     @property
     def tokens(self) -> Mapping[str, TokensSpent]:
         """What each version that may be asked read and wrote."""
-        found = {}
-        for name, each in self._versions.items():
-            of_one = each.prompt_tokens / max(1, each.n_answered) + each.completion_tokens / max(1, each.n_samples)
-            found[name] = TokensSpent(each.prompt_tokens + each.completion_tokens, of_one, each.counts)
-        return found
+        return {name: TokensSpent(each.passes, each.counts) for name, each in self._versions.items()}
 
     @property
     def cost(self) -> float | None:
@@ -158,7 +168,10 @@ class Spending:
         written = [sample.completion_tokens for sample in (samples[:1] if is_weighed else samples)]
         if first.prompt_tokens is None or None in written:
             version.counts = False
-        version.prompt_tokens += first.prompt_tokens or 0
+        read = first.prompt_tokens or 0
+        version.passes[ForwardPass(read, 0, read if is_weighed else 1)] += 1
+        version.passes.update(ForwardPass(count, read, count) for count in written if count)
+        version.prompt_tokens += read
         version.completion_tokens += sum(count or 0 for count in written)
         version.n_answered += 1
         version.n_samples += len(samples)
@@ -170,6 +183,10 @@ class Spending:
         found.completion_tokens += completion_tokens
         found.n_answered += n_requests
         found.n_samples += n_requests
+        if n_requests:
+            read, count = round(prompt_tokens / n_requests), round(completion_tokens / n_requests)
+            found.passes[ForwardPass(read, 0, 1)] += n_requests
+            found.passes[ForwardPass(count, read, count)] += n_requests
 
     def _version(self, asked: PendingDraws) -> _Version:
         return self._versions.setdefault(asked.source.version.name, _Version(asked.source.version.settings.price))

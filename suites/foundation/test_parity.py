@@ -2,8 +2,8 @@ import pytest
 
 import harness
 
-# Wide, for rounding to eight bits moves it by 0.04, and the other suites say what that costs. An engine that reads weights
-# wrongly is further away.
+# Wide, for rounding to eight bits moves it by 0.04, and the other suites say what that costs. An engine that reads
+# weights wrongly is further away.
 
 
 @pytest.mark.evaluation(

@@ -31,6 +31,13 @@ def test_of_several_versions_one_must_be_named() -> None:
         candidate_name(settings("small", "large"))
 
 
+def test_the_place_to_name_one_is_that_of_the_settings_file() -> None:
+    with pytest.raises(SettingsError, match=r'candidate = "NAME" in \[tool.steelyard\]\.'):
+        candidate_name(settings("small", "large"))
+    with pytest.raises(SettingsError, match=r'candidate = "NAME" in steelyard.toml\.'):
+        candidate_name(settings("small", "large", prefix=""))
+
+
 def test_there_is_no_baseline_unless_one_is_named_and_none_names_nobody() -> None:
     assert baseline_name(settings("small")) is None
     assert baseline_name(settings("small", baseline="none")) is None

@@ -28,6 +28,27 @@ class TestVersions:
         assert load_version(folder, table).version("v").engine == table["engine"]
 
     @pytest.mark.parametrize(
+        ("table", "needed"),
+        [
+            ({"engine": "transformers"}, "weights: a folder, a .gguf file, "),
+            ({"engine": "vllm"}, "weights: a folder, a .gguf file, "),
+            ({"engine": "openai"}, "base_url: the address of a server, .*; and model: the name "),
+            ({"engine": "vllm", "base_url": SERVED["base_url"]}, "model: the name "),
+        ],
+    )
+    def test_what_an_engine_needs_is_named_with_what_it_holds(
+        self, folder: Path, table: dict[str, Any], needed: str
+    ) -> None:
+        with pytest.raises(SettingsError, match=rf"version 'v' \(engine '{table['engine']}'\) needs {needed}"):
+            load_version(folder, table)
+
+    @pytest.mark.parametrize(("dtype", "said"), [("f32", " Did you mean 'float32'"), ("int8", "")])
+    def test_a_dtype_that_no_library_has_is_refused_at_once(self, folder: Path, dtype: str, said: str) -> None:
+        known = "auto, bfloat16, float, float16, float32, half"
+        with pytest.raises(SettingsError, match=rf"dtype = '{dtype}' is none of: {known}\.{said}"):
+            load_version(folder, {**WEIGHTS, "dtype": dtype})
+
+    @pytest.mark.parametrize(
         ("table", "name"),
         [
             ({**SCRIPTED, "base": ["x"]}, "base"),

@@ -40,7 +40,7 @@ class Options:
         has_completions, has_logprobs: whether /v1/completions is there, and chat answers with log probabilities.
         call_tools: answer with a call of the first tool, where the request has tools.
         reasoning: given beside every answer, under the name `reasoning_field`.
-        usage: whether answers count their tokens.
+        usage: whether answers count their tokens. uncounted: those to a request that holds this text do not.
         model: the name that answers give the model; None for none.
         streams: "asked": HTTP 400 unless a stream is asked for; "always": an event stream, asked for or not.
         api_key: demanded as a bearer token.
@@ -65,6 +65,7 @@ class Options:
     reasoning: str | None = None
     reasoning_field: str = "reasoning_content"
     usage: bool = True
+    uncounted: str | None = None
     model: str | None = None
     streams: Literal["asked", "always"] | None = None
     api_key: str | None = None
@@ -147,7 +148,8 @@ class Server:
             "object": kind,
             "choices": [choice(payload, sample, position) for position, sample in enumerate(samples)],
         }
-        if self.options.usage:
+        uncounted = self.options.uncounted
+        if self.options.usage and (uncounted is None or uncounted not in json.dumps(payload)):
             document["usage"] = {
                 "prompt_tokens": samples[0].prompt_tokens,
                 "completion_tokens": sum(sample.completion_tokens or 0 for sample in samples),

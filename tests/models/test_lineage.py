@@ -26,8 +26,8 @@ base = "whole"
 """
 
 
-def settings(folder: Path, weights: Path) -> Settings:
-    (folder / "steelyard.toml").write_text(SETTINGS.format(weights=weights), encoding="utf-8")
+def settings(folder: Path, weights: Path, more: str = "") -> Settings:
+    (folder / "steelyard.toml").write_text(SETTINGS.format(weights=weights) + more, encoding="utf-8")
     return load_settings(folder)
 
 
@@ -41,14 +41,49 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
 
 
-def test_each_base_is_a_step_with_what_the_settings_change(tiny_llama: Path, tmp_path: Path) -> None:
+def test_each_base_is_a_step_with_what_its_own_table_asks_for(tiny_llama: Path, tmp_path: Path) -> None:
     steps = lineage(settings(tmp_path, tiny_llama), "cooler")
-    assert [step.made for step in steps] == ["tiny", "the same without layer 1", "whole", "pruned", "cooler"]
-    assert [step.of for step in steps[1:]] == [("tiny",), ("the same without layer 1",), ("whole",), ("pruned",)]
+    assert [step.made for step in steps] == ["tiny", "whole", "the same without layer 1", "pruned", "cooler"]
+    assert [step.of for step in steps[1:]] == [("tiny",), ("whole",), ("the same without layer 1",), ("pruned",)]
     assert steps[0].by == "saved in all F32"
     assert steps[3].by == "the settings: drop_layers = [1]"
     assert steps[4].by == "the settings: sampling.temperature = 0.2"
     assert lineage(settings(tmp_path, tiny_llama), "same")[-1].by == "the settings: no difference"
+
+
+def test_what_is_rounded_is_made_of_the_base_as_its_table_left_it(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "m.gguf")
+    steps = lineage(settings(tmp_path, path, '[models.small]\nbase = "pruned"\nquantized = "int8"'), "small")
+    assert [(step.made, step.of) for step in steps[2:]] == [
+        ("a folder of safetensors in BF16", ("m.gguf",)),
+        ("whole", ("a folder of safetensors in BF16",)),
+        ("the same without layer 1", ("whole",)),
+        ("pruned", ("the same without layer 1",)),
+        ("the same rounded to int8", ("pruned",)),
+        ("small", ("the same rounded to int8",)),
+    ]
+
+
+def test_what_can_not_be_made_of_the_base_is_made_of_the_files_anew(tmp_path: Path) -> None:
+    """Another type of the converted folder, or another file, goes back behind the layers that the base left out."""
+    path = write_gguf(tmp_path / "m.gguf")
+    steps = lineage(settings(tmp_path, path, '[models.exact]\nbase = "pruned"\ndtype = "float32"'), "exact")
+    assert [(step.made, step.of) for step in steps[-3:]] == [
+        ("a folder of safetensors in all F32", ("m.gguf",)),
+        ("the same without layer 1", ("a folder of safetensors in all F32",)),
+        ("exact", ("pruned", "the same without layer 1")),
+    ]
+
+
+def test_files_of_a_base_with_other_weights_are_not_told(tiny_llama: Path, tmp_path: Path) -> None:
+    other = copy_of(tiny_llama, tmp_path / "other")
+    more = f'[models.moved]\nbase = "whole"\nweights = "{other}"'
+    steps = lineage(settings(tmp_path, tiny_llama, more), "moved")
+    assert [(step.made, step.of) for step in steps] == [
+        ("whole", ()),
+        ("other", ()),
+        ("moved", ("whole", "other")),
+    ]
 
 
 def test_a_gguf_file_tells_its_makers_and_is_converted(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.stages.inference.blocks.conftest import Serve, serve
 __all__ = ["serve"]
 
 PAIR = ("--candidate", "ours", "--baseline", "theirs")
-BLOCKS = {"blocks": 5, "rate": 20, "seconds": 0.4, "prompt_tokens": 8, "warm_up": 1, "accept": ["schedule"]}
+BLOCKS = {"blocks": 5, "rate": 20, "seconds": 0.4, "prompt_tokens": 8, "warm_up": 1, "accept": ["schedule", "steal"]}
 
 
 @pytest.fixture
@@ -126,7 +126,10 @@ def test_offline_blocks_come_from_the_store_or_not_at_all(gate: Project) -> None
 def test_a_version_that_nobody_serves_skips_it(gate: Project) -> None:
     gate.versions["table"] = {"engine": "scripted", "default": "yes"}
     body(gate, "return load.itl")
-    gate.run("--candidate", "table", "--baseline", "none").assert_outcomes(skipped=1)
+    result = gate.run("--candidate", "table", "--baseline", "none", "-rs")
+    assert result.ret == 5
+    told = 'table has no server: give it base_url and model, or weights and engine = "vllm"'
+    assert told in " ".join(result.stdout.str().split())
 
 
 def test_a_figure_that_no_block_has_is_refused_before_anything_is_measured(gate: Project) -> None:

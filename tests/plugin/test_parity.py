@@ -65,4 +65,5 @@ def test_an_engine_with_another_base_of_rotation_is_red(gate: Project) -> None:
 def test_a_version_without_weights_skips_it(gate: Project) -> None:
     gate.versions = {"small": {"engine": "scripted", "default": "yes"}, "twin": {"engine": "scripted", "default": "no"}}
     result = gate.run_apart("-rs", *PAIR)
-    assert "small has no weights" in result.stdout.str()
+    assert result.ret == 5
+    assert "small has no weights: give it weights and engine" in result.stdout.str()

@@ -11,6 +11,7 @@ from harness.cli import main
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 
+REASON = 'table has no weights: give it weights and engine = "vllm" or "transformers"'
 PAIR = ("--candidate", "small", "--baseline", "other")
 
 
@@ -88,11 +89,34 @@ def test_a_candidate_without_it_skips_the_evaluation_and_says_so(gate: Project) 
     result = gate.run("--candidate", "table", "--baseline", "none", "-rs")
     assert result.ret == 0
     result.assert_outcomes(passed=1, skipped=1)
-    result.stdout.fnmatch_lines(
-        ["*1 evaluation skipped: table has no weights*", "SKIPPED [[]1[]] test_it.py:*: table has no weights"]
-    )
+    assert f"note 1 evaluation skipped: {REASON}" in " ".join(result.stdout.str().split())
+    result.stdout.fnmatch_lines([f"SKIPPED [[]1[]] test_it.py:*: {REASON}"])
     assert gate.verdicts() == {"test_answers": "passed"}
-    assert gate.report()["skipped"] == [{"id": "test_it.py::test_weights", "reason": "table has no weights"}]
+    assert gate.report()["skipped"] == [{"id": "test_it.py::test_weights", "reason": REASON}]
+
+
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2", "-p", "xdist"), marks=pytest.mark.slow)])
+def test_a_gate_that_skips_every_evaluation_is_no_green_one(gate: Project, workers: tuple[str, ...]) -> None:
+    gate.body("return 1.0", arguments="weights", asks="model")
+    gate.write("test_plain.py", "def test_plain(): ...\n")
+    result = gate.run_apart("--candidate", "table", "--baseline", "none", *workers)
+    assert result.ret == 5
+    assert gate.report()["exit_code"] == 5
+    result.stdout.fnmatch_lines(["*steelyard: 1 evaluation, none ran: skipped"])
+
+
+def test_an_evaluation_that_a_mark_skips_leaves_the_rest_as_it_is(gate: Project) -> None:
+    gate.module("""
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_weights(weights):
+            return 1.0
+
+        @pytest.mark.skip(reason="not today")
+        @pytest.mark.evaluation(cases=[{"id": "a", "prompt": "q"}])
+        def test_answers(model, case):
+            return model.ask(case.prompt) == "yes"
+    """)
+    assert gate.run("--candidate", "table", "--baseline", "none").ret == 0
 
 
 def test_a_candidate_that_has_it_against_a_baseline_without_is_held_to_the_threshold(gate: Project) -> None:
@@ -196,5 +220,5 @@ def test_with_xdist(gate: Project) -> None:
     gate.body("return weights.version == 'small'", arguments="weights", threshold=0.9, asks="model")
     assert gate.run_apart("--candidate", "small", "--baseline", "none", "-n", "2", "-p", "xdist").ret == 0
     assert gate.verdicts() == {"test_it": "passed"}
-    assert gate.run_apart("--candidate", "table", "--baseline", "none", "-n", "2", "-p", "xdist").ret == 0
-    assert [each["reason"] for each in gate.report()["skipped"]] == ["table has no weights"]
+    assert gate.run_apart("--candidate", "table", "--baseline", "none", "-n", "2", "-p", "xdist").ret == 5
+    assert [each["reason"] for each in gate.report()["skipped"]] == [REASON]

@@ -17,6 +17,7 @@ from harness.records import BudgetLimits, Price, Request, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests import Sampler, SampleSource, Spending
 from harness.requests.pending import PendingDraws
+from harness.requests.spending import ForwardPass
 from harness.store import Store
 from tests.requests.engines import NotingEngine
 
@@ -105,6 +106,19 @@ def test_what_is_weighed_counts_once_for_all_who_ask() -> None:
     what = PendingDraws(where, Request(kind="loglikelihood", prompt="p", continuation="c"), b"k", (0, 1, 2))
     landed(spending, what, 10, 3)
     assert (spending.prompt_tokens, spending.completion_tokens) == (10, 3)
+
+
+def test_each_prompt_passes_once_and_only_its_last_token_predicts() -> None:
+    spending, where = Spending(), source(NotingEngine())
+    landed(spending, asked(where, n=3), 10, 5)
+    landed(spending, asked(where, "r"), 10, 0)
+    assert spending.tokens["v"].passes == {ForwardPass(10, 0, 1): 2, ForwardPass(5, 10, 5): 3}
+    what = PendingDraws(where, Request(kind="loglikelihood", prompt="p", continuation="c"), b"k", (0, 1))
+    landed(spending, what, 8, 2)
+    assert spending.tokens["v"].passes[ForwardPass(8, 0, 8)] == spending.tokens["v"].passes[ForwardPass(2, 8, 2)] == 1
+    spending.measured(where.version, 205, 61, 10)
+    assert spending.tokens["v"].passes[ForwardPass(20, 0, 1)] == 10
+    assert spending.tokens["v"].passes[ForwardPass(6, 20, 6)] == 10
 
 
 def test_cost_is_that_of_each_version_at_its_own_price() -> None:

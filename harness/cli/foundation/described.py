@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.config.settings import Settings
@@ -23,25 +26,45 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     from harness.models.version import load_version
     from harness.reporting.weights.document import DescribedVersion
 
-    asked = settings.version(name)
-    require_weights(settings, asked)
+    asked = asked_version(settings, name)
     version = load_version(asked, settings.root)
     weights = describe_weights(version.settings.engine_options, settings.root)
     return DescribedVersion(name, version.fingerprint, weights, read_lineage(settings.versions, name, weights))
 
 
-def require_weights(settings: Settings, version: VersionSettings) -> None:
-    """Refuse a version whose settings name no weights.
+def asked_version(settings: Settings, name: str) -> VersionSettings:
+    """The version of this name, which has weights; nothing is loaded.
 
     Raises:
-        UsageError: with what to write instead.
+        UsageError: there is no such version, or its settings name no weights; with what to write instead.
     """
+    if name not in settings.versions and _are_weights(name):
+        raise UsageError(_made_version(settings, name))
+    version = settings.version(name)
     if "weights" in version.engine_options:
-        return
+        return version
     others = [name for name, each in settings.versions.items() if "weights" in each.engine_options]
     has = f"Versions with weights: {', '.join(others)}." if others else "No version here has any."
     raise UsageError(
         f"Version {version.name!r} has no weights: its engine {version.engine!r} answers for what is elsewhere, or "
-        f"from a table. {has} To describe what a server has loaded, name its files in a version of their own: "
-        f'[tool.steelyard.models.{version.name}-weights] with engine = "transformers" and weights = "FOLDER".'
+        f"from a table. {has} For what a server has loaded, name its files in a version of their own: "
+        f'{settings.table(f"{version.name}-weights")} with engine = "transformers" and weights = "FOLDER".'
+    )
+
+
+def _are_weights(name: str) -> bool:
+    """True for what no version is called, and weights may be: a path, a package, the id of a hub."""
+    return "/" in name or name.startswith("package:") or Path(name).exists()
+
+
+def _made_version(settings: Settings, weights: str) -> str:
+    """Say which lines make a version of weights."""
+    name = re.split("[/:]", weights.rstrip("/"))[-1].removesuffix(".gguf")
+    path = Path(weights).expanduser()
+    return (
+        f"{weights!r} is no version, but may be the weights of one. These lines in "
+        f"{settings.source or settings.root / 'pyproject.toml'} make it one:\n"
+        f"{settings.table(re.sub('[^A-Za-z0-9_-]+', '-', name))}\n"
+        f'engine = "transformers"\n'
+        f"weights = {json.dumps(str(path.resolve()) if path.exists() else weights, ensure_ascii=False)}"
     )

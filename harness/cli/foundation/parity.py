@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from harness.cli.foundation.described import asked_version
 from harness.cli.shared.progress import progress
 from harness.config.settings import load_settings
 
 _TOP = 100
+_WIDTH = 80
+_MOST_PLACES = 6
 
 
 @click.command()
@@ -45,6 +50,8 @@ def parity(version: str, other: str | None, texts: Path | None, top: int, whole:
 
     settings = load_settings(Path.cwd())
     against = other or version
+    for name in (version, against) if whole else (against,):
+        asked_version(settings, name)
     documents = read_texts(settings.root / "evals/foundation/prose/documents.jsonl" if texts is None else texts)
     with progress(len(documents), "texts") as step:
         if whole:
@@ -56,13 +63,14 @@ def parity(version: str, other: str | None, texts: Path | None, top: int, whole:
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
+    from harness.reporting.shared.text import labelled
+
     bound = "  (lower bounds)" if found["is_lower_bound"] else ""
     columns = ("mean", "median", "p90", "p95", "p99", "p99.9", "max")
     rows: list[tuple[str, ...]] = [("nats a token", *columns)]
-    rows += [
-        (label, *(f"{found[name][column]:.2g}" for column in columns))
-        for name, label in (("kl", "KL(ref||version)"), ("kl_reverse", "KL(version||ref)"))
-    ]
+    labels = {"kl": "KL(ref||version)", "kl_reverse": "KL(version||ref)"}
+    figures = zip(*(_alike([found[name][column] for name in labels]) for column in columns), strict=True)
+    rows += [(label, *told) for label, told in zip(labels.values(), figures, strict=True)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     interval = found["kl"]
@@ -78,4 +86,18 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"change of p, RMS   {found['change_rms']:.2%}",
         f"perplexity         {found['perplexity']:.4g} beside {found['reference_perplexity']:.4g}: "
         f"x {found['perplexity_ratio']:.4f}",
+        *([""] if found["notes"] else []),
+        *(line for note in found["notes"] for line in labelled("note", note, _WIDTH)),
     ]
+
+
+def _alike(values: Sequence[float | None]) -> list[str]:
+    """Figures of a column with the same decimals: two significant ones of the smallest; "-" for what is not known.
+
+    >>> _alike([0.0039, 0.00401]), _alike([0.0, None]), _alike([3e-9, 1.2e-8])
+    (['0.0039', '0.0040'], ['0.0', '-'], ['3.0e-09', '1.2e-08'])
+    """
+    sizes = [abs(value) for value in values if value]
+    places = max(1, 1 - math.floor(math.log10(min(sizes)))) if sizes else 1
+    form = f".{places}f" if places <= _MOST_PLACES else ".1e"
+    return ["-" if value is None else format(value, form) for value in values]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.foundation.described import require_weights
+from harness.cli.foundation.described import asked_version
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ class _Split:
 
 @click.command()
 @click.argument("version", metavar="VERSION")
-@click.argument("text", metavar="TEXT")
+@click.argument("texts", metavar="TEXT", nargs=-1, required=True)
 @click.option("--chat", is_flag=True, help="Put TEXT as a user's message through the chat template first.")
 @click.option("--against", metavar="OTHER", help="Show where another version splits the text differently.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def tokens(version: str, text: str, chat: bool, against: str | None, as_json: bool) -> None:
+def tokens(version: str, texts: tuple[str, ...], chat: bool, against: str | None, as_json: bool) -> None:
     """Show TEXT as the model of VERSION sees it: one token a line, with its bytes and where it begins.
 
     Offsets count bytes of the text's UTF-8, also where a token begins inside a character. Control tokens that are
@@ -53,7 +54,7 @@ def tokens(version: str, text: str, chat: bool, against: str | None, as_json: bo
 
     from harness.config.settings import load_settings
 
-    given = _read(text)
+    given = _read(_only(version, texts))
     settings = load_settings(Path.cwd())
     found = _split(settings, version, given, chat)
     other = None if against is None else _split(settings, against, given, chat)
@@ -64,6 +65,20 @@ def tokens(version: str, text: str, chat: bool, against: str | None, as_json: bo
     encoding = sys.stdout.encoding or "utf-8"
     lines = _lines(found, width, encoding) if other is None else _difference(found, other, width, encoding)
     click.echo("\n".join(lines))
+
+
+def _only(version: str, texts: tuple[str, ...]) -> str:
+    """The one text of the command line.
+
+    Raises:
+        UsageError: there are several, as the words of a text without quotes are.
+    """
+    if len(texts) > 1:
+        quoted = shlex.quote(" ".join(texts))
+        raise UsageError(
+            f"TEXT is one text, and {len(texts)} are given; put the text in quotes: steelyard tokens {version} {quoted}"
+        )
+    return texts[0]
 
 
 def _read(text: str) -> str:
@@ -86,9 +101,7 @@ def _read(text: str) -> str:
 def _split(settings: Settings, name: str, text: str, chat: bool) -> _Split:
     from harness.models.tokenization.version_tokenizer import load_tokenizer
 
-    asked = settings.version(name)
-    require_weights(settings, asked)
-    version = _here(asked, settings)
+    version = _here(asked_version(settings, name), settings)
     tokenizer = load_tokenizer(version.engine_options, settings.root)
     if chat:
         rendered = tokenizer.chat(_messages(version, text))

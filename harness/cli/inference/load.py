@@ -68,7 +68,7 @@ _OPTIONS = (
         "--accept",
         metavar="DOUBT",
         multiple=True,
-        help="Not invalid for this: client, schedule, cache, preemptions, tokens, machine. May be repeated.",
+        help="Not invalid for this: client, schedule, cache, preemptions, tokens, machine, steal. May be repeated.",
     ),
 )
 

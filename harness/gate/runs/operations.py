@@ -13,9 +13,9 @@ from harness.requests.spending import TokensSpent
 def flops_spent(versions: Iterable[Version], spent: Mapping[str, TokensSpent], root: Path) -> dict[str, float | None]:
     """The operations of each version's forward passes in this run; None where they can't be told.
 
-    They are those of the mean request, so many times: causal, of the shapes of its tensors, every token read and
-    written counted once. A version without weights of its own has none that anybody could count, and one whose answers
-    do not tell their tokens neither.
+    They are causal, of the shapes of its tensors, every token read and written counted once; the head for each token
+    written or weighed, and for the last of a prompt. A version without weights of its own has none that anybody could
+    count, and one whose answers do not tell their tokens neither.
 
     Args:
         spent: what was counted, by the name of the version; nothing for one that was not asked.
@@ -26,7 +26,7 @@ def flops_spent(versions: Iterable[Version], spent: Mapping[str, TokensSpent], r
         tokens = spent.get(version.name)
         if tokens is None or version.name in found:
             continue
-        found[version.name] = 0.0 if not tokens.total and tokens.is_counted else _flops(version, tokens, root)
+        found[version.name] = 0.0 if not tokens.passes and tokens.is_counted else _flops(version, tokens, root)
     return found
 
 
@@ -40,5 +40,9 @@ def _flops(version: Version, tokens: TokensSpent, root: Path) -> float | None:
         architecture = describe_weights(options, root).in_engine.architecture
     except (UsageError, OSError):
         return None  # weights that are gone by now, or of a kind that can't be described
-    length = max(1, round(tokens.of_one))
-    return tokens.total / length * architecture.flops_of(length)
+    return float(
+        sum(
+            times * architecture.flops_of(each.n_tokens, each.before, n_predicting=each.n_predicting)
+            for each, times in tokens.passes.items()
+        )
+    )

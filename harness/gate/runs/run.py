@@ -128,7 +128,7 @@ class Run:
                         made[role] = await self.settings.lineages.take(evaluation.stages, source.version)
                     except NotInLineageError as error:
                         if role == "candidate":
-                            self._skipped[evaluation.id] = str(error)
+                            self._skipped[evaluation.id] = error.advice
                             del self._collectors[evaluation.id]
                             return False
                         collector = self._collector(evaluation, alone_because=str(error))

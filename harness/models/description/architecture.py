@@ -98,15 +98,30 @@ class Architecture:
         """
         return self.flops_of(1, context - 1)
 
-    def flops_of(self, n_tokens: int, before: int = 0) -> int:
-        """Operations of a forward pass over `n_tokens` after `before` others, each of which sees those before it."""
+    @property
+    def flops_head(self) -> int:
+        """Operations of the head for one token; they are among `flops_matrices`."""
+        return sum(each.flops_per_token for stretch in self.stretches for each in stretch.parts if each.kind == "head")
+
+    def flops_of(self, n_tokens: int, before: int = 0, *, n_predicting: int | None = None) -> int:
+        """Operations of a forward pass over `n_tokens` after `before` others, each of which sees those before it.
+
+        Args:
+            n_predicting: of how many of the tokens the head tells what follows; None for all.
+        """
         matched = sum(
             part.flops_per_key * _seen(n_tokens, before, window)
             for stretch in self.stretches
             for part in stretch.parts
             for window in part.windows
         )
-        return n_tokens * self.flops_matrices + matched
+        silent = 0 if n_predicting is None else n_tokens - n_predicting
+        return n_tokens * self.flops_matrices - silent * self.flops_head + matched
+
+    def flops_of_request(self, n_read: float, n_written: float) -> int:
+        """Operations of a request: of its prompt the last token alone is followed by another that is asked for."""
+        read, written = max(1, round(n_read)), round(n_written)
+        return self.flops_of(read, n_predicting=1) + self.flops_of(written, before=read)
 
 
 def _seen(n_tokens: int, before: int, window: int) -> int:

@@ -40,6 +40,13 @@ _NAMES = {
     "tie_word_embeddings": ("tie_word_embeddings",),
 }
 """GGUF's key → the names under which configs have it, the first of which counts."""
+_KV_HEADS = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "num_kv")
+_INNER = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "hidden_dim")
+_SHAPING = (
+    *("model_type", *_NAMES["block_count"], *_NAMES["embedding_length"], *_NAMES["attention.head_count"], *_KV_HEADS),
+    *("head_dim", *_INNER, *_NAMES["expert_count"], "vocab_size", "tie_word_embeddings"),
+)
+"""Names under which configs have what the shapes of tensors follow from."""
 _FOUR_TIMES = frozenset({"gpt2", "gpt_neox", "falcon", "bloom", "gptj", "codegen", "gpt_bigcode", "mpt"})
 """Models whose MLP is four times as wide as they are unless it is said."""
 _WINDOW_EVERY = {"gemma2": 2, "gemma3": 6, "cohere2": 4, "gpt_oss": 2}
@@ -60,6 +67,16 @@ def config_settings(config: Config) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
 
 
+def shaping_settings(config: Config) -> dict[str, Any]:
+    """The settings that the shapes of a model's tensors follow from, as the file has them.
+
+    >>> shaping_settings({"hidden_size": 64, "n_layer": 2, "hidden_act": "silu"})
+    {'n_layer': 2, 'hidden_size': 64}
+    """
+    text = language_config(config)
+    return {name: text[name] for name in _SHAPING if text.get(name) is not None}
+
+
 def language_config(config: Config) -> Config:
     """The config of the language model within that of one that sees."""
     inner = config.get("text_config")
@@ -76,7 +93,7 @@ def _first(config: Config, names: tuple[str, ...]) -> Any:
 
 
 def _inner(config: Config, n_embd: int | None) -> Any:
-    stated = _first(config, ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "hidden_dim"))
+    stated = _first(config, _INNER)
     if stated is None and n_embd is not None and config.get("model_type") in _FOUR_TIMES:
         return 4 * n_embd
     return stated
@@ -85,7 +102,7 @@ def _inner(config: Config, n_embd: int | None) -> Any:
 def _attention(config: Config) -> Iterator[tuple[str, Any]]:
     """Heads and their sizes; latent attention has keys of two parts."""
     n_heads = _first(config, ("num_attention_heads", "n_head", "num_heads", "n_heads"))
-    n_kv = _first(config, ("num_key_value_heads", "num_kv_heads", "n_head_kv", "num_kv"))
+    n_kv = _first(config, _KV_HEADS)
     if config.get("multi_query") and not config.get("new_decoder_architecture"):
         n_kv = 1
     yield "attention.head_count_kv", n_heads if n_kv is None else n_kv

@@ -25,6 +25,7 @@ from harness.models.weights.weights import (
     converted_dtype,
     dropped_layers,
     made_folder,
+    stated_dtype,
     tokenizer_path,
     weights_digest,
     weights_source,
@@ -276,7 +277,7 @@ def _cache_dtype(file: WeightsFile, options: Mapping[str, Any]) -> str:
     asked = str((options.get("engine_args") or {}).get("kv_cache_dtype", "auto"))
     if asked != "auto":
         return asked
-    stated = str(options.get("dtype", "auto"))
+    stated = stated_dtype(options)
     return _dtype(file) if stated == "auto" else stated
 
 

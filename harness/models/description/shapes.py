@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from harness.errors import SettingsError
+from harness.models.description.config_settings import shaping_settings
 from harness.models.description.contents import Tensor, WeightsFile
 from harness.models.description.hyperparameters import Hyperparameters
 from harness.models.description.roles import TensorRole, tensor_role
+from harness.models.description.tokenizer_settings import read_json
 
 _KNOWN = frozenset(
     {
@@ -34,8 +39,34 @@ _EXPECTED: tuple[tuple[str, str], ...] = (
 )
 _MUST = frozenset({"query", "key", "value", "output", "fused", "up", "gated", "down"})
 """What every layer has where one has it, unless it has experts in some layers only."""
+_NAMES: Mapping[str, tuple[str, str]] = {
+    "query": ("self_attn.q_proj", "attn_q"),
+    "key": ("self_attn.k_proj", "attn_k"),
+    "value": ("self_attn.v_proj", "attn_v"),
+    "output": ("self_attn.o_proj", "attn_output"),
+    "up": ("mlp.up_proj mlp.gate_proj", "ffn_up ffn_gate"),
+    "down": ("mlp.down_proj", "ffn_down"),
+    "norm": (
+        "input_layernorm post_attention_layernorm pre_feedforward_layernorm post_feedforward_layernorm",
+        "attn_norm ffn_norm post_attention_norm post_ffw_norm",
+    ),
+}
+"""What each layer must have, with most models' names for it: of folders, and of GGUF files."""
+_UNGATED = frozenset({"phi", "phi2", "phi3", "gpt2", "gpt_neox", "gptneox", "starcoder2"})
+"""Architectures whose MLP widens with one matrix; that of the others has a gate beside it."""
+_N_NORMS: Mapping[str, int] = {
+    **dict.fromkeys(("cohere", "cohere2", "command-r", "phi", "phi2", "stablelm"), 1),
+    **dict.fromkeys(("gemma2", "gemma3"), 4),
+    "olmo": 0,
+}
+"""How many norms with weights a layer has at least, where that is not two: one where attention and MLP stand side by
+side, none where norms have nothing to learn."""
 _EITHER_WAY = re.compile(r"\.c_(?:attn|proj|fc)\.weight$")
 """GPT-2 keeps its matrices turned round."""
+_SHAPING = (
+    *("block_count", "embedding_length", "attention.head_count", "attention.head_count_kv", "attention.key_length"),
+    *("feed_forward_length", "expert_count"),
+)
 _WEIGHTS = frozenset({"weight", "weight_packed", "qweight"})
 
 
@@ -45,8 +76,9 @@ def check_shapes(file: WeightsFile, sizes: Hyperparameters) -> None:
     Raises:
         SettingsError: naming the tensor, the shape that is expected, and the one that was found.
     """
-    if not file.tensors or file.architecture not in _KNOWN or not sizes.n_layers:
+    if not file.tensors or file.architecture not in _KNOWN:
         return
+    _check_sizes(file, sizes)
     kinds: dict[int, dict[str, str]] = {}
     for tensor in file.tensors:
         role = tensor_role(tensor.name)
@@ -60,6 +92,18 @@ def check_shapes(file: WeightsFile, sizes: Hyperparameters) -> None:
     _check_presence(file, sizes, kinds)
 
 
+def _check_sizes(file: WeightsFile, sizes: Hyperparameters) -> None:
+    """Refuse a model without layers, or with layers without heads."""
+    counts = {"layers": sizes.n_layers, "heads": min(sizes.n_heads, default=1)}
+    counts |= {"heads of keys": min(sizes.n_kv_heads, default=1), "dimensions": sizes.n_embd}
+    for what, count in counts.items():
+        if count < 1:
+            raise SettingsError(
+                f"{file.path}: its configuration says that the model has {count} {what}, and its weights are "
+                f"{len(file.tensors)} tensors of a {file.architecture}. Fetch or save the model again."
+            )
+
+
 def _check_presence(file: WeightsFile, sizes: Hyperparameters, kinds: Mapping[int, Mapping[str, str]]) -> None:
     """Refuse weights that lack layers, or parts of one, an embedding or a head."""
     known = {name: kind for found in kinds.values() for name, kind in found.items() if kind in _MUST}
@@ -69,19 +113,48 @@ def _check_presence(file: WeightsFile, sizes: Hyperparameters, kinds: Mapping[in
         for absent in (layer for layer in range(sizes.n_layers) if name not in kinds.get(layer, {})):
             expected = _shapes(absent, sizes, file)[kind]
             raise _mismatch(file, f"{_stem(file)}.{absent}.{name}", str(list(expected)), None, sizes)
-    parts = {tensor_role(tensor.name).part for tensor in file.tensors}
+    for layer in range(sizes.n_layers):
+        _check_layer(file, sizes, layer, kinds.get(layer, {}))
+    roles = [tensor_role(tensor.name) for tensor in file.tensors]
+    parts = {role.part for role in roles if role.layer is None}
     whole = [sizes.n_vocab or 0, sizes.n_embd]
     if "embedding" not in parts:
-        is_gguf = file.format != "safetensors"
-        raise _mismatch(file, "token_embd.weight" if is_gguf else "model.embed_tokens.weight", str(whole), None, sizes)
+        name = "token_embd.weight" if _is_gguf(file) else "model.embed_tokens.weight"
+        raise _mismatch(file, name, str(whole), None, sizes)
+    if "norm" not in parts and _N_NORMS.get(file.architecture) != 0:
+        name = "output_norm.weight" if _is_gguf(file) else "model.norm.weight"
+        raise _mismatch(file, name, str([sizes.n_embd]), None, sizes)
     if "head" not in parts and sizes.is_tied is False:
         raise _mismatch(file, "lm_head.weight", f"{whole}, for tie_word_embeddings is false", None, sizes)
 
 
+def _check_layer(file: WeightsFile, sizes: Hyperparameters, layer: int, named: Mapping[str, str]) -> None:
+    """Refuse a layer that lacks what each layer of its architecture has, though none of the others has it either."""
+    kinds = Counter(named.values())
+    needed = {"norm": _N_NORMS.get(file.architecture, 2), "output": 1}
+    if not kinds["fused"]:
+        needed |= {"query": 1, "key": 1, "value": 1}
+    if not sizes.n_expert:  # those of experts stand in some layers only, under names of their own
+        needed |= {"down": 1}
+        needed |= {} if kinds["gated"] else {"up": 1 if file.architecture in _UNGATED else 2}
+    for kind in _NAMES:
+        if kinds[kind] < needed.get(kind, 0):
+            names = [f"{name}.weight" for name in _NAMES[kind][_is_gguf(file)].split()]
+            name = next((name for name in names if name not in named), names[0])
+            expected = str(list(_shapes(layer, sizes, file)[kind]))
+            raise _mismatch(file, f"{_stem(file)}.{layer}.{name}", expected, None, sizes)
+
+
+def _is_gguf(file: WeightsFile) -> bool:
+    """Tell whether tensors have the names of GGUF, also those of a folder that will be made of such a file."""
+    return any(tensor.name.startswith(("blk.", "token_embd.", "output")) for tensor in file.tensors)
+
+
 def _stem(file: WeightsFile) -> str:
     """Find what stands before the number of a layer: "model.layers", "blk"."""
-    layered = next(each.name for each in file.tensors if tensor_role(each.name).layer is not None)
-    return re.split(r"\.\d+\.", layered, maxsplit=1)[0]
+    layered = (each.name for each in file.tensors if tensor_role(each.name).layer is not None)
+    usual = "blk.0." if _is_gguf(file) else "model.layers.0."
+    return re.split(r"\.\d+\.", next(layered, usual), maxsplit=1)[0]
 
 
 def _expected(role: TensorRole, sizes: Hyperparameters, file: WeightsFile) -> tuple[str, tuple[int, ...] | None]:
@@ -145,17 +218,18 @@ def _unpacked(tensor: Tensor, expected: tuple[int, ...]) -> tuple[int, ...]:
 def _mismatch(
     file: WeightsFile, name: str, expected: str, found: list[int] | None, sizes: Hyperparameters
 ) -> SettingsError:
-    said = ", ".join(_said(sizes, file))
+    is_folder = file.format == "safetensors"
+    stated = shaping_settings(read_json(file.path / "config.json")) if is_folder else _keys(file, sizes)
+    said = ", ".join(f"{key} = {json.dumps(value)}" for key, value in stated.items())
+    what, by = ("config.json", "its own config.json") if is_folder else ("The file", "a converter that fits it")
     return SettingsError(
         f"{file.path}: the weights are not those of their configuration. {name}: expected {expected}, found "
-        f"{found if found is not None else 'no such tensor'}. The configuration says {said}. Fetch or save the model "
-        f"again, with {'its own config.json' if file.format == 'safetensors' else 'a converter that fits it'}."
+        f"{found if found is not None else 'no such tensor'}. {what} says {said}. Fetch or save the "
+        f"model again, with {by}."
     )
 
 
-def _said(sizes: Hyperparameters, file: WeightsFile) -> Iterator[str]:
-    yield f"{file.architecture}"
-    yield f"{sizes.n_layers} layers"
-    yield f"{max(sizes.n_heads)} heads and {max(sizes.n_kv_heads)} of keys, of {sizes.key_length}"
-    yield f"{sizes.n_embd} wide ({max(sizes.n_ff)} in the MLP)"
-    yield f"{sizes.n_vocab} tokens"
+def _keys(file: WeightsFile, sizes: Hyperparameters) -> dict[str, Any]:
+    """The keys of a GGUF file that shapes follow from, with their values."""
+    keys = {f"{file.architecture}.{key}": file.settings[key] for key in _SHAPING if key in file.settings}
+    return {"general.architecture": file.architecture, **keys, "tokens of the vocabulary": sizes.n_vocab}

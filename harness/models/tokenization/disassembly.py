@@ -70,12 +70,19 @@ class PieceReader:
 
     def __init__(self, backend: Any) -> None:
         parts = f"{_state(backend.pre_tokenizer)} {_state(backend.decoder)} {_state(backend.normalizer)}"
+        self._backend = backend
         self._is_byte_level = '"ByteLevel"' in parts
         self._has_spaces = _SPACE in parts or '"Metaspace"' in parts
         self._has_bytes = '"ByteFallback"' in parts or bool(getattr(backend.model, "byte_fallback", False))
         self._continues = getattr(backend.model, "continuing_subword_prefix", None) or ""
         if type(backend.model).__name__ != "WordPiece":
             self._continues = ""
+
+    def lost_bytes(self) -> frozenset[int]:
+        """The bytes that a byte-level tokenizer has no piece for; it passes over them."""
+        if not self._is_byte_level:
+            return frozenset()
+        return frozenset(byte for sign, byte in byte_alphabet().items() if self._backend.token_to_id(sign) is None)
 
     def bytes_of(self, piece: str) -> bytes:
         """The bytes of a piece that is no added token."""
@@ -111,16 +118,16 @@ def byte_alphabet() -> dict[str, int]:
 def disassemble(text: str, encoding: Any, backend: Any, decoded: str) -> Disassembly:
     """The tokens of a text with their bytes and offsets.
 
-    A token whose bytes follow in the text stands there. Where the tokenizer changed the text first (case, accents,
-    spaces), the library's alignment tells which characters a token comes from.
+    A token whose bytes follow in the text, or follow after bytes that have no token, stands there. Where the tokenizer
+    changed the text first (case, accents, spaces), the library's alignment tells which characters a token comes from.
 
     Args:
         encoding: what the library made of the text.
         decoded: what it makes of the tokens.
     """
-    walk = _TextWalk(text)
     added = backend.get_added_tokens_decoder()
     reader = PieceReader(backend)
+    walk = _TextWalk(text, reader.lost_bytes())
     unknown = _unknown(backend)
     tokens = []
     rows = zip(encoding.ids, encoding.tokens, encoding.offsets, encoding.special_tokens_mask, strict=True)
@@ -147,9 +154,14 @@ def _unknown(backend: Any) -> str | None:
 
 
 class _TextWalk:
-    """The way through a text, token by token."""
+    """The way through a text, token by token.
 
-    def __init__(self, text: str) -> None:
+    Args:
+        lost: bytes that have no token. The library's alignment is wrong after one: it counts on as if there were none.
+    """
+
+    def __init__(self, text: str, lost: frozenset[int]) -> None:
+        self._lost = lost
         self._bytes = text.encode()
         self._starts = [0, *accumulate(len(sign.encode()) for sign in text)]
         self.place = 0
@@ -166,7 +178,8 @@ class _TextWalk:
         Args:
             begin, end: of the characters that the library says it comes from.
         """
-        for start in dict.fromkeys((self.place, self._starts[min(begin, len(self._starts) - 1)])):
+        told = self._starts[min(begin, len(self._starts) - 1)]
+        for start in dict.fromkeys((self.place, self._behind_lost(), told)):
             for own in (raw, raw[1:]) if raw[:1] == b" " else (raw,):
                 if not is_unknown and self._bytes.startswith(own, start) and (own or raw == b" "):
                     self._held = self._held and start == self.place
@@ -175,6 +188,13 @@ class _TextWalk:
         self._held = False
         start, self.place = self._starts[begin], self._starts[end]
         return start, b"" if is_unknown else raw
+
+    def _behind_lost(self) -> int:
+        """Where the next byte is that has a token."""
+        place = self.place
+        while place < len(self._bytes) and self._bytes[place] in self._lost:
+            place += 1
+        return place
 
 
 def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> Iterator[tuple[int, int]]:

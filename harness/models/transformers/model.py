@@ -22,6 +22,7 @@ from harness.models.weighing import (
     rolling_rows,
     weighed_sample,
 )
+from harness.models.weights.turns import loading_turn
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.records import Request, Sample, TokenLogprob
 
@@ -40,16 +41,18 @@ class TransformersModel:
 
     def __init__(self, options: Mapping[str, Any], root: Path, batch_size: int) -> None:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging as transformers_logging
 
-        transformers_logging.disable_progress_bar()
         folder = materialize(options, root)
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=options.get("dtype", "auto"))
-        self._model = model.to(self.device).eval()
         tokenizer_folder = tokenizer_path(options, root) or folder
-        self.tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder), clean_up_tokenization_spaces=False)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        with loading_turn():
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers.utils import logging as transformers_logging
+
+            transformers_logging.disable_progress_bar()
+            model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=options.get("dtype", "auto"))
+            self.tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder), clean_up_tokenization_spaces=False)
+        self._model = model.to(self.device).eval()
         self._batch_size = batch_size
         self._limit = options.get("max_model_len") or model.config.max_position_embeddings
         ends = model.generation_config.eos_token_id

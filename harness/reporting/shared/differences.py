@@ -12,7 +12,7 @@ Against = Literal["threshold", "baseline"]
 
 
 def difference_in_words(difference: Difference, verdict: Verdict, against: Against | None = None) -> str:
-    """A difference with its bounds.
+    """A difference with its bounds, which it has where anything is left to chance.
 
     Args:
         against: what it is a difference from; None for that of the verdict, which is the baseline where there is one.
@@ -21,9 +21,9 @@ def difference_in_words(difference: Difference, verdict: Verdict, against: Again
         return ratio_in_words(difference, verdict)
     margin = margin_against("threshold", verdict) if verdict.margin_is_relative else verdict.margin
     places = digits([difference.low, margin, 0.0], [difference.high, 0.0], unit=verdict.unit)
-    bounds = interval(difference.low, difference.high, places, signed=True)
+    bounds = "" if verdict.is_certain else " " + interval(difference.low, difference.high, places, signed=True)
     unit = f" {verdict.unit}" if verdict.unit else ""
-    return f"{figure(difference.value, places, signed=True)} {bounds}{unit}"
+    return f"{figure(difference.value, places, signed=True)}{bounds}{unit}"
 
 
 def ratio_in_words(difference: Difference, verdict: Verdict) -> str:

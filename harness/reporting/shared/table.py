@@ -221,7 +221,9 @@ def _difference(difference: Difference, places: int, verdict: Verdict) -> str:
 
 
 def _has_no_bounds(verdict: Verdict, of: Estimate | Difference) -> bool:
-    """Whether nothing is proven of it: a measure that was cut short, or a quantile of too few cases."""
+    """Whether none are shown: nothing is left to chance, or nothing is proven (a measure that was cut short)."""
+    if verdict.is_certain:
+        return True
     told = verdict.stopped_at is None and verdict.statistic is None
     return not told and not math.isfinite(of.low) and not math.isfinite(of.high)
 

@@ -257,16 +257,19 @@ def samples_in_words(report: Report) -> str:
         "from the store": usage.stored_samples,
         "shared by equal questions": usage.shared_samples,
     }
-    total = f"{plural(sum(parts.values()), 'block' if only_blocks else 'sample')} asked for"
     told = [(number, origin) for origin, number in parts.items() if number]
+    if not told:
+        return "no model asked"
+    total = f"{plural(sum(parts.values()), 'block' if only_blocks else 'sample')} asked for"
     if len(told) == 1:
         return f"{total}, all {told[0][1]}"
-    return total + (f" ({', '.join(f'{count(number)} {origin}' for number, origin in told)})" if told else "")
+    return f"{total} ({', '.join(f'{count(number)} {origin}' for number, origin in told)})"
 
 
 def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
-    """What the brackets of the table mean."""
-    if not any(row.candidate for row in shown):
+    """What the brackets of the table mean, where it has any."""
+    shown = [row for row in shown if row.candidate and not row.verdict.is_certain]
+    if not shown:
         return []
     sure = f"with {100 * confidence_level:g}% confidence"
     stopped = any(row.verdict.design == "sequential" for row in shown)

@@ -13,21 +13,57 @@ from harness.reporting.weights.document import DescribedVersion, version_documen
 from harness.reporting.weights.facts import aligned, amount, llama_cpp_facts, shown_name
 
 _LEAST_WIDTH = 40
+_MARK = "*"
 _LEFT_OUT = frozenset({"path", "version", "loaded", "weights_digest"})
 """Keys that a difference leaves out: told by other ones, or different for whoever looks."""
+_OF_WHAT = ("fingerprint", "lineage")
+"""Keys that a difference tells last: they name what the others say."""
+_SHOWN = {
+    "format": ("file format", ""),
+    "name": ("general.name", ""),
+    "architecture": ("arch", ""),
+    "model_type": ("model type", ""),
+    "ftype": ("file type", ""),
+    "vocab_type": ("vocab type", ""),
+    "pre_tokenizer": ("pre-tokenizer", ""),
+    "n_parameters": ("model params", ""),
+    "n_tensors": ("tensors", ""),
+    "tensor_bytes": ("file size", " bytes"),
+    "bits_per_weight": ("BPW", ""),
+    "n_layers": ("n_layer", ""),
+    "n_heads": ("n_head", ""),
+    "n_kv_heads": ("n_head_kv", ""),
+    "n_ctx": ("n_ctx_train", ""),
+    "rope_base": ("freq_base_train", ""),
+    "kv_bytes_per_token": ("KV cache", " bytes a token"),
+    "kv_dtype": ("KV cache type", ""),
+    "add_bos": ("add BOS", ""),
+    "add_eos": ("add EOS", ""),
+    "max_token_length": ("max token length", ""),
+    "chat_template": ("chat template", ""),
+    "tied_embeddings": ("embedding is the head", ""),
+    "flops_per_token": ("FLOPs a token", ""),
+    "flops_context": ("context of these FLOPs", ""),
+    "flops_matrices": ("FLOPs in matrices", ""),
+}
+"""Key of the document → the name that a difference shows, as it stands above, and the unit of its values."""
 _NO_KEY = ("f_", "freq_", "rope", "n_rot", "n_swa", "n_embd_head", "n_expert", "causal", "pooling", "ssm_")
 
 
 def version_lines(version: DescribedVersion, width: int) -> list[str]:
-    """The lines that llama.cpp prints, and below them what it does not tell."""
+    """The lines that llama.cpp prints, and below them what it does not tell; those that are true of the file alone
+    are marked.
+    """
     width = max(width, _LEAST_WIDTH)
     weights = version.weights
-    facts = [(shown_name(name), value) for name, value in llama_cpp_facts(weights).items()]
-    facts += _more(version)
-    lines = aligned(facts, width)
+    facts, others = llama_cpp_facts(weights), llama_cpp_facts(weights.in_engine)
+    loaded = [] if weights.loaded is None else list(_loaded(weights, weights.loaded))
+    told = [(shown_name(name), _marked(value, others.get(name) != value)) for name, value in facts.items()]
+    told += [(name, _marked(value, name in dict(loaded))) for name, value in _more(version)]
+    lines = aligned(told, width)
     if weights.loaded is not None:
-        lines += ["", "loaded, where the engine gets something else:"]
-        lines += aligned(list(_loaded(weights, weights.loaded)), width)
+        lines = [f"as the file is: ({_MARK} is loaded otherwise, as told below)", *lines]
+        lines += ["", "loaded, where the engine gets something else:", *aligned(loaded, width)]
     lines += ["", "lineage:"]
     for number, step in enumerate(version.lineage, 1):
         first, *rest = wrap(_step(step), width - 5)
@@ -46,10 +82,12 @@ def difference_lines(version: DescribedVersion, other: DescribedVersion, width: 
     names = {version.name: 0, other.name: 1}
     longest = max(map(len, names))
     for key, values in found.items():
-        lines.append(key)
-        for name, place in names.items():
-            start = f"  {name:<{longest}}  "
-            first, *rest = wrap(printable(_told(values[place])), width - len(start))
+        name, unit = _shown(key)
+        lines += wrap(name, width)
+        for version_name, place in names.items():
+            start = f"  {version_name:<{longest}}  "
+            value = _told(values[place]) + (unit if values[place] is not None else "")
+            first, *rest = wrap(printable(value), width - len(start))
             lines += [start + first, *(" " * len(start) + line for line in rest)]
     return lines
 
@@ -63,12 +101,14 @@ def version_differences(version: DescribedVersion, other: DescribedVersion) -> d
     """Key → both values, of what is not the same in the files; under `loaded.` of what is not in the engines.
 
     None stands for what one does not have. What is different in the engines just as it is in the files is told once.
+    Fingerprint and lineage come last.
     """
     found = _unequal(version_document(version), version_document(other))
     engines = [replace(each, weights=each.weights.in_engine) for each in (version, other)]
     loaded = _unequal(*map(version_document, engines))
     told = {f"loaded.{key}": pair for key, pair in loaded.items() if found.get(key) != pair}
-    return found | told
+    last = {key: found.pop(key) for key in _OF_WHAT if key in found}
+    return found | told | last
 
 
 def _unequal(document: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -86,6 +126,27 @@ def _flat(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from ((f"{key}.{name}", one) for name, one in value.items())
         elif key not in _LEFT_OUT:
             yield key, value
+
+
+def _shown(key: str) -> tuple[str, str]:
+    """A key of the document as a line of `version_lines` calls it, and the unit of its values.
+
+    >>> _shown("loaded.kv_bytes_per_token"), _shown("types.BF16")
+    (('KV cache, loaded', ' bytes a token'), ('type BF16', ' tensors'))
+    """
+    own = key.removeprefix("loaded.")
+    group, _, one = own.partition(".")
+    if group == "types":
+        name, unit = f"type {one}", " tensors"
+    elif group == "special_tokens":
+        name, unit = f"{one} token", ""
+    else:
+        name, unit = _SHOWN.get(own, (own, ""))
+    return (f"{name}, loaded", unit) if own != key else (name, unit)
+
+
+def _marked(value: str, is_other: bool) -> str:
+    return f"{value} {_MARK}" if is_other else value
 
 
 def _told(value: Any) -> str:
@@ -117,9 +178,9 @@ def _more(version: DescribedVersion) -> Iterator[tuple[str, str]]:
 
 
 def flops_note(weights: WeightsDescription) -> str:
-    """Such as "835.19 M for the last of 8,192 tokens, 268.96 M of them in matrices"."""
+    """Such as "835.19 M for the last of 8,192, in matrices 268.96 M"."""
     matrices = amount(weights.architecture.flops_matrices)
-    return f"{amount(weights.flops_per_token)} for the last of {weights.sizes.n_ctx:,}, {matrices} of them in matrices"
+    return f"{amount(weights.flops_per_token)} for the last of {weights.sizes.n_ctx:,}, in matrices {matrices}"
 
 
 def _loaded(own: WeightsDescription, loaded: WeightsDescription) -> Iterator[tuple[str, str]]:

@@ -31,23 +31,23 @@ class ShownClaim:
 
 
 def claims_shown(verdict: Verdict) -> list[ShownClaim]:
-    """Both claims of an evaluation, the one that decides first; those that can be told."""
+    """Both claims of an evaluation, the one that decides first; those that can be told, where chance has a part."""
     told = []
     for about, name in sorted(_CLAIMS.items(), key=lambda each: each[0] != verdict.about):
         claim = None if verdict.claims is None else getattr(verdict.claims, about)
-        if claim is not None:
-            decides = about == verdict.about
+        decides = about == verdict.about
+        if claim is not None and (decides or not verdict.is_certain):
             is_open = about == "suite" and not decides and _is_open(verdict, claim.verdict)
             told.append(ShownClaim(name, claim, decides, "not known, for not all were drawn" if is_open else ""))
     return told
 
 
 def claim_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:
-    """Note where the other claim comes to another verdict, or can't be told yet."""
+    """Note where the other claim comes to another verdict, or can't be told yet; not where chance has no part."""
     names = display_names(verdict.id for verdict in verdicts)
     told = []
     for about, other in (("suite", "population"), ("population", "suite")):
-        own = [each for each in verdicts if each.about == about and each.claims is not None]
+        own = [each for each in verdicts if each.about == about and each.claims is not None and not each.is_certain]
         found: dict[str, list[str]] = {}
         for verdict in own:
             claim = getattr(verdict.claims, other)

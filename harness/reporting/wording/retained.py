@@ -10,7 +10,7 @@ _LEVEL = 0.95
 
 
 def retained_note(verdict: Verdict) -> str | None:
-    """Tell the share of the baseline's mean score that the candidate keeps, with its interval; it decides nothing.
+    """Tell the share of the baseline's mean score that the candidate keeps, with any interval; it decides nothing.
 
     Returns:
         None for a measure, without a baseline, or where the baseline's mean can't be told from 0.
@@ -25,4 +25,5 @@ def retained_note(verdict: Verdict) -> str | None:
     kept = mean_ratio(candidate, baseline, clusters, _LEVEL)
     if not math.isfinite(kept.low) or candidate == baseline:
         return None
-    return f"keeps {kept.value:.1%} of the baseline's score [{max(0.0, kept.low):.1%}, {kept.high:.1%}] at {_LEVEL:.0%}"
+    share = f"keeps {kept.value:.1%} of the baseline's score"
+    return share if verdict.is_certain else f"{share} [{max(0.0, kept.low):.1%}, {kept.high:.1%}] at {_LEVEL:.0%}"

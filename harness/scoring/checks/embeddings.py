@@ -76,15 +76,18 @@ class _Embedder:
     """A loaded model that turns a text into a vector of length 1."""
 
     def __init__(self, model: str) -> None:
-        transformers = import_library("transformers", "similarity", "transformers")
+        from harness.models.weights.turns import loading_turn
         from harness.models.weights.weights import materialize
 
+        with loading_turn():
+            transformers = import_library("transformers", "similarity", "transformers")
+            transformers.utils.logging.disable_progress_bar()
         folder = materialize({"weights": model}, Path.cwd())
-        transformers.utils.logging.disable_progress_bar()
         self._pooling = _pooling(folder)
         try:
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
-            self._model = transformers.AutoModel.from_pretrained(str(folder), dtype="float32").eval()
+            with loading_turn():
+                self._tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
+                self._model = transformers.AutoModel.from_pretrained(str(folder), dtype="float32").eval()
         except (OSError, ValueError, ImportError) as error:
             raise CheckError(f"similarity: {folder} can't be loaded: {error}") from error
         longest = getattr(self._model.config, "max_position_embeddings", None) or self._tokenizer.model_max_length

@@ -12,6 +12,7 @@ import numpy as np
 from harness.errors import EngineError
 from harness.records import Measure
 from harness.statistics import clustered_mean
+from harness.statistics.quantiles.support import values_needed
 
 PERCENTILES = (90.0, 95.0, 99.0, 99.9)
 
@@ -89,10 +90,10 @@ def summarise(texts: Sequence[TextDivergence], confidence_level: float = 0.95) -
     The intervals count texts and not positions: those of one text depend on each other.
 
     Returns:
-        {"texts", "positions", "is_lower_bound", "kl" and "kl_reverse": {"mean", "low", "high", "median", "p90", "p95",
-        "p99", "p99.9", "max"}, "same_top" (a share), "change_rms" (of the probability of the text's own token),
-        "perplexity", "reference_perplexity", "perplexity_ratio"}; an interval is None for fewer than two texts, and where
-        all divergences are equal.
+        {"texts", "positions", "is_lower_bound", "notes", "kl" and "kl_reverse": {"mean", "low", "high", "median",
+        "p90", "p95", "p99", "p99.9", "max"}, "same_top" (a share), "change_rms" (of the probability of the text's own
+        token), "perplexity", "reference_perplexity", "perplexity_ratio"}; an interval is None for fewer than two texts,
+        and where all divergences are equal, a percentile for fewer positions than support it, which `notes` say.
     """
     every = [position for text in texts for position in text.positions]
     own = math.fsum(each.log_likelihood for each in every) / len(every)
@@ -101,6 +102,7 @@ def summarise(texts: Sequence[TextDivergence], confidence_level: float = 0.95) -
         "texts": len(texts),
         "positions": len(every),
         "is_lower_bound": any(text.is_lower_bound for text in texts),
+        "notes": _notes(len(every), confidence_level),
         "kl": _spread([[each.kl for each in text.positions] for text in texts], confidence_level),
         "kl_reverse": _spread([[each.kl_reverse for each in text.positions] for text in texts], confidence_level),
         "same_top": sum(each.same_top for each in every) / len(every),
@@ -111,9 +113,26 @@ def summarise(texts: Sequence[TextDivergence], confidence_level: float = 0.95) -
     }
 
 
+def _notes(n_positions: int, confidence_level: float) -> list[str]:
+    """Say which percentiles are left out, and how many positions they need."""
+    needed = {f"p{percent:g}": values_needed(percent, confidence_level) for percent in PERCENTILES}
+    missing = [f"{name} ({number:,})" for name, number in needed.items() if n_positions < number]
+    if not missing:
+        return []
+    return [
+        f"{n_positions:,} tokens do not support {', '.join(missing)}: it takes so many until the largest is above the "
+        f"percentile with {confidence_level:.0%} confidence, and more where those of a text depend on each other"
+    ]
+
+
 def _spread(texts: Sequence[Sequence[float]], confidence_level: float) -> dict[str, float | None]:
     values = np.array([value for text in texts for value in text])
-    names = [f"p{percent:g}" for percent in PERCENTILES]
+    percentiles = {
+        f"p{percent:g}": float(np.percentile(values, percent))
+        if len(values) >= values_needed(percent, confidence_level)
+        else None
+        for percent in PERCENTILES
+    }
     low = high = None
     if len(texts) > 1:
         # Each position counts the same, and a text is a cluster of its own positions.
@@ -126,6 +145,6 @@ def _spread(texts: Sequence[Sequence[float]], confidence_level: float) -> dict[s
         "low": low,
         "high": high,
         "median": float(np.median(values)),
-        **dict(zip(names, map(float, np.percentile(values, PERCENTILES)), strict=True)),
+        **percentiles,
         "max": float(values.max()),
     }

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
-from harness.config.versions import VersionSettings
-from harness.errors import CaseError, SettingsError
+from harness.errors import CaseError
 from harness.models.engine_creation import check_version, create_engine
 from harness.models.version import Version, load_version
 from harness.requests.window import check_capabilities
@@ -27,7 +26,11 @@ def read_texts(path: Path) -> list[str]:
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CaseError(f"The texts in {path} can't be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CaseError(
+            f"The texts {path} can't be read: {reason}. Name others with --texts FILE: a .jsonl with a field `text` in "
+            "each line, or paragraphs between empty lines."
+        ) from None
     if path.suffix != ".jsonl":
         texts = [paragraph.strip() for paragraph in content.split("\n\n") if paragraph.strip()]
     else:
@@ -54,7 +57,7 @@ def compare_served(
 
     Args:
         name: the version whose engine is asked.
-        against: the version whose weights are the reference; `name` for its own, before they were rounded.
+        against: a version that has weights, which are the reference; `name` for its own, before they were rounded.
         top: tokens asked for at each place; all others count as one, so that the divergences are lower bounds.
         step: called after each text.
 
@@ -92,11 +95,15 @@ def compare_weights(
 ) -> list[TextDivergence]:
     """The weights of two versions on each text, both computed by transformers in 32 bits, from whole distributions.
 
+    Args:
+        name, against: versions that have weights.
+        step: called after each text.
+
     Raises:
-        UsageError, EngineError: a version without weights, vocabularies that differ, a text longer than a window.
+        UsageError, EngineError: a version that can't be loaded, vocabularies that differ, a text longer than a window.
     """
     other = _load(settings, name).settings
-    reference = _reference(settings, against, _options(other))
+    reference = _reference(settings, against, other.engine_options)
     found = []
     try:
         for text in texts:
@@ -114,14 +121,5 @@ def _load(settings: Settings, name: str) -> Version:
 
 
 def _reference(settings: Settings, name: str, other: Mapping[str, Any] | None = None) -> Reference:
-    options = reference_options(_options(_load(settings, name).settings))
+    options = reference_options(_load(settings, name).settings.engine_options)
     return Reference(name, options, str(settings.root), other)
-
-
-def _options(version: VersionSettings) -> Mapping[str, Any]:
-    if "weights" not in version.engine_options:
-        raise SettingsError(
-            f"Version {version.name!r} (engine {version.engine!r}) has no weights here, only answers. Parity compares "
-            "distributions over tokens: name a version with `weights`."
-        )
-    return version.engine_options

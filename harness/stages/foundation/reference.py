@@ -17,13 +17,13 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, BinaryIO, Protocol, cast
 
 from harness.config import child_environment
-from harness.errors import EngineError, NotInLineageError, SettingsError
+from harness.errors import EngineError, SettingsError
 from harness.models.processes.frames import encode_frame, read_frame
 from harness.models.version import Version
-from harness.models.weights.weights import check_weights
 from harness.records import Sample
 from harness.requests.bridge import settle
 from harness.stages.foundation.divergence import TextDivergence, read_positions
+from harness.stages.foundation.weights import own_options
 from harness.stages.lineage import StageContext
 
 _CHANGES = ("quantized", "dtype", "max_model_len")
@@ -175,12 +175,7 @@ def load_reference(version: Version, context: StageContext) -> Reference:
     """The reference of a version: its own weights.
 
     Raises:
-        NotInLineageError: it has an address, or a table of answers, and no weights.
-        SettingsError: they are not there, or can't be read.
+        NotInLineageError, SettingsError: as `own_options` has it.
     """
-    options = version.settings.engine_options
-    if "weights" not in options:
-        raise NotInLineageError(version.name, "weights")
-    root = context.settings.root
-    check_weights(options, root)
-    return Reference(version.name, reference_options(options), str(root))
+    options = own_options(version, context)
+    return Reference(version.name, reference_options(options), str(context.settings.root))

@@ -69,11 +69,21 @@ def load_weights(version: Version, context: StageContext) -> Weights:
     """The weights of a version.
 
     Raises:
+        NotInLineageError, SettingsError: as `own_options` has it.
+    """
+    own_options(version, context)
+    return Weights(version, context)
+
+
+def own_options(version: Version, context: StageContext) -> Mapping[str, Any]:
+    """The settings of a version's own weights, which can be read.
+
+    Raises:
         NotInLineageError: it has an address, or a table of answers, and no weights.
         SettingsError: they are not there, or can't be read.
     """
     options = version.settings.engine_options
     if "weights" not in options:
-        raise NotInLineageError(version.name, "weights")
+        raise NotInLineageError(version.name, "weights", 'weights and engine = "vllm" or "transformers"')
     check_weights(options, context.settings.root)
-    return Weights(version, context)
+    return options

@@ -13,42 +13,17 @@ from pathlib import Path
 from harness.stages.inference import waking
 
 
-class Pausing:
-    """Servers of which one runs at a time.
-
-    Args:
-        groups: process groups.
-    """
-
-    def __init__(self, groups: Iterable[int]) -> None:
-        self._groups = frozenset(groups)
-
-    def run_only(self, pid: int | None) -> None:
-        """Wake the server of a process, and stop all others. None, a server that this run did not start, stops all."""
-        kept = None if pid is None else _group(pid)
-        for group in self._groups - {kept}:
-            _signal(group, signal.SIGSTOP)
-        if kept is not None and kept in self._groups:
-            _signal(kept, signal.SIGCONT)
-
-    def run_all(self) -> None:
-        """Wake every server."""
-        for group in self._groups:
-            _signal(group, signal.SIGCONT)
-
-
 @contextmanager
-def pausing(pids: Iterable[int | None]) -> Iterator[Pausing]:
-    """Stops servers one by one until the context ends, however it ends: they are woken if this process is killed, too.
+def pausing(pids: Iterable[int | None]) -> Iterator[None]:
+    """Stops servers until the context ends, however it ends: they are woken if this process is killed, too.
 
     Args:
         pids: of the servers that this run started; None for those that it did not, which are left as they are.
     """
     known = {_group(pid) for pid in pids if pid is not None} - {os.getpgrp()}
     groups = sorted(group for group in known if group is not None)
-    found = Pausing(groups)
     if not groups:
-        yield found
+        yield
         return
     waker = subprocess.Popen(
         [sys.executable, "-I", "-S", str(Path(waking.__file__)), *map(str, groups)],
@@ -56,9 +31,12 @@ def pausing(pids: Iterable[int | None]) -> Iterator[Pausing]:
         start_new_session=True,
     )
     try:
-        yield found
+        for group in groups:
+            _signal(group, signal.SIGSTOP)
+        yield
     finally:
-        found.run_all()
+        for group in groups:
+            _signal(group, signal.SIGCONT)
         assert waker.stdin is not None
         with suppress(BrokenPipeError):
             waker.stdin.close()

@@ -116,8 +116,8 @@ def start_server(version: Version, context: StageContext) -> Server:
         NotInLineageError: it has neither.
         EngineError: it does not start.
     """
-    if not has_address(version) and not is_servable(version):
-        raise NotInLineageError(version.name, "server")
-    if has_address(version) and "base_url" not in version.settings.engine_options:
-        raise NotInLineageError(version.name, "server")
+    is_elsewhere = has_address(version) and "base_url" not in version.settings.engine_options
+    if is_elsewhere or not (has_address(version) or is_servable(version)):
+        remedy = 'base_url and model, or weights and engine = "vllm"'
+        raise NotInLineageError(version.name, "server", remedy)
     return Server(version, context.settings.root)

@@ -1,7 +1,7 @@
 """A process that wakes stopped process groups when whoever started it is gone: `python waking.py GROUP …`.
 
 It waits for the end of its standard input, which comes with the end of its parent, however that ends; a stopped server
-could not notice that itself. It imports nothing, for it is started before each pair of blocks.
+could not notice that itself. It imports nothing, for it is started before each block.
 """
 
 import os

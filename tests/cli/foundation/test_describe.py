@@ -43,6 +43,7 @@ def test_the_lines_are_llama_cpps_and_fit_80_columns(run: Run) -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert "n_ctx_train       = 8192" in lines
+    assert lines[0].startswith("as the file is:")
     assert "EOG token         = 2 '<|im_end|>'" in lines
     assert max(map(len, lines)) <= 80
 
@@ -57,7 +58,7 @@ def test_json_has_the_fingerprint_of_steelyard_models(run: Run) -> None:
 
 def test_another_version_is_told_by_what_differs(run: Run) -> None:
     result = run("describe", "pruned", "smollm2")
-    assert "loaded.n_layers\n  pruned   29\n  smollm2  30\n" in result.stdout
+    assert "n_layer, loaded\n  pruned   29\n  smollm2  30\n" in result.stdout
     found = json.loads(run("describe", "pruned", "smollm2", "--json").stdout)
     assert (found["versions"], found["differences"]["loaded.n_layers"]) == (["pruned", "smollm2"], [29, 30])
     assert found["differences"]["lineage"][0][-1]["by"] == "the settings: drop_layers = [16]"

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from harness.cli.foundation.described import described_version, require_weights
+from harness.cli.foundation.described import asked_version, described_version
 from harness.config.settings import Settings, load_settings
 from harness.errors import UsageError
 
@@ -38,5 +39,29 @@ def test_a_version_has_its_fingerprint_its_weights_and_its_lineage(settings: Set
 
 @pytest.mark.parametrize("name", ["served", "table"])
 def test_a_version_without_weights_is_refused_with_those_that_have_some(settings: Settings, name: str) -> None:
-    with pytest.raises(UsageError, match=f"'{name}' has no weights: .* Versions with weights: tiny.*weights = "):
-        require_weights(settings, settings.version(name))
+    made = rf"\[models.{name}-weights\] with .*weights = "
+    with pytest.raises(UsageError, match=f"'{name}' has no weights: .* Versions with weights: tiny.*{made}"):
+        asked_version(settings, name)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"), [("a/b/x y.q8.gguf", "x-y-q8"), ("package:mine", "mine"), ("owner/model-1", "model-1")]
+)
+def test_weights_in_place_of_a_version_are_told_the_lines_that_make_one(
+    settings: Settings, given: str, name: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        asked_version(settings, given)
+    told, *lines = str(raised.value).splitlines()
+    assert told.startswith(repr(given))
+    assert told.endswith("steelyard.toml make it one:")
+    assert tomllib.loads("\n".join(lines)) == {"models": {name: {"engine": "transformers", "weights": given}}}
+
+
+def test_a_file_that_is_there_is_told_by_its_whole_path(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.gguf").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=f'weights = "{tmp_path}/x.gguf"$'):
+        asked_version(settings, "x.gguf")

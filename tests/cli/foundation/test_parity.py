@@ -44,6 +44,8 @@ def test_an_engine_in_16_bits_is_near_its_weights(run: Run) -> None:
     assert 0 < found["kl"]["mean"] < 0.005
     assert found["kl"]["low"] <= found["kl"]["mean"] <= found["kl"]["high"]
     assert found["perplexity_ratio"] == pytest.approx(1, abs=0.05)
+    assert found["kl"]["p99.9"] is None
+    assert "p99.9 (2,995)" in found["notes"][0]
 
 
 def test_whole_distributions_of_two_models_are_compared_and_shown_at_80_columns(run: Run) -> None:
@@ -54,6 +56,10 @@ def test_whole_distributions_of_two_models_are_compared_and_shown_at_80_columns(
     assert lines[1].startswith("2 texts, ")
     assert "lower bound" not in result.stdout
     assert max(map(len, lines)) <= 80
+    rows = [line.split() for line in lines if line.startswith("KL(")]
+    assert [row[-2] for row in rows] == ["-", "-"], "so few positions support no p99.9"
+    assert all(len(one.partition(".")[2]) == len(two.partition(".")[2]) for one, two in zip(*rows, strict=True))
+    assert "p99.9 (2,995)" in result.stdout
     mean = float(next(line for line in lines if line.startswith("mean KL")).split()[2])
     assert mean > 0.01, "another base of rotation is another model"
 
@@ -61,9 +67,11 @@ def test_whole_distributions_of_two_models_are_compared_and_shown_at_80_columns(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["table", "--texts", "texts.txt"], "has no weights here"),
-        (["tiny"], "can't be read"),
-        (["tiny", "--texts", "none.txt"], "can't be read"),
+        (["table"], "Version 'table' has no weights"),
+        (["tiny", "table"], "Version 'table' has no weights"),
+        (["table", "tiny", "--weights"], "Version 'table' has no weights"),
+        (["tiny"], "documents.jsonl can't be read: No such file or directory. Name others with --texts FILE"),
+        (["tiny", "--texts", "none.txt"], "The texts none.txt can't be read: No such file or directory. Name"),
         (["tinny", "--texts", "texts.txt"], "Did you mean 'tiny'?"),
         (["tiny", "--texts", "texts.txt", "--top", "0"], "0 is not in the range"),
     ],

@@ -137,6 +137,12 @@ def test_a_lossy_tokenizer_is_called_so(run: Run, folder: Path, tiny_llama: Path
     assert not json.loads(run("tokens", "split", "AB", "--json").stdout)["lossless"]
 
 
+def test_a_text_without_quotes_is_told_to_take_them(run: Run) -> None:
+    result = run("tokens", "split", "Hi", "there")
+    assert result.exit_code == 4
+    assert "put the text in quotes: steelyard tokens split 'Hi there'" in result.output
+
+
 def test_a_version_without_weights_says_what_to_write(run: Run) -> None:
     result = run("tokens", "served", "x")
     assert result.exit_code == 4

@@ -31,7 +31,7 @@ sampling = {{ max_tokens = 4 }}
 engine = "scripted"
 answers = {{ "a" = "b" }}
 """
-NOISY = ("--accept", "machine", "--accept", "schedule", "--accept", "client")
+NOISY = ("--accept", "machine", "--accept", "steal", "--accept", "schedule", "--accept", "client")
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +101,11 @@ def test_a_run_that_cannot_be_trusted_exits_with_1_and_says_why(run: Run, tmp_pa
     ("arguments", "said"),
     [
         (("served", "--rate", "0"), "rate = 0.0 sends nothing"),
-        (("served",), "A load has one of rate, concurrency and trace, and none is given"),
+        (("served",), "A load has one of rate, concurrency and trace, and none is given. Give a rate (--rate 2.5, "),
         (("served", "--rate", "1", "--objective", "speed=3"), "No objective named 'speed'"),
         (("served", "--rate", "1", "--objective", "ttft"), "'ttft' names nothing that could be kept"),
+        (("served", "--rate", "1", "--objective", "ttft=0.5,ttft=1"), "ttft is set to two values"),
+        (("served", "--rate", "1", "--prompt-tokens", "99999999999"), "prompt_tokens = 99,999,999,999 is more than"),
         (("served", "--rate", "1", "--prompts", "none.txt"), "There is no file none.txt"),
         (("served", "--rate", "1", "--trace", "none.jsonl"), "There is no file none.jsonl"),
         (("servd", "--rate", "1"), "Did you mean 'served'?"),

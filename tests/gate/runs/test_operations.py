@@ -8,22 +8,28 @@ from harness.config.settings import load_settings
 from harness.gate.runs.operations import flops_spent
 from harness.models.description.description import describe_weights
 from harness.models.version import load_version
-from harness.requests.spending import TokensSpent
+from harness.requests.spending import ForwardPass, TokensSpent
 from tests.models.conftest import write_tiny_llama
 
 SMALL = '[models.small]\nengine = "transformers"\nweights = "tiny"\n'
 
 
-def test_they_are_those_of_the_mean_request_and_unknown_without_weights(tmp_path: Path) -> None:
+def test_they_are_those_of_every_pass_and_unknown_without_weights(tmp_path: Path) -> None:
     write_tiny_llama(tmp_path / "tiny")
     table = '[models.table]\nengine = "scripted"\ndefault = "a"\n'
     (tmp_path / "steelyard.toml").write_text(SMALL + table, encoding="utf-8")
     found = load_settings(tmp_path)
     versions = [load_version(found.version(name), tmp_path) for name in ("small", "table")]
     architecture = describe_weights({"weights": "tiny"}, tmp_path).in_engine.architecture
-    spent = {"small": TokensSpent(120, 12.0, is_counted=True), "table": TokensSpent(7, 7.0, is_counted=True)}
-    assert flops_spent(versions, spent, tmp_path) == {"small": 10 * architecture.flops_of(12), "table": None}
-    assert architecture.flops_of(12) > 12 * architecture.flops_matrices > 0
+    prompt, answer, weighed = ForwardPass(8, 0, 1), ForwardPass(4, 8, 4), ForwardPass(5, 0, 5)
+    spent = {
+        "small": TokensSpent({prompt: 2, answer: 6, weighed: 1}, is_counted=True),
+        "table": TokensSpent({prompt: 1}, is_counted=True),
+    }
+    read = architecture.flops_of(8) - 7 * architecture.flops_head
+    expected = 2 * read + 6 * architecture.flops_of(4, before=8) + architecture.flops_of(5)
+    assert flops_spent(versions, spent, tmp_path) == {"small": expected, "table": None}
+    assert read > 8 * (architecture.flops_matrices - architecture.flops_head) > 0
 
 
 def test_a_version_that_was_not_asked_spent_nothing_and_one_that_does_not_count_nobody_knows_what(
@@ -32,7 +38,9 @@ def test_a_version_that_was_not_asked_spent_nothing_and_one_that_does_not_count_
     write_tiny_llama(tmp_path / "tiny")
     (tmp_path / "steelyard.toml").write_text(SMALL, encoding="utf-8")
     version = load_version(load_settings(tmp_path).version("small"), tmp_path)
-    asked = {"small": TokensSpent(0, 0.0, is_counted=True)}
+    asked = {"small": TokensSpent({}, is_counted=True)}
     assert flops_spent([version], asked, tmp_path) == {"small": 0.0}
-    assert flops_spent([version], {"small": TokensSpent(9, 9.0, is_counted=False)}, tmp_path) == {"small": None}
+    assert flops_spent([version], {"small": TokensSpent({ForwardPass(9, 0, 1): 1}, is_counted=False)}, tmp_path) == {
+        "small": None
+    }
     assert flops_spent([version], {}, tmp_path) == {}

@@ -25,7 +25,7 @@ from tests.stages.inference.blocks.conftest import Serve, serve
 __all__ = ["serve"]
 
 PLAN = BlockPlan(
-    blocks=5, load=LoadPlan(rate=20.0, seconds=0.3, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule"}))
+    blocks=5, load=LoadPlan(rate=20.0, seconds=0.3, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule", "steal"}))
 )
 
 

@@ -60,6 +60,13 @@ def test_the_last_token_of_a_context_sees_all_of_it_and_a_pass_over_all_sees_hal
     assert architecture.flops_of(100) + architecture.flops_of(28, before=100) == architecture.flops_of(128)
 
 
+def test_the_head_counts_for_tokens_that_predict(tiny_llama: Path) -> None:
+    architecture = describe_weights({"weights": str(tiny_llama)}, tiny_llama).architecture
+    assert architecture.flops_head == 2 * 261 * 128
+    assert architecture.flops_of(100) - architecture.flops_of(100, n_predicting=1) == 99 * architecture.flops_head
+    assert architecture.flops_of_request(99.6, 28) == architecture.flops_of(128) - 99 * architecture.flops_head
+
+
 def test_a_window_bounds_what_a_token_sees(tmp_path: Path) -> None:
     write_model(tmp_path, "gemma3_text", ARCHITECTURES["gemma3_text"])
     described = describe_weights({"weights": str(tmp_path)}, tmp_path)

@@ -87,11 +87,62 @@ def test_a_tensor_that_is_missing_is_named(own: Path, name: str, shape: list[int
     assert f"{name}: expected {shape}, found no such tensor" in refusal(own)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        (r"\.layers\.", "model.layers.0.self_attn.q_proj.weight: expected [128, 128]"),
+        (r"self_attn\.", "model.layers.0.self_attn.q_proj.weight: expected [128, 128]"),
+        (r"v_proj", "model.layers.0.self_attn.v_proj.weight: expected [128, 128]"),
+        (r"mlp\.up_proj", "model.layers.0.mlp.up_proj.weight: expected [256, 128]"),
+        (r"mlp\.gate_proj", "model.layers.0.mlp.gate_proj.weight: expected [256, 128]"),
+        (r"mlp\.", "model.layers.0.mlp.up_proj.weight: expected [256, 128]"),
+        (r"layernorm", "model.layers.0.input_layernorm.weight: expected [128]"),
+        (r"post_attention_layernorm", "model.layers.0.post_attention_layernorm.weight: expected [128]"),
+        (r"model\.norm", "model.norm.weight: expected [128]"),
+    ],
+)
+def test_a_kind_of_tensor_that_no_layer_has_is_named(own: Path, pattern: str, said: str) -> None:
+    replaced(own, **dict.fromkeys(name for name in make_tensors() if re.search(pattern, name)))
+    found = refusal(own)
+    assert said in found
+    assert "found no such tensor" in found
+
+
+def test_a_gguf_file_without_layers_is_refused(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "m.gguf", n_layers=0, extra={"llama.block_count": 2})
+    assert "blk.0.attn_q.weight: expected [64, 64], found no such tensor" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"num_attention_heads": 0}, "has 0 heads"),
+        ({"num_key_value_heads": 0}, "has 0 heads of keys"),
+        ({"num_hidden_layers": 0}, "has 0 layers"),
+        ({"hidden_size": 0}, "has 0 dimensions"),
+    ],
+)
+def test_a_model_without_layers_heads_or_width_is_refused(own: Path, values: dict[str, int], said: str) -> None:
+    set_config(own, **values)
+    assert said in refusal(own)
+
+
 def test_a_missing_head_is_refused_unless_the_embedding_is_one(own: Path) -> None:
     replaced(own, **{"lm_head.weight": None})
     assert "lm_head.weight: expected [261, 128], for tie_word_embeddings is false, found no such tensor" in refusal(own)
     set_config(own, tie_word_embeddings=True)
     assert describe_weights({"weights": str(own)}, own).architecture.is_tied
+
+
+def test_the_configuration_is_told_by_its_own_keys(own: Path, tmp_path: Path) -> None:
+    set_config(own, intermediate_size=512, tie_word_embeddings=False)
+    said = refusal(own).partition("config.json says ")[2].partition(". Fetch")[0].split(", ")
+    assert 'model_type = "llama"' in said
+    assert {"num_hidden_layers = 4", "hidden_size = 128", "intermediate_size = 512", "vocab_size = 261"} <= set(said)
+    assert "tie_word_embeddings = false" in said
+    found = refusal(write_gguf(tmp_path / "m.gguf", rows=12))
+    assert 'The file says general.architecture = "llama", llama.block_count = 2, llama.embedding_length = 64' in found
+    assert "tokens of the vocabulary = 10" in found
 
 
 def test_a_gguf_file_whose_vocabulary_is_not_its_embedding_is_refused(tmp_path: Path) -> None:

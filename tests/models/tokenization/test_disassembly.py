@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -114,6 +115,22 @@ def test_an_unknown_sign_loses_text(word_piece: Any, unigram: Any) -> None:
 
 def test_unigram_keeps_spaces_and_drops_the_one_that_it_puts_before(unigram: Any) -> None:
     holds(made(unigram, "the capital of peru"))
+
+
+def test_bytes_after_one_that_has_no_token_stand_where_they_are(byte_level: Any) -> None:
+    """A vocabulary without the byte 0xF1, as that of SmolLM2 is, loses it and keeps the rest of the character."""
+    from tokenizers import Tokenizer, models
+
+    state = json.loads(byte_level.model.__getstate__())
+    lost = next(sign for sign, byte in byte_alphabet().items() if byte == 0xF1)
+    vocabulary = {piece: number for piece, number in state["vocab"].items() if piece != lost}
+    poorer = Tokenizer(models.BPE(vocab=vocabulary, merges=[tuple(pair) for pair in state["merges"]]))
+    poorer.pre_tokenizer, poorer.decoder = byte_level.pre_tokenizer, byte_level.decoder
+    found = made(poorer, "q \U00040000\U00040001 q")
+    whole = found.text.encode()
+    assert [each.offset for each in found.tokens] == [0, 1, 3, 4, 5, 7, 8, 9, 10, 11]
+    assert all(whole[each.offset : each.end] == each.bytes for each in found.tokens)
+    assert not found.is_lossless
 
 
 def test_byte_alphabet_is_that_of_the_library() -> None:

@@ -264,6 +264,13 @@ def changed(store: Store, tmp_path: Path) -> Path:
     return write_html(store, side.weighed.run, replace(side.report, changes=changes), tmp_path / "report")
 
 
+def test_of_what_to_do_next_the_command_alone_is_code(open_page: Any, changed: Path) -> None:
+    page = open_page(changed)
+    expect(page.locator("#next code")).to_have_text(["steelyard store show case-00"])
+    expect(page.locator("#next li").first).to_have_text("steelyard store show case-00 (all its answers)")
+    expect(page.locator("#next")).to_contain_text("pytest --lf with the same options")
+
+
 def test_a_filter_leaves_the_changes_that_match_also_those_not_shown_before(open_page: Any, changed: Path) -> None:
     page = open_page(changed)
     cards = page.locator("#changes .change h3 button")

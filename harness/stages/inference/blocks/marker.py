@@ -103,12 +103,14 @@ def read_objective(given: Any, where: str) -> dict[str, float]:
         try:
             if not equals or not name.strip():
                 raise ValueError
-            found[name.strip()] = float(value)
+            seconds = float(value)
         except ValueError:
             raise UsageError(
                 f"{where} {given!r}: {part.strip()!r} names nothing that could be kept; write NAME=SECONDS, such as "
                 "ttft=0.5,itl=0.1."
             ) from None
+        if found.setdefault(name.strip(), seconds) != seconds:
+            raise UsageError(f"{where} {given!r}: {name.strip()} is set to two values; leave one out.")
     return found
 
 

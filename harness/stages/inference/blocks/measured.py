@@ -117,7 +117,7 @@ class Load:
 
     @property
     def flops_per_token(self) -> Measure:
-        """Operations of a forward pass for a token, causal, at the mean length of this block's requests."""
+        """Operations for a token read or written, causal, at the mean lengths of this block's requests."""
         return Measure(self._flops() / self._tokens(), "FLOP/token", higher_is_better=False)
 
     @property
@@ -150,8 +150,9 @@ class Load:
     def _flops(self) -> float:
         """Operations of all answered requests, as if they were of one length."""
         requests = max(1, self._block.load["completed"])
-        length = round(self._tokens() / requests)
-        return float(requests * self._server.description.in_engine.architecture.flops_of(length))
+        names = ("prompt_tokens", "completion_tokens")
+        read, written = (self._known(self._block.load[name], name) / requests for name in names)
+        return float(requests * self._server.description.in_engine.architecture.flops_of_request(read, written))
 
     def _known(self, value: float | None, name: str) -> float:
         if value is None or value <= 0:

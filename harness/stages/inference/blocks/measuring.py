@@ -14,12 +14,13 @@ from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.result import LoadResult
 from harness.stages.inference.load.run import run_load
 from harness.stages.inference.load.validity import MOST_DELAY_S
-from harness.stages.inference.pausing import Pausing, pausing
+from harness.stages.inference.pausing import pausing
 from harness.stages.inference.serving import Server
 
 ACCEPTED = frozenset({"machine", "schedule"})
 """What is told of a block and does not make it invalid by itself: other work on the machine hits both blocks of a pair
-alike, in an order that chance has drawn, which is what pairs are for. A block has a rule of its own for lateness."""
+alike, in an order that chance has drawn, which is what pairs are for. A block has a rule of its own for lateness. Time
+that the machine's host takes (steal) is not among them: nobody here sees when it comes and goes."""
 MOST_LATE = 0.25
 """The share of a block's requests that may be begun too late: the other block of its pair meets the same client."""
 
@@ -40,24 +41,23 @@ def measure_pair(
     load = plan.load_of(pair)
     found: dict[Role, LoadBlock] = {}
     roles = [role for role in plan.order_of(pair) if role in servers]
-    with pausing(server.target.pid for server in servers.values() if not plan.restart) as others:
-        for role in roles:
-            server = servers[role]
-            told(f"block {pair + 1} of {plan.blocks}, {server.version}")
+    for role in roles:
+        server = servers[role]
+        told(f"block {pair + 1} of {plan.blocks}, {server.version}")
+        with pausing(each.target.pid for each in servers.values() if each is not server):
             start_up_s = server.restart() if plan.restart else None
-            block = _measure(server, load, others)
-            found[role] = replace(block, start_up_s=start_up_s)
-            if block.invalid_reasons:
-                raise InvalidBlockError(
-                    f"block {pair + 1} of {server.version} can't be trusted: {' '.join(block.invalid_reasons)} It is "
-                    "not measured again by itself, for then blocks would be chosen by how they went. Run again: the "
-                    "pairs before it are in the store."
-                )
+            block = _measure(server, load)
+        found[role] = replace(block, start_up_s=start_up_s)
+        if block.invalid_reasons:
+            raise InvalidBlockError(
+                f"block {pair + 1} of {server.version} can't be trusted: {' '.join(block.invalid_reasons)} It is "
+                "not measured again by itself, for then blocks would be chosen by how they went. Run again: the "
+                "pairs before it are in the store."
+            )
     return found
 
 
-def _measure(server: Server, load: LoadPlan, others: Pausing) -> LoadBlock:
-    others.run_only(server.target.pid)
+def _measure(server: Server, load: LoadPlan) -> LoadBlock:
     meter = EnergyMeter()
     result = run_load(replace(load, accept=load.accept | ACCEPTED), server.target)
     energy_j = meter.joules()

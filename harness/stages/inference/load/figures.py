@@ -11,8 +11,8 @@ from harness.stages.inference.load.result import (
     PERCENTILES,
     LatencyFigures,
     RequestRecord,
-    requests_needed,
 )
+from harness.statistics.quantiles.support import values_needed
 
 if TYPE_CHECKING:
     from harness.stages.inference.load.plan import LoadPlan
@@ -42,7 +42,7 @@ def latency_figures(
     weight = None if weights is None else np.asarray(weights)
     found: dict[str, float | None] = {}
     for percentile in PERCENTILES:
-        enough = supported >= requests_needed(percentile)
+        enough = supported >= values_needed(percentile)
         place = np.quantile(array, percentile / 100, method="inverted_cdf", weights=weight) if enough else None
         found[f"p{percentile}"] = None if place is None else float(place)
     return LatencyFigures(mean=float(np.average(array, weights=weight)), max=float(array.max()), n=number, **found)
@@ -93,10 +93,10 @@ def is_good(record: RequestRecord, objective: Mapping[str, float]) -> bool:
 def percentile_notes(found: Mapping[str, Any]) -> list[str]:
     """Which percentiles are left out, and how many requests they need."""
     answered = found["completed"]
-    missing = [each for each in PERCENTILES if 0 < answered < requests_needed(each)]
+    missing = [each for each in PERCENTILES if 0 < answered < values_needed(each)]
     if not missing:
         return []
-    names = ", ".join(f"p{each} ({requests_needed(each)})" for each in missing)
+    names = ", ".join(f"p{each} ({values_needed(each)})" for each in missing)
     return [
         f"{answered} answers do not support {names}: it takes so many requests until the largest is above the "
         f"percentile with {CONFIDENCE_LEVEL:.0%} confidence. Send more."

@@ -104,6 +104,17 @@ def wire_request(body: Mapping[str, Any], address: ServerAddress) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii") + content
 
 
+def check_made_up(plan: LoadPlan, address: ServerAddress, model: ServedModel) -> None:
+    """Refuse made-up prompts whose words alone are more than the server's context, before one is made.
+
+    Raises:
+        UsageError: naming the sizes.
+    """
+    longest, limit = plan.longest_made_up(), model.context_tokens
+    if limit is not None and longest > limit:
+        raise _too_long(f"at least {longest:,}", plan.output_tokens, address, limit)
+
+
 def check_context(bodies: list[dict[str, Any]], address: ServerAddress, model: ServedModel) -> None:
     """Refuse prompts that do not fit into the server's context with their answers, before any load.
 
@@ -119,12 +130,15 @@ def check_context(bodies: list[dict[str, Any]], address: ServerAddress, model: S
         exact = tokenized_size(address, body) if model.is_vllm else None
         prompt = _fewest_tokens(body) if exact is None else exact
         if prompt + answer > limit:
-            raise UsageError(
-                f"A prompt of {'at least ' if exact is None else ''}{prompt:,} tokens and an answer of {answer:,} "
-                f"tokens do not fit into the context of {address.model!r}, {limit:,} tokens. Send shorter prompts "
-                "(--prompt-tokens, --prompts), ask for shorter answers (--output-tokens), or serve it with a larger "
-                "max_model_len."
-            )
+            raise _too_long(f"{'at least ' if exact is None else ''}{prompt:,}", answer, address, limit)
+
+
+def _too_long(prompt: str, answer: int, address: ServerAddress, limit: int) -> UsageError:
+    return UsageError(
+        f"A prompt of {prompt} tokens and an answer of {answer:,} tokens do not fit into the context of "
+        f"{address.model!r}, {limit:,} tokens. Send shorter prompts (--prompt-tokens, --prompts), ask for shorter "
+        "answers (--output-tokens), or serve it with a larger max_model_len."
+    )
 
 
 def _fewest_tokens(body: Mapping[str, Any]) -> int:

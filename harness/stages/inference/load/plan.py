@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 OBJECTIVES = ("ttft", "ttft_scheduled", "itl", "tpot", "e2e")
 """What an objective can be set for, in seconds; each is of one request."""
 
-DOUBTS = ("client", "schedule", "cache", "preemptions", "tokens", "machine")
+DOUBTS = ("client", "schedule", "cache", "preemptions", "tokens", "machine", "steal")
 """Why a run can't be trusted; a plan may accept them by these names."""
 
 _MOST_REQUESTS = 1_000_000
+_MOST_PROMPT_TOKENS = 10_000_000
 _DEFAULT_REQUESTS = 300
 _CLOSED_REQUESTS_A_SECOND = 20
 _MOST_CLOSED_REQUESTS = 20_000
@@ -122,6 +123,12 @@ class LoadPlan:
         """The plan with prompts that are made up: those that are measured must not be known to a cache."""
         return replace(self, trace=(), prompts=(), rate=1.0, concurrency=None, ramp=None)
 
+    def longest_made_up(self) -> int:
+        """About how many tokens the longest of the measured prompts has that are made up; 0 where none is."""
+        traced = [each.prompt_tokens or self.prompt_tokens for each in self.trace if each.prompt is None]
+        made = traced if self.trace else [self.prompt_tokens]
+        return 0 if self.prompts else max(made, default=0)
+
     def most_requests(self) -> int:
         """How many requests are begun at most; those of a closed loop with a time limit are an ample guess."""
         if self.requests is not None:
@@ -138,8 +145,9 @@ def _check_loop(plan: LoadPlan) -> None:
     if len(ways) != 1:
         given = f"{' and '.join(ways)} are given" if ways else "none is given"
         raise UsageError(
-            f"A load has one of rate, concurrency and trace, and {given}. Give a rate for arrivals that do not wait "
-            "for answers, a concurrency for so many requests in flight."
+            f"A load has one of rate, concurrency and trace, and {given}. Give a rate (--rate 2.5, or rate=2.5 "
+            "in a marker) for arrivals that do not wait for answers, or a concurrency (--concurrency 16, or "
+            "concurrency=16) for so many requests in flight."
         )
     if plan.rate is not None and not 0 < plan.rate < float("inf"):
         raise UsageError(f"rate = {plan.rate!r} sends nothing; give requests a second, above 0, such as 2.5.")
@@ -170,6 +178,14 @@ def _check_sizes(plan: LoadPlan) -> None:
     for size in (plan.requests, plan.rate and plan.seconds and plan.rate * plan.seconds):
         if size is not None and size > _MOST_REQUESTS:
             raise UsageError(f"{size:,.0f} requests are more than one run may have, {_MOST_REQUESTS:,}; send fewer.")
+    in_flight = 0 if plan.concurrency is None else max(plan.concurrency, plan.ramp or 0)
+    for name, size, most in (
+        ("warm_up", plan.warm_up, _MOST_REQUESTS),
+        ("concurrency", in_flight, _MOST_REQUESTS),
+        ("prompt_tokens", plan.longest_made_up(), _MOST_PROMPT_TOKENS),
+    ):
+        if size > most:
+            raise UsageError(f"{name} = {size:,.0f} is more than a run may have, {most:,}; give less.")
 
 
 def arrival_times(plan: LoadPlan, generator: np.random.Generator) -> list[float] | None:

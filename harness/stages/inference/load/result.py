@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -158,14 +157,3 @@ class LoadResult:
             elif isinstance(value, tuple):
                 plain[name] = list(value)
         return plain
-
-
-def requests_needed(percentile: float, confidence_level: float = CONFIDENCE_LEVEL) -> int:
-    """How many requests it takes until the largest of them is above a percentile with this confidence.
-
-    The chance that all of n independent values lie below the p-quantile is pⁿ (Wilks 1941, one-sided).
-
-    >>> [requests_needed(each) for each in (50, 90, 95, 99)]
-    [5, 29, 59, 299]
-    """
-    return math.ceil(math.log(1 - confidence_level) / math.log(percentile / 100))

@@ -143,6 +143,7 @@ def _prepare(plan: LoadPlan, address: ServerAddress, form: payloads.RequestForm)
     """Draw and write all requests. Arrivals, prompts and warm-up have random numbers of their own."""
     import numpy as np
 
+    payloads.check_made_up(plan, address, form.model)
     times = arrival_times(plan, np.random.default_rng([plan.seed, 0]))
     number = plan.most_requests() if times is None else len(times)
     prompts = planned_prompts(plan, number, np.random.default_rng([plan.seed, 1]))
@@ -336,7 +337,7 @@ def _result(plan: LoadPlan, requests: _Requests, measured: _Measured) -> LoadRes
         if doubt.name not in plan.accept
     ]
     notes = [f"Accepted: {doubt.reason}" for doubt in raised if doubt.name in plan.accept]
-    notes += percentile_notes(found) + _notes(requests, found)
+    notes += percentile_notes(found) + _notes(requests, found, measured.records)
     use = measured.use
     return LoadResult(
         valid=not reasons,
@@ -353,16 +354,20 @@ def _result(plan: LoadPlan, requests: _Requests, measured: _Measured) -> LoadRes
     )
 
 
-def _notes(requests: _Requests, found: Mapping[str, Any]) -> list[str]:
+def _notes(requests: _Requests, found: Mapping[str, Any], records: Sequence[RequestRecord]) -> list[str]:
     """What else a reader must know."""
     notes = []
     failed = found["requests"] - found["completed"]
     if failed and found["completed"]:
         notes.append(f"{failed} of {found['requests']} requests are errors; the latencies are those of the others.")
-    if found["completed"] and found["completion_tokens"] is None:
+    uncounted = sum(
+        record.error is None and None in (record.prompt_tokens, record.completion_tokens) for record in records
+    )
+    if uncounted:
         notes.append(
-            "Not every answer tells its tokens (usage), so that they are not counted: output_tokens_per_s, "
-            "completion_tokens and tpot_s are left out where they need them."
+            f"{uncounted} of {found['completed']} answers do not tell their tokens (usage), so that they are not "
+            "counted: prompt_tokens, completion_tokens, output_tokens_per_s and tpot_s are left out where they need "
+            "them."
         )
     if found["requests"] > len(requests.wire):
         notes.append(

@@ -58,6 +58,7 @@ def doubts(evidence: LoadEvidence, plan: LoadPlan) -> list[Doubt]:
         "preemptions": _preemptions(evidence),
         "tokens": _tokens(evidence),
         "machine": _machine(evidence),
+        "steal": _steal(evidence),
     }
     return [Doubt(name, reason) for name, reasons in named.items() for reason in reasons]
 
@@ -155,17 +156,20 @@ def _tokens(evidence: LoadEvidence) -> list[str]:
 
 
 def _machine(evidence: LoadEvidence) -> list[str]:
-    use, reasons = evidence.machine, []
-    if use is None:
+    use = evidence.machine
+    if use is None or use.others_cpu is None or use.others_cpu <= MOST_OTHERS * use.cores:
         return []
-    if use.steal > MOST_STEAL:
-        reasons.append(
-            f"The host took {use.steal:.1%} of this machine's time (steal), more than {MOST_STEAL:.0%}. Repeat it when "
-            "the host is quieter, or on a machine of your own."
-        )
-    if use.others_cpu is not None and use.others_cpu > MOST_OTHERS * use.cores:
-        reasons.append(
-            f"Other processes kept {use.others_cpu:.1f} of {use.cores} cores busy, more than {MOST_OTHERS:.0%}. End "
-            "them, or repeat it when they are done."
-        )
-    return reasons
+    return [
+        f"Other processes kept {use.others_cpu:.1f} of {use.cores} cores busy, more than {MOST_OTHERS:.0%}. End them, "
+        "or repeat it when they are done."
+    ]
+
+
+def _steal(evidence: LoadEvidence) -> list[str]:
+    use = evidence.machine
+    if use is None or use.steal <= MOST_STEAL:
+        return []
+    return [
+        f"The host took {use.steal:.1%} of this machine's time (steal), more than {MOST_STEAL:.0%}. Repeat it when the "
+        "host is quieter, or on a machine of your own."
+    ]

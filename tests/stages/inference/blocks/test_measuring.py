@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from harness.errors import CapabilityError, InvalidBlockError
-from harness.stages.inference.blocks.measuring import MOST_LATE, block_of, measure_pair
+from harness.stages.inference.address import ServerAddress
+from harness.stages.inference.blocks import measuring
+from harness.stages.inference.blocks.measuring import ACCEPTED, MOST_LATE, block_of, measure_pair
 from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.load.figures import figures
+from harness.stages.inference.load.machine import MachineUse
 from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.result import LoadResult
 from harness.stages.inference.load.run import run_load
+from harness.stages.inference.load.validity import LoadEvidence, doubts
+from harness.stages.inference.serving import Server
 from tests.stages.inference.blocks.conftest import Serve
+from tests.stages.inference.test_pausing import is_stopped
 
-LOAD = LoadPlan(rate=20.0, seconds=0.5, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule"}))
+LOAD = LoadPlan(rate=20.0, seconds=0.5, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule", "steal"}))
 STRICT = replace(LOAD, accept=frozenset())
 
 
@@ -39,6 +48,14 @@ def test_a_block_that_can_not_be_trusted_is_an_error_and_no_score(serve: Serve) 
         measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0)  # type: ignore[arg-type]
 
 
+def test_other_processes_are_what_pairs_are_for_and_a_host_that_takes_time_is_not() -> None:
+    found = figures([], STRICT)
+    busy = LoadEvidence(found, [], 0.1, {}, MachineUse(steal=0.07, others_cpu=1.5, cores=2))
+    raised = {doubt.name for doubt in doubts(busy, STRICT)}
+    assert raised == {"machine", "steal"}
+    assert raised - ACCEPTED == {"steal"}
+
+
 def test_many_late_requests_make_a_block_invalid_and_one_of_few_does_not(serve: Serve) -> None:
     result = run_load(LOAD, serve().target)
     on_time = [replace(record, sent_s=record.scheduled_s) for record in result.records]
@@ -50,6 +67,32 @@ def test_many_late_requests_make_a_block_invalid_and_one_of_few_does_not(serve: 
         block = block_of(replace(result, records=records, valid=True, invalid_reasons=()), STRICT)
         assert (not block.invalid_reasons) == is_valid
     assert 0 < MOST_LATE < 0.5
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_the_other_server_stands_still_also_behind_one_that_is_started_anew(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, restart: bool
+) -> None:
+    """Seen when a server is started anew, and when its load begins."""
+    servers, alone = {"candidate": serve(), "baseline": serve()}, []
+    pairs = list(zip(servers.values(), reversed(servers.values()), strict=True))
+
+    def anew(server: Server, other: Server) -> float:
+        server.target = serve().target
+        alone.append(is_stopped(other.target.pid))
+        return 0.5
+
+    def looked(plan: LoadPlan, address: ServerAddress) -> LoadResult:
+        alone.extend(is_stopped(other.target.pid) for server, other in pairs if server.target == address)
+        return run_load(plan, address)
+
+    for server, other in pairs:
+        monkeypatch.setattr(server, "restart", partial(anew, server, other))
+    monkeypatch.setattr(measuring, "run_load", looked)
+    blocks = measure_pair(servers, BlockPlan(blocks=5, load=LOAD, restart=restart), 0)  # type: ignore[arg-type]
+    assert alone == [True] * (4 if restart else 2)
+    assert [block.start_up_s for block in blocks.values()] == [0.5 if restart else None] * 2
+    assert not any(is_stopped(server.target.pid) for server in servers.values())
 
 
 def test_a_server_of_others_is_not_started_anew(serve: Serve) -> None:

@@ -64,7 +64,8 @@ def test_so_many_pairs_of_such_a_spread_show_two_per_cent() -> None:
 
 def test_a_version_is_measured_against_itself(serve: Serve) -> None:
     plan = BlockPlan(
-        blocks=5, load=LoadPlan(rate=20.0, seconds=0.4, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule"}))
+        blocks=5,
+        load=LoadPlan(rate=20.0, seconds=0.4, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule", "steal"})),
     )
     found = calibrate(serve(itl_s=0.004), plan)
     assert [each.figure for each in found] == ["ttft", "itl", "throughput"]

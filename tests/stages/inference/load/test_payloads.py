@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from harness.stages.inference.load.payloads import (
     asked_tokens,
     body_of,
     check_context,
+    check_made_up,
     target_of,
     wire_request,
 )
@@ -88,6 +90,14 @@ def test_prompts_that_do_not_fit_with_their_answers_are_refused() -> None:
         "A prompt of at least 3 tokens and an answer of 8 tokens do not fit into the context of 'm', 10 tokens"
         in str(caught.value)
     )
+
+
+def test_made_up_prompts_are_refused_before_they_are_made() -> None:
+    plan = LoadPlan(rate=1.0, prompt_tokens=9_999_999)
+    check_made_up(plan, address_at(URL), ServedModel(False, None))
+    check_made_up(replace(plan, prompts=(PlannedPrompt("a"),)), address_at(URL), ServedModel(False, 11))
+    with pytest.raises(UsageError, match="at least 9,999,999 tokens and an answer of 64 tokens do not fit"):
+        check_made_up(plan, address_at(URL), ServedModel(False, 11))
 
 
 def test_a_prompt_without_spaces_is_long_as_well() -> None:

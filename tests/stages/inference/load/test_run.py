@@ -26,7 +26,7 @@ from tests.loopback.thread import Loopback
 from tests.stages.inference.load.addresses import address_at
 
 # A machine that runs tests is never quiet.
-NOISY = frozenset({"machine", "schedule", "client"})
+NOISY = frozenset({"machine", "steal", "schedule", "client"})
 
 
 @contextmanager
@@ -126,7 +126,15 @@ def test_tokens_that_the_server_does_not_count_are_left_out() -> None:
         result = run_load(LoadPlan(rate=100.0, requests=5, accept=NOISY), address_at(server.base_url))
     assert result.valid
     assert (result.completed, result.completion_tokens, result.output_tokens_per_s) == (5, None, None)
-    assert any("usage" in note for note in result.notes)
+    assert any("5 of 5 answers do not tell their tokens (usage)" in note for note in result.notes)
+
+
+def test_one_answer_that_does_not_tell_its_tokens_is_counted_in_a_note() -> None:
+    prompts = tuple(PlannedPrompt(text) for text in ("good", "good", "silent"))
+    with loopback(uncounted="silent") as server:
+        result = run_load(LoadPlan(rate=100.0, requests=5, prompts=prompts, accept=NOISY), address_at(server.base_url))
+    assert (result.completed, result.prompt_tokens, result.completion_tokens) == (5, None, None)
+    assert any(note.startswith("1 of 5 answers do not tell their tokens (usage)") for note in result.notes)
 
 
 def test_a_server_that_wants_another_field_for_the_limit_gets_it() -> None:
@@ -157,8 +165,9 @@ def test_an_address_without_the_version_of_the_api_is_told_so() -> None:
 def test_prompts_that_are_too_long_are_refused_before_any_load() -> None:
     with law_server(counters=True) as server:
         address = address_at(server.base_url, model="law")
-        with pytest.raises(UsageError, match="do not fit into the context"):
-            run_load(LoadPlan(rate=1.0, prompt_tokens=4090), address)
+        for length in (4090, 9_999_999):
+            with pytest.raises(UsageError, match="do not fit into the context"):
+                run_load(LoadPlan(rate=1.0, prompt_tokens=length), address)
         assert server.drawn() == []
 
 

@@ -56,7 +56,7 @@ def test_a_run_as_it_must_be_raises_no_doubt() -> None:
         ("preemptions", evidence(server={**SERVER, "preemptions": 3.0}), "put off 3 requests"),
         ("tokens", evidence(server={**SERVER, "completion_tokens": 1207.0}), "usage counts 1,200 completion tokens"),
         ("tokens", evidence(server={**SERVER, "prompt_tokens": 3100.0}), "the server's own counter 3,100"),
-        ("machine", evidence(machine=MachineUse(0.07, 0.0, 2)), "The host took 7.0% of this machine's time"),
+        ("steal", evidence(machine=MachineUse(0.07, 0.0, 2)), "The host took 7.0% of this machine's time"),
         ("machine", evidence(machine=MachineUse(0.0, 0.9, 2)), "kept 0.9 of 2 cores busy"),
     ],
 )
