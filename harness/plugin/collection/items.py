@@ -201,21 +201,21 @@ class Collection:
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
         from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
-        from harness.plugin.collection import inspection
+        from harness.plugin.collection.inspection import check_fields, check_fixtures, check_kind, check_loops
         from harness.plugin.collection.rubrics import check_metrics, check_rubrics
         from harness.scoring.judging import Rubrics
 
         where = item.nodeid
-        inspection.check_kind(item, where=where)
-        inspection.check_fixtures(item, where=where)
-        inspection.check_loops(item.function, where=where)
+        check_kind(item, where=where)
+        check_fixtures(item, where=where)
+        check_loops(item.function, where=where)
         if "task" in item.get_closest_marker("evaluation").kwargs:  # type: ignore[union-attr]
             return self._task_evaluation(item)
         plan = self._plan(item, where)
         given = getattr(item, "callspec", None)
         parameter = given.params.get("case") if given is not None else None
         cases = self._load(plan, item, where) if parameter is None else (parameter,)
-        inspection.check_fields(item.function, cases, where=where)
+        check_fields(item.function, cases, where=where)
         every, cases = len(cases), self._selected(cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
         check_evaluation(plan, cases, where=where)
@@ -226,8 +226,7 @@ class Collection:
             self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
         if plan.blocks is not None:
-            inspection.check_figures(item.function, where=where)
-            self._check_load(evaluation, where)
+            self._check_load(item, evaluation, where)
         if evaluation.is_pairwise:
             self._check_pairwise(where)
         if evaluation.weighs_judge and ("judge" not in wants or evaluation.is_pairwise):
@@ -275,7 +274,10 @@ class Collection:
             return item.nodeid
         return f"{item.path.relative_to(self.settings.root).as_posix()}::{item.nodeid.partition('::')[2]}"
 
-    def _check_load(self, evaluation: Evaluation, where: str) -> None:
+    def _check_load(self, item: pytest.Function, evaluation: Evaluation, where: str) -> None:
+        from harness.plugin.collection.inspection import check_figures
+
+        check_figures(item.function, where=where)
         if others := sorted(evaluation.wants & {"model", "baseline", "judge"}):
             raise MarkerError(
                 f"{where} takes `load` and `{others[0]}`: while a block is measured nothing else may be asked. Ask in "
