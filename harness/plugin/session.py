@@ -383,8 +383,8 @@ class GateSession:
     @property
     def _lacks_everything(self) -> bool:
         """Whether each evaluation was skipped because the candidate has nothing of what it takes."""
-        evaluations, run = self.collection.evaluations.values(), self._opened and self._opened.run
-        return run is not None and all(run.skipped(each.id) is not None for each in evaluations)
+        opened, evaluations = self._opened, self.collection.evaluations.values()
+        return opened is not None and all(opened.run.skipped(each.id) is not None for each in evaluations)
 
     @property
     def _has_run(self) -> bool:
