@@ -32,7 +32,6 @@ TESTED_ELSEWHERE = {
     "reporting": "formats pull_requests",
     "reporting/planning": "plan plan_notes reruns",
     "reporting/terminal": "review",
-    "reporting/wording": "claims",
     "review/batches": "plans",
     "review/web": "desk",
     "requests": "pending sync_model",

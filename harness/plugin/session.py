@@ -382,9 +382,11 @@ class GateSession:
 
     @property
     def _lacks_everything(self) -> bool:
-        """Whether each evaluation was skipped because the candidate has nothing of what it takes."""
-        opened, evaluations = self._opened, self.collection.evaluations.values()
-        return opened is not None and all(opened.run.skipped(each.id) is not None for each in evaluations)
+        """True where each evaluation was skipped, because the candidate has nothing of what it takes."""
+        if self._opened is None:
+            return False
+        run = self._opened.run
+        return all(run.skipped(each.id) is not None for each in self.collection.evaluations.values())
 
     @property
     def _has_run(self) -> bool:
