@@ -279,7 +279,8 @@ def test_each_evaluation_runs_once_whatever_backends_anyio_has(beside: Project, 
     mark = "\npytestmark = pytest.mark.anyio\n" if how == "mark" else ""
     path.write_text(path.read_text() + f"{mark}\nasync def test_other(): ...\n")
     mode = ("-o", "anyio_mode=auto") if how == "mode" else ()
-    result = run(beside, "anyio", *mode, "-W", "ignore")
+    # A process of its own: anyio tells its backends when it is imported.
+    result = beside.run_anew("-p", "steelyard", "-p", "anyio", "--candidate", "yes", *mode, "-W", "ignore")
     assert result.ret == 0
     assert result.parseoutcomes() == {"passed": 7}
     assert sorted(beside.verdicts()) == ["test_async", *(f"test_gate[{n}]" for n in range(3))]

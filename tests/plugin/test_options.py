@@ -236,6 +236,7 @@ def test_fresh_draws_everything_anew_and_keeps_the_old(project: Project) -> None
         "completion_tokens": 0,
         "wall_s": 0,
         "cost": None,
+        "flops": {"only": 0.0},
     }
 
 

@@ -150,10 +150,10 @@ def test_report_has_the_fixed_keys(project: Project) -> None:
         *("schema_version", "run_id", "created", "exit_code", "verdict", "confidence_level"),
         *("candidate", "baseline", "usage", "evaluations"),
     }
-    assert fixed | {"changes", "judges", "n_unreached", "budget", "selection", "best_of"} == set(report)
+    assert fixed | {"changes", "judges", "n_unreached", "budget", "selection", "best_of", "skipped"} == set(report)
     assert set(report["usage"]) == {
         *("model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s"),
-        *("shared_samples", "cost"),
+        *("shared_samples", "cost", "flops"),
     }
     of_evaluation = {
         *("id", "metric", "requirement", "verdict", "reason", "threshold", "margin", "n_cases", "n_samples"),

@@ -7,8 +7,10 @@ from typing import Literal
 from harness.decisions.reasons import percent
 from harness.records import Difference, Verdict
 from harness.reporting.shared.figures import digits, figure, interval
+from harness.reporting.shared.text import printable
 
 Against = Literal["threshold", "baseline"]
+_UNIT_CELLS = 24
 
 
 def difference_in_words(difference: Difference, verdict: Verdict, against: Against | None = None) -> str:
@@ -22,8 +24,13 @@ def difference_in_words(difference: Difference, verdict: Verdict, against: Again
     margin = margin_against("threshold", verdict) if verdict.margin_is_relative else verdict.margin
     places = digits([difference.low, margin, 0.0], [difference.high, 0.0], unit=verdict.unit)
     bounds = "" if verdict.is_certain else " " + interval(difference.low, difference.high, places, signed=True)
-    unit = f" {verdict.unit}" if verdict.unit else ""
+    unit = f" {_unit(verdict)}" if verdict.unit else ""
     return f"{figure(difference.value, places, signed=True)}{bounds}{unit}"
+
+
+def _unit(verdict: Verdict) -> str:
+    """The unit, which a user's code names, made harmless."""
+    return printable(verdict.unit or "", _UNIT_CELLS)
 
 
 def ratio_in_words(difference: Difference, verdict: Verdict) -> str:
@@ -47,7 +54,7 @@ def margin_in_words(verdict: Verdict, against: Against | None = None) -> str:
     if _is_ratio(verdict, against):
         return sign + percent(verdict.margin)
     margin = margin_against("threshold", verdict)
-    unit = f" {verdict.unit}" if verdict.unit else ""
+    unit = f" {_unit(verdict)}" if verdict.unit else ""
     return f"{sign}{figure(margin, digits([margin, 0.0], unit=verdict.unit))}{unit}"
 
 

@@ -19,7 +19,6 @@ from harness.config import child_environment
 from harness.errors import EngineError
 from harness.models.spec import engine_spec
 from harness.models.version import Version
-from harness.models.vllm.engine import engine_arguments, engine_environment, find_device
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.stages.inference.address import ServerAddress, address_of, has_address, is_servable
 
@@ -64,6 +63,8 @@ def server_command(version: Version, root: Path) -> tuple[list[str], int]:
 
     The engine's arguments are those with which gates ask the version, but that the server counts what it does.
     """
+    from harness.models.vllm.engine import engine_arguments, find_device
+
     options = version.settings.engine_options
     arguments = engine_arguments(options, find_device())
     tokenizer = tokenizer_path(options, root)
@@ -90,6 +91,8 @@ def _flags(name: str, value: Any) -> list[str]:
 @contextmanager
 def _kept(command: list[str], options: Mapping[str, Any], log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """A keeper that runs the command; with the context its input ends, and so do both."""
+    from harness.models.vllm.engine import engine_environment, find_device
+
     environment = engine_environment(options, find_device())
     keeper = subprocess.Popen(
         [sys.executable, "-P", "-m", "harness.stages.inference.keeper", *command],

@@ -221,8 +221,8 @@ def test_an_answer_under_a_schema_must_be_json() -> None:
         draw(engine(answers={"Q": "yes"}), request(schema=schema), [0])
 
 
-def test_it_can_do_everything_but_call_tools() -> None:
-    assert set(Capability) - {Capability.TOOLS} == engine().capabilities
+def test_it_can_do_everything_but_call_tools_and_foresee() -> None:
+    assert set(Capability) - {Capability.TOOLS, Capability.PROMPT_LOGPROBS} == engine().capabilities
 
 
 def test_strange_answers_come_through_unchanged() -> None:
