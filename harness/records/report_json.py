@@ -180,10 +180,15 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     return kind if isinstance(kind, type) and issubclass(kind, enum.Enum) else lambda value: value
 
 
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
+    """Tell whether a record can't be made without a field; a report from before the field was there lacks it."""
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
 def _record_reader(kind: Any) -> Callable[[Any], Any]:
     types = typing.get_type_hints(kind)
     fields = {field.name: _reader(types[field.name]) for field in dataclasses.fields(kind)}
-    needed = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
+    needed = [field.name for field in dataclasses.fields(kind) if _is_needed(field)]
 
     def read(entry: Mapping[str, Any]) -> Any:
         for name in needed:

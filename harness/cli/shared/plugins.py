@@ -21,7 +21,7 @@ def broken(door: Door) -> str | None:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             _loaders()[door.group](door.name)
-    except SteelyardError as error:
+    except (SteelyardError, ModuleNotFoundError) as error:
         return None if door.is_own and _lacks_an_extra(error) else str(error)
     return None
 

@@ -20,7 +20,6 @@ from harness.records.keys import KeyedQuestion, request_text
 from harness.requests import Sampler, SampleSource
 from harness.stages.inference.blocks.block import LoadBlock, block_from
 from harness.stages.inference.blocks.measured import Load
-from harness.stages.inference.blocks.measuring import measure_pair
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.serving import Server
 from harness.statistics.intervals.signed_ranks import fewest_pairs
@@ -134,6 +133,8 @@ class BlockRoom:
             raise MissingSampleError(f"pair {pair + 1} of {plan.blocks} blocks is not stored")
         self._sampler.check_time()
         servers = {role: side.server for role, side in sides.items()}
+        from harness.stages.inference.blocks.measuring import measure_pair
+
         blocks = await asyncio.to_thread(measure_pair, servers, plan, pair, self._tell)
         self._store.add([sides[role].draw(pair, block) for role, block in blocks.items()])
         for role, block in blocks.items():

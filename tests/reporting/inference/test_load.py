@@ -58,7 +58,7 @@ def test_the_table_is_aligned_and_fits_80_columns() -> None:
 def test_what_the_plan_accepts_is_not_said_to_be_beyond_doubt() -> None:
     lines = render_load("served", replace(PLAN, accept=frozenset({"machine"})), result())
     text = " ".join(" ".join(lines).split())
-    assert text.endswith("valid machine accepted; no doubt about client, schedule, cache, preemptions, tokens")
+    assert text.endswith("valid machine accepted; no doubt about client, schedule, cache, preemptions, tokens, steal")
     everything = replace(PLAN, accept=frozenset(DOUBTS))
     assert "no doubt" not in " ".join(render_load("served", everything, result()))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,19 @@ from harness.scoring.confinement.watching import Watch
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-def watch(folder: Path | None, **bounds: int) -> Watch:
+def watch(folder: Path | None, process_id: int | None = None, **bounds: int) -> Watch:
     limits = {"threads": 1000, "disk_bytes": 1 << 20, "files": 20, **bounds}
-    return Watch(os.getpid(), None if folder is None else str(folder), **limits)
+    return Watch(process_id or os.getpid(), None if folder is None else str(folder), **limits)
+
+
+@contextmanager
+def running(program: str) -> Iterator[int]:
+    """A program that has come to its end and waits there; gives its process's id."""
+    code = f"{program}\nprint(flush=True)\ninput()\n"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
 
 
 def test_what_is_within_its_bounds_is_no_excess(tmp_path: Path) -> None:
@@ -26,14 +38,9 @@ def test_what_is_within_its_bounds_is_no_excess(tmp_path: Path) -> None:
 
 
 def test_too_many_threads_are_seen() -> None:
-    halt = threading.Event()
-    more = threading.Thread(target=halt.wait)
-    more.start()
-    try:
-        assert watch(None, threads=1).excess() == "starts more than 1 threads"
-    finally:
-        halt.set()
-        more.join()
+    with running("import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()") as process:
+        assert watch(None, process, threads=1).excess() == "starts more than 1 threads"
+        assert watch(None, process, threads=2).excess() is None
 
 
 def test_files_are_counted_in_folders_too(tmp_path: Path) -> None:
@@ -56,11 +63,10 @@ def test_what_is_written_is_measured_by_its_blocks(tmp_path: Path) -> None:
 
 def test_a_file_without_a_name_counts_while_it_is_open(tmp_path: Path) -> None:
     path = tmp_path / "gone"
-    with path.open("wb") as file:
-        file.write(os.urandom(2 << 20))
-        file.flush()
-        path.unlink()
-        assert watch(tmp_path).excess() == "writes more than 1 MiB in all"
+    opened = f"import os; file = open({str(path)!r}, 'wb'); file.write(os.urandom(2 << 20)); file.flush()"
+    with running(f"{opened}; os.unlink(file.name)") as process:
+        assert not path.exists()
+        assert watch(tmp_path, process).excess() == "writes more than 1 MiB in all"
 
 
 def test_a_process_that_is_gone_uses_nothing(tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ function showVerdict() {
   if (DATA.next.length)
     $("next").replaceChildren(
       element("h2", { class: "unseen" }, "What to do next"),
-      element("ul", { class: "next" }, ...DATA.next.map((text) => element("li", { dir: "auto" }, ...step(text)))),
+      element("ul", { class: "next" }, ...DATA.next.map((text) => element("li", { dir: "auto" }, ...todo(text)))),
     );
 }
 
 /** What to do: a command, which three spaces part from what is said of it, or a sentence. */
-function step(text) {
+function todo(text) {
   const at = text.indexOf("   ");
   if (at < 0) return [visible(text)];
   return [element("code", {}, visible(text.slice(0, at))), ` ${visible(text.slice(at).trim())}`];
