@@ -89,8 +89,21 @@ class Interrupts:
             self._nudges.join()
         for number, handler in self._kept.items():
             if signal.getsignal(number) == self._hear:
-                signal.signal(number, handler)
+                signal.signal(number, self._rest_of_the_press(handler) if callable(handler) else handler)
         self._kept.clear()
+
+    def _rest_of_the_press(self, handler: Callable[[int, FrameType | None], Any]) -> Callable[..., Any]:
+        """The handler; it is not called for signals that belong to the press which ended the run."""
+        until_s = self._heard_s + _SAME_PRESS_S
+        if time.monotonic() >= until_s:
+            return handler
+
+        def hear(number: int, frame: FrameType | None) -> None:
+            if time.monotonic() >= until_s:
+                signal.signal(number, handler)
+                handler(number, frame)
+
+        return hear
 
     def attend(self, run: Stoppable | None) -> None:
         """Let no body of a run go on after a signal or its deadline; None attends to none any more."""
