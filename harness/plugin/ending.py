@@ -122,7 +122,7 @@ class ReportDelivery:
 
 
 def discard_report(collection: Collection) -> None:
-    """Remove the last run's reports, which say nothing about this one; called when nothing keeps it from running."""
+    """Remove the last run's reports, which say nothing about this one, also where this one ends before it begins."""
     from harness.reporting.writing import discard
 
     with suppress(UsageError, OSError):

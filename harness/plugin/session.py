@@ -106,6 +106,8 @@ class GateSession:
             self._tree = None if neighbours.keepers(self.config) else live.grow_tree(session)
         if self.is_worker:
             return
+        if (self.collection.errors or self.collection.evaluations) and runs_bodies(self.config):
+            discard_report(self.collection)
         if self.collection.errors:
             raise pytest.UsageError(*as_usage(self.collection.errors))
         if self.collection.evaluations and runs_bodies(self.config) and not session.testsfailed:
@@ -138,8 +140,6 @@ class GateSession:
             prepare_folder(settings.report_folder)
         sandbox_of_run.set(settings.sandbox)
         self._opened = open_run(settings, self.collection.run_options)
-        if not self.is_worker:
-            discard_report(self.collection)
         self._driver = Driver(self.config, self._opened, self.interrupts)
         ids = tuple(evaluation.id for evaluation in self.collection.evaluations.values())
         self._announcer = Announcer(self.config, self._opened, ids, manager)

@@ -111,6 +111,7 @@ class XdistHooks:
             return
         self._n_evaluations = len(said["evaluations"])
         self._is_judged = said["is_judged"]
+        discard_report(self._session.collection)
         try:
             if not said["errors"]:
                 self._check_run()
@@ -118,7 +119,6 @@ class XdistHooks:
             said["errors"] = [str(error)]
         if said["errors"]:
             raise pytest.UsageError(*as_usage(said["errors"]))
-        discard_report(self._session.collection)
         self._session.hear_signals()
         self._session.config.pluginmanager.register(_Interruption(self))
 

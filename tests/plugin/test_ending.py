@@ -57,35 +57,3 @@ def test_store_that_fails_at_the_end_costs_the_exit_code_and_not_the_report(proj
     result.stdout.fnmatch_lines(["ERROR: steelyard: The store * can't be used: no such table: steelyard_reports.*"])
     assert project.report()["exit_code"] == 4
     assert project.verdicts() == {"test_it": "passed"}
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--candidate", "onyl"),
-        ("--baseline", "onyl"),
-        ("--candidate", "unready"),
-        ("--samples", "0"),
-        ("--store", "pytest.ini"),
-        ("-k", "test_it", "--case", "none-such", "--report-dir", "reports/latest"),
-        ("broken.py",),
-    ],
-    ids=" ".join,
-)
-def test_usage_error_leaves_the_report_of_the_last_run(project: Project, arguments: tuple[str, ...]) -> None:
-    project.versions["unready"] = {"engine": "transformers", "weights": "nowhere"}
-    project.settings["candidate"] = "only"
-    project.body("return 1")
-    project.write("broken.py", "raise RuntimeError\n")
-    assert project.run().ret == 0
-    last = project.report()
-    assert project.run("test_it.py", *arguments).ret != 0
-    assert project.report() == last
-
-
-def test_run_that_ends_midway_leaves_no_report_of_the_last_one(project: Project) -> None:
-    project.body("return 1")
-    report = project.write("reports/latest/report.json", "of the last run")
-    project.body("import os; os._exit(9)")
-    assert project.run_apart().ret == 9
-    assert not report.exists()

@@ -85,13 +85,13 @@ def test_usage_error_ends_workers_before_any_test_runs(project: Project, option:
     assert project.stored() == 0
 
 
-def test_usage_error_that_a_worker_finds_leaves_the_report_of_the_last_run(project: Project) -> None:
+def test_usage_error_that_a_worker_finds_removes_the_report_of_the_last_run(project: Project) -> None:
     project.body("return 1", samples=0)
     report = project.write("reports/latest/report.json", "of the last run")
     result = project.run_apart(*strict(project))
     assert result.ret == 4
     assert "samples = 0 is below 1" in str(result.stderr)
-    assert report.exists()
+    assert not report.exists()
 
 
 def test_worker_that_ran_plain_tests_first_tears_their_fixtures_down(project: Project) -> None:
