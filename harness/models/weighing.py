@@ -70,7 +70,7 @@ def context_text(tokenizer: Any, request: Request) -> str:
 
 def context_tokens(tokenizer: Any, text: str) -> list[int]:
     """The tokens of a text that is to be completed; an empty one is the token that begins a text."""
-    return _encode(tokenizer, text) or [_prefix(tokenizer)]
+    return _encode(tokenizer, text) or [prefix_token(tokenizer)]
 
 
 def continuation_row(tokenizer: Any, context: str, continuation: str, most: int, *, truncate: bool) -> TokenRow:
@@ -94,7 +94,7 @@ def continuation_row(tokenizer: Any, context: str, continuation: str, most: int,
     else:
         tokens, before = list(tokenizer.encode(moved, add_special_tokens=False)), 0
     if before == 0:
-        tokens = tokens if tokens[:1] == [_prefix(tokenizer)] else [_prefix(tokenizer), *tokens]
+        tokens = tokens if tokens[:1] == [prefix_token(tokenizer)] else [prefix_token(tokenizer), *tokens]
         before = 1
     if len(tokens) <= before:
         raise ValueError(f"the continuation {continuation!r} has no token of its own after {context!r}")
@@ -115,7 +115,7 @@ def rolling_rows(tokenizer: Any, text: str, most: int) -> list[TokenRow]:
     """
     tokens = _encode(tokenizer, text)
     window = most - 1
-    rows = [TokenRow([_prefix(tokenizer), *tokens[:window]], 1)] if tokens else []
+    rows = [TokenRow([prefix_token(tokenizer), *tokens[:window]], 1)] if tokens else []
     for start in range(window, len(tokens), window):
         end = min(start + window, len(tokens))
         first = end - window - 1
@@ -143,12 +143,12 @@ def weighed_sample(rows: Sequence[TokenRow], weights: Sequence[RowWeight], top: 
 
 def _encode(tokenizer: Any, text: str) -> list[int]:
     """The tokens of a text, with the tokenizer's own special tokens unless the text begins with one."""
-    if text.startswith(tokenizer.decode([_prefix(tokenizer)])):
+    if text.startswith(tokenizer.decode([prefix_token(tokenizer)])):
         return list(tokenizer.encode(text, add_special_tokens=False))
     return list(tokenizer.encode(text))
 
 
-def _prefix(tokenizer: Any) -> int:
+def prefix_token(tokenizer: Any) -> int:
     """The token that begins a text; the one that ends it where the tokenizer has no other."""
     token = tokenizer.bos_token_id
     return int(tokenizer.eos_token_id if token is None else token)

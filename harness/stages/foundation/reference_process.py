@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.errors import SettingsError, SteelyardError
 from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.statistics import kl_divergence
 
@@ -95,8 +96,7 @@ class Comparer:
         """(n_tokens, n_vocabulary): what is foreseen at the place of each token."""
         import torch
 
-        first = self._tokenizer.bos_token_id
-        prefix = self._tokenizer.eos_token_id if first is None else first
+        prefix = prefix_token(self._tokenizer)
         with torch.inference_mode():
             return model(torch.tensor([[prefix, *tokens[:-1]]]), use_cache=False).logits[0].float()
 

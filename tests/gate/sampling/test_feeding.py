@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from harness.gate.sampling.feeding import Admission
-from harness.gate.sampling.turns import Turns
 
 
 async def settled() -> None:
@@ -78,81 +77,3 @@ def test_group_cancelled_after_it_was_let_in_gives_its_room_back() -> None:
         await asyncio.wait_for(gate.acquire(2), 1)
 
     asyncio.run(run())
-
-
-def never() -> bool:
-    return False
-
-
-async def stepping(turns: Turns, who: str, n: int, seen: list[str], pause_s: float = 0.0) -> None:
-    """Take so many turns."""
-    turns.join(who)
-    for _ in range(n):
-        await turns.take(who, never)
-        seen.append(who)
-        await asyncio.sleep(pause_s)
-    turns.leave(who)
-
-
-async def together(turns: Turns, **steps: tuple[int, float]) -> list[str]:
-    seen: list[str] = []
-    works = [asyncio.ensure_future(stepping(turns, who, n, seen, pause)) for who, (n, pause) in steps.items()]
-    await asyncio.sleep(0)
-    turns.begin()
-    await asyncio.gather(*works)
-    return seen
-
-
-def test_all_come_about_as_far_at_any_time() -> None:
-    seen = asyncio.run(together(Turns(are_kept=True), a=(6, 0.0), b=(6, 0.002), c=(6, 0.0)))
-    for end in range(len(seen)):
-        counts = [seen[:end].count(who) for who in "abc"]
-        assert max(counts) - min(counts) <= 1
-
-
-def test_who_leaves_holds_nobody_up() -> None:
-    seen = asyncio.run(together(Turns(are_kept=True), a=(2, 0.0), b=(7, 0.0)))
-    assert seen.count("b") == 7
-
-
-def test_nobody_starts_before_all_have_joined() -> None:
-    async def early() -> list[str]:
-        turns, seen = Turns(are_kept=True), list[str]()
-        first = asyncio.ensure_future(stepping(turns, "a", 3, seen))
-        await asyncio.sleep(0.01)
-        assert seen == []
-        second = asyncio.ensure_future(stepping(turns, "b", 3, seen))
-        turns.begin()
-        await asyncio.gather(first, second)
-        return seen
-
-    assert asyncio.run(early()).count("b") == 3
-
-
-def test_who_is_decided_while_it_waits_waits_no_longer() -> None:
-    async def decided() -> None:
-        turns = Turns(are_kept=True)
-        turns.join("slow")
-        turns.join("fast")
-        turns.begin()
-        await turns.take("fast", never)
-        over = False
-        waiting = asyncio.ensure_future(turns.take("fast", lambda: over))
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        over = True
-        turns.go_on()
-        await asyncio.wait_for(waiting, timeout=5)
-
-    asyncio.run(decided())
-
-
-def test_without_a_shared_budget_all_go_as_they_like() -> None:
-    async def free() -> None:
-        turns = Turns(are_kept=False)
-        turns.join("slow")
-        turns.join("fast")
-        for _ in range(5):
-            await turns.take("fast", never)
-
-    asyncio.run(free())
