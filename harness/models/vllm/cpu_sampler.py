@@ -1,4 +1,8 @@
-"""Draws tokens on the CPU: the exact categorical distribution with one random number for each row."""
+"""Draws tokens on the CPU: the exact categorical distribution with one random number for each row.
+
+It also mends speculative decoding there: vLLM 0.27.1 fills an integer copy with the temperatures of the guesses and
+throws it away, so that each guess is weighed at whatever the memory held before.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +60,28 @@ def _first_beyond(ends: Any, place: Any) -> Any:
     )
 
 
+def fill_guesses(output: Any, values: Any, ends: Any, old: float, new: float, **_: Any) -> None:
+    """Fill in each request's value for each of its guesses.
+
+    Args:
+        output: tensor of shape (guesses,), filled in place.
+        values: tensor of shape (requests,), such as temperatures.
+        ends: tensor of shape (requests,): how many guesses there are up to the end of each request.
+        old: a value that is replaced.
+        new: what replaces it.
+    """
+    import torch
+
+    counts = torch.diff(ends.long(), prepend=torch.zeros(1, dtype=torch.long))
+    output.copy_(torch.where(values == old, new, values).repeat_interleave(counts))
+
+
 def install() -> None:
-    """Let vLLM's CPU sampler draw with `draw_tokens`, in a vLLM whose sampler is built as this one expects."""
+    """Let vLLM on CPUs draw with `draw_tokens` and weigh guesses at their temperature, if it is built as expected."""
+    from vllm.utils import cpu_triton_utils
     from vllm.v1.sample.ops import topk_topp_sampler
 
     if hasattr(topk_topp_sampler, "compiled_random_sample"):
         topk_topp_sampler.compiled_random_sample = draw_tokens
+    if hasattr(cpu_triton_utils, "expand_kernel"):
+        cpu_triton_utils.expand_kernel.func = fill_guesses

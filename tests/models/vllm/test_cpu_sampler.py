@@ -58,6 +58,13 @@ def test_the_installed_vllm_samples_with_it() -> None:
         "from vllm.v1.sample.ops import topk_topp_sampler as sampler; from harness.models.vllm import cpu_sampler\n"
         "assert sampler.compiled_random_sample is not cpu_sampler.draw_tokens\n"
         "cpu_sampler.install()\n"
-        "assert sampler.compiled_random_sample is cpu_sampler.draw_tokens"
+        "assert sampler.compiled_random_sample is cpu_sampler.draw_tokens\n"
+        "import torch\n"
+        "from vllm.utils.cpu_triton_utils import expand_kernel\n"
+        "from vllm.v1.sample import rejection_sampler\n"
+        "rejection_sampler.expand_kernel = expand_kernel\n"
+        "ends = torch.tensor([2, 2, 5], dtype=torch.int32)\n"
+        "found = rejection_sampler.expand_batch_to_tokens(torch.tensor([0.7, 0.5, 0.0]), ends, 5, 0, 1)\n"
+        "assert found.tolist() == [*torch.tensor([0.7, 0.7]).tolist(), 1, 1, 1], found"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
