@@ -171,8 +171,8 @@ class _Source:
         known = [*_COMMON, *steps]
         if key not in known:
             raise SettingsError(
-                f"{self.here(name)}: {key!r} is neither a setting nor one of its steps. Settings: {', '.join(_COMMON)}. "
-                f"Steps: {', '.join(steps) or 'none'}.{nearest(key, known)}"
+                f"{self.here(name)}: {key!r} is neither a setting nor one of its steps. Settings: "
+                f"{', '.join(_COMMON)}. Steps: {', '.join(steps) or 'none'}.{nearest(key, known)}"
             )
 
     def tokenizer(self, value: Any, here: str) -> str | None:
