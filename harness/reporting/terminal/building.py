@@ -47,6 +47,15 @@ class BuildLine:
             short = self._line.is_terminal and self._line.width < _NARROW
             self._line.write(_pieces(state, self._rate, now - self._began_s[state.version], short=short))
 
+    def done(self) -> list[str]:
+        """What was built by now, and how long it took, a line each."""
+        now = self._line.clock()
+        ends = [*list(self._began_s.values())[1:], now]
+        return [
+            f"built {name} in {duration(end - began)}"
+            for (name, began), end in zip(self._began_s.items(), ends, strict=True)
+        ]
+
 
 def _pieces(state: BuildState, rate: Rate, elapsed_s: float, *, short: bool) -> list[str]:
     """List what to say, the most important first."""
