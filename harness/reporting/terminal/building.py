@@ -27,7 +27,7 @@ class BuildLine:
     ) -> None:
         self._line = LiveLine(stream, is_terminal, width, clock=clock)
         self._rate = Rate()
-        self._began_s: dict[str, float] = {}
+        self._spans: dict[str, tuple[float, float]] = {}
         self._phase = ("", "")
 
     def __enter__(self) -> BuildLine:
@@ -39,22 +39,18 @@ class BuildLine:
     def show(self, state: BuildState) -> None:
         """Take note of a state, and show it when it is time to."""
         now = self._line.clock()
-        self._began_s.setdefault(state.version, now)
+        began_s, _ = self._spans.get(state.version, (now, now))
+        self._spans[state.version] = began_s, now
         if self._phase != (state.version, state.phase):
             self._phase, self._rate = (state.version, state.phase), Rate()
         self._rate.observe(now, state.done)
         if self._line.is_due:
             short = self._line.is_terminal and self._line.width < _NARROW
-            self._line.write(_pieces(state, self._rate, now - self._began_s[state.version], short=short))
+            self._line.write(_pieces(state, self._rate, now - began_s, short=short))
 
     def done(self) -> list[str]:
-        """What was built by now, and how long it took, a line each."""
-        now = self._line.clock()
-        ends = [*list(self._began_s.values())[1:], now]
-        return [
-            f"built {name} in {duration(end - began)}"
-            for (name, began), end in zip(self._began_s.items(), ends, strict=True)
-        ]
+        """What was built, and how long it took, a line each."""
+        return [f"built {name} in {duration(end_s - began_s)}" for name, (began_s, end_s) in self._spans.items()]
 
 
 def _pieces(state: BuildState, rate: Rate, elapsed_s: float, *, short: bool) -> list[str]:
