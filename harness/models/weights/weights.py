@@ -258,7 +258,9 @@ def _in_package(name: str, weights: str) -> Path:
     if spec is None or not spec.origin:
         raise SettingsError(f"weights = {weights!r}: no package {name!r} is installed. {_package_advice(name)}")
     folder = Path(spec.origin).parent
-    found = sorted(file.parent for file in folder.rglob("config.json")) or sorted(folder.rglob("*.gguf"))
+    configured = {file.parent for file in folder.rglob("config.json")}
+    outermost = {each for each in configured if configured.isdisjoint(each.parents)}
+    found = sorted(outermost) or sorted(folder.rglob("*.gguf"))
     if len(found) == 1:
         return found[0]
     if not found:

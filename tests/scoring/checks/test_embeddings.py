@@ -115,10 +115,10 @@ def test_a_text_beyond_the_longest_input_is_cut(bert) -> None:
 
 
 def test_a_model_is_loaded_once(llama) -> None:
-    before = embeddings._embedder.cache_info().misses
+    before = embeddings.load_embedder.cache_info().misses
     similarity("one", "two", llama)
     similarity("three", "four", llama)
-    assert embeddings._embedder.cache_info().misses <= before + 1
+    assert embeddings.load_embedder.cache_info().misses <= before + 1
 
 
 def test_an_opposite_is_0_and_a_blank_answer_too(bert) -> None:

