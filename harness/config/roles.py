@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from harness.config import Settings
 from harness.errors import SettingsError
-
-if TYPE_CHECKING:
-    pass
-
 
 NO_BASELINE = "none"
 """`--baseline none` weighs against thresholds alone."""
@@ -19,12 +13,12 @@ def candidate_name(settings: Settings) -> str:
     """The version under test: the one named by option or settings, else the only one there is.
 
     Raises:
-        SettingsError: there is none, or more than one and nothing says which.
+        SettingsError: there is none, more than one and nothing says which, or its settings can't be.
     """
     if settings.candidate is not None:
         return settings.version(settings.candidate).name
     if len(settings.versions) == 1:
-        return next(iter(settings.versions))
+        return settings.version(next(iter(settings.versions))).name
     if not settings.versions:
         where = settings.source or settings.root / "pyproject.toml"
         raise SettingsError(
@@ -41,7 +35,7 @@ def baseline_name(settings: Settings) -> str | None:
     """The version that the candidate is weighed against, if any.
 
     Raises:
-        SettingsError: it is not a version.
+        SettingsError: it is not a version, or its settings can't be.
     """
     if settings.baseline is None or (settings.baseline == NO_BASELINE and NO_BASELINE not in settings.versions):
         return None
@@ -52,7 +46,7 @@ def judge_names(settings: Settings) -> tuple[str, ...]:
     """The versions that judge, more than one for a panel.
 
     Raises:
-        SettingsError: none is named, or one of them is no version.
+        SettingsError: none is named, one of them is no version, or its settings can't be.
     """
     if not settings.judge:
         known = ", ".join(sorted(settings.versions)) or "none is defined yet"

@@ -65,6 +65,7 @@ class Settings:
         include_path: folders of further task files of lm-eval.
         task_metadata: what tasks of lm-eval are told, such as the tokenizer by which RULER makes its documents.
         trackers: where else gates are logged: the options of each tracker by its name.
+        versions: by name, each read and checked when it is asked for.
     """
 
     root: Path
@@ -125,7 +126,8 @@ class Settings:
         """The version of this name.
 
         Raises:
-            SettingsError: there is none; the message lists all and the nearest.
+            SettingsError: there is none (the message lists all and the nearest), or its table, or that of one of its
+                bases, has an unknown key or a value that can't be.
         """
         if name not in self.versions:
             where = f" in {self.source}" if self.source else ""
@@ -173,8 +175,11 @@ def find_settings(start: Path) -> Path | None:
 def load_settings(start: Path) -> Settings:
     """The settings that hold for a folder; the defaults where it has no settings file.
 
+    What is wrong within the table of a version is told when that version is asked for.
+
     Raises:
-        SettingsError: TOML that does not parse (with its line), an unknown setting, a value out of range.
+        SettingsError: TOML that does not parse (with its line), an unknown setting or table, a value out of range, a
+            candidate or judge that is no version.
     """
     source = find_settings(start)
     if source is None:

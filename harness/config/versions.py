@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -81,18 +81,65 @@ class VersionSettings:
         return str(self.engine_options.get("weights", "")).startswith("models:/")
 
 
-def read_versions(tables: Any, *, where: str) -> dict[str, VersionSettings]:
-    """All versions of a models table, each with its base resolved.
+class DefinedVersions(Mapping[str, VersionSettings]):
+    """The versions of a models table by name, each read when it is asked for.
+
+    What is wrong with one version is so told to whoever asks for it, or for one that is based on it, and keeps nobody
+    from the others. Names are known without reading any.
+    """
+
+    def __init__(self, tables: Mapping[str, Mapping[str, Any]], where: str) -> None:
+        self._tables = tables
+        self._where = where
+        self._read: dict[str, VersionSettings] = {}
+
+    def __getitem__(self, name: str) -> VersionSettings:
+        """The version of this name.
+
+        Raises:
+            KeyError: there is none.
+            SettingsError: an unknown key, engine or base, a circle of bases, a value of the wrong kind.
+        """
+        if name not in self._read:
+            base = self._tables[name].get("base")
+            self._read[name] = _version(name, _with_base(name, self._tables, self._where), self._where, base=base)
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        """True where a table defines it, whatever is in there."""
+        return name in self._tables
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, in the order of the file."""
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._tables)
+
+    def __repr__(self) -> str:
+        """The names; a table may hold more than should be shown."""
+        return f"{type(self).__name__}({', '.join(self._tables)})"
+
+
+def understood(versions: Mapping[str, VersionSettings]) -> dict[str, VersionSettings]:
+    """Those of the versions that nothing is wrong with, for a look at all of them."""
+    found = {}
+    for name in versions:
+        with suppress(SettingsError):
+            found[name] = versions[name]
+    return found
+
+
+def read_versions(tables: Any, *, where: str) -> DefinedVersions:
+    """The versions of a models table, none of which is read before it is asked for.
 
     Raises:
-        SettingsError: an unknown key, engine or base, a circle of bases, a value of the wrong kind.
+        SettingsError: it is no table of tables.
     """
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise SettingsError(f"{where}: models is not a table of tables; write [tool.steelyard.models.NAME].")
-    return {
-        name: _version(name, _with_base(name, tables, where), where, base=table.get("base"))
-        for name, table in tables.items()
-    }
+    return DefinedVersions(tables, where)
 
 
 def _with_base(name: str, tables: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from harness.config import Settings, VersionSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.errors import SettingsError
+from tests.config.settings_files import load
 
 
 def settings(*versions: str, **changes: object) -> Settings:
@@ -56,3 +58,18 @@ def test_judges_are_named_and_are_versions() -> None:
         judge_names(settings())
     with pytest.raises(SettingsError, match="lage"):
         judge_names(settings("large", judge=("lage",)))
+
+
+def test_a_role_whose_version_can_not_be_is_refused_early_and_no_other_is(tmp_path: Path) -> None:
+    loaded = load(tmp_path, 'models.a = {engine = "scripted", default = "A"}\nmodels.b = {base = "a", sistem = "x"}')
+    assert candidate_name(replace(loaded, candidate="a")) == "a"
+    for role, found in (("candidate", candidate_name), ("baseline", baseline_name)):
+        with pytest.raises(SettingsError, match=r"version 'b'.*Did you mean 'system'\?"):
+            found(replace(loaded, **{role: "b"}))
+    with pytest.raises(SettingsError, match="version 'b'"):
+        judge_names(replace(loaded, judge=("a", "b")))
+
+
+def test_the_only_version_is_read_before_it_is_the_candidate(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="version 'a' has no engine"):
+        candidate_name(load(tmp_path, 'models.a = {default = "A"}'))
