@@ -25,6 +25,7 @@ from harness.cli.shared.installed import DISTRIBUTION, Extra, extras, loads_plug
 from harness.cli.shared.plugins import broken
 from harness.cli.shared.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
 from harness.config.addresses import without_credentials
+from harness.config.asking import understood
 from harness.config.environment import version_of
 from harness.config.settings import SANDBOXES, Settings, load_settings
 from harness.errors import SettingsError
@@ -123,11 +124,12 @@ def _needed_extras(settings: Settings) -> set[str]:
     from harness.store.location import store_url
 
     needed: set[str] = set()
-    for version in settings.versions.values():
+    versions = understood(settings.versions).values()
+    for version in versions:
         spec = engine_spec(version.engine)
         needed |= set() if spec.is_endpoint(version.engine_options) else set(spec.extras)
     needed |= {"postgres"} if store_url(settings).startswith("postgres") else set()
-    is_tracked = settings.tracking is not None or any(each.is_registered for each in settings.versions.values())
+    is_tracked = settings.tracking is not None or any(each.is_registered for each in versions)
     return needed | ({"mlflow"} if is_tracked else set())
 
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 import click
 
 from harness.cli.shared.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
+from harness.config.asking import understood
 from harness.config.settings import load_settings
 from harness.config.versions import read_versions
 from harness.errors import SettingsError, UsageError
@@ -99,7 +100,8 @@ def init(folder: Path, engine: str, base_url: str | None, model: str | None, api
     done = _InitResult()
     try:
         _write_settings(folder, settings, done)
-        wanted = {version.engine_options.get("answers") for version in load_settings(folder).versions.values()}
+        versions = understood(load_settings(folder).versions)
+        wanted = {version.engine_options.get("answers") for version in versions.values()}
         for name, content in _scaffold():
             if not name.startswith(_ANSWERS) or name in wanted:
                 _write_new(folder, name, _for(engine, content), done)
@@ -129,7 +131,8 @@ def _settings_text(engine: str, base_url: str | None, model: str | None, api_key
         raise UsageError(f"{undecoded[0]} holds bytes that are no UTF-8, which no settings file can.")
     key = "" if api_key_env is None else f"api_key_env = {_toml(api_key_env)}\n"
     written = _ENDPOINT.format(base_url=_toml(base_url), model=_toml(model), key=key)
-    read_versions(tomllib.loads(written)["tool"]["steelyard"]["models"], where="--engine openai")
+    versions = read_versions(tomllib.loads(written)["tool"]["steelyard"]["models"], where="--engine openai")
+    dict(versions)  # reads them, and so refuses an address or a key that can't be
     return written
 
 

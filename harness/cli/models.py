@@ -12,11 +12,12 @@ from typing import Any
 import click
 
 from harness.config.settings import Settings, load_settings
-from harness.errors import UsageError
+from harness.errors import SettingsError, UsageError
 from harness.models.lineage import differences
 
 WIDTH = 80
 _SHOWN_DIGITS = 12
+_UNKNOWN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class ListedVersion:
         source: its weights, its endpoint and model, or its scripted answers.
         differs: setting → value, of what sets it apart from `base`; empty without a base.
         fingerprint: None where the version is too incomplete to have one, or only the registry of its weights can tell.
-        problem: why it could not answer, with what to do; None for a version that could.
+        problem: why it could not answer, with what to do; None for a version that could. Where its settings can't be
+            understood, `engine` and `source` are "-".
         endpoint: whether it is a server's answer, which is asked by a run only.
     """
 
@@ -78,12 +80,19 @@ def models(name: str | None, as_json: bool) -> None:
 
 
 def describe(settings: Settings, name: str) -> ListedVersion:
-    """Describe a version; nothing is loaded or asked."""
+    """Describe a version; nothing is loaded or asked. Settings that can't be are its problem."""
     from harness.models.engine_creation import check_version
     from harness.models.spec import engine_spec
     from harness.models.version import fingerprint_here
 
-    version = settings.version(name)
+    roles = (
+        *(role for role in ("candidate", "baseline") if getattr(settings, role) == name),
+        *(["judge"] if name in settings.judge else []),
+    )
+    try:
+        version = settings.version(name)
+    except SettingsError as error:
+        return ListedVersion(name, _UNKNOWN, roles, None, _UNKNOWN, None, {}, None, str(error), endpoint=False)
     spec = engine_spec(version.engine)
     fingerprint = problem = None
     try:
@@ -94,10 +103,7 @@ def describe(settings: Settings, name: str) -> ListedVersion:
     return ListedVersion(
         name=name,
         engine=version.engine,
-        roles=(
-            *(role for role in ("candidate", "baseline") if getattr(settings, role) == name),
-            *(["judge"] if name in settings.judge else []),
-        ),
+        roles=roles,
         description=version.description,
         source=spec.source_of(version.engine_options),
         base=version.base,
@@ -138,6 +144,8 @@ def wrapped(text: str, *, indent: int, hanging: int = 2) -> list[str]:
 
 def _details(each: ListedVersion) -> list[str]:
     details = [each.description] if each.description else []
+    if each.source == _UNKNOWN:
+        return [each.problem or ""]
     if each.base is None:
         details.append(each.source)
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.config import setting_checks
+from harness.config.asking import WhenAsked
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError, choices, nearest, none_of
 
@@ -55,18 +56,17 @@ class CorpusSettings:
         )
 
 
-def read_corpora(
-    tables: Any, models: Mapping[str, VersionSettings], *, where: str, prefix: str
-) -> dict[str, CorpusSettings]:
-    """All corpora of a corpora table, each with its base resolved. Steps and their options are looked at by whoever
-    uses a corpus.
+def read_corpora(tables: Any, models: Collection[str], *, where: str, prefix: str) -> WhenAsked[CorpusSettings]:
+    """The corpora of a corpora table, none of which is read before it is asked for. Steps and their options are looked
+    at by whoever uses a corpus.
 
     Args:
         models: the versions that share one namespace with the corpora.
         prefix: what the tables of the settings file begin with, such as "tool.steelyard.".
 
     Raises:
-        SettingsError: an unknown key or base, a circle of bases, a name that a model has, a value of the wrong kind.
+        SettingsError: it is no table of tables, or a name is that of a model. Of a corpus that is asked for: an unknown
+            key or base, a circle of bases, a value of the wrong kind.
     """
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise SettingsError(f"{where}: corpora is not a table of tables; write [{prefix}corpora.NAME].")
@@ -77,7 +77,7 @@ def read_corpora(
             "both are versions, so that --candidate could mean either. Rename one."
         )
     source = _Source(tables, models, where, prefix)
-    return {name: source.corpus(name) for name in tables}
+    return WhenAsked(tables, source.corpus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class _Source:
     """The tables that corpora are read from."""
 
     tables: Mapping[str, Mapping[str, Any]]
-    models: Mapping[str, VersionSettings]
+    models: Collection[str]
     where: str
     prefix: str
 

@@ -13,13 +13,13 @@ def candidate_name(settings: Settings) -> str:
     """The version under test: the one named by option or settings, else the only model, else the only corpus.
 
     Raises:
-        SettingsError: there is none, or more than one and nothing says which.
+        SettingsError: there is none, more than one and nothing says which, or its settings can't be.
     """
     if settings.candidate is not None:
         return settings.version(settings.candidate).name
-    alone = settings.models or settings.versions
+    alone = settings.models or tuple(settings.versions)
     if len(alone) == 1:
-        return next(iter(alone))
+        return settings.version(alone[0]).name
     if not settings.versions:
         where = settings.source or settings.root / "pyproject.toml"
         raise SettingsError(
@@ -36,7 +36,7 @@ def baseline_name(settings: Settings) -> str | None:
     """The version that the candidate is weighed against, if any.
 
     Raises:
-        SettingsError: it is not a version.
+        SettingsError: it is not a version, or its settings can't be.
     """
     if settings.baseline is None or (settings.baseline == NO_BASELINE and NO_BASELINE not in settings.versions):
         return None
@@ -47,7 +47,7 @@ def judge_names(settings: Settings) -> tuple[str, ...]:
     """The versions that judge, more than one for a panel.
 
     Raises:
-        SettingsError: none is named, or one of them is no version.
+        SettingsError: none is named, one of them is no version, or its settings can't be.
     """
     known = ", ".join(sorted(settings.models)) or "none is defined yet"
     if not settings.judge:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.config import addresses, setting_checks
+from harness.config.asking import WhenAsked
 from harness.config.corpora import CorpusSettings, no_corpus, read_corpora
 from harness.config.environment import model_registry
 from harness.config.versions import VersionSettings, read_versions
@@ -67,7 +68,7 @@ class Settings:
         task_metadata: what tasks of lm-eval are told, such as the tokenizer by which RULER makes its documents.
         trackers: where else gates are logged: the options of each tracker by its name.
         corpora: by name; each is one of the versions as well.
-        versions: models and corpora: all that can be weighed.
+        versions: models and corpora: all that can be weighed. Each is read and checked when it is asked for.
     """
 
     root: Path
@@ -107,9 +108,9 @@ class Settings:
     corpora: Mapping[str, CorpusSettings] = field(default_factory=dict)
 
     @property
-    def models(self) -> Mapping[str, VersionSettings]:
-        """The versions that answer."""
-        return {name: version for name, version in self.versions.items() if name not in self.corpora}
+    def models(self) -> tuple[str, ...]:
+        """The names of the versions that answer."""
+        return tuple(name for name in self.versions if name not in self.corpora)
 
     @property
     def limits(self) -> BudgetLimits:
@@ -146,7 +147,8 @@ class Settings:
         """The version of this name.
 
         Raises:
-            SettingsError: there is none; the message lists all and the nearest.
+            SettingsError: there is none (the message lists all and the nearest), or its table, or that of one of its
+                bases, has an unknown key or a value that can't be.
         """
         if name not in self.versions:
             where = f" in {self.source}" if self.source else ""
@@ -194,8 +196,11 @@ def find_settings(start: Path) -> Path | None:
 def load_settings(start: Path) -> Settings:
     """The settings that hold for a folder; the defaults where it has no settings file.
 
+    What is wrong within the table of a version is told when that version is asked for.
+
     Raises:
-        SettingsError: TOML that does not parse (with its line), an unknown setting, a value out of range.
+        SettingsError: TOML that does not parse (with its line), an unknown setting or table, a value out of range, a
+            candidate or judge that is no version.
     """
     source = find_settings(start)
     if source is None:
@@ -295,7 +300,9 @@ def _settings(table: Any, source: Path, prefix: str = "tool.steelyard.") -> Sett
     )
     corpora = read_corpora(of_corpora, models, where=where, prefix=prefix)
     values["corpora"] = corpora
-    values["versions"] = models | {name: corpus.version for name, corpus in corpora.items()}
+    values["versions"] = WhenAsked(
+        [*models, *corpora], lambda name: corpora[name].version if name in corpora else models[name]
+    )
     settings = Settings(**values)
     named = [("candidate", settings.candidate), *(("judge", name) for name in settings.judge)]
     for role, name in named:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from harness import doors
 from harness.config import setting_checks
+from harness.config.asking import WhenAsked
 from harness.errors import DoorError, SettingsError, choices
 from harness.records import Price
 
@@ -81,21 +82,23 @@ class VersionSettings:
         return str(self.engine_options.get("weights", "")).startswith("models:/")
 
 
-def read_versions(tables: Any, *, where: str, corpora: Iterable[str] = ()) -> dict[str, VersionSettings]:
-    """All versions of a models table, each with its base resolved.
+def read_versions(tables: Any, *, where: str, corpora: Iterable[str] = ()) -> WhenAsked[VersionSettings]:
+    """The versions of a models table, none of which is read before it is asked for.
 
     Args:
         corpora: names of corpora, which can't be a model's base.
 
     Raises:
-        SettingsError: an unknown key, engine or base, a circle of bases, a value of the wrong kind.
+        SettingsError: it is no table of tables. Of a version that is asked for: an unknown key, engine or base, a
+            circle of bases, a value of the wrong kind.
     """
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise SettingsError(f"{where}: models is not a table of tables; write [tool.steelyard.models.NAME].")
-    return {
-        name: _version(name, _with_base(name, tables, where, corpora), where, base=table.get("base"))
-        for name, table in tables.items()
-    }
+
+    def read(name: str) -> VersionSettings:
+        return _version(name, _with_base(name, tables, where, corpora), where, base=tables[name].get("base"))
+
+    return WhenAsked(tables, read)
 
 
 def _with_base(

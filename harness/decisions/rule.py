@@ -17,6 +17,7 @@ from harness.decisions.comparisons import check
 from harness.decisions.hypotheses import Hypothesis, estimate, hypotheses
 from harness.decisions.looks import CLOSED, Look, next_share, single_looks
 from harness.decisions.observations import Observations
+from harness.decisions.retained import retained_share
 from harness.decisions.suite import TwoStageContrast
 from harness.records import CaseResult, Check, Claims, Difference, LookTaken, Verdict, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
@@ -47,7 +48,8 @@ def decide(
         share: without `looks`: the share of the error rate that red may spend here, in (0, 1]; the rest is kept for
             other decisions of the same run.
         looks: what each evaluation may spend, by id; None where they are weighed once and never again.
-        tells_claims: whether `claims` are wanted, which cost about as much as the verdicts; `max_lost` needs them.
+        tells_claims: whether `claims` are wanted, which cost about as much as the verdicts, and `retained`; `max_lost`
+            needs the claims.
 
     Returns:
         The verdicts in the order given. `difference.low` and `.high` are the bounds that were used, in the natural
@@ -84,9 +86,7 @@ def decide(
         if tells_claims or each.max_lost is not None:
             claims = claims_of(each, checks, (passing[each.id], settling[each.id]))
         verdict = _verdict(each, checks, level, claims, known[each.id])
-        verdicts.append(
-            replace(verdict, aim=each.aim, margin_is_relative=each.margin_is_relative, in_blocks=each.in_blocks)
-        )
+        verdicts.append(_completed(verdict, each, confidence_level, tells_share=tells_claims))
     return tuple(verdicts)
 
 
@@ -158,6 +158,19 @@ def _verdict(
         at_most=observed.at_most,
         statistic=observed.statistic,
         approximate=observed.is_approximate and kind is not VerdictKind.ERROR,
+    )
+
+
+def _completed(verdict: Verdict, observed: Observations, confidence_level: float, *, tells_share: bool) -> Verdict:
+    """The verdict with the kind of its margin, and the share of the baseline's score that is kept."""
+    kept, why = retained_share(observed, verdict.cases, confidence_level) if tells_share else (None, None)
+    return replace(
+        verdict,
+        aim=observed.aim,
+        margin_is_relative=observed.margin_is_relative,
+        in_blocks=observed.in_blocks,
+        retained=kept,
+        retained_reason=why,
     )
 
 

@@ -5,7 +5,7 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 
 from harness.records.baselines import BaselineRecord
 from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName, Price
-from harness.records.estimates import Difference, Estimate
+from harness.records.estimates import Difference, Estimate, RetainedShare
 from harness.records.judging import Judgement, JudgeSummary, ScoringRule
 from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
 from harness.records.reports import (
@@ -77,6 +77,7 @@ __all__ = [
     "Price",
     "Report",
     "Request",
+    "RetainedShare",
     "ReviewSummary",
     "Role",
     "Sample",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.records.baselines import BaselineRecord
-from harness.records.estimates import Difference, Estimate
+from harness.records.estimates import Difference, Estimate, RetainedShare
 from harness.records.judging import JudgeSummary
 
 
@@ -245,6 +245,9 @@ class Verdict:
         suite_size: how many cases the evaluation has; 0 where not recorded. `n_planned` may be fewer.
         is_repeatable: whether its answers were asked for at temperature 0.
         is_exact: whether its body comes to the same each time, so that nothing is left to chance.
+        retained: the share of the baseline's mean score that the candidate keeps, at the gate's confidence; it decides
+            nothing. None where it can't be told, and where not recorded.
+        retained_reason: why it can't be told.
     """
 
     id: str
@@ -295,6 +298,8 @@ class Verdict:
     aim: Literal["higher", "lower", "same"] = "higher"
     margin_is_relative: bool = False
     in_blocks: bool = False
+    retained: RetainedShare | None = None
+    retained_reason: str | None = None
 
     @property
     def is_certain(self) -> bool:

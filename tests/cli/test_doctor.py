@@ -44,6 +44,14 @@ def test_a_version_that_cannot_run_ends_with_1_and_says_why(run: Run, folder: Pa
     assert findings(run)["lost"]["state"] == "problem"
 
 
+def test_a_version_whose_settings_can_not_be_is_a_problem_of_its_own(run: Run, folder: Path) -> None:
+    settings(folder, READY + '[models.hasty]\nbase = "plain"\nsistem = "x"\n')
+    assert run("doctor").exit_code == 1
+    found = findings(run)
+    assert (found["hasty"]["state"], found["plain"]["state"]) == ("problem", "ok")
+    assert "Did you mean 'system'?" in found["hasty"]["detail"]
+
+
 def test_without_settings_it_names_the_command_that_writes_them(run: Run) -> None:
     assert findings(run)["settings"]["mend"] == "steelyard init"
     assert run("doctor").exit_code == 0

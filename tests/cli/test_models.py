@@ -122,3 +122,16 @@ def test_engine_arguments_are_compared_one_by_one(folder: Path) -> None:
     versions = load_settings(folder).versions
     assert differences(versions["b"], versions["a"]) == {"engine_args.seed": 2, "drop_layers": 2}
     assert differences(versions["a"], versions["a"]) == {}
+
+
+def test_a_version_whose_settings_can_not_be_is_listed_with_what_is_wrong(run: Run, settings: Path) -> None:
+    settings.write_text(SETTINGS + '\n[models.hasty]\nbase = "plain"\nsistem = "x"\n', encoding="utf-8")
+    result = run("models")
+    assert result.exit_code == 0
+    assert "hasty    -             -             not ready" in result.output
+    assert "Did you mean 'system'?" in " ".join(result.output.split())
+    (hasty,) = [each for each in json.loads(run("models", "--json").output) if each["name"] == "hasty"]
+    assert (hasty["ready"], hasty["fingerprint"]) == (False, None)
+    assert run("models", "plain").exit_code == 0
+    refused = run("models", "hasty")
+    assert refused.exit_code != 0

@@ -32,4 +32,7 @@ def toml(value: Any) -> str:
 
 
 def load_version(folder: Path, table: dict[str, Any]) -> Settings:
-    return load(folder, f"models = {{ v = {toml(table)} }}")
+    """Settings with one version, which is asked for."""
+    settings = load(folder, f"models = {{ v = {toml(table)} }}")
+    settings.version("v")
+    return settings

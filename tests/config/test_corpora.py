@@ -89,11 +89,17 @@ class TestCorpora:
     )
     def test_what_can_not_be_is_refused_with_its_table(self, folder: Path, table: dict[str, Any], said: str) -> None:
         with pytest.raises(SettingsError, match=said):
-            load_corpora(folder, raw=RAW, clean=CLEAN, c=table)
+            load_corpora(folder, raw=RAW, clean=CLEAN, c=table).corpus("c")
+
+    def test_what_is_wrong_with_one_is_told_to_who_asks_for_it(self, folder: Path) -> None:
+        settings = load_corpora(folder, raw=RAW, clean={**CLEAN, "step": []})
+        assert settings.corpus("raw").documents == "web.jsonl.gz"
+        with pytest.raises(SettingsError, match="'step' is neither a setting"):
+            settings.version("clean")
 
     def test_a_circle_of_bases_is_shown(self, folder: Path) -> None:
         with pytest.raises(SettingsError, match="'a' is based on itself: a -> b -> a"):
-            load_corpora(folder, a={"base": "b"}, b={"base": "a"})
+            load_corpora(folder, a={"base": "b"}, b={"base": "a"}).corpus("a")
 
     @pytest.mark.parametrize("corpora", ["3", "{ raw = 3 }"])
     def test_what_is_no_table_of_tables_is_refused(self, folder: Path, corpora: str) -> None:
@@ -121,7 +127,7 @@ class TestNamespace:
 
     def test_a_corpus_is_no_models_base(self, folder: Path) -> None:
         with pytest.raises(SettingsError, match="base of 'm': 'raw' is a corpus, which is no model's base"):
-            load(folder, f'models = {{ m = {{ base = "raw" }} }}\ncorpora = {{ raw = {toml(RAW)} }}')
+            load(folder, f'models = {{ m = {{ base = "raw" }} }}\ncorpora = {{ raw = {toml(RAW)} }}').version("m")
 
     def test_a_corpus_is_found_by_its_name_alone(self, folder: Path) -> None:
         settings = load_corpora(folder, raw=RAW, clean=CLEAN)
@@ -138,7 +144,7 @@ class TestNamespace:
     def test_tables_are_named_as_the_file_in_use_writes_them(self, tmp_path: Path) -> None:
         (tmp_path / "pyproject.toml").write_text("[tool.steelyard.corpora.raw]\nsteps = []\n")
         with pytest.raises(SettingsError, match=r"\[tool\.steelyard\.corpora\.raw\] has neither"):
-            load_settings(tmp_path)
+            load_settings(tmp_path).corpus("raw")
 
     @pytest.mark.parametrize(
         ("name", "text", "said"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from harness.config import Settings, VersionSettings
 from harness.config.corpora import CorpusSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.errors import SettingsError
+from tests.config.settings_files import load
 
 
 def settings(*versions: str, **changes: object) -> Settings:
@@ -69,3 +71,18 @@ def test_a_corpus_is_no_judge() -> None:
     raw = CorpusSettings("raw", "web.jsonl")
     with pytest.raises(SettingsError, match=r"'raw' can't judge: it is a corpus, .*Versions that answer: small\."):
         judge_names(settings("small", "raw", corpora={"raw": raw}, judge=("raw",)))
+
+
+def test_a_role_whose_version_can_not_be_is_refused_early_and_no_other_is(tmp_path: Path) -> None:
+    loaded = load(tmp_path, 'models.a = {engine = "scripted", default = "A"}\nmodels.b = {base = "a", sistem = "x"}')
+    assert candidate_name(replace(loaded, candidate="a")) == "a"
+    for role, found in (("candidate", candidate_name), ("baseline", baseline_name)):
+        with pytest.raises(SettingsError, match=r"version 'b'.*Did you mean 'system'\?"):
+            found(replace(loaded, **{role: "b"}))
+    with pytest.raises(SettingsError, match="version 'b'"):
+        judge_names(replace(loaded, judge=("a", "b")))
+
+
+def test_the_only_version_is_read_before_it_is_the_candidate(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="version 'a' has no engine"):
+        candidate_name(load(tmp_path, 'models.a = {default = "A"}'))

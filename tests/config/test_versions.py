@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from harness.config.asking import understood
 from harness.config.settings import load_settings
 from harness.errors import SettingsError
-from tests.config.settings_files import SCRIPTED, load_version
+from tests.config.settings_files import SCRIPTED, load, load_version
 
 SERVED = {"engine": "openai", "base_url": "http://127.0.0.1:8000/v1", "model": "m"}
 
@@ -151,6 +152,52 @@ class TestVersions:
         with pytest.raises(SettingsError, match="api_key_env is not the name of an environment variable") as refused:
             load_version(folder, {**SERVED, "api_key_env": "sk-secret-0123"})
         assert "sk-secret" not in str(refused.value)
+
+
+class TestOneOfMany:
+    """What is wrong with one version concerns those who ask for it, or for what is based on it."""
+
+    BROKEN = """
+        models.sound = {engine = "scripted", default = "A"}
+        models.broken = {engine = "scripted", default = "A", smapling = {temperature = 1}}
+        models.above = {base = "broken", system = "Be brief."}
+        models.circle = {base = "circle"}
+        models.nowhere = {base = "sond"}
+        models.unfinished = {engine = "vllm"}
+    """
+
+    def test_the_others_are_read(self, folder: Path) -> None:
+        settings = load(folder, self.BROKEN)
+        assert settings.version("sound").engine == "scripted"
+        assert list(settings.versions) == ["sound", "broken", "above", "circle", "nowhere", "unfinished"]
+        assert list(understood(settings.versions)) == ["sound"]
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("broken", r"version 'broken'.*No setting named 'smapling'.*Did you mean 'sampling'\?"),
+            ("above", r"version 'above'.*No setting named 'smapling'"),
+            ("circle", "version 'circle' is based on itself: circle -> circle"),
+            ("nowhere", r"base of 'nowhere': No version named 'sond'.*Did you mean 'sound'\?"),
+            ("unfinished", r"version 'unfinished' \(engine 'vllm'\) needs weights: "),
+        ],
+    )
+    def test_it_is_refused_when_it_is_asked_for(self, folder: Path, name: str, said: str) -> None:
+        settings = load(folder, self.BROKEN)
+        assert name in settings.versions
+        with pytest.raises(SettingsError, match=said):
+            settings.version(name)
+
+    def test_a_table_that_belongs_to_no_version_is_refused_at_once(self, folder: Path) -> None:
+        with pytest.raises(SettingsError, match=r"No setting named 'model'\..*Did you mean 'models'\?"):
+            load(folder, self.BROKEN + '\nmodel.v = {engine = "scripted"}')
+        with pytest.raises(SettingsError, match="models is not a table of tables"):
+            load(folder, self.BROKEN + '\nmodels.engine = "scripted"')
+
+    def test_there_is_no_version_of_another_name(self, folder: Path) -> None:
+        assert "other" not in load(folder, self.BROKEN).versions
+        with pytest.raises(SettingsError, match=r"No version named 'souns'.*Did you mean 'sound'\?"):
+            load(folder, self.BROKEN).version("souns")
 
 
 def test_a_version_is_asked_for_as_the_file_writes_it(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ class Law:
         counters: whether it has vLLM's counters at /metrics, and says that it is vLLM.
         hits: what share of the prompt its counters say a cache answered.
         preemptions, extra_tokens: that its counters tell of each request, the latter beyond those of the usage.
+        sound: so many requests are answered before it tells of the first preemption.
         port: 0 for any that is free.
     """
 
@@ -51,6 +52,7 @@ class Law:
     hits: float = 0.0
     preemptions: int = 0
     extra_tokens: int = 0
+    sound: int = 0
     port: int = 0
 
 
@@ -108,12 +110,12 @@ class LawServer:
         self._count(prompt, tokens, ttft_s)
 
     def _count(self, prompt: int, tokens: int, ttft_s: float) -> None:
-        itl_s = self.law.itl_s
+        itl_s, preempted = self.law.itl_s, self.law.preemptions
         for name, value in {
             "request_success_total": 1,
             "prompt_tokens_total": prompt,
             "generation_tokens_total": tokens + self.law.extra_tokens,
-            "num_preemptions_total": self.law.preemptions,
+            "num_preemptions_total": 0 if self.counted.get("request_success_total", 0) < self.law.sound else preempted,
             "prefix_cache_queries_total": prompt,
             "prefix_cache_hits_total": prompt * self.law.hits,
             "time_to_first_token_seconds_sum": ttft_s,

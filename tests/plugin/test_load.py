@@ -117,6 +117,35 @@ def test_a_block_that_can_not_be_trusted_is_an_error_of_the_evaluation(gate: Pro
     assert "not measured again by itself" in entry["reason"]
 
 
+def test_pairs_before_one_that_can_not_be_trusted_are_shown_and_decide_nothing(gate: Project, serve: Serve) -> None:
+    gate.versions["ours"]["base_url"] = serve(counters=True, preemptions=1, sound=18, tokens=16).address
+    body(gate, "return load.itl", output_tokens=16)
+    assert gate.run(*PAIR).ret == 1
+    entry = gate.evaluation()
+    shown = len(entry["cases"])
+    assert (entry["verdict"], entry["difference"]) == ("error", None)
+    assert 0 < shown < BLOCKS["blocks"]
+    assert [case["id"] for case in entry["cases"]] == [f"pair-{n}" for n in range(shown)]
+    assert all(case["candidate"] and case["baseline"] for case in entry["cases"])
+    (error,) = entry["errors"]
+    assert error.startswith(f"case 'pair-{shown}': block {shown + 1} of ours can't be trusted: ")
+    assert "bodies ended so" not in error
+
+
+def test_one_pair_is_measured_alone_shown_and_kept(gate: Project) -> None:
+    body(gate, "return load.itl")
+    result = gate.run(*PAIR, "--case", "pair-3")
+    assert "can't be red" not in result.stdout.str()
+    assert gate.report()["usage"]["model_calls"] == 2
+    entry = gate.evaluation()
+    assert (entry["verdict"], [case["id"] for case in entry["cases"]]) == ("inconclusive", ["pair-3"])
+    assert "--case" in entry["reason"]
+    (alone,) = entry["cases"]
+    gate.run(*PAIR)
+    assert (gate.report()["usage"]["model_calls"], gate.report()["usage"]["stored_samples"]) == (8, 2)
+    assert next(case for case in gate.evaluation()["cases"] if case["id"] == "pair-3") == alone
+
+
 def test_offline_blocks_come_from_the_store_or_not_at_all(gate: Project) -> None:
     body(gate, "return load.itl")
     gate.run(*PAIR, "--offline")

@@ -70,6 +70,13 @@ def test_unknown_version_is_a_usage_error_with_the_nearest(project: Project, opt
     assert not project.store.exists()
 
 
+def test_a_version_that_can_not_be_stops_those_who_ask_for_it_alone(pair: Project) -> None:
+    pair.versions["hasty"] = {"base": "yes", "sistem": "x"}
+    assert pair.run("--candidate", "yes").ret == 0
+    for option in ("--candidate", "--baseline"):
+        assert "Did you mean 'system'?" in refused(pair, "--candidate", "yes", option, "hasty")
+
+
 def test_baseline_option_weighs_against_a_version(pair: Project) -> None:
     assert pair.run("--candidate", "no", "--baseline", "yes").ret == 1
     assert pair.report()["baseline"]["name"] == "yes"

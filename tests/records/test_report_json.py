@@ -8,7 +8,16 @@ import jsonschema
 import pytest
 
 from harness.errors import SettingsError
-from harness.records import Aggregate, CaseResult, Interruption, JudgeSummary, ReviewSummary, Usage, VersionRef
+from harness.records import (
+    Aggregate,
+    CaseResult,
+    Interruption,
+    JudgeSummary,
+    RetainedShare,
+    ReviewSummary,
+    Usage,
+    VersionRef,
+)
 from harness.records.report_json import from_json, read_report, schema, to_json
 from harness.reporting.shared.files import write_report
 from tests.reporting import example_reports as examples
@@ -53,6 +62,22 @@ def test_every_report_follows_the_published_schema(make, tmp_path):
 @pytest.mark.parametrize("make", [make for make in examples.ALL if make is not examples.hostile])
 def test_what_was_written_reads_back_equal(make, tmp_path):
     assert read_report(write_report(make(), tmp_path)) == make()
+
+
+def test_the_share_that_is_kept_has_its_keys_and_comes_back():
+    kept = examples.report(examples.regressed(retained=RetainedShare(0.76, 0.70, 0.83)))
+    document = to_json(kept)
+    jsonschema.Draft202012Validator(schema()).validate(document)
+    assert document["evaluations"][0]["retained"] == {"estimate": 0.76, "low": 0.70, "high": 0.83}
+    assert document["evaluations"][0]["retained_reason"] is None
+    assert from_json(document) == kept
+
+
+def test_a_share_of_equal_scores_has_null_ends():
+    document = to_json(examples.report(examples.verdict(retained=RetainedShare(1.0, math.nan, math.nan))))
+    jsonschema.Draft202012Validator(schema()).validate(document)
+    assert document["evaluations"][0]["retained"] == {"estimate": 1.0, "low": None, "high": None}
+    assert math.isnan(from_json(document).evaluations[0].retained.low)
 
 
 def test_reading_a_folder_reads_the_report_in_it(tmp_path):

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.config.asking import understood
 from harness.config.settings import Settings
 from harness.config.versions import VersionSettings
 from harness.errors import UsageError
@@ -43,7 +44,7 @@ def asked_version(settings: Settings, name: str) -> VersionSettings:
     version = settings.version(name)
     if "weights" in version.engine_options:
         return version
-    others = [name for name, each in settings.versions.items() if "weights" in each.engine_options]
+    others = [name for name, each in understood(settings.versions).items() if "weights" in each.engine_options]
     has = f"Versions with weights: {', '.join(others)}." if others else "No version here has any."
     raise UsageError(
         f"Version {version.name!r} has no weights: its engine {version.engine!r} answers for what is elsewhere, or "

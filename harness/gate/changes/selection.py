@@ -9,6 +9,7 @@ from typing import Any
 
 import harness
 from harness.config import Settings, load_settings
+from harness.config.asking import understood
 from harness.config.git import Repository
 from harness.config.history import asks_for_the_same, differing, is_same_version, settings_at
 from harness.config.roles import NO_BASELINE, candidate_name
@@ -122,7 +123,9 @@ class Selector:
         now = self._settings.version(name)
         if name not in before.versions:
             yield f"version {name!r} was not there at {self._ref}"
-        elif not is_same_version(before.versions[name], now):
+        elif name not in (readable := understood(before.versions)):
+            yield f"version {name!r} could not be read at {self._ref}"
+        elif not is_same_version(readable[name], now):
             yield f"version {name!r} changed"
         if now.is_registered and "@" in str(now.engine_options["weights"]):
             yield f"what {now.engine_options['weights']} was at {self._ref} can't be told: an alias moves"

@@ -47,6 +47,8 @@ def with_labels(store: Store, batch: Batch, subject: JudgedCases, found: LabelEv
         labels_needed=found.labels_needed,
         checks=tuple(each.check for each in found.checks),
         review=_reviewed(store, batch, found),
+        retained=None,
+        retained_reason="it is decided by labels and judge together, and the share by the judge alone",
     )
 
 

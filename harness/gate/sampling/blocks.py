@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.decisions import Look
-from harness.errors import MissingSampleError
+from harness.errors import InvalidBlockError, MissingSampleError
+from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.records import NewSample, Request, Role, Sample
 from harness.records.keys import KeyedQuestion, request_text
@@ -25,8 +26,9 @@ from harness.stages.inference.serving import Server
 from harness.statistics.intervals.signed_ranks import fewest_pairs
 from harness.store import Store
 
-Loads = Mapping[tuple[Role, int], Load]
-"""What bodies get, by version and pair."""
+Loads = Mapping[tuple[Role, str], Load | InvalidBlockError]
+"""What bodies get, by version and case. A pair that can't be trusted has an error under the candidate, and those after
+it were not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,38 +73,42 @@ class BlockRoom:
         self._store = store
         self._sampler = sampler
         self._sources = sources
-        self._measured: dict[tuple[str, frozenset[Role]], asyncio.Task[Loads]] = {}
+        self._measured: dict[tuple[str, tuple[int, ...], frozenset[Role]], asyncio.Task[Loads]] = {}
         self._lock = asyncio.Lock()
         self.phase = ""
         """What is being measured, in a few words; "" for nothing."""
 
     async def loads(self, evaluation: Evaluation, servers: Mapping[Role, Server]) -> Loads:
-        """The blocks of an evaluation, measured now unless another one of its plan had them measured.
+        """The blocks of an evaluation's pairs, measured now unless another one of its plan had them measured.
 
         Args:
             servers: of the versions that its body runs for.
 
         Raises:
-            InvalidBlockError: a block can't be trusted.
             MissingSampleError: there is no engine (`--offline`), and the store lacks a pair.
             SteelyardError: whatever else keeps a server from being measured.
         """
         plan = evaluation.plan.blocks
         assert plan is not None
-        key = plan.text, frozenset(servers)
+        wanted = {case.id for case in evaluation.cases}
+        pairs = {pair: case.id for pair, case in enumerate(pairs_of(plan)) if case.id in wanted}
+        key = plan.text, tuple(pairs), frozenset(servers)
         if key not in self._measured:
-            self._measured[key] = asyncio.get_running_loop().create_task(self._all(plan, servers))
+            self._measured[key] = asyncio.get_running_loop().create_task(self._all(plan, pairs, servers))
         return await asyncio.shield(self._measured[key])
 
-    async def _all(self, plan: BlockPlan, servers: Mapping[Role, Server]) -> Loads:
+    async def _all(self, plan: BlockPlan, pairs: Mapping[int, str], servers: Mapping[Role, Server]) -> Loads:
+        """Measure pairs, each with the id of its case, up to the first that can't be trusted."""
         sides = {role: self._side(role, plan, servers) for role in servers}
-        found: dict[tuple[Role, int], Load] = {}
+        found: dict[tuple[Role, str], Load | InvalidBlockError] = {}
         async with self._lock:
             try:
-                for pair in range(plan.blocks):
+                for pair, case in pairs.items():
                     blocks = self._stored(sides, pair) or await self._measure(plan, sides, pair)
                     for role, block in blocks.items():
-                        found[role, pair] = Load(block, servers[role])
+                        found[role, case] = Load(block, servers[role])
+            except InvalidBlockError as error:
+                found["candidate", case] = error
             finally:
                 self.phase = ""
         return found
@@ -165,14 +171,14 @@ def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], leve
     """Which evaluations have too few pairs of blocks to be red whatever they show, a line for each number of pairs.
 
     Args:
-        evaluations: those that are weighed against a baseline.
+        evaluations: those that are weighed against a baseline; a part of one decides nothing.
         looks: what each may spend, by id.
         level: the error rate of the gate.
     """
     found: Counter[tuple[int, int]] = Counter()
     for each in evaluations:
         plan, look = each.plan, looks.get(each.id)
-        if plan.blocks is None or look is None:
+        if plan.blocks is None or look is None or each.is_part:
             continue
         n_ways = 1 + (plan.threshold is not None)
         red = level * look.red / n_ways / (2 if plan.aim == "same" else 1)

@@ -45,6 +45,7 @@ class Collector:
 
     Attributes:
         of_stages: what its bodies get of each version's lineage, by role and name.
+        loads: the blocks that were measured for them, by role and case, or the error that a case has in their place.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Collector:
         self._keep = keep
         self._alone_because = alone_because
         self.of_stages: Mapping[Role, Mapping[str, object]] = {}
-        self.loads: Mapping[tuple[Role, int], object] = {}
+        self.loads: Mapping[tuple[Role, str], object] = {}
         self._positions = {case: position for position, case in enumerate(order.cases)}
         self._left = [sum(1 for role in self.roles for _ in order.bodies(step, role)) for step in range(order.n_steps)]
         self.entry = entry

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.decisions import decided_after
-from harness.errors import BudgetSpentError
+from harness.errors import BudgetSpentError, InvalidBlockError
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.sampling.bodies import run_body
+from harness.gate.sampling.bodies import BodyResult, run_body
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.turns import Turns
 from harness.models.engine import Engine
@@ -190,7 +190,13 @@ class Feeder:
         made = {name: each for name, each in collector.of_stages.get(role, {}).items() if name in evaluation.wants}
         arguments = {**evaluation.arguments, **offered, **made}
         if "load" in evaluation.wants:
-            arguments["load"] = collector.loads[role, number]
+            load = collector.loads.get((role, evaluation.cases[number].id))
+            if load is None:  # its pair, or one before it, can't be trusted
+                return
+            if isinstance(load, InvalidBlockError):
+                collector.add(role, number, sample, BodyResult(error=load), trace)
+                return
+            arguments["load"] = load
         try:
             outcome = await run_body(evaluation.body, arguments, evaluation.classify, trace)
         except BaseException:

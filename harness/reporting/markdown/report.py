@@ -20,6 +20,7 @@ from harness.reporting.terminal.report import headline, next_steps, notes, range
 from harness.reporting.wording.budget import cost
 from harness.reporting.wording.interruption import interrupted
 from harness.reporting.wording.operations import flops_in_words
+from harness.reporting.wording.retained import retained_note
 from harness.reporting.wording.waiting import review_step
 
 MOST_CHARACTERS = 65_535
@@ -172,10 +173,12 @@ def _figures(text: str) -> str:
 
 
 def _name_and_reason(row: TableRow) -> str:
-    """What an evaluation is called, and below it what is required, the reason of its verdict, or its first error."""
+    """What an evaluation is called, and below it what is required, the reason of its verdict, the share of the
+    baseline's score that it keeps, or its first error.
+    """
     required = f"required {row.required}" if row.required else ""
     told = "; ".join(text for text in (required, row.why) if text)
-    texts = [prose(text, _REASON_CELLS) for text in (told, *row.errors[:1]) if text]
+    texts = [prose(text, _REASON_CELLS) for text in (told, retained_note(row.verdict), *row.errors[:1]) if text]
     more = len(row.verdict.errors) - 1 if row.errors else 0
     if more > 0:
         texts[-1] += f" (and {plural(more, 'more message')})"

@@ -194,6 +194,14 @@ def test_settings_that_can_not_be_compared_concern_all(folder: Path) -> None:
     assert reasons(folder)[0] == "steelyard.toml held no settings at HEAD that can be compared"
 
 
+def test_a_version_whose_settings_could_not_be_then_is_told_and_others_are_compared(folder: Path) -> None:
+    write(folder, "steelyard.toml", SETTINGS.replace("[models.new]\n", "[models.new]\nsistem = 'x'\n"))
+    commit_all(folder)
+    write(folder, "steelyard.toml", SETTINGS)
+    assert reasons(folder)[0] == "version 'new' could not be read at HEAD"
+    assert reasons(folder, candidate="tuned")[0] is None
+
+
 def test_its_own_files_are_told_after_what_concerns_all(folder: Path) -> None:
     write(folder, "cases.jsonl", "other")
     assert reasons(folder) == ("cases.jsonl changed, its cases",) * 2

@@ -65,7 +65,7 @@ def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_pat
         room = BlockRoom(store, sampler, own)  # type: ignore[arg-type]
         try:
             loads = await room.loads(evaluation_of(plan), {"candidate": server, "baseline": server})
-            assert set(loads) == {(role, pair) for role in sources for pair in range(plan.blocks)}
+            assert set(loads) == {(role, f"pair-{n}") for role in sources for n in range(plan.blocks)}
             assert sampler.model_calls + sampler.stored_samples == len(loads)
             return sampler.model_calls
         finally:

@@ -1,0 +1,66 @@
+"""Tables of the settings of which each is read when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import TypeVar
+
+from harness.errors import SettingsError
+
+Read = TypeVar("Read", covariant=True)
+
+
+class WhenAsked(Mapping[str, Read]):
+    """What tables define, by name, each read when it is asked for.
+
+    What is wrong with one of them is so told to whoever asks for it, or for one that is based on it, and keeps nobody
+    from the others. Names are known without reading any.
+
+    Args:
+        names: of the tables.
+        read: reads one of them, and raises `SettingsError` where it is wrong.
+    """
+
+    def __init__(self, names: Iterable[str], read: Callable[[str], Read]) -> None:
+        self._names = tuple(names)
+        self._reader = read
+        self._read: dict[str, Read] = {}
+
+    def __getitem__(self, name: str) -> Read:
+        """The one of this name.
+
+        Raises:
+            KeyError: there is none.
+            SettingsError: something is wrong with its table.
+        """
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._read:
+            self._read[name] = self._reader(name)
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        """True where a table defines it, whatever is in there."""
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, in the order of the file."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        """The names; a table may hold more than should be shown."""
+        return f"{type(self).__name__}({', '.join(self._names)})"
+
+
+def understood(tables: Mapping[str, Read]) -> dict[str, Read]:
+    """Those that nothing is wrong with, for a look at all of them."""
+    found = {}
+    for name in tables:
+        with suppress(SettingsError):
+            found[name] = tables[name]
+    return found
