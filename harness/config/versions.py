@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from harness import doors
 from harness.config import setting_checks
 from harness.config.asking import WhenAsked
+from harness.config.customization import STEP_KINDS, ContextSettings, Step, read_step
 from harness.errors import DoorError, SettingsError, choices
 from harness.records import Price
 
@@ -23,8 +24,21 @@ _NEEDED = {
     "model": "the name by which the server knows the model",
 }
 """What those settings hold that engines need, for whoever left one out."""
+BUILT = "built:"
+"""Begins the `weights` of a version whose weights are still to be built; its name follows."""
 _PRICES = ("price", "price_per_hour")
-_COMMON = ("engine", "base", "system", "template", "sampling", "description", "revision", "max_age", *_PRICES)
+_COMMON = (
+    "engine",
+    "base",
+    "system",
+    "template",
+    "sampling",
+    "description",
+    "revision",
+    "max_age",
+    *_PRICES,
+    *STEP_KINDS,
+)
 _SAMPLING = (
     "temperature",
     "top_p",
@@ -51,6 +65,7 @@ class VersionSettings:
         max_age_s: stored samples older than this are drawn again; None keeps them for ever.
         price: of its tokens; no part of what its answers depend on. None where it is not known.
         price_per_hour: of the machine that it is served on; None where it is not known.
+        steps: that it is made by, in the order of its chain of bases.
         base: the version that this one was written as a difference from, or None.
         engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
         registry: address of the MLflow whose registry has the weights, where it has them and one is known. It may hold
@@ -70,6 +85,18 @@ class VersionSettings:
     price: Price | None = None
     registry: str | None = field(default=None, repr=False)
     price_per_hour: float | None = None
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def retrieval(self) -> Step | None:
+        """The step that finds passages for each question: the last of its kind."""
+        return next((step for step in reversed(self.steps) if step.kind == "retrieval"), None)
+
+    @property
+    def context(self) -> ContextSettings | None:
+        """The budget of the context: the last that a table of the chain sets."""
+        found = next((step for step in reversed(self.steps) if step.kind == "context"), None)
+        return None if found is None else cast("ContextSettings", found.settings)
 
     @property
     def engine_name(self) -> str:
@@ -120,6 +147,9 @@ def _with_base(
         for key, value in tables[link].items():
             if key in ("sampling", "engine_args") and isinstance(value, Mapping):
                 merged[key] = {**merged.get(key, {}), **value}
+            elif key in STEP_KINDS:
+                here = f"{where}, version {link!r}"
+                merged["steps"] = (*merged.get("steps", ()), read_step(key, value, version=link, where=here))
             elif key != "base" and not (key == "description" and link != name):
                 merged[key] = value
     return merged
@@ -127,6 +157,7 @@ def _with_base(
 
 def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) -> VersionSettings:
     here = f"{where}, version {name!r}"
+    steps = table.pop("steps", ())
     if "engine" not in table:
         setting_checks.refuse_unknown(table, (*_COMMON, *_every_engines_keys()), where=here)
         raise SettingsError(f"{here} has no engine. {doors.listed('engines')}")
@@ -136,6 +167,9 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
     template = table.get("template")
     if template is not None and "{prompt}" not in setting_checks.text(template, "template", where=here):
         raise SettingsError(f"{here}: template = {template!r} does not hold {{prompt}}.")
+    options = {key: value for key, value in table.items() if key not in _COMMON}
+    if any(step.kind == "distilled" for step in steps) and "weights" in declared.settings:
+        options.setdefault("weights", f"{BUILT}{name}")
     return VersionSettings(
         name=name,
         engine=engine,
@@ -147,7 +181,8 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         max_age_s=None
         if "max_age" not in table
         else setting_checks.duration_s(table["max_age"], "max_age", where=here),
-        engine_options=_engine_options(engine, declared, {k: v for k, v in table.items() if k not in _COMMON}, here),
+        engine_options=_engine_options(engine, declared, options, here),
+        steps=steps,
         base=base,
         price=None if "price" not in table else _price(table["price"], here),
         price_per_hour=None if "price_per_hour" not in table else _hourly(table["price_per_hour"], here),

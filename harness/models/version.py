@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from harness.config.versions import VersionSettings, check_sampling
 from harness.errors import UsageError, choices
 from harness.models.corpus.spec import CONTENT
+from harness.models.enrichment import Enrichment
 from harness.models.spec import engine_spec
 from harness.records import Messages, Request
 
 if TYPE_CHECKING:
+    from harness.config.customization import RetrievalSettings
     from harness.models.mlflow.registry import RegisteredModel
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -36,12 +38,14 @@ class Version:
             different names. That of a corpus is over its documents, as they were built.
         registered: which model of MLflow's registry its weights are, if any; `settings` then name the folder to which
             they were downloaded.
+        enrichment: what it puts around a question; None where it is put as it is.
     """
 
     name: str
     settings: VersionSettings = field(hash=False)
     fingerprint: str
     registered: RegisteredModel | None = None
+    enrichment: Enrichment | None = field(default=None, compare=False, repr=False)
 
     def chat(
         self,
@@ -147,11 +151,14 @@ class Version:
     def _messages(self, messages: str | Sequence[Mapping[str, Any]]) -> Messages:
         if isinstance(messages, str):
             template = self.settings.template
-            text = template.replace("{prompt}", messages) if template else messages
+            asked = messages if self.enrichment is None else self.enrichment.of(messages)
+            text = template.replace("{prompt}", asked) if template else asked
             rendered: Messages = ({"role": "user", "content": text},)
             bring_system = False
         else:
             rendered = check_messages(messages)
+            if self.enrichment is not None:
+                rendered = self.enrichment.of_messages(rendered)
             bring_system = rendered[0]["role"] in ("system", "developer")
         if self.settings.system is None or bring_system:
             return rendered
@@ -218,7 +225,9 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
         return Version(settings.name, settings, spec.identity_of(settings, root)[CONTENT][:_DIGITS])
     text = json.dumps(_identity(settings, root), sort_keys=True, separators=(",", ":"), default=str)
     digest = hashlib.sha256(text.encode("ascii")).hexdigest()
-    return Version(name=settings.name, settings=settings, fingerprint=digest[:_DIGITS], registered=registered)
+    enriched = settings.retrieval is not None or settings.context is not None
+    enrichment = Enrichment(settings, root) if enriched else None
+    return Version(settings.name, settings, digest[:_DIGITS], registered, enrichment)
 
 
 def fingerprint_here(settings: VersionSettings, root: Path) -> str | None:
@@ -245,7 +254,9 @@ def answers(settings: VersionSettings) -> bool:
 
 def is_built(settings: VersionSettings) -> bool:
     """Tell whether all is there that a version is made of, or nothing has to be built for it."""
-    return answers(settings) or CONTENT in settings.engine_options
+    if not answers(settings):
+        return CONTENT in settings.engine_options
+    return all(step.is_built for step in settings.steps)
 
 
 def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
@@ -261,4 +272,16 @@ def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
         "sampling": dict(settings.sampling),
         "system": settings.system,
         "template": settings.template,
+        **_enrichment_identity(settings),
     }
+
+
+def _enrichment_identity(settings: VersionSettings) -> dict[str, Any]:
+    """What is put around a question; nothing for a version that puts it as it is."""
+    identity: dict[str, Any] = {}
+    if settings.retrieval is not None:
+        found = cast("RetrievalSettings", settings.retrieval.settings)
+        identity["retrieval"] = {"index": settings.retrieval.content, "k": found.k, "prompt": found.prompt}
+    if settings.context is not None:
+        identity["context"] = asdict(settings.context)
+    return identity

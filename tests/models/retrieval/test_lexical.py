@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.config import customization
 from harness.errors import UsageError
 from harness.models.retrieval.lexical import LANGUAGES, LexicalIndex
 
@@ -22,6 +23,10 @@ def test_scores_are_bm25s_own(tmp_path: Path) -> None:
     index.save(tmp_path / "index")
     again = LexicalIndex.load(tmp_path / "index", None)
     assert again.scores("red mat").tolist() == index.scores("red mat").tolist()
+
+
+def test_the_settings_know_the_same_languages() -> None:
+    assert sorted(LANGUAGES) == sorted(customization.LANGUAGES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

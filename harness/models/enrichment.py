@@ -1,0 +1,119 @@
+"""What a version puts around a question: the passages that its retriever finds, within the budget of its context."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from harness.config.customization import ContextSettings, RetrievalSettings
+from harness.config.versions import VersionSettings
+from harness.errors import SettingsError
+from harness.models.retrieval.index import Retriever
+
+if TYPE_CHECKING:
+    from harness.models.tokenization.version_tokenizer import VersionTokenizer
+
+_FIELD = re.compile(r"\{(passages|prompt)\}")
+CUT = " … "
+"""Stands where the middle of a text was cut out."""
+
+
+class Enrichment:
+    """The passages and the budget of a version.
+
+    Args:
+        settings: of the version, with the folder of its index where it has a retriever.
+        root: folder that relative paths start from.
+    """
+
+    def __init__(self, settings: VersionSettings, root: Path) -> None:
+        self._settings = settings
+        self._root = root
+        step = settings.retrieval
+        self._retrieval = None if step is None else cast("RetrievalSettings", step.settings)
+        self._budget = settings.context
+
+    @functools.cached_property
+    def retriever(self) -> Retriever:
+        """The version's retriever.
+
+        Raises:
+            SettingsError: its index is not built here.
+        """
+        step = self._settings.retrieval
+        if step is None or self._retrieval is None or step.folder is None:
+            raise SettingsError(
+                f"The passages of {self._settings.name} are not indexed here: `steelyard build {self._settings.name}` "
+                "does that."
+            )
+        return Retriever(self._retrieval, Path(step.folder), self._root)
+
+    @functools.cached_property
+    def tokenizer(self) -> VersionTokenizer:
+        """The version's tokenizer, which counts what the budget is of.
+
+        Raises:
+            SettingsError: it has none.
+        """
+        from harness.models.tokenization.version_tokenizer import load_tokenizer
+
+        return load_tokenizer(self._settings.engine_options, self._root)
+
+    def of(self, question: str) -> str:
+        """The question as the version puts it to its model.
+
+        With a retriever the budget is of the passages, so that the question is never cut; else it is of the question,
+        which holds its own context.
+
+        Raises:
+            UsageError: the question has no word to look for, or the index or the tokenizer is not there.
+        """
+        if self._retrieval is None:
+            return self._within(question)
+        found = self.retriever.search(question)
+        passages = "\n\n".join(f"[{find.id}] {find.text}" for find in found)
+        parts = {"passages": self._within(passages), "prompt": question}
+        return _FIELD.sub(lambda field: parts[field[1]], self._retrieval.prompt)
+
+    def of_messages(self, messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+        """The messages, the last text of the user's put as `of` has it."""
+        places = [place for place, message in enumerate(messages) if message["role"] == "user"]
+        if not places or not isinstance(messages[places[-1]].get("content"), str):
+            return tuple(messages)
+        last = messages[places[-1]]
+        return (
+            *messages[: places[-1]],
+            {**last, "content": self.of(last["content"])},
+            *messages[places[-1] + 1 :],
+        )
+
+    def _within(self, text: str) -> str:
+        return text if self._budget is None else within(text, self._budget, self.tokenizer)
+
+
+def within(text: str, budget: ContextSettings, tokenizer: VersionTokenizer) -> str:
+    """The text within a budget of tokens: its ends, its start or its end.
+
+    Where a cut changes how the text is split into tokens, less of it is kept, so that the budget always holds.
+    """
+    spans = tokenizer.spans(text)
+    if len(spans) <= budget.tokens:
+        return text
+    for kept in range(budget.tokens, 0, -1):
+        cut = _cut(text, spans, kept, budget.keep)
+        if len(tokenizer.spans(cut)) <= budget.tokens:
+            return cut
+    return ""
+
+
+def _cut(text: str, spans: Sequence[tuple[int, int]], kept: int, keep: str) -> str:
+    if keep == "start":
+        return text[: spans[kept - 1][1]]
+    if keep == "end":
+        return text[spans[-kept][0] :]
+    tail = kept // 2
+    end = text[spans[-tail][0] :] if tail else ""
+    return text[: spans[kept - tail - 1][1]] + CUT + end
