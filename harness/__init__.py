@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from harness.gate.history.preferences import Preferences, stored_preferences
+    from harness.models.retrieval.index import Find, Retriever
     from harness.records import Case, Measure, Report, Sample, Score, TokenLogprob, Verdict, VerdictKind
     from harness.records.report_json import read_report
     from harness.requests import Model
@@ -53,6 +54,7 @@ __all__ = [
     "Case",
     "CheckError",
     "EngineError",
+    "Find",
     "InvalidBlockError",
     "Judge",
     "JudgeError",
@@ -65,6 +67,7 @@ __all__ = [
     "Repeated",
     "Repeats",
     "Report",
+    "Retriever",
     "RubricError",
     "Sample",
     "Score",
@@ -102,6 +105,7 @@ _NAMES = {
     "harness.errors": "CapabilityError CheckError EngineError InvalidBlockError JudgeError NotInLineageError "
     "RubricError ScoreError SettingsError SteelyardError StoreError UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
+    "harness.models.retrieval.index": "Find Retriever",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",
     "harness.requests": "Model",

@@ -34,6 +34,9 @@ _COMMANDS = {
         "harness.cli.foundation.describe", "describe", "Tell what a version's weights are, as llama.cpp prints it."
     ),
     "tokens": _Entry("harness.cli.foundation.tokens", "tokens", "Show a text as a version's model sees it."),
+    "retrieve": _Entry(
+        "harness.cli.customization.retrieve", "retrieve", "Show the passages that a version finds for a question."
+    ),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
     "parity": _Entry(
         "harness.cli.foundation.parity", "parity", "Tell how far an engine is from its weights, token by token."

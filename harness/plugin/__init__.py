@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plugin.fixtures import baseline, case, corpus, judge, load, model, reference, repeats, server, weights
+from harness.plugin.fixtures import (
+    baseline,
+    case,
+    corpus,
+    judge,
+    load,
+    model,
+    reference,
+    repeats,
+    retriever,
+    server,
+    weights,
+)
 from harness.plugin.options import add_options
 from harness.plugin.quiet import pytest_load_initial_conftests
 
@@ -26,6 +38,7 @@ __all__ = [
     "pytest_load_initial_conftests",
     "reference",
     "repeats",
+    "retriever",
     "server",
     "weights",
 ]

@@ -88,6 +88,12 @@ def repeats(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
+def retriever(request: pytest.FixtureRequest) -> object:
+    """The retriever of the version under test: `search(query, k)`, `passages`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
 def reference(request: pytest.FixtureRequest) -> object:
     """The version's own weights in 32 bits: `compare` what its engine foresees of a text with what they do."""
     return _placeholder(request)

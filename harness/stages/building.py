@@ -4,40 +4,48 @@ What is built lies in the cache folder, under the recipe that it was built by: t
 what it was made of. The version that comes back names it, and its fingerprint is of what was built: samples belong to
 that, whatever it was built by.
 
-To add something that is built: a line in `BUILDERS`, and a module with its two functions.
+To add a step that is built: a line in `BUILDERS`, and a module with its two functions.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol, cast
 
 from harness.config import Settings, VersionSettings
+from harness.config.customization import Step
 from harness.errors import SettingsError
 from harness.stages.build_state import BuildProgress, unseen
 
 
 class Builder(Protocol):
-    """A module that builds one kind of thing."""
+    """A module that builds one kind of thing. A `step` is of the version; None for a corpus, which is built whole."""
 
-    def find_version(self, settings: Settings, version: VersionSettings) -> VersionSettings | None:
-        """The version with what was built for it before; None where nothing was by the same recipe.
+    def find_version(self, settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
+        """The version with what was built for its step before; None where nothing was by the same recipe.
 
         Raises:
             UsageError: the recipe can't be followed, whatever the reason.
         """
 
-    def build_version(self, settings: Settings, version: VersionSettings, progress: BuildProgress) -> VersionSettings:
-        """The version with what is built for it now. Of several processes one builds, and the others wait.
+    def build_version(
+        self, settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
+    ) -> VersionSettings:
+        """The version with what is built for its step now. Of several processes one builds, and the others wait.
 
         Raises:
             UsageError: it can't be built.
         """
 
 
-BUILDERS: Mapping[str, str] = {"documents": "harness.stages.data.versions"}
-"""The module that builds for versions with a setting, by that setting's name, in the order in which they build."""
+CORPUS = "documents"
+BUILDERS: Mapping[str, str] = {
+    CORPUS: "harness.stages.data.versions",
+    "retrieval": "harness.stages.customization.passages",
+}
+"""The module that builds a step, by the step's kind; and a corpus, by the setting that each has."""
 
 
 def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, offline: bool = False) -> VersionSettings:
@@ -52,13 +60,13 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
         UsageError: something can't be built.
     """
     version = settings.version(name)
-    for builder in _builders(version):
-        found = builder.find_version(settings, version)
+    for builder, step in _builders(version):
+        found = builder.find_version(settings, version, step)
         if found is None and offline:
             raise SettingsError(
                 f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
             )
-        version = builder.build_version(settings, version, progress) if found is None else found
+        version = builder.build_version(settings, version, step, progress) if found is None else found
     return version
 
 
@@ -69,8 +77,8 @@ def found(settings: Settings, name: str) -> VersionSettings:
         UsageError: there is no such version, or it could not be built.
     """
     version = settings.version(name)
-    for builder in _builders(version):
-        before = builder.find_version(settings, version)
+    for builder, step in _builders(version):
+        before = builder.find_version(settings, version, step)
         if before is None:
             return settings.version(name)
         version = before
@@ -79,10 +87,18 @@ def found(settings: Settings, name: str) -> VersionSettings:
 
 def needs_building(version: VersionSettings) -> bool:
     """Tell whether anything is ever built for a version."""
-    return any(name in version.engine_options for name in BUILDERS)
+    return next(_builders(version), None) is not None
 
 
-def _builders(version: VersionSettings) -> Iterator[Builder]:
-    for name, module in BUILDERS.items():
-        if name in version.engine_options:
-            yield cast("Builder", importlib.import_module(module))
+def with_step(version: VersionSettings, step: Step, made: Step) -> VersionSettings:
+    """The version with one of its steps as it was made."""
+    return replace(version, steps=tuple(made if each is step else each for each in version.steps))
+
+
+def _builders(version: VersionSettings) -> Iterator[tuple[Builder, Step | None]]:
+    """What builds a version: its corpus, or its steps in the order of its chain of bases."""
+    if CORPUS in version.engine_options:
+        yield cast("Builder", importlib.import_module(BUILDERS[CORPUS])), None
+    for step in version.steps:
+        if step.kind in BUILDERS:
+            yield cast("Builder", importlib.import_module(BUILDERS[step.kind])), step

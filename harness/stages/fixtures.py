@@ -37,6 +37,7 @@ STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "corpus": StageFixture("harness.stages.data.versions:load_corpus", is_exact=True, of_model=False),
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
     "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
+    "retriever": StageFixture("harness.stages.customization.passages:load_retriever", is_exact=True),
     "repeats": StageFixture("harness.stages.inference.repeats:load_repeats"),
     "server": StageFixture("harness.stages.inference.serving:start_server"),
 }

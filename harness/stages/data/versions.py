@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.config import Settings, VersionSettings
+from harness.config.customization import Step
 from harness.errors import NotInLineageError
 from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
 from harness.models.spec import engine_spec
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from harness.stages.lineage import StageContext
 
 
-def find_version(settings: Settings, version: VersionSettings) -> VersionSettings | None:
+def find_version(settings: Settings, version: VersionSettings, _step: Step | None = None) -> VersionSettings | None:
     """The corpus as it was built before by the same recipe, from the same documents; None where it was not.
 
     Raises:
@@ -33,7 +34,9 @@ def find_version(settings: Settings, version: VersionSettings) -> VersionSetting
     return _of(version, open_corpus(folder, version.name)) if folder.is_dir() else None
 
 
-def build_version(settings: Settings, version: VersionSettings, progress: BuildProgress) -> VersionSettings:
+def build_version(
+    settings: Settings, version: VersionSettings, _step: Step | None, progress: BuildProgress
+) -> VersionSettings:
     """The corpus, built now.
 
     Raises:

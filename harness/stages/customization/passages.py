@@ -1,0 +1,86 @@
+"""Builds the index of a version's passages, and gives bodies the fixture `retriever`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, cast
+
+from harness.config import Settings, VersionSettings
+from harness.config.customization import RetrievalSettings, Step
+from harness.config.environment import version_of
+from harness.errors import NotInLineageError, UsageError
+from harness.models.retrieval.index import Retriever, build_index
+from harness.models.version import Version
+from harness.models.weights.content_hash import file_hash
+from harness.stages.build_state import BuildProgress, BuildState
+from harness.stages.building import with_step
+from harness.stages.lineage import StageContext
+from harness.stages.made_folders import MadeFolder, find_made, make
+
+KIND = "retrieval"
+_NOT_BUILT_BY = ("passages", "k", "prompt")
+
+
+def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
+    """The version with the index that was built before of the same passages in the same way; None where none was.
+
+    Raises:
+        UsageError: the passages are not there.
+    """
+    assert step is not None
+    made = find_made(KIND, _recipe(settings, step))
+    return None if made is None else _with(version, step, made)
+
+
+def build_version(
+    settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
+) -> VersionSettings:
+    """The version with the index of its passages, built now.
+
+    Raises:
+        UsageError: a line that is no passage, or what finds them is not installed.
+    """
+    assert step is not None
+    progress(BuildState(version.name, "indexing", unit="passages"))
+    retrieval = cast("RetrievalSettings", step.settings)
+    try:
+        made = make(KIND, _recipe(settings, step), lambda folder: build_index(retrieval, folder, settings.root))
+    except UsageError as error:
+        raise UsageError(f"{settings.table(step.version)} retrieval: {error}") from error
+    return _with(version, step, made)
+
+
+def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
+    retrieval = cast("RetrievalSettings", step.settings)
+    passages = settings.root / retrieval.passages
+    if not passages.is_file():
+        raise UsageError(
+            f"{settings.table(step.version)} retrieval: there is no {passages}. Give a JSON lines file with a passage "
+            'on each line: {"id": "hours", "text": "…"}.'
+        )
+    how = {name: value for name, value in asdict(retrieval).items() if name not in _NOT_BUILT_BY}
+    by_words = retrieval.method != "dense"
+    by_meaning = retrieval.method != "bm25"
+    packages = ("bm25s", "pystemmer") * by_words + ("torch", "transformers") * by_meaning
+    if not by_meaning:
+        del how["model"]
+    return {**how, "passages": file_hash(passages), "packages": {name: version_of(name) for name in packages}}
+
+
+def _with(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings:
+    return with_step(version, step, replace(step, folder=str(made.path), content=made.content))
+
+
+def load_retriever(version: Version, context: StageContext) -> Retriever:
+    """The retriever of a version.
+
+    Raises:
+        NotInLineageError: it finds no passages.
+    """
+    step = version.settings.retrieval
+    if step is None or step.folder is None:
+        example = 'retrieval = { passages = "passages.jsonl" }'
+        raise NotInLineageError(version.name, "retriever", f"{example} in {context.settings.table(version.name)}")
+    return Retriever(cast("RetrievalSettings", step.settings), Path(step.folder), context.settings.root)

@@ -1,0 +1,76 @@
+"""Folders of what was built, each under the recipe that it was built by."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.config import cache_dir
+from harness.models.weights.content_hash import files_hash, text_hash
+
+_DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFolder:
+    """What was built by a recipe.
+
+    Attributes:
+        path: where it lies.
+        content: the digest of its files.
+    """
+
+    path: Path
+    content: str
+
+
+def find_made(kind: str, recipe: Mapping[str, Any]) -> MadeFolder | None:
+    """What was built before by a recipe; None where nothing was.
+
+    Args:
+        kind: of build, such as "retrieval".
+        recipe: all that decides what is built: settings, fingerprints of what it is made of, versions of packages.
+    """
+    path = _place(kind, recipe)
+    return _made(path) if path.is_dir() else None
+
+
+def make(
+    kind: str, recipe: Mapping[str, Any], build: Callable[[Path], None], *, keeps_draft: bool = False
+) -> MadeFolder:
+    """What a recipe gives, built into a folder of the cache. Of several processes one builds, and the others wait.
+
+    Args:
+        build: writes into the folder that it is given, which becomes the result when it ends.
+        keeps_draft: whether what it wrote before it was killed is there when it is called again, so that it can go on.
+
+    Raises:
+        Exception: whatever `build` raises. What was built before is kept.
+    """
+    from filelock import FileLock
+
+    path = _place(kind, recipe)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        if not path.is_dir():
+            draft = path.with_name(f"{path.name}.draft")
+            if not keeps_draft:
+                shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(exist_ok=True)
+            build(draft)
+            draft.replace(path)
+    return _made(path)
+
+
+def _place(kind: str, recipe: Mapping[str, Any]) -> Path:
+    text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), default=str)
+    return cache_dir() / kind / text_hash(kind, text)[:_DIGITS]
+
+
+def _made(path: Path) -> MadeFolder:
+    names = [str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()]
+    return MadeFolder(path, files_hash(path, names)[:_DIGITS])

@@ -1,0 +1,102 @@
+"""The steps of a version, as its tables define them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.config.customization import AdapterSettings, ContextSettings, DistilledSettings, RetrievalSettings
+from harness.config.versions import VersionSettings
+from harness.errors import SettingsError
+from tests.config.settings_files import load
+
+BASE = """
+[models.base]
+engine = "scripted"
+default = "a"
+"""
+
+
+def version(folder: Path, text: str, name: str = "v") -> VersionSettings:
+    return load(folder, f"{BASE}\n{text}").version(name)
+
+
+def test_steps_stand_in_the_order_of_the_chain_of_bases(tmp_path: Path) -> None:
+    found = version(
+        tmp_path,
+        """
+        [models.v]
+        base = "w"
+        context = { tokens = 100, keep = "start" }
+        [models.w]
+        base = "u"
+        retrieval = { passages = "p.jsonl", method = "hybrid", k = 5, language = "none" }
+        [models.u]
+        base = "base"
+        context = { tokens = 50 }
+        """,
+    )
+    assert [(step.kind, step.version) for step in found.steps] == [
+        ("context", "u"),
+        ("retrieval", "w"),
+        ("context", "v"),
+    ]
+    assert found.retrieval is not None
+    assert found.retrieval.settings == RetrievalSettings("p.jsonl", "hybrid", 5, None)
+    assert found.context == ContextSettings(100, "start")
+    assert not found.retrieval.is_built
+    assert version(tmp_path, "", "base").steps == ()
+
+
+def test_a_distilled_version_needs_no_weights(tmp_path: Path) -> None:
+    text = """
+    [models.v]
+    engine = "transformers"
+    distilled = { teacher = "base", data = "prompts.jsonl", student = { layers = 10 }, steps = 20 }
+    """
+    found = version(tmp_path, text)
+    assert found.steps[0].settings == DistilledSettings("base", "prompts.jsonl", layers=10, steps=20)
+    assert found.engine_options["weights"] == "built:v"
+
+
+def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:
+    text = """
+    [models.v]
+    engine = "transformers"
+    weights = "w"
+    adapter = { data = "train.jsonl", rank = 4, merge = true }
+    """
+    assert version(tmp_path, text).steps[0].settings == AdapterSettings(data="train.jsonl", rank=4, merge=True)
+    ready = text.replace('{ data = "train.jsonl", rank = 4, merge = true }', '"adapters/support"')
+    assert version(tmp_path, ready).steps[0].settings == AdapterSettings(folder="adapters/support")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("retrieval = 3", "retrieval = 3 is no"),
+        ("retrieval = { passage = 'p' }", "Did you mean 'passages'"),
+        ("retrieval = { k = 3 }", "retrieval needs passages"),
+        ("retrieval = { passages = 'p', method = 'bm52' }", "Did you mean 'bm25'"),
+        ("retrieval = { passages = 'p', k = 0 }", "k = 0 is below 1"),
+        ("retrieval = { passages = 'p', language = 'englisch' }", "Did you mean 'english'"),
+        ("retrieval = { passages = 'p', prompt = '{prompt}' }", r"does not hold \{passages\}"),
+        ("context = { keep = 'end' }", "context needs tokens"),
+        ("context = { tokens = 0 }", "tokens = 0 is below 1"),
+        ("context = { tokens = 9, keep = 'middle' }", "keep = 'middle'"),
+        ("adapter = 3", "give a folder, or"),
+        ("adapter = { rank = 8 }", "adapter needs data"),
+        ("adapter = { data = 'd', dropout = 1 }", "dropout = 1 is outside"),
+        ("distilled = { teacher = 'base' }", "distilled needs data"),
+        ("distilled = { teacher = 'base', data = 'd', student = {} }", "give one of layers"),
+        ("distilled = { teacher = 'base', data = 'd', student = { layers = 1, weights = 'w' } }", "give one of layers"),
+        ("distilled = { teacher = 'base', data = 'd', method = 'soft' }", "method = 'soft'"),
+        ("distilled = { teacher = 'base', data = 'd', temperature = 0 }", "temperature = 0 is not above 0"),
+        ("distilled = { teacher = 'base', data = 'd', hard_weight = 2 }", "hard_weight = 2 is outside"),
+    ],
+)
+def test_what_can_not_be_is_refused_with_the_way_out(tmp_path: Path, table: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        version(tmp_path, f'[models.v]\nbase = "base"\n{table}')
+    assert "version 'v'" in str(caught.value)

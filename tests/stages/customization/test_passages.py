@@ -1,0 +1,85 @@
+"""Passages are indexed once, and found by a version."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.config import Settings
+from harness.errors import NotInLineageError, SettingsError, UsageError
+from harness.models.version import load_version
+from harness.stages.building import built, found, needs_building
+from harness.stages.customization.passages import load_retriever
+from harness.stages.lineage import StageContext
+from tests.config.settings_files import load
+
+pytest.importorskip("bm25s")
+TEXT = """
+[models.plain]
+engine = "scripted"
+default = "nine"
+[models.rag]
+base = "plain"
+retrieval = { passages = "p.jsonl", k = 1 }
+[models.more]
+base = "rag"
+retrieval = { passages = "p.jsonl", k = 2 }
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    passages = [
+        {"id": "hours", "text": "Open from nine to six."},
+        {"id": "cards", "text": "A card costs twelve euros."},
+    ]
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(passage) + "\n" for passage in passages), "utf-8")
+    return load(tmp_path, TEXT)
+
+
+def test_an_index_is_built_once_for_the_same_passages(settings: Settings) -> None:
+    told: list[str] = []
+    assert found(settings, "rag").steps[0].folder is None
+    first = built(settings, "rag", progress=lambda state: told.append(state.phase))
+    again = built(settings, "rag", progress=lambda state: told.append(state.phase), offline=True)
+    assert told == ["indexing"]
+    assert first == again == found(settings, "rag")
+    more = built(settings, "more", offline=True).steps[-1]
+    assert (more.folder, more.content) == (first.steps[0].folder, first.steps[0].content)
+    assert not needs_building(built(settings, "plain"))
+
+
+def test_other_passages_are_another_index_and_another_version(settings: Settings) -> None:
+    before = load_version(built(settings, "rag"), settings.root)
+    path = settings.root / "p.jsonl"
+    path.write_text(path.read_text("utf-8").replace("nine", "ten"), "utf-8")
+    assert found(settings, "rag").steps[0].folder is None
+    after = load_version(built(settings, "rag"), settings.root)
+    assert before.fingerprint != after.fingerprint
+    context = StageContext(settings)
+    assert load_retriever(before, context).search("open")[0].text == "Open from nine to six."
+    assert load_retriever(after, context).search("open")[0].text == "Open from ten to six."
+
+
+def test_a_version_without_a_retriever_is_told_how_to_get_one(settings: Settings) -> None:
+    with pytest.raises(NotInLineageError, match="plain has no retriever") as caught:
+        load_retriever(load_version(built(settings, "plain"), settings.root), StageContext(settings))
+    assert "retrieval = { passages" in caught.value.advice
+
+
+def test_nothing_is_built_offline(settings: Settings) -> None:
+    (settings.root / "p.jsonl").write_text('{"id": "a", "text": "new here"}', "utf-8")
+    with pytest.raises(SettingsError, match="steelyard build rag"):
+        built(settings, "rag", offline=True)
+
+
+def test_passages_that_are_missing_or_broken_are_named_with_the_table(settings: Settings) -> None:
+    path = settings.root / "p.jsonl"
+    path.write_text("nine\n", "utf-8")
+    with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: .*p\.jsonl, line 1 is no JSON"):
+        built(settings, "rag")
+    path.unlink()
+    with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: there is no .*p\.jsonl"):
+        built(settings, "rag")
