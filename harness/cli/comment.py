@@ -12,7 +12,7 @@ from harness.errors import ForgeError, SettingsError
 from harness.reporting.shared.names import COMMENT_NAME
 
 if TYPE_CHECKING:
-    from harness.config.ci import CiJob
+    from harness.config.repository.ci import CiJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def comment(folder: Path | None, **options: Any) -> None:
       steelyard comment reports/latest --name nightly --link https://ci.example/report/12
       steelyard comment --print
     """
-    from harness.config.ci import find_forge, read_job
+    from harness.config.repository.ci import find_forge, read_job
 
     given = _CommentOptions(**options)
     if given.is_printed:
@@ -89,7 +89,7 @@ def _text(folder: Path | None, given: _CommentOptions, link: str | None) -> str:
 
 
 def _post(job: CiJob, number: int, body: str, given: _CommentOptions) -> None:
-    from harness.config.ci import TOKEN_VARIABLES
+    from harness.config.repository.ci import TOKEN_VARIABLES
     from harness.config.environment import token as read_token
     from harness.reporting.pull_requests import post
 

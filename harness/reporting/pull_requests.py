@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from harness.config.ci import TOKEN_VARIABLES, CiJob
+from harness.config.repository.ci import TOKEN_VARIABLES, CiJob
 from harness.errors import ForgeError
 from harness.reporting.shared.text import printable
 

@@ -10,6 +10,11 @@ import pytest
 from harness.stages.made_folders import find_made, make
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path))
+
+
 def write(text: str, calls: list[str]) -> Callable[[Path], None]:
     def build(folder: Path) -> None:
         calls.append(text)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 import harness
-from harness.config.git import ChangedFiles
+from harness.config.repository.git import ChangedFiles
 from harness.gate.changes.imports import imported_by, module_files, parsed, values_of
 from harness.gate.changes.named_files import NamedFiles, named_in
 

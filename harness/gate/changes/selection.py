@@ -10,8 +10,8 @@ from typing import Any
 import harness
 from harness.config import Settings, load_settings
 from harness.config.asking import understood
-from harness.config.git import Repository
-from harness.config.history import asks_for_the_same, differing, is_same_version, settings_at
+from harness.config.repository.git import Repository
+from harness.config.repository.history import asks_for_the_same, differing, is_same_version, settings_at
 from harness.config.roles import NO_BASELINE, candidate_name
 from harness.gate.baselines.chosen import file_named
 from harness.gate.changes.dependencies import Dependencies, EvaluationCode

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import Settings, VersionSettings
-from harness.config.git import Repository
+from harness.config.repository.git import Repository
 from harness.errors import SettingsError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest

@@ -20,6 +20,7 @@ models.rag = { base = "plain", retrieval = { passages = "p.jsonl", k = 2 } }
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
     passages = [{"id": "hours", "text": "Open from nine to six."}, {"id": "cards", "text": "A card. " * 60}]
     (tmp_path / "p.jsonl").write_text("".join(json.dumps(passage) + "\n" for passage in passages), "utf-8")
     (tmp_path / "steelyard.toml").write_text(TEXT, "utf-8")

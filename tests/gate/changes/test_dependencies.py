@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.git import Repository
+from harness.config.repository.git import Repository
 from harness.gate.changes.dependencies import Dependencies, EvaluationCode
 from tests.repositories import commit_all, git, write
 

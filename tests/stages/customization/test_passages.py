@@ -30,7 +30,8 @@ retrieval = { passages = "p.jsonl", k = 2 }
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
     passages = [
         {"id": "hours", "text": "Open from nine to six."},
         {"id": "cards", "text": "A card costs twelve euros."},

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.config.git import Repository
+from harness.config.repository.git import Repository
 from harness.config.settings import Settings, parse_toml, settings_of
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.git import Repository
-from harness.config.history import asks_for_the_same, differing, is_same_version, settings_at
+from harness.config.repository.git import Repository
+from harness.config.repository.history import asks_for_the_same, differing, is_same_version, settings_at
 from harness.config.settings import load_settings
 from tests.repositories import commit_all, write
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.git import ChangedFiles, Repository
+from harness.config.repository.git import ChangedFiles, Repository
 from harness.errors import SettingsError
 from tests.repositories import commit_all, git, write
 
