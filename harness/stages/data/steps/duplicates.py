@@ -1,7 +1,7 @@
 """What the steps that seek duplicates share: which texts count as equal, and how all but the first are removed.
 
-Of documents that are duplicates of each other the first stays, by number of the file and by id. Both depend on ids
-alone, so the same document stays whatever finds the duplicates, in whichever order and with however many workers.
+Of documents that are duplicates of each other the first stays, in the order of `place_of`. It depends on ids alone,
+so the same document stays whatever finds the duplicates, in whichever order and with however many workers.
 
 datatrove's own last stages are not used for it. They do not know whose duplicate a document is, they keep another
 document when files are read in another order, and they take a missing list of duplicates for an empty one.
@@ -44,7 +44,9 @@ def check_normalisation(value: Any, name: str, *, where: str) -> list[str]:
         SettingsError: it is no list, or holds something else.
     """
     if not isinstance(value, list | tuple):
-        raise SettingsError(f'{where}: {name} = {value!r} is no list; write a list such as ["lowercase", "whitespace"].')
+        raise SettingsError(
+            f'{where}: {name} = {value!r} is no list; write a list such as ["lowercase", "whitespace"].'
+        )
     for item in value:
         if item not in NORMALISATIONS:
             raise SettingsError(f"{where}: {name}: {choices('normalisation', str(item), NORMALISATIONS)}")
@@ -138,6 +140,7 @@ def remove_duplicates(
                     found.write(orjson.dumps([row, name]) + b"\n")
                     context.record(shard, name, reason, names[survivors[place]])
     context.run([_Removal(shards, folder, context.out)], shards.n_shards, context.work / "removal")
+    require_files(context.out.paths, "writing the documents that stay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,9 @@ class _Removal:
             elif removed.pop(row) != document.id:
                 raise CorpusError(f"{self.shards.paths[shard]} changed while duplicates were sought; build it again.")
         if removed:
-            raise CorpusError(f"{self.shards.paths[shard]} lost documents while duplicates were sought; build it again.")
+            raise CorpusError(
+                f"{self.shards.paths[shard]} lost documents while duplicates were sought; build it again."
+            )
 
 
 def _numbered(folder: Path, shard: int) -> Path:
