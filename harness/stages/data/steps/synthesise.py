@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from datatrove.data import Document
 
 NO_ANSWER = "no_answer"
-"""The reason of a document's removal that the teacher was asked for and did not write, such as a call of a tool."""
+"""The reason of a document's removal that the teacher was asked for and did not write: an empty answer, a tool call."""
 
 _AT_A_TIME = 1000
 """Prompts whose answers are waited for together."""
@@ -83,7 +83,7 @@ class SyntheticDocuments:
         for prompt, number, sample in asyncio.run(self._drawn(prompts, context.settings)):
             name = f"synthesise/{prompt.id}/{number}"
             shard = shard_of(name, shards.n_shards)
-            if sample.lack is not None:
+            if sample.lack is not None or not sample.text.strip():
                 context.record(shard, name, NO_ANSWER, None)
                 continue
             metadata = {"teacher": self.teacher, "prompt": prompt.text, "finish_reason": sample.finish_reason}

@@ -59,14 +59,14 @@ def test_they_say_who_wrote_them_and_why(tmp_path: Path) -> None:
     found = {document.id: document.metadata for shard in range(3) for document in out.read(shard)}
     expected = {"teacher": "teacher", "prompt": "Write about a river.", "finish_reason": "stop"}
     assert expected == found["synthesise/river/0"]
-    assert {} == found["a"]
+    assert found["a"] == {}
 
 
 def test_each_sample_is_a_document(tmp_path: Path) -> None:
     answers = {prompt: {"It flows.": 0.5, "It ebbs.": 0.5} for prompt in ANSWERS}
     applied = apply(tmp_path, project(tmp_path, answers), {"samples": 40})
     drawn = [text for name, text in applied.kept.items() if name.startswith("synthesise/river/")]
-    assert 40 == len(drawn)
+    assert len(drawn) == 40
     assert {"It flows.", "It ebbs."} == set(drawn)
 
 
@@ -75,7 +75,7 @@ def test_equal_prompts_are_drawn_apart(tmp_path: Path) -> None:
     write_prompts(tmp_path, {"one": "Write.", "two": "Write."})
     settings = project(tmp_path, {"Write.": "Text."})
     apply(tmp_path, settings, {"samples": 20})
-    assert 40 == n_stored(settings)
+    assert n_stored(settings) == 40
 
 
 def n_stored(settings: Settings) -> int:
@@ -93,18 +93,18 @@ def test_stored_answers_cost_no_teacher_again(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(ScriptedEngine, "sample", refuse)
     assert first == apply(tmp_path, settings, name="2")
-    assert 2 == n_stored(settings)
+    assert n_stored(settings) == 2
 
 
 def test_an_answer_that_is_none_is_removed_under_its_own_reason(tmp_path: Path) -> None:
     applied = apply(tmp_path, project(tmp_path, {**ANSWERS, "Write about a hill.": ""}))
-    assert {"synthesise/hill/0": ("no_answer", None)} == applied.removed
+    assert applied.removed == {"synthesise/hill/0": ("no_answer", None)}
     assert {*TEXTS, "synthesise/river/0"} == set(applied.kept)
 
 
 def test_sampling_is_laid_over_the_teachers_own(tmp_path: Path) -> None:
     applied = apply(tmp_path, project(tmp_path), {"sampling": {"max_tokens": 2}})
-    assert "A river" == applied.kept["synthesise/river/0"]
+    assert applied.kept["synthesise/river/0"] == "A river"
 
 
 def test_workers_change_nothing(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_prompt_that_is_not_answered_ends_the_build_and_keeps_the_rest(tmp_pat
     settings = project(tmp_path, {"Write about a river.": "A river runs."})
     with pytest.raises(CorpusError, match=r"teacher gave no sample 0 of the prompt 'hill': .*no answer to"):
         apply(tmp_path, settings)
-    assert 1 == n_stored(settings)
+    assert n_stored(settings) == 1
 
 
 def test_a_document_of_the_same_id_is_an_error(tmp_path: Path) -> None:
@@ -129,9 +129,9 @@ def test_a_document_of_the_same_id_is_an_error(tmp_path: Path) -> None:
 def test_a_budget_bounds_what_is_asked(tmp_path: Path) -> None:
     write_prompts(tmp_path, {f"{number}": f"Write {number}." for number in range(50)})
     settings = project(tmp_path, {f"Write {number}.": "Text." for number in range(50)}, max_requests=10)
-    with pytest.raises(CorpusError, match="--max-requests 10 is spent. What was drawn is stored"):
+    with pytest.raises(CorpusError, match=r"--max-requests 10 is spent. What was drawn is stored"):
         apply(tmp_path, settings)
-    assert 10 == n_stored(settings)
+    assert n_stored(settings) == 10
 
 
 def test_prompts_and_teacher_are_part_of_the_identity(tmp_path: Path) -> None:
