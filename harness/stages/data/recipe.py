@@ -69,7 +69,9 @@ def corpus_recipe(settings: Settings, name: str) -> Recipe:
         UsageError: no such corpus, source or step, or an option that is wrong.
     """
     if name not in settings.corpora:
-        raise CorpusError(choices("corpus", name, settings.corpora).replace("Corpuss", "Corpora").replace("corpuss", "corpora"))
+        raise CorpusError(
+            choices("corpus", name, settings.corpora).replace("Corpuss", "Corpora").replace("corpuss", "corpora")
+        )
     corpus = settings.corpora[name]
     if corpus.documents is None:
         raise CorpusError(f"The corpus {name!r} has no documents; write documents = FILE, or base = another corpus.")
@@ -83,7 +85,9 @@ def corpus_recipe(settings: Settings, name: str) -> Recipe:
         source=corpus.documents,
         content=source_fingerprint(corpus.documents, settings.root),
         steps=tuple(steps),
-        tokenizer=None if corpus.tokenizer is None else (corpus.tokenizer, _tokenizer(settings, name, corpus.tokenizer)),
+        tokenizer=None
+        if corpus.tokenizer is None
+        else (corpus.tokenizer, _tokenizer(settings, name, corpus.tokenizer)),
     )
 
 

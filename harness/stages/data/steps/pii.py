@@ -1,8 +1,8 @@
 """Declares the step `pii`: puts placeholders where a text names an address, a phone, a card or an account.
 
-Email addresses and public IPv4 addresses are found by datatrove's patterns, which are FineWeb's; phones by phonenumbers,
-Google's library; cards by Luhn's check digit and accounts by those of the IBAN, with python-stdnum. datatrove takes its
-placeholders in turn, so that a text depends on those before it; here each kind has one.
+Email addresses and public IPv4 addresses are found by datatrove's patterns, which are FineWeb's; phones by
+phonenumbers, Google's library; cards by Luhn's check digit and accounts by those of the IBAN, with python-stdnum.
+datatrove takes its placeholders in turn, so that a text depends on those before it; here each kind has one.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ COUNTS = "pii"
 Spans = Iterator[tuple[int, int]]
 
 _LONGEST_ADDRESS = 320
-"""How far to each side of an @ an email address is looked for: RFC 5321 allows 64 + 1 + 255 characters. Over a long text
-without spaces, datatrove's pattern alone takes time with the square of its length."""
+"""How far to each side of an @ an email address is looked for: RFC 5321 allows 64 + 1 + 255 characters. Over a long
+text without spaces, datatrove's pattern alone takes time with the square of its length."""
 
 _LOCAL_PART = f"{string.ascii_letters}{string.digits}!#$%&'*+/=?^_`{{|}}~-."
 """What may stand before the @ in datatrove's pattern."""
@@ -43,12 +43,17 @@ _PHONE_LINE = re.compile(r"(?:\d[^\d\n]{0,4}){6}\d")
 """Seven digits as near each other as those of a phone are: lines without them need no closer look."""
 
 _CARD = re.compile(
-    r"(?<![\w-])(?<!\d[.,])[2-6](?:\d{12,18}|\d{3}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{3}([ -])\d{6}\2\d{4,5})(?![\w-])"
+    r"(?<![\w-])(?<!\d[.,])[2-6]"
+    r"(?:\d{12,18}|\d{3}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{3}([ -])\d{6}\2\d{4,5})"
+    r"(?![\w-])"
 )
 """13 to 19 digits, in one or in the groups that are printed on cards. The first is that of a payment network
 (ISO/IEC 7812-1)."""
 
 _FEWEST_DIGITS = 13
+
+_NOWHERE = "ZZ"
+"""What phonenumbers calls a region that is unknown: numbers with + and the country's number alone are valid there."""
 
 _IBAN = re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?!\w)")
 """An account as it is transmitted, or in groups of four as it is printed (ISO 13616-1)."""
@@ -133,7 +138,7 @@ def _phones(text: str, regions: Sequence[str]) -> Spans:
             continue
         found = {
             (match.start, match.end)
-            for region in regions or [None]
+            for region in regions or [_NOWHERE]
             for match in PhoneNumberMatcher(line[0], region)
             if not match.raw_string.isdigit()
         }
@@ -240,8 +245,8 @@ PII = StepSpec(
         "phone_regions": StepOption(
             ["US"],
             _regions,
-            "The regions whose phones are found as they are written there, in ISO 3166-1; [] for none. Those with + and "
-            "the country's number are always found.",
+            "The regions whose phones are found as they are written there, in ISO 3166-1; [] for none. Those with + "
+            "and the country's number are always found.",
         ),
     },
     make=PersonalDataStep,
