@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.data.built import opened_corpus
-from harness.cli.shared.progress import terminal_layout
+from harness.cli.shared.layout import terminal_layout
 from harness.errors import UsageError, choices
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import json
 import click
 
 from harness.cli.data.built import opened_corpus
-from harness.cli.shared.progress import terminal_layout
+from harness.cli.shared.layout import terminal_layout
 
 
 @click.command()
