@@ -69,14 +69,18 @@ def test_a_file_that_ends_within_a_record_is_refused(tmp_path: Path) -> None:
 def test_a_packed_file_that_was_cut_is_refused(tmp_path: Path) -> None:
     content = bytes(range(256)) * 2000
     path = write_warc(
-        tmp_path / "a.warc.gz", [(f"http://a.org/{n}", "text/html", content, "response") for n in range(3)], is_packed=True
+        tmp_path / "a.warc.gz",
+        [(f"http://a.org/{n}", "text/html", content, "response") for n in range(3)],
+        is_packed=True,
     )
     path.write_bytes(path.read_bytes()[:-900])
     with pytest.raises(CorpusError, match=r"a\.warc\.gz, (after )?record [23]: "):
         list(read_warc(path, "a.warc.gz"))
 
 
-@pytest.mark.parametrize("content", [b"no WARC at all\n" * 10, gzip.compress(b"no WARC at all\n" * 10), b"\x1f\x8b\xff\xff"])
+@pytest.mark.parametrize(
+    "content", [b"no WARC at all\n" * 10, gzip.compress(b"no WARC at all\n" * 10), b"\x1f\x8b\xff\xff"]
+)
 def test_what_is_no_warc_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.warc.gz"
     path.write_bytes(content)
