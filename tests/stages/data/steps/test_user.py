@@ -127,7 +127,7 @@ def test_metadata_can_t_be_changed(root: Path) -> None:
         ("filters:", "filters.py has no function ''."),
         (
             "filters:two",
-            "is called with a document and its options by keyword, which two(document, other) does not take",
+            "its options by keyword, which two(document, other) does not take",
         ),
         ("filters:later", "without async."),
     ],
