@@ -5,6 +5,7 @@
     │   ├── SettingsError      pyproject.toml, steelyard.toml, options, the environment
     │   │   └── DoorError          an engine, check, report or tracker that is not there, there twice, or broken
     │   ├── CaseError          a case file or a case
+    │   ├── CorpusError        documents of a corpus that are missing or malformed, or a recipe that can't be followed
     │   ├── MarkerError        the evaluation marker, its test function or fixtures
     │   ├── TaskError          an lm-eval task that can't be loaded or run
     │   ├── RubricError        a rubric file that is not there, or what it says
@@ -61,6 +62,10 @@ class DoorError(SettingsError):
 
 class CaseError(UsageError):
     """A case file is missing, empty or malformed."""
+
+
+class CorpusError(UsageError):
+    """The documents of a corpus are missing or malformed, or its recipe can't be followed."""
 
 
 class MarkerError(UsageError):
@@ -209,18 +214,21 @@ class CheckError(SteelyardError):
     """A check could not work, whatever the answer is."""
 
 
-def choices(kind: str, value: str, known: Iterable[str]) -> str:
+def choices(kind: str, value: str, known: Iterable[str], plural: str | None = None) -> str:
     """Say that `value` is no known `kind`, list the known ones and name the nearest.
+
+    Args:
+        plural: of `kind`, where it is not made with an s.
 
     >>> choices("version", "smolm2", ["smollm2", "smollm2-int8"])
     "No version named 'smolm2'. Versions: smollm2, smollm2-int8. Did you mean 'smollm2'?"
     >>> choices("version", "a", [])
     "No version named 'a'. There are no versions."
     """
-    names = sorted(known)
+    names, many = sorted(known), plural or f"{kind}s"
     if not names:
-        return f"No {kind} named {value!r}. There are no {kind}s."
-    return f"No {kind} named {value!r}. {kind.capitalize()}s: {', '.join(names)}.{nearest(value, names)}"
+        return f"No {kind} named {value!r}. There are no {many}."
+    return f"No {kind} named {value!r}. {many.capitalize()}: {', '.join(names)}.{nearest(value, names)}"
 
 
 def none_of(name: str, value: str, known: Iterable[str]) -> str:

@@ -1,0 +1,181 @@
+"""What a step of a recipe is: its declaration, and the two shapes of what it makes.
+
+A document is datatrove's own (`datatrove.data.Document`): `text`, `id` and `metadata`, which holds its address as `url`
+and, while its text is a page of HTML, `is_html`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.config import Settings
+from harness.config.files import replacing
+from harness.models.spec import SettingCheck
+
+if TYPE_CHECKING:
+    from datatrove.data import Document
+
+URL = "url"
+"""The key of a document's metadata under which its address stands, as datatrove has it."""
+
+IS_HTML = "is_html"
+"""The key of a document's metadata that is true while its text is a page of HTML; the step `text` takes it away."""
+
+EMPTY = "empty"
+"""The reason of a document's removal that has no text, whichever step finds it so."""
+
+INSTALL = 'pip install "steelyard[data]"'
+"""The command that installs what Steelyard's own steps need."""
+
+
+class DocumentStep(Protocol):
+    """Looks at one document at a time, in a worker process. It is pickled on its way there.
+
+    What becomes of a document depends on the document and the step's options alone.
+    """
+
+    def __call__(self, document: Document) -> str | None:
+        """None keeps the document, whose text and metadata it may have changed in place; a text is the reason why it
+        is removed."""
+        ...
+
+
+class CorpusStep(Protocol):
+    """Looks at all documents at once, as whoever seeks duplicates must."""
+
+    def apply(self, shards: ShardedCorpus, context: StepContext) -> None:
+        """Write the documents that stay to `context.out`, shard by shard, and call `context.record` for the others."""
+        ...
+
+
+def place_of(document_id: str) -> str:
+    """Where a document stands in the one order of all, which depends on its id alone: places compare as texts.
+
+    It is no order that anybody chose, so that which of two duplicates comes first says nothing of where they came from.
+    """
+    return hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest() + document_id
+
+
+def shard_of(document_id: str, n_shards: int) -> int:
+    """The number of the shard that a document lies in: each holds a stretch of the one order."""
+    return int(place_of(document_id)[:16], 16) * n_shards >> 64
+
+
+@dataclass(frozen=True, slots=True)
+class ShardedCorpus:
+    """Documents in numbered files, which hold one stretch each of the order of `place_of`.
+
+    So the documents of all files, one file after the other, are in the same order however many files there are: the
+    first of several duplicates is the one with the lowest shard and, within it, the one that is read first.
+
+    Attributes:
+        folder: that the files lie in.
+        n_shards: how many there are; a file that is not there holds no document.
+    """
+
+    folder: Path
+    n_shards: int
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files, in order."""
+        return tuple(self.path(shard) for shard in range(self.n_shards))
+
+    def path(self, shard: int) -> Path:
+        """The file of a shard."""
+        return self.folder / f"{shard:05}.jsonl"
+
+    def read(self, shard: int) -> Iterator[Document]:
+        """The documents of one file, in their order."""
+        import orjson
+        from datatrove.data import Document
+
+        path = self.path(shard)
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            for line in file:
+                row = orjson.loads(line)
+                yield Document(text=row["text"], id=row["id"], metadata=row["metadata"])
+
+    def write(self, shard: int, documents: Iterable[Document]) -> None:
+        """Write one file anew from documents that are in their order; it is there whole or not at all."""
+        import orjson
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with replacing(self.path(shard)) as draft, draft.open("wb") as file:
+            for document in documents:
+                row = {"id": document.id, "text": document.text, "metadata": document.metadata}
+                file.write(orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n")
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """What a step over a whole corpus is given beside its documents.
+
+    Attributes:
+        settings: of the project, whose `root` relative paths start from; a step that asks a model finds it there.
+        work: a folder of the step's own, empty at first; what lies in it is there again when a killed build goes on.
+        out: where the documents that stay are written.
+        record: called as `record(shard, id, reason, duplicate_of)` for each document that is removed, with the id of
+            the one that stays instead, or None.
+        run: runs datatrove's pipeline as so many tasks in the build's executor and waits for it:
+            `run(pipeline, tasks, work)`.
+    """
+
+    settings: Settings
+    work: Path
+    out: ShardedCorpus
+    record: Callable[[int, str, str, str | None], None]
+    run: Callable[[Sequence[Any], int, Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StepOption:
+    """One option of a step, as its table in the settings takes it.
+
+    Attributes:
+        default: where the table does not say; data that JSON can hold.
+        check: refuses a wrong value, called as `check(value, name, where=…)`, and gives the value to use. The functions
+            of `harness.config.setting_checks` are such checks.
+        help: what it does, in a sentence.
+    """
+
+    default: Any
+    check: SettingCheck
+    help: str
+
+
+def _nothing_more(_options: Mapping[str, Any], _settings: Settings) -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """A step as its distribution declares it, under its name in the group `steelyard.steps`.
+
+    Attributes:
+        name: in a recipe.
+        options: that its table takes.
+        make: makes the step from all its options. Heavy modules are imported here and not before.
+        packages: distributions that it needs, whose versions are part of its identity.
+        version: raised when the step's own code does something else with the same options.
+        summary: what it does, in a few words.
+        identity: all that the outcome depends on beside options, packages and version, as data that JSON can hold,
+            such as the fingerprint of a model that it asks; called as `identity(options, settings)`.
+        install: the command that installs its packages.
+    """
+
+    name: str
+    options: Mapping[str, StepOption]
+    make: Callable[[Mapping[str, Any]], DocumentStep | CorpusStep]
+    packages: tuple[str, ...]
+    version: int = 1
+    summary: str = ""
+    identity: Callable[[Mapping[str, Any], Settings], Mapping[str, Any]] = field(default=_nothing_more)
+    install: str = ""
