@@ -89,8 +89,12 @@ def _filled(part: str, random: Random) -> list[Token]:
 
 def sentence(random: Random) -> Sentence:
     """A sentence of the grammar."""
-    parts = _template(random.choice(SENTENCES))
-    return tuple(token for part in parts for token in _filled(part, random))
+    return filled(random.choice(SENTENCES), random)
+
+
+def filled(template: str, random: Random) -> Sentence:
+    """A sentence with words in the places of their kinds, as `{adjective}`."""
+    return tuple(token for part in _template(template) for token in _filled(part, random))
 
 
 def sentences(random: Random, count: int) -> list[Sentence]:
