@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 
 from tests.corpora.grammar import article, filled, paragraph, sentences, written
-from tests.corpora.planting import Maker, Planted, both
+from tests.corpora.planting import Maker, Planted, both, removed
 from tests.corpora.vocabulary import WORDS
 
 SHORT_WORDS = (
@@ -17,17 +17,71 @@ SHORT_WORDS = (
     ("it", "us", "me", "him", "tea", "a pie", "an egg", "no one", "a cat"),
     ("so", "or", "if", "as", "but"),
 )
-LONG_WORDS = """
-administration responsibilities international communication infrastructure municipalities representatives unfortunately
-misunderstanding congratulations characteristics transportation recommendations organisational notwithstanding
-interdisciplinary professionalism environmentalists neighbourhoods archaeological extraordinary identification
-circumstances concentration configuration determination distinguished experimentation fundamentally
-industrialisation investigations manufacturing mathematicians Mediterranean multiplication observatories
-parliamentary philosophical photographers predominantly questionnaires reconstruction representative revolutionary
-satisfactory sophisticated specifications straightforward systematically technological telecommunications
-temperatures theoretically unconventional uncomfortable undergraduates understanding unprecedented vulnerability
-accommodation accomplishments acknowledgement advertisements
-""".split()
+LONG_WORDS = [
+    "administration",
+    "responsibilities",
+    "international",
+    "communication",
+    "infrastructure",
+    "municipalities",
+    "representatives",
+    "unfortunately",
+    "misunderstanding",
+    "congratulations",
+    "characteristics",
+    "transportation",
+    "recommendations",
+    "organisational",
+    "notwithstanding",
+    "interdisciplinary",
+    "professionalism",
+    "environmentalists",
+    "neighbourhoods",
+    "archaeological",
+    "extraordinary",
+    "identification",
+    "circumstances",
+    "concentration",
+    "configuration",
+    "determination",
+    "distinguished",
+    "experimentation",
+    "fundamentally",
+    "industrialisation",
+    "investigations",
+    "manufacturing",
+    "mathematicians",
+    "Mediterranean",
+    "multiplication",
+    "observatories",
+    "parliamentary",
+    "philosophical",
+    "photographers",
+    "predominantly",
+    "questionnaires",
+    "reconstruction",
+    "representative",
+    "revolutionary",
+    "satisfactory",
+    "sophisticated",
+    "specifications",
+    "straightforward",
+    "systematically",
+    "technological",
+    "telecommunications",
+    "temperatures",
+    "theoretically",
+    "unconventional",
+    "uncomfortable",
+    "undergraduates",
+    "understanding",
+    "unprecedented",
+    "vulnerability",
+    "accommodation",
+    "accomplishments",
+    "acknowledgement",
+    "advertisements",
+]
 WITHOUT_STOP_WORDS = """
 my {adjective} {person} {transitive} his {thing} in our {place} .
 {name} {transitive} her {adjective} {thing} {adverb} near this {place} , but nobody {intransitive} .
@@ -215,8 +269,6 @@ FINEWEB: dict[str, tuple[Maker, Maker]] = {
     "char_dup_ratio": (partial(repeated_line, 0.04), partial(repeated_line, 0.006)),
     "list_ratio": (partial(narrow_list, 44), wide_list),
 }
-SEVERE = {"char_dup_ratio": (partial(repeated_line, 0.13), partial(repeated_line, 0.007))}
-"""A line that makes up more than a tenth of the characters, which a limit ten times as high would find as well."""
 JAVASCRIPT = "Please enable JavaScript in your browser to see this page."
 POLICY = (
     "By using this site you agree to the terms of use.",
@@ -230,7 +282,7 @@ def qualities(seed: str, counts: tuple[int, int]) -> Iterable[Planted]:
     yield from both("gopher_quality", GOPHER_QUALITY, seed, counts)
     yield from both("c4", C4, seed, counts)
     yield from both("fineweb", FINEWEB, seed, counts)
-    yield from both("fineweb", SEVERE, f"{seed}:severe", (0, 0))
+    yield from removed("fineweb", "char_dup_ratio", partial(repeated_line, 0.13), seed, counts[0], name="severe_dup")
     yield from _lines(seed, counts[0])
 
 
