@@ -5,6 +5,7 @@ They are pickled on their way to a worker, so that they hold names and paths; wh
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import time
@@ -19,11 +20,12 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from harness.config.files import replacing
-from harness.errors import CorpusError, SteelyardError, shortened
+from harness.errors import CorpusError, SteelyardError
 from harness.stages.data.steps.catalogue import find_step
-from harness.stages.data.steps.step import DocumentStep, ShardedCorpus
+from harness.stages.data.steps.step import URL, DocumentStep, ShardedCorpus
 
 _TOLD_EVERY_S = 0.5
+_ANY_TEXT = "The text of a page that nobody wrote, which is read once and then forgotten by all.\n" * 5
 
 
 @dataclass
@@ -60,6 +62,15 @@ def made_step(name: str, options: str, root: Path) -> Any:
     return find_step(name, root).make(json.loads(options))
 
 
+def warm(name: str, options: str, root: Path) -> None:
+    """Have a step load what it needs, by a document of no account, so that processes forked from this one have it.
+
+    A step that fails at it fails again on a document that it can be named with.
+    """
+    with contextlib.suppress(Exception):
+        made_step(name, options, root)(Document(_ANY_TEXT, "", metadata={URL: "https://example.org/a"}))
+
+
 def mark(folder: Path, shard: int, text: str) -> None:
     """Leave a small file for the process that watches a build."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +89,7 @@ class ReadShard(PipelineStep):  # type: ignore[misc]
         self.shards = shards
         self.progress = progress
 
-    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+    def run(self, _data: Any = None, rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
         """Give the documents in their order."""
         number, told = 0, time.monotonic()
         for number, document in enumerate(self.shards.read(rank), 1):
@@ -102,7 +113,7 @@ class RunStep(PipelineStep):  # type: ignore[misc]
         self.errors = errors
         self.tally = StepTally(step)
 
-    def run(self, data: Iterator[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+    def run(self, data: Iterator[Document], rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
         """Give the documents that stay."""
         tally = self.tally = StepTally(self.name)
         clock = time.perf_counter
@@ -115,7 +126,7 @@ class RunStep(PipelineStep):  # type: ignore[misc]
                 if step is None:
                     step = made_step(self.name, self.options, self.root)
                 reason = step(document)
-            except Exception as error:  # noqa: BLE001  whatever a step's code raises must be told with its document
+            except Exception as error:  # whatever a step's code raises must be told with its document
                 raise self._failure(error, own, rank) from error
             tally.seconds += clock() - started
             if reason is None:
@@ -127,8 +138,10 @@ class RunStep(PipelineStep):  # type: ignore[misc]
                 tally.removed.append((own, reason, None))
 
     def _failure(self, error: Exception, document: str, rank: int) -> CorpusError:
-        said = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}"
-        message = f"The step {self.name!r} failed on document {document!r}: {shortened_line(said)}"
+        message = str(error)
+        if not isinstance(error, SteelyardError):
+            said = shortened_line(f"{type(error).__name__}: {error}")
+            message = f"The step {self.name!r} failed on document {document!r}: {said}"
         mark(self.errors, rank, json.dumps({"message": message, "traceback": traceback.format_exc()}))
         return CorpusError(message)
 
@@ -145,7 +158,7 @@ class WriteShard(PipelineStep):  # type: ignore[misc]
         self.steps = steps
         self.tallies = tallies
 
-    def run(self, data: Iterator[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+    def run(self, data: Iterator[Document], rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
         """Write everything; nothing comes after."""
         self.shards.write(rank, data)
         mark(self.tallies, rank, json.dumps([step.tally.as_json() for step in self.steps]))

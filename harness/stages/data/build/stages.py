@@ -22,6 +22,7 @@ from harness.stages.data.build.pipeline import (
     made_step,
     mark,
     shortened_line,
+    warm,
 )
 from harness.stages.data.recipe import RecipeStep
 from harness.stages.data.steps.step import ShardedCorpus, StepContext
@@ -107,6 +108,9 @@ def run_steps(
         runs = [RunStep(step.name, step.options, bench.settings.root, folder / "errors") for step in steps]
         pipeline = [ReadShard(shards, folder / "progress"), *runs, WriteShard(out, runs, folder / "tallies")]
         bench.tell(_phase(steps), folder / "progress", total)
+        if bench.executor.name == "local" and not (folder / "out").exists():
+            for run in runs:
+                warm(run.name, run.options, run.root)
         run_tasks(pipeline, bench.executor, shards.n_shards, folder)
     totals = [StepTotals(step.name) for step in steps]
     for shard in range(shards.n_shards):
@@ -150,9 +154,7 @@ def run_tasks(pipeline: Sequence[Any], executor: BuildExecutor, tasks: int, fold
         raise CorpusError(f"{len(missing)} of {tasks} tasks did not end: {said}. Their logs are in {folder / 'logs'}.")
 
 
-def _apply(
-    step: RecipeStep, bench: Bench, folder: Path, shards: ShardedCorpus, out: ShardedCorpus, total: int
-) -> None:
+def _apply(step: RecipeStep, bench: Bench, folder: Path, shards: ShardedCorpus, out: ShardedCorpus, total: int) -> None:
     """Run a step that looks at all documents at once, unless that was done before."""
     done = folder / "done"
     if done.exists():
@@ -173,8 +175,9 @@ def _apply(
         _made(step, bench.settings.root).apply(shards, context)
     except SteelyardError:
         raise
-    except Exception as error:  # noqa: BLE001  whatever a step's code raises
-        raise CorpusError(f"The step {step.name!r} failed: {shortened_line(f'{type(error).__name__}: {error}')}") from error
+    except Exception as error:  # whatever a step's code raises
+        said = shortened_line(f"{type(error).__name__}: {error}")
+        raise CorpusError(f"The step {step.name!r} failed: {said}") from error
     seconds = time.perf_counter() - started
     for shard in range(shards.n_shards):
         tally = StepTally(

