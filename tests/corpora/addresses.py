@@ -1,4 +1,4 @@
-"""Documents whose address is on a list of datatrove's, or says what such addresses say; and addresses that only look so.
+"""Documents whose address is on a list of datatrove's, or says what such addresses say; and some that only look so.
 
 Of the lists the mildest entries are taken: houses of gambling, and words that stand in the dictionary.
 """

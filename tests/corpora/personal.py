@@ -11,32 +11,17 @@ from random import Random
 
 from tests.corpora.grammar import paragraph, sentences
 from tests.corpora.planting import Planted
-from tests.corpora.vocabulary import WORDS
+from tests.corpora.vocabulary import WORDS, listed
 
 Item = Callable[[Random], str]
 
-RESOLVERS = [
-    "8.8.8.8",
-    "8.8.4.4",
-    "1.1.1.1",
-    "1.0.0.1",
-    "9.9.9.9",
-    "149.112.112.112",
-    "208.67.222.222",
-    "208.67.220.220",
-    "64.6.64.6",
-    "64.6.65.6",
-    "77.88.8.8",
-    "77.88.8.1",
-    "94.140.14.14",
-    "94.140.15.15",
-    "76.76.2.0",
-    "185.228.168.9",
-    "84.200.69.80",
-    "84.200.70.40",
-    "156.154.70.1",
-    "4.2.2.1",
-]
+RESOLVERS = listed(
+    """
+    8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 64.6.64.6 64.6.65.6
+    77.88.8.8 77.88.8.1 94.140.14.14 94.140.15.15 76.76.2.0 185.228.168.9 84.200.69.80 84.200.70.40 156.154.70.1
+    4.2.2.1
+    """
+)
 CARRIERS = (
     "For any questions you can write to {} before the end of the month.",
     "The entry in the register reads {} and nothing else.",
@@ -157,7 +142,7 @@ ALIKE: Mapping[str, Mapping[str, Item]] = {
         "date": lambda random: f"{random.randrange(1950, 2020)}-0{random.randrange(1, 9)}-1{random.randrange(9)}",
         "order": lambda random: f"order {_digits(random, 10)}",
         "isbn": lambda random: (
-            f"ISBN 978-{_digits(random, 1)}-{_digits(random, 4)}-{_digits(random, 4)}-{_digits(random, 1)}"
+            f"ISBN 978-3-{_digits(random, 4)}-{_digits(random, 4)}-{_digits(random, 1)}"
         ),
         "sum": lambda random: f"{random.randrange(1, 9)},{_digits(random, 3)},{_digits(random, 3)}.50 pounds",
     },
