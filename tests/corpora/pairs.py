@@ -1,8 +1,8 @@
 """Pairs of texts whose similarity is known exactly.
 
-The similarity is Jaccard's of the sets of 5-grams, over words without case and signs, one number like another:
-what MinHash estimates. A second text is the first with words exchanged for others of their kind. With n 5-grams in either, of which a differ, it is
-(n - a) / (n + a), so n is made a multiple of what the similarity needs.
+The similarity is Jaccard's of the sets of 5-grams, over words without case and signs, one number like another: what
+MinHash estimates. A second text is the first with words exchanged for others of their kind. With n 5-grams in either,
+of which a differ, it is (n - a) / (n + a), so n is made a multiple of what the similarity needs.
 """
 
 from __future__ import annotations

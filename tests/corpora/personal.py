@@ -141,9 +141,7 @@ ALIKE: Mapping[str, Mapping[str, Item]] = {
         "years": lambda random: f"{random.randrange(1800, 1899)}-{random.randrange(1901, 1999)}",
         "date": lambda random: f"{random.randrange(1950, 2020)}-0{random.randrange(1, 9)}-1{random.randrange(9)}",
         "order": lambda random: f"order {_digits(random, 10)}",
-        "isbn": lambda random: (
-            f"ISBN 978-3-{_digits(random, 4)}-{_digits(random, 4)}-{_digits(random, 1)}"
-        ),
+        "isbn": lambda random: f"ISBN 978-3-{_digits(random, 4)}-{_digits(random, 4)}-{_digits(random, 1)}",
         "sum": lambda random: f"{random.randrange(1, 9)},{_digits(random, 3)},{_digits(random, 3)}.50 pounds",
     },
     "card": {

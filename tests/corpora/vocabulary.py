@@ -128,7 +128,6 @@ just before closing time|at the start of the season|between two meetings|through
 """
 
 
-
 def listed(text: str, sign: str | None = None) -> tuple[str, ...]:
     """What a text lists, none twice: words, or what stands between lines and signs."""
     parts = text.split() if sign is None else text.replace("\n", sign).split(sign)
