@@ -89,8 +89,8 @@ def _text(folder: Path | None, given: _CommentOptions, link: str | None) -> str:
 
 
 def _post(job: CiJob, number: int, body: str, given: _CommentOptions) -> None:
-    from harness.config.repository.ci import TOKEN_VARIABLES
     from harness.config.environment import token as read_token
+    from harness.config.repository.ci import TOKEN_VARIABLES
     from harness.reporting.pull_requests import post
 
     variable = given.token_env or TOKEN_VARIABLES[job.forge]
