@@ -26,6 +26,12 @@ def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
+def free_threads() -> int:
+    """How many threads a computation may take: OMP_NUM_THREADS, else the cores that this process may use."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdigit() and int(told) else len(os.sched_getaffinity(0))
+
+
 def in_ci() -> bool:
     """Tell whether this runs in a CI system, by the variable that all of them set."""
     return bool(os.environ.get("CI"))

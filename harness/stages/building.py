@@ -43,6 +43,7 @@ class Builder(Protocol):
 CORPUS = "documents"
 BUILDERS: Mapping[str, str] = {
     CORPUS: "harness.stages.data.versions",
+    "distilled": "harness.stages.distillation.distilling",
     "retrieval": "harness.stages.customization.passages",
 }
 """The module that builds a step, by the step's kind; and a corpus, by the setting that each has."""

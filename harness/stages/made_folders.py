@@ -35,7 +35,7 @@ def find_made(kind: str, recipe: Mapping[str, Any]) -> MadeFolder | None:
         kind: of build, such as "retrieval".
         recipe: all that decides what is built: settings, fingerprints of what it is made of, versions of packages.
     """
-    path = _place(kind, recipe)
+    path = place_of(kind, recipe)
     return _made(path) if path.is_dir() else None
 
 
@@ -53,7 +53,7 @@ def make(
     """
     from filelock import FileLock
 
-    path = _place(kind, recipe)
+    path = place_of(kind, recipe)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
         if not path.is_dir():
@@ -66,7 +66,8 @@ def make(
     return _made(path)
 
 
-def _place(kind: str, recipe: Mapping[str, Any]) -> Path:
+def place_of(kind: str, recipe: Mapping[str, Any]) -> Path:
+    """The folder of a recipe, whether anything is there or not."""
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), default=str)
     return cache_dir() / kind / text_hash(kind, text)[:_DIGITS]
 

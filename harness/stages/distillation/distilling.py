@@ -1,0 +1,176 @@
+"""Builds the weights of a version that is distilled from a teacher."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, cast
+
+from harness.config import Settings, VersionSettings
+from harness.config.customization import DistilledSettings, Step
+from harness.config.environment import free_threads, version_of
+from harness.errors import UsageError
+from harness.models.corpus.spec import CONTENT, FOLDER
+from harness.models.weights.layers import drop_layers, layer_count
+from harness.models.weights.weights import materialize, weights_digest
+from harness.stages.build_state import BuildProgress
+from harness.stages.building import built, with_step
+from harness.stages.made_folders import MadeFolder, find_made, make, place_of
+from harness.stages.training.request import TrainingRequest
+from harness.stages.training.running import train
+from harness.stages.training.texts import TrainingData, find_data
+
+KIND = "distilled"
+TARGETS = "teachers"
+_PACKAGES = ("torch", "transformers")
+_RECIPE = 1
+"""Raised with anything that changes what training gives."""
+_CHANGED = ("drop_layers", "quantized")
+
+
+def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
+    """The version with the weights that were trained before by the same recipe; None where none were.
+
+    Raises:
+        UsageError: teacher, data or student are not there.
+    """
+    assert step is not None
+    made = find_made(KIND, _Parts(settings, version, step).recipe)
+    return None if made is None else _with(version, step, made)
+
+
+def build_version(
+    settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
+) -> VersionSettings:
+    """The version with its weights, trained now; training that was killed goes on.
+
+    Raises:
+        UsageError: what it is made of is not there or does not fit.
+    """
+    assert step is not None
+    parts = _Parts(settings, version, step, progress)
+
+    def build(folder: Path) -> None:
+        start = parts.start_folder(folder)
+        request = TrainingRequest(
+            version=version.name,
+            settings=parts.distilled,
+            data=parts.data,
+            start=start,
+            teacher=materialize(parts.teacher.engine_options, settings.root),
+            targets=place_of(TARGETS, parts.teacher_recipe),
+            folder=folder,
+            threads=free_threads(),
+        )
+        train(request, progress)
+        shutil.rmtree(folder / _START, ignore_errors=True)
+
+    try:
+        made = make(KIND, parts.recipe, build, keeps_draft=True)
+    except UsageError as error:
+        raise UsageError(f"{settings.table(step.version)} distilled: {error}") from error
+    return _with(version, step, made)
+
+
+_START = "start"
+
+
+class _Parts:
+    """What a student is made of."""
+
+    def __init__(
+        self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress | None = None
+    ) -> None:
+        self.settings = settings
+        self.version = version
+        self.distilled = cast("DistilledSettings", step.settings)
+        self.where = f"{settings.table(step.version)} distilled"
+        told = {} if progress is None else {"progress": progress}
+        name = self.distilled.teacher
+        if name == version.name:
+            raise UsageError(f"{self.where}: {name} can't be its own teacher.")
+        self.teacher = built(settings, name, **told)
+        if "weights" not in self.teacher.engine_options:
+            raise UsageError(f"{self.where}: teacher {name!r} has no weights, so that its logits can't be known.")
+        self.data = self._data(told)
+
+    def _data(self, told: Mapping[str, Any]) -> TrainingData:
+        name = self.distilled.data
+        if name not in self.settings.corpora:
+            return find_data(self.settings, name, None, None)
+        options = built(self.settings, name, **told).engine_options
+        return find_data(self.settings, name, Path(options[FOLDER]), options[CONTENT])
+
+    @property
+    def teacher_recipe(self) -> Mapping[str, Any]:
+        """What the teacher's logits depend on."""
+        return {
+            "teacher": weights_digest(self.teacher.engine_options, self.settings.root),
+            "top_k": self.distilled.top_k,
+            "temperature": self.distilled.temperature,
+            "packages": {name: version_of(name) for name in _PACKAGES},
+        }
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """All that decides what is trained."""
+        how = {key: value for key, value in asdict(self.distilled).items() if key not in ("teacher", "data", "weights")}
+        return {
+            **how,
+            "recipe": _RECIPE,
+            "teacher": self.teacher_recipe,
+            "data": self.data.digest,
+            "start": None if self.distilled.layers is not None else weights_digest(self._start, self.settings.root),
+        }
+
+    @property
+    def _start(self) -> dict[str, Any]:
+        """The options of the weights that the student starts from."""
+        if self.distilled.weights is not None:
+            return {**_bare(self.version.engine_options), "weights": self.distilled.weights}
+        if self.distilled.layers is not None:
+            return _bare(self.teacher.engine_options)
+        if "quantized" in self.version.engine_options:
+            raise UsageError(f"{self.where}: the student's weights are rounded, and can't be trained.")
+        if str(self.version.engine_options.get("weights", "")).startswith("built:"):
+            raise UsageError(
+                f"{self.where} needs student = {{ layers = … }}, of the teacher's, or {{ weights = … }}: the version has "
+                "no base whose weights it could start from."
+            )
+        return dict(self.version.engine_options)
+
+    def start_folder(self, folder: Path) -> Path:
+        """The folder of the weights that the student starts from; made in `folder` where layers are left out."""
+        source = materialize(self._start, self.settings.root)
+        if self.distilled.layers is None:
+            return source
+        start = folder / _START
+        if start.is_dir():
+            return start
+        count = layer_count(source)
+        if count is None or not 1 <= self.distilled.layers < count:
+            raise UsageError(f"student = {{ layers = {self.distilled.layers} }}: the teacher has {count}; take fewer.")
+        kept = {
+            round(place * (count - 1) / max(1, self.distilled.layers - 1)) for place in range(self.distilled.layers)
+        }
+        draft = folder / f"{_START}.draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        drop_layers(source, draft, [layer for layer in range(count) if layer not in kept])
+        draft.replace(start)
+        return start
+
+
+def _bare(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key not in _CHANGED}
+
+
+def _with(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings:
+    options = {**_bare(version.engine_options), "weights": str(made.path)}
+    if "quantized" in version.engine_options:
+        options["quantized"] = version.engine_options["quantized"]
+    return with_step(
+        replace(version, engine_options=options), step, replace(step, folder=str(made.path), content=made.content)
+    )

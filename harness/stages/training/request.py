@@ -1,0 +1,34 @@
+"""What a process of training is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config.customization import AdapterSettings, DistilledSettings
+from harness.stages.training.texts import TrainingData
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRequest:
+    """What is to be trained.
+
+    Attributes:
+        version: its name.
+        settings: how it is trained.
+        data: what on.
+        start: the folder of the weights that it starts from.
+        teacher: the folder of the teacher's weights; None where there is none.
+        targets: the folder in which the teacher's logits are kept for the next student; None without a teacher.
+        folder: where the result goes, and until then what training goes on from after it was killed.
+        threads: of the processor that training may take.
+    """
+
+    version: str
+    settings: DistilledSettings | AdapterSettings
+    data: TrainingData
+    start: Path
+    teacher: Path | None
+    targets: Path | None
+    folder: Path
+    threads: int

@@ -1,0 +1,93 @@
+"""Texts as sequences of tokens, each with the places that carry loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+
+from harness.errors import UsageError
+from harness.stages.training.texts import TrainingText
+
+IGNORED = -100
+"""The label of a place that carries no loss, as PyTorch's cross entropy has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSequence:
+    """Tokens to learn from.
+
+    Attributes:
+        tokens: their ids.
+        labels: the ids again, and `IGNORED` where nothing is to be learned: the tokens of a prompt.
+    """
+
+    tokens: tuple[int, ...]
+    labels: tuple[int, ...]
+
+
+def make_sequences(texts: Iterable[TrainingText], tokenizer: Any, length: int) -> list[TokenSequence]:
+    """The sequences of texts. Documents are joined, an end after each, and cut into sequences of the full length; a
+    prompt with its answer is a sequence of its own, whose loss is on the answer and its end.
+
+    Args:
+        tokenizer: of transformers.
+        length: tokens in a sequence at most.
+
+    Raises:
+        UsageError: a prompt that leaves no room for an answer, or documents too short for one sequence.
+    """
+    documents: list[TrainingText] = []
+    answers: list[TrainingText] = []
+    for text in texts:
+        (answers if text.prompt else documents).append(text)
+    found = [_answered(text, tokenizer, length) for text in answers]
+    packed = list(_packed(documents, tokenizer, length))
+    if documents and not packed:
+        raise UsageError(
+            f"The {len(documents)} documents have fewer than {length} tokens together; take a smaller length, or more "
+            "documents."
+        )
+    return found + packed
+
+
+def _packed(documents: Sequence[TrainingText], tokenizer: Any, length: int) -> Iterator[TokenSequence]:
+    end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
+    stream = chain.from_iterable(
+        (*tokenizer(document.text, add_special_tokens=False)["input_ids"], *end) for document in documents
+    )
+    while len(tokens := tuple(islice(stream, length))) == length:
+        yield TokenSequence(tokens, tokens)
+
+
+def _answered(text: TrainingText, tokenizer: Any, length: int) -> TokenSequence:
+    if not text.text:
+        raise UsageError(f"The text {text.id!r} has a prompt and no answer to learn from.")
+    prompt = tokenizer.apply_chat_template(list(text.prompt), add_generation_prompt=True, return_dict=False)
+    whole = tokenizer.apply_chat_template(
+        [*text.prompt, {"role": "assistant", "content": text.text}], return_dict=False
+    )
+    if whole[: len(prompt)] != prompt:
+        raise UsageError(
+            "The chat template writes a prompt otherwise once it is answered, so that the tokens of the answer can't be "
+            "told from those of the prompt."
+        )
+    if len(prompt) >= length:
+        raise UsageError(
+            f"The prompt of {text.id!r} has {len(prompt)} tokens, and a sequence has {length}: nothing of its answer "
+            "would be learned. Take a larger length, or a shorter prompt."
+        )
+    tokens = tuple(whole[:length])
+    return TokenSequence(tokens, (*[IGNORED] * len(prompt), *tokens[len(prompt) :]))
+
+
+def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[TokenSequence]:
+    """So many sequences in a random order: all of them before any comes again."""
+    generator = np.random.default_rng(seed)
+    order: list[int] = []
+    while len(order) < count:
+        order.extend(generator.permutation(len(sequences)).tolist())
+    return [sequences[place] for place in order[:count]]

@@ -1,0 +1,123 @@
+"""What a model is trained on: the documents of a corpus, or a file of prompts and answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config import Settings
+from harness.errors import UsageError
+from harness.models.weights.content_hash import file_hash
+from harness.records import Messages
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingText:
+    """One text to learn from.
+
+    Attributes:
+        id: of the document or the line.
+        text: a document, or the answer to the prompt; "" for a prompt whose answer somebody else gives.
+        prompt: the messages that the text answers, and that carry no loss; () for a document.
+    """
+
+    id: str
+    text: str
+    prompt: Messages = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Where texts come from.
+
+    Attributes:
+        name: as the settings name it.
+        path: the folder of a corpus that was built, or the file.
+        digest: of the content.
+        is_corpus: whether it is a corpus.
+    """
+
+    name: str
+    path: Path
+    digest: str
+    is_corpus: bool
+
+
+def find_data(settings: Settings, name: str, corpus_folder: Path | None, corpus_content: str | None) -> TrainingData:
+    """What the setting `data` names.
+
+    Args:
+        corpus_folder, corpus_content: of the corpus of this name, where it is one.
+
+    Raises:
+        UsageError: it is neither a corpus nor a file.
+    """
+    if corpus_folder is not None and corpus_content is not None:
+        return TrainingData(name, corpus_folder, corpus_content, is_corpus=True)
+    path = settings.root / name
+    if not path.is_file():
+        corpora = ", ".join(settings.corpora) or "none"
+        raise UsageError(
+            f"data = {name!r} is neither a corpus (there are: {corpora}) nor a file: there is no {path}. A file has a "
+            'line for each text: {"prompt": "…", "answer": "…"}.'
+        )
+    return TrainingData(name, path, file_hash(path), is_corpus=False)
+
+
+def read_texts(data: TrainingData) -> Iterator[TrainingText]:
+    """The texts, in the order of the data.
+
+    Raises:
+        UsageError: a line that is no text, or there is none at all.
+    """
+    found = False
+    for text in _of_corpus(data) if data.is_corpus else _of_file(data.path):
+        found = True
+        yield text
+    if not found:
+        raise UsageError(f"data = {data.name!r} holds no text, so there is nothing to learn from.")
+
+
+def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
+    from harness.stages.data.corpus import open_corpus
+
+    for document in open_corpus(data.path, data.name).documents():
+        yield TrainingText(document.id, document.text)
+
+
+def _of_file(path: Path) -> Iterator[TrainingText]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} can't be read: {error}.") from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _of_line(line, number, f"{path}, line {number}")
+
+
+def _of_line(line: str, number: int, where: str) -> TrainingText:
+    try:
+        values = json.loads(line)
+    except ValueError as error:
+        raise UsageError(f"{where} is no JSON: {error}.") from None
+    if not isinstance(values, dict):
+        raise UsageError(f'{where} is no object; write {{"prompt": "…", "answer": "…"}}.')
+    name = str(values.get("id", number))
+    if isinstance(values.get("text"), str) and "prompt" not in values:
+        return TrainingText(name, values["text"])
+    prompt, answer = values.get("prompt"), values.get("answer", "")
+    if isinstance(prompt, str) and prompt.strip() and isinstance(answer, str):
+        return TrainingText(name, answer, ({"role": "user", "content": prompt},))
+    if (
+        isinstance(prompt, list)
+        and prompt
+        and all(isinstance(each, dict) for each in prompt)
+        and isinstance(answer, str)
+    ):
+        return TrainingText(name, answer, tuple(prompt))
+    raise UsageError(
+        f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, or '
+        '{"text": "…"}.'
+    )

@@ -1,0 +1,136 @@
+"""A student is trained from its teacher, once for each recipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.config import Settings
+from harness.errors import SettingsError, UsageError
+from harness.models.version import is_built, load_version
+from harness.stages.build_state import BuildState
+from harness.stages.building import built, found
+from tests.config.settings_files import load
+from tests.models.conftest import write_tiny_llama
+
+pytest.importorskip("torch")
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[3]
+TEXT = """
+[models.teacher]
+engine = "transformers"
+weights = "teacher"
+[models.student]
+engine = "transformers"
+[models.student.distilled]
+teacher = "teacher"
+data = "texts.jsonl"
+student = { layers = 2 }
+steps = 6
+batch = 2
+length = 24
+learning_rate = 0.001
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    write_tiny_llama(tmp_path / "teacher")
+    texts = [
+        {"id": f"t{number}", "text": f"The {number} ships of {number * 7} left harbour. " * 3} for number in range(20)
+    ]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts), "utf-8")
+    return load(tmp_path, TEXT)
+
+
+def test_a_student_is_trained_once_and_has_the_layers_that_were_asked_for(settings: Settings) -> None:
+    told: list[BuildState] = []
+    assert not is_built(found(settings, "student"))
+    with pytest.raises(SettingsError, match="student is not built here: `steelyard build student`"):
+        load_version(settings.version("student"), settings.root)
+    student = built(settings, "student", progress=told.append)
+    folder = Path(student.engine_options["weights"])
+    assert json.loads((folder / "config.json").read_text("utf-8"))["num_hidden_layers"] == 2
+    assert sorted(path.name for path in folder.iterdir() if path.suffix != ".json") == ["model.safetensors"]
+    phases = list(dict.fromkeys(state.phase for state in told))
+    assert phases == ["starting", "reading", "asking the teacher", "training", "done"]
+    last = [state for state in told if state.phase == "training"][-1]
+    assert (last.done, last.total, last.unit) == (6, 6, "steps")
+    assert "loss" in last.note
+    assert "tokens/s" in last.note
+    assert built(settings, "student", offline=True) == student == found(settings, "student")
+    assert (
+        load_version(student, settings.root).fingerprint
+        != load_version(built(settings, "teacher"), settings.root).fingerprint
+    )
+
+
+def test_a_second_student_costs_no_teacher_and_the_same_seed_gives_the_same(settings: Settings, tmp_path: Path) -> None:
+    first = built(settings, "student").steps[0]
+    again = load(tmp_path, TEXT + "hard_weight = 0.5\n")
+    told: list[BuildState] = []
+    other = built(again, "student", progress=told.append).steps[0]
+    assert "asking the teacher" not in {state.phase for state in told}
+    assert other.content != first.content
+    (path,) = (tmp_path / "cache" / "distilled").glob(f"{Path(first.folder or '').name}")
+    path.rename(tmp_path / "moved")
+    assert built(settings, "student").steps[0].content == first.content
+
+
+def test_training_that_is_killed_goes_on_and_comes_to_the_same(settings: Settings, tmp_path: Path) -> None:
+    whole = built(settings, "student").steps[0]
+    Path(whole.folder or "").rename(tmp_path / "moved")
+    code = """
+import sys
+from pathlib import Path
+from harness.config.settings import load_settings
+from harness.stages.building import built
+built(load_settings(Path(sys.argv[1])), "student", progress=lambda state: print(state.phase, state.done, flush=True))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.split() == ["training", "3"]:
+                os.kill(process.pid, signal.SIGKILL)
+                break
+    deadline = time.monotonic() + 20
+    draft = Path(f"{whole.folder}.draft")
+    while not list(draft.glob("checkpoint-*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    told: list[BuildState] = []
+    again = built(settings, "student", progress=told.append).steps[0]
+    assert min(state.done for state in told if state.phase == "training") > 1
+    assert again.content == whole.content
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("student = { layers = 2 }", "student = { layers = 4 }"),
+            r"\[models\.student\] distilled: .*the teacher has 4; take fewer",
+        ),
+        (("student = { layers = 2 }", ""), "needs student"),
+        (('data = "texts.jsonl"', 'data = "none.jsonl"'), r"neither a corpus .* nor a file: there is no .*none\.jsonl"),
+        (('teacher = "teacher"', 'teacher = "student"'), "can't be its own teacher"),
+        (('teacher = "teacher"', 'teacher = "techer"'), "Did you mean 'teacher'"),
+        (("length = 24", "length = 9000"), "have fewer than 9000 tokens together"),
+    ],
+)
+def test_what_can_not_be_trained_is_said_first(
+    settings: Settings, tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    broken = load(tmp_path, TEXT.replace(*change))
+    with pytest.raises(UsageError, match=message):
+        built(broken, "student")
