@@ -136,8 +136,8 @@ class _Parts:
             raise UsageError(f"{self.where}: the student's weights are rounded, and can't be trained.")
         if str(self.version.engine_options.get("weights", "")).startswith("built:"):
             raise UsageError(
-                f"{self.where} needs student = {{ layers = … }}, of the teacher's, or {{ weights = … }}: the version has "
-                "no base whose weights it could start from."
+                f"{self.where} needs student = {{ layers = … }}, of the teacher's, or {{ weights = … }}: the version "
+                "has no base whose weights it could start from."
             )
         return dict(self.version.engine_options)
 

@@ -48,8 +48,8 @@ def make_sequences(texts: Iterable[TrainingText], tokenizer: Any, length: int) -
     packed = list(_packed(documents, tokenizer, length))
     if documents and not packed:
         raise UsageError(
-            f"The {len(documents)} documents have fewer than {length} tokens together; take a smaller length, or more "
-            "documents."
+            f"The {len(documents)} documents have fewer than {length} tokens together; take a smaller length, or "
+            "more documents."
         )
     return found + packed
 

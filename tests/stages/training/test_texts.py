@@ -1,0 +1,47 @@
+"""What a model is trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.config import Settings
+from harness.errors import UsageError
+from harness.stages.training.texts import TrainingText, find_data, read_texts
+
+
+def written(folder: Path, text: str) -> list[TrainingText]:
+    (folder / "d.jsonl").write_text(text, "utf-8")
+    return list(read_texts(find_data(Settings(root=folder), "d.jsonl", None, None)))
+
+
+def test_a_line_is_a_text_or_a_prompt_with_its_answer(tmp_path: Path) -> None:
+    lines = '{"id": "x", "text": "one"}\n\n{"prompt": "two?", "answer": "2"}\n{"prompt": [{"role": "user", "content": "3?"}]}\n'
+    user = {"role": "user"}
+    assert written(tmp_path, lines) == [
+        TrainingText("x", "one"),
+        TrainingText("3", "2", ({**user, "content": "two?"},)),
+        TrainingText("4", "", ({**user, "content": "3?"},)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"data = 'd\.jsonl' holds no text"),
+        ("one\n", "line 1 is no JSON"),
+        ("[]\n", "line 1 is no object"),
+        ('{"answer": "2"}\n', "line 1 has no prompt"),
+        ('{"prompt": " ", "answer": "2"}\n', "line 1 has no prompt"),
+        ('{"prompt": "a", "answer": 2}\n', "line 1 has no prompt"),
+    ],
+)
+def test_what_is_no_text_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        written(tmp_path, text)
+
+
+def test_what_is_neither_a_corpus_nor_a_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"data = 'clean' is neither a corpus \(there are: none\) nor a file"):
+        find_data(Settings(root=tmp_path), "clean", None, None)
