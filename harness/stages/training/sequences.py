@@ -72,8 +72,8 @@ def _answered(text: TrainingText, tokenizer: Any, length: int) -> TokenSequence:
     )
     if whole[: len(prompt)] != prompt:
         raise UsageError(
-            "The chat template writes a prompt otherwise once it is answered, so that the tokens of the answer can't be "
-            "told from those of the prompt."
+            "The chat template writes a prompt otherwise once it is answered, so that the tokens of the answer can't "
+            "be told from those of the prompt."
         )
     if len(prompt) >= length:
         raise UsageError(

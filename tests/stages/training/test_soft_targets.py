@@ -70,7 +70,7 @@ def test_logits_foretell_the_next_token_and_ignored_places_carry_no_loss() -> No
 
 
 def test_its_gradient_does_not_shrink_with_the_temperature() -> None:
-    """At a high temperature the gradient tends to (logits' difference) / vocabulary (ibid., equation 4), times T² / T²."""
+    """At a high temperature it tends to the difference of the logits over their number (ibid., equation 4)."""
     teacher, student = logits(1, 5), logits(1, 5, seed=1)
     teacher, student = teacher - teacher.mean(), student - student.mean()
     student.requires_grad_()

@@ -17,7 +17,8 @@ def written(folder: Path, text: str) -> list[TrainingText]:
 
 
 def test_a_line_is_a_text_or_a_prompt_with_its_answer(tmp_path: Path) -> None:
-    lines = '{"id": "x", "text": "one"}\n\n{"prompt": "two?", "answer": "2"}\n{"prompt": [{"role": "user", "content": "3?"}]}\n'
+    chat = '{"prompt": [{"role": "user", "content": "3?"}]}'
+    lines = f'{{"id": "x", "text": "one"}}\n\n{{"prompt": "two?", "answer": "2"}}\n{chat}\n'
     user = {"role": "user"}
     assert written(tmp_path, lines) == [
         TrainingText("x", "one"),
