@@ -8,7 +8,7 @@ import pytest
 
 from harness import checks
 from harness.gate.baselines.files import read_recording
-from harness.gate.evaluations.cases import load_cases
+from harness.stages.case_files import load_cases
 from harness.gate.evaluations.contents import content_digest
 
 ROOT = Path(__file__).parents[2]
