@@ -29,16 +29,18 @@ class OverlapRule:
     Attributes:
         words: in a row, of a text that has as many.
         fewest: of a shorter text, which must be there whole.
+        fewest_asked: words of a question that is shorter still, and counts where its answer follows.
+        answer_within: words after such a question, among which the answer must begin.
         most_documents: that may have a gram which is still no boilerplate.
         most_texts: different texts of one case file that may have a gram which is still no part of their template.
-        answer_within: words after a question that is shorter still, among which its answer must begin.
     """
 
     words: int = 13
     fewest: int = 8
+    fewest_asked: int = 3
+    answer_within: int = 13
     most_documents: int = 10
     most_texts: int = 10
-    answer_within: int = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class CaseTexts:
             return
         if len(gram) >= rule.fewest:
             yield gram, Occurrence(case, field)
-        if gram and field in QUESTIONS and self.answers[case]:
+        if len(gram) >= rule.fewest_asked and field in QUESTIONS and self.answers[case]:
             yield gram, Occurrence(case, field, needs_answer=True)
 
 

@@ -16,6 +16,10 @@ from harness.statistics.arrays import IntArray
 
 State = Literal["contaminated", "clean", "too short"]
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_BITS = 22
+_SHIFT = np.uint64(64 - _BITS)
+_BATCH = 500_000
+"""Characters of documents that are looked through at once."""
 _SHOWN = 160
 
 
@@ -125,9 +129,9 @@ def find_contamination(
     """
     search = _Search(CaseTexts(cases, rule), rule)
     n_documents = 0
-    for document in documents:
-        n_documents += 1
-        search.look_in(document)
+    for batch in _batches(documents):
+        n_documents += len(batch)
+        search.look_in(batch)
     places, n_boilerplate = search.places(), search.n_boilerplate()
     found = {}
     for number, case in enumerate(cases):
@@ -135,6 +139,19 @@ def find_contamination(
         state: State = "contaminated" if own else "clean" if number in search.texts.checked else "too short"
         found[case.id] = CaseOverlap(case.id, case.file, state, own, n_boilerplate[number])
     return Contamination(rule, n_documents, found)
+
+
+def _batches(documents: Iterable[DocumentText]) -> Iterator[list[DocumentText]]:
+    """Yield documents together that are looked through at once: a call of numpy costs as much as hundreds of words."""
+    batch: list[DocumentText] = []
+    n_characters = 0
+    for document in documents:
+        batch.append(document)
+        n_characters += len(document.text)
+        if n_characters >= _BATCH:
+            yield batch
+            batch, n_characters = [], 0
+    yield batch
 
 
 class _Hit(NamedTuple):
@@ -158,42 +175,52 @@ class _Search:
         self._rule = rule
         self._hits: dict[Gram, list[_Hit]] = defaultdict(list)
         self._answered: dict[tuple[int, str], _Hit] = {}
-        sizes: dict[int, list[Gram]] = defaultdict(list)
-        for gram in texts.occurrences:
-            sizes[len(gram)].append(gram)
-        self._sought = {size: np.unique(_hashes(np.array(grams))) for size, grams in sizes.items()}
+        self._sizes = frozenset(map(len, texts.occurrences))
+        self._may_be = np.zeros(1 << _BITS, dtype=np.bool_)
+        for size in self._sizes:
+            grams = np.array([gram for gram in texts.occurrences if len(gram) == size], dtype=np.uint64)
+            self._may_be[_hashes(grams) >> _SHIFT] = True
 
-    def look_in(self, document: DocumentText) -> None:
-        """Look for all grams in one document."""
-        words = self.texts.vocabulary.numbers(document.text)
-        candidates = sorted(self._candidates(words))
-        spans = list(places_of(document.text)) if candidates else []
-        seen: set[Gram] = set()
-        for start, size in candidates:
+    def look_in(self, batch: Sequence[DocumentText]) -> None:
+        """Look for all grams in some documents."""
+        numbers = [self.texts.vocabulary.numbers(document.text) for document in batch]
+        ends = np.cumsum([len(each) + 1 for each in numbers])
+        words = np.zeros(ends[-1] if len(ends) else 0, dtype=np.int64)  # a word that no case has between documents
+        for own, end in zip(numbers, ends, strict=True):
+            words[end - 1 - len(own) : end - 1] = own
+        found: dict[int, list[tuple[int, Gram]]] = defaultdict(list)
+        for start, size in sorted(self._candidates(words)):
             gram = tuple(words[start : start + size].tolist())
-            occurrences = self.texts.occurrences.get(gram)
-            if occurrences is None:  # another gram of the same hash
-                continue
-            begin, end = spans[start][0], spans[start + size - 1][1]
+            if gram in self.texts.occurrences:
+                number = int(np.searchsorted(ends, start, side="right"))
+                found[number].append((start - int(ends[number]) + 1 + len(numbers[number]), gram))
+        for number, places in found.items():
+            self._keep(batch[number], numbers[number], places)
+
+    def _keep(self, document: DocumentText, words: IntArray, places: Sequence[tuple[int, Gram]]) -> None:
+        """Keep the grams of one document: of each the first place."""
+        spans = list(places_of(document.text))
+        seen: set[Gram] = set()
+        for start, gram in places:
+            begin, end = spans[start][0], spans[start + len(gram) - 1][1]
             hit = _Hit(document.id, start, begin, document.text[begin:end])
             if gram not in seen and len(self._hits[gram]) <= self._rule.most_documents:
                 seen.add(gram)
                 self._hits[gram].append(hit)
-            for each in occurrences:
+            for each in self.texts.occurrences[gram]:
                 key = (each.case, each.field)
-                if each.needs_answer and key not in self._answered and self._is_answered(each, words, start + size):
-                    self._answered[key] = hit
+                if each.needs_answer and key not in self._answered:
+                    if self._is_answered(each, words, start + len(gram)):
+                        self._answered[key] = hit
 
     def _candidates(self, words: IntArray) -> Iterator[tuple[int, int]]:
-        """Where the hash of a gram is: its first word, and how many words it has."""
+        """Where a gram may be: its first word, and how many words it has."""
         hashes = np.zeros(len(words) + 1, dtype=np.uint64)
         numbers = words.astype(np.uint64)
-        for size in range(1, min(len(words), max(self._sought, default=0)) + 1):
+        for size in range(1, min(len(words), max(self._sizes, default=0)) + 1):
             hashes = hashes[:-1] * _FACTOR + numbers[size - 1 :]
-            sought = self._sought.get(size)
-            if sought is not None:
-                at = np.minimum(np.searchsorted(sought, hashes), len(sought) - 1)
-                for start in np.flatnonzero(sought[at] == hashes).tolist():
+            if size in self._sizes:
+                for start in np.flatnonzero(self._may_be[hashes >> _SHIFT]).tolist():
                     yield start, size
 
     def _is_answered(self, question: Occurrence, words: IntArray, start: int) -> bool:
@@ -234,9 +261,9 @@ class _Search:
         )
 
 
-def _hashes(grams: IntArray) -> npt.NDArray[np.uint64]:
+def _hashes(grams: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """The hash of each gram, whose words are a row."""
     hashes = np.zeros(len(grams), dtype=np.uint64)
-    for column in grams.T.astype(np.uint64):
+    for column in grams.T:
         hashes = hashes * _FACTOR + column
     return hashes
