@@ -30,6 +30,7 @@
     ├── MissingSampleError     `--offline`, and the store lacks a sample
     ├── InvalidBlockError      a block under load can't be trusted: no score, and not measured again by itself
     ├── NotInLineageError      a version has nothing of what a stage fixture gives: the evaluation is skipped
+    │   └── AnswersNothingError    it is a corpus, and no model at all
     ├── BudgetSpentError       the budget of the run is spent: no verdict becomes an error by it
     ├── ScoreError             a test body gave something that is not a score
     └── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
@@ -192,6 +193,19 @@ class NotInLineageError(SteelyardError):
     def __init__(self, version: str, what: str, remedy: str = "") -> None:
         super().__init__(f"{version} has no {what}")
         self.advice = f"{self}: give it {remedy}" if remedy else str(self)
+
+
+class AnswersNothingError(NotInLineageError):
+    """A version is a corpus, and so has nothing that a model has.
+
+    Args:
+        version: its name.
+    """
+
+    def __init__(self, version: str) -> None:
+        super().__init__(version, "answers")
+        self.args = (f"{version} is a corpus, which answers nothing",)
+        self.advice = str(self)
 
 
 class BudgetSpentError(SteelyardError):

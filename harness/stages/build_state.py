@@ -28,7 +28,7 @@ class BuildState:
 
 
 BuildProgress = Callable[[BuildState], None]
-"""Called as often as the builder likes, in the process that builds; who shows it sees to it that it is not too often."""
+"""Called as often as the builder likes, in the process that builds; who shows it takes care of how often."""
 
 
 def unseen(state: BuildState) -> None:

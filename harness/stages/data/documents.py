@@ -28,7 +28,9 @@ _READERS: Mapping[str, Callable[[Path, str], Iterator[SourceDocument]]] = {
 _UNPACKED = 4
 """How many bytes a byte of a packed file holds, about."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:\w+)?")
-KINDS = "a .jsonl(.gz), .parquet, .warc(.gz), .html or .txt file, a folder of these, or a dataset of the library datasets"
+KINDS = (
+    "a .jsonl(.gz), .parquet, .warc(.gz), .html or .txt file, a folder of these, or a dataset of the library datasets"
+)
 
 
 def read_documents(source: str, root: Path) -> Iterator[SourceDocument]:
@@ -88,7 +90,9 @@ def _place(source: str, root: Path) -> Path | None:
         return path
     if _HUB_ID.fullmatch(source) and _suffix(path) not in _READERS:
         return None
-    there = sorted(file.name for file in path.parent.iterdir() if _suffix(file) in _READERS) if path.parent.is_dir() else []
+    there = (
+        sorted(file.name for file in path.parent.iterdir() if _suffix(file) in _READERS) if path.parent.is_dir() else []
+    )
     beside = f" {path.parent} has: {some(there, 8)}." if there else ""
     raise CorpusError(f"documents = {source!r}: there is no {path}.{beside} Write {KINDS}.")
 

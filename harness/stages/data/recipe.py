@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.config import Settings
+from harness.config.corpora import no_corpus
 from harness.errors import CorpusError, choices
 from harness.models.weights.content_hash import text_hash
 from harness.models.weights.weights import weights_digest
@@ -69,21 +70,21 @@ def corpus_recipe(settings: Settings, name: str) -> Recipe:
         UsageError: no such corpus, source or step, or an option that is wrong.
     """
     if name not in settings.corpora:
-        raise CorpusError(choices("corpus", name, settings.corpora).replace("Corpuss", "Corpora").replace("corpuss", "corpora"))
+        raise CorpusError(no_corpus(name, settings.corpora, settings.versions))
     corpus = settings.corpora[name]
-    if corpus.documents is None:
-        raise CorpusError(f"The corpus {name!r} has no documents; write documents = FILE, or base = another corpus.")
     steps = []
     for step in corpus.steps:
         spec = find_step(step, settings.root)
-        where = f"[{settings.prefix}corpora.{name}] {step}"
+        where = f"{corpus.table}, {step}"
         options = step_options(spec, corpus.tables.get(step, {}), where=where)
         steps.append(RecipeStep(step, options, step_identity(spec, options, settings)))
     return Recipe(
         source=corpus.documents,
         content=source_fingerprint(corpus.documents, settings.root),
         steps=tuple(steps),
-        tokenizer=None if corpus.tokenizer is None else (corpus.tokenizer, _tokenizer(settings, name, corpus.tokenizer)),
+        tokenizer=None
+        if corpus.tokenizer is None
+        else (corpus.tokenizer, _tokenizer(settings, name, corpus.tokenizer)),
     )
 
 

@@ -58,7 +58,9 @@ def row_document(row: Any, name: str, number: int) -> SourceDocument:
     if own is not None and (isinstance(own, bool) or not isinstance(own, str | int) or own == ""):
         raise CorpusError(f"{place}: id = {shortened(own)} is neither a text nor a whole number; write one, or no id.")
     inner = rest.pop("metadata", None)
-    metadata = {**inner, **rest} if isinstance(inner, Mapping) else rest if inner is None else {**rest, "metadata": inner}
+    metadata = (
+        {**inner, **rest} if isinstance(inner, Mapping) else rest if inner is None else {**rest, "metadata": inner}
+    )
     url = texts["url"] or (metadata.pop("url", None) if isinstance(metadata.get("url"), str) else None)
     return SourceDocument(
         id=f"{name}/{number}" if own is None else str(own),
