@@ -34,7 +34,7 @@ def words_of(text: str) -> list[str]:
 
     >>> words_of("> What is the\\n> capital of Peru?")
     ['what', 'is', 'the', 'capital', 'of', 'peru']
-    >>> words_of("divided at the end of a li-\nne")[-1]
+    >>> words_of("divided at the end of a li-\\nne")[-1]
     'line'
     """
     return [word for word in map(word_of, _pieces(text)) if word]
