@@ -97,9 +97,8 @@ def read_rows(path: Path) -> list[tuple[str, Any]]:
     """
     readers = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
     if path.suffix not in readers:
-        raise CaseError(
-            f"{path}: cases are read from {', '.join(CASE_SUFFIXES)}, not from {path.suffix or 'a file without suffix'}."
-        )
+        own = path.suffix or "a file without suffix"
+        raise CaseError(f"{path}: cases are read from {', '.join(CASE_SUFFIXES)}, not from {own}.")
     try:
         return list(readers[path.suffix](path))
     except UnicodeDecodeError as error:

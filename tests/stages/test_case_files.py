@@ -129,7 +129,7 @@ def test_folder_gives_the_cases_of_all_its_evaluations(tmp_path: Path) -> None:
 
 def test_folder_without_cases_says_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "evals").mkdir()
-    with pytest.raises(CaseError, match="holds no case files: none called cases.jsonl, cases.csv, cases.parquet"):
+    with pytest.raises(CaseError, match=r"holds no case files: none called cases\.jsonl, cases\.csv, cases\.parquet"):
         load_cases("evals", (tmp_path,))
 
 

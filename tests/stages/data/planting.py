@@ -42,7 +42,9 @@ def plant_pair(similarity: Fraction, generator: np.random.Generator) -> PlantedP
     n_grams, n_changes = scale * (all_of_them + shared), scale * (all_of_them - shared) // N_GRAMS
     words = made_up_words(n_grams + N_GRAMS - 1, generator)
     changed = list(words)
-    for place, word in zip(_places(n_grams, n_changes, generator), made_up_words(n_changes, generator), strict=True):
+    for place, word in zip(
+        _places(n_grams, n_changes, generator), made_up_words(n_changes, generator), strict=True
+    ):
         changed[place] = word
     return PlantedPair(" ".join(words), " ".join(changed), similarity)
 

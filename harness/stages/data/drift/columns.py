@@ -161,7 +161,7 @@ def _vector(words: IntArray) -> FloatArray:
     signs = np.where(found >> np.uint64(55 - _WORD_BITS) & np.uint64(1), 1.0, -1.0)
     vector = np.bincount(groups, weights=signs * (1 + np.log(counts)), minlength=1 << _WORD_BITS)
     length = np.linalg.norm(vector)
-    return vector / length if length else vector
+    return np.asarray(vector / length if length else vector, dtype=np.float64)
 
 
 class _Numbers(dict[str, int]):

@@ -72,7 +72,7 @@ def _divergence(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
             return float(one.any() != other.any())
         p, q = _shares(one), _shares(other)
         middle = (p + q) / 2
-        return float((rel_entr(p, middle) + rel_entr(q, middle)).sum()) / (2 * np.log(2))
+        return float((rel_entr(p, middle) + rel_entr(q, middle)).sum() / (2 * np.log(2)))
 
     return _jackknifed(effect, paired_blocks(first), paired_blocks(second))
 
@@ -92,7 +92,7 @@ def _explained(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
 
 
 def _shares(counts: FloatArray) -> FloatArray:
-    return counts / counts.sum()
+    return np.asarray(counts / counts.sum(), dtype=np.float64)
 
 
 EFFECTS = {

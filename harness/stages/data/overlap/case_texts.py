@@ -43,6 +43,9 @@ class OverlapRule:
     most_texts: int = 10
 
 
+RULE = OverlapRule()
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluationCase:
     """A case to be looked for.

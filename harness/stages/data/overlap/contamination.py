@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from harness.stages.data.overlap.case_texts import CaseTexts, EvaluationCase, Gram, Occurrence, OverlapRule
+from harness.stages.data.overlap.case_texts import RULE, CaseTexts, EvaluationCase, Gram, Occurrence, OverlapRule
 from harness.stages.data.overlap.words import places_of, words_of
 from harness.statistics.arrays import IntArray
 
@@ -115,7 +115,7 @@ class Contamination(Mapping[str, CaseOverlap]):
 
 
 def find_contamination(
-    documents: Iterable[DocumentText], cases: Sequence[EvaluationCase], rule: OverlapRule = OverlapRule()
+    documents: Iterable[DocumentText], cases: Sequence[EvaluationCase], rule: OverlapRule = RULE
 ) -> Contamination:
     """Look for cases in documents: one pass over these, in memory that the cases' grams alone decide.
 
@@ -209,9 +209,9 @@ class _Search:
                 self._hits[gram].append(hit)
             for each in self.texts.occurrences[gram]:
                 key = (each.case, each.field)
-                if each.needs_answer and key not in self._answered:
-                    if self._is_answered(each, words, start + len(gram)):
-                        self._answered[key] = hit
+                is_new = each.needs_answer and key not in self._answered
+                if is_new and self._is_answered(each, words, start + len(gram)):
+                    self._answered[key] = hit
 
     def _candidates(self, words: IntArray) -> Iterator[tuple[int, int]]:
         """Where a gram may be: its first word, and how many words it has."""

@@ -44,9 +44,7 @@ def check_normalisation(value: Any, name: str, *, where: str) -> list[str]:
         SettingsError: it is no list, or holds something else.
     """
     if not isinstance(value, list | tuple):
-        raise SettingsError(
-            f'{where}: {name} = {value!r} is no list; write a list such as ["lowercase", "whitespace"].'
-        )
+        raise SettingsError(f'{where}: {name} = {value!r} is no list; write a list such as ["lowercase", "whitespace"].')
     for item in value:
         if item not in NORMALISATIONS:
             raise SettingsError(f"{where}: {name}: {choices('normalisation', str(item), NORMALISATIONS)}")
@@ -166,9 +164,7 @@ class _Removal:
             elif removed.pop(row) != document.id:
                 raise CorpusError(f"{self.shards.paths[shard]} changed while duplicates were sought; build it again.")
         if removed:
-            raise CorpusError(
-                f"{self.shards.paths[shard]} lost documents while duplicates were sought; build it again."
-            )
+            raise CorpusError(f"{self.shards.paths[shard]} lost documents while duplicates were sought; build it again.")
 
 
 def _numbered(folder: Path, shard: int) -> Path:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.stages.data.overlap.case_texts import EvaluationCase, OverlapRule
+from harness.stages.data.overlap.case_texts import RULE, EvaluationCase, OverlapRule
 from harness.stages.data.overlap.contamination import DocumentText, find_contamination
 
 LONG = "On Saturdays the old library by the river is open from ten in the morning until four, and closed on Sundays."
@@ -14,7 +14,7 @@ def case(identity="a", file="evals/x/cases.jsonl", **fields):
     return EvaluationCase(identity, file, {"id": identity, **fields})
 
 
-def look(texts, *cases, rule=OverlapRule()):
+def look(texts, *cases, rule=RULE):
     documents = [DocumentText(f"d{number}", text) for number, text in enumerate(texts)]
     return find_contamination(documents, cases, rule)
 

@@ -42,10 +42,10 @@ def test_the_first_document_of_each_text_stays(tmp_path: Path) -> None:
 def test_what_texts_may_differ_by_is_set(tmp_path: Path) -> None:
     strict = apply_step(EXACT, {"normalisation": []}, TEXTS, tmp_path / "strict")
     loose = apply_step(EXACT, {"normalisation": ["punctuation", "lowercase", "whitespace"]}, TEXTS, tmp_path / "loose")
-    assert len(strict.removed) == 1
+    assert 1 == len(strict.removed)
     assert {"a", "e"} > set(strict.removed)
     assert {"a", "c", "d", "e"} > set(loose.removed)
-    assert len(loose.removed) == 3
+    assert 3 == len(loose.removed)
 
 
 @pytest.mark.parametrize("workers", [2, 3])
@@ -54,16 +54,16 @@ def test_workers_change_nothing(tmp_path: Path, workers: int) -> None:
     alone = apply_step(EXACT, {}, texts, tmp_path / "alone", n_shards=4)
     together = apply_step(EXACT, {}, texts, tmp_path / "together", n_shards=4, run=local(workers))
     assert alone == together
-    assert len(alone.kept) == 40
+    assert 40 == len(alone.kept)
     names = order(texts, tmp_path, 4)
     survivors = {text: name for name, text in reversed([(name, texts[name]) for name in names])}
     assert {name: ("duplicate", survivors[texts[name]]) for name in texts if name not in alone.kept} == alone.removed
 
 
 def test_files_without_documents_are_no_trouble(tmp_path: Path) -> None:
-    assert apply_step(EXACT, {}, {"a": "x"}, tmp_path / "one", n_shards=5).kept == {"a": "x"}
+    assert {"a": "x"} == apply_step(EXACT, {}, {"a": "x"}, tmp_path / "one", n_shards=5).kept
     nothing = apply_step(EXACT, {}, {}, tmp_path / "none")
-    assert (nothing.kept, nothing.removed) == ({}, {})
+    assert ({}, {}) == (nothing.kept, nothing.removed)
 
 
 def test_a_file_of_hashes_that_is_missing_is_an_error(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_letter_case_and_punctuation_do_not_count(pairs: Pairs, tmp_path: Path) 
         PlantedPair(pair.first, ", ".join(pair.second.upper().split()) + "!", pair.similarity) for pair in pairs[level]
     ]
     assert is_within_band(n_found(shouted, {}, tmp_path / "default"), level)
-    assert n_found(shouted, {"normalisation": ["punctuation", "whitespace"]}, tmp_path / "without") == 0
+    assert 0 == n_found(shouted, {"normalisation": ["punctuation", "whitespace"]}, tmp_path / "without")
 
 
 def test_other_seeds_find_other_pairs_as_often(pairs: Pairs, tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ def default_step() -> NearDuplicates:
 
 def test_its_defaults_are_those_of_fineweb() -> None:
     config = default_step().config
-    assert (config.num_buckets, config.hashes_per_bucket, config.n_grams) == (14, 8, 5)
-    assert (config.hash_config.hash_fc, config.hash_config.precision) == ("sha1", 64)
+    assert (14, 8, 5) == (config.num_buckets, config.hashes_per_bucket, config.n_grams)
+    assert ("sha1", 64) == (config.hash_config.hash_fc, config.hash_config.precision)
     from datatrove.pipeline.dedup.minhash import MinhashConfig
     from datatrove.utils.hashing import HashConfig
 
@@ -184,7 +184,7 @@ def test_the_first_document_of_a_cluster_stays(tmp_path: Path) -> None:
     applied = apply_step(MINHASH, {}, texts, tmp_path, n_shards=4)
     shards = shard_documents(texts, tmp_path / "order", 4)
     order = [document.id for shard in range(4) for document in shards.read(shard) if document.id[0] in "abc"]
-    assert dict.fromkeys(order[1:], ("near_duplicate", order[0])) == applied.removed
+    assert {name: ("near_duplicate", order[0]) for name in order[1:]} == applied.removed
     assert {order[0], *(f"other{number}" for number in range(5))} == set(applied.kept)
 
 
@@ -201,23 +201,17 @@ def test_workers_change_nothing(pairs: Pairs, workers: int, tmp_path: Path) -> N
 
 def test_documents_shorter_than_an_n_gram_stay(tmp_path: Path) -> None:
     """They have no n-gram, so that nothing is known of them; `exact` finds those that are equal."""
-    texts = {
-        "a": "only four words here",
-        "b": "only four words here",
-        "c": "",
-        "d": "",
-        "e": "now these are five words",
-    }
+    texts = {"a": "only four words here", "b": "only four words here", "c": "", "d": "", "e": "now these are five words"}
     texts["f"] = texts["e"]
     applied = apply_step(MINHASH, {}, texts, tmp_path)
     assert {"a", "b", "c", "d"} < set(applied.kept)
-    assert len(applied.removed) == 1
+    assert 1 == len(applied.removed)
     assert {"e", "f"} > set(applied.removed)
 
 
 def test_files_without_documents_are_no_trouble(tmp_path: Path) -> None:
-    assert apply_step(MINHASH, {}, {"a": SHARED}, tmp_path / "one", n_shards=5).kept == {"a": SHARED}
-    assert apply_step(MINHASH, {}, {}, tmp_path / "none").kept == {}
+    assert {"a": SHARED} == apply_step(MINHASH, {}, {"a": SHARED}, tmp_path / "one", n_shards=5).kept
+    assert {} == apply_step(MINHASH, {}, {}, tmp_path / "none").kept
 
 
 @pytest.mark.parametrize(
