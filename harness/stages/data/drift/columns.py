@@ -7,7 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -15,6 +15,9 @@ import numpy as np
 from harness.errors import UsageError, choices
 from harness.stages.data.overlap.words import word_of
 from harness.statistics.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from harness.stages.data.corpus import CorpusDocument
 
 BLOCKS = 60
 """Blocks that documents fall into by their ids: a document that both versions have is in one block of both."""
@@ -25,15 +28,6 @@ _MIXED = np.uint64(0x9E3779B97F4A7C15)
 _SEED = 20_260_101
 _TOLD_BY = 1000
 """Characters by which the language of a text is told."""
-
-
-class DriftDocument(NamedTuple):
-    """A document as drift sees it."""
-
-    id: str
-    text: str
-    url: str | None
-    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,7 @@ class ColumnSums:
     names: tuple[Any, ...]
 
 
-def add_up(documents: Iterable[DriftDocument], column: str) -> ColumnSums:
+def add_up(documents: Iterable[CorpusDocument], column: str) -> ColumnSums:
     """A column of a version, by blocks.
 
     Args:
@@ -90,10 +84,10 @@ def aligned(first: ColumnSums, second: ColumnSums) -> tuple[FloatArray, FloatArr
     return found[0], found[1], names
 
 
-def _of_values(value: Callable[[DriftDocument], Any]) -> Callable[[Iterable[DriftDocument]], ColumnSums]:
+def _of_values(value: Callable[[CorpusDocument], Any]) -> Callable[[Iterable[CorpusDocument]], ColumnSums]:
     """A column of which each document has one value."""
 
-    def count(documents: Iterable[DriftDocument]) -> ColumnSums:
+    def count(documents: Iterable[CorpusDocument]) -> ColumnSums:
         counts: list[Counter[Any]] = [Counter() for _ in range(BLOCKS)]
         for document in documents:
             counts[block_of(document.id)][value(document)] += 1
@@ -104,11 +98,11 @@ def _of_values(value: Callable[[DriftDocument], Any]) -> Callable[[Iterable[Drif
     return count
 
 
-def _length(document: DriftDocument) -> int:
+def _length(document: CorpusDocument) -> int:
     return len(document.text.split())
 
 
-def _language(document: DriftDocument) -> str:
+def _language(document: CorpusDocument) -> str:
     """The likeliest language of a text's beginning, by one model for all versions, whatever steps have noted."""
     from harness.stages.data.steps.language import language_scores
 
@@ -116,13 +110,13 @@ def _language(document: DriftDocument) -> str:
     return next(iter(language_scores(text)), "unknown") if text else "unknown"
 
 
-def _source(document: DriftDocument) -> str:
+def _source(document: CorpusDocument) -> str:
     """What the document says of its source, else the host of its address."""
     given = document.metadata.get("source")
     return str(given) if given is not None else urlsplit(document.url or "").hostname or "unknown"
 
 
-def _pairs(documents: Iterable[DriftDocument]) -> ColumnSums:
+def _pairs(documents: Iterable[CorpusDocument]) -> ColumnSums:
     """Pairs of neighbouring words, in 4,096 groups by a hash: what groups tell of a drift is never more than it is."""
     sums, n_documents, numbers = np.zeros((BLOCKS, 1 << _PAIR_BITS)), np.zeros(BLOCKS), _Numbers()
     for document in documents:
@@ -135,7 +129,7 @@ def _pairs(documents: Iterable[DriftDocument]) -> ColumnSums:
     return ColumnSums(n_documents, sums, tuple(range(1 << _PAIR_BITS)))
 
 
-def _embedding(documents: Iterable[DriftDocument]) -> ColumnSums:
+def _embedding(documents: Iterable[CorpusDocument]) -> ColumnSums:
     """Where texts lie, by features of a kernel: the mean of these is the same where the distribution of places is.
 
     A text is the vector of its words' hashed counts, 1 + log(count) each, of length 1 (K. Weinberger et al., 2009,
@@ -181,7 +175,7 @@ class _Numbers(dict[str, int]):
         return found
 
 
-COLUMNS: Mapping[str, Callable[[Iterable[DriftDocument]], ColumnSums]] = {
+COLUMNS: Mapping[str, Callable[[Iterable[CorpusDocument]], ColumnSums]] = {
     "length": _of_values(_length),
     "language": _of_values(_language),
     "source": _of_values(_source),

@@ -5,14 +5,33 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.stages.case_files import load_cases, read_folder
+from harness.stages.data.documents import read_documents
 from harness.stages.data.overlap.case_texts import RULE, CaseTexts, EvaluationCase, Gram, Occurrence, OverlapRule
 from harness.stages.data.overlap.words import places_of, words_of
 from harness.statistics.arrays import IntArray
+
+if TYPE_CHECKING:
+    from harness.stages.data.corpus import Corpus
+
+class SearchedDocument(Protocol):
+    """A document to look in."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+
 
 State = Literal["contaminated", "clean", "too short"]
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -21,13 +40,6 @@ _SHIFT = np.uint64(64 - _BITS)
 _BATCH = 500_000
 """Characters of documents that are looked through at once."""
 _SHOWN = 160
-
-
-class DocumentText(NamedTuple):
-    """A document to look in."""
-
-    id: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +127,7 @@ class Contamination(Mapping[str, CaseOverlap]):
 
 
 def find_contamination(
-    documents: Iterable[DocumentText], cases: Sequence[EvaluationCase], rule: OverlapRule = RULE
+    documents: Iterable[SearchedDocument], cases: Sequence[EvaluationCase], rule: OverlapRule = RULE
 ) -> Contamination:
     """Look for cases in documents: one pass over these, in memory that the cases' grams alone decide.
 
@@ -141,9 +153,26 @@ def find_contamination(
     return Contamination(rule, n_documents, found)
 
 
-def _batches(documents: Iterable[DocumentText]) -> Iterator[list[DocumentText]]:
+def search_corpus(corpus: Corpus, cases: str | Path, planted: str | Path | None = None) -> Contamination:
+    """Look for cases in a corpus: what `Corpus.contamination` gives.
+
+    Raises:
+        CaseError, CorpusError: as `Corpus.contamination` has it.
+    """
+    place = corpus.root / cases
+    filed = read_folder(place) if place.is_dir() else ()
+    found = [EvaluationCase(each.id, each.file, each.fields) for each in filed] or [
+        EvaluationCase(each.id, str(cases), each.fields) for each in load_cases(cases, (corpus.root,))
+    ]
+    documents: Iterable[SearchedDocument] = corpus.documents()
+    if planted is not None:
+        documents = chain(documents, read_documents(str(planted), corpus.root))
+    return find_contamination(documents, found)
+
+
+def _batches(documents: Iterable[SearchedDocument]) -> Iterator[list[SearchedDocument]]:
     """Yield documents together that are looked through at once: a call of numpy costs as much as hundreds of words."""
-    batch: list[DocumentText] = []
+    batch: list[SearchedDocument] = []
     n_characters = 0
     for document in documents:
         batch.append(document)
@@ -181,7 +210,7 @@ class _Search:
             grams = np.array([gram for gram in texts.occurrences if len(gram) == size], dtype=np.uint64)
             self._may_be[_hashes(grams) >> _SHIFT] = True
 
-    def look_in(self, batch: Sequence[DocumentText]) -> None:
+    def look_in(self, batch: Sequence[SearchedDocument]) -> None:
         """Look for all grams in some documents."""
         numbers = [self.texts.vocabulary.numbers(document.text) for document in batch]
         ends = np.cumsum([len(each) + 1 for each in numbers])
@@ -197,7 +226,7 @@ class _Search:
         for number, places in found.items():
             self._keep(batch[number], numbers[number], places)
 
-    def _keep(self, document: DocumentText, words: IntArray, places: Sequence[tuple[int, Gram]]) -> None:
+    def _keep(self, document: SearchedDocument, words: IntArray, places: Sequence[tuple[int, Gram]]) -> None:
         """Keep the grams of one document: of each the first place."""
         spans = list(places_of(document.text))
         seen: set[Gram] = set()

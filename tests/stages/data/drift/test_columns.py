@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from harness.errors import UsageError
-from harness.stages.data.drift.columns import BLOCKS, COLUMNS, DriftDocument, add_up, aligned, block_of
+from harness.stages.data.corpus import CorpusDocument
+from harness.stages.data.drift.columns import BLOCKS, COLUMNS, add_up, aligned, block_of
 
 
 def document(number, text="one two three", url=None, **metadata):
-    return DriftDocument(f"d{number}", text, url, metadata)
+    return CorpusDocument(f"d{number}", text, url, metadata)
 
 
 def test_ids_fall_into_all_blocks_alike():

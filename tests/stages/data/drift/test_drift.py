@@ -1,10 +1,13 @@
 """Drift: planted drifts are found, what is shared is no evidence, and an A/A cries wolf as seldom as it says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from harness.errors import CorpusError
-from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums, DriftDocument
+from harness.stages.data.corpus import CorpusDocument
+from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums
 from harness.stages.data.drift.drift import drift_table, find_drift
 from harness.statistics import holm
 
@@ -25,7 +28,7 @@ def documents(rng, n, first=0, *, length=60.0, german=0.1, hosts=(0.5, 0.3, 0.2)
         size = max(8, int(rng.lognormal(np.log(length), 0.6)))
         text = " ".join(rng.choice(words, size))
         host = rng.choice(["a.org", "b.org", "c.org"], p=hosts)
-        found.append(DriftDocument(f"d{number}", text, f"https://{host}/{number}", {}))
+        found.append(CorpusDocument(f"d{number}", text, f"https://{host}/{number}", {}))
     return found
 
 
@@ -73,7 +76,7 @@ def test_what_a_step_removed_is_a_drift_though_all_else_is_shared(base):
 
 
 def test_a_longer_text_of_the_same_documents_is_a_drift(base):
-    changed = [each._replace(text=f"{each.text} {each.text}") for each in base]
+    changed = [replace(each, text=f"{each.text} {each.text}") for each in base]
     assert table(base, changed, ["length", "source", "language"]).shown == {"length"}
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from harness.stages.data.corpus import CorpusDocument
 from harness.stages.data.overlap.case_texts import RULE, EvaluationCase, OverlapRule
-from harness.stages.data.overlap.contamination import DocumentText, find_contamination
+from harness.stages.data.overlap.contamination import find_contamination
 
 LONG = "On Saturdays the old library by the river is open from ten in the morning until four, and closed on Sundays."
 QUESTION = "How many books may a child of this town borrow?"
@@ -15,7 +16,7 @@ def case(identity="a", file="evals/x/cases.jsonl", **fields):
 
 
 def look(texts, *cases, rule=RULE):
-    documents = [DocumentText(f"d{number}", text) for number, text in enumerate(texts)]
+    documents = [CorpusDocument(f"d{number}", text, None, {}) for number, text in enumerate(texts)]
     return find_contamination(documents, cases, rule)
 
 
