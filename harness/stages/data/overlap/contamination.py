@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.stages.case_files import load_cases, read_folder
-from harness.stages.data.documents import read_documents
 from harness.stages.data.overlap.case_texts import RULE, CaseTexts, EvaluationCase, Gram, Occurrence, OverlapRule
 from harness.stages.data.overlap.words import places_of, words_of
 from harness.statistics.arrays import IntArray
@@ -166,6 +165,8 @@ def search_corpus(corpus: Corpus, cases: str | Path, planted: str | Path | None 
     ]
     documents: Iterable[SearchedDocument] = corpus.documents()
     if planted is not None:
+        from harness.stages.data.documents import read_documents
+
         documents = chain(documents, read_documents(str(planted), corpus.root))
     return find_contamination(documents, found)
 
