@@ -24,6 +24,8 @@ from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
+from harness.models.corpus.spec import N_DOCUMENTS
+from harness.models.version import answers
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
 from harness.store import Store
@@ -386,5 +388,7 @@ class Run:
 
 def _reference(source: SampleSource) -> VersionRef:
     version, engine = source.version, source.engine
+    if not answers(version.settings):
+        return VersionRef(version.name, version.fingerprint, n_documents=version.settings.engine_options[N_DOCUMENTS])
     model = version.settings.engine_options.get("model")
     return VersionRef(version.name, version.fingerprint, model, () if engine is None else tuple(engine.answered_as))

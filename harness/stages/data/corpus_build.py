@@ -26,6 +26,7 @@ from harness.stages.data.steps.step import INSTALL
 _MODULE = "harness.stages.data.build.process"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONHASHSEED": "0"}
 _LAST_LINES = 5
+_SETTLED_S = 1.0
 
 
 def build_corpus(
@@ -133,13 +134,13 @@ class _Speed:
     def state(self, message: Mapping[str, Any]) -> BuildState:
         """What a message of the process says."""
         phase, done, total = message["phase"], message["done"], message["total"]
-        if phase != self._phase:
+        if phase != self._phase or not self._before:  # what a step loads first is no speed
             self._phase, self._since, self._before = phase, time.monotonic(), done
         return BuildState(self._name, phase, done, total, note=self._note(done, total))
 
     def _note(self, done: int, total: int | None) -> str:
         seconds = time.monotonic() - self._since
-        rate = (done - self._before) / seconds if seconds > 0 else 0.0
+        rate = (done - self._before) / seconds if seconds >= _SETTLED_S else 0.0
         if rate <= 0:
             return ""
         left = f", {(total - done) / rate:,.0f} s left" if total is not None and total > done else ""

@@ -95,8 +95,7 @@ def _n_grams(value: Any, name: str, *, where: str) -> list[list[float]]:
             f"[[2, 0.2], [3, 0.18]]."
         )
     return [
-        [setting_checks.integer(length, name, where=where), _RATIO(share, name, where=where)]
-        for length, share in pairs
+        [setting_checks.integer(length, name, where=where), _RATIO(share, name, where=where)] for length, share in pairs
     ]
 
 
@@ -185,7 +184,9 @@ GOPHER_QUALITY = _declared(
         "max_bullet_lines_ratio": StepOption(0.9, _RATIO, f"The largest share of lines that begin as lists do. {_OFF}"),
         "max_ellipsis_lines_ratio": StepOption(0.3, _RATIO, f"The largest share of lines that end in dots. {_OFF}"),
         "max_non_alpha_words_ratio": StepOption(
-            0.8, _RATIO, f"The smallest share of words that hold a letter, whatever datatrove's name for it says. {_OFF}"
+            0.8,
+            _RATIO,
+            f"The smallest share of words that hold a letter, whatever datatrove's name for it says. {_OFF}",
         ),
         "min_stop_words": StepOption(2, _COUNT, f"How many different stop words there must be. {_OFF}"),
         "stop_words": StepOption([], _words, "The stop words; without any, Gopher's eight English ones."),

@@ -71,7 +71,9 @@ LANGUAGE = StepSpec(
     options={
         "keep": StepOption(["en"], _languages, "The languages whose documents stay, in ISO 639-1."),
         "above": StepOption(
-            0.65, partial(setting_checks.number, low=0, high=1, below=True), "How sure the model must be of one of them."
+            0.65,
+            partial(setting_checks.number, low=0, high=1, below=True),
+            "How sure the model must be of one of them.",
         ),
     },
     make=LanguageStep,

@@ -148,9 +148,16 @@ def _by_keyword(function: Callable[..., Any], target: str) -> dict[str, Any]:
     except ValueError:  # some that are written in C have none
         return {}
     only = [one for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
-    rest = [one for one in parameters if one.kind not in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)]
+    rest = [
+        one for one in parameters if one.kind not in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    ]
     needed = [one for one in rest if one.default is one.empty and one.kind is not inspect.Parameter.VAR_POSITIONAL]
-    if not rest or len(needed) > 1 or any(one.default is one.empty for one in only) or inspect.iscoroutinefunction(function):
+    if (
+        not rest
+        or len(needed) > 1
+        or any(one.default is one.empty for one in only)
+        or inspect.iscoroutinefunction(function)
+    ):
         raise SettingsError(
             f"The step {target!r} is called with a document and its options by keyword, which {_shown(function)} does "
             f"not take; write def {target.rpartition(':')[2]}(document, *, at_least=5), without async."
