@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from harness import errors
 from harness.config import Settings, cache_dir, child_environment
@@ -103,7 +103,7 @@ def _run(request: Any, log: Path, progress: BuildProgress) -> dict[str, Any]:
         with contextlib.suppress(BrokenPipeError):
             pickle.dump(request, process.stdin)
             process.stdin.flush()
-        while (message := read_frame(process.stdout)) is not None:
+        while (message := read_frame(cast(BinaryIO, process.stdout))) is not None:
             if "phase" not in message:
                 return message
             progress(speed.state(message))

@@ -154,9 +154,7 @@ def run_tasks(pipeline: Sequence[Any], executor: BuildExecutor, tasks: int, fold
         raise CorpusError(f"{len(missing)} of {tasks} tasks did not end: {said}. Their logs are in {folder / 'logs'}.")
 
 
-def _apply(
-    step: RecipeStep, bench: Bench, folder: Path, shards: ShardedCorpus, out: ShardedCorpus, total: int
-) -> None:
+def _apply(step: RecipeStep, bench: Bench, folder: Path, shards: ShardedCorpus, out: ShardedCorpus, total: int) -> None:
     """Run a step that looks at all documents at once, unless that was done before."""
     done = folder / "done"
     if done.exists():
@@ -177,8 +175,9 @@ def _apply(
         _made(step, bench.settings.root).apply(shards, context)
     except SteelyardError:
         raise
-    except Exception as error:  # noqa: BLE001  whatever a step's code raises
-        raise CorpusError(f"The step {step.name!r} failed: {shortened_line(f'{type(error).__name__}: {error}')}") from error
+    except Exception as error:  # whatever a step's code raises
+        said = shortened_line(f"{type(error).__name__}: {error}")
+        raise CorpusError(f"The step {step.name!r} failed: {said}") from error
     seconds = time.perf_counter() - started
     for shard in range(shards.n_shards):
         tally = StepTally(
