@@ -45,11 +45,7 @@ class BuildExecutor:
             runs[self.name](list(pipeline), tasks, work)
         except TypeError as error:
             if "unexpected keyword argument" in str(error) or "required positional argument" in str(error):
-<<<<<<< HEAD
                 raise CorpusError(f"executor = {self.name!r}: datatrove's executor refuses it: {error}.") from None
-=======
-                raise CorpusError(f"executor = {self.name!r}: datatrove's executor refuses its options: {error}.") from None
->>>>>>> h-suites
             raise
 
     def _local(self, pipeline: list[Any], tasks: int, work: Path) -> None:
@@ -67,29 +63,17 @@ class BuildExecutor:
         options = dict(self.options)
         address = options.pop("address", None)
         if not ray.is_initialized():
-<<<<<<< HEAD
             cores = self.workers or len(os.sched_getaffinity(0))
             here = {} if address else {"num_cpus": cores, "include_dashboard": False}
             ray.init(address=address, log_to_driver=False, **here)
         RayPipelineExecutor(pipeline, tasks=tasks, workers=self.workers or -1, logging_dir=str(work), **options).run()
-=======
-            here = {} if address else {"num_cpus": self.workers or len(os.sched_getaffinity(0)), "include_dashboard": False}
-            ray.init(address=address, log_to_driver=False, **here)
-        RayPipelineExecutor(
-            pipeline, tasks=tasks, workers=self.workers or -1, logging_dir=str(work), **options
-        ).run()
->>>>>>> h-suites
 
     def _slurm(self, pipeline: list[Any], tasks: int, work: Path) -> None:
         from datatrove.executor import SlurmPipelineExecutor
 
         if shutil.which("sbatch") is None:
             raise CorpusError(
-<<<<<<< HEAD
                 "executor = 'slurm': there is no program sbatch here. Build on a machine that can submit jobs to Slurm, "
-=======
-                "executor = 'slurm': there is no program sbatch here; build on a machine that can submit jobs to Slurm, "
->>>>>>> h-suites
                 'or with executor = "local".'
             )
         executor = SlurmPipelineExecutor(

@@ -5,10 +5,7 @@ They are pickled on their way to a worker, so that they hold names and paths; wh
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import contextlib
-=======
->>>>>>> h-suites
 import functools
 import json
 import time
@@ -23,20 +20,12 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from harness.config.files import replacing
-<<<<<<< HEAD
 from harness.errors import CorpusError, SteelyardError
 from harness.stages.data.steps.catalogue import find_step
 from harness.stages.data.steps.step import URL, DocumentStep, ShardedCorpus
 
 _TOLD_EVERY_S = 0.5
 _ANY_TEXT = "The text of a page that nobody wrote, which is read once and then forgotten by all.\n" * 5
-=======
-from harness.errors import CorpusError, SteelyardError, shortened
-from harness.stages.data.steps.catalogue import find_step
-from harness.stages.data.steps.step import DocumentStep, ShardedCorpus
-
-_TOLD_EVERY_S = 0.5
->>>>>>> h-suites
 
 
 @dataclass
@@ -73,7 +62,6 @@ def made_step(name: str, options: str, root: Path) -> Any:
     return find_step(name, root).make(json.loads(options))
 
 
-<<<<<<< HEAD
 def warm(name: str, options: str, root: Path) -> None:
     """Have a step load what it needs, by a document of no account, so that processes forked from this one have it.
 
@@ -83,8 +71,6 @@ def warm(name: str, options: str, root: Path) -> None:
         made_step(name, options, root)(Document(_ANY_TEXT, "", metadata={URL: "https://example.org/a"}))
 
 
-=======
->>>>>>> h-suites
 def mark(folder: Path, shard: int, text: str) -> None:
     """Leave a small file for the process that watches a build."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,11 +89,7 @@ class ReadShard(PipelineStep):  # type: ignore[misc]
         self.shards = shards
         self.progress = progress
 
-<<<<<<< HEAD
     def run(self, _data: Any = None, rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
-=======
-    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
->>>>>>> h-suites
         """Give the documents in their order."""
         number, told = 0, time.monotonic()
         for number, document in enumerate(self.shards.read(rank), 1):
@@ -131,11 +113,7 @@ class RunStep(PipelineStep):  # type: ignore[misc]
         self.errors = errors
         self.tally = StepTally(step)
 
-<<<<<<< HEAD
     def run(self, data: Iterator[Document], rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
-=======
-    def run(self, data: Iterator[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
->>>>>>> h-suites
         """Give the documents that stay."""
         tally = self.tally = StepTally(self.name)
         clock = time.perf_counter
@@ -148,11 +126,7 @@ class RunStep(PipelineStep):  # type: ignore[misc]
                 if step is None:
                     step = made_step(self.name, self.options, self.root)
                 reason = step(document)
-<<<<<<< HEAD
             except Exception as error:  # whatever a step's code raises must be told with its document
-=======
-            except Exception as error:  # noqa: BLE001  whatever a step's code raises must be told with its document
->>>>>>> h-suites
                 raise self._failure(error, own, rank) from error
             tally.seconds += clock() - started
             if reason is None:
@@ -164,15 +138,10 @@ class RunStep(PipelineStep):  # type: ignore[misc]
                 tally.removed.append((own, reason, None))
 
     def _failure(self, error: Exception, document: str, rank: int) -> CorpusError:
-<<<<<<< HEAD
         message = str(error)
         if not isinstance(error, SteelyardError):
             said = shortened_line(f"{type(error).__name__}: {error}")
             message = f"The step {self.name!r} failed on document {document!r}: {said}"
-=======
-        said = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}"
-        message = f"The step {self.name!r} failed on document {document!r}: {shortened_line(said)}"
->>>>>>> h-suites
         mark(self.errors, rank, json.dumps({"message": message, "traceback": traceback.format_exc()}))
         return CorpusError(message)
 
@@ -189,11 +158,7 @@ class WriteShard(PipelineStep):  # type: ignore[misc]
         self.steps = steps
         self.tallies = tallies
 
-<<<<<<< HEAD
     def run(self, data: Iterator[Document], rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
-=======
-    def run(self, data: Iterator[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
->>>>>>> h-suites
         """Write everything; nothing comes after."""
         self.shards.write(rank, data)
         mark(self.tallies, rank, json.dumps([step.tally.as_json() for step in self.steps]))

@@ -60,17 +60,12 @@ def main() -> None:
     """Build what the standard input asks for."""
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-<<<<<<< HEAD
     orders = os.dup(0)
     with os.fdopen(os.dup(0), "rb", buffering=0) as pipe:
         request: BuildRequest = pickle.load(pipe)
     # Each process that is forked closes its standard input, and would wait for a thread that reads from it.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     threading.Thread(target=_end_with, args=(orders,), daemon=True).start()
-=======
-    request: BuildRequest = pickle.load(sys.stdin.buffer)
-    threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
->>>>>>> h-suites
     teller = _Teller(answers)
     try:
         build(request, teller)
@@ -87,15 +82,9 @@ def main() -> None:
     os._exit(0)
 
 
-<<<<<<< HEAD
 def _end_with(pipe: int) -> None:
     """End this process and all that it started once the pipe is closed."""
     while os.read(pipe, 1 << 16):
-=======
-def _end_with(pipe: BinaryIO) -> None:
-    """End this process and all that it started once the pipe is closed."""
-    while pipe.read(1 << 16):
->>>>>>> h-suites
         pass
     os.killpg(0, signal.SIGKILL)
 

@@ -48,12 +48,7 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
     together = apply_step(EXACT, {}, texts, tmp_path / "together", n_shards=4, run=local(3))
     assert alone == together
     assert len(alone.kept) == 40
-<<<<<<< HEAD
     survivors = {texts[name]: name for name in sorted(texts, key=place_of, reverse=True)}
-=======
-    names = order(texts, tmp_path, 4)
-    survivors = {text: name for name, text in reversed([(name, texts[name]) for name in names])}
->>>>>>> h-steps
     assert {name: ("duplicate", survivors[texts[name]]) for name in texts if name not in alone.kept} == alone.removed
 
 
