@@ -32,10 +32,9 @@ def load_cases(source: Any, folders: Sequence[Path]) -> tuple[Case, ...]:
             message names file and line.
     """
     if isinstance(source, str | Path):
-        folder = next((place for each in folders if os.path.isdir(place := each / source)), None)  # noqa: PTH112 - no error
+        folder = _folder(source, folders)
         if folder is not None:
-            rows = [(each.place, {**each.fields, "id": each.id}) for each in read_folder(folder)]
-            return _cases(rows, str(source))
+            return tuple(Case({**each.case.fields, "id": each.id}) for each in _read_folder(folder))
         path = find_file(Path(source), folders, kind="case file", suffixes=CASE_SUFFIXES, error=CaseError)
         found = read_rows(path) if path is not None else _from_hub(str(source), folders)
         return _cases(found, str(source))
@@ -49,38 +48,51 @@ class FiledCase:
     """A case with the file that it stands in.
 
     Attributes:
-        id: its own, after the path of its evaluation: unique among all evaluations of a folder.
+        id: its own; of a folder, after the path of its evaluation, and so unique among all evaluations in it.
         file: relative to the folder.
-        place: file and line, for messages.
-        fields: as the file has them, with its own id.
+        case: as the file has it, with its own id.
     """
 
     id: str
     file: str
-    place: str
-    fields: Mapping[str, Any]
+    case: Case
 
 
-def read_folder(folder: Path) -> tuple[FiledCase, ...]:
-    """All cases of all evaluations in a folder: of the files named `cases`, and of those beside a task of lm-eval.
-
-    A document of a task that has no id is called by its number.
+def filed_cases(source: str | Path, folders: Sequence[Path]) -> tuple[FiledCase, ...]:
+    """All cases of a file, or of all evaluations in a folder, each with its file.
 
     Raises:
-        CaseError: there is none, one has no id, or one can't be read; the message names file and line.
+        CaseError: as `load_cases` has it.
+    """
+    folder = _folder(source, folders)
+    if folder is not None:
+        return _read_folder(folder)
+    return tuple(FiledCase(case.id, str(source), case) for case in load_cases(source, folders))
+
+
+def _folder(source: str | Path, folders: Sequence[Path]) -> Path | None:
+    """The folder of this path; None where there is none, or the path can't be one."""
+    places = (os.path.join(each, source) for each in folders)  # noqa: PTH118 - as isdir, it takes any text
+    return next((Path(place) for place in places if os.path.isdir(place)), None)  # noqa: PTH112
+
+
+def _read_folder(folder: Path) -> tuple[FiledCase, ...]:
+    """All cases of the files named `cases` in a folder, and of the files beside a task of lm-eval.
+
+    A document of a task that has no id is called by its number.
     """
     found: list[FiledCase] = []
     for path in sorted(path for path in folder.rglob("*") if path.suffix in CASE_SUFFIXES):
-        is_of_task = bool(list(path.parent.glob("*.yaml")))
+        is_of_task = any(path.parent.glob("*.yaml"))
         if path.stem == "cases" or is_of_task:
             file = path.relative_to(folder)
-            name = "/".join([*file.parent.parts, *([] if path.stem == "cases" else [path.stem])])
+            name = [*file.parent.parts, *([] if path.stem == "cases" else [path.stem])]
             rows = read_rows(path)
             if is_of_task:
                 rows = [(place, {"id": number, **row}) for number, (place, row) in enumerate(rows, 1)]
-            for case in _cases(rows, str(path)):
-                place = f"{path}, case {case.id}"
-                found.append(FiledCase("/".join(filter(None, (name, case.id))), file.as_posix(), place, case.fields))
+            found += [
+                FiledCase("/".join([*name, case.id]), file.as_posix(), case) for case in _cases(rows, str(path))
+            ]
     if not found:
         raise CaseError(
             f"{folder} holds no case files: none called cases{', cases'.join(CASE_SUFFIXES)}, and no task of lm-eval "

@@ -11,7 +11,7 @@ DOCUMENTS = f"{LEAKS}/documents.jsonl"
     samples=1,
     cluster=False,
     threshold=1.0,
-    margin=0.001,
+    margin=0.00001,
     requirement="Non-functional: no case of an evaluation is in what a model is trained on.",
 )
 def test_contamination(corpus, case):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import CaseError
-from harness.stages.case_files import load_cases, read_folder
+from harness.stages.case_files import filed_cases, load_cases
 
 
 def test_first_folder_that_has_the_file_counts(tmp_path: Path) -> None:
@@ -122,9 +122,9 @@ def test_folder_gives_the_cases_of_all_its_evaluations(tmp_path: Path) -> None:
     expected = ["foundation/capitals/chad", "foundation/capitals/peru", f"{facts}/legs", f"{facts}/2"]
     assert [case.id for case in cases] == expected
     assert cases[1].prompt == "Q"
-    filed = read_folder(tmp_path / "evals")
+    filed = filed_cases("evals", (tmp_path,))
     assert [case.id for case in filed] == expected
-    assert (filed[1].file, filed[1].fields["id"]) == ("foundation/capitals/cases.jsonl", "peru")
+    assert (filed[1].file, filed[1].case.id) == ("foundation/capitals/cases.jsonl", "peru")
 
 
 def test_folder_without_cases_says_what_was_looked_for(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.stages.case_files import FiledCase
 from harness.stages.data.overlap.words import Vocabulary, words_of
 
 QUESTIONS = ("prompt", "question", "query", "input")
@@ -47,21 +48,6 @@ RULE = OverlapRule()
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationCase:
-    """A case to be looked for.
-
-    Attributes:
-        id: unique among all that are looked for.
-        file: that it stands in; "" for none.
-        fields: all of them.
-    """
-
-    id: str
-    file: str
-    fields: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Occurrence:
     """Where a gram is to be found in cases.
 
@@ -86,15 +72,15 @@ class CaseTexts:
         vocabulary: of the cases; it is closed.
     """
 
-    def __init__(self, cases: Sequence[EvaluationCase], rule: OverlapRule) -> None:
+    def __init__(self, cases: Sequence[FiledCase], rule: OverlapRule) -> None:
         self.vocabulary = Vocabulary()
         self.answers: list[tuple[Gram, ...]] = []
         found: dict[Gram, list[Occurrence]] = defaultdict(list)
         files: dict[tuple[str, Gram], set[str]] = defaultdict(set)
         for number, case in enumerate(cases):
-            texts = list(texts_of(case.fields))
-            self.answers.append(tuple(filter(None, map(self._gram, answers_of(case.fields)))))
-            for field, text in texts:
+            fields = case.case.fields
+            self.answers.append(tuple(filter(None, map(self._gram, answers_of(fields)))))
+            for field, text in texts_of(fields):
                 for gram, occurrence in self._grams(number, field, text, rule):
                     found[gram].append(occurrence)
                     files[case.file, gram].add(" ".join(words_of(text)))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness.stages.case_files import load_cases, read_folder
-from harness.stages.data.overlap.case_texts import RULE, CaseTexts, EvaluationCase, Gram, Occurrence, OverlapRule
+from harness.stages.case_files import FiledCase, filed_cases
+from harness.stages.data.overlap.case_texts import RULE, CaseTexts, Gram, Occurrence, OverlapRule
 from harness.stages.data.overlap.words import places_of, words_of
 from harness.statistics.arrays import IntArray
 
@@ -126,7 +126,7 @@ class Contamination(Mapping[str, CaseOverlap]):
 
 
 def find_contamination(
-    documents: Iterable[SearchedDocument], cases: Sequence[EvaluationCase], rule: OverlapRule = RULE
+    documents: Iterable[SearchedDocument], cases: Sequence[FiledCase], rule: OverlapRule = RULE
 ) -> Contamination:
     """Look for cases in documents: one pass over these, in memory that the cases' grams alone decide.
 
@@ -158,17 +158,12 @@ def search_corpus(corpus: Corpus, cases: str | Path, planted: str | Path | None 
     Raises:
         CaseError, CorpusError: as `Corpus.contamination` has it.
     """
-    place = corpus.root / cases
-    filed = read_folder(place) if place.is_dir() else ()
-    found = [EvaluationCase(each.id, each.file, each.fields) for each in filed] or [
-        EvaluationCase(each.id, str(cases), each.fields) for each in load_cases(cases, (corpus.root,))
-    ]
     documents: Iterable[SearchedDocument] = corpus.documents()
     if planted is not None:
         from harness.stages.data.documents import read_documents
 
         documents = chain(documents, read_documents(str(planted), corpus.root))
-    return find_contamination(documents, found)
+    return find_contamination(documents, filed_cases(cases, (corpus.root,)))
 
 
 def _batches(documents: Iterable[SearchedDocument]) -> Iterator[list[SearchedDocument]]:

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from harness.records import Case
+from harness.stages.case_files import FiledCase
 from harness.stages.data.corpus import CorpusDocument
-from harness.stages.data.overlap.case_texts import RULE, EvaluationCase, OverlapRule
+from harness.stages.data.overlap.case_texts import RULE, OverlapRule
 from harness.stages.data.overlap.contamination import find_contamination
 
 LONG = "On Saturdays the old library by the river is open from ten in the morning until four, and closed on Sundays."
@@ -12,7 +14,7 @@ QUESTION = "How many books may a child of this town borrow?"
 
 
 def case(identity="a", file="evals/x/cases.jsonl", **fields):
-    return EvaluationCase(identity, file, {"id": identity, **fields})
+    return FiledCase(identity, file, Case({"id": identity, **fields}))
 
 
 def look(texts, *cases, rule=RULE):
@@ -86,7 +88,7 @@ def test_boilerplate_in_a_case_does_not_hide_what_is_its_own():
 def test_what_more_than_ten_texts_of_a_file_share_is_their_template():
     template = "Read the following record and tell in one word which of the towns that it names is meant"
     cases = [case(str(i), prompt=f"{template} {filler(i, 20)}") for i in range(12)]
-    found = look([template, cases[3].fields["prompt"]], *cases)
+    found = look([template, cases[3].case["prompt"]], *cases)
     assert [each.id for each in found.contaminated] == ["3"]
     assert [each.document for each in found["3"].places] == ["d1"]
 
@@ -158,7 +160,7 @@ def test_as_a_search_of_every_gram_by_hand_finds(seed):
         return {tuple(words[i : i + n]) for i in range(len(words) - n + 1)}
 
     for each in cases:
-        own = grams(each.fields["prompt"])
+        own = grams(each.case["prompt"])
         have = {gram: [number for number, text in enumerate(texts) if gram in grams(text)] for gram in own}
         expected = {f"d{number}" for numbers in have.values() if len(numbers) <= 3 for number in numbers}
         assert {place.document for place in found[each.id].places} == expected
