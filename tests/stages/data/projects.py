@@ -11,7 +11,7 @@ from typing import Any
 from harness.config import Settings
 from harness.config.corpora import CorpusSettings
 
-STEPS = '''
+STEPS = """
 def long_enough(document, *, words=3):
     return len(document.text.split()) >= words
 
@@ -26,7 +26,7 @@ def broken(document, *, on="d7"):
 def slow(document, *, seconds=0.01):
     import time
     time.sleep(seconds)
-'''
+"""
 """Steps of the project's own."""
 
 
@@ -41,7 +41,11 @@ def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
 def some_rows(number: int) -> list[dict[str, Any]]:
     """Documents of which every fifth has two words, and the others four or more."""
     return [
-        {"id": f"d{n}", "text": "two words" if n % 5 == 0 else f"this is the text number {n}", "url": f"http://x.org/{n}"}
+        {
+            "id": f"d{n}",
+            "text": "two words" if n % 5 == 0 else f"this is the text number {n}",
+            "url": f"http://x.org/{n}",
+        }
         for n in range(number)
     ]
 
@@ -56,5 +60,7 @@ def project(
     """
     (root / "steps.py").write_text(STEPS, encoding="utf-8")
     own = {f"steps:{name}" if f"steps:{name}" in steps else name: table for name, table in tables.items()}
-    corpus = CorpusSettings("clean", documents, steps=tuple(steps), tables=own, tokenizer=tokenizer, table="[corpora.clean]")
+    corpus = CorpusSettings(
+        "clean", documents, steps=tuple(steps), tables=own, tokenizer=tokenizer, table="[corpora.clean]"
+    )
     return Settings(root=root, prefix="", corpora={"clean": corpus})

@@ -40,5 +40,7 @@ def test_a_folder_that_is_none_is_not_taken_for_one(tmp_path: Path) -> None:
 def test_a_dataset_that_can_not_be_loaded_says_what_may_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     for ask in (hub_dataset_fingerprint, lambda name: list(read_hub_dataset(name))):
-        with pytest.raises(CorpusError, match=r"documents = 'no/such' is neither a file .* can be loaded: .*Write a \.jsonl"):
+        with pytest.raises(
+            CorpusError, match=r"documents = 'no/such' is neither a file .* can be loaded: .*Write a \.jsonl"
+        ):
             ask("no/such")

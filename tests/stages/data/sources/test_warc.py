@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import io
 from pathlib import Path
 
 import pytest
-from warcio.statusandheaders import StatusAndHeaders
-from warcio.warcwriter import WARCWriter
 
 from harness.errors import CorpusError
 from harness.stages.data.sources.warc import read_warc
@@ -22,23 +19,23 @@ PAGES = [
 ]
 
 
+def warc_record(number: int, url: str, kind: str, content: bytes, record_type: str) -> bytes:
+    """A record as ISO 28500 writes it."""
+    is_http = record_type != "conversion"
+    if is_http:
+        content = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode() + content
+    head = (
+        f"WARC/1.0\r\nWARC-Type: {record_type}\r\nWARC-Record-ID: <urn:uuid:{number}>\r\n"
+        f"WARC-Date: 2026-01-01T00:00:00Z\r\nWARC-Target-URI: {url}\r\n"
+        f"Content-Type: {'application/http; msgtype=response' if is_http else kind}\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content + b"\r\n\r\n"
+
+
 def write_warc(path: Path, pages: list[tuple[str, str, bytes, str]], *, is_packed: bool) -> Path:
-    with path.open("wb") as file:
-        writer = WARCWriter(file, gzip=is_packed)
-        for number, (url, kind, content, record_type) in enumerate(pages):
-            http = StatusAndHeaders("200 OK", [("Content-Type", kind)], protocol="HTTP/1.1")
-            own = {"WARC-Record-ID": f"<urn:uuid:{number}>", "WARC-Date": "2026-01-01T00:00:00Z"}
-            if record_type == "conversion":
-                http, own["Content-Type"] = None, kind
-            record = writer.create_warc_record(
-                url,
-                record_type,
-                payload=io.BytesIO(content),
-                http_headers=http,
-                warc_headers_dict=own,
-                warc_content_type=kind if record_type == "conversion" else "",
-            )
-            writer.write_record(record)
+    records = [warc_record(number, *page) for number, page in enumerate(pages)]
+    path.write_bytes(b"".join(gzip.compress(record) if is_packed else record for record in records))
     return path
 
 
@@ -69,14 +66,18 @@ def test_a_file_that_ends_within_a_record_is_refused(tmp_path: Path) -> None:
 def test_a_packed_file_that_was_cut_is_refused(tmp_path: Path) -> None:
     content = bytes(range(256)) * 2000
     path = write_warc(
-        tmp_path / "a.warc.gz", [(f"http://a.org/{n}", "text/html", content, "response") for n in range(3)], is_packed=True
+        tmp_path / "a.warc.gz",
+        [(f"http://a.org/{n}", "text/html", content, "response") for n in range(3)],
+        is_packed=True,
     )
     path.write_bytes(path.read_bytes()[:-900])
     with pytest.raises(CorpusError, match=r"a\.warc\.gz, (after )?record [23]: "):
         list(read_warc(path, "a.warc.gz"))
 
 
-@pytest.mark.parametrize("content", [b"no WARC at all\n" * 10, gzip.compress(b"no WARC at all\n" * 10), b"\x1f\x8b\xff\xff"])
+@pytest.mark.parametrize(
+    "content", [b"no WARC at all\n" * 10, gzip.compress(b"no WARC at all\n" * 10), b"\x1f\x8b\xff\xff"]
+)
 def test_what_is_no_warc_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.warc.gz"
     path.write_bytes(content)
