@@ -72,7 +72,9 @@ def filed_cases(source: str | Path, folders: Sequence[Path]) -> tuple[FiledCase,
 
 def _folder(source: str | Path, folders: Sequence[Path]) -> Path | None:
     """The folder of this path; None where there is none, or the path can't be one."""
-    places = (os.path.join(each, source) for each in folders)  # noqa: PTH118 - as isdir, it takes any text
+    # Not by pathlib, for it raises errors for what can't be a path.
+    given = str(source)
+    places = [given] if os.path.isabs(given) else [os.path.join(each, given) for each in folders]  # noqa: PTH117, PTH118
     return next((Path(place) for place in places if os.path.isdir(place)), None)  # noqa: PTH112
 
 
@@ -90,9 +92,7 @@ def _read_folder(folder: Path) -> tuple[FiledCase, ...]:
             rows = read_rows(path)
             if is_of_task:
                 rows = [(place, {"id": number, **row}) for number, (place, row) in enumerate(rows, 1)]
-            found += [
-                FiledCase("/".join([*name, case.id]), file.as_posix(), case) for case in _cases(rows, str(path))
-            ]
+            found += [FiledCase("/".join([*name, case.id]), file.as_posix(), case) for case in _cases(rows, str(path))]
     if not found:
         raise CaseError(
             f"{folder} holds no case files: none called cases{', cases'.join(CASE_SUFFIXES)}, and no task of lm-eval "

@@ -209,7 +209,10 @@ def _near(story: Story, random: Random) -> tuple[dict[str, object], str]:
 def _unanswered(story: Story, random: Random) -> tuple[dict[str, object], str]:
     """A short question that is left open, and elsewhere in the text its answer."""
     case = {"prompt": story.short, "expected": story.short_answer}
-    return case, f"The answer is well known: {story.short_answer}. {_filler(random, 2)} {story.short} {_filler(random, 2)}"
+    return (
+        case,
+        f"The answer is well known: {story.short_answer}. {_filler(random, 2)} {story.short} {_filler(random, 2)}",
+    )
 
 
 def _nothing(story: Story, random: Random) -> tuple[dict[str, object], str]:

@@ -61,7 +61,9 @@ def contamination(name: str, cases: str, run_name: str | None, place: str | None
     click.echo("\n".join(contamination_lines(name, found, scores, terminal_layout())))
 
 
-def _scores(run_name: str, place: str | None, cases: Sequence[FiledCase], found: Contamination) -> Sequence[LeakedScores]:
+def _scores(
+    run_name: str, place: str | None, cases: Sequence[FiledCase], found: Contamination
+) -> Sequence[LeakedScores]:
     from harness.gate.evaluations.contents import content_digest
     from harness.gate.history.leaked_scores import leaked_scores
     from harness.gate.history.runs import find_version, stored_report

@@ -102,5 +102,3 @@ def _wrapped(text: str, layout: Layout, indent: int) -> list[str]:
     shown = printable(text, 100_000, encoding=layout.encoding)
     first, *rest = wrap(shown, max(20, layout.width - indent - 2))
     return [" " * indent + first, *(f"{' ' * (indent + 2)}{line}" for line in rest)]
-
-

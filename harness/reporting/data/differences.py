@@ -85,7 +85,9 @@ def _value(value: Any) -> str:
 
 def _documents(documents: DocumentDifferences, first: str, second: str, layout: Layout) -> list[str]:
     changed = f"{count(len(documents.changed))} of them with another text" if documents.changed else "all alike"
-    lines = _indented([f"{plural(documents.n_shared, 'document')} in both, {changed}{_such(documents.changed)}"], layout)
+    lines = _indented(
+        [f"{plural(documents.n_shared, 'document')} in both, {changed}{_such(documents.changed)}"], layout
+    )
     for name, other, alone in ((first, second, documents.first_alone), (second, first, documents.second_alone)):
         if alone:
             lines += _indented([f"{count(len(alone))} in {name} alone{_such(each.id for each in alone)}"], layout)

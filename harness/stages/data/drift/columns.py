@@ -24,6 +24,8 @@ BLOCKS = 60
 _PAIR_BITS = 12
 _WORD_BITS = 8
 _FEATURES = 128
+SQUARES = "squares"
+"""The name of the sum of squares among those of an embedding."""
 _MIXED = np.uint64(0x9E3779B97F4A7C15)
 _SEED = 20_260_101
 _TOLD_BY = 1000
@@ -131,6 +133,7 @@ def _pairs(documents: Iterable[CorpusDocument]) -> ColumnSums:
 
 def _embedding(documents: Iterable[CorpusDocument]) -> ColumnSums:
     """Where texts lie, by features of a kernel: the mean of these is the same where the distribution of places is.
+    The last sum is that of their squares.
 
     A text is the vector of its words' hashed counts, 1 + log(count) each, of length 1 (K. Weinberger et al., 2009,
     Feature hashing for large scale multitask learning). Its features are random Fourier features of a Gaussian kernel
@@ -139,13 +142,14 @@ def _embedding(documents: Iterable[CorpusDocument]) -> ColumnSums:
     generator = np.random.default_rng(_SEED)
     directions = generator.standard_normal((1 << _WORD_BITS, _FEATURES))
     phases = generator.uniform(0.0, 2 * np.pi, _FEATURES)
-    sums, n_documents, numbers = np.zeros((BLOCKS, _FEATURES)), np.zeros(BLOCKS), _Numbers()
+    sums, n_documents, numbers = np.zeros((BLOCKS, _FEATURES + 1)), np.zeros(BLOCKS), _Numbers()
     for document in documents:
         block = block_of(document.id)
         n_documents[block] += 1
         vector = _vector(numbers.of(document.text))
-        sums[block] += np.sqrt(2 / _FEATURES) * np.cos(vector @ directions + phases)
-    return ColumnSums(n_documents, sums, tuple(range(_FEATURES)))
+        features = np.sqrt(2 / _FEATURES) * np.cos(vector @ directions + phases)
+        sums[block] += np.append(features, features @ features)
+    return ColumnSums(n_documents, sums, (*range(_FEATURES), SQUARES))
 
 
 def _vector(words: IntArray) -> FloatArray:

@@ -20,6 +20,7 @@ from harness.statistics.arrays import IntArray
 if TYPE_CHECKING:
     from harness.stages.data.corpus import Corpus
 
+
 class SearchedDocument(Protocol):
     """A document to look in."""
 

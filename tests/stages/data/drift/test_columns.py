@@ -53,7 +53,7 @@ def test_pairs_of_words_are_counted_without_case_and_signs():
 
 def test_embedding_is_the_kernels_to_a_few_hundredths():
     texts = ["the sea is wide", "the sea is deep and wide", "a house of stone on a hill", "les chats dorment"]
-    features = [add_up([document(0, text)], "embedding").sums.sum(axis=0) for text in texts]
+    features = [add_up([document(0, text)], "embedding").sums.sum(axis=0)[:-1] for text in texts]
     near, far = features[0] @ features[1], features[0] @ features[3]
     assert features[0] @ features[0] == pytest.approx(1, abs=0.15)
     assert near > far

@@ -108,6 +108,7 @@ def drawn(rng, n, shift=0.0):
     length = np.exp(rng.normal(5, 0.7, n) + shift).astype(int)
     bags = np.stack([rng.multinomial(min(size, 300), TOPICS[each]) for size, each in zip(length, topic, strict=True)])
     places = np.cos(CENTRES[topic] + rng.normal(0, 0.5, (n, 24)))
+    places = np.column_stack([places, (places**2).sum(axis=1)])
     language = (rng.random(n) < 0.1).astype(int) + (rng.random(n) < 0.02)
     return [length, language, rng.choice(12, n, p=HOSTS), bags, places]
 
