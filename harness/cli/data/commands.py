@@ -10,6 +10,8 @@ _COMMANDS = {
     "build": ("harness.cli.data.build", "build"),
     "stats": ("harness.cli.data.stats", "stats"),
     "explain": ("harness.cli.data.explain", "explain"),
+    "diff": ("harness.cli.data.diff", "diff"),
+    "contamination": ("harness.cli.data.contamination", "contamination"),
 }
 
 
@@ -39,4 +41,6 @@ def corpus() -> None:
       steelyard corpus build clean
       steelyard corpus stats clean
       steelyard corpus explain clean --removed --step minhash
+      steelyard corpus diff raw clean
+      steelyard corpus contamination clean
     """
