@@ -5,6 +5,7 @@
     │   ├── SettingsError      pyproject.toml, steelyard.toml, options, the environment
     │   │   └── DoorError          an engine, check, report or tracker that is not there, there twice, or broken
     │   ├── CaseError          a case file or a case
+    │   ├── CorpusError        documents of a corpus that are missing or malformed, or a recipe that can't be followed
     │   ├── MarkerError        the evaluation marker, its test function or fixtures
     │   ├── TaskError          an lm-eval task that can't be loaded or run
     │   ├── RubricError        a rubric file that is not there, or what it says
@@ -61,6 +62,10 @@ class DoorError(SettingsError):
 
 class CaseError(UsageError):
     """A case file is missing, empty or malformed."""
+
+
+class CorpusError(UsageError):
+    """The documents of a corpus are missing or malformed, or its recipe can't be followed."""
 
 
 class MarkerError(UsageError):
