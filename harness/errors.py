@@ -30,6 +30,7 @@
     ├── MissingSampleError     `--offline`, and the store lacks a sample
     ├── InvalidBlockError      a block under load can't be trusted: no score, and not measured again by itself
     ├── NotInLineageError      a version has nothing of what a stage fixture gives: the evaluation is skipped
+    │   └── AnswersNothingError    it is a corpus, and no model at all
     ├── BudgetSpentError       the budget of the run is spent: no verdict becomes an error by it
     ├── ScoreError             a test body gave something that is not a score
     └── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
@@ -194,6 +195,19 @@ class NotInLineageError(SteelyardError):
         self.advice = f"{self}: give it {remedy}" if remedy else str(self)
 
 
+class AnswersNothingError(NotInLineageError):
+    """A version is a corpus, and so has nothing that a model has.
+
+    Args:
+        version: its name.
+    """
+
+    def __init__(self, version: str) -> None:
+        super().__init__(version, "answers")
+        self.args = (f"{version} is a corpus, which answers nothing",)
+        self.advice = str(self)
+
+
 class BudgetSpentError(SteelyardError):
     """Nothing more is asked of a model, because the run has spent what it may.
 
@@ -214,18 +228,21 @@ class CheckError(SteelyardError):
     """A check could not work, whatever the answer is."""
 
 
-def choices(kind: str, value: str, known: Iterable[str]) -> str:
+def choices(kind: str, value: str, known: Iterable[str], plural: str | None = None) -> str:
     """Say that `value` is no known `kind`, list the known ones and name the nearest.
+
+    Args:
+        plural: of `kind`, where it is not made with an s.
 
     >>> choices("version", "smolm2", ["smollm2", "smollm2-int8"])
     "No version named 'smolm2'. Versions: smollm2, smollm2-int8. Did you mean 'smollm2'?"
     >>> choices("version", "a", [])
     "No version named 'a'. There are no versions."
     """
-    names = sorted(known)
+    names, many = sorted(known), plural or f"{kind}s"
     if not names:
-        return f"No {kind} named {value!r}. There are no {kind}s."
-    return f"No {kind} named {value!r}. {kind.capitalize()}s: {', '.join(names)}.{nearest(value, names)}"
+        return f"No {kind} named {value!r}. There are no {many}."
+    return f"No {kind} named {value!r}. {many.capitalize()}: {', '.join(names)}.{nearest(value, names)}"
 
 
 def none_of(name: str, value: str, known: Iterable[str]) -> str:

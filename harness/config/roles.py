@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from harness.config import Settings
 from harness.errors import SettingsError
-
-if TYPE_CHECKING:
-    pass
-
 
 NO_BASELINE = "none"
 """`--baseline none` weighs against thresholds alone."""
 
 
 def candidate_name(settings: Settings) -> str:
-    """The version under test: the one named by option or settings, else the only one there is.
+    """The version under test: the one named by option or settings, else the only model, else the only corpus.
 
     Raises:
         SettingsError: there is none, or more than one and nothing says which.
     """
     if settings.candidate is not None:
         return settings.version(settings.candidate).name
-    if len(settings.versions) == 1:
-        return next(iter(settings.versions))
+    alone = settings.models or settings.versions
+    if len(alone) == 1:
+        return next(iter(alone))
     if not settings.versions:
         where = settings.source or settings.root / "pyproject.toml"
         raise SettingsError(
@@ -54,10 +49,15 @@ def judge_names(settings: Settings) -> tuple[str, ...]:
     Raises:
         SettingsError: none is named, or one of them is no version.
     """
+    known = ", ".join(sorted(settings.models)) or "none is defined yet"
     if not settings.judge:
-        known = ", ".join(sorted(settings.versions)) or "none is defined yet"
         raise SettingsError(
             f'Which version judges? Say --judge NAME, or judge = "NAME" in {settings.place}; two names and more are a '
             f"panel. Versions: {known}."
         )
+    for name in settings.judge:
+        if name in settings.corpora:
+            raise SettingsError(
+                f"{name!r} can't judge: it is a corpus, which answers nothing. Versions that answer: {known}."
+            )
     return tuple(settings.version(name).name for name in settings.judge)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.config import addresses, setting_checks
+from harness.config.corpora import CorpusSettings, no_corpus, read_corpora
 from harness.config.environment import model_registry
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
@@ -65,6 +66,8 @@ class Settings:
         include_path: folders of further task files of lm-eval.
         task_metadata: what tasks of lm-eval are told, such as the tokenizer by which RULER makes its documents.
         trackers: where else gates are logged: the options of each tracker by its name.
+        corpora: by name; each is one of the versions as well.
+        versions: models and corpora: all that can be weighed.
     """
 
     root: Path
@@ -101,6 +104,12 @@ class Settings:
     task_metadata: Mapping[str, Any] = field(default_factory=dict)
     trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
+    corpora: Mapping[str, CorpusSettings] = field(default_factory=dict)
+
+    @property
+    def models(self) -> Mapping[str, VersionSettings]:
+        """The versions that answer."""
+        return {name: version for name, version in self.versions.items() if name not in self.corpora}
 
     @property
     def limits(self) -> BudgetLimits:
@@ -119,7 +128,19 @@ class Settings:
 
     def table(self, name: str) -> str:
         """The table that defines a version, as the file of these settings writes it."""
-        return f"[{self.prefix}models.{name}]"
+        return f"[{self.prefix}{'corpora' if name in self.corpora else 'models'}.{name}]"
+
+    def corpus(self, name: str) -> CorpusSettings:
+        """The corpus of this name.
+
+        Raises:
+            SettingsError: there is none; the message lists all and the nearest, or says that it is a model.
+        """
+        if name not in self.corpora:
+            where = f" in {self.source}" if self.source else ""
+            hint = "" if self.corpora else f" Define one as [{self.prefix}corpora.{name}]{where}."
+            raise SettingsError(no_corpus(name, self.corpora, self.models) + hint)
+        return self.corpora[name]
 
     def version(self, name: str) -> VersionSettings:
         """The version of this name.
@@ -194,22 +215,35 @@ def settings_of(document: Mapping[str, Any], source: Path) -> Settings:
     own = _tools(document).get("steelyard", {})
     if source.name != "steelyard.toml":
         if found := _versions_at_the_top(document):
-            raise _misplaced(source, f"models.{found[0]}", f"tool.steelyard.models.{found[0]}")
+            raise _misplaced(source, found[0], f"tool.steelyard.{found[0]}")
         return _settings(own, source)
     if set(document) == {"tool"}:
         return _settings(own, source)
     if own:
-        models = own.get("models") if isinstance(own, Mapping) else None
-        name = f"models.{next(iter(models))}" if models and isinstance(models, Mapping) else ""
+        found = _named_tables(own) if isinstance(own, Mapping) else []
+        name = found[0] if found else ""
         raise _misplaced(source, f"tool.steelyard.{name}".rstrip("."), name)
-    return replace(_settings(document, source), prefix="")
+    return _settings(document, source, prefix="")
+
+
+_TABLES: Mapping[str, tuple[str, ...]] = {"models": ("engine", "base"), "corpora": ("documents", "base")}
+"""The tables of versions, and the keys of which each version has one."""
+
+
+def _named_tables(document: Mapping[str, Any]) -> list[str]:
+    """The tables of versions in a document, such as "models.smollm2"."""
+    return [f"{kind}.{name}" for kind in _TABLES if isinstance(document.get(kind), Mapping) for name in document[kind]]
 
 
 def _versions_at_the_top(document: Mapping[str, Any]) -> list[str]:
     """The versions that a pyproject.toml defines outside [tool.steelyard], where nothing reads them."""
-    models = document.get("models")
-    tables = models.items() if isinstance(models, Mapping) else ()
-    return [name for name, table in tables if isinstance(table, Mapping) and ("engine" in table or "base" in table)]
+    found = []
+    for each in _named_tables(document):
+        kind, _, name = each.partition(".")
+        table = document[kind][name]
+        if isinstance(table, Mapping) and any(key in table for key in _TABLES[kind]):
+            found.append(each)
+    return found
 
 
 def _misplaced(source: Path, found: str, wanted: str) -> SettingsError:
@@ -245,17 +279,23 @@ def _tools(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return tools if isinstance(tools, Mapping) else {}
 
 
-def _settings(table: Any, source: Path) -> Settings:
+def _settings(table: Any, source: Path, prefix: str = "tool.steelyard.") -> Settings:
     where = str(source)
     if not isinstance(table, Mapping):
         raise SettingsError(f"{where}: steelyard is not a table; write [tool.steelyard].")
-    setting_checks.refuse_unknown(table, [*setting_names(), "models"], where=where)
-    values: dict[str, Any] = {"root": source.parent, "source": source}
+    setting_checks.refuse_unknown(table, [*setting_names(), *_TABLES], where=where)
+    values: dict[str, Any] = {"root": source.parent, "source": source, "prefix": prefix}
     for name, value in table.items():
-        if name != "models":
+        if name not in _TABLES:
             values[field_of(name)] = check_setting(name, value, where=where)
     values["margin_is_default"] = "margin" not in table
-    values["versions"] = read_versions(table.get("models", {}), where=where)
+    of_corpora = table.get("corpora", {})
+    models = read_versions(
+        table.get("models", {}), where=where, corpora=of_corpora if isinstance(of_corpora, Mapping) else ()
+    )
+    corpora = read_corpora(of_corpora, models, where=where, prefix=prefix)
+    values["corpora"] = corpora
+    values["versions"] = models | {name: corpus.version for name, corpus in corpora.items()}
     settings = Settings(**values)
     named = [("candidate", settings.candidate), *(("judge", name) for name in settings.judge)]
     for role, name in named:
@@ -265,8 +305,8 @@ def _settings(table: Any, source: Path) -> Settings:
 
 
 def setting_names() -> list[str]:
-    """The settings by the names that they are written with, without the table of versions."""
-    hidden = ("root", "source", "prefix", "versions", "margin_is_default", "is_tracked", *_FIELDS.values())
+    """The settings by the names that they are written with, without the tables of versions."""
+    hidden = ("root", "source", "prefix", "versions", "corpora", "margin_is_default", "is_tracked", *_FIELDS.values())
     return [*(name for name in Settings.__slots__ if name not in hidden), *_FIELDS]
 
 

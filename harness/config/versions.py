@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -81,8 +81,11 @@ class VersionSettings:
         return str(self.engine_options.get("weights", "")).startswith("models:/")
 
 
-def read_versions(tables: Any, *, where: str) -> dict[str, VersionSettings]:
+def read_versions(tables: Any, *, where: str, corpora: Iterable[str] = ()) -> dict[str, VersionSettings]:
     """All versions of a models table, each with its base resolved.
+
+    Args:
+        corpora: names of corpora, which can't be a model's base.
 
     Raises:
         SettingsError: an unknown key, engine or base, a circle of bases, a value of the wrong kind.
@@ -90,12 +93,14 @@ def read_versions(tables: Any, *, where: str) -> dict[str, VersionSettings]:
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise SettingsError(f"{where}: models is not a table of tables; write [tool.steelyard.models.NAME].")
     return {
-        name: _version(name, _with_base(name, tables, where), where, base=table.get("base"))
+        name: _version(name, _with_base(name, tables, where, corpora), where, base=table.get("base"))
         for name, table in tables.items()
     }
 
 
-def _with_base(name: str, tables: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Any]:
+def _with_base(
+    name: str, tables: Mapping[str, Mapping[str, Any]], where: str, corpora: Iterable[str]
+) -> dict[str, Any]:
     """The version's own table laid over its base's; `sampling` and `engine_args` are laid over key by key."""
     chain = [name]
     while "base" in tables[chain[-1]]:
@@ -103,7 +108,9 @@ def _with_base(name: str, tables: Mapping[str, Mapping[str, Any]], where: str) -
         if base in chain:
             raise SettingsError(f"{where}: version {name!r} is based on itself: {' -> '.join([*chain, base])}.")
         if base not in tables:
-            raise SettingsError(f"{where}: base of {chain[-1]!r}: {choices('version', str(base), tables)}")
+            known = choices("version", str(base), tables)
+            wrong = f"{base!r} is a corpus, which is no model's base." if base in corpora else known
+            raise SettingsError(f"{where}: base of {chain[-1]!r}: {wrong}")
         chain.append(base)
     merged: dict[str, Any] = {}
     for link in reversed(chain):

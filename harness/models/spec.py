@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness import doors
+from harness.config.corpora import CORPUS
 from harness.config.versions import VersionSettings
 from harness.errors import DoorError, SettingsError
 from harness.models.engine import Engine
@@ -54,6 +56,7 @@ class EngineSpec:
         extras: Steelyard's own extras that bring them, for `steelyard doctor`; () for an engine of another
             distribution.
         distributions: whose versions a run's report notes.
+        answers: False for a corpus alone, whose version has no engine that could be asked.
     """
 
     summary: str
@@ -70,6 +73,7 @@ class EngineSpec:
     install: str = ""
     extras: tuple[str, ...] = ()
     distributions: tuple[str, ...] = field(default=())
+    answers: bool = True
 
     def identity_of(self, settings: VersionSettings, root: Path) -> Mapping[str, Any]:
         """All that the answers of a version depend on, beside sampling, prompts and revision."""
@@ -95,18 +99,22 @@ class EngineSpec:
             return
         missing = [module for module in self.packages if importlib.util.find_spec(module) is None]
         if missing:
+            who = f"Version {settings.name!r} has the engine {settings.engine!r}, which"
             raise SettingsError(
-                f"Version {settings.name!r} has the engine {settings.engine!r}, which needs {' and '.join(missing)}, "
-                f"not installed here. Install it with: {self.install}"
+                f"{who if self.answers else f'The corpus {settings.name!r}'} needs {' and '.join(missing)}, not "
+                f"installed here. Install it with: {self.install}"
             )
 
 
 def engine_spec(name: str) -> EngineSpec:
-    """Find the declaration of the engine of this name.
+    """Find the declaration of the engine of this name, or what stands in the place of a corpus's.
 
     Raises:
         DoorError: there is none, there are two, it can't be loaded, or it declares something else.
     """
+    if name == CORPUS:
+        own: EngineSpec = pkgutil.resolve_name("harness.models.corpus.spec:CORPUS_SPEC")
+        return own
     door = doors.find("engines", name)
     spec = doors.load(door)
     if not isinstance(spec, EngineSpec):

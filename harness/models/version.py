@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config.versions import VersionSettings, check_sampling
 from harness.errors import UsageError, choices
+from harness.models.corpus.spec import CONTENT
 from harness.models.spec import engine_spec
 from harness.records import Messages, Request
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
+_DIGITS = 32
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -31,7 +33,7 @@ class Version:
         name: as in the settings.
         settings: the version as the settings define it.
         fingerprint: 32 hexadecimal digits over everything that its answers depend on; equal for equal behaviour under
-            different names.
+            different names. That of a corpus is over its documents, as they were built.
         registered: which model of MLflow's registry its weights are, if any; `settings` then name the folder to which
             they were downloaded.
     """
@@ -211,13 +213,17 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
         from harness.models.mlflow.registry import pinned
 
         settings, registered = pinned(settings, root, offline=offline)
+    spec = engine_spec(settings.engine)
+    if not spec.answers:
+        return Version(settings.name, settings, spec.identity_of(settings, root)[CONTENT][:_DIGITS])
     text = json.dumps(_identity(settings, root), sort_keys=True, separators=(",", ":"), default=str)
     digest = hashlib.sha256(text.encode("ascii")).hexdigest()
-    return Version(name=settings.name, settings=settings, fingerprint=digest[:32], registered=registered)
+    return Version(name=settings.name, settings=settings, fingerprint=digest[:_DIGITS], registered=registered)
 
 
 def fingerprint_here(settings: VersionSettings, root: Path) -> str | None:
-    """The fingerprint of a version without asking anybody; None for a model of the registry that only it can tell.
+    """The fingerprint of a version without asking anybody; None for a model of the registry that only it can tell, and
+    for what is not built yet.
 
     Raises:
         UsageError: as `load_version`.
@@ -227,7 +233,19 @@ def fingerprint_here(settings: VersionSettings, root: Path) -> str | None:
 
         if downloaded(settings) is None:
             return None
+    if not is_built(settings):
+        return None
     return load_version(settings, root, offline=True).fingerprint
+
+
+def answers(settings: VersionSettings) -> bool:
+    """Tell whether a version can be asked; a corpus answers nothing."""
+    return engine_spec(settings.engine).answers
+
+
+def is_built(settings: VersionSettings) -> bool:
+    """Tell whether all is there that a version is made of, or nothing has to be built for it."""
+    return answers(settings) or CONTENT in settings.engine_options
 
 
 def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:

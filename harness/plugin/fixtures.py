@@ -70,6 +70,12 @@ def judge(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
+def corpus(request: pytest.FixtureRequest) -> object:
+    """The corpus under test: `documents()`, `kept`, `removed` with step and reason, `clusters`, `statistics`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
 def weights(request: pytest.FixtureRequest) -> object:
     """The weights of the version under test as they were loaded: `tokenizer`, `chat`."""
     return _placeholder(request)

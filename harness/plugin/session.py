@@ -126,6 +126,7 @@ class GateSession:
     def _open(self) -> None:
         """Open the run. Everything heavy is imported here and below."""
         from harness.gate.runs.opening import open_run
+        from harness.plugin.loop.building import shown_builds
         from harness.plugin.loop.driver import Driver
         from harness.reporting.shared.files import prepare_folder
         from harness.reporting.shared.text import wrap
@@ -139,7 +140,8 @@ class GateSession:
             check_formats()
             prepare_folder(settings.report_folder)
         sandbox_of_run.set(settings.sandbox)
-        self._opened = open_run(settings, self.collection.run_options)
+        with shown_builds(self.config) as progress:
+            self._opened = open_run(settings, self.collection.run_options, progress)
         self._driver = Driver(self.config, self._opened, self.interrupts)
         ids = tuple(evaluation.id for evaluation in self.collection.evaluations.values())
         self._announcer = Announcer(self.config, self._opened, ids, manager)

@@ -138,6 +138,7 @@ class XdistHooks:
         from harness.gate.baselines.chosen import recording_named
         from harness.gate.runs.opening import RunOptions, check_run
         from harness.plugin.hooks.announcing import HookManager
+        from harness.plugin.loop.building import shown_builds
         from harness.plugin.tracking import check_trackers
         from harness.reporting.shared.files import prepare_folder
         from harness.reporting.writing import check_formats
@@ -150,7 +151,8 @@ class XdistHooks:
         known = RunOptions(
             n_evaluations=self._n_evaluations, is_judged=self._is_judged, recording=recording_named(settings)
         )
-        check_run(settings, run_options(self._session.config, known))
+        with shown_builds(self._session.config) as progress:
+            check_run(settings, run_options(self._session.config, known), progress)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -16,12 +16,14 @@ class VersionRef:
     Attributes:
         model: the name of the model that its endpoint was asked for; None where it has no endpoint.
         answered_as: the names under which the endpoint answered in place of that, in this run.
+        n_documents: of a corpus; None for a model.
     """
 
     name: str
     fingerprint: str
     model: str | None = None
     answered_as: tuple[str, ...] = ()
+    n_documents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

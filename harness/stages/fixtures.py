@@ -25,13 +25,16 @@ class StageFixture:
             coroutine function).
         is_exact: whether a body that takes nothing else comes to the same whenever it runs, so that one sample of a
             case is enough, and no verdict allows for chance.
+        of_model: whether only a version that answers can have it: a corpus has none then.
     """
 
     maker: str
     is_exact: bool = False
+    of_model: bool = True
 
 
 STAGE_FIXTURES: Mapping[str, StageFixture] = {
+    "corpus": StageFixture("harness.stages.data.versions:load_corpus", is_exact=True, of_model=False),
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
     "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
     "repeats": StageFixture("harness.stages.inference.repeats:load_repeats"),

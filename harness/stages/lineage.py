@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.config import Settings
+from harness.errors import AnswersNothingError
 from harness.models.engine import Engine
-from harness.models.version import Version
+from harness.models.version import Version, answers
 from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler, SampleStore
 from harness.stages.fixtures import STAGE_FIXTURES, StageFixture
@@ -24,7 +25,7 @@ class StageContext:
 
     Attributes:
         settings: the project's, with its other versions and its folder (`settings.root`).
-        engine: answers for the version; started by the first request. None under `--offline`.
+        engine: answers for the version; started by the first request. None under `--offline`, and for a corpus.
         baseline: what the candidate is weighed against; None for nothing, for a recording, and for the baseline itself.
         source: where the version's samples come from, with the generations of its draws.
         sampler: of the run: what may be spent, and how often models were called.
@@ -88,5 +89,7 @@ class Lineages:
 
 
 def _make(fixture: StageFixture, version: Version, context: StageContext) -> Any:
+    if fixture.of_model and not answers(version.settings):
+        raise AnswersNothingError(version.name)
     module, _, name = fixture.maker.partition(":")
     return getattr(importlib.import_module(module), name)(version, context)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import Settings, VersionSettings
+from harness.config.corpora import CorpusSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.errors import SettingsError
 
@@ -56,3 +57,15 @@ def test_judges_are_named_and_are_versions() -> None:
         judge_names(settings())
     with pytest.raises(SettingsError, match="lage"):
         judge_names(settings("large", judge=("lage",)))
+
+
+def test_the_only_model_is_the_candidate_beside_corpora_and_else_the_only_corpus() -> None:
+    raw = CorpusSettings("raw", "web.jsonl")
+    assert candidate_name(settings("small", "raw", corpora={"raw": raw})) == "small"
+    assert candidate_name(settings("raw", corpora={"raw": raw})) == "raw"
+
+
+def test_a_corpus_is_no_judge() -> None:
+    raw = CorpusSettings("raw", "web.jsonl")
+    with pytest.raises(SettingsError, match=r"'raw' can't judge: it is a corpus, .*Versions that answer: small\."):
+        judge_names(settings("small", "raw", corpora={"raw": raw}, judge=("raw",)))

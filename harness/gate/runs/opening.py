@@ -25,9 +25,11 @@ from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import check_version, create_engine, engine_key
-from harness.models.version import Version, load_version
+from harness.models.version import Version, answers, load_version
 from harness.records import Role, Selection
 from harness.requests import Sampler, SampleSource, Spending
+from harness.stages.build_state import BuildProgress, unseen
+from harness.stages.building import built
 from harness.stages.lineage import Lineages, StageContext
 from harness.store import Store, new_run_id, store_url
 
@@ -123,14 +125,20 @@ def check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
             )
 
 
-def open_run(settings: Settings, options: RunOptions) -> OpenRun:
-    """Load the versions, open the store and make the engines (which start when they are first needed).
+def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = unseen) -> OpenRun:
+    """Build what the versions are made of, load them, open the store and make the engines (which start when they are
+    first needed).
+
+    Args:
+        progress: is told how far each building is.
 
     Raises:
         UsageError: whatever is wrong with any of them.
     """
-    names = _checked_names(settings, options)
-    versions = {name: load_version(settings.version(name), settings.root, offline=options.offline) for name in names}
+    versions = {}
+    for name in _checked_names(settings, options):
+        made = built(settings, name, progress=progress, offline=options.offline)
+        versions[name] = load_version(made, settings.root, offline=options.offline)
     engines = {} if options.offline else _engines(versions, settings)
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)
@@ -146,13 +154,14 @@ def open_run(settings: Settings, options: RunOptions) -> OpenRun:
         raise
 
 
-def check_run(settings: Settings, options: RunOptions) -> None:
-    """See that another process could open a run: with these versions, and in this store.
+def check_run(settings: Settings, options: RunOptions, progress: BuildProgress = unseen) -> None:
+    """See that another process could open a run: with these versions, which are built now, and in this store.
 
     Raises:
         UsageError: whatever is wrong with any of them.
     """
-    _checked_names(settings, options)
+    for name in _checked_names(settings, options):
+        built(settings, name, progress=progress, offline=options.offline)
     Store.open(store_url(settings)).close()
 
 
@@ -172,13 +181,16 @@ def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
 
 
 def _engines(versions: Mapping[str, Version], settings: Settings) -> dict[str, Engine]:
-    """One engine for each version by name; versions of the same weights and engine settings share one."""
+    """One engine for each version by name; versions of the same weights and engine settings share one. A corpus has
+    none.
+    """
     by_key: dict[str, Engine] = {}
-    for version in versions.values():
+    asked = {name: version for name, version in versions.items() if answers(version.settings)}
+    for version in asked.values():
         key = engine_key(version)
         if key not in by_key:
             by_key[key] = create_engine(version, settings.root)
-    return {name: by_key[engine_key(version)] for name, version in versions.items()}
+    return {name: by_key[engine_key(version)] for name, version in asked.items()}
 
 
 def _assemble(
@@ -357,7 +369,7 @@ def check_prices(settings: Settings, names: Iterable[str]) -> None:
     if settings.max_cost is None:
         return
     for name in names:
-        if settings.version(name).price is None:
+        if name not in settings.corpora and settings.version(name).price is None:
             raise SettingsError(
                 f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
                 f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in {settings.table(name)}; "

@@ -16,6 +16,7 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.evaluations.exceptions import describe
 from harness.gate.people.verdicts import SpendingLevels, review_verdicts
+from harness.gate.runs.answering import check_answers
 from harness.gate.runs.operations import flops_spent
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.sampling.blocks import BlockRoom, others_done
@@ -23,6 +24,8 @@ from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
+from harness.models.corpus.spec import N_DOCUMENTS
+from harness.models.version import answers
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
 from harness.store import Store
@@ -90,7 +93,7 @@ class Run:
 
     async def _sample(self, evaluation: Evaluation) -> None:
         """Make what the bodies take of the versions' lineages, and feed them."""
-        if evaluation.stages and not await self._prepare(evaluation):
+        if not await self._prepare(evaluation):
             return
         if evaluation.plan.blocks is not None and not await self._measure(evaluation):
             return
@@ -120,11 +123,13 @@ class Run:
         """
         made: dict[Role, Mapping[str, object]] = {}
         collector = self._collectors[evaluation.id]
+        against = None if self.baseline is None else self.baseline.version
         try:
             async with asyncio.timeout(self.left_s):
                 for role in collector.roles:
                     source = self.candidate if role == "candidate" or self.baseline is None else self.baseline
                     try:
+                        check_answers(evaluation, source.version, against)
                         made[role] = await self.settings.lineages.take(evaluation.stages, source.version)
                     except NotInLineageError as error:
                         if role == "candidate":
@@ -383,5 +388,7 @@ class Run:
 
 def _reference(source: SampleSource) -> VersionRef:
     version, engine = source.version, source.engine
+    if not answers(version.settings):
+        return VersionRef(version.name, version.fingerprint, n_documents=version.settings.engine_options[N_DOCUMENTS])
     model = version.settings.engine_options.get("model")
     return VersionRef(version.name, version.fingerprint, model, () if engine is None else tuple(engine.answered_as))

@@ -14,7 +14,7 @@ from harness.reporting.html.entries import EvaluationDetails, Key, evaluation, s
 from harness.reporting.html.requirements import requirements
 from harness.reporting.shared.cases import look_up, score_in_words
 from harness.reporting.shared.figures import chosen, count, duration
-from harness.reporting.shared.names import row_names
+from harness.reporting.shared.names import kind_in_words, row_names
 from harness.reporting.terminal.report import headline, next_steps, notes
 from harness.reporting.wording.operations import flops_in_words
 from harness.reporting.wording.waiting import review_step
@@ -49,6 +49,7 @@ def document(run: RunInfo, report: Report, found: EvaluationDetails) -> dict[str
 
 
 def _run(report: Report) -> dict[str, Any]:
+    kinds = [kind_in_words(each) for each in (report.candidate, report.baseline) if each is not None]
     text = headline(report)
     word, _, rest = text.partition(": ")
     if not word.isupper():  # "nothing to run: …" is no verdict
@@ -64,6 +65,7 @@ def _run(report: Report) -> dict[str, Any]:
         "chosen": chosen(report.best_of),
         "baseline": report.baseline.name if report.baseline else None,
         "judges": [judge.name for judge in report.judges],
+        **({"kinds": kinds} if any(kinds) else {}),
     }
 
 
@@ -132,7 +134,7 @@ def _versions(run: RunInfo, report: Report) -> Facts:
     references = [("candidate", report.candidate)]
     references += [("baseline", report.baseline)] if report.baseline else []
     references += [("judge", judge) for judge in report.judges]
-    facts = [(role, f"{each.name}  {each.fingerprint}") for role, each in references]
+    facts = [(role, f"{each.name}{kind_in_words(each)}  {each.fingerprint}") for role, each in references]
     generations = [
         f"{role} {entry['generation']}"
         for role in ("candidate", "baseline")

@@ -13,7 +13,7 @@ from harness.errors import SettingsError
 from harness.records import Change, Report, VerdictKind, VersionRef
 from harness.reporting.shared.cases import answer_facts, change_names, changes_title, score_in_words, shown_changes
 from harness.reporting.shared.figures import chosen, count, duration, plural
-from harness.reporting.shared.names import COMMENT_NAME
+from harness.reporting.shared.names import COMMENT_NAME, kind_in_words
 from harness.reporting.shared.table import TableRow, greens_in_words, rows
 from harness.reporting.shared.text import printable
 from harness.reporting.terminal.report import headline, next_steps, notes, ranges, samples_in_words
@@ -136,10 +136,10 @@ def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list
 
 def _versions(report: Report) -> list[str]:
     """What was weighed against what, and on how much."""
-    told = [f"candidate {code(report.candidate.name, 60)}"]
+    told = [f"candidate {code(report.candidate.name, 60)}{kind_in_words(report.candidate)}"]
     told += [f"({chosen(report.best_of)})"] if report.best_of > 1 else []
     if report.baseline:
-        told.append(f"against {code(report.baseline.name, 60)}")
+        told.append(f"against {code(report.baseline.name, 60)}{kind_in_words(report.baseline)}")
     if report.judges:
         told.append(f"judged by {', '.join(code(judge.name, 60) for judge in report.judges[:5])}")
     facts = [plural(len(report.evaluations), "evaluation"), samples_in_words(report)]

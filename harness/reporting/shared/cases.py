@@ -37,11 +37,14 @@ def shown_changes(report: Report, *, of_passed: bool = False) -> list[Change]:
 
 
 def look_up(report: Report, options: str = "") -> list[str]:
-    """The command that shows all answers of the first case to look at; [] where there is none, as of blocks of time.
+    """The command that shows all answers of the first case to look at; [] where there is none, as of blocks of time or
+    of a corpus, which answers nothing.
 
     Args:
         options: more of the command line, such as the store's place.
     """
+    if report.candidate.n_documents is not None:
+        return []
     in_blocks = {verdict.id for verdict in report.evaluations if verdict.in_blocks}
     answered = [change for change in shown_changes(report) if change.evaluation_id not in in_blocks]
     ids = [change.case_id for change in answered if _is_typed(change.case_id)]

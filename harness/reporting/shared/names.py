@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
-from harness.records import Verdict
-
-if TYPE_CHECKING:
-    pass
-
+from harness.records import Verdict, VersionRef
+from harness.reporting.shared.figures import plural
 
 _TOP_FOLDERS = ("suites", "tests", "evals")
 
@@ -28,6 +24,15 @@ def display_names(ids: Iterable[str]) -> dict[str, str]:
         clashes = [identity for identity in unique if times[names[identity]] > 1]
         names.update((identity, longer(identity)) for identity in clashes)
     return names
+
+
+def kind_in_words(version: VersionRef) -> str:
+    """What a version is that is no model, in brackets after a space; "" for a model.
+
+    >>> kind_in_words(VersionRef("clean", "0f", n_documents=4102)), kind_in_words(VersionRef("smollm2", "0f"))
+    (' (corpus, 4,102 documents)', '')
+    """
+    return "" if version.n_documents is None else f" (corpus, {plural(version.n_documents, 'document')})"
 
 
 def row_names(verdicts: Sequence[Verdict]) -> list[str]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.decisions.reasons import percent
-from harness.records import Change, Report, Verdict, VerdictKind
+from harness.records import Change, Report, Verdict, VerdictKind, VersionRef
 from harness.reporting.shared.cases import case_option, change_lines, look_up, shown_changes
 from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
-from harness.reporting.shared.names import display_names
+from harness.reporting.shared.names import display_names, kind_in_words
 from harness.reporting.shared.table import FEW, NARROW, TableRow, greens, rows, table
 from harness.reporting.shared.text import flow, labelled, printable, symbol, wrap
 from harness.reporting.wording.aggregates import aggregate_notes
@@ -221,10 +221,10 @@ def headline(report: Report) -> str:
 
 
 def _header(report: Report, width: int, encoding: str) -> list[str]:
-    versions = [f"candidate {printable(report.candidate.name, 60, encoding=encoding)}"]
+    versions = [f"candidate {_version(report.candidate, encoding)}"]
     versions += [chosen(report.best_of)] if report.best_of > 1 else []
     if report.baseline:
-        versions.append(f"against {printable(report.baseline.name, 60, encoding=encoding)}")
+        versions.append(f"against {_version(report.baseline, encoding)}")
     if report.judges:
         judges = ", ".join(printable(judge.name, 60, encoding=encoding) for judge in report.judges)
         versions.append(f"judged by {judges}")
@@ -241,6 +241,10 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     if width < NARROW:
         start = ["steelyard", *(" " * indent + line for line in first)]
     return start + [" " * indent + line for line in second]
+
+
+def _version(version: VersionRef, encoding: str) -> str:
+    return printable(version.name, 60, encoding=encoding) + kind_in_words(version)
 
 
 def samples_in_words(report: Report) -> str:

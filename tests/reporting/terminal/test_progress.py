@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import pytest
 
 from harness.reporting.shared.text import cells
-from harness.reporting.terminal.progress import ProgressLine, ProgressState, time_left
+from harness.reporting.terminal.progress import ProgressLine, ProgressState
 
 
 class Stream(io.StringIO):
@@ -175,22 +176,6 @@ def test_a_stream_that_fails_silences_progress_and_stops_nothing(error):
 
 def test_an_ascii_stream_gets_ascii():
     raw = io.BytesIO()
-    progress = ProgressLine(io.TextIOWrapper(raw, encoding="ascii"), True, 80, iter([0.0, 1.0]).__next__)
+    progress = ProgressLine(io.TextIOWrapper(raw, encoding="ascii"), True, 80, itertools.count(0.0).__next__)
     progress.update(ProgressState(0, 1, elapsed_s=1, phase="starting größe"))
     assert raw.getvalue() == b"\rstarting gr\\xf6\\xdfe, 1 s"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "a few seconds left"),
-        (12, "about 10 s left"),
-        (89, "about 90 s left"),
-        (91, "about 2 min left"),
-        (3590, "about 1 h left"),
-        (5390, "about 1 h 30 min left"),
-        (90_000, "about 25 h left"),
-    ],
-)
-def test_the_time_left_is_no_more_exact_than_it_can_be(seconds, said):
-    assert time_left(seconds) == said

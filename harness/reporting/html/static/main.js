@@ -10,9 +10,9 @@ function showVerdict() {
   );
   const strong = (text) => element("strong", { dir: "auto" }, visible(text));
   $("weighed").replaceChildren(
-    element("span", {}, "candidate ", strong(run.candidate)),
+    element("span", {}, "candidate ", strong(run.candidate), run.kinds?.[0] ?? ""),
     run.chosen ? element("span", {}, run.chosen) : "",
-    run.baseline === null ? "" : element("span", {}, "against ", strong(run.baseline)),
+    run.baseline === null ? "" : element("span", {}, "against ", strong(run.baseline), run.kinds?.[1] ?? ""),
     run.judges.length ? element("span", {}, "judged by ", strong(run.judges.join(", "))) : "",
     element("span", {}, `confidence ${run.confidence_level}`),
     element("span", {}, plural(DATA.evaluations.length, "evaluation")),

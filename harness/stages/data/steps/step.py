@@ -6,7 +6,7 @@ and, while its text is a page of HTML, `is_html`.
 
 from __future__ import annotations
 
-import gzip
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.config import Settings
+from harness.config.files import replacing
 from harness.models.spec import SettingCheck
 
 if TYPE_CHECKING:
@@ -52,9 +53,25 @@ class CorpusStep(Protocol):
         ...
 
 
+def place_of(document_id: str) -> str:
+    """Where a document stands in the one order of all documents, which depends on its id alone: places compare as texts.
+
+    It is no order that anybody chose, so that which of two duplicates comes first says nothing of where they came from.
+    """
+    return hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest() + document_id
+
+
+def shard_of(document_id: str, n_shards: int) -> int:
+    """The number of the shard that a document lies in: each holds a stretch of the one order."""
+    return int(place_of(document_id)[:16], 16) * n_shards >> 64
+
+
 @dataclass(frozen=True, slots=True)
 class ShardedCorpus:
-    """Documents in numbered files, each sorted by id. Which file a document is in depends on its id alone.
+    """Documents in numbered files, which hold one stretch each of the order of `place_of`.
+
+    So the documents of all files, one file after the other, are in the same order however many files there are: the
+    first of several duplicates is the one with the lowest shard and, within it, the one that is read first.
 
     Attributes:
         folder: that the files lie in.
@@ -67,30 +84,34 @@ class ShardedCorpus:
     @property
     def paths(self) -> tuple[Path, ...]:
         """The files, in order."""
-        return tuple(self.folder / f"{shard:05}.jsonl.gz" for shard in range(self.n_shards))
+        return tuple(self.path(shard) for shard in range(self.n_shards))
+
+    def path(self, shard: int) -> Path:
+        """The file of a shard."""
+        return self.folder / f"{shard:05}.jsonl"
 
     def read(self, shard: int) -> Iterator[Document]:
-        """The documents of one file, in the order of their ids."""
+        """The documents of one file, in their order."""
         import orjson
         from datatrove.data import Document
 
-        path = self.paths[shard]
+        path = self.path(shard)
         if not path.exists():
             return
-        with gzip.open(path, "rb") as file:
+        with path.open("rb") as file:
             for line in file:
                 row = orjson.loads(line)
                 yield Document(text=row["text"], id=row["id"], metadata=row["metadata"])
 
     def write(self, shard: int, documents: Iterable[Document]) -> None:
-        """Write one file anew: the same documents give the same bytes."""
+        """Write one file anew from documents that are in their order; it is there whole or not at all."""
         import orjson
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.paths[shard], "wb") as file, gzip.GzipFile("", "wb", 1, file, mtime=0) as packed:
+        with replacing(self.path(shard)) as draft, draft.open("wb") as file:
             for document in documents:
                 row = {"id": document.id, "text": document.text, "metadata": document.metadata}
-                packed.write(orjson.dumps(row) + b"\n")
+                file.write(orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,213 @@
+"""The table of corpora: `[tool.steelyard.corpora.NAME]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.config import setting_checks
+from harness.config.versions import VersionSettings
+from harness.errors import SettingsError, choices, nearest, none_of
+
+CORPUS = "corpus"
+"""What stands in the place of an engine in the version that a corpus is: it answers nothing."""
+EXECUTORS = ("local", "ray", "slurm")
+DOCUMENTS = (
+    "a .jsonl or .jsonl.gz, .parquet, .warc or .warc.gz file, a folder of these or of .html and .txt files, or the id "
+    "of a data set"
+)
+_COMMON = ("documents", "base", "steps", "tokenizer", "executor", "description")
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusSettings:
+    """One corpus as the settings define it, with what its `base` gives filled in.
+
+    Attributes:
+        documents: where they come from: a path, or the id of a data set.
+        base: the corpus that this one was written as a difference from, or None.
+        steps: what is done to the documents, in order: those of the bases first. A name, or "module:function".
+        tables: options of steps that are set otherwise than by default, by the step's name.
+        tokenizer: the version whose tokens are counted; None counts words.
+        executor: who does the work, and options of it: no part of what the corpus is.
+        table: the place in the settings file, as the file writes it: "[tool.steelyard.corpora.clean]".
+    """
+
+    name: str
+    documents: str
+    base: str | None = None
+    steps: tuple[str, ...] = ()
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tokenizer: str | None = None
+    executor: Mapping[str, Any] = field(default_factory=lambda: {"name": "local"})
+    description: str | None = None
+    table: str = ""
+
+    @property
+    def version(self) -> VersionSettings:
+        """The corpus as one of the versions that can be weighed."""
+        recipe: dict[str, Any] = {"documents": self.documents, "steps": list(self.steps), **self.tables}
+        if self.tokenizer is not None:
+            recipe["tokenizer"] = self.tokenizer
+        return VersionSettings(
+            name=self.name, engine=CORPUS, description=self.description, base=self.base, engine_options=recipe
+        )
+
+
+def read_corpora(
+    tables: Any, models: Mapping[str, VersionSettings], *, where: str, prefix: str
+) -> dict[str, CorpusSettings]:
+    """All corpora of a corpora table, each with its base resolved. Steps and their options are looked at by whoever
+    uses a corpus.
+
+    Args:
+        models: the versions that share one namespace with the corpora.
+        prefix: what the tables of the settings file begin with, such as "tool.steelyard.".
+
+    Raises:
+        SettingsError: an unknown key or base, a circle of bases, a name that a model has, a value of the wrong kind.
+    """
+    if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
+        raise SettingsError(f"{where}: corpora is not a table of tables; write [{prefix}corpora.NAME].")
+    taken = next((name for name in tables if name in models), None)
+    if taken is not None:
+        raise SettingsError(
+            f"{where}: {taken!r} names a model, [{prefix}models.{taken}], and a corpus, [{prefix}corpora.{taken}]; "
+            "both are versions, so that --candidate could mean either. Rename one."
+        )
+    source = _Source(tables, models, where, prefix)
+    return {name: source.corpus(name) for name in tables}
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The tables that corpora are read from."""
+
+    tables: Mapping[str, Mapping[str, Any]]
+    models: Mapping[str, VersionSettings]
+    where: str
+    prefix: str
+
+    def here(self, name: str) -> str:
+        return f"{self.where}, {self.table(name)}"
+
+    def table(self, name: str) -> str:
+        return f"[{self.prefix}corpora.{name}]"
+
+    def corpus(self, name: str) -> CorpusSettings:
+        """One corpus, laid over its bases."""
+        chain = self.chain(name)
+        steps: list[str] = []
+        for link in chain:
+            own = self.tables[link].get("steps", [])
+            steps += self.steps(link, own, steps) if own != [] else ()
+        merged: dict[str, Any] = {}
+        options: dict[str, dict[str, Any]] = {}
+        for link in chain:
+            for key, value in self.tables[link].items():
+                if key in _COMMON:
+                    merged[key] = value
+                else:
+                    self.check_key(link, key, steps)
+                    table = setting_checks.table(value, key, where=self.here(link))
+                    options[key] = {**options.get(key, {}), **table}
+        own_description = self.tables[name].get("description")
+        here = self.here(name)
+        return CorpusSettings(
+            name=name,
+            documents=setting_checks.path(merged["documents"], "documents", where=here),
+            base=self.tables[name].get("base"),
+            steps=tuple(steps),
+            tables=options,
+            tokenizer=self.tokenizer(merged.get("tokenizer"), here),
+            executor=check_executor(merged.get("executor", EXECUTORS[0]), where=here),
+            description=None
+            if own_description is None
+            else setting_checks.text(own_description, "description", where=here),
+            table=self.table(name),
+        )
+
+    def chain(self, name: str) -> list[str]:
+        """The corpora from the one that has documents to this one."""
+        chain = [name]
+        while "base" in self.tables[chain[-1]]:
+            link = chain[-1]
+            if "documents" in self.tables[link]:
+                raise SettingsError(
+                    f"{self.here(link)} has both documents and a base, which has documents of its own; leave one out."
+                )
+            base = setting_checks.text(self.tables[link]["base"], "base", where=self.here(link))
+            if base in chain:
+                raise SettingsError(f"{self.here(link)}: {name!r} is based on itself: {' -> '.join([*chain, base])}.")
+            if base not in self.tables:
+                raise SettingsError(f"{self.here(link)}: base: {no_corpus(base, self.tables, self.models)}")
+            chain.append(base)
+        if "documents" not in self.tables[chain[-1]]:
+            setting_checks.refuse_unknown(
+                {key: None for key, value in self.tables[chain[-1]].items() if not isinstance(value, Mapping)},
+                _COMMON,
+                where=self.here(chain[-1]),
+            )
+            raise SettingsError(
+                f"{self.here(chain[-1])} has neither documents nor a base. Write documents = {DOCUMENTS}; or base = "
+                "the name of a corpus that has them."
+            )
+        return chain[::-1]
+
+    def steps(self, name: str, value: Any, before: Iterable[str]) -> tuple[str, ...]:
+        """The steps that a corpus adds to those of its bases."""
+        own = setting_checks.names(value, "steps", where=self.here(name))
+        twice = next((step for step in own if step in before), None)
+        if twice is not None:
+            raise SettingsError(
+                f"{self.here(name)}: steps has {twice!r}, which its base has already: the steps of a base come first. "
+                "Name here those that are added."
+            )
+        return own
+
+    def check_key(self, name: str, key: str, steps: Iterable[str]) -> None:
+        """Refuse a key that is neither a setting nor one of the steps."""
+        known = [*_COMMON, *steps]
+        if key not in known:
+            raise SettingsError(
+                f"{self.here(name)}: {key!r} is neither a setting nor one of its steps. Settings: "
+                f"{', '.join(_COMMON)}. Steps: {', '.join(steps) or 'none'}.{nearest(key, known)}"
+            )
+
+    def tokenizer(self, value: Any, here: str) -> str | None:
+        """The version whose tokens are counted."""
+        if value is None:
+            return None
+        name = setting_checks.text(value, "tokenizer", where=here)
+        if name not in self.models:
+            raise SettingsError(f"{here}: tokenizer: {choices('model', name, self.models)}")
+        return name
+
+
+def check_executor(value: Any, *, where: str) -> dict[str, Any]:
+    """Who builds, with its options; a name alone stands for a table that has nothing else.
+
+    Raises:
+        SettingsError: no executor of that name, or no whole number of workers.
+    """
+    table = {"name": value} if isinstance(value, str) else dict(setting_checks.table(value, "executor", where=where))
+    name = table.setdefault("name", EXECUTORS[0])
+    if name not in EXECUTORS:
+        raise SettingsError(f"{where}: {none_of('executor', str(name), EXECUTORS)}")
+    if "workers" in table:
+        setting_checks.integer(table["workers"], "workers", where=f"{where}, executor")
+    return table
+
+
+def no_corpus(name: str, corpora: Iterable[str], models: Iterable[str]) -> str:
+    """Say that a name is no corpus: a model, or nothing at all, with the nearest.
+
+    >>> no_corpus("cleen", ["raw", "clean"], [])
+    "No corpus named 'cleen'. Corpora: clean, raw. Did you mean 'clean'?"
+    >>> no_corpus("smollm2", ["raw"], ["smollm2"])
+    "'smollm2' is a model, and a corpus is needed. Corpora: raw."
+    """
+    if name in models:
+        return f"{name!r} is a model, and a corpus is needed. Corpora: {', '.join(sorted(corpora)) or 'none'}."
+    return choices("corpus", name, corpora, plural="corpora")

@@ -1,0 +1,43 @@
+"""Shows what is built before the first request of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.plugin.pytest_internals import terminal_of
+
+if TYPE_CHECKING:
+    from harness.stages.build_state import BuildProgress
+
+
+@contextmanager
+def shown_builds(config: pytest.Config) -> Iterator[BuildProgress]:
+    """Gives what is told of each build: a line on the session's terminal while it goes on, and one when it is done."""
+    from harness.reporting.terminal.building import BuildLine
+    from harness.stages.build_state import BuildState, unseen
+
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or config.option.verbose < 0 or hasattr(config, "workerinput"):
+        yield unseen
+        return
+    terminal = terminal_of(reporter)
+    line = BuildLine(terminal.file, terminal.has_markup or terminal.file.isatty(), terminal.width)
+
+    def show(state: BuildState) -> None:
+        with _uncaptured(config):
+            line.show(state)
+
+    reporter.ensure_newline()
+    with line:
+        yield show
+    for text in line.done():
+        reporter.write_line(f"steelyard: {text}")
+
+
+def _uncaptured(config: pytest.Config) -> Any:
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    return nullcontext() if capture is None else capture.global_and_fixture_disabled()

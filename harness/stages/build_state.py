@@ -1,0 +1,35 @@
+"""What is told of the building of a version while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class BuildState:
+    """How far the building of a version is.
+
+    Attributes:
+        version: what is built, by its name.
+        phase: what is being done, in a word or two: the name of a step of a corpus, "reading", "training".
+        done: of `unit`, in this phase.
+        total: of `unit`, in this phase; None while it is not known.
+        unit: what is counted, in the plural: "documents", "steps".
+        note: what else is worth a look, such as the loss; "" for nothing.
+    """
+
+    version: str
+    phase: str
+    done: int = 0
+    total: int | None = None
+    unit: str = "documents"
+    note: str = ""
+
+
+BuildProgress = Callable[[BuildState], None]
+"""Called as often as the builder likes, in the process that builds; who shows it takes care of how often."""
+
+
+def unseen(state: BuildState) -> None:
+    """Show nothing of a build."""

@@ -1,0 +1,251 @@
+"""A corpus that was built: its documents, and what became of each that came in."""
+
+from __future__ import annotations
+
+import bisect
+import difflib
+import functools
+import json
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from harness.errors import CorpusError, choices, shortened
+from harness.stages.data.packed_lines import read_lines, read_part
+from harness.stages.data.steps.step import place_of, shard_of
+
+_PARTS_IN_MEMORY = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusDocument:
+    """A document that was kept."""
+
+    id: str
+    text: str
+    url: str | None
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What became of a document, and why.
+
+    Attributes:
+        step: that removed it; None where it was kept.
+        reason: of the removal.
+        duplicate_of: the id of the document that was kept in its place.
+        before: the text that came in; None for one that a step wrote.
+        after: the text that came out; None where it was removed.
+    """
+
+    id: str
+    kept: bool
+    step: str | None
+    reason: str | None
+    duplicate_of: str | None
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepStatistics:
+    """What a step did."""
+
+    step: str
+    documents_in: int
+    documents_out: int
+    removed: int
+    seconds: float
+    reasons: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusStatistics:
+    """What a build did.
+
+    Attributes:
+        token_unit: "words", or the version whose tokens are counted.
+        seconds: that the build took; those of the steps are summed over the workers.
+    """
+
+    name: str
+    fingerprint: str
+    documents_in: int
+    documents_out: int
+    tokens_in: int
+    tokens_out: int
+    token_unit: str
+    seconds: float
+    steps: tuple[StepStatistics, ...]
+
+    def step(self, name: str) -> StepStatistics:
+        """The statistics of one step.
+
+        Raises:
+            CorpusError: the recipe has none of that name.
+        """
+        found = {step.step: step for step in self.steps}
+        if name not in found:
+            raise CorpusError(f"The corpus {self.name!r}: {choices('step', name, found)}")
+        return found[name]
+
+
+class Corpus:
+    """A corpus. What it holds is read when it is asked for, some parts of files at a time.
+
+    Attributes:
+        name: by which the settings know it.
+        folder: that it lies in.
+        statistics: of its build.
+    """
+
+    def __init__(self, folder: Path, statistics: CorpusStatistics, parts: list[list[tuple[str, int]]]) -> None:
+        self.name = statistics.name
+        self.folder = folder
+        self.statistics = statistics
+        self._keys = [[key for key, _ in shard] for shard in parts]
+        self._places = [[place for _, place in shard] for shard in parts]
+        self._read: OrderedDict[tuple[int, int], dict[str, Explanation]] = OrderedDict()
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest of its documents, whatever recipe gave them."""
+        return self.statistics.fingerprint
+
+    def __len__(self) -> int:
+        """How many documents were kept."""
+        return self.statistics.documents_out
+
+    def documents(self) -> Iterator[CorpusDocument]:
+        """The documents that were kept."""
+        for path in sorted((self.folder / "documents").glob("*.jsonl.gz")):
+            for row in read_lines(path):
+                yield CorpusDocument(row["id"], row["text"], row["url"], MappingProxyType(row["metadata"]))
+
+    def __getitem__(self, document_id: str) -> Explanation:
+        """What became of a document.
+
+        Raises:
+            KeyError: none of that id came in; the message names one like it.
+        """
+        found = self._find(document_id)
+        if found is None:
+            raise KeyError(self._unknown(document_id))
+        return found
+
+    def __contains__(self, document_id: object) -> bool:
+        """Whether a document of that id came in."""
+        return isinstance(document_id, str) and self._find(document_id) is not None
+
+    @property
+    def kept(self) -> Mapping[str, Explanation]:
+        """What is told of the documents that were kept, by id."""
+        return _Explanations(self, is_kept=True)
+
+    @property
+    def removed(self) -> Mapping[str, Explanation]:
+        """What is told of the documents that were removed, by id."""
+        return _Explanations(self, is_kept=False)
+
+    @functools.cached_property
+    def clusters(self) -> Mapping[str, tuple[str, ...]]:
+        """The ids of the duplicates that were removed, by the id of the document that was kept in their place."""
+        found: dict[str, list[str]] = {}
+        for explanation in self.explain():
+            if explanation.duplicate_of is not None:
+                found.setdefault(explanation.duplicate_of, []).append(explanation.id)
+        return MappingProxyType({name: tuple(sorted(ids)) for name, ids in sorted(found.items())})
+
+    def explain(self, ids: Iterable[str] = ()) -> Iterator[Explanation]:
+        """What became of these documents, or of every one where none is named.
+
+        Raises:
+            CorpusError: none of that id came in.
+        """
+        named = list(ids)
+        for name in named:
+            if name not in self:
+                raise CorpusError(self._unknown(name))
+        yield from (self[name] for name in named) if named else self._all()
+
+    def _all(self) -> Iterator[Explanation]:
+        for path in sorted((self.folder / "explained").glob("*.jsonl.gz")):
+            for row in read_lines(path):
+                yield Explanation(**row)
+
+    def _find(self, document_id: str) -> Explanation | None:
+        shard = shard_of(document_id, len(self._keys))
+        part = bisect.bisect_right(self._keys[shard], place_of(document_id)) - 1
+        return self._part(shard, part).get(document_id) if part >= 0 else None
+
+    def _part(self, shard: int, part: int) -> dict[str, Explanation]:
+        if (shard, part) in self._read:
+            self._read.move_to_end((shard, part))
+        else:
+            path = self.folder / "explained" / f"{shard:05}.jsonl.gz"
+            rows = read_part(path, self._places[shard][part])
+            self._read[shard, part] = {row["id"]: Explanation(**row) for row in rows}
+            if len(self._read) > _PARTS_IN_MEMORY:
+                self._read.popitem(last=False)
+        return self._read[shard, part]
+
+    def _unknown(self, document_id: str) -> str:
+        known = [explanation.id for _, explanation in zip(range(10_000), self._all(), strict=False)]
+        near = difflib.get_close_matches(document_id, known, n=1)
+        there = f"Did you mean {near[0]!r}?" if near else f"Such as: {', '.join(map(repr, known[:3]))}."
+        return f"No document {shortened(document_id)} came into the corpus {self.name!r}. {there}"
+
+
+class _Explanations(Mapping[str, Explanation]):
+    """The documents of a corpus that were kept, or those that were removed."""
+
+    def __init__(self, corpus: Corpus, *, is_kept: bool) -> None:
+        self._corpus = corpus
+        self._is_kept = is_kept
+
+    def __getitem__(self, document_id: str) -> Explanation:
+        found = self._corpus[document_id]
+        if found.kept != self._is_kept:
+            was = "kept" if found.kept else f"removed by {found.step}: {found.reason}"
+            raise KeyError(f"The document {shortened(document_id)} was {was}.")
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (each.id for each in self._corpus.explain() if each.kept == self._is_kept)
+
+    def __len__(self) -> int:
+        statistics = self._corpus.statistics
+        if self._is_kept:
+            return statistics.documents_out
+        return sum(step.removed for step in statistics.steps)
+
+
+def open_corpus(folder: Path, name: str | None = None) -> Corpus:
+    """The corpus that lies in a folder.
+
+    Args:
+        name: by which it is asked for; None for the one under which it was built.
+
+    Raises:
+        CorpusError: there is none in it.
+    """
+    try:
+        statistics = json.loads((folder / "stats.json").read_text(encoding="utf-8"))
+        parts = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{folder} holds no corpus that can be read ({error}); remove it and build again.") from None
+    return Corpus(folder, _read_statistics({**statistics, "name": name or statistics["name"]}), parts)
+
+
+def _read_statistics(table: Mapping[str, Any]) -> CorpusStatistics:
+    steps = tuple(
+        StepStatistics(
+            step["step"], step["in"], step["out"], step["removed"], step["seconds"], MappingProxyType(step["reasons"])
+        )
+        for step in table["steps"]
+    )
+    return CorpusStatistics(**{**table, "steps": steps})

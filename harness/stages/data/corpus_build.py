@@ -1,0 +1,146 @@
+"""Builds a corpus of the settings, once: what was built before is found by its recipe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import errors
+from harness.config import Settings, cache_dir, child_environment
+from harness.config.environment import version_of
+from harness.errors import CorpusError, SettingsError, UsageError
+from harness.models.processes.frames import read_frame
+from harness.stages.build_state import BuildProgress, BuildState, unseen
+from harness.stages.data.corpus import Corpus, open_corpus
+from harness.stages.data.recipe import Recipe, corpus_recipe
+from harness.stages.data.steps.step import INSTALL
+
+_MODULE = "harness.stages.data.build.process"
+_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONHASHSEED": "0"}
+_LAST_LINES = 5
+
+
+def build_corpus(
+    settings: Settings,
+    name: str,
+    *,
+    progress: BuildProgress = unseen,
+    executor: Mapping[str, Any] | None = None,
+) -> Corpus:
+    """The corpus of this name; built first, unless it was before.
+
+    Args:
+        progress: told how far the build is.
+        executor: who runs it, in place of what the settings say.
+
+    Raises:
+        UsageError: the recipe, the source or a document is wrong, or a step fails. What was built before is kept.
+    """
+    recipe = corpus_recipe(settings, name)
+    folder = corpus_folder(recipe)
+    if not folder.is_dir():
+        _build(settings, name, recipe, progress, executor)
+    return open_corpus(folder, name)
+
+
+def corpus_folder(recipe: Recipe) -> Path:
+    """Where what a recipe gives is kept."""
+    return cache_dir() / "corpora" / recipe.fingerprint
+
+
+def _build(
+    settings: Settings, name: str, recipe: Recipe, progress: BuildProgress, executor: Mapping[str, Any] | None
+) -> None:
+    from harness.stages.data.build.process import BuildRequest
+
+    if version_of("datatrove") is None:
+        raise SettingsError(f"The corpus {name!r} is built by datatrove, which is not installed here: {INSTALL}")
+    corpus = settings.corpora[name]
+    folder = corpus_folder(recipe)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    request = BuildRequest(
+        settings=settings,
+        name=name,
+        recipe=recipe,
+        folder=folder,
+        work=folder.with_name(f"{folder.name}.work"),
+        executor=corpus.executor if executor is None else executor,
+        tokenizer=None if recipe.tokenizer is None else dict(settings.versions[recipe.tokenizer[0]].engine_options),
+    )
+    log = folder.with_name(f"{folder.name}.log")
+    outcome = _run(request, log, progress)
+    if "built" not in outcome:
+        known = getattr(errors, outcome.get("kind", ""), CorpusError)
+        kind = known if issubclass(known, UsageError) else CorpusError
+        raise kind(f"The corpus {name!r} could not be built. {outcome['failed']}")
+    log.unlink(missing_ok=True)
+
+
+def _run(request: Any, log: Path, progress: BuildProgress) -> dict[str, Any]:
+    """Start the process that builds, pass on what it tells, and give its last message."""
+    with log.open("ab") as errors_file:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", _MODULE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors_file,
+            env=child_environment(_ENVIRONMENT),
+            start_new_session=True,
+        )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    speed = _Speed(request.name)
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            pickle.dump(request, process.stdin)
+            process.stdin.flush()
+        while (message := read_frame(process.stdout)) is not None:
+            if "phase" not in message:
+                return message
+            progress(speed.state(message))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+    return {"failed": f"The process that builds ended with code {process.returncode}. {_last_lines(log)}"}
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+    return f"Its log, {log}, ends with:" + "".join(f"\n  {line}" for line in lines) if lines else ""
+
+
+class _Speed:
+    """Tells how quickly a phase goes, and how long it will take."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._phase = ""
+        self._since = 0.0
+        self._before = 0
+
+    def state(self, message: Mapping[str, Any]) -> BuildState:
+        """What a message of the process says."""
+        phase, done, total = message["phase"], message["done"], message["total"]
+        if phase != self._phase:
+            self._phase, self._since, self._before = phase, time.monotonic(), done
+        return BuildState(self._name, phase, done, total, note=self._note(done, total))
+
+    def _note(self, done: int, total: int | None) -> str:
+        seconds = time.monotonic() - self._since
+        rate = (done - self._before) / seconds if seconds > 0 else 0.0
+        if rate <= 0:
+            return ""
+        left = f", {(total - done) / rate:,.0f} s left" if total is not None and total > done else ""
+        return f"{rate:,.0f} documents/s{left}"

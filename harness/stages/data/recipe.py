@@ -1,0 +1,100 @@
+"""What a corpus is made of and by: the recipe that identifies a build before it is made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.config import Settings
+from harness.config.corpora import no_corpus
+from harness.errors import CorpusError, choices
+from harness.models.weights.content_hash import text_hash
+from harness.models.weights.weights import weights_digest
+from harness.stages.data.documents import source_fingerprint
+from harness.stages.data.steps.catalogue import find_step, step_identity, step_options
+
+_VERSION = 1
+"""Raised when the same recipe is built into something else, or is kept in another form."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeStep:
+    """A step with all its options.
+
+    Attributes:
+        name: as the recipe has it.
+        identity: all that its outcome depends on beside the documents.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    identity: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that the content of a corpus depends on.
+
+    Attributes:
+        source: the documents, as the settings name them.
+        content: the fingerprint of the source.
+        tokenizer: the version whose tokens are counted, and its fingerprint; None where words are.
+    """
+
+    source: str
+    content: str
+    steps: tuple[RecipeStep, ...]
+    tokenizer: tuple[str, str] | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest that names the folder of what is built."""
+        return text_hash(json.dumps(self.as_json(), sort_keys=True))
+
+    def as_json(self) -> dict[str, Any]:
+        """The recipe as data that JSON can hold, without what changes nothing: names of files and of corpora."""
+        return {
+            "version": _VERSION,
+            "content": self.content,
+            "steps": [dict(step.identity) for step in self.steps],
+            "tokenizer": self.tokenizer and self.tokenizer[1],
+        }
+
+
+def corpus_recipe(settings: Settings, name: str) -> Recipe:
+    """The recipe of a corpus of the settings.
+
+    Raises:
+        UsageError: no such corpus, source or step, or an option that is wrong.
+    """
+    if name not in settings.corpora:
+        raise CorpusError(no_corpus(name, settings.corpora, settings.versions))
+    corpus = settings.corpora[name]
+    steps = []
+    for step in corpus.steps:
+        spec = find_step(step, settings.root)
+        where = f"{corpus.table}, {step}"
+        options = step_options(spec, corpus.tables.get(step, {}), where=where)
+        steps.append(RecipeStep(step, options, step_identity(spec, options, settings)))
+    return Recipe(
+        source=corpus.documents,
+        content=source_fingerprint(corpus.documents, settings.root),
+        steps=tuple(steps),
+        tokenizer=None
+        if corpus.tokenizer is None
+        else (corpus.tokenizer, _tokenizer(settings, name, corpus.tokenizer)),
+    )
+
+
+def _tokenizer(settings: Settings, name: str, version: str) -> str:
+    if version not in settings.versions:
+        raise CorpusError(f"The corpus {name!r}: tokenizer: {choices('version', version, settings.versions)}")
+    options = settings.versions[version].engine_options
+    if "weights" not in options:
+        raise CorpusError(
+            f"The corpus {name!r}: tokenizer = {version!r} names a version without weights, which has no tokenizer to "
+            "count with; name one that has, or leave tokenizer out to count words."
+        )
+    return weights_digest(options, settings.root)

@@ -1,0 +1,171 @@
+"""What the steps that seek duplicates share: which texts count as equal, and how all but the first are removed.
+
+Of documents that are duplicates of each other the first stays, by number of the file and by id. Both depend on ids
+alone, so the same document stays whatever finds the duplicates, in whichever order and with however many workers.
+
+datatrove's own last stages are not used for it. They do not know whose duplicate a document is, they keep another
+document when files are read in another order, and they take a missing list of duplicates for an empty one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import CorpusError, SettingsError, choices
+from harness.stages.data.steps.step import ShardedCorpus, StepContext, StepOption
+
+if TYPE_CHECKING:
+    from datatrove.data import Document
+    from datatrove.utils.hashing import HashConfig
+    from datatrove.utils.text import TextNormConfig
+
+Place = tuple[int, int]
+"""Where a document is: the number of its file, and how many documents of that file are before it."""
+
+NORMALISATIONS: Mapping[str, str] = {
+    "lowercase": "lowercase",
+    "numbers": "norm_numbers",
+    "weekdays": "norm_weekdays",
+    "months": "norm_monthnames",
+    "punctuation": "remove_punctuation",
+    "whitespace": "norm_whitespace",
+    "diacritics": "norm_unicode_diacritics",
+}
+"""What two texts may differ by and still count as equal, with datatrove's name of it, in the order it is applied."""
+
+
+def check_normalisation(value: Any, name: str, *, where: str) -> list[str]:
+    """Names of normalisations, in the order in which they are applied; none at all for texts as they are.
+
+    Raises:
+        SettingsError: it is no list, or holds something else.
+    """
+    if not isinstance(value, list | tuple):
+        raise SettingsError(f'{where}: {name} = {value!r} is no list; write a list such as ["lowercase", "whitespace"].')
+    for item in value:
+        if item not in NORMALISATIONS:
+            raise SettingsError(f"{where}: {name}: {choices('normalisation', str(item), NORMALISATIONS)}")
+    return [each for each in NORMALISATIONS if each in value]
+
+
+def normalisation_option(default: Sequence[str]) -> StepOption:
+    """The option that says which differences between two texts do not count."""
+    return StepOption(
+        default=list(default),
+        check=check_normalisation,
+        help="Differences between two texts that do not count: lowercase (of letters), numbers (any counts as 0), "
+        "weekdays and months (English names), punctuation (counts as space), whitespace, diacritics.",
+    )
+
+
+def text_normalisation(names: Iterable[str]) -> TextNormConfig:
+    """datatrove's description of a normalisation of these names."""
+    from datatrove.utils.text import TextNormConfig
+
+    wanted = set(names)
+    return TextNormConfig(**{field: name in wanted for name, field in NORMALISATIONS.items()})
+
+
+def hashing() -> HashConfig:
+    """FineWeb's hashes: the first 64 bits of SHA-1."""
+    from datatrove.utils.hashing import HashConfig
+
+    return HashConfig(precision=64, hash_fc="sha1")
+
+
+@dataclass(frozen=True, slots=True)
+class ShardReader:
+    """Reads the file of its task and notes the ids of its documents: the first part of a pipeline of datatrove's."""
+
+    shards: ShardedCorpus
+    ids: Path
+
+    def __call__(self, data: object, rank: int, world_size: int) -> Iterator[Document]:
+        """The documents of the file of this number."""
+        import orjson
+
+        self.ids.mkdir(parents=True, exist_ok=True)
+        with open(_numbered(self.ids, rank), "wb") as file:
+            for document in self.shards.read(rank):
+                file.write(orjson.dumps(document.id) + b"\n")
+                yield document
+
+
+def require_files(paths: Iterable[Path], what: str) -> None:
+    """See that all files are there that a stage should have written.
+
+    Raises:
+        CorpusError: naming the first that is not.
+    """
+    missing = next((path for path in paths if not path.exists()), None)
+    if missing is not None:
+        raise CorpusError(
+            f"{missing} is not there, so duplicates would be overlooked: {what} did not end well. Build the corpus again; "
+            "the executor's log says what happened."
+        )
+
+
+def remove_duplicates(
+    shards: ShardedCorpus, context: StepContext, survivors: Mapping[Place, Place], reason: str
+) -> None:
+    """Write all documents but the duplicates, and record these.
+
+    Args:
+        shards: which `ShardReader` has read, with `context.work / "ids"` for the ids.
+        survivors: by the place of each duplicate the place of the document that stays instead, which is before it.
+        reason: of their removal.
+
+    Raises:
+        CorpusError: a file is missing, or is not what it was when duplicates were sought.
+    """
+    import orjson
+
+    folder = context.work / "duplicates"
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = set(survivors.values())
+    names: dict[Place, str] = {}
+    for shard in range(shards.n_shards):
+        require_files([_numbered(context.work / "ids", shard)], "reading the documents")
+        with open(_numbered(context.work / "ids", shard), "rb") as ids, open(_numbered(folder, shard), "wb") as found:
+            for row, line in enumerate(ids):
+                place, name = (shard, row), orjson.loads(line)
+                if place in wanted:
+                    names[place] = name
+                if place in survivors:
+                    found.write(orjson.dumps([row, name]) + b"\n")
+                    context.record(shard, name, reason, names[survivors[place]])
+    context.run([_Removal(shards, folder, context.out)], shards.n_shards, context.work / "removal")
+
+
+@dataclass(frozen=True, slots=True)
+class _Removal:
+    """Writes the documents of a file that are no duplicates."""
+
+    shards: ShardedCorpus
+    duplicates: Path
+    out: ShardedCorpus
+
+    def __call__(self, data: object, rank: int, world_size: int) -> None:
+        self.out.write(rank, self._kept(rank))
+
+    def _kept(self, shard: int) -> Iterator[Document]:
+        import orjson
+
+        path = _numbered(self.duplicates, shard)
+        require_files([path], "listing the duplicates")
+        with open(path, "rb") as file:
+            removed = dict(map(orjson.loads, file))
+        for row, document in enumerate(self.shards.read(shard)):
+            if row not in removed:
+                yield document
+            elif removed.pop(row) != document.id:
+                raise CorpusError(f"{self.shards.paths[shard]} changed while duplicates were sought; build it again.")
+        if removed:
+            raise CorpusError(f"{self.shards.paths[shard]} lost documents while duplicates were sought; build it again.")
+
+
+def _numbered(folder: Path, shard: int) -> Path:
+    return folder / f"{shard:05}.jsonl"

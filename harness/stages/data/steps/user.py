@@ -1,0 +1,219 @@
+"""Makes a step of a function that a project brings: `steps = ["filters:short"]` is `short` of filters.py at its root."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from modulefinder import ModuleFinder
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from harness.config import Settings, setting_checks
+from harness.errors import CorpusError, SettingsError, nearest, shortened
+from harness.stages.data.steps.step import URL, StepOption, StepSpec
+
+if TYPE_CHECKING:
+    from datatrove.data import Document
+
+
+@dataclass(frozen=True, slots=True)
+class StepDocument:
+    """A document as a step of the user's own gets it.
+
+    Attributes:
+        id: its name in the corpus.
+        url: its address, or None.
+        metadata: what else is known of it; it can't be changed.
+    """
+
+    id: str
+    text: str
+    url: str | None
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """What a step returns to remove a document, and why.
+
+    Attributes:
+        reason: a word such as "too_old", by which removals are counted.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What a step returns to keep a document with another text.
+
+    Attributes:
+        text: the text from here on.
+    """
+
+    text: str
+
+
+StepFunction = Callable[[StepDocument], None | bool | Remove | Keep]
+"""A step of the user's own: None and True keep a document, False and `Remove` remove it, `Keep` changes its text."""
+
+
+class UserStep:
+    """A function of the project as a step; a worker process loads it anew from its file.
+
+    Args:
+        target: "module:function".
+        root: the folder that the module lies in.
+        options: what the function is given by keyword.
+    """
+
+    def __init__(self, target: str, root: Path, options: Mapping[str, Any]) -> None:
+        self._target = target
+        self._root = root
+        self._options = dict(options)
+        self._function: Callable[..., Any] | None = None
+
+    def __call__(self, document: Document) -> str | None:
+        """None for a document that stays, else why it goes: the reason of `Remove`, or the function's name."""
+        if self._function is None:
+            self._function = _loaded(self._target, self._root)
+        url = document.metadata.get(URL)
+        given = StepDocument(document.id, document.text, url, MappingProxyType(document.metadata))
+        try:
+            answer = self._function(given, **self._options)
+        except Exception as error:  # the user's code, which may raise anything
+            told = "".join(traceback.format_exception(error)).rstrip()
+            raise CorpusError(
+                f"The step {self._target!r} raises {type(error).__name__} on document {document.id!r}: {error}\n{told}"
+            ) from None
+        return self._outcome(answer, document)
+
+    def _outcome(self, answer: Any, document: Document) -> str | None:
+        if answer is None or answer is True:
+            return None
+        if answer is False:
+            return self._target.rpartition(":")[2]
+        if isinstance(answer, Remove) and isinstance(answer.reason, str) and answer.reason.strip():
+            return answer.reason
+        if isinstance(answer, Keep) and isinstance(answer.text, str):
+            document.text = answer.text
+            return None
+        raise CorpusError(
+            f"The step {self._target!r} returns {shortened(answer)} for document {document.id!r}. Return None or True "
+            f'to keep it, False or Remove("reason") to remove it, Keep(text="…") to change its text.'
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker process is sent: where the function is, and not the function."""
+        return {**self.__dict__, "_function": None}
+
+
+def user_step(target: str, root: Path) -> StepSpec:
+    """The declaration of a function of the project as a step; its parameters by keyword are its options.
+
+    Raises:
+        SettingsError: there is no such module or function, or the module can't be imported.
+    """
+    function = _loaded(target, root)
+    return StepSpec(
+        name=target,
+        options={name: StepOption(default, _any, "") for name, default in _by_keyword(function, target).items()},
+        make=partial(UserStep, target, root),
+        packages=(),
+        summary=(inspect.getdoc(function) or "").partition("\n")[0],
+        identity=partial(_identity, target),
+    )
+
+
+def _any(value: Any, name: str, *, where: str) -> Any:
+    """A value of a table; what it means is the function's to say."""
+    return setting_checks.table({name: value}, name, where=where)[name]
+
+
+def _by_keyword(function: Callable[..., Any], target: str) -> dict[str, Any]:
+    """The defaults of the parameters that are given by keyword alone.
+
+    Raises:
+        SettingsError: it can't be called with a document alone.
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError:  # some that are written in C have none
+        return {}
+    only = [one for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
+    rest = [one for one in parameters if one.kind not in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)]
+    needed = [one for one in rest if one.default is one.empty and one.kind is not inspect.Parameter.VAR_POSITIONAL]
+    if not rest or len(needed) > 1 or any(one.default is one.empty for one in only) or inspect.iscoroutinefunction(function):
+        raise SettingsError(
+            f"The step {target!r} is called with a document and its options by keyword, which {_shown(function)} does "
+            f"not take; write def {target.rpartition(':')[2]}(document, *, at_least=5), without async."
+        )
+    return {one.name: one.default for one in only}
+
+
+def _shown(function: Callable[..., Any]) -> str:
+    return f"{getattr(function, '__name__', function)}{inspect.signature(function)}"
+
+
+def _file(target: str, root: Path) -> Path:
+    """The file of a step's module.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    module = target.partition(":")[0]
+    path = root.joinpath(*module.split(".")).with_suffix(".py")
+    if not module or not path.is_file():
+        raise SettingsError(
+            f"The step {target!r} is of a module that is not there: {path}. A step of your own is "
+            f'"module:function", with the module under {root}.'
+        )
+    return path
+
+
+def _loaded(target: str, root: Path) -> Callable[..., Any]:
+    """The function behind "module:function"; its module is run under a name of its own, so that it hides no other.
+
+    Raises:
+        SettingsError: the module or the function is not there, or the module can't be imported.
+    """
+    path, name = _file(target, root), target.partition(":")[2]
+    own = f"_steelyard_step_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(own, path)
+    assert spec is not None and spec.loader is not None  # it is a file of Python
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))  # the module may import its neighbours, now or when it is called
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[own] = module  # dataclasses look for their module there
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # the user's code, which may raise anything
+        raise SettingsError(
+            f"The step {target!r} can't be imported: {path} raises {type(error).__name__}: {error}."
+        ) from error
+    found = getattr(module, name, None)
+    if not callable(found):
+        there = sorted(one for one, value in vars(module).items() if inspect.isfunction(value) and one[0] != "_")
+        listed = f"Functions: {', '.join(there)}.{nearest(name, there)}" if there else "It has no function."
+        raise SettingsError(f"The step {target!r} is not there: {path} has no function {name!r}. {listed}")
+    return found  # type: ignore[no-any-return]
+
+
+def _identity(target: str, options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+    """The digest of the code: of the module's file and of what it imports from the project."""
+    path = _file(target, settings.root)
+    finder = ModuleFinder(path=[str(settings.root)])
+    finder.run_script(str(path))
+    files = {Path(module.__file__) for module in finder.modules.values() if module.__file__}
+    listed = sorted((file.relative_to(settings.root).as_posix(), file.read_bytes()) for file in files)
+    digest = hashlib.sha256()
+    for name, source in listed:
+        digest.update(f"{name}\0{hashlib.sha256(source).hexdigest()}\0".encode())
+    return {"code": digest.hexdigest()}

@@ -1,0 +1,64 @@
+"""Builds the versions that are corpora, and gives bodies the fixture `corpus`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.config import Settings, VersionSettings
+from harness.errors import NotInLineageError
+from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
+from harness.models.spec import engine_spec
+from harness.models.version import Version
+from harness.stages.build_state import BuildProgress
+
+if TYPE_CHECKING:
+    from harness.stages.data.corpus import Corpus
+    from harness.stages.lineage import StageContext
+
+
+def find_version(settings: Settings, version: VersionSettings) -> VersionSettings | None:
+    """The corpus as it was built before by the same recipe, from the same documents; None where it was not.
+
+    Raises:
+        UsageError: its documents are not there, or its recipe can't be followed.
+    """
+    engine_spec(version.engine).require_packages(version)
+    from harness.stages.data.corpus import open_corpus
+    from harness.stages.data.corpus_build import corpus_folder
+    from harness.stages.data.recipe import corpus_recipe
+
+    folder = corpus_folder(corpus_recipe(settings, version.name))
+    return _of(version, open_corpus(folder, version.name)) if folder.is_dir() else None
+
+
+def build_version(settings: Settings, version: VersionSettings, progress: BuildProgress) -> VersionSettings:
+    """The corpus, built now.
+
+    Raises:
+        UsageError: as `find_version`, or a document that can't be read.
+    """
+    from harness.stages.data.corpus_build import build_corpus
+
+    return _of(version, build_corpus(settings, version.name, progress=progress))
+
+
+def _of(version: VersionSettings, corpus: Corpus) -> VersionSettings:
+    made = {FOLDER: str(corpus.folder), CONTENT: corpus.fingerprint, N_DOCUMENTS: len(corpus)}
+    return replace(version, engine_options={**version.engine_options, **made})
+
+
+def load_corpus(version: Version, context: StageContext) -> Corpus:
+    """The corpus that a version is.
+
+    Raises:
+        NotInLineageError: it is a model, which was made of none that the settings tell of.
+    """
+    from harness.stages.data.corpus import open_corpus
+
+    folder = version.settings.engine_options.get(FOLDER)
+    if folder is None or version.name not in context.settings.corpora:
+        example = f"[{context.settings.prefix}corpora.NAME]"
+        raise NotInLineageError(version.name, "corpus", f"one, or name one as the candidate: {example}")
+    return open_corpus(Path(folder), version.name)

@@ -1,0 +1,84 @@
+"""The line that shows how far a build is."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.reporting.shared.text import cells
+from harness.reporting.terminal.building import BuildLine
+from harness.stages.build_state import BuildState
+from tests.reporting.terminal.test_progress import Stream
+
+
+class Build:
+    """A build under a clock of its own, written to a stream in memory."""
+
+    def __init__(self, *, is_terminal: bool, width: int = 100) -> None:
+        self.now = 1000.0
+        self.stream = Stream()
+        self.line = BuildLine(self.stream, is_terminal, width, lambda: self.now)
+
+    def at(self, second: float, phase: str = "minhash", done: int = 0, **state: object) -> str:
+        self.now = 1000.0 + second
+        self.line.show(BuildState("clean", phase, done, **{"total": 5000, **state}))  # type: ignore[arg-type]
+        written: str = self.stream.take()
+        return written
+
+
+def test_a_terminal_shows_step_documents_time_left_and_rate() -> None:
+    build = Build(is_terminal=True)
+    written = [build.at(second, done=100 * second) for second in range(11)]
+    said = "building clean: minhash  1,000 of 5,000 documents (20%)  about 40 s left  100 documents/s  10 s"
+    assert written[-1].strip() == said
+    assert not any("\n" in text for text in written)
+
+
+def test_a_log_gets_a_line_now_and_then() -> None:
+    build = Build(is_terminal=False)
+    written = [build.at(second, done=100 * second) for second in range(31)]
+    lines = [text for text in written if text]
+    assert lines[0] == (
+        "steelyard  building clean: minhash   500 of 5,000 documents (10%)   about 40 s left   100 documents/s   5 s\n"
+    )
+    assert len(lines) == 2
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    build = Build(is_terminal=True)
+    assert build.at(0, "reading", total=None) == ""
+    assert build.at(1, "reading", total=None).strip() == "building clean: reading  1 s"
+    assert "  300 documents  " in build.at(2, "reading", done=300, total=None)
+
+
+def test_each_step_has_a_rate_of_its_own() -> None:
+    build = Build(is_terminal=True)
+    for second in range(5):
+        build.at(second, "c4", done=1000 * second)
+    assert "documents/s" not in build.at(5, "pii", done=4000)
+    assert "10 documents/s" in build.at(15, "pii", done=4100)
+
+
+def test_the_loss_of_a_training_has_its_place() -> None:
+    build = Build(is_terminal=True)
+    build.at(0, "training", unit="steps", total=400)
+    shown = build.at(10, "training", done=20, unit="steps", total=400, note="loss 2.31")
+    assert (
+        shown.strip()
+        == "building clean: training  20 of 400 steps (5%)  about 3 min left  2.0 steps/s  loss 2.31  10 s"
+    )
+
+
+@pytest.mark.parametrize("width", [79, 59, 30])
+def test_it_fits_the_terminal(width: int) -> None:
+    build = Build(is_terminal=True, width=width)
+    for second in range(5):
+        shown = build.at(second, done=100 * second)
+        assert cells(shown.strip("\r ")) < width
+    assert shown.startswith("\rbuilding clean: minhash")
+
+
+def test_the_end_leaves_an_empty_line() -> None:
+    build = Build(is_terminal=True)
+    with build.line:
+        shown = build.at(1, done=10)
+    assert build.stream.take() == "\r" + " " * cells(shown.strip("\r")) + "\r"

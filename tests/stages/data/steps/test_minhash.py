@@ -1,0 +1,247 @@
+"""The step `minhash`: what it finds, held against how probably it must be found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from harness.errors import CorpusError, SettingsError
+from harness.stages.data.steps.catalogue import step_options
+from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
+from tests.stages.data.planting import PlantedPair, found_probability, n_grams_of, plant_pair
+from tests.stages.data.steps.stepping import apply_step, local, shard_documents
+
+LEVELS = tuple(Fraction(twentieths, 20) for twentieths in range(10, 20))
+"""Similarities of the pairs: 0.5, 0.55, … 0.95."""
+N_PAIRS = 300
+
+Pairs = Mapping[Fraction, Sequence[PlantedPair]]
+
+
+def is_within_band(n_found: int, similarity: Fraction, buckets: int = 14, hashes_per_bucket: int = 8) -> bool:
+    """Whether so many of the pairs may well be found, on both sides: the 99 % band of the binomial distribution."""
+    low, high = binom.interval(0.99, N_PAIRS, found_probability(float(similarity), buckets, hashes_per_bucket))
+    return bool(low <= n_found <= high)
+
+
+def n_found(pairs: Sequence[PlantedPair], table: Mapping[str, Any], folder: Path) -> int:
+    """How many pairs the step finds; whatever it removes must be one of a pair, because of the other."""
+    texts = {}
+    for number, pair in enumerate(pairs):
+        texts |= {f"{number:03}/first": pair.first, f"{number:03}/second": pair.second}
+    removed = apply_step(MINHASH, table, texts, folder).removed
+    for name, (reason, survivor) in removed.items():
+        other = {"first": "second", "second": "first"}[name[4:]]
+        assert ("near_duplicate", f"{name[:4]}{other}") == (reason, survivor)
+    return len(removed)
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Pairs:
+    """Pairs of texts of each similarity."""
+    generator = np.random.default_rng(15)
+    return {level: [plant_pair(level, generator) for _ in range(N_PAIRS)] for level in LEVELS}
+
+
+def test_pairs_are_as_alike_as_they_are_said_to_be(pairs: Pairs) -> None:
+    for level, planted in pairs.items():
+        for pair in planted:
+            one, other = n_grams_of(pair.first), n_grams_of(pair.second)
+            assert level == pair.similarity == Fraction(len(one & other), len(one | other))
+
+
+def test_datatrove_sees_the_same_n_grams(pairs: Pairs, tmp_path: Path) -> None:
+    """The words of spaCy are the words between spaces, and no two 5-grams have the same hash."""
+    from harness.stages.data.steps.signing import BoundedSignature
+
+    signature = BoundedSignature(str(tmp_path), default_step().config)
+    for pair in pairs[Fraction(7, 10)][:20]:
+        one, other = (set(signature.get_shingles(text).ravel().tolist()) for text in (pair.first, pair.second))
+        assert pair.similarity == Fraction(len(one & other), len(one | other))
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=float)
+def test_pairs_are_found_as_often_as_the_curve_says(pairs: Pairs, level: Fraction, tmp_path: Path) -> None:
+    """1 − (1 − s⁸)¹⁴, on both sides: at 0.6 a fifth of the pairs, and neither none nor all of them."""
+    found = n_found(pairs[level], {}, tmp_path)
+    assert is_within_band(found, level), f"{found} of {N_PAIRS}"
+
+
+@pytest.mark.parametrize(("level", "wrong"), [(0.5, 40), (0.6, 300), (0.6, 30), (0.7, 300), (0.8, 300), (0.9, 290)])
+def test_finding_too_many_is_as_wrong_as_finding_too_few(level: float, wrong: int) -> None:
+    assert not is_within_band(wrong, Fraction(str(level)))
+
+
+def test_other_buckets_have_their_own_curve(pairs: Pairs, tmp_path: Path) -> None:
+    """With 20 buckets of 20 hashes, of pairs at 0.8 a fifth are found where FineWeb's 14 of 8 find nine in ten."""
+    level = Fraction(4, 5)
+    found = n_found(pairs[level], {"buckets": 20, "hashes_per_bucket": 20}, tmp_path)
+    assert is_within_band(found, level, 20, 20), f"{found} of {N_PAIRS}"
+    assert not is_within_band(found, level)
+
+
+def test_letter_case_and_punctuation_do_not_count(pairs: Pairs, tmp_path: Path) -> None:
+    level = Fraction(9, 10)
+    shouted = [
+        PlantedPair(pair.first, ", ".join(pair.second.upper().split()) + "!", pair.similarity) for pair in pairs[level]
+    ]
+    assert is_within_band(n_found(shouted, {}, tmp_path / "default"), level)
+    assert 0 == n_found(shouted, {"normalisation": ["punctuation", "whitespace"]}, tmp_path / "without")
+
+
+def test_other_seeds_find_other_pairs_as_often(pairs: Pairs, tmp_path: Path) -> None:
+    level = Fraction(7, 10)
+    texts = {}
+    for number, pair in enumerate(pairs[level]):
+        texts |= {f"{number:03}/first": pair.first, f"{number:03}/second": pair.second}
+    one, other = (apply_step(MINHASH, {"seed": seed}, texts, tmp_path / str(seed)).removed for seed in (1, 2))
+    assert one != other
+    assert is_within_band(len(one), level)
+    assert is_within_band(len(other), level)
+
+
+def test_datasketch_finds_as_many(pairs: Pairs, tmp_path: Path) -> None:
+    """Another implementation, on the same n-grams: the two differ by no more than chance makes them (McNemar, 1947)."""
+    from datasketch import MinHash, MinHashLSH
+
+    step = default_step()
+    level = Fraction(7, 10)
+
+    def hashed(text: str) -> MinHash:
+        made = MinHash(num_perm=step.buckets * step.hashes_per_bucket, seed=7)
+        made.update_batch([" ".join(gram).encode() for gram in n_grams_of(text)])
+        return made
+
+    theirs = set()
+    for number, pair in enumerate(pairs[level]):
+        index = MinHashLSH(num_perm=112, params=(step.buckets, step.hashes_per_bucket))
+        index.insert("first", hashed(pair.first))
+        if index.query(hashed(pair.second)):
+            theirs.add(number)
+    assert is_within_band(len(theirs), level)
+    texts = {}
+    for number, pair in enumerate(pairs[level]):
+        texts |= {f"{number:03}/first": pair.first, f"{number:03}/second": pair.second}
+    ours = {int(name[:3]) for name in apply_step(MINHASH, {}, texts, tmp_path).removed}
+    only_ours, only_theirs = len(ours - theirs), len(theirs - ours)
+    low, high = binom.interval(0.99, only_ours + only_theirs, 0.5)
+    assert low <= only_ours <= high
+
+
+def test_signatures_estimate_the_similarity_as_datasketch_does(pairs: Pairs, tmp_path: Path) -> None:
+    """The share of hashes that two signatures have in common has mean s and variance s (1 − s) / 112 (Broder, 1997)."""
+    from datasketch import MinHash
+
+    from harness.stages.data.steps.signing import BoundedSignature
+
+    signature = BoundedSignature(str(tmp_path), default_step().config)
+
+    def ours(text: str) -> np.ndarray:
+        return np.array(signature.get_signature(signature.get_shingles(text))).ravel()
+
+    def theirs(text: str) -> np.ndarray:
+        made = MinHash(num_perm=112)
+        made.update_batch([" ".join(gram).encode() for gram in n_grams_of(text)])
+        return np.asarray(made.hashvalues)
+
+    for level in (Fraction(1, 2), Fraction(3, 4), Fraction(19, 20)):
+        planted = pairs[level][:100]
+        four_errors = 4 * (float(level) * float(1 - level) / 112 / len(planted)) ** 0.5
+        for sign in (ours, theirs):
+            shares = [float(np.mean(sign(pair.first) == sign(pair.second))) for pair in planted]
+            assert float(level) == pytest.approx(float(np.mean(shares)), abs=four_errors)
+
+
+def default_step() -> NearDuplicates:
+    step = MINHASH.make(step_options(MINHASH, {}, where="minhash"))
+    assert isinstance(step, NearDuplicates)
+    return step
+
+
+def test_its_defaults_are_those_of_fineweb() -> None:
+    config = default_step().config
+    assert (14, 8, 5) == (config.num_buckets, config.hashes_per_bucket, config.n_grams)
+    assert ("sha1", 64) == (config.hash_config.hash_fc, config.hash_config.precision)
+    from datatrove.pipeline.dedup.minhash import MinhashConfig
+    from datatrove.utils.hashing import HashConfig
+
+    assert MinhashConfig(hash_config=HashConfig(precision=64, hash_fc="sha1")) == config
+
+
+SHARED = " ".join(f"word{number} stands here" for number in range(100))
+
+
+def test_the_first_document_of_a_cluster_stays(tmp_path: Path) -> None:
+    """By number of the file and id, whichever of them datatrove would keep."""
+    texts = {f"{letter}{number}": f"{SHARED} {letter}" for letter in "abc" for number in range(20)}
+    texts |= {f"other{number}": " ".join(f"w{number}x{place}" for place in range(50)) for number in range(5)}
+    applied = apply_step(MINHASH, {}, texts, tmp_path, n_shards=4)
+    shards = shard_documents(texts, tmp_path / "order", 4)
+    order = [document.id for shard in range(4) for document in shards.read(shard) if document.id[0] in "abc"]
+    assert {name: ("near_duplicate", order[0]) for name in order[1:]} == applied.removed
+    assert {order[0], *(f"other{number}" for number in range(5))} == set(applied.kept)
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_workers_change_nothing(pairs: Pairs, workers: int, tmp_path: Path) -> None:
+    texts = {}
+    for number, pair in enumerate(pairs[Fraction(4, 5)][:60]):
+        texts |= {f"{number:03}/first": pair.first, f"{number:03}/second": pair.second}
+    alone = apply_step(MINHASH, {}, texts, tmp_path / "alone", n_shards=4)
+    together = apply_step(MINHASH, {}, texts, tmp_path / "together", n_shards=4, run=local(workers))
+    assert alone == together
+    assert alone.removed
+
+
+def test_documents_shorter_than_an_n_gram_stay(tmp_path: Path) -> None:
+    """They have no n-gram, so that nothing is known of them; `exact` finds those that are equal."""
+    texts = {"a": "only four words here", "b": "only four words here", "c": "", "d": "", "e": "now these are five words"}
+    texts["f"] = texts["e"]
+    applied = apply_step(MINHASH, {}, texts, tmp_path)
+    assert {"a", "b", "c", "d"} < set(applied.kept)
+    assert 1 == len(applied.removed)
+    assert {"e", "f"} > set(applied.removed)
+
+
+def test_files_without_documents_are_no_trouble(tmp_path: Path) -> None:
+    assert {"a": SHARED} == apply_step(MINHASH, {}, {"a": SHARED}, tmp_path / "one", n_shards=5).kept
+    assert {} == apply_step(MINHASH, {}, {}, tmp_path / "none").kept
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("signatures/bucket_003/00001.minhash.sig", "hashing the texts did not end well"),
+        ("pairs/00007_00.dups", "comparing the hashes did not end well"),
+    ],
+)
+def test_what_a_stage_did_not_write_is_an_error(lost: str, message: str, tmp_path: Path) -> None:
+    """datatrove's next stage would take it for nothing found."""
+
+    def losing(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
+        local()(pipeline, tasks, work)
+        (work.parent / lost).unlink(missing_ok=True)
+
+    with pytest.raises(CorpusError, match=message):
+        apply_step(MINHASH, {}, {"a": SHARED, "b": SHARED}, tmp_path, run=losing)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"buckets": 0}, "buckets = 0 is below 1"),
+        ({"hashes_per_bucket": 2.5}, "hashes_per_bucket = 2.5 is not a whole number"),
+        ({"n_grams": "5"}, "n_grams = '5' is not a whole number"),
+        ({"seed": -1}, "seed = -1 is below 0"),
+        ({"bucket": 20}, "Did you mean 'buckets'"),
+    ],
+)
+def test_a_wrong_option_is_refused(table: Mapping[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        step_options(MINHASH, table, where="clean.minhash")
