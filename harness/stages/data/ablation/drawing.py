@@ -1,18 +1,16 @@
-"""The documents that a seed trains on, in its order, as bytes."""
+"""The documents that a seed trains on, in its order."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import heapq
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import CorpusError
 from harness.stages.data.ablation.plan import END, AblationPlan
+from harness.stages.data.ablation.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
 
 Text = tuple[str, str]
 """The id of a document, and its text."""
+_ENCODED_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +26,21 @@ class DrawnTokens:
     """What a seed trains on.
 
     Attributes:
-        tokens: (n_tokens,), the bytes of documents with a token after each.
-        n_documents: how many documents they are of, the last of them cut.
-        epochs: how often the corpus was read; less than 1 where it has more tokens.
+        tokens: (n_tokens,), those of documents with `END` after each.
+        n_documents: how many documents they are of, one that is read again counted again; the last is cut.
+        n_bytes: how many bytes of text they are of, that of the last document as a whole.
+        epochs: how often the corpus was read; less than 1 where it has more.
     """
 
     tokens: npt.NDArray[np.int64]
     n_documents: int
+    n_bytes: int
     epochs: float
 
 
-def read_texts(paths: Iterable[Path]) -> Iterator[Text]:
-    """The ids and texts of documents in files of JSON lines, compressed or not."""
-    for path in paths:
-        opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-        with opened as lines:
-            for line in lines:
-                record = json.loads(line)
-                yield str(record["id"]), record["text"]
-
-
-def draw_tokens(texts: Iterable[Text], seed: int, plan: AblationPlan, corpus: str) -> DrawnTokens:
+def draw_tokens(
+    texts: Iterable[Text], seed: int, plan: AblationPlan, vocabulary: Vocabulary, corpus: str
+) -> DrawnTokens:
     """As many tokens as a plan trains on, of documents in the order of a seed.
 
     A document's place comes from the seed and its id alone, so that two corpora give the documents that they share in
@@ -63,52 +56,69 @@ def draw_tokens(texts: Iterable[Text], seed: int, plan: AblationPlan, corpus: st
     import numpy as np
 
     needed = plan.trained_tokens
-    drawn, size = _first_documents(texts, seed, needed)
-    if not size:
+    documents, size = _first_documents(texts, seed, needed * vocabulary.longest)
+    if not documents:
         raise CorpusError(
-            f"The corpus {corpus} has no text to train on; `steelyard corpus stats {corpus}` says which step removed it."
-        )
-    epochs = needed / size
-    if epochs > plan.most_epochs:
-        raise CorpusError(
-            f"The corpus {corpus} has {size:,} tokens (bytes, and one for each end), so that {needed:,} of them would "
-            f"read it {epochs:.1f} times, more than most_epochs = {plan.most_epochs:g}. Train on fewer "
-            f"(tokens={int(size * plan.most_epochs):,} or less, the same for every corpus), or allow more epochs."
+            f"The corpus {corpus} has no text to train on; `steelyard corpus stats {corpus}` says what removed it."
         )
     tokens = np.empty(needed, dtype=np.int64)
-    filled = n_documents = epoch = 0
-    while filled < needed:
-        for encoded in drawn if epoch == 0 else _reordered(drawn, seed, epoch):
-            part = np.frombuffer(encoded[1], dtype=np.uint8)[: needed - filled]
-            tokens[filled : filled + len(part)] = part
-            filled, n_documents = filled + len(part), n_documents + 1
-            if filled < needed:
-                tokens[filled] = END
-                filled += 1
-            if filled == needed:
-                break
-        epoch += 1
-    return DrawnTokens(tokens, n_documents, epochs)
+    filled = n_documents = n_bytes = 0
+    for epoch, (text, encoded) in _rounds(documents, seed, vocabulary):
+        if epoch and not n_documents % len(documents):
+            _refuse_too_many(needed, filled / epoch, plan, corpus)
+        part = [*encoded, END][: needed - filled]
+        tokens[filled : filled + len(part)] = part
+        filled, n_documents, n_bytes = (
+            filled + len(part),
+            n_documents + 1,
+            n_bytes + len(text.encode("utf-8", "replace")),
+        )
+        if filled == needed:
+            break
+    return DrawnTokens(tokens, n_documents, n_bytes, n_bytes / size)
 
 
-def _first_documents(texts: Iterable[Text], seed: int, needed: int) -> tuple[list[tuple[str, bytes]], int]:
-    """The documents that come first in a seed's order and have as many tokens together; and how many all have."""
-    heap: list[tuple[int, str, bytes]] = []
+def _first_documents(texts: Iterable[Text], seed: int, enough: int) -> tuple[list[Text], int]:
+    """The documents that come first in a seed's order and have so many bytes; and how many all have."""
+    heap: list[tuple[int, str, str, int]] = []
     size = kept = 0
     for identity, text in texts:
-        if not text:
+        n_bytes = len(text.encode("utf-8", "replace"))
+        if not n_bytes:
             continue
-        encoded = text.encode("utf-8", "replace")
-        heapq.heappush(heap, (-_place(seed, 0, identity), identity, encoded))
-        size, kept = size + len(encoded) + 1, kept + len(encoded) + 1
-        while kept - len(heap[0][2]) - 1 >= needed:
-            kept -= len(heapq.heappop(heap)[2]) + 1
-    ordered = sorted(heap, key=lambda each: (-each[0], each[1]))
-    return [(identity, encoded) for _, identity, encoded in ordered], size
+        heapq.heappush(heap, (-_place(seed, 0, identity), identity, text, n_bytes))
+        size, kept = size + n_bytes, kept + n_bytes
+        while kept - heap[0][3] >= enough:
+            kept -= heapq.heappop(heap)[3]
+    return [(identity, text) for _, identity, text, _ in heap], size
 
 
-def _reordered(documents: Sequence[tuple[str, bytes]], seed: int, epoch: int) -> list[tuple[str, bytes]]:
-    return sorted(documents, key=lambda each: (_place(seed, epoch, each[0]), each[0]))
+def _rounds(
+    documents: Sequence[Text], seed: int, vocabulary: Vocabulary
+) -> Iterator[tuple[int, tuple[str, list[int]]]]:
+    """The documents with their tokens, in another order each time; without an end."""
+    epoch = 0
+    while True:
+        ordered = sorted(documents, key=lambda each: (_place(seed, epoch, each[0]), each[0]))  # noqa: B023
+        for start in range(0, len(ordered), _ENCODED_AT_ONCE):
+            part = [text for _, text in ordered[start : start + _ENCODED_AT_ONCE]]
+            for text, encoded in zip(part, vocabulary.encode(part), strict=True):
+                yield epoch, (text, encoded)
+        epoch += 1
+
+
+def _refuse_too_many(needed: int, size: float, plan: AblationPlan, corpus: str) -> None:
+    """Refuse a corpus that would be read too often.
+
+    Args:
+        size: how many tokens it has.
+    """
+    if needed > size * plan.most_epochs:
+        raise CorpusError(
+            f"The corpus {corpus} has {int(size):,} tokens, so that {needed:,} of them would read it "
+            f"{needed / size:.1f} times, more than most_epochs = {plan.most_epochs:g}. Train on fewer (tokens = "
+            f"{int(size * plan.most_epochs):,} or less, the same for every corpus), or allow more epochs."
+        )
 
 
 def _place(seed: int, epoch: int, identity: str) -> int:

@@ -9,20 +9,18 @@ from typing import Any
 
 from harness.errors import CorpusError
 
-END = 256
-"""The token after each document; those below it are the bytes of UTF-8."""
-VOCABULARY = 257
+END = 0
+"""The token after each document."""
 
 
 @dataclass(frozen=True, slots=True)
 class AblationPlan:
-    """A tiny Llama over bytes, and its training. The defaults are trained in half a minute on one core.
-
-    Its tokens are bytes, for a vocabulary that is learned would favour the corpus that it was learned from.
+    """A tiny Llama, and its training. The defaults are trained in less than half a minute on one core.
 
     Attributes:
         tokens: to train on, the same number whatever the corpus.
         most_epochs: how often a corpus may be read that has fewer.
+        vocabulary: how many tokens there are at most.
         hidden, intermediate, layers, heads: the model's shape.
         context: tokens that it reads at once.
         batch: pieces of so many tokens for each step.
@@ -31,13 +29,14 @@ class AblationPlan:
 
     tokens: int = 600_000
     most_epochs: float = 4.0
-    hidden: int = 128
-    intermediate: int = 352
+    vocabulary: int = 1024
+    hidden: int = 64
+    intermediate: int = 256
     layers: int = 2
     heads: int = 4
-    context: int = 256
-    batch: int = 8
-    learning_rate: float = 3e-3
+    context: int = 128
+    batch: int = 4
+    learning_rate: float = 4e-3
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained."""
@@ -70,9 +69,9 @@ class AblationPlan:
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0.
 
-        >>> plan = AblationPlan(tokens=100 * 2048)
+        >>> plan = AblationPlan(tokens=100 * 512)
         >>> [round(plan.rate(step), 6) for step in (0, 9, 10, 99)]
-        [0.0003, 0.003, 0.003, 0.000301]
+        [0.0004, 0.004, 0.004, 0.000401]
         """
         warming = max(1, self.steps // 10)
         if step < warming:
