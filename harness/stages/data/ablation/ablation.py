@@ -163,4 +163,4 @@ def load_ablation(version: Version, context: StageContext) -> Ablation:
     """
     from harness.stages.data.versions import load_corpus
 
-    return Ablation(load_corpus(version, context), context.settings.root, context.told)
+    return Ablation(load_corpus(version, context), context.settings.root, context.told, is_offline=context.is_offline)

@@ -99,7 +99,7 @@ def _rounds(
     """The documents with their tokens, in another order each time; without an end."""
     epoch = 0
     while True:
-        ordered = sorted(documents, key=lambda each: (_place(seed, epoch, each[0]), each[0]))  # noqa: B023
+        ordered = sorted(documents, key=lambda each: (_place(seed, epoch, each[0]), each[0]))
         for start in range(0, len(ordered), _ENCODED_AT_ONCE):
             part = [text for _, text in ordered[start : start + _ENCODED_AT_ONCE]]
             for text, encoded in zip(part, vocabulary.encode(part), strict=True):
