@@ -15,7 +15,7 @@ from harness.errors import CorpusError, EngineError
 from harness.models.processes.process import ChildProcess
 from harness.models.version import Version
 from harness.requests.bridge import settle
-from harness.stages.data.ablation.plan import AblationPlan
+from harness.stages.data.ablation.plan import MOST_EPOCHS, TOKENS, AblationPlan
 from harness.stages.data.ablation.results import TrainedModel, Training, find_result, keep_result
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class Ablation:
         *,
         held_out: str,
         cloze: str | None = None,
-        tokens: int = AblationPlan.tokens,
-        most_epochs: float = AblationPlan.most_epochs,
+        tokens: int = TOKENS,
+        most_epochs: float = MOST_EPOCHS,
     ) -> Coroutine[Any, Any, TrainedModel]:
         """The model of a seed, trained now unless it was before.
 
@@ -149,8 +149,8 @@ class SyncAblation(Protocol):
         *,
         held_out: str,
         cloze: str | None = None,
-        tokens: int = AblationPlan.tokens,
-        most_epochs: float = AblationPlan.most_epochs,
+        tokens: int = TOKENS,
+        most_epochs: float = MOST_EPOCHS,
     ) -> TrainedModel:
         """As `Ablation.train`: the model of a seed, trained now unless it was before."""
 

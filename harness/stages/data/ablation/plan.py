@@ -11,6 +11,13 @@ from harness.errors import CorpusError
 
 END = 0
 """The token after each document."""
+TOKENS = 600_000
+"""To train on, unless others are asked for."""
+MOST_EPOCHS = 4.0
+"""As often as a corpus may be read before it is worth clearly less than a larger one.
+
+N. Muennighoff and others (2023), Scaling data-constrained language models, arXiv:2305.16264.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +34,8 @@ class AblationPlan:
         learning_rate: at its height, after a tenth of the steps; it falls to a tenth of it along a cosine.
     """
 
-    tokens: int = 600_000
-    most_epochs: float = 4.0
+    tokens: int = TOKENS
+    most_epochs: float = MOST_EPOCHS
     vocabulary: int = 1024
     hidden: int = 64
     intermediate: int = 256
