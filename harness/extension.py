@@ -1,4 +1,4 @@
-"""The names that those need who bring an engine, a check, a report format or a tracker.
+"""The names that those need who bring an engine, a check, a step of a corpus, a report format or a tracker.
 
 docs/guide/14-plugins.md shows each.
 
@@ -19,19 +19,29 @@ if TYPE_CHECKING:
     from harness.plugin.hooks.hookspecs import HOOKS_VERSION
     from harness.records import GateStart, Request
     from harness.reporting.writing import ReportFormat
+    from harness.stages.data.steps.step import CorpusStep, DocumentStep, StepContext, StepOption, StepSpec
+    from harness.stages.data.steps.user import Keep, Remove, StepDocument
     from harness.tracking.tracker import TrackedGate, Tracker, TrackingNotes
 
 __all__ = [
     "CHECKS",
     "HOOKS_VERSION",
     "Capability",
+    "CorpusStep",
+    "DocumentStep",
     "Engine",
     "EngineSpec",
     "EngineUnderTest",
     "GateStart",
+    "Keep",
+    "Remove",
     "ReportFormat",
     "Request",
     "Settings",
+    "StepContext",
+    "StepDocument",
+    "StepOption",
+    "StepSpec",
     "TrackedGate",
     "Tracker",
     "TrackingNotes",
@@ -46,6 +56,8 @@ _NAMES = {
     "harness.plugin.hooks.hookspecs": "HOOKS_VERSION",
     "harness.records": "GateStart Request",
     "harness.reporting.writing": "ReportFormat",
+    "harness.stages.data.steps.step": "CorpusStep DocumentStep StepContext StepOption StepSpec",
+    "harness.stages.data.steps.user": "Keep Remove StepDocument",
     "harness.tracking.tracker": "TrackedGate Tracker TrackingNotes",
 }
 _MODULES = {"setting_checks": "harness.config.setting_checks"}

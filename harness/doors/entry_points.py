@@ -21,10 +21,7 @@ OWN = "steelyard"
 GROUPS: Mapping[str, str] = MappingProxyType(
     {"engines": "engine", "checks": "check", "steps": "step", "reports": "format", "trackers": "tracker"}
 )
-"""The groups, without `steelyard.` before them, each with the word for one of its doors.
-
-`steps` is for steps of corpora. Nothing reads it yet: its doors are listed and can be loaded, and that is all.
-"""
+"""The groups, without `steelyard.` before them, each with the word for one of its doors."""
 
 _AGAIN = (
     "Steelyard's own metadata is older than its code, or not there. Install it again: `pip install -e .` in a clone, "
@@ -102,13 +99,8 @@ def listed(group: str) -> str:
     own = any(door.is_own for door in known)
     shown = ", ".join(door.name if door.is_own else f"{door.name} ({door.provider})" for door in known)
     word = GROUPS[group].capitalize()
-    sentences = [f"{word}s: {shown}." if known else f"There are no {GROUPS[group]}s.", "" if own else _mend(group)]
+    sentences = [f"{word}s: {shown}." if known else f"There are no {GROUPS[group]}s.", "" if own else _AGAIN]
     return " ".join(filter(None, sentences))
-
-
-def _mend(group: str) -> str:
-    """Say how to mend that Steelyard brings no door of a group; "" for a group in which it has none."""
-    return "" if group == "steps" else _AGAIN
 
 
 def find(group: str, name: str) -> Door:

@@ -45,6 +45,7 @@ def test_the_project_s_own_stand_behind_entry_points() -> None:
     assert {"openai", "scripted", "transformers", "vllm"} <= set(doors.names("engines"))
     assert {"contains", "deepeval", "lm_eval", "runs"} <= set(doors.names("checks"))
     assert {"csv", "html", "json", "junit", "markdown", "parquet", "review", "terminal"} <= set(doors.names("reports"))
+    assert {"c4", "fineweb", "language", "minhash", "pii", "url"} <= set(doors.names("steps"))
     assert "mlflow" in doors.names("trackers")
     assert {door.provider for group in doors.GROUPS for door in doors.doors(group) if door.is_own} == {
         "steelyard 0.1.0"
@@ -61,8 +62,8 @@ def test_each_of_them_can_be_loaded(group: str) -> None:
 def test_an_unknown_name_is_told_with_those_that_there_are() -> None:
     with pytest.raises(DoorError, match=r"No engine named 'vlm'\. Engines: .*scripted.* Did you mean 'vllm'\?"):
         doors.find("engines", "vlm")
-    with pytest.raises(DoorError, match=r"No step named 'x'\. There are no steps\.$"):
-        doors.find("steps", "x")
+    with pytest.raises(DoorError, match=r"No step named 'languages'\. Steps: .* Did you mean 'language'\?"):
+        doors.find("steps", "languages")
 
 
 def test_an_unknown_engine_tells_who_brings_the_others(folder: Path, installed: Path) -> None:
@@ -193,11 +194,11 @@ def test_the_doctor_lists_what_others_bring(folder: Path, installed: Path) -> No
         "steelyard-echo",
         "[steelyard.engines]\necho = echo:ECHO\n[steelyard.steps]\nfold = echo:fold",
         echo="""
-        from harness.extension import EngineSpec
+        from harness.extension import EngineSpec, StepSpec
 
         print("noise")
         ECHO = EngineSpec(summary="repeats", settings={}, create=lambda settings, root: None)
-        fold = str.casefold
+        fold = StepSpec(name="fold", options={}, make=lambda options: None, packages=())
         """,
     )
     done = run(*COMMAND, "doctor", "--json", folder=folder, installed=installed)
@@ -220,6 +221,7 @@ def test_the_doctor_lists_what_others_bring(folder: Path, installed: Path) -> No
         ("checks", "leaving:it", "leaving:it raises SystemExit: 3."),
         ("reports", "absent:IT", "absent:IT raises ModuleNotFoundError: No module named 'absent'."),
         ("steps", "three:gone", "three:gone raises AttributeError: module 'three' has no attribute 'gone'."),
+        ("steps", "three:IT", "The step 'bad' of faulty 1.0 is no StepSpec: three:IT is int."),
         ("engines", "three:IT", "The engine 'bad' of faulty 1.0 is no EngineSpec: three:IT is int."),
         ("checks", "three:IT", "The check 'bad' of faulty 1.0 is neither a function nor a module of them: three:IT is"),
         ("reports", "three:IT", "The format 'bad' of faulty 1.0 is no ReportFormat: three:IT is int."),

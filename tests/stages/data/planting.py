@@ -40,11 +40,11 @@ def plant_pair(similarity: Fraction, generator: np.random.Generator) -> PlantedP
     while scale * (all_of_them - shared) % N_GRAMS:
         scale += 1
     n_grams, n_changes = scale * (all_of_them + shared), scale * (all_of_them - shared) // N_GRAMS
-    words = made_up_words(n_grams + N_GRAMS - 1, generator)
+    n_words = n_grams + N_GRAMS - 1
+    all_words = made_up_words(n_words + n_changes, generator)
+    words, others = all_words[:n_words], all_words[n_words:]
     changed = list(words)
-    for place, word in zip(
-        _places(n_grams, n_changes, generator), made_up_words(n_changes, generator), strict=True
-    ):
+    for place, word in zip(_places(n_grams, n_changes, generator), others, strict=True):
         changed[place] = word
     return PlantedPair(" ".join(words), " ".join(changed), similarity)
 
@@ -58,13 +58,11 @@ def _places(n_grams: int, n_changes: int, generator: np.random.Generator) -> lis
 
 
 def made_up_words(count: int, generator: np.random.Generator) -> list[str]:
-    """Words of three syllables, of which there are 343,000, so that texts of them share no 5-gram by chance."""
-    consonants = generator.integers(len(_CONSONANTS), size=(count, 3))
-    vowels = generator.integers(len(_VOWELS), size=(count, 3))
-    return [
-        "".join(_CONSONANTS[c] + _VOWELS[v] for c, v in zip(*row, strict=True))
-        for row in zip(consonants, vowels, strict=True)
-    ]
+    """Different words of three syllables, of which there are 343,000: texts of them share no 5-gram by chance."""
+    syllables = [consonant + vowel for consonant in _CONSONANTS for vowel in _VOWELS]
+    numbers = generator.choice(len(syllables) ** 3, size=count, replace=False)
+    places = zip(*np.unravel_index(numbers, (len(syllables),) * 3), strict=True)
+    return ["".join(syllables[place] for place in word) for word in places]
 
 
 def found_probability(similarity: float, buckets: int, hashes_per_bucket: int) -> float:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from harness.errors import CorpusError, shortened
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class SourceDocument:
     text: str
     is_html: bool = False
     url: str | None = None
-    metadata: Mapping[str, Any] = field(default=_NOTHING)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     place: str = ""
 
 
@@ -75,7 +72,8 @@ def row_document(row: Any, name: str, number: int) -> SourceDocument:
 def _text(value: Any, field: str, row: Mapping[str, Any], place: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise CorpusError(
-            f"{place}: {field} of {_named(row)} is {shortened(value)}, not a text; write it in quotes, or leave the row out."
+            f"{place}: {field} of {_named(row)} is {shortened(value)}, not a text; write it in quotes, or leave the "
+            "row out."
         )
     return value
 

@@ -1,7 +1,7 @@
 """What the steps that seek duplicates share: which texts count as equal, and how all but the first are removed.
 
-Of documents that are duplicates of each other the first stays, by number of the file and by id. Both depend on ids
-alone, so the same document stays whatever finds the duplicates, in whichever order and with however many workers.
+Of documents that are duplicates of each other the first stays, in the order of `place_of`. It depends on ids alone,
+so the same document stays whatever finds the duplicates, in whichever order and with however many workers.
 
 datatrove's own last stages are not used for it. They do not know whose duplicate a document is, they keep another
 document when files are read in another order, and they take a missing list of duplicates for an empty one.
@@ -44,7 +44,9 @@ def check_normalisation(value: Any, name: str, *, where: str) -> list[str]:
         SettingsError: it is no list, or holds something else.
     """
     if not isinstance(value, list | tuple):
-        raise SettingsError(f'{where}: {name} = {value!r} is no list; write a list such as ["lowercase", "whitespace"].')
+        raise SettingsError(
+            f'{where}: {name} = {value!r} is no list; write a list such as ["lowercase", "whitespace"].'
+        )
     for item in value:
         if item not in NORMALISATIONS:
             raise SettingsError(f"{where}: {name}: {choices('normalisation', str(item), NORMALISATIONS)}")
@@ -83,12 +85,12 @@ class ShardReader:
     shards: ShardedCorpus
     ids: Path
 
-    def __call__(self, data: object, rank: int, world_size: int) -> Iterator[Document]:
+    def __call__(self, _data: object, rank: int, _world_size: int) -> Iterator[Document]:
         """The documents of the file of this number."""
         import orjson
 
         self.ids.mkdir(parents=True, exist_ok=True)
-        with open(_numbered(self.ids, rank), "wb") as file:
+        with _numbered(self.ids, rank).open("wb") as file:
             for document in self.shards.read(rank):
                 file.write(orjson.dumps(document.id) + b"\n")
                 yield document
@@ -103,8 +105,8 @@ def require_files(paths: Iterable[Path], what: str) -> None:
     missing = next((path for path in paths if not path.exists()), None)
     if missing is not None:
         raise CorpusError(
-            f"{missing} is not there, so duplicates would be overlooked: {what} did not end well. Build the corpus again; "
-            "the executor's log says what happened."
+            f"{missing} is not there: {what} did not end well, and documents or duplicates would be overlooked. Build "
+            "the corpus again; the executor's log says what happened."
         )
 
 
@@ -128,8 +130,9 @@ def remove_duplicates(
     wanted = set(survivors.values())
     names: dict[Place, str] = {}
     for shard in range(shards.n_shards):
-        require_files([_numbered(context.work / "ids", shard)], "reading the documents")
-        with open(_numbered(context.work / "ids", shard), "rb") as ids, open(_numbered(folder, shard), "wb") as found:
+        read = _numbered(context.work / "ids", shard)
+        require_files([read], "reading the documents")
+        with read.open("rb") as ids, _numbered(folder, shard).open("wb") as found:
             for row, line in enumerate(ids):
                 place, name = (shard, row), orjson.loads(line)
                 if place in wanted:
@@ -138,6 +141,7 @@ def remove_duplicates(
                     found.write(orjson.dumps([row, name]) + b"\n")
                     context.record(shard, name, reason, names[survivors[place]])
     context.run([_Removal(shards, folder, context.out)], shards.n_shards, context.work / "removal")
+    require_files(context.out.paths, "writing the documents that stay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,23 +152,23 @@ class _Removal:
     duplicates: Path
     out: ShardedCorpus
 
-    def __call__(self, data: object, rank: int, world_size: int) -> None:
+    def __call__(self, _data: object, rank: int, _world_size: int) -> None:
         self.out.write(rank, self._kept(rank))
 
     def _kept(self, shard: int) -> Iterator[Document]:
         import orjson
 
-        path = _numbered(self.duplicates, shard)
+        path, source = _numbered(self.duplicates, shard), self.shards.path(shard)
         require_files([path], "listing the duplicates")
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             removed = dict(map(orjson.loads, file))
         for row, document in enumerate(self.shards.read(shard)):
             if row not in removed:
                 yield document
             elif removed.pop(row) != document.id:
-                raise CorpusError(f"{self.shards.paths[shard]} changed while duplicates were sought; build it again.")
+                raise CorpusError(f"{source} changed while duplicates were sought; build the corpus again.")
         if removed:
-            raise CorpusError(f"{self.shards.paths[shard]} lost documents while duplicates were sought; build it again.")
+            raise CorpusError(f"{source} lost documents while duplicates were sought; build the corpus again.")
 
 
 def _numbered(folder: Path, shard: int) -> Path:

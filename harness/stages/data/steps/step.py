@@ -54,7 +54,7 @@ class CorpusStep(Protocol):
 
 
 def place_of(document_id: str) -> str:
-    """Where a document stands in the one order of all documents, which depends on its id alone: places compare as texts.
+    """Where a document stands in the one order of all, which depends on its id alone: places compare as texts.
 
     It is no order that anybody chose, so that which of two duplicates comes first says nothing of where they came from.
     """
@@ -122,8 +122,8 @@ class StepContext:
         settings: of the project, whose `root` relative paths start from; a step that asks a model finds it there.
         work: a folder of the step's own, empty at first; what lies in it is there again when a killed build goes on.
         out: where the documents that stay are written.
-        record: called as `record(shard, id, reason, duplicate_of)` for each document that is removed, with the id of the
-            one that stays instead, or None.
+        record: called as `record(shard, id, reason, duplicate_of)` for each document that is removed, with the id of
+            the one that stays instead, or None.
         run: runs datatrove's pipeline as so many tasks in the build's executor and waits for it:
             `run(pipeline, tasks, work)`.
     """
@@ -151,7 +151,7 @@ class StepOption:
     help: str
 
 
-def _nothing_more(options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+def _nothing_more(_options: Mapping[str, Any], _settings: Settings) -> Mapping[str, Any]:
     return MappingProxyType({})
 
 

@@ -44,7 +44,7 @@ class TextStep:
             return TOO_LARGE
         try:
             text = self._extracted(document.text)
-        except Exception:  # whatever a page does to the parser, it is one page
+        except Exception:  # noqa: BLE001 - whatever a page does to the parser, it is one page
             return BROKEN
         if not text or text.isspace():
             return NO_TEXT
@@ -63,7 +63,8 @@ class TextStep:
                 favour_precision=self._options["favour_precision"], deduplicate=self._options["deduplicate"]
             )
         LRU_TEST.clear()
-        return self._extractor.extract(html)
+        text: str | None = self._extractor.extract(html)
+        return text
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process is sent."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.config import setting_checks
 from harness.stages.data.steps.filters import FilterStep
@@ -15,13 +15,26 @@ if TYPE_CHECKING:
     from datatrove.pipeline.filters.base_filter import BaseFilter
 
 
+class AddressParts(NamedTuple):
+    """What datatrove's filter asks of an address, by its names, the first of which tldextract warns of."""
+
+    registered_domain: str
+    fqdn: str
+
+
 def _url_filter(options: Mapping[str, Any]) -> BaseFilter:
     """datatrove's filter, which tells domains by the list of suffixes that tldextract ships and asks no server."""
     from datatrove.pipeline.filters import URLFilter
     from tldextract import TLDExtract
 
+    shipped = TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+    def parts(url: str) -> AddressParts:
+        found = shipped(url)
+        return AddressParts(found.top_domain_under_public_suffix, found.fqdn)
+
     made = URLFilter(**options)
-    made.tldextractor = TLDExtract(suffix_list_urls=(), cache_dir=None)
+    made.tldextractor = parts
     return made
 
 

@@ -1,4 +1,4 @@
-"""Makes a step of a function that a project brings: `steps = ["filters:short"]` is `short` of filters.py at its root."""
+"""Makes a step of a function of the project: `steps = ["filters:short"]` is `short` of filters.py at its root."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Keep:
     text: str
 
 
-StepFunction = Callable[[StepDocument], None | bool | Remove | Keep]
+StepFunction = Callable[[StepDocument], bool | Remove | Keep | None]
 """A step of the user's own: None and True keep a document, False and `Remove` remove it, `Keep` changes its text."""
 
 
@@ -88,7 +88,7 @@ class UserStep:
         given = StepDocument(document.id, document.text, url, MappingProxyType(document.metadata))
         try:
             answer = self._function(given, **self._options)
-        except Exception as error:  # the user's code, which may raise anything
+        except Exception as error:  # noqa: BLE001 - the user's code, which may raise anything
             told = "".join(traceback.format_exception(error)).rstrip()
             raise CorpusError(
                 f"The step {self._target!r} raises {type(error).__name__} on document {document.id!r}: {error}\n{told}"
@@ -148,9 +148,16 @@ def _by_keyword(function: Callable[..., Any], target: str) -> dict[str, Any]:
     except ValueError:  # some that are written in C have none
         return {}
     only = [one for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
-    rest = [one for one in parameters if one.kind not in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)]
+    rest = [
+        one for one in parameters if one.kind not in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    ]
     needed = [one for one in rest if one.default is one.empty and one.kind is not inspect.Parameter.VAR_POSITIONAL]
-    if not rest or len(needed) > 1 or any(one.default is one.empty for one in only) or inspect.iscoroutinefunction(function):
+    if (
+        not rest
+        or len(needed) > 1
+        or any(one.default is one.empty for one in only)
+        or inspect.iscoroutinefunction(function)
+    ):
         raise SettingsError(
             f"The step {target!r} is called with a document and its options by keyword, which {_shown(function)} does "
             f"not take; write def {target.rpartition(':')[2]}(document, *, at_least=5), without async."
@@ -187,7 +194,8 @@ def _loaded(target: str, root: Path) -> Callable[..., Any]:
     path, name = _file(target, root), target.partition(":")[2]
     own = f"_steelyard_step_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(own, path)
-    assert spec is not None and spec.loader is not None  # it is a file of Python
+    assert spec is not None  # it is a file of Python
+    assert spec.loader is not None
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))  # the module may import its neighbours, now or when it is called
     module = importlib.util.module_from_spec(spec)
@@ -206,12 +214,13 @@ def _loaded(target: str, root: Path) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _identity(target: str, options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+def _identity(target: str, _options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
     """The digest of the code: of the module's file and of what it imports from the project."""
     path = _file(target, settings.root)
     finder = ModuleFinder(path=[str(settings.root)])
     finder.run_script(str(path))
-    files = {Path(module.__file__) for module in finder.modules.values() if module.__file__}
+    named = (getattr(module, "__file__", None) for module in finder.modules.values())
+    files = {Path(name) for name in named if name}
     listed = sorted((file.relative_to(settings.root).as_posix(), file.read_bytes()) for file in files)
     digest = hashlib.sha256()
     for name, source in listed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from datatrove.executor import LocalPipelineExecutor
 
 from harness.config import Settings
 from harness.stages.data.steps.catalogue import step_options
-from harness.stages.data.steps.step import CorpusStep, ShardedCorpus, StepContext, StepSpec
+from harness.stages.data.steps.step import CorpusStep, ShardedCorpus, StepContext, StepSpec, place_of, shard_of
 
 Run = Callable[[Sequence[Any], int, Path], None]
 
@@ -43,12 +42,12 @@ def local(workers: int = 1) -> Run:
 
 
 def shard_documents(texts: Mapping[str, str], folder: Path, n_shards: int) -> ShardedCorpus:
-    """Documents in files, as a build has them: by a hash of their ids, each file sorted by id."""
+    """Documents in files, as a build has them."""
     shards = ShardedCorpus(folder, n_shards)
     placed: list[list[Document]] = [[] for _ in range(n_shards)]
-    for name in sorted(texts):
+    for name in sorted(texts, key=place_of):
         document = Document(text=texts[name], id=name, metadata={})
-        placed[int(sha256(name.encode()).hexdigest(), 16) % n_shards].append(document)
+        placed[shard_of(name, n_shards)].append(document)
     for shard, documents in enumerate(placed):
         shards.write(shard, documents)
     return shards
@@ -65,23 +64,18 @@ def apply_step(
     settings: Settings | None = None,
 ) -> Applied:
     """What a step with these options makes of documents, by id."""
-    step = spec.make(step_options(spec, table, where=spec.name))
+    step: CorpusStep = spec.make(step_options(spec, table, where=spec.name))  # type: ignore[assignment]
     shards = shard_documents(texts, folder / "in", n_shards)
     out = ShardedCorpus(folder / "out", n_shards)
     removed: dict[str, tuple[str, str | None]] = {}
 
     def record(shard: int, name: str, reason: str, duplicate_of: str | None) -> None:
-        assert name in {document.id for document in shards.read(shard)}
+        assert shard_of(name, n_shards) == shard
         assert name not in removed
         removed[name] = reason, duplicate_of
 
     work = folder / "work"
     work.mkdir(parents=True)
-    apply: Callable[[ShardedCorpus, StepContext], None] = _corpus_step(step).apply
-    apply(shards, StepContext(settings or Settings(root=folder), work, out, record, run or local()))
+    step.apply(shards, StepContext(settings or Settings(root=folder), work, out, record, run or local()))
     kept = {document.id: document.text for shard in range(n_shards) for document in out.read(shard)}
     return Applied(kept, removed, tuple(path.read_bytes() for path in out.paths))
-
-
-def _corpus_step(step: Any) -> CorpusStep:
-    return step  # type: ignore[no-any-return]

@@ -14,8 +14,9 @@ from scipy.stats import binom
 from harness.errors import CorpusError, SettingsError
 from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
-from tests.stages.data.planting import PlantedPair, found_probability, n_grams_of, plant_pair
-from tests.stages.data.steps.stepping import apply_step, local, shard_documents
+from harness.stages.data.steps.step import place_of
+from tests.stages.data.planting import PlantedPair, found_probability, made_up_words, n_grams_of, plant_pair
+from tests.stages.data.steps.stepping import apply_step, local
 
 LEVELS = tuple(Fraction(twentieths, 20) for twentieths in range(10, 20))
 """Similarities of the pairs: 0.5, 0.55, … 0.95."""
@@ -30,12 +31,17 @@ def is_within_band(n_found: int, similarity: Fraction, buckets: int = 14, hashes
     return bool(low <= n_found <= high)
 
 
+def texts_of(pairs: Sequence[PlantedPair]) -> dict[str, str]:
+    """The texts of pairs, by ids that tell which belong together."""
+    numbered = list(enumerate(pairs))
+    return {f"{number:03}/first": pair.first for number, pair in numbered} | {
+        f"{number:03}/second": pair.second for number, pair in numbered
+    }
+
+
 def n_found(pairs: Sequence[PlantedPair], table: Mapping[str, Any], folder: Path) -> int:
     """How many pairs the step finds; whatever it removes must be one of a pair, because of the other."""
-    texts = {}
-    for number, pair in enumerate(pairs):
-        texts |= {f"{number:03}/first": pair.first, f"{number:03}/second": pair.second}
-    removed = apply_step(MINHASH, table, texts, folder).removed
+    removed = apply_step(MINHASH, table, texts_of(pairs), folder).removed
     for name, (reason, survivor) in removed.items():
         other = {"first": "second", "second": "first"}[name[4:]]
         assert ("near_duplicate", f"{name[:4]}{other}") == (reason, survivor)
@@ -92,14 +98,12 @@ def test_letter_case_and_punctuation_do_not_count(pairs: Pairs, tmp_path: Path) 
         PlantedPair(pair.first, ", ".join(pair.second.upper().split()) + "!", pair.similarity) for pair in pairs[level]
     ]
     assert is_within_band(n_found(shouted, {}, tmp_path / "default"), level)
-    assert 0 == n_found(shouted, {"normalisation": ["punctuation", "whitespace"]}, tmp_path / "without")
+    assert n_found(shouted, {"normalisation": ["punctuation", "whitespace"]}, tmp_path / "without") == 0
 
 
 def test_other_seeds_find_other_pairs_as_often(pairs: Pairs, tmp_path: Path) -> None:
     level = Fraction(7, 10)
-    texts = {}
-    for number, pair in enumerate(pairs[level]):
-        texts |= {f"{number:03}/first": pair.first, f"{number:03}/second": pair.second}
+    texts = texts_of(pairs[level])
     one, other = (apply_step(MINHASH, {"seed": seed}, texts, tmp_path / str(seed)).removed for seed in (1, 2))
     assert one != other
     assert is_within_band(len(one), level)
@@ -125,9 +129,7 @@ def test_datasketch_finds_as_many(pairs: Pairs, tmp_path: Path) -> None:
         if index.query(hashed(pair.second)):
             theirs.add(number)
     assert is_within_band(len(theirs), level)
-    texts = {}
-    for number, pair in enumerate(pairs[level]):
-        texts |= {f"{number:03}/first": pair.first, f"{number:03}/second": pair.second}
+    texts = texts_of(pairs[level])
     ours = {int(name[:3]) for name in apply_step(MINHASH, {}, texts, tmp_path).removed}
     only_ours, only_theirs = len(ours - theirs), len(theirs - ours)
     low, high = binom.interval(0.99, only_ours + only_theirs, 0.5)
@@ -166,52 +168,54 @@ def default_step() -> NearDuplicates:
 
 def test_its_defaults_are_those_of_fineweb() -> None:
     config = default_step().config
-    assert (14, 8, 5) == (config.num_buckets, config.hashes_per_bucket, config.n_grams)
-    assert ("sha1", 64) == (config.hash_config.hash_fc, config.hash_config.precision)
+    assert (config.num_buckets, config.hashes_per_bucket, config.n_grams) == (14, 8, 5)
+    assert (config.hash_config.hash_fc, config.hash_config.precision) == ("sha1", 64)
     from datatrove.pipeline.dedup.minhash import MinhashConfig
     from datatrove.utils.hashing import HashConfig
 
     assert MinhashConfig(hash_config=HashConfig(precision=64, hash_fc="sha1")) == config
 
 
-SHARED = " ".join(f"word{number} stands here" for number in range(100))
+SHARED = " ".join(made_up_words(300, np.random.default_rng(1)))
 
 
 def test_the_first_document_of_a_cluster_stays(tmp_path: Path) -> None:
-    """By number of the file and id, whichever of them datatrove would keep."""
+    """In the one order of all documents, whichever of them datatrove would keep."""
     texts = {f"{letter}{number}": f"{SHARED} {letter}" for letter in "abc" for number in range(20)}
-    texts |= {f"other{number}": " ".join(f"w{number}x{place}" for place in range(50)) for number in range(5)}
+    texts |= {f"other{number}": " ".join(made_up_words(50, np.random.default_rng(number))) for number in range(2, 7)}
     applied = apply_step(MINHASH, {}, texts, tmp_path, n_shards=4)
-    shards = shard_documents(texts, tmp_path / "order", 4)
-    order = [document.id for shard in range(4) for document in shards.read(shard) if document.id[0] in "abc"]
-    assert {name: ("near_duplicate", order[0]) for name in order[1:]} == applied.removed
-    assert {order[0], *(f"other{number}" for number in range(5))} == set(applied.kept)
+    order = sorted((name for name in texts if name[0] in "abc"), key=place_of)
+    assert dict.fromkeys(order[1:], ("near_duplicate", order[0])) == applied.removed
+    assert {order[0], *(f"other{number}" for number in range(2, 7))} == set(applied.kept)
 
 
-@pytest.mark.parametrize("workers", [2, 5])
-def test_workers_change_nothing(pairs: Pairs, workers: int, tmp_path: Path) -> None:
-    texts = {}
-    for number, pair in enumerate(pairs[Fraction(4, 5)][:60]):
-        texts |= {f"{number:03}/first": pair.first, f"{number:03}/second": pair.second}
+def test_workers_change_nothing(pairs: Pairs, tmp_path: Path) -> None:
+    texts = texts_of(pairs[Fraction(4, 5)][:60])
     alone = apply_step(MINHASH, {}, texts, tmp_path / "alone", n_shards=4)
-    together = apply_step(MINHASH, {}, texts, tmp_path / "together", n_shards=4, run=local(workers))
+    together = apply_step(MINHASH, {}, texts, tmp_path / "together", n_shards=4, run=local(2))
     assert alone == together
     assert alone.removed
 
 
 def test_documents_shorter_than_an_n_gram_stay(tmp_path: Path) -> None:
     """They have no n-gram, so that nothing is known of them; `exact` finds those that are equal."""
-    texts = {"a": "only four words here", "b": "only four words here", "c": "", "d": "", "e": "now these are five words"}
+    texts = {
+        "a": "only four words here",
+        "b": "only four words here",
+        "c": "",
+        "d": "",
+        "e": "now these are five words",
+    }
     texts["f"] = texts["e"]
     applied = apply_step(MINHASH, {}, texts, tmp_path)
     assert {"a", "b", "c", "d"} < set(applied.kept)
-    assert 1 == len(applied.removed)
+    assert len(applied.removed) == 1
     assert {"e", "f"} > set(applied.removed)
 
 
 def test_files_without_documents_are_no_trouble(tmp_path: Path) -> None:
-    assert {"a": SHARED} == apply_step(MINHASH, {}, {"a": SHARED}, tmp_path / "one", n_shards=5).kept
-    assert {} == apply_step(MINHASH, {}, {}, tmp_path / "none").kept
+    assert apply_step(MINHASH, {}, {"a": SHARED}, tmp_path / "one", n_shards=5).kept == {"a": SHARED}
+    assert apply_step(MINHASH, {}, {}, tmp_path / "none").kept == {}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ from harness.stages.data.steps import signing
 from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
 
-TEXT = "\n".join(f"The {number}th line isn't one of twenty; it can't be, cannot be: {number * 7} 東京 ÉTÉ." for number in range(99))
+TEXT = "\n".join(
+    f"The {number}th line isn't one of twenty; it can't be, cannot be: {number * 7} 東京 ÉTÉ." for number in range(99)
+)
 
 
 @pytest.mark.parametrize("text", [TEXT, TEXT.replace(" ", "-"), "five words are enough here", "too few words", ""])

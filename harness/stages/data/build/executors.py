@@ -1,0 +1,95 @@
+"""Runs pipelines of datatrove: on this machine, on a Ray cluster, or through Slurm."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.config import setting_checks
+from harness.errors import CorpusError
+
+_POLLED_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class BuildExecutor:
+    """Who runs the tasks of a build.
+
+    Attributes:
+        name: "local", "ray" or "slurm".
+        workers: tasks at a time; None for as many as there are cores, or as the cluster has room for.
+        options: passed on to datatrove's executor as they are.
+    """
+
+    name: str
+    workers: int | None
+    options: Mapping[str, Any]
+
+    def run(self, pipeline: Sequence[Any], tasks: int, work: Path) -> None:
+        """Run a pipeline as so many tasks, those of them that are not done yet.
+
+        Args:
+            work: a folder of this pipeline's own, where datatrove keeps which tasks are done.
+
+        Raises:
+            CorpusError: an option that datatrove does not know, or a program that is missing.
+            Exception: whatever a task raises.
+        """
+        runs = {"local": self._local, "ray": self._ray, "slurm": self._slurm}
+        try:
+            runs[self.name](list(pipeline), tasks, work)
+        except TypeError as error:
+            if "unexpected keyword argument" in str(error) or "required positional argument" in str(error):
+                raise CorpusError(f"executor = {self.name!r}: datatrove's executor refuses it: {error}.") from None
+            raise
+
+    def _local(self, pipeline: list[Any], tasks: int, work: Path) -> None:
+        from datatrove.executor import LocalPipelineExecutor
+
+        workers = min(tasks, self.workers or len(os.sched_getaffinity(0)))
+        LocalPipelineExecutor(
+            pipeline, tasks=tasks, workers=workers, logging_dir=str(work), start_method="fork", **self.options
+        ).run()
+
+    def _ray(self, pipeline: list[Any], tasks: int, work: Path) -> None:
+        import ray
+        from datatrove.executor import RayPipelineExecutor
+
+        options = dict(self.options)
+        address = options.pop("address", None)
+        if not ray.is_initialized():
+            cores = self.workers or len(os.sched_getaffinity(0))
+            here = {} if address else {"num_cpus": cores, "include_dashboard": False}
+            ray.init(address=address, log_to_driver=False, **here)
+        RayPipelineExecutor(pipeline, tasks=tasks, workers=self.workers or -1, logging_dir=str(work), **options).run()
+
+    def _slurm(self, pipeline: list[Any], tasks: int, work: Path) -> None:
+        from datatrove.executor import SlurmPipelineExecutor
+
+        if shutil.which("sbatch") is None:
+            raise CorpusError(
+                "executor = 'slurm': there is no program sbatch here. Build on a machine that can submit jobs to Slurm, "
+                'or with executor = "local".'
+            )
+        executor = SlurmPipelineExecutor(
+            pipeline, tasks=tasks, workers=self.workers or -1, logging_dir=str(work), **self.options
+        )
+        executor.run()
+        while executor.get_incomplete_ranks() and not any((work / "errors").glob("*")):
+            time.sleep(_POLLED_EVERY_S)
+
+
+def build_executor(table: Mapping[str, Any]) -> BuildExecutor:
+    """The executor that a table of the settings names, `{ name = "local", workers = 2, … }`.
+
+    Raises:
+        SettingsError: there is none of that name.
+    """
+    options = {key: value for key, value in table.items() if key not in ("name", "workers")}
+    name = setting_checks.one_of(table.get("name", "local"), "executor", ("local", "ray", "slurm"), where="corpus")
+    return BuildExecutor(name, table.get("workers"), options)

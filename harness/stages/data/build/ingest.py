@@ -1,0 +1,143 @@
+"""Reads a source into shards: which document goes where depends on its id alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import CorpusError
+from harness.stages.data.documents import read_documents, source_bytes, source_fingerprint
+from harness.stages.data.recipe import Recipe
+from harness.stages.data.sources.document import SourceDocument
+from harness.stages.data.steps.step import IS_HTML, URL, ShardedCorpus, place_of, shard_of
+
+if TYPE_CHECKING:
+    from datatrove.data import Document
+
+SHARD_BYTES = 32_000_000
+"""About how much of a source goes into a shard, which may have to lie in memory once."""
+_SMALL_SHARD_BYTES = 500_000
+_SMALL_SHARDS = 8
+"""A small source has so many shards at most: enough to keep some workers busy."""
+_BUFFER_BYTES = 16_000_000
+_TOLD_EVERY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """A source in shards.
+
+    Attributes:
+        shards: of its documents.
+        n_documents: how many there are.
+    """
+
+    shards: ShardedCorpus
+    n_documents: int
+
+
+def ingest(recipe: Recipe, root: Path, work: Path, tell: Callable[[int], None]) -> Ingested:
+    """Read a source into shards under `work`, unless that was done before.
+
+    Args:
+        tell: called with the number of documents read so far.
+
+    Raises:
+        CorpusError: the source or a document is broken, two documents have one id, or there is no document.
+    """
+    done = work / "ingested.json"
+    n_shards = count_shards(source_bytes(recipe.source, root))
+    shards = ShardedCorpus(work / "source", n_shards)
+    if done.exists():
+        return Ingested(shards, int(json.loads(done.read_text())["documents"]))
+    unsorted = work / "unsorted"
+    shutil.rmtree(unsorted, ignore_errors=True)
+    unsorted.mkdir(parents=True)
+    n_documents = _scatter(read_documents(recipe.source, root), unsorted, n_shards, tell)
+    if n_documents == 0:
+        raise CorpusError(f"documents = {recipe.source!r} holds no documents; a corpus needs one at least.")
+    if source_fingerprint(recipe.source, root) != recipe.content:
+        raise CorpusError(f"documents = {recipe.source!r} changed while it was read; build again once it is whole.")
+    for shard in range(n_shards):
+        shards.write(shard, _sorted(unsorted / f"{shard}"))
+    shutil.rmtree(unsorted)
+    done.write_text(json.dumps({"documents": n_documents}))
+    return Ingested(shards, n_documents)
+
+
+def count_shards(n_bytes: int) -> int:
+    """The number of shards that a source of so many bytes is read into."""
+    small = min(_SMALL_SHARDS, -(-n_bytes // _SMALL_SHARD_BYTES))
+    return max(1, small, -(-n_bytes // SHARD_BYTES))
+
+
+def _scatter(documents: Iterator[SourceDocument], folder: Path, n_shards: int, tell: Callable[[int], None]) -> int:
+    """Append each document to its shard's file; a bounded part of them is in memory, and no file stays open."""
+    waiting: dict[int, list[bytes]] = defaultdict(list)
+    size = number = 0
+    for number, document in enumerate(documents, 1):
+        line = _packed(document)
+        waiting[shard_of(document.id, n_shards)].append(line)
+        size += len(line)
+        if size >= _BUFFER_BYTES:
+            _flush(waiting, folder)
+            size = 0
+        if number % _TOLD_EVERY == 0:
+            tell(number)
+    _flush(waiting, folder)
+    tell(number)
+    return number
+
+
+def _packed(document: SourceDocument) -> bytes:
+    import orjson
+
+    metadata: dict[str, Any] = {**document.metadata}
+    if document.url is not None:
+        metadata[URL] = document.url
+    if document.is_html:
+        metadata[IS_HTML] = True
+    row = {"id": document.id, "text": document.text, "metadata": metadata, "place": document.place}
+    try:
+        return orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n"
+    except (TypeError, ValueError) as error:
+        raise CorpusError(
+            f"{document.place}: document {document.id!r} can't be kept as JSON: {error}. Repair its text or metadata."
+        ) from None
+
+
+def _flush(waiting: dict[int, list[bytes]], folder: Path) -> None:
+    for shard, lines in waiting.items():
+        with (folder / f"{shard}").open("ab") as file:
+            file.writelines(lines)
+    waiting.clear()
+
+
+def _sorted(path: Path) -> Iterator[Document]:
+    """The documents of a shard in their order.
+
+    Raises:
+        CorpusError: two have the same id.
+    """
+    import orjson
+    from datatrove.data import Document
+
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        rows = sorted((orjson.loads(line) for line in file), key=lambda row: place_of(row["id"]))
+    before: dict[str, Any] = {"id": None}
+    for row in rows:
+        if row["id"] == before["id"]:
+            first, second = sorted([before["place"], row["place"]])
+            raise CorpusError(
+                f"The id {row['id']!r} is there twice: {first}, and {second}. Ids are unique; change one, or leave the "
+                "ids out to have documents named by where they stand."
+            )
+        yield Document(text=row["text"], id=row["id"], metadata=row["metadata"])
+        before = row

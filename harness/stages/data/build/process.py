@@ -1,0 +1,235 @@
+"""The process that builds a corpus: `python -m harness.stages.data.build.process`.
+
+It takes what is to be built from the standard input, pickled, and tells how far it is, and what came of it, as frames
+on what was the standard output. It ends, with all processes that it started, when its input does: so does a build whose
+parent was killed, and what it had done is there for the next one. So nothing that datatrove does is done to the process
+that wants the corpus: its workers are forked from this one, which has made the steps, and never import a user's main
+module; what it writes on the standard error is in a log file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import pickle
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from harness.config import Settings
+from harness.errors import CorpusError, SteelyardError
+from harness.models.processes.frames import encode_frame
+from harness.models.weights.content_hash import text_hash
+from harness.stages.data.build.executors import build_executor
+from harness.stages.data.build.ingest import ingest
+from harness.stages.data.recipe import Recipe
+
+_TOLD_EVERY_S = 0.25
+_ABANDONED_S = 7 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What is to be built.
+
+    Attributes:
+        name: of the corpus.
+        folder: where it goes.
+        work: where what was done so far is kept.
+        executor: the table of the settings that names who runs it.
+        tokenizer: the options of the version whose tokens are counted; None for words.
+    """
+
+    settings: Settings
+    name: str
+    recipe: Recipe
+    folder: Path
+    work: Path
+    executor: Mapping[str, Any]
+    tokenizer: Mapping[str, Any] | None
+
+
+def main() -> None:
+    """Build what the standard input asks for."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    orders = os.dup(0)
+    with os.fdopen(os.dup(0), "rb", buffering=0) as pipe:
+        request: BuildRequest = pickle.load(pipe)
+    # Each process that is forked closes its standard input, and would wait for a thread that reads from it.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    threading.Thread(target=_end_with, args=(orders,), daemon=True).start()
+    teller = _Teller(answers)
+    try:
+        build(request, teller)
+    except SteelyardError as error:
+        answers.write(encode_frame({"failed": str(error), "kind": type(error).__name__}))
+    except Exception as error:  # noqa: BLE001  whatever else is wrong must reach the parent
+        import traceback
+
+        traceback.print_exc()
+        answers.write(encode_frame({"failed": f"{type(error).__name__}: {error}", "kind": ""}))
+    else:
+        answers.write(encode_frame({"built": str(request.folder)}))
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _end_with(pipe: int) -> None:
+    """End this process and all that it started once the pipe is closed."""
+    while os.read(pipe, 1 << 16):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+def _end_with_parent() -> None:
+    """Have the system end this process when the one that it was forked from ends.
+
+    Source: Linux, prctl(2), PR_SET_PDEATHSIG.
+    """
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class _Teller:
+    """Tells the parent how far the build is, from the small files that tasks leave."""
+
+    def __init__(self, answers: BinaryIO) -> None:
+        self._answers = answers
+        self._phase: tuple[str, Path | None, int | None] = ("", None, None)
+        self._done = 0
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def begin(self, phase: str, folder: Path | None, total: int | None) -> None:
+        """A phase begins."""
+        self._done = 0
+        self._phase = (phase, folder, total)
+
+    def count(self, done: int) -> None:
+        """So much of a phase is done that leaves no files."""
+        self._done = done
+
+    def _watch(self) -> None:
+        told: Any = None
+        while True:
+            phase, folder, total = self._phase
+            done = self._done if folder is None else sum(map(_number, folder.glob("*")))
+            now = {"phase": phase, "done": done, "total": total}
+            if phase and now != told:
+                self._answers.write(encode_frame(now))
+                told = now
+            time.sleep(_TOLD_EVERY_S)
+
+
+def _number(path: Path) -> int:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # a draft that was being written
+        return 0
+
+
+def build(request: BuildRequest, teller: _Teller) -> None:
+    """Build a corpus into its folder; of several processes one builds, the rest wait and find it there."""
+    os.register_at_fork(after_in_child=_end_with_parent)
+    _remove_abandoned(request.folder.parent)
+    teller.begin("waiting for another build", None, None)
+    with request.folder.with_name(f"{request.folder.name}.lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)  # which no process that is forked from this one inherits
+        if request.folder.exists():
+            return
+        request.work.mkdir(parents=True, exist_ok=True)
+        request.work.touch()
+        result = _build(request, teller)
+        result.rename(request.folder)
+        shutil.rmtree(request.work, ignore_errors=True)
+
+
+def _build(request: BuildRequest, teller: _Teller) -> Path:
+    from harness.stages.data.build.merging import MergeShard, TokenCounter
+    from harness.stages.data.build.pipeline import ReadShard
+    from harness.stages.data.build.stages import Bench, StepTotals, check_left, grouped, run_steps, run_tasks
+
+    started = time.monotonic()
+    root = request.settings.root
+    bench = Bench(request.settings, build_executor(request.executor), request.work, teller.begin)
+    teller.begin("reading", None, None)
+    with _useless_unless_right(request.work):
+        ingested = ingest(request.recipe, root, request.work, teller.count)
+    shards, total = ingested.shards, ingested.n_documents
+    totals: list[StepTotals] = []
+    groups = list(grouped(request.recipe.steps, root))
+    for number, steps in enumerate(groups):
+        shards, done = run_steps(steps, bench, number, shards, total)
+        totals += done
+        total = done[-1].n_out
+        with _useless_unless_right(request.work):
+            check_left(done)
+    result, folder = request.work / "result", request.work / "merge"
+    removals = [request.work / f"{number:02}" / "tallies" for number in range(len(groups))]
+    options = None if request.tokenizer is None else json.dumps(dict(request.tokenizer))
+    merge = MergeShard(shards, removals, result, folder / "tallies", TokenCounter(options, root))
+    teller.begin("writing", folder / "progress", ingested.n_documents)
+    read = ReadShard(ingested.shards, folder / "progress")
+    run_tasks([read, merge], bench.executor, shards.n_shards, folder)
+    counts = [json.loads((folder / "tallies" / f"{shard:05}").read_bytes()) for shard in range(shards.n_shards)]
+    (result / "index.json").write_text(json.dumps([shard["parts"] for shard in counts]), encoding="utf-8")
+    (result / "recipe.json").write_text(json.dumps(request.recipe.as_json(), indent=1), encoding="utf-8")
+    statistics = _statistics(request, counts, totals, time.monotonic() - started)
+    (result / "stats.json").write_text(json.dumps(statistics, indent=1), encoding="utf-8")
+    return result
+
+
+@contextlib.contextmanager
+def _useless_unless_right(work: Path) -> Iterator[None]:
+    """Keep nothing of a build that will fail in the same way again."""
+    try:
+        yield
+    except CorpusError:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what builds that nobody went on with have left."""
+    for work in folder.glob("*.work"):
+        if time.time() - work.stat().st_mtime > _ABANDONED_S:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _statistics(
+    request: BuildRequest, counts: list[dict[str, Any]], totals: list[Any], seconds: float
+) -> dict[str, Any]:
+    def summed(key: str) -> int:
+        return sum(int(shard[key]) for shard in counts)
+
+    digest = sum(int(shard["digest"], 16) for shard in counts) % (1 << 256)
+    return {
+        "name": request.name,
+        "fingerprint": text_hash("corpus", f"{digest:064x}", str(summed("documents_out"))),
+        **{key: summed(key) for key in ("documents_in", "documents_out", "tokens_in", "tokens_out")},
+        "token_unit": request.recipe.tokenizer[0] if request.recipe.tokenizer else "words",
+        "seconds": round(seconds, 3),
+        "steps": [
+            {
+                "step": step.step,
+                "in": step.n_in,
+                "out": step.n_out,
+                "removed": sum(step.reasons.values()),
+                "seconds": round(step.seconds, 3),
+                "reasons": dict(sorted(step.reasons.items())),
+            }
+            for step in totals
+        ],
+    }
+
+
+if __name__ == "__main__":
+    main()

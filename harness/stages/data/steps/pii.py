@@ -1,0 +1,256 @@
+"""Declares the step `pii`: puts placeholders where a text names an address, a phone, a card or an account.
+
+Email addresses and public IPv4 addresses are found by datatrove's patterns, which are FineWeb's; phones by
+phonenumbers, Google's library; cards by Luhn's check digit and accounts by those of the IBAN, with python-stdnum.
+datatrove takes its placeholders in turn, so that a text depends on those before it; here each kind has one.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import string
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from harness.config import setting_checks
+from harness.errors import SettingsError, nearest
+from harness.stages.data.steps.step import INSTALL, StepOption, StepSpec
+
+if TYPE_CHECKING:
+    from datatrove.data import Document
+    from datatrove.pipeline.formatters.pii import PIIReplacer
+
+COUNTS = "pii"
+"""The key of a document's metadata under which it stands how many of each kind were replaced."""
+
+Spans = Iterator[tuple[int, int]]
+
+_LONGEST_ADDRESS = 320
+"""How far to each side of an @ an email address is looked for: RFC 5321 allows 64 + 1 + 255 characters. Over a long
+text without spaces, datatrove's pattern alone takes time with the square of its length."""
+
+_LOCAL_PART = f"{string.ascii_letters}{string.digits}!#$%&'*+/=?^_`{{|}}~-."
+"""What may stand before the @ in datatrove's pattern."""
+
+_DOMAIN = f"{string.ascii_letters}{string.digits}-.[]:"
+"""What may stand after it."""
+
+_PHONE_LINE = re.compile(r"(?:\d[^\d\n]{0,4}){6}\d")
+"""Seven digits as near each other as those of a phone are: lines without them need no closer look."""
+
+_CARD = re.compile(
+    r"(?<![\w-])(?<!\d[.,])[2-6]"
+    r"(?:\d{12,18}|\d{3}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{3}([ -])\d{6}\2\d{4,5})"
+    r"(?![\w-])"
+)
+"""13 to 19 digits, in one or in the groups that are printed on cards. The first is that of a payment network
+(ISO/IEC 7812-1)."""
+
+_FEWEST_DIGITS = 13
+
+_NOWHERE = "ZZ"
+"""What phonenumbers calls a region that is unknown: numbers with + and the country's number alone are valid there."""
+
+_IBAN = re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?!\w)")
+"""An account as it is transmitted, or in groups of four as it is printed (ISO 13616-1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """One kind of what names a person.
+
+    Attributes:
+        placeholder: what stands for it in texts; it belongs to nobody.
+        find: the places in a text, called as `find(text, regions)`.
+    """
+
+    placeholder: str
+    find: Callable[[str, Sequence[str]], Spans]
+
+
+@functools.cache
+def _patterns() -> tuple[PIIReplacer, PIIReplacer]:
+    """datatrove's own, of email addresses and of public IP addresses."""
+    from datatrove.pipeline.formatters.pii import PIIFormatter
+
+    made = PIIFormatter()
+    return made.emails_replacer, made.ip_replacer
+
+
+def _emails(text: str, _: Sequence[str]) -> Spans:
+    pattern = _patterns()[0].regex
+    end, at = 0, text.find("@")
+    while at >= 0:
+        before = text[max(end, at - _LONGEST_ADDRESS) : at]
+        start = at - len(before) + len(before.rstrip(_LOCAL_PART))
+        after = text[at + 1 : at + _LONGEST_ADDRESS]
+        stop = at + 1 + len(after) - len(after.lstrip(_DOMAIN))
+        found = pattern.search(text, start, stop) if start < at else None
+        if found:
+            yield found.span()
+            end = found.end()
+        at = text.find("@", max(end, at + 1))
+
+
+def _ips(text: str, _: Sequence[str]) -> Spans:
+    pattern = _patterns()[1]
+    for found in pattern.regex.finditer(text):
+        if pattern.validator is None or pattern.validator(found[0]):
+            yield found.span()
+
+
+def _ibans(text: str, _: Sequence[str]) -> Spans:
+    from stdnum import iban
+
+    return _valid(_IBAN, text, partial(iban.is_valid, check_country=False))
+
+
+def _cards(text: str, _: Sequence[str]) -> Spans:
+    from stdnum import luhn
+
+    def is_card(number: str) -> bool:
+        digits = re.sub("[ -]", "", number)
+        return len(digits) >= _FEWEST_DIGITS and luhn.is_valid(digits)
+
+    return _valid(_CARD, text, is_card)
+
+
+def _valid(pattern: re.Pattern[str], text: str, is_valid: Callable[[str], bool]) -> Spans:
+    """Where the longest valid number stands in each find: a word or a number after one may look like a group of it."""
+    for found in pattern.finditer(text):
+        gaps = [found.start() + gap.start() for gap in re.finditer("[ -]", found[0])]
+        ends = [found.end(), *reversed(gaps)]
+        valid = next((end for end in ends if is_valid(text[found.start() : end])), None)
+        if valid is not None:
+            yield found.start(), valid
+
+
+def _phones(text: str, regions: Sequence[str]) -> Spans:
+    """Where valid numbers stand, first those of the first region. Digits alone are none: order numbers look so, too."""
+    from phonenumbers import PhoneNumberMatcher
+
+    for line in re.finditer(r"[^\n]+", text):
+        if not _PHONE_LINE.search(line[0]):
+            continue
+        found = {
+            (match.start, match.end)
+            for region in regions or [_NOWHERE]
+            for match in PhoneNumberMatcher(line[0], region)
+            if not match.raw_string.isdigit()
+        }
+        end = 0
+        for start, stop in sorted(found):
+            if start >= end:
+                yield line.start() + start, line.start() + stop
+                end = stop
+
+
+KINDS: Mapping[str, PersonalData] = MappingProxyType(
+    {
+        "email": PersonalData("email@example.com", _emails),
+        "ip": PersonalData("22.214.171.124", _ips),
+        "iban": PersonalData("DE00 0000 0000 0000 0000 00", _ibans),
+        "card": PersonalData("0000 0000 0000 0000", _cards),
+        "phone": PersonalData("+1 202-555-0100", _phones),
+    }
+)
+"""The kinds, in the order in which they are looked for: what is longer first, for it may hold what looks like another.
+
+The first two placeholders are the first of datatrove's own. No IBAN has the check digits 00, no card begins with 0, and
+the phone is of the numbers that are kept for fiction.
+"""
+
+_ROUNDS = 8
+
+
+def without_personal_data(
+    text: str, kinds: Sequence[str] = tuple(KINDS), regions: Sequence[str] = ("US",)
+) -> tuple[str, dict[str, int]]:
+    """A text with placeholders in the place of personal data, and how many of each kind were replaced.
+
+    It is gone through until nothing changes any more, because what stood around a place may go with its placeholder:
+    to replace twice changes nothing.
+    """
+    counts: dict[str, int] = {}
+    for _ in range(_ROUNDS):
+        before = text
+        for kind in kinds:
+            text, count = _replaced(text, KINDS[kind], regions)
+            if count:
+                counts[kind] = counts.get(kind, 0) + count
+        if text == before:
+            break
+    return text, counts
+
+
+def _replaced(text: str, kind: PersonalData, regions: Sequence[str]) -> tuple[str, int]:
+    pieces: list[str] = []
+    end, count = 0, 0
+    for start, stop in kind.find(text, regions):
+        pieces += (text[end:start], kind.placeholder)
+        count += text[start:stop] != kind.placeholder
+        end = stop
+    return ("".join([*pieces, text[end:]]), count) if count else (text, 0)
+
+
+class PersonalDataStep:
+    """Replaces personal data of some kinds in each text, and notes in the document how many of each."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._kinds = tuple(kind for kind in KINDS if kind in options["kinds"])
+        self._regions = tuple(options["phone_regions"])
+
+    def __call__(self, document: Document) -> str | None:
+        """None: every document stays."""
+        document.text, counts = without_personal_data(document.text, self._kinds, self._regions)
+        if counts:
+            known = document.metadata.get(COUNTS)
+            before = known if isinstance(known, dict) else {}
+            document.metadata[COUNTS] = {
+                kind: before.get(kind, 0) + counts.get(kind, 0) for kind in KINDS if kind in before or kind in counts
+            }
+        return None
+
+
+def _of(known: Sequence[str], value: Any, name: str, *, where: str) -> list[str]:
+    """Different words out of the known ones."""
+    named = setting_checks.names(value, name, where=where)
+    unknown = next((one for one in named if one not in known), None)
+    if unknown is not None:
+        raise SettingsError(
+            f"{where}: {name} = {value!r} names {unknown!r}, which is none of: {', '.join(known)}."
+            f"{nearest(unknown, known)}"
+        )
+    return list(named)
+
+
+def _kinds(value: Any, name: str, *, where: str) -> list[str]:
+    return _of(list(KINDS), value, name, where=where)
+
+
+def _regions(value: Any, name: str, *, where: str) -> list[str]:
+    from phonenumbers import SUPPORTED_REGIONS
+
+    return _of(sorted(SUPPORTED_REGIONS), value, name, where=where) if value != [] else []
+
+
+PII = StepSpec(
+    name="pii",
+    options={
+        "kinds": StepOption(list(KINDS), _kinds, 'What is replaced; FineWeb replaced ["email", "ip"].'),
+        "phone_regions": StepOption(
+            ["US"],
+            _regions,
+            "The regions whose phones are found as they are written there, in ISO 3166-1; [] for none. Those with + "
+            "and the country's number are always found.",
+        ),
+    },
+    make=PersonalDataStep,
+    packages=("datatrove", "phonenumbers", "python-stdnum"),
+    summary="puts placeholders in the place of addresses, phones, cards and accounts",
+    install=INSTALL,
+)

@@ -1,0 +1,262 @@
+"""The step `synthesise`: documents that a version of the settings wrote join those that there are."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.config import Settings, setting_checks
+from harness.config.versions import check_sampling
+from harness.errors import CorpusError, SettingsError, SteelyardError
+from harness.models.engine_creation import check_version, create_engine
+from harness.models.version import Version, load_version
+from harness.models.weights.content_hash import file_hash
+from harness.records import Sample
+from harness.records.keys import KeyedQuestion, request_text
+from harness.requests.pending import SampleSource
+from harness.requests.sampler import Sampler
+from harness.requests.spending import Spending
+from harness.stages.data.steps.duplicates import require_files
+from harness.stages.data.steps.step import (
+    INSTALL,
+    ShardedCorpus,
+    StepContext,
+    StepOption,
+    StepSpec,
+    place_of,
+    shard_of,
+)
+from harness.store import Store
+from harness.store.location import store_url
+
+if TYPE_CHECKING:
+    from datatrove.data import Document
+
+NO_ANSWER = "no_answer"
+"""The reason of a document's removal that the teacher was asked for and did not write: an empty answer, a tool call."""
+
+_AT_A_TIME = 1000
+"""Prompts whose answers are waited for together."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticPrompt:
+    """What a teacher is asked."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticDocuments:
+    """Asks a version for documents, and puts them among those that there are.
+
+    Each sample of a prompt is a document, `synthesise/PROMPT/NUMBER`. Samples are drawn as a gate draws them: what is
+    in the store is not drawn again, what is drawn is stored at once, and the budget of the settings bounds it. The
+    answers lie in memory until all are there.
+
+    Attributes:
+        teacher: the version that is asked.
+        prompts: a file of JSON lines, each with an `id` and a `prompt`.
+        samples: documents for each prompt.
+        sampling: laid over the version's own.
+    """
+
+    teacher: str
+    prompts: str
+    samples: int
+    sampling: Mapping[str, Any]
+
+    def apply(self, shards: ShardedCorpus, context: StepContext) -> None:
+        """Write all documents, and the teacher's among them."""
+        from datatrove.data import Document
+
+        prompts = read_prompts(context.settings.root / self.prompts)
+        placed: list[list[Document]] = [[] for _ in range(shards.n_shards)]
+        for prompt, number, sample in asyncio.run(self._drawn(prompts, context.settings)):
+            name = f"synthesise/{prompt.id}/{number}"
+            shard = shard_of(name, shards.n_shards)
+            if sample.lack is not None or not sample.text.strip():
+                context.record(shard, name, NO_ANSWER, None)
+                continue
+            metadata = {"teacher": self.teacher, "prompt": prompt.text, "finish_reason": sample.finish_reason}
+            placed[shard].append(Document(text=sample.text, id=name, metadata=metadata))
+        answers = ShardedCorpus(context.work / "answers", shards.n_shards)
+        for shard, documents in enumerate(placed):
+            answers.write(shard, sorted(documents, key=_place))
+        context.run([_Joining(shards, answers, context.out)], shards.n_shards, context.work / "joining")
+        require_files(context.out.paths, "joining the documents")
+
+    async def _drawn(
+        self, prompts: Sequence[SyntheticPrompt], settings: Settings
+    ) -> list[tuple[SyntheticPrompt, int, Sample]]:
+        """All samples of all prompts, from the store or the teacher."""
+        version = _load_teacher(self.teacher, settings)
+        with Store.open(store_url(settings)) as store:
+            newest, *older = store.generations(version.fingerprint, max_age_s=version.settings.max_age_s)
+            source = SampleSource(version, create_engine(version, settings.root), newest, older=tuple(older))
+            spending = Spending(settings.limits, {self.teacher: version.settings.price})
+            sampler = Sampler(store, window=settings.concurrency, spending=spending)
+            asked = Counter[bytes]()
+            drawn: list[tuple[SyntheticPrompt, int, Sample]] = []
+            left = iter(prompts)
+            try:
+                while batch := list(islice(left, _AT_A_TIME)):
+                    draws = [draw for prompt in batch for draw in self._draws(prompt, source, sampler, asked)]
+                    drawn += await asyncio.gather(*draws)
+            finally:
+                await sampler.close()
+        return drawn
+
+    def _draws(
+        self, prompt: SyntheticPrompt, source: SampleSource, sampler: Sampler, asked: Counter[bytes]
+    ) -> Iterator[Any]:
+        """The draws of one prompt, to be awaited; of equal prompts each has its own."""
+        request = source.version.chat(prompt.text, sampling=self.sampling)
+        text = request_text(source.version.fingerprint, request)
+        question = KeyedQuestion(text, asked[text])
+        asked[text] += 1
+
+        async def draw(number: int) -> tuple[SyntheticPrompt, int, Sample]:
+            try:
+                _, sample = await sampler.draw(source, request, question, number)
+            except SteelyardError as error:
+                said = str(error).rstrip(".")
+                raise CorpusError(
+                    f"synthesise: {self.teacher} gave no sample {number} of the prompt {prompt.id!r}: {said}. What was "
+                    "drawn is stored: another build goes on there."
+                ) from error
+            return prompt, number, sample
+
+        return map(draw, range(self.samples))
+
+
+@dataclass(frozen=True, slots=True)
+class _Joining:
+    """Writes the documents of a file and the teacher's that belong there, in their order."""
+
+    shards: ShardedCorpus
+    answers: ShardedCorpus
+    out: ShardedCorpus
+
+    def __call__(self, _data: object, rank: int, _world_size: int) -> None:
+        self.out.write(rank, self._joined(rank))
+
+    def _joined(self, shard: int) -> Iterator[Document]:
+        before = None
+        for document in heapq.merge(self.shards.read(shard), self.answers.read(shard), key=_place):
+            if document.id == before:
+                raise CorpusError(
+                    f"synthesise: there is a document {document.id!r} already. Give another id to the prompt or to it."
+                )
+            before = document.id
+            yield document
+
+
+def _place(document: Document) -> str:
+    return place_of(document.id)
+
+
+def read_prompts(path: Path) -> list[SyntheticPrompt]:
+    """The prompts of a file of JSON lines.
+
+    Raises:
+        CorpusError: there is no such file, no prompt in it, a line without `id` or `prompt`, or an id twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CorpusError(f"synthesise: the prompts {path} can't be read: {reason}.") from None
+    found: dict[str, int] = {}
+    prompts = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        prompt = _prompt(line, f"{path}, line {number}")
+        if prompt.id in found:
+            raise CorpusError(f"{path}, lines {found[prompt.id]} and {number}: the id {prompt.id!r} is there twice.")
+        found[prompt.id] = number
+        prompts.append(prompt)
+    if not prompts:
+        raise CorpusError(f"synthesise: {path} holds no prompts; write a line for each: {_LINE}")
+    return prompts
+
+
+_LINE = '{"id": "river", "prompt": "Write a page about a river."}'
+
+
+def _prompt(line: str, where: str) -> SyntheticPrompt:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise CorpusError(f"{where}: this is no JSON ({error}); write {_LINE}") from None
+    for key in ("id", "prompt"):
+        value = row.get(key) if isinstance(row, dict) else None
+        if not isinstance(value, str) or not value.strip():
+            raise CorpusError(f"{where}: {key} = {value!r} is no text; write {_LINE}")
+    return SyntheticPrompt(row["id"], row["prompt"])
+
+
+def _load_teacher(name: str, settings: Settings) -> Version:
+    """The version that is asked.
+
+    Raises:
+        UsageError: there is none of this name, it is a corpus, or it could not answer.
+    """
+    if name in settings.corpora:
+        raise SettingsError(f"synthesise: teacher = {name!r} names a corpus, which answers nothing; name a model.")
+    version = settings.version(name)
+    check_version(version, settings.root)
+    if settings.max_cost is not None and version.price is None:
+        raise SettingsError(
+            f"synthesise: teacher = {name!r} has no price, and max_cost = {settings.max_cost:g} bounds what may be "
+            f"spent. Write price in {settings.table(name)}, or leave max_cost out."
+        )
+    return load_version(version, settings.root)
+
+
+def _identity(options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+    """What is asked, and of whom."""
+    step = _make(options)
+    path = settings.root / step.prompts
+    read_prompts(path)
+    return {"prompts": file_hash(path), "teacher": _load_teacher(step.teacher, settings).fingerprint}
+
+
+def _make(options: Mapping[str, Any]) -> SyntheticDocuments:
+    for name in ("teacher", "prompts"):
+        if not options[name]:
+            raise SettingsError(
+                f"The step 'synthesise' needs {name}: write synthesise = {{ teacher = \"VERSION\", prompts = "
+                '"prompts.jsonl" }, where each line of the file has an id and a prompt.'
+            )
+    return SyntheticDocuments(**options)
+
+
+def _check_sampling(value: Any, _name: str, *, where: str) -> dict[str, Any]:
+    return check_sampling(value, where=where)
+
+
+SYNTHESISE = StepSpec(
+    name="synthesise",
+    options={
+        "teacher": StepOption("", setting_checks.text, "The version that writes the documents."),
+        "prompts": StepOption("", setting_checks.path, "A .jsonl file with an id and a prompt in each line."),
+        "samples": StepOption(1, setting_checks.integer, "Documents for each prompt."),
+        "sampling": StepOption({}, _check_sampling, "Sampling parameters, laid over the teacher's own."),
+    },
+    make=_make,
+    packages=("datatrove",),
+    summary="adds documents that a version writes",
+    identity=_identity,
+    install=INSTALL,
+)
+"""The step `synthesise`."""

