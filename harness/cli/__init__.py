@@ -29,10 +29,12 @@ class _Entry:
 
 _COMMANDS = {
     "init": _Entry("harness.cli.init", "init", "Write a first evaluation that runs at once."),
-    "models": _Entry("harness.cli.models", "models", "List the model versions: fingerprint, source, ready or not."),
+    "models": _Entry("harness.cli.models", "models", "List the versions: fingerprint, source, ready or not."),
     "describe": _Entry(
         "harness.cli.foundation.describe", "describe", "Tell what a version's weights are, as llama.cpp prints it."
     ),
+    "build": _Entry("harness.cli.build", "build", "Build what a version is made of, before a gate asks for it."),
+    "corpus": _Entry("harness.cli.data.commands", "corpus", "Build a corpus; tell what its steps removed, and why."),
     "tokens": _Entry("harness.cli.foundation.tokens", "tokens", "Show a text as a version's model sees it."),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
     "parity": _Entry(

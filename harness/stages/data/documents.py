@@ -29,8 +29,10 @@ _UNPACKED = 4
 """How many bytes a byte of a packed file holds, about."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:\w+)?")
 KINDS = (
-    "a .jsonl(.gz), .parquet, .warc(.gz), .html or .txt file, a folder of these, or a dataset of the library datasets"
+    "a .jsonl(.gz), .parquet, .warc(.gz), .html or .txt file, a folder of these, a folder that the library datasets "
+    'saved, or a dataset of the hub as "owner/name"'
 )
+__all__ = ["KINDS", "SourceDocument", "read_documents", "source_bytes", "source_fingerprint"]
 
 
 def read_documents(source: str, root: Path) -> Iterator[SourceDocument]:
@@ -88,12 +90,12 @@ def _place(source: str, root: Path) -> Path | None:
     path = root / Path(source).expanduser()
     if path.exists():
         return path
-    if _HUB_ID.fullmatch(source) and _suffix(path) not in _READERS:
+    if _HUB_ID.fullmatch(source) and _suffix(path) not in _READERS and not path.parent.is_dir():
         return None
-    there = (
-        sorted(file.name for file in path.parent.iterdir() if _suffix(file) in _READERS) if path.parent.is_dir() else []
-    )
-    beside = f" {path.parent} has: {some(there, 8)}." if there else ""
+    beside = ""
+    if path.parent.is_dir():
+        there = sorted(file.name for file in path.parent.iterdir() if file.is_dir() or _suffix(file) in _READERS)
+        beside = f" {path.parent} has: {some(there, 8)}." if there else ""
     raise CorpusError(f"documents = {source!r}: there is no {path}.{beside} Write {KINDS}.")
 
 

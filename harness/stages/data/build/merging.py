@@ -74,14 +74,18 @@ class MergeShard(PipelineStep):  # type: ignore[misc]
         self.tallies = tallies
         self.counter = counter
 
-    def run(self, data: Iterator[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+    def run(self, data: Iterator[Document], rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
         """Write everything; nothing comes after."""
         paths = [self.result / name / f"{rank:05}.jsonl.gz" for name in ("documents", "explained")]
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(paths[0]) as kept, replacing(paths[1]) as explained:
-            with kept.open("wb") as kept_file, explained.open("wb") as explained_file:
-                counts = self._write(data, rank, PackedWriter(kept_file), PackedWriter(explained_file))
+        with (
+            replacing(paths[0]) as kept,
+            replacing(paths[1]) as explained,
+            kept.open("wb") as kept_file,
+            explained.open("wb") as explained_file,
+        ):
+            counts = self._write(data, rank, PackedWriter(kept_file), PackedWriter(explained_file))
         mark(self.tallies, rank, json.dumps(counts))
         yield from ()
 
@@ -122,8 +126,8 @@ class MergeShard(PipelineStep):  # type: ignore[misc]
                     raise CorpusError(f"A step gave the document {place[16:]!r} twice; ids are unique.")
                 found[kind] = value
             if (_KEPT in found) == (_REMOVED in found):
-                how = "kept and removed" if _KEPT in found else "neither kept nor removed: it is lost"
-                raise CorpusError(f"The document {place[16:]!r} was {how}; one of the steps does not record what it does.")
+                how = "both kept and removed" if _KEPT in found else "neither kept nor removed"
+                raise CorpusError(f"The document {place[16:]!r} was {how}; a step does not record what it does.")
             yield place, found.get(_SOURCE), found.get(_KEPT), found.get(_REMOVED)
 
     def _removed(self, rank: int) -> list[dict[str, Any]]:

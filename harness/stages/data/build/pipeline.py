@@ -20,7 +20,7 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from harness.config.files import replacing
-from harness.errors import CorpusError, SteelyardError, shortened
+from harness.errors import CorpusError, SteelyardError
 from harness.stages.data.steps.catalogue import find_step
 from harness.stages.data.steps.step import URL, DocumentStep, ShardedCorpus
 
@@ -63,7 +63,7 @@ def made_step(name: str, options: str, root: Path) -> Any:
 
 
 def warm(name: str, options: str, root: Path) -> None:
-    """Have a step load what it needs, by a document of no account: processes that are forked from this one have it then.
+    """Have a step load what it needs, by a document of no account, so that processes forked from this one have it.
 
     A step that fails at it fails again on a document that it can be named with.
     """
@@ -89,7 +89,7 @@ class ReadShard(PipelineStep):  # type: ignore[misc]
         self.shards = shards
         self.progress = progress
 
-    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+    def run(self, _data: Any = None, rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
         """Give the documents in their order."""
         number, told = 0, time.monotonic()
         for number, document in enumerate(self.shards.read(rank), 1):
@@ -113,7 +113,7 @@ class RunStep(PipelineStep):  # type: ignore[misc]
         self.errors = errors
         self.tally = StepTally(step)
 
-    def run(self, data: Iterator[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+    def run(self, data: Iterator[Document], rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
         """Give the documents that stay."""
         tally = self.tally = StepTally(self.name)
         clock = time.perf_counter
@@ -126,7 +126,7 @@ class RunStep(PipelineStep):  # type: ignore[misc]
                 if step is None:
                     step = made_step(self.name, self.options, self.root)
                 reason = step(document)
-            except Exception as error:  # noqa: BLE001  whatever a step's code raises must be told with its document
+            except Exception as error:  # whatever a step's code raises must be told with its document
                 raise self._failure(error, own, rank) from error
             tally.seconds += clock() - started
             if reason is None:
@@ -158,7 +158,7 @@ class WriteShard(PipelineStep):  # type: ignore[misc]
         self.steps = steps
         self.tallies = tallies
 
-    def run(self, data: Iterator[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
+    def run(self, data: Iterator[Document], rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
         """Write everything; nothing comes after."""
         self.shards.write(rank, data)
         mark(self.tallies, rank, json.dumps([step.tally.as_json() for step in self.steps]))

@@ -72,7 +72,8 @@ def row_document(row: Any, name: str, number: int) -> SourceDocument:
 def _text(value: Any, field: str, row: Mapping[str, Any], place: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise CorpusError(
-            f"{place}: {field} of {_named(row)} is {shortened(value)}, not a text; write it in quotes, or leave the row out."
+            f"{place}: {field} of {_named(row)} is {shortened(value)}, not a text; write it in quotes, or leave the "
+            "row out."
         )
     return value
 

@@ -32,8 +32,8 @@ def opened(path: Path, name: str) -> Iterator[IO[bytes]]:
         ) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise CorpusError(
-            f"{name}: what it holds is no sound gzip data ({error}); fetch it again, or leave out .gz at the end of its "
-            f"name if it never was compressed."
+            f"{name}: what it holds is no sound gzip data ({error}); fetch it again, or leave out .gz at the end of "
+            "its name if it never was compressed."
         ) from None
     except OSError as error:
         raise CorpusError(f"{name}: it can't be read: {error.strerror or error}.") from None

@@ -1,0 +1,52 @@
+"""Opens a corpus for a command, and builds it first where it is not there, with progress on the standard error."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.config.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from harness.stages.build_state import BuildProgress
+    from harness.stages.data.corpus import Corpus
+
+
+def opened_corpus(name: str, executor: Mapping[str, Any] | None = None) -> Corpus:
+    """The corpus of this name, of the settings here.
+
+    Raises:
+        UsageError: there is none, or it can't be built.
+    """
+    settings = load_settings(Path.cwd())
+    settings.corpus(name)
+    require_packages(settings, name)
+    from harness.stages.data.corpus_build import build_corpus
+
+    with build_line() as progress:
+        return build_corpus(settings, name, progress=progress, executor=executor)
+
+
+def require_packages(settings: Settings, name: str) -> None:
+    """Refuse a corpus where what builds and reads it is not installed.
+
+    Raises:
+        SettingsError: naming the command that installs it.
+    """
+    from harness.models.spec import engine_spec
+
+    version = settings.version(name)
+    engine_spec(version.engine).require_packages(version)
+
+
+@contextmanager
+def build_line() -> Iterator[BuildProgress]:
+    """Shows how far builds are on the standard error."""
+    from harness.reporting.terminal.building import BuildLine
+
+    with BuildLine(sys.stderr, sys.stderr.isatty(), shutil.get_terminal_size().columns) as line:
+        yield line.show

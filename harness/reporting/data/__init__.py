@@ -1,0 +1,1 @@
+"""Corpora for people to read, and as JSON."""

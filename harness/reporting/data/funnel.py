@@ -1,0 +1,128 @@
+"""What the steps of a corpus left of its documents: a funnel, with the reasons of the removals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.reporting.shared.columns import columns
+from harness.reporting.shared.figures import count, duration, plural
+from harness.reporting.shared.text import cells, flow, printable
+from harness.reporting.terminal.report import Layout
+
+if TYPE_CHECKING:
+    from harness.stages.data.corpus import CorpusStatistics, StepStatistics
+
+_BAR = 10
+_EIGHTHS = "▏▎▍▌▋▊▉█"
+_DIGITS = 12
+_MOST_NAME = 24
+
+
+def statistics_document(statistics: CorpusStatistics) -> dict[str, Any]:
+    """The statistics of a corpus as JSON has them."""
+    return {
+        "name": statistics.name,
+        "fingerprint": statistics.fingerprint,
+        "documents_in": statistics.documents_in,
+        "documents_out": statistics.documents_out,
+        "tokens_in": statistics.tokens_in,
+        "tokens_out": statistics.tokens_out,
+        "token_unit": statistics.token_unit,
+        "seconds": statistics.seconds,
+        "steps": [
+            {
+                "step": step.step,
+                "in": step.documents_in,
+                "out": step.documents_out,
+                "removed": step.removed,
+                "seconds": step.seconds,
+                "reasons": dict(step.reasons),
+            }
+            for step in statistics.steps
+        ],
+    }
+
+
+def summary(statistics: CorpusStatistics) -> str:
+    """What was kept, in a line: "4,102 of 5,000 documents kept (82 %)"."""
+    kept, came = statistics.documents_out, statistics.documents_in
+    return f"{count(kept)} of {plural(came, 'document')} kept ({_share(kept, came)})"
+
+
+def funnel_lines(statistics: CorpusStatistics, layout: Layout) -> list[str]:
+    """The funnel as lines without line ends: a row for each step, its most frequent reasons below it."""
+    encoding, width = layout.encoding, layout.width
+    unit = "words" if statistics.token_unit == "words" else f"tokens of {statistics.token_unit}"
+    facts = [
+        summary(statistics),
+        f"{count(statistics.tokens_out)} of {count(statistics.tokens_in)} {unit} "
+        f"({_share(statistics.tokens_out, statistics.tokens_in)})",
+        f"built in {duration(statistics.seconds)}",
+        f"fingerprint {statistics.fingerprint[:_DIGITS]}",
+    ]
+    name = printable(statistics.name, 60, encoding=encoding)
+    lines = [name, *(f"  {line}" for line in flow(facts, width - 2))]
+    if not statistics.steps:
+        return [*lines, "", "  no step: the documents are as they come"]
+    head = ("step", "in", "out", "removed", "seconds", "left")
+    rows = [_row(step, statistics.documents_in, encoding) for step in statistics.steps]
+    table = columns([head, *rows])
+    indent = "  " if width >= 60 else ""
+    lines += ["", f"{indent}{table[0]}"]
+    for step, line in zip(statistics.steps, table[1:], strict=True):
+        bar = _bar(step.documents_out, statistics.documents_in, encoding)
+        drawn = f"{indent}{line}  {bar}" if cells(line) + _BAR + 4 <= width else f"{indent}{line}"
+        lines += [drawn.rstrip(), *_reasons(step.reasons, width, encoding)]
+    return lines
+
+
+def _row(step: StepStatistics, came: int, encoding: str) -> tuple[str, ...]:
+    return (
+        printable(step.step, _MOST_NAME, cut="middle", encoding=encoding),
+        count(step.documents_in),
+        count(step.documents_out),
+        _share(step.removed, step.documents_in),
+        f"{step.seconds:,.1f}",
+        _share(step.documents_out, came),
+    )
+
+
+def _reasons(reasons: Mapping[str, int], width: int, encoding: str) -> list[str]:
+    """The reasons of a step, the most frequent first, as far as they have room on two lines."""
+    ranked = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    pieces = [f"{printable(reason, 40, encoding=encoding)} {count(n)}" for reason, n in ranked]
+    lines = flow(pieces, max(20, width - 6), ", ") if pieces else []
+    if len(lines) > 2:
+        shown = ", ".join(lines[:2]).count(", ") + 1
+        lines = [lines[0], f"{lines[1]}, and {count(len(pieces) - shown)} more"]
+    return [f"      {line}" for line in lines]
+
+
+def _share(part: int, whole: int) -> str:
+    """A share in per cent, with a digit more where it is small or nearly all.
+
+    >>> _share(1, 3), _share(1, 1000), _share(0, 0), _share(5, 5), _share(999, 1000)
+    ('33 %', '0.1 %', '-', '100 %', '99.9 %')
+    """
+    if not whole:
+        return "-"
+    percent = 100 * part / whole
+    is_round = part in (0, whole) or 10 <= percent <= 90
+    return f"{percent:.0f} %" if is_round else f"{percent:.1f} %"
+
+
+def _bar(part: int, whole: int, encoding: str) -> str:
+    """What is left of all that came in, as a bar.
+
+    >>> _bar(3, 4, "utf-8"), _bar(3, 4, "ascii"), _bar(0, 0, "utf-8"), _bar(1, 1000, "utf-8")
+    ('███████▌', '#######', '', '▏')
+    """
+    share = part / whole if whole else 0.0
+    try:
+        _EIGHTHS.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return "#" * int(share * _BAR)
+    eighths = max(1, round(share * _BAR * 8)) if part else 0
+    full, rest = divmod(eighths, 8)
+    return "█" * full + (_EIGHTHS[rest - 1] if rest else "")

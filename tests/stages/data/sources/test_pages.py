@@ -1,0 +1,50 @@
+"""A file of HTML or plain text is one document."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from harness.errors import CorpusError
+from harness.stages.data.sources.pages import decode_page, read_page, read_text
+
+GERMAN = "Die Straße führt über den Fluss, und die Häuser stehen schön am Ufer. " * 20
+
+
+def test_a_text_is_one_document_without_its_mark_of_order(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("\ufeffA line.\nAnother.", encoding="utf-8")
+    (found,) = read_text(tmp_path / "a.txt", "sub/a.txt")
+    assert (found.id, found.text, found.is_html) == ("sub/a.txt", "A line.\nAnother.", False)
+
+
+def test_a_text_in_another_encoding_is_refused_with_the_byte(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Stra\u00dfe".encode("latin1"))
+    with pytest.raises(CorpusError, match=r"a\.txt: byte 5, 0xdf, is no UTF-8\. .*iconv"):
+        list(read_text(tmp_path / "a.txt", "a.txt"))
+
+
+def test_a_packed_page_is_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "a.html.gz").write_bytes(gzip.compress(b"<p>caf\xc3\xa9</p>"))
+    (found,) = read_page(tmp_path / "a.html.gz", "a.html.gz")
+    assert (found.text, found.is_html) == ("<p>café</p>", True)
+
+
+@pytest.mark.parametrize(
+    ("content", "declared"),
+    [
+        (f"<p>{GERMAN}</p>".encode(), "latin1"),
+        (f'<meta charset="iso-8859-15"><p>{GERMAN}</p>'.encode("latin1"), None),
+        (f"<p>{GERMAN}</p>".encode("cp1252"), "windows-1252"),
+        (f"<p>{GERMAN}</p>".encode("cp1252"), None),
+        (f'<meta charset="no-such"><p>{GERMAN}</p>'.encode("cp1252"), "neither"),
+    ],
+    ids=["UTF-8 whatever is declared", "by its own word", "by the server's word", "by its bytes", "by no true word"],
+)
+def test_a_page_is_read_in_the_encoding_that_it_is_in(content: bytes, declared: str | None) -> None:
+    assert GERMAN in decode_page(content, declared)
+
+
+def test_no_page_is_lost_by_a_byte_that_is_no_text() -> None:
+    assert decode_page(b"<p>a\x81\x8d\xff</p>", "ascii").startswith("<p>a")

@@ -1,0 +1,87 @@
+"""Rows of JSON lines and Parquet are read one at a time, and what is broken is named."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from harness.errors import CorpusError
+from harness.stages.data.sources.rows import read_json_lines, read_parquet
+from tests.stages.data.projects import some_rows, write_lines
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_a_line_is_a_document_and_empty_ones_are_passed_over(tmp_path: Path, name: str) -> None:
+    path = write_lines(tmp_path / name, some_rows(3))
+    content = path.read_bytes()
+    path.write_bytes(content + (gzip.compress(b"\n \n") if name.endswith("gz") else b"\n \n"))
+    assert [document.id for document in read_json_lines(path, name)] == ["d0", "d1", "d2"]
+
+
+def test_a_line_that_is_no_json_is_named_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}\n\n{"text": "b"\n', encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"a\.jsonl, row 3: '\{\"text\": \"b\"' is no JSON .*Write an object a line"):
+        list(read_json_lines(path, "a.jsonl"))
+
+
+def test_bytes_that_are_no_utf_8_are_named_by_row_and_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "a"}\n{"text": "caf\xe9"}\n')
+    with pytest.raises(CorpusError, match=r"a\.jsonl, row 2: byte 14 of the row, 0xe9, is no UTF-8\. .*iconv"):
+        list(read_json_lines(path, "a.jsonl"))
+
+
+def test_half_of_a_character_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "\\ud800"}\n', encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"a\.jsonl, row 1: .* is no JSON"):
+        list(read_json_lines(path, "a.jsonl"))
+
+
+def test_packed_lines_that_were_cut_give_what_there_is_and_then_say_so(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl.gz", some_rows(20_000))
+    path.write_bytes(path.read_bytes()[:-2000])
+    documents = read_json_lines(path, "a.jsonl.gz")
+    assert next(documents).id == "d0"
+    with pytest.raises(CorpusError, match=r"a\.jsonl\.gz: the file ends in the middle of its gzip data, .*gunzip"):
+        list(documents)
+
+
+@pytest.mark.parametrize("content", [b'{"text": "a"}\n', gzip.compress(b"x" * 100)[:10] + b"\xff" * 50])
+def test_what_is_no_gzip_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(content)
+    with pytest.raises(CorpusError, match=r"a\.jsonl\.gz: what it holds is no sound gzip data"):
+        list(read_json_lines(path, "a.jsonl.gz"))
+
+
+def test_parquet_is_read_row_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"id": [1, 2], "text": ["a", "b"], "score": [0.5, None]}), path)
+    found = list(read_parquet(path, "a.parquet"))
+    assert [(document.id, document.text, document.metadata) for document in found] == [
+        ("1", "a", {"score": 0.5}),
+        ("2", "b", {"score": None}),
+    ]
+
+
+def test_a_parquet_row_without_a_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"id": ["x", "y"], "text": ["a", None]}), path)
+    with pytest.raises(CorpusError, match=r"a\.parquet, row 2: document 'y' has neither"):
+        list(read_parquet(path, "a.parquet"))
+
+
+def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"text": ["a"] * 1000}), path)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(
+        CorpusError, match=r"a\.parquet, after row 0: it can't be read as Parquet: .*fetch the file again"
+    ):
+        list(read_parquet(path, "a.parquet"))

@@ -1,0 +1,85 @@
+"""Pages and texts are taken out of WARC files; what is damaged is named by its record."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from harness.errors import CorpusError
+from harness.stages.data.sources.warc import read_warc
+
+PAGES = [
+    ("http://a.org/", "text/html; charset=iso-8859-1", "<p>Stra\u00dfe</p>".encode("latin1"), "response"),
+    ("http://a.org/logo.png", "image/png", b"\x89PNG", "response"),
+    ("http://a.org/robots.txt", "text/plain", b"User-agent: *", "response"),
+    ("http://a.org/extracted", "text/plain", b"A text of a WET file.", "conversion"),
+    ("http://a.org/asked", "text/html", b"<p>asked</p>", "request"),
+]
+
+
+def warc_record(number: int, url: str, kind: str, content: bytes, record_type: str) -> bytes:
+    """A record as ISO 28500 writes it."""
+    is_http = record_type != "conversion"
+    if is_http:
+        content = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode() + content
+    head = (
+        f"WARC/1.0\r\nWARC-Type: {record_type}\r\nWARC-Record-ID: <urn:uuid:{number}>\r\n"
+        f"WARC-Date: 2026-01-01T00:00:00Z\r\nWARC-Target-URI: {url}\r\n"
+        f"Content-Type: {'application/http; msgtype=response' if is_http else kind}\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content + b"\r\n\r\n"
+
+
+def write_warc(path: Path, pages: list[tuple[str, str, bytes, str]], *, is_packed: bool) -> Path:
+    records = [warc_record(number, *page) for number, page in enumerate(pages)]
+    path.write_bytes(b"".join(gzip.compress(record) if is_packed else record for record in records))
+    return path
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_pages_and_texts_are_documents_and_the_rest_is_not(tmp_path: Path, is_packed: bool) -> None:
+    path = write_warc(tmp_path / "a.warc", PAGES, is_packed=is_packed)
+    found = [(each.id, each.url, each.is_html, each.text) for each in read_warc(path, "a.warc")]
+    assert found == [
+        ("urn:uuid:0", "http://a.org/", True, "<p>Straße</p>"),
+        ("urn:uuid:2", "http://a.org/robots.txt", False, "User-agent: *"),
+        ("urn:uuid:3", "http://a.org/extracted", False, "A text of a WET file."),
+    ]
+
+
+def test_a_page_says_when_it_was_fetched_and_where_it_stands(tmp_path: Path) -> None:
+    path = write_warc(tmp_path / "a.warc.gz", PAGES[:1], is_packed=True)
+    (found,) = read_warc(path, "a.warc.gz")
+    assert (found.metadata, found.place) == ({"date": "2026-01-01T00:00:00Z"}, "a.warc.gz, record 1")
+
+
+def test_a_file_that_ends_within_a_record_is_refused(tmp_path: Path) -> None:
+    path = write_warc(tmp_path / "a.warc", [("http://a.org/", "text/html", b"x" * 50_000, "response")], is_packed=False)
+    path.write_bytes(path.read_bytes()[:30_000])
+    with pytest.raises(CorpusError, match=r"a\.warc, record 1: the file ends [\d,]+ bytes before the record does"):
+        list(read_warc(path, "a.warc"))
+
+
+def test_a_packed_file_that_was_cut_is_refused(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 2000
+    path = write_warc(
+        tmp_path / "a.warc.gz",
+        [(f"http://a.org/{n}", "text/html", content, "response") for n in range(3)],
+        is_packed=True,
+    )
+    path.write_bytes(path.read_bytes()[:-900])
+    with pytest.raises(CorpusError, match=r"a\.warc\.gz, (after )?record [23]: "):
+        list(read_warc(path, "a.warc.gz"))
+
+
+@pytest.mark.parametrize(
+    "content", [b"no WARC at all\n" * 10, gzip.compress(b"no WARC at all\n" * 10), b"\x1f\x8b\xff\xff"]
+)
+def test_what_is_no_warc_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(content)
+    with pytest.raises(CorpusError, match=r"a\.warc\.gz"):
+        list(read_warc(path, "a.warc.gz"))
