@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from harness.plugin.fixtures import (
+    ablation,
     baseline,
     case,
     corpus,
@@ -25,6 +26,7 @@ from harness.plugin.options import add_options
 from harness.plugin.quiet import pytest_load_initial_conftests
 
 __all__ = [
+    "ablation",
     "baseline",
     "case",
     "corpus",

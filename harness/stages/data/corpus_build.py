@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from harness import errors
 from harness.config import Settings, cache_dir, child_environment
@@ -22,6 +22,9 @@ from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.data.corpus import Corpus, open_corpus
 from harness.stages.data.recipe import Recipe, corpus_recipe
 from harness.stages.data.steps.step import INSTALL
+
+if TYPE_CHECKING:
+    from harness.stages.data.build.process import BuildRequest
 
 _MODULE = "harness.stages.data.build.process"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONHASHSEED": "0"}
@@ -66,7 +69,6 @@ def _build(
         raise SettingsError(f"The corpus {name!r} is built by datatrove, which is not installed here: {INSTALL}")
     corpus = settings.corpora[name]
     folder = corpus_folder(recipe)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     request = BuildRequest(
         settings=settings,
         name=name,
@@ -76,17 +78,17 @@ def _build(
         executor=corpus.executor if executor is None else executor,
         tokenizer=None if recipe.tokenizer is None else dict(settings.versions[recipe.tokenizer[0]].engine_options),
     )
-    log = folder.with_name(f"{folder.name}.log")
-    outcome = _run(request, log, progress)
+    outcome = _run(request, progress)
     if "built" not in outcome:
         known = getattr(errors, outcome.get("kind", ""), CorpusError)
         kind = known if issubclass(known, UsageError) else CorpusError
         raise kind(f"The corpus {name!r} could not be built. {outcome['failed']}")
-    log.unlink(missing_ok=True)
 
 
-def _run(request: Any, log: Path, progress: BuildProgress) -> dict[str, Any]:
+def _run(request: BuildRequest, progress: BuildProgress) -> dict[str, Any]:
     """Start the process that builds, pass on what it tells, and give its last message."""
+    log = request.work / "build.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as errors_file:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", _MODULE],
@@ -118,6 +120,8 @@ def _run(request: Any, log: Path, progress: BuildProgress) -> dict[str, Any]:
 
 
 def _last_lines(log: Path) -> str:
+    if not log.exists():
+        return ""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
     return f"Its log, {log}, ends with:" + "".join(f"\n  {line}" for line in lines) if lines else ""
 

@@ -9,6 +9,7 @@ module; what it writes on the standard error is in a log file.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -19,20 +20,22 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.config import Settings
-from harness.errors import SteelyardError
+from harness.errors import CorpusError, SteelyardError
 from harness.models.processes.frames import encode_frame
 from harness.models.weights.content_hash import text_hash
-from harness.stages.data.build.executors import build_executor
+from harness.stages.data.build.executors import BuildExecutor, build_executor
 from harness.stages.data.build.ingest import ingest
+from harness.stages.data.build.workers import WorkerWatch
 from harness.stages.data.recipe import Recipe
 
 _TOLD_EVERY_S = 0.25
+_ABANDONED_S = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,16 @@ def main() -> None:
         request: BuildRequest = pickle.load(pipe)
     # Each process that is forked closes its standard input, and would wait for a thread that reads from it.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+    def give_up(why: str) -> None:
+        answers.write(encode_frame({"failed": why, "kind": "CorpusError"}))
+        os.killpg(0, signal.SIGKILL)
+
+    watch = WorkerWatch(give_up)
     threading.Thread(target=_end_with, args=(orders,), daemon=True).start()
     teller = _Teller(answers)
     try:
-        build(request, teller)
+        build(request, teller, build_executor(request.executor, watch.pool))
     except SteelyardError as error:
         answers.write(encode_frame({"failed": str(error), "kind": type(error).__name__}))
     except Exception as error:  # noqa: BLE001  whatever else is wrong must reach the parent
@@ -134,30 +143,33 @@ def _number(path: Path) -> int:
         return 0
 
 
-def build(request: BuildRequest, teller: _Teller) -> None:
+def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> None:
     """Build a corpus into its folder; of several processes one builds, the rest wait and find it there."""
     os.register_at_fork(after_in_child=_end_with_parent)
+    _remove_abandoned(request.folder.parent)
     teller.begin("waiting for another build", None, None)
     with request.folder.with_name(f"{request.folder.name}.lock").open("w") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)  # which no process that is forked from this one inherits
         if request.folder.exists():
             return
         request.work.mkdir(parents=True, exist_ok=True)
-        result = _build(request, teller)
+        request.work.touch()
+        result = _build(request, teller, executor)
         result.rename(request.folder)
         shutil.rmtree(request.work, ignore_errors=True)
 
 
-def _build(request: BuildRequest, teller: _Teller) -> Path:
+def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> Path:
     from harness.stages.data.build.merging import MergeShard, TokenCounter
     from harness.stages.data.build.pipeline import ReadShard
-    from harness.stages.data.build.stages import Bench, StepTotals, grouped, run_steps, run_tasks
+    from harness.stages.data.build.stages import Bench, StepTotals, check_left, grouped, run_steps, run_tasks
 
     started = time.monotonic()
     root = request.settings.root
-    bench = Bench(request.settings, build_executor(request.executor), request.work, teller.begin)
+    bench = Bench(request.settings, executor, request.work, teller.begin)
     teller.begin("reading", None, None)
-    ingested = ingest(request.recipe, root, request.work, teller.count)
+    with _useless_unless_right(request.work):
+        ingested = ingest(request.recipe, root, request.work, teller.count)
     shards, total = ingested.shards, ingested.n_documents
     totals: list[StepTotals] = []
     groups = list(grouped(request.recipe.steps, root))
@@ -165,6 +177,8 @@ def _build(request: BuildRequest, teller: _Teller) -> Path:
         shards, done = run_steps(steps, bench, number, shards, total)
         totals += done
         total = done[-1].n_out
+        with _useless_unless_right(request.work):
+            check_left(done)
     result, folder = request.work / "result", request.work / "merge"
     removals = [request.work / f"{number:02}" / "tallies" for number in range(len(groups))]
     options = None if request.tokenizer is None else json.dumps(dict(request.tokenizer))
@@ -178,6 +192,23 @@ def _build(request: BuildRequest, teller: _Teller) -> Path:
     statistics = _statistics(request, counts, totals, time.monotonic() - started)
     (result / "stats.json").write_text(json.dumps(statistics, indent=1), encoding="utf-8")
     return result
+
+
+@contextlib.contextmanager
+def _useless_unless_right(work: Path) -> Iterator[None]:
+    """Keep nothing of a build that will fail in the same way again."""
+    try:
+        yield
+    except CorpusError:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what builds that nobody went on with have left."""
+    for work in folder.glob("*.work"):
+        if time.time() - work.stat().st_mtime > _ABANDONED_S:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _statistics(

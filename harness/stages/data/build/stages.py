@@ -98,7 +98,7 @@ def run_steps(
         total: documents in the shards.
 
     Raises:
-        CorpusError: a step fails, or no document is left.
+        CorpusError: a step fails.
     """
     folder = bench.work / f"{number:02}"
     out = ShardedCorpus(folder / "out", shards.n_shards)
@@ -116,16 +116,20 @@ def run_steps(
     for shard in range(shards.n_shards):
         for step, tally in zip(totals, json.loads((folder / "tallies" / f"{shard:05}").read_bytes()), strict=True):
             step.add(tally)
-    emptying = next((step for step in totals if step.n_out == 0), None)
-    if emptying is not None:
-        raise CorpusError(emptied(emptying))
     return out, totals
 
 
-def emptied(step: StepTotals) -> str:
-    """Say that a step left nothing, and why."""
+def check_left(steps: Sequence[StepTotals]) -> None:
+    """Refuse to go on without a document.
+
+    Raises:
+        CorpusError: one of the steps left none; it is named with the reasons.
+    """
+    step = next((step for step in steps if step.n_out == 0), None)
+    if step is None:
+        return
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in step.reasons.most_common(5))
-    return (
+    raise CorpusError(
         f"The step {step.step!r} removed the last documents: {step.n_in:,} came to it, none was left ({reasons}). A "
         f"corpus needs one at least; set {step.step!r} otherwise, or leave it out."
     )

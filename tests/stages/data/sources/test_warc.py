@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import io
 from pathlib import Path
 
 import pytest
-from warcio.statusandheaders import StatusAndHeaders
-from warcio.warcwriter import WARCWriter
 
 from harness.errors import CorpusError
 from harness.stages.data.sources.warc import read_warc
@@ -22,23 +19,23 @@ PAGES = [
 ]
 
 
+def warc_record(number: int, url: str, kind: str, content: bytes, record_type: str) -> bytes:
+    """A record as ISO 28500 writes it."""
+    is_http = record_type != "conversion"
+    if is_http:
+        content = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode() + content
+    head = (
+        f"WARC/1.0\r\nWARC-Type: {record_type}\r\nWARC-Record-ID: <urn:uuid:{number}>\r\n"
+        f"WARC-Date: 2026-01-01T00:00:00Z\r\nWARC-Target-URI: {url}\r\n"
+        f"Content-Type: {'application/http; msgtype=response' if is_http else kind}\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content + b"\r\n\r\n"
+
+
 def write_warc(path: Path, pages: list[tuple[str, str, bytes, str]], *, is_packed: bool) -> Path:
-    with path.open("wb") as file:
-        writer = WARCWriter(file, gzip=is_packed)
-        for number, (url, kind, content, record_type) in enumerate(pages):
-            http = StatusAndHeaders("200 OK", [("Content-Type", kind)], protocol="HTTP/1.1")
-            own = {"WARC-Record-ID": f"<urn:uuid:{number}>", "WARC-Date": "2026-01-01T00:00:00Z"}
-            if record_type == "conversion":
-                http, own["Content-Type"] = None, kind
-            record = writer.create_warc_record(
-                url,
-                record_type,
-                payload=io.BytesIO(content),
-                http_headers=http,
-                warc_headers_dict=own,
-                warc_content_type=kind if record_type == "conversion" else "",
-            )
-            writer.write_record(record)
+    records = [warc_record(number, *page) for number, page in enumerate(pages)]
+    path.write_bytes(b"".join(gzip.compress(record) if is_packed else record for record in records))
     return path
 
 

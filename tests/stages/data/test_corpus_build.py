@@ -1,0 +1,202 @@
+"""A corpus is built once, into the same whatever builds it, and what goes wrong is named and leaves what was there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import CorpusError
+from harness.stages.build_state import BuildState
+from harness.stages.data.corpus import Corpus
+from harness.stages.data.corpus_build import build_corpus, corpus_folder
+from harness.stages.data.recipe import corpus_recipe
+from tests.stages.data.projects import project, some_rows, write_lines
+
+LONG_ENOUGH = "steps:long_enough"
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+
+
+def contents(corpus: Corpus) -> dict[str, str]:
+    """The digests of all that does not tell of time."""
+    return {
+        path.relative_to(corpus.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(corpus.folder.rglob("*"))
+        if path.is_file() and path.name != "stats.json"
+    }
+
+
+def cached(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "cache" / "corpora").iterdir() if path.suffix != ".lock")
+
+
+def test_what_became_of_each_document_is_told_with_step_and_reason(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(10))
+    corpus = build_corpus(project(tmp_path, "d.jsonl", [LONG_ENOUGH, "steps:shouting"]), "clean")
+    assert sorted(document.id for document in corpus.documents()) == ["d1", "d2", "d3", "d4", "d6", "d7", "d8", "d9"]
+    removed, kept = corpus["d0"], corpus["d1"]
+    assert (removed.kept, removed.step, removed.reason) == (False, LONG_ENOUGH, "long_enough")
+    assert (removed.before, removed.after) == ("two words", None)
+    assert (kept.kept, kept.step, kept.reason) == (True, None, None)
+    assert (kept.before, kept.after) == ("this is the text number 1", "THIS IS THE TEXT NUMBER 1")
+
+
+def test_the_statistics_have_the_keys_that_are_promised(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(10))
+    corpus = build_corpus(project(tmp_path, "d.jsonl", [LONG_ENOUGH]), "clean")
+    found = json.loads((corpus.folder / "stats.json").read_text())
+    (step,) = found.pop("steps")
+    assert found.pop("seconds") > 0
+    assert step.pop("seconds") >= 0
+    assert found.pop("fingerprint") == corpus.fingerprint
+    tokens = {"tokens_in": 52, "tokens_out": 48, "token_unit": "words"}
+    assert found == {"name": "clean", "documents_in": 10, "documents_out": 8, **tokens}
+    assert step == {"step": LONG_ENOUGH, "in": 10, "out": 8, "removed": 2, "reasons": {"long_enough": 2}}
+
+
+def test_a_recipe_without_steps_keeps_every_document_as_it_came(tmp_path: Path) -> None:
+    rows = [{"id": "a", "text": "Some text.", "url": "http://x.org", "licence": "CC0"}, {"id": "b", "html": "<p>b</p>"}]
+    write_lines(tmp_path / "d.jsonl", rows)
+    corpus = build_corpus(project(tmp_path, "d.jsonl"), "clean")
+    found = {each.id: (each.text, each.url, dict(each.metadata)) for each in corpus.documents()}
+    assert found == {"a": ("Some text.", "http://x.org", {"licence": "CC0"}), "b": ("<p>b</p>", None, {})}
+
+
+def test_a_corpus_is_built_once_and_found_by_its_recipe(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(10))
+    settings = project(tmp_path, "d.jsonl", [LONG_ENOUGH])
+    told: list[BuildState] = []
+    first = build_corpus(settings, "clean", progress=told.append)
+    assert told
+    told.clear()
+    assert build_corpus(settings, "clean", progress=told.append).folder == first.folder
+    assert told == []
+    other = project(tmp_path, "d.jsonl", [LONG_ENOUGH], long_enough={"words": 2})
+    assert build_corpus(other, "clean").folder != first.folder
+    assert cached(tmp_path) == sorted([first.folder.name, corpus_folder(corpus_recipe(other, "clean")).name])
+
+
+def test_a_corpus_that_was_built_needs_no_datatrove_and_no_time(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(10))
+    build_corpus(project(tmp_path, "d.jsonl"), "clean")
+    code = """
+import json, sys, time
+from pathlib import Path
+from tests.stages.data.projects import project
+from harness.stages.data.corpus_build import build_corpus
+started = time.process_time()
+corpus = build_corpus(project(Path(sys.argv[1]), "d.jsonl"), "clean")
+seconds = time.process_time() - started
+print(json.dumps([seconds, corpus["d1"].before, sorted({"datatrove", "torch", "datasets"} & set(sys.modules))]))
+"""
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    seconds, text, loaded = json.loads(done.stdout)
+    assert text == "this is the text number 1"
+    assert loaded == []
+    assert seconds < 0.3
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_neither_workers_nor_the_order_of_files_change_a_byte(tmp_path: Path, workers: int) -> None:
+    rows = some_rows(2000)
+    for row in rows:
+        row["text"] += " and more" * 150
+    write_lines(tmp_path / "one" / "a.jsonl", rows)
+    shuffled = random.Random(workers).sample(rows, len(rows))
+    write_lines(tmp_path / "two" / "z.jsonl", shuffled[:500])
+    write_lines(tmp_path / "two" / "b.jsonl", shuffled[500:])
+    one = build_corpus(project(tmp_path, "one", [LONG_ENOUGH], long_enough={"words": 5}), "clean")
+    executor = {"name": "local", "workers": workers}
+    two = build_corpus(project(tmp_path, "two", [LONG_ENOUGH], long_enough={"words": 5}), "clean", executor=executor)
+    assert one.folder != two.folder
+    assert one.fingerprint == two.fingerprint
+    assert len(list((one.folder / "explained").iterdir())) > 2
+    assert {**contents(one), "recipe.json": ""} == {**contents(two), "recipe.json": ""}
+
+
+def test_the_fingerprint_is_of_the_documents_whatever_recipe_and_file_gave_them(tmp_path: Path) -> None:
+    rows = some_rows(10)
+    write_lines(tmp_path / "all.jsonl", rows)
+    write_lines(tmp_path / "long.jsonl.gz", [row for row in rows if row["text"] != "two words"])
+    filtered = build_corpus(project(tmp_path, "all.jsonl", [LONG_ENOUGH]), "clean")
+    as_it_is = build_corpus(project(tmp_path, "long.jsonl.gz"), "clean")
+    assert filtered.fingerprint == as_it_is.fingerprint
+    assert filtered.folder != as_it_is.folder
+
+
+def test_progress_tells_the_step_and_the_documents_done(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(300))
+    told: list[BuildState] = []
+    build_corpus(project(tmp_path, "d.jsonl", ["steps:slow"]), "clean", progress=told.append)
+    slow = [state for state in told if state.phase == "steps:slow"]
+    assert [state.done for state in slow] == sorted(state.done for state in slow)
+    assert {(state.version, state.total, state.unit) for state in slow} == {("clean", 300, "documents")}
+    assert any("documents/s" in state.note and "s left" in state.note for state in slow)
+
+
+def test_a_step_that_fails_is_named_with_its_document(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(10))
+    with pytest.raises(
+        CorpusError, match=r"'clean' could not be built\. The step 'steps:broken' .*RuntimeError.*'d7'.*no such luck"
+    ):
+        build_corpus(project(tmp_path, "d.jsonl", ["steps:broken"]), "clean")
+
+
+@pytest.mark.parametrize(
+    ("content", "steps", "said"),
+    [
+        ("", [], "documents = 'd.jsonl' holds no documents"),
+        (
+            '{"text": "a b"}\n{"text": "c d"}\n',
+            [LONG_ENOUGH],
+            f"The step '{LONG_ENOUGH}' removed the last documents: 2 came to it, none was left (long_enough 2)",
+        ),
+        (
+            '{"id": "x", "text": "a"}\n{"id": "y", "text": "b"}\n{"id": "x", "text": "c"}\n',
+            [],
+            "The id 'x' is there twice: d.jsonl, row 1, and d.jsonl, row 3.",
+        ),
+        ('{"text": "a"}\n{"text": 3}\n', [], "d.jsonl, row 2: text of the document is 3, not a text"),
+    ],
+    ids=["empty", "emptied by a step", "an id twice", "no text"],
+)
+def test_what_is_wrong_with_a_source_is_named_and_what_was_built_is_kept(
+    tmp_path: Path, content: str, steps: list[str], said: str
+) -> None:
+    write_lines(tmp_path / "good.jsonl", some_rows(10))
+    good = build_corpus(project(tmp_path, "good.jsonl"), "clean")
+    (tmp_path / "d.jsonl").write_text(content, encoding="utf-8")
+    with pytest.raises(CorpusError) as caught:
+        build_corpus(project(tmp_path, "d.jsonl", steps), "clean")
+    assert said in str(caught.value)
+    assert cached(tmp_path) == [good.folder.name]
+
+
+def test_documents_of_fewer_than_five_words_and_of_none_are_documents(tmp_path: Path) -> None:
+    write_lines(
+        tmp_path / "d.jsonl",
+        [{"id": "none", "text": ""}, {"id": "one", "text": "one"}, {"id": "nul", "text": "a\0\r\n\u2028b"}],
+    )
+    corpus = build_corpus(project(tmp_path, "d.jsonl"), "clean")
+    assert {each.id: each.text for each in corpus.documents()} == {"none": "", "one": "one", "nul": "a\0\r\n\u2028b"}
+    assert corpus["none"].after == ""
+
+
+def test_an_option_that_the_executor_does_not_know_is_refused(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(3))
+    with pytest.raises(CorpusError, match=r"executor = 'local': datatrove's executor refuses it: .*'partition'"):
+        build_corpus(project(tmp_path, "d.jsonl"), "clean", executor={"name": "local", "partition": "cpu"})
+
+
+def test_a_corpus_that_the_settings_do_not_have_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"No corpus named 'claen'\. Corpora: clean\. Did you mean 'clean'"):
+        build_corpus(project(tmp_path, "d.jsonl"), "claen")
