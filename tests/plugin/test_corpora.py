@@ -150,9 +150,7 @@ def test_offline_takes_what_was_built_and_builds_nothing(gate: Project, monkeypa
     result = gate.run(*PAIR, "--offline")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stdout.no_fnmatch_line("*building*")
-    result.stderr.fnmatch_lines(
-        ["ERROR: steelyard: clean is not built here, and --offline builds nothing.*build clean*"]
-    )
+    result.stderr.fnmatch_lines(["ERROR: steelyard: clean is not built here, and --offline builds nothing.*"])
 
 
 def test_collecting_builds_nothing(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:

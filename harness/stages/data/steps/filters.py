@@ -98,7 +98,8 @@ def _n_grams(value: Any, name: str, *, where: str) -> list[list[float]]:
     ]
 
 
-_LANGUAGE = StepOption("eng", _language, "The language by whose rules words and sentences are split, in ISO 639-3.")
+LANGUAGE = StepOption("eng", _language, "The language by whose rules words and sentences are split, in ISO 639-3.")
+"""The option that says by whose rules texts are split."""
 
 
 def _gopher_repetition(options: Mapping[str, Any]) -> BaseFilter:
@@ -131,7 +132,7 @@ def _declared(
 ) -> StepSpec:
     return StepSpec(
         name=name,
-        options={**options, "language": _LANGUAGE},
+        options={**options, "language": LANGUAGE},
         make=partial(FilterStep, make),
         packages=("datatrove", "spacy"),
         summary=summary,

@@ -18,6 +18,7 @@ from harness.stages.data.steps.duplicates import (
     require_files,
     text_normalisation,
 )
+from harness.stages.data.steps.filters import LANGUAGE
 from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepOption, StepSpec
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class NearDuplicates:
         buckets: of hashes; documents that share one whole bucket are taken for near duplicates.
         hashes_per_bucket: the more, the more alike documents must be.
         n_grams: words in a row that are hashed together.
+        language: by whose rules words are split.
         normalisation: what texts may differ by, by names in `NORMALISATIONS`.
         seed: of the hashes.
     """
@@ -47,6 +49,7 @@ class NearDuplicates:
     buckets: int
     hashes_per_bucket: int
     n_grams: int
+    language: str
     normalisation: tuple[str, ...]
     seed: int
 
@@ -58,7 +61,7 @@ class NearDuplicates:
 
         config, work = self.config, context.work
         signatures, pairs, clusters = work / "signatures", work / "pairs", work / "clusters"
-        stage: list[Any] = [ShardReader(shards, work / "ids"), BoundedSignature(str(signatures), config)]
+        stage: list[Any] = [ShardReader(shards, work / "ids"), BoundedSignature(str(signatures), config, self.language)]
         context.run(stage, shards.n_shards, work / "signing")
         written = (
             signatures / f"bucket_{bucket:03}" / f"{shard:05}.minhash.sig"
@@ -122,6 +125,7 @@ MINHASH = StepSpec(
         "n_grams": StepOption(
             5, partial(setting_checks.integer, high=100), "Words in a row that count as the same or not."
         ),
+        "language": LANGUAGE,
         "normalisation": normalisation_option(["lowercase", "numbers", "punctuation", "whitespace", "diacritics"]),
         "seed": StepOption(1, partial(setting_checks.integer, low=0, high=2**32 - 1), "Seed of the hashes."),
     },

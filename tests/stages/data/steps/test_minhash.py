@@ -69,7 +69,7 @@ def test_datatrove_sees_the_same_n_grams(pairs: Pairs, tmp_path: Path) -> None:
     """The words of spaCy are the words between spaces, and no two 5-grams have the same hash."""
     from harness.stages.data.steps.signing import BoundedSignature
 
-    signature = BoundedSignature(str(tmp_path), default_step().config)
+    signature = BoundedSignature(str(tmp_path), default_step().config, "eng")
     for pair in pairs[Fraction(7, 10)][:20]:
         one, other = (set(signature.get_shingles(text).ravel().tolist()) for text in (pair.first, pair.second))
         assert pair.similarity == Fraction(len(one & other), len(one | other))
@@ -145,7 +145,7 @@ def test_signatures_estimate_the_similarity_as_datasketch_does(pairs: Pairs, tmp
 
     from harness.stages.data.steps.signing import BoundedSignature
 
-    signature = BoundedSignature(str(tmp_path), default_step().config)
+    signature = BoundedSignature(str(tmp_path), default_step().config, "eng")
 
     def ours(text: str) -> np.ndarray:
         return np.array(signature.get_signature(signature.get_shingles(text))).ravel()
@@ -246,6 +246,7 @@ def test_what_a_stage_did_not_write_is_an_error(lost: str, message: str, tmp_pat
         ({"hashes_per_bucket": 2.5}, "hashes_per_bucket = 2.5 is not a whole number"),
         ({"n_grams": "5"}, "n_grams = '5' is not a whole number"),
         ({"seed": -1}, "seed = -1 is below 0"),
+        ({"language": "xyz"}, "language = 'xyz' is no language whose words datatrove splits"),
         ({"bucket": 20}, "Did you mean 'buckets'"),
     ],
 )
