@@ -79,19 +79,18 @@ def hashing() -> HashConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ShardReader:
-    """Reads the file of its task and notes the ids of its documents: the first part of a pipeline of datatrove's."""
+class NotedIds:
+    """Notes the ids of the documents that pass, shard by shard: a part of a pipeline of datatrove's."""
 
-    shards: ShardedCorpus
-    ids: Path
+    folder: Path
 
-    def __call__(self, _data: object, rank: int, _world_size: int) -> Iterator[Document]:
-        """The documents of the file of this number."""
+    def __call__(self, data: Iterator[Document], rank: int, _world_size: int) -> Iterator[Document]:
+        """The documents as they come."""
         import orjson
 
-        self.ids.mkdir(parents=True, exist_ok=True)
-        with _numbered(self.ids, rank).open("wb") as file:
-            for document in self.shards.read(rank):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _numbered(self.folder, rank).open("wb") as file:
+            for document in data:
                 file.write(orjson.dumps(document.id) + b"\n")
                 yield document
 
@@ -116,7 +115,7 @@ def remove_duplicates(
     """Write all documents but the duplicates, and record these.
 
     Args:
-        shards: which `ShardReader` has read, with `context.work / "ids"` for the ids.
+        shards: whose ids are in `context.work / "ids"`, where `NotedIds` has left them.
         survivors: by the place of each duplicate the place of the document that stays instead, which is before it.
         reason: of their removal.
 

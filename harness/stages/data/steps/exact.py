@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.stages.data.steps.duplicates import (
+    NotedIds,
     Place,
-    ShardReader,
     hashing,
     normalisation_option,
     remove_duplicates,
@@ -49,7 +49,7 @@ class ExactDuplicates:
         folder = context.work / "hashes"
         content = partial(_content, normalisation=text_normalisation(self.normalisation))
         config = ExactDedupConfig(content_getter=content, hash_config=hashing())
-        stage = [ShardReader(shards, context.work / "ids"), ExactDedupSignature(str(folder), config)]
+        stage = [context.read, NotedIds(context.work / "ids"), ExactDedupSignature(str(folder), config)]
         context.run(stage, shards.n_shards, context.work / "hashing")
         remove_duplicates(shards, context, _survivors(folder, shards.n_shards), DUPLICATE)
 

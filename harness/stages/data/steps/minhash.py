@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import setting_checks
 from harness.stages.data.steps.duplicates import (
+    NotedIds,
     Place,
-    ShardReader,
     hashing,
     normalisation_option,
     remove_duplicates,
@@ -61,8 +61,8 @@ class NearDuplicates:
 
         config, work = self.config, context.work
         signatures, pairs, clusters = work / "signatures", work / "pairs", work / "clusters"
-        stage: list[Any] = [ShardReader(shards, work / "ids"), BoundedSignature(str(signatures), config, self.language)]
-        context.run(stage, shards.n_shards, work / "signing")
+        signature = BoundedSignature(str(signatures), config, self.language)
+        context.run([context.read, NotedIds(work / "ids"), signature], shards.n_shards, work / "signing")
         written = (
             signatures / f"bucket_{bucket:03}" / f"{shard:05}.minhash.sig"
             for bucket in range(self.buckets)
