@@ -15,7 +15,7 @@ from harness.stages.data.steps.duplicates import (
     hashing,
     normalisation_option,
     remove_duplicates,
-    require_files,
+    run_stage,
     text_normalisation,
 )
 from harness.stages.data.steps.filters import LANGUAGE
@@ -62,18 +62,11 @@ class NearDuplicates:
         config, work = self.config, context.work
         signatures, pairs, clusters = work / "signatures", work / "pairs", work / "clusters"
         signature = BoundedSignature(str(signatures), config, self.language)
-        context.run([context.read, NotedIds(work / "ids"), signature], shards.n_shards, work / "signing")
-        written = (
-            signatures / f"bucket_{bucket:03}" / f"{shard:05}.minhash.sig"
-            for bucket in range(self.buckets)
-            for shard in range(shards.n_shards)
-        )
-        require_files(written, "hashing the texts")
+        run_stage(context, [context.read, NotedIds(work / "ids"), signature], shards.n_shards, "signing")
         buckets = MinhashDedupBuckets(str(signatures), str(pairs), config=config, lines_to_buffer=1000)
-        context.run([buckets], self.buckets, work / "pairing")
-        require_files((pairs / f"{bucket:05}_00.dups" for bucket in range(self.buckets)), "comparing the hashes")
+        run_stage(context, [buckets], self.buckets, "pairing")
         cluster = MinhashDedupCluster(str(pairs), str(clusters), config, save_cluster_id=True, lines_to_buffer=1000)
-        context.run([cluster], 1, work / "clustering")
+        run_stage(context, [cluster], 1, "clustering")
         remove_duplicates(shards, context, _survivors(clusters, shards.n_shards), NEAR_DUPLICATE)
 
     @property

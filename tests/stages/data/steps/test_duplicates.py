@@ -35,7 +35,7 @@ def test_a_missing_list_of_duplicates_is_an_error(tmp_path: Path) -> None:
             (work.parent / "duplicates" / "00002.jsonl").unlink()
         local()(pipeline, tasks, work)
 
-    with pytest.raises(CorpusError, match=r"00002\.jsonl is not there"):
+    with pytest.raises(FileNotFoundError, match=r"00002\.jsonl"):
         apply_step(EXACT, {}, TEXTS, tmp_path, run=losing)
 
 

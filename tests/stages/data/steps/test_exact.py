@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from harness.errors import CorpusError
 from harness.stages.data.steps.exact import EXACT
 from harness.stages.data.steps.step import place_of
 from tests.stages.data.steps.stepping import apply_step, local
@@ -55,15 +50,3 @@ def test_files_without_documents_are_no_trouble(tmp_path: Path) -> None:
     assert apply_step(EXACT, {}, {"a": "x"}, tmp_path / "one", n_shards=5).kept == {"a": "x"}
     nothing = apply_step(EXACT, {}, {}, tmp_path / "none")
     assert (nothing.kept, nothing.removed) == ({}, {})
-
-
-def test_a_file_of_hashes_that_is_missing_is_an_error(tmp_path: Path) -> None:
-    """An executor that loses a task must not make duplicates look like none."""
-
-    def losing(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
-        local()(pipeline, tasks, work)
-        for path in work.parent.glob("hashes/0000/00001*"):
-            path.unlink()
-
-    with pytest.raises(CorpusError, match=r"00001\.c4_sig is not there.*[Bb]uild the corpus again"):
-        apply_step(EXACT, {}, TEXTS, tmp_path, run=losing)
