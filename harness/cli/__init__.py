@@ -29,7 +29,7 @@ class _Entry:
 
 _COMMANDS = {
     "init": _Entry("harness.cli.init", "init", "Write a first evaluation that runs at once."),
-    "models": _Entry("harness.cli.models", "models", "List the model versions: fingerprint, source, ready or not."),
+    "models": _Entry("harness.cli.models", "models", "List the versions: fingerprint, source, ready or not."),
     "describe": _Entry(
         "harness.cli.foundation.describe", "describe", "Tell what a version's weights are, as llama.cpp prints it."
     ),

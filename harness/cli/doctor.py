@@ -183,6 +183,9 @@ def _project(settings: Settings) -> Iterator[Finding]:
         listed = describe(settings, name)
         if listed.problem is not None:
             yield Finding("versions", name, "problem", listed.problem)
+        elif not listed.built:
+            mend = f"steelyard build {name}, or a gate that weighs it"
+            yield Finding("versions", name, "ok", f"{listed.engine}, {listed.source}: to be built by {mend}")
         elif listed.state == "configured":
             yield Finding("versions", name, "configured", f"{listed.engine}, {listed.source}: configured, not asked")
         else:

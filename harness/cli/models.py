@@ -27,9 +27,11 @@ class ListedVersion:
         roles: of "candidate", "baseline" and "judge" those that the settings give it.
         source: its weights, its endpoint and model, or its scripted answers.
         differs: setting → value, of what sets it apart from `base`; empty without a base.
-        fingerprint: None where the version is too incomplete to have one, or only the registry of its weights can tell.
-        problem: why it could not answer, with what to do; None for a version that could.
+        fingerprint: None where the version is too incomplete to have one, is not built yet, or only the registry of its
+            weights can tell.
+        problem: why it could not answer, or be built, with what to do; None for a version that could.
         endpoint: whether it is a server's answer, which is asked by a run only.
+        built: False where something that it is made of has to be built first.
     """
 
     name: str
@@ -42,12 +44,17 @@ class ListedVersion:
     fingerprint: str | None
     problem: str | None
     endpoint: bool
+    built: bool = True
 
     @property
     def state(self) -> str:
-        """Its readiness to answer; an endpoint or a registry that was not asked is configured, and no more is known."""
+        """Its readiness; an endpoint or a registry that was not asked is configured, and no more is known. What is not
+        built yet can be.
+        """
         if self.problem is not None:
             return "not ready"
+        if not self.built:
+            return "to be built"
         return "configured" if self.endpoint or self.fingerprint is None else "ready"
 
 
@@ -55,9 +62,10 @@ class ListedVersion:
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON list, with whole fingerprints.")
 def models(name: str | None, as_json: bool) -> None:
-    """List the model versions of the settings, or the one called NAME.
+    """List the versions of the settings, models and corpora, or the one called NAME.
 
-    A fingerprint covers everything that a version's answers depend on: equal fingerprints share stored samples.
+    A fingerprint covers everything that a version's answers depend on: equal fingerprints share stored samples. That of
+    a corpus is of its documents; it has none until it is built.
 
     \b
     Examples:
@@ -78,16 +86,20 @@ def models(name: str | None, as_json: bool) -> None:
 
 
 def describe(settings: Settings, name: str) -> ListedVersion:
-    """Describe a version; nothing is loaded or asked."""
+    """Describe a version; nothing is built, loaded or asked."""
     from harness.models.engine_creation import check_version
     from harness.models.spec import engine_spec
-    from harness.models.version import fingerprint_here
+    from harness.models.version import fingerprint_here, is_built
+    from harness.stages.building import found
 
     version = settings.version(name)
     spec = engine_spec(version.engine)
     fingerprint = problem = None
+    built = is_built(version)
     try:
-        fingerprint = fingerprint_here(version, settings.root)
+        made = found(settings, name)
+        built = is_built(made)
+        fingerprint = fingerprint_here(made, settings.root)
         check_version(version, settings.root)
     except UsageError as error:
         problem = str(error)
@@ -105,6 +117,7 @@ def describe(settings: Settings, name: str) -> ListedVersion:
         fingerprint=fingerprint,
         problem=problem,
         endpoint=spec.is_endpoint(version.engine_options),
+        built=built,
     )
 
 

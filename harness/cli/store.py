@@ -208,8 +208,9 @@ def _named(version: VersionInfo) -> str:
 
 def _fingerprint(name: str, settings: Settings) -> str:
     from harness.models.version import load_version
+    from harness.stages.building import found
 
-    return load_version(settings.version(name), settings.root, offline=True).fingerprint
+    return load_version(found(settings, name), settings.root, offline=True).fingerprint
 
 
 def _lines(held: StoreInfo) -> list[str]:

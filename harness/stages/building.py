@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from harness.config import Settings, VersionSettings
 from harness.errors import SettingsError
-from harness.stages.build_state import BuildProgress, unseen
+from harness.stages.build_state import BuildProgress, BuildState, unseen
 
 
 class Builder(Protocol):
@@ -58,7 +58,11 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
             raise SettingsError(
                 f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
             )
-        version = builder.build_version(settings, version, progress) if found is None else found
+        if found is None:
+            progress(BuildState(name, "starting"))
+            found = builder.build_version(settings, version, progress)
+            progress(BuildState(name, "done"))
+        version = found
     return version
 
 

@@ -1,8 +1,8 @@
 """Pairs of texts whose similarity is known exactly.
 
-The similarity is Jaccard's of the sets of 5-grams, over words without case and signs, one number like another: what MinHash estimates. A second
-text is the first with words exchanged for others of their kind. With n 5-grams in either, of which a differ, it is
-(n - a) / (n + a), so n is made a multiple of what the similarity needs.
+The similarity is Jaccard's of the sets of 5-grams, over words without case and signs, one number like another: what
+MinHash estimates. A second text is the first with words exchanged for others of their kind. With n 5-grams in either,
+of which a differ, it is (n - a) / (n + a), so n is made a multiple of what the similarity needs.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _reworded(random: Random, text: list[Sentence], lost: int) -> list[Sentence]
     random.shuffle(free)
     touched: set[int] = set()
     for place in free:
-        more = {start for start in range(max(0, place - N_GRAM + 1), min(n, place + 1))} - touched
+        more = set(range(max(0, place - N_GRAM + 1), min(n, place + 1))) - touched
         if more and len(touched) + len(more) <= lost:
             touched |= more
             tokens[spoken[place]] = exchanged(tokens[spoken[place]], random)

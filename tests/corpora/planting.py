@@ -49,13 +49,13 @@ class Planted:
 Maker = Callable[[Random], str]
 
 
-def removed(step: str, reason: str, make: Maker, seed: str, count: int) -> Iterator[Planted]:
-    """Documents that a step must remove, for a reason of its own."""
+def removed(step: str, reason: str, make: Maker, seed: str, count: int, name: str = "") -> Iterator[Planted]:
+    """Documents that a step must remove, for a reason of its own; ids hold the reason, or the name in its place."""
+    planted = name or reason
     for number in range(count):
-        name = f"{step}-{reason}-{number:03}"
-        yield Planted(
-            name, make(Random(f"{seed}:{name}")), file=f"{step}/planted", told={"planted": reason, "reason": reason}
-        )
+        document = f"{step}-{planted}-{number:03}"
+        told = {"planted": planted, "reason": reason}
+        yield Planted(document, make(Random(f"{seed}:{document}")), file=f"{step}/planted", told=told)
 
 
 def spared(step: str, rule: str, make: Maker, seed: str, count: int) -> Iterator[Planted]:
@@ -65,9 +65,7 @@ def spared(step: str, rule: str, make: Maker, seed: str, count: int) -> Iterator
         yield Planted(name, make(Random(f"{seed}:{name}")), file=f"{step}/spared", told={"near": rule})
 
 
-def both(
-    step: str, rules: Mapping[str, tuple[Maker, Maker]], seed: str, counts: tuple[int, int]
-) -> Iterable[Planted]:
+def both(step: str, rules: Mapping[str, tuple[Maker, Maker]], seed: str, counts: tuple[int, int]) -> Iterable[Planted]:
     """For each rule of a step documents that break it and documents that come near."""
     for rule, (breaks, nears) in rules.items():
         yield from removed(step, rule, breaks, seed, counts[0])

@@ -7,8 +7,8 @@ from functools import partial
 from random import Random
 
 from tests.corpora.grammar import article, filled, paragraph, sentences, written
-from tests.corpora.planting import Maker, Planted, both
-from tests.corpora.vocabulary import WORDS
+from tests.corpora.planting import Maker, Planted, both, removed
+from tests.corpora.vocabulary import WORDS, listed
 
 SHORT_WORDS = (
     ("I", "he", "we", "she", "you", "they", "it"),
@@ -17,17 +17,20 @@ SHORT_WORDS = (
     ("it", "us", "me", "him", "tea", "a pie", "an egg", "no one", "a cat"),
     ("so", "or", "if", "as", "but"),
 )
-LONG_WORDS = """
-administration responsibilities international communication infrastructure municipalities representatives unfortunately
-misunderstanding congratulations characteristics transportation recommendations organisational notwithstanding
-interdisciplinary professionalism environmentalists neighbourhoods archaeological extraordinary identification
-circumstances concentration configuration determination distinguished experimentation fundamentally
-industrialisation investigations manufacturing mathematicians Mediterranean multiplication observatories
-parliamentary philosophical photographers predominantly questionnaires reconstruction representative revolutionary
-satisfactory sophisticated specifications straightforward systematically technological telecommunications
-temperatures theoretically unconventional uncomfortable undergraduates understanding unprecedented vulnerability
-accommodation accomplishments acknowledgement advertisements
-""".split()
+LONG_WORDS = listed(
+    """
+    administration responsibilities international communication infrastructure municipalities representatives
+    unfortunately misunderstanding congratulations characteristics transportation recommendations organisational
+    notwithstanding interdisciplinary professionalism environmentalists neighbourhoods archaeological
+    extraordinary identification circumstances concentration configuration determination distinguished
+    experimentation fundamentally industrialisation investigations manufacturing mathematicians Mediterranean
+    multiplication observatories parliamentary philosophical photographers predominantly questionnaires
+    reconstruction representative revolutionary satisfactory sophisticated specifications straightforward
+    systematically technological telecommunications temperatures theoretically unconventional uncomfortable
+    undergraduates understanding unprecedented vulnerability accommodation accomplishments acknowledgement
+    advertisements
+    """
+)
 WITHOUT_STOP_WORDS = """
 my {adjective} {person} {transitive} his {thing} in our {place} .
 {name} {transitive} her {adjective} {thing} {adverb} near this {place} , but nobody {intransitive} .
@@ -81,7 +84,7 @@ def numbered(every: int, random: Random) -> str:
     return " ".join(words)
 
 
-def listed(share: float, mark: str, random: Random) -> str:
+def in_list(share: float, mark: str, random: Random) -> str:
     """Lines of which this share begins with a mark, or ends with one that is an ellipsis."""
     made = [paragraph(sentences(random, 1)) for _ in range(20)]
     for place in random.sample(range(20), round(20 * share)):
@@ -199,8 +202,8 @@ GOPHER_QUALITY: dict[str, tuple[Maker, Maker]] = {
     "gopher_above_avg_threshold": (partial(long_words, 6), partial(long_words, 2)),
     "gopher_too_many_hashes": (partial(sprinkled, "#", 5), partial(sprinkled, "#", 16)),
     "gopher_too_many_ellipsis": (partial(sprinkled, "...", 6), partial(sprinkled, "...", 18)),
-    "gopher_too_many_bullets": (partial(listed, 1.0, "- "), partial(listed, 0.8, "- ")),
-    "gopher_too_many_end_ellipsis": (partial(listed, 0.5, "..."), partial(listed, 0.2, "...")),
+    "gopher_too_many_bullets": (partial(in_list, 1.0, "- "), partial(in_list, 0.8, "- ")),
+    "gopher_too_many_end_ellipsis": (partial(in_list, 0.5, "..."), partial(in_list, 0.2, "...")),
     "gopher_below_alpha_threshold": (partial(numbered, 4), partial(numbered, 14)),
     "gopher_enough_stop_words": (without_stop_words, _with_two),
 }
@@ -215,8 +218,6 @@ FINEWEB: dict[str, tuple[Maker, Maker]] = {
     "char_dup_ratio": (partial(repeated_line, 0.04), partial(repeated_line, 0.006)),
     "list_ratio": (partial(narrow_list, 44), wide_list),
 }
-SEVERE = {"char_dup_ratio": (partial(repeated_line, 0.13), partial(repeated_line, 0.007))}
-"""A line that makes up more than a tenth of the characters, which a limit ten times as high would find as well."""
 JAVASCRIPT = "Please enable JavaScript in your browser to see this page."
 POLICY = (
     "By using this site you agree to the terms of use.",
@@ -230,7 +231,7 @@ def qualities(seed: str, counts: tuple[int, int]) -> Iterable[Planted]:
     yield from both("gopher_quality", GOPHER_QUALITY, seed, counts)
     yield from both("c4", C4, seed, counts)
     yield from both("fineweb", FINEWEB, seed, counts)
-    yield from both("fineweb", SEVERE, f"{seed}:severe", (0, 0))
+    yield from removed("fineweb", "char_dup_ratio", partial(repeated_line, 0.13), seed, counts[0], name="severe_dup")
     yield from _lines(seed, counts[0])
 
 

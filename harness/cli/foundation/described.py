@@ -43,6 +43,10 @@ def asked_version(settings: Settings, name: str) -> VersionSettings:
     version = settings.version(name)
     if "weights" in version.engine_options:
         return version
+    if version.name in settings.corpora:
+        raise UsageError(
+            f"{version.name} is a corpus, which has no weights: `steelyard corpus stats {version.name}` tells of it."
+        )
     others = [name for name, each in settings.versions.items() if "weights" in each.engine_options]
     has = f"Versions with weights: {', '.join(others)}." if others else "No version here has any."
     raise UsageError(

@@ -107,6 +107,8 @@ def load(version: str, as_json: bool, calibrate: bool, blocks: int | None, **opt
         raise UsageError("--blocks says how many pairs --calibrate measures; give both, or leave it out.")
     settings = load_settings(Path.cwd())
     chosen = settings.version(version)
+    if version in settings.corpora:
+        raise UsageError(f"{version} is a corpus, which answers nothing: load is put on a model.")
     if calibrate:
         _calibrate(settings, chosen, options, blocks, as_json=as_json)
         return

@@ -140,7 +140,7 @@ def of_run(asked: GateOptions, settings: Settings) -> PlannedGate | None:
         else:
             return None
     others = f" against {report.baseline.name}" if report.baseline else ""
-    source = f"as seen in run {report.run_id} ({report.candidate.name}{others}){_but(asked)}"
+    source = f"as seen in run {report.run_id} ({report.candidate.name}{others}){_but(asked)}{_certain(report)}"
     n_evaluations = _whole("evaluations", asked.evaluations) or len({verdict.id for verdict in report.evaluations})
     unlike = _unlike(settings, weighed.run)
     return PlannedGate(seen, n_evaluations, _level(asked, report.confidence_level), source, unlike)
@@ -152,9 +152,16 @@ def _but(asked: GateOptions) -> str:
     return f", but {' and '.join(given)} as given" if given else ""
 
 
+def _certain(report: Report) -> str:
+    """How many evaluations are no part of the plan, because whatever they find is so; "" for none."""
+    n = len({verdict.id for verdict in report.evaluations if verdict.is_certain})
+    return f", without {n} evaluation{'s' * (n > 1)} in which nothing is left to chance" if n else ""
+
+
 def _under_test(settings: Settings) -> dict[Role, str | None]:
     """The versions that a gate would weigh now, as far as the settings alone say."""
-    only = next(iter(settings.versions)) if len(settings.versions) == 1 else None
+    alone = settings.models or settings.versions
+    only = next(iter(alone)) if len(alone) == 1 else None
     return {"candidate": settings.candidate or only, "baseline": settings.baseline}
 
 

@@ -66,7 +66,11 @@ class Dependencies:
                 return found
         if subject.module is not None and (found := self._why_test(subject, subject.module)):
             return found
-        return self._why_code(filter(self._is_of_project, subject.code), "which takes part in its run")
+        return self.why_code(subject.code, "which takes part in its run")
+
+    def why_code(self, files: Iterable[Path], what: str) -> str | None:
+        """Say why modules, as far as they are the project's, and all that they import concern those who use them."""
+        return self._why_code(filter(self._is_of_project, files), what)
 
     def why_file(self, path: Path, what: str) -> str | None:
         """Say why a file, or the files of a folder, concern those who depend on it: changed, or not known to git."""

@@ -126,6 +126,8 @@ class Selector:
             yield f"version {name!r} changed"
         if now.is_registered and "@" in str(now.engine_options["weights"]):
             yield f"what {now.engine_options['weights']} was at {self._ref} can't be told: an alias moves"
+        if name in self._settings.corpora:
+            yield from self._why_corpus(before, name)
         for text in _texts(now.engine_options):
             try:
                 place = self._settings.root / Path(text).expanduser()
@@ -134,6 +136,19 @@ class Selector:
                 continue
             if found is not None:
                 yield found
+
+
+    def _why_corpus(self, before: Settings, name: str) -> Iterator[str]:
+        """Yield the reasons why a corpus may be built otherwise: its own steps, and the versions that it asks."""
+        corpus = self._settings.corpora[name]
+        for step in corpus.steps:
+            module, _, function = step.partition(":")
+            if function:
+                file = self._settings.root.joinpath(*module.split(".")).with_suffix(".py")
+                yield from filter(None, [self._dependencies.why_code([file], f"a step of version {name!r}")])
+        for text in _texts(self._settings.version(name).engine_options):
+            if text in self._settings.models:
+                yield from self._why_version(before, text)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from harness.decisions import Look, looks_again
 from harness.decisions.looks import CLOSED
 from harness.errors import SettingsError
+from harness.models.corpus.spec import N_DOCUMENTS
 from harness.records import Report, Role, Verdict, VersionRef
 from harness.records.report_json import from_json
 from harness.store import RunInfo, Store
@@ -34,7 +35,9 @@ class WeighedVersion:
     def version(self) -> VersionRef:
         """Its name and fingerprint."""
         entry = self.run.spec[self.role]
-        return VersionRef(entry["name"], entry["fingerprint"])
+        known = entry.get("settings")
+        n_documents = known.get(N_DOCUMENTS) if isinstance(known, Mapping) else None
+        return VersionRef(entry["name"], entry["fingerprint"], n_documents=n_documents)
 
     def __str__(self) -> str:
         return f"{self.version.name}, {self.role} of run {self.run.run_id}"

@@ -59,7 +59,8 @@ class PlannedGate:
 
 
 def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> tuple[SeenShape, ...]:
-    """The comparisons of a stored run whose scores lie in [0, 1], more being better, and that have two cases or more.
+    """The comparisons of a stored run whose scores lie in [0, 1], more being better, and that have two cases or more;
+    those that leave nothing to chance find any drop.
 
     Args:
         side: any version of the run.
@@ -69,7 +70,7 @@ def shapes_of_run(store: Store, side: Side, names: Sequence[str]) -> tuple[SeenS
     found: list[SeenShape] = []
     known: dict[str, Mapping[Role, Scores]] = {}
     for verdict, name in zip(side.report.evaluations, names, strict=True):
-        if verdict.unit is not None or verdict.aim != "higher" or len(verdict.cases) < 2:
+        if verdict.unit is not None or verdict.aim != "higher" or len(verdict.cases) < 2 or verdict.is_certain:
             continue
         if verdict.id not in known:
             known[verdict.id] = _scores(store, side, [each for each in sets if each.evaluation_id == verdict.id])

@@ -12,6 +12,7 @@ from harness.errors import UsageError
 from harness.gate.runs.opening import OpenRun, RunOptions
 from harness.models.version import fingerprint_here
 from harness.records import Report, Usage, Verdict, VerdictKind, VersionRef
+from harness.stages.building import found
 from harness.store import new_run_id
 
 
@@ -67,7 +68,7 @@ def report_of_nothing(settings: Settings, options: RunOptions) -> Report:
 def _named(settings: Settings, name: str) -> VersionRef:
     """A version, without a fingerprint where its weights are not here: nobody asked for them."""
     try:
-        return VersionRef(name, fingerprint_here(settings.version(name), settings.root) or "")
+        return VersionRef(name, fingerprint_here(found(settings, name), settings.root) or "")
     except UsageError:
         return VersionRef(name, "")
 

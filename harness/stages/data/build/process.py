@@ -29,8 +29,9 @@ from harness.config import Settings
 from harness.errors import CorpusError, SteelyardError
 from harness.models.processes.frames import encode_frame
 from harness.models.weights.content_hash import text_hash
-from harness.stages.data.build.executors import build_executor
+from harness.stages.data.build.executors import BuildExecutor, build_executor
 from harness.stages.data.build.ingest import ingest
+from harness.stages.data.build.workers import WorkerWatch
 from harness.stages.data.recipe import Recipe
 
 _TOLD_EVERY_S = 0.25
@@ -67,10 +68,16 @@ def main() -> None:
         request: BuildRequest = pickle.load(pipe)
     # Each process that is forked closes its standard input, and would wait for a thread that reads from it.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+    def give_up(why: str) -> None:
+        answers.write(encode_frame({"failed": why, "kind": "CorpusError"}))
+        os.killpg(0, signal.SIGKILL)
+
+    watch = WorkerWatch(give_up)
     threading.Thread(target=_end_with, args=(orders,), daemon=True).start()
     teller = _Teller(answers)
     try:
-        build(request, teller)
+        build(request, teller, build_executor(request.executor, watch.pool))
     except SteelyardError as error:
         answers.write(encode_frame({"failed": str(error), "kind": type(error).__name__}))
     except Exception as error:  # noqa: BLE001  whatever else is wrong must reach the parent
@@ -136,7 +143,7 @@ def _number(path: Path) -> int:
         return 0
 
 
-def build(request: BuildRequest, teller: _Teller) -> None:
+def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> None:
     """Build a corpus into its folder; of several processes one builds, the rest wait and find it there."""
     os.register_at_fork(after_in_child=_end_with_parent)
     _remove_abandoned(request.folder.parent)
@@ -147,19 +154,19 @@ def build(request: BuildRequest, teller: _Teller) -> None:
             return
         request.work.mkdir(parents=True, exist_ok=True)
         request.work.touch()
-        result = _build(request, teller)
+        result = _build(request, teller, executor)
         result.rename(request.folder)
         shutil.rmtree(request.work, ignore_errors=True)
 
 
-def _build(request: BuildRequest, teller: _Teller) -> Path:
+def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> Path:
     from harness.stages.data.build.merging import MergeShard, TokenCounter
     from harness.stages.data.build.pipeline import ReadShard
     from harness.stages.data.build.stages import Bench, StepTotals, check_left, grouped, run_steps, run_tasks
 
     started = time.monotonic()
     root = request.settings.root
-    bench = Bench(request.settings, build_executor(request.executor), request.work, teller.begin)
+    bench = Bench(request.settings, executor, request.work, teller.begin)
     teller.begin("reading", None, None)
     with _useless_unless_right(request.work):
         ingested = ingest(request.recipe, root, request.work, teller.count)
