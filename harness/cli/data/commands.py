@@ -16,7 +16,7 @@ _COMMANDS = {
 
 
 class _Group(click.Group):
-    """Imports a command when it is called."""
+    """Imports a command when it is called; the arguments that go unused are click's."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)

@@ -164,11 +164,16 @@ class Corpus:
 
     @functools.cached_property
     def clusters(self) -> Mapping[str, tuple[str, ...]]:
-        """The ids of the duplicates that were removed, by the id of the document that was kept in their place."""
+        """The ids of the duplicates that were removed, by the id of the document that stayed in their place.
+
+        Where that one turned out to be a duplicate in a later step, they are those of the one that stayed in its place.
+        """
+        duplicates = {each.id: each.duplicate_of for each in self.explain() if each.duplicate_of is not None}
         found: dict[str, list[str]] = {}
-        for explanation in self.explain():
-            if explanation.duplicate_of is not None:
-                found.setdefault(explanation.duplicate_of, []).append(explanation.id)
+        for name, survivor in duplicates.items():
+            while survivor in duplicates:
+                survivor = duplicates[survivor]
+            found.setdefault(survivor, []).append(name)
         return MappingProxyType({name: tuple(sorted(ids)) for name, ids in sorted(found.items())})
 
     def contamination(self, cases: str | Path = "evals", *, planted: str | Path | None = None) -> Contamination:

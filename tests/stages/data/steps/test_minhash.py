@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 from scipy.stats import binom
 
 from harness.errors import CorpusError, SettingsError
+from harness.stages.data.corpus_build import build_corpus
 from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
 from harness.stages.data.steps.step import place_of
 from tests.stages.data.planting import PlantedPair, found_probability, made_up_words, n_grams_of, plant_pair
+from tests.stages.data.projects import project, write_lines
 from tests.stages.data.steps.stepping import apply_step, local
 
 LEVELS = tuple(Fraction(twentieths, 20) for twentieths in range(10, 20))
@@ -249,3 +252,24 @@ def test_what_a_stage_did_not_write_is_an_error(lost: str, message: str, tmp_pat
 def test_a_wrong_option_is_refused(table: Mapping[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         step_options(MINHASH, table, where="clean.minhash")
+
+
+@pytest.mark.slow
+def test_a_build_on_ray_removes_the_same(pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal and nearly equal documents, by a cluster of two workers and by this process alone."""
+    texts = texts_of([*pairs[Fraction(4, 5)][:40], *pairs[Fraction(19, 20)][:40]])
+    rows = [{"id": name, "text": text} for name, text in texts.items()]
+    shouted = [{"id": f"{row['id']}/shouted", "text": row["text"].upper()} for row in rows[::7]]
+    write_lines(tmp_path / "d.jsonl", [*rows, *shouted])
+    settings = project(tmp_path, "d.jsonl", ["exact", "minhash"])
+    found = {}
+    for name, workers in (("local", 1), ("local", 2), ("ray", 2)):
+        monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / f"{name}{workers}"))
+        corpus = build_corpus(settings, "clean", executor={"name": name, "workers": workers})
+        told = [(each.id, each.reason, each.duplicate_of) for each in corpus.explain()]
+        found[name, workers] = corpus.fingerprint, told
+        assert len(shouted) == corpus.statistics.step("exact").removed
+        assert 40 < corpus.statistics.step("minhash").removed <= 80
+        assert len(texts) + len(shouted) == len(corpus) + sum(map(len, corpus.clusters.values()))
+        assert all(corpus[name].kept for name in corpus.clusters)
+    assert len({json.dumps(each) for each in found.values()}) == 1
