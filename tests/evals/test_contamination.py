@@ -75,24 +75,7 @@ def test_another_seed_makes_others_that_are_found_as_well(seed):
 
 def test_a_rewording_has_no_eight_words_of_its_story():
     """Filled with the same words, so that only the wording differs."""
-    words = {
-        name: f"<{name}>"
-        for name in [
-            "name",
-            "name2",
-            "trade",
-            "town",
-            "animals",
-            "colour",
-            "goods",
-            "object",
-            "day",
-            "month",
-            "n",
-            "n2",
-            "n3",
-        ]
-    }
+    words = {name: f"<{name}>" for name in SLOTS}
     for story in STORIES:
         one, other = (text.format(**words).split() for text in (story.text, story.reworded))
         grams = [{tuple(text[i : i + 8]) for i in range(len(text) - 7)} for text in (one, other)]
