@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.stages.data.drift.drift import Drift
     from harness.stages.data.overlap.contamination import Contamination
 
-_PARTS_IN_MEMORY = 64
+_CHARACTERS_IN_MEMORY = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,7 @@ class Corpus:
         self._sums: dict[str, ColumnSums] = {}
         self._drifts: dict[tuple[str, str], Drift] = {}
         self._read: OrderedDict[tuple[int, int], dict[str, Explanation]] = OrderedDict()
+        self._size = 0
 
     @property
     def fingerprint(self) -> str:
@@ -266,8 +267,9 @@ class Corpus:
             path = self.folder / "explained" / f"{shard:05}.jsonl.gz"
             rows = read_part(path, self._places[shard][part])
             self._read[shard, part] = {row["id"]: Explanation(**row) for row in rows}
-            if len(self._read) > _PARTS_IN_MEMORY:
-                self._read.popitem(last=False)
+            self._size += _characters(self._read[shard, part])
+            while self._size > _CHARACTERS_IN_MEMORY and len(self._read) > 1:
+                self._size -= _characters(self._read.popitem(last=False)[1])
         return self._read[shard, part]
 
     def _unknown(self, document_id: str) -> str:
@@ -275,6 +277,10 @@ class Corpus:
         near = difflib.get_close_matches(document_id, known, n=1)
         there = f"Did you mean {near[0]!r}?" if near else f"Such as: {', '.join(map(repr, known[:3]))}."
         return f"No document {shortened(document_id)} came into the corpus {self.name!r}. {there}"
+
+
+def _characters(explanations: Mapping[str, Explanation]) -> int:
+    return sum(len(each.before or "") + len(each.after or "") for each in explanations.values())
 
 
 class _Explanations(Mapping[str, Explanation]):
