@@ -31,7 +31,7 @@ def items(name, least, requirement):
 
 
 @items("found", RECALL, "Business: the model learns nobody's address, phone, card or account.")
-def test_recall(corpus, case, kind):
+def test_recall(corpus, case, kind):  # noqa: ARG001 - the kind is in the name
     found = corpus[case.id]
     assert found.kept, str(found)
     missed = [item for item in case.items if item in found.after]
@@ -40,7 +40,7 @@ def test_recall(corpus, case, kind):
 
 
 @items("alike", PRECISION, "Non-functional: numbers and signs that name nobody stay as they were written.")
-def test_precision(corpus, case, kind):
+def test_precision(corpus, case, kind):  # noqa: ARG001 - the kind is in the name
     found = corpus[case.id]
     assert found.kept, str(found)
     lost = [item for item in case.items if item not in found.after]
@@ -55,6 +55,6 @@ def test_rest(corpus, case, kind):
     gone = [item for item in case.items if item not in found.after]
     holes = re.escape(found.before.strip())
     for item in gone:
-        holes = holes.replace(re.escape(item), f"[^a-z]{{0,16}}{re.escape(KINDS[kind].placeholder)}[^a-z]{{0,16}}", 1)
+        holes = holes.replace(re.escape(item), rf"\S{{0,16}}{re.escape(KINDS[kind].placeholder)}\S{{0,16}}", 1)
     told = f"{case.id!r} does not hold the placeholder of {kind} in the place of {', '.join(map(repr, gone))} alone"
     assert re.fullmatch(holes, found.after.strip()), told
