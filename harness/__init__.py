@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from harness.scoring.deepeval import the_judge
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
+    from harness.stages.data.ablation.ablation import Ablation, SyncAblation
+    from harness.stages.data.ablation.results import TrainedModel
     from harness.stages.foundation.reference import Reference, SyncReference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 __all__ = [
+    "Ablation",
     "CapabilityError",
     "Case",
     "CheckError",
@@ -74,11 +77,13 @@ __all__ = [
     "SteelyardError",
     "Store",
     "StoreError",
+    "SyncAblation",
     "SyncJudge",
     "SyncModel",
     "SyncReference",
     "SyncRepeats",
     "TokenLogprob",
+    "TrainedModel",
     "UnreachableError",
     "UsageError",
     "Verdict",
@@ -109,6 +114,8 @@ _NAMES = {
     "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
+    "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
+    "harness.stages.data.ablation.results": "TrainedModel",
     "harness.stages.foundation.reference": "Reference SyncReference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",

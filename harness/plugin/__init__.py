@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plugin.fixtures import baseline, case, corpus, judge, load, model, reference, repeats, server, weights
+from harness.plugin.fixtures import (
+    ablation,
+    baseline,
+    case,
+    corpus,
+    judge,
+    load,
+    model,
+    reference,
+    repeats,
+    server,
+    weights,
+)
 from harness.plugin.options import add_options
 from harness.plugin.quiet import pytest_load_initial_conftests
 
 __all__ = [
+    "ablation",
     "baseline",
     "case",
     "corpus",

@@ -35,6 +35,7 @@ class StageFixture:
 
 STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "corpus": StageFixture("harness.stages.data.versions:load_corpus", is_exact=True, of_model=False),
+    "ablation": StageFixture("harness.stages.data.ablation.ablation:load_ablation", is_exact=True, of_model=False),
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
     "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
     "repeats": StageFixture("harness.stages.inference.repeats:load_repeats"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from harness.config import Settings
@@ -26,11 +27,14 @@ class StageContext:
     Attributes:
         settings: the project's, with its other versions and its folder (`settings.root`).
         engine: answers for the version; started by the first request. None under `--offline`, and for a corpus.
-        baseline: what the candidate is weighed against; None for nothing, for a recording, and for the baseline itself.
+        baseline: what the candidate is weighed against, for the baseline itself as well; None for nothing and for a
+            recording.
         source: where the version's samples come from, with the generations of its draws.
         sampler: of the run: what may be spent, and how often models were called.
         store: keeps what was found, so that a gate that is run again decides by the same.
         alone: held by what starts an engine beside those of the run, so that one of these lives at a time.
+        is_offline: whether nothing may be made that takes long.
+        told: called with what goes on, in a few words, as long as it does; "" for nothing.
     """
 
     settings: Settings
@@ -40,6 +44,8 @@ class StageContext:
     sampler: Sampler | None = None
     store: SampleStore | None = None
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    is_offline: bool = False
+    told: Callable[[str], None] = lambda _: None
 
 
 class Lineages:
@@ -56,6 +62,12 @@ class Lineages:
         self._contexts = contexts
         self._fixtures = fixtures
         self._made: dict[tuple[str, str], asyncio.Future[Any]] = {}
+        self._phases: dict[str, str] = {}
+
+    @property
+    def phase(self) -> str:
+        """What goes on for the fixtures of the versions, in a few words; "" for nothing."""
+        return "; ".join(filter(None, self._phases.values()))
 
     async def take(self, names: Iterable[str], version: Version) -> dict[str, Any]:
         """The fixtures of these names, of this version; made now unless they were before.
@@ -69,9 +81,13 @@ class Lineages:
     def _future(self, name: str, version: Version) -> asyncio.Future[Any]:
         key = (name, version.name)
         if key not in self._made:
-            made = asyncio.to_thread(_make, self._fixtures[name], version, self._contexts[version.name])
+            context = replace(self._contexts[version.name], told=partial(self._tell, version.name))
+            made = asyncio.to_thread(_make, self._fixtures[name], version, context)
             self._made[key] = asyncio.ensure_future(made)
         return self._made[key]
+
+    def _tell(self, version: str, phase: str) -> None:
+        self._phases[version] = phase
 
     async def close(self) -> None:
         """Close what was made and has something to close; what is still being made is left to itself."""

@@ -84,6 +84,7 @@ def test_lines(corpus, case):
 @pytest.mark.evaluation(
     cases="evals/data/retention/cases.jsonl",
     cluster=False,
+    design="fixed",
     about="population",
     aim="same",
     margin=0.02,

@@ -215,7 +215,7 @@ def _assemble(
         best_of=settings.best_of,
         changed=partial(_changed, tuple(versions.values()), settings.root),
         root=settings.root,
-        lineages=_lineages(settings, (candidate, baseline), store, sampler),
+        lineages=_lineages(settings, (candidate, baseline), store, sampler, is_offline=options.offline),
     )
     recording = options.recording
     described = specification(settings, candidate, recording or baseline, judges)
@@ -235,14 +235,20 @@ def _assemble(
 
 
 def _lineages(
-    settings: Settings, sources: tuple[SampleSource, SampleSource | None], store: Store, sampler: Sampler
+    settings: Settings,
+    sources: tuple[SampleSource, SampleSource | None],
+    store: Store,
+    sampler: Sampler,
+    *,
+    is_offline: bool,
 ) -> Lineages:
     """What makes the stage fixtures of both versions."""
     candidate, baseline = sources
-    shared = StageContext(settings, sampler=sampler, store=store)
+    shared = StageContext(settings, sampler=sampler, store=store, is_offline=is_offline)
     contexts = {}
     if baseline is not None:
-        contexts[baseline.version.name] = replace(shared, engine=baseline.engine, source=baseline)
+        own = replace(shared, engine=baseline.engine, source=baseline, baseline=baseline.version)
+        contexts[baseline.version.name] = own
     against = None if baseline is None else baseline.version
     contexts[candidate.version.name] = replace(shared, engine=candidate.engine, source=candidate, baseline=against)
     return Lineages(contexts)

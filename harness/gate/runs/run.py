@@ -327,8 +327,8 @@ class Run:
 
     @property
     def measuring(self) -> str:
-        """Which block is measured now, in a few words; "" for none."""
-        return self._blocks.phase
+        """Which block is measured now, or what goes on for a stage fixture, in a few words; "" for none."""
+        return self._blocks.phase or self.settings.lineages.phase
 
     @property
     def n_finished(self) -> int:

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.config import child_environment
@@ -28,11 +28,16 @@ class ChildProcess:
 
     The process is a session of its own, so that Ctrl-C in the terminal reaches the parent alone, and it ends when its
     standard input closes, which also happens when the parent is killed.
+
+    Args:
+        name: in messages.
+        told: called with what it tells of its work; else that is logged.
     """
 
-    def __init__(self, name: str, module: str) -> None:
+    def __init__(self, name: str, module: str, told: Callable[[str], None] | None = None) -> None:
         self._name = name
         self._module = module
+        self._told = told or self._log
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -121,7 +126,7 @@ class ChildProcess:
         assert self._ready is not None
         while (message := await receive_frame(process.stdout)) is not None:
             if "log" in message:
-                _log.info("%s: %s", self._name, message["log"])
+                self._told(message["log"])
             elif "ready" in message:
                 self._ready.set_result(message["ready"])
             elif "failed" in message:
@@ -136,6 +141,9 @@ class ChildProcess:
         for future in (self._ready, *self._pending.values()):
             if not future.done():
                 future.set_exception(_again(failure))
+
+    def _log(self, text: str) -> None:
+        _log.info("%s: %s", self._name, text)
 
     async def _read_lines(self) -> None:
         assert self._process is not None
@@ -155,7 +163,7 @@ class ChildProcess:
         else:
             cause = f"ended with exit code {code}"
         last = "".join(f"\n  {line}" for line in self._lines)
-        return f"the process of the engine {cause}.{' Its last lines:' + last if last else ''}"
+        return f"its process {cause}.{' Its last lines:' + last if last else ''}"
 
 
 def _again(failure: SettingsError | EngineError) -> SettingsError | EngineError:

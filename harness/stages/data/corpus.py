@@ -11,11 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import CorpusError, choices, shortened
 from harness.stages.data.packed_lines import read_lines, read_part
 from harness.stages.data.steps.step import place_of, shard_of
+
+if TYPE_CHECKING:
+    from harness.stages.data.drift.drift import Drift
+    from harness.stages.data.overlap.contamination import Contamination
 
 _PARTS_IN_MEMORY = 64
 
@@ -108,14 +112,21 @@ class Corpus:
         name: by which the settings know it.
         folder: that it lies in.
         statistics: of its build.
+        baseline: the corpus that it is weighed against, which is itself where it is the baseline; None where there is
+            none.
+        root: where relative paths of cases begin.
     """
 
     def __init__(self, folder: Path, statistics: CorpusStatistics, parts: list[list[tuple[str, int]]]) -> None:
         self.name = statistics.name
         self.folder = folder
         self.statistics = statistics
+        self.baseline: Corpus | None = None
+        self.root = Path()
         self._keys = [[key for key, _ in shard] for shard in parts]
         self._places = [[place for _, place in shard] for shard in parts]
+        self._contaminations: dict[tuple[str, str], Contamination] = {}
+        self._drifts: dict[tuple[str, str], Drift] = {}
         self._read: OrderedDict[tuple[int, int], dict[str, Explanation]] = OrderedDict()
 
     @property
@@ -171,6 +182,43 @@ class Corpus:
                 survivor = duplicates[survivor]
             found.setdefault(survivor, []).append(name)
         return MappingProxyType({name: tuple(sorted(ids)) for name, ids in sorted(found.items())})
+
+    def contamination(self, cases: str | Path = "evals", *, planted: str | Path | None = None) -> Contamination:
+        """What its documents hold of the cases of evaluations, by the ids of the cases; looked for once.
+
+        Args:
+            cases: a file of cases, or a folder: all cases of all evaluations in it, each with its evaluation before
+                its id, as `cases=` of a marker has them.
+            planted: a file of documents that are looked in, too, to see that what they hold is found among the others.
+
+        Raises:
+            CaseError: there are none, or one can't be read.
+        """
+        from harness.stages.data.overlap.contamination import search_corpus
+
+        key = (str(cases), str(planted))
+        if key not in self._contaminations:
+            self._contaminations[key] = search_corpus(self, cases, planted)
+        return self._contaminations[key]
+
+    def drift(self, column: str, *, against: Literal["baseline", "half"] = "baseline") -> Drift:
+        """How far its documents are from the baseline's in a column, with an interval; found once.
+
+        Args:
+            column: "length", "language", "source", "ngrams" or "embedding".
+            against: "half" for the A/A beside it: one half of its own documents, drawn by their ids, and the other.
+
+        Raises:
+            NotInLineageError: it is weighed against nothing.
+            UsageError: there is no such column.
+            CorpusError: too few documents.
+        """
+        from harness.stages.data.drift.corpora import corpus_drift, halves_drift
+
+        key = (column, against)
+        if key not in self._drifts:
+            self._drifts[key] = corpus_drift(self, column) if against == "baseline" else halves_drift(self, column)
+        return self._drifts[key]
 
     def explain(self, ids: Iterable[str] = ()) -> Iterator[Explanation]:
         """What became of these documents, or of every one where none is named.

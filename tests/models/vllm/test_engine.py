@@ -354,7 +354,7 @@ def test_two_engines_draw_independently_and_a_killed_one_fails_all_its_requests(
         assert texts[0] != texts[1]
         failures = run(kill())
         assert [type(failure) for failure in failures] == [EngineError] * 3
-        assert "vllm (second): the process of the engine was killed (signal 9)" in str(failures[0])
+        assert "vllm (second): its process was killed (signal 9)" in str(failures[0])
         with pytest.raises(EngineError, match="was killed"):
             run(second.sample(request, [0]))
     finally:

@@ -78,7 +78,7 @@ class BuildExecutor:
 
         if shutil.which("sbatch") is None:
             raise CorpusError(
-                "executor = 'slurm': there is no program sbatch here. Build on a machine that can submit jobs to Slurm, "
+                "executor = 'slurm': there is no program sbatch here. Build where jobs can be submitted to Slurm, "
                 'or with executor = "local".'
             )
         executor = SlurmPipelineExecutor(

@@ -47,4 +47,5 @@ class WorkerWatch:
 
 def _ended_by(number: int) -> str:
     cause = " The system does that when memory runs out: take fewer workers." if number == signal.SIGKILL else ""
-    return f"A worker was ended by signal {number} ({signal.Signals(number).name}).{cause} Build again to go on from there."
+    name = signal.Signals(number).name
+    return f"A worker was ended by signal {number} ({name}).{cause} Build again to go on from there."

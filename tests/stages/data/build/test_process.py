@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 _BUILD = """
 import sys
 from pathlib import Path
-from tests.stages.data.test_killed_builds import logging_project
+from tests.stages.data.build.test_process import logging_project
 from harness.stages.data.corpus_build import build_corpus
 print(build_corpus(logging_project(Path(sys.argv[1])), "clean", executor={"name": "local", "workers": 2}).fingerprint)
 """

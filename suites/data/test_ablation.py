@@ -1,0 +1,29 @@
+"""The question that matters: does the corpus make the better model? The same tiny one, on as many tokens of either."""
+
+import pytest
+
+import harness
+
+SEEDS = "evals/data/ablation/seeds.jsonl"
+QUESTIONS = {"held_out": "evals/data/ablation/held_out.jsonl", "cloze": "evals/data/ablation/cloze.jsonl"}
+
+
+@pytest.mark.evaluation(
+    cases=SEEDS,
+    aim="lower",
+    margin=0.02,
+    requirement="Business: what is done to the documents makes the model better, or no worse.",
+)
+def test_held_out_loss(ablation: harness.SyncAblation, case: harness.Case) -> harness.Measure:
+    trained = ablation.train(case.seed, **QUESTIONS)
+    return harness.Measure(trained.loss, "nats/byte", higher_is_better=False)
+
+
+@pytest.mark.evaluation(
+    cases=SEEDS,
+    margin=0.05,
+    requirement="Business: what is done to the documents makes the model better, or no worse.",
+)
+def test_cloze(ablation: harness.SyncAblation, case: harness.Case) -> harness.Measure:
+    trained = ablation.train(case.seed, **QUESTIONS)
+    return harness.Measure(trained.cloze, "of questions", higher_is_better=True)
