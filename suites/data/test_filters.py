@@ -91,7 +91,7 @@ def test_lines(corpus, case):
     requirement="Business: how much each step leaves of what comes in changes only where somebody decides so.",
 )
 def test_retention(corpus, case):
-    gone = corpus[case.id].step
-    steps = [step.step for step in corpus.statistics.steps]
-    last = steps.index(gone) if gone in steps else len(steps)
-    return {f"left by {PLANTED.get(step, step)}": float(steps.index(step) < last) for step in STEPS if step in steps}
+    found = corpus[case.id]
+    return {"kept": float(found.kept)} | {
+        f"left by {PLANTED.get(step, step)}": float(found.step != step) for step in STEPS
+    }
