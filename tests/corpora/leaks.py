@@ -20,19 +20,19 @@ NOTICES = (
 """What a dozen documents and more have at their end."""
 
 _WORDS = {
-    "name": ["Ilse", "Tomasz", "Bero", "Annik", "Ludo", "Mirela", "Oskar", "Pavla", "Henrike", "Jurek", "Salome", "Veit", "Noor", "Cosima", "Edda", "Ruben"],
-    "trade": ["miller", "cooper", "glazier", "weaver", "baker", "saddler", "printer", "tanner", "thatcher", "potter", "chandler", "fuller"],
-    "town": ["Varnow", "Eschberg", "Loddin", "Mirstadt", "Quarne", "Sulzau", "Trebnitz", "Osteel", "Hagewerd", "Pirnitz", "Kallmar", "Wendorf"],
-    "animals": ["goats", "geese", "mules", "rabbits", "bees", "ponies", "ducks", "pigeons", "hens", "oxen"],
-    "colour": ["green", "yellow", "scarlet", "grey", "violet", "brown", "white", "orange", "blue", "black"],
-    "goods": ["candles", "baskets", "kettles", "ropes", "blankets", "lanterns", "barrels", "spoons", "ladders", "brooms"],
-    "object": ["clock", "fiddle", "mirror", "compass", "trunk", "globe", "lantern", "saddle", "anvil", "cradle"],
-    "day": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
-    "month": ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November"],
+    "name": "Ilse Tomasz Bero Annik Ludo Mirela Oskar Pavla Henrike Jurek Salome Veit Noor Cosima Edda Ruben".split(),
+    "trade": "miller cooper glazier weaver baker saddler printer tanner thatcher potter chandler fuller".split(),
+    "town": "Varnow Eschberg Loddin Mirstadt Quarne Sulzau Trebnitz Osteel Hagewerd Pirnitz Kallmar Wendorf".split(),
+    "animals": "goats geese mules rabbits bees ponies ducks pigeons hens oxen".split(),
+    "colour": "green yellow scarlet grey violet brown white orange blue black".split(),
+    "goods": "candles baskets kettles ropes blankets lanterns barrels spoons ladders brooms".split(),
+    "object": "clock fiddle mirror compass trunk globe lantern saddle anvil cradle".split(),
+    "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+    "month": "January February March April May June July August September October November".split(),
     "number": [str(number) for number in range(14, 97)],
 }
 _SLOTS = {
-    "name2": "name", "n": "number", "n2": "number", "n3": "number",
+    **{"name2": "name", "n": "number", "n2": "number", "n3": "number"},
     **{kind: kind for kind in ("name", "trade", "town", "animals", "colour", "goods", "object", "day", "month")},
 }
 
