@@ -150,5 +150,4 @@ def test_documents_of_another_seed_are_others() -> None:
     from tests.mutants.data import SIZES
 
     one, other = ([each.text for each in planted(seed, SIZES) if each.source == "generated"] for seed in ("1", "2"))
-    assert len(one) == len(other)
     assert len(set(one) & set(other)) / len(one) < 0.1
