@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.config.versions import VersionSettings
 from harness.errors import CorpusError
+from harness.models.tokenization.version_tokenizer import load_tokenizer
 from harness.stages.build_state import BuildState
 from harness.stages.data.corpus import Corpus
 from harness.stages.data.corpus_build import build_corpus, corpus_folder
@@ -199,3 +203,30 @@ def test_an_option_that_the_executor_does_not_know_is_refused(tmp_path: Path) ->
 def test_a_corpus_that_the_settings_do_not_have_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"No corpus named 'claen'\. Corpora: clean\. Did you mean 'clean'"):
         build_corpus(project(tmp_path, "d.jsonl"), "claen")
+
+
+def test_tokens_are_counted_as_a_version_counts_them(tmp_path: Path, tiny_llama: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(10))
+    settings = project(tmp_path, "d.jsonl", [LONG_ENOUGH], tokenizer="tiny")
+    tiny = VersionSettings("tiny", "transformers", engine_options={"weights": str(tiny_llama)})
+    found = build_corpus(replace(settings, versions={"tiny": tiny}), "clean").statistics
+    encode = load_tokenizer(tiny.engine_options, tmp_path).encode
+    texts = [row["text"] for row in some_rows(10)]
+    assert found.token_unit == "tiny"
+    assert found.tokens_in == sum(len(encode(text)) for text in texts)
+    assert found.tokens_out == sum(len(encode(text)) for text in texts if text != "two words")
+
+
+@pytest.mark.slow
+def test_a_document_of_a_hundred_megabytes_is_one_among_others(tmp_path: Path) -> None:
+    """Read and told of in a few times its size; not read by filters that would take a hundred times it."""
+    big = "".join(f"The river number {n} runs past the old town in the evening.\n" for n in range(1_700_000))
+    assert len(big) > 100_000_000
+    small = [{"id": f"s{n}", "text": " ".join(f"word{n}and{each}" for each in range(60))} for n in range(20)]
+    write_lines(tmp_path / "d.jsonl", [*small, {"id": "big", "text": big}])
+    steps = ["language", "gopher_repetition", "steps:long_enough", "exact"]
+    corpus = build_corpus(project(tmp_path, "d.jsonl", steps, language={"above": 0.0}), "clean")
+    assert (corpus["big"].step, corpus["big"].reason) == ("gopher_repetition", "text_too_large")
+    assert corpus["big"].before == big
+    assert len(corpus) == 20
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 3_000_000  # kB, of the largest process

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 UNNAMED = "removed"
 """The reason of a removal for which a filter gives none."""
 
+TOO_LARGE = "text_too_large"
+"""The reason of a document's removal that is longer than the bound."""
+
 _RATIO = partial(setting_checks.number, low=0, high=1)
 _OFF = "0 switches the rule off."
 
@@ -39,11 +42,14 @@ class FilterStep:
 
     Args:
         make: makes the filter from the options.
+        options: of the filter, and `max_characters`: filters take a hundred times the memory that a text takes.
     """
 
     def __init__(self, make: Callable[[Mapping[str, Any]], BaseFilter], options: Mapping[str, Any]) -> None:
+        own = {name: value for name, value in options.items() if name != "max_characters"}
         self._make = make
-        self._options = json.dumps(options, sort_keys=True)
+        self._longest: int | None = options.get("max_characters")
+        self._options = json.dumps(own, sort_keys=True)
         self._filter: BaseFilter | None = None
 
     def __call__(self, document: Document) -> str | None:
@@ -54,6 +60,8 @@ class FilterStep:
         """
         if not document.text or document.text.isspace():
             return EMPTY
+        if self._longest is not None and len(document.text) > self._longest:
+            return TOO_LARGE
         return self.removal(document) or (None if document.text else EMPTY)
 
     def removal(self, document: Document) -> str | None:
@@ -98,7 +106,10 @@ def _n_grams(value: Any, name: str, *, where: str) -> list[list[float]]:
     ]
 
 
-_LANGUAGE = StepOption("eng", _language, "The language by whose rules words and sentences are split, in ISO 639-3.")
+LANGUAGE = StepOption("eng", _language, "The language by whose rules words and sentences are split, in ISO 639-3.")
+"""The option that says by whose rules texts are split."""
+
+_LONGEST = StepOption(10_000_000, setting_checks.integer, "The longest text that is judged; longer ones are removed.")
 
 
 def _gopher_repetition(options: Mapping[str, Any]) -> BaseFilter:
@@ -131,7 +142,7 @@ def _declared(
 ) -> StepSpec:
     return StepSpec(
         name=name,
-        options={**options, "language": _LANGUAGE},
+        options={**options, "language": LANGUAGE, "max_characters": _LONGEST},
         make=partial(FilterStep, make),
         packages=("datatrove", "spacy"),
         summary=summary,
