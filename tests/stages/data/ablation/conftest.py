@@ -43,7 +43,7 @@ def worsened(texts: Iterable[tuple[str, str]], every: int = 1) -> list[tuple[str
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with held_out.jsonl and cloze.jsonl."""
     folder = tmp_path_factory.mktemp("questions")
-    write_lines(folder / "held_out.jsonl", held_out("tests", 12))
+    write_lines(folder / "held_out.jsonl", held_out("tests", 6))
     write_lines(folder / "cloze.jsonl", cloze("tests", 20))
     return folder
 
@@ -81,7 +81,7 @@ def train(questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> T
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
 
     def trained(
-        corpus: Corpus, *seeds: int, tokens: int = 20_480, told: Callable[[str], None] = lambda _: None, **options: Any
+        corpus: Corpus, *seeds: int, tokens: int = 10_240, told: Callable[[str], None] = lambda _: None, **options: Any
     ) -> list[TrainedModel]:
         async def all_of_them() -> list[TrainedModel]:
             ablation = Ablation(corpus, questions, told, is_offline=options.pop("is_offline", False))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def drawn(texts: list[tuple[str, str]], seed: int = 0, tokens: int = 4096, **opt
 def documents(found: DrawnTokens) -> list[str]:
     """The texts that were drawn, in their order; the last may be cut."""
     ends = [-1, *np.flatnonzero(found.tokens == END).tolist(), len(found.tokens)]
-    parts = [found.tokens[start + 1 : end].tolist() for start, end in zip(ends, ends[1:], strict=False)]
+    parts = [found.tokens[start + 1 : end].tolist() for start, end in pairwise(ends)]
     return [VOCABULARY.decode(part) for part in parts if part]
 
 
@@ -53,11 +54,12 @@ def test_corpora_give_the_documents_that_they_share_in_the_same_order() -> None:
 
 def test_a_small_corpus_is_read_again_in_another_order() -> None:
     few = TEXTS[:4]
-    found = drawn(few, tokens=4096)
+    found = drawn(few, tokens=8192)
     first, second = documents(found)[:4], documents(found)[4:8]
     assert sorted(first) == sorted(second) == sorted(text for _, text in few)
     assert first != second
     assert found.epochs == pytest.approx(found.n_bytes / sum(len(text) for _, text in few))
+    assert found.epochs == pytest.approx(found.n_documents / len(few), abs=0.5)
     assert 2 < found.epochs <= 4
 
 

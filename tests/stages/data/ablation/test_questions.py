@@ -71,5 +71,5 @@ def test_items_that_are_none_are_named(tmp_path: Path, change: dict[str, Any], t
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="can't be read: .*Name a file of JSON lines"):
+    with pytest.raises(CorpusError, match=r"can't be read: .*Name a file of JSON lines"):
         read_cloze(tmp_path / "none.jsonl")
