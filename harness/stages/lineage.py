@@ -27,7 +27,8 @@ class StageContext:
     Attributes:
         settings: the project's, with its other versions and its folder (`settings.root`).
         engine: answers for the version; started by the first request. None under `--offline`, and for a corpus.
-        baseline: what the candidate is weighed against; None for nothing, for a recording, and for the baseline itself.
+        baseline: what the candidate is weighed against, for the baseline itself as well; None for nothing and for a
+            recording.
         source: where the version's samples come from, with the generations of its draws.
         sampler: of the run: what may be spent, and how often models were called.
         store: keeps what was found, so that a gate that is run again decides by the same.

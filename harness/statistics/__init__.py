@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.statistics.betting.betting import ConfidenceSequence, EProcess, betting_e_process, confidence_sequence
     from harness.statistics.betting.e_values import log_e_value
     from harness.statistics.divergence import kl_divergence
+    from harness.statistics.effects import cliffs_delta, pseudo_values
     from harness.statistics.intervals.contrasts import Contrast
     from harness.statistics.intervals.differences import DifferenceEstimate, paired_contrast, paired_difference
     from harness.statistics.intervals.independent import independent_contrast, independent_difference, newcombe_interval
@@ -58,6 +59,7 @@ _NAMES = {
     "betting.betting": "ConfidenceSequence EProcess betting_e_process confidence_sequence",
     "betting.e_values": "log_e_value",
     "divergence": "kl_divergence",
+    "effects": "cliffs_delta pseudo_values",
     "intervals.contrasts": "Contrast",
     "intervals.differences": "DifferenceEstimate paired_contrast paired_difference",
     "intervals.independent": "independent_contrast independent_difference newcombe_interval",
@@ -106,6 +108,7 @@ __all__ = [
     "betting_e_process",
     "bradley_terry",
     "bradley_terry_rows",
+    "cliffs_delta",
     "clopper_pearson_interval",
     "clustered_mean",
     "cohen_kappa",
@@ -135,6 +138,7 @@ __all__ = [
     "pass_at_k",
     "pass_hat_k",
     "ppi_mean",
+    "pseudo_values",
     "quantile_contrast",
     "quantile_difference",
     "quantile_estimate",

@@ -6,7 +6,7 @@ Of each cluster the first stays. Which that is depends on the ids alone (`place_
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from random import Random
 
@@ -15,17 +15,28 @@ from tests.corpora.grammar import article, paragraph
 from tests.corpora.pairs import SIMILARITIES, near_pair
 from tests.corpora.planting import Planted
 
-EQUAL = {
+SMALL = frozenset(
+    ["a", "an", "and", "as", "be", "by", "for", "have", "in", "of", "on", "or", "that", "the", "to", "was", "with"]
+)
+"""Words that stay small in titles."""
+
+
+def as_title(text: str) -> str:
+    """The text with large first letters, as titles have them."""
+    return re.sub(r"\w+", lambda word: word[0] if word[0] in SMALL else word[0].capitalize(), text)
+
+
+EQUAL: Mapping[str, Callable[[str], str]] = {
     "identical": lambda text: text,
     "spaces": lambda text: text.replace(" ", "  ", 3).replace("\n", "\n\n") + "\n",
-    "case": lambda text: text.title(),
+    "case": as_title,
 }
 """What copies may differ by and still be equal."""
-ALIKE = {
-    "case_and_signs": lambda text: text.upper().replace(".", "!"),
+ALIKE: Mapping[str, Callable[[str], str]] = {
+    "case_and_signs": lambda text: as_title(text).replace(".", "!"),
     "signs": lambda text: text.replace(",", " -").replace(".", "!"),
-    "numbers": lambda text: re.sub(r"\d+", "7", text) + " There were 12 of them.",
-    "accents": lambda text: text.replace("a", "á").replace(".", "!"),
+    "numbers": lambda text: re.sub(r"\d+", "7", text),
+    "accents": lambda text: text.replace("ee", "éé").replace("oo", "óó").replace(".", "!"),
 }
 """What copies may differ by and still have the same n-grams."""
 
@@ -38,14 +49,12 @@ def clusters(seed: str, count: int) -> Iterator[Planted]:
                 cluster = f"{step}-{kind}-{number:03}"
                 random = Random(f"{seed}:{cluster}")
                 text = article(random, 8, 14)
-                if kind == "numbers":
-                    text += " There were 3500 of them."
+                if kind == "numbers":  # else not every text has one
+                    text += "\nThere were 3500 of them in all."
                 names = [f"{cluster}-{letter}" for letter in "abcd"[: random.randint(2, 4) if step == "exact" else 2]]
                 first, *copies = sorted(names, key=place_of)
                 told = {"kind": kind, "copies": copies}
                 yield Planted(first, text, file=f"{step}/clusters", told=told)
-                if kind == "numbers":
-                    text = text.removesuffix(" There were 3500 of them.")
                 for name in copies:
                     yield Planted(name, changed(text))
 

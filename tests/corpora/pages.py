@@ -41,7 +41,7 @@ def broken(title: str, said: list[str], random: Random) -> str:
     forms = ("<P>{}\n", "<p>{}<br>\n", "<p><b><i>{}</b></i>\n", "<p>{}</div>\n", "<p align=left class=x>{}</P>\n")
     body = "".join(random.choice(forms).format(html.escape(each, quote=False)) for each in said)
     return (
-        f"<HTML><title>{title}<body bgcolor=#ffffff>{_menu(random, 6).replace('</li>', '')}"
+        f"<HTML><title>{title}</TITLE><body bgcolor=#ffffff>{_menu(random, 6).replace('</li>', '')}"
         f"<div id=content><h1>{title}</h2>\n{body}"
         f"<script>{SCRIPT}</script><div class=footer>{FOOTER}"
     )

@@ -172,6 +172,6 @@ def _document(name: str, kind: str, form: str, file: str, item: Item, seed: str)
     random = Random(f"{seed}:{name}")
     items = [item(random) for _ in range(2)]
     made = [paragraph(sentences(random, 3)) for _ in range(4)]
-    for place, said in zip((1, 3), items, strict=True):
-        made.insert(place, random.choice(CARRIERS).format(said))
+    for place, carrier, said in zip((1, 3), random.sample(CARRIERS, 2), items, strict=True):
+        made.insert(place, carrier.format(said))
     return Planted(name, "\n".join(made), file=f"pii/{file}", told={"kind": kind, "form": form, "items": items})

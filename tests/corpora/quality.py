@@ -108,8 +108,9 @@ def of_words(fewest: int, most: int, random: Random) -> str:
 
 
 def very_long(random: Random) -> str:
-    """A text of more than a hundred thousand words."""
-    return article(random, 7400, 7400)
+    """A text of more than a hundred thousand words, in which no passage comes twice."""
+    template = "the {adjective} {person} {transitive} {adjective} {thing} {adverb} with {idea} and {idea} in {place} ."
+    return "\n".join(written(filled(template, random)) for _ in range(7800))
 
 
 def few_sentences(count: int, random: Random) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.errors import NotInLineageError
+from harness.config import VersionSettings
+from harness.errors import AnswersNothingError, NotInLineageError
 from harness.stages.fixtures import StageFixture
 from harness.stages.lineage import Lineages
 
@@ -40,8 +41,8 @@ def lineages() -> Lineages:
     return Lineages(contexts, {"thing": StageFixture(MAKER)})
 
 
-def version(name: str) -> Any:
-    return SimpleNamespace(name=name)
+def version(name: str, engine: str = "scripted") -> Any:
+    return SimpleNamespace(name=name, settings=VersionSettings(name, engine))
 
 
 def test_each_is_made_once_for_each_version_and_closed_at_the_end(lineages: Lineages) -> None:
@@ -75,3 +76,16 @@ def test_who_gives_up_waiting_leaves_it_to_the_others(lineages: Lineages) -> Non
 
     assert asyncio.run(run()) == "one"
     assert MADE == ["one"]
+
+
+def test_a_corpus_has_nothing_of_a_model_and_nothing_is_made_to_see_that(lineages: Lineages) -> None:
+    with pytest.raises(AnswersNothingError, match=r"^one is a corpus, which answers nothing$") as raised:
+        asyncio.run(lineages.take(["thing"], version("one", "corpus")))
+    assert raised.value.advice == "one is a corpus, which answers nothing"
+    assert MADE == []
+
+
+def test_what_is_of_no_model_a_corpus_may_have() -> None:
+    MADE.clear()
+    of_corpora = Lineages({"one": "context"}, {"thing": StageFixture(MAKER, of_model=False)})  # type: ignore[dict-item]
+    assert asyncio.run(of_corpora.take(["thing"], version("one", "corpus")))["thing"].name == "one"

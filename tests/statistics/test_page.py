@@ -42,6 +42,7 @@ HELPERS = {
     "exact_lower",
     "jeffreys_lower",
     "fewest_pairs",
+    "histogram_delta",
     "log_figures",
     "most_rank_sum",
     "rank_sum_tail",

@@ -47,6 +47,8 @@ ARRAYS = {
     "mean_ratio": lambda x: statistics.mean_ratio(x, x),
     "signed_rank_contrast": lambda x: statistics.signed_rank_contrast(x),
     "kl_divergence": lambda x: statistics.kl_divergence(x, x),
+    "cliffs_delta": lambda x: statistics.cliffs_delta(x, x),
+    "pseudo_values": lambda x: statistics.pseudo_values(1.0, x),
 }
 NUMBERS = {
     "wilson_interval": lambda x: statistics.wilson_interval(x, 5),

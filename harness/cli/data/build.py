@@ -10,10 +10,10 @@ import click
 
 from harness.cli.data.built import opened_corpus
 from harness.config.corpora import EXECUTORS
-from harness.config.settings import load_settings
+from harness.config.settings import Settings, load_settings
 
 
-@click.command()
+@click.command(short_help="Build a corpus by its recipe.")
 @click.argument("name")
 @click.option("--executor", type=click.Choice(EXECUTORS), help="Who does the work, for what the settings say.")
 @click.option("--workers", metavar="N", type=click.IntRange(1), help="How many processes; the corpus is the same.")
@@ -30,7 +30,7 @@ def build(name: str, executor: str | None, workers: int | None, as_json: bool) -
       steelyard corpus build clean --workers 8
       steelyard corpus build clean --executor ray
     """
-    found = opened_corpus(name, _executor(name, executor, workers))
+    found = opened_corpus(name, chosen_executor(load_settings(Path.cwd()), name, executor, workers))
     if as_json:
         from harness.reporting.data.funnel import statistics_document
 
@@ -41,10 +41,12 @@ def build(name: str, executor: str | None, workers: int | None, as_json: bool) -
     click.echo(f"{name}: {summary(found.statistics)}, fingerprint {found.fingerprint[:12]}, in {found.folder}")
 
 
-def _executor(name: str, executor: str | None, workers: int | None) -> dict[str, Any] | None:
-    """What the options say, laid over the settings; the options of another executor are none of this one's."""
+def chosen_executor(settings: Settings, name: str, executor: str | None, workers: int | None) -> dict[str, Any] | None:
+    """What the options say, laid over the settings; None where they say nothing. The options of another executor are
+    none of the chosen one's.
+    """
     if executor is None and workers is None:
         return None
-    own = dict(load_settings(Path.cwd()).corpus(name).executor)
+    own = dict(settings.corpus(name).executor)
     chosen = own if executor in (None, own["name"]) else {"name": executor}
     return chosen if workers is None else {**chosen, "workers": workers}

@@ -10,11 +10,13 @@ _COMMANDS = {
     "build": ("harness.cli.data.build", "build"),
     "stats": ("harness.cli.data.stats", "stats"),
     "explain": ("harness.cli.data.explain", "explain"),
+    "diff": ("harness.cli.data.diff", "diff"),
+    "contamination": ("harness.cli.data.contamination", "contamination"),
 }
 
 
 class _Group(click.Group):
-    """Imports a command when it is called."""
+    """Imports a command when it is called; the arguments that go unused are click's."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
@@ -39,4 +41,6 @@ def corpus() -> None:
       steelyard corpus build clean
       steelyard corpus stats clean
       steelyard corpus explain clean --removed --step minhash
+      steelyard corpus diff raw clean
+      steelyard corpus contamination clean
     """

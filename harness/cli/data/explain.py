@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.stages.data.corpus import Corpus, Explanation
 
 
-@click.command()
+@click.command(short_help="Tell what became of documents, and why.")
 @click.argument("name")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--removed", is_flag=True, help="Those that were removed, by any step.")

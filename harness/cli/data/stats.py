@@ -10,7 +10,7 @@ from harness.cli.data.built import opened_corpus
 from harness.cli.shared.layout import terminal_layout
 
 
-@click.command()
+@click.command(short_help="Tell what each step removed, and why.")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def stats(name: str, as_json: bool) -> None:

@@ -137,7 +137,6 @@ class Selector:
             if found is not None:
                 yield found
 
-
     def _why_corpus(self, before: Settings, name: str) -> Iterator[str]:
         """Yield the reasons why a corpus may be built otherwise: its own steps, and the versions that it asks."""
         corpus = self._settings.corpora[name]

@@ -249,7 +249,8 @@ def _lineages(
     shared = StageContext(settings, sampler=sampler, store=store, is_offline=is_offline)
     contexts = {}
     if baseline is not None:
-        contexts[baseline.version.name] = replace(shared, engine=baseline.engine, source=baseline)
+        own = replace(shared, engine=baseline.engine, source=baseline, baseline=baseline.version)
+        contexts[baseline.version.name] = own
     against = None if baseline is None else baseline.version
     contexts[candidate.version.name] = replace(shared, engine=candidate.engine, source=candidate, baseline=against)
     return Lineages(contexts)

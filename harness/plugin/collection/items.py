@@ -354,8 +354,9 @@ class Collection:
 
     def _load(self, plan: EvaluationPlan, item: Any, where: str) -> tuple[Case, ...]:
         """The plan's cases; loaded once for all items that name the same file."""
-        from harness.gate.evaluations.cases import load_cases, pairs_of
+        from harness.gate.evaluations.cases import pairs_of
         from harness.records import Case
+        from harness.stages.case_files import load_cases
 
         if plan.blocks is not None:
             return pairs_of(plan.blocks)

@@ -90,8 +90,8 @@ def _painted_fate(line: str, explanation: Explanation, layout: Layout) -> str:
 
 def _signs_in_words(layout: Layout) -> str:
     if layout.colour:
-        return f"{_coloured('red', '31')} was taken out, {_coloured('green', '32')} was put in"
-    return "[-this-] was taken out, {+this+} was put in"
+        return f"{_coloured('taken out', '31')} {_coloured('put in', '32')}"
+    return "[-taken out-] {+put in+}"
 
 
 def _changes(before: str, after: str) -> Iterator[tuple[Part, str]]:
@@ -135,8 +135,8 @@ def _shortened(text: str, *, is_first: bool, is_last: bool) -> str:
     """Unchanged text with what is far from any change left out."""
     if len(text) <= 2 * _AROUND + 20:
         return text
-    head = "" if is_first else text[:_AROUND]
-    tail = "" if is_last else text[-_AROUND:]
+    head = "" if is_first else text[:_AROUND].rpartition(" ")[0] or text[:_AROUND]
+    tail = "" if is_last else text[-_AROUND:].partition(" ")[2] or text[-_AROUND:]
     return f"{head} … {tail}"
 
 

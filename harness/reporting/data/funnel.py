@@ -17,6 +17,8 @@ _BAR = 10
 _EIGHTHS = "▏▎▍▌▋▊▉█"
 _DIGITS = 12
 _MOST_NAME = 24
+_NARROW = 60
+_REASON_LINES = 2
 
 
 def statistics_document(statistics: CorpusStatistics) -> dict[str, Any]:
@@ -67,13 +69,13 @@ def funnel_lines(statistics: CorpusStatistics, layout: Layout) -> list[str]:
         return [*lines, "", "  no step: the documents are as they come"]
     head = ("step", "in", "out", "removed", "seconds", "left")
     rows = [_row(step, statistics.documents_in, encoding) for step in statistics.steps]
-    table = columns([head, *rows])
-    indent = "  " if width >= 60 else ""
-    lines += ["", f"{indent}{table[0]}"]
+    is_narrow = width < _NARROW
+    table = columns([row[:4] if is_narrow else row for row in (head, *rows)])
+    lines += ["", f"  {table[0]}"]
     for step, line in zip(statistics.steps, table[1:], strict=True):
-        bar = _bar(step.documents_out, statistics.documents_in, encoding)
-        drawn = f"{indent}{line}  {bar}" if cells(line) + _BAR + 4 <= width else f"{indent}{line}"
-        lines += [drawn.rstrip(), *_reasons(step.reasons, width, encoding)]
+        bar = "" if is_narrow else f"  {_bar(step.documents_out, statistics.documents_in, encoding)}"
+        fits = cells(line) + _BAR + 4 <= width
+        lines += [f"  {line}{bar if fits else ''}".rstrip(), *_reasons(step.reasons, width, encoding)]
     return lines
 
 
@@ -92,11 +94,13 @@ def _reasons(reasons: Mapping[str, int], width: int, encoding: str) -> list[str]
     """The reasons of a step, the most frequent first, as far as they have room on two lines."""
     ranked = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
     pieces = [f"{printable(reason, 40, encoding=encoding)} {count(n)}" for reason, n in ranked]
-    lines = flow(pieces, max(20, width - 6), ", ") if pieces else []
-    if len(lines) > 2:
-        shown = ", ".join(lines[:2]).count(", ") + 1
-        lines = [lines[0], f"{lines[1]}, and {count(len(pieces) - shown)} more"]
-    return [f"      {line}" for line in lines]
+    for shown in range(len(pieces), 0, -1):
+        last = [f"and {count(len(pieces) - shown)} more"] if shown < len(pieces) else [pieces[shown - 1]]
+        before = pieces[: shown if shown < len(pieces) else shown - 1]
+        lines = flow([*(f"{piece}," for piece in before), *last], max(20, width - 6), " ")
+        if len(lines) <= _REASON_LINES or shown == 1:
+            return [f"      {line}" for line in lines]
+    return []
 
 
 def _share(part: int, whole: int) -> str:

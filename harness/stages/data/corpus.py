@@ -11,13 +11,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import CorpusError, choices, shortened
 from harness.stages.data.packed_lines import read_lines, read_part
 from harness.stages.data.steps.step import place_of, shard_of
 
-_PARTS_IN_MEMORY = 64
+if TYPE_CHECKING:
+    from harness.stages.data.drift.drift import Drift
+    from harness.stages.data.overlap.contamination import Contamination
+
+_CHARACTERS_IN_MEMORY = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +105,23 @@ class Corpus:
         name: by which the settings know it.
         folder: that it lies in.
         statistics: of its build.
+        baseline: the corpus that it is weighed against, which is itself where it is the baseline; None where there is
+            none.
+        root: where relative paths of cases begin.
     """
 
     def __init__(self, folder: Path, statistics: CorpusStatistics, parts: list[list[tuple[str, int]]]) -> None:
         self.name = statistics.name
         self.folder = folder
         self.statistics = statistics
+        self.baseline: Corpus | None = None
+        self.root = Path()
         self._keys = [[key for key, _ in shard] for shard in parts]
         self._places = [[place for _, place in shard] for shard in parts]
+        self._contaminations: dict[tuple[str, str], Contamination] = {}
+        self._drifts: dict[tuple[str, str], Drift] = {}
         self._read: OrderedDict[tuple[int, int], dict[str, Explanation]] = OrderedDict()
+        self._size = 0
 
     @property
     def fingerprint(self) -> str:
@@ -153,12 +165,54 @@ class Corpus:
 
     @functools.cached_property
     def clusters(self) -> Mapping[str, tuple[str, ...]]:
-        """The ids of the duplicates that were removed, by the id of the document that was kept in their place."""
+        """The ids of the duplicates that were removed, by the id of the document that stayed in their place.
+
+        Where that one turned out to be a duplicate in a later step, they are those of the one that stayed in its place.
+        """
+        duplicates = {each.id: each.duplicate_of for each in self.explain() if each.duplicate_of is not None}
         found: dict[str, list[str]] = {}
-        for explanation in self.explain():
-            if explanation.duplicate_of is not None:
-                found.setdefault(explanation.duplicate_of, []).append(explanation.id)
+        for name, survivor in duplicates.items():
+            while survivor in duplicates:
+                survivor = duplicates[survivor]
+            found.setdefault(survivor, []).append(name)
         return MappingProxyType({name: tuple(sorted(ids)) for name, ids in sorted(found.items())})
+
+    def contamination(self, cases: str | Path = "evals", *, planted: str | Path | None = None) -> Contamination:
+        """What its documents hold of the cases of evaluations, by the ids of the cases; looked for once.
+
+        Args:
+            cases: a file of cases, or a folder: all cases of all evaluations in it, each with its evaluation before
+                its id, as `cases=` of a marker has them.
+            planted: a file of documents that are looked in, too, to see that what they hold is found among the others.
+
+        Raises:
+            CaseError: there are none, or one can't be read.
+        """
+        from harness.stages.data.overlap.contamination import search_corpus
+
+        key = (str(cases), str(planted))
+        if key not in self._contaminations:
+            self._contaminations[key] = search_corpus(self, cases, planted)
+        return self._contaminations[key]
+
+    def drift(self, column: str, *, against: Literal["baseline", "half"] = "baseline") -> Drift:
+        """How far its documents are from the baseline's in a column, with an interval; found once.
+
+        Args:
+            column: "length", "language", "source", "ngrams" or "embedding".
+            against: "half" for the A/A beside it: one half of its own documents, drawn by their ids, and the other.
+
+        Raises:
+            NotInLineageError: it is weighed against nothing.
+            UsageError: there is no such column.
+            CorpusError: too few documents.
+        """
+        from harness.stages.data.drift.corpora import corpus_drift, halves_drift
+
+        key = (column, against)
+        if key not in self._drifts:
+            self._drifts[key] = corpus_drift(self, column) if against == "baseline" else halves_drift(self, column)
+        return self._drifts[key]
 
     def explain(self, ids: Iterable[str] = ()) -> Iterator[Explanation]:
         """What became of these documents, or of every one where none is named.
@@ -189,8 +243,9 @@ class Corpus:
             path = self.folder / "explained" / f"{shard:05}.jsonl.gz"
             rows = read_part(path, self._places[shard][part])
             self._read[shard, part] = {row["id"]: Explanation(**row) for row in rows}
-            if len(self._read) > _PARTS_IN_MEMORY:
-                self._read.popitem(last=False)
+            self._size += _characters(self._read[shard, part])
+            while self._size > _CHARACTERS_IN_MEMORY and len(self._read) > 1:
+                self._size -= _characters(self._read.popitem(last=False)[1])
         return self._read[shard, part]
 
     def _unknown(self, document_id: str) -> str:
@@ -198,6 +253,10 @@ class Corpus:
         near = difflib.get_close_matches(document_id, known, n=1)
         there = f"Did you mean {near[0]!r}?" if near else f"Such as: {', '.join(map(repr, known[:3]))}."
         return f"No document {shortened(document_id)} came into the corpus {self.name!r}. {there}"
+
+
+def _characters(explanations: Mapping[str, Explanation]) -> int:
+    return sum(len(each.before or "") + len(each.after or "") for each in explanations.values())
 
 
 class _Explanations(Mapping[str, Explanation]):

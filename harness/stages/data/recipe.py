@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.config import Settings
 from harness.config.corpora import no_corpus
-from harness.errors import CorpusError, choices
+from harness.errors import CorpusError, SettingsError, choices
 from harness.models.weights.content_hash import text_hash
 from harness.models.weights.weights import weights_digest
 from harness.stages.data.documents import source_fingerprint
@@ -74,7 +74,10 @@ def corpus_recipe(settings: Settings, name: str) -> Recipe:
     corpus = settings.corpora[name]
     steps = []
     for step in corpus.steps:
-        spec = find_step(step, settings.root)
+        try:
+            spec = find_step(step, settings.root)
+        except SettingsError as error:
+            raise SettingsError(f"{corpus.table}, steps: {error}") from error
         where = f"{corpus.table}, {step}"
         options = step_options(spec, corpus.tables.get(step, {}), where=where)
         steps.append(RecipeStep(step, options, step_identity(spec, options, settings)))

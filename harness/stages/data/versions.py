@@ -61,4 +61,9 @@ def load_corpus(version: Version, context: StageContext) -> Corpus:
     if folder is None or version.name not in context.settings.corpora:
         example = f"[{context.settings.prefix}corpora.NAME]"
         raise NotInLineageError(version.name, "corpus", f"one, or name one as the candidate: {example}")
-    return open_corpus(Path(folder), version.name)
+    corpus = open_corpus(Path(folder), version.name)
+    corpus.root = context.settings.root
+    other = context.baseline
+    if other is not None and FOLDER in other.settings.engine_options:
+        corpus.baseline = open_corpus(Path(other.settings.engine_options[FOLDER]), other.name)
+    return corpus

@@ -41,6 +41,14 @@ system = "Unused."
 [models.tuned]
 engine = "transformers"
 weights = "weights/tuned"
+
+[corpora.raw]
+documents = "web"
+
+[corpora.clean]
+base = "raw"
+steps = ["filters.own:short"]
+tokenizer = "tuned"
 """
 
 
@@ -51,6 +59,9 @@ def folder(tmp_path: Path) -> Path:
     write(tmp_path, ".gitignore", "weights/big/\n")
     write(tmp_path, "cases.jsonl", "x")
     write(tmp_path, "weights/tuned/adapter.json", "x")
+    write(tmp_path, "web/a.jsonl", "x")
+    write(tmp_path, "filters/own.py", "from filters.words import N\n\ndef short(document):\n    return N\n")
+    write(tmp_path, "filters/words.py", "N = 3\n")
     commit_all(tmp_path)
     return tmp_path.resolve()
 
@@ -215,3 +226,34 @@ def test_steelyard_itself_concerns_all_where_it_is_in_the_repository(folder: Pat
     assert reasons(folder) == (None, None)
     write(folder, "vendored/harness/gate.py")
     assert reasons(folder)[0] == "vendored/harness/gate.py changed, of Steelyard itself"
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("web/a.jsonl", "web/a.jsonl changed, of version 'clean'"),
+        ("web/b.jsonl", "web/b.jsonl changed, of version 'clean'"),
+        ("filters/own.py", "filters/own.py changed, a step of version 'clean'"),
+        ("filters/words.py", "filters/words.py changed, which filters/own.py imports"),
+        ("weights/tuned/adapter.json", "weights/tuned/adapter.json changed, of version 'tuned'"),
+        ("filters/other.py", None),
+    ],
+)
+def test_documents_and_steps_of_a_corpus_concern_all_that_weigh_it(folder: Path, file: str, reason: str | None) -> None:
+    write(folder, file, "N = 4\n")
+    assert reasons(folder, candidate="clean", baseline="none")[0] == reason
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ('["filters.own:short"]', '["filters.own:short", "c4"]', "version 'clean' changed"),
+        ('documents = "web"', 'documents = "web/a.jsonl"', "version 'clean' changed"),
+        ('documents = "web"', 'documents = "web"\nexecutor = "ray"\ndescription = "pages"', None),
+    ],
+)
+def test_a_recipe_that_changed_concerns_all_that_weigh_it(
+    folder: Path, before: str, after: str, reason: str | None
+) -> None:
+    rewrite(folder, before, after)
+    assert reasons(folder, candidate="clean", baseline="none")[0] == reason

@@ -26,6 +26,13 @@ def broken(document, *, on="d7"):
 def slow(document, *, seconds=0.01):
     import time
     time.sleep(seconds)
+
+def logged(document, *, log="", seconds=0.005):
+    import time
+    time.sleep(seconds)
+    if document.id:
+        with open(log, "a") as file:
+            file.write(document.id + "\\n")
 """
 """Steps of the project's own."""
 

@@ -32,8 +32,7 @@ def test_a_folder_is_read_in_the_order_of_names_whatever_lies_in_it(tmp_path: Pa
 
 
 def test_the_name_of_a_file_may_be_no_text(tmp_path: Path) -> None:
-    with open(os.fsencode(tmp_path) + b"/caf\xe9.txt", "w", encoding="utf-8") as file:
-        file.write("a text")
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("a text", encoding="utf-8")
     (found,) = read_documents(".", tmp_path)
     assert found.id == "caf\ufffd.txt"
 

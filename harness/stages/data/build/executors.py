@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,13 @@ class BuildExecutor:
         name: "local", "ray" or "slurm".
         workers: tasks at a time; None for as many as there are cores, or as the cluster has room for.
         options: passed on to datatrove's executor as they are.
+        pool: entered while processes of this machine work.
     """
 
     name: str
     workers: int | None
     options: Mapping[str, Any]
+    pool: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def run(self, pipeline: Sequence[Any], tasks: int, work: Path) -> None:
         """Run a pipeline as so many tasks, those of them that are not done yet.
@@ -52,9 +55,11 @@ class BuildExecutor:
         from datatrove.executor import LocalPipelineExecutor
 
         workers = min(tasks, self.workers or len(os.sched_getaffinity(0)))
-        LocalPipelineExecutor(
+        executor = LocalPipelineExecutor(
             pipeline, tasks=tasks, workers=workers, logging_dir=str(work), start_method="fork", **self.options
-        ).run()
+        )
+        with self.pool():
+            executor.run()
 
     def _ray(self, pipeline: list[Any], tasks: int, work: Path) -> None:
         import ray
@@ -73,7 +78,7 @@ class BuildExecutor:
 
         if shutil.which("sbatch") is None:
             raise CorpusError(
-                "executor = 'slurm': there is no program sbatch here. Build on a machine that can submit jobs to Slurm, "
+                "executor = 'slurm': there is no program sbatch here. Build where jobs can be submitted to Slurm, "
                 'or with executor = "local".'
             )
         executor = SlurmPipelineExecutor(
@@ -84,7 +89,9 @@ class BuildExecutor:
             time.sleep(_POLLED_EVERY_S)
 
 
-def build_executor(table: Mapping[str, Any]) -> BuildExecutor:
+def build_executor(
+    table: Mapping[str, Any], pool: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> BuildExecutor:
     """The executor that a table of the settings names, `{ name = "local", workers = 2, … }`.
 
     Raises:
@@ -92,4 +99,4 @@ def build_executor(table: Mapping[str, Any]) -> BuildExecutor:
     """
     options = {key: value for key, value in table.items() if key not in ("name", "workers")}
     name = setting_checks.one_of(table.get("name", "local"), "executor", ("local", "ray", "slurm"), where="corpus")
-    return BuildExecutor(name, table.get("workers"), options)
+    return BuildExecutor(name, table.get("workers"), options, pool)

@@ -29,9 +29,11 @@ from harness.config import Settings
 from harness.errors import CorpusError, SteelyardError
 from harness.models.processes.frames import encode_frame
 from harness.models.weights.content_hash import text_hash
-from harness.stages.data.build.executors import build_executor
+from harness.stages.data.build.executors import BuildExecutor, build_executor
 from harness.stages.data.build.ingest import ingest
+from harness.stages.data.build.workers import WorkerWatch
 from harness.stages.data.recipe import Recipe
+from harness.stages.data.steps.step import INSTALL
 
 _TOLD_EVERY_S = 0.25
 _ABANDONED_S = 7 * 24 * 3600.0
@@ -67,12 +69,20 @@ def main() -> None:
         request: BuildRequest = pickle.load(pipe)
     # Each process that is forked closes its standard input, and would wait for a thread that reads from it.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+    def give_up(why: str) -> None:
+        answers.write(encode_frame({"failed": why, "kind": "CorpusError"}))
+        os.killpg(0, signal.SIGKILL)
+
+    watch = WorkerWatch(give_up)
     threading.Thread(target=_end_with, args=(orders,), daemon=True).start()
     teller = _Teller(answers)
     try:
-        build(request, teller)
+        build(request, teller, build_executor(request.executor, watch.pool))
     except SteelyardError as error:
         answers.write(encode_frame({"failed": str(error), "kind": type(error).__name__}))
+    except ImportError as error:
+        answers.write(encode_frame({"failed": f"{error}. Install what is missing: {install(error)}", "kind": ""}))
     except Exception as error:  # noqa: BLE001  whatever else is wrong must reach the parent
         import traceback
 
@@ -82,6 +92,11 @@ def main() -> None:
         answers.write(encode_frame({"built": str(request.folder)}))
     sys.stderr.flush()
     os._exit(0)
+
+
+def install(error: ImportError) -> str:
+    """The command that installs the package whose import failed."""
+    return 'pip install "steelyard[ray]"' if error.name == "ray" else INSTALL
 
 
 def _end_with(pipe: int) -> None:
@@ -136,7 +151,7 @@ def _number(path: Path) -> int:
         return 0
 
 
-def build(request: BuildRequest, teller: _Teller) -> None:
+def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> None:
     """Build a corpus into its folder; of several processes one builds, the rest wait and find it there."""
     os.register_at_fork(after_in_child=_end_with_parent)
     _remove_abandoned(request.folder.parent)
@@ -147,19 +162,19 @@ def build(request: BuildRequest, teller: _Teller) -> None:
             return
         request.work.mkdir(parents=True, exist_ok=True)
         request.work.touch()
-        result = _build(request, teller)
+        result = _build(request, teller, executor)
         result.rename(request.folder)
         shutil.rmtree(request.work, ignore_errors=True)
 
 
-def _build(request: BuildRequest, teller: _Teller) -> Path:
+def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> Path:
     from harness.stages.data.build.merging import MergeShard, TokenCounter
     from harness.stages.data.build.pipeline import ReadShard
     from harness.stages.data.build.stages import Bench, StepTotals, check_left, grouped, run_steps, run_tasks
 
     started = time.monotonic()
     root = request.settings.root
-    bench = Bench(request.settings, build_executor(request.executor), request.work, teller.begin)
+    bench = Bench(request.settings, executor, request.work, teller.begin)
     teller.begin("reading", None, None)
     with _useless_unless_right(request.work):
         ingested = ingest(request.recipe, root, request.work, teller.count)
@@ -167,7 +182,9 @@ def _build(request: BuildRequest, teller: _Teller) -> Path:
     totals: list[StepTotals] = []
     groups = list(grouped(request.recipe.steps, root))
     for number, steps in enumerate(groups):
-        shards, done = run_steps(steps, bench, number, shards, total)
+        before, (shards, done) = shards, run_steps(steps, bench, number, shards, total)
+        if number:
+            shutil.rmtree(before.folder, ignore_errors=True)  # nothing reads it again
         totals += done
         total = done[-1].n_out
         with _useless_unless_right(request.work):

@@ -1,4 +1,4 @@
-"""Declares datatrove's quality filters as steps, with the parameters that FineWeb published.
+"""Declares datatrove's filters as steps, with the parameters that FineWeb published.
 
 Gopher's rules are those of Rae et al., 2021, "Scaling Language Models" (arXiv:2112.11446, table A1 and section A1.1),
 C4's those of Raffel et al., 2020 (JMLR 21:140, section 2.2), FineWeb's own those of Penedo et al., 2024, "The FineWeb
@@ -11,11 +11,11 @@ import functools
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.config import setting_checks
 from harness.errors import SettingsError
-from harness.stages.data.steps.step import EMPTY, INSTALL, StepOption, StepSpec
+from harness.stages.data.steps.step import EMPTY, INSTALL, URL, StepOption, StepSpec
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 UNNAMED = "removed"
 """The reason of a removal for which a filter gives none."""
+
+TOO_LARGE = "text_too_large"
+"""The reason of a document's removal that is longer than the bound."""
 
 _RATIO = partial(setting_checks.number, low=0, high=1)
 _OFF = "0 switches the rule off."
@@ -39,11 +42,14 @@ class FilterStep:
 
     Args:
         make: makes the filter from the options.
+        options: of the filter, and `max_characters`: filters take a hundred times the memory that a text takes.
     """
 
     def __init__(self, make: Callable[[Mapping[str, Any]], BaseFilter], options: Mapping[str, Any]) -> None:
+        own = {name: value for name, value in options.items() if name != "max_characters"}
         self._make = make
-        self._options = json.dumps(options, sort_keys=True)
+        self._longest: int | None = options.get("max_characters")
+        self._options = json.dumps(own, sort_keys=True)
         self._filter: BaseFilter | None = None
 
     def __call__(self, document: Document) -> str | None:
@@ -54,6 +60,8 @@ class FilterStep:
         """
         if not document.text or document.text.isspace():
             return EMPTY
+        if self._longest is not None and len(document.text) > self._longest:
+            return TOO_LARGE
         return self.removal(document) or (None if document.text else EMPTY)
 
     def removal(self, document: Document) -> str | None:
@@ -98,7 +106,10 @@ def _n_grams(value: Any, name: str, *, where: str) -> list[list[float]]:
     ]
 
 
-_LANGUAGE = StepOption("eng", _language, "The language by whose rules words and sentences are split, in ISO 639-3.")
+LANGUAGE = StepOption("eng", _language, "The language by whose rules words and sentences are split, in ISO 639-3.")
+"""The option that says by whose rules texts are split."""
+
+_LONGEST = StepOption(10_000_000, setting_checks.integer, "The longest text that is judged; longer ones are removed.")
 
 
 def _gopher_repetition(options: Mapping[str, Any]) -> BaseFilter:
@@ -131,7 +142,7 @@ def _declared(
 ) -> StepSpec:
     return StepSpec(
         name=name,
-        options={**options, "language": _LANGUAGE},
+        options={**options, "language": LANGUAGE, "max_characters": _LONGEST},
         make=partial(FilterStep, make),
         packages=("datatrove", "spacy"),
         summary=summary,
@@ -229,4 +240,58 @@ FINEWEB = _declared(
         ),
         "new_line_ratio": StepOption(0.3, _LENGTH, "The most line ends for each word."),
     },
+)
+
+
+class AddressParts(NamedTuple):
+    """What datatrove's filter asks of an address, by its names, the first of which tldextract warns of."""
+
+    registered_domain: str
+    fqdn: str
+
+
+def _url_filter(options: Mapping[str, Any]) -> BaseFilter:
+    """datatrove's filter, which tells domains by the list of suffixes that tldextract ships and asks no server."""
+    from datatrove.pipeline.filters import URLFilter
+    from tldextract import TLDExtract
+
+    shipped = TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+    def parts(url: str) -> AddressParts:
+        found = shipped(url)
+        return AddressParts(found.top_domain_under_public_suffix, found.fqdn)
+
+    made = URLFilter(**options)
+    made.tldextractor = parts
+    return made
+
+
+class AddressStep(FilterStep):
+    """Removes documents by their address. One without an address stays: there is nothing to judge it by."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(_url_filter, options)
+
+    def __call__(self, document: Document) -> str | None:
+        """None for a document that stays, else datatrove's word for the list that its address is on."""
+        return self.removal(document) if document.metadata.get(URL) else None
+
+
+ADDRESS = StepSpec(
+    name="url",
+    options={
+        "use_integrated_lists": StepOption(True, setting_checks.boolean, "Use the lists that datatrove ships."),
+        "extra_domains": StepOption([], _words, "Further domains and subdomains to remove."),
+        "extra_urls": StepOption([], _words, "Further addresses to remove, to the letter."),
+        "banned_words": StepOption([], _words, "Further words of which none may be in an address."),
+        "banned_subwords": StepOption([], _words, "Further words that may not even be a part of one in an address."),
+        "soft_banned_words": StepOption([], _words, "Further words of which an address may have some."),
+        "soft_word_threshold": StepOption(
+            2, partial(setting_checks.integer, low=1), "How many of those are too many in one address."
+        ),
+    },
+    make=AddressStep,
+    packages=("datatrove", "tldextract"),
+    summary="removes documents whose address is on a list of adult sites, or says what such addresses say",
+    install=INSTALL,
 )

@@ -13,9 +13,10 @@ from harness.errors import DoorError, SettingsError
 from harness.stages.data.steps.catalogue import find_step, package_versions, step_identity, step_options
 from harness.stages.data.steps.step import StepSpec
 from tests.doors.installing import declare, run
-from tests.stages.data.steps.judging import settings
+from tests.stages.data.steps.judging import document, made, settings
 
 OWN = [door.name for door in doors.doors("steps") if door.is_own]
+NEEDED = {"synthesise": {"teacher": "smollm2", "prompts": "prompts.jsonl"}}
 WHERE = "[tool.steelyard.corpora.clean]"
 
 
@@ -32,7 +33,7 @@ def test_each_of_the_project_s_own_bears_its_name_and_makes_a_step_of_its_defaul
     assert spec.summary
     options = step_options(spec, {}, where=name)
     assert json.loads(json.dumps(options)) == options, "identities and notes hold options as JSON"
-    step = spec.make(options)
+    step = spec.make({**options, **NEEDED.get(name, {})})
     assert callable(step) or hasattr(step, "apply")
 
 
@@ -40,7 +41,7 @@ def test_each_of_the_project_s_own_bears_its_name_and_makes_a_step_of_its_defaul
 def test_each_option_has_a_help_and_a_default_that_its_check_takes(name: str) -> None:
     for key, option in find_step(name, Path()).options.items():
         assert option.help.endswith("."), key
-        if option.default is not None:
+        if key not in NEEDED.get(name, {}):
             checked = option.check(option.default, key, where=name)
             assert json.loads(json.dumps(checked)) == json.loads(json.dumps(option.default)), key
 
@@ -122,3 +123,27 @@ def test_a_step_of_another_distribution_is_found_and_what_is_none_is_refused(tmp
         "fold",
         "The step 'none' of steelyard-fold 1.0 is no StepSpec: fold:FOLD.name is str.",
     ]
+
+
+PAGE = (Path(__file__).parents[4] / "docs" / "steps.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_page_of_the_steps_shows_each_option_with_its_default(name: str) -> None:
+    section = PAGE.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    spec = find_step(name, Path())
+    assert f"`{name}` {spec.summary}. " in section
+    assert rows == [
+        f"| `{key}` | `{json.dumps(option.default)}` | {option.help} |" for key, option in spec.options.items()
+    ]
+
+
+def test_the_step_of_the_page_does_what_it_says(tmp_path: Path) -> None:
+    code = PAGE.partition("```python\n# filters.py\n")[2].partition("```")[0]
+    (tmp_path / "filters.py").write_text(code, encoding="utf-8")
+    step = made("filters:short", tmp_path, at_least=3)
+    assert step(document("two words")) == "too_short"
+    kept = document("These are more than three words. Sign up for our newsletter.")
+    assert step(kept) is None
+    assert kept.text == "These are more than three words. "

@@ -38,6 +38,12 @@ def test_a_text_of_nothing_is_removed_as_empty(step: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("step", QUALITY)
+def test_a_text_beyond_the_bound_is_removed_unread(step: str) -> None:
+    assert judged(step, "a" * 101, max_characters=100) == "text_too_large"
+    assert judged(step, "a" * 100, max_characters=100) != "text_too_large"
+
+
+@pytest.mark.parametrize("step", QUALITY)
 @given(text=st.text(max_size=60))
 @settings(deadline=None)  # the first one loads the rules of a language
 def test_no_text_makes_a_filter_fail(step: str, text: str) -> None:

@@ -13,11 +13,13 @@ from harness.config import Settings
 from harness.config.settings import settings_of
 from harness.errors import CorpusError, SettingsError
 from harness.models.scripted.engine import ScriptedEngine
+from harness.stages.data.corpus_build import build_corpus
 from harness.stages.data.steps.catalogue import step_identity, step_options
 from harness.stages.data.steps.step import ShardedCorpus
 from harness.stages.data.steps.synthesise import SYNTHESISE, read_prompts
 from harness.store import Store
 from harness.store.location import store_url
+from tests.stages.data.projects import some_rows, write_lines
 from tests.stages.data.steps.stepping import Applied, apply_step, local
 
 PROMPTS = {"river": "Write about a river.", "hill": "Write about a hill."}
@@ -188,3 +190,25 @@ def test_a_wrong_line_is_named(lines: Sequence[str], message: str, tmp_path: Pat
     path.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(CorpusError, match=message):
         read_prompts(path)
+
+
+@pytest.mark.slow
+def test_an_engine_with_weights_writes_the_documents_once(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """vLLM in a whole build: the first draws, another one of the same recipe reads the store."""
+    write_lines(tmp_path / "d.jsonl", some_rows(20))
+    sampling = {"temperature": 1.0, "max_tokens": 8, "seed": 1}
+    teacher = {"engine": "vllm", "weights": str(tiny_llama), "dtype": "float32", "sampling": sampling}
+    corpora = {"clean": {"documents": "d.jsonl", "steps": ["synthesise"], "synthesise": {**TABLE, "samples": 3}}}
+    settings = settings_of({"models": {"teacher": teacher}, "corpora": corpora}, tmp_path / "steelyard.toml")
+    fingerprints = []
+    for cache in ("first", "second"):
+        monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / cache))
+        corpus = build_corpus(settings, "clean")
+        fingerprints.append(corpus.fingerprint)
+        written = [document for document in corpus.documents() if document.id.startswith("synthesise/")]
+        assert len(written) == 6
+        assert len({document.text for document in written}) > 2
+        assert n_stored(settings) == 6
+    assert fingerprints[0] == fingerprints[1]

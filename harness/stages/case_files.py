@@ -1,0 +1,231 @@
+"""The cases of an evaluation, from a file, a list or a data set."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.config.files import find_file
+from harness.errors import CaseError
+from harness.records import Case
+
+CASE_SUFFIXES = (".jsonl", ".csv", ".parquet")
+
+
+def load_cases(source: Any, folders: Sequence[Path]) -> tuple[Case, ...]:
+    """All cases, in their order.
+
+    Args:
+        source: path of a .jsonl, .csv or .parquet file, relative to one of `folders`; of a folder, for all cases of
+            all evaluations in it, each with its evaluation before its id; a list of dicts; a `datasets.Dataset`; or
+            the name of a data set on the hub, as "owner/name" or "owner/name:split".
+        folders: where relative paths are looked for, the first that has the file counts.
+
+    Raises:
+        CaseError: no such file, no cases, a line that is no JSON object, an id that is missing or there twice; the
+            message names file and line.
+    """
+    if isinstance(source, str | Path):
+        folder = _folder(source, folders)
+        if folder is not None:
+            return tuple(Case({**each.case.fields, "id": each.id}) for each in _read_folder(folder))
+        path = find_file(Path(source), folders, kind="case file", suffixes=CASE_SUFFIXES, error=CaseError)
+        found = read_rows(path) if path is not None else _from_hub(str(source), folders)
+        return _cases(found, str(source))
+    if isinstance(source, Mapping) or not isinstance(source, Iterable):
+        raise CaseError(f"cases={source!r} is neither a path, a list of dicts nor a datasets.Dataset.")
+    return _cases(((f"item {i}", row) for i, row in enumerate(source)), "cases")
+
+
+@dataclass(frozen=True, slots=True)
+class FiledCase:
+    """A case with the file that it stands in.
+
+    Attributes:
+        id: its own; of a folder, after the path of its evaluation, and so unique among all evaluations in it.
+        file: relative to the folder.
+        case: as the file has it, with its own id.
+    """
+
+    id: str
+    file: str
+    case: Case
+
+
+def filed_cases(source: str | Path, folders: Sequence[Path]) -> tuple[FiledCase, ...]:
+    """All cases of a file, or of all evaluations in a folder, each with its file.
+
+    Raises:
+        CaseError: as `load_cases` has it.
+    """
+    folder = _folder(source, folders)
+    if folder is not None:
+        return _read_folder(folder)
+    return tuple(FiledCase(case.id, str(source), case) for case in load_cases(source, folders))
+
+
+def _folder(source: str | Path, folders: Sequence[Path]) -> Path | None:
+    """The folder of this path; None where there is none, or the path can't be one."""
+    # Not by pathlib, for it raises errors for what can't be a path.
+    given = str(source)
+    places = [given] if os.path.isabs(given) else [os.path.join(each, given) for each in folders]  # noqa: PTH117, PTH118
+    return next((Path(place) for place in places if os.path.isdir(place)), None)  # noqa: PTH112
+
+
+def _read_folder(folder: Path) -> tuple[FiledCase, ...]:
+    """All cases of the files named `cases` in a folder, and of the files beside a task of lm-eval.
+
+    A document of a task that has no id is called by its number.
+    """
+    found: list[FiledCase] = []
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in CASE_SUFFIXES):
+        is_of_task = any(path.parent.glob("*.yaml"))
+        if path.stem == "cases" or is_of_task:
+            file = path.relative_to(folder)
+            name = [*file.parent.parts, *([] if path.stem == "cases" else [path.stem])]
+            rows = read_rows(path)
+            if is_of_task:
+                rows = [(place, {"id": number, **row}) for number, (place, row) in enumerate(rows, 1)]
+            found += [FiledCase("/".join([*name, case.id]), file.as_posix(), case) for case in _cases(rows, str(path))]
+    if not found:
+        raise CaseError(
+            f"{folder} holds no case files: none called cases{', cases'.join(CASE_SUFFIXES)}, and no task of lm-eval "
+            "(.yaml) with its documents beside it."
+        )
+    return tuple(found)
+
+
+def read_rows(path: Path) -> list[tuple[str, Any]]:
+    """The rows of a case file, each with the place that it stands in.
+
+    Raises:
+        CaseError: it can't be read; the message names file and line.
+    """
+    readers = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
+    if path.suffix not in readers:
+        own = path.suffix or "a file without suffix"
+        raise CaseError(f"{path}: cases are read from {', '.join(CASE_SUFFIXES)}, not from {own}.")
+    try:
+        return list(readers[path.suffix](path))
+    except UnicodeDecodeError as error:
+        raise CaseError(f"{path} is not UTF-8: {error}.") from None
+    except OSError as error:
+        raise CaseError(f"{path} can't be read: {error.strerror or error}.") from None
+
+
+def _read_jsonl(path: Path) -> Iterable[tuple[str, Any]]:
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                try:
+                    yield f"{path}, line {number}", _parsed(line.rstrip())
+                except _DuplicateKeyError as error:
+                    raise CaseError(
+                        f"{path}, line {number}: the key {error.args[0]!r} is there twice in one object; keep one."
+                    ) from None
+                except json.JSONDecodeError as error:
+                    raise CaseError(
+                        f"{path}, line {number}, column {error.colno}: not valid JSON: {error.msg}."
+                    ) from None
+                except RecursionError:
+                    raise CaseError(f"{path}, line {number}: nested too deep to be read.") from None
+                except ValueError as error:
+                    raise CaseError(f"{path}, line {number}: not valid JSON: {error}.") from None
+
+
+def _parsed(line: str) -> Any:
+    return json.loads(line, object_pairs_hook=_object, parse_constant=_no_number)
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+class _DuplicateKeyError(ValueError):
+    """A key that one JSON object holds twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise _DuplicateKeyError(Counter(name for name, _ in pairs).most_common(1)[0][0])
+    return fields
+
+
+def _read_csv(path: Path) -> Iterable[tuple[str, Any]]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines, strict=True)
+        try:
+            names = list(reader.fieldnames or ())
+            twice = [name for name in names if names.count(name) > 1]
+            if twice:
+                raise CaseError(f"{path}, line {reader.line_num}: the column {twice[0]!r} is there twice; rename one.")
+            for row in reader:
+                if None in row or None in row.values():
+                    raise CaseError(f"{path}, line {reader.line_num}: not as many values as the header has names.")
+                yield f"{path}, line {reader.line_num}", row
+        except csv.Error as error:
+            raise CaseError(f"{path}, line {reader.reader.line_num}: not valid CSV: {error}.") from None
+
+
+def _read_parquet(path: Path) -> Iterable[tuple[str, Any]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise CaseError(f'{path}: reading .parquet needs pyarrow: pip install "steelyard[datasets]".') from None
+    try:
+        table = parquet.read_table(path)
+    except ArrowException as error:
+        raise CaseError(f"{path} is not valid parquet: {error}.") from None
+    return ((f"{path}, row {number}", row) for number, row in enumerate(table.to_pylist()))
+
+
+def _from_hub(name: str, folders: Sequence[Path]) -> Iterable[tuple[str, Any]]:
+    path, _, split = name.partition(":")
+    if path.count("/") != 1 or path.startswith((".", "/")):
+        looked = ", ".join(str(folder) for folder in folders)
+        raise CaseError(
+            f"There is no case file {name!r}, and it is no data set's name (owner/name). Looked in {looked}."
+        )
+    try:
+        import datasets
+    except ImportError:
+        raise CaseError(f'Data set {name!r}: loading it needs datasets: pip install "steelyard[datasets]".') from None
+    try:
+        rows = datasets.load_dataset(path, split=split or "test")
+    except Exception as error:  # noqa: BLE001 - datasets raises whatever its transport raises
+        raise CaseError(f"Data set {name!r} can't be loaded: {type(error).__name__}: {error}") from None
+    return ((f"{name}, row {number}", row) for number, row in enumerate(rows))
+
+
+def _cases(rows: Iterable[tuple[str, Any]], name: str) -> tuple[Case, ...]:
+    cases: list[Case] = []
+    places: dict[str, str] = {}
+    for place, row in rows:
+        if not isinstance(row, Mapping):
+            raise CaseError(f"{place}: a case is an object with an id, not {type(row).__name__} {row!r}.")
+        case_id = row.get("id")
+        if isinstance(case_id, int) and not isinstance(case_id, bool):
+            case_id = str(case_id)
+        if not isinstance(case_id, str) and "id" in row:
+            raise CaseError(
+                f'{place}: id {case_id!r} is not a text but {type(case_id).__name__}; write one such as "id": "peru".'
+            )
+        if not isinstance(case_id, str) or not case_id.strip():
+            fields = ", ".join(map(str, row))
+            raise CaseError(
+                f'{place}: the case has no id; give it a stable one, such as "id": "peru". It has: {fields}.'
+            )
+        if case_id in places:
+            raise CaseError(f"{place}: id {case_id!r} is already at {places[case_id]}; ids are unique.")
+        places[case_id] = place
+        cases.append(Case({**row, "id": case_id}))
+    if not cases:
+        raise CaseError(f"{name} holds no cases.")
+    return tuple(cases)

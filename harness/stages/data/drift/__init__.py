@@ -1,0 +1,1 @@
+"""Tells how far one version of a corpus is from another, column by column."""

@@ -1,0 +1,199 @@
+"""What documents have in each column that may drift, added up by blocks of documents."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from harness.errors import UsageError, choices
+from harness.stages.data.overlap.words import word_of
+from harness.statistics.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from harness.stages.data.corpus import CorpusDocument
+
+BLOCKS = 60
+"""Blocks that documents fall into by their ids: a document that both versions have is in one block of both."""
+_PAIR_BITS = 12
+_WORD_BITS = 8
+_FEATURES = 128
+SQUARES = "squares"
+"""The name of the sum of squares among those of an embedding."""
+_MIXED = np.uint64(0x9E3779B97F4A7C15)
+_SEED = 20_260_101
+_TOLD_BY = 1000
+"""Characters by which the language of a text is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSums:
+    """One column of one version, added up by blocks.
+
+    Attributes:
+        documents: (BLOCKS,) how many each block has.
+        sums: (BLOCKS, n_names) of what `names` stand for: documents of a value, pairs of words, coordinates.
+        names: of the sums, in their order.
+    """
+
+    documents: FloatArray
+    sums: FloatArray
+    names: tuple[Any, ...]
+
+
+def add_up(documents: Iterable[CorpusDocument], column: str) -> ColumnSums:
+    """A column of a version, by blocks.
+
+    Args:
+        documents: of the version, each with an id of its own.
+        column: one of `COLUMNS`.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    if column not in COLUMNS:
+        raise UsageError(choices("column", column, COLUMNS))
+    return COLUMNS[column](documents)
+
+
+def block_of(document_id: str) -> int:
+    """The block of a document, by its id alone: as good as drawn, and the same in each version.
+
+    >>> block_of("a"), block_of("b")
+    (22, 58)
+    """
+    digest = hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8, person=b"drift")
+    return int.from_bytes(digest.digest(), "big") % BLOCKS
+
+
+def aligned(first: ColumnSums, second: ColumnSums) -> tuple[FloatArray, FloatArray, tuple[Any, ...]]:
+    """The sums of two versions over the same names, in the order of the names."""
+    if first.names == second.names:
+        return first.sums, second.sums, first.names
+    names = tuple(sorted({*first.names, *second.names}))
+    place = {name: number for number, name in enumerate(names)}
+    found = []
+    for each in (first, second):
+        sums = np.zeros((BLOCKS, len(names)))
+        sums[:, [place[name] for name in each.names]] = each.sums
+        found.append(sums)
+    return found[0], found[1], names
+
+
+def _of_values(value: Callable[[CorpusDocument], Any]) -> Callable[[Iterable[CorpusDocument]], ColumnSums]:
+    """A column of which each document has one value."""
+
+    def count(documents: Iterable[CorpusDocument]) -> ColumnSums:
+        counts: list[Counter[Any]] = [Counter() for _ in range(BLOCKS)]
+        for document in documents:
+            counts[block_of(document.id)][value(document)] += 1
+        names = tuple(sorted(set().union(*counts)))
+        sums = np.array([[block[name] for name in names] for block in counts], dtype=np.float64).reshape(BLOCKS, -1)
+        return ColumnSums(sums.sum(axis=1), sums, names)
+
+    return count
+
+
+def _length(document: CorpusDocument) -> int:
+    return len(document.text.split())
+
+
+def _language(document: CorpusDocument) -> str:
+    """The likeliest language of a text's beginning, by one model for all versions, whatever steps have noted."""
+    from harness.stages.data.steps.language import language_scores
+
+    text = document.text[:_TOLD_BY].strip()
+    return next(iter(language_scores(text)), "unknown") if text else "unknown"
+
+
+def _source(document: CorpusDocument) -> str:
+    """What the document says of its source, else the host of its address."""
+    given = document.metadata.get("source")
+    return str(given) if given is not None else urlsplit(document.url or "").hostname or "unknown"
+
+
+def _pairs(documents: Iterable[CorpusDocument]) -> ColumnSums:
+    """Pairs of neighbouring words, in 4,096 groups by a hash: what groups tell of a drift is never more than it is."""
+    sums, n_documents, numbers = np.zeros((BLOCKS, 1 << _PAIR_BITS)), np.zeros(BLOCKS), _Numbers()
+    for document in documents:
+        block, words = block_of(document.id), numbers.of(document.text)
+        n_documents[block] += 1
+        if len(words) > 1:
+            mixed = (words[:-1] * _MIXED + words[1:]) * _MIXED
+            groups = (mixed >> np.uint64(64 - _PAIR_BITS)).astype(np.int64)
+            sums[block] += np.bincount(groups, minlength=1 << _PAIR_BITS)
+    return ColumnSums(n_documents, sums, tuple(range(1 << _PAIR_BITS)))
+
+
+def _embedding(documents: Iterable[CorpusDocument]) -> ColumnSums:
+    """Where texts lie, by features of a kernel: the mean of these is the same where the distribution of places is.
+    The last sum is that of their squares.
+
+    A text is the vector of its words' hashed counts, 1 + log(count) each, of length 1 (K. Weinberger et al., 2009,
+    Feature hashing for large scale multitask learning). Its features are random Fourier features of a Gaussian kernel
+    of width 1 (A. Rahimi, B. Recht, 2007, Random features for large-scale kernel machines).
+    """
+    generator = np.random.default_rng(_SEED)
+    directions = generator.standard_normal((1 << _WORD_BITS, _FEATURES))
+    phases = generator.uniform(0.0, 2 * np.pi, _FEATURES)
+    sums, n_documents, numbers = np.zeros((BLOCKS, _FEATURES + 1)), np.zeros(BLOCKS), _Numbers()
+    for document in documents:
+        block = block_of(document.id)
+        n_documents[block] += 1
+        vector = _vector(numbers.of(document.text))
+        features = np.sqrt(2 / _FEATURES) * np.cos(vector @ directions + phases)
+        sums[block] += np.append(features, features @ features)
+    return ColumnSums(n_documents, sums, (*range(_FEATURES), SQUARES))
+
+
+def _vector(words: IntArray) -> FloatArray:
+    """A text as a vector of length 1; one without words is 0."""
+    found, counts = np.unique(words * _MIXED, return_counts=True)
+    groups = (found >> np.uint64(64 - _WORD_BITS)).astype(np.int64)
+    signs = np.where(found >> np.uint64(55 - _WORD_BITS) & np.uint64(1), 1.0, -1.0)
+    vector = np.bincount(groups, weights=signs * (1 + np.log(counts)), minlength=1 << _WORD_BITS)
+    length = np.linalg.norm(vector)
+    return np.asarray(vector / length if length else vector, dtype=np.float64)
+
+
+class _Numbers(dict[str, int]):
+    """Words as numbers that are the same in every process."""
+
+    def of(self, text: str) -> Any:
+        """The numbers of a text's words."""
+        pieces = text.split()
+        found = np.fromiter(map(self.__getitem__, pieces), dtype=np.uint64, count=len(pieces))
+        return found[found > 0]
+
+    def __missing__(self, piece: str) -> int:
+        if len(self) >= 1_000_000:
+            self.clear()
+        word = word_of(piece)
+        found = self[piece] = zlib.crc32(word.encode("utf-8", "surrogatepass")) + 1 if word else 0
+        return found
+
+
+COLUMNS: Mapping[str, Callable[[Iterable[CorpusDocument]], ColumnSums]] = {
+    "length": _of_values(_length),
+    "language": _of_values(_language),
+    "source": _of_values(_source),
+    "ngrams": _pairs,
+    "embedding": _embedding,
+}
+"""What may drift, each with what adds it up."""
+
+
+def halves(sums: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Every other block, and those between."""
+    return sums[0::2], sums[1::2]
+
+
+def paired_blocks(sums: FloatArray) -> FloatArray:
+    """Blocks by twos."""
+    return sums[0::2] + sums[1::2]

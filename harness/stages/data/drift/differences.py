@@ -1,0 +1,155 @@
+"""What two versions of a corpus do otherwise, and what that means for their documents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.stages.data.corpus import Corpus, Explanation
+    from harness.stages.data.recipe import Recipe, RecipeStep
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedOption:
+    """An option of a step that both recipes have, with the value of each."""
+
+    step: str
+    option: str
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeDifference:
+    """How two recipes differ.
+
+    Attributes:
+        is_same_source: whether both begin with the same documents.
+        first_alone, second_alone: steps that one of them has, in its order.
+        options: that are set otherwise.
+        packages: steps whose packages have other versions, or whose code is another one.
+        is_reordered: whether the steps that both have stand in another order.
+    """
+
+    is_same_source: bool
+    first_alone: tuple[str, ...]
+    second_alone: tuple[str, ...]
+    options: tuple[ChangedOption, ...]
+    packages: tuple[str, ...]
+    is_reordered: bool
+
+
+def compare_recipes(first: Recipe, second: Recipe) -> RecipeDifference:
+    """How the second recipe differs from the first."""
+    ours, theirs = _numbered(first.steps), _numbered(second.steps)
+    both = [name for name in ours if name in theirs]
+    options = [
+        ChangedOption(ours[name].name, option, one, other)
+        for name in both
+        for option in dict.fromkeys([*ours[name].options, *theirs[name].options])
+        if (one := ours[name].options.get(option)) != (other := theirs[name].options.get(option))
+    ]
+    set_otherwise = {each.step for each in options}
+    return RecipeDifference(
+        is_same_source=first.content == second.content,
+        first_alone=tuple(step.name for name, step in ours.items() if name not in theirs),
+        second_alone=tuple(step.name for name, step in theirs.items() if name not in ours),
+        options=tuple(options),
+        packages=tuple(
+            ours[name].name
+            for name in both
+            if ours[name].identity != theirs[name].identity and ours[name].name not in set_otherwise
+        ),
+        is_reordered=both != [name for name in theirs if name in ours],
+    )
+
+
+def _numbered(steps: Iterable[RecipeStep]) -> dict[tuple[str, int], RecipeStep]:
+    """Steps by name; one that is there again is another one."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for step in steps:
+        found[step.name, seen[step.name]] = step
+        seen[step.name] += 1
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class AloneDocument:
+    """A document that one version has kept alone.
+
+    Attributes:
+        step, reason: of its removal from the other; None where it did not come in there.
+    """
+
+    id: str
+    step: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDifferences:
+    """The documents in which two versions differ, each in the order of ids.
+
+    Attributes:
+        n_shared: documents that both have kept, with the same text or another one.
+        changed: ids of those whose texts are not the same.
+    """
+
+    n_shared: int
+    first_alone: tuple[AloneDocument, ...]
+    second_alone: tuple[AloneDocument, ...]
+    changed: tuple[str, ...]
+
+
+def compare_documents(first: Corpus, second: Corpus) -> DocumentDifferences:
+    """The documents that one version has alone, with what removed them from the other, and those of other texts."""
+    ours = {each.id: _Fate.of(each) for each in first.explain()}
+    first_alone, second_alone, changed = [], [], []
+    n_shared = 0
+    for explanation in second.explain():
+        own, other = ours.pop(explanation.id, _ABSENT), _Fate.of(explanation)
+        if own.text is not None and other.text is not None:
+            n_shared += 1
+            if own.text != other.text:
+                changed.append(explanation.id)
+        elif own.text is not None:
+            first_alone.append(AloneDocument(explanation.id, other.step, other.reason))
+        elif other.text is not None:
+            second_alone.append(AloneDocument(explanation.id, own.step, own.reason))
+    first_alone += [AloneDocument(name, None, None) for name, fate in ours.items() if fate.text is not None]
+    return DocumentDifferences(
+        n_shared,
+        tuple(sorted(first_alone, key=lambda each: each.id)),
+        tuple(sorted(second_alone, key=lambda each: each.id)),
+        tuple(sorted(changed)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What became of a document: the digest of its text, or what removed it."""
+
+    text: bytes | None = None
+    step: str | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, explanation: Explanation) -> _Fate:
+        if not explanation.kept:
+            return cls(None, explanation.step, explanation.reason)
+        text = (explanation.after or "").encode("utf-8", "surrogatepass")
+        return cls(hashlib.blake2b(text, digest_size=16).digest())
+
+
+_ABSENT = _Fate()
+
+
+def count_by_reason(documents: Iterable[AloneDocument]) -> Mapping[tuple[str | None, str | None], int]:
+    """How many documents each step has removed for each reason, the most first."""
+    counts = Counter((each.step, each.reason) for each in documents)
+    return dict(sorted(counts.items(), key=lambda each: (-each[1], str(each[0]))))

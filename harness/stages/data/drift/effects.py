@@ -1,0 +1,113 @@
+"""How far two versions are apart in a column, as an effect of which each block of documents has its part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.stages.data.drift.columns import ColumnSums, aligned, halves, paired_blocks
+from harness.statistics.arrays import FloatArray
+from harness.statistics.effects import histogram_delta, pseudo_values
+
+_NO_SPREAD = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a column's drift is measured by.
+
+    Attributes:
+        unit: its name.
+        meaning: in a few words.
+        is_distance: whether it can't be negative.
+        parts: the parts of the blocks: pseudo-values, whose mean is the effect.
+    """
+
+    unit: str
+    meaning: str
+    is_distance: bool
+    parts: Callable[[ColumnSums, ColumnSums], FloatArray]
+
+
+def _jackknifed(effect: Callable[[FloatArray, FloatArray], float], first: FloatArray, second: FloatArray) -> FloatArray:
+    """Parts of an effect of the sums over all blocks: one block left out at a time.
+
+    Args:
+        first, second: (n_blocks, n_names).
+    """
+    whole = first.sum(axis=0), second.sum(axis=0)
+    without = [effect(whole[0] - one, whole[1] - other) for one, other in zip(first, second, strict=True)]
+    return pseudo_values(effect(*whole), without)
+
+
+def _delta(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
+    first, second, _ = aligned(candidate, baseline)
+    return _jackknifed(histogram_delta, paired_blocks(first), paired_blocks(second))
+
+
+def _moved(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
+    """The share of documents that has moved to other values: which values rose is seen in one half of the blocks, by
+    how much in the other, so that chance alone moves nothing on average."""
+    first, second, _ = aligned(baseline, candidate)
+    (seen, measured), (seen_other, measured_other) = halves(first), halves(second)
+    rose = _shares(seen_other.sum(axis=0)) > _shares(seen.sum(axis=0))
+
+    def effect(one: FloatArray, other: FloatArray) -> float:
+        return float(_shares(other)[rose].sum() - _shares(one)[rose].sum())
+
+    return _jackknifed(effect, measured, measured_other)
+
+
+def _divergence(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
+    first, second, _ = aligned(baseline, candidate)
+
+    def effect(one: FloatArray, other: FloatArray) -> float:
+        """Half of both divergences from the mean distribution (J. Lin, 1991, Divergence measures based on the Shannon
+        entropy, IEEE Transactions on Information Theory 37:145-151, equation 4.1)."""
+        from scipy.special import rel_entr
+
+        if not (one.any() and other.any()):
+            return float(one.any() != other.any())
+        p, q = _shares(one), _shares(other)
+        middle = (p + q) / 2
+        return float((rel_entr(p, middle) + rel_entr(q, middle)).sum() / (2 * np.log(2)))
+
+    return _jackknifed(effect, paired_blocks(first), paired_blocks(second))
+
+
+def _explained(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
+    """The share of the texts' spread around their middle that lies between the versions, each weighing one half.
+
+    It is eta squared for texts in the space of a kernel, of which the squared distance of the versions' means, the
+    maximum mean discrepancy, is four times the part between (A. Gretton et al., 2012, A kernel two-sample test, Journal
+    of Machine Learning Research 13:723-773).
+    """
+    both = [
+        np.column_stack([paired_blocks(each.sums), paired_blocks(each.documents)]) for each in (baseline, candidate)
+    ]
+
+    def effect(one: FloatArray, other: FloatArray) -> float:
+        first, second = one[:-1] / one[-1], other[:-1] / other[-1]
+        between = ((first[:-1] - second[:-1]) ** 2).sum() / 4
+        spread = (first[-1] + second[-1]) / 2 - (((first[:-1] + second[:-1]) / 2) ** 2).sum()
+        return float(between / spread) if spread > _NO_SPREAD else 0.0
+
+    return _jackknifed(effect, both[0], both[1])
+
+
+def _shares(counts: FloatArray) -> FloatArray:
+    return np.asarray(counts / counts.sum(), dtype=np.float64)
+
+
+EFFECTS = {
+    "length": Effect("Cliff's delta", "how much oftener a document is the longer one than the shorter", False, _delta),
+    "language": Effect("share moved", "the share of documents that went to other languages", True, _moved),
+    "source": Effect("share moved", "the share of documents that went to other sources", True, _moved),
+    "ngrams": Effect("bits", "what a pair of words tells of its version (Jensen-Shannon)", True, _divergence),
+    "embedding": Effect(
+        "share explained", "the share of the texts' spread that their version explains", True, _explained
+    ),
+}
+"""By column."""

@@ -1,0 +1,1 @@
+"""Finds the cases of evaluations in a corpus."""

@@ -1,0 +1,295 @@
+"""Which cases of evaluations a corpus holds, with the place: whoever trains on it has seen them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.stages.case_files import FiledCase, filed_cases
+from harness.stages.data.overlap.case_texts import RULE, CaseTexts, Gram, Occurrence, OverlapRule
+from harness.stages.data.overlap.words import places_of, words_of
+from harness.statistics.arrays import IntArray
+
+if TYPE_CHECKING:
+    from harness.stages.data.corpus import Corpus
+
+
+class SearchedDocument(Protocol):
+    """A document to look in."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+
+
+State = Literal["contaminated", "clean", "too short"]
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_BITS = 22
+_SHIFT = np.uint64(64 - _BITS)
+_BATCH = 500_000
+"""Characters of documents that are looked through at once."""
+_SHOWN = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a document holds words of a case.
+
+    Attributes:
+        field: of the case.
+        document: its id.
+        offset: the character of the document at which they begin.
+        text: they themselves, as the document has them: the first gram that was found.
+        words: how many of the field's words are found there, in grams.
+        with_answer: whether it counts because the answer stands after it.
+    """
+
+    field: str
+    document: str
+    offset: int
+    text: str
+    words: int
+    with_answer: bool = False
+
+    def __str__(self) -> str:
+        shown = " ".join(self.text.split())
+        shown = shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
+        return f"{self.field} in document {self.document}, from character {self.offset}: “{shown}”"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOverlap:
+    """What a corpus holds of one case.
+
+    Attributes:
+        file: that the case stands in.
+        state: "too short" where it has no text of which anything can be told.
+        places: that count.
+        n_boilerplate: how many of its grams were found in so many documents that they do not count.
+    """
+
+    id: str
+    file: str
+    state: State
+    places: tuple[Place, ...] = ()
+    n_boilerplate: int = 0
+
+    @property
+    def is_contaminated(self) -> bool:
+        """Whether the corpus holds it."""
+        return self.state == "contaminated"
+
+    def __str__(self) -> str:
+        if self.places:
+            more = f" (and {len(self.places) - 1} more)" if len(self.places) > 1 else ""
+            return f"{self.places[0]}{more}"
+        common = f"; {self.n_boilerplate} of its n-grams are boilerplate" if self.n_boilerplate else ""
+        return f"{self.state}{common}"
+
+
+@dataclass(frozen=True, slots=True)
+class Contamination(Mapping[str, CaseOverlap]):
+    """What a corpus holds of cases, by their ids.
+
+    Attributes:
+        rule: that it was looked for by.
+        n_documents: that were looked in.
+    """
+
+    rule: OverlapRule
+    n_documents: int
+    cases: Mapping[str, CaseOverlap]
+
+    def __getitem__(self, case_id: str) -> CaseOverlap:
+        return self.cases[case_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.cases)
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @property
+    def contaminated(self) -> tuple[CaseOverlap, ...]:
+        """The cases that the corpus holds."""
+        return tuple(each for each in self.cases.values() if each.is_contaminated)
+
+
+def find_contamination(
+    documents: Iterable[SearchedDocument], cases: Sequence[FiledCase], rule: OverlapRule = RULE
+) -> Contamination:
+    """Look for cases in documents: one pass over these, in memory that the cases' grams alone decide.
+
+    Rewordings are out of reach, and so is an answer of a few words that stands without its question: what holds it may
+    have it from anywhere.
+
+    Args:
+        documents: to look in, each with an id of its own.
+        cases: to look for, each with an id of its own.
+        rule: what counts.
+    """
+    search = _Search(CaseTexts(cases, rule), rule)
+    n_documents = 0
+    for batch in _batches(documents):
+        n_documents += len(batch)
+        search.look_in(batch)
+    places, n_boilerplate = search.places(), search.n_boilerplate()
+    found = {}
+    for number, case in enumerate(cases):
+        own = tuple(places.get(number, ()))
+        state: State = "contaminated" if own else "clean" if number in search.texts.checked else "too short"
+        found[case.id] = CaseOverlap(case.id, case.file, state, own, n_boilerplate[number])
+    return Contamination(rule, n_documents, found)
+
+
+def search_corpus(corpus: Corpus, cases: str | Path, planted: str | Path | None = None) -> Contamination:
+    """Look for cases in a corpus: what `Corpus.contamination` gives.
+
+    Raises:
+        CaseError, CorpusError: as `Corpus.contamination` has it.
+    """
+    documents: Iterable[SearchedDocument] = corpus.documents()
+    if planted is not None:
+        from harness.stages.data.documents import read_documents
+
+        documents = chain(documents, read_documents(str(planted), corpus.root))
+    return find_contamination(documents, filed_cases(cases, (corpus.root,)))
+
+
+def _batches(documents: Iterable[SearchedDocument]) -> Iterator[list[SearchedDocument]]:
+    """Yield documents together that are looked through at once: a call of numpy costs as much as hundreds of words."""
+    batch: list[SearchedDocument] = []
+    n_characters = 0
+    for document in documents:
+        batch.append(document)
+        n_characters += len(document.text)
+        if n_characters >= _BATCH:
+            yield batch
+            batch, n_characters = [], 0
+    yield batch
+
+
+class _Hit(NamedTuple):
+    """A gram in a document: its place among the words and among the characters, and the text there."""
+
+    document: str
+    word: int
+    offset: int
+    text: str
+
+
+class _Search:
+    """Looks for the grams of cases, and keeps where they are: of each gram as many places as may count, and one more.
+
+    Attributes:
+        texts: of the cases.
+    """
+
+    def __init__(self, texts: CaseTexts, rule: OverlapRule) -> None:
+        self.texts = texts
+        self._rule = rule
+        self._hits: dict[Gram, list[_Hit]] = defaultdict(list)
+        self._answered: dict[tuple[int, str], _Hit] = {}
+        self._sizes = frozenset(map(len, texts.occurrences))
+        self._may_be = np.zeros(1 << _BITS, dtype=np.bool_)
+        for size in self._sizes:
+            grams = np.array([gram for gram in texts.occurrences if len(gram) == size], dtype=np.uint64)
+            self._may_be[_hashes(grams) >> _SHIFT] = True
+
+    def look_in(self, batch: Sequence[SearchedDocument]) -> None:
+        """Look for all grams in some documents."""
+        numbers = [self.texts.vocabulary.numbers(document.text) for document in batch]
+        ends = np.cumsum([len(each) + 1 for each in numbers])
+        words = np.zeros(ends[-1] if len(ends) else 0, dtype=np.int64)  # a word that no case has between documents
+        for own, end in zip(numbers, ends, strict=True):
+            words[end - 1 - len(own) : end - 1] = own
+        found: dict[int, list[tuple[int, Gram]]] = defaultdict(list)
+        for start, size in sorted(self._candidates(words)):
+            gram = tuple(words[start : start + size].tolist())
+            if gram in self.texts.occurrences:
+                number = int(np.searchsorted(ends, start, side="right"))
+                found[number].append((start - int(ends[number]) + 1 + len(numbers[number]), gram))
+        for number, places in found.items():
+            self._keep(batch[number], numbers[number], places)
+
+    def _keep(self, document: SearchedDocument, words: IntArray, places: Sequence[tuple[int, Gram]]) -> None:
+        """Keep the grams of one document: of each the first place."""
+        spans = list(places_of(document.text))
+        seen: set[Gram] = set()
+        for start, gram in places:
+            begin, end = spans[start][0], spans[start + len(gram) - 1][1]
+            hit = _Hit(document.id, start, begin, document.text[begin:end])
+            if gram not in seen and len(self._hits[gram]) <= self._rule.most_documents:
+                seen.add(gram)
+                self._hits[gram].append(hit)
+            for each in self.texts.occurrences[gram]:
+                key = (each.case, each.field)
+                is_new = each.needs_answer and key not in self._answered
+                if is_new and self._is_answered(each, words, start + len(gram)):
+                    self._answered[key] = hit
+
+    def _candidates(self, words: IntArray) -> Iterator[tuple[int, int]]:
+        """Where a gram may be: its first word, and how many words it has."""
+        hashes = np.zeros(len(words) + 1, dtype=np.uint64)
+        numbers = words.astype(np.uint64)
+        for size in range(1, min(len(words), max(self._sizes, default=0)) + 1):
+            hashes = hashes[:-1] * _FACTOR + numbers[size - 1 :]
+            if size in self._sizes:
+                for start in np.flatnonzero(self._may_be[hashes >> _SHIFT]).tolist():
+                    yield start, size
+
+    def _is_answered(self, question: Occurrence, words: IntArray, start: int) -> bool:
+        """Whether the answer of a case begins among the words after its question."""
+        for answer in self.texts.answers[question.case]:
+            size = len(answer)
+            after = words[start : start + self._rule.answer_within + size - 1].tolist()
+            if any(tuple(after[i : i + size]) == answer for i in range(len(after) - size + 1)):
+                return True
+        return False
+
+    def places(self) -> dict[int, list[Place]]:
+        """The places that count, by the number of the case: what one document has of a field is one place."""
+        together: dict[tuple[int, str, str], list[tuple[_Hit, int]]] = defaultdict(list)
+        for gram, hits in self._hits.items():
+            if len(hits) <= self._rule.most_documents:
+                for each in self.texts.occurrences[gram]:
+                    for hit in hits if not each.needs_answer else ():
+                        together[each.case, each.field, hit.document].append((hit, len(gram)))
+        found: dict[int, list[Place]] = defaultdict(list)
+        for (case, name, document), parts in together.items():
+            first = min(hit for hit, _ in parts)
+            words = {hit.word + i for hit, size in parts for i in range(size)}
+            found[case].append(Place(name, document, first.offset, first.text, len(words)))
+        for (case, name), hit in self._answered.items():
+            if all((each.field, each.document) != (name, hit.document) for each in found[case]):
+                words_found = len(words_of(hit.text))
+                found[case].append(Place(name, hit.document, hit.offset, hit.text, words_found, with_answer=True))
+        return {case: sorted(own, key=lambda each: (each.document, each.offset)) for case, own in found.items()}
+
+    def n_boilerplate(self) -> Counter[int]:
+        """How many grams of each case more documents have than may count."""
+        return Counter(
+            case
+            for gram, hits in self._hits.items()
+            if len(hits) > self._rule.most_documents
+            for case in {each.case for each in self.texts.occurrences[gram] if not each.needs_answer}
+        )
+
+
+def _hashes(grams: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The hash of each gram, whose words are a row."""
+    hashes = np.zeros(len(grams), dtype=np.uint64)
+    for column in grams.T:
+        hashes = hashes * _FACTOR + column
+    return hashes

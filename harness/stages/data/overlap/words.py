@@ -1,0 +1,104 @@
+"""Texts as the words that overlap is looked for in: without case, punctuation and layout, each with its place."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+
+from harness.statistics.arrays import IntArray
+
+_HYPHENS = "-\u00ad\u2010"
+_PIECE = re.compile(rf"\S+(?:(?<=\w[{_HYPHENS}])[^\S\n]*\n[\s>]*\S+)*")
+_LINE_ENDS = tuple(f"{hyphen}{end}" for hyphen in _HYPHENS for end in ("\n", "\r\n"))
+_SIGNS = re.compile(r"[^\w]|_")
+_MOST_KEPT = 1_000_000
+
+
+def word_of(piece: str) -> str:
+    """What stands between two spaces as a word: lower case, letters and digits alone; "" where there are none.
+
+    A gram of Brown et al. (2020), appendix C, is made of such words: "a lower case, whitespace delimited word with no
+    punctuation". Letters that Unicode calls compatible are one here.
+
+    >>> word_of("Don't"), word_of("»FINE«"), word_of("--")
+    ('dont', 'fine', '')
+    """
+    if piece.isascii() and piece.isalnum():
+        return piece.lower()
+    return _SIGNS.sub("", unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", piece).lower()))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text.
+
+    >>> words_of("> What is the\\n> capital of Peru?")
+    ['what', 'is', 'the', 'capital', 'of', 'peru']
+    >>> words_of("divided at the end of a li-\\nne")[-1]
+    'line'
+    """
+    return [word for word in map(word_of, _pieces(text)) if word]
+
+
+def places_of(text: str) -> Iterator[tuple[int, int]]:
+    """Where each word of a text begins and ends, in characters."""
+    return (each.span() for each in _PIECE.finditer(text) if word_of(each.group()))
+
+
+def _pieces(text: str) -> list[str]:
+    """What stands between spaces, a word that is divided at the end of a line as one: hyphens are no part of words."""
+    if any(end in text for end in _LINE_ENDS):
+        return _PIECE.findall(text)
+    return text.split()
+
+
+class Vocabulary:
+    """Words by number. What is asked for the first time gets the next number while it is open; later it is 0.
+
+    >>> known = Vocabulary()
+    >>> known.numbers("the capital of Peru"), known.close()
+    (array([1, 2, 3, 4]), None)
+    >>> known.numbers("The -- capital, of Chad.")
+    array([1, 2, 3, 0])
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {"": -1}
+        self._is_open = True
+        self._by_piece = _Memory(self._number)
+
+    def __len__(self) -> int:
+        return len(self._numbers) - 1
+
+    def close(self) -> None:
+        """Know no further words."""
+        self._is_open = False
+        self._by_piece.clear()
+
+    def numbers(self, text: str) -> IntArray:
+        """The number of each word of a text."""
+        import numpy as np
+
+        pieces = _pieces(text)
+        found = np.fromiter(map(self._by_piece.__getitem__, pieces), dtype=np.int64, count=len(pieces))
+        return found[found >= 0]
+
+    def _number(self, piece: str) -> int:
+        word = word_of(piece)
+        if self._is_open:
+            return self._numbers.setdefault(word, len(self._numbers))
+        return self._numbers.get(word, 0)
+
+
+class _Memory(dict[str, int]):
+    """What pieces came to, as many of them as memory may take."""
+
+    def __init__(self, number: Callable[[str], int]) -> None:
+        super().__init__()
+        self._number = number
+
+    def __missing__(self, piece: str) -> int:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        found = self[piece] = self._number(piece)
+        return found

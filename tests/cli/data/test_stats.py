@@ -1,0 +1,39 @@
+"""`steelyard corpus stats`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+
+def test_the_funnel_is_shown_and_the_corpus_built_first(corpora: Path, run: Run) -> None:
+    result = run("corpus", "stats", "clean")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[:2] == ["clean", lines[1]]
+    assert lines[1].startswith("  15 of 20 documents kept (75 %)   90 of 104 words (87 %)")
+    assert [line.split()[:4] for line in lines[4:]] == [
+        ["step", "in", "out", "removed"],
+        ["steps:long_enough", "20", "16", "20"],
+        ["long_enough", "4"],
+        ["exact", "16", "15", "6.2"],
+        ["duplicate", "1"],
+        ["steps:shouting", "15", "15", "0"],
+    ]
+
+
+def test_json_is_what_a_script_reads(corpora: Path, run: Run) -> None:
+    document = json.loads(run("corpus", "stats", "clean", "--json").stdout)
+    assert (document["name"], document["documents_in"], document["documents_out"]) == ("clean", 20, 15)
+    assert (document["tokens_in"], document["tokens_out"], document["token_unit"]) == (104, 90, "words")
+    assert [(step["step"], step["in"], step["removed"], step["reasons"]) for step in document["steps"]] == [
+        ("steps:long_enough", 20, 4, {"long_enough": 4}),
+        ("exact", 16, 1, {"duplicate": 1}),
+        ("steps:shouting", 15, 0, {}),
+    ]
+
+
+def test_a_corpus_without_steps_has_all_documents(corpora: Path, run: Run) -> None:
+    assert "20 of 20 documents kept (100 %)" in run("corpus", "stats", "raw").stdout

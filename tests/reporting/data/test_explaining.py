@@ -1,0 +1,105 @@
+"""What became of documents, in a line and with their texts."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from harness.reporting.data.explaining import explanation_document, explanation_lines, explanation_row
+from harness.reporting.shared.text import cells
+from harness.reporting.terminal.report import Layout
+from tests.reporting.data.corpora import explanation, removed
+
+PLAIN = Layout()
+COLOUR = Layout(colour=True)
+
+
+def test_json_has_the_keys_that_were_promised() -> None:
+    assert explanation_document(removed(duplicate_of="d3")) == {
+        "id": "d17",
+        "kept": False,
+        "step": "gopher_quality",
+        "reason": "gopher_short_doc",
+        "duplicate_of": "d3",
+        "before": "One text.",
+        "after": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "fate"),
+    [
+        (explanation(), "kept  One text."),
+        (explanation(after="Two texts."), "kept, changed  Two texts."),
+        (explanation(before=None, after="New."), "kept, written by a step  New."),
+        (removed(), "removed by gopher_quality: gopher_short_doc"),
+        (removed(step="c4", reason="lorem_ipsum"), "removed by c4: lorem_ipsum  One text."),
+        (
+            removed(step="minhash", reason=None, duplicate_of="d3"),
+            "removed by minhash, d3 stays in its place  One text.",
+        ),
+    ],
+)
+def test_a_row_says_what_became_of_it(told: object, fate: str) -> None:
+    assert explanation_row(told, PLAIN) == f"d17{' ' * 23}{fate}"  # type: ignore[arg-type]
+
+
+def test_a_row_fits_the_terminal_whatever_the_document_is() -> None:
+    told = removed(id="folder/" * 20, before="word\n\x1b[31m" * 1000)
+    row = explanation_row(told, PLAIN)
+    assert cells(row) <= 80
+    assert "\x1b" not in row
+
+
+def test_only_what_became_of_it_is_painted() -> None:
+    assert explanation_row(removed(), COLOUR).endswith("\x1b[31mremoved by gopher_quality: gopher_short_doc\x1b[0m")
+    assert "\x1b[32mkept\x1b[0m" in explanation_row(explanation(), COLOUR)
+
+
+def test_what_was_changed_is_shown_within_the_text() -> None:
+    told = explanation(before="Write to ann@shop.example today.", after="Write to email@example.com today.")
+    assert explanation_lines(told, PLAIN) == [
+        "d17  kept, changed",
+        "  changed: [-taken out-] {+put in+}",
+        "    Write to [-ann@shop.example-]{+email@example.com+} today.",
+    ]
+    painted = explanation_lines(told, COLOUR)[-1]
+    assert painted == "    Write to \x1b[31mann@shop.example\x1b[0m\x1b[32memail@example.com\x1b[0m today."
+
+
+def test_what_is_far_from_a_change_is_left_out() -> None:
+    words = "unchanged " * 100
+    told = explanation(before=f"{words}old {words}", after=f"{words}new {words}")
+    text = " ".join(explanation_lines(told, PLAIN)[2:])
+    assert "[-old-]{+new+}" in text
+    assert text.count("…") == 2
+    assert text.count("unchanged") < 20
+
+
+def test_a_document_that_was_kept_or_removed_is_shown_with_its_beginning() -> None:
+    lines = explanation_lines(removed(before="word " * 200), PLAIN)
+    assert lines[0] == "d17  removed by gopher_quality: gopher_short_doc"
+    assert lines[1] == "  text that came in, 1,000 characters, the first 400"
+    assert max(map(cells, lines)) <= 80
+    assert explanation_lines(explanation(), PLAIN) == ["d17  kept", "  text, 9 characters", "    One text."]
+
+
+def test_lines_of_the_text_stay_lines_and_nothing_of_it_moves_the_cursor() -> None:
+    lines = explanation_lines(explanation(before="a\nb\x1b[2J", after="a\nb\x1b[2J"), PLAIN)
+    assert lines[2:] == ["    a", "    b\\x1b[2J"]
+
+
+def test_long_texts_are_compared_in_no_time() -> None:
+    before = " ".join(f"w{number}" for number in range(60_000))
+    after = before.replace("w1", "v1")
+    began_s = time.process_time()
+    lines = explanation_lines(explanation(before=before, after=after), PLAIN)
+    assert time.process_time() - began_s < 2
+    assert len(lines) < 60
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_every_line_fits(width: int) -> None:
+    told = explanation(before="x" * 300 + " old", after="x" * 300 + " new and more words that need a second line")
+    assert max(map(cells, explanation_lines(told, Layout(width=width)))) <= width

@@ -1,0 +1,107 @@
+"""The same corpus comes from this machine, from a Ray cluster and through Slurm's job files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import CorpusError
+from harness.stages.data.build.executors import build_executor
+from harness.stages.data.corpus import Corpus
+from harness.stages.data.corpus_build import build_corpus
+from tests.stages.data.projects import project, some_rows, write_lines
+from tests.stages.data.test_corpus_build import contents
+
+STEPS = ["steps:long_enough", "exact", "steps:shouting"]
+_SBATCH = """#!{python}
+# Runs each task of an array job at once, as a cluster without a queue would.
+import os, re, subprocess, sys
+script = sys.argv[-1]
+print("Submitted batch job 1", flush=True)
+if "merge_stats" in open(script).read():
+    sys.exit()
+first, last = re.search(r"--array=(\\d+)-(\\d+)", open(script).read()).groups()
+for task in range(int(first), int(last) + 1):
+    variables = dict(os.environ, SLURM_ARRAY_TASK_ID=str(task), SLURM_NODELIST="here", RUN_OFFSET="0", SLURM_JOB_ID="1")
+    subprocess.run(["bash", script], env=variables, check=False, stdout=subprocess.DEVNULL)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+
+
+def build(root: Path, **executor: Any) -> Corpus:
+    rows = some_rows(300)
+    for row in rows:
+        row["text"] += " more" * 1000
+    write_lines(root / "d.jsonl", [*rows, *({**row, "id": f"{row['id']}-again"} for row in rows[::10])])
+    return build_corpus(project(root, "d.jsonl", STEPS), "clean", executor=executor)
+
+
+def built_again(root: Path, **executor: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """The contents of a corpus as this machine builds it, and as another executor does."""
+    here = build(root, name="local", workers=1)
+    expected = contents(here)
+    here.folder.rename(root / "here")
+    assert len(here) == 241
+    return expected, contents(build(root, **executor))
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_of_two_workers_builds_the_same(tmp_path: Path) -> None:
+    expected, found = built_again(tmp_path, name="ray", workers=2, mem_per_cpu_gb=0.5)
+    assert found == expected
+
+
+@pytest.mark.slow
+def test_what_goes_wrong_on_a_ray_cluster_is_told_as_elsewhere(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(10))
+    with pytest.raises(CorpusError, match=r"'d7'.*no such luck"):
+        build_corpus(project(tmp_path, "d.jsonl", ["steps:broken"]), "clean", executor={"name": "ray", "workers": 2})
+
+
+@pytest.mark.slow
+def test_job_files_for_slurm_are_written_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slurm itself is not here: what stands in for its programs runs the job files that datatrove wrote."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    scripts = {
+        "sbatch": _SBATCH.replace("{python}", sys.executable),
+        "srun": '#!/bin/bash\nwhile [[ "$1" == -* ]]; do [[ "$1" == -n ]] && shift; shift; done\nexec "$@"\n',
+        "scontrol": "#!/bin/bash\necho here\n",
+    }
+    for name, script in scripts.items():
+        (programs / name).write_text(script, encoding="utf-8")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}")
+    options = {"time": "00:10:00", "partition": "cpu", "sbatch_args": {"account": "us"}}
+    expected, found = built_again(tmp_path, name="slurm", workers=2, **options)
+    assert found == expected
+
+
+def test_slurm_without_its_programs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CorpusError, match=r"there is no program sbatch here\. Build where jobs"):
+        build_executor({"name": "slurm"}).run([], 1, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"name": "local", "partition": "cpu"}, "executor = 'local': datatrove's executor refuses it: .*'partition'"),
+        ({"name": "slrum"}, "executor = 'slrum' is none of: .*Did you mean 'slurm'"),
+    ],
+)
+def test_an_executor_that_is_not_there_or_does_not_know_an_option_is_refused(
+    tmp_path: Path, table: dict[str, Any], said: str
+) -> None:
+    from harness.errors import UsageError
+
+    with pytest.raises(UsageError, match=said):
+        build_executor(table).run([], 1, tmp_path)

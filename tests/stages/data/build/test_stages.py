@@ -1,0 +1,74 @@
+"""Steps run in groups: those that look at one document together, those that look at all of them alone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datatrove.data import Document
+
+from harness.config import Settings
+from harness.errors import CorpusError
+from harness.stages.data.build.executors import BuildExecutor
+from harness.stages.data.build.stages import Bench, StepTotals, check_left, grouped, run_steps
+from harness.stages.data.recipe import RecipeStep
+from harness.stages.data.steps.catalogue import find_step, step_options
+from harness.stages.data.steps.step import ShardedCorpus
+from tests.stages.data.projects import project
+
+TEXTS = {"a": "the same text of five words", "b": "the same text of five words", "c": "another text", "d": "x"}
+
+
+def step(name: str, root: Path, **table: Any) -> RecipeStep:
+    return RecipeStep(name, step_options(find_step(name, root), table, where="test"), {})
+
+
+def bench(settings: Settings) -> Bench:
+    return Bench(settings, BuildExecutor("local", 1, {}), settings.root / "work", lambda *_: None)
+
+
+def source(root: Path) -> ShardedCorpus:
+    shards = ShardedCorpus(root / "source", 1)
+    shards.write(0, [Document(text, name, metadata={}) for name, text in TEXTS.items()])
+    return shards
+
+
+def test_steps_that_follow_each_other_share_a_pipeline(tmp_path: Path) -> None:
+    project(tmp_path, "d.jsonl")
+    names = ["steps:slow", "steps:shouting", "exact", "minhash", "steps:long_enough"]
+    groups = [[each.name for each in group] for group in grouped([step(name, tmp_path) for name in names], tmp_path)]
+    assert groups == [["steps:slow", "steps:shouting"], ["exact"], ["minhash"], ["steps:long_enough"]]
+
+
+def test_a_step_over_all_documents_is_counted_like_the_others_and_done_once(tmp_path: Path) -> None:
+    settings = project(tmp_path, "d.jsonl")
+    exact = step("exact", tmp_path)
+    out, (totals,) = run_steps([exact], bench(settings), 0, source(tmp_path), 4)
+    assert (totals.step, totals.n_in, totals.n_out, totals.reasons) == ("exact", 4, 3, Counter({"duplicate": 1}))
+    assert totals.seconds > 0
+    assert [document.id for document in out.read(0)] == ["a", "c", "d"]
+    (tally,) = json.loads((tmp_path / "work" / "00" / "tallies" / "00000").read_bytes())
+    assert tally["removed"] == [["b", "duplicate", "a"]]
+    out.path(0).unlink()
+    assert run_steps([exact], bench(settings), 0, source(tmp_path), 4)[1][0].n_out == 3
+    assert not out.path(0).exists()
+
+
+def test_steps_count_what_they_did_to_all_shards(tmp_path: Path) -> None:
+    settings = project(tmp_path, "d.jsonl")
+    steps = [step("steps:shouting", tmp_path), step("steps:long_enough", tmp_path, words=2)]
+    out, (shouting, long_enough) = run_steps(steps, bench(settings), 3, source(tmp_path), 4)
+    assert (shouting.n_in, shouting.n_out, long_enough.n_in, long_enough.n_out) == (4, 4, 4, 3)
+    assert long_enough.reasons == Counter({"long_enough": 1})
+    assert [document.text for document in out.read(0)][2:] == ["ANOTHER TEXT"]
+
+
+def test_a_corpus_without_a_document_is_not_gone_on_with() -> None:
+    check_left([StepTotals("a", 3, 1)])
+    with pytest.raises(
+        CorpusError, match=r"The step 'b' removed the last documents: 1,000 came to it, none was left \(x 990, y 10\)"
+    ):
+        check_left([StepTotals("a", 3000, 1000), StepTotals("b", 1000, 0, 1.0, Counter(y=10, x=990)), StepTotals("c")])

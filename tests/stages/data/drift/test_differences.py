@@ -1,0 +1,79 @@
+"""Recipes and documents of two versions are compared by what each did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.stages.data.corpus import Explanation
+from harness.stages.data.drift.differences import (
+    AloneDocument,
+    ChangedOption,
+    RecipeDifference,
+    compare_documents,
+    compare_recipes,
+    count_by_reason,
+)
+from harness.stages.data.recipe import Recipe, RecipeStep
+
+
+def recipe(*steps: tuple[str, dict[str, Any]], content="c", version="1"):
+    return Recipe(
+        "d.jsonl", content, tuple(RecipeStep(name, options, {**options, "v": version}) for name, options in steps)
+    )
+
+
+C4 = ("c4", {"min_words": 3})
+EXACT = ("exact", {})
+PII = ("pii", {"email": True})
+SAME = RecipeDifference(True, (), (), (), (), False)
+
+
+def test_equal_recipes_differ_in_nothing():
+    assert compare_recipes(recipe(C4, EXACT), recipe(C4, EXACT)) == SAME
+
+
+def test_steps_options_order_packages_and_sources_are_told():
+    found = compare_recipes(recipe(C4, EXACT, PII), recipe(EXACT, ("c4", {"min_words": 5}), ("url", {}), content="d"))
+    assert not found.is_same_source
+    assert (found.first_alone, found.second_alone) == (("pii",), ("url",))
+    assert found.options == (ChangedOption("c4", "min_words", 3, 5),)
+    assert found.is_reordered
+    assert found.packages == ()
+    assert compare_recipes(recipe(C4), recipe(C4, version="2")).packages == ("c4",)
+
+
+def test_a_step_that_is_there_again_is_another_step():
+    assert compare_recipes(recipe(EXACT, C4), recipe(EXACT, C4, EXACT)).second_alone == ("exact",)
+
+
+@dataclass
+class Told:
+    """A corpus of which only the fate of documents is asked."""
+
+    documents: dict[str, str | tuple[str, str]]
+
+    def explain(self):
+        for name, fate in self.documents.items():
+            kept = isinstance(fate, str)
+            step, reason = (None, None) if kept else fate
+            yield Explanation(name, kept, step, reason, None, "before", fate if kept else None)
+
+
+def test_documents_are_told_with_what_removed_them_from_the_other():
+    first = Told(
+        {"same": "t", "changed": "t", "lost": "t", "won": ("c4", "c4_short"), "gone": "t", "never": ("c4", "x")}
+    )
+    second = Told(
+        {"new": "t", "won": "t", "lost": ("exact", "duplicate"), "changed": "u", "same": "t", "never": ("a", "b")}
+    )
+    found = compare_documents(first, second)
+    assert found.n_shared == 2
+    assert found.changed == ("changed",)
+    assert found.first_alone == (AloneDocument("gone", None, None), AloneDocument("lost", "exact", "duplicate"))
+    assert found.second_alone == (AloneDocument("new", None, None), AloneDocument("won", "c4", "c4_short"))
+
+
+def test_removals_are_counted_the_most_first():
+    alone = [AloneDocument("a", "c4", "x"), AloneDocument("b", None, None), AloneDocument("c", "c4", "x")]
+    assert list(count_by_reason(alone).items()) == [(("c4", "x"), 2), ((None, None), 1)]

@@ -1,0 +1,171 @@
+"""Drift: planted drifts are found, what is shared is no evidence, and an A/A cries wolf as seldom as it says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.errors import CorpusError
+from harness.stages.data.corpus import CorpusDocument
+from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums
+from harness.stages.data.drift.drift import drift_table, find_drift
+from harness.statistics import holm
+
+WORDS = {
+    "sea": "the ferry leaves harbour at dawn and gulls follow it over grey water while nobody speaks of storms",
+    "law": "a party that breaches this agreement shall pay all damages which arise from such breach without delay",
+    "kitchen": "stir flour into melted butter then add warm milk slowly until sauce is smooth and taste for salt",
+}
+GERMAN = "die fähre verlässt den hafen am morgen und niemand spricht ein wort über das graue wasser und den sturm"
+
+
+def documents(rng, n, first=0, *, length=60.0, german=0.1, hosts=(0.5, 0.3, 0.2), topics=(1, 1, 1)):
+    """Documents drawn at random: each column can be made to drift by itself."""
+    found = []
+    for number in range(first, first + n):
+        topic = rng.choice(list(WORDS), p=np.array(topics) / sum(topics))
+        words = (GERMAN if rng.random() < german else WORDS[topic]).split()
+        size = max(8, int(rng.lognormal(np.log(length), 0.6)))
+        text = " ".join(rng.choice(words, size))
+        host = rng.choice(["a.org", "b.org", "c.org"], p=hosts)
+        found.append(CorpusDocument(f"d{number}", text, f"https://{host}/{number}", {}))
+    return found
+
+
+def table(first, second, columns=tuple(COLUMNS)):
+    return drift_table(lambda: first, lambda: second, columns)
+
+
+@pytest.fixture(scope="module")
+def base():
+    return documents(np.random.default_rng(1), 900)
+
+
+def test_a_corpus_is_no_way_from_itself(base):
+    found = table(base, base)
+    assert found.shown == frozenset()
+    assert {(each.value, each.low, each.high, each.p_value) for each in found.columns} == {(0.0, 0.0, 0.0, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("planted", "columns"),
+    [
+        ({"length": 90.0}, {"length"}),
+        ({"german": 0.25}, {"language", "ngrams", "embedding"}),
+        ({"hosts": (0.3, 0.3, 0.4)}, {"source"}),
+        ({"topics": (3, 1, 1)}, {"ngrams", "embedding"}),
+    ],
+)
+def test_a_planted_drift_is_found_in_its_columns_and_in_no_other(base, planted, columns):
+    other = documents(np.random.default_rng(2), 900, 900, **planted)
+    assert table(base, other).shown == columns
+
+
+def test_the_effect_is_what_was_planted(base):
+    hosts = documents(np.random.default_rng(2), 4000, 900, hosts=(0.3, 0.3, 0.4))
+    (source,) = table(documents(np.random.default_rng(3), 4000, 9000), hosts, ["source"]).columns
+    assert source.low < 0.2 < source.high
+    assert source.unit == "share moved"
+
+
+def test_what_a_step_removed_is_a_drift_though_all_else_is_shared(base):
+    kept = [each for each in base if len(each.text) > 250]
+    found = table(base, kept)
+    assert "length" in found.shown
+    assert found.columns[0].value > 0  # the candidate's are longer
+
+
+def test_a_longer_text_of_the_same_documents_is_a_drift(base):
+    changed = [replace(each, text=f"{each.text} {each.text}") for each in base]
+    assert table(base, changed, ["length", "source", "language"]).shown == {"length"}
+
+
+def test_shared_documents_make_the_interval_narrower(base):
+    rng = np.random.default_rng(4)
+    shared = [each for each in base if rng.random() < 0.9]
+    (alone,) = table(base, documents(rng, 900, 900), ["length"]).columns
+    (paired,) = table(base, shared, ["length"]).columns
+    assert paired.standard_error < alone.standard_error / 2
+
+
+def test_the_parts_of_blocks_have_the_figure_as_their_mean(base):
+    other = documents(np.random.default_rng(2), 900, 900, length=70.0)
+    (found,) = table(base, other, ["length"]).columns
+    assert len(found.parts) == BLOCKS // 2
+    assert np.mean(found.parts) == pytest.approx(found.value)
+    assert found.block(3).value == found.parts[3]
+    assert found.block(3).unit == "Cliff's delta"
+
+
+def test_few_documents_tell_nothing(base):
+    with pytest.raises(CorpusError, match="The candidate has 119 documents: drift is told of 120 or more"):
+        table(base, base[:119], ["length"])
+
+
+def drawn(rng, n, shift=0.0):
+    """The columns of n documents, as arrays: topics decide words and places."""
+    topic = rng.integers(0, 6, n)
+    length = np.exp(rng.normal(5, 0.7, n) + shift).astype(int)
+    bags = np.stack([rng.multinomial(min(size, 300), TOPICS[each]) for size, each in zip(length, topic, strict=True)])
+    places = np.cos(CENTRES[topic] + rng.normal(0, 0.5, (n, 24)))
+    places = np.column_stack([places, (places**2).sum(axis=1)])
+    language = (rng.random(n) < 0.1).astype(int) + (rng.random(n) < 0.02)
+    return [length, language, rng.choice(12, n, p=HOSTS), bags, places]
+
+
+_RNG = np.random.default_rng(5)
+HOSTS = _RNG.dirichlet(np.ones(12))
+TOPICS = _RNG.dirichlet(np.full(256, 0.05), 6)
+CENTRES = _RNG.normal(0, 2, (6, 24))
+
+
+def summed(values, ids):
+    blocks = ids % BLOCKS
+    names = np.arange(values.shape[1]) if values.ndim == 2 else np.unique(values)
+    rows = values if values.ndim == 2 else (values[:, np.newaxis] == names).astype(float)
+    sums = np.zeros((BLOCKS, len(names)))
+    np.add.at(sums, blocks, rows)
+    return ColumnSums(np.bincount(blocks, minlength=BLOCKS).astype(float), sums, tuple(names.tolist()))
+
+
+def versions(rng, n, kind):
+    """Two versions that differ by chance alone: independent, sharing nine tenths, or one a random part of the other."""
+    ids = rng.permutation(100 * n)[: 2 * n]
+    whole = drawn(rng, 2 * n)
+    first = np.arange(2 * n) < n
+    second = {
+        "independent": ~first,
+        "shared": (np.arange(2 * n) >= n // 10) & (np.arange(2 * n) < n + n // 10),
+        "part": first & (rng.random(2 * n) < 0.8),
+    }[kind]
+    return [[summed(values[kept], ids[kept]) for values in whole] for kept in (first, second)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["independent", "shared", "part"])
+def test_no_drift_is_called_drift_five_times_in_a_hundred_at_most(kind):
+    """Over all columns together, by Holm. A wrong rate of 0.05 gives more than 35 of 400 once in 1,000."""
+    rng = np.random.default_rng(6)
+    wrong = 0
+    for _ in range(400):
+        baseline, candidate = versions(rng, 500, kind)
+        found = [find_drift(*each) for each in zip(baseline, candidate, COLUMNS, strict=True)]
+        wrong += bool(holm([each.p_value for each in found], 0.05).any())
+    assert wrong <= 35
+
+
+@pytest.mark.slow
+def test_intervals_of_a_drift_hold_the_truth_as_often_as_they_say():
+    """Of lengths that are 0.2 of a standard deviation longer, normal: delta = 2 * Phi(0.2 / sqrt(2)) - 1."""
+    rng = np.random.default_rng(7)
+    truth = 0.11246
+    held = 0
+    for _ in range(300):
+        shared = rng.normal(0, 1, 300)
+        first = np.concatenate([shared, rng.normal(0, 1, 200)])
+        second = np.concatenate([shared, rng.normal(0, 1, 200)]) + 0.2
+        ids = rng.permutation(10**6)[:700]
+        sums = [summed(np.round(first, 2), ids[:500]), summed(np.round(second, 2), np.r_[ids[:300], ids[500:]])]
+        found = find_drift(sums[0], sums[1], "length")
+        held += found.low <= truth <= found.high
+    assert held >= 270  # of 300 at 0.95, less happens once in 10,000

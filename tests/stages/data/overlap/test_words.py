@@ -1,0 +1,51 @@
+"""Words are what is left without case, punctuation and layout, and each keeps its place."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.stages.data.overlap.words import Vocabulary, places_of, word_of, words_of
+
+TEXTS = st.text(st.sampled_from("aB1é-\u00ad\n\r >.,_ \u00a0ﬁ中"), max_size=60)
+
+
+@given(TEXTS)
+def test_each_word_is_at_its_place(text: str) -> None:
+    assert [word_of(text[begin:end]) for begin, end in places_of(text)] == words_of(text)
+
+
+@given(TEXTS)
+def test_numbers_are_those_of_the_words(text: str) -> None:
+    vocabulary = Vocabulary()
+    numbers = vocabulary.numbers(text).tolist()
+    words = words_of(text)
+    assert len(numbers) == len(words)
+    assert len(dict(zip(words, numbers, strict=True))) == len(set(numbers)) == len(vocabulary)
+
+
+@given(TEXTS)
+def test_case_and_punctuation_change_nothing(text: str) -> None:
+    assert words_of(text.upper().lower()) == words_of(text.lower())
+    assert words_of(f"“{text}” …") == words_of(f" {text} ") or text[-1:] in "-\u00ad"
+
+
+def test_what_unicode_calls_compatible_is_one_word() -> None:
+    assert words_of("ﬁne ＦＩＮＥ e\u0301t\u00e9") == ["fine", "fine", "été"]
+
+
+def test_other_scripts_keep_their_letters() -> None:
+    assert words_of("Лима — столица Перу!") == ["лима", "столица", "перу"]
+
+
+def test_a_word_that_is_divided_is_one_only_at_the_end_of_a_line() -> None:
+    assert words_of("con-\ntain") == words_of("con-\r\n  > tain") == words_of("con\u00ad\ntain") == ["contain"]
+    assert words_of("con- tain") == ["con", "tain"]
+    assert words_of("apples -\nbread") == ["apples", "bread"]
+
+
+def test_a_closed_vocabulary_knows_no_new_word() -> None:
+    vocabulary = Vocabulary()
+    vocabulary.numbers("Lima is the capital")
+    vocabulary.close()
+    assert vocabulary.numbers("LIMA was, the; capital").tolist() == [1, 0, 3, 4]

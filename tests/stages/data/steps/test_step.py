@@ -1,0 +1,90 @@
+"""Documents come out of their files as they went in, and what becomes of one depends on it and the options alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.stages.data.steps.step import ShardedCorpus, place_of, shard_of
+from tests.stages.data.steps.judging import document
+
+STEPS = ["url", "text", "language", "gopher_repetition", "gopher_quality", "c4", "fineweb", "pii"]
+OUTCOMES = """
+import json, random, sys
+from tests.stages.data.steps.judging import document, made
+from tests.stages.data.steps.test_filters import texts
+
+SENTENCE = " The river rose in the night and this is of the kind that we have with us."
+METADATA = [{}, {"url": "https://example.org/porn/xxx"}, {"is_html": True}, {"url": "https://example.org/a"}]
+some = [
+    (f"{text}{SENTENCE * (number % 7)} a{number}@acme.org (415) 555-2671 8.8.8.8", METADATA[number % 4])
+    for number, text in enumerate(texts(40))
+]
+seed = int(sys.argv[1])
+order = [number for number in range(len(some)) for _ in range(1 + seed % 2)]
+random.Random(seed).shuffle(order)
+for step in sys.argv[2:]:
+    judge, found = made(step), {}
+    for number in order:
+        text, metadata = some[number]
+        one = document(text, **metadata)
+        told = [judge(one), one.text, one.metadata]
+        assert found.setdefault(number, told) == told
+    print(step, json.dumps(found, sort_keys=True))
+"""
+
+
+def test_other_orders_repeats_processes_and_hashes_change_nothing() -> None:
+    told = [
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", OUTCOMES, str(seed), *STEPS],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        for seed in (1, 2)
+    ]
+    assert [line.partition(" ")[0] for line in told[0]] == STEPS
+    for one, other in zip(*told, strict=True):
+        assert one == other
+
+
+def test_documents_come_out_as_they_went_in(tmp_path: Path) -> None:
+    shards = ShardedCorpus(tmp_path / "shards", 2)
+    first = document("Ünïcode \n\u2028 \x00 😀", url="https://example.org/", nested={"a": [1, None]}, is_html=True)
+    shards.write(0, [first, document("")])
+    assert list(shards.read(0)) == [first, document("")]
+    assert list(shards.read(1)) == []
+    assert [path.name for path in shards.paths] == ["00000.jsonl", "00001.jsonl"]
+    before = shards.path(0).read_bytes()
+    shards.write(0, [first, document("")])
+    assert shards.path(0).read_bytes() == before
+
+
+def test_a_file_that_could_not_be_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
+    shards = ShardedCorpus(tmp_path, 1)
+    shards.write(0, [document("before")])
+
+    def failing() -> object:
+        yield document("half")
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="the disk is full"):
+        shards.write(0, failing())  # type: ignore[arg-type]
+    assert [one.text for one in shards.read(0)] == ["before"]
+    assert [path.name for path in tmp_path.iterdir()] == ["00000.jsonl"]
+
+
+@given(st.lists(st.text(max_size=8), max_size=30, unique=True), st.integers(1, 12))
+def test_files_hold_stretches_of_one_order_however_many_there_are(ids: list[str], n_shards: int) -> None:
+    ordered = sorted(ids, key=place_of)
+    shards = [shard_of(name, n_shards) for name in ordered]
+    assert shards == sorted(shards)
+    assert all(0 <= shard < n_shards for shard in shards)

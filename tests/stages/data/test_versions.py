@@ -1,0 +1,55 @@
+"""Corpora as versions, and the fixture `corpus`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import datatrove  # noqa: F401
+import pytest
+
+from harness.config import Settings, VersionSettings
+from harness.errors import CorpusError, NotInLineageError
+from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
+from harness.models.version import Version, load_version
+from harness.stages.build_state import unseen
+from harness.stages.data.versions import build_version, find_version, load_corpus
+from harness.stages.lineage import StageContext
+from tests.stages.data.projects import project, some_rows, write_lines
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A project with the corpus `clean`, of which nothing is built."""
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    write_lines(tmp_path / "web.jsonl", some_rows(20))
+    made = project(tmp_path, "web.jsonl", ["steps:long_enough"])
+    return replace(made, versions={"clean": made.corpora["clean"].version})
+
+
+def test_what_was_built_is_named_by_the_version_and_found_by_its_recipe(settings: Settings) -> None:
+    version = settings.version("clean")
+    assert find_version(settings, version) is None
+    made = build_version(settings, version, unseen)
+    assert made == find_version(settings, version)
+    options = made.engine_options
+    assert (options[N_DOCUMENTS], Path(options[FOLDER]).is_dir()) == (16, True)
+    assert {**made.engine_options, **version.engine_options} == made.engine_options
+    assert load_version(made, settings.root).fingerprint == options[CONTENT][:32]
+    corpus = load_corpus(load_version(made, settings.root), StageContext(settings))
+    assert (corpus.name, len(corpus), corpus["d5"].reason) == ("clean", 16, "long_enough")
+    write_lines(settings.root / "web.jsonl", some_rows(21))
+    assert find_version(settings, version) is None
+
+
+def test_documents_that_are_not_there_are_told_before_anything_is_built(settings: Settings) -> None:
+    (settings.root / "web.jsonl").unlink()
+    with pytest.raises(CorpusError, match=r"documents = 'web\.jsonl': there is no "):
+        find_version(settings, settings.version("clean"))
+
+
+def test_a_model_has_no_corpus(settings: Settings) -> None:
+    model = Version("small", VersionSettings("small", "scripted"), "0f")
+    with pytest.raises(NotInLineageError, match=r"^small has no corpus$") as raised:
+        load_corpus(model, StageContext(settings))
+    assert "name one as the candidate: [corpora.NAME]" in raised.value.advice
