@@ -54,6 +54,13 @@ class Explanation:
     before: str | None
     after: str | None
 
+    def __str__(self) -> str:
+        """What became of it, in a sentence without an end."""
+        if self.kept:
+            return f"{self.id!r} was kept"
+        why = f"a duplicate of {self.duplicate_of!r}" if self.duplicate_of else self.reason
+        return f"{self.id!r} was removed by {self.step}: {why}"
+
 
 @dataclass(frozen=True, slots=True)
 class StepStatistics:
