@@ -119,7 +119,7 @@ def _drift(drift: DriftTable, layout: Layout) -> list[str]:
     said = [f"{each.column}: {each.unit}, {each.meaning}" for each in drift.columns]
     level = f"{100 * drift.confidence_level:g}"
     note = (
-        f"Intervals hold with {level} % each; what is called drift is so with {level} % for all columns together (Holm). "
+        f"Intervals hold with {level} % each; what is called drift is so with {level} % for all together (Holm). "
         "Documents that both versions have are no evidence of a drift, nor against it."
     )
     return [*lines, "", *_indented([*said, note], layout)]

@@ -9,15 +9,18 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.errors import CorpusError, choices, shortened
+from harness.errors import CorpusError, NotInLineageError, choices, shortened
+from harness.stages.case_files import filed_cases
 from harness.stages.data.packed_lines import read_lines, read_part
 from harness.stages.data.steps.step import place_of, shard_of
 
 if TYPE_CHECKING:
+    from harness.stages.data.drift.columns import ColumnSums
     from harness.stages.data.drift.drift import Drift
     from harness.stages.data.overlap.contamination import Contamination
 
@@ -126,6 +129,7 @@ class Corpus:
         self._keys = [[key for key, _ in shard] for shard in parts]
         self._places = [[place for _, place in shard] for shard in parts]
         self._contaminations: dict[tuple[str, str], Contamination] = {}
+        self._sums: dict[str, ColumnSums] = {}
         self._drifts: dict[tuple[str, str], Drift] = {}
         self._read: OrderedDict[tuple[int, int], dict[str, Explanation]] = OrderedDict()
         self._size = 0
@@ -195,11 +199,14 @@ class Corpus:
         Raises:
             CaseError: there are none, or one can't be read.
         """
-        from harness.stages.data.overlap.contamination import search_corpus
+        from harness.stages.data.documents import read_documents
+        from harness.stages.data.overlap.contamination import find_contamination
 
         key = (str(cases), str(planted))
         if key not in self._contaminations:
-            self._contaminations[key] = search_corpus(self, cases, planted)
+            more = () if planted is None else read_documents(str(planted), self.root)
+            found = find_contamination(chain(self.documents(), more), filed_cases(cases, (self.root,)))
+            self._contaminations[key] = found
         return self._contaminations[key]
 
     def drift(self, column: str, *, against: Literal["baseline", "half"] = "baseline") -> Drift:
@@ -214,12 +221,29 @@ class Corpus:
             UsageError: there is no such column.
             CorpusError: too few documents.
         """
-        from harness.stages.data.drift.corpora import corpus_drift, halves_drift
+        from harness.stages.data.drift.drift import find_drift
+        from harness.stages.data.drift.halves import halves_drift
 
         key = (column, against)
-        if key not in self._drifts:
-            self._drifts[key] = corpus_drift(self, column) if against == "baseline" else halves_drift(self, column)
+        if key not in self._drifts and against == "half":
+            self._drifts[key] = halves_drift(self.documents, column)
+        elif key not in self._drifts:
+            if self.baseline is None:
+                raise NotInLineageError(self.name, "baseline with a corpus", "--baseline NAME, which names one")
+            self._drifts[key] = find_drift(self.baseline.column_sums(column), self.column_sums(column), column)
         return self._drifts[key]
+
+    def column_sums(self, column: str) -> ColumnSums:
+        """A column that may drift, added up by blocks of documents; once.
+
+        Raises:
+            UsageError: there is no such column.
+        """
+        from harness.stages.data.drift.columns import add_up
+
+        if column not in self._sums:
+            self._sums[column] = add_up(self.documents(), column)
+        return self._sums[column]
 
     def explain(self, ids: Iterable[str] = ()) -> Iterator[Explanation]:
         """What became of these documents, or of every one where none is named.

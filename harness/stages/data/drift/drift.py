@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import CorpusError
 from harness.records import Measure
-from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums, add_up
+from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums, DriftingDocument, add_up
 from harness.stages.data.drift.effects import EFFECTS
 from harness.statistics.intervals.differences import paired_difference
 from harness.statistics.multiplicity import holm
 
-if TYPE_CHECKING:
-    from harness.stages.data.corpus import CorpusDocument
-
 FEWEST = 2 * BLOCKS
 """Documents that a version must have: fewer leave blocks empty."""
-Documents = Callable[[], "Iterable[CorpusDocument]"]
+Documents = Callable[[], Iterable[DriftingDocument]]
 """Gives the documents of a version, from the first, as often as it is called."""
 
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.stages.case_files import FiledCase, filed_cases
+from harness.stages.case_files import FiledCase
 from harness.stages.data.overlap.case_texts import RULE, CaseTexts, Gram, Occurrence, OverlapRule
 from harness.stages.data.overlap.words import places_of, words_of
 from harness.statistics.arrays import IntArray
-
-if TYPE_CHECKING:
-    from harness.stages.data.corpus import Corpus
 
 
 class SearchedDocument(Protocol):
@@ -151,20 +146,6 @@ def find_contamination(
         state: State = "contaminated" if own else "clean" if number in search.texts.checked else "too short"
         found[case.id] = CaseOverlap(case.id, case.file, state, own, n_boilerplate[number])
     return Contamination(rule, n_documents, found)
-
-
-def search_corpus(corpus: Corpus, cases: str | Path, planted: str | Path | None = None) -> Contamination:
-    """Look for cases in a corpus: what `Corpus.contamination` gives.
-
-    Raises:
-        CaseError, CorpusError: as `Corpus.contamination` has it.
-    """
-    documents: Iterable[SearchedDocument] = corpus.documents()
-    if planted is not None:
-        from harness.stages.data.documents import read_documents
-
-        documents = chain(documents, read_documents(str(planted), corpus.root))
-    return find_contamination(documents, filed_cases(cases, (corpus.root,)))
 
 
 def _batches(documents: Iterable[SearchedDocument]) -> Iterator[list[SearchedDocument]]:
