@@ -135,8 +135,8 @@ def _shortened(text: str, *, is_first: bool, is_last: bool) -> str:
     """Unchanged text with what is far from any change left out."""
     if len(text) <= 2 * _AROUND + 20:
         return text
-    head = "" if is_first else text[:_AROUND]
-    tail = "" if is_last else text[-_AROUND:]
+    head = "" if is_first else text[:_AROUND].rpartition(" ")[0] or text[:_AROUND]
+    tail = "" if is_last else text[-_AROUND:].partition(" ")[2] or text[-_AROUND:]
     return f"{head} … {tail}"
 
 

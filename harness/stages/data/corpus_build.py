@@ -8,7 +8,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 _MODULE = "harness.stages.data.build.process"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONHASHSEED": "0"}
 _LAST_LINES = 5
-_SETTLED_S = 1.0
 
 
 def build_corpus(
@@ -100,7 +98,6 @@ def _run(request: BuildRequest, progress: BuildProgress) -> dict[str, Any]:
         )
     assert process.stdin is not None
     assert process.stdout is not None
-    speed = _Speed(request.name)
     try:
         with contextlib.suppress(BrokenPipeError):
             pickle.dump(request, process.stdin)
@@ -108,7 +105,7 @@ def _run(request: BuildRequest, progress: BuildProgress) -> dict[str, Any]:
         while (message := read_frame(cast(BinaryIO, process.stdout))) is not None:
             if "phase" not in message:
                 return message
-            progress(speed.state(message))
+            progress(BuildState(request.name, message["phase"], message["done"], message["total"]))
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -124,28 +121,3 @@ def _last_lines(log: Path) -> str:
         return ""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
     return f"Its log, {log}, ends with:" + "".join(f"\n  {line}" for line in lines) if lines else ""
-
-
-class _Speed:
-    """Tells how quickly a phase goes, and how long it will take."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._phase = ""
-        self._since = 0.0
-        self._before = 0
-
-    def state(self, message: Mapping[str, Any]) -> BuildState:
-        """What a message of the process says."""
-        phase, done, total = message["phase"], message["done"], message["total"]
-        if phase != self._phase or not self._before:  # what a step loads first is no speed
-            self._phase, self._since, self._before = phase, time.monotonic(), done
-        return BuildState(self._name, phase, done, total, note=self._note(done, total))
-
-    def _note(self, done: int, total: int | None) -> str:
-        seconds = time.monotonic() - self._since
-        rate = (done - self._before) / seconds if seconds >= _SETTLED_S else 0.0
-        if rate <= 0:
-            return ""
-        left = f", {(total - done) / rate:,.0f} s left" if total is not None and total > done else ""
-        return f"{rate:,.0f} documents/s{left}"

@@ -172,6 +172,7 @@ def _apply(step: RecipeStep, bench: Bench, folder: Path, shards: ShardedCorpus, 
         work=own,
         out=out,
         record=lambda shard, name, reason, duplicate_of: removed[shard].append((name, reason, duplicate_of)),
+        read=ReadShard(shards, folder / "progress"),
         run=bench.executor.run,
     )
     started = time.perf_counter()

@@ -79,34 +79,37 @@ def hashing() -> HashConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ShardReader:
-    """Reads the file of its task and notes the ids of its documents: the first part of a pipeline of datatrove's."""
+class NotedIds:
+    """Notes the ids of the documents that pass, shard by shard: a part of a pipeline of datatrove's."""
 
-    shards: ShardedCorpus
-    ids: Path
+    folder: Path
 
-    def __call__(self, _data: object, rank: int, _world_size: int) -> Iterator[Document]:
-        """The documents of the file of this number."""
+    def __call__(self, data: Iterator[Document], rank: int, _world_size: int) -> Iterator[Document]:
+        """The documents as they come."""
         import orjson
 
-        self.ids.mkdir(parents=True, exist_ok=True)
-        with _numbered(self.ids, rank).open("wb") as file:
-            for document in self.shards.read(rank):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _numbered(self.folder, rank).open("wb") as file:
+            for document in data:
                 file.write(orjson.dumps(document.id) + b"\n")
                 yield document
 
 
-def require_files(paths: Iterable[Path], what: str) -> None:
-    """See that all files are there that a stage should have written.
+def run_stage(context: StepContext, pipeline: Sequence[Any], tasks: int, name: str) -> None:
+    """Run a pipeline as so many tasks in a folder of its own, and see that all of them ended well.
+
+    datatrove's next stage takes what a lost task did not write for nothing found, and not every executor tells of one.
 
     Raises:
-        CorpusError: naming the first that is not.
+        CorpusError: a task did not end well.
     """
-    missing = next((path for path in paths if not path.exists()), None)
-    if missing is not None:
+    work = context.work / name
+    context.run(pipeline, tasks, work)
+    lost = [task for task in range(tasks) if not (work / "completions" / f"{task:05}").exists()]
+    if lost:
         raise CorpusError(
-            f"{missing} is not there: {what} did not end well, and documents or duplicates would be overlooked. Build "
-            "the corpus again; the executor's log says what happened."
+            f"{len(lost)} of {tasks} tasks of {name} did not end well, so that documents or duplicates would be "
+            f"overlooked. Their logs are in {work / 'logs'}. Build the corpus again to go on from there."
         )
 
 
@@ -116,12 +119,12 @@ def remove_duplicates(
     """Write all documents but the duplicates, and record these.
 
     Args:
-        shards: which `ShardReader` has read, with `context.work / "ids"` for the ids.
+        shards: whose ids are in `context.work / "ids"`, where `NotedIds` has left them.
         survivors: by the place of each duplicate the place of the document that stays instead, which is before it.
         reason: of their removal.
 
     Raises:
-        CorpusError: a file is missing, or is not what it was when duplicates were sought.
+        CorpusError: a task did not end well, or a file is not what it was when duplicates were sought.
     """
     import orjson
 
@@ -130,9 +133,7 @@ def remove_duplicates(
     wanted = set(survivors.values())
     names: dict[Place, str] = {}
     for shard in range(shards.n_shards):
-        read = _numbered(context.work / "ids", shard)
-        require_files([read], "reading the documents")
-        with read.open("rb") as ids, _numbered(folder, shard).open("wb") as found:
+        with _numbered(context.work / "ids", shard).open("rb") as ids, _numbered(folder, shard).open("wb") as found:
             for row, line in enumerate(ids):
                 place, name = (shard, row), orjson.loads(line)
                 if place in wanted:
@@ -140,8 +141,7 @@ def remove_duplicates(
                 if place in survivors:
                     found.write(orjson.dumps([row, name]) + b"\n")
                     context.record(shard, name, reason, names[survivors[place]])
-    context.run([_Removal(shards, folder, context.out)], shards.n_shards, context.work / "removal")
-    require_files(context.out.paths, "writing the documents that stay")
+    run_stage(context, [_Removal(shards, folder, context.out)], shards.n_shards, "removal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,6 @@ class _Removal:
         import orjson
 
         path, source = _numbered(self.duplicates, shard), self.shards.path(shard)
-        require_files([path], "listing the duplicates")
         with path.open("rb") as file:
             removed = dict(map(orjson.loads, file))
         for row, document in enumerate(self.shards.read(shard)):

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.stages.data.steps.duplicates import (
+    NotedIds,
     Place,
-    ShardReader,
     hashing,
     normalisation_option,
     remove_duplicates,
-    require_files,
+    run_stage,
     text_normalisation,
 )
 from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepSpec
@@ -49,8 +49,8 @@ class ExactDuplicates:
         folder = context.work / "hashes"
         content = partial(_content, normalisation=text_normalisation(self.normalisation))
         config = ExactDedupConfig(content_getter=content, hash_config=hashing())
-        stage = [ShardReader(shards, context.work / "ids"), ExactDedupSignature(str(folder), config)]
-        context.run(stage, shards.n_shards, context.work / "hashing")
+        pipeline = [context.read, NotedIds(context.work / "ids"), ExactDedupSignature(str(folder), config)]
+        run_stage(context, pipeline, shards.n_shards, "hashing")
         remove_duplicates(shards, context, _survivors(folder, shards.n_shards), DUPLICATE)
 
 
@@ -70,7 +70,6 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
         return hashed.hash_value, hashed.file_id, hashed.doc_id
 
     names = [f"0000/{shard:05}.c4_sig" for shard in range(n_shards)]
-    require_files((folder / name for name in names), "hashing the texts")
     files = get_datafolder(str(folder)).open_files(names)
     hashes = [read_sigs(file, shard, hashing(), lines_to_buffer=1000) for shard, file in enumerate(files)]
     survivors: dict[Place, Place] = {}

@@ -106,7 +106,9 @@ def _n_grams(value: Any, name: str, *, where: str) -> list[list[float]]:
     ]
 
 
-_LANGUAGE = StepOption("eng", _language, "The language by whose rules words and sentences are split, in ISO 639-3.")
+LANGUAGE = StepOption("eng", _language, "The language by whose rules words and sentences are split, in ISO 639-3.")
+"""The option that says by whose rules texts are split."""
+
 _LONGEST = StepOption(10_000_000, setting_checks.integer, "The longest text that is judged; longer ones are removed.")
 
 
@@ -140,7 +142,7 @@ def _declared(
 ) -> StepSpec:
     return StepSpec(
         name=name,
-        options={**options, "language": _LANGUAGE, "max_characters": _LONGEST},
+        options={**options, "language": LANGUAGE, "max_characters": _LONGEST},
         make=partial(FilterStep, make),
         packages=("datatrove", "spacy"),
         summary=summary,

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import setting_checks
 from harness.stages.data.steps.duplicates import (
+    NotedIds,
     Place,
-    ShardReader,
     hashing,
     normalisation_option,
     remove_duplicates,
-    require_files,
+    run_stage,
     text_normalisation,
 )
+from harness.stages.data.steps.filters import LANGUAGE
 from harness.stages.data.steps.step import INSTALL, ShardedCorpus, StepContext, StepOption, StepSpec
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class NearDuplicates:
         buckets: of hashes; documents that share one whole bucket are taken for near duplicates.
         hashes_per_bucket: the more, the more alike documents must be.
         n_grams: words in a row that are hashed together.
+        language: by whose rules words are split.
         normalisation: what texts may differ by, by names in `NORMALISATIONS`.
         seed: of the hashes.
     """
@@ -47,6 +49,7 @@ class NearDuplicates:
     buckets: int
     hashes_per_bucket: int
     n_grams: int
+    language: str
     normalisation: tuple[str, ...]
     seed: int
 
@@ -58,19 +61,12 @@ class NearDuplicates:
 
         config, work = self.config, context.work
         signatures, pairs, clusters = work / "signatures", work / "pairs", work / "clusters"
-        stage: list[Any] = [ShardReader(shards, work / "ids"), BoundedSignature(str(signatures), config)]
-        context.run(stage, shards.n_shards, work / "signing")
-        written = (
-            signatures / f"bucket_{bucket:03}" / f"{shard:05}.minhash.sig"
-            for bucket in range(self.buckets)
-            for shard in range(shards.n_shards)
-        )
-        require_files(written, "hashing the texts")
+        signature = BoundedSignature(str(signatures), config, self.language)
+        run_stage(context, [context.read, NotedIds(work / "ids"), signature], shards.n_shards, "signing")
         buckets = MinhashDedupBuckets(str(signatures), str(pairs), config=config, lines_to_buffer=1000)
-        context.run([buckets], self.buckets, work / "pairing")
-        require_files((pairs / f"{bucket:05}_00.dups" for bucket in range(self.buckets)), "comparing the hashes")
+        run_stage(context, [buckets], self.buckets, "pairing")
         cluster = MinhashDedupCluster(str(pairs), str(clusters), config, save_cluster_id=True, lines_to_buffer=1000)
-        context.run([cluster], 1, work / "clustering")
+        run_stage(context, [cluster], 1, "clustering")
         remove_duplicates(shards, context, _survivors(clusters, shards.n_shards), NEAR_DUPLICATE)
 
     @property
@@ -114,7 +110,7 @@ MINHASH = StepSpec(
     name="minhash",
     options={
         "buckets": StepOption(
-            14, partial(setting_checks.integer, high=1000), "Buckets of hashes: the more, the less alike suffices."
+            14, partial(setting_checks.integer, high=500), "Buckets of hashes: the more, the less alike suffices."
         ),
         "hashes_per_bucket": StepOption(
             8, partial(setting_checks.integer, high=1000), "Hashes in a bucket: the more, the more alike is demanded."
@@ -122,6 +118,7 @@ MINHASH = StepSpec(
         "n_grams": StepOption(
             5, partial(setting_checks.integer, high=100), "Words in a row that count as the same or not."
         ),
+        "language": LANGUAGE,
         "normalisation": normalisation_option(["lowercase", "numbers", "punctuation", "whitespace", "diacritics"]),
         "seed": StepOption(1, partial(setting_checks.integer, low=0, high=2**32 - 1), "Seed of the hashes."),
     },

@@ -124,6 +124,7 @@ class StepContext:
         out: where the documents that stay are written.
         record: called as `record(shard, id, reason, duplicate_of)` for each document that is removed, with the id of
             the one that stays instead, or None.
+        read: begins a pipeline: it reads the shard that has the number of the task, and tells how far it is.
         run: runs datatrove's pipeline as so many tasks in the build's executor and waits for it:
             `run(pipeline, tasks, work)`.
     """
@@ -132,6 +133,7 @@ class StepContext:
     work: Path
     out: ShardedCorpus
     record: Callable[[int, str, str, str | None], None]
+    read: Any
     run: Callable[[Sequence[Any], int, Path], None]
 
 

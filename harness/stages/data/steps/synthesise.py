@@ -23,7 +23,7 @@ from harness.records.keys import KeyedQuestion, request_text
 from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler
 from harness.requests.spending import Spending
-from harness.stages.data.steps.duplicates import require_files
+from harness.stages.data.steps.duplicates import run_stage
 from harness.stages.data.steps.step import (
     INSTALL,
     ShardedCorpus,
@@ -91,8 +91,7 @@ class SyntheticDocuments:
         answers = ShardedCorpus(context.work / "answers", shards.n_shards)
         for shard, documents in enumerate(placed):
             answers.write(shard, sorted(documents, key=_place))
-        context.run([_Joining(shards, answers, context.out)], shards.n_shards, context.work / "joining")
-        require_files(context.out.paths, "joining the documents")
+        run_stage(context, [_Joining(shards, answers, context.out)], shards.n_shards, "joining")
 
     async def _drawn(
         self, prompts: Sequence[SyntheticPrompt], settings: Settings

@@ -11,6 +11,7 @@ from datatrove.data import Document
 from datatrove.executor import LocalPipelineExecutor
 
 from harness.config import Settings
+from harness.stages.data.build.pipeline import ReadShard
 from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.step import CorpusStep, ShardedCorpus, StepContext, StepSpec, place_of, shard_of
 
@@ -75,7 +76,8 @@ def apply_step(
         removed[name] = reason, duplicate_of
 
     work = folder / "work"
-    work.mkdir(parents=True)
-    step.apply(shards, StepContext(settings or Settings(root=folder), work, out, record, run or local()))
+    work.mkdir(parents=True, exist_ok=True)
+    read = ReadShard(shards, folder / "progress")
+    step.apply(shards, StepContext(settings or Settings(root=folder), work, out, record, read, run or local()))
     kept = {document.id: document.text for shard in range(n_shards) for document in out.read(shard)}
     return Applied(kept, removed, tuple(path.read_bytes() for path in out.paths))

@@ -69,7 +69,7 @@ def test_datatrove_sees_the_same_n_grams(pairs: Pairs, tmp_path: Path) -> None:
     """The words of spaCy are the words between spaces, and no two 5-grams have the same hash."""
     from harness.stages.data.steps.signing import BoundedSignature
 
-    signature = BoundedSignature(str(tmp_path), default_step().config)
+    signature = BoundedSignature(str(tmp_path), default_step().config, "eng")
     for pair in pairs[Fraction(7, 10)][:20]:
         one, other = (set(signature.get_shingles(text).ravel().tolist()) for text in (pair.first, pair.second))
         assert pair.similarity == Fraction(len(one & other), len(one | other))
@@ -145,7 +145,7 @@ def test_signatures_estimate_the_similarity_as_datasketch_does(pairs: Pairs, tmp
 
     from harness.stages.data.steps.signing import BoundedSignature
 
-    signature = BoundedSignature(str(tmp_path), default_step().config)
+    signature = BoundedSignature(str(tmp_path), default_step().config, "eng")
 
     def ours(text: str) -> np.ndarray:
         return np.array(signature.get_signature(signature.get_shingles(text))).ravel()
@@ -200,6 +200,30 @@ def test_workers_change_nothing(pairs: Pairs, tmp_path: Path) -> None:
     assert alone.removed
 
 
+@pytest.mark.parametrize("stage", ["signing", "pairing", "clustering", "removal"])
+def test_what_was_killed_goes_on(stage: str, tmp_path: Path) -> None:
+    """With what was done before it: the outcome is the same."""
+    texts = {f"{letter}{number}": f"{SHARED} {letter}" for letter in "abc" for number in range(3)}
+    ran = []
+
+    def killed(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
+        local()(pipeline, tasks, work)
+        if work.name == stage:
+            raise KeyboardInterrupt
+
+    def counted(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
+        before = len(list((work / "completions").glob("*")))
+        local()(pipeline, tasks, work)
+        ran.append((work.name, tasks - before))
+
+    with pytest.raises(KeyboardInterrupt):
+        apply_step(MINHASH, {}, texts, tmp_path / "killed", run=killed)
+    assert apply_step(MINHASH, {}, texts, tmp_path / "whole") == apply_step(
+        MINHASH, {}, texts, tmp_path / "killed", run=counted
+    )
+    assert (stage, 0) in ran
+
+
 def test_documents_shorter_than_an_n_gram_stay(tmp_path: Path) -> None:
     """They have no n-gram, so that nothing is known of them; `exact` finds those that are equal."""
     texts = {
@@ -221,21 +245,16 @@ def test_files_without_documents_are_no_trouble(tmp_path: Path) -> None:
     assert apply_step(MINHASH, {}, {}, tmp_path / "none").kept == {}
 
 
-@pytest.mark.parametrize(
-    ("lost", "message"),
-    [
-        ("signatures/bucket_003/00001.minhash.sig", "hashing the texts did not end well"),
-        ("pairs/00007_00.dups", "comparing the hashes did not end well"),
-    ],
-)
-def test_what_a_stage_did_not_write_is_an_error(lost: str, message: str, tmp_path: Path) -> None:
-    """datatrove's next stage would take it for nothing found."""
+@pytest.mark.parametrize(("stage", "tasks"), [("signing", 3), ("pairing", 14), ("clustering", 1), ("removal", 3)])
+def test_a_lost_task_is_an_error_in_every_stage(stage: str, tasks: int, tmp_path: Path) -> None:
+    """datatrove's next stage would take it for nothing found; its executor on Ray only warns."""
 
     def losing(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
         local()(pipeline, tasks, work)
-        (work.parent / lost).unlink(missing_ok=True)
+        if work.name == stage:
+            (work / "completions" / "00000").unlink()
 
-    with pytest.raises(CorpusError, match=message):
+    with pytest.raises(CorpusError, match=f"1 of {tasks} tasks of {stage} did not end well.*Build the corpus again"):
         apply_step(MINHASH, {}, {"a": SHARED, "b": SHARED}, tmp_path, run=losing)
 
 
@@ -246,6 +265,7 @@ def test_what_a_stage_did_not_write_is_an_error(lost: str, message: str, tmp_pat
         ({"hashes_per_bucket": 2.5}, "hashes_per_bucket = 2.5 is not a whole number"),
         ({"n_grams": "5"}, "n_grams = '5' is not a whole number"),
         ({"seed": -1}, "seed = -1 is below 0"),
+        ({"language": "xyz"}, "language = 'xyz' is no language whose words datatrove splits"),
         ({"bucket": 20}, "Did you mean 'buckets'"),
     ],
 )

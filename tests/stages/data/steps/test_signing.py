@@ -31,11 +31,13 @@ TRICKY = [
 ]
 
 
-def both() -> tuple[signing.BoundedSignature, MinhashDedupSignature]:
+def both(language: str = "eng") -> tuple[signing.BoundedSignature, MinhashDedupSignature]:
     """Ours and datatrove's, with the default options of the step."""
     step = MINHASH.make(step_options(MINHASH, {}, where=""))
     assert isinstance(step, NearDuplicates)
-    return signing.BoundedSignature("unused", step.config), MinhashDedupSignature("unused", step.config)
+    return signing.BoundedSignature("unused", step.config, language), MinhashDedupSignature(
+        "unused", step.config, language
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def both() -> tuple[signing.BoundedSignature, MinhashDedupSignature]:
 )
 def test_they_are_datatroves(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the blocks in which n-grams are hashed again."""
-    monkeypatch.setattr(signing, "_BLOCK", 7)
+    monkeypatch.setattr(signing, "_NUMBERS", 7 * 112)
     ours, theirs = both()
     n_grams = ours.get_shingles(text)
     assert np.array_equal(theirs.get_shingles(text), n_grams)
@@ -55,6 +57,14 @@ def test_they_are_datatroves(text: str, monkeypatch: pytest.MonkeyPatch) -> None
 @given(st.lists(st.one_of(st.sampled_from(TRICKY), st.text(max_size=8)), max_size=40).map(" ".join))
 def test_words_are_those_that_spacy_sees_in_the_whole_text(text: str) -> None:
     ours, theirs = both()
+    assert np.array_equal(theirs.get_shingles(text), ours.get_shingles(text))
+
+
+@pytest.mark.parametrize("language", ["de", "fra", "rus", "hun", "tur", "run", "ace_Arab"])
+def test_words_are_split_by_the_rules_of_the_language(language: str) -> None:
+    """spaCy's for it, spaCy's for any, or others."""
+    ours, theirs = both(language)
+    text = " ".join([*LINES, "L'eau s'appelle z.B. C’est-à-dire, qu'est-ce 10-én Ankara'da т.е. བོད་ཡིག་ཡོད། un'ora"])
     assert np.array_equal(theirs.get_shingles(text), ours.get_shingles(text))
 
 

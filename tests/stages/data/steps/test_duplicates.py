@@ -1,0 +1,74 @@
+"""What the steps that seek duplicates share, shown by `exact`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import CorpusError, SettingsError
+from harness.stages.data.steps.catalogue import step_options
+from harness.stages.data.steps.duplicates import text_normalisation
+from harness.stages.data.steps.exact import EXACT
+from tests.stages.data.steps.stepping import apply_step, local, shard_documents
+from tests.stages.data.steps.test_exact import TEXTS
+
+
+def test_documents_that_changed_meanwhile_are_an_error(tmp_path: Path) -> None:
+    def changing(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
+        if work.name == "removal":
+            texts = {f"{name}2": text for name, text in TEXTS.items()}
+            shard_documents(texts, tmp_path / "in", 1)
+        local()(pipeline, tasks, work)
+
+    with pytest.raises(CorpusError, match="changed while duplicates were sought"):
+        apply_step(EXACT, {}, TEXTS, tmp_path, n_shards=1, run=changing)
+
+
+def test_a_missing_list_of_duplicates_is_an_error(tmp_path: Path) -> None:
+    """datatrove takes it for a list of none, and only warns."""
+
+    def losing(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
+        if work.name == "removal":
+            (work.parent / "duplicates" / "00002.jsonl").unlink()
+        local()(pipeline, tasks, work)
+
+    with pytest.raises(FileNotFoundError, match=r"00002\.jsonl"):
+        apply_step(EXACT, {}, TEXTS, tmp_path, run=losing)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("lowercase", 'is no list; write a list such as \\["lowercase"'),
+        (["case"], "No normalisation named 'case'. Normalisations: .*lowercase"),
+        ([1], "No normalisation named '1'"),
+    ],
+)
+def test_a_wrong_normalisation_is_refused(value: Any, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        step_options(EXACT, {"normalisation": value}, where="clean.exact")
+
+
+def test_the_order_of_normalisations_is_no_part_of_the_identity() -> None:
+    one, other = (
+        step_options(EXACT, {"normalisation": names}, where="")
+        for names in (["whitespace", "lowercase"], ["lowercase", "whitespace"])
+    )
+    assert one == other == step_options(EXACT, {}, where="")
+
+
+def test_a_normalisation_is_datatroves_of_these_names_alone() -> None:
+    from datatrove.utils.text import simplify_text
+
+    text = "On Monday, 12.5  Élan!"
+    assert text == simplify_text(text, text_normalisation([]))
+    assert simplify_text(text, text_normalisation(["lowercase"])) == "on monday, 12.5  élan!"
+    assert simplify_text(text, text_normalisation(["numbers"])) == "On Monday, 0  Élan!"
+    assert simplify_text(text, text_normalisation(["punctuation"])) == "On Monday  12 5  Élan"
+    assert simplify_text(text, text_normalisation(["whitespace"])) == "On Monday, 12.5 Élan!"
+    assert simplify_text(text, text_normalisation(["diacritics"])) == "On Monday, 12.5  Elan!"
+    assert simplify_text(text, text_normalisation(["lowercase", "weekdays"])) == "on WEEKDAY, 12.5  élan!"
+    assert simplify_text("In May", text_normalisation(["months", "lowercase"])) == "in MONTH"
