@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.models.corpus.spec import CONTENT, FOLDER
 from harness.models.weights.layers import drop_layers, layer_count
 from harness.models.weights.weights import materialize, weights_digest
-from harness.stages.build_state import BuildProgress
+from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, with_step
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
@@ -81,26 +81,25 @@ class _Parts:
     """What a student is made of."""
 
     def __init__(
-        self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress | None = None
+        self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress = unseen
     ) -> None:
         self.settings = settings
         self.version = version
         self.distilled = cast("DistilledSettings", step.settings)
         self.where = f"{settings.table(step.version)} distilled"
-        told = {} if progress is None else {"progress": progress}
         name = self.distilled.teacher
         if name == version.name:
             raise UsageError(f"{self.where}: {name} can't be its own teacher.")
-        self.teacher = built(settings, name, **told)
+        self.teacher = built(settings, name, progress=progress)
         if "weights" not in self.teacher.engine_options:
             raise UsageError(f"{self.where}: teacher {name!r} has no weights, so that its logits can't be known.")
-        self.data = self._data(told)
+        self.data = self._data(progress)
 
-    def _data(self, told: Mapping[str, Any]) -> TrainingData:
+    def _data(self, progress: BuildProgress) -> TrainingData:
         name = self.distilled.data
         if name not in self.settings.corpora:
             return find_data(self.settings, name, None, None)
-        options = built(self.settings, name, **told).engine_options
+        options = built(self.settings, name, progress=progress).engine_options
         return find_data(self.settings, name, Path(options[FOLDER]), options[CONTENT])
 
     @property
