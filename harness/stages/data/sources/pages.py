@@ -12,6 +12,8 @@ from harness.stages.data.sources.rows import opened
 
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _HEAD_BYTES = 4096
+_MEANT = dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "latin-1", "ascii", "us-ascii"), "cp1252")
+"""What pages mean that declare Latin-1: Windows' letters, dashes and quotes among them (WHATWG's Encoding Standard)."""
 
 
 def read_page(path: Path, name: str) -> Iterator[SourceDocument]:
@@ -47,18 +49,24 @@ def decode_page(content: bytes, declared: str | None = None) -> str:
     Args:
         declared: the encoding that the server named.
     """
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
     found = _META.search(content[:_HEAD_BYTES])
-    for encoding in (declared, found and found[1].decode("ascii", "replace"), _likeliest(content)):
-        if encoding:
-            try:
-                return content.decode(encoding)
-            except (UnicodeDecodeError, LookupError, ValueError):
-                continue
-    return content.decode("utf-8", "replace")
+    named = [name for name in (declared, found and found[1].decode("ascii", "replace")) if name]
+    meant = [_MEANT.get(name.lower(), name) for name in named]
+    # Bytes of ASCII alone may still be Japanese: ISO-2022-JP shifts between alphabets by them.
+    for encoding in [*meant, "utf-8"] if content.isascii() else ["utf-8-sig", *meant]:
+        text = _strictly(content, encoding)
+        if text is not None:
+            return text
+    text = _strictly(content, _likeliest(content) or "utf-8")
+    return content.decode("utf-8", "replace") if text is None else text
+
+
+def _strictly(content: bytes, encoding: str) -> str | None:
+    """The text where every byte is one of the encoding; None where one is not, or there is no such encoding."""
+    try:
+        return content.decode(encoding)
+    except (UnicodeDecodeError, LookupError, ValueError):
+        return None
 
 
 def _likeliest(content: bytes) -> str | None:

@@ -48,3 +48,15 @@ def test_a_page_is_read_in_the_encoding_that_it_is_in(content: bytes, declared: 
 
 def test_no_page_is_lost_by_a_byte_that_is_no_text() -> None:
     assert decode_page(b"<p>a\x81\x8d\xff</p>", "ascii").startswith("<p>a")
+
+
+@pytest.mark.parametrize("name", ["iso-8859-1", "Latin1", "US-ASCII"])
+def test_who_declares_latin_1_means_windows_letters(name: str) -> None:
+    content = f"<meta charset={name}><p>\u201cÇa va\u201d \u2014 oui.</p>".encode("cp1252")
+    assert "\u201cÇa va\u201d \u2014 oui." in decode_page(content)
+
+
+def test_bytes_of_ascii_alone_are_what_they_are_declared_as() -> None:
+    content = b"<meta charset=iso-2022-jp><p>" + "日本語の文".encode("iso-2022-jp") + b"</p>"
+    assert "日本語の文" in decode_page(content)
+    assert decode_page(b"<meta charset=nothing><p>plain</p>").endswith("plain</p>")
