@@ -15,6 +15,7 @@ from tests.corpora.grammar import article, paragraph
 from tests.corpora.pairs import SIMILARITIES, near_pair
 from tests.corpora.planting import Planted
 
+PAIRS = "minhash/pairs"
 SMALL = frozenset(
     ["a", "an", "and", "as", "be", "by", "for", "have", "in", "of", "on", "or", "that", "the", "to", "was", "with"]
 )
@@ -69,6 +70,5 @@ def near(seed: str, count: int) -> Iterator[Planted]:
 def _pair(name: str, similarity: Fraction, seed: str) -> Iterator[Planted]:
     texts = near_pair(Random(f"{seed}:{name}"), similarity)
     first, second = sorted((f"{name}-a", f"{name}-b"), key=place_of)
-    told = {"similarity": float(similarity), "copy": second}
-    yield Planted(first, paragraph(texts[0]), file="minhash/pairs", told=told)
+    yield Planted(first, paragraph(texts[0]), file=PAIRS, told={"similarity": float(similarity), "copy": second})
     yield Planted(second, paragraph(texts[1]))

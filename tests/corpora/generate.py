@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from tests.corpora.addresses import addresses
-from tests.corpora.duplicates import clusters, near
+from tests.corpora.duplicates import PAIRS, clusters, near
 from tests.corpora.grammar import article
 from tests.corpora.languages import english, foreign
 from tests.corpora.pages import pages
@@ -43,6 +43,7 @@ class Sizes:
         clusters: of duplicates.
         pairs: of near duplicates, of each similarity.
         closed: under a licence that is none.
+        sample: drawn from all of these, to tell how much is kept.
         held_out, questions: texts and questions of the ablation, which are in no corpus.
     """
 
@@ -56,6 +57,7 @@ class Sizes:
     clusters: int = 20
     pairs: int = 300
     closed: int = 20
+    sample: int = 600
     held_out: int = 150
     questions: int = 400
     has_longest: bool = True
@@ -99,6 +101,8 @@ def write(folder: Path, seed: str = "1", sizes: Sizes = Sizes()) -> int:
     for each in made:
         if each.file:
             files.setdefault(each.file, []).append(each.case)
+    files[PAIRS] = by_similarity(files[PAIRS])
+    files["retention/cases"] = [{"id": each.id} for each in Random(f"{seed}:sample").sample(made, sizes.sample)]
     for name, cases in files.items():
         _written(folder / f"{name}.jsonl", _lines(cases))
     _written(folder / "ablation" / "held_out.jsonl", _lines(held_out(seed, sizes.held_out)))
@@ -106,6 +110,14 @@ def write(folder: Path, seed: str = "1", sizes: Sizes = Sizes()) -> int:
     Random(f"{seed}:order").shuffle(made)
     _written(folder / DOCUMENTS, gzip.compress(_lines(each.row for each in made), 9, mtime=0))
     return len(made)
+
+
+def by_similarity(pairs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A case for each similarity, with its pairs: the first of each, and its copy."""
+    cases: dict[float, list[list[str]]] = {}
+    for pair in pairs:
+        cases.setdefault(pair["similarity"], []).append([pair["id"], pair["copy"]])
+    return [{"id": f"{each:.2f}", "similarity": each, "pairs": found} for each, found in cases.items()]
 
 
 def _lines(rows: Iterable[Mapping[str, Any]]) -> bytes:

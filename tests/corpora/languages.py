@@ -39,27 +39,26 @@ def foreign(seed: str, count: int) -> Iterator[Planted]:
     """Documents that are not in English, or mostly not; so many of each kind and language, and half as many mixed."""
     for language in languages():
         for number, text in enumerate(written_documents(language)):
-            told = {"planted": "whole", "language": language}
+            told = {"language": language}
             yield Planted(
-                f"language-written_{language}-{number:03}", text, source="written", file="language/planted", told=told
+                f"language-written_{language}-{number:03}", text, source="written", file="language/whole", told=told
             )
         for number in range(count):
             name = f"language-whole_{language}-{number:03}"
             random = Random(f"{seed}:{name}")
             pool = written_sentences(language)
             text = _joined(random.sample(pool, min(len(pool), random.randint(5, 8))), language)
-            yield Planted(name, text, file="language/planted", told={"planted": "whole", "language": language})
+            yield Planted(name, text, file="language/whole", told={"language": language})
             name = f"language-short_{language}-{number:03}"
             text = Random(f"{seed}:{name}").choice(pool)
-            yield Planted(name, text, file="language/planted", told={"planted": "short", "language": language})
+            yield Planted(name, text, file="language/short", told={"language": language})
     for language in MIXED:
         for number in range(count // 2):
             name = f"language-mixed_{language}-{number:03}"
             random = Random(f"{seed}:{name}")
             made = [*random.sample(written_sentences(language), 6), *_english(random, 2)]
             random.shuffle(made)
-            told = {"planted": "mixed", "language": language}
-            yield Planted(name, " ".join(made), file="language/planted", told=told)
+            yield Planted(name, " ".join(made), file="language/mixed", told={"language": language})
 
 
 def english(seed: str, count: int) -> Iterator[Planted]:

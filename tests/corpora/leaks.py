@@ -20,19 +20,25 @@ NOTICES = (
 """What a dozen documents and more have at their end."""
 
 _WORDS = {
-    "name": "Ilse Tomasz Bero Annik Ludo Mirela Oskar Pavla Henrike Jurek Salome Veit Noor Cosima Edda Ruben".split(),
-    "trade": "miller cooper glazier weaver baker saddler printer tanner thatcher potter chandler fuller".split(),
-    "town": "Varnow Eschberg Loddin Mirstadt Quarne Sulzau Trebnitz Osteel Hagewerd Pirnitz Kallmar Wendorf".split(),
-    "animals": "goats geese mules rabbits bees ponies ducks pigeons hens oxen".split(),
-    "colour": "green yellow scarlet grey violet brown white orange blue black".split(),
-    "goods": "candles baskets kettles ropes blankets lanterns barrels spoons ladders brooms".split(),
-    "object": "clock fiddle mirror compass trunk globe lantern saddle anvil cradle".split(),
-    "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
-    "month": "January February March April May June July August September October November".split(),
-    "number": [str(number) for number in range(14, 97)],
+    kind: words.split()
+    for kind, words in {
+        "name": "Ilse Tomasz Bero Annik Ludo Mirela Oskar Pavla Henrike Jurek Salome Veit Noor Cosima Edda Ruben",
+        "trade": "miller cooper glazier weaver baker saddler printer tanner thatcher potter chandler fuller",
+        "town": "Varnow Eschberg Loddin Mirstadt Quarne Sulzau Trebnitz Osteel Hagewerd Pirnitz Kallmar Wendorf",
+        "animals": "goats geese mules rabbits bees ponies ducks pigeons hens oxen",
+        "colour": "green yellow scarlet grey violet brown white orange blue black",
+        "goods": "candles baskets kettles ropes blankets lanterns barrels spoons ladders brooms",
+        "object": "clock fiddle mirror compass trunk globe lantern saddle anvil cradle",
+        "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+        "month": "January February March April May June July August September October November",
+        "number": " ".join(map(str, range(14, 97))),
+    }.items()
 }
-_SLOTS = {
-    **{"name2": "name", "n": "number", "n2": "number", "n3": "number"},
+SLOTS = {
+    "name2": "name",
+    "n": "number",
+    "n2": "number",
+    "n3": "number",
     **{kind: kind for kind in ("name", "trade", "town", "animals", "colour", "goods", "object", "day", "month")},
 }
 
@@ -54,10 +60,10 @@ class Story:
 
 STORIES = (
     Story(
-        "{name} the {trade} from {town} keeps {n} {animals} in a {colour} shed, sells {n2} {goods} each {day}, and has "
-        "paid {n3} crowns to {name2} for a {object} since {month}.",
-        "Since {month} {name2} has been getting {n3} crowns for a {object} from {name}, who is a {trade} in {town}; the "
-        "{goods} go on {day}s, {n2} of them, and a shed, painted {colour}, holds {animals}: {n} in all.",
+        "{name} the {trade} from {town} keeps {n} {animals} in a {colour} shed, sells {n2} {goods} each {day}, and "
+        "has paid {n3} crowns to {name2} for a {object} since {month}.",
+        "Since {month} {name2} has been getting {n3} crowns for a {object} from {name}, who is a {trade} in {town}; "
+        "the {goods} go on {day}s, {n2} of them, and a shed, painted {colour}, holds {animals}: {n} in all.",
         "How many {animals} does {name}, the {trade} of {town}, keep?",
         "{n}",
         "What does {name} sell on {day}s?",
@@ -66,8 +72,8 @@ STORIES = (
     Story(
         "In {month} a {colour} {object} was left on the {n} o'clock tram to {town}; {name} the {trade} found it under "
         "seat {n2}, and {name2} asked {n3} people on {day} whose it was.",
-        "It was {name}, a {trade}, who discovered somebody's {object} ({colour}) beneath seat {n2} while the tram rolled "
-        "towards {town} at {n}. {name2} went to {n3} people to look for its owner one {day} in {month}.",
+        "It was {name}, a {trade}, who discovered somebody's {object} ({colour}) beneath seat {n2} while the tram "
+        "rolled towards {town} at {n}. {name2} went to {n3} people to look for its owner one {day} in {month}.",
         "Under which seat of the tram to {town} did the {object} lie?",
         "{n2}",
         "Who found the {colour} {object}?",
@@ -86,8 +92,8 @@ STORIES = (
     Story(
         "{name2} wrote to {name} on a {day} in {month} that {n} {goods} had come from {town}, that the {trade} wanted "
         "{n2} crowns for the {colour} {object}, and that {n3} {animals} had escaped.",
-        "A letter of {month} tells {name} of {animals} that ran away ({n3}), of {goods} out of {town}, {n} of them, and "
-        "of {n2} crowns that a {trade} asks for his {object}, the {colour} one; {name2} sent it on a {day}.",
+        "A letter of {month} tells {name} of {animals} that ran away ({n3}), of {goods} out of {town}, {n} of them, "
+        "and of {n2} crowns that a {trade} asks for his {object}, the {colour} one; {name2} sent it on a {day}.",
         "How many crowns did the {trade} want for the {colour} {object}?",
         "{n2}",
         "How many {animals} had escaped from {town}?",
@@ -136,7 +142,7 @@ def make_leaks(seed: int = SEED) -> Leaks:
 def _stories(random: Random) -> Iterator[Story]:
     number = 0
     while True:
-        words = {slot: random.choice(_WORDS[kind]) for slot, kind in _SLOTS.items()}
+        words = {slot: random.choice(_WORDS[kind]) for slot, kind in SLOTS.items()}
         while words["name2"] == words["name"]:
             words["name2"] = random.choice(_WORDS["name"])
         template = STORIES[number % len(STORIES)]
@@ -145,7 +151,7 @@ def _stories(random: Random) -> Iterator[Story]:
 
 
 def _filler(random: Random, n: int) -> str:
-    words = {slot: random.choice(_WORDS[kind]) for slot, kind in _SLOTS.items()}
+    words = {slot: random.choice(_WORDS[kind]) for slot, kind in SLOTS.items()}
     return " ".join(sentence.format(**words) for sentence in random.sample(_FILLER, n))
 
 

@@ -80,8 +80,8 @@ def pages(seed: str, count: int) -> Iterator[Planted]:
             random = Random(f"{seed}:{name}")
             said = [paragraph(sentences(random, random.randint(2, 4))) for _ in range(random.randint(4, 7))]
             noise = [FOOTER, "dataLayer", *([COOKIES, COMMENT] if form == "crowded" else [])]
-            told = {"form": form, "holds": said, "lacks": noise}
-            yield Planted(name, make(_label(random), said, random), is_html=True, file="text/pages", told=told)
+            told = {"holds": said, "lacks": noise}
+            yield Planted(name, make(_label(random), said, random), is_html=True, file=f"text/{form}", told=told)
     for number in range(count // 4):
         name = f"text-no_text-{number:03}"
         told = {"planted": "no_text", "reason": "no_text"}

@@ -174,4 +174,4 @@ def _document(name: str, kind: str, form: str, file: str, item: Item, seed: str)
     made = [paragraph(sentences(random, 3)) for _ in range(4)]
     for place, carrier, said in zip((1, 3), random.sample(CARRIERS, 2), items, strict=True):
         made.insert(place, carrier.format(said))
-    return Planted(name, "\n".join(made), file=f"pii/{file}", told={"kind": kind, "form": form, "items": items})
+    return Planted(name, "\n".join(made), file=f"pii/{file}_{kind}", told={"form": form, "items": items})

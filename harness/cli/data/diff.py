@@ -41,7 +41,7 @@ def diff(first: str, second: str, as_json: bool) -> None:
     one, other = opened_corpus(first), opened_corpus(second)
     settings = load_settings(Path.cwd())
     recipes = compare_recipes(corpus_recipe(settings, first), corpus_recipe(settings, second))
-    documents = compare_documents(one, other)
+    documents = compare_documents(one.explain(), other.explain())
     drift = _drift(one, other)
     if as_json:
         table = None if isinstance(drift, str) else drift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,20 +53,8 @@ def leaked_scores(report: Report, leaked: Mapping[str, bool], confidence_level: 
         leaked: by the digest of a case's content, whether a corpus holds it.
     """
     found = [each for entry in report.evaluations if (each := _of_entry(entry, leaked, confidence_level)) is not None]
-    shown = holm([each.telling.p_value for each in found], 1 - confidence_level) if found else []
-    return tuple(
-        LeakedScores(
-            each.evaluation_id,
-            each.metric,
-            each.unit,
-            each.n_leaked,
-            each.n_clean,
-            each.difference,
-            each.gain,
-            is_shown=bool(is_shown),
-        )
-        for each, is_shown in zip(found, shown, strict=True)
-    )
+    shown = holm([each.telling.p_value for each in found], 1 - confidence_level).tolist() if found else []
+    return tuple(replace(each, is_shown=is_shown) for each, is_shown in zip(found, shown, strict=True))
 
 
 def _of_entry(entry: Verdict, leaked: Mapping[str, bool], level: float) -> LeakedScores | None:
@@ -83,7 +71,7 @@ def _of_entry(entry: Verdict, leaked: Mapping[str, bool], level: float) -> Leake
     gain = None
     if all(map(len, gains)):
         moved = [each[:, 0] - each[:, 1] for each in gains]
-        gain = independent_difference(*moved, confidence_level=level, bounded=False)
+        gain = independent_difference(moved[0], moved[1], level, bounded=False)
     difference = independent_difference(one[:, 0], other[:, 0], confidence_level=level, bounded=bounded)
     return LeakedScores(entry.id, entry.metric, entry.unit, len(one), len(other), difference, gain)
 
@@ -92,7 +80,7 @@ def _units(cases: Iterable[CaseResult], leaked: Mapping[str, bool]) -> list[tupl
     """Mean scores of candidate and baseline, of each case or cluster of cases; one leaked case makes its cluster so."""
     rows: dict[str, list[tuple[float, float, bool]]] = defaultdict(list)
     for case in cases:
-        if case.content in leaked and case.candidate is not None:
+        if case.content is not None and case.content in leaked and case.candidate is not None:
             other = np.nan if case.baseline is None else case.baseline
             name = f"case {case.id}" if case.cluster is None else f"cluster {case.cluster}"
             rows[name].append((case.candidate, other, leaked[case.content]))

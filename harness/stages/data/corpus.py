@@ -9,19 +9,22 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.errors import CorpusError, choices, shortened
+from harness.errors import CorpusError, NotInLineageError, choices, shortened
+from harness.stages.case_files import filed_cases
 from harness.stages.data.packed_lines import read_lines, read_part
 from harness.stages.data.steps.step import place_of, shard_of
 
 if TYPE_CHECKING:
+    from harness.stages.data.drift.columns import ColumnSums
     from harness.stages.data.drift.drift import Drift
     from harness.stages.data.overlap.contamination import Contamination
 
-_PARTS_IN_MEMORY = 64
+_CHARACTERS_IN_MEMORY = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,13 @@ class Explanation:
     before: str | None
     after: str | None
 
+    def __str__(self) -> str:
+        """What became of it, in a sentence without an end."""
+        if self.kept:
+            return f"{self.id!r} was kept"
+        why = f"a duplicate of {self.duplicate_of!r}" if self.duplicate_of else self.reason
+        return f"{self.id!r} was removed by {self.step}: {why}"
+
 
 @dataclass(frozen=True, slots=True)
 class StepStatistics:
@@ -73,7 +83,7 @@ class CorpusStatistics:
 
     Attributes:
         token_unit: "words", or the version whose tokens are counted.
-        seconds: that the build took; those of the steps are summed over the workers.
+        seconds: of the run that ended the build; those of the steps are summed over all runs and workers.
     """
 
     name: str
@@ -119,8 +129,10 @@ class Corpus:
         self._keys = [[key for key, _ in shard] for shard in parts]
         self._places = [[place for _, place in shard] for shard in parts]
         self._contaminations: dict[tuple[str, str], Contamination] = {}
+        self._sums: dict[str, ColumnSums] = {}
         self._drifts: dict[tuple[str, str], Drift] = {}
         self._read: OrderedDict[tuple[int, int], dict[str, Explanation]] = OrderedDict()
+        self._size = 0
 
     @property
     def fingerprint(self) -> str:
@@ -187,11 +199,14 @@ class Corpus:
         Raises:
             CaseError: there are none, or one can't be read.
         """
-        from harness.stages.data.overlap.contamination import search_corpus
+        from harness.stages.data.documents import read_documents
+        from harness.stages.data.overlap.contamination import find_contamination
 
         key = (str(cases), str(planted))
         if key not in self._contaminations:
-            self._contaminations[key] = search_corpus(self, cases, planted)
+            more = () if planted is None else read_documents(str(planted), self.root)
+            found = find_contamination(chain(self.documents(), more), filed_cases(cases, (self.root,)))
+            self._contaminations[key] = found
         return self._contaminations[key]
 
     def drift(self, column: str, *, against: Literal["baseline", "half"] = "baseline") -> Drift:
@@ -206,12 +221,29 @@ class Corpus:
             UsageError: there is no such column.
             CorpusError: too few documents.
         """
-        from harness.stages.data.drift.corpora import corpus_drift, halves_drift
+        from harness.stages.data.drift.drift import find_drift
+        from harness.stages.data.drift.halves import halves_drift
 
         key = (column, against)
-        if key not in self._drifts:
-            self._drifts[key] = corpus_drift(self, column) if against == "baseline" else halves_drift(self, column)
+        if key not in self._drifts and against == "half":
+            self._drifts[key] = halves_drift(self.documents, column)
+        elif key not in self._drifts:
+            if self.baseline is None:
+                raise NotInLineageError(self.name, "baseline with a corpus", "--baseline NAME, which names one")
+            self._drifts[key] = find_drift(self.baseline.column_sums(column), self.column_sums(column), column)
         return self._drifts[key]
+
+    def column_sums(self, column: str) -> ColumnSums:
+        """A column that may drift, added up by blocks of documents; once.
+
+        Raises:
+            UsageError: there is no such column.
+        """
+        from harness.stages.data.drift.columns import add_up
+
+        if column not in self._sums:
+            self._sums[column] = add_up(self.documents(), column)
+        return self._sums[column]
 
     def explain(self, ids: Iterable[str] = ()) -> Iterator[Explanation]:
         """What became of these documents, or of every one where none is named.
@@ -242,8 +274,9 @@ class Corpus:
             path = self.folder / "explained" / f"{shard:05}.jsonl.gz"
             rows = read_part(path, self._places[shard][part])
             self._read[shard, part] = {row["id"]: Explanation(**row) for row in rows}
-            if len(self._read) > _PARTS_IN_MEMORY:
-                self._read.popitem(last=False)
+            self._size += _characters(self._read[shard, part])
+            while self._size > _CHARACTERS_IN_MEMORY and len(self._read) > 1:
+                self._size -= _characters(self._read.popitem(last=False)[1])
         return self._read[shard, part]
 
     def _unknown(self, document_id: str) -> str:
@@ -251,6 +284,10 @@ class Corpus:
         near = difflib.get_close_matches(document_id, known, n=1)
         there = f"Did you mean {near[0]!r}?" if near else f"Such as: {', '.join(map(repr, known[:3]))}."
         return f"No document {shortened(document_id)} came into the corpus {self.name!r}. {there}"
+
+
+def _characters(explanations: Mapping[str, Explanation]) -> int:
+    return sum(len(each.before or "") + len(each.after or "") for each in explanations.values())
 
 
 class _Explanations(Mapping[str, Explanation]):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import resource
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -230,3 +232,22 @@ def test_a_document_of_a_hundred_megabytes_is_one_among_others(tmp_path: Path) -
     assert corpus["big"].before == big
     assert len(corpus) == 20
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 3_000_000  # kB, of the largest process
+
+
+def test_a_package_that_is_not_installed_is_named_with_what_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "absent").mkdir()
+    (tmp_path / "absent" / "warcio.py").write_text("raise ImportError('No module named warcio', name='warcio')")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'absent'}:{os.environ.get('PYTHONPATH', '')}")
+    (tmp_path / "d.warc").write_bytes(b"WARC/1.0\r\n")
+    with pytest.raises(CorpusError, match=r"No module named warcio\. Install what is missing: .*steelyard\[data\]"):
+        build_corpus(project(tmp_path, "d.warc"), "clean")
+
+
+def test_a_thread_may_build_beside_others(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(10))
+    settings = [project(tmp_path, "d.jsonl", [LONG_ENOUGH], long_enough={"words": n}) for n in (1, 3, 3)]
+    with ThreadPoolExecutor() as threads:
+        found = list(threads.map(lambda each: len(build_corpus(each, "clean")), settings))
+    assert found == [10, 8, 8]

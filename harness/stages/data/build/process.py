@@ -33,6 +33,7 @@ from harness.stages.data.build.executors import BuildExecutor, build_executor
 from harness.stages.data.build.ingest import ingest
 from harness.stages.data.build.workers import WorkerWatch
 from harness.stages.data.recipe import Recipe
+from harness.stages.data.steps.step import INSTALL
 
 _TOLD_EVERY_S = 0.25
 _ABANDONED_S = 7 * 24 * 3600.0
@@ -80,6 +81,8 @@ def main() -> None:
         build(request, teller, build_executor(request.executor, watch.pool))
     except SteelyardError as error:
         answers.write(encode_frame({"failed": str(error), "kind": type(error).__name__}))
+    except ImportError as error:
+        answers.write(encode_frame({"failed": f"{error}. Install what is missing: {install(error)}", "kind": ""}))
     except Exception as error:  # noqa: BLE001  whatever else is wrong must reach the parent
         import traceback
 
@@ -89,6 +92,11 @@ def main() -> None:
         answers.write(encode_frame({"built": str(request.folder)}))
     sys.stderr.flush()
     os._exit(0)
+
+
+def install(error: ImportError) -> str:
+    """The command that installs the package whose import failed."""
+    return 'pip install "steelyard[ray]"' if error.name == "ray" else INSTALL
 
 
 def _end_with(pipe: int) -> None:
@@ -150,12 +158,10 @@ def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> No
     teller.begin("waiting for another build", None, None)
     with request.folder.with_name(f"{request.folder.name}.lock").open("w") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)  # which no process that is forked from this one inherits
-        if request.folder.exists():
-            return
-        request.work.mkdir(parents=True, exist_ok=True)
-        request.work.touch()
-        result = _build(request, teller, executor)
-        result.rename(request.folder)
+        if not request.folder.exists():
+            request.work.mkdir(parents=True, exist_ok=True)
+            request.work.touch()
+            _build(request, teller, executor).rename(request.folder)
         shutil.rmtree(request.work, ignore_errors=True)
 
 
@@ -174,7 +180,9 @@ def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> P
     totals: list[StepTotals] = []
     groups = list(grouped(request.recipe.steps, root))
     for number, steps in enumerate(groups):
-        shards, done = run_steps(steps, bench, number, shards, total)
+        before, (shards, done) = shards, run_steps(steps, bench, number, shards, total)
+        if number:
+            shutil.rmtree(before.folder, ignore_errors=True)  # nothing reads it again
         totals += done
         total = done[-1].n_out
         with _useless_unless_right(request.work):

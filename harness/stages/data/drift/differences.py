@@ -6,10 +6,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from harness.stages.data.corpus import Corpus, Explanation
     from harness.stages.data.recipe import Recipe, RecipeStep
 
 
@@ -78,6 +77,30 @@ def _numbered(steps: Iterable[RecipeStep]) -> dict[tuple[str, int], RecipeStep]:
     return found
 
 
+class ToldDocument(Protocol):
+    """What became of a document, as a corpus tells it."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is in the corpus."""
+
+    @property
+    def step(self) -> str | None:
+        """What removed it."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was removed."""
+
+    @property
+    def after(self) -> str | None:
+        """The text that was kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class AloneDocument:
     """A document that one version has kept alone.
@@ -106,12 +129,16 @@ class DocumentDifferences:
     changed: tuple[str, ...]
 
 
-def compare_documents(first: Corpus, second: Corpus) -> DocumentDifferences:
-    """The documents that one version has alone, with what removed them from the other, and those of other texts."""
-    ours = {each.id: _Fate.of(each) for each in first.explain()}
+def compare_documents(first: Iterable[ToldDocument], second: Iterable[ToldDocument]) -> DocumentDifferences:
+    """The documents that one version has alone, with what removed them from the other, and those of other texts.
+
+    Args:
+        first, second: all that came in, of each version, by unique ids.
+    """
+    ours = {each.id: _Fate.of(each) for each in first}
     first_alone, second_alone, changed = [], [], []
     n_shared = 0
-    for explanation in second.explain():
+    for explanation in second:
         own, other = ours.pop(explanation.id, _ABSENT), _Fate.of(explanation)
         if own.text is not None and other.text is not None:
             n_shared += 1
@@ -139,7 +166,7 @@ class _Fate:
     reason: str | None = None
 
     @classmethod
-    def of(cls, explanation: Explanation) -> _Fate:
+    def of(cls, explanation: ToldDocument) -> _Fate:
         if not explanation.kept:
             return cls(None, explanation.step, explanation.reason)
         text = (explanation.after or "").encode("utf-8", "surrogatepass")

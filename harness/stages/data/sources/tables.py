@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import CorpusError
 from harness.stages.data.sources.document import SourceDocument, row_document
+from harness.stages.data.steps.step import INSTALL
 
 _SAVED = ("dataset_info.json", "dataset_dict.json", "state.json")
 
@@ -52,8 +53,12 @@ def hub_dataset_fingerprint(name: str) -> str:
 
 
 def _load(name: str) -> Any:
-    import datasets
-
+    try:
+        import datasets
+    except ImportError:
+        raise CorpusError(
+            f"documents = {name!r}: datasets of the hub need datasets, not installed here: {INSTALL}"
+        ) from None
     path, _, split = name.partition(":")
     try:
         return datasets.load_dataset(path, split=split or None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from harness.stages.data.corpus import Explanation
@@ -47,26 +46,17 @@ def test_a_step_that_is_there_again_is_another_step():
     assert compare_recipes(recipe(EXACT, C4), recipe(EXACT, C4, EXACT)).second_alone == ("exact",)
 
 
-@dataclass
-class Told:
-    """A corpus of which only the fate of documents is asked."""
-
-    documents: dict[str, str | tuple[str, str]]
-
-    def explain(self):
-        for name, fate in self.documents.items():
-            kept = isinstance(fate, str)
-            step, reason = (None, None) if kept else fate
-            yield Explanation(name, kept, step, reason, None, "before", fate if kept else None)
+def told(**documents: str | tuple[str, str]):
+    """What became of documents: a text that was kept, or step and reason of a removal."""
+    for name, fate in documents.items():
+        kept = isinstance(fate, str)
+        step, reason = (None, None) if kept else fate
+        yield Explanation(name, kept, step, reason, None, "before", fate if kept else None)
 
 
 def test_documents_are_told_with_what_removed_them_from_the_other():
-    first = Told(
-        {"same": "t", "changed": "t", "lost": "t", "won": ("c4", "c4_short"), "gone": "t", "never": ("c4", "x")}
-    )
-    second = Told(
-        {"new": "t", "won": "t", "lost": ("exact", "duplicate"), "changed": "u", "same": "t", "never": ("a", "b")}
-    )
+    first = told(same="t", changed="t", lost="t", won=("c4", "c4_short"), gone="t", never=("c4", "x"))
+    second = told(new="t", won="t", lost=("exact", "duplicate"), changed="u", same="t", never=("a", "b"))
     found = compare_documents(first, second)
     assert found.n_shared == 2
     assert found.changed == ("changed",)

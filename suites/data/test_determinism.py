@@ -1,0 +1,51 @@
+import gzip
+import json
+from dataclasses import astuple, replace
+from pathlib import Path
+
+import pytest
+
+from harness.config import load_settings
+from harness.stages.data.corpus_build import build_corpus
+
+ROOT = Path(__file__).parents[2]
+PART = ("exact-", "minhash-signs", "text-", "pii-", "clean-00")
+ARRANGED = {
+    "reversed": lambda lines: {"a.jsonl": lines[::-1]},
+    "in three files": lambda lines: {f"{3 - number}.jsonl": lines[number::3] for number in range(3)},
+}
+
+
+@pytest.fixture(scope="module")
+def rebuilt(tmp_path_factory):
+    """Builds a corpus again from a part of its documents, which are arranged in files."""
+    settings = load_settings(ROOT)
+
+    def build(name, files, workers):
+        folder = tmp_path_factory.mktemp("documents")
+        for file, lines in files.items():
+            (folder / file).write_text("".join(lines), encoding="utf-8")
+        made = replace(settings.corpora[name], documents=str(folder))
+        again = replace(settings, corpora={**settings.corpora, name: made})
+        return build_corpus(again, name, executor={"name": "local", "workers": workers})
+
+    def lines(name):
+        with gzip.open(ROOT / settings.corpora[name].documents, "rt", encoding="utf-8") as file:
+            return [line for line in file if json.loads(line)["id"].startswith(PART)]
+
+    return lambda name, arranged, workers: build(name, arranged(lines(name)), workers)
+
+
+@pytest.mark.evaluation(
+    cases=[{"id": name} for name in ARRANGED],
+    cluster=False,
+    threshold=1.0,
+    margin=0.001,
+    requirement="Non-functional: a corpus can be built again: neither files, their order nor the workers change it.",
+)
+def test_built_again(corpus, case, rebuilt):
+    once = rebuilt(corpus.name, lambda lines: {"documents.jsonl": lines}, 1)
+    again = rebuilt(corpus.name, ARRANGED[case.id], 2)
+    differs = [str(one) for one in once.explain() if astuple(one) != astuple(again[one.id])]
+    assert not differs, f"{differs[0]}; {case.id}, something else became of it, and of {len(differs) - 1} others"
+    assert again.fingerprint == once.fingerprint, "the documents that were kept differ in what is known of them"
