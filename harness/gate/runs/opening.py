@@ -20,6 +20,7 @@ from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
+from harness.gate.runs.seeds import seeds_in_words
 from harness.gate.runs.specification import specification
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
@@ -230,7 +231,8 @@ def _assemble(
     level = 1 - settings.confidence_level
     told = looks_in_words(ledger, level)
     if baseline is not None:
-        told += never_red(options.evaluations, {name: entry.look for name, entry in ledger.items()}, level)
+        looks = {name: entry.look for name, entry in ledger.items()}
+        told += never_red(options.evaluations, looks, level) + seeds_in_words(options.evaluations, looks, level)
     return OpenRun(run, store, created, options.selection, tuple(told))
 
 

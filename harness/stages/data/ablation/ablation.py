@@ -51,6 +51,11 @@ class Ablation:
         self._starting = asyncio.Lock()
         self._training: dict[str, asyncio.Task[TrainedModel]] = {}
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the process that trains; None before it is there."""
+        return None if self._process is None else self._process.pid
+
     def train(
         self,
         seed: int,

@@ -28,7 +28,7 @@ class DrawnTokens:
     Attributes:
         tokens: (n_tokens,), those of documents with `END` after each.
         n_documents: how many documents they are of, one that is read again counted again; the last is cut.
-        n_bytes: how many bytes of text they are of, that of the last document as a whole.
+        n_bytes: how many bytes of text they are of; of the document that is cut about.
         epochs: how often the corpus was read; less than 1 where it has more.
     """
 
@@ -68,11 +68,8 @@ def draw_tokens(
             _refuse_too_many(needed, filled / epoch, plan, corpus)
         part = [*encoded, END][: needed - filled]
         tokens[filled : filled + len(part)] = part
-        filled, n_documents, n_bytes = (
-            filled + len(part),
-            n_documents + 1,
-            n_bytes + len(text.encode("utf-8", "replace")),
-        )
+        filled, n_documents = filled + len(part), n_documents + 1
+        n_bytes += round(n_bytes_of(text) * min(1.0, len(part) / max(1, len(encoded))))
         if filled == needed:
             break
     return DrawnTokens(tokens, n_documents, n_bytes, n_bytes / size)
@@ -83,7 +80,7 @@ def _first_documents(texts: Iterable[Text], seed: int, enough: int) -> tuple[lis
     heap: list[tuple[int, str, str, int]] = []
     size = kept = 0
     for identity, text in texts:
-        n_bytes = len(text.encode("utf-8", "replace"))
+        n_bytes = n_bytes_of(text)
         if not n_bytes:
             continue
         heapq.heappush(heap, (-_place(seed, 0, identity), identity, text, n_bytes))
@@ -124,6 +121,15 @@ def _refuse_too_many(needed: int, size: float, plan: AblationPlan, corpus: str) 
 def _place(seed: int, epoch: int, identity: str) -> int:
     digest = hashlib.blake2b(f"{seed}|{epoch}|{identity}".encode("utf-8", "replace"), digest_size=8).digest()
     return int.from_bytes(digest, "big")
+
+
+def n_bytes_of(text: str) -> int:
+    """How many bytes a text has.
+
+    >>> n_bytes_of("Größe")
+    7
+    """
+    return len(text.encode("utf-8", "replace"))
 
 
 def text_key(text: str) -> str:

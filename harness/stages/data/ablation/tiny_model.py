@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.stages.data.ablation.drawing import n_bytes_of
 from harness.stages.data.ablation.plan import END, AblationPlan
 from harness.stages.data.ablation.questions import ClozeItem
 from harness.stages.data.ablation.vocabulary import Vocabulary
@@ -82,7 +83,7 @@ def train(
 def held_out_loss(model: Any, texts: Sequence[str], plan: AblationPlan, vocabulary: Vocabulary) -> float:
     """Nats that a byte of these texts costs the model on average: the sum over all tokens by the number of bytes."""
     rows = [piece for encoded in vocabulary.encode(texts) for piece in _pieces(encoded, plan.context)]
-    return -sum(_log_likelihoods(model, rows)) / sum(map(_n_bytes, texts))
+    return -sum(_log_likelihoods(model, rows)) / sum(map(n_bytes_of, texts))
 
 
 def cloze_scores(model: Any, items: Sequence[ClozeItem], plan: AblationPlan, vocabulary: Vocabulary) -> list[float]:
@@ -92,7 +93,7 @@ def cloze_scores(model: Any, items: Sequence[ClozeItem], plan: AblationPlan, voc
     """
     contexts = vocabulary.encode([item.context for item in items])
     choices = vocabulary.encode([choice for item in items for choice in item.choices])
-    sizes = [_n_bytes(choice) for item in items for choice in item.choices]
+    sizes = [n_bytes_of(choice) for item in items for choice in item.choices]
     before = [context for item, context in zip(items, contexts, strict=True) for _ in item.choices]
     rows = [_continued(each, choice, plan.context) for each, choice in zip(before, choices, strict=True)]
     likelihoods = iter([total / size for total, size in zip(_log_likelihoods(model, rows), sizes, strict=True)])
@@ -111,10 +112,6 @@ def credit(likelihoods: Sequence[float], answer: int) -> float:
 
 _Row = tuple[list[int], int]
 """What the model reads, and from which of its tokens on it is measured, counted from 0."""
-
-
-def _n_bytes(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
 
 
 def _pieces(encoded: list[int], context: int) -> Iterator[_Row]:

@@ -110,7 +110,7 @@ MINHASH = StepSpec(
     name="minhash",
     options={
         "buckets": StepOption(
-            14, partial(setting_checks.integer, high=1000), "Buckets of hashes: the more, the less alike suffices."
+            14, partial(setting_checks.integer, high=500), "Buckets of hashes: the more, the less alike suffices."
         ),
         "hashes_per_bucket": StepOption(
             8, partial(setting_checks.integer, high=1000), "Hashes in a bucket: the more, the more alike is demanded."

@@ -12,8 +12,8 @@ from datatrove.utils.text import ngrams, simplify_text
 from datatrove.utils.word_tokenizers import load_word_tokenizer
 from spacy.tokenizer import Tokenizer
 
-_BLOCK = 4096
-"""N-grams that are hashed again at a time: each becomes as many numbers as there are hashes in a signature."""
+_NUMBERS = 500_000
+"""Hashes that are in memory at a time: each n-gram has as many as a signature."""
 
 
 class BoundedSignature(MinhashDedupSignature):  # type: ignore[misc]
@@ -36,9 +36,10 @@ class BoundedSignature(MinhashDedupSignature):  # type: ignore[misc]
 
     def get_signature(self, shingles: np.ndarray) -> list[list[int]]:
         """The least of each hash over all n-grams, bucket by bucket."""
+        size = max(1, _NUMBERS // self.num_hashes)
         blocks = [
-            super(BoundedSignature, self).get_signature(shingles[begin : begin + _BLOCK])
-            for begin in range(0, len(shingles), _BLOCK)
+            super(BoundedSignature, self).get_signature(shingles[begin : begin + size])
+            for begin in range(0, len(shingles), size)
         ]
         least: list[list[int]] = np.min(np.array(blocks, dtype=np.uint64), axis=0).tolist()
         return least

@@ -76,7 +76,7 @@ def apply_step(
         removed[name] = reason, duplicate_of
 
     work = folder / "work"
-    work.mkdir(parents=True)
+    work.mkdir(parents=True, exist_ok=True)
     read = ReadShard(shards, folder / "progress")
     step.apply(shards, StepContext(settings or Settings(root=folder), work, out, record, read, run or local()))
     kept = {document.id: document.text for shard in range(n_shards) for document in out.read(shard)}

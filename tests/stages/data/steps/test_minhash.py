@@ -200,6 +200,30 @@ def test_workers_change_nothing(pairs: Pairs, tmp_path: Path) -> None:
     assert alone.removed
 
 
+@pytest.mark.parametrize("stage", ["signing", "pairing", "clustering", "removal"])
+def test_what_was_killed_goes_on(stage: str, tmp_path: Path) -> None:
+    """With what was done before it: the outcome is the same."""
+    texts = {f"{letter}{number}": f"{SHARED} {letter}" for letter in "abc" for number in range(3)}
+    ran = []
+
+    def killed(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
+        local()(pipeline, tasks, work)
+        if work.name == stage:
+            raise KeyboardInterrupt
+
+    def counted(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
+        before = len(list((work / "completions").glob("*")))
+        local()(pipeline, tasks, work)
+        ran.append((work.name, tasks - before))
+
+    with pytest.raises(KeyboardInterrupt):
+        apply_step(MINHASH, {}, texts, tmp_path / "killed", run=killed)
+    assert apply_step(MINHASH, {}, texts, tmp_path / "whole") == apply_step(
+        MINHASH, {}, texts, tmp_path / "killed", run=counted
+    )
+    assert (stage, 0) in ran
+
+
 def test_documents_shorter_than_an_n_gram_stay(tmp_path: Path) -> None:
     """They have no n-gram, so that nothing is known of them; `exact` finds those that are equal."""
     texts = {

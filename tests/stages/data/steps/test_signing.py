@@ -46,7 +46,7 @@ def both(language: str = "eng") -> tuple[signing.BoundedSignature, MinhashDedupS
 )
 def test_they_are_datatroves(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the blocks in which n-grams are hashed again."""
-    monkeypatch.setattr(signing, "_BLOCK", 7)
+    monkeypatch.setattr(signing, "_NUMBERS", 7 * 112)
     ours, theirs = both()
     n_grams = ours.get_shingles(text)
     assert np.array_equal(theirs.get_shingles(text), n_grams)
