@@ -196,7 +196,7 @@ class Corpus:
             planted: a file of documents that are looked in, too, to see that what they hold is found among the others.
 
         Raises:
-            CaseError: there are none, or one can't be read.
+            UsageError: there are none, or one can't be read.
         """
         from harness.stages.data.documents import read_documents
         from harness.stages.data.overlap.contamination import find_contamination
@@ -217,8 +217,7 @@ class Corpus:
 
         Raises:
             NotInLineageError: it is weighed against nothing.
-            UsageError: there is no such column.
-            CorpusError: too few documents.
+            UsageError: there is no such column, or there are too few documents.
         """
         from harness.stages.data.drift.drift import check_column, find_drift
 
